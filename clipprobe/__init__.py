@@ -1,0 +1,45 @@
+"""What does this CLIP model see, why, and where does it break?
+
+The public names load lazily: importing this package imports no torch, so that the command line
+answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from clipprobe.attribution import attribution_methods as attribution_methods
+    from clipprobe.attribution import explain as explain
+    from clipprobe.hooks import capture as capture
+    from clipprobe.hooks import intervene as intervene
+    from clipprobe.models import Clip as Clip
+    from clipprobe.models import load as load
+    from clipprobe.neurons import Atlas as Atlas
+    from clipprobe.neurons import scan as scan
+
+_PUBLIC = {
+    "Atlas": "clipprobe.neurons",
+    "Clip": "clipprobe.models",
+    "attribution_methods": "clipprobe.attribution",
+    "capture": "clipprobe.hooks",
+    "explain": "clipprobe.attribution",
+    "intervene": "clipprobe.hooks",
+    "load": "clipprobe.models",
+    "scan": "clipprobe.neurons",
+}
+
+__all__ = ["__version__", *sorted(_PUBLIC)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'clipprobe' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,85 @@
+"""One exception per thing a user can do wrong.
+
+Every message says what was asked, what was found and what to do next, in one sentence. The
+command line prints the message without a traceback and exits with :attr:`ClipprobeError.exit_code`.
+"""
+
+from __future__ import annotations
+
+
+class ClipprobeError(Exception):
+    """Base of every error that a user can cause and mend."""
+
+    exit_code = 2
+
+
+class UnknownModelError(ClipprobeError):
+    """The model is neither the bundled one, a folder, a hub id that can be reached, nor open_clip."""
+
+
+class UnsupportedModelError(ClipprobeError):
+    """The checkpoint was read, but its architecture has no adapter or contradicts its weights."""
+
+
+class UnsafeWeightsError(ClipprobeError):
+    """The checkpoint has no safetensors weights; pickled weights are never loaded."""
+
+
+class UnknownHookPointError(ClipprobeError):
+    """No hook point of this model has that name."""
+
+
+class UnsupportedHookError(ClipprobeError):
+    """The hook point exists, but not for what was asked of it."""
+
+
+class HookNeverFiredError(ClipprobeError):
+    """A named hook point saw no forward pass, so there is nothing to return."""
+
+
+class UnknownMethodError(ClipprobeError):
+    """No attribution method, probe, protocol or metric has that name."""
+
+
+class DataError(ClipprobeError):
+    """The given data cannot be used as asked."""
+
+
+class UnreadableImageError(DataError):
+    """One image could not be decoded; audits count it and go on."""
+
+
+class NoReadableImagesError(DataError):
+    """Nothing in the given data set could be read."""
+
+
+class GlyphError(ClipprobeError):
+    """The font lacks a glyph of the text."""
+
+
+class TextFitError(ClipprobeError):
+    """The text does not fit the place that it was given."""
+
+
+class ConfigError(ClipprobeError):
+    """A setting has a value that cannot be used."""
+
+
+class RunFolderError(ClipprobeError):
+    """The output folder holds another run, or cannot be written."""
+
+
+class MissingExtraError(ClipprobeError):
+    """An optional dependency is absent; the message holds the command that installs it."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs an optional dependency that is not installed: "
+            f"run pip install 'clipprobe[{extra}]'."
+        )
+
+
+class ThresholdCrossedError(ClipprobeError):
+    """The run is complete, and a threshold given with ``--fail-…`` was crossed."""
+
+    exit_code = 1
