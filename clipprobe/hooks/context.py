@@ -1,0 +1,156 @@
+"""What the running forward pass tells the hooks, and which hooks the current context has opened.
+
+Everything here is a :class:`contextvars.ContextVar`: a capture that one thread or asyncio task
+opens is invisible to every other one that uses the same model. A thread starts with an empty
+context, so forward passes must run in the thread that opened the capture.
+
+The model side (:class:`clipprobe.models.Clip`) calls four things around each forward pass:
+:func:`rows` (which inputs the batch holds), :func:`positions` (where a text ends),
+:func:`emit` (a value that no module of its own computes) and :func:`active`.
+
+This module imports no torch at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Listener(Protocol):
+    """An open capture or intervention, bound to one model."""
+
+    module: nn.Module
+    closed: bool
+
+    def wants(self, name: str) -> bool:
+        """Whether the hook point called ``name`` was asked for."""
+        ...
+
+    def edit(self, name: str, value: Tensor) -> Tensor:
+        """Change the value; the same object comes back where nothing is to change."""
+        ...
+
+    def observe(self, name: str, value: Tensor) -> Tensor:
+        """Record the value; returns the tensor that the forward pass continues with."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Which inputs a batch holds."""
+
+    indices: tuple[int, ...]
+    """Input row of each row of the batch."""
+    n_total: int | None
+    """Number of inputs of the whole call, where known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Which tokens of a batch matter."""
+
+    eos: Tensor | None
+    """``(b,)`` position of the token that the tower pools."""
+    real: Tensor | None
+    """``(b, t)`` true where a token is no padding."""
+
+
+_LISTENERS: ContextVar[tuple[Listener, ...]] = ContextVar("clipprobe_listeners", default=())
+_ROWS: ContextVar[Rows | None] = ContextVar("clipprobe_rows", default=None)
+_POSITIONS: ContextVar[Positions | None] = ContextVar("clipprobe_positions", default=None)
+
+
+@contextmanager
+def rows(indices: Sequence[int], n_total: int | None = None) -> Iterator[None]:
+    """Say which inputs the forward pass inside the block works on.
+
+    Args:
+        indices: Input row of each row of the batch; captures come back in this order even when
+            the batches are not in input order (texts grouped by length).
+        n_total: Number of inputs of the whole call.
+    """
+    token = _ROWS.set(Rows(tuple(int(i) for i in indices), n_total))
+    try:
+        yield
+    finally:
+        _ROWS.reset(token)
+
+
+@contextmanager
+def positions(eos: Tensor | None, real: Tensor | None = None) -> Iterator[None]:
+    """Say which tokens of the forward pass inside the block are pooled and which are real.
+
+    Args:
+        eos: ``(b,)`` position of the token that the tower pools, for ``pool="eos"``.
+        real: ``(b, t)`` true where a token is no padding. Where it is not given, the tokens up
+            to and including ``eos`` count as real, and all of them where that is None too.
+    """
+    token = _POSITIONS.set(Positions(eos, real))
+    try:
+        yield
+    finally:
+        _POSITIONS.reset(token)
+
+
+def active() -> bool:
+    """Whether the current context has an open capture or intervention, of any model."""
+    return any(not listener.closed for listener in _LISTENERS.get())
+
+
+def emit(name: str, tensor: Tensor, module: nn.Module) -> Tensor:
+    """Show a value that is no module's output to the open captures and interventions.
+
+    Args:
+        name: Hook point, e.g. ``vision.pooled``.
+        tensor: Its value.
+        module: The model that computes it (``Clip.module``): captures of another model that are
+            open at the same time must not see it.
+    Returns:
+        The value to continue with; ``tensor`` itself where nobody listens.
+    """
+    wanting = [listener for listener in listeners(module) if listener.wants(name)]
+    for listener in wanting:
+        tensor = listener.edit(name, tensor)
+    for listener in wanting:
+        tensor = listener.observe(name, tensor)
+    return tensor
+
+
+def listeners(module: nn.Module) -> tuple[Listener, ...]:
+    """The open captures and interventions of this model, outermost first."""
+    opened = _LISTENERS.get()
+    if not opened:
+        return ()
+    return tuple(one for one in opened if one.module is module and not one.closed)
+
+
+def current_rows() -> Rows | None:
+    """What :func:`rows` said about the running forward pass."""
+    return _ROWS.get()
+
+
+def current_positions() -> Positions | None:
+    """What :func:`positions` said about the running forward pass."""
+    return _POSITIONS.get()
+
+
+def open_listener(listener: Listener) -> None:
+    """Make a listener visible to the current context, inside those already open."""
+    _LISTENERS.set((*_LISTENERS.get(), listener))
+
+
+def close_listener(listener: Listener) -> None:
+    """Take a listener out, whichever order or context it is closed in.
+
+    A token's ``reset`` would fail when a generator or a task closes what another context opened;
+    copies of the context that still hold the listener skip it because it is closed.
+    """
+    listener.closed = True
+    _LISTENERS.set(tuple(one for one in _LISTENERS.get() if one is not listener))
