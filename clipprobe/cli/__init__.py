@@ -1,0 +1,63 @@
+"""The command line: one file per group of verbs, heavy imports inside the commands."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Annotated
+
+import typer
+
+from clipprobe import __version__
+from clipprobe.cli.boundary import BoundaryGroup
+
+app = typer.Typer(
+    name="clipprobe",
+    cls=BoundaryGroup,
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"clipprobe {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """What does this CLIP model see, why, and where does it break?"""
+
+
+_COMMANDS = (
+    "demo_cmd",
+    "models_cmd",
+    "neurons_cmd",
+    "explain_cmd",
+    "attack_cmd",
+    "audit_typographic",
+    "audit_bias",
+    "dashboard_cmd",
+    "pretrain_cmd",
+)
+for _name in _COMMANDS:
+    try:
+        _module = importlib.import_module(f"clipprobe.cli.{_name}")
+    except ModuleNotFoundError as _error:
+        if _error.name != f"clipprobe.cli.{_name}":
+            raise
+    else:
+        _module.register(app)
+
+
+def main() -> None:
+    """Entry point of the ``clipprobe`` command."""
+    app()

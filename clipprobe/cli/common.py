@@ -1,0 +1,253 @@
+"""What every command shares: options that mean the same everywhere, output, progress, files.
+
+Results go to stdout (as JSON with ``--json``), words about them to stderr, so that a pipe sees
+data only. Nothing here imports torch before a command asks for a model.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clipprobe.cli.boundary import one_line
+from clipprobe.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        envvar="CLIPPROBE_MODEL",
+        help="A checkpoint folder, a Hugging Face id, or open_clip:NAME/TAG "
+        "[default: the bundled model].",
+        show_default=False,
+    ),
+]
+RevisionOption = Annotated[
+    str | None,
+    typer.Option("--revision", help="Branch, tag or commit of a Hugging Face id."),
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed, the same bytes.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON on stdout, words on stderr.")
+]
+OutOption = Annotated[Path, typer.Option("--out", help="The run folder to write.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Empty the run folder first when it holds another run.")
+]
+ImagesOption = Annotated[
+    str,
+    typer.Option(
+        "--images",
+        help="A folder, a metadata table, a WebDataset .tar, or a Hugging Face dataset.",
+    ),
+]
+ClassesOption = Annotated[Path, typer.Option("--classes", help="A text file, one class a line.")]
+WordsOption = Annotated[
+    Path | None, typer.Option("--words", help="A text file, one attack word a line.")
+]
+SitesOption = Annotated[
+    list[str] | None,
+    typer.Option("--sites", help="Hook points, as names or globs; repeat for more."),
+]
+PoolOption = Annotated[
+    str, typer.Option("--pool", help="How tokens become one number: cls, mean, max or eos.")
+]
+ShardOption = Annotated[
+    str | None, typer.Option("--shard", help="I/N: only every N-th image, from 0.")
+]
+LabelsOption = Annotated[
+    Path | None, typer.Option("--labels", help="A table with the labels of the images.")
+]
+EmbeddingsOption = Annotated[
+    Path | None, typer.Option("--embeddings", help="A safetensors file with embeddings.")
+]
+PredictionsOption = Annotated[
+    Path | None, typer.Option("--predictions", help="A table with predictions to audit.")
+]
+ProtocolOption = Annotated[str, typer.Option("--protocol", help="The audit's protocol.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="A YAML file with settings; flags win over it.")
+]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", min=1, help="Use at most so many images.")
+]
+BatchSizeOption = Annotated[
+    int, typer.Option("--batch-size", min=1, help="Images in one forward pass.")
+]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", min=0, help="Threads that decode images beside the model.")
+]
+
+
+def group(app: typer.Typer, name: str, help: str) -> typer.Typer:
+    """The sub-command group ``name`` of ``app``, made on first use.
+
+    Several files add verbs to one group (``audit typographic``, ``audit bias``); whichever is
+    registered first creates it.
+    """
+    for info in app.registered_groups:
+        if info.name == name and info.typer_instance is not None:
+            return info.typer_instance
+    made = typer.Typer(no_args_is_help=True, help=help)
+    app.add_typer(made, name=name, help=help)
+    return made
+
+
+def load_model(model: str | None, *, device: str = "auto", revision: str | None = None) -> Clip:
+    """Load what ``--model``, ``--revision`` and ``--device`` name; torch is imported here."""
+    import clipprobe
+
+    clip: Clip = clipprobe.load(model, revision=revision, device=device)
+    return clip
+
+
+def say(text: str) -> None:
+    """Words for the person at the terminal, on stderr."""
+    typer.echo("\n".join(one_line(line) for line in text.split("\n")), err=True)
+
+
+def result(data: Any, *, as_json: bool, text: str | Callable[[], str]) -> None:
+    """Print the result of a command on stdout: ``data`` as JSON, or ``text`` for people.
+
+    Args:
+        data: Anything :func:`clipprobe.runs.jsonio.dumps` takes (NaN becomes null).
+        as_json: The value of ``--json``.
+        text: What to print otherwise, or a function that makes it.
+    """
+    if as_json:
+        from clipprobe.runs.jsonio import dumps
+
+        typer.echo(dumps(data), nl=False)
+        return
+    words = text if isinstance(text, str) else text()
+    typer.echo("\n".join(one_line(line) for line in words.split("\n")))
+
+
+@contextmanager
+def progress(description: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """A progress bar on stderr, drawn only on a terminal.
+
+    Yields:
+        ``advance(n)``: call it with the number of items that were finished.
+
+    Example:
+        >>> with progress("encoding", total=2) as advance:
+        ...     advance(2)
+    """
+    if not sys.stderr.isatty():
+        yield lambda n: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda n: bar.advance(task, n)
+
+
+def read_lines(path: Path, what: str) -> list[str]:
+    """The lines of a text file such as ``--classes``: stripped, without blank ones, in order.
+
+    Raises:
+        DataError: the file is absent, is not UTF-8 text, is empty, or says a line twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DataError(
+            f"The {what} file {path} could not be read ({reason}): give a text file with one entry "
+            "a line."
+        ) from None
+    except UnicodeDecodeError:
+        raise DataError(
+            f"The {what} file {path} is not UTF-8 text: save it as UTF-8 with one entry a line."
+        ) from None
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line]
+    if not lines:
+        raise DataError(f"The {what} file {path} holds no entry: write one a line.")
+    seen: set[str] = set()
+    for line in lines:
+        if line in seen:
+            raise DataError(f"The {what} file {path} says {line!r} twice: keep one of them.")
+        seen.add(line)
+    return lines
+
+
+def read_config(path: Path | None, known: Collection[str]) -> dict[str, Any]:
+    """The settings of a ``--config`` YAML file; flags given on the command line win over them.
+
+    Args:
+        path: The file, or ``None`` for no settings.
+        known: The settings that the command understands.
+
+    Raises:
+        ConfigError: the file cannot be read, is no mapping, or has a setting that is not known.
+    """
+    if path is None:
+        return {}
+    import yaml
+
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigError(f"The config file {path} could not be read ({reason}).") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"The config file {path} is not valid YAML: {reason}.") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, Mapping):
+        raise ConfigError(
+            f"The config file {path} holds a {type(loaded).__name__}: it must be a mapping of "
+            "settings to values."
+        )
+    for key in loaded:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = (
+                f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}."
+            )
+            raise ConfigError(f"The config file {path} has the unknown setting {key!r}: {hint}")
+    return dict(loaded)
+
+
+def parse_shard(shard: str | None) -> tuple[int, int]:
+    """``"I/N"`` as ``(I, N)``; ``None`` is ``(0, 1)``, the whole.
+
+    Raises:
+        ConfigError: not two numbers, or ``I`` is not from 0 to ``N - 1``.
+    """
+    if shard is None:
+        return 0, 1
+    left, _, right = shard.partition("/")
+    if left.isdecimal() and right.isdecimal() and int(left) < int(right):
+        return int(left), int(right)
+    raise ConfigError(
+        f"--shard {shard!r} is not I/N with I from 0 to N-1: give for example 0/4 for the first "
+        "of four."
+    )

@@ -1,0 +1,47 @@
+"""Writing a file so that it is there whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clipprobe.errors import RunFolderError
+
+TEMPORARY = ".tmp-"
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn an ``OSError`` inside the block into a :class:`RunFolderError` about ``folder``."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            todo = "free some space and run the same command again; finished parts are kept"
+        else:
+            todo = "choose a folder that can be written, or mend this one; finished parts are kept"
+        raise RunFolderError(
+            f"The run folder {folder} could not be used ({reason}): {todo}."
+        ) from error
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step.
+
+    Nobody ever sees half a file under its final name, whether the process is killed or the disk
+    fills up. The temporary file is removed when ``write`` fails.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f"{TEMPORARY}{secrets.token_hex(8)}-{path.suffix}"
+    try:
+        write(temporary)
+        with temporary.open("rb+") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

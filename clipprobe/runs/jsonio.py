@@ -1,0 +1,94 @@
+"""JSON as every run writes it: sorted keys, no NaN, the same bytes for the same values.
+
+Floats are written with the shortest digits that read back to the same number. JSON has no NaN:
+an undefined value is ``null`` (and has a ``reason`` beside it); an infinite one is the string
+``"Infinity"`` or ``"-Infinity"``, so that an open-ended interval stays what it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Set
+from enum import Enum
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from clipprobe.errors import ConfigError
+
+
+def plain(value: Any) -> Any:
+    """``value`` as what JSON knows: dict, list, str, int, float, bool, None.
+
+    Takes mappings, sequences, sets (sorted), numpy scalars and arrays, paths (posix), enums (their
+    value), dataclasses, and anything with ``to_json()``.
+
+    Raises:
+        ConfigError: something of another type, or two keys that are the same text.
+    """
+    if value is None or isinstance(value, (bool, str)):
+        return str(value) if isinstance(value, str) else value
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return _number(float(value))
+    if isinstance(value, PurePath):
+        return value.as_posix()
+    if isinstance(value, Mapping):
+        result = {_key(key): plain(item) for key, item in value.items()}
+        if len(result) != len(value):
+            raise ConfigError(
+                f"A mapping with the keys {list(value)!r} has two that are the same in JSON: "
+                "rename one."
+            )
+        return result
+    if hasattr(value, "to_json"):
+        return plain(value.to_json())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, Set):
+        return sorted((plain(item) for item in value), key=lambda item: json.dumps(item))
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    raise ConfigError(
+        f"A value of type {type(value).__name__} cannot be written to JSON: give numbers, text, "
+        "lists or mappings."
+    )
+
+
+def dumps(value: Any) -> str:
+    """The one JSON text of ``value``, indented, with a newline at its end."""
+    text = json.dumps(plain(value), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    # A file name may hold bytes that are no UTF-8; Python carries them as lone surrogates.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
+
+
+def loads(text: str) -> Any:
+    """Read JSON back; ``null`` stays ``None`` and ``"Infinity"`` stays text."""
+    return json.loads(text)
+
+
+def _number(value: float) -> float | str | None:
+    if math.isnan(value):
+        return None
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _key(key: Any) -> str:
+    key = plain(key)
+    if key is None or isinstance(key, (bool, list, dict)):
+        raise ConfigError(f"A mapping has the key {key!r}: JSON keys must be text or numbers.")
+    return str(key)

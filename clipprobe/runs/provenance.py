@@ -1,0 +1,21 @@
+"""Versions of what a result depends on, read without importing it."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import clipprobe
+
+_PACKAGES = ("captum", "numpy", "pillow", "pyarrow", "scipy", "torch", "transformers")
+
+
+def versions() -> dict[str, str]:
+    """Versions of clipprobe, Python and the packages that numbers depend on."""
+    found = {"clipprobe": clipprobe.__version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # an environment may do without one, for example captum
+            continue
+    return found
