@@ -43,7 +43,9 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Estimate:
     if n == 0:
         return undefined("no observations", method=method)
     low, high = proportion_confint(successes, n, alpha=1 - level, method="wilson")
-    return Estimate(value=successes / n, low=float(low), high=float(high), n=int(n), method=method)
+    return Estimate(
+        value=float(successes / n), low=float(low), high=float(high), n=int(n), method=method
+    )
 
 
 def cluster_bootstrap(
