@@ -1,0 +1,8 @@
+"""Any CLIP-like checkpoint behind one face: :func:`load` gives a :class:`Clip`."""
+
+from clipprobe.models.anatomy import Anatomy, Block, ChannelSite, Tower
+from clipprobe.models.clip import Clip
+from clipprobe.models.loading import load
+from clipprobe.models.preprocess import Preprocess
+
+__all__ = ["Anatomy", "Block", "ChannelSite", "Clip", "Preprocess", "Tower", "load"]

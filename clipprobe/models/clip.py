@@ -1,0 +1,275 @@
+"""`Clip`: any CLIP-like checkpoint behind one face.
+
+Two encoders map images and texts to unit vectors of one space. Normalisation, batching, order and
+numeric type are decided here and nowhere else; what differs between architectures is in
+``families/``.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from clipprobe.errors import ConfigError, DataError
+from clipprobe.hooks import context
+from clipprobe.models.families.base import Family
+from clipprobe.models.preprocess import Preprocess
+from clipprobe.models.texts import Tokens, check_texts, length_batches
+
+if TYPE_CHECKING:
+    from clipprobe.hooks import HookPoint
+
+Embeddings = npt.NDArray[np.float32]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a model came from; part of every result's provenance."""
+
+    id: str
+    """What was asked for, without private folders: a hub id, ``open_clip:NAME/TAG`` or a name."""
+    revision: str | None
+    """The hub commit that was read; None for a folder."""
+    weights_sha256: str
+    """Of the weights file; of the sorted hashes of its shards where there are several."""
+    attention: str
+    """`sdpa` or `eager`."""
+
+
+class Clip:
+    """A loaded model. Build one with :func:`clipprobe.load`.
+
+    Attributes:
+        id, revision, weights_sha256: What was loaded.
+        family: Name of the architecture family.
+        module: The wrapped model, in evaluation mode, its parameters without gradients.
+        image_size: Side of the model's input in pixels.
+        grid: Patch rows and columns (of the last layer's map for ResNets).
+        d_embed: Width of the joint space.
+        scale, bias: ``logit = scale * cosine + bias``.
+        preprocess: Images to tensors.
+        anatomy: Where the parts of the towers are.
+    """
+
+    def __init__(
+        self, family: Family, *, preprocess: Preprocess, tokens: Tokens, source: Source
+    ) -> None:
+        self.adapter = family
+        self.source = source
+        self.id, self.revision = source.id, source.revision
+        self.weights_sha256 = source.weights_sha256
+        self.family = family.name
+        self.module: nn.Module = family.module.eval().requires_grad_(False)
+        parameter = next(self.module.parameters())
+        self.device, self.dtype = parameter.device, parameter.dtype
+        self.image_size = family.image_size
+        self.preprocess = preprocess
+        self.tokens = tokens
+        self.anatomy = family.anatomy()
+        self.scale, self.bias = family.scale, family.bias
+        self.grid = self.anatomy.vision.grid
+        self.d_embed = family.d_embed
+
+    def __repr__(self) -> str:
+        return f"Clip({self.id!r}, family={self.family!r}, {self.image_size} px, d={self.d_embed})"
+
+    def image_embeddings(self, pixels: Tensor) -> Tensor:
+        """Unit image vectors, differentiable with respect to the pixels.
+
+        Args:
+            pixels: Preprocessed, ``(b, 3, H, W)``.
+        Returns:
+            ``(b, d_embed)`` float32.
+        """
+        pixels = pixels.to(device=self.device, dtype=self.dtype)
+        pooled = self._emit("vision.pooled", self.adapter.vision_pooled(pixels))
+        projected = self._emit("vision.projected", self.adapter.vision_projected(pooled))
+        return unit(projected)
+
+    def text_embeddings(self, tokens: Tensor) -> Tensor:
+        """Unit text vectors, differentiable with respect to the model's activations.
+
+        Args:
+            tokens: Ids of texts of equal length, ``(b, t)``, as :meth:`tokenize` makes them.
+        Returns:
+            ``(b, d_embed)`` float32.
+        """
+        tokens = tokens.to(self.device)
+        pooled_at = self.adapter.pool_positions(tokens)
+        with context.positions(pooled_at, self.adapter.real_tokens(tokens)):
+            pooled = self._emit("text.pooled", self.adapter.text_pooled(tokens))
+            projected = self._emit("text.projected", self.adapter.text_projected(pooled))
+        return unit(projected)
+
+    def _emit(self, name: str, value: Tensor) -> Tensor:
+        return context.emit(name, value, self.module)
+
+    def tokenize(self, texts: Iterable[str]) -> list[list[int]]:
+        """Token ids with special tokens, not padded (SigLIP: padded to its context).
+
+        Texts longer than the model's context are cut, with one warning that counts them.
+        """
+        return self.tokens(check_texts(texts))
+
+    def encode_images(
+        self,
+        images: Iterable[object],
+        *,
+        batch_size: int = 32,
+        progress: Callable[[int], None] | None = None,
+    ) -> Embeddings:
+        """Unit vectors of images, in input order.
+
+        Args:
+            images: Paths, Pillow images, uint8 arrays ``(h, w, 3)`` or ImageRecords; any iterable,
+                read one batch at a time.
+            progress: Called with the number of images done after each batch.
+        Returns:
+            ``(n, d_embed)`` float32.
+        Raises:
+            UnreadableImageError: one of the files cannot be decoded.
+        """
+        check_batch_size(batch_size)
+        images = check_images(images)
+        total = len(images) if isinstance(images, Sequence) else None
+        parts: list[Embeddings] = []
+        done = 0
+        with torch.no_grad():
+            for batch in batches(images, batch_size):
+                rows = list(range(done, done + len(batch)))
+                with context.rows(rows, total):
+                    parts.append(as_numpy(self.image_embeddings(self.preprocess(batch))))
+                done += len(batch)
+                if progress is not None:
+                    progress(done)
+        return np.concatenate(parts) if parts else np.zeros((0, self.d_embed), np.float32)
+
+    def encode_texts(self, texts: Iterable[str], *, batch_size: int = 256) -> Embeddings:
+        """Unit vectors of texts, in input order.
+
+        Texts are encoded in groups of equal token length, so nothing is padded, and a text that
+        occurs several times is encoded once (unless a capture or intervention is active, which
+        sees every row).
+
+        Returns:
+            ``(m, d_embed)`` float32.
+        """
+        check_batch_size(batch_size)
+        wanted = check_texts(texts)
+        distinct = wanted if context.active() else list(dict.fromkeys(wanted))
+        tokens = self.tokenize(distinct)
+        encoded = np.zeros((len(distinct), self.d_embed), np.float32)
+        with torch.no_grad():
+            for rows in length_batches(tokens, batch_size):
+                ids = torch.tensor([tokens[row] for row in rows])
+                with context.rows(rows, len(distinct)):
+                    encoded[rows] = as_numpy(self.text_embeddings(ids))
+        if len(distinct) == len(wanted):
+            return encoded
+        place = {text: row for row, text in enumerate(distinct)}
+        return encoded[[place[text] for text in wanted]]
+
+    def similarity(self, images: Any, texts: Any) -> Embeddings:
+        """Cosine of every image with every text, ``(n, m)``.
+
+        Args:
+            images: As for :meth:`encode_images`, or already encoded, ``(n, d_embed)`` floats.
+            texts: Texts, or already encoded, ``(m, d_embed)`` floats.
+        """
+        left = self._encoded(images, self.encode_images)
+        right = self._encoded(texts, self.encode_texts)
+        cosines: Embeddings = left @ right.T
+        return cosines
+
+    def logits(self, images: Any, texts: Any) -> Embeddings:
+        """``scale * cosine + bias`` of every image with every text, ``(n, m)``."""
+        logits: Embeddings = self.similarity(images, texts) * np.float32(self.scale)
+        return logits + np.float32(self.bias)
+
+    def _encoded(self, items: Any, encode: Callable[[Any], Embeddings]) -> Embeddings:
+        if not (isinstance(items, np.ndarray) and items.ndim == 2):
+            return encode(items)
+        if items.shape[1] != self.d_embed or not np.issubdtype(items.dtype, np.floating):
+            raise DataError(
+                f"An array of encoded items must be floating, of shape (n, {self.d_embed}), this "
+                f"one is {items.dtype} of shape {items.shape}: encode with the same model."
+            )
+        return items.astype(np.float32, copy=False)
+
+    def hook_points(self) -> list[HookPoint]:
+        """Every hook point of this model: name, axes, number of units."""
+        from clipprobe.hooks.sites import hook_points
+
+        return hook_points(self)
+
+    def provenance(self) -> dict[str, Any]:
+        """What determines this model's numbers, for the manifest of every result."""
+        import PIL
+        import transformers
+
+        import clipprobe
+
+        return {
+            "model": {
+                "id": self.id,
+                "revision": self.revision,
+                "weights_sha256": self.weights_sha256,
+                "family": self.family,
+                "dtype": str(self.dtype).removeprefix("torch."),
+                "attention": self.source.attention,
+                "preprocessing": self.preprocess.fingerprint,
+            },
+            "versions": {
+                "clipprobe": clipprobe.__version__,
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "transformers": transformers.__version__,
+                "numpy": np.__version__,
+                "pillow": PIL.__version__,
+            },
+        }
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """Float32 rows of length 1."""
+    vectors = vectors.float()
+    return vectors / vectors.norm(dim=-1, keepdim=True)
+
+
+def as_numpy(tensor: Tensor) -> Embeddings:
+    """A detached float32 copy on the host."""
+    array: Embeddings = tensor.detach().cpu().numpy()
+    return array
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of up to ``size`` items."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def check_batch_size(batch_size: int) -> None:
+    """Raises ConfigError unless it is a positive integer."""
+    if batch_size < 1:
+        raise ConfigError(f"batch_size must be at least 1, {batch_size} was given.")
+
+
+def check_images(images: Iterable[object]) -> Iterable[object]:
+    """The images unless a single one was given, which would be iterated piece by piece."""
+    single = isinstance(images, str | bytes) or not isinstance(images, Iterable)
+    if single or (isinstance(images, np.ndarray) and images.ndim == 3):
+        raise DataError(
+            f"A list of images was expected and a single {type(images).__name__} was given: "
+            "put it in a list."
+        )
+    return images

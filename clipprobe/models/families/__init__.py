@@ -1,0 +1,38 @@
+"""One adapter per architecture family, and which checkpoint belongs to which.
+
+A Hugging Face checkpoint is recognised by the ``model_type`` of its ``config.json``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clipprobe.models.families.base import Family
+from clipprobe.models.families.hf_clip import HFClip, HFMetaClip2
+
+__all__ = ["HF_FAMILIES", "Family", "HFFamily"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HFFamily:
+    """How one ``model_type`` of transformers is loaded."""
+
+    model_class: str
+    """Class in transformers."""
+    adapter: type[Family]
+    examples: str
+    """What a user knows it by."""
+    pad_to_context: bool = False
+    """Whether texts are padded to the full context (SigLIP), as in training."""
+
+
+HF_FAMILIES: dict[str, HFFamily] = {
+    "clip": HFFamily(
+        model_class="CLIPModel",
+        adapter=HFClip,
+        examples="OpenAI, LAION, DFN, MetaCLIP and their fine-tunes",
+    ),
+    "metaclip_2": HFFamily(
+        model_class="MetaClip2Model", adapter=HFMetaClip2, examples="MetaCLIP 2"
+    ),
+}

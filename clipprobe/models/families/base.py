@@ -1,0 +1,80 @@
+"""What an architecture family has to say about itself so that `Clip` can run it.
+
+An adapter wraps a loaded module and never re-implements it. It splits each tower's forward at the
+two vectors that have no module of their own: *pooled* (what the tower hands to its projection)
+and *projected* (before normalisation).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor, nn
+
+from clipprobe.models.anatomy import Anatomy
+
+
+class Family(ABC):
+    """One loaded model, seen through its family's eyes."""
+
+    name: str
+    """The family's name in results and error messages."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    @abstractmethod
+    def anatomy(self) -> Anatomy:
+        """Find blocks and other parts by structure."""
+
+    @abstractmethod
+    def vision_pooled(self, pixels: Tensor) -> Tensor:
+        """Normalised pixels ``(b, 3, H, W)`` to the pooled vector ``(b, d_pooled)``."""
+
+    @abstractmethod
+    def vision_projected(self, pooled: Tensor) -> Tensor:
+        """Pooled ``(b, d_pooled)`` to the joint space ``(b, d_embed)``, not normalised."""
+
+    @abstractmethod
+    def text_pooled(self, tokens: Tensor) -> Tensor:
+        """Token ids ``(b, t)`` to the pooled vector ``(b, d_pooled)``."""
+
+    @abstractmethod
+    def text_projected(self, pooled: Tensor) -> Tensor:
+        """Pooled ``(b, d_pooled)`` to the joint space ``(b, d_embed)``, not normalised."""
+
+    @abstractmethod
+    def pool_positions(self, tokens: Tensor) -> Tensor:
+        """Index of the token that the text tower pools, ``(b,)``."""
+
+    def real_tokens(self, tokens: Tensor) -> Tensor | None:
+        """``(b, t)`` true where a token is no padding; None: all up to the pooled one are real."""
+        return None
+
+    @property
+    @abstractmethod
+    def image_size(self) -> int:
+        """Side of the square input in pixels."""
+
+    @property
+    @abstractmethod
+    def d_embed(self) -> int:
+        """Width of the joint space."""
+
+    @property
+    @abstractmethod
+    def context(self) -> int:
+        """Most tokens of a text."""
+
+    @property
+    def scale(self) -> float:
+        """What a cosine is multiplied by to become a logit."""
+        parameter: Any = self.module.logit_scale
+        return float(parameter.detach().float().exp())
+
+    @property
+    def bias(self) -> float:
+        """What is added to a logit; 0 where the model has none."""
+        parameter: Any = getattr(self.module, "logit_bias", None)
+        return 0.0 if parameter is None else float(parameter.detach().float())

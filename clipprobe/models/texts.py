@@ -1,0 +1,110 @@
+"""Texts to token ids, and token ids to batches without padding.
+
+A text tower whose tokens see only earlier ones (CLIP), or which is told what is padding (BERT),
+gives the same vector for a text however much padding follows it. So texts are encoded in groups of
+exactly equal length and nothing is padded. SigLIP is the exception: it attends to its padding and
+pools the last position, so it always gets the full context, as it was trained.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from clipprobe.errors import DataError
+
+
+class Tokens(Protocol):
+    """Texts to token ids, as the model wants them."""
+
+    context: int
+    """Most tokens of a text, special tokens included."""
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        """One list of ids per text; over-long texts are cut, with one counted warning."""
+
+
+class HFTokens:
+    """A transformers tokenizer without padding, safe to share between threads.
+
+    Args:
+        context: Most tokens of a text, special tokens included.
+        pad_to_context: Pad every text to ``context`` (SigLIP).
+    """
+
+    def __init__(self, tokenizer: Any, *, context: int, pad_to_context: bool = False) -> None:
+        self.tokenizer = tokenizer
+        self.context = min(context, int(tokenizer.model_max_length))
+        self.pad_to_context = pad_to_context
+        # Truncation and padding are state inside the shared Rust tokenizer: two threads that set
+        # them at once fail with "Already borrowed".
+        self._lock = threading.Lock()
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        if not texts:
+            return []
+        with self._lock:
+            # Without truncation first: the true lengths are what tells how many were cut.
+            ids: list[list[int]] = self.tokenizer(list(texts), verbose=False)["input_ids"]
+            too_long = [i for i, row in enumerate(ids) if len(row) > self.context]
+            if too_long:
+                cut = self.tokenizer(
+                    [texts[i] for i in too_long], truncation=True, max_length=self.context
+                )["input_ids"]
+                for i, row in zip(too_long, cut, strict=True):
+                    ids[i] = row
+            if self.pad_to_context:
+                ids = self.tokenizer.pad(
+                    {"input_ids": ids}, padding="max_length", max_length=self.context
+                )["input_ids"]
+        if too_long:
+            warn_truncated(len(too_long), len(texts), self.context)
+        return ids
+
+
+def warn_truncated(n: int, n_texts: int, context: int) -> None:
+    """Say once per call how many texts were cut."""
+    warnings.warn(
+        f"{n} of {n_texts} texts have more than the {context} tokens that this model reads "
+        "and were cut at their end.",
+        stacklevel=3,
+    )
+
+
+def check_texts(texts: Iterable[str]) -> list[str]:
+    """The texts as a list.
+
+    Raises:
+        DataError: a single string, which would be read letter by letter, or something not a text.
+    """
+    if isinstance(texts, str):
+        raise DataError(
+            f"A list of texts was expected and the single text {texts!r} was given: "
+            "put it in a list."
+        )
+    found = list(texts)
+    for index, text in enumerate(found):
+        if not isinstance(text, str):
+            raise DataError(
+                f"Text {index} is a {type(text).__name__}, not a string: give texts as strings."
+            )
+    return found
+
+
+def length_batches(tokens: Sequence[Sequence[int]], batch_size: int) -> list[list[int]]:
+    """Indices of ``tokens`` in batches of exactly equal length, shortest first, input order within.
+
+    Example:
+        >>> length_batches([[1, 2], [1], [3, 4], [5, 6]], batch_size=2)
+        [[1], [0, 2], [3]]
+    """
+    by_length: dict[int, list[int]] = {}
+    for index, row in enumerate(tokens):
+        by_length.setdefault(len(row), []).append(index)
+    return [
+        rows[start : start + batch_size]
+        for _, rows in sorted(by_length.items())
+        for start in range(0, len(rows), batch_size)
+    ]

@@ -1,0 +1,102 @@
+"""The weight files of a checkpoint folder: which they are, whether they are safe, their hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from clipprobe.errors import UnsafeWeightsError, UnsupportedModelError
+
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+
+
+def check_weights(folder: Path) -> list[Path]:
+    """The safetensors files of the folder, each proven to be one.
+
+    Raises:
+        UnsafeWeightsError: there are pickled weights only.
+        UnsupportedModelError: there are no weights, or a file is missing or damaged.
+    """
+    files = weight_files(folder)
+    for path in files:
+        check_safetensors(path)
+    return files
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files that hold the weights: one, or the shards that the index names, sorted."""
+    if (folder / SINGLE).is_file():
+        return [folder / SINGLE]
+    index = folder / INDEX
+    if index.is_file():
+        try:
+            shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise UnsupportedModelError(
+                f"{index} is no index of weight shards, so the checkpoint is damaged: "
+                "download it again."
+            ) from error
+        absent = [name for name in shards if not (folder / name).is_file()]
+        if absent:
+            raise UnsupportedModelError(
+                f"{folder} lacks {len(absent)} of its {len(shards)} weight shards "
+                f"({', '.join(absent[:3])}): download it again."
+            )
+        return [folder / name for name in shards]
+    if pickled := sorted(path.name for path in folder.glob("pytorch_model*.bin")):
+        raise UnsafeWeightsError(
+            f"{folder} holds pickled weights only ({', '.join(pickled[:3])}), which can run code "
+            "when they are opened and are never loaded: convert them once, reading nothing but "
+            f"tensors, with:\n{conversion_command(folder)}"
+        )
+    raise UnsupportedModelError(
+        f"{folder} holds no weights (neither {SINGLE} nor {INDEX}): download the whole checkpoint."
+    )
+
+
+def conversion_command(folder: Path) -> str:
+    """A shell line that writes ``model.safetensors`` beside ``pytorch_model*.bin``.
+
+    ``weights_only=True`` makes torch read tensors and refuse everything else in the pickle.
+    """
+    code = (
+        "import pathlib, torch; from safetensors.torch import save_file; "
+        f"folder = pathlib.Path({str(folder)!r}); "
+        "save_file({name: tensor.clone().contiguous() "
+        "for file in sorted(folder.glob('pytorch_model*.bin')) "
+        "for name, tensor in torch.load(file, map_location='cpu', weights_only=True).items()}, "
+        "folder / 'model.safetensors', metadata={'format': 'pt'})"
+    )
+    return f"python -c {json.dumps(code)}"
+
+
+def check_safetensors(path: Path) -> None:
+    """Read the header, which also proves that the file is as long as it says."""
+    from safetensors import SafetensorError, safe_open
+
+    with path.open("rb") as file:
+        if file.read(22) == b"version https://git-lfs":
+            raise UnsupportedModelError(
+                f"{path} is a Git LFS pointer, not the weights: run git lfs pull in its folder."
+            )
+    try:
+        with safe_open(path, framework="pt") as opened:
+            opened.keys()
+    except (SafetensorError, OSError) as error:
+        raise UnsupportedModelError(
+            f"{path} cannot be read as safetensors ({error}), so it is damaged or incomplete: "
+            "download it again."
+        ) from error
+
+
+def weights_sha256(files: list[Path]) -> str:
+    """Hash of the file; of the sorted shards' hashes, joined, where there are several."""
+    hashes = []
+    for path in files:
+        with path.open("rb") as file:
+            hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
+    if len(hashes) == 1:
+        return hashes[0]
+    return hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest()

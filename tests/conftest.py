@@ -1,0 +1,88 @@
+"""What every test shares: no network, and tiny checkpoints built once per session.
+
+`clip` is a loaded tiny CLIP; `load_tiny("siglip", dtype="float16")` loads any family;
+`checkpoint("clip")` gives its folder (read only: copy it before changing a file).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# The libraries read these once, when they are imported.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ.pop("CLIPPROBE_MODEL", None)
+
+LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Fail any test that would reach another machine."""
+    patch = pytest.MonkeyPatch()
+
+    def guarded(original: Callable[..., Any]) -> Callable[..., Any]:
+        def connect(self: socket.socket, address: Any) -> Any:
+            internet = self.family in (socket.AF_INET, socket.AF_INET6)
+            if internet and address[0] not in LOCAL:
+                raise RuntimeError(f"a test tried to reach {address!r}; tests run offline")
+            return original(self, address)
+
+        return connect
+
+    patch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
+    patch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
+    original_lookup = socket.getaddrinfo
+
+    def lookup(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host not in (None, "", *LOCAL):
+            raise RuntimeError(f"a test tried to look up {host!r}; tests run offline")
+        return original_lookup(host, *args, **kwargs)
+
+    patch.setattr(socket, "getaddrinfo", lookup)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Folder of a family's tiny checkpoint."""
+    import tiny
+
+    built: dict[str, Path] = {}
+
+    def folder(family: str = "clip") -> Path:
+        if family not in built:
+            target = tmp_path_factory.mktemp("checkpoints") / f"tiny-{family}"
+            built[family] = tiny.BUILDERS[family](target)
+        return built[family]
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def load_tiny(checkpoint: Callable[[str], Path]) -> Callable[..., Any]:
+    """A family's tiny model, loaded once for each way of loading it."""
+    import clipprobe
+
+    loaded: dict[Any, Any] = {}
+
+    def load(family: str = "clip", **options: Any) -> Any:
+        key = (family, tuple(sorted(options.items())))
+        if key not in loaded:
+            loaded[key] = clipprobe.load(checkpoint(family), **options)
+        return loaded[key]
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def clip(load_tiny: Callable[..., Any]) -> Any:
+    """A tiny CLIP, shared by all tests: leave it as it is."""
+    return load_tiny("clip")
