@@ -1,0 +1,154 @@
+"""A folder, a table or an archive -> a :class:`~clipprobe.data.records.Dataset`."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from clipprobe.data.records import Dataset, ImageRecord, Unreadable, make_dataset
+from clipprobe.errors import DataError
+
+IMAGE_SUFFIXES = frozenset(
+    ".avif .bmp .dds .dib .gif .icns .ico .jfif .jp2 .jpe .jpeg .jpg .pbm .pcx .pgm .png .ppm .sgi "
+    ".tif .tiff .webp .xbm".split()
+)
+TABLE_SUFFIXES = (".csv", ".jsonl", ".parquet")
+_SYSTEM_FILES = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
+
+
+def open_dataset(spec: str | Path, *, limit: int | None = None) -> Dataset:
+    """Open the images that ``spec`` names.
+
+    What is recognised, in this order: a table (``.csv``, ``.jsonl``, ``.parquet`` with a
+    ``file_name`` column); a WebDataset archive (``.tar``); a folder with a ``metadata`` table; a
+    folder of ``.tar`` archives; a folder of images (where each image lies in a sub-folder, the
+    first folder is its label); a Hugging Face data set as a folder or an id, with the extra
+    ``datasets``.
+
+    Every visible file of a folder becomes a record: one that is no image fails when it is decoded
+    and is counted there. Hidden files are left out. Links are followed, each folder once.
+
+    Args:
+        spec: The path or id.
+        limit: Keep so many records, spread over the data set, the same ones on every machine.
+
+    Raises:
+        DataError: nothing is there, or it cannot be used as it is.
+        NoReadableImagesError: it holds no file at all.
+        MissingExtraError: a Hugging Face data set, and ``datasets`` is not installed.
+    """
+    if limit is not None and limit < 1:
+        raise DataError(f"The limit {limit} leaves no image: give at least 1.")
+    path = Path(spec)
+    if path.is_file():
+        return _open_file(path, limit)
+    if path.is_dir():
+        return _open_folder(path, limit)
+    from clipprobe.data import hub
+
+    if isinstance(spec, str) and hub.looks_like_id(spec):
+        return hub.open_hub(spec, limit=limit)
+    raise DataError(
+        f"There are no images at {str(spec)!r}: give a folder, a metadata table, a .tar archive or "
+        "a Hugging Face data set."
+    )
+
+
+def _open_file(path: Path, limit: int | None) -> Dataset:
+    from clipprobe.data import tables, webdataset
+
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        return make_dataset(path.name, tables.read_table(path), limit)
+    if path.suffix.lower() == ".tar":
+        return make_dataset(path.name, webdataset.read_archive(path), limit)
+    if path.name.lower().endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")):
+        raise DataError(
+            f"The archive {path} is compressed, so that its images cannot be read in place: "
+            "decompress it to a .tar first."
+        )
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return make_dataset(path.name, [ImageRecord(id=_text(path.name), source=path)], limit)
+    raise DataError(
+        f"The file {path} is no data set: give a folder, a .csv, .jsonl or .parquet table with a "
+        "file_name column, or a .tar archive."
+    )
+
+
+def _open_folder(path: Path, limit: int | None) -> Dataset:
+    from clipprobe.data import hub, tables, webdataset
+
+    name = path.resolve().name
+    found = [path / f"metadata{suffix}" for suffix in TABLE_SUFFIXES]
+    found = [table for table in found if table.is_file()]
+    if len(found) > 1:
+        raise DataError(
+            f"The folder {path} has {' and '.join(table.name for table in found)}: keep one, or "
+            "give the table itself."
+        )
+    if found:
+        return make_dataset(name, tables.read_table(found[0]), limit)
+    if hub.is_saved_dataset(path):
+        return hub.open_saved(path, limit=limit)
+    unreadable: dict[Path, str] = {}
+    files = sorted(_files(path, unreadable))
+    if files and all(file.suffix.lower() == ".tar" for file in files):
+        records = [
+            record
+            for file in files
+            for record in webdataset.read_archive(
+                file, prefix=f"{_text(file.relative_to(path).as_posix())}/"
+            )
+        ]
+        return make_dataset(name, records, limit)
+    records = list(_records(path, files))
+    for folder, reason in unreadable.items():
+        record_id = f"{_text(folder.relative_to(path).as_posix())}/"
+        records.append(ImageRecord(id=record_id, source=Unreadable(f"a folder: {reason}")))
+    return make_dataset(name, records, limit)
+
+
+def _records(folder: Path, files: list[Path]) -> Iterator[ImageRecord]:
+    raw = [_text(file.relative_to(folder).as_posix()) for file in files]
+    composed = [unicodedata.normalize("NFC", name) for name in raw]
+    twice = {name for name, count in Counter(composed).items() if count > 1}
+    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    labelled = bool(images) and all(file.parent != folder for file in images)
+    for file, name, stable in zip(files, raw, composed, strict=True):
+        # File systems differ in how they store "é"; the id is composed wherever that is unique.
+        record_id = name if stable in twice else stable
+        label = record_id.split("/", 1)[0] if labelled and "/" in record_id else None
+        yield ImageRecord(id=record_id, source=file, label=label)
+
+
+def _files(folder: Path, unreadable: dict[Path, str]) -> Iterator[Path]:
+    """Visible files below ``folder``; linked folders are followed, each real folder once.
+
+    Folders that cannot be listed are put into ``unreadable`` with the reason.
+    """
+
+    def note(error: OSError) -> None:
+        unreadable[Path(error.filename)] = error.strerror or type(error).__name__
+
+    seen: set[tuple[int, int]] = set()
+    for root, folders, names in os.walk(folder, followlinks=True, onerror=note):
+        status = Path(root).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if _visible(name))
+        for name in names:
+            if _visible(name):
+                yield Path(root) / name
+
+
+def _visible(name: str) -> bool:
+    return not name.startswith(".") and name not in _SYSTEM_FILES
+
+
+def _text(name: str) -> str:
+    """A file name as valid Unicode: bytes that are no UTF-8 become ``\\xNN``."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
