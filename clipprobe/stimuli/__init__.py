@@ -1,0 +1,27 @@
+"""Controlled images with ground truth, drawn from bundled fonts and emoji."""
+
+from clipprobe.stimuli.backgrounds import Background, render_background
+from clipprobe.stimuli.concepts import Concept, Occupation, concept, concepts, occupations
+from clipprobe.stimuli.scenes import Item, Person, Picture, Rendered, Scene, Word, render
+from clipprobe.stimuli.sprites import COLOUR_STYLES, STYLES, person_sprite, sprite
+
+__all__ = [
+    "COLOUR_STYLES",
+    "STYLES",
+    "Background",
+    "Concept",
+    "Item",
+    "Occupation",
+    "Person",
+    "Picture",
+    "Rendered",
+    "Scene",
+    "Word",
+    "concept",
+    "concepts",
+    "occupations",
+    "person_sprite",
+    "render",
+    "render_background",
+    "sprite",
+]

@@ -1,0 +1,152 @@
+"""Rebuild the bundled sprite sheets from the emoji projects' own packages.
+
+A maintainer's tool, not needed to use clipprobe: the sheets it writes are part of the package.
+It needs ``rsvg-convert`` (librsvg) and fontTools, and a folder with these unpacked npm packages:
+``@iconify-json/noto``, ``@iconify-json/twemoji``, ``@iconify-json/fluent-emoji-flat`` and
+``@fontsource/noto-emoji``. Run ``python -m clipprobe.stimuli.build_sheets PACKAGES_DIR``.
+
+The sheets are stored losslessly, so that the same pixels are drawn on every machine whatever
+renderer it has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
+
+from clipprobe.stimuli.concepts import (
+    HAIR_CODEPOINTS,
+    PERSON_CODEPOINTS,
+    SKIN_CODEPOINTS,
+    concepts,
+    occupations,
+)
+from clipprobe.stimuli.sprites import ASSETS, CELL, PERSON_CELL, SHEET_COLUMNS, person_key
+
+COLOUR_PACKAGES = {"noto": "noto", "twemoji": "twemoji", "fluent": "fluent-emoji-flat"}
+GENDER_SIGNS = {"woman": "2640", "man": "2642"}
+
+
+def icon_set(packages: Path, name: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Read one iconify package: ``{codepoints: icon name}`` and its icons."""
+    for folder in packages.glob(f"iconify-json-{name}-*/package"):
+        characters = json.loads((folder / "chars.json").read_text())
+        icons = json.loads((folder / "icons.json").read_text())
+        return characters, icons
+    raise SystemExit(f"{packages} holds no unpacked iconify-json-{name}-VERSION folder.")
+
+
+def find_icon(characters: dict[str, str], codepoints: str) -> str | None:
+    """Look a codepoint sequence up with and without the emoji variation selector."""
+    parts = codepoints.split("-")
+    wanted = [p for p in parts if p != "fe0f"]
+    for key, icon in characters.items():
+        if [p for p in key.split("-") if p != "fe0f"] == wanted:
+            return icon
+    return None
+
+
+def rasterise(icons: dict[str, Any], icon: str, size: int) -> Image.Image:
+    """Render one icon to a square RGBA image of ``size`` pixels."""
+    entry = icons["icons"][icon]
+    width = entry.get("width", icons.get("width", 16))
+    height = entry.get("height", icons.get("height", 16))
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'width="{size}" height="{size}" viewBox="0 0 {width} {height}">{entry["body"]}</svg>'
+    )
+    with tempfile.NamedTemporaryFile(suffix=".png") as out:
+        subprocess.run(["rsvg-convert", "-o", out.name], input=svg.encode(), check=True)
+        return Image.open(out.name).convert("RGBA").copy()
+
+
+def line_drawing(packages: Path, codepoint: str, size: int) -> Image.Image:
+    """Render one glyph of the monochrome Noto Emoji font as black strokes on transparency."""
+    from fontTools.ttLib import TTFont
+
+    for file in sorted(packages.glob("fontsource-noto-emoji-*/package/files/*-400-normal.woff2")):
+        font = TTFont(file)
+        if int(codepoint, 16) in font.getBestCmap():
+            font.flavor = None
+            with tempfile.NamedTemporaryFile(suffix=".ttf") as plain:
+                font.save(plain.name)
+                face = ImageFont.truetype(
+                    plain.name, size, layout_engine=ImageFont.Layout.BASIC
+                )
+                alpha = Image.new("L", (2 * size, 2 * size))
+                ImageDraw.Draw(alpha).text((size, size), chr(int(codepoint, 16)), 255, face, "mm")
+            alpha = alpha.crop(alpha.getbbox())
+            alpha.thumbnail((size - 6, size - 6), Image.Resampling.LANCZOS)
+            cell = Image.new("L", (size, size))
+            cell.paste(alpha, ((size - alpha.width) // 2, (size - alpha.height) // 2))
+            drawing = Image.new("RGBA", (size, size), (0, 0, 0, 0))
+            drawing.putalpha(cell)
+            return drawing
+    raise SystemExit(f"Noto Emoji has no glyph for U+{codepoint}.")
+
+
+def people_codepoints() -> Iterator[tuple[str, str]]:
+    """Yield ``(sprite key, codepoint sequence)`` for every bundled person."""
+    for gender, person in PERSON_CODEPOINTS.items():
+        for tone, skin in SKIN_CODEPOINTS.items():
+            yield person_key(gender, tone), f"{person}-{skin}"
+            for hair, code in HAIR_CODEPOINTS.items():
+                yield person_key(gender, tone, hair=hair), f"{person}-{skin}-200d-{code}"
+            for job in occupations():
+                key = person_key(gender, tone, occupation=job.name)
+                if job.suffix_codepoint:
+                    yield key, f"{person}-{skin}-200d-{job.suffix_codepoint}"
+                else:
+                    yield key, f"{job.base_codepoint}-{skin}-200d-{GENDER_SIGNS[gender]}"
+
+
+def write_sheet(name: str, cells: dict[str, Image.Image], size: int) -> None:
+    """Lay the cells out row by row and write ``NAME.webp`` with ``NAME.json`` (the key order)."""
+    keys = sorted(cells)
+    rows = -(-len(keys) // SHEET_COLUMNS)
+    sheet = Image.new("RGBA", (SHEET_COLUMNS * size, rows * size), (0, 0, 0, 0))
+    for index, key in enumerate(keys):
+        sheet.paste(cells[key], (index % SHEET_COLUMNS * size, index // SHEET_COLUMNS * size))
+    ASSETS.mkdir(parents=True, exist_ok=True)
+    sheet.save(ASSETS / f"{name}.webp", lossless=True, quality=100, method=6, exact=False)
+    (ASSETS / f"{name}.json").write_text(json.dumps(keys, indent=0) + "\n")
+
+
+def main() -> None:
+    """Build every sheet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("packages", type=Path)
+    packages = parser.parse_args().packages
+    for style, package in COLOUR_PACKAGES.items():
+        characters, icons = icon_set(packages, package)
+
+        def draw(
+            codepoints: str, size: int, characters: Any = characters, icons: Any = icons
+        ) -> Image.Image:
+            icon = find_icon(characters, codepoints)
+            if icon is None:
+                raise SystemExit(f"{package} has no icon for {codepoints}.")
+            return rasterise(icons, icon, size)
+
+        with ThreadPoolExecutor() as pool:
+            names = [c.name for c in concepts()]
+            images = pool.map(lambda c: draw(c.codepoint, CELL), concepts())
+            write_sheet(style, dict(zip(names, images, strict=True)), CELL)
+            if style != "fluent":
+                people = dict(people_codepoints())
+                images = pool.map(lambda code: draw(code, PERSON_CELL), people.values())
+                write_sheet(f"people-{style}", dict(zip(people, images, strict=True)), PERSON_CELL)
+    drawings = {c.name: line_drawing(packages, c.codepoint, CELL) for c in concepts()}
+    write_sheet("line", drawings, CELL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Pictures of concepts and people, cut from the bundled sprite sheets.
+
+Styles: ``noto`` and ``twemoji`` (colour; used to train the bundled model), ``fluent`` (colour;
+never trained on, so it can test an unseen style) and ``line`` (black strokes, from the monochrome
+Noto Emoji font). Licences lie beside the sheets in ``clipprobe/assets/sprites``.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import Image
+
+from clipprobe.errors import ConfigError
+
+ASSETS = Path(__file__).parent.parent / "assets" / "sprites"
+CELL = 128
+PERSON_CELL = 96
+SHEET_COLUMNS = 16
+COLOUR_STYLES = ("noto", "twemoji", "fluent")
+STYLES = (*COLOUR_STYLES, "line")
+PEOPLE_STYLES = ("noto", "twemoji")
+
+
+def person_key(gender: str, skin_tone: str, *, hair: str = "", occupation: str = "") -> str:
+    """Name the sprite of one person: ``woman/dark``, ``man/light/red hair``, ``woman/dark/cook``."""
+    return "/".join(part for part in (gender, skin_tone, hair, occupation) if part)
+
+
+@lru_cache(maxsize=8)
+def _sheet(name: str) -> tuple[dict[str, int], Image.Image]:
+    keys = json.loads((ASSETS / f"{name}.json").read_text(encoding="utf-8"))
+    with Image.open(ASSETS / f"{name}.webp") as sheet:
+        return {key: index for index, key in enumerate(keys)}, sheet.convert("RGBA")
+
+
+@lru_cache(maxsize=4096)
+def _cut(sheet_name: str, key: str, cell: int, size: int) -> Image.Image:
+    index, sheet = _sheet(sheet_name)
+    if key not in index:
+        raise ConfigError(f"the sheet {sheet_name!r} holds no sprite {key!r}.")
+    row, column = divmod(index[key], SHEET_COLUMNS)
+    box = (column * cell, row * cell, (column + 1) * cell, (row + 1) * cell)
+    sprite = sheet.crop(box)
+    if size != cell:
+        sprite = sprite.resize((size, size), Image.Resampling.LANCZOS)
+    return sprite
+
+
+def sprite(name: str, *, style: str = "noto", size: int = CELL) -> Image.Image:
+    """Return the picture of a concept on a transparent ground.
+
+    Args:
+        name: A concept's name.
+        style: One of :data:`STYLES`.
+        size: Side in pixels.
+    Returns:
+        RGBA image of ``size`` x ``size`` pixels; shared, so copy it before drawing on it.
+    Raises:
+        ConfigError: unknown concept or style.
+    """
+    if style not in STYLES:
+        raise ConfigError(f"no picture style is called {style!r}; there are {', '.join(STYLES)}.")
+    return _cut(style, name, CELL, size)
+
+
+def person_sprite(
+    gender: str,
+    skin_tone: str,
+    *,
+    hair: str = "",
+    occupation: str = "",
+    style: str = "noto",
+    size: int = PERSON_CELL,
+) -> Image.Image:
+    """Return a drawn person on a transparent ground.
+
+    Args:
+        gender: The gender the drawing is meant to be perceived as: ``woman`` or ``man``.
+        skin_tone: One of the five tones of the Unicode standard, ``light`` to ``dark``.
+        hair: Empty, or one of :data:`clipprobe.stimuli.concepts.HAIR_CODEPOINTS`.
+        occupation: Empty for a plain person, else the outfit to wear.
+        style: ``noto`` or ``twemoji``.
+        size: Side in pixels.
+    Raises:
+        ConfigError: no such person is bundled.
+    """
+    if style not in PEOPLE_STYLES:
+        raise ConfigError(
+            f"people are drawn in the styles {', '.join(PEOPLE_STYLES)}, not in {style!r}."
+        )
+    key = person_key(gender, skin_tone, hair=hair, occupation=occupation)
+    return _cut(f"people-{style}", key, PERSON_CELL, size)
