@@ -1,0 +1,33 @@
+"""Reports: one self-contained HTML file and its Markdown twin, from plain results."""
+
+from clipprobe.report.html import render_html, write_html
+from clipprobe.report.markdown import render_markdown, write_markdown
+from clipprobe.report.page import (
+    Block,
+    Chart,
+    Images,
+    Links,
+    Numbers,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    Warning,
+)
+
+__all__ = [
+    "Block",
+    "Chart",
+    "Images",
+    "Links",
+    "Numbers",
+    "Page",
+    "Paragraph",
+    "Section",
+    "Table",
+    "Warning",
+    "render_html",
+    "render_markdown",
+    "write_html",
+    "write_markdown",
+]

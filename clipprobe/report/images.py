@@ -1,0 +1,42 @@
+"""Pictures as data addresses: a page that holds its images cannot lose them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+from PIL import Image, features
+
+from clipprobe.data import decode_image, to_rgb
+from clipprobe.errors import UnreadableImageError
+
+THUMBNAIL = 256  # longest side in pixels; sharp on a dense screen at the width it is shown
+
+
+def data_uri(image: Image.Image | str | Path, *, longest: int = THUMBNAIL) -> str:
+    """``image`` as a ``data:`` address: WebP where Pillow can write it, else PNG.
+
+    Args:
+        image: A PIL image of any mode, or a path. A picture smaller than ``longest`` keeps its
+            pixels, without loss.
+        longest: Longest side of the thumbnail in pixels.
+
+    Raises:
+        UnreadableImageError: the file cannot be decoded.
+    """
+    picture = to_rgb(image) if isinstance(image, Image.Image) else decode_image(Path(image))
+    if picture.width * picture.height == 0:
+        raise UnreadableImageError("the image has no pixels")
+    small = max(picture.size) <= longest
+    if not small:
+        factor = longest / max(picture.size)
+        size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    kind = "webp" if features.check("webp") else "png"
+    if kind == "webp":
+        picture.save(buffer, "WEBP", lossless=small, quality=82, method=4)
+    else:
+        picture.save(buffer, "PNG", optimize=True)
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -1,0 +1,104 @@
+"""The same page as Markdown, for places that show no HTML; charts and pictures become words."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import clipprobe
+from clipprobe.report.html import flatten
+from clipprobe.report.numbers import format_cell, is_number
+from clipprobe.report.page import (
+    Block,
+    Chart,
+    Images,
+    Links,
+    Numbers,
+    Page,
+    Paragraph,
+    Table,
+    Warning,
+    safe_href,
+)
+from clipprobe.runs.files import disk_errors, write_atomically
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
+
+
+def write_markdown(page: Page, path: str | Path) -> Path:
+    """Write ``page`` as GitHub-flavoured Markdown.
+
+    Raises:
+        RunFolderError: the file cannot be written.
+    """
+    target = Path(path)
+    data = render_markdown(page).encode("utf-8", "backslashreplace")
+    with disk_errors(target.parent):
+        write_atomically(target, lambda temporary: _write(temporary, data))
+    return target
+
+
+def render_markdown(page: Page) -> str:
+    """``page`` as Markdown text; user text is escaped, so it is never markup."""
+    parts = [f"# {escape(page.title)}"]
+    if page.subtitle:
+        parts.append(escape(page.subtitle))
+    for section in page.sections:
+        parts.append(f"## {escape(section.title)}")
+        parts.extend(_block(block) for block in section.blocks)
+    if page.provenance:
+        rows = flatten(page.provenance)
+        parts.append("## How this was made")
+        parts.append(_table(["Setting", "Value"], rows))
+    parts.append(f"Written by clipprobe {clipprobe.__version__}.")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escape(text: str) -> str:
+    """``text`` on one line, with everything that Markdown or HTML would read as markup escaped."""
+    text = " ".join(text.split())
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = _SPECIAL.sub(r"\\\1", text)
+    # At the start of a line these would make a list, or a heading of the line before.
+    text = re.sub(r"^([-+=])", r"\\\1", text)
+    return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", text)
+
+
+def _block(block: Block) -> str:
+    if isinstance(block, Paragraph):
+        return escape(block.text)
+    if isinstance(block, Warning):
+        return f"> **Note.** {escape(block.text)}"
+    if isinstance(block, Table):
+        return f"{escape(block.caption)}\n\n{_table(block.columns, block.rows)}"
+    if isinstance(block, Chart):
+        return f"Chart (see the HTML report): {escape(block.alt)}"
+    if isinstance(block, Images):
+        return "\n".join(f"- Picture: {escape(caption)}" for _, caption in block.items)
+    if isinstance(block, Numbers):
+        return "\n".join(
+            f"- **{escape(label)}**: {escape(format_cell(value))}"
+            + (f" ({escape(note)})" if note else "")
+            for label, value, note in block.items
+        )
+    assert isinstance(block, Links)  # the last kind of block there is
+    return "\n".join(
+        f"- [{escape(label)}]({safe_href(href).replace('(', '%28').replace(')', '%29')})"
+        for label, href in block.items
+    )
+
+
+def _table(columns: Any, rows: Any) -> str:
+    rows = [list(row) for row in rows]
+    right = [bool(rows) and all(is_number(row[i]) for row in rows) for i in range(len(columns))]
+    lines = [
+        "| " + " | ".join(escape(str(column)) for column in columns) + " |",
+        "| " + " | ".join("---:" if number else "---" for number in right) + " |",
+    ]
+    lines += ["| " + " | ".join(escape(format_cell(cell)) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)

@@ -1,0 +1,158 @@
+"""What a report says, before it is HTML or Markdown: a page of sections of blocks.
+
+Text is text: nothing in it is markup, so labels, words and file names of users need no care.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from PIL import Image
+
+from clipprobe.errors import ConfigError
+
+# A number, text, ``None``, or an estimate: an object or mapping with value, low, high and n.
+Cell = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph of text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """Something the reader must know before using the numbers."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; the first column names the row.
+
+    Attributes:
+        columns: The head.
+        rows: Each as long as ``columns``; a cell is text, a number, ``None`` or an estimate, which
+            is shown as ``value [low, high] n=…``.
+        caption: What the table shows; required, also by readers who cannot see it.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    caption: str
+
+    def __post_init__(self) -> None:
+        _need(self.caption, "A table", "caption")
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ConfigError(
+                    f"The table {self.caption!r} has {len(self.columns)} columns and a row of "
+                    f"{len(row)} cells: give each row as many."
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A plotly figure.
+
+    Attributes:
+        figure: ``plotly.graph_objects.Figure``.
+        alt: What the chart shows, in words; printed below it.
+    """
+
+    figure: Any
+    alt: str
+
+    def __post_init__(self) -> None:
+        _need(self.alt, "A chart", "alt text")
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Pictures with captions, embedded as thumbnails.
+
+    Attributes:
+        items: ``(picture, caption)``; the picture is a PIL image or a path. A file that cannot be
+            read is shown as such. The caption is also the alternative text.
+        columns: How many stand side by side where there is room.
+    """
+
+    items: Sequence[tuple[Image.Image | str | Path, str]]
+    columns: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Key figures: ``(label, value, note)``; the value is an estimate, a number or text."""
+
+    items: Sequence[tuple[str, Cell, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Links ``(label, href)``, relative to the page or to an address on the web.
+
+    A relative path may be given as it is on disk: it is quoted where a URL needs it.
+    """
+
+    items: Sequence[tuple[str, str]]
+
+    def __post_init__(self) -> None:
+        for _, href in self.items:
+            safe_href(href)
+
+
+Block = Paragraph | Warning | Table | Chart | Images | Numbers | Links
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A headed part of a page; ``id`` is its anchor, made from the title where it is empty."""
+
+    title: str
+    blocks: Sequence[Block]
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A report.
+
+    Attributes:
+        title: The heading.
+        subtitle: One sentence under it.
+        sections: In reading order.
+        provenance: What made the numbers (model, data, seed, versions), nested mappings.
+    """
+
+    title: str
+    subtitle: str = ""
+    sections: Sequence[Section] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def safe_href(href: str) -> str:
+    """``href`` as it may stand in a link.
+
+    Raises:
+        ConfigError: it would run a script or open a file by an address of another kind.
+    """
+    try:
+        scheme = urlsplit(href.strip()).scheme.lower()
+    except ValueError:
+        scheme = "invalid"
+    if scheme not in ("", "http", "https", "mailto"):
+        raise ConfigError(f"The link {href!r} is of the kind {scheme!r}: give a path or http(s).")
+    return quote(href, safe="/#?&=%:;,+@!~()'$*[]")
+
+
+def _need(text: str, what: str, part: str) -> None:
+    if not text.strip():
+        raise ConfigError(f"{what} of a report has no {part}: say in words what it shows.")
