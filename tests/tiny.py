@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-IMAGE_SIZE, PATCH_SIZE, D_EMBED, CONTEXT = 32, 8, 16, 77
+IMAGE_SIZE, PATCH_SIZE, D_EMBED, CONTEXT, SIGLIP_CONTEXT = 32, 8, 16, 77, 32
 N_BLOCKS, N_HEADS, D_VISION, D_TEXT, D_MLP = 3, 4, 32, 24, 64
 
 
@@ -107,4 +107,161 @@ def tiny_clip(folder: Path, *, seed: int = 0, **text: Any) -> Path:
     return save(folder, CLIPModel(config), tokenizer, clip_processor(), seed)
 
 
-BUILDERS = {"clip": tiny_clip}
+WORDS = "a photo of the dog cat red square on table big small plain apple word".split()
+
+
+def xlm_tokenizer() -> Any:
+    """XLM-RoBERTa's unigram tokenizer over a few words and all letters."""
+    from transformers import XLMRobertaTokenizer
+
+    special = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    words = [(f"▁{word}", -2.0) for word in WORDS]
+    letters = [(letter, -9.0) for letter in "▁abcdefghijklmnopqrstuvwxyz"]
+    known = {word for word, _ in words}
+    vocab = [*special, *words, *(item for item in letters if item[0] not in known)]
+    return XLMRobertaTokenizer(vocab=[*vocab, ("<mask>", 0.0)], model_max_length=CONTEXT)
+
+
+def bert_tokenizer() -> Any:
+    """BERT's word pieces over a few words and all letters."""
+    from transformers import BertTokenizer
+
+    letters = "bcdefghijklmnopqrstuvwxyz"
+    pieces = [*WORDS, *letters, *(f"##{letter}" for letter in "a" + letters)]
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pieces]
+    return BertTokenizer(
+        vocab={piece: i for i, piece in enumerate(vocab)}, model_max_length=CONTEXT
+    )
+
+
+def siglip_tokenizer(context: int = SIGLIP_CONTEXT) -> Any:
+    """SigLIP 2's tokenizer: lower case, an end token, padding on the right, no mask."""
+    from transformers import Siglip2Tokenizer
+
+    special = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
+    bytes_ = [f"<0x{byte:02X}>" for byte in range(256)]
+    vocab = [*special, *bytes_, "▁", *"abcdefghijklmnopqrstuvwxyz"]
+    tokenizer = Siglip2Tokenizer(
+        vocab={piece: i for i, piece in enumerate(vocab)},
+        merges=[],
+        model_max_length=context,
+        padding_side="right",
+        model_input_names=["input_ids"],
+    )
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer._tokenizer.post_processor = TemplateProcessing(
+        single="$A <eos>", special_tokens=[("<eos>", 1)]
+    )
+    return tokenizer
+
+
+def tiny_metaclip_2(folder: Path) -> Path:
+    """MetaCLIP 2: CLIP's shape, XLM's tokenizer, padding that is not the end token."""
+    from transformers import MetaClip2Config, MetaClip2Model
+
+    tokenizer = xlm_tokenizer()
+    config = MetaClip2Config(
+        text_config={**clip_text_config(tokenizer), "hidden_act": "gelu"},
+        vision_config={**clip_vision_config(), "hidden_act": "gelu"},
+        projection_dim=D_EMBED,
+    )
+    return save(folder, MetaClip2Model(config), tokenizer, clip_processor())
+
+
+def tiny_altclip(folder: Path) -> Path:
+    """AltCLIP: a RoBERTa text tower with its own norm and map."""
+    from transformers import AltCLIPConfig, AltCLIPModel
+
+    tokenizer = xlm_tokenizer()
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": D_TEXT,
+        "intermediate_size": D_MLP,
+        "num_hidden_layers": N_BLOCKS,
+        "num_attention_heads": N_HEADS,
+        "max_position_embeddings": CONTEXT + 2,
+        "project_dim": 20,
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
+    config = AltCLIPConfig(
+        text_config=text, vision_config=clip_vision_config(), projection_dim=D_EMBED
+    )
+    return save(folder, AltCLIPModel(config), tokenizer, clip_processor())
+
+
+def tiny_chinese_clip(folder: Path) -> Path:
+    """ChineseCLIP: a BERT text tower."""
+    from transformers import ChineseCLIPConfig, ChineseCLIPImageProcessorPil, ChineseCLIPModel
+
+    tokenizer = bert_tokenizer()
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": D_TEXT,
+        "intermediate_size": D_MLP,
+        "num_hidden_layers": N_BLOCKS,
+        "num_attention_heads": N_HEADS,
+        "max_position_embeddings": CONTEXT,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    config = ChineseCLIPConfig(
+        text_config=text, vision_config=clip_vision_config(), projection_dim=D_EMBED
+    )
+    processor = ChineseCLIPImageProcessorPil(
+        size={"shortest_edge": IMAGE_SIZE},
+        crop_size={"height": IMAGE_SIZE, "width": IMAGE_SIZE},
+    )
+    return save(folder, ChineseCLIPModel(config), tokenizer, processor)
+
+
+def siglip_configs(context: int = SIGLIP_CONTEXT) -> dict[str, dict[str, Any]]:
+    """Text and vision entries that SigLIP and SigLIP 2 share."""
+    shared = {
+        "intermediate_size": D_MLP,
+        "num_hidden_layers": N_BLOCKS,
+        "num_attention_heads": N_HEADS,
+    }
+    return {
+        "text_config": {
+            **shared,
+            "vocab_size": len(siglip_tokenizer()),
+            "hidden_size": D_VISION,
+            "max_position_embeddings": context,
+            "pad_token_id": 0,
+            "bos_token_id": 2,
+            "eos_token_id": 1,
+        },
+        "vision_config": {**shared, "hidden_size": D_VISION, "patch_size": PATCH_SIZE},
+    }
+
+
+def tiny_siglip(folder: Path) -> Path:
+    """SigLIP, and SigLIP 2 at a fixed resolution."""
+    from transformers import SiglipConfig, SiglipImageProcessorPil, SiglipModel
+
+    configs = siglip_configs()
+    configs["vision_config"]["image_size"] = IMAGE_SIZE
+    processor = SiglipImageProcessorPil(size={"height": IMAGE_SIZE, "width": IMAGE_SIZE})
+    return save(folder, SiglipModel(SiglipConfig(**configs)), siglip_tokenizer(), processor)
+
+
+def tiny_siglip2(folder: Path) -> Path:
+    """SigLIP 2 NaFlex: at most 16 patches of 8 pixels."""
+    from transformers import Siglip2Config, Siglip2ImageProcessorPil, Siglip2Model
+
+    configs = siglip_configs()
+    configs["vision_config"]["num_patches"] = (IMAGE_SIZE // PATCH_SIZE) ** 2
+    processor = Siglip2ImageProcessorPil(patch_size=PATCH_SIZE, max_num_patches=16)
+    return save(folder, Siglip2Model(Siglip2Config(**configs)), siglip_tokenizer(), processor)
+
+
+BUILDERS = {
+    "clip": tiny_clip,
+    "metaclip_2": tiny_metaclip_2,
+    "altclip": tiny_altclip,
+    "chinese_clip": tiny_chinese_clip,
+    "siglip": tiny_siglip,
+    "siglip2": tiny_siglip2,
+}

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.hooks import context
 from clipprobe.models.families.base import Family
-from clipprobe.models.preprocess import Preprocess
+from clipprobe.models.preprocess import Preprocess, as_pil
 from clipprobe.models.texts import Tokens, check_texts, length_batches
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Clip:
         self.tokens = tokens
         self.anatomy = family.anatomy()
         self.scale, self.bias = family.scale, family.bias
-        self.grid = self.anatomy.vision.grid
+        self.grid = self.anatomy.vision.grid or family.nominal_grid
         self.d_embed = family.d_embed
 
     def __repr__(self) -> str:
@@ -145,9 +145,13 @@ class Clip:
         done = 0
         with torch.no_grad():
             for batch in batches(images, batch_size):
-                rows = list(range(done, done + len(batch)))
-                with context.rows(rows, total):
-                    parts.append(as_numpy(self.image_embeddings(self.preprocess(batch))))
+                pils = [as_pil(image) for image in batch]
+                encoded = np.zeros((len(pils), self.d_embed), np.float32)
+                for group in self.preprocess.groups(pils):
+                    pixels = self.preprocess([pils[i] for i in group])
+                    with context.rows([done + i for i in group], total):
+                        encoded[group] = as_numpy(self.image_embeddings(pixels))
+                parts.append(encoded)
                 done += len(batch)
                 if progress is not None:
                     progress(done)

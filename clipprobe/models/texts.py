@@ -49,16 +49,13 @@ class HFTokens:
             # Without truncation first: the true lengths are what tells how many were cut.
             ids: list[list[int]] = self.tokenizer(list(texts), verbose=False)["input_ids"]
             too_long = [i for i, row in enumerate(ids) if len(row) > self.context]
-            if too_long:
-                cut = self.tokenizer(
-                    [texts[i] for i in too_long], truncation=True, max_length=self.context
-                )["input_ids"]
+            limit = {"truncation": True, "max_length": self.context}
+            if self.pad_to_context:
+                ids = self.tokenizer(list(texts), padding="max_length", **limit)["input_ids"]
+            elif too_long:
+                cut = self.tokenizer([texts[i] for i in too_long], **limit)["input_ids"]
                 for i, row in zip(too_long, cut, strict=True):
                     ids[i] = row
-            if self.pad_to_context:
-                ids = self.tokenizer.pad(
-                    {"input_ids": ids}, padding="max_length", max_length=self.context
-                )["input_ids"]
         if too_long:
             warn_truncated(len(too_long), len(texts), self.context)
         return ids

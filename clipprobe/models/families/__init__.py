@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clipprobe.models.families.base import Family
+from clipprobe.models.families.hf_bert import HFAltClip, HFChineseClip
 from clipprobe.models.families.hf_clip import HFClip, HFMetaClip2
+from clipprobe.models.families.hf_siglip import HFSiglip, HFSiglip2
 
 __all__ = ["HF_FAMILIES", "Family", "HFFamily"]
 
@@ -30,9 +32,25 @@ HF_FAMILIES: dict[str, HFFamily] = {
     "clip": HFFamily(
         model_class="CLIPModel",
         adapter=HFClip,
-        examples="OpenAI, LAION, DFN, MetaCLIP and their fine-tunes",
+        examples="CLIP: OpenAI, LAION, DFN, MetaCLIP and their fine-tunes",
     ),
     "metaclip_2": HFFamily(
         model_class="MetaClip2Model", adapter=HFMetaClip2, examples="MetaCLIP 2"
+    ),
+    "siglip": HFFamily(
+        model_class="SiglipModel",
+        adapter=HFSiglip,
+        examples="SigLIP, and SigLIP 2 at a fixed resolution",
+        pad_to_context=True,
+    ),
+    "siglip2": HFFamily(
+        model_class="Siglip2Model",
+        adapter=HFSiglip2,
+        examples="SigLIP 2 NaFlex (any aspect ratio)",
+        pad_to_context=True,
+    ),
+    "altclip": HFFamily(model_class="AltCLIPModel", adapter=HFAltClip, examples="AltCLIP"),
+    "chinese_clip": HFFamily(
+        model_class="ChineseCLIPModel", adapter=HFChineseClip, examples="Chinese-CLIP"
     ),
 }

@@ -16,13 +16,20 @@ from clipprobe.models.anatomy import Anatomy
 
 
 class Family(ABC):
-    """One loaded model, seen through its family's eyes."""
+    """One loaded model, seen through its family's eyes.
+
+    Args:
+        module: The loaded model.
+        pad_id: The token that texts are padded with, if the tokenizer tells the model to ignore
+            it; None otherwise.
+    """
 
     name: str
     """The family's name in results and error messages."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, *, pad_id: int | None = None) -> None:
         self.module = module
+        self.pad_id = pad_id
 
     @abstractmethod
     def anatomy(self) -> Anatomy:
@@ -56,6 +63,11 @@ class Family(ABC):
     @abstractmethod
     def image_size(self) -> int:
         """Side of the square input in pixels."""
+
+    @property
+    def nominal_grid(self) -> tuple[int, int]:
+        """Patch rows and columns of a square image, where the tower's grid depends on it."""
+        raise NotImplementedError(f"{self.name} has no grid of its own")
 
     @property
     @abstractmethod

@@ -75,8 +75,8 @@ class HFClip(Family):
 
     name = "clip"
 
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__(module)
+    def __init__(self, module: nn.Module, *, pad_id: int | None = None) -> None:
+        super().__init__(module, pad_id=pad_id)
         self._m: Any = module
 
     def anatomy(self) -> Anatomy:
