@@ -1,1 +1,24 @@
-"""Look inside a forward pass (capture) and change it (intervene), at named hook points."""
+"""Look inside a forward pass (:func:`capture`) and change it (:func:`intervene`).
+
+Names, axes and semantics: ``docs/hook-points.md``.
+"""
+
+from clipprobe.hooks.capture import Captures, capture
+from clipprobe.hooks.edits import At, Mean, Patch, Scale
+from clipprobe.hooks.intervene import intervene
+from clipprobe.hooks.sites import HookPoint, UnitAddress, hook_points, parse_unit, resolve
+
+__all__ = [
+    "At",
+    "Captures",
+    "HookPoint",
+    "Mean",
+    "Patch",
+    "Scale",
+    "UnitAddress",
+    "capture",
+    "hook_points",
+    "intervene",
+    "parse_unit",
+    "resolve",
+]

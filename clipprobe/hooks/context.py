@@ -27,7 +27,13 @@ class Listener(Protocol):
     """An open capture or intervention, bound to one model."""
 
     module: nn.Module
+    """The model it listens to."""
     closed: bool
+    """Whether its block was left: copies of the context may still hold it."""
+    changes: bool
+    """Whether it may hand back another tensor than it was shown."""
+    slots: frozenset[tuple[int, str]]
+    """Keys of the module sides that it hooked."""
 
     def wants(self, name: str) -> bool:
         """Whether the hook point called ``name`` was asked for."""
@@ -115,12 +121,20 @@ def emit(name: str, tensor: Tensor, module: nn.Module) -> Tensor:
     Returns:
         The value to continue with; ``tensor`` itself where nobody listens.
     """
-    wanting = [listener for listener in listeners(module) if listener.wants(name)]
+    return visit(listeners(module), name, tensor)
+
+
+def visit(opened: tuple[Listener, ...], name: str, value: Tensor) -> Tensor:
+    """Let those who asked for ``name`` change the value, outermost first, then see it.
+
+    All changes come before all captures, whichever was opened first.
+    """
+    wanting = [listener for listener in opened if listener.wants(name)]
     for listener in wanting:
-        tensor = listener.edit(name, tensor)
+        value = listener.edit(name, value)
     for listener in wanting:
-        tensor = listener.observe(name, tensor)
-    return tensor
+        value = listener.observe(name, value)
+    return value
 
 
 def listeners(module: nn.Module) -> tuple[Listener, ...]:

@@ -1,0 +1,272 @@
+"""Read activations of a model while it runs.
+
+    with capture(clip, ["vision.blocks.*.mlp.post"], pool="max") as acts:
+        clip.encode_images(images)
+    acts["vision.blocks.3.mlp.post"]  # (n, d_mlp), one row per image, in the order of the images
+
+A capture sees a value after every intervention at its site. What it hands out is a copy: nothing
+that the model does later changes it. The forward pass is the same to the bit with or without it
+(``grad=True`` included, save for negative zeros).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from clipprobe.errors import UnknownHookPointError, UnsupportedHookError
+from clipprobe.hooks import context
+from clipprobe.hooks.pooling import check_pool, pool_tokens
+from clipprobe.hooks.session import Session
+from clipprobe.hooks.sites import (
+    HookPoint,
+    check_unit,
+    nearest,
+    plain_name,
+    resolve,
+    split_unit,
+)
+from clipprobe.hooks.store import Column, RowCounter, RowNumbers
+
+if TYPE_CHECKING:
+    from clipprobe.models.anatomy import Tower
+    from clipprobe.models.clip import Clip
+
+Sink = Callable[[str, Tensor, RowNumbers, Tensor | None], None]
+
+
+class NotCapturedError(UnknownHookPointError, KeyError):
+    """This capture has no such name. A KeyError too, so ``in`` and ``get`` work as usual."""
+
+    __str__ = Exception.__str__  # KeyError would put the sentence in quotes.
+
+
+class Captures(Mapping[str, Tensor]):
+    """What a capture has seen so far: name -> tensor ``(n, ...)``, rows in input order.
+
+    Rows of a second call inside the same block follow those of the first. Texts of different
+    token counts are filled up with NaN along their token axes.
+    """
+
+    def __init__(self, clip: Clip, names: Iterable[str], *, streams: bool) -> None:
+        self._clip = clip
+        self._columns = {name: Column() for name in names}
+        self._streams = streams
+
+    def __getitem__(self, name: str) -> Tensor:
+        column = self._column(name)
+        if self._streams:
+            raise NotCapturedError(f"{name} went to the sink of this capture and was not stored.")
+        if not len(column):
+            raise NotCapturedError(
+                f"{name} has not been captured yet: run images or texts through the model first."
+            )
+        return column.tensor()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def rows(self, name: str) -> RowNumbers:
+        """``(n,)`` int64: which input each row of ``self[name]`` belongs to.
+
+        They are 0 to n - 1 unless a call broke off in between.
+        """
+        self[name]
+        return self._column(name).row_numbers()
+
+    def _column(self, name: str) -> Column:
+        try:
+            return self._columns[plain_name(self._clip, name)]
+        except (KeyError, UnknownHookPointError):
+            close = ", ".join(nearest(name, self._columns))
+            raise NotCapturedError(
+                f"{name!r} was not captured: of the {len(self._columns)} captured names the "
+                f"nearest are {close}."
+            ) from None
+
+
+class Capture(Session):
+    """The context manager that :func:`capture` makes; ``with`` gives its :class:`Captures`."""
+
+    def __init__(
+        self,
+        clip: Clip,
+        sites: str | Iterable[str],
+        *,
+        pool: str,
+        sink: Sink | None,
+        argmax: bool,
+        grad: bool,
+    ) -> None:
+        readings = _readings(clip, sites)
+        super().__init__(clip, (point for point, _ in readings.values()))
+        for point in self.points.values():
+            check_pool(point, _tower(clip, point), pool)
+        _check_options(readings, pool=pool, sink=sink, grad=grad)
+        self.changes = grad
+        self._pool = pool
+        self._sink = sink
+        self._argmax = argmax and sink is not None
+        self._readings: dict[str, list[tuple[str, int | None]]] = {}
+        for label, (point, unit) in readings.items():
+            self._readings.setdefault(point.name, []).append((label, unit))
+        self._counters = {name: RowCounter() for name in self.points}
+        self.captures = Captures(clip, readings, streams=sink is not None)
+
+    def __enter__(self) -> Captures:
+        self.open()
+        return self.captures
+
+    def __exit__(
+        self,
+        error: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close(error)
+
+    def observe(self, name: str, value: Tensor) -> Tensor:
+        """Record one batch of a point."""
+        rows = self._counters[name].number(context.current_rows(), value.shape[0])
+        if self.changes:
+            return self._keep_in_graph(name, value, rows)
+        self.fired.add(name)
+        point = self.points[name]
+        for label, unit in self._readings[name]:
+            picked, axes = value, point.axes
+            if unit is not None:
+                picked = value.select(point.unit_axis, unit)
+                axes = axes[: point.unit_axis] + axes[point.unit_axis + 1 :]
+            self._record(label, point, picked, axes, rows)
+        return value
+
+    def _record(
+        self, label: str, point: HookPoint, value: Tensor, axes: tuple[str, ...], rows: RowNumbers
+    ) -> None:
+        tokens = None
+        if self._sink is not None:
+            value = value.detach()
+        if self._pool == "none":
+            value = value.clone()
+        else:
+            value, tokens = pool_tokens(
+                value,
+                axes,
+                self._pool,
+                context.current_positions(),
+                name=label,
+                last_token=_tower(self.clip, point).pool_token == "last",
+                want_argmax=self._argmax,
+            )
+        if self._sink is None:
+            self.captures._columns[label].add(value, rows)
+        else:
+            self._sink(label, value, rows, tokens)
+
+    def _keep_in_graph(self, name: str, value: Tensor, rows: RowNumbers) -> Tensor:
+        if not torch.is_grad_enabled():
+            raise UnsupportedHookError(
+                f"capture(grad=True) at {name} ran without gradients: call "
+                "image_embeddings(pixels) or text_embeddings(tokens) instead of the encode "
+                "methods, and not under no_grad."
+            )
+        if name in self.fired:
+            raise UnsupportedHookError(
+                f"capture(grad=True) holds the graph of one forward pass, and a second one "
+                f"reached {name}: open a new capture for each."
+            )
+        self.fired.add(name)
+        kept = value.clone() if value.requires_grad else value.detach().clone().requires_grad_()
+        self.captures._columns[name].add(kept, rows)
+        # A second copy goes on, so that an in-place operation cannot reach the one handed out.
+        return kept.clone()
+
+
+def capture(
+    clip: Clip,
+    sites: str | Iterable[str],
+    *,
+    pool: str = "none",
+    sink: Sink | None = None,
+    argmax: bool = True,
+    grad: bool = False,
+) -> Capture:
+    """Record activations while the block runs; see ``docs/hook-points.md``.
+
+    Args:
+        sites: Hook points or globs, each maybe with a unit (``vision.blocks.3.mlp.post:17``);
+            negative block numbers count from the end.
+        pool: ``none`` keeps every token; ``cls``, ``mean``, ``max``, ``eos`` pool over tokens
+            (over places on maps) before anything is stored.
+        sink: Called as ``sink(name, values, rows, tokens)`` for each batch instead of storing it:
+            detached values ``(b, ...)``, int64 input rows ``(b,)``, and for ``max`` the token of
+            each maximum, else None.
+        argmax: Whether a sink of ``pool="max"`` gets tokens; without them pooling is ten times
+            cheaper.
+        grad: Make each captured tensor the one that the pass goes on with, so that
+            ``torch.autograd.grad(score, acts[name])`` is the derivative with respect to that
+            activation along every path. For one forward pass with gradients enabled, whole
+            hook points, ``pool="none"``. Without it, what is captured while gradients are enabled
+            can be differentiated with respect to what comes before, not the score by it.
+    Returns:
+        A context manager that gives :class:`Captures`, to be entered once.
+    Raises:
+        UnknownHookPointError: a name matches nothing; the nearest are in the message.
+        UnsupportedHookError: the model lacks the site, or the pool or ``grad`` has no meaning.
+        ConfigError: an option has a value that is not known.
+        HookNeverFiredError: at the end of the block, where a point saw no forward pass.
+    """
+    return Capture(clip, sites, pool=pool, sink=sink, argmax=argmax, grad=grad)
+
+
+def _readings(clip: Clip, sites: str | Iterable[str]) -> dict[str, tuple[HookPoint, int | None]]:
+    readings: dict[str, tuple[HookPoint, int | None]] = {}
+    for site in [sites] if isinstance(sites, str) else sites:
+        hook, unit = split_unit(site)
+        for point in resolve(clip, hook):
+            if unit is None:
+                readings[point.name] = (point, None)
+            else:
+                check_unit(point, unit)
+                readings[f"{point.name}:{unit}"] = (point, unit)
+    if not readings:
+        resolve(clip, [])
+    return readings
+
+
+def _check_options(
+    readings: Mapping[str, tuple[HookPoint, int | None]],
+    *,
+    pool: str,
+    sink: Sink | None,
+    grad: bool,
+) -> None:
+    if not grad:
+        return
+    units = [label for label, (_, unit) in readings.items() if unit is not None]
+    asked = (
+        f"the unit {units[0]}"
+        if units
+        else f"pool={pool!r}"
+        if pool != "none"
+        else "a sink"
+        if sink is not None
+        else None
+    )
+    if asked is not None:
+        raise UnsupportedHookError(
+            f"capture(grad=True) was asked for with {asked}, but only a whole hook point with "
+            'pool="none" and no sink is part of the forward pass: capture that, and pick units '
+            "or pool afterwards."
+        )
+
+
+def _tower(clip: Clip, point: HookPoint) -> Tower:
+    return clip.anatomy.vision if point.tower == "vision" else clip.anatomy.text

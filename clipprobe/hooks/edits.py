@@ -1,0 +1,261 @@
+"""What can be done to an activation, and the arithmetic that does it.
+
+Inside, every value is seen as ``(b, tokens, units, ...)``: maps become one token per place (row by
+row), attention patterns one token per query, and a vector per input becomes one token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor
+
+from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.hooks.pooling import token_positions, without_token
+
+if TYPE_CHECKING:
+    from clipprobe.hooks.context import Positions, Rows
+    from clipprobe.hooks.sites import HookPoint
+    from clipprobe.models.anatomy import Tower
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class At:
+    """An address at some tokens only: ``At("vision.blocks.3.mlp.post:17", tokens=[0, 5])``.
+
+    Args:
+        address: Hook point, glob or unit.
+        tokens: Token numbers (negative ones count from the end; places of a map row by row;
+            queries of an attention pattern), or ``"cls"``, or ``"eos"`` (the token that the
+            text tower pools).
+    """
+
+    address: str
+    tokens: tuple[int, ...] | Literal["cls", "eos"]
+
+    def __init__(self, address: str, tokens: Sequence[int] | int | Literal["cls", "eos"]) -> None:
+        given: Any = tokens
+        if isinstance(given, str) and given not in ("cls", "eos"):
+            raise ConfigError(f"tokens={given!r} is not known: give token numbers, 'cls' or 'eos'.")
+        numbers = (given,) if isinstance(given, Integral) else given
+        named = given if isinstance(given, str) else tuple(int(number) for number in numbers)
+        if not named:
+            raise ConfigError(f"No token of {address} was named: give at least one number.")
+        object.__setattr__(self, "address", address)
+        object.__setattr__(self, "tokens", named)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Multiply by a factor."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mean:
+    """Replace by the mean over other inputs (mean ablation).
+
+    Args:
+        values: What was captured there for other inputs, ``(n, ...)`` with the axes of the hook
+            point (then each token gets its own mean) or pooled (then all tokens get the same).
+            Always of the whole hook point: the address picks units and tokens. NaN is left out.
+    """
+
+    values: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """Replace by what was captured in another run (activation patching, resample ablation).
+
+    Args:
+        values: Captured there, ``(n, ...)`` with the axes of the hook point, or pooled. Always of
+            the whole hook point: the address picks units and tokens.
+        rows: Which row of ``values`` each input gets: one for all, or a list, one per input.
+            Default: input ``i`` gets row ``i``, and all get the same where there is one row.
+    """
+
+    values: Any
+    rows: Sequence[int] | int | None = None
+
+
+How = Literal["zero"] | float | Scale | Mean | Patch | Callable[[Tensor], Tensor]
+
+
+class Edit:
+    """One change at one hook point."""
+
+    def __init__(
+        self,
+        point: HookPoint,
+        tower: Tower,
+        unit: int | None,
+        tokens: tuple[int, ...] | str | None,
+        how: How,
+    ) -> None:
+        self.point, self.tower, self.unit, self.tokens = point, tower, unit, tokens
+        self.how: How = 0.0 if isinstance(how, str) and how == "zero" else how
+        self.source = _source(point, how) if isinstance(how, Mean | Patch) else None
+        if tokens is not None:
+            which = tokens if isinstance(tokens, str) else "any"
+            reason = without_token(point, tower, which)
+            if reason is not None:
+                raise UnsupportedHookError(
+                    f"Tokens {tokens!r} were named at {point.name}, but {reason}: leave them out."
+                )
+
+    def apply(self, x: Tensor, rows: Rows | None, where: Positions | None) -> Tensor:
+        """The changed value, a new tensor of the same shape."""
+        new = x.clone(memory_format=torch.contiguous_format)
+        if callable(self.how) and self.tokens is None:
+            view = new if self.unit is None else new.select(self.point.unit_axis, self.unit)
+            view.copy_(self._called(view.clone()))
+            return new
+        tokens = as_tokens(new, self.point.axes)  # b t u ..., sharing memory with new
+        index = self._index(tokens, where)
+        tokens[index] = self._value(tokens, index, rows)
+        return new
+
+    def _value(self, tokens: Tensor, index: tuple[Any, ...], rows: Rows | None) -> Tensor | float:
+        if isinstance(self.how, Real):
+            return float(self.how)
+        if isinstance(self.how, Scale):
+            return tokens[index] * self.how.factor
+        if self.source is not None:
+            return self._replacement(tokens, rows)[index]
+        return self._called(tokens[index].clone())
+
+    def _index(self, tokens: Tensor, where: Positions | None) -> tuple[Any, ...]:
+        end = () if self.unit is None else (self.unit,)
+        n_rows, n_tokens = tokens.shape[:2]
+        if self.tokens is None:
+            return (slice(None), slice(None), *end)
+        if self.tokens == "eos":
+            last = self.tower.pool_token == "last"
+            eos = token_positions(n_rows, n_tokens, where, last, self.point.name, tokens.device)
+            return (torch.arange(n_rows, device=tokens.device)[:, None], eos[:, None], *end)
+        numbers = (0,) if isinstance(self.tokens, str) else self.tokens
+        outside = [number for number in numbers if not -n_tokens <= number < n_tokens]
+        if outside:
+            raise UnsupportedHookError(
+                f"Token {outside[0]} of {self.point.name} was named, but this input has "
+                f"{n_tokens} tokens: name tokens from 0 to {n_tokens - 1}."
+            )
+        return (slice(None), torch.tensor(numbers, device=tokens.device), *end)
+
+    def _called(self, picked: Tensor) -> Tensor:
+        assert callable(self.how)
+        result = self.how(picked)
+        if not isinstance(result, Tensor) or not _broadcasts(result.shape, picked.shape):
+            found = (
+                f"a tensor of shape {tuple(result.shape)}"
+                if isinstance(result, Tensor)
+                else f"a {type(result).__name__}"
+            )
+            raise UnsupportedHookError(
+                f"The function given for {self.point.name} returned {found} where it got a tensor "
+                f"of shape {tuple(picked.shape)}: return a tensor of the same shape."
+            )
+        return result.to(picked)
+
+    def _replacement(self, tokens: Tensor, rows: Rows | None) -> Tensor:
+        """Values of the shape of ``tokens``, ``(b, t, u, ...)``."""
+        source = self.source
+        assert source is not None
+        if isinstance(self.how, Patch):
+            source = source[self._source_rows(len(source), rows, len(tokens))]
+        if self.point.tower == "text":
+            # A longer text's values fit a shorter one, from the first token on.
+            kept = [slice(None), slice(tokens.shape[1]), slice(None)]
+            if self.point.axes.count("t") == 2:
+                kept.append(slice(tokens.shape[3]))
+            source = source[tuple(kept)]
+        if not _broadcasts(source.shape, tokens.shape) or source.shape[2:] != tokens.shape[2:]:
+            raise UnsupportedHookError(
+                f"The values given for {self.point.name} have shape {tuple(source.shape)} as "
+                f"(inputs, tokens, units, ...) and the model has {tuple(tokens.shape)} there: "
+                "capture them at the same hook point from inputs of the same size."
+            )
+        if bool(source.isnan().any()):
+            raise UnsupportedHookError(
+                f"The values given for {self.point.name} are NaN where this input has tokens: "
+                "they come from a shorter text, so take them from one at least as long."
+            )
+        return source.to(tokens).expand(tokens.shape)
+
+    def _source_rows(self, n_source: int, rows: Rows | None, n_rows: int) -> list[int]:
+        assert isinstance(self.how, Patch)
+        inputs = range(n_rows) if rows is None else rows.indices
+        given = self.how.rows
+        if isinstance(given, int):
+            wanted = [given] * n_rows
+        elif given is not None:
+            if max(inputs) >= len(given):
+                raise UnsupportedHookError(
+                    f"Patch rows at {self.point.name} name a source for {len(given)} inputs and "
+                    f"input {max(inputs)} came: give one row number per input."
+                )
+            wanted = [int(given[i]) for i in inputs]
+        else:
+            wanted = [0] * n_rows if n_source == 1 else list(inputs)
+        if not all(-n_source <= row < n_source for row in wanted):
+            raise UnsupportedHookError(
+                f"A patch at {self.point.name} holds {n_source} rows and row {max(wanted)} was "
+                "needed: give one row per input, one for all, or say which with rows=."
+            )
+        return wanted
+
+
+def check_how(address: object, how: object) -> None:
+    """Raise ConfigError unless ``how`` is something that :class:`Edit` can do."""
+    if isinstance(how, str) and how != "zero":
+        hint = "Mean(values) with values from other inputs" if how == "mean" else '"zero"'
+        raise ConfigError(f"{how!r} is no intervention for {address}: use {hint}.")
+    known = isinstance(how, Real | Scale | Mean | Patch) or how == "zero" or callable(how)
+    if isinstance(how, bool | Tensor) or not known:
+        raise ConfigError(
+            f"A {type(how).__name__} is no intervention for {address}: give 'zero', a number, "
+            "Scale, Mean, Patch or a function of a tensor."
+        )
+
+
+def as_tokens(x: Tensor, axes: tuple[str, ...]) -> Tensor:
+    """A view as ``(b, tokens, units, ...)`` of a contiguous tensor whose axes are ``axes``."""
+    if "h" in axes:
+        return x.flatten(2).transpose(1, 2)
+    if axes.count("t") == 2:
+        return x.transpose(1, 2)
+    return x if "t" in axes else x.unsqueeze(1)
+
+
+def _source(point: HookPoint, how: Mean | Patch) -> Tensor:
+    """Given values as ``(n, tokens or 1, units, ...)``; the mean over ``n`` for Mean."""
+    values = torch.as_tensor(how.values).detach()
+    pooled_rank = len(point.axes) - (2 if "h" in point.axes else 1)
+    if values.ndim == len(point.axes):
+        values = as_tokens(values.contiguous(), point.axes)
+    elif values.ndim == pooled_rank and len(point.axes) > 2:
+        values = values.unsqueeze(1)
+    else:
+        raise UnsupportedHookError(
+            f"The values given for {point.name} have shape {tuple(values.shape)}: give what "
+            f"capture returns there, with axes {' '.join(point.axes)}."
+        )
+    if values.shape[2] != point.n_units or not values.is_floating_point() or not len(values):
+        raise UnsupportedHookError(
+            f"The values given for {point.name} are {values.dtype} for {len(values)} inputs and "
+            f"{values.shape[2]} {point.unit}s: give floats for its {point.n_units} {point.unit}s."
+        )
+    if isinstance(how, Mean):
+        values = values.nanmean(dim=0, keepdim=True, dtype=torch.float64)
+    return values
+
+
+def _broadcasts(shape: torch.Size, target: torch.Size) -> bool:
+    sizes = zip(reversed(shape), reversed(target), strict=False)
+    return len(shape) <= len(target) and all(size in (1, wanted) for size, wanted in sizes)

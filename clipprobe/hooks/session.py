@@ -1,0 +1,145 @@
+"""Install hooks for the length of a ``with`` block, and for the context that opened it only.
+
+Several sessions may be open at once on one model. At every slot the outermost of them does the
+work for all, so that changes and captures run in one defined order however they are nested.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from clipprobe.errors import ConfigError, HookNeverFiredError
+from clipprobe.hooks import context, wiring
+
+if TYPE_CHECKING:
+    from torch.utils.hooks import RemovableHandle
+
+    from clipprobe.hooks.sites import HookPoint
+    from clipprobe.models.clip import Clip
+
+# torch numbers hooks with a class attribute that it reads and increments in two steps: two
+# threads that register at once would get the same number and overwrite each other's hook.
+_REGISTRY = threading.Lock()
+
+
+class Session:
+    """What capture and intervene share: points, hooks, the check that every point fired."""
+
+    changes: bool = False
+    """Whether it may hand back another tensor than it was shown."""
+
+    def __init__(self, clip: Clip, points: Iterable[HookPoint]) -> None:
+        self.clip = clip
+        self.module = clip.module
+        self.points = {point.name: point for point in points}
+        self.closed = False
+        self.fired: set[str] = set()
+        self._slots = wiring.slots(clip.anatomy, self.points.values())
+        self.slots = frozenset(slot.key for slot in self._slots)
+        self._handles: list[RemovableHandle] = []
+        self._opened = False
+
+    def wants(self, name: str) -> bool:
+        """Whether this point was asked for."""
+        return name in self.points
+
+    def edit(self, name: str, value: Tensor) -> Tensor:
+        """Change nothing, unless a subclass does."""
+        return value
+
+    def observe(self, name: str, value: Tensor) -> Tensor:
+        """Record nothing, unless a subclass does."""
+        return value
+
+    def open(self) -> None:
+        """Install the hooks and become visible to this context.
+
+        Raises:
+            ConfigError: it was open before.
+        """
+        if self._opened:
+            raise ConfigError(
+                "This capture or intervention was entered before: make a new one for each block."
+            )
+        self._opened = True
+        try:
+            with _REGISTRY:
+                for slot in self._slots:
+                    self._handles.append(self._register(slot))
+        except BaseException:
+            self._remove()
+            raise
+        context.open_listener(self)
+
+    def close(self, error: type[BaseException] | None) -> None:
+        """Remove every hook.
+
+        Raises:
+            HookNeverFiredError: a point saw no forward pass, and no exception is on its way.
+        """
+        context.close_listener(self)
+        self._remove()
+        if not context.active():
+            wiring.forget()
+        silent = [name for name in self.points if name not in self.fired]
+        if silent and error is None:
+            shown = ", ".join(silent[:3]) + (f" and {len(silent) - 3} more" * (len(silent) > 3))
+            raise HookNeverFiredError(
+                f"No value passed through {shown} of {self.clip.id}: run images (vision) or texts "
+                "(text) through this model inside the with block, in the thread that opened it, "
+                "and by its encode or embeddings methods (pooled and projected fire only there)."
+            )
+
+    def _remove(self) -> None:
+        with _REGISTRY:
+            while self._handles:
+                self._handles.pop().remove()
+
+    def _register(self, slot: wiring.Slot) -> RemovableHandle:
+        key = slot.key
+
+        def listeners() -> tuple[context.Listener, ...]:
+            """Those to serve here: none unless this session is the outermost with this slot."""
+            opened = context.listeners(self.module)
+            leader = next((one for one in opened if key in one.slots), None)
+            return opened if leader is self else ()
+
+        # Another thread may call a hook between its entry into torch's two tables, and so without
+        # the keyword arguments: hence the defaults.
+        def call(module: Any, arguments: tuple[Any, ...], keywords: Any = None) -> None:
+            if listeners():
+                slot.run(arguments, keywords)
+
+        def before(module: Any, arguments: tuple[Any, ...], keywords: Any = None) -> Any:
+            opened = listeners()
+            if not opened:
+                return None
+            value = arguments[0] if arguments else keywords["hidden_states"]
+            new = slot.run(opened, value)
+            if new is value:
+                return None
+            if arguments:
+                return (new, *arguments[1:]), keywords
+            return arguments, {**keywords, "hidden_states": new}
+
+        def after(module: Any, arguments: tuple[Any, ...], output: Any) -> Any:
+            opened = listeners()
+            if not opened:
+                return None
+            value = output[0] if isinstance(output, tuple) else output
+            new = slot.run(opened, value)
+            if new is value:
+                return None
+            return (new, *output[1:]) if isinstance(output, tuple) else new
+
+        # In front of the hooks with which transformers collects hidden states: those are never
+        # removed, and would otherwise record the value before the change.
+        if slot.side == "output":
+            return slot.module.register_forward_hook(after, prepend=True)
+        return slot.module.register_forward_pre_hook(
+            call if slot.side == "call" else before, prepend=True, with_kwargs=True
+        )

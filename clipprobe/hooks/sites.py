@@ -1,0 +1,301 @@
+"""Which activations a model has, what they are called and how a name is read.
+
+Grammar: ``<tower>.blocks.<i>.<site>`` or ``<tower>.<site>`` names a *hook point*; a *unit* of it is
+``<hook point>:<index>``. On input a block number may be negative (``vision.blocks.-1.mlp.post``)
+and a name may hold the globs ``*``, ``?`` and ``[0-3]``, where ``*`` also runs over dots
+(``*.attn.out``). What comes back always has the plain name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from clipprobe.errors import UnknownHookPointError, UnsupportedHookError
+
+if TYPE_CHECKING:
+    from clipprobe.models.anatomy import Block, Tower
+    from clipprobe.models.clip import Clip
+
+BLOCK_SITES: dict[str, tuple[tuple[str, ...], str]] = {
+    "resid_pre": (("b", "t", "d"), "dimension"),
+    "attn.q": (("b", "t", "n_heads", "d_head"), "head"),
+    "attn.k": (("b", "t", "n_heads", "d_head"), "head"),
+    "attn.v": (("b", "t", "n_heads", "d_head"), "head"),
+    "attn.pattern": (("b", "n_heads", "t", "t"), "head"),
+    "attn.z": (("b", "t", "n_heads", "d_head"), "head"),
+    "attn.head_out": (("b", "t", "n_heads", "d"), "head"),
+    "attn.out": (("b", "t", "d"), "dimension"),
+    "resid_mid": (("b", "t", "d"), "dimension"),
+    "mlp.pre": (("b", "t", "d_mlp"), "neuron"),
+    "mlp.post": (("b", "t", "d_mlp"), "neuron"),
+    "mlp.out": (("b", "t", "d"), "dimension"),
+    "resid_post": (("b", "t", "d"), "dimension"),
+}
+"""Axes and unit of every site of a block, in the order in which a forward pass reaches them."""
+
+_NAME = re.compile(r"(vision|text)\.(?:blocks\.(-?\d+)\.)?(.+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookPoint:
+    """One activation of a model."""
+
+    name: str
+    """Its plain name, e.g. ``vision.blocks.3.mlp.post``."""
+    axes: tuple[str, ...]
+    """Names of the axes of the captured tensor, the batch first."""
+    n_units: int
+    """Length of the unit axis."""
+    unit: str
+    """What a unit is: neuron, head, dimension or channel."""
+    tower: str
+    """``vision`` or ``text``."""
+    block: int | None
+    """Block number from 0; None outside the blocks."""
+    site: str
+    """The name without tower and block."""
+
+    @property
+    def unit_axis(self) -> int:
+        """Which axis counts the units."""
+        wanted = {"head": ("n_heads",), "channel": ("c", "d"), "neuron": ("d_mlp",)}
+        names = wanted.get(self.unit, ("d",))
+        return next(i for i, axis in enumerate(self.axes) if axis in names)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitAddress:
+    """One unit of a hook point; ``str()`` gives the address back."""
+
+    hook: str
+    """Name of the hook point (a pattern where the address was one)."""
+    index: int
+    """Unit number from 0."""
+
+    def __str__(self) -> str:
+        return f"{self.hook}:{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteName:
+    """A hook point's name, taken apart; ``str()`` puts it together again."""
+
+    tower: str
+    block: int | None
+    site: str
+
+    def __str__(self) -> str:
+        middle = "" if self.block is None else f"blocks.{self.block}."
+        return f"{self.tower}.{middle}{self.site}"
+
+
+def parse_name(name: str) -> SiteName:
+    """Take a name apart without asking whether a model has it.
+
+    Raises:
+        UnknownHookPointError: it does not follow the grammar.
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise UnknownHookPointError(
+            f"{name!r} is no hook point name: write <tower>.blocks.<i>.<site> or <tower>.<site> "
+            "with tower vision or text, as in vision.blocks.3.mlp.post."
+        )
+    tower, block, site = found.groups()
+    return SiteName(tower, None if block is None else int(block), site)
+
+
+def split_unit(address: str) -> tuple[str, int | None]:
+    """Split ``name:17`` into name and unit; the unit is None where none is named.
+
+    Raises:
+        UnknownHookPointError: what follows the colon is no number from 0.
+    """
+    hook, colon, unit = address.partition(":")
+    if not colon:
+        return hook, None
+    if not (hook and unit.isascii() and unit.isdigit()):
+        raise UnknownHookPointError(
+            f"{address!r} does not name a unit: write a hook point, a colon and a number from 0, "
+            "as in vision.blocks.3.mlp.post:17."
+        )
+    return hook, int(unit)
+
+
+def parse_unit(address: str) -> UnitAddress:
+    """Read ``<hook point>:<index>``.
+
+    Raises:
+        UnknownHookPointError: there is no unit in it, or it is no number from 0.
+
+    Example:
+        >>> parse_unit("vision.blocks.3.mlp.post:17")
+        UnitAddress(hook='vision.blocks.3.mlp.post', index=17)
+    """
+    hook, unit = split_unit(address)
+    if unit is None:
+        raise UnknownHookPointError(
+            f"{address!r} names a whole hook point where a unit was asked for: add a colon and a "
+            "number from 0, as in vision.blocks.3.mlp.post:17."
+        )
+    return UnitAddress(hook, unit)
+
+
+def hook_points(clip: Clip) -> list[HookPoint]:
+    """Every hook point of the model, vision first, in the order of a forward pass."""
+    points: list[HookPoint] = []
+    for tower in (clip.anatomy.vision, clip.anatomy.text):
+        points += _tower_points(tower, clip.d_embed)
+    return points
+
+
+def resolve(clip: Clip, patterns: str | Iterable[str]) -> list[HookPoint]:
+    """The hook points that the names and globs mean, each once, in order of first mention.
+
+    Raises:
+        UnknownHookPointError: a name or glob matches nothing; the message names the nearest.
+        UnsupportedHookError: the site exists, but not in this model; the message says why.
+    """
+    points = hook_points(clip)
+    found: dict[str, HookPoint] = {}
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        for point in match(clip, points, pattern):
+            found.setdefault(point.name, point)
+    if not found:
+        raise UnknownHookPointError(
+            "No hook point was named: give at least one, as in vision.blocks.*.mlp.post "
+            f"(`clipprobe hooks {clip.id}` lists all)."
+        )
+    return list(found.values())
+
+
+def match(clip: Clip, points: list[HookPoint], pattern: str) -> list[HookPoint]:
+    """The points that one name or glob means; see :func:`resolve`."""
+    name = plain_name(clip, pattern)
+    matched = [point for point in points if point.name == name or fnmatchcase(point.name, name)]
+    if matched:
+        return matched
+    _refuse_absent_site(clip, name)
+    raise unknown(pattern, [point.name for point in points], clip.id)
+
+
+def check_unit(point: HookPoint, unit: int) -> None:
+    """Raise :class:`UnknownHookPointError` when the point has no such unit."""
+    if unit >= point.n_units:
+        raise UnknownHookPointError(
+            f"{point.name}:{unit} does not exist: {point.name} has {point.n_units} {point.unit}s, "
+            f"numbered 0 to {point.n_units - 1}."
+        )
+
+
+def nearest(name: str, names: Iterable[str], n: int = 3) -> list[str]:
+    """The ``n`` names that read most like ``name``, the nearest first."""
+    ranked = sorted(
+        names,
+        key=lambda other: (-SequenceMatcher(None, name, other, autojunk=False).ratio(), other),
+    )
+    return ranked[:n]
+
+
+def unknown(asked: str, names: Iterable[str], model: str) -> UnknownHookPointError:
+    """The error for a name that nothing matches."""
+    close = ", ".join(nearest(asked, names))
+    return UnknownHookPointError(
+        f"No hook point of {model} is called {asked!r}; the nearest are {close}, and "
+        f"`clipprobe hooks {model}` lists all."
+    )
+
+
+def _tower_points(tower: Tower, d_embed: int) -> list[HookPoint]:
+    points: list[HookPoint] = []
+
+    def add(site: str, axes: tuple[str, ...], n_units: int, unit: str, block: int | None) -> None:
+        name = str(SiteName(tower.name, block, site))
+        points.append(
+            HookPoint(
+                name=name,
+                axes=axes,
+                n_units=n_units,
+                unit=unit,
+                tower=tower.name,
+                block=block,
+                site=site,
+            )
+        )
+
+    if tower.embed is not None:
+        add("embed", ("b", "d", "h", "w"), _n_channels(tower), "channel", None)
+    for index, block in enumerate(tower.blocks):
+        n_units = {"head": block.n_heads, "neuron": tower.d_mlp, "dimension": tower.d_model}
+        for site, (axes, unit) in BLOCK_SITES.items():
+            if missing(block, site) is None:
+                add(site, axes, n_units[unit], unit, index)
+    for site, channels in tower.channels.items():
+        add(site, ("b", "c", "h", "w"), channels.n_channels, "channel", None)
+    add("pooled", ("b", "d"), tower.d_pooled, "dimension", None)
+    add("projected", ("b", "d"), d_embed, "dimension", None)
+    return points
+
+
+def _n_channels(tower: Tower) -> int:
+    return int(getattr(tower.embed, "out_channels", tower.d_model))
+
+
+def missing(block: Block, site: str) -> str | None:
+    """Why a block lacks a site, as the end of a sentence; None where it has it."""
+    fused = "its attention fuses q, k and v into one matrix, so no module computes them singly"
+    if site in {"attn.q", "attn.k", "attn.v", "attn.pattern"}:
+        parts = (block.q, block.k, block.v)
+        needed = (*parts, block.out) if site == "attn.pattern" else parts
+        return fused if any(part is None for part in needed) else None
+    if site in {"attn.z", "attn.head_out"}:
+        return fused if block.out is None else None
+    if site == "attn.out" and block.out is None and not block.pre_norm:
+        return "its attention adds and normalises before its output can be seen"
+    return None
+
+
+def plain_name(clip: Clip, pattern: str) -> str:
+    """The name with a negative block number counted out.
+
+    Raises:
+        UnknownHookPointError: the tower has fewer blocks.
+    """
+    found = re.fullmatch(r"(vision|text)\.blocks\.-(\d+)\.(.+)", pattern)
+    if found is None:
+        return pattern
+    tower, back, site = found.groups()
+    n_blocks = len((clip.anatomy.vision if tower == "vision" else clip.anatomy.text).blocks)
+    index = n_blocks - int(back)
+    if not 0 <= index < n_blocks:
+        raise UnknownHookPointError(
+            f"{pattern!r} counts {back} blocks from the end, but the {tower} tower of {clip.id} "
+            f"has {n_blocks} (`clipprobe hooks {clip.id}` lists every hook point)."
+        )
+    return f"{tower}.blocks.{index}.{site}"
+
+
+def _refuse_absent_site(clip: Clip, name: str) -> None:
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return
+    parsed = parse_name(name)
+    tower = clip.anatomy.vision if parsed.tower == "vision" else clip.anatomy.text
+    reason = None
+    if parsed.block is not None and parsed.site in BLOCK_SITES:
+        if not tower.blocks:
+            reason = f"its {tower.name} tower is a ResNet and has no transformer blocks"
+        elif 0 <= parsed.block < len(tower.blocks):
+            reason = missing(tower.blocks[parsed.block], parsed.site)
+    elif parsed.site == "embed" and parsed.block is None:
+        reason = f"its {tower.name} tower has no patch convolution"
+    if reason is not None:
+        raise UnsupportedHookError(
+            f"{name} cannot be captured or changed in {clip.id}: {reason}; "
+            f"`clipprobe hooks {clip.id}` lists what it has."
+        )

@@ -1,0 +1,251 @@
+"""Where each hook point sits in the modules, and how a derived one is computed and put back.
+
+A *slot* is one side of one module. Several hook points can share one (``attn.pattern``, ``attn.z``
+and ``attn.head_out`` all live at the input of the output projection), so a slot runs a small
+program that visits its points in a fixed order. Values that a later slot of the same forward pass
+needs wait in a scratch pad of the thread.
+
+Derived points are put back so that nothing is lost or changed by rounding: with ``x`` what the
+model computed and ``f`` the derivation, the pass continues with ``x + (f(new) - f(old))``, whose
+second term is exactly zero where nothing was changed, while all of the gradient runs through
+``f(new)``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from clipprobe.errors import UnsupportedHookError
+from clipprobe.hooks.context import Listener, visit
+
+if TYPE_CHECKING:
+    from clipprobe.hooks.sites import HookPoint
+    from clipprobe.models.anatomy import Anatomy, Block
+
+Listeners = tuple[Listener, ...]
+Program = Callable[[Listeners, Tensor], Tensor]
+
+_SCRATCH = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One side of one module, and what to do there."""
+
+    module: nn.Module
+    side: Literal["input", "output", "call"]
+    """``call`` sees all arguments and changes none."""
+    run: Callable[..., Any]
+    """A :data:`Program`; for ``call`` it gets the arguments and keyword arguments instead."""
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What makes two sessions' slots the same."""
+        return id(self.module), self.side
+
+
+def slots(anatomy: Anatomy, points: Iterable[HookPoint]) -> list[Slot]:
+    """The slots that the given hook points need, each once.
+
+    ``pooled`` and ``projected`` need none: the model emits them.
+    """
+    found: dict[tuple[int, str], Slot] = {}
+    for point in points:
+        tower = anatomy.vision if point.tower == "vision" else anatomy.text
+        needed: list[Slot] = []
+        if point.block is not None:
+            prefix = f"{point.tower}.blocks.{point.block}"
+            needed = BlockWiring(prefix, tower.blocks[point.block]).slots(point.site)
+        elif point.site == "embed" and tower.embed is not None:
+            needed = [Slot(tower.embed, "output", partial(_visit, point.name))]
+        elif point.site in tower.channels:
+            channel = tower.channels[point.site]
+            needed = [Slot(channel.module, channel.at, partial(_visit, point.name))]
+        for slot in needed:
+            found.setdefault(slot.key, slot)
+    return list(found.values())
+
+
+def forget() -> None:
+    """Drop what an interrupted forward pass of this thread left on the scratch pad."""
+    _SCRATCH.__dict__.clear()
+
+
+def _visit(name: str, listeners: Listeners, value: Tensor) -> Tensor:
+    return visit(listeners, name, value)
+
+
+class BlockWiring:
+    """The slots of one transformer block, ``b`` batch, ``t`` tokens, ``h`` heads, ``k`` d_head."""
+
+    def __init__(self, prefix: str, block: Block) -> None:
+        self.prefix = prefix
+        self.block = block
+
+    def slots(self, site: str) -> list[Slot]:
+        """What the site needs; the block is known to have it."""
+        block = self.block
+        q, k, v = (
+            [] if module is None else [Slot(module, "output", partial(self._project, letter))]
+            for letter, module in (("q", block.q), ("k", block.k), ("v", block.v))
+        )
+        before = [] if block.out is None else [Slot(block.out, "input", self._before_out)]
+        after = Slot(block.attention if block.out is None else block.out, "output", self._after_out)
+        end = Slot(block.module, "output", self._end)
+        if block.norm_mid is None:
+            mid = [Slot(block.attention, "output", self._plain("resid_mid"))]
+        else:
+            mid = [Slot(block.norm_mid, "input", self._mid), end]
+        mask = Slot(block.attention, "call", self._mask)
+        return {
+            "resid_pre": [Slot(block.module, "input", self._plain("resid_pre"))],
+            "attn.q": q,
+            "attn.k": k,
+            "attn.v": v,
+            "attn.pattern": [mask, *q, *k, *v, *before],
+            "attn.z": before,
+            "attn.head_out": [*before, after],
+            "attn.out": [after],
+            "resid_mid": mid,
+            "mlp.pre": [Slot(block.activation, "input", self._plain("mlp.pre"))],
+            "mlp.post": [Slot(block.activation, "output", self._plain("mlp.post"))],
+            "mlp.out": [Slot(block.mlp_out, "output", self._plain("mlp.out"))],
+            "resid_post": [end],
+        }[site]
+
+    def _plain(self, site: str) -> Program:
+        return partial(_visit, self._name(site))
+
+    def _name(self, site: str) -> str:
+        return f"{self.prefix}.{site}"
+
+    def _wanted(self, listeners: Listeners, site: str, *, changed: bool = False) -> bool:
+        name = self._name(site)
+        return any(one.wants(name) and (one.changes or not changed) for one in listeners)
+
+    def _project(self, letter: str, listeners: Listeners, x: Tensor) -> Tensor:
+        heads = self._split(x)
+        new = visit(listeners, self._name(f"attn.{letter}"), heads)
+        # v is only needed to mix values anew under a changed pattern.
+        if self._wanted(listeners, "attn.pattern", changed=letter == "v"):
+            self._put(letter, new)
+        return x if new is heads else new.reshape(x.shape)
+
+    def _mask(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        self._put("mask", _attention_mask(self.block.attention, arguments, keywords))
+
+    def _before_out(self, listeners: Listeners, z: Tensor) -> Tensor:
+        if self._wanted(listeners, "attn.pattern"):
+            z = self._visit_pattern(listeners, z)
+        heads = self._split(z)
+        new = visit(listeners, self._name("attn.z"), heads)
+        if new is not heads:
+            heads, z = new, new.reshape(z.shape)
+        self._take("head_delta")
+        if self._wanted(listeners, "attn.head_out"):
+            written = self._head_out(heads)
+            new = visit(listeners, self._name("attn.head_out"), written)
+            if new is not written:
+                self._put("head_delta", (new - written.detach()).sum(dim=2))
+        return z
+
+    def _visit_pattern(self, listeners: Listeners, z: Tensor) -> Tensor:
+        q, k, v = self._take("q"), self._take("k"), self._take("v")
+        pattern = attention_pattern(
+            q, k, scale=self.block.scale, causal=self.block.causal, mask=self._take("mask")
+        )
+        new = visit(listeners, self._name("attn.pattern"), pattern)
+        if new is pattern:
+            return z
+
+        def mix(weights: Tensor) -> Tensor:
+            return torch.einsum("bhqt,bthk->bqhk", weights, v).reshape(z.shape)
+
+        return z.detach() + (mix(new) - mix(pattern).detach())
+
+    def _head_out(self, heads: Tensor) -> Tensor:
+        out = self.block.out
+        if not isinstance(out, nn.Linear):
+            raise UnsupportedHookError(
+                f"{self._name('attn.head_out')} needs an output projection that is a linear layer "
+                f"and this one is a {type(out).__name__}: use attn.z instead."
+            )
+        weight = out.weight.view(-1, self.block.n_heads, self.block.d_head)  # d h k
+        return torch.einsum("bthk,dhk->bthd", heads, weight)
+
+    def _after_out(self, listeners: Listeners, x: Tensor) -> Tensor:
+        delta = self._take("head_delta")
+        if delta is not None:
+            x = x.detach() + delta
+        return visit(listeners, self._name("attn.out"), x)
+
+    def _mid(self, listeners: Listeners, x: Tensor) -> Tensor:
+        new = visit(listeners, self._name("resid_mid"), x)
+        # The block adds its own, unchanged resid_mid to mlp.out; the end slot mends the sum.
+        self._put("mid_delta", None if new is x else new - x)
+        return new
+
+    def _end(self, listeners: Listeners, x: Tensor) -> Tensor:
+        delta = self._take("mid_delta")
+        if delta is not None:
+            x = x + delta
+        return visit(listeners, self._name("resid_post"), x)
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.reshape(*x.shape[:2], self.block.n_heads, self.block.d_head)  # b t h k
+
+    def _put(self, key: str, value: Any) -> None:
+        setattr(_SCRATCH, f"{id(self.block.module)} {key}", value)
+
+    def _take(self, key: str) -> Any:
+        return _SCRATCH.__dict__.pop(f"{id(self.block.module)} {key}", None)
+
+
+def attention_pattern(
+    q: Tensor, k: Tensor, *, scale: float, causal: bool, mask: Tensor | None = None
+) -> Tensor:
+    """``softmax(q k^T * scale)`` over the keys, in float32 as transformers' eager attention does.
+
+    Args:
+        q: Queries, ``(b, t, n_heads, d_head)``.
+        k: Keys, likewise.
+        causal: Whether a token sees only itself and earlier ones, where no mask says so.
+        mask: What the attention module was given, broadcastable to ``(b, n_heads, t, t)``: true
+            where a key may be seen, or what is added to the scores.
+    Returns:
+        ``(b, n_heads, t, t)``; each row sums to 1.
+    """
+    scores = torch.einsum("bqhk,bthk->bhqt", q, k) * scale
+    if mask is not None and mask.dtype != torch.bool:
+        scores = scores + mask[..., : k.shape[1]]
+    else:
+        if mask is None and causal:
+            t = q.shape[1]
+            mask = torch.ones(t, t, dtype=torch.bool, device=q.device).tril()
+        if mask is not None:
+            scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    return scores.softmax(dim=-1, dtype=torch.float32).to(q.dtype)
+
+
+def _attention_mask(
+    module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> Tensor | None:
+    if "attention_mask" in keywords:
+        mask = keywords["attention_mask"]
+    else:
+        bound = inspect.signature(module.forward).bind_partial(*arguments, **keywords)
+        mask = bound.arguments.get("attention_mask")
+    if mask is not None and not (isinstance(mask, Tensor) and mask.ndim == 4):
+        raise UnsupportedHookError(
+            "attn.pattern cannot be recomputed under this attention implementation, whose mask is "
+            'no tensor of four axes: load the model with attn_implementation="sdpa" or "eager".'
+        )
+    return mask
