@@ -6,7 +6,6 @@ Parquet is the record; CSV is for people and spreadsheets. No pickle: arrays are
 from __future__ import annotations
 
 import csv
-import io
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from clipprobe.errors import ConfigError
+
+_QUOTED = re.compile(r'[",\r\n]')
 
 Columns = Mapping[str, Any]
 Rows = Sequence[Mapping[str, Any]]
@@ -78,13 +79,11 @@ def read_parquet(path: Path) -> Any:
 def write_csv(path: Path, data: Columns | Rows | Any) -> None:
     """Write CSV: UTF-8, ``\\n``, empty cells for null and NaN, no cell that runs as a formula."""
     table = as_table(data)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([safe_cell(name) for name in table.column_names])
+    lines = [_line(table.column_names)]
     for batch in table.to_batches(max_chunksize=_ROW_GROUP):
         columns = [column.to_pylist() for column in batch.columns]
-        writer.writerows([safe_cell(value) for value in row] for row in zip(*columns, strict=True))
-    path.write_bytes(text.getvalue().encode("utf-8"))
+        lines.extend(_line(row) for row in zip(*columns, strict=True))
+    path.write_bytes("".join(lines).encode("utf-8"))
 
 
 def read_csv(path: Path) -> Any:
@@ -121,6 +120,15 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
 
     arrays: dict[str, npt.NDArray[Any]] = load_file(path)
     return arrays
+
+
+def _line(values: Sequence[Any]) -> str:
+    cells = [safe_cell(value) for value in values]
+    # Written here: csv.writer leaves a lone CR unquoted, which readers take for the end of a row.
+    quoted = [
+        '"' + cell.replace('"', '""') + '"' if _QUOTED.search(cell) else cell for cell in cells
+    ]
+    return (",".join(quoted) or '""') + "\n"  # a blank line would be no row
 
 
 def _unsafe_cell(cell: str) -> str:

@@ -6,8 +6,10 @@
     function value(name) { return style.getPropertyValue(name).trim(); }
     return { ink: value("--ink"), line: value("--line") };
   }
-  function dress(layout) {
+  // A chart is { place, data, layout }; what its author coloured stays as it is.
+  function dress(chart) {
     var now = colours();
+    var layout = chart.layout;
     layout.paper_bgcolor = "rgba(0,0,0,0)";
     layout.plot_bgcolor = "rgba(0,0,0,0)";
     layout.font = Object.assign({}, layout.font, { color: now.ink });
@@ -18,6 +20,13 @@
         });
       }
     });
+    chart.data.forEach(function (trace) {
+      ["error_x", "error_y"].forEach(function (name) {
+        if (trace[name] && (!trace[name].color || trace[name].ours)) {
+          trace[name] = Object.assign({}, trace[name], { color: now.ink, ours: true });
+        }
+      });
+    });
     return layout;
   }
   var config = { displaylogo: false, responsive: true, topojsonURL: "", showTips: false };
@@ -26,12 +35,15 @@
     var place = document.getElementById(source.getAttribute("data-chart"));
     var figure = JSON.parse(source.textContent);
     if (figure.layout.height) { place.style.minHeight = figure.layout.height + "px"; }
-    charts.push({ place: place, data: figure.data, layout: figure.layout });
-    window.Plotly.newPlot(place, figure.data, dress(figure.layout), config);
+    var chart = { place: place, data: figure.data, layout: figure.layout };
+    charts.push(chart);
+    dress(chart);
+    window.Plotly.newPlot(place, chart.data, chart.layout, config);
   });
   function again() {
     charts.forEach(function (chart) {
-      window.Plotly.react(chart.place, chart.data, dress(chart.layout), config);
+      dress(chart);
+      window.Plotly.react(chart.place, chart.data, chart.layout, config);
     });
   }
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
