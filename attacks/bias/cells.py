@@ -1,0 +1,121 @@
+"""Cells: one number of the report each, with everything that is needed to judge it.
+
+Every probe returns cells of this one shape, so that tables, corrections, charts and later
+comparisons of two reports need not know which probe made them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from attacks.bias.groups import INFER_FROM, SHOW_FROM
+from clipprobe.statistics import Estimate, benjamini_hochberg
+
+Status = Literal["inferred", "shown", "insufficient"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One measure of one item for one group (or one whole column).
+
+    ``probe``, ``measure``: e.g. ``occupations``, ``association d``.
+    ``item``: the text that was probed, e.g. ``doctor``; empty for a figure over all items.
+    ``column``, ``group``: the annotated attribute and its value; no value for a whole column.
+    ``reference``: what the group is compared with: another group, ``rest``, or a target.
+    ``n``, ``n_reference``: images on both sides; ``k``: depth of a ranking, 0 where there is none.
+    ``value``, ``low``, ``high``: estimate and interval in the measure's unit; NaN with ``reason``.
+    ``null_mean``, ``null_low``, ``null_high``: mean, 5th and 95th percentile without any bias
+    (permuted labels, i.e. a random ranking); ``excess``: value minus null mean.
+    ``p``, ``q``: permutation p and its Benjamini-Hochberg value over the report; NaN: not tested.
+    ``flagged``: q at most alpha, and no smaller than the least effect that is spoken of.
+    ``status``: ``inferred``, ``shown`` (value only) or ``insufficient`` (not even the value).
+    ``method``, ``reason``: how it was computed; why something is absent or can mislead.
+    """
+
+    probe: str
+    measure: str
+    item: str
+    column: str
+    group: str
+    reference: str
+    n: int
+    n_reference: int
+    k: int = 0
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    null_mean: float = math.nan
+    null_low: float = math.nan
+    null_high: float = math.nan
+    excess: float = math.nan
+    p: float = math.nan
+    q: float = math.nan
+    flagged: bool = False
+    status: Status = "inferred"
+    method: str = ""
+    reason: str = ""
+
+    def estimate(self) -> Estimate:
+        """Value and interval as an estimate over all images compared; NaN where nothing is shown.
+
+        A figure over a whole column counts its own ``n``; a comparison counts both sides; a skew
+        is about ``n`` images of a group, among the images ranked.
+        """
+        both = self.measure == "association d"
+        absent = math.isnan(self.value) or math.isnan(self.low) or math.isnan(self.high)
+        return Estimate(
+            value=self.value,
+            low=self.low,
+            high=self.high,
+            n=self.n + self.n_reference if both else self.n,
+            method=self.method,
+            reason=self.reason or ("no interval can be had" if absent else ""),
+        )
+
+    def to_row(self) -> dict[str, Any]:
+        """A table row; NaN becomes None."""
+        row = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {key: _none(value) for key, value in row.items()}
+
+
+def status_for(sizes: Iterable[int]) -> Status:
+    """What may be said where the compared groups have these sizes: the smallest decides."""
+    smallest = min(sizes)
+    if smallest >= INFER_FROM:
+        return "inferred"
+    return "shown" if smallest >= SHOW_FROM else "insufficient"
+
+
+def small_cell_reason(status: Status, smallest: int) -> str:
+    """The words that stand where a small cell has no number."""
+    if status == "insufficient":
+        return f"insufficient (n={smallest})"
+    if status == "shown":
+        return f"n={smallest} is below {INFER_FROM}: no interval and no test"
+    return ""
+
+
+def correct(cells: Sequence[Cell], *, alpha: float, min_effect: float) -> tuple[list[Cell], int]:
+    """Benjamini-Hochberg over every tested cell of the report, and the size of that family.
+
+    A cell is flagged where ``q <= alpha``; an association also needs ``|d| >= min_effect``,
+    because with enough images every trifle is significant.
+    """
+    p = np.array([cell.p for cell in cells])
+    q = benjamini_hochberg(p)
+    corrected = []
+    for cell, value in zip(cells, q, strict=True):
+        clear = bool(value <= alpha)  # NaN compares false: what was not tested is not flagged
+        if cell.measure == "association d":
+            clear = clear and abs(cell.value) >= min_effect
+        corrected.append(replace(cell, q=float(value), flagged=clear))
+    return corrected, int(np.count_nonzero(~np.isnan(p)))
+
+
+def _none(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value

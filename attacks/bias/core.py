@@ -1,0 +1,131 @@
+"""The audit without a model: scores and groups in, corrected cells out.
+
+This is the road for anybody who has embeddings already, and the one that tests take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from attacks.bias.cells import Cell, correct
+from attacks.bias.frame import make_frame
+from attacks.bias.groups import GroupColumn
+from attacks.bias.probes import get_probe
+from attacks.bias.resampling import Floats, Ints
+from attacks.bias.settings import Settings
+from clipprobe.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What was found.
+
+    ``cells``: every figure, shown or not. ``family_size``: how many of them were tested, and so
+    corrected together. ``columns``: the group columns. ``items``: probe -> its words.
+    """
+
+    cells: tuple[Cell, ...]
+    family_size: int
+    columns: tuple[GroupColumn, ...]
+    items: dict[str, tuple[str, ...]]
+
+    def select(self, measure: str, column: str = "", reference: str = "") -> list[Cell]:
+        """Cells of one measure, of one column and reference where they are given."""
+        return [
+            cell
+            for cell in self.cells
+            if cell.measure == measure
+            and column in ("", cell.column)
+            and reference in ("", cell.reference)
+        ]
+
+
+def evaluate(
+    scores: dict[str, tuple[Sequence[str], ArrayLike]],
+    columns: Sequence[GroupColumn],
+    *,
+    clusters: Ints | None = None,
+    settings: Settings | None = None,
+) -> Evaluation:
+    """Run probes on cosines and correct all their tests together.
+
+    Args:
+        scores: Probe name -> (its words, cosines ``(n images, m words)``).
+        columns: Group columns over the same images.
+        clusters: ``(n,)`` numbers; images of one cluster are not independent.
+    Raises:
+        DataError: shapes do not match, there is no image, or a score is NaN.
+        UnknownMethodError: no probe has that name.
+    """
+    chosen = settings or Settings()
+    cells: list[Cell] = []
+    items: dict[str, tuple[str, ...]] = {}
+    for name, (words, values) in scores.items():
+        probe = get_probe(name)
+        items[name] = tuple(words)
+        table = check_scores(values, items[name], columns)
+        for column in columns:
+            frame = make_frame(table, column, clusters, chosen)
+            cells += probe.cells(frame, items[name], chosen)
+    corrected, family_size = correct(cells, alpha=chosen.alpha, min_effect=chosen.min_effect)
+    return Evaluation(
+        cells=tuple(corrected), family_size=family_size, columns=tuple(columns), items=items
+    )
+
+
+def check_scores(values: ArrayLike, items: Sequence[str], columns: Sequence[GroupColumn]) -> Floats:
+    """The scores as float64, if they fit the words and the groups."""
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or table.shape[1] != len(items) or not table.size:
+        raise DataError(
+            f"Scores need one row per image and one column for each of {len(items)} words, but "
+            f"have the shape {table.shape}."
+        )
+    for column in columns:
+        if len(column.labels) != len(table):
+            raise DataError(
+                f"The group column {column.name!r} labels {len(column.labels)} images, but there "
+                f"are scores for {len(table)}: labels and images must match."
+            )
+    broken = int((~np.isfinite(table)).any(axis=1).sum())
+    if broken:
+        raise DataError(
+            f"{broken} of {len(table)} images have a NaN or infinite score: the embeddings are "
+            "broken, so nothing is computed from them."
+        )
+    return table
+
+
+def cosines(images: ArrayLike, texts: ArrayLike) -> Floats:
+    """Cosines of every image with every text, normalised here whatever the length of the vectors.
+
+    Args:
+        images: ``(n, d)``; texts: ``(m, d)``.
+    Raises:
+        DataError: widths differ, or a vector is NaN or has no length.
+    """
+    left, right = np.asarray(images, np.float64), np.asarray(texts, np.float64)
+    if left.ndim != 2 or right.ndim != 2 or left.shape[1] != right.shape[1]:
+        raise DataError(
+            f"Image and text embeddings must have one width, but have the shapes {left.shape} and "
+            f"{right.shape}: encode both with one model."
+        )
+    for what, table in (("image", left), ("text", right)):
+        lengths = np.linalg.norm(table, axis=1)
+        broken = int(np.count_nonzero(~np.isfinite(lengths) | (lengths == 0)))
+        if broken:
+            raise DataError(
+                f"{broken} of {len(table)} {what} embeddings are NaN, infinite or zero: the model "
+                "or the file is broken, so nothing is computed from them."
+            )
+    result: Floats = _unit(left) @ _unit(right).T
+    return result
+
+
+def _unit(table: Floats) -> Floats:
+    result: Floats = table / np.linalg.norm(table, axis=1, keepdims=True)
+    return result

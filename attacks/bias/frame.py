@@ -1,0 +1,93 @@
+"""The images of one group column that take part, with the draws that all cells share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attacks.bias.cells import Status, small_cell_reason, status_for
+from attacks.bias.groups import SHOW_FROM, GroupColumn
+from attacks.bias.resampling import (
+    Copies,
+    Floats,
+    Ints,
+    Labels,
+    bootstrap_weights,
+    generator,
+    permuted_labels,
+)
+from attacks.bias.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Scores and groups of the images that have a large enough group in one column.
+
+    ``scores``: cosines ``(n, m)``; ``labels``: ``(n,)`` into ``column.levels``.
+    ``clusters``: ``(n,)`` or None. ``sizes``: images per level; ``n_clusters``: clusters per level.
+    ``weights``, ``permutations``: chunks of bootstrap draws and of permuted labels.
+    """
+
+    column: GroupColumn
+    scores: Floats
+    labels: Ints
+    clusters: Ints | None
+    sizes: tuple[int, ...]
+    n_clusters: tuple[int, ...]
+    weights: tuple[Copies, ...]
+    permutations: tuple[Labels, ...]
+
+    def judge(self, *sides: Sequence[int]) -> tuple[Status, str]:
+        """What may be said about a comparison of these sides (lists of levels), and why not more.
+
+        Clusters are the independent observations: with fewer than ``SHOW_FROM`` of them on a
+        side, values are shown and nothing is inferred, however many images there are.
+        """
+        sizes = [sum(self.sizes[level] for level in side) for side in sides]
+        status = status_for(sizes)
+        fewest = min(sum(self.n_clusters[level] for level in side) for side in sides)
+        if status == "inferred" and fewest < SHOW_FROM:
+            return "shown", f"only {fewest} clusters on a side: no interval and no test"
+        return status, small_cell_reason(status, min(sizes))
+
+    def judge_all(self) -> tuple[Status, str]:
+        """What may be said about a figure over all levels, each a side of its own."""
+        return self.judge(*([level] for level in range(len(self.sizes))))
+
+
+def make_frame(
+    scores: Floats, column: GroupColumn, clusters: Ints | None, settings: Settings
+) -> Frame:
+    """Take the images with a shown level and draw everything once, from the seed and the name."""
+    part = column.labels >= 0
+    labels = column.labels[part]
+    ids = None
+    if clusters is not None:
+        _, ids = np.unique(clusters[part], return_inverse=True)
+    counted = np.bincount(labels, minlength=len(column.levels))
+    return Frame(
+        column=column,
+        scores=scores[part],
+        labels=labels,
+        clusters=ids,
+        sizes=tuple(int(n) for n in counted),
+        n_clusters=tuple(
+            int(counted[level]) if ids is None else len(np.unique(ids[labels == level]))
+            for level in range(len(column.levels))
+        ),
+        weights=tuple(
+            bootstrap_weights(
+                labels, ids, settings.n_boot, generator(settings.seed, "bootstrap", column.name)
+            )
+        ),
+        permutations=tuple(
+            permuted_labels(
+                labels,
+                ids,
+                settings.n_permutations,
+                generator(settings.seed, "permutation", column.name),
+            )
+        ),
+    )

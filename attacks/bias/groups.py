@@ -1,0 +1,151 @@
+"""Groups of images: what annotators perceived, not who anybody is.
+
+A group column maps each image to one value of an attribute (``perceived_gender``,
+``skin_tone``, …), as the data set annotates it. The headings of every table and chart carry the
+word *perceived*, *annotated* or *self-reported*: the tool never says what a person is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attacks.bias.resampling import Ints
+from clipprobe.errors import DataError
+
+if TYPE_CHECKING:
+    from clipprobe.data import ImageRecord
+
+GroupSpec = str | Sequence[str] | Mapping[str, str]
+
+INFER_FROM = 30  # images per group from which a p-value and an interval are given
+SHOW_FROM = 10  # images per group from which a value is shown at all
+MAX_GROUPS = 100
+_SAID = ("perceived", "annotated", "self_reported", "self-reported", "apparent")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupColumn:
+    """One attribute of the images.
+
+    ``name``: the column, e.g. ``perceived_gender``.
+    ``levels``: its values with at least ``SHOW_FROM`` images, sorted.
+    ``labels``: ``(n,)``, the index into ``levels``; -1 where the image takes no part.
+    ``sizes``: images of every value, too small ones included.
+    ``unlabelled``: images without a value in this column.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    labels: Ints
+    sizes: Mapping[str, int]
+    unlabelled: int
+
+    @property
+    def heading(self) -> str:
+        """The attribute in words that say how it is known."""
+        words = self.name.replace("_", " ").strip()
+        return words if words.lower().startswith(_SAID) else f"annotated {words}"
+
+    @property
+    def too_small(self) -> dict[str, int]:
+        """Values that are counted but not shown, with their sizes."""
+        return {name: n for name, n in self.sizes.items() if name not in self.levels}
+
+
+def make_column(name: str, values: Sequence[str | None]) -> GroupColumn:
+    """Turn one value per image (None or empty: not annotated) into a column.
+
+    Values with fewer than ``SHOW_FROM`` images leave the column altogether, rankings and shares
+    included, so that what is hidden cannot be computed from what is shown; they stay counted.
+
+    Raises:
+        DataError: no image has a value, all have the same, or there are over ``MAX_GROUPS``.
+    """
+    cleaned = [value.strip() if value else "" for value in values]
+    distinct, counts = np.unique([v for v in cleaned if v], return_counts=True)
+    sizes = {str(v): int(c) for v, c in zip(distinct, counts, strict=True)}
+    if not sizes:
+        raise DataError(
+            f"The group column {name!r} is empty for all {len(cleaned)} images: name a column that "
+            "holds each image's annotated group."
+        )
+    if len(sizes) == 1:
+        raise DataError(
+            f"The group column {name!r} holds only {next(iter(sizes))!r}: a comparison needs at "
+            "least two groups."
+        )
+    if len(sizes) > MAX_GROUPS:
+        raise DataError(
+            f"The group column {name!r} holds {len(sizes)} different values: name a column of "
+            f"groups (at most {MAX_GROUPS}), not of names or numbers."
+        )
+    levels = tuple(value for value, n in sizes.items() if n >= SHOW_FROM)
+    index = {value: i for i, value in enumerate(levels)}
+    labels = np.array([index.get(value, -1) for value in cleaned], dtype=np.int64)
+    return GroupColumn(
+        name=name,
+        levels=levels,
+        labels=labels,
+        sizes=sizes,
+        unlabelled=sum(not value for value in cleaned),
+    )
+
+
+def read_columns(records: Sequence[ImageRecord], groups: GroupSpec) -> dict[str, list[str | None]]:
+    """The value of each image in each group column, by column name.
+
+    Args:
+        groups: A column of the data set, several, or a mapping from image id to group (then the
+            column is called ``annotated_group``).
+    Raises:
+        DataError: no column was named, one does not exist, or ids of the mapping are not images.
+    """
+    if isinstance(groups, Mapping):
+        return {"annotated_group": _from_mapping(records, groups)}
+    names = [groups] if isinstance(groups, str) else list(groups)
+    if not names:
+        raise DataError("No group column was named: say which column holds the annotated groups.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"The group column {twice[0]!r} was named twice: name it once.")
+    return {name: read_attribute(records, name, "group") for name in names}
+
+
+def read_attribute(records: Sequence[ImageRecord], name: str, role: str) -> list[str | None]:
+    """One attribute of every image; ``label`` is the data set's own class column."""
+    present = sorted({key for record in records for key in record.attributes})
+    if any(record.label is not None for record in records):
+        present.append("label")
+    if name not in present:
+        found = ", ".join(map(repr, present)) or "no column at all (a metadata.csv adds them)"
+        raise DataError(f"The images have no {role} column {name!r}; they have {found}.")
+    if name == "label":
+        return [record.attributes.get(name, record.label) for record in records]
+    return [record.attributes.get(name) for record in records]
+
+
+def cluster_ids(values: Sequence[str | None], name: str) -> Ints:
+    """One number per cluster, ``(n,)``; an image without a value is a cluster of its own."""
+    named = [f"v{value}" if value else f"i{row}" for row, value in enumerate(values)]
+    _, ids = np.unique(named, return_inverse=True)
+    if len(np.unique(ids)) < 2:
+        raise DataError(
+            f"The cluster column {name!r} puts all images into one cluster: name the column of "
+            "what is pictured several times (a person, a drawing)."
+        )
+    return ids.astype(np.int64)
+
+
+def _from_mapping(records: Sequence[ImageRecord], groups: Mapping[str, str]) -> list[str | None]:
+    ids = {record.id for record in records}
+    strangers = sorted(set(groups) - ids)
+    if strangers:
+        raise DataError(
+            f"{len(strangers)} of the {len(groups)} ids with a group are no image of the data set "
+            f"(the first is {strangers[0]!r}): labels and images must match."
+        )
+    return [groups.get(record.id) for record in records]

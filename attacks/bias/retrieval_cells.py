@@ -1,0 +1,148 @@
+"""From scores and groups to cells: the retrieval figures of one group column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.bias import retrieval
+from attacks.bias.cells import Cell
+from attacks.bias.frame import Frame
+from attacks.bias.measures import floor, hidden, judged, percentile_interval
+from attacks.bias.resampling import Floats
+from attacks.bias.settings import Settings
+
+NDKL_PERMUTATIONS = 500  # its floor needs a mean and a percentile, not a small p
+
+
+def retrieval_cells(
+    frame: Frame, items: Sequence[str], probe: str, settings: Settings
+) -> list[Cell]:
+    """Skew of every group, MaxSkew, MinSkew and NDKL of every item, for both targets."""
+    column = frame.column
+    cells = hidden(frame, items, probe, "skew@k")
+    if len(column.levels) < 2:
+        return cells
+    n_groups = len(column.levels)
+    k = retrieval.resolve_k(settings.k, len(frame.labels))
+    sizes = np.array(frame.sizes, dtype=np.float64)
+    top = np.stack([retrieval.top_weights(s, k) for s in frame.scores.T], axis=1)
+    counts = top.T @ np.eye(n_groups)[frame.labels]
+    null_counts, null_sizes = retrieval.permuted_counts(top, frame.permutations, n_groups)
+    floors = _NdklFloors(frame)
+    for j, item in enumerate(items):
+        scores = frame.scores[:, j]
+        boot = retrieval.top_counts(scores, k, frame.labels, n_groups, frame.weights)
+        ranked = retrieval.ranked_membership(scores, frame.labels, n_groups)
+        for target in retrieval.TARGETS:
+            shares = retrieval.target_shares(sizes, target)
+            null_shares = retrieval.target_shares(null_sizes, target)
+            common: dict[str, Any] = {
+                "probe": probe,
+                "item": item,
+                "column": column.name,
+                "reference": f"{target} target",
+            }
+            cells += _skew_cells(
+                frame,
+                retrieval.skews(counts[j], shares),
+                retrieval.skews(boot, shares),
+                retrieval.skews(null_counts[:, j], null_shares),
+                floored=counts[j] < 1,
+                # Both targets ask one question of the same counts: it is tested once.
+                test=target == "dataset",
+                common={**common, "k": k},
+                settings=settings,
+            )
+            value = float(retrieval.ndkl(ranked, shares))
+            cells.append(_ndkl_cell(frame, value, floors(j, target), common))
+    return cells
+
+
+def _skew_cells(
+    frame: Frame,
+    skew: Floats,
+    boot: Floats,
+    null: Floats,
+    *,
+    floored: NDArray[np.bool_],
+    test: bool,
+    common: dict[str, Any],
+    settings: Settings,
+) -> list[Cell]:
+    """Skew of each group ``(n_groups,)``, then the largest and the smallest, for one target."""
+    cells, n = [], len(frame.labels)
+    for g, level in enumerate(frame.column.levels):
+        status, reason = frame.judge([g])
+        if floored[g]:
+            reason = reason or "fewer than one image in the top k: counted as one"
+        interval = percentile_interval(boot[:, g], settings.level)
+        given = judged(skew[g], interval, null[:, g], status, settings, test=False)
+        own: dict[str, Any] = {"group": level, "n": frame.sizes[g], "n_reference": n}
+        cells.append(Cell(measure="skew@k", status=status, reason=reason, **own, **common, **given))
+    status, reason = frame.judge_all()
+    whole: dict[str, Any] = {"group": "", "n": n, "n_reference": 0, "status": status}
+    # The largest of resampled skews is too large on average. Intervals that hold for all groups
+    # at once (Bonferroni) bound the largest and the smallest without that bias.
+    together = 1 - (1 - settings.level) / len(skew)
+    ends = np.array([percentile_interval(draws, together) for draws in boot.T])
+    for measure, best in (("max skew@k", np.max), ("min skew@k", np.min)):
+        given = judged(
+            float(best(skew)),
+            (float(best(ends[:, 0])), float(best(ends[:, 1]))),
+            best(null, axis=1),
+            status,
+            settings,
+            how="simultaneous bootstrap intervals of the groups",
+            test=test and measure == "max skew@k",
+        )
+        cells.append(Cell(measure=measure, reason=reason, **whole, **common, **given))
+    return cells
+
+
+def _ndkl_cell(frame: Frame, value: float, null: Floats, common: dict[str, Any]) -> Cell:
+    status, reason = frame.judge_all()
+    bounds: dict[str, Any] = floor(value, null)
+    return Cell(
+        measure="ndkl",
+        group="",
+        n=len(frame.labels),
+        n_reference=0,
+        value=value,
+        status=status,
+        method=f"null floor from {len(null)} permutations",
+        reason=reason or "no interval: resampling inflates it; compare it with its null floor",
+        **common,
+        **bounds,
+    )
+
+
+class _NdklFloors:
+    """NDKL of random rankings; one serves all items where ranks carry neither clusters nor ties."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.shared: dict[str, Floats] = {}
+
+    def __call__(self, item: int, target: str) -> Floats:
+        scores = self.frame.scores[:, item]
+        tied = len(np.unique(scores)) < len(scores)
+        shareable = self.frame.clusters is None and not tied
+        if shareable and target in self.shared:
+            return self.shared[target]
+        values: list[Floats] = []
+        n_groups, left = len(self.frame.sizes), NDKL_PERMUTATIONS
+        for chunk in self.frame.permutations:
+            for start in range(0, min(left, len(chunk)), 50):
+                labels = chunk[start : min(start + 50, left)]
+                ranked = retrieval.ranked_membership(scores, labels, n_groups)
+                shares = retrieval.target_shares(ranked.sum(axis=1), target)
+                values.append(retrieval.ndkl(ranked, shares))
+            left = max(0, left - len(chunk))
+        null: Floats = np.concatenate(values)
+        if shareable:
+            self.shared[target] = null
+        return null
