@@ -176,11 +176,15 @@ def resolve(clip: Clip, patterns: str | Iterable[str]) -> list[HookPoint]:
 
 def match(clip: Clip, points: list[HookPoint], pattern: str) -> list[HookPoint]:
     """The points that one name or glob means; see :func:`resolve`."""
-    name = plain_name(clip, pattern)
-    matched = [point for point in points if point.name == name or fnmatchcase(point.name, name)]
+    names = [plain_name(clip, name) for name in _for_each_tower(pattern)]
+    matched = [
+        point
+        for point in points
+        if any(point.name == name or fnmatchcase(point.name, name) for name in names)
+    ]
     if matched:
         return matched
-    _refuse_absent_site(clip, name)
+    _refuse_absent_site(clip, names[0])
     raise unknown(pattern, [point.name for point in points], clip.id)
 
 
@@ -258,6 +262,15 @@ def missing(block: Block, site: str) -> str | None:
     if site == "attn.out" and block.out is None and not block.pre_norm:
         return "its attention adds and normalises before its output can be seen"
     return None
+
+
+def _for_each_tower(pattern: str) -> list[str]:
+    """``*.blocks.-1.mlp.post`` for both towers, which may have different numbers of blocks."""
+    found = re.fullmatch(r"([^.]+)(\.blocks\.-\d+\..+)", pattern)
+    if found is None:
+        return [pattern]
+    matched = [tower for tower in ("vision", "text") if fnmatchcase(tower, found.group(1))]
+    return [tower + found.group(2) for tower in matched] or [pattern]
 
 
 def plain_name(clip: Clip, pattern: str) -> str:

@@ -212,7 +212,7 @@ class BlockWiring:
 def attention_pattern(
     q: Tensor, k: Tensor, *, scale: float, causal: bool, mask: Tensor | None = None
 ) -> Tensor:
-    """``softmax(q k^T * scale)`` over the keys, in float32 as transformers' eager attention does.
+    """``softmax(q k^T * scale)`` over the keys, in float32 at least, as eager attention does.
 
     Args:
         q: Queries, ``(b, t, n_heads, d_head)``.
@@ -232,7 +232,8 @@ def attention_pattern(
             mask = torch.ones(t, t, dtype=torch.bool, device=q.device).tril()
         if mask is not None:
             scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-    return scores.softmax(dim=-1, dtype=torch.float32).to(q.dtype)
+    precision = torch.promote_types(q.dtype, torch.float32)
+    return scores.softmax(dim=-1, dtype=precision).to(q.dtype)
 
 
 def _attention_mask(
