@@ -1,0 +1,123 @@
+"""A folder becomes records, whatever lies in it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from data.imagefiles import failures, ids, png, put
+
+from clipprobe.data import Failure, open_dataset
+from clipprobe.errors import DataError, NoReadableImagesError
+
+
+def test_a_folder_is_read_with_its_sub_folders(tmp_path: Path) -> None:
+    for name in ("b.png", "a.png", "deep/er/c.png", ".hidden.png", ".git/x.png", "Thumbs.db"):
+        put(tmp_path / name)
+    put(tmp_path / "notes.txt", b"not an image")
+    dataset = open_dataset(tmp_path)
+    assert ids(dataset) == ["a.png", "b.png", "deep/er/c.png", "notes.txt"]
+    assert {record.label for record in dataset} == {None}
+    assert failures(dataset) == [Failure("notes.txt", "not an image in a known format")]
+    assert dataset.name == tmp_path.name
+
+
+def test_the_folder_of_an_image_is_its_label_when_all_have_one(tmp_path: Path) -> None:
+    put(tmp_path / "cat" / "1.png")
+    put(tmp_path / "dog" / "old" / "1.png")
+    put(tmp_path / "README", b"about the pictures")
+    assert {r.id: r.label for r in open_dataset(tmp_path)} == {
+        "README": None,
+        "cat/1.png": "cat",
+        "dog/old/1.png": "dog",
+    }
+    put(tmp_path / "loose.png")
+    assert {r.label for r in open_dataset(tmp_path)} == {None}
+
+
+def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
+    put(tmp_path / "images" / "a" / "1.png")
+    put(tmp_path / "elsewhere" / "2.png")
+    (tmp_path / "images" / "a" / "up").symlink_to(tmp_path / "images")
+    (tmp_path / "images" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "images" / "a" / "3.png").symlink_to(tmp_path / "elsewhere" / "2.png")
+    (tmp_path / "images" / "broken.png").symlink_to("nowhere.png")
+    dataset = open_dataset(tmp_path / "images")
+    assert ids(dataset) == ["a/1.png", "a/3.png", "broken.png", "more/2.png"]
+    assert failures(dataset) == [Failure("broken.png", "no such file")]
+
+
+def test_strange_names_keep_their_ids(tmp_path: Path) -> None:
+    names = [
+        "new\nline.png",
+        "<script>alert(1)</script>.png".replace("/", "_"),
+        "=cmd.png",
+        "ü.png",
+    ]
+    for name in names:
+        put(tmp_path / name)
+    (tmp_path / os.fsdecode(b"caf\xe9.png")).write_bytes(png())
+    dataset = open_dataset(tmp_path)
+    assert set(ids(dataset)) == {*names, "caf\\xe9.png"}
+    assert failures(dataset) == []
+    dataset.fingerprint.encode()
+
+
+def test_ids_do_not_depend_on_how_a_file_system_writes_accents(tmp_path: Path) -> None:
+    put(tmp_path / "mac" / "e\u0301.png")
+    put(tmp_path / "linux" / "\u00e9.png")
+    mac, linux = open_dataset(tmp_path / "mac"), open_dataset(tmp_path / "linux")
+    assert ids(mac) == ids(linux) == ["\u00e9.png"]
+    assert mac.fingerprint == linux.fingerprint
+    put(tmp_path / "mac" / "\u00e9.png")  # both: then the names as they are tell them apart
+    assert len(set(ids(open_dataset(tmp_path / "mac")))) == 2
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(NoReadableImagesError, match="holds no file"):
+        open_dataset(tmp_path)
+    put(tmp_path / ".hidden.png")
+    with pytest.raises(NoReadableImagesError, match="holds no file"):
+        open_dataset(tmp_path)
+    with pytest.raises(DataError, match="There are no images at"):
+        open_dataset(tmp_path / "absent")
+    with pytest.raises(DataError, match=r"notes\.txt is no data set"):
+        open_dataset(put(tmp_path / "notes.txt"))
+    with pytest.raises(DataError, match="limit 0"):
+        open_dataset(tmp_path, limit=0)
+
+
+def test_one_image_file_is_a_data_set_of_one(tmp_path: Path) -> None:
+    assert ids(open_dataset(put(tmp_path / "a.png"))) == ["a.png"]
+
+
+def test_a_limit_is_spread_and_stable(tmp_path: Path) -> None:
+    for i in range(40):
+        put(tmp_path / f"{'ab'[i // 20]}/{i:02}.png")
+    few = open_dataset(tmp_path, limit=10)
+    assert len(few) == 10 and ids(few) == sorted(ids(few))
+    assert {record.label for record in few} == {"a", "b"}
+    assert set(ids(open_dataset(tmp_path, limit=5))) < set(ids(few))
+    assert len(open_dataset(tmp_path, limit=99)) == 40
+
+
+def test_the_fingerprint_sees_every_change(tmp_path: Path) -> None:
+    table = tmp_path / "metadata.csv"
+    put(tmp_path / "a.png", png(1))
+    put(tmp_path / "b.png", png(2))
+    table.write_text("file_name,label,light\na.png,cat,day\nb.png,dog,day\n")
+    first = open_dataset(tmp_path).fingerprint
+    assert open_dataset(tmp_path).fingerprint == first
+    table.write_text("light,label,file_name\nday,dog,b.png\nday,cat,a.png\n")  # only the order
+    assert open_dataset(tmp_path).fingerprint == first
+    seen = {first}
+    for text in ("a.png,cat,day\nb.png,dog,night\n", "a.png,cat,day\nb.png,cow,day\n"):
+        table.write_text("file_name,label,light\n" + text)
+        seen.add(open_dataset(tmp_path).fingerprint)
+    put(tmp_path / "b.png", png(3))
+    seen.add(open_dataset(tmp_path).fingerprint)
+    (tmp_path / "b.png").unlink()
+    seen.add(open_dataset(tmp_path).fingerprint)
+    assert len(seen) == 5
+    assert open_dataset(tmp_path).describe()["records"] == 2
