@@ -83,8 +83,7 @@ class Session:
         """
         context.close_listener(self)
         self._remove()
-        if not context.active():
-            wiring.forget()
+        wiring.forget(self.clip.anatomy, self.points.values())
         silent = [name for name in self.points if name not in self.fired]
         if silent and error is None:
             shown = ", ".join(silent[:3]) + (f" and {len(silent) - 3} more" * (len(silent) > 3))

@@ -33,7 +33,15 @@ if TYPE_CHECKING:
 Listeners = tuple[Listener, ...]
 Program = Callable[[Listeners, Tensor], Tensor]
 
-_SCRATCH = threading.local()
+
+class _Scratch(threading.local):
+    """Values on their way from one slot to a later one, by block and name; one per thread."""
+
+    def __init__(self) -> None:
+        self.blocks: dict[int, dict[str, Any]] = {}
+
+
+_SCRATCH = _Scratch()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +82,12 @@ def slots(anatomy: Anatomy, points: Iterable[HookPoint]) -> list[Slot]:
     return list(found.values())
 
 
-def forget() -> None:
-    """Drop what an interrupted forward pass of this thread left on the scratch pad."""
-    _SCRATCH.__dict__.clear()
+def forget(anatomy: Anatomy, points: Iterable[HookPoint]) -> None:
+    """Drop what a forward pass that broke off left for these points' blocks in this thread."""
+    for point in points:
+        if point.block is not None:
+            tower = anatomy.vision if point.tower == "vision" else anatomy.text
+            _SCRATCH.blocks.pop(id(tower.blocks[point.block].module), None)
 
 
 def _visit(name: str, listeners: Listeners, value: Tensor) -> Tensor:
@@ -203,10 +214,10 @@ class BlockWiring:
         return x.reshape(*x.shape[:2], self.block.n_heads, self.block.d_head)  # b t h k
 
     def _put(self, key: str, value: Any) -> None:
-        setattr(_SCRATCH, f"{id(self.block.module)} {key}", value)
+        _SCRATCH.blocks.setdefault(id(self.block.module), {})[key] = value
 
     def _take(self, key: str) -> Any:
-        return _SCRATCH.__dict__.pop(f"{id(self.block.module)} {key}", None)
+        return _SCRATCH.blocks.get(id(self.block.module), {}).pop(key, None)
 
 
 def attention_pattern(
