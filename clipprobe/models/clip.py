@@ -118,7 +118,15 @@ class Clip:
 
         Texts longer than the model's context are cut, with one warning that counts them.
         """
-        return self.tokens(check_texts(texts))
+        wanted = check_texts(texts)
+        ids = self.tokens(wanted)
+        for text, row in zip(wanted, ids, strict=True):
+            if max(row) >= self.adapter.n_tokens:
+                raise DataError(
+                    f"The text {text!r} holds the token {max(row)}, which this model does not "
+                    f"know (it has {self.adapter.n_tokens}): leave special tokens out of texts."
+                )
+        return ids
 
     def encode_images(
         self,
@@ -132,7 +140,7 @@ class Clip:
         Args:
             images: Paths, Pillow images, uint8 arrays ``(h, w, 3)`` or ImageRecords; any iterable,
                 read one batch at a time.
-            progress: Called with the number of images done after each batch.
+            progress: Called after each batch with the number of images in it.
         Returns:
             ``(n, d_embed)`` float32.
         Raises:
@@ -154,7 +162,7 @@ class Clip:
                 parts.append(encoded)
                 done += len(batch)
                 if progress is not None:
-                    progress(done)
+                    progress(len(batch))
         return np.concatenate(parts) if parts else np.zeros((0, self.d_embed), np.float32)
 
     def encode_texts(self, texts: Iterable[str], *, batch_size: int = 256) -> Embeddings:

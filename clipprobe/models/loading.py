@@ -1,28 +1,20 @@
-"""From a name to a :class:`Clip`, refusing what would load wrongly or unsafely.
-
-Nothing here is lenient: weights that are missing (transformers would draw them at random),
-surplus or of another shape, pickled weights, a tokenizer that disagrees with the text tower and an
-image processor that disagrees with the vision tower are errors that name what was found.
-"""
+"""From a name to a :class:`Clip`: the bundled model, a folder, a hub id, or an open_clip name."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from clipprobe.errors import ConfigError, UnknownModelError, UnsupportedModelError
+from clipprobe.errors import ConfigError, UnknownModelError
 from clipprobe.models.bundled import BUNDLED_NAME, bundled_folder
-from clipprobe.models.clip import Clip, Source
-from clipprobe.models.families import HF_FAMILIES, Family, HFFamily
-from clipprobe.models.preprocess import Preprocess, from_processor
-from clipprobe.models.texts import HFTokens
-from clipprobe.models.weights import check_weights, weights_sha256
+from clipprobe.models.clip import Clip
+from clipprobe.models.hub import fetch, is_hub_id
+from clipprobe.models.huggingface import load_folder
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 ATTENTION = ("sdpa", "eager")
+OPEN_CLIP = "open_clip:"
 
 
 def load(
@@ -47,7 +39,8 @@ def load(
         UnsafeWeightsError: the checkpoint has pickled weights only.
         UnsupportedModelError: the checkpoint was read but cannot be run faithfully.
         MissingExtraError: ``open_clip:`` without the extra.
-        ConfigError: an unknown device, dtype or attention implementation.
+        ConfigError: an unknown device, dtype or attention implementation, or a revision of
+            something that has none.
     """
     place = resolve_device(device)
     if dtype not in DTYPES:
@@ -57,10 +50,17 @@ def load(
             f"The attention implementation {attn_implementation!r} is not one of "
             f"{', '.join(ATTENTION)}."
         )
-    if model is None:
-        folder, name, commit = bundled_folder(), BUNDLED_NAME, None
-    else:
-        folder, name, commit = local_folder(model)
+    if isinstance(model, str) and model.startswith(OPEN_CLIP):
+        _no_revision(revision, model)
+        from clipprobe.models.open_clip import load_open_clip
+
+        return load_open_clip(
+            model.removeprefix(OPEN_CLIP),
+            device=place,
+            dtype=DTYPES[dtype],
+            attention=attn_implementation,
+        )
+    folder, name, commit = find(model, revision)
     return load_folder(
         folder,
         name=name,
@@ -69,6 +69,36 @@ def load(
         dtype=DTYPES[dtype],
         attention=attn_implementation,
     )
+
+
+def find(model: str | Path | None, revision: str | None) -> tuple[Path, str, str | None]:
+    """Checkpoint folder, name for results and resolved commit of a model.
+
+    Raises:
+        UnknownModelError: it is neither a folder nor a hub id that can be reached.
+    """
+    if model is None:
+        _no_revision(revision, "the bundled model")
+        return bundled_folder(), BUNDLED_NAME, None
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        _no_revision(revision, f"the folder {folder}")
+        return folder, folder.resolve().name, None
+    if isinstance(model, str) and is_hub_id(model) and not folder.exists():
+        snapshot, commit = fetch(model, revision)
+        return snapshot, model, commit
+    found = "that is a file" if folder.exists() else "there is no such folder"
+    raise UnknownModelError(
+        f"The model {str(model)!r} cannot be loaded, because {found}: give a checkpoint folder, "
+        f"a Hugging Face id such as openai/clip-vit-base-patch32, or {OPEN_CLIP}NAME/TAG."
+    )
+
+
+def _no_revision(revision: str | None, what: str) -> None:
+    if revision is not None:
+        raise ConfigError(
+            f"The revision {revision!r} was asked for, but {what} has none: leave it out."
+        )
 
 
 def resolve_device(device: str) -> torch.device:
@@ -83,127 +113,10 @@ def resolve_device(device: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         found = torch.device(device)
-        torch.empty(1, device=found)
+        torch.zeros(1, device=found).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ConfigError(
             f"The device {device!r} cannot be used here: give auto, cpu, or a device that this "
-            "torch installation supports."
+            "installation of torch supports."
         ) from error
     return found
-
-
-def local_folder(model: str | Path) -> tuple[Path, str, str | None]:
-    """The checkpoint folder of that path, its display name, and no revision."""
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        return folder, folder.resolve().name, None
-    raise UnknownModelError(f"There is no checkpoint folder {str(model)!r}.")
-
-
-def load_folder(
-    folder: Path,
-    *,
-    name: str,
-    revision: str | None,
-    device: torch.device,
-    dtype: torch.dtype,
-    attention: str,
-) -> Clip:
-    """Load a Hugging Face checkpoint folder."""
-    kind = read_family(folder)
-    files = check_weights(folder)
-    module = load_module(folder, kind, dtype=dtype, attention=attention).to(device)
-    family = kind.adapter(module)
-    tokens = load_tokens(folder, kind, family)
-    preprocess = load_preprocess(folder, family)
-    source = Source(
-        id=name, revision=revision, weights_sha256=weights_sha256(files), attention=attention
-    )
-    return Clip(family, preprocess=preprocess, tokens=tokens, source=source)
-
-
-def read_family(folder: Path) -> HFFamily:
-    """Which family the folder's ``config.json`` names."""
-    path = folder / "config.json"
-    if not path.is_file():
-        raise UnsupportedModelError(
-            f"{folder} has no config.json, so it is not a Hugging Face checkpoint: give the folder "
-            "that save_pretrained wrote."
-        )
-    try:
-        kind = json.loads(path.read_text(encoding="utf-8")).get("model_type")
-    except (ValueError, AttributeError) as error:
-        raise UnsupportedModelError(
-            f"{path} is not a JSON object, so the checkpoint is damaged: download it again."
-        ) from error
-    if kind not in HF_FAMILIES:
-        raise UnsupportedModelError(
-            f"{folder} holds a model of type {kind!r}, which has no adapter: supported are "
-            f"{', '.join(sorted(HF_FAMILIES))}."
-        )
-    return HF_FAMILIES[kind]
-
-
-def load_module(folder: Path, kind: HFFamily, *, dtype: torch.dtype, attention: str) -> Any:
-    """The transformers model with every weight taken from the folder's safetensors."""
-    import transformers
-
-    model_class = getattr(transformers, kind.model_class, None)
-    if model_class is None:
-        raise UnsupportedModelError(
-            f"transformers {transformers.__version__} has no {kind.model_class}: upgrade it with "
-            "pip install -U transformers."
-        )
-    try:
-        module, info = model_class.from_pretrained(
-            folder,
-            dtype=dtype,
-            attn_implementation=attention,
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except (RuntimeError, ValueError, OSError, TypeError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UnsupportedModelError(
-            f"{folder} could not be loaded as {kind.model_class} ({first}): config.json and "
-            "weights do not belong together, or one of them is damaged."
-        ) from error
-    check_keys(folder, module, info)
-    return module
-
-
-def check_keys(folder: Path, module: torch.nn.Module, info: dict[str, Any]) -> None:
-    """Refuse weights that transformers had to invent or left unused."""
-    # Old checkpoints store position_ids, which are constants and no longer saved.
-    constants = {name for name, _ in module.named_buffers()}
-    found = {
-        "lacks": sorted(info["missing_keys"]),
-        "holds, but the architecture does not know,": sorted(
-            set(info["unexpected_keys"]) - constants
-        ),
-        "holds in another shape": sorted(str(key) for key in info["mismatched_keys"]),
-    }
-    for what, keys in found.items():
-        if keys:
-            more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
-            raise UnsupportedModelError(
-                f"The weights of {folder} cannot be trusted, because the file {what} "
-                f"{', '.join(keys[:5])}{more}: use a complete checkpoint of this architecture."
-            )
-
-
-def load_tokens(folder: Path, kind: HFFamily, family: Family) -> HFTokens:
-    """The folder's tokenizer, proven to mark the position that the text tower pools."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    return HFTokens(tokenizer, context=family.context, pad_to_context=kind.pad_to_context)
-
-
-def load_preprocess(folder: Path, family: Family) -> Preprocess:
-    """The folder's image processor, on the Pillow backend whatever is installed."""
-    from transformers import AutoImageProcessor
-
-    processor = AutoImageProcessor.from_pretrained(folder, backend="pil", local_files_only=True)
-    return from_processor(processor, size=family.image_size)

@@ -66,7 +66,7 @@ def warn_truncated(n: int, n_texts: int, context: int) -> None:
     warnings.warn(
         f"{n} of {n_texts} texts have more than the {context} tokens that this model reads "
         "and were cut at their end.",
-        stacklevel=3,
+        stacklevel=5,  # the caller of Clip.encode_texts
     )
 
 

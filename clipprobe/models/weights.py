@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from pathlib import Path
 
 from clipprobe.errors import UnsafeWeightsError, UnsupportedModelError
@@ -48,12 +49,17 @@ def weight_files(folder: Path) -> list[Path]:
     if pickled := sorted(path.name for path in folder.glob("pytorch_model*.bin")):
         raise UnsafeWeightsError(
             f"{folder} holds pickled weights only ({', '.join(pickled[:3])}), which can run code "
-            "when they are opened and are never loaded: convert them once, reading nothing but "
-            f"tensors, with:\n{conversion_command(folder)}"
+            "when they are opened and are never loaded: convert them once with this command, which "
+            f"reads tensors and refuses everything else: {conversion_command(folder)}"
         )
     raise UnsupportedModelError(
         f"{folder} holds no weights (neither {SINGLE} nor {INDEX}): download the whole checkpoint."
     )
+
+
+def has_safetensors(folder: Path) -> bool:
+    """Whether the folder names weights in safetensors, complete or not."""
+    return (folder / SINGLE).is_file() or (folder / INDEX).is_file()
 
 
 def conversion_command(folder: Path) -> str:
@@ -63,13 +69,13 @@ def conversion_command(folder: Path) -> str:
     """
     code = (
         "import pathlib, torch; from safetensors.torch import save_file; "
-        f"folder = pathlib.Path({str(folder)!r}); "
+        f"folder = pathlib.Path({json.dumps(str(folder))}); "
         "save_file({name: tensor.clone().contiguous() "
-        "for file in sorted(folder.glob('pytorch_model*.bin')) "
-        "for name, tensor in torch.load(file, map_location='cpu', weights_only=True).items()}, "
-        "folder / 'model.safetensors', metadata={'format': 'pt'})"
+        'for file in sorted(folder.glob("pytorch_model*.bin")) '
+        'for name, tensor in torch.load(file, map_location="cpu", weights_only=True).items()}, '
+        'folder / "model.safetensors", metadata={"format": "pt"})'
     )
-    return f"python -c {json.dumps(code)}"
+    return f"python -c {shlex.quote(code)}"
 
 
 def check_safetensors(path: Path) -> None:
@@ -77,7 +83,7 @@ def check_safetensors(path: Path) -> None:
     from safetensors import SafetensorError, safe_open
 
     with path.open("rb") as file:
-        if file.read(22) == b"version https://git-lfs":
+        if file.read(64).startswith(b"version https://git-lfs"):
             raise UnsupportedModelError(
                 f"{path} is a Git LFS pointer, not the weights: run git lfs pull in its folder."
             )

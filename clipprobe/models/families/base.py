@@ -76,6 +76,11 @@ class Family(ABC):
 
     @property
     @abstractmethod
+    def n_tokens(self) -> int:
+        """Rows of the text tower's embedding table."""
+
+    @property
+    @abstractmethod
     def context(self) -> int:
         """Most tokens of a text."""
 

@@ -139,6 +139,11 @@ class HFClip(Family):
         return width
 
     @property
+    def n_tokens(self) -> int:
+        rows: int = self._m.config.text_config.vocab_size
+        return rows
+
+    @property
     def context(self) -> int:
         length: int = self._m.config.text_config.max_position_embeddings
         return length

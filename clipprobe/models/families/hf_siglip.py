@@ -99,6 +99,11 @@ class HFSiglip(Family):
         return width
 
     @property
+    def n_tokens(self) -> int:
+        rows: int = self._m.config.text_config.vocab_size
+        return rows
+
+    @property
     def context(self) -> int:
         length: int = self._m.config.text_config.max_position_embeddings
         return length

@@ -1,0 +1,171 @@
+"""``clipprobe models``, ``clipprobe hooks`` and ``clipprobe similarity``."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clipprobe.cli.common import (
+    BatchSizeOption,
+    DeviceOption,
+    JsonOption,
+    ModelOption,
+    RevisionOption,
+    SitesOption,
+    load_model,
+    progress,
+    result,
+    say,
+)
+from clipprobe.errors import DataError, UnknownModelError
+
+if TYPE_CHECKING:
+    from clipprobe.hooks import HookPoint
+
+ModelArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="MODEL",
+        envvar="CLIPPROBE_MODEL",
+        help="As --model elsewhere [default: the bundled model].",
+        show_default=False,
+    ),
+]
+TextOption = Annotated[
+    list[str], typer.Option("--text", help="A text to compare with; repeat for more.")
+]
+PathsArgument = Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Image files.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    app.command("models")(models)
+    app.command("hooks")(hooks)
+    app.command("similarity")(similarity)
+
+
+def models(as_json: JsonOption = False) -> None:
+    """What can be loaded."""
+    data = loadable()
+    result(data, as_json=as_json, text=lambda: models_text(data))
+
+
+def loadable() -> dict[str, Any]:
+    """The bundled model and the supported architectures."""
+    from clipprobe.models.bundled import BUNDLED_NAME, bundled_folder
+    from clipprobe.models.families import HF_FAMILIES
+
+    try:
+        folder = str(bundled_folder())
+    except UnknownModelError:
+        folder = None
+    return {
+        "bundled": {"name": BUNDLED_NAME, "folder": folder},
+        "hugging_face": [
+            {"model_type": kind, "models": family.examples}
+            for kind, family in HF_FAMILIES.items()
+        ],
+        "open_clip": {
+            "installed": find_spec("open_clip") is not None,
+            "models": "ResNets and ViTs of open_clip with safetensors weights, e.g. "
+            "open_clip:RN50x4/openai",
+        },
+    }
+
+
+def models_text(data: dict[str, Any]) -> str:
+    """:func:`loadable` for people."""
+    bundled, extra = data["bundled"], data["open_clip"]
+    kinds = data["hugging_face"]
+    width = max(len(kind["model_type"]) for kind in kinds)
+    lines = [
+        f"Without --model: {bundled['name']} "
+        + (f"({bundled['folder']})" if bundled["folder"] else "(not in this installation)"),
+        "A folder or a Hugging Face id whose config.json has one of these model types:",
+        *(f"  {kind['model_type']:<{width}}  {kind['models']}" for kind in kinds),
+        extra["models"] + ("" if extra["installed"] else " (pip install 'clipprobe[openclip]')"),
+    ]
+    return "\n".join(lines)
+
+
+def hooks(
+    model: ModelArgument = None,
+    sites: SitesOption = None,
+    revision: RevisionOption = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Every hook point of a model: its name, axes and units."""
+    clip = load_model(model, device=device, revision=revision)
+    points = clip.hook_points()
+    if sites:
+        from clipprobe.hooks import resolve
+
+        points = resolve(clip, sites)
+    data = {
+        "model": clip.provenance()["model"],
+        "hook_points": [
+            {"name": p.name, "axes": list(p.axes), "unit": p.unit, "n_units": p.n_units}
+            for p in points
+        ],
+    }
+    result(data, as_json=as_json, text=lambda: hooks_text(points))
+    say(f"{len(points)} hook points of {clip.id}; a unit is written NAME:INDEX.")
+
+
+def hooks_text(points: list[HookPoint]) -> str:
+    """One line per hook point."""
+    width = max(len(point.name) for point in points)
+    return "\n".join(
+        f"{point.name:<{width}}  {' '.join(point.axes):<18}  {point.n_units} {point.unit}"
+        + ("" if point.n_units == 1 else "s")
+        for point in points
+    )
+
+
+def similarity(
+    images: PathsArgument,
+    text: TextOption,
+    model: ModelOption = None,
+    revision: RevisionOption = None,
+    device: DeviceOption = "auto",
+    batch_size: BatchSizeOption = 32,
+    as_json: JsonOption = False,
+) -> None:
+    """The cosine of every image with every text."""
+    folders = [path for path in images if path.is_dir()]
+    if folders:
+        raise DataError(
+            f"{folders[0]} is a folder, and this command compares single images: "
+            f"give files, for example {folders[0]}/*."
+        )
+    clip = load_model(model, device=device, revision=revision)
+    with progress("encoding images", len(images)) as advance:
+        encoded = clip.encode_images(images, batch_size=batch_size, progress=advance)
+    cosines = clip.similarity(encoded, text)
+    data = {
+        "model": clip.provenance()["model"],
+        "images": [str(path) for path in images],
+        "texts": text,
+        "cosine": cosines.tolist(),
+    }
+    result(data, as_json=as_json, text=lambda: similarity_text(data))
+
+
+def similarity_text(data: dict[str, Any]) -> str:
+    """A row per image, a column per text, the texts written above."""
+    width = max(len(name) for name in data["images"])
+    heads = [f"[{i}]" for i in range(len(data["texts"]))]
+    return "\n".join(
+        [
+            *(f"[{i}] {text}" for i, text in enumerate(data["texts"])),
+            " " * width + "".join(f"{head:>9}" for head in heads),
+            *(
+                f"{name:<{width}}" + "".join(f"{value:>9.4f}" for value in row)
+                for name, row in zip(data["images"], data["cosine"], strict=True)
+            ),
+        ]
+    )
