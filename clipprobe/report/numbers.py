@@ -6,11 +6,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 
 def format_cell(value: Any) -> str:
     """One cell: text as it is, numbers short, estimates with interval and n, ``None`` as a dash."""
     if value is None:
         return "–"
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, bool):
         return "yes" if value else "no"
     parts = estimate_parts(value)
@@ -18,8 +22,6 @@ def format_cell(value: Any) -> str:
         return format_estimate(*parts)
     if isinstance(value, str):
         return value
-    if hasattr(value, "item"):  # a numpy scalar
-        value = value.item()
     if isinstance(value, (int, float)):
         return format_number(value)
     return str(value)
@@ -27,11 +29,11 @@ def format_cell(value: Any) -> str:
 
 def is_number(value: Any) -> bool:
     """Whether a cell is set to the right."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool):
         return False
-    return estimate_parts(value) is not None or isinstance(
-        value.item() if hasattr(value, "item") else value, (int, float)
-    )
+    return isinstance(value, (int, float)) or estimate_parts(value) is not None
 
 
 def format_number(value: float | None) -> str:
@@ -43,7 +45,7 @@ def format_number(value: float | None) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     if value == 0 or 0.001 <= abs(value) < 1000:
-        text = f"{value:.3f}"
+        text = f"{value:,.3f}"
     elif abs(value) >= 1000:
         text = f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.3g}"
     else:

@@ -82,6 +82,9 @@ def test_nothing_there(tmp_path: Path) -> None:
         open_dataset(tmp_path)
     with pytest.raises(DataError, match="There are no images at"):
         open_dataset(tmp_path / "absent")
+    for path in ("./absent", "../absent", "absent"):  # a path, never a name on the hub
+        with pytest.raises(DataError, match="There are no images at"):
+            open_dataset(path)
     with pytest.raises(DataError, match=r"notes\.txt is no data set"):
         open_dataset(put(tmp_path / "notes.txt"))
     with pytest.raises(DataError, match="limit 0"):

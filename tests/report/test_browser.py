@@ -1,0 +1,78 @@
+"""A report in a real browser, opened from disk: charts are drawn, nothing else runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report.pages import hostile_page
+
+from clipprobe.report import write_html
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("no Chromium on this machine, and with CI set browser tests must run")
+        pytest.skip("no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_hostile_report_is_drawn_and_harmless(browser: Any, tmp_path: Path, scheme: str) -> None:
+    report = write_html(hostile_page(), tmp_path / "report.html")
+    page = browser.new_page(color_scheme=scheme)
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: (said.append("dialog"), dialog.dismiss()))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(report.as_uri())
+    page.locator("#chart-4 svg.main-svg").first.wait_for()
+    assert page.locator(".plot").count() == 4
+    for i in range(1, 5):
+        assert page.locator(f"#chart-{i} svg.main-svg").count() > 0
+    ticks = page.locator("#chart-4 .xtick text").all_text_contents()
+    assert any("<script>alert(1)</script>" in tick for tick in ticks), ticks
+    page.locator("#chart-4 .bars .point").first.hover(force=True)
+    page.locator("#chart-4 .hovertext").first.wait_for()
+    assert "<script>alert(1)" in (page.locator("#chart-4 .hoverlayer").text_content() or "")
+    assert said == []
+    # Pictures inside the page may show up as requests of data:, which reach nobody.
+    assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == (
+        "rgb(255, 255, 255)" if scheme == "light" else "rgb(21, 24, 28)"
+    )
+    page.close()
+
+
+def test_the_policy_stops_a_script_that_slipped_in(browser: Any, tmp_path: Path) -> None:
+    report = write_html(hostile_page(), tmp_path / "report.html")
+    text = report.read_text(encoding="utf-8")
+    worse = text.replace("<footer>", "<script>document.title='owned'</script><footer>", 1)
+    assert worse != text
+    report.write_text(worse, encoding="utf-8")
+    page = browser.new_page()
+    refused: list[str] = []
+    page.on("console", lambda message: refused.append(message.text))
+    page.goto(report.as_uri())
+    page.locator("#chart-1 svg.main-svg").first.wait_for()
+    assert page.title() != "owned" and any("script" in text for text in refused)
+    page.close()
