@@ -119,9 +119,12 @@ def stamp(
     opacity: float = 1.0,
     outline: Color | None = None,
     background: Color | None = None,
+    letters: bool = True,
 ) -> None:
     """Put a label on an RGB ``canvas`` and its ink into ``mask``, both in place.
 
+    Args:
+        letters: ``False`` leaves letters and outline away; then the mask takes the background.
     Raises:
         TextFitError: the label would reach beyond the image.
         ConfigError: unknown colour, or an opacity that is not in (0, 1].
@@ -138,12 +141,14 @@ def stamp(
     over = under.copy()
     if background is not None:
         over.paste(rgb(background), None, made.background)
-    if outline is not None and made.outline is not None:
+    if letters and outline is not None and made.outline is not None:
         over.paste(rgb(outline), None, made.outline)
-    over.paste(rgb(fill), None, made.fill)
+    if letters:
+        over.paste(rgb(fill), None, made.fill)
     # Opacity is of the finished label: an outline must not shine through its own letters.
     canvas.paste(over if opacity == 1.0 else Image.blend(under, over, opacity), box)
-    mask[box[1] : box[3], box[0] : box[2]] |= made.ink
+    covered = made.ink if letters else np.asarray(made.background) > 0
+    mask[box[1] : box[3], box[0] : box[2]] |= covered
 
 
 def rgb(color: Color) -> tuple[int, int, int]:

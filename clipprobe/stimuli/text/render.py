@@ -105,7 +105,8 @@ def render(
 
     fill = placed(_union(letters))
     outline = placed(_union(strokes)) if strokes else None
-    inked = outline if outline is not None else fill
+    # Not the outline alone: resampling lets the letters' coverage reach past a turned outline.
+    inked = fill if outline is None else ImageChops.lighter(fill, outline)
     ink = np.asarray(inked) > 0
     ink.setflags(write=False)
     boxes = [placed(mask).getbbox() for mask in (strokes or letters)]

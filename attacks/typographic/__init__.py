@@ -1,0 +1,23 @@
+"""Typographic attacks: words written on pictures, and how far a model follows them.
+
+:class:`TypographicAttack` writes one word on one picture; :func:`audit_typographic` measures a
+model over a data set, with controls and intervals. The audit loads when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from attacks.typographic.attack import AttackedImage, TypographicAttack
+
+if TYPE_CHECKING:
+    from attacks.typographic.audit import audit_typographic as audit_typographic
+
+__all__ = ["AttackedImage", "TypographicAttack", "audit_typographic"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "audit_typographic":
+        return importlib.import_module("attacks.typographic.audit").audit_typographic
+    raise AttributeError(f"module 'attacks.typographic' has no attribute {name!r}")

@@ -1,0 +1,77 @@
+"""What an attack is compared with: the same label without its meaning.
+
+Most of what passes for typographic success is clutter: over 579 words a published attack changed
+47.6 % of the answers, but only 9.8 % to the word (Wang et al., NAACL 2025; recomputed from its
+files). So each attacked image has four controls in the same place and size: a blank label,
+a nonsense word, the word's own letters scrambled, and the true word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from attacks.typographic.placement import rng
+
+CONTROLS = ("blank", "nonsense", "scrambled", "true")
+
+_ALPHABETS = (
+    "aeiouy", "bcdfghjklmnpqrstvwxz", "0123456789", "$%&@#*+=?!",
+    "аеиоуыэюя", "бвгджзклмнпрстфхцчшщ", "αεηιουω", "βγδζθκλμνξπρστφχψ",
+)  # fmt: skip
+_TRIES = 200
+
+
+def nonsense_word(
+    word: str, *, known: Callable[[str], bool], key: tuple[object, ...]
+) -> str | None:
+    """A word of the same length, case and rhythm that means nothing.
+
+    Vowels become other vowels, consonants other consonants, digits other digits, so that it stays
+    pronounceable (Latin, Cyrillic, Greek); other characters stay. No dictionary is bundled: a
+    short result can by chance be a word of some language, but never one that ``known`` knows.
+
+    Args:
+        known: Whether a word is taken: a class, a synonym, any word of the audit.
+        key: What the choice depends on.
+    Returns:
+        None where nothing can be replaced, or every try was a known word.
+    """
+    source = rng(*key, "nonsense", word)
+    for _ in range(_TRIES):
+        letters = [_other(letter, source) for letter in word]
+        made = "".join(letters)
+        if made != word and not known(made):
+            return made
+    return None
+
+
+def scrambled_word(
+    word: str, *, known: Callable[[str], bool], key: tuple[object, ...]
+) -> str | None:
+    """The letters of the word in another order, spaces and signs in their places.
+
+    Returns:
+        None where every order is the word itself or another known word (``$$$``, ``ox``).
+    """
+    source = rng(*key, "scrambled", word)
+    places = [i for i, letter in enumerate(word) if letter.isalnum()]
+    for _ in range(_TRIES):
+        letters = list(word)
+        order = source.permutation(len(places))
+        for place, other in zip(places, order, strict=True):
+            letters[place] = word[places[other]]
+        made = "".join(letters)
+        if made.casefold() != word.casefold() and not known(made):
+            return made
+    return None
+
+
+def _other(letter: str, source: np.random.Generator) -> str:
+    for alphabet in _ALPHABETS:
+        if letter.lower() in alphabet:
+            choices = alphabet.replace(letter.lower(), "")
+            chosen = choices[int(source.integers(len(choices)))]
+            return chosen.upper() if letter.isupper() else chosen
+    return letter

@@ -1,0 +1,201 @@
+"""From cases to pictures and scores: worker threads decode and draw, the caller encodes.
+
+Every distinct picture goes through the model once, in batches whose composition depends on the
+cases alone; so the numbers are the same for one worker or four, and for a resumed run.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from attacks.typographic.attack import AttackedImage, TypographicAttack
+from attacks.typographic.cases import Case
+from attacks.typographic.classes import Classes
+from attacks.typographic.controls import nonsense_word, scrambled_word
+from clipprobe.data import Failure, decode_image
+from clipprobe.errors import TextFitError, UnreadableImageError
+from clipprobe.stimuli.text import Box
+
+DrawAt = Literal["model", "image"]
+Floats = npt.NDArray[np.float32]
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Encoder(Protocol):
+    """The part of :class:`clipprobe.Clip` that an audit uses."""
+
+    preprocess: Any
+    d_embed: int
+
+    def encode_images(self, images: Iterable[object], *, batch_size: int = 32) -> Floats: ...
+
+    def encode_texts(self, texts: Iterable[str]) -> Floats: ...
+
+    def logits(self, images: Any, texts: Any) -> Floats: ...
+
+    def provenance(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caption:
+    """What one picture shows besides its object."""
+
+    condition: str
+    """``clean``, ``attack``, or a control."""
+    word: str = ""
+    """The attack word that it belongs to; empty for the clean picture."""
+    text: str = ""
+    """What is written on it."""
+    box: Box | None = None
+    """Ink box of the first copy, in pixels of the picture that was drawn on."""
+    size_px: float | None = None
+    """Line height after fitting, in the same pixels."""
+    ink: float | None = None
+    """Share of the picture's pixels that the text (or the blank label) covers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture at the model's size, and what it shows."""
+
+    image: Image.Image
+    caption: Caption
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renderer:
+    """Draws the conditions of a case; called from several threads at once."""
+
+    clip: Encoder
+    classes: Classes
+    attack: TypographicAttack
+    """The attack with any word; its word is replaced."""
+    known: Callable[[str], bool]
+    """Whether a control word would be a word that means something in this audit."""
+    seed: int
+    draw_at: DrawAt
+
+    def base(self, case: Case) -> Image.Image:
+        """The picture that is drawn on.
+
+        Raises:
+            UnreadableImageError: it cannot be decoded.
+        """
+        image = decode_image(case.record)
+        return self._grid(image) if self.draw_at == "model" else image
+
+    def clean(self, case: Case) -> list[Shot]:
+        """The picture as it is: the clean one, or the photograph with whatever is on it.
+
+        Raises:
+            UnreadableImageError: the picture cannot be decoded.
+        """
+        caption = Caption(condition="clean", word=case.word or "", text=case.word or "")
+        return [Shot(self._grid(decode_image(case.record)), caption)]
+
+    def written(self, case: Case, words: Sequence[str], *, clean: bool) -> list[Shot]:
+        """For each word the attack and its controls, after the clean picture if it is wanted.
+
+        A control that does not exist for a word (``$$$`` cannot be scrambled) is left out.
+
+        Raises:
+            UnreadableImageError: the picture cannot be decoded.
+            TextFitError: a word does not fit on it.
+        """
+        base = self.base(case)
+        shots = [Shot(self._grid(base), Caption(condition="clean"))] if clean else []
+        for word in words:
+            for kind, drawn in self.conditions(case, base, word):
+                caption = Caption(
+                    condition=kind,
+                    word=word,
+                    text=drawn.spec["text"],
+                    box=drawn.boxes[0],
+                    size_px=drawn.spec["size_px"],
+                    ink=float(drawn.mask.mean()),
+                )
+                shots.append(Shot(self._grid(drawn.image), caption))
+        return shots
+
+    def conditions(
+        self, case: Case, base: Image.Image, word: str
+    ) -> Iterator[tuple[str, AttackedImage]]:
+        """The attack with one word and its controls, on ``base``, one at a time."""
+        attack = self.attack.with_word(word)
+        attacked = attack(base, image_id=f"{case.record.id}\x1f{word}")
+        yield "attack", attacked
+        yield "blank", attack.blank(attacked, base)
+        key = (self.seed, case.record.id)
+        others = {
+            "nonsense": nonsense_word(word, known=self.known, key=key),
+            "scrambled": scrambled_word(word, known=self.known, key=key),
+            "true": self.classes.names[case.label],
+        }
+        for kind, other in others.items():
+            if other is not None:
+                yield kind, attack.with_word(other).in_place_of(attacked, base, kind=kind)
+
+    def _grid(self, image: Image.Image) -> Image.Image:
+        grid: Image.Image = self.clip.preprocess.to_grid(image)
+        return grid
+
+
+def ahead(
+    work: Callable[[T], R], items: Iterable[T], *, workers: int, window: int
+) -> Generator[R, None, None]:
+    """``map(work, items)`` in order, by threads that stay at most ``window`` items ahead.
+
+    ``workers=0`` works in the caller's thread. Closing the generator stops the threads.
+    """
+    if workers == 0:
+        yield from map(work, items)
+        return
+    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="clipprobe-draw")
+    waiting: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= window:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a case has no result; nothing of a case that fails is used."""
+
+    failure: Failure
+    unreadable: bool
+    """Whether the picture could not be decoded; else it was decoded and left out."""
+
+
+def attempt(render: Callable[[Case], list[Shot]], case: Case) -> list[Shot] | Problem:
+    """The shots of a case, or why it has none."""
+    try:
+        return render(case)
+    except (UnreadableImageError, TextFitError) as error:
+        unreadable = isinstance(error, UnreadableImageError)
+        return Problem(Failure(case.record.id, str(error)), unreadable)
+
+
+def encode_in_batches(
+    clip: Encoder, shots: Iterable[Shot], batch_size: int
+) -> Generator[tuple[list[Caption], Floats], None, None]:
+    """Unit vectors of the shots' images, ``(b, d)``, batch by batch, each image once."""
+    iterator = iter(shots)
+    while batch := list(islice(iterator, batch_size)):
+        vectors = clip.encode_images([shot.image for shot in batch], batch_size=batch_size)
+        yield [shot.caption for shot in batch], vectors

@@ -1,0 +1,152 @@
+"""Where a label goes: cells, corners, free places, random places that do not overlap.
+
+A place is the centre of a label, as a fraction of width and height, so it means the same on any
+image. A label that would stand out over the edge is moved inside. Cells are those of a 4 x 4 grid,
+``r1c1`` (top left) to ``r4c4``, as in TypoD (Cheng et al. 2024, arXiv:2402.19150).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+import numpy as np
+
+from clipprobe.errors import ConfigError, TextFitError
+from clipprobe.stimuli.text import Box
+
+Place = tuple[float, float]
+Position = str | Place | Sequence[Place]
+
+#: Distance kept from the image's edge, as a fraction of the short side.
+MARGIN = 0.03
+_TRIES = 200
+
+PLACES: dict[str, Place] = {
+    "center": (0.5, 0.5),
+    "top": (0.5, 0.0),
+    "bottom": (0.5, 1.0),
+    "left": (0.0, 0.5),
+    "right": (1.0, 0.5),
+    "top-left": (0.0, 0.0),
+    "top-right": (1.0, 0.0),
+    "bottom-left": (0.0, 1.0),
+    "bottom-right": (1.0, 1.0),
+    **{
+        f"r{row}c{column}": ((column - 0.5) / 4, (row - 0.5) / 4)
+        for row in range(1, 5)
+        for column in range(1, 5)
+    },
+}
+
+
+def rng(*key: object) -> np.random.Generator:
+    """A generator that depends on ``key`` alone: not on order, threads or what else was drawn."""
+    digest = hashlib.sha256("\x1f".join(map(str, key)).encode("utf-8", "surrogatepass")).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "little"))
+
+
+def checked_position(position: Position, copies: int) -> str | tuple[Place, ...]:
+    """``"random"``, or one place for each copy.
+
+    Raises:
+        ConfigError: an unknown name, a place outside the image, or another number of places.
+    """
+    if isinstance(position, str):
+        if position == "random":
+            return position
+        if position not in PLACES:
+            near = get_close_matches(position, ["random", *PLACES], n=3, cutoff=0.3)
+            raise ConfigError(
+                f"The position {position!r} is unknown: use random, a pair of fractions, or a "
+                f"name such as {', '.join(near or ['center', 'top-left', 'r2c3'])}."
+            )
+        places: tuple[Place, ...] = (PLACES[position],)
+    else:
+        values = list(position)
+        pairs = [values] if values and not isinstance(values[0], Sequence) else values
+        places = tuple(_pair(pair, position) for pair in pairs)
+    if len(places) != copies:
+        raise ConfigError(
+            f"{copies} copies were asked for and {len(places)} places given: give one place for "
+            "each copy, or position='random'."
+        )
+    return places
+
+
+def _pair(pair: object, position: object) -> Place:
+    numbers = list(pair) if isinstance(pair, Sequence) and not isinstance(pair, str) else []
+    inside = [isinstance(n, (int, float)) and math.isfinite(n) and 0 <= n <= 1 for n in numbers]
+    if len(numbers) != 2 or not all(inside):
+        raise ConfigError(
+            f"The position {position!r} is no place: give the centre of the label as fractions of "
+            "width and height, such as (0.5, 0.25)."
+        )
+    return float(numbers[0]), float(numbers[1])
+
+
+def margin(image_size: tuple[int, int]) -> int:
+    """Pixels kept free at the image's edge."""
+    return math.ceil(MARGIN * min(image_size)) if min(image_size) >= 16 else 0
+
+
+def room(image_size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height that a label may take."""
+    edge = 2 * margin(image_size)
+    return image_size[0] - edge, image_size[1] - edge
+
+
+def boxes_at(
+    places: Sequence[Place], size: tuple[int, int], image_size: tuple[int, int]
+) -> list[Box]:
+    """Boxes of a label of ``size`` centred on ``places``, moved inside where they stand out."""
+    return [
+        _inside(place[0] * image_size[0], place[1] * image_size[1], size, image_size)
+        for place in places
+    ]
+
+
+def boxes_like(
+    others: Sequence[Box], size: tuple[int, int], image_size: tuple[int, int]
+) -> list[Box]:
+    """Boxes of a label of ``size`` on the centres of other boxes: how a control takes its place."""
+    return [_inside((b[0] + b[2]) / 2, (b[1] + b[3]) / 2, size, image_size) for b in others]
+
+
+def random_boxes(
+    size: tuple[int, int], image_size: tuple[int, int], copies: int, key: Sequence[object]
+) -> list[Box]:
+    """Boxes at random places, none over another.
+
+    Raises:
+        TextFitError: so many copies do not find room.
+    """
+    source = rng(*key)
+    edge = margin(image_size)
+    free = (image_size[0] - size[0] - 2 * edge, image_size[1] - size[1] - 2 * edge)
+    boxes: list[Box] = []
+    for _ in range(_TRIES * copies):
+        u, v = source.random(2)
+        x, y = edge + int(u * (free[0] + 1)), edge + int(v * (free[1] + 1))
+        box = (x, y, x + size[0], y + size[1])
+        if not any(_overlap(box, other) for other in boxes):
+            boxes.append(box)
+            if len(boxes) == copies:
+                return boxes
+    raise TextFitError(
+        f"Only {len(boxes)} of {copies} copies of {size[0]} x {size[1]} px found room without "
+        f"overlap in an image of {image_size[0]} x {image_size[1]} px: use fewer or smaller ones."
+    )
+
+
+def _inside(cx: float, cy: float, size: tuple[int, int], image_size: tuple[int, int]) -> Box:
+    edge = margin(image_size)
+    x = min(max(math.floor(cx - size[0] / 2 + 0.5), edge), image_size[0] - edge - size[0])
+    y = min(max(math.floor(cy - size[1] / 2 + 0.5), edge), image_size[1] - edge - size[1])
+    return x, y, x + size[0], y + size[1]
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

@@ -1,0 +1,55 @@
+"""Checking the settings of an audit before anything is loaded or written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from attacks.typographic.attack import TypographicAttack
+from attacks.typographic.pipeline import DrawAt
+from clipprobe.errors import ConfigError
+
+#: What of an attack can be set for a whole audit.
+KNOBS = tuple(
+    field.name for field in fields(TypographicAttack) if field.name not in ("word", "seed")
+)
+
+
+def prototype(knobs: Mapping[str, Any], seed: int) -> TypographicAttack:
+    """The attack of an audit; its word is a placeholder.
+
+    Raises:
+        ConfigError: a knob is unknown, or a value cannot be used.
+    """
+    for name in knobs:
+        if name not in KNOBS:
+            near = get_close_matches(name, KNOBS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(KNOBS)}."
+            raise ConfigError(f"An attack has no setting {name!r}: {hint}")
+    return TypographicAttack(word="word", seed=seed, **knobs)
+
+
+def checked_draw_at(draw_at: DrawAt) -> DrawAt:
+    """``model`` or ``image``.
+
+    Raises:
+        ConfigError: something else.
+    """
+    if draw_at not in get_args(DrawAt):
+        raise ConfigError(
+            f"draw_at={draw_at!r} is unknown: use one of {', '.join(get_args(DrawAt))}."
+        )
+    return draw_at
+
+
+def positive(number: int, name: str) -> int:
+    """A whole number of at least 1.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not isinstance(number, int) or number < 1:
+        raise ConfigError(f"{name}={number!r} is out of range: give a whole number from 1.")
+    return number

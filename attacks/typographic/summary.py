@@ -1,0 +1,190 @@
+"""From the result table to ``summary.json``: headline, conditions, effects, words, worst cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from attacks.typographic.classes import Classes
+from attacks.typographic.findings import by_word, warnings, worst
+from attacks.typographic.metrics import (
+    Outcomes,
+    condition_rates,
+    distill_fractions,
+    effects,
+    margin_shift,
+    rate,
+)
+from clipprobe.errors import ConfigError, ThresholdCrossedError
+from clipprobe.statistics import Estimate, undefined
+
+#: Numbers of the headline, which ``--fail-under`` can name, and what they mean.
+HEADLINE = {
+    "clean_accuracy": "share of pictures answered correctly without text",
+    "attacked_accuracy": "share of pictures answered correctly with the attack word",
+    "targeted_success": "share of pictures, among those correct when clean, whose answer becomes "
+    "the written word",
+    "untargeted_success": "share of pictures, among those correct when clean, whose answer becomes "
+    "wrong",
+    "reading_effect": "share of pictures answered with the written word, minus the share answered "
+    "so when a nonsense word stands there",
+}
+
+
+def summarise(table: Any, classes: Classes, *, natural: bool, seed: int) -> dict[str, Any]:
+    """All numbers of an audit.
+
+    Args:
+        table: The result table (``scoring.COLUMNS``).
+        natural: Whether the words were photographed: then clean and attacked rows are different
+            pictures of one object, and there are no controls but what was photographed.
+    """
+    data = {name: np.asarray(table[name].to_pylist(), object) for name in table.column_names}
+    conditions = natural_outcomes(data) if natural else written_outcomes(data)
+    clean = conditions.get("clean")
+    rates = {
+        name: condition_rates(outcomes, clean, seed=seed)
+        for name, outcomes in conditions.items()
+        if name != "clean"
+    }
+    rows = np.flatnonzero(data["condition"] == "clean")
+    rows = rows[np.unique(data["image"][rows].astype(str), return_index=True)[1]]
+    accuracy = rate(
+        data["correct"][rows].astype(bool), data["cluster"][rows].astype(str), seed=seed
+    )
+    rates["clean"] = {"accuracy": {"all": accuracy}}
+    found = effects(conditions, seed=seed)
+    attack = conditions.get("attack")
+    return {
+        "kind": "typographic",
+        "headline": _headline(rates, found, natural),
+        "natural": natural,
+        "n": {
+            "images": len(np.unique(data["image"].astype(str))),
+            "clusters": len(np.unique(data["cluster"].astype(str))),
+            "classes": len(classes.names),
+            "encoded": int(_encoded(data)),
+        },
+        "conditions": rates,
+        "effects": found,
+        "margin_shift": margin_shift(attack, clean, seed=seed) if attack and clean else None,
+        "distill_fractions": distill_fractions(attack, clean) if attack and clean else None,
+        "words": by_word(data),
+        "worst": worst(data),
+        "warnings": warnings(data, classes, accuracy),
+    }
+
+
+def written_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
+    """Outcomes by condition where the audit wrote the words: paired by picture and word."""
+    pair = np.char.add(np.char.add(data["image"].astype(str), "\x1f"), data["word"].astype(str))
+    found = {}
+    for condition in dict.fromkeys(data["condition"]):
+        rows = np.flatnonzero(data["condition"] == condition)
+        found[condition] = _outcomes(data, rows, pair[rows])
+    return found
+
+
+def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
+    """Outcomes by condition of photographs: each is paired with the blank one of its object."""
+    found = {}
+    twins: dict[str, int] = {}
+    for row in np.flatnonzero(data["condition"] == "clean"):
+        twins.setdefault(data["cluster"][row], int(row))
+    rows = np.flatnonzero(data["condition"] != "clean")
+    for condition in dict.fromkeys(data["condition"][rows]):
+        own = rows[data["condition"][rows] == condition]
+        found[condition] = _outcomes(data, own, data["image"][own].astype(str))
+    with_twin = [row for row in rows if data["cluster"][row] in twins]
+    if with_twin:
+        twin = np.array([twins[data["cluster"][row]] for row in with_twin])
+        targets = data["target"][with_twin]
+        found["clean"] = Outcomes(
+            pair=data["image"][with_twin].astype(str),
+            cluster=data["cluster"][with_twin].astype(str),
+            correct=data["correct"][twin].astype(bool),
+            hit=np.array(data["predicted"][twin] == targets, dtype=bool),
+            has_target=np.array([target is not None for target in targets], dtype=bool),
+            margin=np.full(len(with_twin), np.nan),  # the blank photo has no logit of this target
+        )
+    return found
+
+
+def check_thresholds(thresholds: Mapping[str, float]) -> dict[str, float]:
+    """``fail_under`` after checking its names and numbers.
+
+    Raises:
+        ConfigError: the name is not one of the headline, or the number no share.
+    """
+    for name, least in thresholds.items():
+        if name not in HEADLINE:
+            raise ConfigError(
+                f"A threshold was given for {name!r}, which the audit does not measure: use one of "
+                f"{', '.join(HEADLINE)}."
+            )
+        if not -1 <= least <= 1:
+            raise ConfigError(f"The threshold {name}={least} is no share: give a number up to 1.")
+    return dict(thresholds)
+
+
+def enforce(thresholds: Mapping[str, float], summary: Mapping[str, Any]) -> None:
+    """Compare the lower ends of the intervals with the thresholds.
+
+    Raises:
+        ThresholdCrossedError: one lies under its threshold, or is undefined.
+    """
+    estimates = {item["name"]: item["estimate"] for item in summary["headline"]}
+    for name, least in thresholds.items():
+        low = estimates[name]["low"]
+        if low is None:
+            raise ThresholdCrossedError(
+                f"{name} has no interval ({estimates[name]['reason']}), so it cannot be shown to "
+                f"reach {least:g}."
+            )
+        if low < least:
+            value, high, n = (estimates[name][key] for key in ("value", "high", "n"))
+            raise ThresholdCrossedError(
+                f"{name} is {value:.3f} [{low:.3f}, {high:.3f}] n={n}: the lower end of its "
+                f"interval is under {least:g}."
+            )
+
+
+def _headline(
+    rates: Mapping[str, Any], found: Mapping[str, Any], natural: bool
+) -> list[dict[str, Any]]:
+    no_attack = undefined("no picture carries an attack word")
+    attack = rates.get("attack")
+    controls = "photographs bring no nonsense-word control" if natural else "no control was drawn"
+    estimates: dict[str, Estimate] = {
+        "clean_accuracy": rates["clean"]["accuracy"]["all"],
+        "attacked_accuracy": attack["accuracy"]["all"] if attack else no_attack,
+        "targeted_success": attack["targeted_success"]["clean_right"] if attack else no_attack,
+        "untargeted_success": attack["untargeted_success"]["clean_right"] if attack else no_attack,
+        "reading_effect": found["reading_effect"]["estimate"]
+        if "reading_effect" in found
+        else undefined(controls),
+    }
+    return [
+        {"name": name, "estimate": estimates[name], "meaning": meaning}
+        for name, meaning in HEADLINE.items()
+    ]
+
+
+def _outcomes(data: Mapping[str, Any], rows: Any, pair: Any) -> Outcomes:
+    hits = data["hit"][rows]
+    logits = [data[name][rows].astype(float) for name in ("logit_target", "logit_label")]
+    return Outcomes(
+        pair=pair,
+        cluster=data["cluster"][rows].astype(str),
+        correct=data["correct"][rows].astype(bool),
+        hit=np.array([bool(hit) for hit in hits], dtype=bool),
+        has_target=np.array([hit is not None for hit in hits], dtype=bool),
+        margin=logits[0] - logits[1],
+    )
+
+
+def _encoded(data: Mapping[str, Any]) -> int:
+    clean = data["condition"] == "clean"
+    return len(np.unique(data["image"][clean].astype(str))) + int((~clean).sum())

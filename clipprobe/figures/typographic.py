@@ -1,0 +1,100 @@
+"""Charts of a typographic audit, from the plain numbers of its ``summary.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.figures.common import interval_bars
+from clipprobe.figures.theme import BLUE, label, theme
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+#: Conditions from the least to the most writing.
+ORDER = ("clean", "true", "blank", "scrambled", "nonsense", "attack")
+#: What a reader sees instead of the names of the result table.
+TITLES = {
+    "clean": "clean",
+    "true": "true word",
+    "blank": "blank label",
+    "scrambled": "scrambled letters",
+    "nonsense": "nonsense word",
+    "attack": "attack word",
+}
+
+
+def in_order(conditions: Mapping[str, Any]) -> list[str]:
+    """The names of the conditions that are there, in reading order."""
+    return [name for name in ORDER if name in conditions]
+
+
+def condition_chart(conditions: Mapping[str, Mapping[str, Any]]) -> go.Figure:
+    """Accuracy and share of answers that are the attack word, for each condition.
+
+    Args:
+        conditions: ``summary["conditions"]``: rates by condition, metric and denominator.
+    """
+    names = in_order(conditions)
+    nothing = {"value": None, "low": None, "high": None, "n": 0}
+    return interval_bars(
+        [TITLES[name] for name in names],
+        {
+            "answers the true class": [conditions[name]["accuracy"]["all"] for name in names],
+            "answers the attack word": [
+                conditions[name].get("targeted_success", {}).get("all", nothing) for name in names
+            ],
+        },
+        axis="share of pictures",
+        limits=(0.0, 1.0),
+    )
+
+
+def effect_chart(effects: Mapping[str, Mapping[str, Any]]) -> go.Figure:
+    """Paired differences with their intervals, against zero.
+
+    Args:
+        effects: ``summary["effects"]``; those without a value are left out.
+    """
+    import plotly.graph_objects as go
+
+    rows = [(name, item["estimate"]) for name, item in effects.items()]
+    rows = [(name, e) for name, e in rows if e["value"] is not None][::-1]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[e["value"] for _, e in rows],
+        y=[label(name.replace("_", " ")) for name, _ in rows],
+        mode="markers",
+        marker={"size": 10, "color": BLUE},
+        error_x={
+            "type": "data",
+            "array": [_gap(e["high"], e["value"]) for _, e in rows],
+            "arrayminus": [_gap(e["value"], e["low"]) for _, e in rows],
+            "thickness": 2,
+            "width": 6,
+        },
+        hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+    )
+    theme(figure, height=90 + 36 * max(1, len(rows)))
+    figure.add_vline(x=0, line={"color": "#888", "dash": "dash"})
+    figure.update_xaxes(title_text="difference in share of pictures", range=[-1, 1])
+    figure.update_yaxes(automargin=True)
+    return figure
+
+
+def word_chart(words: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Targeted success of each listed word.
+
+    Args:
+        words: ``summary["words"]``, the most successful first.
+    """
+    return interval_bars(
+        [str(item["word"]) for item in words],
+        {"targeted success": [item["success"] for item in words]},
+        axis="share of pictures",
+        limits=(0.0, 1.0),
+    )
+
+
+def _gap(upper: float | None, lower: float | None) -> float:
+    return 0.0 if upper is None or lower is None else max(0.0, upper - lower)

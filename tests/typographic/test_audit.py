@@ -1,0 +1,146 @@
+"""The audit against a known truth: a planted reader is found, a non-reader is cleared."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attacks.typographic import audit_typographic
+from clipprobe.errors import ThresholdCrossedError
+from clipprobe.zeroshot import TEMPLATES
+
+NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
+SIZE = 0.2
+
+
+def headline(run: Any) -> dict[str, dict[str, Any]]:
+    return {item["name"]: item["estimate"] for item in run.summary["headline"]}
+
+
+def test_a_planted_reader_is_found(
+    toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = audit_typographic(toy(reads=True), colours(), NAMES, out=tmp_path / "run", size=SIZE)
+    numbers = headline(run)
+    assert numbers["clean_accuracy"]["value"] == 1.0
+    assert numbers["attacked_accuracy"]["value"] == 0.0
+    assert numbers["targeted_success"]["value"] == 1.0
+    assert numbers["reading_effect"]["low"] > 0.5
+    conditions = run.summary["conditions"]
+    assert conditions["true"]["accuracy"]["all"]["value"] == 1.0
+    assert conditions["nonsense"]["targeted_success"]["all"]["value"] < 0.5
+    assert run.summary["effects"]["accuracy_gained_by_true_word"]["estimate"]["value"] == 0.0
+    assert run.summary["effects"]["reading_effect"]["mcnemar_p"] < 1e-6
+    assert math.isclose(sum(run.summary["distill_fractions"].values()), 1.0)
+    assert run.summary["n"]["encoded"] == 48 * 6
+
+
+def test_a_model_that_cannot_read_is_cleared(
+    toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = audit_typographic(toy(reads=False), colours(), NAMES, out=tmp_path / "run", size=SIZE)
+    numbers = headline(run)
+    # Clutter alone destroys every answer: what other tools would report as success.
+    assert numbers["untargeted_success"]["value"] == 1.0
+    assert numbers["targeted_success"]["value"] > 0
+    effect = numbers["reading_effect"]
+    assert effect["low"] <= 0.0 <= effect["high"]
+    assert run.summary["effects"]["accuracy_lost_to_clutter"]["estimate"]["value"] == 1.0
+    assert run.summary["effects"]["accuracy_lost_to_reading"]["estimate"]["value"] == 0.0
+
+
+@pytest.mark.parametrize("words", ["random", "runner-up", "most-similar"])
+def test_every_image_and_text_is_encoded_once(
+    toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path, words: str
+) -> None:
+    clip = toy(reads=True)
+    # One picture of each class: all of one class look alike, which would be one distinct image.
+    run = audit_typographic(
+        clip, colours(1), NAMES, out=tmp_path / "run", words=words, size=SIZE, batch_size=4
+    )
+    assert set(clip.seen.values()) == {1}
+    assert sum(clip.seen.values()) == run.summary["n"]["encoded"] == 6 * 6
+    assert set(clip.texts.values()) == {1}
+    assert len(clip.texts) == len(TEMPLATES) * len(NAMES)
+    if words != "runner-up":
+        assert clip.batches == [4] * 9
+
+
+def test_bytes_do_not_depend_on_workers_or_interruption(
+    toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
+) -> None:
+    data = colours(4)
+
+    def files(run: Any) -> dict[str, bytes]:
+        names = ["results.parquet", "summary.json", "report.html", "report.md", "manifest.json"]
+        return {name: (run.path / name).read_bytes() for name in names}
+
+    def audit(out: str, clip: Any, workers: int) -> Any:
+        return audit_typographic(
+            clip, data, NAMES, out=tmp_path / out, size=SIZE, batch_size=2, workers=workers
+        )
+
+    alone = files(audit("one", toy(reads=True), 1))
+    assert files(audit("four", toy(reads=True), 4)) == alone
+    assert files(audit("inline", toy(reads=True), 0)) == alone
+
+    stopped = toy(reads=True)
+    stopped.interrupt_after = 60
+    with pytest.raises(KeyboardInterrupt):
+        audit("resumed", stopped, 2)
+    assert not (tmp_path / "resumed" / "manifest.json").exists()
+    rest = toy(reads=True)
+    assert files(audit("resumed", rest, 3)) == alone
+    assert sum(rest.seen.values()) == 24 * 6 - 48  # the finished chunk was not done again
+    again = toy(reads=True)
+    assert files(audit("resumed", again, 1)) == alone
+    assert not again.seen  # a complete run is recognised
+
+
+def test_another_seed_writes_other_words(
+    toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
+) -> None:
+    tables = [
+        audit_typographic(
+            toy(reads=True), colours(4), NAMES, out=tmp_path / str(seed), size=SIZE, seed=seed
+        ).read_table("results.parquet")
+        for seed in (0, 1)
+    ]
+    assert tables[0]["word"].to_pylist() != tables[1]["word"].to_pylist()
+    assert all(
+        word != label
+        for table in tables
+        for word, label in zip(table["word"].to_pylist(), table["label"].to_pylist(), strict=True)
+    )
+
+
+def test_a_threshold_is_decided_on_the_lower_end_of_the_interval(
+    toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
+) -> None:
+    def audit(least: float) -> Any:
+        return audit_typographic(
+            toy(reads=True), colours(), NAMES, out=tmp_path / "run", size=SIZE,
+            fail_under={"clean_accuracy": least},
+        )  # fmt: skip
+
+    assert headline(audit(0.9))["clean_accuracy"]["low"] == pytest.approx(0.9259, abs=1e-4)
+    with pytest.raises(ThresholdCrossedError, match=r"clean_accuracy is 1\.000 \[0\.926, 1\.000"):
+        audit(0.95)  # the value 1.0 is above, the lower end is not
+    assert (tmp_path / "run" / "manifest.json").is_file()
+
+
+def test_the_report_shows_numbers_pictures_and_what_to_doubt(
+    toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
+) -> None:
+    run = audit_typographic(toy(reads=True), colours(2), NAMES, out=tmp_path / "run", size=SIZE)
+    html = (run.path / "report.html").read_text(encoding="utf-8")
+    assert html.count("data:image/webp") == 3 * 6 + 12
+    for text in ("reading effect", "blank label", "Holm", "not against a dictionary"):
+        assert text in html
+    assert "reading effect" in (run.path / "report.md").read_text(encoding="utf-8")
+    json.loads((run.path / "summary.json").read_text())
