@@ -31,7 +31,7 @@ Float32 = NDArray[np.float32]
 
 FLUSH_ROWS = MAX_ROWS // 2
 """Rows gathered before they are worked in: one flush costs a few passes over the histogram."""
-_ARRAYS = (
+ARRAYS = (
     "count",
     "sums",
     "squares",
@@ -40,7 +40,10 @@ _ARRAYS = (
     "n_positive",
     "n_above",
     "n_outside",
+    "half_range",
+    "histogram",
 )
+"""Names of the arrays of :meth:`UnitStatistics.state` that hold one row of numbers per unit."""
 _BLOCK_UNITS = 512
 """Units worked in at a time, so that the intermediate arrays stay in the processor's cache."""
 
@@ -249,10 +252,8 @@ class UnitStatistics:
 
     def _fields(self) -> Iterator[tuple[str, object, str]]:
         """Name of an array, the object that holds it, and under which name."""
-        for name in _ARRAYS:
-            yield name, self, name
-        for name in ("half_range", "histogram"):
-            yield name, self.ranges, name
+        for name in ARRAYS:
+            yield name, self.ranges if name in ("half_range", "histogram") else self, name
         for name in ("keys", "values", "tokens"):
             yield f"sample_{name}", self.ranges.samples, name
         for end, ranking_ in (("top", self.top), ("bottom", self.bottom)):

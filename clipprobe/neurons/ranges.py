@@ -73,12 +73,13 @@ class Ranges:
         half_range: ``(n,)`` int64 k.
         histogram: ``(n, N_HISTOGRAM)`` uint32 images per bin.
         samples: Images that stand for each of the ``N_BINS`` coarser bins.
+        salts: ``(n,)`` int64 mask of each unit over the priorities of the images.
     """
 
     half_range: Int64
     histogram: NDArray[np.uint32]
     samples: Samples
-    _salts: Int64
+    salts: Int64
 
     @classmethod
     def empty(cls, name: str, n_units: int, per_bin: int, seed: int) -> Ranges:
@@ -120,7 +121,7 @@ class Ranges:
             return
         slots >>= HISTOGRAM_BITS - SAMPLE_BITS
         slots += first * N_BINS
-        order = priorities[:, None] ^ self._salts[None, block]
+        order = priorities[:, None] ^ self.salts[None, block]
         worst = self.samples.keys[:, :, -1].reshape(-1) >> 32
         wanted = order <= worst[slots]
         if inside is not None:
@@ -144,7 +145,7 @@ class Ranges:
 
     def _at(self, half_range: Int64) -> Ranges:
         copy = Ranges(
-            self.half_range.copy(), self.histogram.copy(), self.samples.copy(), self._salts
+            self.half_range.copy(), self.histogram.copy(), self.samples.copy(), self.salts
         )
         copy._widen(half_range, 0)
         return copy

@@ -25,7 +25,7 @@ NO_SAMPLE = np.iinfo(np.int64).max
 
 def priority_of(image_id: str, seed: int) -> int:
     """The 31-bit priority of an image, uniform over ids, the same on every machine."""
-    digest = hashlib.sha256(f"{seed}:{image_id}".encode("utf-8", "surrogateescape")).digest()
+    digest = hashlib.sha256(f"{seed}:{image_id}".encode("utf-8", "backslashreplace")).digest()
     return int.from_bytes(digest[:4], "big") >> 1
 
 

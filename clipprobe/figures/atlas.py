@@ -1,0 +1,103 @@
+"""Charts of an atlas, from plain arrays: one unit's activations, and hook points side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from clipprobe.figures.common import histogram
+from clipprobe.figures.theme import BLUE, RED, label, theme
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+def activation_histogram(
+    edges: npt.ArrayLike, counts: npt.ArrayLike, *, pooled: str, mean: float, title: str = ""
+) -> go.Figure:
+    """How many images gave which activation, on a logarithmic count axis.
+
+    Args:
+        edges, counts: ``Unit.histogram_edges`` and ``Unit.histogram``.
+        pooled: How tokens became one number, in words.
+        mean: Marked with a line.
+    """
+    figure = histogram(
+        edges, counts, title=title, axis=f"activation ({pooled})", mark=mean, mark_name="mean"
+    )
+    # Rare strong answers are what a neuron is looked at for, and vanish on a linear axis.
+    figure.update_yaxes(title_text="images", type="log", dtick=1)
+    return figure
+
+
+def peaks_by_site(
+    peaks: Mapping[str, npt.NDArray[np.float64]], floor: float, *, title: str = ""
+) -> go.Figure:
+    """How selective the units of each hook point are: a box from 5 % to 95 % of its units.
+
+    Args:
+        peaks: Hook point -> peak of each unit in standard deviations; NaN is left out.
+        floor: The peak of a unit that answers to nothing in particular, marked with a line.
+    """
+    import plotly.graph_objects as go
+
+    known = {name: values[~np.isnan(values)] for name, values in peaks.items()}
+    known = {name: values for name, values in known.items() if len(values)}
+    parts = {name: np.percentile(values, [5, 25, 50, 75, 95]) for name, values in known.items()}
+    figure = go.Figure()
+    if parts:
+        low, q1, median, q3, high = np.array(list(parts.values())).T.tolist()
+        figure.add_box(
+            x=[label(name) for name in parts],
+            q1=q1,
+            median=median,
+            q3=q3,
+            lowerfence=low,
+            upperfence=high,
+            marker={"color": BLUE},
+            name="",
+        )
+    theme(figure, title=title, height=400)
+    if math.isfinite(floor):
+        figure.add_hline(
+            y=floor,
+            line={"color": RED, "dash": "dash"},
+            annotation_text="a bell-shaped unit",
+            annotation_position="top left",
+        )
+    figure.update_layout(showlegend=False)
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(title_text="peak (standard deviations above the mean)", rangemode="tozero")
+    return figure
+
+
+def shares_by_site(
+    sites: Sequence[str], shares: Mapping[str, Sequence[float]], *, title: str = ""
+) -> go.Figure:
+    """Shares of units with a property, one group of bars for each hook point.
+
+    Args:
+        shares: Property -> share for each hook point, 0 to 1.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for number, (name, values) in enumerate(shares.items()):
+        figure.add_bar(
+            x=[label(site) for site in sites],
+            y=list(values),
+            name=label(name),
+            marker={"pattern": {"shape": ("", "/", ".", "x")[number % 4]}},
+            hovertemplate="%{x}<br>%{y:.1%}<extra>"
+            + label(name).replace("%", "&#37;")
+            + "</extra>",
+        )
+    theme(figure, title=title, height=340)
+    figure.update_layout(barmode="group")
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(title_text="share of units", range=[0, 1], tickformat=".0%")
+    return figure

@@ -1,0 +1,184 @@
+"""The images of an atlas: their names and labels, whether they could be read, and where they are.
+
+Numbers are positions in the whole data set in order of id, also in the atlas of one shard, so that
+shards agree on them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from clipprobe.data import Failure, ImageRecord, MemberRef, decode_image
+from clipprobe.errors import UnreadableImageError
+
+
+@dataclass(frozen=True)
+class ImageTable:
+    """One row per image, in order of number.
+
+    Attributes:
+        numbers: ``(n,)`` int64 positions in the data set.
+        records: Id, label, attributes and source of each.
+        reasons: Why an image could not be used; None where it was.
+    """
+
+    numbers: NDArray[np.int64]
+    records: tuple[ImageRecord, ...]
+    reasons: tuple[str | None, ...]
+
+    @classmethod
+    def of(
+        cls, records: Sequence[ImageRecord], numbers: Sequence[int], failures: Sequence[Failure]
+    ) -> ImageTable:
+        """The table of these records, some of which failed."""
+        reasons = {failure.id: failure.reason for failure in failures}
+        return cls(
+            np.array(numbers, np.int64),
+            tuple(records),
+            tuple(reasons.get(record.id) for record in records),
+        )
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @cached_property
+    def n_used(self) -> int:
+        """How many images the statistics are of."""
+        return sum(reason is None for reason in self.reasons)
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The images that could not be used."""
+        return [
+            Failure(record.id, reason)
+            for record, reason in zip(self.records, self.reasons, strict=True)
+            if reason is not None
+        ]
+
+    def row(self, number: int) -> int:
+        """The row of an image number.
+
+        Raises:
+            UnreadableImageError: no image of this atlas has it.
+        """
+        row = int(np.searchsorted(self.numbers, number))
+        if row == len(self.numbers) or self.numbers[row] != number:
+            raise UnreadableImageError(f"No image of this atlas has the number {number}.")
+        return row
+
+    def record(self, number: int) -> ImageRecord:
+        """The image of that number."""
+        return self.records[self.row(number)]
+
+    def picture(self, number: int) -> Image.Image:
+        """The decoded image.
+
+        Raises:
+            UnreadableImageError: it is no longer where the scan found it.
+        """
+        record = self.record(number)
+        try:
+            return decode_image(record)
+        except UnreadableImageError as error:
+            raise UnreadableImageError(
+                f"The image {record.id!r} of this atlas cannot be shown ({error}): put the images "
+                "back where they were scanned."
+            ) from None
+
+    def merge(self, other: ImageTable) -> ImageTable:
+        """The rows of both, in order of number."""
+        order = np.argsort(np.concatenate([self.numbers, other.numbers]))
+        records = (*self.records, *other.records)
+        reasons = (*self.reasons, *other.reasons)
+        return ImageTable(
+            np.concatenate([self.numbers, other.numbers])[order],
+            tuple(records[i] for i in order),
+            tuple(reasons[i] for i in order),
+        )
+
+    def columns(self) -> dict[str, Any]:
+        """The table ``images.parquet``."""
+        import pyarrow as pa
+
+        return {
+            "image": pa.array(self.numbers),
+            "id": self.id_column(),
+            "label": pa.array([record.label for record in self.records], pa.string()),
+            "attributes": pa.array(
+                [json.dumps(dict(record.attributes), sort_keys=True) for record in self.records],
+                pa.string(),
+            ),
+            "failed": pa.array(self.reasons, pa.string()),
+        }
+
+    def id_column(self) -> Any:
+        """The ids as a pyarrow array."""
+        import pyarrow as pa
+
+        return pa.array([_text(record.id) for record in self.records], pa.string())
+
+    def source_columns(self) -> dict[str, Any]:
+        """The table ``sources.parquet``: where the images were, on the machine that scanned them.
+
+        The only file of an atlas that names places on that machine. An image without a file
+        (made in memory) has nulls, and cannot be shown later.
+        """
+        import pyarrow as pa
+
+        rows = [_source(record) for record in self.records]
+        columns = zip(*rows, strict=True) if rows else ((), (), (), ())
+        types = {"path": pa.string(), "member": pa.string(), "offset": pa.int64()}
+        types["size"] = pa.int64()
+        table: dict[str, Any] = {"image": pa.array(self.numbers)}
+        for (name, kind), values in zip(types.items(), columns, strict=True):
+            table[name] = pa.array(values, kind)
+        return table
+
+    @classmethod
+    def from_tables(cls, images: Any, sources: Any) -> ImageTable:
+        """Read ``images.parquet`` and ``sources.parquet`` (pyarrow tables) back."""
+        places = sources.select(["path", "member", "offset", "size"]).to_pylist()
+        records = [
+            ImageRecord(row["id"], _source_of(place), row["label"], json.loads(row["attributes"]))
+            for row, place in zip(images.to_pylist(), places, strict=True)
+        ]
+        reasons = tuple(images.column("failed").to_pylist())
+        return cls(images.column("image").to_numpy(), tuple(records), reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class _Nowhere:
+    """The source of an image that never had a file."""
+
+    def read(self) -> bytes:
+        raise UnreadableImageError("it was made in memory and not kept")
+
+
+def _source(record: ImageRecord) -> tuple[str | None, str | None, int | None, int | None]:
+    source = record.source
+    if isinstance(source, MemberRef):
+        return _text(source.archive.absolute()), _text(source.name), source.offset, source.size
+    return (_text(source.absolute()) if isinstance(source, Path) else None), None, None, None
+
+
+def _source_of(place: dict[str, Any]) -> Any:
+    if place["path"] is None:
+        return _Nowhere()
+    path = Path(place["path"])
+    if place["member"] is None:
+        return path
+    return MemberRef(path, place["member"], place["offset"], place["size"])
+
+
+def _text(value: object) -> str:
+    # A file name may hold bytes that are no UTF-8; Python carries them as lone surrogates.
+    return str(value).encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,130 @@
+"""Stream images once through the model and keep what each unit did: the atlas.
+
+Memory does not grow with the number of images (beyond their names). Images are decoded in worker
+threads beside the model. A scan that was killed goes on from its last checkpoint, and a shard
+(every n-th image) can be scanned elsewhere and merged: both end in the same bytes as one pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clipprobe.data import Dataset, require_readable
+from clipprobe.errors import ConfigError, DataError
+from clipprobe.neurons.accumulator import Settings, UnitStatistics
+from clipprobe.neurons.atlas import Atlas
+from clipprobe.neurons.images import ImageTable
+from clipprobe.neurons.inputs import as_dataset
+from clipprobe.neurons.sites import default_sites, find_sites
+from clipprobe.neurons.store import KIND
+from clipprobe.neurons.stream import CHECKPOINT, ScanState, Stream
+from clipprobe.runs import Run
+from clipprobe.runs.provenance import versions
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+
+def scan(
+    clip: Clip,
+    images: Dataset | str | Path | Iterable[Any],
+    *,
+    sites: Sequence[str] | None = None,
+    pool: str = "max",
+    top_k: int = 16,
+    per_bin: int = 4,
+    threshold: float = 1.0,
+    out: str | Path | None = None,
+    shard: tuple[int, int] = (0, 1),
+    limit: int | None = None,
+    batch_size: int = 32,
+    workers: int = 2,
+    seed: int = 0,
+    overwrite: bool = False,
+    checkpoint_seconds: float = 20.0,
+    progress: Callable[[int], None] | None = None,
+) -> Atlas:
+    """Scan images and keep statistics, top images and samples over the range of every unit.
+
+    Args:
+        images: A data set, the path of one, or images; see ``inputs.as_dataset``.
+        sites: Hook points or globs of the vision tower; None for the neurons of every block.
+        pool: How the tokens (or places) of an image become one number per unit: ``max``,
+            ``mean``, ``cls``; ``none`` for hook points without tokens.
+        top_k: Images kept at the top and at the bottom of each unit.
+        per_bin: Images that stand for each activation bin of each unit.
+        threshold: Activation above which an image counts as one that the unit responds to.
+        out: Run folder; None keeps the atlas in memory only.
+        shard: ``(i, n)``: only the images i, i + n, i + 2n, … of the data set in order of id.
+        limit: Use only so many images, drawn by the hash of their ids.
+        workers: Threads that decode; 0 for none. Never changes the result.
+        seed: Which images stand for the bins.
+        overwrite: Replace a different run in ``out``.
+        checkpoint_seconds: Time after which the state is written to ``out`` again.
+        progress: Called with the number of images finished since the last call.
+
+    Raises:
+        UnknownHookPointError, UnsupportedHookError: see ``sites.find_sites``.
+        NoReadableImagesError: not one image could be read.
+        RunFolderError: ``out`` holds another run or cannot be written.
+        ConfigError: a setting that cannot be used.
+    """
+    _check(top_k, per_bin, threshold, shard)
+    found = find_sites(clip, default_sites(clip) if sites is None else list(sites), pool)
+    dataset = as_dataset(images, limit=limit)
+    numbers = range(shard[0], len(dataset), shard[1])
+    if not numbers:
+        raise DataError(
+            f"Shard {shard[0]}/{shard[1]} of {dataset.name!r} holds no image, the data set has "
+            f"{len(dataset)}: use fewer shards."
+        )
+    settings = Settings(top_k=top_k, per_bin=per_bin, threshold=float(threshold), seed=seed)
+    provenance = clip.provenance()
+    config = {
+        "model": provenance["model"],
+        "device": clip.device.type,
+        "data": dataset.describe(),
+        "sites": [site.to_json() for site in found],
+        "n_blocks": len(clip.anatomy.vision.blocks),
+        "pool": pool,
+        "keep": asdict(settings),
+        "batch_size": batch_size,
+        "shard": None if shard[1] == 1 else {"of": shard[1], "parts": [shard[0]]},
+    }
+    run = None if out is None else Run.open(out, kind=KIND, config=config, overwrite=overwrite)
+    if run is not None and run.complete:
+        return Atlas.load(run.path)
+    state = ScanState(
+        {site.name: UnitStatistics.empty(site.name, site.n_units, settings) for site in found}
+    )
+    if run is not None and run.has(CHECKPOINT):
+        state = ScanState.read(run, settings)
+    stream = Stream(clip, pool, state, [dataset.records[i] for i in numbers], numbers, seed)
+    stream.run(batch_size, workers, run, checkpoint_seconds, progress)
+    n_used = state.done - len(state.failures)
+    require_readable(n_used, state.failures, dataset.name)
+    atlas = Atlas(
+        sites={site.name: site for site in found},
+        statistics=state.statistics,
+        images=ImageTable.of(stream.records, numbers, state.failures),
+        config=config,
+        versions={**versions(), **provenance["versions"]},
+    )
+    if run is not None:
+        atlas.write(run)
+    return atlas
+
+
+def _check(top_k: int, per_bin: int, threshold: float, shard: tuple[int, int]) -> None:
+    if top_k < 1 or per_bin < 0 or not np.isfinite(threshold):
+        raise ConfigError(
+            f"An atlas with top_k={top_k}, per_bin={per_bin} and threshold={threshold} cannot be "
+            "made: give top_k of at least 1, no negative per_bin and a finite threshold."
+        )
+    if not 0 <= shard[0] < shard[1]:
+        raise ConfigError(f"There is no shard {shard[0]} of {shard[1]}: number them from 0.")

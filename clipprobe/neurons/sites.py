@@ -1,0 +1,144 @@
+"""Which hook points an atlas can hold, and where in the image a token of them lies.
+
+An atlas keeps one number per unit and image, so a hook point must become one vector per image by
+pooling over its tokens or places. Heads are no such points: a head's output is a vector per token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.errors import UnsupportedHookError
+
+if TYPE_CHECKING:
+    from clipprobe.hooks.sites import HookPoint
+    from clipprobe.models import Clip
+
+_POOL_WORDS = {
+    "tokens": {"max": "max over tokens", "mean": "mean over tokens", "cls": "class token"},
+    "map": {"max": "max over places", "mean": "mean over places"},
+    "vector": {"none": "one value per image"},
+}
+_LAYOUTS = {
+    ("b", "t", "d"): "tokens",
+    ("b", "t", "d_mlp"): "tokens",
+    ("b", "d", "h", "w"): "map",
+    ("b", "c", "h", "w"): "map",
+    ("b", "d"): "vector",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A hook point as an atlas needs it, readable without the model.
+
+    Attributes:
+        name: Hook point.
+        unit: What its units are: neuron, dimension or channel.
+        n_units: How many.
+        layout: ``tokens``, ``map`` or ``vector``: what is pooled over.
+        grid: Rows and columns of its patches or places; None for a vector, and for models whose
+            grid depends on the image.
+        class_token: Whether token 0 is the class token and patches begin at 1.
+    """
+
+    name: str
+    unit: str
+    n_units: int
+    layout: str
+    grid: tuple[int, int] | None
+    class_token: bool
+
+    def place(self, token: int) -> tuple[int, int] | None:
+        """Row and column on the grid; None for the class token and where there is no place."""
+        patch = token - self.class_token
+        if self.grid is None or not 0 <= patch < self.grid[0] * self.grid[1]:
+            return None
+        return divmod(patch, self.grid[1])
+
+    def pooled(self, pool: str) -> str:
+        """How the tokens became one number, in words."""
+        return _POOL_WORDS[self.layout][pool]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Site:
+        """The inverse of :meth:`to_json`."""
+        grid = None if data["grid"] is None else (int(data["grid"][0]), int(data["grid"][1]))
+        return cls(**{**data, "grid": grid})
+
+
+def default_sites(clip: Clip) -> list[str]:
+    """The neurons of every block; of a ResNet, the last block's channels before the ReLU."""
+    tower = clip.anatomy.vision
+    if tower.blocks:
+        return ["vision.blocks.*.mlp.post"]
+    sums = [name for name in tower.channels if name.endswith(".add")]
+    return [f"vision.{sums[-1]}"]
+
+
+def find_sites(clip: Clip, patterns: Sequence[str], pool: str) -> list[Site]:
+    """The hook points that the names and globs mean, checked for what an atlas can hold.
+
+    Raises:
+        UnknownHookPointError: a name matches nothing.
+        UnsupportedHookError: a text hook point, one without one number per unit and token, or one
+            where the pooling has no meaning.
+    """
+    from clipprobe.hooks.pooling import check_pool
+    from clipprobe.hooks.sites import resolve
+
+    points = resolve(clip, patterns)
+    for point in points:
+        layout = _LAYOUTS.get(point.axes)
+        if point.tower != "vision":
+            raise UnsupportedHookError(
+                f"{point.name} is in the text tower, and this atlas is made from images: name hook "
+                "points that begin with 'vision.'."
+            )
+        if layout is None:
+            raise UnsupportedHookError(
+                f"{point.name} has the axes {' '.join(point.axes)}, so its {point.unit}s have no "
+                "single number per token: scan a hook point with axes b t d, b c h w or b d, such "
+                "as mlp.post or attn.out."
+            )
+        check_pool(point, clip.anatomy.vision, pool)
+        if pool == "none" and layout != "vector":
+            raise UnsupportedHookError(
+                f"An atlas keeps one number per unit and image, and {point.name} has one per "
+                "token: choose pool max, mean or cls."
+            )
+    grids = _map_sizes(clip, [point for point in points if _LAYOUTS[point.axes] == "map"])
+    return [_site(clip, point, grids) for point in points]
+
+
+def _site(clip: Clip, point: HookPoint, grids: Mapping[str, tuple[int, int]]) -> Site:
+    tower = clip.anatomy.vision
+    layout = _LAYOUTS[point.axes]
+    return Site(
+        name=point.name,
+        unit=point.unit,
+        n_units=point.n_units,
+        layout=layout,
+        grid={"tokens": tower.grid, "map": grids.get(point.name), "vector": None}[layout],
+        class_token=layout == "tokens" and tower.has_class_token,
+    )
+
+
+def _map_sizes(clip: Clip, points: Sequence[HookPoint]) -> dict[str, tuple[int, int]]:
+    """Rows and columns of each map, from one forward pass; layers of a ResNet differ."""
+    if not points or clip.anatomy.vision.grid is None:
+        return {}
+    import torch
+
+    from clipprobe.hooks.capture import capture
+
+    blank = torch.zeros(1, 3, clip.image_size, clip.image_size)
+    with torch.no_grad(), capture(clip, [point.name for point in points]) as seen:
+        clip.image_embeddings(blank)
+    return {name: (values.shape[2], values.shape[3]) for name, values in seen.items()}
