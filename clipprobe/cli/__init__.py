@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Annotated
 
 import typer
 
 from clipprobe import __version__
-from clipprobe.cli.boundary import BoundaryGroup
+from clipprobe.cli.boundary import INTERNAL_ERROR, BoundaryGroup
 
 app = typer.Typer(
     name="clipprobe",
@@ -60,4 +61,8 @@ for _name in _COMMANDS:
 
 def main() -> None:
     """Entry point of the ``clipprobe`` command."""
-    app()
+    try:
+        app()
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+        sys.exit(INTERNAL_ERROR)

@@ -2,7 +2,8 @@
 
 A user's mistake (:class:`clipprobe.errors.ClipprobeError`) prints its sentence and exits with its
 own code: 2 for wrong use, 1 for a threshold that was crossed. Ctrl-C exits with 130. Anything else
-is a bug of ours and keeps its traceback.
+is a bug of ours: it keeps its traceback and exits with 70, so that nobody takes a crash for a
+threshold that was crossed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from typer.core import TyperGroup
 from clipprobe.errors import ClipprobeError, ConfigError
 
 INTERRUPTED = 130
+INTERNAL_ERROR = 70
+
+# Not "printable" to Python, but no danger: tab, the spaces of other scripts, the joiner of emoji.
+_HARMLESS = "\t\xa0\u3000\u200d"
 
 # Commands that run code of the two packages whose import names are not ours alone.
 _NEEDS_PACKAGE = {
@@ -80,8 +85,10 @@ class BoundaryGroup(TyperGroup):
 def one_line(text: str) -> str:
     """``text`` on one line, with control characters shown as escapes.
 
-    A file name may hold a newline or a terminal's escape sequence; neither may reach the terminal.
+    A file name may hold a newline, a terminal's escape sequence or a character that reverses the
+    line; none may reach the terminal.
     """
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+        char if char.isprintable() or char in _HARMLESS else char.encode("unicode_escape").decode()
+        for char in text
     )

@@ -1,0 +1,100 @@
+"""What commands share: data on stdout, words on stderr, files of lines, settings, shards."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from clipprobe.cli import common
+from clipprobe.errors import ConfigError, DataError
+
+
+def test_data_to_stdout_words_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    common.say("two\nlines \x1b[31m")
+    common.result({"b": math.nan, "a": "ü"}, as_json=True, text="not asked for")
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"a": "ü", "b": None} and err == "two\nlines \\x1b[31m\n"
+    common.result({}, as_json=False, text=lambda: "name\tvalue\n\x07")
+    assert capsys.readouterr() == ("name\tvalue\n\\x07\n", "")
+
+
+def test_progress_is_silent_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+    with common.progress("encoding", total=3) as advance:
+        advance(1)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_is_drawn_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with common.progress("[red]encoding", total=3) as advance:
+        advance(3)
+    out, err = capsys.readouterr()
+    assert out == "" and "[red]encoding" in err and "3/3" in err
+
+
+def test_lines_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "classes.txt"
+    path.write_bytes("\ufeff cat \r\n\r\ndog\n".encode())
+    assert common.read_lines(path, "class") == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (None, r"class file .* could not be read \(No such file"),
+        (b"\xff\xfe", "is not UTF-8"),
+        (b" \n\n", "holds no entry"),
+        (b"cat\ndog\ncat\n", "says 'cat' twice"),
+    ],
+)
+def test_lines_that_cannot_be_used(tmp_path: Path, data: bytes | None, message: str) -> None:
+    path = tmp_path / "classes.txt"
+    if data is not None:
+        path.write_bytes(data)
+    with pytest.raises(DataError, match=message):
+        common.read_lines(path, "class")
+    with pytest.raises(DataError, match="could not be read"):
+        common.read_lines(tmp_path, "class")
+
+
+def test_settings_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "audit.yaml"
+    path.write_text("seed: 3\nwords: [a, b]\n")
+    assert common.read_config(path, {"seed", "words"}) == {"seed": 3, "words": ["a", "b"]}
+    assert common.read_config(None, {"seed"}) == {}
+    path.write_text("")
+    assert common.read_config(path, {"seed"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sead: 3", "unknown setting 'sead': did you mean 'seed'"),
+        ("zzz: 3", "known are seed, words"),
+        ("- 3", "holds a list"),
+        ("a: [", "not valid YAML"),
+        ("a: !!python/object/apply:os.system ['true']", "not valid YAML"),
+    ],
+)
+def test_settings_that_cannot_be_used(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "audit.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message) as caught:
+        common.read_config(path, {"seed", "words"})
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ConfigError, match="could not be read"):
+        common.read_config(tmp_path / "absent.yaml", {"seed"})
+
+
+def test_shards() -> None:
+    assert common.parse_shard(None) == (0, 1)
+    assert common.parse_shard("3/4") == (3, 4)
+    for bad in ("4/4", "0/0", "-1/4", "1", "a/b", "1/4/5", ""):
+        with pytest.raises(ConfigError, match="is not I/N"):
+            common.parse_shard(bad)
