@@ -5,7 +5,7 @@ This is the road for anybody who has embeddings already, and the one that tests 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,19 +33,22 @@ class Evaluation:
     columns: tuple[GroupColumn, ...]
     items: dict[str, tuple[str, ...]]
 
-    def select(self, measure: str, column: str = "", reference: str = "") -> list[Cell]:
-        """Cells of one measure, of one column and reference where they are given."""
+    def select(
+        self, measure: str, column: str = "", reference: str = "", *, probe: str = ""
+    ) -> list[Cell]:
+        """Cells of one measure; of one column, reference and probe where they are given."""
         return [
             cell
             for cell in self.cells
             if cell.measure == measure
             and column in ("", cell.column)
             and reference in ("", cell.reference)
+            and probe in ("", cell.probe)
         ]
 
 
 def evaluate(
-    scores: dict[str, tuple[Sequence[str], ArrayLike]],
+    scores: Mapping[str, tuple[Sequence[str], ArrayLike]],
     columns: Sequence[GroupColumn],
     *,
     clusters: Ints | None = None,

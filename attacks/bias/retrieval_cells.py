@@ -90,9 +90,11 @@ def _skew_cells(
     together = 1 - (1 - settings.level) / len(skew)
     ends = np.array([percentile_interval(draws, together) for draws in boot.T])
     for measure, best in (("max skew@k", np.max), ("min skew@k", np.min)):
+        low, high = float(best(ends[:, 0])), float(best(ends[:, 1]))
+        # Some group always has at least its target share, and some at most.
         given = judged(
             float(best(skew)),
-            (float(best(ends[:, 0])), float(best(ends[:, 1]))),
+            (max(low, 0.0), high) if best is np.max else (low, min(high, 0.0)),
             best(null, axis=1),
             status,
             settings,

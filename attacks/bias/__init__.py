@@ -1,0 +1,24 @@
+"""Social-bias audits: how image-text scores differ between perceived or annotated groups.
+
+Definitions are in :mod:`~attacks.bias.association` and :mod:`~attacks.bias.retrieval`; what the
+numbers cannot say is in :mod:`~attacks.bias.limits` and ``docs/limits-and-ethics.md``.
+"""
+
+from attacks.bias.audit import audit_bias
+from attacks.bias.cells import Cell
+from attacks.bias.core import Evaluation, cosines, evaluate
+from attacks.bias.groups import GroupColumn, make_column
+from attacks.bias.probes import probe_names
+from attacks.bias.settings import Settings
+
+__all__ = [
+    "Cell",
+    "Evaluation",
+    "GroupColumn",
+    "Settings",
+    "audit_bias",
+    "cosines",
+    "evaluate",
+    "make_column",
+    "probe_names",
+]

@@ -1,0 +1,92 @@
+"""Each image is embedded once; a killed audit goes on where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.data import Failure, ImageRecord, require_readable, stream_batches
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+    from clipprobe.runs import Run
+
+CHUNK = 512  # images of one resumable part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """``records``: the readable ones; ``vectors``: ``(n, d)``, theirs; ``failures``: the others."""
+
+    records: tuple[ImageRecord, ...]
+    vectors: NDArray[np.float32]
+    failures: tuple[Failure, ...]
+
+
+def embed(
+    clip: Clip,
+    records: Sequence[ImageRecord],
+    run: Run,
+    *,
+    name: str,
+    batch_size: int = 32,
+    workers: int = 2,
+    progress: Callable[[int], None] | None = None,
+) -> Embedded:
+    """Encode the images, part by part; parts that an earlier try left in the run are read back.
+
+    The vectors exist in the run folder only until it is complete: a report about groups needs no
+    vector of a single person.
+
+    Args:
+        name: What the user calls the data set, for the message when nothing could be read.
+        progress: Called with the number of images finished by each part.
+    Raises:
+        NoReadableImagesError: not one image could be decoded.
+    """
+    vectors, used, failures = [], [], []
+    for start in range(0, len(records), CHUNK):
+        part = records[start : start + CHUNK]
+        stem = f"parts/embeddings-{start // CHUNK:06d}"
+        # The list of ids is written after the vectors: where it is, both are whole.
+        if not run.has(f"{stem}.json"):
+            found, lost = _encode(clip, part, batch_size, workers)
+            run.write_arrays(f"{stem}.safetensors", {"vectors": found[1]})
+            run.write_json(
+                f"{stem}.json",
+                {"ids": found[0], "failures": [failure.to_json() for failure in lost]},
+            )
+        listed = run.read_json(f"{stem}.json")
+        ids = set(listed["ids"])
+        used += [record for record in part if record.id in ids]
+        failures += [Failure(item["id"], item["reason"]) for item in listed["failures"]]
+        vectors.append(run.read_arrays(f"{stem}.safetensors")["vectors"])
+        if progress is not None:
+            progress(len(part))
+    require_readable(len(used), failures, name)
+    return Embedded(records=tuple(used), vectors=np.concatenate(vectors), failures=tuple(failures))
+
+
+def _encode(
+    clip: Clip, records: Sequence[ImageRecord], batch_size: int, workers: int
+) -> tuple[tuple[list[str], NDArray[np.float32]], list[Failure]]:
+    ids: list[str] = []
+    failures: list[Failure] = []
+    vectors = [np.zeros((0, clip.d_embed), np.float32)]
+    batches = stream_batches(
+        records,
+        clip.preprocess.to_grid,
+        batch_size=batch_size,
+        workers=workers,
+        allow_none=True,
+    )
+    for batch in batches:
+        failures += batch.failures
+        if batch.items:
+            ids += [record.id for record in batch.records]
+            vectors.append(clip.encode_images(batch.items, batch_size=batch_size))
+    return (ids, np.concatenate(vectors)), failures

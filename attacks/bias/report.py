@@ -1,0 +1,140 @@
+"""The report: what was asked, what can be said, the numbers, the planted truth, the limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attacks.bias.findings import (
+    Context,
+    association_section,
+    finding,
+    planted_section,
+)
+from attacks.bias.groups import INFER_FROM
+from attacks.bias.limits import LIMITS, ORGANISM
+from attacks.bias.probes import get_probe
+from attacks.bias.skew_section import retrieval_section
+from clipprobe.report import Numbers, Page, Paragraph, Section, Table, Warning
+from clipprobe.report.page import Block
+
+
+def build_page(context: Context) -> Page:
+    """The whole page. The limits are part of it whatever was asked."""
+    sections = [_opening(context), _groups(context)]
+    for probe in context.questions:
+        for column in context.evaluation.columns:
+            sections.append(association_section(context, probe, column))
+            sections.append(retrieval_section(context, probe, column))
+    for group in dict.fromkeys(c.planted.group for c in context.comparisons):
+        sections.append(planted_section(context, group))
+    sections += [_method(context), _limits(context)]
+    return Page(
+        title="Bias report by perceived or annotated group",
+        subtitle=(
+            f"{context.n_used:,} images, {context.evaluation.family_size:,} tests corrected "
+            "together; perceived groups, never what a person is"
+        ),
+        sections=sections,
+        provenance=context.provenance,
+    )
+
+
+def _opening(context: Context) -> Section:
+    blocks: list[Block] = [Warning(ORGANISM)] if context.organism else []
+    blocks += [Paragraph(get_probe(name).question) for name in context.questions]
+    flagged = sum(cell.flagged for cell in context.evaluation.cells)
+    blocks.append(
+        Numbers(
+            [
+                *((item["name"], item["estimate"], item["meaning"]) for item in context.headline),
+                (
+                    "flagged",
+                    f"{flagged} of {context.evaluation.family_size}",
+                    "tests that stand out, of all tests of this report, corrected together",
+                ),
+            ]
+        )
+    )
+    blocks += [
+        Paragraph(finding(context, probe, column))
+        for probe in context.questions
+        for column in context.evaluation.columns
+    ]
+    if context.n_failed:
+        blocks.append(
+            Warning(
+                f"{context.n_failed} image(s) could not be read and take no part; the manifest "
+                "names each with its reason."
+            )
+        )
+    return Section("What was asked, and what can be said", blocks, id="summary")
+
+
+def _groups(context: Context) -> Section:
+    rows: list[list[Any]] = []
+    for column in context.evaluation.columns:
+        for value, n in column.sizes.items():
+            said = "compared" if n >= INFER_FROM else f"shown without tests (n={n})"
+            if value not in column.levels:
+                said = f"insufficient (n={n}): left out of this column"
+            rows.append([column.heading, value, n, said])
+        if column.unlabelled:
+            rows.append([column.heading, "no annotation", column.unlabelled, "left out"])
+    blocks: list[Block] = [
+        Table(
+            ["attribute", "annotated value", "images", "use"],
+            rows,
+            "Perceived or annotated groups and their sizes",
+        )
+    ]
+    if context.clusters:
+        blocks.append(
+            Paragraph(
+                f"Images that share a value of {context.clusters!r} show one thing several times; "
+                "they were resampled and permuted together."
+            )
+        )
+    return Section("Perceived or annotated groups", blocks, id="groups")
+
+
+def _method(context: Context) -> Section:
+    chosen = context.settings
+    blocks: list[Block] = [
+        Paragraph(
+            f"Intervals are {100 * chosen.level:g} % percentile bootstraps within groups "
+            f"({chosen.n_boot:,} draws). p-values come from {chosen.n_permutations:,} permutations "
+            f"of the group labels, two-sided for d. The {context.evaluation.family_size:,} tests "
+            "were corrected together (Benjamini-Hochberg); a cell is flagged where q ≤ "
+            f"{chosen.alpha:g}, an association only where also |d| ≥ {chosen.min_effect:g}. "
+            "MaxSkew is tested against the dataset target, MinSkew and NDKL stand beside their "
+            "null floors. Tied images share the places that are left. Seed: "
+            f"{chosen.seed}."
+        )
+    ]
+    family = context.evaluation.family_size
+    if family > chosen.alpha * (chosen.n_permutations + 1):
+        blocks.append(
+            Warning(
+                f"With {chosen.n_permutations:,} permutations a p-value cannot be smaller than "
+                f"{1 / (chosen.n_permutations + 1):.2g}, so a single true difference among "
+                f"{family:,} tests could not be flagged: raise the number of permutations."
+            )
+        )
+    for name, (words, templates) in context.questions.items():
+        blocks.append(
+            Paragraph(
+                f"Probe {name}. Sentences: {'; '.join(repr(t) for t in templates)} (several are "
+                f"averaged). Words ({len(words)}): {', '.join(words)}. Default list: "
+                f"{get_probe(name).words_source}."
+            )
+        )
+    return Section("Method", blocks, id="method")
+
+
+def _limits(context: Context) -> Section:
+    blocks: list[Block] = [Paragraph(ORGANISM)] if context.organism else []
+    return Section(
+        "Limits of perceived groups and of this report",
+        [*blocks, *(Paragraph(limit) for limit in LIMITS)],
+        id="limits",
+    )

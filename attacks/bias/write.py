@@ -1,0 +1,176 @@
+"""What a bias run leaves on disk: cells, summary, report; nothing about a single picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from attacks.bias.cells import Cell
+from attacks.bias.core import Evaluation
+from attacks.bias.findings import Context
+from attacks.bias.limits import LIMITS, ORGANISM
+from attacks.bias.planted import Comparison, Planted, compare, recovery
+from attacks.bias.report import build_page
+from attacks.bias.settings import Settings
+
+if TYPE_CHECKING:
+    from clipprobe.data import Failure
+    from clipprobe.runs import Run
+
+Questions = Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
+
+
+def write_run(
+    run: Run,
+    evaluation: Evaluation,
+    *,
+    settings: Settings,
+    questions: Questions,
+    planted: Sequence[Planted],
+    clusters: str | None,
+    dataset: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    n_used: int,
+    failures: Sequence[Failure],
+) -> None:
+    """Write every file of the run and its manifest last.
+
+    Args:
+        planted: The truth, empty where there is none. clusters: the column that was named.
+        n_used: Images that were read; failures: those that were not.
+    """
+    from clipprobe.report import write_html, write_markdown
+
+    comparisons = compare(evaluation, planted)
+    headline = make_headline(evaluation, comparisons)
+    table = cells_table(evaluation.cells)
+    run.write_table("cells.parquet", table)
+    run.write_table("cells.csv", table)
+    run.write_json(
+        "summary.json",
+        {
+            "kind": "bias",
+            "headline": headline,
+            "family_size": evaluation.family_size,
+            "n_flagged": sum(cell.flagged for cell in evaluation.cells),
+            "cells": {
+                status: sum(cell.status == status for cell in evaluation.cells)
+                for status in ("inferred", "shown", "insufficient")
+            },
+            "groups": {
+                column.name: {
+                    "heading": column.heading,
+                    "sizes": dict(column.sizes),
+                    "compared": list(column.levels),
+                    "unlabelled": column.unlabelled,
+                }
+                for column in evaluation.columns
+            },
+            "clusters": clusters,
+            "probes": {
+                name: {"words": words, "templates": templates}
+                for name, (words, templates) in questions.items()
+            },
+            "settings": settings,
+            "planted": [comparison_row(comparison) for comparison in comparisons],
+            "limits": [*LIMITS, *([ORGANISM] if planted else [])],
+        },
+    )
+    page = build_page(
+        Context(
+            evaluation=evaluation,
+            comparisons=comparisons,
+            headline=headline,
+            settings=settings,
+            questions=dict(questions),
+            clusters=clusters,
+            organism=bool(planted),
+            n_used=n_used,
+            n_failed=len(failures),
+            provenance={
+                **provenance,
+                "dataset": dict(dataset),
+                "seed": settings.seed,
+                "tests corrected together": evaluation.family_size,
+            },
+        )
+    )
+    write_html(page, run.file("report.html"))
+    write_markdown(page, run.file("report.md"))
+    run.finish(
+        provenance=provenance,
+        counts={"used": n_used, "skipped": 0, "failed": len(failures)},
+        failures=[failure.to_json() for failure in failures],
+        seed=settings.seed,
+        dataset=dataset,
+    )
+
+
+def cells_table(cells: Sequence[Cell]) -> Any:
+    """The cells as a ``pyarrow.Table`` with one schema for every run; undefined is null."""
+    import pyarrow as pa
+
+    types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+    rows = [cell.to_row() for cell in cells]
+    schema = pa.schema(
+        [(field.name, types.get(str(field.type), pa.string())) for field in fields(Cell)]
+    )
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def make_headline(
+    evaluation: Evaluation, comparisons: Sequence[Comparison]
+) -> list[dict[str, Any]]:
+    """The few numbers that a list of runs shows, each with what it means."""
+    headline: list[dict[str, Any]] = []
+    for column in evaluation.columns:
+        for cell in evaluation.select("mean |d|", column.name):
+            headline.append(
+                {
+                    "name": f"mean |d| of {cell.probe} by {column.heading}",
+                    "estimate": cell.estimate(),
+                    "meaning": (
+                        f"mean absolute association of {len(evaluation.items[cell.probe])} words "
+                        f"with {column.heading}, in standard deviations; without any association "
+                        f"it would be {_short(cell.null_mean)} on average and below "
+                        f"{_short(cell.null_high)} in 95 % of cases"
+                    ),
+                }
+            )
+    if comparisons:
+        found, false = recovery(comparisons)
+        headline += [
+            {
+                "name": "planted associations found",
+                "estimate": found,
+                "meaning": "share of the associations planted in the model that were flagged with "
+                "the right sign",
+            },
+            {
+                "name": "balanced controls flagged",
+                "estimate": false,
+                "meaning": "share of the words planted without any association that were flagged",
+            },
+        ]
+    return headline
+
+
+def comparison_row(comparison: Comparison) -> dict[str, Any]:
+    """A planted association beside what was found, for ``summary.json``."""
+    return {
+        "item": comparison.planted.item,
+        "group": comparison.planted.group,
+        "rate": comparison.planted.rate,
+        "kind": comparison.planted.kind,
+        "planted_sign": comparison.planted.sign,
+        "estimate": comparison.estimate,
+        "q": comparison.cell.q,
+        "flagged": comparison.cell.flagged,
+        "verdict": comparison.verdict,
+    }
+
+
+def _short(value: float) -> str:
+    return "undefined" if math.isnan(value) else f"{value:.3f}"

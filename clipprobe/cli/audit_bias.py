@@ -1,0 +1,201 @@
+"""``clipprobe audit bias``: the bias report from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clipprobe.cli.common import (
+    ConfigOption,
+    DeviceOption,
+    JsonOption,
+    ModelOption,
+    OverwriteOption,
+    RevisionOption,
+    group,
+    load_model,
+    progress,
+    read_config,
+    read_lines,
+    result,
+    say,
+)
+from clipprobe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from clipprobe.runs import RunView
+
+# Settings of a --config file: the parameters of attacks.bias.audit_bias, and the model's.
+_SETTINGS = frozenset(
+    "images groups probes out words templates clusters planted k alpha min_effect n_boot "
+    "n_permutations seed limit batch_size workers model revision device".split()
+)
+_LISTS = ("groups", "probes", "words", "templates")
+_WHOLE = ("k", "n_boot", "n_permutations", "seed", "limit", "batch_size", "workers")
+_NUMBERS = ("alpha", "min_effect")
+
+Images = Annotated[
+    str | None,
+    typer.Option(
+        "--images", help="A folder, a metadata table, a WebDataset .tar, or a Hugging Face dataset."
+    ),
+]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option("--groups", help="Column with perceived or annotated groups; repeat for more."),
+]
+Probes = Annotated[
+    list[str] | None, typer.Option("--probe", help="Question to ask; repeat for more.")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="The run folder [default: runs/bias].")]
+Words = Annotated[
+    Path | None, typer.Option("--words", help="Instead of the probe's words: a file, one a line.")
+]
+Templates = Annotated[
+    list[str] | None,
+    typer.Option("--template", help="Sentence with {} for the word; several are averaged."),
+]
+Clusters = Annotated[
+    str | None,
+    typer.Option("--clusters", help="Column of what is pictured several times (a person)."),
+]
+PlantedFile = Annotated[
+    Path | None, typer.Option("--planted", help="A model organism's planted.json to compare with.")
+]
+Depth = Annotated[
+    int | None, typer.Option("--k", min=1, help="Depth of retrieval figures, at most half of N.")
+]
+Alpha = Annotated[
+    float | None, typer.Option("--alpha", help="False discovery rate at which a cell is flagged.")
+]
+MinEffect = Annotated[float | None, typer.Option("--min-effect", help="Least |d| that is flagged.")]
+Boots = Annotated[int | None, typer.Option("--n-boot", help="Bootstrap draws.")]
+Permutations = Annotated[int | None, typer.Option("--n-permutations", help="Permutations.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="The same seed, the same bytes.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use at most so many images.")]
+BatchSize = Annotated[
+    int | None, typer.Option("--batch-size", min=1, help="Images in one forward pass.")
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=0, help="Threads that decode beside the model.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the group ``audit``."""
+    audits = group(app, "audit", "Audits: what breaks a model, and whom it treats differently.")
+    audits.command("bias")(bias)
+
+
+def bias(
+    model: ModelOption = None,
+    images: Images = None,
+    groups: Groups = None,
+    probe: Probes = None,
+    out: Out = None,
+    words: Words = None,
+    template: Templates = None,
+    clusters: Clusters = None,
+    planted: PlantedFile = None,
+    k: Depth = None,
+    alpha: Alpha = None,
+    min_effect: MinEffect = None,
+    n_boot: Boots = None,
+    n_permutations: Permutations = None,
+    seed: Seed = None,
+    limit: Limit = None,
+    batch_size: BatchSize = None,
+    workers: Workers = None,
+    revision: RevisionOption = None,
+    device: DeviceOption = "auto",
+    config: ConfigOption = None,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Report how scores differ between perceived or annotated groups of people.
+
+    Needs a data set with a column that says how each image's person is perceived, for example a
+    metadata.csv with file_name and perceived_gender. Nothing is computed for a single picture.
+    """
+    given: dict[str, Any] = {
+        "images": images,
+        "groups": groups,
+        "probes": probe,
+        "out": out,
+        "words": read_lines(words, "word") if words is not None else None,
+        "templates": template,
+        "clusters": clusters,
+        "planted": planted,
+        "k": k,
+        "alpha": alpha,
+        "min_effect": min_effect,
+        "n_boot": n_boot,
+        "n_permutations": n_permutations,
+        "seed": seed,
+        "limit": limit,
+        "batch_size": batch_size,
+        "workers": workers,
+        "model": model,
+        "revision": revision,
+        "device": None if device == "auto" else device,
+    }
+    settings = read_config(config, _SETTINGS) | {
+        name: value for name, value in given.items() if value is not None and value != []
+    }
+    for name, flag in (("images", "--images"), ("groups", "--groups")):
+        if not settings.get(name):
+            raise ConfigError(f"audit bias needs {flag} (or {name!r} in --config), and got none.")
+    check_types(settings)
+    clip = load_model(
+        settings.pop("model", None),
+        device=settings.pop("device", "auto"),
+        revision=settings.pop("revision", None),
+    )
+    from attacks.bias import audit_bias
+    from clipprobe.data import open_dataset
+
+    dataset = open_dataset(settings.pop("images"), limit=settings.pop("limit", None))
+    with progress("encoding", total=len(dataset)) as advance:
+        run = audit_bias(clip, dataset, **settings, overwrite=overwrite, progress=advance)
+    say(f"The report is {run.path / 'report.html'}.")
+    result(
+        {"run": run.path, "summary": run.summary}, as_json=as_json, text=lambda: headline_text(run)
+    )
+
+
+def check_types(settings: dict[str, Any]) -> None:
+    """Make single words lists, in place, and refuse what a YAML file can get wrong.
+
+    Raises:
+        ConfigError: a number is no number, or a list holds something other than text.
+    """
+    for name in _LISTS:
+        value = settings.get(name, [])
+        value = [value] if isinstance(value, str) else value
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ConfigError(f"The setting {name!r} must be a list of texts, not {value!r}.")
+        if name in settings:
+            settings[name] = value
+    for names, kinds, what in (
+        (_WHOLE, int, "a whole number"),
+        (_NUMBERS, int | float, "a number"),
+    ):
+        for name in names:
+            value = settings.get(name, 1)
+            if not isinstance(value, kinds) or isinstance(value, bool):
+                raise ConfigError(f"The setting {name!r} must be {what}, not {value!r}.")
+    for name in _SETTINGS.difference(_LISTS, _WHOLE, _NUMBERS) & settings.keys():
+        if not isinstance(settings[name], str | Path):
+            raise ConfigError(f"The setting {name!r} must be text, not {settings[name]!r}.")
+
+
+def headline_text(run: RunView) -> str:
+    """The headline, one line a number."""
+    from clipprobe.report.numbers import format_cell
+
+    return "\n".join(
+        f"{item['name']}: {format_cell(item['estimate'])}\n    {item['meaning']}"
+        for item in run.summary["headline"]
+    )
