@@ -23,6 +23,7 @@ from clipprobe.neurons.images import ImageTable
 from clipprobe.neurons.overview import UnitTable, search, unit_table
 from clipprobe.neurons.sites import Site
 from clipprobe.neurons.unit import Unit, unit_of
+from clipprobe.runs import jsonio
 
 if TYPE_CHECKING:
     from clipprobe.runs import Run
@@ -56,12 +57,11 @@ class Atlas:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """What the numbers come from."""
-        return {
-            **self.config,
-            "counts": {"used": self.images.n_used, "failed": len(self.images.failures)},
-            "versions": self.versions,
-        }
+        """What the numbers come from, in alphabetical order."""
+        counts = {"used": self.images.n_used, "failed": len(self.images.failures)}
+        source = {**self.config, "sites": list(self.sites), "counts": counts}
+        in_order: dict[str, Any] = jsonio.loads(jsonio.dumps({**source, "versions": self.versions}))
+        return in_order
 
     def __repr__(self) -> str:
         n_units = sum(site.n_units for site in self.sites.values())

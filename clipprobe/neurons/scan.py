@@ -23,7 +23,7 @@ from clipprobe.neurons.inputs import as_dataset
 from clipprobe.neurons.sites import default_sites, find_sites
 from clipprobe.neurons.store import KIND
 from clipprobe.neurons.stream import CHECKPOINT, ScanState, Stream
-from clipprobe.runs import Run
+from clipprobe.runs import Run, jsonio
 from clipprobe.runs.provenance import versions
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def scan(
         )
     settings = Settings(top_k=top_k, per_bin=per_bin, threshold=float(threshold), seed=seed)
     provenance = clip.provenance()
-    config = {
+    config: dict[str, Any] = {
         "model": provenance["model"],
         "device": clip.device.type,
         "data": dataset.describe(),
@@ -96,6 +96,7 @@ def scan(
         "batch_size": batch_size,
         "shard": None if shard[1] == 1 else {"of": shard[1], "parts": [shard[0]]},
     }
+    config = jsonio.plain(config)
     run = None if out is None else Run.open(out, kind=KIND, config=config, overwrite=overwrite)
     if run is not None and run.complete:
         return Atlas.load(run.path)
