@@ -15,6 +15,8 @@ from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from torch import nn
+
 from clipprobe.errors import UnknownHookPointError, UnsupportedHookError
 
 if TYPE_CHECKING:
@@ -232,8 +234,8 @@ def _tower_points(tower: Tower, d_embed: int) -> list[HookPoint]:
             )
         )
 
-    if tower.embed is not None:
-        add("embed", ("b", "d", "h", "w"), _n_channels(tower), "channel", None)
+    if isinstance(tower.embed, nn.Conv2d):
+        add("embed", ("b", "d", "h", "w"), tower.embed.out_channels, "channel", None)
     for index, block in enumerate(tower.blocks):
         n_units = {"head": block.n_heads, "neuron": tower.d_mlp, "dimension": tower.d_model}
         for site, (axes, unit) in BLOCK_SITES.items():
@@ -244,10 +246,6 @@ def _tower_points(tower: Tower, d_embed: int) -> list[HookPoint]:
     add("pooled", ("b", "d"), tower.d_pooled, "dimension", None)
     add("projected", ("b", "d"), d_embed, "dimension", None)
     return points
-
-
-def _n_channels(tower: Tower) -> int:
-    return int(getattr(tower.embed, "out_channels", tower.d_model))
 
 
 def missing(block: Block, site: str) -> str | None:
