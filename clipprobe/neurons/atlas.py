@@ -183,6 +183,20 @@ class Atlas:
         return read(path)
 
 
+def shard_of(atlas: Atlas) -> dict[str, Any]:
+    """Which shards of how many an atlas holds.
+
+    Raises:
+        RunFolderError: it holds all.
+    """
+    shard: dict[str, Any] | None = atlas.config["shard"]
+    if shard is None:
+        raise RunFolderError(
+            f"{atlas.path or 'This atlas'} is a whole scan and no shard: there is nothing to merge."
+        )
+    return shard
+
+
 def merge_atlases(atlases: Sequence[Atlas]) -> Atlas:
     """All shards of a scan as one atlas, the same bytes in any order.
 
@@ -192,6 +206,7 @@ def merge_atlases(atlases: Sequence[Atlas]) -> Atlas:
     if not atlases:
         raise RunFolderError("No atlas was given to merge: name the folders of all shards.")
     merged = atlases[0]
+    shard_of(merged)
     for other in atlases[1:]:
         merged = merged.merge(other)
     shard = merged.config["shard"]

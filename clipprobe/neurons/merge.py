@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clipprobe.errors import RunFolderError
-from clipprobe.neurons.atlas import Atlas
+from clipprobe.neurons.atlas import Atlas, shard_of
 
 
 def merge_two(left: Atlas, right: Atlas) -> Atlas:
@@ -43,11 +43,7 @@ def merge_two(left: Atlas, right: Atlas) -> Atlas:
 
 def _key(atlas: Atlas) -> dict[str, Any]:
     """What two shards must share."""
-    shard = atlas.config["shard"]
-    if shard is None:
-        raise RunFolderError(
-            f"{atlas.path or 'This atlas'} is a whole scan and no shard: there is nothing to merge."
-        )
+    shard = shard_of(atlas)
     parts = {f"config {name}": value for name, value in atlas.config.items() if name != "shard"}
     return {**parts, "number of shards": shard["of"], "versions": atlas.versions}
 
