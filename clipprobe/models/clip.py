@@ -7,11 +7,8 @@ numeric type are decided here and nowhere else; what differs between architectur
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,28 +18,20 @@ from torch import Tensor, nn
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.hooks import context
 from clipprobe.models.families.base import Family
-from clipprobe.models.preprocess import Preprocess, as_pil
+from clipprobe.models.images import as_pil, batches, check_images
+from clipprobe.models.preprocess import Preprocess
+from clipprobe.models.source import Source, versions
 from clipprobe.models.texts import Tokens, check_texts, length_batches
 
 if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
 
+__all__ = ["Clip", "Source"]
+
 Embeddings = npt.NDArray[np.float32]
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Where a model came from; part of every result's provenance."""
-
-    id: str
-    """What was asked for, without private folders: a hub id, ``open_clip:NAME/TAG`` or a name."""
-    revision: str | None
-    """The hub commit that was read; None for a folder."""
-    weights_sha256: str
-    """Of the weights file; of the sorted hashes of its shards where there are several."""
-    attention: str
-    """`sdpa` or `eager`."""
+# On a CPU a text batch of about a thousand tokens is fastest, at any width: with more, the
+# activations of a layer leave the cache (benchmarks/text_batching.py). Accelerators want more.
+_CPU_TEXT_TOKENS = 1024
 
 
 class Clip:
@@ -110,6 +99,10 @@ class Clip:
             projected = self._emit("text.projected", self.adapter.text_projected(pooled))
         return unit(projected)
 
+    @property
+    def _max_text_tokens(self) -> int | None:
+        return _CPU_TEXT_TOKENS if self.device.type == "cpu" else None
+
     def _emit(self, name: str, value: Tensor) -> Tensor:
         return context.emit(name, value, self.module)
 
@@ -172,6 +165,9 @@ class Clip:
         occurs several times is encoded once (unless a capture or intervention is active, which
         sees every row).
 
+        Args:
+            batch_size: Most texts in one forward pass; on a CPU fewer, where that is faster.
+
         Returns:
             ``(m, d_embed)`` float32.
         """
@@ -181,7 +177,7 @@ class Clip:
         tokens = self.tokenize(distinct)
         encoded = np.zeros((len(distinct), self.d_embed), np.float32)
         with torch.no_grad():
-            for rows in length_batches(tokens, batch_size):
+            for rows in length_batches(tokens, batch_size, self._max_text_tokens):
                 ids = torch.tensor([tokens[row] for row in rows])
                 with context.rows(rows, len(distinct)):
                     encoded[rows] = as_numpy(self.text_embeddings(ids))
@@ -225,11 +221,6 @@ class Clip:
 
     def provenance(self) -> dict[str, Any]:
         """What determines this model's numbers, for the manifest of every result."""
-        import PIL
-        import transformers
-
-        import clipprobe
-
         return {
             "model": {
                 "id": self.id,
@@ -240,21 +231,15 @@ class Clip:
                 "attention": self.source.attention,
                 "preprocessing": self.preprocess.fingerprint,
             },
-            "versions": {
-                "clipprobe": clipprobe.__version__,
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "transformers": transformers.__version__,
-                "numpy": np.__version__,
-                "pillow": PIL.__version__,
-            },
+            "versions": versions(),
         }
 
 
 def unit(vectors: Tensor) -> Tensor:
     """Float32 rows of length 1."""
     vectors = vectors.float()
-    return vectors / vectors.norm(dim=-1, keepdim=True)
+    lengths: Tensor = vectors.norm(dim=-1, keepdim=True)
+    return vectors / lengths
 
 
 def as_numpy(tensor: Tensor) -> Embeddings:
@@ -263,25 +248,7 @@ def as_numpy(tensor: Tensor) -> Embeddings:
     return array
 
 
-def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of up to ``size`` items."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
-
-
 def check_batch_size(batch_size: int) -> None:
     """Raises ConfigError unless it is a positive integer."""
     if batch_size < 1:
         raise ConfigError(f"batch_size must be at least 1, {batch_size} was given.")
-
-
-def check_images(images: Iterable[object]) -> Iterable[object]:
-    """The images unless a single one was given, which would be iterated piece by piece."""
-    single = isinstance(images, str | bytes) or not isinstance(images, Iterable)
-    if single or (isinstance(images, np.ndarray) and images.ndim == 3):
-        raise DataError(
-            f"A list of images was expected and a single {type(images).__name__} was given: "
-            "put it in a list."
-        )
-    return images

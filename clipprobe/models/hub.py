@@ -53,9 +53,7 @@ def fetch(model: str, revision: str | None) -> tuple[Path, str]:
     )
 
     try:
-        folder = Path(
-            snapshot_download(model, revision=revision, allow_patterns=list(PATTERNS))
-        )
+        folder = Path(snapshot_download(model, revision=revision, allow_patterns=list(PATTERNS)))
     except GatedRepoError as error:
         raise UnknownModelError(
             f"The hub model {model!r} is gated: ask for access on its page and log in with "

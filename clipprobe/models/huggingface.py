@@ -19,7 +19,7 @@ import torch
 from clipprobe.errors import UnsupportedModelError
 from clipprobe.models.clip import Clip, Source
 from clipprobe.models.families import HF_FAMILIES, Family, HFFamily
-from clipprobe.models.preprocess import Preprocess, from_processor
+from clipprobe.models.processors import from_processor
 from clipprobe.models.texts import HFTokens
 from clipprobe.models.weights import check_weights, weights_sha256
 
@@ -57,7 +57,7 @@ def load_folder(
     family = kind.adapter(module.to(device), pad_id=tokenizer.pad_token_id if masks else None)
     tokens = HFTokens(tokenizer, context=family.context, pad_to_context=kind.pad_to_context)
     check_tokens(folder, family, tokens)
-    preprocess: Preprocess = from_processor(processor, size=family.image_size)
+    preprocess = from_processor(processor, size=family.image_size)
     return Clip(
         family,
         preprocess=preprocess,
@@ -168,9 +168,7 @@ def load_tokenizer(folder: Path) -> Any:
             "tokenizer files of the original model into it."
         )
     try:
-        return AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # every tokenizer class fails in its own way
         raise UnsupportedModelError(
             f"The tokenizer of {folder} cannot be read ({first_line(error)}): copy the tokenizer "

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from clipprobe.errors import (
 from clipprobe.models.clip import Clip, Source
 from clipprobe.models.families.openclip import OpenClip
 from clipprobe.models.preprocess import Preprocess
-from clipprobe.models.texts import warn_truncated
+from clipprobe.models.texts import OpenClipTokens
 from clipprobe.models.weights import check_safetensors, weights_sha256
 
 PRECISION = {
@@ -33,29 +31,7 @@ RESAMPLE = {"bilinear": 2, "bicubic": 3}
 WEIGHTS = "open_clip_model.safetensors"
 
 
-class OpenClipTokens:
-    """open_clip's byte-pair tokenizer without its padding."""
-
-    def __init__(self, tokenizer: Any, *, context: int) -> None:
-        self.tokenizer = tokenizer
-        self.context = context
-        self._lock = threading.Lock()  # its cache is a plain dict, filled while it encodes
-
-    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
-        start, end = self.tokenizer.sot_token_id, self.tokenizer.eot_token_id
-        with self._lock:
-            ids = [[start, *self.tokenizer.encode(text), end] for text in texts]
-        too_long = [i for i, row in enumerate(ids) if len(row) > self.context]
-        for i in too_long:
-            ids[i] = [*ids[i][: self.context - 1], end]
-        if too_long:
-            warn_truncated(len(too_long), len(texts), self.context)
-        return ids
-
-
-def load_open_clip(
-    name: str, *, device: torch.device, dtype: torch.dtype, attention: str
-) -> Clip:
+def load_open_clip(name: str, *, device: torch.device, dtype: torch.dtype, attention: str) -> Clip:
     """Load ``NAME/TAG``, for example ``RN50x4/openai``.
 
     Raises:
@@ -126,8 +102,8 @@ def import_open_clip() -> Any:
     except (ImportError, RuntimeError) as error:
         # torchvision is built for one torch and fails in its own way beside another.
         raise UnsupportedModelError(
-            "open_clip is installed but cannot be imported "
-            f"({type(error).__name__}: {error}): install the torchvision that belongs to this torch."
+            f"open_clip is installed but cannot be imported ({type(error).__name__}: {error}): "
+            "install the torchvision that belongs to this torch."
         ) from error
 
 
@@ -156,9 +132,7 @@ def quick_gelu(library: Any, architecture: str, tag: str, config: Any, weights: 
     trained = bool(weights.get("quick_gelu", False))
     if configured == trained or tag == "openai":
         return trained
-    other = (
-        f"{architecture}-quickgelu" if trained else architecture.removesuffix("-quickgelu")
-    )
+    other = f"{architecture}-quickgelu" if trained else architecture.removesuffix("-quickgelu")
     advice = f"use open_clip:{other}/{tag}"
     if library.get_model_config(other) is None:
         advice = "use another tag"

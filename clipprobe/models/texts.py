@@ -61,6 +61,26 @@ class HFTokens:
         return ids
 
 
+class OpenClipTokens:
+    """open_clip's byte-pair tokenizer without its padding."""
+
+    def __init__(self, tokenizer: Any, *, context: int) -> None:
+        self.tokenizer = tokenizer
+        self.context = context
+        self._lock = threading.Lock()  # its cache is a plain dict, filled while it encodes
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        start, end = self.tokenizer.sot_token_id, self.tokenizer.eot_token_id
+        with self._lock:
+            ids = [[start, *self.tokenizer.encode(text), end] for text in texts]
+        too_long = [i for i, row in enumerate(ids) if len(row) > self.context]
+        for i in too_long:
+            ids[i] = [*ids[i][: self.context - 1], end]
+        if too_long:
+            warn_truncated(len(too_long), len(texts), self.context)
+        return ids
+
+
 def warn_truncated(n: int, n_texts: int, context: int) -> None:
     """Say once per call how many texts were cut."""
     warnings.warn(
@@ -90,8 +110,14 @@ def check_texts(texts: Iterable[str]) -> list[str]:
     return found
 
 
-def length_batches(tokens: Sequence[Sequence[int]], batch_size: int) -> list[list[int]]:
+def length_batches(
+    tokens: Sequence[Sequence[int]], batch_size: int, max_tokens: int | None = None
+) -> list[list[int]]:
     """Indices of ``tokens`` in batches of exactly equal length, shortest first, input order within.
+
+    Args:
+        batch_size: Most texts in a batch.
+        max_tokens: Most tokens in a batch of several texts, if given.
 
     Example:
         >>> length_batches([[1, 2], [1], [3, 4], [5, 6]], batch_size=2)
@@ -100,8 +126,8 @@ def length_batches(tokens: Sequence[Sequence[int]], batch_size: int) -> list[lis
     by_length: dict[int, list[int]] = {}
     for index, row in enumerate(tokens):
         by_length.setdefault(len(row), []).append(index)
-    return [
-        rows[start : start + batch_size]
-        for _, rows in sorted(by_length.items())
-        for start in range(0, len(rows), batch_size)
-    ]
+    found = []
+    for length, rows in sorted(by_length.items()):
+        size = batch_size if max_tokens is None else min(batch_size, max(1, max_tokens // length))
+        found += [rows[start : start + size] for start in range(0, len(rows), size)]
+    return found

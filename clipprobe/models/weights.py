@@ -33,7 +33,8 @@ def weight_files(folder: Path) -> list[Path]:
     index = folder / INDEX
     if index.is_file():
         try:
-            shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+            weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+            shards = sorted(set(weight_map.values()))
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise UnsupportedModelError(
                 f"{index} is no index of weight shards, so the checkpoint is damaged: "

@@ -59,7 +59,8 @@ class HFChineseClip(HFClip):
         )
 
     def text_pooled(self, tokens: Tensor) -> Tensor:
-        return self._text_output(tokens).last_hidden_state[:, 0]
+        pooled: Tensor = self._text_output(tokens).last_hidden_state[:, 0]
+        return pooled
 
     def _text_output(self, tokens: Tensor) -> Any:
         mask = self.real_tokens(tokens)
@@ -71,7 +72,8 @@ class HFChineseClip(HFClip):
         return torch.zeros(tokens.shape[0], dtype=torch.long, device=tokens.device)
 
     def real_tokens(self, tokens: Tensor) -> Tensor:
-        return tokens != self._m.config.text_config.pad_token_id
+        pad: int = self._m.config.text_config.pad_token_id
+        return tokens != pad
 
 
 class HFAltClip(HFChineseClip):

@@ -137,13 +137,14 @@ class OpenClip(Family):
             pooled: Tensor = self._v(pixels)  # the attention pool projects as it pools
             return pooled
         # `visual.forward`, stopped before its projection.
-        pooled, _ = self._v._pool(self._v.transformer(self._v._embeds(pixels)))
-        return pooled
+        found: Tensor = self._v._pool(self._v.transformer(self._v._embeds(pixels)))[0]
+        return found
 
     def vision_projected(self, pooled: Tensor) -> Tensor:
         if self.is_resnet or self._v.proj is None:
             return pooled
-        return pooled @ self._v.proj
+        projected: Tensor = pooled @ self._v.proj
+        return projected
 
     def text_pooled(self, tokens: Tensor) -> Tensor:
         # `encode_text`, stopped before its projection and cut to the tokens' length, which causal
@@ -167,7 +168,8 @@ class OpenClip(Family):
 
     def pool_positions(self, tokens: Tensor) -> Tensor:
         if self._m.text_pool_type == "eos":
-            return (tokens == self._m.text_eos_id).to(torch.int).argmax(dim=-1)
+            eos: int = self._m.text_eos_id
+            return (tokens == eos).to(torch.int).argmax(dim=-1)
         return tokens.argmax(dim=-1)  # the end token has the highest id
 
     @property

@@ -1,0 +1,199 @@
+"""Encoding texts in groups of equal length against padding them to 77 tokens.
+
+The text tower of ViT-B/32 (width 512, 12 layers), weights drawn at random: speed does not depend on
+them. The texts are a sample of class names put into templates. Padding is what OpenAI's notebook
+and most scripts do, 80 texts (one class) at a time; a second baseline pads with the batch size that
+is fastest on this kind of machine, so that the gain is not that of a better batch size. A padded
+text costs the same whatever it says, so the baselines are timed on fewer texts.
+
+All ways take turns within one process; each round gives one ratio of processor time per text
+(processor time, because other work on the machine would show in wall time); reported are the
+median ratio and its range.
+
+    python benchmarks/text_batching.py [--prompts FOLDER] [--classes 20] [--rounds 7] [--json FILE]
+
+``--prompts FOLDER`` reads OpenAI's class names, templates and byte-pair vocabulary
+(imagenet_classes_templates.json, bpe_simple_vocab_16e6.txt.gz); without it a built-in sample and a
+tokenizer of whole words are used, whose texts have about the same lengths.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import re
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from clipprobe.models.clip import Clip, Source
+from clipprobe.models.families.hf_clip import HFClip
+from clipprobe.models.preprocess import Preprocess
+from clipprobe.models.texts import HFTokens
+
+CONTEXT, START, END = 77, 49406, 49407
+NOUNS = "apple bridge candle dog engine ferry guitar house island jacket kettle lamp".split()
+KINDS = ["", "small ", "old wooden ", "red ", "broken ", "very large green "]
+TEMPLATES = [
+    "a {}.",
+    "a photo of a {}.",
+    "a bad photo of the {}.",
+    "a photo of many {}.",
+    "a close photo of the small {}.",
+    "one of the many {} on the table.",
+    "this picture shows a {} in the rain.",
+    "a drawing of a {} made with a pencil.",
+    "the {} that I saw on the way home.",
+    "a dark photo of a {}.",
+]
+
+
+class WordTokens:
+    """One token per word or mark; stands in for byte pairs where there is no vocabulary."""
+
+    context = CONTEXT
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        known: dict[str, int] = {}
+        rows = []
+        for text in texts:
+            words = re.findall(r"\w+|[^\w\s]", text)
+            rows.append([START, *(known.setdefault(w, len(known) + 1) for w in words), END])
+        return rows
+
+
+def openai_tokens(path: Path) -> HFTokens:
+    """CLIP's tokenizer from OpenAI's vocabulary file."""
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import CLIPTokenizer
+
+    lines = gzip.open(path, "rt", encoding="utf-8").read().split("\n")[1 : 49152 - 256 - 2 + 1]
+    # Bytes in OpenAI's order: the printable ones first.
+    symbols = sorted(ByteLevel.alphabet())
+    merges = [tuple(line.split()) for line in lines]
+    special = ["<|startoftext|>", "<|endoftext|>"]
+    words = [*symbols, *(f"{s}</w>" for s in symbols), *("".join(m) for m in merges), *special]
+    vocab = {word: i for i, word in enumerate(words)}
+    tokenizer = CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=CONTEXT)
+    return HFTokens(tokenizer, context=CONTEXT)
+
+
+def sample(prompts: Path | None, n_classes: int) -> tuple[list[str], Any]:
+    """The texts, and what tokenizes them."""
+    if prompts is None:
+        names = [kind + noun for kind in KINDS for noun in NOUNS]
+        return [t.replace("{}", n) for n in names for t in TEMPLATES], WordTokens()
+    data = json.loads((prompts / "imagenet_classes_templates.json").read_text(encoding="utf-8"))
+    names, templates = data["imagenet_classes"], data["imagenet_templates"]
+    chosen = np.random.default_rng(0).choice(len(names), n_classes, replace=False)
+    texts = [t.replace("{}", names[i]) for i in sorted(chosen) for t in templates]
+    return texts, openai_tokens(prompts / "bpe_simple_vocab_16e6.txt.gz")
+
+
+def vit_b32_texts(tokens: Any) -> Clip:
+    """A CLIP with ViT-B/32's text tower and hardly any vision tower."""
+    from transformers import CLIPConfig, CLIPModel
+
+    text = {"bos_token_id": START, "eos_token_id": END, "pad_token_id": END}
+    vision = {
+        "hidden_size": 32,
+        "intermediate_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 1,
+        "image_size": 32,
+        "patch_size": 32,
+    }
+    torch.manual_seed(0)
+    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=512))
+    nothing = Preprocess(
+        lambda images: torch.zeros(len(images), 3, 32, 32),
+        size=32,
+        resize_to=None,
+        resample=3,
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
+        config={},
+    )
+    source = Source(id="random", revision=None, weights_sha256="", attention="sdpa")
+    return Clip(HFClip(model), preprocess=nothing, tokens=tokens, source=source)
+
+
+def padded(clip: Clip, texts: Sequence[str], batch_size: int) -> np.ndarray:
+    """Every text padded to the context with the end token, as CLIP's tokenizer does."""
+    rows = [row + [END] * (CONTEXT - len(row)) for row in clip.tokenize(texts)]
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(rows), batch_size):
+            batch = torch.tensor(rows[start : start + batch_size])
+            parts.append(clip.text_embeddings(batch).numpy())
+    return np.concatenate(parts)
+
+
+def main() -> None:
+    """Measure, print a table, and write JSON if asked."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--prompts", type=Path)
+    parser.add_argument("--classes", type=int, default=20, help="classes with --prompts")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+
+    texts, tokens = sample(options.prompts, options.classes)
+    clip = vit_b32_texts(tokens)
+    lengths = [len(row) for row in clip.tokenize(texts)]
+    few = [texts[i] for i in np.random.default_rng(1).choice(len(texts), 80, replace=False)]
+    ways: dict[str, tuple[Callable[[], np.ndarray], int]] = {
+        "padded to 77, 80 at a time": (lambda: padded(clip, few, 80), len(few)),
+        "padded to 77, 16 at a time": (lambda: padded(clip, few, 16), len(few)),
+        "groups of equal length": (lambda: clip.encode_texts(texts), len(texts)),
+    }
+    own = "groups of equal length"
+    difference = float(np.abs(padded(clip, few, 16) - clip.encode_texts(few)).max())
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(options.rounds):
+        for way, (run, n) in ways.items():
+            start = time.process_time()
+            run()
+            seconds[way].append((time.process_time() - start) / n)
+    gains = {
+        way: [a / b for a, b in zip(values, seconds[own], strict=True)]
+        for way, values in seconds.items()
+    }
+    data = {
+        "texts": len(texts),
+        "mean_tokens": statistics.mean(lengths),
+        "threads": torch.get_num_threads(),
+        "rounds": options.rounds,
+        "largest_difference": difference,
+        "ways": {
+            way: {
+                "ms_per_text": 1e3 * statistics.median(seconds[way]),
+                "times_slower": statistics.median(gains[way]),
+                "lowest": min(gains[way]),
+                "highest": max(gains[way]),
+            }
+            for way in ways
+        },
+    }
+    print(f"{len(texts)} texts of {data['mean_tokens']:.1f} tokens, {options.rounds} rounds")
+    print(f"{'':<30}{'ms/text':>9}{'x':>8}   range")
+    for way, row in data["ways"].items():
+        print(
+            f"{way:<30}{row['ms_per_text']:>9.2f}{row['times_slower']:>8.2f}"
+            f"   {row['lowest']:.2f}-{row['highest']:.2f}"
+        )
+    print(f"largest difference of the unit vectors: {difference:.1e}")
+    if options.json is not None:
+        options.json.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    if difference > 1e-6:
+        raise SystemExit("the vectors differ by more than 1e-6")
+
+
+if __name__ == "__main__":
+    main()

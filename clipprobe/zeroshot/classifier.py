@@ -1,0 +1,193 @@
+"""Zero-shot classification: the class whose text embedding is nearest to the image's.
+
+A class embedding is made as in the CLIP paper (arXiv:2103.00020, section 3.1.4): each sentence
+about the class is encoded and normalised to unit length, their mean is taken, and the mean is
+normalised again. Because all class vectors have unit length, the order of the classes does not
+depend on scale or bias; the margins are in logits (scale times cosine).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clipprobe.errors import DataError
+from clipprobe.statistics import Estimate, wilson
+from clipprobe.zeroshot.prompts import TEMPLATES, check_classes, check_templates, fill
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+Floats = npt.NDArray[np.float32]
+_TEXTS_AT_ONCE = 16_384
+_IMAGES_AT_ONCE = 4_096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZeroShotResult:
+    """What a model chose for ``n`` images among ``k`` classes."""
+
+    classes: tuple[str, ...]
+    """The ``k`` class names."""
+    templates: tuple[str, ...]
+    """The sentences around the class name."""
+    predictions: npt.NDArray[np.int64]
+    """Index of the chosen class, ``(n,)``; of equals the first."""
+    labels: npt.NDArray[np.int64]
+    """Index of the true class, ``(n,)``; -1 where none was given."""
+    top_margin: Floats
+    """Logit of the chosen class minus the second best, ``(n,)``, at least 0; NaN for one class."""
+    label_margin: Floats
+    """Logit of the true class minus the best other, ``(n,)``: negative where the choice is wrong.
+    NaN without a label or with one class."""
+    accuracy: Estimate
+    """Share of labelled images whose choice is right, with Wilson's 95 % interval."""
+    provenance: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; an undefined margin becomes null."""
+        return {
+            "classes": list(self.classes),
+            "templates": list(self.templates),
+            "predictions": self.predictions.tolist(),
+            "labels": self.labels.tolist(),
+            "top_margin": _nulls(self.top_margin),
+            "label_margin": _nulls(self.label_margin),
+            "accuracy": self.accuracy.to_json(),
+            "provenance": self.provenance,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ZeroShotResult:
+        """The inverse of :meth:`to_json`."""
+        return cls(
+            classes=tuple(data["classes"]),
+            templates=tuple(data["templates"]),
+            predictions=np.array(data["predictions"], np.int64),
+            labels=np.array(data["labels"], np.int64),
+            top_margin=np.array(data["top_margin"], np.float32),
+            label_margin=np.array(data["label_margin"], np.float32),
+            accuracy=Estimate.from_json(data["accuracy"]),
+            provenance=dict(data["provenance"]),
+        )
+
+
+def _nulls(values: Floats) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]
+
+
+def build_classifier(
+    clip: Clip,
+    classes: Iterable[str],
+    templates: Iterable[str] = TEMPLATES,
+    *,
+    batch_size: int = 256,
+) -> Floats:
+    """Unit vectors of the classes, ``(k, d_embed)``.
+
+    Each sentence's embedding is normalised, the mean over templates is taken and normalised again.
+
+    Raises:
+        DataError: no class, a blank one, or one twice.
+        ConfigError: no template, or one without ``{}``.
+    """
+    names, sentences = check_classes(classes), check_templates(templates)
+    per_chunk = max(1, _TEXTS_AT_ONCE // len(sentences))
+    vectors = np.empty((len(names), clip.d_embed), np.float32)
+    for start in range(0, len(names), per_chunk):
+        chunk = names[start : start + per_chunk]
+        texts = [text for name in chunk for text in fill(sentences, name)]
+        encoded = clip.encode_texts(texts, batch_size=batch_size)
+        mean = encoded.reshape(len(chunk), len(sentences), -1).mean(axis=1, dtype=np.float64)
+        unit = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+        vectors[start : start + len(chunk)] = unit.astype(np.float32)
+    return vectors
+
+
+def zero_shot(
+    clip: Clip,
+    images: Iterable[object] | Floats,
+    classes: Iterable[str],
+    templates: Iterable[str] = TEMPLATES,
+    labels: Sequence[str | int] | None = None,
+    *,
+    batch_size: int = 32,
+    progress: Callable[[int], None] | None = None,
+) -> ZeroShotResult:
+    """Classify images by their nearest class text.
+
+    Args:
+        images: As for ``Clip.encode_images``, or their embeddings ``(n, d_embed)``.
+        labels: The true class of each image, by name or by index.
+        progress: Called after each batch with the number of images in it.
+    Raises:
+        DataError, ConfigError: see :func:`build_classifier`; or the labels do not fit.
+    """
+    names, sentences = check_classes(classes), check_templates(templates)
+    vectors = build_classifier(clip, names, sentences)
+    if isinstance(images, np.ndarray) and images.ndim == 2:
+        embeddings = images
+    else:
+        embeddings = clip.encode_images(images, batch_size=batch_size, progress=progress)
+    truth = label_indices(labels, names, len(embeddings))
+    chosen, top, margin = decide(clip, embeddings, vectors, truth)
+    known = truth >= 0
+    return ZeroShotResult(
+        classes=names,
+        templates=sentences,
+        predictions=chosen,
+        labels=truth,
+        top_margin=top,
+        label_margin=margin,
+        accuracy=wilson(int((chosen == truth)[known].sum()), int(known.sum())),
+        provenance=clip.provenance(),
+    )
+
+
+def label_indices(
+    labels: Sequence[str | int] | None, classes: tuple[str, ...], n: int
+) -> npt.NDArray[np.int64]:
+    """Labels as class indices, ``(n,)``; -1 everywhere without labels."""
+    if labels is None:
+        return np.full(n, -1, np.int64)
+    if len(labels) != n:
+        raise DataError(f"There are {n} images but {len(labels)} labels: give one for each image.")
+    place = {name: index for index, name in enumerate(classes)}
+    found = np.empty(n, np.int64)
+    for row, label in enumerate(labels):
+        index = place.get(label, -1) if isinstance(label, str) else int(label)
+        if not 0 <= index < len(classes):
+            raise DataError(
+                f"The label {label!r} of image {row} is none of the {len(classes)} classes: "
+                "add it to the classes or leave the image out."
+            )
+        found[row] = index
+    return found
+
+
+def decide(
+    clip: Clip, embeddings: Floats, vectors: Floats, truth: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
+    """Chosen class, top margin and label margin of each image, a block of images at a time."""
+    n, k = len(embeddings), len(vectors)
+    chosen = np.empty(n, np.int64)
+    top = np.full(n, np.nan, np.float32)
+    margin = np.full(n, np.nan, np.float32)
+    for start in range(0, n, _IMAGES_AT_ONCE):
+        block = slice(start, start + _IMAGES_AT_ONCE)
+        logits = clip.logits(embeddings[block], vectors)
+        chosen[block] = logits.argmax(axis=1)
+        if k == 1:
+            continue
+        second, first = np.partition(logits, k - 2, axis=1)[:, -2:].T
+        top[block] = first - second
+        rows = np.flatnonzero(truth[block] >= 0)
+        true_logit = logits[rows, truth[block][rows]]
+        # The best other class is the best one, or the second where the true class is the best.
+        is_best = true_logit == first[rows]
+        margin[start + rows] = true_logit - np.where(is_best, second[rows], first[rows])
+    return chosen, top, margin
