@@ -64,10 +64,10 @@ class Outcomes:
 def rate(hits: Bools, clusters: npt.NDArray[np.str_], *, seed: int) -> Estimate:
     """A share with its interval: Wilson for independent rows, else over clusters."""
     distinct = np.unique(clusters)
-    if len(distinct) == len(hits) or len(distinct) == 1:
+    if len(distinct) == len(hits):
         return wilson(int(hits.sum()), len(hits))
     found = cluster_bootstrap(hits.astype(float), clusters=clusters, seed=seed)
-    if found.low < found.high:
+    if found.low < found.high or len(distinct) == 1:  # one cluster alone has no interval
         return found
     # Every cluster gave the same share. Count clusters, not rows, and let Wilson bound the rest.
     bound = wilson(round(found.value * len(distinct)), len(distinct))
@@ -140,13 +140,20 @@ def distill_fractions(attacked: Outcomes, clean: Outcomes) -> dict[str, float | 
 EFFECTS: Mapping[str, tuple[str, str, str, str]] = {
     "reading_effect": (
         "hit", "attack", "nonsense",
-        "how much more often the answer is the written word than with a nonsense word there",
+        "answers that are the written word, beyond those with a nonsense word in its place",
     ),
     "reading_effect_over_scrambled": (
-        "hit", "attack", "scrambled", "the same, against the word's own letters scrambled",
+        "hit", "attack", "scrambled",
+        "answers that are the written word, beyond those with its letters scrambled",
     ),
-    "reading_effect_over_blank": ("hit", "attack", "blank", "the same, against a blank label"),
-    "effect_over_clean": ("hit", "attack", "clean", "the same, against the picture without text"),
+    "reading_effect_over_blank": (
+        "hit", "attack", "blank",
+        "answers that are the written word, beyond those with a blank label in its place",
+    ),
+    "effect_over_clean": (
+        "hit", "attack", "clean",
+        "answers that are the written word, beyond those without any text",
+    ),
     "accuracy_lost_to_reading": (
         "correct", "nonsense", "attack",
         "accuracy with a nonsense word minus accuracy with the attack word",
@@ -156,10 +163,12 @@ EFFECTS: Mapping[str, tuple[str, str, str, str]] = {
         "accuracy without text minus accuracy with a nonsense word",
     ),
     "accuracy_lost_to_hiding": (
-        "correct", "clean", "blank", "accuracy without text minus accuracy with a blank label",
+        "correct", "clean", "blank",
+        "accuracy without text minus accuracy with a blank label",
     ),
     "accuracy_gained_by_true_word": (
-        "correct", "true", "clean", "accuracy with the true word minus accuracy without text",
+        "correct", "true", "clean",
+        "accuracy with the true word minus accuracy without text",
     ),
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attacks.typographic.cases import Case
+from attacks.typographic.metrics import EFFECTS
 from attacks.typographic.pipeline import Renderer
 from clipprobe.figures.typographic import (
     TITLES,
@@ -31,6 +32,7 @@ from clipprobe.runs import Run
 
 PANELS = 3
 _METRICS = ("accuracy", "pairwise_accuracy", "targeted_success", "untargeted_success")
+_METRICS_OF_CONTROLS = ("accuracy", "targeted_success")
 _DENOMINATORS = {
     "all": "all pictures",
     "clean_right": "right when clean",
@@ -89,12 +91,13 @@ def _headline(summary: Mapping[str, Any]) -> Numbers:
 def _conditions(summary: Mapping[str, Any]) -> list[Block]:
     conditions = summary["conditions"]
     names = in_order(conditions)
-    rows = []
-    for name in names:
-        for metric in _METRICS:
-            for denominator, estimate in conditions[name].get(metric, {}).items():
-                title = metric.replace("_", " ")
-                rows.append([TITLES[name], title, _DENOMINATORS[denominator], estimate])
+    rows = [
+        [TITLES[name], metric.replace("_", " "), _DENOMINATORS[denominator], estimate]
+        for name in names
+        for metric in (_METRICS if name == "attack" else _METRICS_OF_CONTROLS)
+        for denominator, estimate in conditions[name].get(metric, {}).items()
+        if name == "attack" or denominator == "all"
+    ]
     said = "; ".join(
         f"{TITLES[name]} {_share(conditions[name]['accuracy']['all'])}" for name in names
     )
@@ -104,7 +107,8 @@ def _conditions(summary: Mapping[str, Any]) -> list[Block]:
             ["condition", "measure", "of", "share"],
             rows,
             "Every share with its denominator and 95 % interval. Targeted success of a control is "
-            "the share answered with the word that the attack wrote.",
+            "the share answered with the word that the attack wrote. All denominators of the "
+            "controls are in summary.json.",
         ),
     ]
     fractions = summary["distill_fractions"]
@@ -120,7 +124,8 @@ def _conditions(summary: Mapping[str, Any]) -> list[Block]:
 
 
 def _effects(summary: Mapping[str, Any]) -> list[Block]:
-    effects = summary["effects"]
+    # Read back from JSON the names are sorted; here they stand from reading to clutter.
+    effects = {name: summary["effects"][name] for name in EFFECTS if name in summary["effects"]}
     said = "; ".join(
         f"{name.replace('_', ' ')} {_share(item['estimate'])}" for name, item in effects.items()
     )
@@ -158,8 +163,8 @@ def _pictures(
     chosen += [k[:2] for k in attacked if k[:2] not in chosen][: PANELS - len(chosen)]
     panels: list[Block] = [
         Paragraph(
-            "The same picture under every condition, as it was encoded: the controls stand in the "
-            "place of the attack, at its size."
+            "The same picture under every condition, with the model's answer: the controls stand "
+            "in the place of the attack, at its size."
         )
     ]
     for image, word in chosen:
