@@ -35,6 +35,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "clipprobe needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) -V 2>&1): install one, or name one, for example make demo PYTHON=python3.12" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing clipprobe into $(VENV); the first time this takes some minutes."
 ifneq ($(strip $(TORCH_INDEX)),)
 	$(PIP) install --quiet --index-url $(TORCH_INDEX) -c constraints.txt torch
 endif

@@ -66,7 +66,7 @@ class BoundaryGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen command inside the boundary."""
         try:
-            for name in (ctx._protected_args or ctx.args)[:1]:
+            for name in [*getattr(ctx, "_protected_args", ()), *ctx.args][:1]:
                 for package in _NEEDS_PACKAGE.get(name, ()):
                     require_own_package(package)
             return super().invoke(ctx)

@@ -16,7 +16,9 @@ from clipprobe.data.records import Dataset, ImageRecord, make_dataset
 from clipprobe.data.tables import LABEL, cell_text
 from clipprobe.errors import DataError, MissingExtraError, UnreadableImageError
 
-_ID = re.compile(r"(?:hf:)?(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<split>[\w.\[\]:%-]+))?")
+_ID = re.compile(
+    r"(?:hf:)?(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<split>[\w.\[\]:%-]+))?"
+)
 _DEFAULT_SPLITS = ("test", "validation", "train")
 
 

@@ -126,11 +126,12 @@ class Dataset:
         """
         digest = hashlib.sha256()
         with ThreadPoolExecutor(max_workers=4, thread_name_prefix="clipprobe-hash") as pool:
-            for record, content in zip(
-                self.records, pool.map(_content_digest, self.records, chunksize=1), strict=True
-            ):
-                fields = [record.id, record.label, *sorted(record.attributes.items()), content]
-                digest.update(repr(fields).encode("utf-8", "backslashreplace"))
+            # In slices: whoever interrupts waits for one of them, not for the whole data set.
+            for start in range(0, len(self.records), 256):
+                part = self.records[start : start + 256]
+                for record, content in zip(part, pool.map(_content_digest, part), strict=True):
+                    fields = [record.id, record.label, *sorted(record.attributes.items()), content]
+                    digest.update(repr(fields).encode("utf-8", "backslashreplace"))
         return digest.hexdigest()
 
     def describe(self) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def render_html(page: Page) -> str:
 
 def anchors(sections: Any) -> list[str]:
     """A unique anchor for each section: its ``id``, or one made from its title."""
-    used: set[str] = set()
+    used = {"content", "provenance"}  # the page's own
     result = []
     for section in sections:
         wanted = section.id or _slug(section.title)
@@ -98,7 +98,7 @@ def _view(block: Block, numbers: Any) -> dict[str, Any]:
     """``block`` as the template takes it; ``kind`` names the macro."""
     view: dict[str, Any] = {"kind": type(block).__name__.lower(), "block": block}
     if isinstance(block, Chart):
-        view.update(id=f"chart-{next(numbers)}", json=Markup(figure_json(block.figure)))
+        view.update(id=f"chart_{next(numbers)}", json=Markup(figure_json(block.figure)))
     elif isinstance(block, Images):
         view["items"] = [_picture(image, caption) for image, caption in block.items]
     return view

@@ -20,7 +20,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error) or type(error).__name__
+        reason = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             todo = "free some space and run the same command again; finished parts are kept"
         else:

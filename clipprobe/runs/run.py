@@ -87,6 +87,8 @@ class Run(RunReader):
                     )
                 if not overwrite:
                     run.complete = run.has(MANIFEST)
+                    if run.complete:  # killed between the manifest and the end
+                        shutil.rmtree(path / PARTS, ignore_errors=True)
                     _refuse_other(path, found, wanted, complete=run.complete)
                     return run
                 _empty(path)
@@ -180,7 +182,8 @@ class Run(RunReader):
     def _files(self) -> dict[str, dict[str, Any]]:
         """Size and hash of each file; runs in sub-folders (of a demo) have their own manifest."""
         listed: dict[str, dict[str, Any]] = {}
-        inner = {file.parent for file in self.path.rglob(CONFIG) if file.parent != self.path}
+        inner = {file.parent for file in self.path.rglob(CONFIG) if _starts_a_run(file)}
+        inner.discard(self.path)
         for file in sorted(self.path.rglob("*")):
             relative = file.relative_to(self.path)
             if not file.is_file() or relative.parts[0] == PARTS or relative.name == MANIFEST:
@@ -231,6 +234,15 @@ def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
 def _short(value: Any) -> str:
     text = "absent" if value is None else " ".join(jsonio.dumps(value).split())
     return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _starts_a_run(config: Path) -> bool:
+    """Whether a ``config.json`` is one of ours; a checkpoint's has the same name."""
+    try:
+        found = jsonio.loads(config.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return False
+    return isinstance(found, dict) and found.get("format") == FORMAT
 
 
 def _empty(folder: Path) -> None:

@@ -110,7 +110,7 @@ def write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write named arrays as safetensors (C order, little endian)."""
     from safetensors.numpy import save
 
-    ordered = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
+    ordered = {name: np.asarray(arrays[name], order="C") for name in sorted(arrays)}
     path.write_bytes(save(ordered))
 
 

@@ -139,6 +139,11 @@ def test_extreme_sizes(size: tuple[int, int]) -> None:
     assert decode_image(encode(Image.new("RGB", size), "PNG")).size == size
 
 
+def test_lab_colours() -> None:
+    got = pixels(encode(Image.new("LAB", (4, 4), (136, 208, 195)), "TIFF"))  # red
+    assert np.abs(got.astype(int) - (255, 0, 0)).max() <= 16
+
+
 def test_nothing_and_not_an_image() -> None:
     assert reason(b"") == "the file is empty"
     assert reason(b"once upon a time" * 100) == "not an image in a known format"

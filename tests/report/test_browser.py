@@ -45,15 +45,15 @@ def test_a_hostile_report_is_drawn_and_harmless(browser: Any, tmp_path: Path, sc
     page.on("dialog", lambda dialog: (said.append("dialog"), dialog.dismiss()))
     page.on("request", lambda request: asked.append(request.url))
     page.goto(report.as_uri())
-    page.locator("#chart-4 svg.main-svg").first.wait_for()
+    page.locator("#chart_4 svg.main-svg").first.wait_for()
     assert page.locator(".plot").count() == 4
     for i in range(1, 5):
-        assert page.locator(f"#chart-{i} svg.main-svg").count() > 0
-    ticks = page.locator("#chart-4 .xtick text").all_text_contents()
+        assert page.locator(f"#chart_{i} svg.main-svg").count() > 0
+    ticks = page.locator("#chart_4 .xtick text").all_text_contents()
     assert any("<script>alert(1)</script>" in tick for tick in ticks), ticks
-    page.locator("#chart-4 .bars .point").first.hover(force=True)
-    page.locator("#chart-4 .hovertext").first.wait_for()
-    assert "<script>alert(1)" in (page.locator("#chart-4 .hoverlayer").text_content() or "")
+    page.locator("#chart_4 .bars .point").first.hover(force=True)
+    page.locator("#chart_4 .hovertext").first.wait_for()
+    assert "<script>alert(1)" in (page.locator("#chart_4 .hoverlayer").text_content() or "")
     assert said == []
     # Pictures inside the page may show up as requests of data:, which reach nobody.
     assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]
@@ -73,6 +73,6 @@ def test_the_policy_stops_a_script_that_slipped_in(browser: Any, tmp_path: Path)
     refused: list[str] = []
     page.on("console", lambda message: refused.append(message.text))
     page.goto(report.as_uri())
-    page.locator("#chart-1 svg.main-svg").first.wait_for()
+    page.locator("#chart_1 svg.main-svg").first.wait_for()
     assert page.title() != "owned" and any("script" in text for text in refused)
     page.close()

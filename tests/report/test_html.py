@@ -151,6 +151,15 @@ def test_everything_has_words_for_those_who_do_not_see_it(reader: Reader) -> Non
     assert links <= {f"#{anchor}" for anchor in [*anchors, "content"]}
 
 
+def test_anchors_are_unique_whatever_the_titles() -> None:
+    chart = Chart(go.Figure(), "a chart")
+    titles = ["Chart 1", "chart_1", "Content", "content", "Provenance", "日本", ""]
+    sections = [Section(title, [chart]) for title in titles]
+    reader = Reader(render_html(Page("t", sections=sections, provenance={"a": 1})))
+    ids = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
+    assert len(set(ids)) == len(ids) == 2 * len(titles) + 2
+
+
 def test_colours_of_text_are_far_enough_from_the_ground() -> None:
     style = re.search(r"<style>(.*?)</style>", render_html(Page("t")), re.DOTALL)
     assert style

@@ -59,7 +59,8 @@ def check_run(folder: Path) -> None:
     for name, entry in manifest["files"].items():
         data = (folder / name).read_bytes()
         assert entry == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    inner = {path.parent for path in folder.rglob("config.json")} - {folder}
+    configs = [path for path in folder.rglob("config.json") if path.parent != folder]
+    inner = {path.parent for path in configs if "clipprobe-run" in path.read_text("utf-8")}
     there = {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")

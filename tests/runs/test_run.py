@@ -52,6 +52,7 @@ def test_a_complete_run_is_recognised_and_its_parts_are_gone(tmp_path: Path) -> 
     run = start(tmp_path)
     run.write_arrays("parts/0.safetensors", {"x": np.zeros(2)})
     finish(run)
+    (tmp_path / "parts").mkdir()  # as after a kill right behind the manifest
     assert run.complete and start(tmp_path).complete
     assert not (tmp_path / "parts").exists()
     view = load_run(tmp_path)
@@ -188,6 +189,8 @@ def test_names_stay_in_the_folder(tmp_path: Path, name: str) -> None:
 def test_runs_are_listed_with_their_inner_runs(tmp_path: Path) -> None:
     demo = Run.open(tmp_path / "demo", kind="demo", config={})
     finish(start(tmp_path / "demo" / "typo"))
+    (tmp_path / "demo" / "checkpoint").mkdir()
+    (tmp_path / "demo" / "checkpoint" / "config.json").write_text('{"model_type": "clip"}')
     finish(demo)
     start(tmp_path / "unfinished")
     (tmp_path / "broken").mkdir()
@@ -195,7 +198,9 @@ def test_runs_are_listed_with_their_inner_runs(tmp_path: Path) -> None:
     (tmp_path / "demo" / "loop").symlink_to(tmp_path)
     names = [run.path.relative_to(tmp_path).as_posix() for run in list_runs(tmp_path)]
     assert names == ["demo", "demo/typo"]
-    assert not [name for name in load_run(tmp_path / "demo").manifest["files"] if "typo" in name]
+    listed = load_run(tmp_path / "demo").manifest["files"]
+    assert not [name for name in listed if "typo" in name]
+    assert "checkpoint/config.json" in listed  # a model's, not a run's
 
 
 def test_damage_is_reported_in_one_sentence(tmp_path: Path) -> None:

@@ -100,6 +100,8 @@ def test_arrays_round_trip_whatever_their_strides_and_order(tmp_path: Path) -> N
     tables.write_arrays(tmp_path / "b", {"y": grid[:, ::2].copy(), "x": grid.T.copy()})
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     back = tables.read_arrays(tmp_path / "a")
+    tables.write_arrays(tmp_path / "scalar", {"n": np.float64(3.5)})
+    assert tables.read_arrays(tmp_path / "scalar")["n"].shape == ()
     np.testing.assert_array_equal(back["x"], grid.T)
     np.testing.assert_array_equal(back["y"], grid[:, ::2])
 
