@@ -25,9 +25,11 @@ from clipprobe.hooks.session import Session
 from clipprobe.hooks.sites import (
     HookPoint,
     check_unit,
+    hook_points,
+    match,
     nearest,
+    nothing_named,
     plain_name,
-    resolve,
     split_unit,
 )
 from clipprobe.hooks.store import Column, RowCounter, RowNumbers
@@ -208,8 +210,7 @@ def capture(
         sink: Called as ``sink(name, values, rows, tokens)`` for each batch instead of storing it:
             detached values ``(b, ...)``, int64 input rows ``(b,)``, and for ``max`` the token of
             each maximum, else None.
-        argmax: Whether a sink of ``pool="max"`` gets tokens; without them pooling is ten times
-            cheaper.
+        argmax: Whether a sink of ``pool="max"`` gets tokens; pooling is cheaper without.
         grad: Make each captured tensor the one that the pass goes on with, so that
             ``torch.autograd.grad(score, acts[name])`` is the derivative with respect to that
             activation along every path. For one forward pass with gradients enabled, whole
@@ -228,16 +229,17 @@ def capture(
 
 def _readings(clip: Clip, sites: str | Iterable[str]) -> dict[str, tuple[HookPoint, int | None]]:
     readings: dict[str, tuple[HookPoint, int | None]] = {}
+    points = hook_points(clip)
     for site in [sites] if isinstance(sites, str) else sites:
         hook, unit = split_unit(site)
-        for point in resolve(clip, hook):
+        for point in match(clip, points, hook):
             if unit is None:
                 readings[point.name] = (point, None)
             else:
                 check_unit(point, unit)
                 readings[f"{point.name}:{unit}"] = (point, unit)
     if not readings:
-        resolve(clip, [])
+        raise nothing_named(clip.id)
     return readings
 
 

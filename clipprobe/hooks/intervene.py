@@ -20,7 +20,7 @@ from clipprobe.errors import ConfigError
 from clipprobe.hooks import context
 from clipprobe.hooks.edits import At, Edit, How, check_how
 from clipprobe.hooks.session import Session
-from clipprobe.hooks.sites import check_unit, resolve, split_unit
+from clipprobe.hooks.sites import check_unit, hook_points, match, split_unit
 
 if TYPE_CHECKING:
     from clipprobe.models.clip import Clip
@@ -33,12 +33,13 @@ class Intervention(Session):
 
     def __init__(self, clip: Clip, changes: Mapping[str | At, How]) -> None:
         self._edits: dict[str, list[Edit]] = {}
+        known = hook_points(clip)
         points = []
         for address, how in changes.items():
             check_how(address, how)
             tokens = address.tokens if isinstance(address, At) else None
             hook, unit = split_unit(address.address if isinstance(address, At) else address)
-            for point in resolve(clip, hook):
+            for point in match(clip, known, hook):
                 if unit is not None:
                     check_unit(point, unit)
                 tower = clip.anatomy.vision if point.tower == "vision" else clip.anatomy.text

@@ -169,10 +169,7 @@ def resolve(clip: Clip, patterns: str | Iterable[str]) -> list[HookPoint]:
         for point in match(clip, points, pattern):
             found.setdefault(point.name, point)
     if not found:
-        raise UnknownHookPointError(
-            "No hook point was named: give at least one, as in vision.blocks.*.mlp.post "
-            f"(`clipprobe hooks {clip.id}` lists all)."
-        )
+        raise nothing_named(clip.id)
     return list(found.values())
 
 
@@ -214,6 +211,14 @@ def unknown(asked: str, names: Iterable[str], model: str) -> UnknownHookPointErr
     return UnknownHookPointError(
         f"No hook point of {model} is called {asked!r}; the nearest are {close}, and "
         f"`clipprobe hooks {model}` lists all."
+    )
+
+
+def nothing_named(model: str) -> UnknownHookPointError:
+    """The error for an empty list of names."""
+    return UnknownHookPointError(
+        "No hook point was named: give at least one, as in vision.blocks.*.mlp.post "
+        f"(`clipprobe hooks {model}` lists all)."
     )
 
 

@@ -17,6 +17,8 @@ from hooks.checks import (
     pictures,
     run_both,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clipprobe.errors import (
     ConfigError,
@@ -25,6 +27,7 @@ from clipprobe.errors import (
     UnsupportedHookError,
 )
 from clipprobe.hooks import capture, context
+from clipprobe.hooks.pooling import max_and_token
 
 POST = "vision.blocks.1.mlp.post"
 TEXT_POST = "text.blocks.1.mlp.post"
@@ -307,3 +310,21 @@ def test_pooled_and_projected_of_another_model_stay_out(load_tiny: Any) -> None:
         other.encode_images(pictures(3))
         clip.encode_images(pictures(2))
     assert acts["vision.pooled"].shape == (2, 32)
+
+
+SHAPES = st.sampled_from([((3, 5, 4), 1), ((3, 5, 2, 2), 1), ((2, 4, 9), 2), ((1, 1, 1), 1)])
+
+
+@given(SHAPES, st.integers(0, 10**6), st.sampled_from([torch.float32, torch.bfloat16]))
+def test_maxima_and_their_first_places_are_torchs_own(
+    shape: tuple[tuple[int, ...], int], seed: int, dtype: torch.dtype
+) -> None:
+    """With ties, infinities and now and then a NaN."""
+    size, axis = shape
+    rng = np.random.default_rng(seed)
+    choices = [-np.inf, -1.0, 0.0, 0.5, 2.0, np.inf] + [np.nan] * (seed % 3 == 0)
+    x = torch.from_numpy(rng.choice(choices, size)).to(dtype)
+    values, places = max_and_token(x, axis)
+    expected = x.max(dim=axis)
+    assert_same(values.float(), expected.values.float())
+    assert_same(places, torch.from_numpy(np.argmax(x.float().numpy(), axis=axis)))
