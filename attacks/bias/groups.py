@@ -24,7 +24,7 @@ GroupSpec = str | Sequence[str] | Mapping[str, str]
 INFER_FROM = 30  # images per group from which a p-value and an interval are given
 SHOW_FROM = 10  # images per group from which a value is shown at all
 MAX_GROUPS = 100
-_SAID = ("perceived", "annotated", "self_reported", "self-reported", "apparent")
+_SAID = ("perceived", "annotated", "self reported", "self-reported", "apparent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

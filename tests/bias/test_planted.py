@@ -1,0 +1,98 @@
+"""The planted truth: its file, the direction of comparison, and every verdict."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from attacks.bias import Settings, evaluate, make_column
+from attacks.bias.planted import Planted, compare, read_planted, recovery
+from clipprobe.errors import DataError
+from clipprobe.statistics import wilson
+
+
+def entry(item: str, rate: float, group: str = "woman") -> Planted:
+    kind = "balanced" if rate == 0.5 else "skewed"
+    return Planted(item=item, group=group, rate=rate, kind=kind)
+
+
+def test_the_bundled_recipe_writes_what_is_read(tmp_path: Path) -> None:
+    from clipprobe.pretraining.planted import OCCUPATION_RATES, planted_truth
+
+    path = tmp_path / "planted.json"
+    path.write_text(json.dumps(planted_truth(3)), encoding="utf-8")
+    truth = {p.item: p for p in read_planted(path)}
+    assert {item: p.rate for item, p in truth.items()} == OCCUPATION_RATES
+    assert {p.group for p in truth.values()} == {"woman"}
+    assert (truth["judge"].sign, truth["doctor"].sign, truth["artist"].sign) == (1, 0, -1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "not json",
+        {"no": "occupations"},
+        {"occupations": {"judge": {"kind": "skewed"}}},
+        {"occupations": {"judge": {"rate_perceived_woman": 1.4, "kind": "skewed"}}},
+        {"occupations": {"judge": {"rate_perceived_woman": 0.5, "kind": "skewed"}}},
+        {"occupations": {"judge": {"rate_perceived_woman": 0.9, "kind": "odd"}}},
+        {"occupations": ["judge"]},
+    ],
+)
+def test_a_file_of_another_form_is_refused(tmp_path: Path, content: Any) -> None:
+    path = tmp_path / "planted.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    with pytest.raises(DataError, match=r"does not have the form"):
+        read_planted(path)
+    with pytest.raises(DataError, match="could not be read"):
+        read_planted(tmp_path / "absent.json")
+
+
+def test_every_verdict_in_the_planted_groups_own_direction() -> None:
+    rng = np.random.default_rng(0)
+    gender = ["man", "woman"] * 150
+    lean = np.tile([0.0, 1.0], 150)
+    scores = rng.normal(size=(300, 5))
+    scores[:, 0] += lean  # found
+    scores[:, 1] -= lean  # wrong sign
+    scores[:, 4] += lean  # balanced, yet flagged
+    words = ["judge", "pilot", "farmer", "doctor", "guard"]
+    found = evaluate(
+        {"occupations": (words, scores)},
+        [make_column("perceived_gender", gender)],
+        settings=Settings(n_boot=200, n_permutations=500),
+    )
+    rates = (0.9, 0.9, 0.7, 0.5, 0.5)
+    truth = [entry(w, r) for w, r in zip(words, rates, strict=True)]
+    compared = compare(found, [*truth, entry("absent", 0.9)])
+    assert [c.verdict for c in compared] == [
+        "found",
+        "flagged with the wrong sign",
+        "missed",
+        "rightly not flagged",
+        "flagged, though nothing was planted",
+    ]
+    assert recovery(compared) == (wilson(1, 3), wilson(1, 2))
+    # The same truth told about the other group: the same verdicts, mirrored numbers.
+    mirrored = [replace(t, group="man", rate=round(1 - t.rate, 2)) for t in truth]
+    for one, other in zip(compared, compare(found, mirrored), strict=True):
+        assert one.verdict == other.verdict
+        assert one.estimate.value == -other.estimate.value
+        assert (one.estimate.low, one.estimate.high) == (-other.estimate.high, -other.estimate.low)
+
+
+def test_what_was_not_tested_is_no_miss() -> None:
+    scores = np.random.default_rng(0).normal(size=(40, 1))
+    found = evaluate(
+        {"occupations": (["judge"], scores)},
+        [make_column("perceived_gender", ["woman"] * 15 + ["man"] * 25)],
+        settings=Settings(n_boot=100, n_permutations=100),
+    )
+    compared = compare(found, [entry("judge", 0.9)])
+    assert compared[0].verdict == "not tested"
+    assert recovery(compared)[0].reason == "no observations"
