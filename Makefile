@@ -65,5 +65,5 @@ lint: $(STAMP)
 	$(BIN)/python -m mypy
 
 bench: $(STAMP)
-	@set -e; for file in benchmarks/bench_*.py; do \
+	@set -e; for file in benchmarks/[!_]*.py; do \
 	  echo "== $$file"; $(BIN)/python "$$file"; done

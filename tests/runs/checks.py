@@ -8,7 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
+from safetensors.numpy import load_file
 
 from clipprobe.runs import jsonio
 
@@ -82,3 +84,30 @@ def check_run(folder: Path) -> None:
             for group in groups
             for i in range(group.num_columns)
         )
+
+
+def check_tables(folder: Path, kind: str) -> None:
+    """The tables and arrays of one kind of run, against the page's section about the kind."""
+    text = PAGE.read_text(encoding="utf-8")
+    section = text[text.index(f"\n### {kind}\n") + 5 :].split("\n### ")[0]
+    names = re.findall(r"^\| ([\w.]+\.(?:parquet|safetensors)) \| type", section, re.MULTILINE)
+    there = [path.name for path in folder.iterdir() if path.suffix in (".parquet", ".safetensors")]
+    assert sorted(names) == sorted(there)
+    for name in names:
+        if name.endswith(".parquet"):
+            schema = pq.read_schema(folder / name)
+            found = {field.name: arrow_type(field.type) for field in schema}
+        else:
+            found = {
+                key.rsplit("/", 1)[1]: str(array.dtype)
+                for key, array in load_file(folder / name).items()
+            }
+        table = documented(f"| {name} | type")
+        assert found == table, name
+        assert name.endswith(".safetensors") or list(found) == list(table), name
+
+
+def arrow_type(kind: pa.DataType) -> str:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return "text" if pa.types.is_string(kind) else str(kind)

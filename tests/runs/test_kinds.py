@@ -1,0 +1,58 @@
+"""Runs that the commands really make, against docs/store-format.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from runs.checks import check_run, check_tables
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
+    noise = np.random.default_rng(0)
+    rows = ["file_name,label,gender"]
+    for i in range(12):
+        name, label = f"{i:02}.png", ("cat", "dog")[i % 2]
+        Image.fromarray(noise.integers(0, 256, (32, 32, 3), np.uint8)).save(folder / name)
+        rows.append(f"{name},{label},{('woman', 'man')[i // 2 % 2]}")
+    (folder / "broken.png").write_bytes(b"")
+    rows.append("broken.png,cat,man")
+    (folder / "metadata.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def scan(clip: Any, images: Path, out: Path) -> None:
+    import clipprobe
+
+    clipprobe.scan(clip, images, sites=["vision.blocks.*.mlp.post"], pool="max", top_k=3, out=out)
+
+
+def typographic(clip: Any, images: Path, out: Path) -> None:
+    from attacks.typographic import audit_typographic
+
+    audit_typographic(clip, images, ["cat", "dog"], out=out)
+
+
+def bias(clip: Any, images: Path, out: Path) -> None:
+    from attacks.bias import audit_bias
+
+    audit_bias(clip, images, "gender", out=out)
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"), [("atlas", scan), ("typographic", typographic), ("bias", bias)]
+)
+def test_a_real_run_is_what_the_page_says(
+    kind: str, make: Callable[[Any, Path, Path], None], clip: Any, images: Path, tmp_path: Path
+) -> None:
+    make(clip, images, tmp_path / "run")
+    check_run(tmp_path / "run")
+    check_tables(tmp_path / "run", kind)
+    with pytest.raises(AssertionError):
+        check_tables(tmp_path / "run", {"atlas": "bias"}.get(kind, "atlas"))
