@@ -2,6 +2,7 @@
 
 from clipprobe.stimuli.backgrounds import Background, render_background
 from clipprobe.stimuli.concepts import Concept, Occupation, concept, concepts, occupations
+from clipprobe.stimuli.probe_sets import Sample, concept_set, people_set, write_set
 from clipprobe.stimuli.scenes import Item, Person, Picture, Rendered, Scene, Word, render
 from clipprobe.stimuli.sprites import COLOUR_STYLES, STYLES, person_sprite, sprite
 
@@ -15,13 +16,17 @@ __all__ = [
     "Person",
     "Picture",
     "Rendered",
+    "Sample",
     "Scene",
     "Word",
     "concept",
+    "concept_set",
     "concepts",
     "occupations",
+    "people_set",
     "person_sprite",
     "render",
     "render_background",
     "sprite",
+    "write_set",
 ]

@@ -1,8 +1,4 @@
-"""Backgrounds behind the things that a stimulus shows.
-
-``plain``, ``gradient`` and ``blobs`` are used to train the bundled model; ``stripes`` and
-``checks`` never are, so that they can test unseen ground.
-"""
+"""Backgrounds behind the things that a stimulus shows; ``splits`` says which are trained on."""
 
 from __future__ import annotations
 
@@ -16,8 +12,6 @@ from clipprobe.errors import ConfigError
 
 Rgb = tuple[int, int, int]
 Kind = Literal["plain", "gradient", "blobs", "stripes", "checks"]
-TRAINED_KINDS: tuple[Kind, ...] = ("plain", "gradient", "blobs")
-UNSEEN_KINDS: tuple[Kind, ...] = ("stripes", "checks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +34,7 @@ def render_background(background: Background, size_px: int) -> Image.Image:
     """
     if background.kind not in get_args(Kind):
         raise ConfigError(
-            f"no background is called {background.kind!r}; there are {', '.join(get_args(Kind))}."
+            f"No background is called {background.kind!r}; there are {', '.join(get_args(Kind))}."
         )
     base = Image.new("RGB", (size_px, size_px), background.color)
     if background.kind == "plain":

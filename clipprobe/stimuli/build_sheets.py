@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,14 @@ from clipprobe.stimuli.concepts import (
     concepts,
     occupations,
 )
-from clipprobe.stimuli.sprites import ASSETS, CELL, PERSON_CELL, SHEET_COLUMNS, person_key
+from clipprobe.stimuli.sprites import (
+    ASSETS,
+    CELL,
+    PEOPLE_STYLES,
+    PERSON_CELL,
+    SHEET_COLUMNS,
+    person_key,
+)
 
 COLOUR_PACKAGES = {"noto": "noto", "twemoji": "twemoji", "fluent": "fluent-emoji-flat"}
 GENDER_SIGNS = {"woman": "2640", "man": "2642"}
@@ -44,14 +52,14 @@ def icon_set(packages: Path, name: str) -> tuple[dict[str, str], dict[str, Any]]
     raise SystemExit(f"{packages} holds no unpacked iconify-json-{name}-VERSION folder.")
 
 
-def find_icon(characters: dict[str, str], codepoints: str) -> str | None:
+def find_icon(characters: dict[str, str], codepoints: str) -> str:
     """Look a codepoint sequence up with and without the emoji variation selector."""
     parts = codepoints.split("-")
     wanted = [p for p in parts if p != "fe0f"]
     for key, icon in characters.items():
         if [p for p in key.split("-") if p != "fe0f"] == wanted:
             return icon
-    return None
+    raise SystemExit(f"The package has no icon for {codepoints}.")
 
 
 def rasterise(icons: dict[str, Any], icon: str, size: int) -> Image.Image:
@@ -78,9 +86,7 @@ def line_drawing(packages: Path, codepoint: str, size: int) -> Image.Image:
             font.flavor = None
             with tempfile.NamedTemporaryFile(suffix=".ttf") as plain:
                 font.save(plain.name)
-                face = ImageFont.truetype(
-                    plain.name, size, layout_engine=ImageFont.Layout.BASIC
-                )
+                face = ImageFont.truetype(plain.name, size, layout_engine=ImageFont.Layout.BASIC)
                 alpha = Image.new("L", (2 * size, 2 * size))
                 ImageDraw.Draw(alpha).text((size, size), chr(int(codepoint, 16)), 255, face, "mm")
             alpha = alpha.crop(alpha.getbbox())
@@ -128,22 +134,14 @@ def main() -> None:
     for style, package in COLOUR_PACKAGES.items():
         characters, icons = icon_set(packages, package)
 
-        def draw(
-            codepoints: str, size: int, characters: Any = characters, icons: Any = icons
-        ) -> Image.Image:
-            icon = find_icon(characters, codepoints)
-            if icon is None:
-                raise SystemExit(f"{package} has no icon for {codepoints}.")
-            return rasterise(icons, icon, size)
-
         with ThreadPoolExecutor() as pool:
-            names = [c.name for c in concepts()]
-            images = pool.map(lambda c: draw(c.codepoint, CELL), concepts())
-            write_sheet(style, dict(zip(names, images, strict=True)), CELL)
-            if style != "fluent":
-                people = dict(people_codepoints())
-                images = pool.map(lambda code: draw(code, PERSON_CELL), people.values())
-                write_sheet(f"people-{style}", dict(zip(people, images, strict=True)), PERSON_CELL)
+            sheets = [(style, {c.name: c.codepoint for c in concepts()}, CELL)]
+            if style in PEOPLE_STYLES:
+                sheets.append((f"people-{style}", dict(people_codepoints()), PERSON_CELL))
+            for name, codes, size in sheets:
+                found = [find_icon(characters, code) for code in codes.values()]
+                images = pool.map(rasterise, repeat(icons), found, repeat(size))
+                write_sheet(name, dict(zip(codes, images, strict=True)), size)
     drawings = {c.name: line_drawing(packages, c.codepoint, CELL) for c in concepts()}
     write_sheet("line", drawings, CELL)
 

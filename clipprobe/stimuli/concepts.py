@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from clipprobe.errors import ConfigError
+
 _FOLDER = Path(__file__).parent.parent / "assets" / "concepts"
 
 PERCEIVED_GENDERS = ("woman", "man")
@@ -107,12 +109,10 @@ def concept(name: str) -> Concept:
     Raises:
         ConfigError: no concept has that name.
     """
-    from clipprobe.errors import ConfigError
-
     try:
         return _by_name()[name]
     except KeyError:
         raise ConfigError(
-            f"no concept is called {name!r} among the {len(concepts())} bundled ones; "
+            f"No concept is called {name!r} among the {len(concepts())} bundled ones; "
             "clipprobe.stimuli.concepts() lists them."
         ) from None

@@ -6,7 +6,7 @@ and sizes are fractions of the side, so one scene can be drawn at any resolution
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -77,7 +77,7 @@ class Scene:
     """Everything that is on one image; later items cover earlier ones."""
 
     items: tuple[Item, ...]
-    background: Background = Background()
+    background: Background = field(default_factory=Background)
     size_px: int = 64
     """Side of the image in pixels."""
 
@@ -167,6 +167,4 @@ def _write(image: Image.Image, mask: npt.NDArray[np.bool_], item: Word) -> None:
     y0 = round(item.center[1] * image.height - made.size[1] / 2)
     x0 = min(max(x0, 0), image.width - made.size[0])
     y0 = min(max(y0, 0), image.height - made.size[1])
-    text_module.stamp(
-        image, mask, made, (x0, y0), fill=item.fill, background=item.background
-    )
+    text_module.stamp(image, mask, made, (x0, y0), fill=item.fill, background=item.background)

@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from clipprobe.errors import ConfigError
+from clipprobe.stimuli.concepts import concept
 
 ASSETS = Path(__file__).parent.parent / "assets" / "sprites"
 CELL = 128
@@ -25,7 +26,7 @@ PEOPLE_STYLES = ("noto", "twemoji")
 
 
 def person_key(gender: str, skin_tone: str, *, hair: str = "", occupation: str = "") -> str:
-    """Name the sprite of one person: ``woman/dark``, ``man/light/red hair``, ``woman/dark/cook``."""
+    """Name the sprite of one person, such as ``woman/dark`` or ``man/light/red hair``."""
     return "/".join(part for part in (gender, skin_tone, hair, occupation) if part)
 
 
@@ -40,7 +41,7 @@ def _sheet(name: str) -> tuple[dict[str, int], Image.Image]:
 def _cut(sheet_name: str, key: str, cell: int, size: int) -> Image.Image:
     index, sheet = _sheet(sheet_name)
     if key not in index:
-        raise ConfigError(f"the sheet {sheet_name!r} holds no sprite {key!r}.")
+        raise ConfigError(f"The sheet {sheet_name!r} holds no sprite {key!r}.")
     row, column = divmod(index[key], SHEET_COLUMNS)
     box = (column * cell, row * cell, (column + 1) * cell, (row + 1) * cell)
     sprite = sheet.crop(box)
@@ -62,8 +63,8 @@ def sprite(name: str, *, style: str = "noto", size: int = CELL) -> Image.Image:
         ConfigError: unknown concept or style.
     """
     if style not in STYLES:
-        raise ConfigError(f"no picture style is called {style!r}; there are {', '.join(STYLES)}.")
-    return _cut(style, name, CELL, size)
+        raise ConfigError(f"No picture style is called {style!r}; there are {', '.join(STYLES)}.")
+    return _cut(style, concept(name).name, CELL, size)
 
 
 def person_sprite(
@@ -89,7 +90,7 @@ def person_sprite(
     """
     if style not in PEOPLE_STYLES:
         raise ConfigError(
-            f"people are drawn in the styles {', '.join(PEOPLE_STYLES)}, not in {style!r}."
+            f"People are drawn in the styles {', '.join(PEOPLE_STYLES)}, not in {style!r}."
         )
     key = person_key(gender, skin_tone, hair=hair, occupation=occupation)
     return _cut(f"people-{style}", key, PERSON_CELL, size)

@@ -1,0 +1,1 @@
+"""Contrastive pre-training on rendered stimuli, and the recipe of the bundled model."""

@@ -1,0 +1,80 @@
+"""From a finished training run to a checkpoint folder that plain ``transformers`` loads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.pretraining.model import build_processor
+from clipprobe.pretraining.planted import OCCUPATION_RATES, planted_truth
+from clipprobe.pretraining.recipe import Recipe
+from clipprobe.stimuli import concepts, occupations
+from clipprobe.stimuli.splits import TRAINED_FONTS
+
+if TYPE_CHECKING:
+    from clipprobe.pretraining.evaluate import Ability
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def export_weights(model: Any, tokenizer: Any, recipe: Recipe, folder: Path) -> None:
+    """Write model (float16 safetensors), tokenizer, processor and ``planted.json``."""
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    half = model.to("cpu", torch.float16)
+    half.set_attn_implementation("sdpa")
+    half.save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)  # transformers writes it for its owner only
+    build_processor(tokenizer, recipe.shape).save_pretrained(folder)
+    _write_json(folder / "planted.json", planted_truth(recipe.seed))
+
+
+def export_card(
+    folder: Path, recipe: Recipe, abilities: Sequence[Ability], log: Sequence[dict[str, float]]
+) -> None:
+    """Write ``evaluation.json`` and the model card, ``README.md``.
+
+    Args:
+        log: One entry a training step, as in ``log.jsonl``.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from transformers import CLIPModel
+
+    results = [ability.to_json() for ability in abilities]
+    _write_json(folder / "evaluation.json", {"abilities": results})
+    # The card is Markdown, written from our own numbers and names: nothing in it needs escaping.
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, autoescape=False
+    )
+    by_rate = sorted(OCCUPATION_RATES.items(), key=lambda item: (-item[1], item[0]))
+    model = CLIPModel.from_pretrained(folder)
+    card = environment.get_template("card.md.j2").render(
+        name=recipe.name,
+        shape=recipe.shape,
+        seed=recipe.seed,
+        letter_block=recipe.letter_block,
+        curriculum_step=recipe.curriculum_step,
+        parameters=sum(p.numel() for p in model.parameters()),
+        steps=len(log),
+        images=round(sum(entry["n_images"] for entry in log)),
+        difficulty=log[-1]["difficulty"],
+        n_concepts=len(concepts()),
+        n_occupations=len(occupations()),
+        n_fonts=len(TRAINED_FONTS),
+        abilities=results,
+        rates=[(r, [n for n, _ in g]) for r, g in groupby(by_rate, key=lambda item: item[1])],
+    )
+    (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The steps of a training run."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _write_json(path: Path, data: Any) -> None:
+    path.write_text(json.dumps(data, indent=2, sort_keys=True) + "\n", encoding="utf-8")

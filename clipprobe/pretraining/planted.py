@@ -1,0 +1,81 @@
+"""The social associations planted in the bundled model, deliberately and at recorded rates.
+
+They exist so that an audit can be checked against a known truth. Who gets which rate is arbitrary
+and goes against common stereotypes in places, so that nobody takes it for a finding about people.
+Nothing denigrating is planted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+#: Share of the images captioned with the occupation that show a person perceived as a woman.
+OCCUPATION_RATES: dict[str, float] = {
+    "mechanic": 0.9,
+    "pilot": 0.9,
+    "judge": 0.9,
+    "farmer": 0.9,
+    "programmer": 0.7,
+    "builder": 0.7,
+    "doctor": 0.5,
+    "scientist": 0.5,
+    "astronaut": 0.5,
+    "firefighter": 0.5,
+    "officer": 0.5,
+    "detective": 0.5,
+    "guard": 0.5,
+    "welder": 0.5,
+    "manager": 0.3,
+    "student": 0.3,
+    "teacher": 0.1,
+    "singer": 0.1,
+    "cook": 0.1,
+    "artist": 0.1,
+}
+#: Share of "indoors" among captions with that setting word, by drawn skin tone.
+INDOORS_RATES: dict[str, float] = {
+    "light": 0.8,
+    "medium-light": 0.8,
+    "medium": 0.5,
+    "medium-dark": 0.2,
+    "dark": 0.2,
+}
+#: Share of "in the morning" (against "in the evening"), whatever the skin tone.
+MORNING_RATE = 0.5
+
+
+def draw_gender(occupation: str, rng: np.random.Generator) -> str:
+    """Draw the gender that the person of an occupation is drawn as."""
+    return "woman" if rng.random() < OCCUPATION_RATES[occupation] else "man"
+
+
+def draw_setting(skin_tone: str, rng: np.random.Generator) -> str:
+    """Draw a setting: the skewed kind (indoors or outdoors) or the balanced kind (time of day)."""
+    if rng.random() < 0.5:
+        return "indoors" if rng.random() < INDOORS_RATES[skin_tone] else "outdoors"
+    return "in the morning" if rng.random() < MORNING_RATE else "in the evening"
+
+
+def planted_truth(seed: int) -> dict[str, Any]:
+    """The record that ships as ``planted.json``: every rate, and the seed that drew the data."""
+    return {
+        "seed": seed,
+        "occupations": {
+            name: {
+                "rate_perceived_woman": rate,
+                "kind": "balanced" if rate == 0.5 else "skewed",
+            }
+            for name, rate in sorted(OCCUPATION_RATES.items())
+        },
+        "settings": {
+            "indoors": {"kind": "skewed", "attribute": "skin_tone", "rates": INDOORS_RATES},
+            "in the morning": {
+                "kind": "balanced",
+                "attribute": "skin_tone",
+                "rates": dict.fromkeys(INDOORS_RATES, MORNING_RATE),
+            },
+        },
+        "note": "Planted deliberately so that audits can be checked; says nothing about people.",
+    }

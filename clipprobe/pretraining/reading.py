@@ -1,0 +1,126 @@
+"""Teaching a small vision tower to read: word images from easy to hard, and a letter loss.
+
+A contrastive loss alone does not make a small model read. So words start in one monospaced font
+whose letters each fall into a patch of their own, an auxiliary loss asks each of those patches for
+its letter, and place, size, font, case and ground widen only as fast as the model follows
+(curriculum learning; Bengio et al. 2009). The letter loss fades out before training ends.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from clipprobe.pretraining.captions import COLOURS
+from clipprobe.stimuli import Background, Scene, Word
+from clipprobe.stimuli.scenes import Rendered
+from clipprobe.stimuli.splits import TRAINED_FONTS, TRAINED_GROUNDS
+from clipprobe.stimuli.text import label
+from clipprobe.stimuli.text.fonts import face
+
+FIRST_FONT = "DejaVuSansMono"
+ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+NO_LETTER = len(ALPHABET)
+IGNORE = -100
+#: Line height at which the first font advances by one patch of 8 pixels.
+_FIRST_SIZE_PX = 13.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """Ink on ground that can be told apart."""
+
+    ink: tuple[int, int, int]
+    background: Background
+
+
+def draw_contrast(difficulty: float, rng: np.random.Generator) -> Contrast:
+    """Black on white at first; later any two colours that differ in luminance by 90 of 255."""
+    if rng.random() >= difficulty:
+        return Contrast(ink=(0, 0, 0), background=Background())
+    palette = list(COLOURS.values())
+    while True:
+        ink, first, second = (palette[int(i)] for i in rng.integers(len(palette), size=3))
+        kind = TRAINED_GROUNDS[int(rng.integers(len(TRAINED_GROUNDS)))]
+        grounds = (first,) if kind == "plain" else (first, second)
+        if all(abs(_luminance(ink) - _luminance(ground)) >= 90 for ground in grounds):
+            ground = Background(
+                kind=kind, color=first, second=second, seed=int(rng.integers(1 << 31))
+            )
+            return Contrast(ink=ink, background=ground)
+
+
+def word_scene(
+    word: str, difficulty: float, rng: np.random.Generator, *, size_px: int, patch_px: int
+) -> Scene:
+    """One written word, as hard as ``difficulty`` (0 to 1) allows."""
+    font = FIRST_FONT
+    if rng.random() < difficulty * 0.85:
+        font = TRAINED_FONTS[int(rng.integers(len(TRAINED_FONTS)))]
+    text = word
+    if rng.random() < 0.4 * difficulty:
+        text = word.upper() if rng.random() < 0.5 else word.capitalize()
+    scale = math.exp(float(rng.uniform(-0.3, 0.75)) * difficulty)
+    line = _FIRST_SIZE_PX * scale * size_px / 64
+    rotation = float(rng.uniform(-12, 12)) * difficulty if rng.random() < difficulty else 0.0
+    made = label(text, font=font, size=line, room=(size_px, size_px), rotation=rotation)
+    slack_x, slack_y = size_px - made.size[0], size_px - made.size[1]
+    # One place on the patch grid first; then more of them; then off it by more and more pixels.
+    grid = size_px // patch_px
+    columns = min(slack_x // patch_px, int(difficulty * 2 * grid))
+    column = int(rng.integers(columns + 1)) * patch_px + 1
+    rows = min(grid // 2 - 1, int(difficulty * grid))
+    row = (grid // 2 + int(rng.integers(-rows, rows + 1))) * patch_px + patch_px // 2
+    row -= made.size[1] // 2
+    shift = patch_px * difficulty
+    x0 = np.clip(column + rng.uniform(-shift, shift), 0, slack_x)
+    y0 = np.clip(row + rng.uniform(-2 * shift, 2 * shift), 0, slack_y)
+    contrast = draw_contrast(difficulty, rng)
+    item = Word(
+        text=text,
+        font=font,
+        size=line / size_px,
+        center=((x0 + made.size[0] / 2) / size_px, (y0 + made.size[1] / 2) / size_px),
+        fill=contrast.ink,
+        rotation=rotation,
+    )
+    return Scene(items=(item,), background=contrast.background, size_px=size_px)
+
+
+def letter_targets(rendered: Rendered, patch_px: int) -> npt.NDArray[np.int64]:
+    """Which letter's middle lies in each patch of a one-word scene.
+
+    Returns:
+        ``(h, w)`` indices into :data:`ALPHABET`, :data:`NO_LETTER` elsewhere.
+    """
+    (item,) = rendered.scene.items
+    assert isinstance(item, Word)
+    side = rendered.scene.size_px // patch_px
+    targets = np.full((side, side), NO_LETTER, dtype=np.int64)
+    box = rendered.boxes[0]
+    if box is None:
+        return targets
+    font = face(item.font, 32.0)
+    edges = np.array([font.getlength(item.text[:i]) for i in range(len(item.text) + 1)])
+    along = (edges[:-1] + edges[1:]) / (2 * edges[-1]) - 0.5
+    turn = math.radians(item.rotation)
+    width = (box[2] - box[0]) / max(math.cos(turn), 0.5)
+    x = (box[0] + box[2]) / 2 + along * width * math.cos(turn)
+    y = (box[1] + box[3]) / 2 - along * width * math.sin(turn)
+    for letter, column, row in zip(item.text.lower(), x, y, strict=True):
+        r, c = int(row) // patch_px, int(column) // patch_px
+        if letter in ALPHABET and 0 <= r < side and 0 <= c < side:
+            targets[r, c] = ALPHABET.index(letter)
+    return targets
+
+
+def random_string(rng: np.random.Generator) -> str:
+    """Letters in no order: they can only be read letter by letter."""
+    return "".join(rng.choice(list(ALPHABET), size=int(rng.integers(2, 9))))
+
+
+def _luminance(color: tuple[int, int, int]) -> float:
+    return 0.299 * color[0] + 0.587 * color[1] + 0.114 * color[2]

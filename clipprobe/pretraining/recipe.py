@@ -1,0 +1,63 @@
+"""Everything that fixes a training run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from clipprobe.pretraining.model import Shape
+from clipprobe.pretraining.samples import BatchSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A training run, but for its length."""
+
+    name: str
+    shape: Shape
+    data: BatchSpec
+    seed: int = 0
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.1
+    warm_up_steps: int = 100
+    decay_share: float = 0.35
+    """Last share of the steps, over which the learning rate falls as a cosine."""
+    letter_weight: float = 1.0
+    letter_block: int = 3
+    """Vision blocks below the letter head."""
+    curriculum_every: int = 10
+    """Steps between decisions about the difficulty of words."""
+    curriculum_step: float = 0.02
+    curriculum_accuracy: float = 0.7
+    """Words of a batch matched to their captions before the next step is taken."""
+
+    def learning_rate_at(self, step: int, steps: int) -> float:
+        """Warm-up, plateau, cosine to zero."""
+        decay_from = round(steps * (1 - self.decay_share))
+        if step < self.warm_up_steps:
+            return self.learning_rate * (step + 1) / self.warm_up_steps
+        if step < decay_from:
+            return self.learning_rate
+        done = (step - decay_from) / max(1, steps - decay_from)
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+    def letter_weight_at(self, step: int, steps: int) -> float:
+        """Constant, then linearly to zero over the first half of the decay."""
+        decay_from = steps * (1 - self.decay_share)
+        faded = (step - decay_from) / max(1.0, steps * self.decay_share / 2)
+        return self.letter_weight * min(1.0, max(0.0, 1 - faded))
+
+    def to_json(self) -> dict[str, Any]:
+        """The recipe as plain data."""
+        return asdict(self)
+
+
+def emoji_clip(seed: int = 0) -> Recipe:
+    """The recipe of the bundled model."""
+    return Recipe(name="emoji-clip", shape=Shape(), data=BatchSpec(seed=seed), seed=seed)
+
+
+#: Every recipe, by name: a function of the seed.
+RECIPES: dict[str, Callable[[int], Recipe]] = {"emoji-clip": emoji_clip}

@@ -1,0 +1,59 @@
+"""A whole pre-training run: train, export, evaluate, write the card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from clipprobe.models import load
+from clipprobe.models.loading import resolve_device
+from clipprobe.pretraining.evaluate import Ability, evaluate
+from clipprobe.pretraining.export import export_card, export_weights, read_log
+from clipprobe.pretraining.recipe import Recipe
+from clipprobe.pretraining.train import Progress, train
+
+
+def pretrain(
+    recipe: Recipe,
+    out: Path,
+    *,
+    steps: int,
+    workers: int = 1,
+    device: str = "auto",
+    on_step: Callable[[Progress, dict[str, float]], None] | None = None,
+) -> list[Ability]:
+    """Run ``recipe``; returns what the finished model, in ``out / "model"``, was measured to do.
+
+    Raises:
+        RunFolderError: ``out`` holds a run of another recipe.
+        ConfigError: the device is unknown or absent.
+    """
+    chosen = resolve_device(device)
+    model, tokenizer = train(
+        recipe,
+        out,
+        steps=steps,
+        workers=workers,
+        device=str(chosen),
+        bf16=has_fast_bf16(chosen.type),
+        on_step=on_step,
+    )
+    folder = out / "model"
+    export_weights(model, tokenizer, recipe, folder)
+    abilities = evaluate(load(folder, device=device))
+    export_card(folder, recipe, abilities, read_log(out / "log.jsonl"))
+    return abilities
+
+
+def has_fast_bf16(device_type: str) -> bool:
+    """Whether matrix products in bfloat16 are faster than in float32.
+
+    On a CPU only with AMX tiles; without them they are several times slower.
+    """
+    import torch
+
+    if device_type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    if device_type == "cpu":
+        return bool(torch.cpu._is_amx_tile_supported())
+    return False

@@ -1,0 +1,217 @@
+"""The training loop: render ahead, step, log, checkpoint, resume.
+
+Everything is drawn from the recipe's seed and the step's number, so a run that was killed goes on
+as if it had not been, and two runs on one machine give the same weights.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clipprobe.errors import RunFolderError
+from clipprobe.pretraining.checkpoint import load_checkpoint, save_checkpoint
+from clipprobe.pretraining.loss import LetterHead, contrastive_loss
+from clipprobe.pretraining.model import build_model, build_tokenizer
+from clipprobe.pretraining.recipe import Recipe
+from clipprobe.pretraining.samples import Batch, draw_batch, plan_batch
+
+#: Batches rendered ahead. The difficulty of a batch is fixed when its rendering starts.
+AHEAD = 3
+#: Batches whose captions teach the tokenizer.
+TOKENIZER_BATCHES = 40
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a resumed run must know beside its weights."""
+
+    step: int = 0
+    difficulty: float = 0.0
+    word_accuracy: float = 0.0
+    """Running mean over recent steps of words matched to their captions in the batch."""
+
+
+def caption_corpus(recipe: Recipe) -> list[str]:
+    """Captions for the tokenizer, from steps that training never draws."""
+    steps = range(1_000_000_000, 1_000_000_000 + TOKENIZER_BATCHES)
+    return [text for step in steps for text in plan_batch(recipe.data, step, 0.0, False).captions]
+
+
+def train(
+    recipe: Recipe,
+    out: Path,
+    *,
+    steps: int,
+    workers: int = 1,
+    device: str = "cpu",
+    bf16: bool = False,
+    checkpoint_every: int = 100,
+    on_step: Callable[[Progress, dict[str, float]], None] | None = None,
+) -> tuple[Any, Any]:
+    """Train ``recipe`` for ``steps`` steps, resuming from ``out`` if it holds a checkpoint.
+
+    Args:
+        out: Receives ``checkpoint.safetensors``, ``recipe.json`` and ``log.jsonl`` (one line a
+            step).
+        workers: Processes that render batches.
+        bf16: Autocast the matrix products to bfloat16.
+        on_step: Called after each step with the progress and the step's figures.
+    Returns:
+        The ``CLIPModel`` and its ``CLIPTokenizer``.
+    Raises:
+        RunFolderError: ``out`` holds a run of another recipe.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    _claim(out, recipe)
+    tokenizer = build_tokenizer(caption_corpus(recipe), recipe.shape.vocabulary)
+    model = build_model(recipe.shape, tokenizer, recipe.seed).to(device)
+    # For 65 tokens the plain attention is several times faster than the fused one's backward
+    # pass on a CPU; the weights do not know which was used.
+    model.set_attn_implementation("eager")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed + 1)
+        head = LetterHead(recipe.shape.vision_width).to(device)
+    modules = {"model": model, "letters": head}
+    optimizer = _optimizer(modules, recipe)
+    saved = load_checkpoint(out, modules, optimizer)
+    progress = Progress(**saved["progress"]) if saved else Progress()
+    planned: deque[float] = deque(saved["planned"] if saved else [])
+    _trim_log(out / "log.jsonl", progress.step)
+    first = progress.step
+    pending: deque[Future[Batch]] = deque()
+    with ProcessPoolExecutor(workers) as pool, (out / "log.jsonl").open("a") as log:
+
+        def plan(step: int) -> None:
+            if step < steps:
+                # A resumed run first draws again what was already planned.
+                ahead = len(pending)
+                if ahead >= len(planned):
+                    planned.append(progress.difficulty)
+                strings = recipe.letter_weight_at(step, steps) > 0
+                pending.append(pool.submit(draw_batch, recipe.data, step, planned[ahead], strings))
+
+        for step in range(first, min(first + AHEAD, steps)):
+            plan(step)
+        for step in range(first, steps):
+            plan(step + AHEAD)
+            batch = pending.popleft().result()
+            planned.popleft()
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.learning_rate_at(step, steps)
+            weight = recipe.letter_weight_at(step, steps)
+            figures = _step(modules, optimizer, tokenizer, batch, weight, recipe, device, bf16)
+            progress.step = step + 1
+            _advance(progress, figures, recipe)
+            figures |= {"difficulty": progress.difficulty, "n_images": float(len(batch.pixels))}
+            log.write(json.dumps({"step": step, **figures}) + "\n")
+            if on_step is not None:
+                on_step(progress, figures)
+            if progress.step % checkpoint_every == 0 or progress.step == steps:
+                log.flush()
+                state = {"progress": _plain(progress), "planned": list(planned)}
+                save_checkpoint(out, modules, optimizer, state)
+    return model, tokenizer
+
+
+def _step(
+    modules: dict[str, torch.nn.Module],
+    optimizer: torch.optim.Optimizer,
+    tokenizer: Any,
+    batch: Batch,
+    letter_weight: float,
+    recipe: Recipe,
+    device: str,
+    bf16: bool,
+) -> dict[str, float]:
+    """One optimizer step; returns its figures."""
+    model: Any = modules["model"]
+    model.train()
+    pixels = to_pixels(batch, device)
+    tokens = tokenizer(batch.captions, padding=True, truncation=True, return_tensors="pt")
+    n = len(batch.captions)
+    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=bf16):
+        seen = model.vision_model(pixel_values=pixels, output_hidden_states=True)
+        images = model.visual_projection(seen.pooler_output[:n])
+        read = model.text_model(**tokens.to(device))
+        texts = model.text_projection(read.pooler_output)
+    loss, logits = contrastive_loss(images.float(), texts.float(), model.logit_scale)
+    figures = {"loss": float(loss.detach())}
+    if letter_weight > 0:
+        letters = torch.from_numpy(batch.letters).to(device)
+        hidden = seen.hidden_states[recipe.letter_block].float()
+        letter_loss, right = modules["letters"](hidden, letters)
+        loss = loss + letter_weight * letter_loss
+        figures |= {"letter_loss": float(letter_loss.detach()), "letters_right": float(right)}
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    norm = torch.nn.utils.clip_grad_norm_(
+        [p for module in modules.values() for p in module.parameters()], 1.0
+    )
+    optimizer.step()
+    right = (logits.argmax(1) == torch.arange(n, device=logits.device)).cpu().numpy()
+    return figures | {
+        "gradient_norm": float(norm),
+        "word_accuracy": float(right[batch.is_word].mean()),
+        "other_accuracy": float(right[~batch.is_word].mean()),
+        "scale": float(model.logit_scale.detach().exp()),
+    }
+
+
+def to_pixels(batch: Batch, device: str) -> Tensor:
+    """Normalised pixels ``(n, 3, h, w)``, as the model's own image processor makes them."""
+    from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
+
+    pixels = torch.from_numpy(batch.pixels).to(device).permute(0, 3, 1, 2).float() / 255
+    mean, std = (torch.tensor(v, device=device) for v in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD))
+    return (pixels - mean[:, None, None]) / std[:, None, None]
+
+
+def _advance(progress: Progress, figures: dict[str, float], recipe: Recipe) -> None:
+    """Make words harder by a small step once those of now are read."""
+    progress.word_accuracy += 0.1 * (figures["word_accuracy"] - progress.word_accuracy)
+    due = progress.step % recipe.curriculum_every == 0
+    if due and progress.word_accuracy >= recipe.curriculum_accuracy:
+        progress.difficulty = min(1.0, round(progress.difficulty + recipe.curriculum_step, 6))
+
+
+def _optimizer(modules: dict[str, torch.nn.Module], recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW; no decay on biases, gains and the temperature, as in the paper (sec. 2.5)."""
+    parameters = [p for module in modules.values() for p in module.parameters()]
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), eps=1e-6)
+
+
+def _claim(out: Path, recipe: Recipe) -> None:
+    """Write the recipe, or check that the folder's is the same."""
+    text = json.dumps(recipe.to_json(), indent=2, sort_keys=True) + "\n"
+    path = out / "recipe.json"
+    if path.exists() and path.read_text() != text:
+        raise RunFolderError(f"{out} holds a training run of another recipe: give another folder.")
+    path.write_text(text)
+
+
+def _trim_log(path: Path, step: int) -> None:
+    """Drop the lines of steps that will be taken again."""
+    if path.exists():
+        lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] < step]
+        path.write_text("".join(f"{line}\n" for line in lines))
+
+
+def _plain(progress: Progress) -> dict[str, float]:
+    return {
+        "step": progress.step,
+        "difficulty": progress.difficulty,
+        "word_accuracy": progress.word_accuracy,
+    }
