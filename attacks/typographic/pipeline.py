@@ -113,7 +113,9 @@ class Renderer:
             TextFitError: a word does not fit on it.
         """
         base = self.base(case)
-        shots = [Shot(self._grid(base), Caption(condition="clean"))] if clean else []
+        # What was drawn on at the model's size stays at it.
+        fit = self._grid if self.draw_at == "image" else _unchanged
+        shots = [Shot(fit(base), Caption(condition="clean"))] if clean else []
         for word in words:
             for kind, drawn in self.conditions(case, base, word):
                 caption = Caption(
@@ -124,7 +126,7 @@ class Renderer:
                     size_px=drawn.spec["size_px"],
                     ink=float(drawn.mask.mean()),
                 )
-                shots.append(Shot(self._grid(drawn.image), caption))
+                shots.append(Shot(fit(drawn.image), caption))
         return shots
 
     def conditions(
@@ -148,6 +150,10 @@ class Renderer:
     def _grid(self, image: Image.Image) -> Image.Image:
         grid: Image.Image = self.clip.preprocess.to_grid(image)
         return grid
+
+
+def _unchanged(image: Image.Image) -> Image.Image:
+    return image
 
 
 def ahead(
