@@ -3,10 +3,11 @@
 Names, axes and semantics: ``docs/hook-points.md``.
 """
 
-from clipprobe.hooks.capture import Captures, capture
-from clipprobe.hooks.edits import At, Mean, Patch, Scale
+from clipprobe.hooks.capture import capture
+from clipprobe.hooks.changes import At, Mean, Patch, Scale
 from clipprobe.hooks.intervene import intervene
 from clipprobe.hooks.sites import HookPoint, UnitAddress, hook_points, parse_unit, resolve
+from clipprobe.hooks.store import Captures
 
 __all__ = [
     "At",

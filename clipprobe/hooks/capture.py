@@ -11,14 +11,14 @@ that the model does later changes it. The forward pass is the same to the bit wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from clipprobe.errors import UnknownHookPointError, UnsupportedHookError
+from clipprobe.errors import UnsupportedHookError
 from clipprobe.hooks import context
 from clipprobe.hooks.pooling import check_pool, pool_tokens
 from clipprobe.hooks.session import Session
@@ -27,71 +27,16 @@ from clipprobe.hooks.sites import (
     check_unit,
     hook_points,
     match,
-    nearest,
     nothing_named,
-    plain_name,
     split_unit,
 )
-from clipprobe.hooks.store import Column, RowCounter, RowNumbers
+from clipprobe.hooks.store import Captures, RowCounter, RowNumbers
 
 if TYPE_CHECKING:
     from clipprobe.models.anatomy import Tower
     from clipprobe.models.clip import Clip
 
 Sink = Callable[[str, Tensor, RowNumbers, Tensor | None], None]
-
-
-class NotCapturedError(UnknownHookPointError, KeyError):
-    """This capture has no such name. A KeyError too, so ``in`` and ``get`` work as usual."""
-
-    __str__ = Exception.__str__  # KeyError would put the sentence in quotes.
-
-
-class Captures(Mapping[str, Tensor]):
-    """What a capture has seen so far: name -> tensor ``(n, ...)``, rows in input order.
-
-    Rows of a second call inside the same block follow those of the first. Texts of different
-    token counts are filled up with NaN along their token axes.
-    """
-
-    def __init__(self, clip: Clip, names: Iterable[str], *, streams: bool) -> None:
-        self._clip = clip
-        self._columns = {name: Column() for name in names}
-        self._streams = streams
-
-    def __getitem__(self, name: str) -> Tensor:
-        column = self._column(name)
-        if self._streams:
-            raise NotCapturedError(f"{name} went to the sink of this capture and was not stored.")
-        if not len(column):
-            raise NotCapturedError(
-                f"{name} has not been captured yet: run images or texts through the model first."
-            )
-        return column.tensor()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._columns)
-
-    def __len__(self) -> int:
-        return len(self._columns)
-
-    def rows(self, name: str) -> RowNumbers:
-        """``(n,)`` int64: which input each row of ``self[name]`` belongs to.
-
-        They are 0 to n - 1 unless a call broke off in between.
-        """
-        self[name]
-        return self._column(name).row_numbers()
-
-    def _column(self, name: str) -> Column:
-        try:
-            return self._columns[plain_name(self._clip, name)]
-        except (KeyError, UnknownHookPointError):
-            close = ", ".join(nearest(name, self._columns))
-            raise NotCapturedError(
-                f"{name!r} was not captured: of the {len(self._columns)} captured names the "
-                f"nearest are {close}."
-            ) from None
 
 
 class Capture(Session):
@@ -168,7 +113,7 @@ class Capture(Session):
                 want_argmax=self._argmax,
             )
         if self._sink is None:
-            self.captures._columns[label].add(value, rows)
+            self.captures.add(label, value, rows)
         else:
             self._sink(label, value, rows, tokens)
 
@@ -186,7 +131,7 @@ class Capture(Session):
             )
         self.fired.add(name)
         kept = value.clone() if value.requires_grad else value.detach().clone().requires_grad_()
-        self.captures._columns[name].add(kept, rows)
+        self.captures.add(name, kept, rows)
         # A second copy goes on, so that an in-place operation cannot reach the one handed out.
         return kept.clone()
 

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from clipprobe.errors import ConfigError
 from clipprobe.hooks import context
-from clipprobe.hooks.edits import At, Edit, How, check_how
+from clipprobe.hooks.changes import At, How, check_how
+from clipprobe.hooks.edits import Edit
 from clipprobe.hooks.session import Session
 from clipprobe.hooks.sites import check_unit, hook_points, match, split_unit
 
@@ -26,12 +27,16 @@ if TYPE_CHECKING:
     from clipprobe.models.clip import Clip
 
 
+# A mapping is invariant in its keys, so a plain dict of strings needs a line of its own.
+Changes = Mapping[str, How] | Mapping[At, How] | Mapping[str | At, How]
+
+
 class Intervention(Session):
     """The context manager that :func:`intervene` makes."""
 
     changes = True
 
-    def __init__(self, clip: Clip, changes: Mapping[str | At, How]) -> None:
+    def __init__(self, clip: Clip, changes: Changes) -> None:
         self._edits: dict[str, list[Edit]] = {}
         known = hook_points(clip)
         points = []
@@ -73,7 +78,7 @@ class Intervention(Session):
         return value
 
 
-def intervene(clip: Clip, changes: Mapping[str | At, How]) -> Intervention:
+def intervene(clip: Clip, changes: Changes) -> Intervention:
     """Change activations while the block runs; see ``docs/hook-points.md``.
 
     Args:

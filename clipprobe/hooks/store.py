@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,8 +10,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from clipprobe.errors import UnknownHookPointError
+from clipprobe.hooks.sites import nearest, plain_name
+
 if TYPE_CHECKING:
     from clipprobe.hooks.context import Rows
+    from clipprobe.models.clip import Clip
 
 RowNumbers = npt.NDArray[np.int64]
 
@@ -76,6 +81,63 @@ class Column:
     def row_numbers(self) -> RowNumbers:
         """``(n,)`` input row of each row of :meth:`tensor`."""
         return np.sort(np.concatenate(self._rows))
+
+
+class NotCapturedError(UnknownHookPointError, KeyError):
+    """This capture has no such name. A KeyError too, so ``in`` and ``get`` work as usual."""
+
+    __str__ = Exception.__str__  # KeyError would put the sentence in quotes.
+
+
+class Captures(Mapping[str, Tensor]):
+    """What a capture has seen so far: name -> tensor ``(n, ...)``, rows in input order.
+
+    Rows of a second call inside the same block follow those of the first. Texts of different
+    token counts are filled up with NaN along their token axes.
+    """
+
+    def __init__(self, clip: Clip, names: Iterable[str], *, streams: bool) -> None:
+        self._clip = clip
+        self._columns = {name: Column() for name in names}
+        self._streams = streams
+
+    def __getitem__(self, name: str) -> Tensor:
+        column = self._column(name)
+        if self._streams:
+            raise NotCapturedError(f"{name} went to the sink of this capture and was not stored.")
+        if not len(column):
+            raise NotCapturedError(
+                f"{name} has not been captured yet: run images or texts through the model first."
+            )
+        return column.tensor()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    def add(self, name: str, value: Tensor, rows: RowNumbers) -> None:
+        """Take one batch, ``(b, ...)``; the capture calls this."""
+        self._columns[name].add(value, rows)
+
+    def rows(self, name: str) -> RowNumbers:
+        """``(n,)`` int64: which input each row of ``self[name]`` belongs to.
+
+        They are 0 to n - 1 unless a call broke off in between.
+        """
+        self[name]
+        return self._column(name).row_numbers()
+
+    def _column(self, name: str) -> Column:
+        try:
+            return self._columns[plain_name(self._clip, name)]
+        except (KeyError, UnknownHookPointError):
+            close = ", ".join(nearest(name, self._columns))
+            raise NotCapturedError(
+                f"{name!r} was not captured: of the {len(self._columns)} captured names the "
+                f"nearest are {close}."
+            ) from None
 
 
 def pad_to_longest(parts: list[Tensor]) -> list[Tensor]:

@@ -13,7 +13,6 @@ second term is exactly zero where nothing was changed, while all of the gradient
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,11 +23,12 @@ import torch
 from torch import Tensor, nn
 
 from clipprobe.errors import UnsupportedHookError
+from clipprobe.hooks.attention import attention_mask, attention_pattern
 from clipprobe.hooks.context import Listener, visit
 
 if TYPE_CHECKING:
     from clipprobe.hooks.sites import HookPoint
-    from clipprobe.models.anatomy import Anatomy, Block
+    from clipprobe.models.anatomy import Anatomy, Block, Tower
 
 Listeners = tuple[Listener, ...]
 Program = Callable[[Listeners, Tensor], Tensor]
@@ -64,8 +64,14 @@ def slots(anatomy: Anatomy, points: Iterable[HookPoint]) -> list[Slot]:
     """The slots that the given hook points need, each once.
 
     ``pooled`` and ``projected`` need none: the model emits them.
+
+    Raises:
+        UnsupportedHookError: two blocks share a module, so its hooks could not tell them apart.
     """
     found: dict[tuple[int, str], Slot] = {}
+    points = list(points)
+    for name in sorted({point.tower for point in points if point.block is not None}):
+        _check_apart(anatomy.vision if name == "vision" else anatomy.text)
     for point in points:
         tower = anatomy.vision if point.tower == "vision" else anatomy.text
         needed: list[Slot] = []
@@ -88,6 +94,20 @@ def forget(anatomy: Anatomy, points: Iterable[HookPoint]) -> None:
         if point.block is not None:
             tower = anatomy.vision if point.tower == "vision" else anatomy.text
             _SCRATCH.blocks.pop(id(tower.blocks[point.block].module), None)
+
+
+def _check_apart(tower: Tower) -> None:
+    modules = [
+        id(part)
+        for block in tower.blocks
+        for part in (block.module, block.norm_mid, block.q, block.activation, block.mlp_out)
+        if part is not None
+    ]
+    if len(set(modules)) < len(modules):
+        raise UnsupportedHookError(
+            f"Blocks of the {tower.name} tower share a module, so what it computes for one cannot "
+            "be told from the others: give each block modules of its own."
+        )
 
 
 def _visit(name: str, listeners: Listeners, value: Tensor) -> Tensor:
@@ -151,7 +171,7 @@ class BlockWiring:
         return x if new is heads else new.reshape(x.shape)
 
     def _mask(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        self._put("mask", _attention_mask(self.block.attention, arguments, keywords))
+        self._put("mask", attention_mask(self.block.attention, arguments, keywords))
 
     def _before_out(self, listeners: Listeners, z: Tensor) -> Tensor:
         if self._wanted(listeners, "attn.pattern"):
@@ -218,46 +238,3 @@ class BlockWiring:
 
     def _take(self, key: str) -> Any:
         return _SCRATCH.blocks.get(id(self.block.module), {}).pop(key, None)
-
-
-def attention_pattern(
-    q: Tensor, k: Tensor, *, scale: float, causal: bool, mask: Tensor | None = None
-) -> Tensor:
-    """``softmax(q k^T * scale)`` over the keys, in float32 at least, as eager attention does.
-
-    Args:
-        q: Queries, ``(b, t, n_heads, d_head)``.
-        k: Keys, likewise.
-        causal: Whether a token sees only itself and earlier ones, where no mask says so.
-        mask: What the attention module was given, broadcastable to ``(b, n_heads, t, t)``: true
-            where a key may be seen, or what is added to the scores.
-    Returns:
-        ``(b, n_heads, t, t)``; each row sums to 1.
-    """
-    scores = torch.einsum("bqhk,bthk->bhqt", q, k) * scale
-    if mask is not None and mask.dtype != torch.bool:
-        scores = scores + mask[..., : k.shape[1]]
-    else:
-        if mask is None and causal:
-            t = q.shape[1]
-            mask = torch.ones(t, t, dtype=torch.bool, device=q.device).tril()
-        if mask is not None:
-            scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-    precision = torch.promote_types(q.dtype, torch.float32)
-    return scores.softmax(dim=-1, dtype=precision).to(q.dtype)
-
-
-def _attention_mask(
-    module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]
-) -> Tensor | None:
-    if "attention_mask" in keywords:
-        mask = keywords["attention_mask"]
-    else:
-        bound = inspect.signature(module.forward).bind_partial(*arguments, **keywords)
-        mask = bound.arguments.get("attention_mask")
-    if mask is not None and not (isinstance(mask, Tensor) and mask.ndim == 4):
-        raise UnsupportedHookError(
-            "attn.pattern cannot be recomputed under this attention implementation, whose mask is "
-            'no tensor of four axes: load the model with attn_implementation="sdpa" or "eager".'
-        )
-    return mask

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -124,3 +125,13 @@ def test_what_fused_attention_hides_is_refused_with_the_reason(net: Any, site: s
         resolve(net, f"text.blocks.-1.attn.{site}")
     with pytest.raises(UnsupportedHookError, match="is a ResNet and has no transformer blocks"):
         resolve(net, f"vision.blocks.0.attn.{site}")
+
+
+def test_blocks_that_share_a_module_are_refused() -> None:
+    """Its hooks would fire once per block, and each value would be taken for a new input."""
+    net = resnet_clip()
+    first, second = net.anatomy.text.blocks
+    shared = (first, replace(second, activation=first.activation))
+    net.anatomy = replace(net.anatomy, text=replace(net.anatomy.text, blocks=shared))
+    with pytest.raises(UnsupportedHookError, match="share a module"):
+        capture(net, "text.blocks.0.mlp.post")

@@ -1,0 +1,89 @@
+"""What can be done to an activation, and where: the words of an intervention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Literal
+
+from torch import Tensor
+
+from clipprobe.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class At:
+    """An address at some tokens only: ``At("vision.blocks.3.mlp.post:17", tokens=[0, 5])``.
+
+    Args:
+        address: Hook point, glob or unit.
+        tokens: Token numbers (negative ones count from the end; places of a map row by row;
+            queries of an attention pattern), or ``"cls"``, or ``"eos"`` (the token that the
+            text tower pools).
+    """
+
+    address: str
+    tokens: tuple[int, ...] | Literal["cls", "eos"]
+
+    def __init__(self, address: str, tokens: Sequence[int] | int | Literal["cls", "eos"]) -> None:
+        given: Any = tokens
+        if isinstance(given, str) and given not in ("cls", "eos"):
+            raise ConfigError(f"tokens={given!r} is not known: give token numbers, 'cls' or 'eos'.")
+        numbers = (given,) if isinstance(given, Integral) else given
+        named = given if isinstance(given, str) else tuple(int(number) for number in numbers)
+        if not named:
+            raise ConfigError(f"No token of {address} was named: give at least one number.")
+        object.__setattr__(self, "address", address)
+        object.__setattr__(self, "tokens", named)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Multiply by a factor."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mean:
+    """Replace by the mean over other inputs (mean ablation).
+
+    Args:
+        values: What was captured there for other inputs, ``(n, ...)`` with the axes of the hook
+            point (then each token gets its own mean) or pooled (then all tokens get the same).
+            Always of the whole hook point: the address picks units and tokens. NaN is left out.
+    """
+
+    values: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """Replace by what was captured in another run (activation patching, resample ablation).
+
+    Args:
+        values: Captured there, ``(n, ...)`` with the axes of the hook point, or pooled. Always of
+            the whole hook point: the address picks units and tokens.
+        rows: Which row of ``values`` each input gets: one for all, or a list, one per input.
+            Default: input ``i`` gets row ``i``, and all get the same where there is one row.
+    """
+
+    values: Any
+    rows: Sequence[int] | int | None = None
+
+
+How = Literal["zero"] | float | Scale | Mean | Patch | Callable[[Tensor], Tensor]
+
+
+def check_how(address: object, how: object) -> None:
+    """Raise ConfigError unless ``how`` is something that :class:`Edit` can do."""
+    if isinstance(how, str) and how != "zero":
+        hint = "Mean(values) with values from other inputs" if how == "mean" else '"zero"'
+        raise ConfigError(f"{how!r} is no intervention for {address}: use {hint}.")
+    known = isinstance(how, Real | Scale | Mean | Patch) or how == "zero" or callable(how)
+    if isinstance(how, bool | Tensor) or not known:
+        raise ConfigError(
+            f"A {type(how).__name__} is no intervention for {address}: give 'zero', a number, "
+            "Scale, Mean, Patch or a function of a tensor."
+        )
