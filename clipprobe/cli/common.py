@@ -51,10 +51,6 @@ ImagesOption = Annotated[
         help="A folder, a metadata table, a WebDataset .tar, or a Hugging Face dataset.",
     ),
 ]
-ClassesOption = Annotated[Path, typer.Option("--classes", help="A text file, one class a line.")]
-WordsOption = Annotated[
-    Path | None, typer.Option("--words", help="A text file, one attack word a line.")
-]
 SitesOption = Annotated[
     list[str] | None,
     typer.Option("--sites", help="Hook points, as names or globs; repeat for more."),
@@ -65,16 +61,6 @@ PoolOption = Annotated[
 ShardOption = Annotated[
     str | None, typer.Option("--shard", help="I/N: only every N-th image, from 0.")
 ]
-LabelsOption = Annotated[
-    Path | None, typer.Option("--labels", help="A table with the labels of the images.")
-]
-EmbeddingsOption = Annotated[
-    Path | None, typer.Option("--embeddings", help="A safetensors file with embeddings.")
-]
-PredictionsOption = Annotated[
-    Path | None, typer.Option("--predictions", help="A table with predictions to audit.")
-]
-ProtocolOption = Annotated[str, typer.Option("--protocol", help="The audit's protocol.")]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="A YAML file with settings; flags win over it.")
 ]

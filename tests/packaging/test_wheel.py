@@ -118,6 +118,14 @@ def test_an_installed_wheel_runs_without_the_source(installed: Path, tmp_path: P
     assert done.returncode == 0 and "--out" in done.stdout, done.stderr
 
 
+def test_an_installed_wheel_runs_the_demo(installed: Path, tmp_path: Path) -> None:
+    done = run(installed, tmp_path, "clipprobe", "demo", "--concepts", "8", "--out", "demo")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "demo" / "manifest.json").is_file()
+    page = (tmp_path / "demo" / "index.html").read_text(encoding="utf-8")
+    assert "<h1>" in page and page.count("data:image/") > 0
+
+
 def test_an_installed_wheel_writes_a_report(installed: Path, tmp_path: Path) -> None:
     script = (
         "from clipprobe.report import *\n"
