@@ -59,7 +59,8 @@ def audit_bias(
             if this is that model.
         k: Depth of retrieval figures. alpha, min_effect, n_boot, n_permutations, seed: see
             :class:`~attacks.bias.settings.Settings`.
-        limit: Audit so many images. batch_size, workers: of encoding and decoding.
+        limit: Audit so many images, spread over the data set.
+        batch_size, workers: of encoding and decoding.
         progress: Called with the number of images newly finished.
     Returns:
         The complete run: ``cells.csv`` and ``cells.parquet`` (one row a figure), ``summary.json``,
@@ -75,6 +76,7 @@ def audit_bias(
     """
     from attacks.bias.write import write_run
     from clipprobe.data import Dataset, open_dataset
+    from clipprobe.data.records import make_dataset
     from clipprobe.runs import Run, load_run
 
     settings = Settings(
@@ -87,7 +89,9 @@ def audit_bias(
     )
     asked = _questions(probes, words, templates)
     truth = _planted(clip, planted)
-    dataset = images if isinstance(images, Dataset) else open_dataset(images, limit=limit)
+    dataset = open_dataset(images, limit=limit) if not isinstance(images, Dataset) else images
+    if limit is not None and limit < len(dataset):
+        dataset = make_dataset(dataset.name, dataset.records, limit)
     # Everything that can be wrong with the groups is found before the first image is encoded.
     annotated = read_columns(dataset.records, groups)
     for name, values in annotated.items():

@@ -44,7 +44,7 @@ def embed(
 
     Args:
         name: What the user calls the data set, for the message when nothing could be read.
-        progress: Called with the number of images finished by each part.
+        progress: Called with the number of images newly finished, readable or not.
     Raises:
         NoReadableImagesError: not one image could be decoded.
     """
@@ -54,26 +54,30 @@ def embed(
         stem = f"parts/embeddings-{start // CHUNK:06d}"
         # The list of ids is written after the vectors: where it is, both are whole.
         if not run.has(f"{stem}.json"):
-            found, lost = _encode(clip, part, batch_size, workers)
-            run.write_arrays(f"{stem}.safetensors", {"vectors": found[1]})
+            ids, found, lost = _encode(clip, part, batch_size, workers, progress)
+            run.write_arrays(f"{stem}.safetensors", {"vectors": found})
             run.write_json(
-                f"{stem}.json",
-                {"ids": found[0], "failures": [failure.to_json() for failure in lost]},
+                f"{stem}.json", {"ids": ids, "failures": [failure.to_json() for failure in lost]}
             )
+        elif progress is not None:
+            progress(len(part))
         listed = run.read_json(f"{stem}.json")
-        ids = set(listed["ids"])
-        used += [record for record in part if record.id in ids]
+        read = set(listed["ids"])
+        used += [record for record in part if record.id in read]
         failures += [Failure(item["id"], item["reason"]) for item in listed["failures"]]
         vectors.append(run.read_arrays(f"{stem}.safetensors")["vectors"])
-        if progress is not None:
-            progress(len(part))
     require_readable(len(used), failures, name)
     return Embedded(records=tuple(used), vectors=np.concatenate(vectors), failures=tuple(failures))
 
 
 def _encode(
-    clip: Clip, records: Sequence[ImageRecord], batch_size: int, workers: int
-) -> tuple[tuple[list[str], NDArray[np.float32]], list[Failure]]:
+    clip: Clip,
+    records: Sequence[ImageRecord],
+    batch_size: int,
+    workers: int,
+    progress: Callable[[int], None] | None,
+) -> tuple[list[str], NDArray[np.float32], list[Failure]]:
+    """Ids of the readable records, their vectors ``(n, d)``, and the failures."""
     ids: list[str] = []
     failures: list[Failure] = []
     vectors = [np.zeros((0, clip.d_embed), np.float32)]
@@ -89,4 +93,6 @@ def _encode(
         if batch.items:
             ids += [record.id for record in batch.records]
             vectors.append(clip.encode_images(batch.items, batch_size=batch_size))
-    return (ids, np.concatenate(vectors)), failures
+        if progress is not None:
+            progress(len(batch.items) + len(batch.failures))
+    return ids, np.concatenate(vectors), failures

@@ -72,7 +72,13 @@ def association_section(context: Context, probe: str, column: GroupColumn) -> Se
             _association_chart(context, column, cells),
             _association_table(context, column, cells),
         ]
+    if context.organism and not any(c.cell.column == column.name for c in context.comparisons):
+        blocks.append(
+            Paragraph(f"Nothing was planted in this model about these words and {column.heading}.")
+        )
     for cell in select("mean signed d", column.name, probe=probe):
+        if math.isnan(cell.value):
+            continue
         blocks.append(
             Paragraph(
                 f"All words together lean towards {towards(cell)} by d = {short(abs(cell.value))} "

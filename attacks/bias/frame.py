@@ -10,10 +10,9 @@ import numpy as np
 from attacks.bias.cells import Status, small_cell_reason, status_for
 from attacks.bias.groups import SHOW_FROM, GroupColumn
 from attacks.bias.resampling import (
-    Copies,
+    Draws,
     Floats,
     Ints,
-    Labels,
     bootstrap_weights,
     generator,
     permuted_labels,
@@ -36,8 +35,8 @@ class Frame:
     clusters: Ints | None
     sizes: tuple[int, ...]
     n_clusters: tuple[int, ...]
-    weights: tuple[Copies, ...]
-    permutations: tuple[Labels, ...]
+    weights: Draws[np.uint8]
+    permutations: Draws[np.int8]
 
     def judge(self, *sides: Sequence[int]) -> tuple[Status, str]:
         """What may be said about a comparison of these sides (lists of levels), and why not more.
@@ -77,17 +76,19 @@ def make_frame(
             int(counted[level]) if ids is None else len(np.unique(ids[labels == level]))
             for level in range(len(column.levels))
         ),
-        weights=tuple(
-            bootstrap_weights(
+        weights=Draws(
+            lambda: bootstrap_weights(
                 labels, ids, settings.n_boot, generator(settings.seed, "bootstrap", column.name)
-            )
+            ),
+            settings.n_boot * len(labels),
         ),
-        permutations=tuple(
-            permuted_labels(
+        permutations=Draws(
+            lambda: permuted_labels(
                 labels,
                 ids,
                 settings.n_permutations,
                 generator(settings.seed, "permutation", column.name),
-            )
+            ),
+            settings.n_permutations * len(labels),
         ),
     )

@@ -7,6 +7,7 @@ word *perceived*, *annotated* or *self-reported*: the tool never says what a per
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -66,8 +67,7 @@ def make_column(name: str, values: Sequence[str | None]) -> GroupColumn:
         DataError: no image has a value, all have the same, or there are over ``MAX_GROUPS``.
     """
     cleaned = [value.strip() if value else "" for value in values]
-    distinct, counts = np.unique([v for v in cleaned if v], return_counts=True)
-    sizes = {str(v): int(c) for v, c in zip(distinct, counts, strict=True)}
+    sizes = dict(sorted(Counter(value for value in cleaned if value).items()))
     if not sizes:
         raise DataError(
             f"The group column {name!r} is empty for all {len(cleaned)} images: name a column that "

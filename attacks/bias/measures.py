@@ -75,10 +75,10 @@ def _mean_cells(
     nulls: list[Floats],
 ) -> list[Cell]:
     """The mean over items: how strong associations are, and how much lean all items share."""
-    if not np.isfinite(np.concatenate(seen)).all():
-        return []
     levels = frame.column.levels
     status, reason = frame.judge_all()
+    if not np.isfinite(np.concatenate(seen)).all():
+        reason = "undefined, because all images have the same cosine with some word"
     common: dict[str, Any] = {
         "probe": probe,
         "item": "",

@@ -8,17 +8,38 @@ of one drawing) move together in both: without that, copies would pass for evide
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Copies = NDArray[np.uint16]  # small types: a report keeps all draws of a column in memory
-Labels = NDArray[np.int16]
+Copies = NDArray[np.uint8]  # small types: a report keeps the draws of a column where it can
+Labels = NDArray[np.int8]
 
 _CHUNK_CELLS = 4_000_000  # numbers of one chunk of draws: 32 MB as float64
+_KEEP_BYTES = 1 << 29  # draws of more than that are made anew for each use
+
+
+Drawn = TypeVar("Drawn", bound=np.generic)
+
+
+class Draws(Generic[Drawn]):
+    """Chunks ``(b, n)`` that can be gone through again and again, with the same content.
+
+    Args:
+        make: Makes the chunks from scratch, the same ones every time.
+        n_bytes: Their size; chunks are kept where it is small enough.
+    """
+
+    def __init__(self, make: Callable[[], Iterator[NDArray[Drawn]]], n_bytes: int) -> None:
+        self._make = make
+        self._kept = tuple(make()) if n_bytes <= _KEEP_BYTES else None
+
+    def __iter__(self) -> Iterator[NDArray[Drawn]]:
+        return self._make() if self._kept is None else iter(self._kept)
 
 
 def generator(seed: int, *path: str) -> np.random.Generator:
@@ -57,7 +78,7 @@ def bootstrap_weights(
         strata[units] = labels
     members = [np.flatnonzero(strata == s) for s in np.unique(strata)]
     for rows in _chunks(n_boot, n):
-        drawn = np.zeros((rows, n_units), dtype=np.uint16)
+        drawn = np.zeros((rows, n_units), dtype=np.uint8)
         for unit_ids in members:
             count = len(unit_ids)
             drawn[:, unit_ids] = rng.multinomial(count, np.full(count, 1 / count), size=rows)
@@ -73,9 +94,9 @@ def permuted_labels(
     clusters change their label; where clusters span groups the labels are shuffled within each
     cluster, which holds whatever is common to a cluster fixed.
     """
-    small = labels.astype(np.int16)
+    small = labels.astype(np.int8)
     if clusters is not None and nested(labels, clusters):
-        of_cluster = np.zeros(int(clusters.max()) + 1, dtype=np.int16)
+        of_cluster = np.zeros(int(clusters.max()) + 1, dtype=np.int8)
         of_cluster[clusters] = small
         for rows in _chunks(n_permutations, len(labels)):
             yield rng.permuted(np.tile(of_cluster, (rows, 1)), axis=1)[:, clusters]

@@ -105,7 +105,7 @@ def planted_chart(
     figure.add_hline(y=0, line={"color": "grey", "width": 1})
     figure.add_vline(x=0.5, line={"color": "grey", "width": 1, "dash": "dot"})
     theme(figure, title=title, height=420)
-    figure.update_xaxes(title_text=label(f"planted share of {group}"), range=[0, 1])
+    figure.update_xaxes(title_text=label(f"planted share of {group}"), range=[-0.03, 1.03])
     figure.update_yaxes(title_text=label(f"d towards {group}"))
     return figure
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from attacks.bias import audit_bias, probe_names
 from attacks.bias.limits import LIMITS
+from clipprobe.data import open_dataset
 from clipprobe.errors import (
     ConfigError,
     DataError,
@@ -201,6 +202,17 @@ def test_a_mapping_of_ids_is_a_column_too(
     described = run.summary["groups"]["annotated_group"]
     assert described["sizes"] == {"even": 35, "odd": 35} and described["unlabelled"] == 10
     assert "000.png" not in run.file("config.json").read_text()
+
+
+def test_a_limit_holds_for_a_data_set_and_for_its_path(
+    redness: Any, people: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = people()
+    given: dict[str, Any] = {"words": WORDS, "limit": 60, **QUICK}
+    one = audit_bias(redness, folder, "skin_tone", out=tmp_path / "a", **given)
+    two = audit_bias(redness, open_dataset(folder), "skin_tone", out=tmp_path / "b", **given)
+    assert one.manifest["counts"]["used"] == two.manifest["counts"]["used"] == 60
+    assert one.manifest["dataset"] == two.manifest["dataset"]
 
 
 def test_wrong_use_is_one_sentence_and_encodes_nothing(

@@ -107,6 +107,23 @@ def test_clusters_that_span_groups_are_permuted_within() -> None:
     assert blocked.p == pytest.approx(1 / 401) and ignored.p > 0.1
 
 
+def test_a_word_that_all_images_share_leaves_the_mean_undefined_not_smaller() -> None:
+    scores = np.column_stack([np.zeros(80), np.random.default_rng(0).normal(size=80)])
+    found = run(scores, ["a", "b"] * 40)
+    for measure in ("mean |d|", "mean signed d"):
+        cell = found.select(measure)[0]
+        assert math.isnan(cell.value) and math.isnan(cell.p)
+        assert "same cosine with some word" in cell.estimate().reason
+
+
+def test_draws_too_large_to_keep_are_the_same_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    scores, values = rng.normal(size=(60, 2)), ["a", "b"] * 30
+    kept = run(scores, values)
+    monkeypatch.setattr("attacks.bias.resampling._KEEP_BYTES", 0)
+    assert str(run(scores, values).cells) == str(kept.cells)
+
+
 def test_one_family_is_corrected_together() -> None:
     rng = np.random.default_rng(6)
     gender = make_column("perceived_gender", ["man", "woman"] * 60)
@@ -143,18 +160,19 @@ def test_the_same_seed_gives_the_same_cells_and_another_does_not() -> None:
 
 @pytest.mark.slow
 def test_without_bias_few_reports_flag_anything_and_intervals_hold() -> None:
-    """300 whole reports of 5 words about groups that do not matter, then with a true d of 0.5."""
-    quick = Settings(n_boot=200, n_permutations=199, min_effect=0.0)
-    reports, flagged, covered = 300, 0, 0
+    """150 whole reports, 12 tests each, about groups that do not matter; then a true d of 0.74."""
+    chosen = Settings(n_boot=500, n_permutations=999, min_effect=0.0)
     values = ["man"] * 40 + ["woman"] * 40
-    for trial in range(reports):
-        rng = np.random.default_rng(trial)
-        scores = rng.normal(size=(80, 5))
-        found = run(scores, values, settings=quick)
-        flagged += any(c.flagged for c in found.cells)
-        covered += sum(c.low <= 0 <= c.high for c in found.select("association d"))
-    assert flagged / reports <= 0.06
-    assert 0.92 <= covered / (5 * reports) <= 0.97
+    for shift, truth in ((0.0, 0.0), (0.8, 0.8 / np.sqrt(1 + 0.8**2 / 4))):
+        flagged, covered, reports = 0, 0, 150
+        for trial in range(reports):
+            scores = np.random.default_rng(trial).normal(size=(80, 5))
+            scores[40:] += shift
+            found = run(scores, values, settings=chosen)
+            flagged += any(c.flagged for c in found.cells)
+            covered += sum(c.low <= truth <= c.high for c in found.select("association d"))
+        assert 0.925 <= covered / (5 * reports) <= 0.97
+        assert flagged == reports if shift else flagged / reports <= 0.06
 
 
 def test_bounds_of_maxima_and_means_hold_where_plain_percentiles_do_not() -> None:

@@ -102,7 +102,7 @@ def test_ndkl_is_the_discounted_entropy_of_scipy() -> None:
 def test_counts_under_copies_equal_counts_of_the_copied_list() -> None:
     rng = np.random.default_rng(2)
     scores, labels = rng.integers(0, 15, 40).astype(float), rng.integers(0, 2, 40)
-    copies = rng.integers(0, 3, (5, 40)).astype(np.uint16)
+    copies = rng.integers(0, 3, (5, 40)).astype(np.uint8)
     got = retrieval.top_counts(scores, 10, labels, 2, [copies[:2], copies[2:]])
     for row, found in zip(copies, got, strict=True):
         places = 10 * row.sum() / 40
@@ -112,7 +112,7 @@ def test_counts_under_copies_equal_counts_of_the_copied_list() -> None:
 
 def test_a_deep_search_is_made_when_the_first_ranks_do_not_suffice() -> None:
     scores, labels = np.arange(500.0), np.arange(500) % 2
-    copies = np.ones((1, 500), np.uint16)
+    copies = np.ones((1, 500), np.uint8)
     copies[0, 100:] = 0  # only the lowest scores were drawn
     got = retrieval.top_counts(scores, 10, labels, 2, [copies])
     assert got.sum() == pytest.approx(10 * 100 / 500)
@@ -122,7 +122,7 @@ def test_a_deep_search_is_made_when_the_first_ranks_do_not_suffice() -> None:
 def test_permuted_counts_are_those_of_each_permutation() -> None:
     rng = np.random.default_rng(3)
     membership = np.stack([retrieval.top_weights(rng.normal(size=30), 7) for _ in range(2)], 1)
-    chunk = np.stack([rng.permutation(np.repeat([0, 1, 2], 10)) for _ in range(4)]).astype(np.int16)
+    chunk = np.stack([rng.permutation(np.repeat([0, 1, 2], 10)) for _ in range(4)]).astype(np.int8)
     counts, sizes = retrieval.permuted_counts(membership, [chunk], 3)
     assert counts.shape == (4, 2, 3) and (sizes == 10).all()
     for b in range(4):
