@@ -1,0 +1,80 @@
+"""One score of one image, explained: where in the image it comes from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """An attribution map.
+
+    Attributes:
+        method: Name of the method.
+        target: The texts, or the unit with its pooling.
+        kind: ``text`` or ``unit``.
+        map: ``(h, w)`` attributions at the method's own resolution; positive raises the score.
+        resolution: ``pixels`` (of the model's input) or ``patches``.
+        units: What the numbers of the map are, and what their sum means.
+        tokens: ``(n_patches,)`` attribution of each patch, row by row, without the class token; of
+            a map in pixels, the sum over each patch.
+        grid: Rows and columns of the patches.
+        score: What is explained.
+        baseline_score: The score of the baseline; NaN where the method has none.
+        completeness_gap: ``|sum(map) - (score - baseline_score)|`` as a share of
+            ``|score - baseline_score|``; NaN where undefined.
+        reason: Why numbers are undefined; empty where all are defined.
+        settings: Settings of the method, resolved.
+        provenance: Model, versions, target.
+    """
+
+    method: str
+    target: str
+    kind: str
+    map: Array
+    resolution: str
+    units: str
+    tokens: Array
+    grid: tuple[int, int]
+    score: float
+    baseline_score: float
+    completeness_gap: float
+    reason: str
+    settings: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+
+    @property
+    def patches(self) -> Array:
+        """:attr:`tokens` laid out on the grid, ``(rows, columns)``."""
+        laid_out: Array = self.tokens.reshape(self.grid)
+        return laid_out
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; undefined numbers are null, with ``reason`` beside them."""
+        data = {name: getattr(self, name) for name in self.__slots__}
+        data |= {"map": self.map.tolist(), "tokens": self.tokens.tolist(), "grid": list(self.grid)}
+        for name in _NUMBERS:
+            data[name] = None if math.isnan(data[name]) else data[name]
+        return data | {"settings": dict(self.settings), "provenance": dict(self.provenance)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Explanation:
+        """The inverse of :meth:`to_json`."""
+        fields = dict(data)
+        for name in _NUMBERS:
+            fields[name] = math.nan if fields[name] is None else float(fields[name])
+        fields["map"] = np.array(fields["map"], np.float32)
+        fields["tokens"] = np.array(fields["tokens"], np.float32)
+        fields["grid"] = (int(fields["grid"][0]), int(fields["grid"][1]))
+        return cls(**fields)
+
+
+_NUMBERS = ("score", "baseline_score", "completeness_gap")

@@ -1,0 +1,92 @@
+"""Maps drawn over the picture that they belong to; plain arrays in, a picture out.
+
+Colours: orange raises, blue lowers (they stay apart for colour-blind readers); white is zero. The
+scale runs symmetrically to the largest magnitude, which is written beside it, so a faint map is
+never shown as a strong one without saying so.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+_UP, _DOWN = np.array([213, 94, 0], float), np.array([0, 90, 170], float)
+_GAP, _BAR, _TEXT = 12, 12, 13
+_SMALLEST = 224
+
+
+def overlay(picture: Image.Image, values: npt.ArrayLike, *, strength: float = 0.75) -> Image.Image:
+    """The picture in grey, tinted by a map.
+
+    Args:
+        picture: What the model sees; its size is kept.
+        values: ``(h, w)`` map of any resolution; each cell covers its part of the picture. Colour
+            is full at the largest magnitude. A map of zeros leaves the picture grey.
+        strength: How much of the picture full colour hides, 0 to 1.
+    """
+    tint, weight = _tint(np.asarray(values, float))
+    size = picture.size
+    colour = np.asarray(_resized(Image.fromarray(tint), size), float)
+    cover = np.asarray(_resized(Image.fromarray(weight), size), float)[..., None] / 255 * strength
+    grey = np.asarray(picture.convert("L").convert("RGB"), float) * 0.6 + 70
+    return Image.fromarray(np.rint(grey * (1 - cover) + colour * cover).astype(np.uint8))
+
+
+def map_image(values: npt.ArrayLike, size: tuple[int, int]) -> Image.Image:
+    """The map alone, on white."""
+    tint, weight = _tint(np.asarray(values, float))
+    cover = weight[..., None].astype(float) / 255
+    flat = np.rint(255 * (1 - cover) + tint * cover).astype(np.uint8)
+    return _resized(Image.fromarray(flat), size)
+
+
+def panel(
+    picture: Image.Image, patches: npt.ArrayLike, pixels: npt.ArrayLike | None = None
+) -> Image.Image:
+    """The picture, the map over it, the map in pixels where there is one, and the scale.
+
+    Args:
+        picture: What the model sees. Small ones are enlarged, their pixels kept.
+        patches: ``(rows, columns)`` map on the patches.
+        pixels: ``(h, w)`` map of the same in pixels.
+    """
+    factor = max(1, -(-_SMALLEST // max(picture.size)))
+    picture = picture.convert("RGB")
+    size = (picture.width * factor, picture.height * factor)
+    picture = picture.resize(size, Image.Resampling.NEAREST)
+    parts = [(picture, ""), (overlay(picture, patches), _scale(patches))]
+    if pixels is not None:
+        parts.append((map_image(pixels, picture.size), _scale(pixels)))
+    width, height = picture.size
+    sheet = Image.new(
+        "RGB", (len(parts) * (width + _GAP) + _GAP, height + 3 * _GAP + _BAR + _TEXT), "white"
+    )
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(_TEXT)
+    for number, (part, scale) in enumerate(parts):
+        left = _GAP + number * (width + _GAP)
+        sheet.paste(part, (left, _GAP))
+        if scale:
+            ramp = np.linspace(-1, 1, width)[None, :]
+            sheet.paste(map_image(ramp, (width, _BAR)), (left, height + 2 * _GAP))
+            line = height + 2 * _GAP + _BAR + 2
+            for text, anchor, x in ((f"-{scale}", "la", 0), ("0", "ma", 0.5), (scale, "ra", 1)):
+                draw.text((left + x * width, line), text, fill="black", font=font, anchor=anchor)
+    return sheet
+
+
+def _tint(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Colour ``(h, w, 3)`` by sign and weight ``(h, w)`` by magnitude, 0 to 255."""
+    top = float(np.abs(values).max())
+    weight = np.zeros_like(values) if top == 0 else np.abs(values) / top
+    colour = np.where(values[..., None] >= 0, _UP, _DOWN)
+    return colour.astype(np.uint8), np.rint(weight * 255).astype(np.uint8)
+
+
+def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image.resize(size, Image.Resampling.NEAREST)
+
+
+def _scale(values: npt.ArrayLike) -> str:
+    return f"{float(np.abs(np.asarray(values, float)).max()):.3g}"

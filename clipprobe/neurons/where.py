@@ -1,0 +1,100 @@
+"""Where in one image a unit fires: its activation on every patch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.errors import UnsupportedHookError
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitMap:
+    """A unit's activations on one image, laid out where they belong.
+
+    Attributes:
+        address: ``<hook point>:<index>``.
+        map: ``(rows, columns)`` float32 activations on the patches (or places of a map), before
+            any pooling.
+        class_token: Activation on the class token; NaN where the model has none.
+        reason: Why ``class_token`` is undefined; empty where it is not.
+        provenance: Model and versions.
+    """
+
+    address: str
+    map: NDArray[np.float32]
+    class_token: float
+    reason: str
+    provenance: Mapping[str, Any]
+
+    def pooled(self, pool: str) -> float:
+        """What an atlas with this pooling holds for the image: ``max``, ``mean`` or ``cls``."""
+        values = self.map.reshape(-1)
+        if not math.isnan(self.class_token):
+            values = np.concatenate([np.array([self.class_token], np.float32), values])
+        if pool == "cls":
+            return self.class_token
+        return float(values.max() if pool == "max" else values.mean(dtype=np.float64))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; an undefined class token is null, with ``reason`` beside it."""
+        return {
+            "address": self.address,
+            "map": self.map.tolist(),
+            "class_token": None if math.isnan(self.class_token) else self.class_token,
+            "reason": self.reason,
+            "provenance": dict(self.provenance),
+        }
+
+
+def unit_map(clip: Clip, image: object, address: str) -> UnitMap:
+    """Run one image and lay a unit's activations out on the grid.
+
+    Args:
+        image: A path, a Pillow image, a uint8 array ``(h, w, 3)`` or an ImageRecord.
+        address: ``<hook point>:<index>``; negative block numbers count from the end.
+
+    Raises:
+        UnknownHookPointError: the unit does not exist; names the nearest hook points.
+        UnsupportedHookError: the hook point has no single number per place of the image.
+        UnreadableImageError: the image cannot be decoded.
+    """
+    import torch
+
+    from clipprobe.attribution.token_grad_cam import patch_grid
+    from clipprobe.hooks import capture, parse_unit, resolve
+    from clipprobe.hooks.sites import check_unit
+
+    parsed = parse_unit(address)
+    point = resolve(clip, parsed.hook)[0]
+    check_unit(point, parsed.index)
+    tokens = point.axes in (("b", "t", "d"), ("b", "t", "d_mlp"))
+    if point.tower != "vision" or not (tokens or "h" in point.axes):
+        raise UnsupportedHookError(
+            f"{point.name} has the axes {' '.join(point.axes)} and no single number per place of "
+            "an image: use a vision hook point with axes b t d or b c h w."
+        )
+    pixels = clip.preprocess([image])
+    with torch.no_grad(), capture(clip, [point.name]) as seen:
+        clip.image_embeddings(pixels)
+    values = seen[point.name].select(point.unit_axis, parsed.index)[0].float().cpu().numpy()
+    class_token, reason = math.nan, "the model has no class token" if tokens else "a map of places"
+    if tokens and clip.anatomy.vision.has_class_token:
+        class_token, reason, values = float(values[0]), "", values[1:]
+    if tokens:
+        values = values.reshape(patch_grid(clip, pixels))
+    return UnitMap(
+        address=f"{point.name}:{parsed.index}",
+        map=values,
+        class_token=class_token,
+        reason=reason,
+        provenance=clip.provenance(),
+    )
