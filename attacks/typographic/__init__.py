@@ -10,11 +10,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from attacks.typographic.attack import AttackedImage, TypographicAttack
+from attacks.typographic.controls import nonsense_word, scrambled_word, with_controls
 
 if TYPE_CHECKING:
     from attacks.typographic.audit import audit_typographic as audit_typographic
 
-__all__ = ["AttackedImage", "TypographicAttack", "audit_typographic"]
+__all__ = [
+    "AttackedImage",
+    "TypographicAttack",
+    "audit_typographic",
+    "nonsense_word",
+    "scrambled_word",
+    "with_controls",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -75,12 +75,12 @@ class TypographicAttack:
         >>> attack = TypographicAttack(word="ipod", size=0.2, position="center")
         >>> attacked = attack(Image.new("RGB", (224, 224), "green"))
         >>> attacked.boxes, attacked.spec["size_px"]
-        ([(66, 93, 157, 132)], 44.75)
+        ([(55, 87, 169, 138)], 44.75)
     """
 
     word: str
     """What is written."""
-    size: float = 0.16
+    size: float = 0.2
     """Line height (top of ``d`` to foot of ``p``) as a fraction of the image's short side."""
     position: Position = "random"
     """``random``; ``center``, an edge or a corner such as ``top-left``; a cell ``r1c1`` to

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import PIL
+
 from attacks.typographic.attack import TypographicAttack
 from attacks.typographic.cases import Case, read_cases
 from attacks.typographic.classes import Classes, key
@@ -20,8 +22,8 @@ from attacks.typographic.report import write_report
 from attacks.typographic.scoring import class_vectors
 from attacks.typographic.settings import (
     checked_draw_at,
-    positive,
     prototype,
+    whole,
 )
 from attacks.typographic.summary import check_thresholds, enforce, summarise
 from attacks.typographic.words import Words, parse_words, possible_words, read_list
@@ -39,7 +41,7 @@ Progress = Callable[[int, int], None]
 def audit_typographic(
     clip: Encoder,
     images: Dataset | str | Path,
-    classes: Sequence[str] | Path,
+    classes: Sequence[str] | str | Path,
     *,
     out: str | Path,
     words: str | Path | Sequence[str] = "random",
@@ -69,7 +71,8 @@ def audit_typographic(
         clip: A loaded model.
         images: A data set, or what :func:`clipprobe.data.open_dataset` opens. Labels come from its
             folders or metadata, or from ``name_pattern``.
-        classes: The candidate classes, or a file with one a line; every label must be among them.
+        classes: The candidate classes, or the path of a file with one a line; every label must be
+            among them.
         out: The run folder.
         words: ``random``, ``runner-up``, ``most-similar``, ``least-similar``, a list of words, or
             a ``Path`` to a file with one a line.
@@ -84,7 +87,7 @@ def audit_typographic(
         seed: Decides words, places and controls.
         batch_size: Pictures in one forward pass.
         workers: Threads that decode and draw beside the model.
-        limit: Use so many pictures, spread over the data set.
+        limit: Use so many pictures, spread over the data set; only where ``images`` is a path.
         fail_under: For numbers of the headline, the least value that the lower end of the
             interval may have.
         overwrite: Empty a folder that holds another run.
@@ -99,6 +102,8 @@ def audit_typographic(
     """
     thresholds = check_thresholds(fail_under or {})
     dataset = images if isinstance(images, Dataset) else open_dataset(images, limit=limit)
+    if isinstance(classes, str):
+        classes = Path(classes)
     names = read_list(classes, "class") if isinstance(classes, Path) else list(classes)
     known = Classes(names, synonyms)
     cases, skipped = read_cases(dataset, known, name_pattern=name_pattern, word_column=word_column)
@@ -108,18 +113,18 @@ def audit_typographic(
         classes=known,
         cases=cases,
         words=parse_words(words),
-        words_per_image=positive(words_per_image, "words_per_image"),
+        words_per_image=whole(words_per_image, "words_per_image", least=1),
         attack=prototype(knobs, seed),
         templates=check_templates(templates),
         name_pattern=name_pattern,
         word_column=word_column,
         draw_at=checked_draw_at(draw_at),
-        seed=seed,
-        batch_size=positive(batch_size, "batch_size"),
-        workers=workers,
+        seed=whole(seed, "seed"),
+        batch_size=whole(batch_size, "batch_size", least=1),
+        workers=whole(workers, "workers"),
         progress=progress or (lambda done, total: None),
     )
-    audit.check_words()
+    audit.check()
     run = Run.open(out, kind=KIND, config=audit.config(), overwrite=overwrite)
     if not run.complete:
         audit.execute(run, skipped)
@@ -166,6 +171,8 @@ class _Audit:
         }
         if self.natural:
             return {**shared, "words": "in the pictures"}
+        # The pixels of the text are those of this Pillow and these fonts.
+        shared["pillow"] = PIL.__version__
         attack = self.attack.to_json()
         del attack["word"]
         return {
@@ -176,23 +183,28 @@ class _Audit:
             "draw_at": self.draw_at,
         }
 
-    def check_words(self) -> None:
-        """Refuse a word that the font cannot write before anything is encoded."""
+    def check(self) -> None:
+        """Refuse, before anything is written, what would fail at the first picture."""
         if not self.natural:
             for word in possible_words(self.words, self.classes):
                 self.attack.with_word(word)
+            self.renderer().check()
 
-    def execute(self, run: Run, skipped: Sequence[Failure]) -> None:
-        """Score what is not scored yet, then write table, summary, report and manifest."""
+    def renderer(self) -> Renderer:
+        """What draws the pictures of this audit."""
         taken = {key(word) for word in possible_words(self.words, self.classes)}
-        renderer = Renderer(
+        return Renderer(
             clip=self.clip,
             classes=self.classes,
             attack=self.attack,
             known=lambda word: key(word) in taken or self.classes.known(word),
             seed=self.seed,
-            draw_at=self.draw_at,
+            draw_at="model" if self.natural else self.draw_at,
         )
+
+    def execute(self, run: Run, skipped: Sequence[Failure]) -> None:
+        """Score what is not scored yet, then write table, summary, report and manifest."""
+        renderer = self.renderer()
         engine = Engine(
             clip=self.clip,
             classes=self.classes,

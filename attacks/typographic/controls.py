@@ -8,19 +8,52 @@ a nonsense word, the word's own letters scrambled, and the true word.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
+from PIL import Image
 
+from attacks.typographic.attack import AttackedImage, TypographicAttack
 from attacks.typographic.placement import rng
-
-CONTROLS = ("blank", "nonsense", "scrambled", "true")
 
 _ALPHABETS = (
     "aeiouy", "bcdfghjklmnpqrstvwxz", "0123456789", "$%&@#*+=?!",
     "аеиоуыэюя", "бвгджзклмнпрстфхцчшщ", "αεηιουω", "βγδζθκλμνξπρστφχψ",
 )  # fmt: skip
 _TRIES = 200
+
+
+def with_controls(
+    attack: TypographicAttack,
+    image: Image.Image,
+    *,
+    true_word: str | None,
+    known: Callable[[str], bool],
+    key: tuple[object, ...],
+    image_id: str | None = None,
+) -> Iterator[tuple[str, AttackedImage]]:
+    """The attack and each of its controls on ``image``, drawn one at a time.
+
+    A control that does not exist for the word (``$$$`` cannot be scrambled) is left out.
+
+    Args:
+        true_word: What the picture shows; None leaves that control out.
+        known, key: See :func:`nonsense_word`.
+        image_id: See :meth:`TypographicAttack.__call__`.
+    Raises:
+        TextFitError: a word does not fit.
+    """
+    attacked = attack(image, image_id=image_id)
+    yield "attack", attacked
+    yield "blank", attack.blank(attacked, image)
+    others = {
+        "nonsense": nonsense_word(attack.word, known=known, key=key),
+        "scrambled": scrambled_word(attack.word, known=known, key=key),
+        "true": true_word,
+    }
+    for kind, other in others.items():
+        if other is not None:
+            yield kind, attack.with_word(other).in_place_of(attacked, image, kind=kind)
 
 
 def nonsense_word(

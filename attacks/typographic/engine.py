@@ -29,6 +29,11 @@ from clipprobe.runs import Run
 
 #: Pictures in a chunk, in batches; with one word each makes six times as many encodings.
 BATCHES_PER_CHUNK = 4
+Tick = Callable[[int], None]
+
+
+def _silent(done: int) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +57,7 @@ class Engine:
         """Score all cases, chunk by chunk, skipping the chunks that a former run left.
 
         Args:
-            advance: Called with the number of cases done after each chunk.
+            advance: Called with the number of cases done so far.
         Returns:
             The result table, the unreadable pictures, and those left out for another reason.
         """
@@ -64,7 +69,11 @@ class Engine:
             chunk = cases[start : start + size]
             name = f"parts/{start // size:07d}"
             if not run.has(f"{name}.parquet"):
-                rows, problems = self.score_cases(chunk)
+
+                def tick(done: int, start: int = start) -> None:
+                    advance(start + done)
+
+                rows, problems = self.score_cases(chunk, tick=tick)
                 lists = {
                     "failed": [p.failure.to_json() for p in problems if p.unreadable],
                     "skipped": [p.failure.to_json() for p in problems if not p.unreadable],
@@ -78,26 +87,34 @@ class Engine:
             advance(start + len(chunk))
         return pa.concat_tables(tables), failed, skipped
 
-    def score_cases(self, cases: Sequence[Case]) -> tuple[list[dict[str, Any]], list[Problem]]:
-        """The rows of some cases in order, and the problems of those without rows."""
+    def score_cases(
+        self, cases: Sequence[Case], *, tick: Tick = _silent
+    ) -> tuple[list[dict[str, Any]], list[Problem]]:
+        """The rows of some cases in order, and the problems of those without rows.
+
+        Args:
+            tick: Called after each batch with the number of these cases that are done.
+        """
         if cases[0].word is not None:
-            scored, problems = self._encode(cases, self.renderer.clean)
+            scored, problems = self._encode(cases, self.renderer.clean, tick)
             return [
                 natural_row(case, scored[i][0], self.classes)
                 for i, case in enumerate(cases)
                 if i in scored
             ], problems
         if self.words.needs_clean_scores:
-            return self._after_clean(cases)
+            return self._after_clean(cases, tick)
         words = [self._words(case, None) for case in cases]
-        return self._with_words(cases, words, {})
+        return self._with_words(cases, words, {}, tick)
 
-    def _after_clean(self, cases: Sequence[Case]) -> tuple[list[dict[str, Any]], list[Problem]]:
-        clean, problems = self._encode(cases, self.renderer.clean)
+    def _after_clean(
+        self, cases: Sequence[Case], tick: Tick
+    ) -> tuple[list[dict[str, Any]], list[Problem]]:
+        clean, problems = self._encode(cases, self.renderer.clean, _silent)
         kept = [case for i, case in enumerate(cases) if i in clean]
         answers = [clean[i] for i in sorted(clean)]
         words = [self._words(c, a[0].logits) for c, a in zip(kept, answers, strict=True)]
-        rows, more = self._with_words(kept, words, dict(enumerate(answers)))
+        rows, more = self._with_words(kept, words, dict(enumerate(answers)), tick)
         order = {case.record.id: i for i, case in enumerate(cases)}
         return rows, sorted([*problems, *more], key=lambda p: order[p.failure.id])
 
@@ -106,6 +123,7 @@ class Engine:
         cases: Sequence[Case],
         words: Sequence[Sequence[str]],
         clean: dict[int, list[Scored]],
+        tick: Tick,
     ) -> tuple[list[dict[str, Any]], list[Problem]]:
         """Rows of cases whose words are known; ``clean`` holds answers that are there already."""
         without = "every attack word means its true label"
@@ -121,7 +139,7 @@ class Engine:
             i = place[case.record.id]
             return self.renderer.written(case, words[i], clean=i not in clean)
 
-        scored, more = self._encode([cases[i] for i in rows_of], render)
+        scored, more = self._encode([cases[i] for i in rows_of], render, tick)
         rows = []
         for j, i in enumerate(rows_of):
             if j in scored:
@@ -131,7 +149,7 @@ class Engine:
         return rows, sorted([*problems, *more], key=lambda p: order[p.failure.id])
 
     def _encode(
-        self, cases: Sequence[Case], render: Callable[[Case], list[Shot]]
+        self, cases: Sequence[Case], render: Callable[[Case], list[Shot]], tick: Tick
     ) -> tuple[dict[int, list[Scored]], list[Problem]]:
         """Draw ahead, encode in full batches, and give each case its answers back."""
         problems: list[Problem] = []
@@ -160,6 +178,7 @@ class Engine:
                 for item in score(captions, logits, self.classes):
                     scored.setdefault(owners[done], []).append(item)
                     done += 1
+                tick(owners[done - 1])
         return scored, problems
 
     def _words(self, case: Case, clean_logits: Floats | None) -> list[str]:

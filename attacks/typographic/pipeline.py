@@ -20,9 +20,9 @@ from PIL import Image
 from attacks.typographic.attack import AttackedImage, TypographicAttack
 from attacks.typographic.cases import Case
 from attacks.typographic.classes import Classes
-from attacks.typographic.controls import nonsense_word, scrambled_word
+from attacks.typographic.controls import with_controls
 from clipprobe.data import Failure, decode_image
-from clipprobe.errors import TextFitError, UnreadableImageError
+from clipprobe.errors import ConfigError, TextFitError, UnreadableImageError
 from clipprobe.stimuli.text import Box
 
 DrawAt = Literal["model", "image"]
@@ -85,6 +85,18 @@ class Renderer:
     seed: int
     draw_at: DrawAt
 
+    def check(self) -> None:
+        """Make sure that what is drawn at the model's size reaches the model as it is.
+
+        Raises:
+            ConfigError: the model would crop or enlarge it again.
+        """
+        if self.draw_at == "model" and not self._kept(self._grid(Image.new("RGB", (96, 64)))):
+            raise ConfigError(
+                "This model crops or enlarges even a picture of its own size, so text cannot be "
+                "drawn on what it sees: draw at the image instead (draw_at='image')."
+            )
+
     def base(self, case: Case) -> Image.Image:
         """The picture that is drawn on.
 
@@ -133,23 +145,24 @@ class Renderer:
         self, case: Case, base: Image.Image, word: str
     ) -> Iterator[tuple[str, AttackedImage]]:
         """The attack with one word and its controls, on ``base``, one at a time."""
-        attack = self.attack.with_word(word)
-        attacked = attack(base, image_id=f"{case.record.id}\x1f{word}")
-        yield "attack", attacked
-        yield "blank", attack.blank(attacked, base)
-        key = (self.seed, case.record.id)
-        others = {
-            "nonsense": nonsense_word(word, known=self.known, key=key),
-            "scrambled": scrambled_word(word, known=self.known, key=key),
-            "true": self.classes.names[case.label],
-        }
-        for kind, other in others.items():
-            if other is not None:
-                yield kind, attack.with_word(other).in_place_of(attacked, base, kind=kind)
+        return with_controls(
+            self.attack.with_word(word),
+            base,
+            true_word=self.classes.names[case.label],
+            known=self.known,
+            key=(self.seed, case.record.id),
+            image_id=f"{case.record.id}\x1f{word}",
+        )
 
     def _grid(self, image: Image.Image) -> Image.Image:
+        """The picture as the model sees it, or as it is where the model would change that again."""
+        if self._kept(image):
+            return image
         grid: Image.Image = self.clip.preprocess.to_grid(image)
-        return grid
+        return grid if self._kept(grid) else image
+
+    def _kept(self, image: Image.Image) -> bool:
+        return bool(self.clip.preprocess.keeps(image.height, image.width))
 
 
 def _unchanged(image: Image.Image) -> Image.Image:

@@ -44,12 +44,12 @@ def checked_draw_at(draw_at: DrawAt) -> DrawAt:
     return draw_at
 
 
-def positive(number: int, name: str) -> int:
-    """A whole number of at least 1.
+def whole(number: int, name: str, *, least: int = 0) -> int:
+    """A whole number of at least ``least``.
 
     Raises:
         ConfigError: it is not.
     """
-    if not isinstance(number, int) or number < 1:
-        raise ConfigError(f"{name}={number!r} is out of range: give a whole number from 1.")
+    if isinstance(number, bool) or not isinstance(number, int) or number < least:
+        raise ConfigError(f"{name}={number!r} is out of range: give a whole number from {least}.")
     return number

@@ -20,7 +20,7 @@ from attacks.typographic.metrics import (
 from clipprobe.errors import ConfigError, ThresholdCrossedError
 from clipprobe.statistics import Estimate, undefined
 
-#: Numbers of the headline, which ``--fail-under`` can name, and what they mean.
+#: Numbers of the headline, and what they mean.
 HEADLINE = {
     "clean_accuracy": "share of pictures answered correctly without text",
     "attacked_accuracy": "share of pictures answered correctly with the attack word",
@@ -31,6 +31,10 @@ HEADLINE = {
     "reading_effect": "share of pictures answered with the written word, minus the share answered "
     "so when a nonsense word stands there",
 }
+
+
+#: Those that ``--fail-under`` can name: a low success is no failure.
+THRESHOLDS = ("clean_accuracy", "attacked_accuracy")
 
 
 def summarise(table: Any, classes: Classes, *, natural: bool, seed: int) -> dict[str, Any]:
@@ -116,16 +120,18 @@ def check_thresholds(thresholds: Mapping[str, float]) -> dict[str, float]:
     """``fail_under`` after checking its names and numbers.
 
     Raises:
-        ConfigError: the name is not one of the headline, or the number no share.
+        ConfigError: the name is not one that should be high, or the number is no share.
     """
     for name, least in thresholds.items():
-        if name not in HEADLINE:
+        if name not in THRESHOLDS:
             raise ConfigError(
-                f"A threshold was given for {name!r}, which the audit does not measure: use one of "
-                f"{', '.join(HEADLINE)}."
+                f"A least value was given for {name!r}: it can be given for "
+                f"{' and '.join(THRESHOLDS)}, which are better when higher."
             )
-        if not -1 <= least <= 1:
-            raise ConfigError(f"The threshold {name}={least} is no share: give a number up to 1.")
+        if isinstance(least, bool) or not isinstance(least, (int, float)) or not 0 <= least <= 1:
+            raise ConfigError(
+                f"The threshold {name}={least!r} is no share: give a number from 0 to 1."
+            )
     return dict(thresholds)
 
 

@@ -114,7 +114,7 @@ def typographic(
     fail_under: Annotated[
         list[str] | None,
         typer.Option(
-            help="METRIC=NUMBER, such as attacked_accuracy=0.6: exit with 1 when the lower end of "
+            help="attacked_accuracy=NUMBER or clean_accuracy=NUMBER: exit with 1 when the lower end of "
             "its interval is under the number; repeat for more."
         ),
     ] = None,

@@ -26,6 +26,9 @@ SIDE = 96
 
 
 class _Grid:
+    def keeps(self, height: int, width: int) -> bool:
+        return (height, width) == (SIDE, SIDE)
+
     def to_grid(self, image: Image.Image) -> Image.Image:
         return image if image.size == (SIDE, SIDE) else image.resize((SIDE, SIDE), 0)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from attacks.typographic import audit_typographic
-from clipprobe.errors import ThresholdCrossedError
+from clipprobe.errors import ConfigError, ThresholdCrossedError
 from clipprobe.zeroshot import TEMPLATES
 
 NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
@@ -144,3 +144,62 @@ def test_the_report_shows_numbers_pictures_and_what_to_doubt(
         assert text in html
     assert "reading effect" in (run.path / "report.md").read_text(encoding="utf-8")
     json.loads((run.path / "summary.json").read_text())
+
+
+def test_several_words_for_each_picture(
+    toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
+) -> None:
+    clip = toy(reads=True)
+    run = audit_typographic(
+        clip, colours(1), NAMES, out=tmp_path / "run", size=SIZE, words_per_image=2
+    )
+    table = run.read_table("results.parquet").to_pylist()
+    assert sum(clip.seen.values()) == run.summary["n"]["encoded"] == 6 * (1 + 2 * 5)
+    assert len(table) == 6 * 2 * 6  # the clean picture stands beside each of its two words
+    words = {(row["image"], row["word"]) for row in table}
+    assert len(words) == 12 and all(word not in image for image, word in words)
+    assert run.summary["conditions"]["clean"]["accuracy"]["all"]["n"] == 6
+    reading = run.summary["effects"]["reading_effect"]
+    assert reading["estimate"]["n"] == 12 and reading["mcnemar_p"] is None
+    assert "over 6 clusters" in reading["estimate"]["method"]
+
+
+def test_progress_counts_pictures(
+    toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
+) -> None:
+    steps: list[tuple[int, int]] = []
+    audit_typographic(
+        toy(reads=True), colours(4), NAMES, out=tmp_path / "run", size=SIZE, batch_size=4,
+        progress=lambda done, total: steps.append((done, total)),
+    )  # fmt: skip
+    assert steps == sorted(steps) and len(steps) > 30
+    assert steps[-1] == (24, 24)
+
+
+def test_text_drawn_at_the_image_keeps_its_share_of_the_picture(
+    toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
+) -> None:
+    rows = {
+        at: audit_typographic(
+            toy(reads=False), colours(3), NAMES, out=tmp_path / at, size=SIZE, draw_at=at
+        ).read_table("results.parquet")
+        for at in ("model", "image")
+    }
+    # Pictures are 96, 97 and 98 wide and 96 high: the model's size is 96 x 96.
+    assert max(x for x in rows["model"]["x1"].to_pylist() if x is not None) <= 96
+    assert set(rows["image"]["size_px"].to_pylist()) == {None, SIZE * 96 // 0.25 * 0.25}
+    assert rows["image"]["ink"].to_pylist() != rows["model"]["ink"].to_pylist()
+
+
+def test_a_model_that_changes_its_own_size_is_drawn_on_at_the_image_only(
+    toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
+) -> None:
+    clip = toy(reads=True)
+    clip.preprocess.keeps = lambda height, width: False
+    with pytest.raises(ConfigError, match="draw_at='image'"):
+        audit_typographic(clip, colours(1), NAMES, out=tmp_path / "run", size=SIZE)
+    assert not (tmp_path / "run").exists()
+    run = audit_typographic(
+        clip, colours(1), NAMES, out=tmp_path / "run", size=SIZE, draw_at="image"
+    )
+    assert headline(run)["attacked_accuracy"]["value"] == 0.0

@@ -38,7 +38,9 @@ NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
         ({"draw_at": "screen"}, ConfigError, "draw_at='screen'"),
         ({"batch_size": 0}, ConfigError, "batch_size=0"),
         ({"words_per_image": 0}, ConfigError, "words_per_image=0"),
-        ({"fail_under": {"acuracy": 0.5}}, ConfigError, "'acuracy', which the audit"),
+        ({"fail_under": {"reading_effect": 0.5}}, ConfigError, "better when higher"),
+        ({"seed": "x"}, ConfigError, "seed='x'"),
+        ({"workers": -1}, ConfigError, "workers=-1"),
         ({"fail_under": {"clean_accuracy": 60}}, ConfigError, "clean_accuracy=60 is no share"),
     ],
 )

@@ -92,7 +92,7 @@ def test_config_file_gives_settings_and_flags_win(
     config.write_text(
         f"model: {checkpoint()}\nimages: {folder / 'images'}\nclasses: {folder / 'classes.txt'}\n"
         "words: [ship, cat, meow]\nsize: 0.25\nposition: top\nseed: 3\noutline: none\n"
-        "synonyms: {cat: [kitty]}\nfail_under: {clean_accuracy: -1}\n",
+        "synonyms: {cat: [kitty]}\nfail_under: {clean_accuracy: 0}\n",
         encoding="utf-8",
     )
     out = folder / "run"

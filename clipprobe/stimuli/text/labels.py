@@ -19,7 +19,7 @@ Fit = Literal["shrink", "wrap", "error"]
 #: Below this line height strokes merge: nothing is drawn that nobody can read.
 MIN_SIZE_PX = 5.0
 #: Larger labels are not kept in the cache (area in pixels).
-CACHED_AREA = 65_536
+CACHED_AREA = 32_768
 
 
 def label(
@@ -67,7 +67,7 @@ def label(
     return draw(lines, font, size_px, outline_px, padding, rotation % 360.0)
 
 
-_render_cached = lru_cache(maxsize=1024)(render)
+_render_cached = lru_cache(maxsize=512)(render)
 
 
 @lru_cache(maxsize=8192)
