@@ -1,0 +1,41 @@
+"""The entry point that Streamlit runs: pages, frame, and the one place where errors are shown.
+
+Start it with ``clipprobe dashboard``; the runs folder and the model come from there through the
+environment. Each file in ``views/`` is a page and answers one question.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+# Streamlit runs this file as a script, so the package is found only where its parent is on the
+# path. An environment where another `dashboard` comes first is refused by the command line.
+ROOT = str(Path(__file__).resolve().parent.parent)
+if ROOT not in sys.path:
+    sys.path.insert(0, ROOT)
+
+import streamlit as st  # noqa: E402
+
+from dashboard.components import errors_shown, favicon, plain  # noqa: E402
+from dashboard.settings import model_spec, runs_folder  # noqa: E402
+
+
+def main() -> None:
+    """Draw the frame and run the chosen page."""
+    st.set_page_config(page_title="clipprobe", page_icon=favicon(), layout="wide")
+    pages = [
+        st.Page("views/overview.py", title="Runs", icon=":material/grid_view:", default=True),
+        st.Page("views/neuron.py", title="Neuron", icon=":material/scatter_plot:"),
+        st.Page("views/typographic.py", title="Typographic lab", icon=":material/match_case:"),
+        st.Page("views/reports.py", title="Reports", icon=":material/description:"),
+    ]
+    page = st.navigation(pages)
+    with st.sidebar:
+        st.caption(f"Runs: {plain(runs_folder())}")
+        st.caption(f"Model: {plain(model_spec() or 'the bundled emoji-clip')}")
+    with errors_shown():
+        page.run()
+
+
+main()

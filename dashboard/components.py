@@ -1,0 +1,223 @@
+"""Pieces that several views share: safe text, errors, numbers, pictures, maps over pictures."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+from PIL import Image, ImageDraw, ImageOps
+
+from clipprobe.errors import ClipprobeError
+from clipprobe.report.numbers import estimate_parts, format_number
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import plotly.graph_objects as go
+
+_MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
+CRISP_BELOW_PX = 192
+
+
+def plain(text: object) -> str:
+    """``text`` for an element that reads Markdown, shown as it is written.
+
+    File names and labels are data: none may become a link, a picture from the network, or HTML.
+    """
+    one_line = " ".join(str(text).split())
+    visible = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in one_line
+    )
+    return _MARKUP.sub(r"\\\1", visible)
+
+
+def favicon() -> Image.Image:
+    """The tab's icon. Drawn here, because Streamlit fetches named icons from the network."""
+    icon = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(icon)
+    draw.rounded_rectangle((0, 0, 63, 63), 14, fill="#0072B2")
+    draw.ellipse((12, 12, 51, 51), outline="white", width=7)
+    draw.ellipse((25, 25, 38, 38), fill="white")
+    return icon
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Show a user's mistake as one message and go on after the block."""
+    try:
+        yield
+    except ClipprobeError as error:
+        st.error(plain(error), icon=":material/error:")
+
+
+def numbers_row(items: Sequence[Mapping[str, Any]], *, columns: int = 5) -> None:
+    """Headline numbers side by side, each with its interval and n.
+
+    Args:
+        items: ``summary["headline"]``: name, estimate, meaning.
+    """
+    for start in range(0, len(items), columns):
+        for place, item in zip(st.columns(columns), items[start : start + columns], strict=False):
+            value, interval, reason = estimate_words(item["estimate"])
+            name = str(item["name"]).replace("_", " ")
+            meaning = str(item.get("meaning") or "")
+            with place:
+                number(name, value, interval, help=f"{meaning} {reason}".strip())
+
+
+def number(name: str, value: str, note: str, *, help: str = "") -> None:
+    """A number with its name above and what qualifies it below."""
+    with st.container(gap="xxsmall"):
+        st.metric(plain(name), value, help=plain(help) or None)
+        st.caption(plain(note))
+
+
+def estimate_words(estimate: Any) -> tuple[str, str, str]:
+    """An estimate or its JSON form as value, interval with n, and a reason for what is missing."""
+    parts = estimate_parts(estimate)
+    if parts is None:
+        return str(estimate), "", ""
+    value, low, high, n, reason = parts
+    said = f"({reason}.)" if reason else ""
+    if _missing(value):
+        return "undefined", f"n={n:,}", said
+    if _missing(low) or _missing(high):
+        return format_number(value), f"no interval, n={n:,}", said
+    return format_number(value), f"95 % [{format_number(low)}, {format_number(high)}], n={n:,}", ""
+
+
+def _missing(value: float | None) -> bool:
+    return value is None or math.isnan(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One picture of a grid, or why it cannot be shown."""
+
+    image: Image.Image | None
+    caption: str
+    alt: str
+    second: str = ""
+    """A second line of the caption."""
+    reason: str = ""
+    """Why there is no image."""
+
+
+def pictures(items: Sequence[Shown], *, columns: int) -> None:
+    """Pictures in rows, each with a caption and a text for those who cannot see it."""
+    for start in range(0, len(items), columns):
+        row = items[start : start + columns]
+        for place, item in zip(st.columns(columns), row, strict=False):
+            caption = "  \n".join(plain(line) for line in (item.caption, item.second) if line)
+            with place:
+                if item.image is None:
+                    st.warning(plain(item.reason), icon=":material/hide_image:")
+                    st.caption(caption)
+                else:
+                    st.image(
+                        edged(item.image),
+                        caption=caption,
+                        alt=item.alt,
+                        width="stretch",
+                    )
+
+
+def crisp(image: Image.Image, least: int = CRISP_BELOW_PX) -> Image.Image:
+    """A small picture enlarged by whole pixels, so that the browser does not blur what is there."""
+    factor = -(-least // max(1, min(image.size)))
+    if factor == 1 or max(image.size) * factor > 8 * least:
+        return image
+    size = (image.width * factor, image.height * factor)
+    return image.resize(size, Image.Resampling.NEAREST)
+
+
+def edged(image: Image.Image) -> Image.Image:
+    """The picture for the page: crisp, with an edge that shows where a white picture ends."""
+    return ImageOps.expand(crisp(image), border=1, fill=(136, 136, 136))
+
+
+def boxed(image: Image.Image, place: tuple[int, int], grid: tuple[int, int]) -> Image.Image:
+    """``image`` with a frame around one cell of its grid.
+
+    Args:
+        place: Row and column.
+        grid: Rows and columns.
+    """
+    drawn = crisp(image).convert("RGB")
+    if drawn is image:
+        drawn = image.copy()
+    height, width = drawn.height / grid[0], drawn.width / grid[1]
+    x, y = place[1] * width, place[0] * height
+    draw = ImageDraw.Draw(drawn)
+    stroke = max(2, round(min(drawn.size) / 60))
+    box = [x, y, x + width - 1, y + height - 1]
+    # Two colours, so that the frame stands out on light and on dark.
+    draw.rectangle([box[0] - 1, box[1] - 1, box[2] + 1, box[3] + 1], outline="white", width=1)
+    draw.rectangle(box, outline="#D55E00", width=stroke)
+    return drawn
+
+
+# Clear where the unit is silent, so that the picture shows through there.
+_UP = [[0, "rgba(213,94,0,0)"], [1, "rgba(213,94,0,0.85)"]]
+_BOTH = [[0, "rgba(0,114,178,0.85)"], [0.5, "rgba(255,255,255,0)"], [1, "rgba(213,94,0,0.85)"]]
+
+
+def map_over_picture(
+    values: npt.NDArray[Any], image: Image.Image, *, unit: str, height: int = 440
+) -> go.Figure:
+    """A heat map laid over the grey picture that it is of; the largest value is marked.
+
+    Args:
+        values: ``(h, w)``, one per cell of the grid.
+        image: The picture as the model sees it.
+        unit: What the colour shows.
+    """
+    import numpy as np
+
+    from clipprobe.figures.common import heatmap
+
+    row, column = np.unravel_index(int(np.argmax(values)), values.shape)
+    both = bool(values.min() < 0)
+    figure = heatmap(
+        values, unit=unit, diverging=both, marks=[(int(row), int(column), "")], height=height
+    )
+    h, w = values.shape
+    figure.add_layout_image(
+        source=faded(image),
+        x=-0.5,
+        y=-0.5,
+        xref="x",
+        yref="y",
+        sizex=w,
+        sizey=h,
+        sizing="stretch",
+        layer="below",
+    )
+    figure.data[0].update(colorscale=_BOTH if both else _UP)
+    if not both:
+        figure.data[0].update(zmin=0.0, zmax=float(max(values.max(), 1e-12)))
+    figure.data[-1].update(marker_color="#111111")  # on grey and orange alike
+    figure.update_xaxes(visible=False, constrain="domain", scaleanchor="y")
+    figure.update_yaxes(visible=False, constrain="domain")
+    margin, bar = 12, 110
+    figure.update_layout(
+        margin={"l": margin, "r": margin + bar, "t": margin, "b": margin},
+        width=round((height - 2 * margin) * w / h) + 2 * margin + bar,
+    )
+    return figure
+
+
+def faded(image: Image.Image) -> Image.Image:
+    """The picture in light grey, so that colour is free for what is laid over it."""
+    grey = crisp(image).convert("L")
+    return grey.point(lambda level: 110 + level * 145 // 255).convert("RGB")
+
+
+def python_snippet(code: str) -> None:
+    """Code that does the same without the app, with a button to copy it."""
+    with st.expander("Copy as Python", icon=":material/code:"):
+        st.code(code, language="python")

@@ -1,0 +1,148 @@
+"""The typographic lab without its widgets: draw the conditions, read the answers.
+
+One picture is an anecdote: it has no interval, and its effect says nothing of other pictures.
+:func:`attacks.typographic.audit_typographic` measures a model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from attacks.typographic import TypographicAttack
+from attacks.typographic.classes import Classes, key
+from attacks.typographic.controls import nonsense_word
+from clipprobe.errors import ConfigError, DataError
+
+MAX_CLASSES = 1000
+MAX_WORD = 60
+STARTING_CLASSES = (
+    "apple", "dog", "cat", "car", "house", "tree", "banana", "guitar", "phone", "fish", "clock",
+    "rose",
+)  # fmt: skip
+
+# What a person is cannot be read off a picture, and this page answers for single pictures.
+_PERSON = re.compile(
+    r"\b(wom[ae]n|m[ae]n|boys?|girls?|males?|females?|lad(y|ies)|gentlem[ae]n|transgender|"
+    r"non-?binary|gay|lesbian|bisexual|queer|heterosexual|homosexual|asians?|africans?|"
+    r"europeans?|caucasians?|hispanics?|latin[oax]s?|arabs?|muslims?|islamic|jew(s|ish)?|"
+    r"christians?|hindus?|buddhists?|(black|white|brown|indian|old|young) (person|people)|"
+    r"criminals?|thie(f|ves)|terrorists?|immigrants?|refugees?|disabled|elderly)\b",
+    re.IGNORECASE,
+)
+
+
+def refuse_person_groups(words: Sequence[str]) -> None:
+    """Refuse words that would sort a single person into a group.
+
+    A list of words is a speed bump, not a wall; it says what this page is not for.
+
+    Raises:
+        ConfigError: one of the words names a group of people.
+    """
+    for word in words:
+        if _PERSON.search(word):
+            raise ConfigError(
+                f"{word!r} names a group of people, and the lab answers for single pictures: take "
+                "it out, and use clipprobe audit bias, which compares groups of annotated images."
+            )
+
+
+def read_classes(text: str) -> list[str]:
+    """One class a line; a name that is there already, in any spelling, counts once.
+
+    Raises:
+        DataError: fewer than two classes, or too many.
+        ConfigError: one names a group of people.
+    """
+    first: dict[str, str] = {}
+    for line in text.splitlines():
+        if key(line):
+            first.setdefault(key(line), line.strip())
+    names = list(first.values())
+    if len(names) < 2:
+        raise DataError(
+            f"The class list holds {len(names)} name(s), and an answer is a choice: give at least "
+            "two, one a line."
+        )
+    if len(names) > MAX_CLASSES:
+        raise DataError(
+            f"The class list holds {len(names):,} names and the lab takes {MAX_CLASSES:,}: shorten "
+            "it, or use clipprobe audit typographic."
+        )
+    refuse_person_groups(names)
+    return names
+
+
+def with_added(names: Sequence[str], extra: Sequence[str]) -> tuple[list[str], list[str]]:
+    """``names`` followed by those of ``extra`` that mean none of them, and what was added."""
+    added: list[str] = []
+    for name in extra:
+        if key(name) and Classes([*names, *added]).index(name) is None:
+            added.append(name)
+    return [*names, *added], added
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One picture under every condition, at the model's size.
+
+    Attributes:
+        images: Condition (``clean``, ``attack``, ``blank``, ``nonsense``) -> picture. Without
+            ``nonsense`` where no such word can be made.
+        nonsense: The nonsense word; None where there is none.
+        attack: What was written.
+    """
+
+    images: dict[str, Image.Image]
+    nonsense: str | None
+    attack: TypographicAttack
+
+
+def draw(base: Image.Image, attack: TypographicAttack, classes: Classes) -> Trial:
+    """Write the word, and the controls in its place.
+
+    Args:
+        base: The picture at the model's size.
+        classes: No class name is taken for a nonsense word.
+    Raises:
+        TextFitError: the word does not fit.
+    """
+    attacked = attack(base)
+    images = {
+        "clean": base,
+        "attack": attacked.image,
+        "blank": attack.blank(attacked, base).image,
+    }
+    other = nonsense_word(attack.word, known=classes.known, key=(attack.seed, "lab"))
+    if other is not None:
+        control = attack.with_word(other).in_place_of(attacked, base, kind="nonsense")
+        images["nonsense"] = control.image
+    return Trial(images=images, nonsense=other, attack=attack)
+
+
+def probabilities(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Softmax over the class list, ``(n, n_classes)``."""
+    wide = logits.astype(np.float64)
+    weights = np.exp(wide - wide.max(axis=1, keepdims=True))
+    shares: npt.NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+    return shares
+
+
+def reading_effect(shares: dict[str, npt.NDArray[np.float64]], target: int) -> float | None:
+    """Probability of the word with it on the picture, minus that with a nonsense word there.
+
+    Args:
+        shares: Condition -> probabilities ``(n_classes,)``.
+        target: The class that means the word.
+    Returns:
+        None where there is no nonsense control.
+    """
+    if "nonsense" not in shares:
+        return None
+    return float(shares["attack"][target] - shares["nonsense"][target])

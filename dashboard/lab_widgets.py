@@ -1,0 +1,127 @@
+"""The widgets of the typographic lab; those for picture and word are in its address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from attacks.typographic.placement import PLACES
+from clipprobe.stimuli import STYLES, concepts
+from clipprobe.stimuli.text import DEFAULT_FONT, fonts
+from clipprobe.zeroshot import TEMPLATES
+from dashboard import lab
+
+OWN_PLACE = "where the sliders say"
+NAMED_PLACES = [name for name in PLACES if not name.startswith("r") or name == "right"]
+INK = {"none": None, "black": "black", "white": "white", "yellow": "#f0e442"}
+UPLOAD_MB = 20
+SUFFIXES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif"]
+
+
+def choose_picture() -> dict[str, Any]:
+    """Widgets for the picture."""
+    st.subheader("Picture", anchor=False)
+    kind = st.segmented_control(
+        "Source",
+        ["Bundled", "Upload"],
+        default="Bundled",
+        key="source",
+        required=True,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    if kind == "Upload":
+        upload = st.file_uploader(
+            "A picture of yours",
+            type=SUFFIXES,
+            max_upload_size=UPLOAD_MB,
+            key="upload",
+            help="It stays on this machine and is not written to disk.",
+        )
+        return {"upload": upload}
+    left, right = st.columns(2)
+    names = [item.name for item in concepts()]
+    concept = left.selectbox(
+        "Thing", names, index=names.index("apple"), key="concept", bind="query-params"
+    )
+    style = right.selectbox("Drawn as", STYLES, key="style", bind="query-params")
+    return {"concept": concept, "style": style}
+
+
+def choose_lettering() -> dict[str, Any]:
+    """Widgets for the word; the fields of a :class:`TypographicAttack`."""
+    st.subheader("Word", anchor=False)
+    word = st.text_input("Write", "dog", max_chars=lab.MAX_WORD, key="word", bind="query-params")
+    size = st.slider(
+        "Size, as a share of the picture's side",
+        0.05,
+        0.6,
+        0.25,
+        0.01,
+        key="size",
+        bind="query-params",
+    )
+    place = st.selectbox("Place", [*NAMED_PLACES, OWN_PLACE], key="place", bind="query-params")
+    position: Any = place
+    if place == OWN_PLACE:
+        left, right = st.columns(2)
+        x = left.slider("Across", 0.0, 1.0, 0.5, 0.01, key="across", bind="query-params")
+        y = right.slider("Down", 0.0, 1.0, 0.5, 0.01, key="down", bind="query-params")
+        position = (x, y)
+    with st.expander("Lettering"):
+        font_names = fonts()
+        font = st.selectbox(
+            "Font",
+            font_names,
+            index=font_names.index(DEFAULT_FONT),
+            key="font",
+            persist_state="session",
+        )
+        left, middle, right = st.columns(3)
+        color = left.color_picker("Letters", "#ffffff", key="color", persist_state="session")
+        outline = middle.selectbox(
+            "Outline", list(INK), index=1, key="outline", persist_state="session"
+        )
+        background = right.selectbox("Label", list(INK), key="label", persist_state="session")
+        rotation = st.slider(
+            "Turned by, degrees", -90, 90, 0, key="rotation", persist_state="session"
+        )
+        opacity = st.slider("Opacity", 0.1, 1.0, 1.0, 0.05, key="opacity", persist_state="session")
+        seed = st.number_input(
+            "Seed of the nonsense word", 0, 10_000, 0, key="seed", persist_state="session"
+        )
+    return {
+        "word": word or "",
+        "size": size,
+        "position": position,
+        "font": font,
+        "color": color,
+        "outline": INK[outline],
+        "background": INK[background],
+        "rotation": float(rotation),
+        "opacity": opacity,
+        "seed": int(seed),
+    }
+
+
+def choose_classes() -> tuple[str, str]:
+    """Widgets for the class list and the prompts."""
+    st.subheader("Answers", anchor=False)
+    classes = st.text_area(
+        "Classes to choose from, one a line",
+        "\n".join(lab.STARTING_CLASSES),
+        height=180,
+        key="classes",
+        persist_state="session",
+    )
+    with st.expander("Prompts"):
+        templates = st.text_area(
+            "Sentences, one a line, {} for the class",
+            "\n".join(TEMPLATES),
+            height=180,
+            key="templates",
+            persist_state="session",
+            help="The vectors of the sentences are averaged.",
+        )
+    return classes, "\n".join(line for line in templates.splitlines() if line.strip())

@@ -1,0 +1,117 @@
+"""The runs in a folder: complete ones, and what is wrong with the others."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from clipprobe.errors import RunFolderError
+from clipprobe.runs import RunView, load_run
+from clipprobe.runs.view import CONFIG, FORMAT, MANIFEST, PARTS
+from dashboard.components import plain
+
+REPORTS = ("report.html", "index.html")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A folder that is, or was to become, a run.
+
+    Attributes:
+        name: Its path below the runs folder, as it stands in addresses.
+        run: The run; None where it is unfinished or damaged.
+        problem: Why there is no run; else empty.
+    """
+
+    name: str
+    run: RunView | None
+    problem: str
+
+
+def find_runs(folder: Path) -> list[Found]:
+    """Every run in ``folder`` and below in order of name, incomplete and damaged ones included."""
+    found = []
+    for path, stamp in _run_folders(folder):
+        relative = path.relative_to(folder).as_posix()
+        name = folder.name if relative == "." else relative
+        try:
+            found.append(Found(name, _read(path, stamp), ""))
+        except RunFolderError as error:
+            found.append(Found(name, None, str(error)))
+    return sorted(found, key=lambda item: item.name)
+
+
+def choose_run(runs: list[Found], *, label: str, key: str) -> RunView:
+    """Let the user choose one of some complete runs; the choice is ``run`` in the page's address.
+
+    It stands there even where there is only one run to choose, so that the address keeps its
+    meaning when there are more (a bound widget leaves its default out).
+    """
+    views = {item.name: item.run for item in runs if item.run is not None}
+    names = list(views)
+    asked = st.query_params.get("run")
+    if st.session_state.get(key) not in names:
+        st.session_state[key] = asked if asked in names else names[0]
+        if asked is not None and asked not in names:
+            st.warning(plain(f"There is no run {asked!r} to show here: another one was chosen."))
+    name = st.selectbox(label, names, key=key)
+    st.query_params["run"] = name
+    return views[name]
+
+
+def model_words(run: RunView) -> str:
+    """Model, revision and the beginning of the weights' hash."""
+    model = run.manifest.get("model")
+    if not model:
+        return "no model"
+    revision = f" @ {model['revision']}" if model.get("revision") else ""
+    weights = str(model.get("weights_sha256") or "")
+    return f"{model.get('id')}{revision}" + (f", weights {weights[:12]}" if weights else "")
+
+
+def data_words(run: RunView) -> str:
+    """Data set, and how many of its images were used."""
+    dataset: dict[str, Any] = run.manifest.get("dataset") or {}
+    counts = {name: n for name, n in (run.manifest.get("counts") or {}).items() if n}
+    words = ", ".join(f"{n:,} {name}" for name, n in counts.items()) or "no images"
+    name = dataset.get("name")
+    mark = str(dataset.get("fingerprint") or "")[:12]
+    return (f"{name}: " if name else "") + words + (f", fingerprint {mark}" if mark else "")
+
+
+def report_files(run: RunView) -> list[str]:
+    """The pages that the run has written."""
+    return [name for name in REPORTS if run.has(name)]
+
+
+@st.cache_data(ttl=5, show_spinner=False, max_entries=8)
+def _run_folders(folder: Path) -> list[tuple[Path, int]]:
+    """Folders with a manifest or a config, with the time of the manifest (0 without one)."""
+    found = []
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != PARTS and not name.startswith(".")]
+        if MANIFEST in names:
+            found.append((Path(root), (Path(root) / MANIFEST).stat().st_mtime_ns))
+        elif CONFIG in names and _is_ours(Path(root) / CONFIG):
+            found.append((Path(root), 0))
+    return found
+
+
+def _is_ours(config: Path) -> bool:
+    """Whether a config is that of a run: model checkpoints have a file of this name too."""
+    try:
+        content = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("format") == FORMAT
+
+
+@st.cache_resource(show_spinner=False, max_entries=256)
+def _read(path: Path, stamp: int) -> RunView:
+    """A run, read again when its manifest changes."""
+    return load_run(path)

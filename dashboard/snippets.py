@@ -1,0 +1,110 @@
+"""Python that reproduces a view; the tests run it and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attacks.typographic import TypographicAttack
+
+
+def load_line(spec: str | None) -> str:
+    """``clip = clipprobe.load(…)``."""
+    return f"clip = clipprobe.load({'' if spec is None else repr(spec)})"
+
+
+def unit_code(
+    *, run: str, address: str, spec: str | None, image: int | None, upload: str | None
+) -> str:
+    """One unit of an atlas, and where it fires on one picture.
+
+    Args:
+        run: The run folder of the atlas.
+        image: Number of a picture of the atlas; None for an uploaded one.
+        upload: Name of the uploaded file.
+    """
+    picture = f"decode_image(Path({upload!r}))" if upload is not None else f"atlas.picture({image})"
+    lines = [
+        *(["from pathlib import Path", ""] if upload is not None else []),
+        "import clipprobe",
+        *(["from clipprobe.data import decode_image"] if upload is not None else []),
+        "",
+        f"atlas = clipprobe.Atlas.load({run!r})",
+        f"unit = atlas.unit({address!r})",
+        "print(unit.name, unit.n_images, unit.mean, unit.std, unit.low, unit.high)",
+        "for firing in unit.top:",
+        "    print(firing.value, firing.id, firing.label, firing.place)",
+        "",
+        load_line(spec),
+        "with clipprobe.capture(clip, [unit.address]) as seen:",
+        f"    clip.encode_images([{picture}])",
+        "values = seen[unit.address][0]  # one per token; the class token, if any, comes first",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def trial_code(
+    *,
+    spec: str | None,
+    picture: Sequence[str],
+    attack: TypographicAttack,
+    nonsense: str | None,
+    classes: Sequence[str],
+    templates: Sequence[str],
+) -> str:
+    """The pictures of the lab and their probabilities.
+
+    Args:
+        picture: Lines that make ``picture``; see :func:`stimulus_lines`, :func:`upload_lines`.
+    """
+    settings = ", ".join(f"{name}={value!r}" for name, value in attack.to_json().items())
+    lines = [
+        "import clipprobe",
+        "import numpy as np",
+        "from attacks.typographic import TypographicAttack",
+        "from clipprobe.zeroshot import build_classifier",
+        *(line for line in picture if line.startswith("from ")),
+        "",
+        load_line(spec),
+        *(line for line in picture if not line.startswith("from ")),
+        "base = clip.preprocess.to_grid(picture)  # as the model sees it",
+        f"attack = TypographicAttack({settings})",
+        "attacked = attack(base)",
+        "images = {",
+        '    "clean": base,',
+        '    "attack": attacked.image,',
+        '    "blank": attack.blank(attacked, base).image,',
+        "}",
+    ]
+    if nonsense is not None:
+        lines += [
+            f"nonsense = attack.with_word({nonsense!r})",
+            'images["nonsense"] = nonsense.in_place_of(attacked, base, kind="nonsense").image',
+        ]
+    lines += [
+        f"classes = {list(classes)!r}",
+        f"vectors = build_classifier(clip, classes, {list(templates)!r})",
+        "logits = clip.logits(list(images.values()), vectors).astype(np.float64)",
+        "weights = np.exp(logits - logits.max(axis=1, keepdims=True))",
+        "probabilities = weights / weights.sum(axis=1, keepdims=True)",
+        "for name, row in zip(images, probabilities):",
+        "    print(name, classes[row.argmax()], row.max())",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def stimulus_lines(concept: str, style: str, size_px: int) -> list[str]:
+    """Lines that draw a bundled picture."""
+    return [
+        "from clipprobe.stimuli import Picture, Scene, render",
+        f"scene = Scene(items=(Picture(concept={concept!r}, style={style!r}),), size_px={size_px})",
+        "picture = render(scene).image",
+    ]
+
+
+def upload_lines(name: str) -> list[str]:
+    """Lines that read the file that was uploaded."""
+    return [
+        "from pathlib import Path",
+        "from clipprobe.data import decode_image",
+        f"picture = decode_image(Path({name!r}))",
+    ]

@@ -1,0 +1,187 @@
+"""What is kept between reruns: models, atlases, embeddings, maps. Keyed by content, bounded.
+
+Models and atlases are shared by all browser sessions and are only read. Hooks are gated by context
+variables, so two sessions that look into one model do not see each other's activations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+from PIL import Image
+
+from clipprobe.errors import UnreadableImageError, UnsupportedModelError
+from dashboard.settings import model_spec
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+    from clipprobe.neurons import Atlas
+    from clipprobe.neurons.sites import Site
+    from clipprobe.runs import RunView
+
+Floats = npt.NDArray[np.float32]
+THUMBNAIL_PX = 320
+
+
+@st.cache_resource(show_spinner="Loading the model (once)…", max_entries=2)
+def load_model(spec: str | None) -> Clip:
+    """The model of that name; None for the bundled one."""
+    import clipprobe
+
+    clip: Clip = clipprobe.load(spec)
+    return clip
+
+
+def the_model() -> Clip:
+    """The model that the dashboard was started with."""
+    return load_model(model_spec())
+
+
+def identity(clip: Clip) -> str:
+    """A key of everything that decides a model's numbers."""
+    facts = json.dumps(clip.provenance()["model"], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()
+
+
+@st.cache_data(show_spinner=False, max_entries=512)
+def image_vector(_clip: Clip, key: str, image: Image.Image) -> Floats:
+    """Unit vector of one picture, ``(d,)``; encoded only when its pixels are new."""
+    vector: Floats = _clip.encode_images([image])[0]
+    return vector
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def class_vectors(
+    _clip: Clip, key: str, classes: tuple[str, ...], templates: tuple[str, ...]
+) -> Floats:
+    """Unit vectors of the classes, ``(n_classes, d)``."""
+    from clipprobe.zeroshot import build_classifier
+
+    return build_classifier(_clip, classes, templates)
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def decoded_upload(data: bytes) -> Image.Image:
+    """An uploaded file as an RGB picture.
+
+    Raises:
+        UnreadableImageError: it is no readable image; the message is a sentence.
+    """
+    from clipprobe.data.decode import decode_image
+
+    try:
+        return decode_image(data)
+    except UnreadableImageError as error:
+        raise UnreadableImageError(
+            f"The uploaded file cannot be read ({error}): choose a PNG, JPEG or WebP picture."
+        ) from None
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def model_view(_clip: Clip, key: str, image: Image.Image) -> Image.Image:
+    """A picture as the model sees it, at the model's size."""
+    seen: Image.Image = _clip.preprocess.to_grid(image)
+    return seen
+
+
+def open_atlas(run: RunView) -> Atlas:
+    """The atlas in a run folder, read again when its manifest changes."""
+    stamp = hashlib.sha256(json.dumps(run.manifest, sort_keys=True).encode()).hexdigest()
+    return _atlas(run.path, stamp)
+
+
+@st.cache_resource(show_spinner="Reading the atlas…", max_entries=4)
+def _atlas(path: Path, stamp: str) -> Atlas:
+    from clipprobe.neurons import Atlas
+
+    return Atlas.load(path)
+
+
+def model_of(atlas: Atlas) -> Clip:
+    """The model that the atlas was made with, if the dashboard has it.
+
+    Raises:
+        UnsupportedModelError: the dashboard was started with another one.
+        UnknownModelError: the model cannot be loaded.
+    """
+    from clipprobe.models.bundled import BUNDLED_NAME
+
+    wanted = atlas.config["model"]
+    clip = the_model()
+    if clip.weights_sha256 != wanted["weights_sha256"] and wanted["id"] == BUNDLED_NAME:
+        clip = load_model(None)
+    if clip.weights_sha256 != wanted["weights_sha256"]:
+        raise UnsupportedModelError(
+            f"This atlas is of {wanted['id']} (weights {wanted['weights_sha256'][:12]}) and the "
+            f"dashboard runs {clip.id} (weights {clip.weights_sha256[:12]}), so maps cannot be "
+            "computed: start it with clipprobe dashboard --model and the model of the atlas."
+        )
+    return clip
+
+
+@st.cache_data(show_spinner=False, max_entries=2048)
+def thumbnail(_atlas: Atlas, path: str, number: int) -> Image.Image:
+    """A smaller copy of a picture of an atlas.
+
+    Raises:
+        UnreadableImageError: the picture is no longer where the scan found it.
+    """
+    image = _atlas.picture(number)
+    image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS)
+    return image
+
+
+@st.cache_data(show_spinner=False, max_entries=2048)
+def atlas_view(_clip: Clip, key: str, _atlas: Atlas, path: str, number: int) -> Image.Image:
+    """A picture of an atlas as the model sees it.
+
+    Raises:
+        UnreadableImageError: the picture is no longer where the scan found it.
+    """
+    seen: Image.Image = _clip.preprocess.to_grid(_atlas.picture(number))
+    return seen
+
+
+@st.cache_data(show_spinner="Running the model…", max_entries=128)
+def firing_map(
+    _clip: Clip, key: str, _site: Site, address: str, image: Image.Image
+) -> tuple[npt.NDArray[np.float64] | None, float | None]:
+    """Where a unit fires on one picture, and its value at the class token.
+
+    Args:
+        _site: The hook point of the unit.
+        address: The unit.
+        image: The picture.
+    Returns:
+        Activations ``(h, w)``, or None where the hook point has no places; the class token's
+        activation, or None without one (for a hook point without tokens: its only value).
+    """
+    import clipprobe
+
+    with clipprobe.capture(_clip, [address]) as seen:
+        _clip.encode_images([image])
+    values = seen[address][0].float().cpu().numpy().astype(np.float64)
+    if _site.layout == "vector":
+        return None, float(values)
+    if _site.layout == "map":
+        return values, None
+    at_class_token = float(values[0]) if _site.class_token else None
+    if _site.grid is None:
+        return None, at_class_token
+    patches = values[int(_site.class_token) :]
+    return patches.reshape(_site.grid), at_class_token
+
+
+def logits(clip: Clip, images: Sequence[Image.Image], vectors: Floats) -> Floats:
+    """Logits ``(n, n_classes)``; only pictures that are new go through the model."""
+    key = identity(clip)
+    encoded = np.stack([image_vector(clip, key, image) for image in images])
+    found: Any = clip.logits(encoded, vectors)
+    return np.asarray(found, np.float32)

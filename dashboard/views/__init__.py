@@ -1,0 +1,1 @@
+"""The pages of the app. Streamlit runs these files; each answers one question."""

@@ -1,0 +1,90 @@
+"""What has been run, and what came out?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from clipprobe.runs import RunView
+from dashboard.components import numbers_row, plain
+from dashboard.runs import Found, data_words, find_runs, model_words, report_files
+from dashboard.settings import runs_folder
+
+KIND_ICONS = {
+    "atlas": ":material/scatter_plot:",
+    "typographic": ":material/match_case:",
+    "bias": ":material/balance:",
+    "demo": ":material/play_circle:",
+}
+
+
+def show() -> None:
+    """The whole page."""
+    st.title("What has been run?")
+    folder = runs_folder()
+    if not folder.is_dir():
+        st.info(
+            f"There is no folder {plain(folder)} yet. `clipprobe demo` makes runs to look at; "
+            "`clipprobe dashboard --runs DIR` looks elsewhere. The typographic lab works without "
+            "runs."
+        )
+        return
+    runs = find_runs(folder)
+    complete = [item for item in runs if item.run is not None]
+    others = [item for item in runs if item.run is None]
+    if not runs:
+        st.info(
+            f"No runs in {plain(folder)}. `clipprobe demo` makes some; the typographic lab works "
+            "without any."
+        )
+        return
+    st.caption(
+        f"{len(complete)} complete, {len(others)} not, in {plain(folder)}. Every number has its "
+        "95 % interval where one can be had, and its n."
+    )
+    for item in complete:
+        if item.run is not None:
+            run_card(item, item.run)
+    for item in others:
+        with st.container(border=True):
+            st.subheader(plain(item.name), anchor=False)
+            st.warning(plain(item.problem), icon=":material/pending:")
+
+
+def run_card(item: Found, run: RunView) -> None:
+    """One complete run: what it is, its headline, where to go on."""
+    with st.container(border=True):
+        with st.container(
+            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+        ):
+            st.subheader(plain(item.name), anchor=False, width="content")
+            st.badge(plain(run.kind), icon=KIND_ICONS.get(run.kind, ":material/folder:"))
+        st.caption(f"{plain(model_words(run))} · {plain(data_words(run))}")
+        headline = run.summary.get("headline") or []
+        if headline:
+            numbers_row(headline)
+        else:
+            st.caption("This run has no headline numbers.")
+        links = st.container(horizontal=True)
+        where = {"run": item.name}
+        with links:
+            if report_files(run):
+                st.page_link(
+                    "views/reports.py",
+                    label="Report",
+                    icon=":material/description:",
+                    query_params=where,
+                )
+            if run.kind == "atlas":
+                st.page_link(
+                    "views/neuron.py",
+                    label="Neurons",
+                    icon=":material/scatter_plot:",
+                    query_params=where,
+                )
+            if run.kind == "typographic":
+                st.page_link(
+                    "views/typographic.py", label="Try it in the lab", icon=":material/match_case:"
+                )
+
+
+show()

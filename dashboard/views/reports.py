@@ -1,0 +1,101 @@
+"""What does the report of a run say?"""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from clipprobe.errors import RunFolderError
+from clipprobe.runs import RunView
+from dashboard.components import numbers_row, plain
+from dashboard.runs import choose_run, data_words, find_runs, model_words, report_files
+from dashboard.settings import runs_folder
+
+HEIGHT_PX = 900
+
+
+def show() -> None:
+    """The whole page."""
+    st.title("What does the report say?")
+    runs = [item for item in find_runs(runs_folder()) if item.run is not None]
+    if not runs:
+        st.info(f"No complete run in {plain(runs_folder())}: `clipprobe demo` makes some.")
+        return
+    run = choose_run(runs, label="Run", key="report_run")
+    st.caption(f"{plain(run.kind)} · {plain(model_words(run))} · {plain(data_words(run))}")
+    if run.summary.get("headline"):
+        numbers_row(run.summary["headline"])
+    report, summary, manifest = st.tabs(["Report", "Summary", "Manifest"])
+    with report:
+        show_report(run)
+    with summary:
+        show_json(run, "summary.json", run.summary)
+    with manifest:
+        show_json(run, "manifest.json", run.manifest)
+        failures = run.manifest.get("failures") or []
+        if failures:
+            st.dataframe(
+                failures, hide_index=True, alt=f"{len(failures)} inputs that could not be used"
+            )
+
+
+def show_report(run: RunView) -> None:
+    """The page that the run wrote, inside a frame, and as a file."""
+    files = report_files(run)
+    if not files:
+        st.info("This run has written no report.")
+        return
+    path = run.file(files[0])
+    try:
+        page = path.read_bytes()
+    except OSError as error:
+        raise RunFolderError(
+            f"The report {path} cannot be read ({error.strerror}): make the run again."
+        ) from None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            "Download",
+            page,
+            file_name=f"{run.path.name}-{path.name}",
+            mime="text/html",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.caption(f"{plain(path)}. Links to other files work when it is opened from there.")
+    st.iframe(framed(page.decode("utf-8", "replace")), height=HEIGHT_PX, alt="The run's report")
+
+
+def framed(page: str) -> str:
+    """A page around ``page`` that keeps it away from the app.
+
+    Streamlit's own frame shares the app's origin. A report may come from somebody else, so it
+    stands in an inner frame with an origin of its own: its scripts run, but reach nothing here.
+    """
+    return (
+        "<!doctype html><html><head><style>:root{color-scheme:light dark}"
+        "html,body{margin:0;height:100%}"
+        "iframe{border:0;width:100%;height:100%}</style></head><body>"
+        '<iframe sandbox="allow-scripts allow-downloads" title="report" srcdoc="'
+        + html.escape(page)
+        + '"></iframe></body></html>'
+    )
+
+
+def show_json(run: RunView, name: str, content: object) -> None:
+    """A JSON file of the run, and the file itself."""
+    if not run.has(name):
+        st.info(f"This run has no {name}.")
+        return
+    st.download_button(
+        f"Download {name}",
+        run.file(name).read_bytes(),
+        file_name=f"{run.path.name}-{name}",
+        mime="application/json",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    st.json(content, expanded=1)
+
+
+show()

@@ -1,0 +1,188 @@
+"""What does a written word do to the answer for one picture?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+from PIL import Image
+
+from attacks.typographic import TypographicAttack
+from attacks.typographic.classes import Classes
+from clipprobe.errors import DataError
+from clipprobe.figures.common import interval_bars
+from clipprobe.figures.typographic import TITLES, in_order
+from clipprobe.models import Clip
+from clipprobe.stimuli import Picture, Scene, render
+from clipprobe.zeroshot.prompts import check_templates
+from dashboard import lab, snippets, state
+from dashboard.components import Shown, errors_shown, pictures, plain, python_snippet
+from dashboard.lab_widgets import choose_classes, choose_lettering, choose_picture
+from dashboard.settings import model_spec
+
+N_SHOWN = 6
+Floats = npt.NDArray[np.float64]
+
+
+def show() -> None:
+    """The whole page."""
+    st.title("What does a written word do to the answer?")
+    st.caption(
+        "Clean, attacked and two controls in the same place: a blank label hides as much, a "
+        "nonsense word looks as much like writing, neither says anything. One picture is an "
+        "anecdote without an interval; `clipprobe audit typographic` measures a model."
+    )
+    settings, results = st.columns([2, 5], gap="large")
+    with settings:
+        source = choose_picture()
+        attack_settings = choose_lettering()
+        class_text, template_text = choose_classes()
+    with results, errors_shown():
+        clip = state.the_model()
+        picture, code, name = source_picture(clip, source)
+        attack = TypographicAttack(**attack_settings)
+        names, added = lab.with_added(lab.read_classes(class_text), [name, attack.word.strip()])
+        lab.refuse_person_groups([attack.word])
+        templates = check_templates(template_text.splitlines())
+        classes = Classes(names)
+        trial = lab.draw(picture, attack, classes)
+        vectors = state.class_vectors(clip, state.identity(clip), tuple(names), templates)
+        logits = state.logits(clip, list(trial.images.values()), vectors)
+        shares = dict(zip(trial.images, lab.probabilities(logits), strict=True))
+        show_conditions(trial, shares, names)
+        show_effect(trial, shares, classes)
+        show_chart(shares, names)
+        note_classes(names, added, templates, clip)
+        python_snippet(
+            snippets.trial_code(
+                spec=model_spec(),
+                picture=code,
+                attack=attack,
+                nonsense=trial.nonsense,
+                classes=names,
+                templates=templates,
+            )
+        )
+
+
+def source_picture(clip: Clip, source: dict[str, Any]) -> tuple[Image.Image, list[str], str]:
+    """The picture at the model's size, the Python that makes it, and its name if it has one.
+
+    Raises:
+        DataError: no file was uploaded yet.
+        UnreadableImageError: the file is no picture.
+    """
+    key = state.identity(clip)
+    if "concept" in source:
+        scene = Scene(
+            items=(Picture(concept=source["concept"], style=source["style"]),),
+            size_px=max(16, clip.image_size),
+        )
+        lines = snippets.stimulus_lines(source["concept"], source["style"], scene.size_px)
+        return state.model_view(clip, key, render(scene).image), lines, source["concept"]
+    upload = source["upload"]
+    if upload is None:
+        raise DataError("No picture was uploaded yet: choose a file on the left.")
+    picture = state.decoded_upload(upload.getvalue())
+    return state.model_view(clip, key, picture), snippets.upload_lines(upload.name), ""
+
+
+def show_conditions(trial: lab.Trial, shares: dict[str, Floats], names: list[str]) -> None:
+    """The pictures side by side, each with its answer."""
+    items = []
+    written = {"attack": trial.attack.word, "nonsense": trial.nonsense or ""}
+    for name in in_order(trial.images):
+        best = int(shares[name].argmax())
+        title = TITLES[name] + (f" “{written[name]}”" if name in written else "")
+        answer = f"{names[best]}, p {shares[name][best]:.3f}"
+        items.append(
+            Shown(
+                image=trial.images[name],
+                caption=title,
+                second=f"→ {answer}",
+                alt=f"The picture, {title}; the model answers {answer}.",
+            )
+        )
+    pictures(items, columns=4)
+
+
+def show_effect(trial: lab.Trial, shares: dict[str, Floats], classes: Classes) -> None:
+    """The probability of the word with and without meaning, and the difference."""
+    target = classes.index(trial.attack.word)
+    if target is None:  # a word without a letter or sign that counts cannot be a class
+        st.info("The word means none of the classes, so there is no reading effect.")
+        return
+    word = classes.names[target]
+    places = st.columns(4)
+    for place, name in zip(places, ("clean", "attack", "nonsense"), strict=False):
+        value = f"{shares[name][target]:.3f}" if name in shares else "undefined"
+        place.metric(f"p({plain(word)}), {TITLES[name]}", value)
+    effect = lab.reading_effect(shares, target)
+    places[3].metric(
+        "Reading effect",
+        "undefined" if effect is None else f"{effect:+.3f}",
+        help="p of the word with the attack word, minus p of it with the nonsense word.",
+    )
+    if effect is None:
+        st.caption(
+            f"No nonsense word can be made from “{plain(trial.attack.word)}” by exchanging its "
+            "letters, so the effect of reading cannot be told from that of clutter."
+        )
+    else:
+        st.caption("n = 1 picture, so no interval: it says nothing of other pictures or words.")
+
+
+def show_chart(shares: dict[str, Floats], names: list[str]) -> None:
+    """The likeliest classes under every condition."""
+    ordered = in_order(shares)
+    peak = np.max([shares[name] for name in ordered], axis=0)
+    chosen = np.argsort(-peak, kind="stable")[:N_SHOWN]
+    figure = interval_bars(
+        [names[i] for i in chosen],
+        {
+            TITLES[name]: [
+                {"value": float(shares[name][i]), "low": None, "high": None, "n": 1} for i in chosen
+            ]
+            for name in ordered
+        },
+        axis="probability",
+        limits=(0.0, 1.0),
+        height=340,
+    )
+    figure.update_traces(error_y_visible=False)
+    said = "; ".join(
+        f"{TITLES[name]}: {names[int(shares[name].argmax())]} {shares[name].max():.3f}"
+        for name in ordered
+    )
+    st.plotly_chart(figure, alt=f"Probabilities of the likeliest classes. {said}.", key="bars")
+    with st.expander("All classes"):
+        rows = {"class": names} | {TITLES[name]: shares[name] for name in ordered}
+        st.dataframe(
+            rows,
+            hide_index=True,
+            column_config={
+                TITLES[name]: st.column_config.NumberColumn(format="%.4f") for name in ordered
+            },
+            alt="Probability of every class under every condition",
+            key="all_classes",
+        )
+
+
+def note_classes(
+    names: list[str], added: list[str], templates: tuple[str, ...], clip: Clip
+) -> None:
+    """What the probabilities are shares of."""
+    extra = f", of them added because of picture and word: {', '.join(added)}" if added else ""
+    st.caption(
+        plain(
+            f"Softmax over {len(names)} classes{extra}; {len(templates)} prompts each. Drawn at "
+            f"the model's size, {clip.image_size} px. {clip.id}"
+            + (f" @ {clip.revision}" if clip.revision else "")
+            + f", weights {clip.weights_sha256[:12]}."
+        )
+    )
+
+
+show()
