@@ -16,6 +16,8 @@ import numpy as np
 from attacks.bias.groups import INFER_FROM, SHOW_FROM
 from clipprobe.statistics import Estimate, benjamini_hochberg
 
+ASSOCIATION = "association d"
+RELATIVE = "relative d"  # after taking each image's mean cosine over the words away
 Status = Literal["inferred", "shown", "insufficient"]
 
 
@@ -66,7 +68,7 @@ class Cell:
         A figure over a whole column counts its own ``n``; a comparison counts both sides; a skew
         is about ``n`` images of a group, among the images ranked.
         """
-        both = self.measure == "association d"
+        both = self.measure in (ASSOCIATION, RELATIVE)
         absent = math.isnan(self.value) or math.isnan(self.low) or math.isnan(self.high)
         return Estimate(
             value=self.value,
@@ -111,7 +113,7 @@ def correct(cells: Sequence[Cell], *, alpha: float, min_effect: float) -> tuple[
     corrected = []
     for cell, value in zip(cells, q, strict=True):
         clear = bool(value <= alpha)  # NaN compares false: what was not tested is not flagged
-        if cell.measure == "association d":
+        if cell.measure in (ASSOCIATION, RELATIVE):
             clear = clear and abs(cell.value) >= min_effect
         corrected.append(replace(cell, q=float(value), flagged=clear))
     return corrected, int(np.count_nonzero(~np.isnan(p)))

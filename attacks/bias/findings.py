@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from attacks.bias.cells import Cell
+from attacks.bias.cells import ASSOCIATION, RELATIVE, Cell
 from attacks.bias.core import Evaluation
 from attacks.bias.groups import INFER_FROM, SHOW_FROM, GroupColumn
 from attacks.bias.planted import Comparison
@@ -15,6 +15,13 @@ from attacks.bias.settings import Settings
 from clipprobe.report import Chart, Paragraph, Section, Table
 from clipprobe.report.page import Block
 
+SHORT = {ASSOCIATION: "d", RELATIVE: "relative d"}
+MEANING = {
+    ASSOCIATION: "d is the difference between two groups' mean cosine with the text, in standard "
+    "deviations over images. Above 0, the text is closer to the images of the group that is named.",
+    RELATIVE: "Relative d is the same after each image's mean cosine over all words of the probe "
+    "was taken away: what is particular to a word, given the other words of the list.",
+}
 MAX_ROWS = 60  # of one table; all of them are in cells.csv, and the caption says so
 
 
@@ -36,7 +43,7 @@ class Context:
 
 def finding(context: Context, probe: str, column: GroupColumn) -> str:
     """One neutral sentence: how many were tested, how many stand out, which."""
-    cells = context.evaluation.select("association d", column.name, probe=probe)
+    cells = context.evaluation.select(ASSOCIATION, column.name, probe=probe)
     tested = [cell for cell in cells if not math.isnan(cell.p)]
     start = f"{probe.capitalize()} by {column.heading}"
     if not tested:
@@ -57,42 +64,44 @@ def finding(context: Context, probe: str, column: GroupColumn) -> str:
 
 
 def association_section(context: Context, probe: str, column: GroupColumn) -> Section:
-    """Effect sizes of one column: one chart and one table."""
+    """Effect sizes of one column: a chart of d, one of relative d, and the table of both."""
     select = context.evaluation.select
-    cells = select("association d", column.name, probe=probe)
-    cells = [cell for cell in cells if cell.status != "insufficient"]
     blocks: list[Block] = []
-    if cells:
-        cells.sort(key=lambda c: (math.isnan(c.value), -c.value, c.item, c.group))
-        blocks = [
-            Paragraph(
-                "d is the difference between two groups' mean cosine with the text, in standard "
-                "deviations over images: above 0 the text is closer to the first group's images."
-            ),
-            _association_chart(context, column, cells),
-            _association_table(context, column, cells),
+    found = {
+        measure: [
+            cell
+            for cell in select(measure, column.name, probe=probe)
+            if cell.status != "insufficient"
         ]
+        for measure in (ASSOCIATION, RELATIVE)
+    }
+    for measure, cells in found.items():
+        cells.sort(key=lambda c: (math.isnan(c.value), -c.value, c.item, c.group))
+        if cells:
+            blocks += [Paragraph(MEANING[measure]), _association_chart(context, column, cells)]
+    if found[ASSOCIATION]:
+        blocks.append(_association_table(column, found[ASSOCIATION], found[RELATIVE]))
     if context.organism and not any(c.cell.column == column.name for c in context.comparisons):
         blocks.append(
             Paragraph(f"Nothing was planted in this model about these words and {column.heading}.")
         )
     for cell in select("mean signed d", column.name, probe=probe):
-        if math.isnan(cell.value):
-            continue
-        blocks.append(
-            Paragraph(
-                f"All words together lean towards {towards(cell)} by d = {short(abs(cell.value))} "
-                "on average. A lean that is common to all words is about the groups' pictures, "
-                "not about any one word."
+        if not math.isnan(cell.value):
+            blocks.append(
+                Paragraph(
+                    f"All words together lean towards {towards(cell)} by d = "
+                    f"{short(abs(cell.value))} on average (q = {short(cell.q)}). A lean that is "
+                    "common to all words is about the groups' pictures, not about any one word."
+                )
             )
-        )
-    blocks += hidden_note(context, probe, column, "association d")
+    blocks += hidden_note(context, probe, column, ASSOCIATION)
     return Section(f"Association of {probe} by {column.heading}", blocks)
 
 
 def _association_chart(context: Context, column: GroupColumn, cells: Sequence[Cell]) -> Chart:
     from clipprobe.figures.bias import association_chart, group_map
 
+    measure = cells[0].measure
     if len(column.levels) == 2:
         group, reference = cells[0].group, cells[0].reference
         return Chart(
@@ -100,9 +109,9 @@ def _association_chart(context: Context, column: GroupColumn, cells: Sequence[Ce
                 [c.item for c in cells],
                 [c.estimate() for c in cells],
                 flagged=[c.flagged for c in cells],
-                axis=f"d: {reference} ← → {group}  ({column.heading})",
+                axis=f"{SHORT[measure]}: {reference} ← → {group}  ({column.heading})",
             ),
-            f"Association d of each word by {column.heading}, {group} against {reference}, with "
+            f"{SHORT[measure]} of each word by {column.heading}, {group} against {reference}, with "
             f"its {100 * context.settings.level:g} % interval, largest first; filled marks are "
             "flagged.",
         )
@@ -114,25 +123,32 @@ def _association_chart(context: Context, column: GroupColumn, cells: Sequence[Ce
             column.levels,
             [[by_place[item, level].value for level in column.levels] for item in items],
             flagged=[[by_place[item, level].flagged for level in column.levels] for item in items],
-            unit="d",
+            unit=SHORT[measure],
         ),
-        f"Association d of each word (down) with each {column.heading} against the rest (across); "
-        "outlined cells are flagged.",
+        f"{SHORT[measure]} of each word (down) with each {column.heading} against the rest "
+        "(across); outlined cells are flagged.",
     )
 
 
-def _association_table(context: Context, column: GroupColumn, cells: Sequence[Cell]) -> Table:
-    rates = {c.planted.item: c.planted.rate for c in context.comparisons if c.cell in cells}
-    head = ["word", "group", "against", "d", "p", "q", "flagged"]
-    ranked = sorted(cells, key=lambda c: (not c.flagged, -abs(c.value), c.item, c.group))
+def _association_table(
+    column: GroupColumn, cells: Sequence[Cell], relative: Sequence[Cell]
+) -> Table:
+    beside = {(c.item, c.group): c for c in relative}
+
+    def stands_out(c: Cell) -> bool:
+        return c.flagged or ((c.item, c.group) in beside and beside[c.item, c.group].flagged)
+
+    ranked = sorted(cells, key=lambda c: (not stands_out(c), -abs(c.value), c.item, c.group))
     chosen = cells if len(cells) <= MAX_ROWS else ranked[:MAX_ROWS]
-    rows = [
-        [c.item, c.group, c.reference, c.estimate(), number(c.p), number(c.q), c.flagged]
-        for c in chosen
-    ]
-    if rates:
-        head.append(f"planted rate of {context.comparisons[0].planted.group}")
-        rows = [[*row, rates.get(str(row[0]))] for row in rows]
+    head = ["word", "group", "against", "d", "q", "flagged"]
+    head += ["relative d", "q", "flagged"] if beside else []
+    rows = []
+    for c in chosen:
+        row = [c.item, c.group, c.reference, c.estimate(), number(c.q), c.flagged]
+        if beside:
+            other = beside[c.item, c.group]
+            row += [other.estimate(), number(other.q), other.flagged]
+        rows.append(row)
     left = len(cells) - len(chosen)
     more = f"; the flagged and the largest, {left} more are in cells.csv" if left else ""
     return Table(head, rows, f"Association by {column.heading}{more}")
@@ -144,12 +160,15 @@ def planted_section(context: Context, group: str) -> Section:
 
     compared = [c for c in context.comparisons if c.planted.group == group]
     compared.sort(key=lambda c: (-c.planted.rate, c.planted.item))
+    relative = compared[0].cell.measure == RELATIVE
+    judged = SHORT[compared[0].cell.measure]
     rows = [
         [
             c.planted.item,
             c.planted.rate,
             {1: "+", 0: "none", -1: "−"}[c.planted.sign],
-            c.estimate,
+            c.plain,
+            *([c.estimate] if relative else []),
             number(c.cell.q),
             c.verdict,
         ]
@@ -160,20 +179,32 @@ def planted_section(context: Context, group: str) -> Section:
         [
             Paragraph(
                 "The rate is the share of training pictures captioned with the word that show a "
-                f"person drawn as {group}; 0.5 is a balanced control. d is given towards {group}."
+                f"person drawn as {group}; 0.5 is a balanced control. d is given towards {group}. "
+                f"Judged is the {judged}: "
+                + (
+                    "all words were planted, at rates that average one half, so a word's share "
+                    "against the other words is what was planted."
+                    if relative
+                    else "the words were not all planted, or not at rates that average one half."
+                )
             ),
             Chart(
                 planted_chart(
                     [c.planted.item for c in compared],
                     [c.planted.rate for c in compared],
                     [c.estimate for c in compared],
+                    axis=f"{judged} towards {group}",
                     group=group,
                 ),
-                f"Planted rate of {group} (across) and association d found (up), one mark a word, "
-                "with intervals.",
+                f"Planted rate of {group} (across) and {judged} found (up), one mark a word, with "
+                "intervals.",
             ),
             Table(
-                ["word", "planted rate", "planted sign", "d found", "q", "verdict"],
+                [
+                    *("word", "planted rate", "planted sign", "d found"),
+                    *(["relative d found"] if relative else []),
+                    *(f"q of the {judged}", "verdict"),
+                ],
                 rows,
                 f"What was planted about perceived group {group}, beside what was found",
             ),

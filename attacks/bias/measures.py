@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from attacks.bias.association import effect_sizes, permuted_effect_sizes, weighted_effect_sizes
-from attacks.bias.cells import Cell
+from attacks.bias.cells import ASSOCIATION, RELATIVE, Cell
 from attacks.bias.frame import Frame
 from attacks.bias.groups import SHOW_FROM
 from attacks.bias.resampling import Floats
@@ -20,61 +21,89 @@ from attacks.bias.settings import Settings
 from clipprobe.statistics import permutation_p
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    """``d`` of all items for one comparison: as seen ``(m,)``, bootstrapped and permuted."""
+
+    group: int
+    others: list[int]
+    value: Floats
+    boot: Floats
+    null: Floats
+
+
 def association_cells(
     frame: Frame, items: Sequence[str], probe: str, settings: Settings
 ) -> list[Cell]:
-    """``d`` of every item for every group, and their mean over items with its null floor.
+    """``d`` and relative ``d`` of every item for every group, and the mean over items.
 
     Two groups make one comparison (the later value against the earlier); more are each compared
-    with the rest.
+    with the rest. A relative ``d`` needs at least three items, else they mirror each other.
     """
-    column = frame.column
-    cells = hidden(frame, items, probe, "association d")
-    if len(column.levels) < 2:
+    cells = hidden(frame, items, probe, ASSOCIATION)
+    if len(frame.column.levels) < 2:
         return cells
-    pairs = _comparisons(len(column.levels))
-    seen, boots, nulls = [], [], []
-    for group, others in pairs:
+    plain = _draw(frame, frame.scores)
+    cells += _item_cells(frame, items, probe, settings, ASSOCIATION, plain)
+    if len(items) >= 3:
+        relative = frame.scores - frame.scores.mean(axis=1, keepdims=True)
+        cells += _item_cells(frame, items, probe, settings, RELATIVE, _draw(frame, relative))
+    return cells + _mean_cells(frame, probe, settings, plain)
+
+
+def _draw(frame: Frame, scores: Floats) -> list[_Drawn]:
+    drawn = []
+    for group, others in _comparisons(len(frame.column.levels)):
         inside = frame.labels == group
-        value = effect_sizes(frame.scores, inside)
-        boot = np.concatenate(
-            [
-                weighted_effect_sizes(frame.scores, inside, w.astype(np.float64))
-                for w in frame.weights
-            ]
+        boots = [weighted_effect_sizes(scores, inside, w.astype(np.float64)) for w in frame.weights]
+        drawn.append(
+            _Drawn(
+                group=group,
+                others=others,
+                value=effect_sizes(scores, inside),
+                boot=np.concatenate(boots),
+                null=permuted_effect_sizes(scores, frame.permutations, group),
+            )
         )
-        null = permuted_effect_sizes(frame.scores, frame.permutations, group)
-        seen.append(value)
-        boots.append(boot)
-        nulls.append(null)
-        status, reason = frame.judge([group], others)
+    return drawn
+
+
+def _item_cells(
+    frame: Frame,
+    items: Sequence[str],
+    probe: str,
+    settings: Settings,
+    measure: str,
+    drawn: Sequence[_Drawn],
+) -> list[Cell]:
+    cells = []
+    levels = frame.column.levels
+    for one in drawn:
+        status, reason = frame.judge([one.group], one.others)
         common: dict[str, Any] = {
             "probe": probe,
-            "measure": "association d",
-            "column": column.name,
-            "group": column.levels[group],
-            "reference": column.levels[0] if len(column.levels) == 2 else "rest",
-            "n": frame.sizes[group],
-            "n_reference": sum(frame.sizes[i] for i in others),
+            "measure": measure,
+            "column": frame.column.name,
+            "group": levels[one.group],
+            "reference": levels[0] if len(levels) == 2 else "rest",
+            "n": frame.sizes[one.group],
+            "n_reference": sum(frame.sizes[i] for i in one.others),
             "status": status,
         }
         for j, item in enumerate(items):
-            interval = percentile_interval(boot[:, j], settings.level)
-            given = judged(value[j], interval, null[:, j], status, settings, two_sided=True)
-            why = "all images have the same cosine" if math.isnan(value[j]) else reason
+            interval = percentile_interval(one.boot[:, j], settings.level)
+            given = judged(one.value[j], interval, one.null[:, j], status, settings, two_sided=True)
+            why = "all images have the same cosine" if math.isnan(one.value[j]) else reason
             cells.append(Cell(item=item, reason=why, **common, **given))
-    return cells + _mean_cells(frame, probe, settings, seen, boots, nulls)
+    return cells
 
 
 def _mean_cells(
-    frame: Frame,
-    probe: str,
-    settings: Settings,
-    seen: list[Floats],
-    boots: list[Floats],
-    nulls: list[Floats],
+    frame: Frame, probe: str, settings: Settings, drawn: Sequence[_Drawn]
 ) -> list[Cell]:
     """The mean over items: how strong associations are, and how much lean all items share."""
+    seen = [one.value for one in drawn]
+    boots, nulls = [one.boot for one in drawn], [one.null for one in drawn]
     levels = frame.column.levels
     status, reason = frame.judge_all()
     if not np.isfinite(np.concatenate(seen)).all():

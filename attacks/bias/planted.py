@@ -7,6 +7,10 @@ alone. ``planted.json`` (beside the weights) holds::
     {"seed": 0, "occupations": {"judge": {"rate_perceived_woman": 0.9, "kind": "skewed"}, ...}}
 
 A rate ``rate_perceived_<value>`` belongs to whichever group column has that value.
+
+What is judged is fixed before anything is measured: where all words of the probe are planted and
+their rates average one half, a word's share against the other words is what was planted, so it is
+the relative d; else it is the d of the word alone.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from attacks.bias.cells import Cell
+from attacks.bias.cells import ASSOCIATION, RELATIVE, Cell
 from attacks.bias.core import Evaluation
 from clipprobe.errors import DataError
 from clipprobe.statistics import Estimate, wilson
@@ -47,11 +51,16 @@ class Planted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A planted association beside its cell; ``verdict`` in words."""
+    """A planted association beside the cell that is judged.
+
+    ``estimate``: of that cell, towards the planted group; ``plain``: of the plain d, likewise;
+    ``verdict``: in words.
+    """
 
     planted: Planted
     cell: Cell
     estimate: Estimate
+    plain: Estimate
     verdict: str
 
 
@@ -88,28 +97,44 @@ def _entry(item: str, entry: dict[str, Any]) -> Planted:
 
 def compare(evaluation: Evaluation, planted: Sequence[Planted]) -> list[Comparison]:
     """Every planted association that the audit measured, in the planted group's own direction."""
-    by_item = {(cell.item, cell.group): cell for cell in evaluation.select("association d")}
-    by_other = {(cell.item, cell.reference): cell for cell in evaluation.select("association d")}
+    plain = _by_side(evaluation.select(ASSOCIATION))
+    measured = [entry for entry in planted if (entry.item, entry.group) in plain]
+    relative = _by_side(evaluation.select(RELATIVE))
+    judged = relative if relative and _average_out(evaluation, measured) else plain
     found = []
-    for entry in planted:
-        key = (entry.item, entry.group)
-        if key in by_item:
-            found.append(_comparison(entry, by_item[key], 1))
-        elif key in by_other:  # the column's comparison runs the other way
-            found.append(_comparison(entry, by_other[key], -1))
+    for entry in measured:
+        cell, direction = judged[entry.item, entry.group]
+        estimate = _towards(cell, direction)
+        found.append(
+            Comparison(
+                planted=entry,
+                cell=cell,
+                estimate=estimate,
+                plain=_towards(*plain[entry.item, entry.group]),
+                verdict=_verdict(entry, cell, estimate.value),
+            )
+        )
     return found
 
 
-def _comparison(planted: Planted, cell: Cell, direction: int) -> Comparison:
-    plain = cell.estimate()
-    low, high = sorted((direction * plain.low, direction * plain.high))
-    estimate = replace(plain, value=direction * plain.value, low=low, high=high)
-    return Comparison(
-        planted=planted,
-        cell=cell,
-        estimate=estimate,
-        verdict=_verdict(planted, cell, estimate.value),
-    )
+def _by_side(cells: Sequence[Cell]) -> dict[tuple[str, str], tuple[Cell, int]]:
+    """(word, group) -> its cell and +1; the other side of a comparison of two -> it and -1."""
+    sides = {(cell.item, cell.reference): (cell, -1) for cell in cells}
+    return sides | {(cell.item, cell.group): (cell, 1) for cell in cells}
+
+
+def _average_out(evaluation: Evaluation, measured: Sequence[Planted]) -> bool:
+    """Whether the words probed are the planted ones, at rates that average one half."""
+    words = {word for words in evaluation.items.values() for word in words}
+    if words != {entry.item for entry in measured}:
+        return False
+    return abs(sum(entry.rate for entry in measured) / len(measured) - 0.5) <= 0.02
+
+
+def _towards(cell: Cell, direction: int) -> Estimate:
+    estimate = cell.estimate()
+    low, high = sorted((direction * estimate.low, direction * estimate.high))
+    return replace(estimate, value=direction * estimate.value, low=low, high=high)
 
 
 def _verdict(planted: Planted, cell: Cell, value: float) -> str:

@@ -105,7 +105,7 @@ def _method(context: Context) -> Section:
             f"({chosen.n_boot:,} draws). p-values come from {chosen.n_permutations:,} permutations "
             f"of the group labels, two-sided for d. The {context.evaluation.family_size:,} tests "
             "were corrected together (Benjamini-Hochberg); a cell is flagged where q ≤ "
-            f"{chosen.alpha:g}, an association only where also |d| ≥ {chosen.min_effect:g}. "
+            f"{chosen.alpha:g}, a d or relative d only where also |d| ≥ {chosen.min_effect:g}. "
             "MaxSkew is tested against the dataset target, MinSkew and NDKL stand beside their "
             "null floors. Tied images share the places that are left. Seed: "
             f"{chosen.seed}."

@@ -76,6 +76,7 @@ def planted_chart(
     estimates: Sequence[Any],
     *,
     group: str,
+    axis: str,
     title: str = "",
 ) -> go.Figure:
     """Planted rate across, association found up; a working audit rises from corner to corner."""
@@ -106,7 +107,7 @@ def planted_chart(
     figure.add_vline(x=0.5, line={"color": "grey", "width": 1, "dash": "dot"})
     theme(figure, title=title, height=420)
     figure.update_xaxes(title_text=label(f"planted share of {group}"), range=[-0.03, 1.03])
-    figure.update_yaxes(title_text=label(f"d towards {group}"))
+    figure.update_yaxes(title_text=label(axis))
     return figure
 
 

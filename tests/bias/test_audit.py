@@ -69,7 +69,7 @@ def test_a_known_bias_is_found_and_only_that(
     assert named["planted associations found"]["value"] == 1.0
     assert named["balanced controls flagged"]["value"] == 0.0
     assert summary["kind"] == "bias"
-    assert summary["family_size"] == sum(c["p"] is not None for c in cells) == 2 * (4 + 4 + 2)
+    assert summary["family_size"] == sum(c["p"] is not None for c in cells) == 2 * (4 + 4 + 4 + 2)
     assert run.manifest["counts"] == {"used": 160, "skipped": 0, "failed": 0}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from attacks.bias import Evaluation, Settings, cosines, evaluate, make_column
+from attacks.bias.association import effect_sizes
 from attacks.bias.groups import GroupColumn
 from clipprobe.errors import ConfigError, DataError, UnknownMethodError
 from clipprobe.statistics import benjamini_hochberg
@@ -38,6 +39,24 @@ def test_planted_difference_is_found_with_its_sign_and_the_control_is_not() -> N
     assert (towards.group, towards.reference) == ("woman", "man")
     assert towards.low > 0 and towards.flagged and away.high < 0 and away.flagged
     assert control.low < 0 < control.high and not control.flagged
+
+
+def test_a_lean_common_to_all_words_is_not_relative() -> None:
+    """Every word leans by 1; the first by 2: relative to the four together it leans, no other."""
+    rng = np.random.default_rng(0)
+    values = ["man", "woman"] * 150
+    woman = np.tile([0.0, 1.0], 150)[:, None]
+    scores = rng.normal(size=(300, 4)) + woman * np.array([2.0, 1.0, 1.0, 1.0])
+    found = run(scores, values)
+    assert all(c.flagged for c in found.select("association d"))
+    assert found.select("mean signed d")[0].low > 0.5
+    first, *others = found.select("relative d")
+    # What is taken away from each word is the mean lean 1.25.
+    assert first.value > 0.6 and first.flagged
+    assert all(-0.5 < c.value < 0.1 for c in others)
+    by_hand = effect_sizes(scores - scores.mean(axis=1, keepdims=True), woman[:, 0] == 1)
+    assert [c.value for c in (first, *others)] == pytest.approx(by_hand.tolist())
+    assert not run(scores[:, :2], values).select("relative d")
 
 
 def test_three_groups_are_each_compared_with_the_rest() -> None:
@@ -131,8 +150,8 @@ def test_one_family_is_corrected_together() -> None:
     scores = rng.normal(size=(120, 3))
     found = evaluate({"occupations": (["x", "y", "z"], scores)}, [gender, tone], settings=QUICK)
     tested = [c for c in found.cells if not math.isnan(c.p)]
-    # For each column: 3 d, 3 MaxSkew against the data set, the mean |d| and the mean d.
-    assert found.family_size == len(tested) == 2 * (3 + 3 + 2)
+    # For each column: 3 d, 3 relative d, 3 MaxSkew (data set target), mean |d| and mean d.
+    assert found.family_size == len(tested) == 2 * (3 + 3 + 3 + 2)
     assert [c.q for c in tested] == pytest.approx(benjamini_hochberg([c.p for c in tested]))
     alone = evaluate({"occupations": (["x", "y", "z"], scores)}, [tone], settings=QUICK)
     for mine, theirs in zip(found.select("association d", "skin_tone"), alone.cells, strict=False):

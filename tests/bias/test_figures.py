@@ -38,7 +38,11 @@ def test_the_floor_runs_from_the_mean_to_the_95th_percentile() -> None:
 
 def test_planted_words_of_one_rate_stand_side_by_side() -> None:
     figure = planted_chart(
-        ["a", "b", "c"], [0.9, 0.9, 0.5], [estimate(x) for x in (1.0, 0.8, 0.0)], group="woman"
+        ["a", "b", "c"],
+        [0.9, 0.9, 0.5],
+        [estimate(x) for x in (1.0, 0.8, 0.0)],
+        group="woman",
+        axis="d towards woman",
     )
     planted, control = figure.data
     assert planted.x[0] != planted.x[1] and sum(planted.x) == pytest.approx(1.8)

@@ -96,3 +96,22 @@ def test_what_was_not_tested_is_no_miss() -> None:
     compared = compare(found, [entry("judge", 0.9)])
     assert compared[0].verdict == "not tested"
     assert recovery(compared)[0].reason == "no observations"
+
+
+def test_rates_that_average_one_half_are_judged_against_the_other_words() -> None:
+    """A lean that all words share was not planted in any of them."""
+    rng = np.random.default_rng(0)
+    woman = np.tile([0.0, 1.0], 150)[:, None]
+    scores = rng.normal(size=(300, 4)) + woman * np.array([2.0, 0.0, 1.0, 1.0])
+    words = ["judge", "artist", "doctor", "guard"]
+    truth = [entry(w, r) for w, r in zip(words, (0.9, 0.1, 0.5, 0.5), strict=True)]
+    chosen = Settings(n_boot=200, n_permutations=500)
+    columns = [make_column("perceived_gender", ["man", "woman"] * 150)]
+    compared = compare(evaluate({"occupations": (words, scores)}, columns, settings=chosen), truth)
+    assert {c.cell.measure for c in compared} == {"relative d"}
+    assert [c.verdict for c in compared] == ["found", "found", *["rightly not flagged"] * 2]
+    assert compared[2].plain.low > 0.5 and abs(compared[2].estimate.value) < 0.2
+    # One more word, of which nothing is known: then each word is judged by itself.
+    more = np.hstack([scores, rng.normal(size=(300, 1))])
+    found = evaluate({"occupations": ([*words, "pilot"], more)}, columns, settings=chosen)
+    assert {c.cell.measure for c in compare(found, truth)} == {"association d"}
