@@ -9,10 +9,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 
 IMAGE_SIZE, PATCH_SIZE, D_EMBED, CONTEXT, SIGLIP_CONTEXT = 32, 8, 16, 77, 32
 N_BLOCKS, N_HEADS, D_VISION, D_TEXT, D_MLP = 3, 4, 32, 24, 64
+
+
+def pictures() -> list[Image.Image]:
+    """Noise of several sizes and of every mode that Pillow converts without a choice."""
+    rng = np.random.default_rng(0)
+
+    def noise(*shape: int) -> Image.Image:
+        return Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8))
+
+    found = [noise(h, w, 3) for h, w in ((50, 40), (32, 32), (17, 90), (33, 33), (200, 301))]
+    found += [noise(40, 50).convert(mode) for mode in ("L", "1", "P")]
+    found += [noise(45, 40, 4), noise(45, 40, 4).convert("LA"), noise(30, 45, 3).convert("CMYK")]
+    return found
 
 
 def randomise(module: torch.nn.Module, seed: int = 0) -> None:

@@ -74,11 +74,13 @@ class Tower:
     blocks: tuple[Block, ...]
     """Empty for ResNets, which have :attr:`channels` instead."""
     embed: nn.Module | None
-    """Vision only: the patch (or stem) convolution, output ``(b, d, h, w)``."""
+    """The patch convolution, output ``(b, d, h, w)``; None for text, ResNets and NaFlex."""
     norm_final: nn.Module | None
-    """The norm between the last block's output and the projection, where there is one."""
+    """``pooled`` is its output at the pooled token; where a head pools over all tokens it is the
+    norm before that head; None where ``pooled`` is something else (ResNets, BERT-like texts)."""
     projection: nn.Module | None
-    """The linear map from pooled to projected; None where both are the same vector."""
+    """The module that maps pooled to projected; None where both are the same vector, and in
+    open_clip, which holds the map as a bare matrix."""
     has_class_token: bool
     grid: tuple[int, int] | None
     """Patch rows and columns; None for text, and where it depends on the image."""

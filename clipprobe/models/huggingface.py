@@ -50,9 +50,10 @@ def load_folder(
     kind = read_family(folder)
     files = check_weights(folder)
     with quiet():
+        # The model first: the others read its configuration too and would be blamed for it.
+        module = load_module(folder, kind, dtype=dtype, attention=attention)
         tokenizer = load_tokenizer(folder)
         processor = load_processor(folder)
-        module = load_module(folder, kind, dtype=dtype, attention=attention)
     masks = "attention_mask" in tokenizer.model_input_names
     family = kind.adapter(module.to(device), pad_id=tokenizer.pad_token_id if masks else None)
     tokens = HFTokens(tokenizer, context=family.context, pad_to_context=kind.pad_to_context)

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 import torch
 from PIL import Image
 from torch import Tensor
@@ -150,10 +151,14 @@ class Preprocess:
         return pixels[..., top : top + crop[0], left : left + crop[1]]
 
     def _resize(self, pixels: Tensor, target: tuple[int, int]) -> Tensor:
-        # Pillow resizes rows first, then columns, and clips after each; antialias selects its
-        # kernel (a = -0.5) also where the image grows.
-        for size in ((pixels.shape[-2], target[1]), target):
+        height, width = pixels.shape[-2:]
+        between = (height, target[1])
+        if columns_first(height - target[0], width - target[1]):
+            between = (target[0], width)
+        for size in (between, target):
             if size != tuple(pixels.shape[-2:]):
+                # Pillow clips after each pass; antialias selects its kernel (a = -0.5) also
+                # where the image grows.
                 pixels = functional.interpolate(
                     pixels, size=size, mode=_MODES[self.resample], antialias=True
                 ).clamp(0, 1)
@@ -172,3 +177,13 @@ class Preprocess:
     def to_grid(self, image: object) -> Image.Image:
         """What the model sees of an image: resized and cropped to its input, 8 bits, RGB."""
         return self.display(self([image]))[0]
+
+
+def columns_first(less_height: int, less_width: int) -> bool:
+    """Whether Pillow resizes along the columns before it resizes along the rows.
+
+    Until version 12 it never did. Since 13 it does where the height shrinks by more than twice as
+    many pixels as the width (https://github.com/python-pillow/Pillow/pull/9549); because it clips
+    between the passes, the order changes an image by up to a dozen grey levels.
+    """
+    return int(PIL.__version__.split(".")[0]) >= 13 and less_height > max(0, 2 * less_width)

@@ -120,7 +120,7 @@ class OpenClip(Family):
         return Tower(
             name="vision",
             blocks=(),
-            embed=self._v.avgpool,
+            embed=None,
             norm_final=None,
             projection=None,
             has_class_token=False,

@@ -1,0 +1,103 @@
+"""The commands ``models``, ``hooks`` and ``similarity``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny
+from typer.testing import CliRunner
+
+from clipprobe.cli import app
+
+
+def run(*words: str, code: int = 0) -> Any:
+    result = CliRunner().invoke(app, list(words))
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> str:
+    path = tmp_path / "red.png"
+    tiny.pictures()[0].save(path)
+    return str(path)
+
+
+def test_models_lists_what_can_be_loaded() -> None:
+    data = json.loads(run("models", "--json").stdout)
+    kinds = {kind["model_type"] for kind in data["hugging_face"]}
+    assert kinds == set(tiny.BUILDERS)
+    assert data["bundled"]["name"] == "emoji-clip"
+    assert data["open_clip"]["installed"] in (True, False)
+    text = run("models").stdout
+    assert all(kind in text for kind in kinds)
+
+
+def test_hooks_lists_every_hook_point(checkpoint: Callable[[str], Path], clip: Any) -> None:
+    folder = str(checkpoint("clip"))
+    data = json.loads(run("hooks", folder, "--json").stdout)
+    points = {point["name"]: point for point in data["hook_points"]}
+    assert list(points) == [point.name for point in clip.hook_points()]
+    assert points["vision.blocks.1.mlp.post"] == {
+        "name": "vision.blocks.1.mlp.post",
+        "axes": ["b", "t", "d_mlp"],
+        "unit": "neuron",
+        "n_units": tiny.D_MLP,
+    }
+    assert data["model"]["weights_sha256"] == clip.weights_sha256
+    result = run("hooks", folder)
+    assert len(result.stdout.splitlines()) == len(points)
+    assert f"{len(points)} hook points of tiny-clip" in result.stderr
+
+
+def test_hooks_takes_the_model_from_the_environment_and_filters(
+    checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIPPROBE_MODEL", str(checkpoint("clip")))
+    lines = run("hooks", "--sites", "*.projected").stdout.splitlines()
+    assert [line.split() for line in lines] == [
+        ["vision.projected", "b", "d", "16", "dimensions"],
+        ["text.projected", "b", "d", "16", "dimensions"],
+    ]
+    result = run("hooks", "--sites", "vision.blocks.0.mlp.pots", code=2)
+    assert "vision.blocks.0.mlp.post" in result.stderr
+
+
+def test_similarity_prints_the_cosines(
+    checkpoint: Callable[[str], Path], clip: Any, picture: str
+) -> None:
+    words = ["similarity", picture, picture, "--text", "a dog", "--text", "x"]
+    words += ["--model", str(checkpoint("clip"))]
+    data = json.loads(run(*words, "--json").stdout)
+    expected = clip.similarity([picture], ["a dog", "x"])
+    assert data["texts"] == ["a dog", "x"]
+    assert np.allclose(data["cosine"], np.repeat(expected, 2, axis=0), atol=1e-6)
+    row = run(*words).stdout.splitlines()[-1]
+    assert row.split() == [picture, *(f"{value:.4f}" for value in expected[0])]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["hooks", "openai/clip-vit-base-patch32"], "could not be downloaded"),
+        (["hooks", "/no/such/folder"], "there is no such folder"),
+        (["similarity", "{folder}", "--text", "x", "--model", "{folder}"], "is a folder"),
+        (["similarity", "{folder}/config.json", "--text", "x", "--model", "{folder}"], "cannot"),
+        (["similarity", "no.png", "--text", "x", "--model", "{folder}"], "'no.png'"),
+        (["hooks", "{folder}", "--device", "tpu9"], "'tpu9' cannot be used here"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(
+    checkpoint: Callable[[str], Path], words: list[str], says: str
+) -> None:
+    filled = [word.replace("{folder}", str(checkpoint("clip"))) for word in words]
+    result = run(*filled, code=2)
+    assert says in result.stderr
+    assert result.stderr.startswith("clipprobe: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
