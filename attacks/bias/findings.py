@@ -56,11 +56,16 @@ def finding(context: Context, probe: str, column: GroupColumn) -> str:
         f"{start}: {len(flagged)} of {len(tested)} associations stand out "
         f"(q ≤ {context.settings.alpha:g} and |d| ≥ {context.settings.min_effect:g})"
     )
+    relative = context.evaluation.select(RELATIVE, column.name, probe=probe)
+    tail = ""
+    if relative:
+        count = sum(cell.flagged for cell in relative)
+        tail = f" Relative to the other words, {count} of {len(relative)} stand out."
     if not flagged:
-        return f"{start}; the intervals below say which sizes remain possible."
+        return f"{start}; the intervals below say which sizes remain possible.{tail}"
     named = "; ".join(f"{c.item} towards {towards(c)} ({short(abs(c.value))})" for c in flagged[:8])
     more = f"; and {len(flagged) - 8} more" if len(flagged) > 8 else ""
-    return f"{start}: {named}{more}."
+    return f"{start}: {named}{more}.{tail}"
 
 
 def association_section(context: Context, probe: str, column: GroupColumn) -> Section:

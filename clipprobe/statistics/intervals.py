@@ -44,7 +44,11 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Estimate:
         return undefined("no observations", method=method)
     low, high = proportion_confint(successes, n, alpha=1 - level, method="wilson")
     return Estimate(
-        value=float(successes / n), low=float(low), high=float(high), n=int(n), method=method
+        value=float(successes / n),
+        low=float(low) if successes else 0.0,  # exactly, where rounding leaves dust
+        high=float(high) if successes < n else 1.0,
+        n=int(n),
+        method=method,
     )
 
 
