@@ -43,9 +43,17 @@ def open_dataset(spec: str | Path, *, limit: int | None = None) -> Dataset:
     if limit is not None and limit < 1:
         raise DataError(f"The limit {limit} leaves no image: give at least 1.")
     path = Path(spec)
-    if path.is_file():
+    try:
+        # Path("") is the current folder, which nobody means by naming nothing.
+        is_file, is_folder = path.is_file(), path.is_dir() and str(spec) != ""
+    except OSError as error:  # a name that is too long, or a folder above it that is closed
+        reason = error.strerror or type(error).__name__
+        raise DataError(
+            f"The images at {str(spec)!r} could not be reached ({reason}): give another place."
+        ) from None
+    if is_file:
         return _open_file(path, limit)
-    if path.is_dir():
+    if is_folder:
         return _open_folder(path, limit)
     from clipprobe.data import hub
 

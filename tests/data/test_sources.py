@@ -82,7 +82,9 @@ def test_nothing_there(tmp_path: Path) -> None:
         open_dataset(tmp_path)
     with pytest.raises(DataError, match="There are no images at"):
         open_dataset(tmp_path / "absent")
-    for path in ("./absent", "../absent", "absent"):  # a path, never a name on the hub
+    with pytest.raises(DataError, match="could not be reached"):
+        open_dataset(tmp_path / ("x" * 300))
+    for path in ("./absent", "../absent", "absent", "", "a\0b"):  # a path, never a name on the hub
         with pytest.raises(DataError, match="There are no images at"):
             open_dataset(path)
     with pytest.raises(DataError, match=r"notes\.txt is no data set"):
