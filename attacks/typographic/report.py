@@ -171,6 +171,8 @@ def _pictures(
         base = renderer.base(cases[image])
         drawn = {"clean": base}
         drawn.update((k, a.image) for k, a in renderer.conditions(cases[image], base, word))
+        true = renderer.classes.names[cases[image].label]
+        panels.append(Paragraph(f"A picture of “{true}”, attacked with “{word}” ({image})."))
         captions = [(k, answers.get((image, word, k))) for k in in_order(drawn)]
         panels.append(Images([(drawn[k], f"{TITLES[k]}: “{a}”") for k, a in captions], columns=6))
     sections = [Section("Conditions side by side", panels)]

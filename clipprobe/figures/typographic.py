@@ -77,7 +77,7 @@ def effect_chart(effects: Mapping[str, Mapping[str, Any]]) -> go.Figure:
     )
     theme(figure, height=90 + 36 * max(1, len(rows)))
     figure.add_vline(x=0, line={"color": "#888", "dash": "dash"})
-    figure.update_xaxes(title_text="difference in share of pictures", range=[-1, 1])
+    figure.update_xaxes(title_text="difference in share of pictures", range=[-1.08, 1.08])
     figure.update_yaxes(automargin=True)
     return figure
 
