@@ -30,8 +30,10 @@ class Recipe:
     curriculum_every: int = 10
     """Steps between decisions about the difficulty of words."""
     curriculum_step: float = 0.02
-    curriculum_accuracy: float = 0.7
-    """Words of a batch matched to their captions before the next step is taken."""
+    curriculum_accuracy: tuple[tuple[int, float], ...] = ((0, 0.7), (700, 0.6))
+    """``(from step, share)``: words of a batch matched to their captions before the next step is
+    taken. High at first, so that reading takes root; lower later, so that hard words come in time.
+    """
 
     def learning_rate_at(self, step: int, steps: int) -> float:
         """Warm-up, plateau, cosine to zero."""
@@ -42,6 +44,10 @@ class Recipe:
             return self.learning_rate
         done = (step - decay_from) / max(1, steps - decay_from)
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+    def curriculum_accuracy_at(self, step: int) -> float:
+        """Word accuracy that makes words harder after ``step`` steps."""
+        return [share for start, share in self.curriculum_accuracy if start <= step][-1]
 
     def letter_weight_at(self, step: int, steps: int) -> float:
         """Constant, then linearly to zero over the first half of the decay."""

@@ -179,7 +179,7 @@ def _advance(progress: Progress, figures: dict[str, float], recipe: Recipe) -> N
     """Make words harder by a small step once those of now are read."""
     progress.word_accuracy += 0.1 * (figures["word_accuracy"] - progress.word_accuracy)
     due = progress.step % recipe.curriculum_every == 0
-    if due and progress.word_accuracy >= recipe.curriculum_accuracy:
+    if due and progress.word_accuracy >= recipe.curriculum_accuracy_at(progress.step):
         progress.difficulty = min(1.0, round(progress.difficulty + recipe.curriculum_step, 6))
 
 

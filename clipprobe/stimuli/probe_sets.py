@@ -147,6 +147,8 @@ def people_set(
                         "perceived_gender": gender,
                         "skin_tone": tone,
                         "occupation": occupation,
+                        # Several images show one drawing: they are not independent of each other.
+                        "drawing": f"{person.style}/{gender}/{tone}/{person.hair}",
                     },
                 )
 

@@ -122,4 +122,5 @@ def test_the_learning_rate_warms_up_holds_and_decays() -> None:
     assert all(a > b for a, b in pairwise(rates[650:]))
     assert rates[-1] < 0.001 * recipe.learning_rate
     weights = [recipe.letter_weight_at(step, 1000) for step in range(1000)]
+    assert [recipe.curriculum_accuracy_at(step) for step in (0, 699, 700)] == [0.7, 0.7, 0.6]
     assert weights[600] == recipe.letter_weight and weights[900] == 0.0

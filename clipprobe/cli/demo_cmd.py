@@ -1,0 +1,177 @@
+"""``clipprobe demo``: the main job, on the bundled model and stimuli drawn on the spot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clipprobe.cli.common import (
+    DeviceOption,
+    JsonOption,
+    ModelOption,
+    OverwriteOption,
+    SeedOption,
+    load_model,
+    progress,
+    result,
+    say,
+)
+
+if TYPE_CHECKING:
+    from clipprobe.data.records import Dataset
+    from clipprobe.models import Clip
+    from clipprobe.statistics import Estimate
+
+OutOption = Annotated[Path, typer.Option("--out", help="The folder to write.")]
+ConceptsOption = Annotated[
+    int | None,
+    typer.Option("--concepts", min=8, help="Use only the first so many concepts [default: all]."),
+]
+MODALITIES = ("picture", "drawing", "word")
+#: Plain people of each perceived gender and skin tone.
+PEOPLE_PER_CELL = 24
+#: The bundled model's captions have no full stop, so neither have the sentences that ask it.
+TEMPLATES = ("a {}", "a photo of a {}", "a picture of a {}", "this is a {}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the root."""
+    app.command("demo")(demo)
+
+
+def demo(
+    out: OutOption = Path("runs/demo"),
+    model: ModelOption = None,
+    n_concepts: ConceptsOption = None,
+    device: DeviceOption = "auto",
+    seed: SeedOption = 0,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the main job: zero-shot accuracy, an atlas, a typographic audit, a bias report.
+
+    Everything lands in OUT, with OUT/index.html as the page to open. The same command goes on
+    where an interrupted one stopped.
+    """
+    from clipprobe.cli.demo_page import write_index
+    from clipprobe.runs import Run
+    from clipprobe.stimuli import concepts
+
+    clip = load_model(model, device=device)
+    names = [c.name for c in concepts()[:n_concepts]]
+    config = {
+        "model": clip.provenance()["model"],
+        "concepts": names,
+        "people_per_cell": PEOPLE_PER_CELL,
+        "templates": list(TEMPLATES),
+        "seed": seed,
+    }
+    run = Run.open(out, kind="demo", config=config, overwrite=overwrite)
+    if run.complete:
+        say(f"{out} is already complete.")
+    else:
+        concepts_set, people = _stimuli(out, names, seed)
+        accuracy = _zero_shot(clip, concepts_set, names)
+        _atlas(clip, concepts_set, out, seed)
+        _typographic(clip, concepts_set, out, names, seed)
+        _bias(clip, people, out, seed)
+        write_index(run, clip, accuracy, concepts_set, people, seed=seed)
+    index = (out / "index.html").resolve()
+    summary = run.read_json("summary.json")
+    result(
+        {"index": str(index), **summary},
+        as_json=as_json,
+        text=lambda: "\n".join([*_lines(summary), f"Open {index.as_uri()}"]),
+    )
+
+
+def _lines(summary: dict[str, Any]) -> list[str]:
+    from clipprobe.report.numbers import format_cell
+
+    return [f"{item['name']}: {format_cell(item['estimate'])}" for item in summary["headline"]]
+
+
+def _stimuli(out: Path, names: list[str], seed: int) -> tuple[Dataset, Dataset]:
+    """Draw the stimuli to ``out/stimuli``: concepts in every modality, and plain people."""
+    from clipprobe.data import open_dataset
+    from clipprobe.stimuli import concept, concept_set, people_set, write_set
+
+    kept = [concept(name) for name in names]
+    samples = (s for m in MODALITIES for s in concept_set(m, seed=seed, names=kept))
+    concepts = write_set(samples, out / "stimuli" / "concepts")
+    people = write_set(people_set(per_cell=PEOPLE_PER_CELL, seed=seed), out / "stimuli" / "people")
+    return open_dataset(concepts), open_dataset(people)
+
+
+def _of_modality(dataset: Dataset, modality: str) -> Dataset:
+    """The part of the concepts that is drawn in one modality."""
+    kept = tuple(r for r in dataset.records if r.attributes["modality"] == modality)
+    return replace(dataset, name=f"{dataset.name}/{modality}", records=kept)
+
+
+def _zero_shot(clip: Clip, concepts: Dataset, names: list[str]) -> dict[str, Estimate]:
+    """Top-1 accuracy over the concepts, by modality."""
+    from clipprobe.zeroshot import zero_shot
+
+    accuracy = {}
+    with progress("zero-shot", total=len(concepts)) as advance:
+        for modality in MODALITIES:
+            records = _of_modality(concepts, modality).records
+            labels = [str(record.label) for record in records]
+            found = zero_shot(clip, records, names, TEMPLATES, labels, progress=advance)
+            accuracy[modality] = found.accuracy
+    return accuracy
+
+
+def _atlas(clip: Clip, concepts: Dataset, out: Path, seed: int) -> None:
+    """Scan every neuron of the vision tower over all three modalities."""
+    from clipprobe.neurons import scan
+
+    with progress("atlas", total=len(concepts)) as advance:
+        scan(clip, concepts, out=out / "atlas", seed=seed, progress=advance)
+
+
+def _typographic(clip: Clip, concepts: Dataset, out: Path, names: list[str], seed: int) -> None:
+    """Write another concept's name on each colour picture."""
+    from attacks.typographic import audit_typographic
+
+    with progress("typographic audit", total=None) as advance:
+        seen = 0
+
+        def report(done: int, total: int) -> None:
+            nonlocal seen
+            advance(done - seen)
+            seen = done
+
+        audit_typographic(
+            clip,
+            _of_modality(concepts, "picture"),
+            names,
+            out=out / "typographic",
+            templates=TEMPLATES,
+            size=0.25,
+            background="white",
+            color="black",
+            seed=seed,
+            progress=report,
+        )
+
+
+def _bias(clip: Clip, people: Dataset, out: Path, seed: int) -> None:
+    """Associations of occupations on plain people, beside what was planted."""
+    from attacks.bias import audit_bias
+
+    with progress("bias report", total=None) as advance:
+        audit_bias(
+            clip,
+            people,
+            ["perceived_gender"],
+            out=out / "bias",
+            templates=TEMPLATES,
+            clusters="drawing",
+            seed=seed,
+            progress=advance,
+        )
