@@ -63,7 +63,7 @@ class Edit:
             return tokens[index] * self.how.factor
         if self.source is not None:
             return self._replacement(tokens, rows)[index]
-        return self._called(tokens[index].clone())
+        return self._called(tokens[index])
 
     def _index(self, tokens: Tensor, where: Positions | None) -> tuple[Any, ...]:
         end = () if self.unit is None else (self.unit,)

@@ -24,8 +24,8 @@ class RowCounter:
     """Numbers the rows of one hook point through all calls inside one ``with`` block.
 
     Every call of ``encode_images`` or ``encode_texts`` counts its rows from 0; the rows of a later
-    call are numbered on from those of the earlier ones. A call is new when the one before is
-    complete, has another length, or already had one of the rows.
+    call are numbered on from those of the earlier ones. A call is new when it has another length
+    than the one before, or a row that the one before already had.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class RowCounter:
         total = n_rows if rows is None else rows.n_total
         if len(indices) != n_rows:
             raise ValueError(f"a batch of {n_rows} rows was announced as {len(indices)} rows")
-        if total != self._total or len(self._seen) == total or not self._seen.isdisjoint(indices):
+        if total != self._total or not self._seen.isdisjoint(indices):
             self._offset += max(self._seen, default=-1) + 1 if self._total is None else self._total
             self._seen, self._total = set(), total
         self._seen.update(indices)

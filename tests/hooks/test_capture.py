@@ -28,6 +28,7 @@ from clipprobe.errors import (
 )
 from clipprobe.hooks import capture, context
 from clipprobe.hooks.pooling import max_and_token
+from clipprobe.hooks.store import RowCounter
 
 POST = "vision.blocks.1.mlp.post"
 TEXT_POST = "text.blocks.1.mlp.post"
@@ -69,6 +70,17 @@ def test_calls_in_one_block_follow_each_other(clip: Any) -> None:
         clip.encode_images(images)
     assert_close(acts[POST], at_once[POST], 1e-5)
     assert acts.rows(POST).tolist() == list(range(7))
+
+
+def test_calls_are_told_apart_by_a_repeated_row_or_another_length() -> None:
+    counter = RowCounter()
+    calls = [((4, 5), 6), ((0, 1), 6), ((2, 3), 6), ((2, 3), 6), ((0, 1), 3), ((2,), None)]
+    calls += [((0, 1), None), ((1,), None)]
+    numbers = [
+        counter.number(context.Rows(indices, total), len(indices)).tolist()
+        for indices, total in calls
+    ]
+    assert numbers == [[4, 5], [0, 1], [2, 3], [8, 9], [12, 13], [17], [15, 16], [19]]
 
 
 def test_direct_forward_passes_are_numbered_in_the_order_they_run(clip: Any) -> None:

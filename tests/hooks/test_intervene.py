@@ -397,6 +397,12 @@ def test_a_function_that_works_in_place_changes_only_its_part(clip: Any) -> None
     expected = before.clone()
     expected[..., 3] = 0
     assert_same(after, expected)
+    mid = "vision.blocks.1.resid_mid"
+    _, in_place, _ = _vision(
+        clip, {mid: lambda x: x.mul_(3), f"{mid}:5": lambda x: x.zero_()}, [mid]
+    )
+    _, apart, _ = _vision(clip, {mid: lambda x: x * 3, f"{mid}:5": "zero"}, [mid])
+    assert_same(in_place, apart)
 
 
 @pytest.mark.parametrize(

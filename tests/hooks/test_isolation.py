@@ -138,7 +138,7 @@ def test_a_task_that_outlives_the_block_no_longer_sees_it(clip: Any) -> None:
 
     async def main() -> Any:
         gate = asyncio.Event()
-        with intervene(clip, {POST: "zero"}):
+        with intervene(clip, {POST: "zero", "vision.pooled": 1.0}):
             task = asyncio.create_task(late(gate))
             await asyncio.sleep(0)
             clip.encode_images(pictures(1))
