@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from typing import Annotated
 
 import typer
 
 from clipprobe import __version__
+from clipprobe.cli import (
+    attack_cmd,
+    audit_bias,
+    audit_typographic,
+    dashboard_cmd,
+    demo_cmd,
+    explain_cmd,
+    models_cmd,
+    neurons_cmd,
+    pretrain_cmd,
+)
 from clipprobe.cli.boundary import INTERNAL_ERROR, BoundaryGroup
 
 app = typer.Typer(
@@ -38,25 +48,18 @@ def _root(
     """What does this CLIP model see, why, and where does it break?"""
 
 
-_COMMANDS = (
-    "demo_cmd",
-    "models_cmd",
-    "neurons_cmd",
-    "explain_cmd",
-    "attack_cmd",
-    "audit_typographic",
-    "audit_bias",
-    "dashboard_cmd",
-    "pretrain_cmd",
-)
-for _name in _COMMANDS:
-    try:
-        _module = importlib.import_module(f"clipprobe.cli.{_name}")
-    except ModuleNotFoundError as _error:
-        if _error.name != f"clipprobe.cli.{_name}":
-            raise
-    else:
-        _module.register(app)
+for _module in (
+    demo_cmd,
+    models_cmd,
+    neurons_cmd,
+    explain_cmd,
+    attack_cmd,
+    audit_typographic,
+    audit_bias,
+    dashboard_cmd,
+    pretrain_cmd,
+):
+    _module.register(app)
 
 
 def main() -> None:
