@@ -58,12 +58,13 @@ class Clip:
         self.weights_sha256 = source.weights_sha256
         self.family = family.name
         self.module: nn.Module = family.module.eval().requires_grad_(False)
-        parameter = next(self.module.parameters())
-        self.device, self.dtype = parameter.device, parameter.dtype
         self.image_size = family.image_size
         self.preprocess = preprocess
         self.tokens = tokens
         self.anatomy = family.anatomy()
+        # Of a block, because scale and bias stay in float32 whatever the model runs in.
+        parameter = next(self.anatomy.text.blocks[0].module.parameters())
+        self.device, self.dtype = parameter.device, parameter.dtype
         self.scale, self.bias = family.scale, family.bias
         self.grid = self.anatomy.vision.grid or family.nominal_grid
         self.d_embed = family.d_embed

@@ -9,6 +9,7 @@ found. Code from a checkpoint is never run (``trust_remote_code`` stays off).
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +22,10 @@ from clipprobe.models.clip import Clip, Source
 from clipprobe.models.families import HF_FAMILIES, Family, HFFamily
 from clipprobe.models.processors import from_processor
 from clipprobe.models.texts import HFTokens
-from clipprobe.models.weights import check_weights, weights_sha256
+from clipprobe.models.weights import check_weights, full_precision_logits, weights_sha256
 
+# The settings that `quiet` changes are global: two threads would restore each other's.
+_QUIET = threading.RLock()
 TOKENIZER_FILES = (
     "tokenizer.json",
     "vocab.json",
@@ -54,6 +57,7 @@ def load_folder(
         module = load_module(folder, kind, dtype=dtype, attention=attention)
         tokenizer = load_tokenizer(folder)
         processor = load_processor(folder)
+    full_precision_logits(module, files)
     masks = "attention_mask" in tokenizer.model_input_names
     family = kind.adapter(module.to(device), pad_id=tokenizer.pad_token_id if masks else None)
     tokens = HFTokens(tokenizer, context=family.context, pad_to_context=kind.pad_to_context)
@@ -74,15 +78,16 @@ def quiet() -> Iterator[None]:
     """Silence transformers' progress bars and reports: what matters becomes an error here."""
     from transformers.utils import logging
 
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
+    with _QUIET:
+        level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+        logging.set_verbosity(logging.CRITICAL)
+        logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            logging.set_verbosity(level)
+            if bars:
+                logging.enable_progress_bar()
 
 
 def read_family(folder: Path) -> HFFamily:

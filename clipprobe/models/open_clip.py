@@ -20,7 +20,7 @@ from clipprobe.models.clip import Clip, Source
 from clipprobe.models.families.openclip import OpenClip
 from clipprobe.models.preprocess import Preprocess
 from clipprobe.models.texts import OpenClipTokens
-from clipprobe.models.weights import check_safetensors, weights_sha256
+from clipprobe.models.weights import check_safetensors, full_precision_logits, weights_sha256
 
 PRECISION = {
     torch.float32: "fp32",
@@ -73,6 +73,7 @@ def load_open_clip(name: str, *, device: torch.device, dtype: torch.dtype, atten
             "clear the download from the Hugging Face cache and try again."
         ) from error
     check_architecture(name, module)
+    full_precision_logits(module, [path])
     family = OpenClip(module)
     tokenizer = library.get_tokenizer(architecture)
     if not hasattr(tokenizer, "sot_token_id"):

@@ -7,6 +7,8 @@ import json
 import shlex
 from pathlib import Path
 
+import torch
+
 from clipprobe.errors import UnsafeWeightsError, UnsupportedModelError
 
 SINGLE = "model.safetensors"
@@ -47,6 +49,11 @@ def weight_files(folder: Path) -> list[Path]:
                 f"({', '.join(absent[:3])}): download it again."
             )
         return [folder / name for name in shards]
+    if (folder / "adapter_config.json").is_file():
+        raise UnsupportedModelError(
+            f"{folder} holds an adapter, not a whole model: merge it into its base model "
+            "(merge_and_unload) and save that."
+        )
     if pickled := sorted(path.name for path in folder.glob("pytorch_model*.bin")):
         raise UnsafeWeightsError(
             f"{folder} holds pickled weights only ({', '.join(pickled[:3])}), which can run code "
@@ -96,6 +103,20 @@ def check_safetensors(path: Path) -> None:
             f"{path} cannot be read as safetensors ({error}), so it is damaged or incomplete: "
             "download it again."
         ) from error
+
+
+def full_precision_logits(module: torch.nn.Module, files: list[Path]) -> None:
+    """Give a module in half precision the scale and bias of its logits as the files hold them.
+
+    bfloat16 has 8 bits: OpenAI's scale of 100 would become 98.5.
+    """
+    from safetensors import safe_open
+
+    for path in files:
+        with safe_open(path, framework="pt") as opened:
+            for name in {"logit_scale", "logit_bias"} & set(opened.keys()):
+                place = getattr(module, name)
+                place.data = opened.get_tensor(name).float().reshape(place.shape).to(place.device)
 
 
 def weights_sha256(files: list[Path]) -> str:

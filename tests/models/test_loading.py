@@ -201,6 +201,35 @@ def test_weights_of_another_shape_are_named(folder: Path) -> None:
     assert "in another shape than config.json says" in message
 
 
+def test_an_adapter_is_no_model(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text("{}")
+    assert "holds an adapter, not a whole model" in refused(folder)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_the_scale_keeps_its_precision(folder: Path, dtype: str) -> None:
+    scale = torch.tensor(4.6052)
+    edit_weights(folder, lambda weights: weights.update({"logit_scale": scale}))
+    clip = clipprobe.load(folder, dtype=dtype)
+    assert clip.scale == pytest.approx(100.0, abs=0.01)
+    assert float(torch.tensor(4.6052).to(torch.bfloat16).exp()) != pytest.approx(100.0, abs=0.5)
+    assert str(clip.dtype) == f"torch.{dtype}"
+
+
+def test_a_siglip_without_its_pooling_head(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(checkpoint("siglip"), tmp_path / "headless"))
+    edit_config(folder, "vision_config", vision_use_head=False)
+
+    def drop(weights: dict[str, torch.Tensor]) -> None:
+        for name in [name for name in weights if name.startswith("vision_model.head")]:
+            del weights[name]
+
+    edit_weights(folder, drop)
+    with pytest.raises(UnsupportedModelError, match="has no pooling head"):
+        clipprobe.load(folder)
+
+
 def test_no_config(folder: Path) -> None:
     (folder / "config.json").unlink()
     assert "has no config.json" in refused(folder)

@@ -135,6 +135,8 @@ def test_display_is_the_inverse(pair: tuple[Any, Preprocess]) -> None:
     assert seen.mode == "RGB"
     again = preprocess.to_grid(seen)
     if preprocess.resize_to != 40:
+        # So what is drawn on the seen picture is all that changes.
+        assert torch.equal(preprocess([seen]), preprocess([drawing(90, 70)]))
         assert np.array_equal(np.asarray(again), np.asarray(seen))
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from clipprobe.errors import UnsupportedModelError
 from clipprobe.models.anatomy import Anatomy, Tower
 from clipprobe.models.families.base import Family
 from clipprobe.models.families.hf_clip import pre_norm_tower
@@ -31,6 +32,11 @@ class HFSiglip(Family):
     def __init__(self, module: nn.Module, *, pad_id: int | None = None) -> None:
         super().__init__(module, pad_id=pad_id)
         self._m: Any = module
+        if not hasattr(self._m.vision_model, "head"):
+            raise UnsupportedModelError(
+                f"This {type(module).__name__} has no pooling head (vision_use_head is off), so "
+                "it has no image embedding: use the original checkpoint."
+            )
 
     def anatomy(self) -> Anatomy:
         vision, text = self._m.vision_model, self._m.text_model
