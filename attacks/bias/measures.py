@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,12 @@ class _Drawn:
     boot: Floats
     null: Floats
 
+    def items(self, part: slice) -> _Drawn:
+        """Some of the items."""
+        return replace(
+            self, value=self.value[part], boot=self.boot[:, part], null=self.null[:, part]
+        )
+
 
 def association_cells(
     frame: Frame, items: Sequence[str], probe: str, settings: Settings
@@ -43,11 +49,14 @@ def association_cells(
     cells = hidden(frame, items, probe, ASSOCIATION)
     if len(frame.column.levels) < 2:
         return cells
-    plain = _draw(frame, frame.scores)
-    cells += _item_cells(frame, items, probe, settings, ASSOCIATION, plain)
+    tables = {ASSOCIATION: frame.scores}
     if len(items) >= 3:
-        relative = frame.scores - frame.scores.mean(axis=1, keepdims=True)
-        cells += _item_cells(frame, items, probe, settings, RELATIVE, _draw(frame, relative))
+        tables[RELATIVE] = frame.scores - frame.scores.mean(axis=1, keepdims=True)
+    drawn = _draw(frame, np.hstack(list(tables.values())))  # one pass over the draws for both
+    for start, measure in zip(range(0, 2 * len(items), len(items)), tables, strict=False):
+        part = [one.items(slice(start, start + len(items))) for one in drawn]
+        cells += _item_cells(frame, items, probe, settings, measure, part)
+    plain = [one.items(slice(len(items))) for one in drawn]
     return cells + _mean_cells(frame, probe, settings, plain)
 
 
