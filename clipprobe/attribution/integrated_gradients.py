@@ -102,7 +102,8 @@ def _integrate(
         # captum would otherwise put all steps into one batch.
         internal_batch_size=max(batch_size, len(pixels)),
     )
-    return _numbers(attributed).sum(axis=1)
+    values: NDArray[np.float64] = _numbers(attributed).sum(axis=1)
+    return values
 
 
 def baseline_pixels(clip: Clip, pixels: Tensor, baseline: str) -> Tensor:

@@ -159,17 +159,18 @@ class UnitStatistics:
             return
         parts = list(zip(*self._waiting, strict=True))
         self._waiting = []
-        by_image = np.argsort(np.concatenate(parts[1]))
-        values, images, priorities, tokens = (np.concatenate(part)[by_image] for part in parts)
+        values, images, priorities, tokens = (
+            part[0] if len(part) == 1 else np.concatenate(part) for part in parts
+        )
+        if (np.diff(images) < 0).any():
+            order = np.argsort(images)
+            values, images, priorities, tokens = (
+                part[order] for part in (values, images, priorities, tokens)
+            )
         for start in range(0, self.n_units, _BLOCK_UNITS):
             block = slice(start, start + _BLOCK_UNITS)
-            self._take(
-                block,
-                np.ascontiguousarray(values[:, block]),
-                images,
-                priorities,
-                np.ascontiguousarray(tokens[:, block]),
-            )
+            rows = np.ascontiguousarray(values[:, block])
+            self._take(block, rows, images, priorities, tokens[:, block])
 
     def _take(
         self,

@@ -119,21 +119,23 @@ class Ranges:
         self.histogram[block] += counted.reshape(n, -1).astype(np.uint32)
         if not self.samples.keys.shape[2]:
             return
-        slots >>= HISTOGRAM_BITS - SAMPLE_BITS
-        slots += first * N_BINS
+        slots >>= HISTOGRAM_BITS - SAMPLE_BITS  # from here on: of the block's units
         order = priorities[:, None] ^ self.salts[None, block]
-        worst = self.samples.keys[:, :, -1].reshape(-1) >> 32
+        worst = self.samples.keys[block, :, -1].ravel() >> 32
         wanted = order <= worst[slots]
         if inside is not None:
             wanted &= inside
-        row, unit = np.nonzero(wanted)
+        place = np.flatnonzero(wanted)
         # One sort by slot, priority and row (rows are in image order): the row comes back with it.
-        packed = (slots[row, unit] << (31 + _ROW_BITS)) | (order[row, unit] << _ROW_BITS) | row
+        packed = (slots.ravel()[place] << (31 + _ROW_BITS)) | (place // n)
+        packed |= order.ravel()[place] << _ROW_BITS
         packed.sort()
         slot, row = packed >> (31 + _ROW_BITS), packed & (MAX_ROWS - 1)
-        unit = slot // N_BINS - first
-        keys = (order[row, unit] << 32) | images[row]
-        self.samples.update(slot, keys, values[row, unit], tokens[row, unit])
+        unit = slot // N_BINS
+        keys = ((packed >> _ROW_BITS & (2**31 - 1)) << 32) | images[row]
+        self.samples.update(
+            slot + first * N_BINS, keys, values.ravel()[row * n + unit], tokens[row, unit]
+        )
 
     def merge(self, other: Ranges) -> Ranges:
         """What one pass over the images of both would have kept."""

@@ -98,14 +98,17 @@ class Ranking:
         if not self.keys.shape[1] or not len(values):
             return
         worst, _ = unpack(self.keys[block, -1], largest=self.largest)
-        # Not better than the worst that is kept: out. NaN (a free place) lets everything in, and
-        # equal values go on to the comparison of keys.
-        candidates = ~(values < worst if self.largest else values > worst)
+        # Equal values go on to the comparison of keys; a free place (NaN) lets everything in.
+        if self.largest:
+            candidates = values >= np.where(np.isnan(worst), np.float32(-np.inf), worst)
+        else:
+            candidates = values <= np.where(np.isnan(worst), np.float32(np.inf), worst)
         if inside is not None:
             candidates &= inside
-        row, unit = np.nonzero(candidates)
-        if len(row):
-            keys = keys_of(values[row, unit], images[row], largest=self.largest)
+        place = np.flatnonzero(candidates)
+        if len(place):
+            row, unit = np.divmod(place, values.shape[1])
+            keys = keys_of(values.ravel()[place], images[row], largest=self.largest)
             self.insert(unit + (block.start or 0), keys, tokens[row, unit])
 
     def insert(self, units: Int64, keys: Int64, tokens: NDArray[np.int32]) -> None:
