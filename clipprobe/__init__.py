@@ -14,8 +14,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from clipprobe.attribution import attribution_methods as attribution_methods
     from clipprobe.attribution import explain as explain
-    from clipprobe.hooks import capture as capture
-    from clipprobe.hooks import intervene as intervene
+    from clipprobe.hooks.capture import capture as capture
+    from clipprobe.hooks.intervene import intervene as intervene
     from clipprobe.models import Clip as Clip
     from clipprobe.models import load as load
     from clipprobe.neurons import Atlas as Atlas

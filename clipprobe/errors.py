@@ -14,7 +14,7 @@ class ClipprobeError(Exception):
 
 
 class UnknownModelError(ClipprobeError):
-    """The model is neither the bundled one, a folder, a hub id that can be reached, nor open_clip."""
+    """The model is not the bundled one, a folder, a reachable hub id, or an open_clip name."""
 
 
 class UnsupportedModelError(ClipprobeError):

@@ -24,9 +24,7 @@ def attack(
     mask: Annotated[
         Path | None, typer.Option(help="Also write the mask of the ink, as a black and white PNG.")
     ] = None,
-    size: Annotated[
-        float, typer.Option(help="Line height as a fraction of the short side.")
-    ] = 0.2,
+    size: Annotated[float, typer.Option(help="Line height as a fraction of the short side.")] = 0.2,
     position: Annotated[
         str,
         typer.Option(help="random, center, top-left, r1c1 .. r4c4, or fractions such as 0.5,0.25."),
