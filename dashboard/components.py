@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
+_LINK = re.compile(r"(?<=:)(?=[a-z/+-])|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
 CRISP_BELOW_PX = 192
 
 
@@ -27,12 +29,14 @@ def plain(text: object) -> str:
     """``text`` for an element that reads Markdown, shown as it is written.
 
     File names and labels are data: none may become a link, a picture from the network, or HTML.
+    Addresses and names of icons are found by the browser after escapes are read, so these are
+    broken by an invisible character.
     """
     one_line = " ".join(str(text).split())
     visible = "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in one_line
     )
-    return _MARKUP.sub(r"\\\1", visible)
+    return _MARKUP.sub(r"\\\1", _LINK.sub("\u2060", visible))
 
 
 def favicon() -> Image.Image:
@@ -62,7 +66,7 @@ def numbers_row(items: Sequence[Mapping[str, Any]], *, columns: int = 5) -> None
     """
     for start in range(0, len(items), columns):
         for place, item in zip(st.columns(columns), items[start : start + columns], strict=False):
-            value, interval, reason = estimate_words(item["estimate"])
+            value, interval, reason = estimate_words(item.get("estimate"))
             name = str(item["name"]).replace("_", " ")
             meaning = str(item.get("meaning") or "")
             with place:
@@ -221,3 +225,19 @@ def python_snippet(code: str) -> None:
     """Code that does the same without the app, with a button to copy it."""
     with st.expander("Copy as Python", icon=":material/code:"):
         st.code(code, language="python")
+
+
+def framed(page: str) -> str:
+    """A page around ``page`` that keeps it away from the app.
+
+    Streamlit's own frame shares the app's origin. A report may come from somebody else, so it
+    stands in an inner frame with an origin of its own: its scripts run, but reach nothing here.
+    """
+    return (
+        "<!doctype html><html><head><style>:root{color-scheme:light dark}"
+        "html,body{margin:0;height:100%}"
+        "iframe{border:0;width:100%;height:100%}</style></head><body>"
+        '<iframe sandbox="allow-scripts allow-downloads" title="report" srcdoc="'
+        + html.escape(page)
+        + '"></iframe></body></html>'
+    )

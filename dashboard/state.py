@@ -126,8 +126,13 @@ def model_of(atlas: Atlas) -> Clip:
     return clip
 
 
+def images_key(atlas: Atlas) -> str:
+    """A key of the images of an atlas: where it lies, and what its data set held."""
+    return f"{atlas.path}:{atlas.config['data']['fingerprint']}"
+
+
 @st.cache_data(show_spinner=False, max_entries=2048)
-def thumbnail(_atlas: Atlas, path: str, number: int) -> Image.Image:
+def thumbnail(_atlas: Atlas, images: str, number: int) -> Image.Image:
     """A smaller copy of a picture of an atlas.
 
     Raises:
@@ -139,7 +144,7 @@ def thumbnail(_atlas: Atlas, path: str, number: int) -> Image.Image:
 
 
 @st.cache_data(show_spinner=False, max_entries=2048)
-def atlas_view(_clip: Clip, key: str, _atlas: Atlas, path: str, number: int) -> Image.Image:
+def atlas_view(_clip: Clip, key: str, _atlas: Atlas, images: str, number: int) -> Image.Image:
     """A picture of an atlas as the model sees it.
 
     Raises:

@@ -63,7 +63,7 @@ def one_image(atlas: Atlas, site: Site, firing: Firing, clip: Clip | None) -> Sh
     alt = f"Image {firing.id}, activation {firing.value:.3g}" + (f", {place}" if place else "")
     try:
         if clip is None:
-            image = state.thumbnail(atlas, str(atlas.path), firing.image)
+            image = state.thumbnail(atlas, state.images_key(atlas), firing.image)
         else:
             image = seen_by(clip, atlas, firing.image)
             if firing.place is not None and site.grid is not None:
@@ -75,7 +75,7 @@ def one_image(atlas: Atlas, site: Site, firing: Firing, clip: Clip | None) -> Sh
 
 def seen_by(clip: Clip, atlas: Atlas, number: int) -> Image.Image:
     """A picture of the atlas as the model sees it."""
-    return state.atlas_view(clip, state.identity(clip), atlas, str(atlas.path), number)
+    return state.atlas_view(clip, state.identity(clip), atlas, state.images_key(atlas), number)
 
 
 def show_map(run: RunView, atlas: Atlas, site: Site, unit: Unit, clip: Clip) -> None:

@@ -57,7 +57,10 @@ def run_card(item: Found, run: RunView) -> None:
             horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
         ):
             st.subheader(plain(item.name), anchor=False, width="content")
-            st.badge(plain(run.kind), icon=KIND_ICONS.get(run.kind, ":material/folder:"))
+            if run.kind in KIND_ICONS:
+                st.badge(run.kind, icon=KIND_ICONS[run.kind])
+            else:  # a badge reads its text in ways of its own
+                st.caption(plain(run.kind), width="content")
         st.caption(f"{plain(model_words(run))} · {plain(data_words(run))}")
         headline = run.summary.get("headline") or []
         if headline:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import html
-
 import streamlit as st
 
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import RunView
-from dashboard.components import numbers_row, plain
+from dashboard.components import framed, numbers_row, plain
 from dashboard.runs import choose_run, data_words, find_runs, model_words, report_files
 from dashboard.settings import runs_folder
 
@@ -64,22 +62,6 @@ def show_report(run: RunView) -> None:
         )
         st.caption(f"{plain(path)}. Links to other files work when it is opened from there.")
     st.iframe(framed(page.decode("utf-8", "replace")), height=HEIGHT_PX, alt="The run's report")
-
-
-def framed(page: str) -> str:
-    """A page around ``page`` that keeps it away from the app.
-
-    Streamlit's own frame shares the app's origin. A report may come from somebody else, so it
-    stands in an inner frame with an origin of its own: its scripts run, but reach nothing here.
-    """
-    return (
-        "<!doctype html><html><head><style>:root{color-scheme:light dark}"
-        "html,body{margin:0;height:100%}"
-        "iframe{border:0;width:100%;height:100%}</style></head><body>"
-        '<iframe sandbox="allow-scripts allow-downloads" title="report" srcdoc="'
-        + html.escape(page)
-        + '"></iframe></body></html>'
-    )
 
 
 def show_json(run: RunView, name: str, content: object) -> None:

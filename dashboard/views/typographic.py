@@ -122,7 +122,7 @@ def show_effect(trial: lab.Trial, shares: dict[str, Floats], classes: Classes) -
     effect = lab.reading_effect(shares, target)
     places[3].metric(
         "Reading effect",
-        "undefined" if effect is None else f"{effect:+.3f}",
+        "undefined" if effect is None else f"{effect:+.3f}".replace("-", "−"),
         help="p of the word with the attack word, minus p of it with the nonsense word.",
     )
     if effect is None:

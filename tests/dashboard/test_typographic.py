@@ -1,0 +1,205 @@
+"""The lab's probabilities are the model's, its controls are controls, its code does the same."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.special import softmax
+
+from attacks.typographic import TypographicAttack
+from clipprobe.stimuli import Picture, Scene, render
+from clipprobe.zeroshot import TEMPLATES, build_classifier
+
+VIEW = "views/typographic.py"
+CONDITIONS = ["clean", "blank label", "nonsense word", "attack word"]
+
+
+def test_probabilities_are_those_of_the_model(app: Any, clip: Any) -> None:
+    from dashboard.lab import STARTING_CLASSES
+
+    test = app(VIEW, word="cat", size="0.4")
+    scene = Scene(items=(Picture(concept="apple"),), size_px=clip.image_size)
+    base = clip.preprocess.to_grid(render(scene).image)
+    attack = TypographicAttack(word="cat", size=0.4, position="center")
+    attacked = attack(base)
+    vectors = build_classifier(clip, STARTING_CLASSES, TEMPLATES)
+    pictures = [base, attack.blank(attacked, base).image, attacked.image]
+    expected = softmax(clip.logits(pictures, vectors).astype(float), axis=1)
+    table = test.dataframe[0].value
+    assert list(table["class"]) == list(STARTING_CLASSES)
+    for row, condition in zip(expected, ("clean", "blank label", "attack word"), strict=True):
+        assert np.allclose(table[condition], row, atol=1e-6)
+    assert np.allclose(table[CONDITIONS].sum(), 1.0)
+
+
+def test_the_reading_effect_is_attack_minus_nonsense(app: Any) -> None:
+    test = app(VIEW, word="cat")
+    table = test.dataframe[0].value.set_index("class")
+    effect = table.loc["cat", "attack word"] - table.loc["cat", "nonsense word"]
+    shown = {item.label: item.value for item in test.metric}
+    assert shown["Reading effect"].replace("−", "-") == f"{effect:+.3f}"
+    assert shown["p(cat), attack word"] == f"{table.loc['cat', 'attack word']:.3f}"
+    assert shown["p(cat), nonsense word"] == f"{table.loc['cat', 'nonsense word']:.3f}"
+
+
+def test_four_pictures_stand_side_by_side_with_answer_and_text(app: Any, markup: Any) -> None:
+    test = app(VIEW, word="cat")
+    table = test.dataframe[0].value
+    images = test.get("image")
+    assert len(images) == 4
+    for image, condition in zip(images, CONDITIONS, strict=True):
+        best = table[condition].idxmax()
+        answer = f"{table['class'][best]}, p {table[condition][best]:.3f}"
+        assert markup(image.captions[0]).startswith(condition)
+        assert markup(image.captions[0]).endswith(answer)
+        assert answer in image.proto.imgs[0].alt
+    assert "“cat”" in markup(images[3].captions[0])
+
+
+def test_the_chart_shows_the_table(app: Any, charts: Any) -> None:
+    test = app(VIEW)
+    table = test.dataframe[0].value.set_index("class")
+    (chart,) = charts(test)
+    assert [bars["name"] for bars in chart["data"]] == CONDITIONS
+    for bars in chart["data"]:
+        assert np.allclose(bars["y"], table.loc[bars["x"], bars["name"]], atol=1e-9)
+        assert not bars["error_y"]["visible"]  # there is no interval to draw
+    assert chart["alt"].startswith("Probabilities")
+
+
+def test_size_and_place_move_the_word(app: Any) -> None:
+    test = app(VIEW)
+    first = test.get("image")[3].value
+    test.slider(key="size").set_value(0.5).run()
+    larger = test.get("image")[3].value
+    test.selectbox(key="place").set_value("top").run()
+    moved = test.get("image")[3].value
+    test.selectbox(key="place").set_value("where the sliders say").run()
+    test.slider(key="across").set_value(0.1).run()
+    assert "position=[[0.1, 0.5]]" in test.code[0].value
+    assert len({str(first), str(larger), str(moved), str(test.get("image")[3].value)}) == 4
+
+
+def test_only_what_changed_is_encoded(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from clipprobe.models import Clip
+
+    counted = {"images": 0, "texts": 0}
+    images, texts = Clip.encode_images, Clip.encode_texts
+
+    def count_images(self: Any, items: Any, **options: Any) -> Any:
+        counted["images"] += len(items)
+        return images(self, items, **options)
+
+    def count_texts(self: Any, items: Any, **options: Any) -> Any:
+        counted["texts"] += len(items)
+        return texts(self, items, **options)
+
+    monkeypatch.setattr(Clip, "encode_images", count_images)
+    monkeypatch.setattr(Clip, "encode_texts", count_texts)
+    test = app(VIEW, word="cat")
+    assert counted["images"] == 4 and counted["texts"] > 0
+    counted.update(images=0, texts=0)
+    test.run()
+    assert counted == {"images": 0, "texts": 0}
+    test.number_input(key="seed").set_value(1).run()  # another nonsense word, all else the same
+    assert counted == {"images": 1, "texts": 0}
+
+
+def test_picture_and_word_are_added_to_the_classes(app: Any, markup: Any) -> None:
+    test = app(VIEW, word="zebra", concept="whale")
+    test.text_area(key="classes").set_value("dog\ncat\n\ncat\nDog").run()
+    assert list(test.dataframe[0].value["class"]) == ["dog", "cat", "whale", "zebra"]
+    notes = [markup(item.value) for item in test.caption]
+    assert any("4 classes, of them added" in note and "whale, zebra" in note for note in notes)
+
+
+def test_the_snippet_gives_the_same_probabilities(app: Any) -> None:
+    test = app(VIEW, word="cat", place="bottom")
+    test.slider(key="rotation").set_value(20).run()
+    space: dict[str, Any] = {}
+    exec(test.code[0].value, space)
+    table = test.dataframe[0].value
+    assert space["classes"] == list(table["class"])
+    names = {"clean": "clean", "blank": "blank label", "nonsense": "nonsense word"}
+    names["attack"] = "attack word"
+    for key, row in zip(space["images"], space["probabilities"], strict=True):
+        assert np.allclose(table[names[key]], row, atol=1e-6)
+
+
+def test_an_uploaded_picture_and_its_snippet(
+    app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = Image.radial_gradient("L").resize((90, 60)).convert("RGBA")
+    picture.save(tmp_path / "mine.png")
+    test = app(VIEW, word="cat")
+    test.segmented_control(key="source").set_value("Upload").run()
+    assert "No picture was uploaded yet" in test.error[0].value
+    data = (tmp_path / "mine.png").read_bytes()
+    test.file_uploader(key="upload").upload("mine.png", data, "image/png").run()
+    assert not test.error and len(test.get("image")) == 4
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, Any] = {}
+    exec(test.code[0].value, space)
+    shown = test.dataframe[0].value["attack word"]
+    assert np.allclose(shown, space["probabilities"][1], atol=1e-6)
+
+
+def bad_files() -> dict[str, bytes]:
+    """Uploads that cannot be read."""
+    jpeg = io.BytesIO()
+    Image.effect_noise((64, 64), 40).save(jpeg, "JPEG")
+    return {"empty": b"", "text": b"hello", "truncated": jpeg.getvalue()[:200]}
+
+
+@pytest.mark.parametrize("kind", ["empty", "text", "truncated"])
+def test_a_bad_upload_is_one_sentence(app: Any, kind: str) -> None:
+    test = app(VIEW)
+    test.segmented_control(key="source").set_value("Upload").run()
+    test.file_uploader(key="upload").upload("a.png", bad_files()[kind], "image/png").run()
+    assert not test.exception
+    assert len(test.error) == 1 and "cannot be read" in test.error[0].value
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "answer"),
+    [
+        ("word", "", "empty"),
+        ("word", "日本", "no glyph"),
+        ("classes", "dog", "at least two"),
+        ("classes", "", "at least two"),
+        ("classes", "dog\na young woman", "audit bias"),
+        ("word", "criminal", "audit bias"),
+        ("templates", "a photo", "has no {}"),
+        ("templates", "", "No template"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(
+    app: Any, markup: Any, field: str, value: str, answer: str
+) -> None:
+    test = app(VIEW)
+    box = test.text_input(key="word") if field == "word" else test.text_area(key=field)
+    box.set_value(value).run()
+    assert not test.exception
+    assert len(test.error) == 1
+    assert answer in markup(test.error[0].value)
+    assert not test.metric and not test.get("image")
+
+
+def test_a_word_without_letters_to_exchange_has_no_effect(app: Any, markup: Any) -> None:
+    test = app(VIEW, word="—…—")
+    assert {item.label: item.value for item in test.metric}["Reading effect"] == "undefined"
+    assert any("No nonsense word can be made" in markup(item.value) for item in test.caption)
+    assert len(test.get("image")) == 3
+
+
+def test_an_unknown_model_is_one_sentence(
+    app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, markup: Any
+) -> None:
+    monkeypatch.setenv("CLIPPROBE_MODEL", str(tmp_path / "nowhere"))
+    test = app(VIEW)
+    assert len(test.error) == 1 and "nowhere" in markup(test.error[0].value)
