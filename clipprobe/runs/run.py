@@ -16,6 +16,7 @@ import numpy.typing as npt
 import clipprobe
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import jsonio, tables
+from clipprobe.runs.differences import refuse_other
 from clipprobe.runs.files import TEMPORARY, disk_errors, write_atomically
 from clipprobe.runs.provenance import versions
 from clipprobe.runs.view import CONFIG, FORMAT, MANIFEST, PARTS, SCHEMA_VERSION, RunReader
@@ -89,7 +90,7 @@ class Run(RunReader):
                     run.complete = run.has(MANIFEST)
                     if run.complete:  # killed between the manifest and the end
                         shutil.rmtree(path / PARTS, ignore_errors=True)
-                    _refuse_other(path, found, wanted, complete=run.complete)
+                    refuse_other(path, found, wanted, complete=run.complete)
                     return run
                 _empty(path)
             run.write_json(CONFIG, wanted)
@@ -198,42 +199,6 @@ class Run(RunReader):
         with disk_errors(self.path):
             write_atomically(path, write)
         return path
-
-
-def _refuse_other(
-    path: Path, found: dict[str, Any], wanted: dict[str, Any], *, complete: bool
-) -> None:
-    """Raise unless the run in ``path`` is the one that is wanted."""
-    # A complete run stays valid under a newer clipprobe; half a run must not mix two versions.
-    keys = ("schema_version", "kind", "config") if complete else tuple(wanted)
-    differences = _differences(
-        {key: found.get(key) for key in keys}, {key: wanted[key] for key in keys}
-    )
-    if differences:
-        shown = "; ".join(differences[:4]) + ("; …" if len(differences) > 4 else "")
-        raise RunFolderError(
-            f"The folder {path} holds {'a' if complete else 'an unfinished'} run with another "
-            f"configuration ({shown}): choose another --out, or --overwrite it."
-        )
-
-
-def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        return [
-            line
-            for key in sorted(found.keys() | wanted.keys())
-            for line in _differences(
-                found.get(key), wanted.get(key), f"{name}.{key}" if name else key
-            )
-        ]
-    if found == wanted and type(found) is type(wanted):
-        return []
-    return [f"{name} was {_short(found)}, asked is {_short(wanted)}"]
-
-
-def _short(value: Any) -> str:
-    text = "absent" if value is None else " ".join(jsonio.dumps(value).split())
-    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def _starts_a_run(config: Path) -> bool:
