@@ -11,8 +11,9 @@ unit); what grows is one short name per image.
 
 Time: the loop of a scan (capture with the token of each maximum, statistics) against the bare
 forward on the same pixels, interleaved round by round, at ViT-B/32 size (36,864 neurons).
-Processor time is the steadier clock on a busy machine. Early images cost more, because nearly
-every one of them enters some bin or top list; ``--warm`` says how many come before the first round.
+Processor time is the steadier clock on a busy machine; it counts in full what a scan's threads do
+beside the model. Early images cost more, because nearly every one of them enters some bin or top
+list; ``--warm`` says how many come before the first round.
 """
 
 from __future__ import annotations
@@ -125,7 +126,9 @@ def measure_time(rounds: int, batch: int, warm: int) -> None:
                 if way == "bare":
                     clip.image_embeddings(torch.stack(pixels))
                 else:
-                    stream._take(records[state.done : state.done + batch], pixels, batch, batch)
+                    rows = records[state.done : state.done + batch]
+                    for update in stream.take(rows, pixels, batch, batch):
+                        update()
                     state.done += batch
                     if number in (0, rounds):  # each round answers for its own rows
                         for units in state.statistics.values():

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from clipprobe.data import Failure, ImageRecord, stream_batches
+from clipprobe.data import Batch, Failure, ImageRecord, stream_batches
 from clipprobe.neurons.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.samples import priority_of
 
@@ -25,6 +29,9 @@ if TYPE_CHECKING:
     from clipprobe.runs import Run
 
 CHECKPOINT = "parts/scan.safetensors"
+_THREADS = 4
+Pooled = tuple[NDArray[np.float32], NDArray[np.int32] | None]
+"""Values and tokens ``(b, n_units)`` of one hook point."""
 
 
 class ScanState:
@@ -67,6 +74,40 @@ class ScanState:
         return state
 
 
+class Behind:
+    """Threads that take a batch into the statistics while the model runs the next one.
+
+    Each hook point has statistics of its own, and their content does not depend on who comes first,
+    so the result is the same as without threads.
+    """
+
+    def __init__(self, n_tasks: int) -> None:
+        n_threads = max(1, min(_THREADS, n_tasks))
+        self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="clipprobe-atlas")
+        self._running: list[Future[None]] = []
+
+    def start(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """Begin with the tasks once those before are done."""
+        self.wait()
+        self._running = [self._pool.submit(task) for task in tasks]
+
+    def wait(self) -> None:
+        """Return when nothing is running; raises what a task raised."""
+        for task in self._running:
+            task.result()
+        self._running = []
+
+    def __enter__(self) -> Behind:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *rest: object) -> None:
+        try:
+            if error is None:
+                self.wait()
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+
 class Stream:
     """The loop: batches of decoded images through the model into the statistics."""
 
@@ -105,51 +146,69 @@ class Stream:
             allow_none=True,
         )
         written = time.monotonic()
-        for batch in batches:
-            finished = len(batch.records) + len(batch.failures)
-            if batch.records:
-                self._take(batch.records, batch.items, finished, batch_size)
-            state.done += finished
-            state.failures += batch.failures
-            if run is not None and time.monotonic() - written >= checkpoint_seconds:
-                state.write(run)
-                written = time.monotonic()
-            if progress is not None:
-                progress(finished)
-        for statistics in state.statistics.values():
-            statistics.flush()
+        with (
+            closing(cast("Generator[Batch[Tensor]]", batches)),
+            Behind(len(state.statistics)) as behind,
+        ):
+            for batch in batches:
+                finished = len(batch.records) + len(batch.failures)
+                if batch.records:
+                    behind.start(self.take(batch.records, batch.items, finished, batch_size))
+                state.done += finished
+                state.failures += batch.failures
+                if run is not None and time.monotonic() - written >= checkpoint_seconds:
+                    behind.wait()
+                    state.write(run)
+                    written = time.monotonic()
+                if progress is not None:
+                    progress(finished)
+            behind.start([statistics.flush for statistics in state.statistics.values()])
 
     def _prepare(self, image: Image.Image) -> Tensor:
         return self.clip.preprocess([image])[0]
 
-    def _take(
+    def take(
         self, records: list[ImageRecord], pixels: list[Tensor], finished: int, batch_size: int
-    ) -> None:
-        """Run one batch; the statistics change only after the whole batch went through."""
+    ) -> list[Callable[[], None]]:
+        """Run the next batch.
+
+        Args:
+            records, pixels: The readable images.
+            finished: How many records they are of, the unreadable ones included.
+        Returns:
+            What is left to do: one call per hook point, which takes the batch into its statistics.
+        """
         done = self.state.done
         place = {
             record.id: done + i for i, record in enumerate(self.records[done : done + finished])
         }
         images = np.array([self.numbers[place[record.id]] for record in records], np.int64)
         priorities = np.array([priority_of(record.id, self.seed) for record in records], np.int64)
-        for rows in _same_shape(pixels):
-            pooled = self._forward([pixels[row] for row in rows], batch_size)
-            for name, (values, tokens) in pooled.items():
-                self.state.statistics[name].update(
-                    values[: len(rows)],
-                    images[rows],
-                    priorities[rows],
-                    None if tokens is None else tokens[: len(rows)],
-                )
+        groups = _same_shape(pixels)
+        parts = []
+        for rows in groups:
+            size = batch_size if len(groups) == 1 else len(rows)
+            pooled = self._forward([pixels[row] for row in rows], size)
+            parts.append((images[rows], priorities[rows], pooled))
+        return [
+            partial(self._update, statistics, [(i, p, pooled[name]) for i, p, pooled in parts])
+            for name, statistics in self.state.statistics.items()
+        ]
 
-    def _forward(
-        self, pixels: list[Tensor], batch_size: int
-    ) -> Mapping[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]]:
+    @staticmethod
+    def _update(statistics: UnitStatistics, parts: list[tuple[Any, Any, Pooled]]) -> None:
+        for images, priorities, (values, tokens) in parts:
+            n = len(images)
+            statistics.update(
+                values[:n], images, priorities, None if tokens is None else tokens[:n]
+            )
+
+    def _forward(self, pixels: list[Tensor], batch_size: int) -> Mapping[str, Pooled]:
         import torch
 
         from clipprobe.hooks import capture
 
-        pooled: dict[str, tuple[Any, Any]] = {}
+        pooled: dict[str, Pooled] = {}
 
         def sink(name: str, values: Tensor, rows: Any, tokens: Tensor | None) -> None:
             where = None if tokens is None else tokens.to(torch.int32).cpu().numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from clipprobe.errors import (
     UnsupportedHookError,
 )
 from clipprobe.neurons import Atlas, merge_atlases, scan
+from clipprobe.neurons.accumulator import UnitStatistics
 from clipprobe.neurons.overview import purity_floor
 
 POST = "vision.blocks.1.mlp.post"
@@ -154,6 +156,19 @@ def test_a_killed_scan_goes_on_where_it_was(
     assert sum(seen) == N + 1
     assert whole.path is not None
     assert files(tmp_path / "run") == files(whole.path)
+
+
+def test_what_fails_beside_the_model_stops_the_scan(
+    clip: Any, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(UnitStatistics, "update", fail)
+    with pytest.raises(Killed):
+        scan(clip, pictures, batch_size=8)
+    alive = [thread.name for thread in threading.enumerate()]
+    assert not [name for name in alive if name.startswith("clipprobe")]
 
 
 def test_a_complete_run_is_not_made_again(clip: Any, pictures: Path, whole: Atlas) -> None:
