@@ -10,7 +10,7 @@ All ways take turns within one process; each round gives one ratio of processor 
 (processor time, because other work on the machine would show in wall time); reported are the
 median ratio and its range.
 
-    python benchmarks/text_batching.py [--prompts FOLDER] [--classes 20] [--rounds 7] [--json FILE]
+    python benchmarks/text_batching.py [--prompts FOLDER] [--classes 12] [--rounds 7] [--json FILE]
 
 ``--prompts FOLDER`` reads OpenAI's class names, templates and byte-pair vocabulary
 (imagenet_classes_templates.json, bpe_simple_vocab_16e6.txt.gz); without it a built-in sample and a
@@ -139,7 +139,7 @@ def main() -> None:
     """Measure, print a table, and write JSON if asked."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--prompts", type=Path)
-    parser.add_argument("--classes", type=int, default=20, help="classes with --prompts")
+    parser.add_argument("--classes", type=int, default=12, help="classes with --prompts")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

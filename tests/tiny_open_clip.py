@@ -144,6 +144,8 @@ class CLIP(nn.Module):
         layer_scale = config.get("layer_scale", False)
         resnet = config["resnet"]
         self.visual = ModifiedResNet() if resnet else VisionTransformer(act, layer_scale)
+        if "image_size" in config:
+            self.visual.image_size = config["image_size"]
         self.transformer = Transformer(act)
         self.context_length, self.text_pool_type = CONTEXT, config.get("pool", "argmax")
         self.text_eos_id = N_WORDS - 1
@@ -213,6 +215,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "ViT-T-quickgelu": {"resnet": False, "quick_gelu": True},
     "ViT-T-scaled": {"resnet": False, "layer_scale": True},
     "ViT-T-eos": {"resnet": False, "pool": "eos"},
+    "ViT-T-wide": {"resnet": False, "image_size": (32, 64)},
     "ViT-T-last": {"resnet": False, "pool": "last"},
     "timm-T": {"resnet": False, "vision_cfg": {"timm_model_name": "vit"}},
     "bert-T": {"resnet": False, "text_cfg": {"hf_model_name": "bert"}},

@@ -204,6 +204,11 @@ def check_configuration(name: str, config: Any) -> None:
 def check_architecture(name: str, module: Any) -> None:
     """Refuse a model whose parts the adapter would misread."""
     visual = module.visual
+    if isinstance(visual.image_size, tuple) and len(set(visual.image_size)) > 1:
+        raise UnsupportedModelError(
+            f"open_clip:{name} reads images of {visual.image_size} pixels, and clipprobe runs "
+            "square inputs only: use another model."
+        )
     vit = hasattr(visual, "_pool") and getattr(visual, "pool_type", "") in ("tok", "avg")
     if not (hasattr(visual, "attnpool") or vit) or module.text_pool_type not in ("argmax", "eos"):
         raise UnsupportedModelError(

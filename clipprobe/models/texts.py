@@ -107,6 +107,11 @@ def check_texts(texts: Iterable[str]) -> list[str]:
             raise DataError(
                 f"Text {index} is a {type(text).__name__}, not a string: give texts as strings."
             )
+        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise DataError(
+                f"Text {index} ({text!r}) holds half a character (a lone surrogate), which no "
+                "tokenizer can read: decode it as UTF-8."
+            )
     return found
 
 

@@ -215,6 +215,7 @@ def test_provenance_names_model_and_versions(clip: Any) -> None:
     [
         (lambda c: c.encode_texts("a dog"), DataError, "single text 'a dog'"),
         (lambda c: c.encode_texts(["a", 3]), DataError, "Text 1 is a int"),
+        (lambda c: c.encode_texts(["x", "a \ud800"]), DataError, "Text 1 .* half a character"),
         (lambda c: c.encode_images("a.png"), DataError, "single str"),
         (lambda c: c.encode_images(Path("a.png")), DataError, "single PosixPath"),
         (lambda c: c.encode_images(Image.new("RGB", (3, 3))), DataError, "single Image"),

@@ -190,6 +190,11 @@ def test_half_precision(load: Loader, dtype: str) -> None:
         ("ViT-T/pickle", UnsafeWeightsError, "has pickled weights only"),
         ("ViT-T/padded", UnsupportedModelError, r"pads its images \(longest\)"),
         ("ViT-T-last/laion", UnsupportedModelError, "pools its VisionTransformer or its texts"),
+        (
+            "ViT-T-wide/laion",
+            UnsupportedModelError,
+            r"\(32, 64\) pixels, and clipprobe runs square",
+        ),
         ("timm-T/laion", UnsupportedModelError, "a vision tower of timm"),
         ("bert-T/laion", UnsupportedModelError, "a text tower of transformers"),
         ("coca-T/laion", UnsupportedModelError, "a caption decoder"),

@@ -98,6 +98,14 @@ def test_two_threads_share_a_model(clip: Any) -> None:
     assert all(np.abs(a - b).max() <= 1e-6 for a, b in zip(alone, together, strict=True))
 
 
+def test_two_threads_share_the_vision_tower(clip: Any) -> None:
+    pictures = tiny.pictures() * 2
+    alone = clip.encode_images(pictures, batch_size=3)
+    with ThreadPoolExecutor(2) as pool:
+        parts = list(pool.map(lambda image: clip.encode_images([image]), pictures))
+    assert np.abs(np.concatenate(parts) - alone).max() <= 1e-6
+
+
 @pytest.mark.parametrize(("eos", "legacy"), [(2, True), (513, False)])
 def test_both_rules_for_the_end_token_pool_where_transformers_pools(
     eos: int, legacy: bool, tmp_path: Any
