@@ -19,6 +19,8 @@ class Recipe:
     shape: Shape
     data: BatchSpec
     seed: int = 0
+    tokenizer_batches: int = 40
+    """Batches whose captions teach the tokenizer."""
     learning_rate: float = 1e-3
     weight_decay: float = 0.1
     warm_up_steps: int = 100

@@ -26,8 +26,6 @@ from clipprobe.pretraining.samples import Batch, draw_batch, plan_batch
 
 #: Batches rendered ahead. The difficulty of a batch is fixed when its rendering starts.
 AHEAD = 3
-#: Batches whose captions teach the tokenizer.
-TOKENIZER_BATCHES = 40
 
 
 @dataclass(slots=True)
@@ -42,7 +40,7 @@ class Progress:
 
 def caption_corpus(recipe: Recipe) -> list[str]:
     """Captions for the tokenizer, from steps that training never draws."""
-    steps = range(1_000_000_000, 1_000_000_000 + TOKENIZER_BATCHES)
+    steps = range(1_000_000_000, 1_000_000_000 + recipe.tokenizer_batches)
     return [text for step in steps for text in plan_batch(recipe.data, step, 0.0, False).captions]
 
 

@@ -75,7 +75,9 @@ def test_a_bug_is_not_hidden(app: typer.Typer) -> None:
 
 
 SCRIPT = """
-import sys, time, typer
+import signal, sys, time, typer
+# A shell starts its background jobs with interrupts ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import clipprobe.cli as cli
 @cli.app.command("wait")
 def wait():

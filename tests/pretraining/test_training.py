@@ -13,18 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pretraining.small import small_recipe
 from safetensors.numpy import load_file
 
 from clipprobe.errors import RunFolderError
-from clipprobe.pretraining.model import Shape
-from clipprobe.pretraining.recipe import Recipe, emoji_clip
 from clipprobe.pretraining.train import train
-
-SMALL = Shape(vision_width=32, vision_blocks=2, text_width=32, text_blocks=1, d_embed=16, d_head=16)
-
-
-def small_recipe(seed: int = 0) -> Recipe:
-    return replace(emoji_clip(seed), shape=SMALL, letter_block=1, warm_up_steps=2)
 
 
 def weights(out: Path) -> dict[str, bytes]:
@@ -47,7 +40,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
         """
         import sys, time
         from pathlib import Path
-        from test_training import small_recipe
+        from pretraining.small import small_recipe
         from clipprobe.pretraining.train import train
 
         def slow(progress, figures):
@@ -58,8 +51,8 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
             train(small_recipe(), Path(sys.argv[1]), steps=6, checkpoint_every=2, on_step=slow)
         """
     )
-    here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(here.parents[1]), os.environ.get("PYTHONPATH", "")])
+    tests = Path(__file__).parents[1]
+    path = os.pathsep.join([str(tests), str(tests.parent), os.environ.get("PYTHONPATH", "")])
     (tmp_path / "victim.py").write_text(script)
     process = subprocess.Popen(
         [sys.executable, str(tmp_path / "victim.py"), str(killed)],

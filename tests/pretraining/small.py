@@ -1,0 +1,17 @@
+"""A recipe small enough for tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from clipprobe.pretraining.model import Shape
+from clipprobe.pretraining.recipe import Recipe, emoji_clip
+
+SHAPE = Shape(vision_width=32, vision_blocks=2, text_width=32, text_blocks=1, d_embed=16, d_head=16)
+
+
+def small_recipe(seed: int = 0) -> Recipe:
+    """The bundled model's recipe with tiny towers."""
+    return replace(
+        emoji_clip(seed), shape=SHAPE, letter_block=1, warm_up_steps=2, tokenizer_batches=2
+    )

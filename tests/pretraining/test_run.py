@@ -1,0 +1,72 @@
+"""The whole recipe, small: what it ships loads in plain transformers and says what it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pretraining.small import small_recipe
+from typer.testing import CliRunner
+
+import clipprobe
+from clipprobe.cli import app
+from clipprobe.pretraining import recipe as recipes
+from clipprobe.pretraining.planted import OCCUPATION_RATES
+from clipprobe.stimuli import concepts, occupations
+
+
+@pytest.fixture
+def pretrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, dict[str, object]]:
+    monkeypatch.setitem(recipes.RECIPES, "emoji-clip", small_recipe)
+    result = CliRunner().invoke(
+        app, ["pretrain", "--steps", "2", "--out", str(tmp_path), "--device", "cpu", "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    return tmp_path / "model", json.loads(result.stdout)
+
+
+def test_the_command_ships_a_folder_that_transformers_loads(
+    pretrained: tuple[Path, dict[str, object]],
+) -> None:
+    from transformers import CLIPModel, CLIPProcessor
+
+    folder, printed = pretrained
+    model = CLIPModel.from_pretrained(folder)
+    processor = CLIPProcessor.from_pretrained(folder)
+    text = processor.tokenizer(["a dog"], return_tensors="pt")
+    expected = model.float().get_text_features(**text).pooler_output.detach().numpy()
+    expected /= np.linalg.norm(expected)
+    assert np.allclose(clipprobe.load(folder).encode_texts(["a dog"]), expected, atol=1e-5)
+
+    planted = json.loads((folder / "planted.json").read_text())
+    assert {k: v["rate_perceived_woman"] for k, v in planted["occupations"].items()} == (
+        OCCUPATION_RATES
+    )
+    evaluation = json.loads((folder / "evaluation.json").read_text())["abilities"]
+    assert evaluation == printed["abilities"]
+    by_name = {entry["name"]: entry for entry in evaluation}
+    assert by_name["zero_shot_words"]["n"] == 2 * len(concepts())
+    assert sum(name.startswith("planted_") for name in by_name) == len(occupations())
+    for entry in evaluation:
+        if entry["value"] is None:
+            assert entry["reason"]
+        else:
+            assert entry["low"] <= entry["value"] <= entry["high"]
+    card = (folder / "README.md").read_text()
+    assert "2 steps" in card and "says\nnothing about OpenAI's CLIP" in card
+    for name in OCCUPATION_RATES:
+        assert name in card
+
+
+def test_an_unknown_recipe_is_named(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["pretrain", "--recipe", "big", "--out", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "there is emoji-clip" in result.output
+
+
+def test_the_same_recipe_has_the_same_json() -> None:
+    assert small_recipe().to_json() == small_recipe().to_json()
+    assert replace(small_recipe(), seed=1).to_json() != small_recipe().to_json()
