@@ -74,10 +74,12 @@ def numbers_row(items: Sequence[Mapping[str, Any]], *, columns: int = 5) -> None
 
 
 def number(name: str, value: str, note: str, *, help: str = "") -> None:
-    """A number with its name above and what qualifies it below."""
+    """A number, its name above (whole: a metric cuts its own off), what qualifies it below."""
     with st.container(gap="xxsmall"):
-        st.metric(plain(name), value, help=plain(help) or None)
-        st.caption(plain(note))
+        st.caption(plain(name), help=plain(help) or None)
+        st.metric(plain(name), value, label_visibility="collapsed")
+        if note:
+            st.caption(plain(note))
 
 
 def estimate_words(estimate: Any) -> tuple[str, str, str]:
@@ -88,7 +90,7 @@ def estimate_words(estimate: Any) -> tuple[str, str, str]:
     value, low, high, n, reason = parts
     said = f"({reason}.)" if reason else ""
     if _missing(value):
-        return "undefined", f"n={n:,}", said
+        return "undefined", f"n={n:,}" + (f": {reason}" if reason else ""), ""
     if _missing(low) or _missing(high):
         return format_number(value), f"no interval, n={n:,}", said
     return format_number(value), f"95 % [{format_number(low)}, {format_number(high)}], n={n:,}", ""

@@ -7,10 +7,12 @@ from typing import Any
 import streamlit as st
 
 from attacks.typographic.placement import PLACES
+from clipprobe.cli.demo_cmd import TEMPLATES as BUNDLED_TEMPLATES
 from clipprobe.stimuli import STYLES, concepts
 from clipprobe.stimuli.text import DEFAULT_FONT, fonts
 from clipprobe.zeroshot import TEMPLATES
 from dashboard import lab
+from dashboard.settings import model_spec
 
 OWN_PLACE = "where the sliders say"
 NAMED_PLACES = [name for name in PLACES if not name.startswith("r") or name == "right"]
@@ -62,7 +64,13 @@ def choose_lettering() -> dict[str, Any]:
         key="size",
         bind="query-params",
     )
-    place = st.selectbox("Place", [*NAMED_PLACES, OWN_PLACE], key="place", bind="query-params")
+    place = st.selectbox(
+        "Place",
+        [*NAMED_PLACES, OWN_PLACE],
+        index=NAMED_PLACES.index("bottom"),
+        key="place",
+        bind="query-params",
+    )
     position: Any = place
     if place == OWN_PLACE:
         left, right = st.columns(2)
@@ -118,7 +126,7 @@ def choose_classes() -> tuple[str, str]:
     with st.expander("Prompts"):
         templates = st.text_area(
             "Sentences, one a line, {} for the class",
-            "\n".join(TEMPLATES),
+            "\n".join(BUNDLED_TEMPLATES if model_spec() is None else TEMPLATES),
             height=180,
             key="templates",
             persist_state="session",

@@ -11,7 +11,15 @@ from PIL import Image
 from clipprobe.errors import UnreadableImageError
 from clipprobe.runs import RunView
 from dashboard import snippets, state
-from dashboard.components import Shown, boxed, map_over_picture, pictures, plain, python_snippet
+from dashboard.components import (
+    Shown,
+    boxed,
+    map_over_picture,
+    number,
+    pictures,
+    plain,
+    python_snippet,
+)
 from dashboard.settings import model_spec
 
 if TYPE_CHECKING:
@@ -111,9 +119,9 @@ def show_map(run: RunView, atlas: Atlas, site: Site, unit: Unit, clip: Clip) -> 
         )
         if single is not None:
             what = "The value of this hook point" if values is None else "At the class token"
-            st.metric(what, f"{single:.4g}")
+            number(what, f"{single:.4g}", "")
         if values is not None:
-            st.metric("Largest on the picture", f"{values.max():.4g}")
+            number("Largest on the picture", f"{values.max():.4g}", "")
     with right:
         if values is None:
             st.info("This hook point has no places on the picture, so there is no map.")

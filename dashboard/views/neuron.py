@@ -109,8 +109,8 @@ def show_numbers(unit: Unit) -> None:
         ("Largest", format_number(unit.high), f"smallest {format_number(unit.low)}"),
         ("Above 0", share(unit.share_positive), f"of images; {above.lower()}: "
          f"{share(unit.share_above)}"),
-        ("Peak", "undefined" if math.isnan(unit.peak) else f"{unit.peak:.1f}\u00a0σ",
-         f"a bell-shaped unit has {unit.peak_floor:.1f}\u00a0σ"),
+        ("Peak", "undefined" if math.isnan(unit.peak) else f"{unit.peak:.1f} σ",
+         f"a bell curve has {unit.peak_floor:.1f} σ"),
     )  # fmt: skip
     for place, (name, value, note) in zip(st.columns(len(items)), items, strict=True):
         with place:

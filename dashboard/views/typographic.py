@@ -18,7 +18,7 @@ from clipprobe.models import Clip
 from clipprobe.stimuli import Picture, Scene, render
 from clipprobe.zeroshot.prompts import check_templates
 from dashboard import lab, snippets, state
-from dashboard.components import Shown, errors_shown, pictures, plain, python_snippet
+from dashboard.components import Shown, errors_shown, number, pictures, plain, python_snippet
 from dashboard.lab_widgets import choose_classes, choose_lettering, choose_picture
 from dashboard.settings import model_spec
 
@@ -53,7 +53,7 @@ def show() -> None:
         shares = dict(zip(trial.images, lab.probabilities(logits), strict=True))
         show_conditions(trial, shares, names)
         show_effect(trial, shares, classes)
-        show_chart(shares, names)
+        show_chart(shares, names, always=[classes.index(name), classes.index(attack.word)])
         note_classes(names, added, templates, clip)
         python_snippet(
             snippets.trial_code(
@@ -115,16 +115,25 @@ def show_effect(trial: lab.Trial, shares: dict[str, Floats], classes: Classes) -
         st.info("The word means none of the classes, so there is no reading effect.")
         return
     word = classes.names[target]
-    places = st.columns(4)
-    for place, name in zip(places, ("clean", "attack", "nonsense"), strict=False):
-        value = f"{shares[name][target]:.3f}" if name in shares else "undefined"
-        place.metric(f"p({plain(word)}), {TITLES[name]}", value)
     effect = lab.reading_effect(shares, target)
-    places[3].metric(
-        "Reading effect",
-        "undefined" if effect is None else f"{effect:+.3f}".replace("-", "−"),
-        help="p of the word with the attack word, minus p of it with the nonsense word.",
+    items = [
+        (
+            f"p({word}), {TITLES[name]}",
+            f"{shares[name][target]:.3f}" if name in shares else "undefined",
+            "",
+        )
+        for name in ("clean", "attack", "nonsense")
+    ]
+    items.append(
+        (
+            "Reading effect",
+            "undefined" if effect is None else f"{effect:+.3f}".replace("-", "−"),
+            "p of the word with the attack word, minus p of it with the nonsense word.",
+        )
     )
+    for place, (name, value, meaning) in zip(st.columns(4), items, strict=True):
+        with place:
+            number(name, value, "", help=meaning)
     if effect is None:
         st.caption(
             f"No nonsense word can be made from “{plain(trial.attack.word)}” by exchanging its "
@@ -134,11 +143,17 @@ def show_effect(trial: lab.Trial, shares: dict[str, Floats], classes: Classes) -
         st.caption("n = 1 picture, so no interval: it says nothing of other pictures or words.")
 
 
-def show_chart(shares: dict[str, Floats], names: list[str]) -> None:
-    """The likeliest classes under every condition."""
+def show_chart(shares: dict[str, Floats], names: list[str], *, always: list[int | None]) -> None:
+    """The likeliest classes under every condition, what is shown and written among them.
+
+    Args:
+        always: Numbers of the classes that are shown however unlikely they are.
+    """
     ordered = in_order(shares)
     peak = np.max([shares[name] for name in ordered], axis=0)
-    chosen = np.argsort(-peak, kind="stable")[:N_SHOWN]
+    first = [i for i in always if i is not None]
+    likely = np.argsort(-peak, kind="stable").tolist()
+    chosen = list(dict.fromkeys([*first, *likely]))[:N_SHOWN]
     figure = interval_bars(
         [names[i] for i in chosen],
         {

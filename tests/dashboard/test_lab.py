@@ -89,7 +89,7 @@ def test_plain_text_escapes_everything_that_markdown_reads() -> None:
     [
         (0.5, 0.25, 0.75, ("0.500", "95 % [0.250, 0.750], n=1,200", "")),
         (0.5, math.nan, math.nan, ("0.500", "no interval, n=1,200", "(why.)")),
-        (None, None, None, ("undefined", "n=1,200", "(why.)")),
+        (None, None, None, ("undefined", "n=1,200: why", "")),
     ],
 )
 def test_words_of_estimates(

@@ -25,7 +25,7 @@ def test_probabilities_are_those_of_the_model(app: Any, clip: Any) -> None:
     test = app(VIEW, word="cat", size="0.4")
     scene = Scene(items=(Picture(concept="apple"),), size_px=clip.image_size)
     base = clip.preprocess.to_grid(render(scene).image)
-    attack = TypographicAttack(word="cat", size=0.4, position="center")
+    attack = TypographicAttack(word="cat", size=0.4, position="bottom")
     attacked = attack(base)
     vectors = build_classifier(clip, STARTING_CLASSES, TEMPLATES)
     pictures = [base, attack.blank(attacked, base).image, attacked.image]
@@ -37,11 +37,11 @@ def test_probabilities_are_those_of_the_model(app: Any, clip: Any) -> None:
     assert np.allclose(table[CONDITIONS].sum(), 1.0)
 
 
-def test_the_reading_effect_is_attack_minus_nonsense(app: Any) -> None:
+def test_the_reading_effect_is_attack_minus_nonsense(app: Any, markup: Any) -> None:
     test = app(VIEW, word="cat")
     table = test.dataframe[0].value.set_index("class")
     effect = table.loc["cat", "attack word"] - table.loc["cat", "nonsense word"]
-    shown = {item.label: item.value for item in test.metric}
+    shown = {markup(item.label): item.value for item in test.metric}
     assert shown["Reading effect"].replace("−", "-") == f"{effect:+.3f}"
     assert shown["p(cat), attack word"] == f"{table.loc['cat', 'attack word']:.3f}"
     assert shown["p(cat), nonsense word"] == f"{table.loc['cat', 'nonsense word']:.3f}"
@@ -65,6 +65,9 @@ def test_the_chart_shows_the_table(app: Any, charts: Any) -> None:
     test = app(VIEW)
     table = test.dataframe[0].value.set_index("class")
     (chart,) = charts(test)
+    assert chart["data"][0]["x"][:2] == ["apple", "dog"]  # what is shown and what is written
+    likeliest = table[CONDITIONS].max(axis=1).drop(["apple", "dog"]).nlargest(4)
+    assert chart["data"][0]["x"][2:] == likeliest.index.tolist()
     assert [bars["name"] for bars in chart["data"]] == CONDITIONS
     for bars in chart["data"]:
         assert np.allclose(bars["y"], table.loc[bars["x"], bars["name"]], atol=1e-9)
@@ -119,7 +122,7 @@ def test_picture_and_word_are_added_to_the_classes(app: Any, markup: Any) -> Non
 
 
 def test_the_snippet_gives_the_same_probabilities(app: Any) -> None:
-    test = app(VIEW, word="cat", place="bottom")
+    test = app(VIEW, word="cat", place="top-left")
     test.slider(key="rotation").set_value(20).run()
     space: dict[str, Any] = {}
     exec(test.code[0].value, space)
@@ -195,6 +198,17 @@ def test_a_word_without_letters_to_exchange_has_no_effect(app: Any, markup: Any)
     assert {item.label: item.value for item in test.metric}["Reading effect"] == "undefined"
     assert any("No nonsense word can be made" in markup(item.value) for item in test.caption)
     assert len(test.get("image")) == 3
+
+
+def test_the_bundled_model_is_asked_in_its_own_sentences(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clipprobe.cli.demo_cmd import TEMPLATES as DEMO
+
+    start = app
+    assert start(VIEW).text_area(key="templates").value.splitlines() == list(TEMPLATES)
+    monkeypatch.delenv("CLIPPROBE_MODEL")
+    assert start(VIEW).text_area(key="templates").value.splitlines() == list(DEMO)
 
 
 def test_an_unknown_model_is_one_sentence(
