@@ -8,6 +8,7 @@ pools the last position, so it always gets the full context, as it was trained.
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
 from collections.abc import Iterable, Sequence
@@ -133,6 +134,8 @@ def length_batches(
         by_length.setdefault(len(row), []).append(index)
     found = []
     for length, rows in sorted(by_length.items()):
-        size = batch_size if max_tokens is None else min(batch_size, max(1, max_tokens // length))
+        most = batch_size if max_tokens is None else min(batch_size, max(1, max_tokens // length))
+        # Evenly, because a small last batch costs more per text.
+        size = math.ceil(len(rows) / math.ceil(len(rows) / most))
         found += [rows[start : start + size] for start in range(0, len(rows), size)]
     return found
