@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from clipprobe.attribution.explanation import Explanation
 from clipprobe.attribution.integrated_gradients import completeness_gaps
-from clipprobe.attribution.registry import Maps, run_method
+from clipprobe.attribution.registry import Maps, find_method
 from clipprobe.attribution.target import score_of
 from clipprobe.attribution.token_grad_cam import patch_grid
 
@@ -54,9 +54,10 @@ def explain(
         found = explain(clip, "dog.png", "a dog", method="token_grad_cam")
         found.map.shape  # (8, 8) on a grid of 8 x 8 patches
     """
+    chosen = find_method(method, settings)
     pixels = clip.preprocess([image]).to(clip.device)
     score = score_of(clip, target, pool)
-    maps = run_method(method, clip, pixels, score, settings)
+    maps = chosen(clip, pixels, score, **settings)
     return _explanation(clip, method, score, maps, patch_grid(clip, pixels))
 
 

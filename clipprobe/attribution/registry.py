@@ -6,18 +6,12 @@ import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError, UnknownMethodError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from clipprobe.attribution.target import Score
-    from clipprobe.models import Clip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +53,8 @@ def attribution_methods() -> list[str]:
     return sorted(_METHODS)
 
 
-def run_method(
-    name: str, clip: Clip, pixels: Tensor, score: Score, settings: Mapping[str, Any]
-) -> Maps:
-    """Run a method by name.
+def find_method(name: str, settings: Mapping[str, Any]) -> Method:
+    """A method by name, checked to have these settings.
 
     Raises:
         UnknownMethodError: there is none of that name; lists all.
@@ -86,4 +78,4 @@ def run_method(
             raise ConfigError(
                 f"The method {name} has no setting {setting!r}: it has {', '.join(known)}."
             )
-    return chosen(clip, pixels, score, **settings)
+    return chosen

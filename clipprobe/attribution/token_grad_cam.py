@@ -2,7 +2,9 @@
 
 captum's LayerGradCam takes tokens for channels and never returns a map, so this is our own. Limits:
 a map of where features are that raise the score on average over the image; it is no decomposition
-of the score, and gradient maps of this kind hardly tell several objects apart.
+of the score, and gradient maps of this kind hardly tell several objects apart. The gradient of a
+neuron's maximum over tokens sits on few tokens, and its mean over all says little: prefer
+integrated gradients, or the neuron's own map (``clipprobe.neurons.unit_map``).
 """
 
 from __future__ import annotations

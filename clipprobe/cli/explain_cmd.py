@@ -77,18 +77,22 @@ def explain(
         )
     if out is not None and out.suffix.lower() != ".png":
         raise ConfigError(f"The map is written as PNG, and {out} ends otherwise: name it .png.")
-    clip = load_model(model, device=device, revision=revision)
     from clipprobe.attribution import explain as explain_image
+    from clipprobe.attribution.registry import find_method
+
+    options = {"hook": hook, "n_steps": n_steps, "baseline": baseline}
+    settings = {name: value for name, value in options.items() if value is not None}
+    find_method(method, settings)  # before a model is loaded
+    clip = load_model(model, device=device, revision=revision)
     from clipprobe.hooks import parse_unit
 
-    settings = {"hook": hook, "n_steps": n_steps, "baseline": baseline}
     found = explain_image(
         clip,
         image,
         parse_unit(unit) if unit else (text or []),
         method,
         pool=pool,
-        **{name: value for name, value in settings.items() if value is not None},
+        **settings,
     )
     if out is not None:
         write_picture(clip, image, found, out)

@@ -66,12 +66,12 @@ def peaks_by_site(
         figure.add_hline(
             y=floor,
             line={"color": RED, "dash": "dash"},
-            annotation_text="a bell-shaped unit",
-            annotation_position="top left",
+            annotation={"text": "bell-shaped<br>unit", "x": 1.01, "xanchor": "left"},
+            annotation_position="right",
         )
-    figure.update_layout(showlegend=False)
+    figure.update_layout(showlegend=False, margin={"r": 90})
     figure.update_xaxes(type="category")
-    figure.update_yaxes(title_text="peak (standard deviations above the mean)", rangemode="tozero")
+    figure.update_yaxes(title_text="peak (σ above the mean)", rangemode="tozero")
     return figure
 
 

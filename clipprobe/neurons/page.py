@@ -13,7 +13,7 @@ from clipprobe.neurons.summary import summarise
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas import Atlas
-    from clipprobe.neurons.unit import Firing, Unit
+    from clipprobe.neurons.unit import Bin, Firing, Unit
     from clipprobe.report import Block, Page, Section
 
 N_UNITS = 12
@@ -185,7 +185,7 @@ def _range_blocks(atlas: Atlas, unit: Unit) -> list[Block]:
     items = [
         (
             _thumbnail(atlas, firing.image),
-            f"{part.low:.3g} to {part.high:.3g} ({part.n_images} images): {_caption(firing)}",
+            f"{part.low:.3g} to {part.high:.3g} ({_images_in(part)}): {_caption(firing)}",
         )
         for part in unit.bins
         for firing in part.firings[:2]
@@ -227,7 +227,13 @@ def _images(atlas: Atlas, firings: Sequence[Firing]) -> Block:
 
 def _caption(firing: Firing) -> str:
     where = "" if firing.token is None else f", token {firing.token}"
+    if firing.place is not None:
+        where = f", row {firing.place[0]}, column {firing.place[1]}"
     return f"{firing.value:.3g}: {firing.label or firing.id}{where}"
+
+
+def _images_in(part: Bin) -> str:
+    return f"{part.n_images} image" + ("" if part.n_images == 1 else "s")
 
 
 def _peak(unit: Unit) -> str:

@@ -30,10 +30,17 @@ def priority_of(image_id: str, seed: int) -> int:
 
 
 def unit_salts(name: str, n_units: int, seed: int) -> Int64:
-    """31-bit masks that give each unit its own order of the images, so samples differ by unit."""
+    """31-bit masks that give each unit its own order of the images, so samples differ by unit.
+
+    SplitMix64 (Steele et al. 2014) from a hash of the hook point's name: numpy's own generators
+    may change their streams between versions.
+    """
     digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
-    rng = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "big")))
-    return rng.integers(0, 2**31, n_units, dtype=np.int64)
+    steps = np.arange(1, n_units + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = steps + np.uint64(int.from_bytes(digest[:8], "big"))
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(33)).astype(np.int64)
 
 
 @dataclass(slots=True)

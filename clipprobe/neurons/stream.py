@@ -7,6 +7,7 @@ differently, and then a shard would not give the same bytes as its part of one p
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -82,7 +83,7 @@ class Behind:
     """
 
     def __init__(self, n_tasks: int) -> None:
-        n_threads = max(1, min(_THREADS, n_tasks))
+        n_threads = max(1, min(_THREADS, n_tasks, os.cpu_count() or 1))
         self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="clipprobe-atlas")
         self._running: list[Future[None]] = []
 

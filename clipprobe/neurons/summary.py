@@ -21,7 +21,7 @@ def summarise(atlas: Atlas) -> dict[str, Any]:
     n = atlas.images.n_used
     dead = sum(int(table.dead.sum()) for table in tables)
     pure = sum(_n_pure(table) for table in tables)
-    labelled = not math.isnan(float(np.concatenate([table.purity for table in tables]).max()))
+    labelled = any(record.label for record in atlas.images.records)
     headline = [
         _counted(
             "dead units",

@@ -350,3 +350,21 @@ def test_purity_floor_is_not_reached_by_chance() -> None:
         above += bool((best >= floor).any())
     assert above <= 20  # 5 % of 200 is 10; 20 has a chance of 0.2 %
     assert np.isnan(purity_floor(np.array([100]), 100, 8, 50))
+
+
+def test_awkward_images_are_read_or_named(clip: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rgb = Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8))
+    rgb.resize((1, 1)).save(tmp_path / "one.png")
+    rgb.resize((20000, 20)).save(tmp_path / "long.png")
+    rgb.convert("CMYK").save(tmp_path / "cmyk.jpg")
+    rgb.convert("P").save(tmp_path / "palette.png")
+    rgb.convert("LA").save(tmp_path / "alpha.png")
+    Image.fromarray(rng.integers(0, 65536, (40, 50)).astype(np.uint16)).save(tmp_path / "deep.png")
+    rgb.save(tmp_path / "moving.gif", save_all=True, append_images=[rgb.rotate(90)])
+    (tmp_path / "cut.png").write_bytes((tmp_path / "palette.png").read_bytes()[:200])
+    (tmp_path / "empty.jpg").touch()
+    atlas = scan(clip, tmp_path, sites=[POST], out=tmp_path.parent / f"{tmp_path.name}-atlas")
+    assert [failure.id for failure in atlas.images.failures] == ["cut.png", "empty.jpg"]
+    assert all(failure.reason for failure in atlas.images.failures)
+    assert atlas.unit(f"{POST}:0").n_images == 7
