@@ -114,8 +114,8 @@ def typographic(
     fail_under: Annotated[
         list[str] | None,
         typer.Option(
-            help="attacked_accuracy=NUMBER or clean_accuracy=NUMBER: exit with 1 when the lower end "
-            "of its interval is under the number; repeat for more."
+            help="attacked_accuracy=NUMBER or clean_accuracy=NUMBER: exit with 1 when the lower "
+            "end of its interval is under the number; repeat for more."
         ),
     ] = None,
     overwrite: OverwriteOption = False,

@@ -39,6 +39,7 @@ def pretrain(
     """
     from clipprobe.pretraining.recipe import RECIPES
     from clipprobe.pretraining.run import pretrain as run
+    from clipprobe.report.numbers import format_cell
 
     if recipe not in RECIPES:
         raise ConfigError(f"No recipe is called {recipe!r}: there is {', '.join(RECIPES)}.")
@@ -56,8 +57,6 @@ def pretrain(
         {"model": str(out / "model"), "abilities": rows},
         as_json=as_json,
         text=lambda: "\n".join(
-            f"{row['value']:7.3f} [{row['low']:.3f}, {row['high']:.3f}] n={row['n']}  "
-            f"{row['name']}: {row['meaning']}"
-            for row in rows
+            f"{row['name']}: {format_cell(row)} ({row['meaning']})" for row in rows
         ),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from clipprobe.pretraining.model import build_processor
 from clipprobe.pretraining.planted import OCCUPATION_RATES, planted_truth
 from clipprobe.pretraining.recipe import Recipe
+from clipprobe.report.numbers import format_cell
 from clipprobe.stimuli import concepts, occupations
 from clipprobe.stimuli.splits import TRAINED_FONTS
 
@@ -50,6 +51,7 @@ def export_card(
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, autoescape=False
     )
+    environment.filters["estimate"] = format_cell
     by_rate = sorted(OCCUPATION_RATES.items(), key=lambda item: (-item[1], item[0]))
     model = CLIPModel.from_pretrained(folder)
     card = environment.get_template("card.md.j2").render(

@@ -81,7 +81,7 @@ def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_loss_falls(tmp_path: Path) -> None:
-    recipe = replace(small_recipe(), decay_share=0.1)
+    recipe = replace(small_recipe(), decay_share=0.2)
     train(recipe, tmp_path, steps=12)
     steps = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [entry["step"] for entry in steps] == list(range(12))

@@ -1,0 +1,55 @@
+"""The bundled model is what its card says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import clipprobe
+from clipprobe.models.bundled import bundled_folder
+from clipprobe.pretraining.evaluate import evaluate
+from clipprobe.pretraining.planted import planted_truth
+from clipprobe.stimuli import concepts
+
+CHANCE = 1 / len(concepts())
+
+
+def test_it_is_small_and_holds_nothing_that_runs() -> None:
+    files = [path for path in bundled_folder().rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 20_000_000
+    assert {path.suffix for path in files} <= {".json", ".md", ".safetensors"}
+
+
+def test_plain_transformers_loads_it() -> None:
+    from transformers import CLIPModel, CLIPProcessor
+
+    model = CLIPModel.from_pretrained(bundled_folder())
+    processor = CLIPProcessor.from_pretrained(bundled_folder())
+    assert model.config.vision_config.image_size == clipprobe.load().image_size
+    assert processor.tokenizer("a dog").input_ids[-1] == model.config.text_config.eos_token_id
+
+
+def test_planted_truth_is_the_one_of_the_code() -> None:
+    planted = json.loads((bundled_folder() / "planted.json").read_text())
+    assert planted == planted_truth(planted["seed"])
+
+
+def test_the_page_in_the_docs_is_the_card() -> None:
+    card = (bundled_folder() / "README.md").read_text(encoding="utf-8")
+    page = Path(__file__).parents[2] / "docs" / "emoji-clip.md"
+    assert page.read_text(encoding="utf-8") == card.split("---\n", 2)[2].lstrip()
+
+
+@pytest.mark.slow
+def test_it_does_what_it_was_measured_to_do() -> None:
+    shipped = json.loads((bundled_folder() / "evaluation.json").read_text())["abilities"]
+    measured = [ability.to_json() for ability in evaluate(clipprobe.load())]
+    assert [entry["name"] for entry in measured] == [entry["name"] for entry in shipped]
+    for now, then in zip(measured, shipped, strict=True):
+        # Another processor may round one image in some hundreds to the other side.
+        assert now["value"] == pytest.approx(then["value"], abs=0.02), now["name"]
+    by_name = {entry["name"]: entry for entry in measured}
+    for modality in ("pictures", "drawings", "words"):
+        assert by_name[f"zero_shot_{modality}"]["low"] > 10 * CHANCE, modality
