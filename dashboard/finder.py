@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from clipprobe.neurons.overview import KINDS
+from dashboard import state
 
 if TYPE_CHECKING:
     from clipprobe.neurons import Atlas
 
 ANY = "any"
-MAX_ROWS = 5000
 
 
 def pick_from_table(atlas: Atlas) -> None:
@@ -26,18 +26,17 @@ def pick_from_table(atlas: Atlas) -> None:
         persist_state="session",
         help="Selective: ranked by how far their strongest images lie above their mean.",
     )
-    labels = sorted({record.label for record in atlas.images.records if record.label})
+    labels = state.atlas_labels(atlas, state.atlas_key(atlas))
     label = right.selectbox(
         "Whose strongest images show", [ANY, *labels], key="label_of", persist_state="session"
     )
-    rows = atlas.search(
-        kind=None if kind == ANY else kind,
-        label=None if label == ANY else label,
-        site=site,
-        limit=MAX_ROWS,
+    rows = state.unit_rows(
+        atlas,
+        state.atlas_key(atlas),
+        site,
+        None if kind == ANY else kind,
+        None if label == ANY else label,
     )
-    if kind == ANY and label == ANY:  # the search leaves out units whose peak is undefined
-        rows += silent_rows(atlas, site, {row["address"] for row in rows})
     if not rows:
         st.info("No unit of this hook point is so.")
         return
@@ -74,12 +73,6 @@ def pick_from_table(atlas: Atlas) -> None:
     if chosen is not None and chosen != st.session_state.get("chosen_before"):
         st.session_state["unit"] = chosen
     st.session_state["chosen_before"] = chosen
-
-
-def silent_rows(atlas: Atlas, site: str, known: set[str]) -> list[dict[str, Any]]:
-    """The constant units of a hook point, which have no peak to be ranked by."""
-    rows = atlas.search(kind="constant", site=site, limit=MAX_ROWS)
-    return [row for row in rows if row["address"] not in known]
 
 
 def purity_words(floor: float | None) -> str:

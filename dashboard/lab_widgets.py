@@ -100,7 +100,7 @@ def choose_lettering() -> dict[str, Any]:
             "Seed of the nonsense word", 0, 10_000, 0, key="seed", persist_state="session"
         )
     return {
-        "word": word or "",
+        "word": (word or "").strip(),
         "size": size,
         "position": position,
         "font": font,

@@ -38,11 +38,14 @@ def find_runs(folder: Path) -> list[Found]:
     found = []
     for path, stamp in _run_folders(folder):
         relative = path.relative_to(folder).as_posix()
-        name = folder.name if relative == "." else relative
+        name = f"{folder.name}/" if relative == "." else relative
         try:
             found.append(Found(name, _read(path, stamp), ""))
         except RunFolderError as error:
             found.append(Found(name, None, str(error)))
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            found.append(Found(name, None, f"The run {path} cannot be read ({reason})."))
     return sorted(found, key=lambda item: item.name)
 
 
@@ -96,10 +99,18 @@ def _run_folders(folder: Path) -> list[tuple[Path, int]]:
     for root, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name != PARTS and not name.startswith(".")]
         if MANIFEST in names:
-            found.append((Path(root), (Path(root) / MANIFEST).stat().st_mtime_ns))
+            found.append((Path(root), _changed(Path(root) / MANIFEST)))
         elif CONFIG in names and _is_ours(Path(root) / CONFIG):
             found.append((Path(root), 0))
     return found
+
+
+def _changed(manifest: Path) -> int:
+    """When a file was last written, in nanoseconds; 0 where it is gone by now."""
+    try:
+        return manifest.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _is_ours(config: Path) -> bool:
@@ -114,4 +125,10 @@ def _is_ours(config: Path) -> bool:
 @st.cache_resource(show_spinner=False, max_entries=256)
 def _read(path: Path, stamp: int) -> RunView:
     """A run, read again when its manifest changes."""
-    return load_run(path)
+    run = load_run(path)
+    if not isinstance(run.manifest.get("kind"), str) or not isinstance(run.summary, dict):
+        raise RunFolderError(
+            f"The run {path} has no kind in its {MANIFEST}, or a summary that is none: make it "
+            "again with --overwrite."
+        )
+    return run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from attacks.typographic import TypographicAttack
 
@@ -12,17 +13,25 @@ def load_line(spec: str | None) -> str:
     return f"clip = clipprobe.load({'' if spec is None else repr(spec)})"
 
 
-def unit_code(
-    *, run: str, address: str, spec: str | None, image: int | None, upload: str | None
-) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """The picture that a unit is mapped over: one of the atlas, or an upload."""
+
+    image: int
+    """Its number in the atlas; unused for an upload."""
+    upload: str | None
+    """Name of the uploaded file."""
+
+
+def unit_code(*, run: str, address: str, spec: str | None, mapped: Mapped | None) -> str:
     """One unit of an atlas, and where it fires on one picture.
 
     Args:
         run: The run folder of the atlas.
-        image: Number of a picture of the atlas; None for an uploaded one.
-        upload: Name of the uploaded file.
+        spec: How the model is named.
+        mapped: The picture; None where there is no map.
     """
-    picture = f"decode_image(Path({upload!r}))" if upload is not None else f"atlas.picture({image})"
+    upload = mapped.upload if mapped is not None else None
     lines = [
         *(["from pathlib import Path", ""] if upload is not None else []),
         "import clipprobe",
@@ -33,12 +42,18 @@ def unit_code(
         "print(unit.name, unit.n_images, unit.mean, unit.std, unit.low, unit.high)",
         "for firing in unit.top:",
         "    print(firing.value, firing.id, firing.label, firing.place)",
-        "",
-        load_line(spec),
-        "with clipprobe.capture(clip, [unit.address]) as seen:",
-        f"    clip.encode_images([{picture}])",
-        "values = seen[unit.address][0]  # one per token; the class token, if any, comes first",
     ]
+    if mapped is not None:
+        picture = f"atlas.picture({mapped.image})"
+        if upload is not None:
+            picture = f"decode_image(Path({upload!r}))"
+        lines += [
+            "",
+            load_line(spec),
+            "with clipprobe.capture(clip, [unit.address]) as seen:",
+            f"    clip.encode_images([{picture}])",
+            "values = seen[unit.address][0]  # one per token; the class token, if any, comes first",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -104,8 +104,8 @@ def _atlas(path: Path, stamp: str) -> Atlas:
     return Atlas.load(path)
 
 
-def model_of(atlas: Atlas) -> Clip:
-    """The model that the atlas was made with, if the dashboard has it.
+def model_of(atlas: Atlas) -> tuple[Clip, str | None]:
+    """The model that the atlas was made with, if the dashboard has it, and how it was named.
 
     Raises:
         UnsupportedModelError: the dashboard was started with another one.
@@ -114,25 +114,48 @@ def model_of(atlas: Atlas) -> Clip:
     from clipprobe.models.bundled import BUNDLED_NAME
 
     wanted = atlas.config["model"]
-    clip = the_model()
+    spec = model_spec()
+    clip = load_model(spec)
     if clip.weights_sha256 != wanted["weights_sha256"] and wanted["id"] == BUNDLED_NAME:
-        clip = load_model(None)
+        spec = None
+        clip = load_model(spec)
     if clip.weights_sha256 != wanted["weights_sha256"]:
         raise UnsupportedModelError(
             f"This atlas is of {wanted['id']} (weights {wanted['weights_sha256'][:12]}) and the "
             f"dashboard runs {clip.id} (weights {clip.weights_sha256[:12]}), so maps cannot be "
             "computed: start it with clipprobe dashboard --model and the model of the atlas."
         )
-    return clip
+    return clip, spec
 
 
-def images_key(atlas: Atlas) -> str:
-    """A key of the images of an atlas: where it lies, and what its data set held."""
-    return f"{atlas.path}:{atlas.config['data']['fingerprint']}"
+def atlas_key(atlas: Atlas) -> str:
+    """A key of everything that decides an atlas, and of where it lies."""
+    facts = json.dumps(atlas.config, sort_keys=True)
+    return f"{atlas.path}:{hashlib.sha256(facts.encode()).hexdigest()}"
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def atlas_labels(_atlas: Atlas, atlas: str) -> list[str]:
+    """The labels of the images of an atlas, sorted."""
+    return sorted({record.label for record in _atlas.images.records if record.label})
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def unit_rows(
+    _atlas: Atlas, atlas: str, site: str, kind: str | None, label: str | None
+) -> list[dict[str, Any]]:
+    """The units of a hook point with a property and a label, best first; see ``Atlas.search``."""
+    n_units = _atlas.sites[site].n_units
+    rows = _atlas.search(kind=kind, label=label, site=site, limit=n_units)
+    if kind is None and label is None:  # the search leaves out units whose peak is undefined
+        known = {row["address"] for row in rows}
+        constant = _atlas.search(kind="constant", site=site, limit=n_units)
+        rows += [row for row in constant if row["address"] not in known]
+    return rows
 
 
 @st.cache_data(show_spinner=False, max_entries=2048)
-def thumbnail(_atlas: Atlas, images: str, number: int) -> Image.Image:
+def thumbnail(_atlas: Atlas, atlas: str, number: int) -> Image.Image:
     """A smaller copy of a picture of an atlas.
 
     Raises:
@@ -144,7 +167,7 @@ def thumbnail(_atlas: Atlas, images: str, number: int) -> Image.Image:
 
 
 @st.cache_data(show_spinner=False, max_entries=2048)
-def atlas_view(_clip: Clip, key: str, _atlas: Atlas, images: str, number: int) -> Image.Image:
+def atlas_view(_clip: Clip, key: str, _atlas: Atlas, atlas: str, number: int) -> Image.Image:
     """A picture of an atlas as the model sees it.
 
     Raises:

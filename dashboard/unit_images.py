@@ -9,7 +9,6 @@ import streamlit as st
 from PIL import Image
 
 from clipprobe.errors import UnreadableImageError
-from clipprobe.runs import RunView
 from dashboard import snippets, state
 from dashboard.components import (
     Shown,
@@ -18,9 +17,7 @@ from dashboard.components import (
     number,
     pictures,
     plain,
-    python_snippet,
 )
-from dashboard.settings import model_spec
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -71,7 +68,7 @@ def one_image(atlas: Atlas, site: Site, firing: Firing, clip: Clip | None) -> Sh
     alt = f"Image {firing.id}, activation {firing.value:.3g}" + (f", {place}" if place else "")
     try:
         if clip is None:
-            image = state.thumbnail(atlas, state.images_key(atlas), firing.image)
+            image = state.thumbnail(atlas, state.atlas_key(atlas), firing.image)
         else:
             image = seen_by(clip, atlas, firing.image)
             if firing.place is not None and site.grid is not None:
@@ -83,11 +80,15 @@ def one_image(atlas: Atlas, site: Site, firing: Firing, clip: Clip | None) -> Sh
 
 def seen_by(clip: Clip, atlas: Atlas, number: int) -> Image.Image:
     """A picture of the atlas as the model sees it."""
-    return state.atlas_view(clip, state.identity(clip), atlas, state.images_key(atlas), number)
+    return state.atlas_view(clip, state.identity(clip), atlas, state.atlas_key(atlas), number)
 
 
-def show_map(run: RunView, atlas: Atlas, site: Site, unit: Unit, clip: Clip) -> None:
-    """Where the unit fires on one picture: one of the atlas, or an uploaded one."""
+def show_map(atlas: Atlas, site: Site, unit: Unit, clip: Clip) -> snippets.Mapped:
+    """Where the unit fires on one picture: one of the atlas, or an uploaded one.
+
+    Returns:
+        The picture that is shown.
+    """
     left, right = st.columns([2, 3], gap="large")
     firings = {one.image: one for one in (*unit.top, *every_sample(unit), *unit.bottom)}
     with left:
@@ -95,7 +96,7 @@ def show_map(run: RunView, atlas: Atlas, site: Site, unit: Unit, clip: Clip) -> 
             "Picture of the atlas",
             list(firings),
             format_func=lambda image: image_words(firings[image]),
-            key="picture",
+            key=f"picture of {unit.address}",  # another unit starts with its own strongest
         )
         upload = st.file_uploader(
             "or one of yours",
@@ -135,15 +136,7 @@ def show_map(run: RunView, atlas: Atlas, site: Site, unit: Unit, clip: Clip) -> 
                 f"{column + 1}.",
                 key="map",
             )
-    python_snippet(
-        snippets.unit_code(
-            run=str(run.path),
-            address=unit.address,
-            spec=model_spec(),
-            image=chosen,
-            upload=upload.name if upload is not None else None,
-        )
-    )
+    return snippets.Mapped(image=chosen, upload=upload.name if upload is not None else None)
 
 
 def every_sample(unit: Unit) -> Sequence[Firing]:

@@ -11,8 +11,8 @@ from clipprobe.errors import ClipprobeError
 from clipprobe.figures.atlas import activation_histogram
 from clipprobe.report.numbers import format_number
 from clipprobe.runs import RunView
-from dashboard import state
-from dashboard.components import errors_shown, number, plain
+from dashboard import snippets, state
+from dashboard.components import errors_shown, number, plain, python_snippet
 from dashboard.finder import pick_from_table
 from dashboard.runs import choose_run, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
@@ -79,7 +79,7 @@ def show_unit(run: RunView, atlas: Atlas, unit: Unit) -> None:
         f"{unit.mean:.4g}; the count axis is logarithmic.",
         key="histogram",
     )
-    clip, trouble = model_or_reason(atlas)
+    clip, spec, trouble = model_or_reason(atlas)
     st.subheader("Images", anchor=False)
     part = st.segmented_control(
         "Images",
@@ -92,11 +92,14 @@ def show_unit(run: RunView, atlas: Atlas, unit: Unit) -> None:
     )
     show_images(atlas, site, unit, clip, part or PARTS[0])
     st.subheader("Where it fires", anchor=False)
+    mapped = None
     if clip is None:
         st.warning(plain(trouble), icon=":material/model_training:")
-        return
-    with errors_shown():
-        show_map(run, atlas, site, unit, clip)
+    else:
+        with errors_shown():
+            mapped = show_map(atlas, site, unit, clip)
+    code = snippets.unit_code(run=str(run.path), address=unit.address, spec=spec, mapped=mapped)
+    python_snippet(code)
 
 
 def show_numbers(unit: Unit) -> None:
@@ -122,12 +125,12 @@ def share(value: float) -> str:
     return "undefined" if math.isnan(value) else f"{value:.1%}"
 
 
-def model_or_reason(atlas: Atlas) -> tuple[Clip | None, str]:
-    """The model of the atlas, or why it cannot be run here."""
+def model_or_reason(atlas: Atlas) -> tuple[Clip | None, str | None, str]:
+    """The model of the atlas and how it was named, or why it cannot be run here."""
     try:
-        return state.model_of(atlas), ""
+        return *state.model_of(atlas), ""
     except ClipprobeError as error:
-        return None, str(error)
+        return None, None, str(error)
 
 
 show()

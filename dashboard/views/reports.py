@@ -7,7 +7,7 @@ import streamlit as st
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import RunView
 from dashboard.components import framed, numbers_row, plain
-from dashboard.runs import choose_run, data_words, find_runs, model_words, report_files
+from dashboard.runs import Found, choose_run, data_words, find_runs, model_words, report_files
 from dashboard.settings import runs_folder
 
 HEIGHT_PX = 900
@@ -22,12 +22,12 @@ def show() -> None:
         return
     run = choose_run(runs, label="Run", key="report_run")
     st.caption(f"{plain(run.kind)} · {plain(model_words(run))} · {plain(data_words(run))}")
-    if run.summary.get("headline"):
-        numbers_row(run.summary["headline"])
+    link_inner_runs(run, runs)
     report, summary, manifest = st.tabs(["Report", "Summary", "Manifest"])
     with report:
         show_report(run)
     with summary:
+        numbers_row(run.summary.get("headline") or [])
         show_json(run, "summary.json", run.summary)
     with manifest:
         show_json(run, "manifest.json", run.manifest)
@@ -36,6 +36,24 @@ def show() -> None:
             st.dataframe(
                 failures, hide_index=True, alt=f"{len(failures)} inputs that could not be used"
             )
+
+
+def link_inner_runs(run: RunView, runs: list[Found]) -> None:
+    """Links to the runs inside this one, such as those of a demo."""
+    inner = [
+        item
+        for item in runs
+        if item.run and run.path in item.run.path.parents and report_files(item.run)
+    ]
+    if inner:
+        with st.container(horizontal=True):
+            for item in inner:
+                st.page_link(
+                    "views/reports.py",
+                    label=plain(item.name),
+                    icon=":material/description:",
+                    query_params={"run": item.name},
+                )
 
 
 def show_report(run: RunView) -> None:
@@ -60,7 +78,7 @@ def show_report(run: RunView) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
-        st.caption(f"{plain(path)}. Links to other files work when it is opened from there.")
+        st.caption(f"{plain(path)}. Links to elsewhere work when it is opened from there.")
     st.iframe(framed(page.decode("utf-8", "replace")), height=HEIGHT_PX, alt="The run's report")
 
 

@@ -43,7 +43,7 @@ def show() -> None:
         clip = state.the_model()
         picture, code, name = source_picture(clip, source)
         attack = TypographicAttack(**attack_settings)
-        names, added = lab.with_added(lab.read_classes(class_text), [name, attack.word.strip()])
+        names, added = lab.with_added(lab.read_classes(class_text), [name, attack.word])
         lab.refuse_person_groups([attack.word])
         templates = check_templates(template_text.splitlines())
         classes = Classes(names)

@@ -99,7 +99,7 @@ def test_the_map_is_what_the_model_computes(app: Any, atlas: Any, clip: Any, cha
 def test_another_picture_of_the_atlas_has_another_map(app: Any, atlas: Any, charts: Any) -> None:
     test = app(VIEW, unit=UNIT)
     before = charts(test)[1]["data"][0]["z"]
-    test.selectbox(key="picture").select_index(1).run()
+    test.selectbox(key=f"picture of {UNIT}").select_index(1).run()
     after = charts(test)[1]["data"][0]["z"]
     assert before != after
     assert f"atlas.picture({atlas.unit(UNIT).top[1].image})" in test.code[0].value
@@ -195,6 +195,9 @@ def test_another_model_shows_statistics_and_no_map(
     assert len(charts(test)) == 1
     assert "maps cannot be computed" in markup(test.warning[0].value)
     assert len(test.get("image")) == 3  # the top images, without frames
+    space: dict[str, Any] = {}
+    exec(test.code[0].value, space)
+    assert space["unit"].n_images == 8 and "clip" not in space
 
 
 def test_images_that_are_gone_are_said(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,22 @@ def test_a_new_run_appears(app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyP
     st.cache_data.clear()
     (found,) = find_runs(tmp_path)
     assert found.run is not None and found.problem == ""
+
+
+def test_what_is_no_proper_run_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
+    from dashboard.runs import find_runs
+
+    run = Run.open(tmp_path, kind="atlas", config={})
+    run.finish(counts={"used": 1}, seed=0)
+    shutil.copytree(tmp_path, tmp_path / "inner")
+    manifest = tmp_path / "inner" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"kind"', '"sort"'))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "manifest.json").symlink_to(tmp_path / "nowhere")
+    found = {item.name: item for item in find_runs(tmp_path)}
+    assert found[f"{tmp_path.name}/"].run is not None  # the runs folder may itself be a run
+    assert "has no kind" in found["inner"].problem
+    assert "holds no run" in found["folder"].problem
 
 
 def test_a_model_folder_is_no_unfinished_run(tmp_path: Path) -> None:

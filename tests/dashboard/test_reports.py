@@ -5,9 +5,12 @@ from __future__ import annotations
 import html
 import json
 import re
+from pathlib import Path
 from typing import Any
 
-from clipprobe.runs import load_run
+import pytest
+
+from clipprobe.runs import Run, load_run
 
 VIEW = "views/reports.py"
 
@@ -53,6 +56,41 @@ def test_a_run_without_report_says_so_and_lists_failures(app: Any) -> None:
     table = test.dataframe[0].value
     assert table["reason"].tolist() == ["the file is empty"]
     assert table["id"].tolist()[0].startswith("<script>")
+
+
+def test_links_that_lead_out_become_text_and_scripts_keep_their_bytes() -> None:
+    from dashboard.components import framed
+
+    page = (
+        '<a id="x" href="atlas/report.html">one</a> <a href="#here">two</a> '
+        "<A class=y HREF='https://example.invalid'>three</A>"
+        "<script>const a = '<a href=\"z\">'</script>"
+    )
+    (found,) = re.findall(r'srcdoc="([^"]*)"', framed(page))
+    assert html.unescape(found) == (
+        '<a id="x">one</a> <a href="#here">two</a> <A class=y>three</A>'
+        "<script>const a = '<a href=\"z\">'</script>"
+    )
+
+
+def test_the_runs_inside_a_run_are_linked(app: Any, scenery: Any, tmp_path: Path) -> None:
+    import shutil
+
+    import streamlit as st
+
+    start, outer = app, tmp_path / "all" / "demo"
+    shutil.copytree(scenery.runs / "demo" / "typographic", outer / "typographic")
+    run = Run.open(tmp_path / "empty", kind="demo", config={})
+    run.write_text("index.html", "<p>hello</p>")
+    run.finish(counts={"used": 0}, seed=0)
+    shutil.copytree(tmp_path / "empty", outer, dirs_exist_ok=True)
+    st.cache_data.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLIPPROBE_RUNS", str(tmp_path / "all"))
+        test = start(VIEW, run="demo")
+    assert inner(test) == "<p>hello</p>"
+    (link,) = test.get("page_link")
+    assert link.proto.query_string == "run=demo%2Ftypographic"
 
 
 def test_a_page_cannot_break_out_of_its_frame() -> None:

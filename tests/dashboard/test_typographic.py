@@ -173,6 +173,7 @@ def test_a_bad_upload_is_one_sentence(app: Any, kind: str) -> None:
     [
         ("word", "", "empty"),
         ("word", "日本", "no glyph"),
+        ("word", "w" * 60, "does not fit"),
         ("classes", "dog", "at least two"),
         ("classes", "", "at least two"),
         ("classes", "dog\na young woman", "audit bias"),
@@ -191,6 +192,11 @@ def test_what_cannot_be_used_is_one_sentence(
     assert len(test.error) == 1
     assert answer in markup(test.error[0].value)
     assert not test.metric and not test.get("image")
+
+
+def test_an_address_with_impossible_values_opens_the_page(app: Any) -> None:
+    test = app(VIEW, size="99", concept="nothing", place="elsewhere", style="")
+    assert not test.error and len(test.get("image")) == 4
 
 
 def test_a_word_without_letters_to_exchange_has_no_effect(app: Any, markup: Any) -> None:
