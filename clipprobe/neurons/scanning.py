@@ -104,7 +104,7 @@ def scan(
         {site.name: UnitStatistics.empty(site.name, site.n_units, settings) for site in found}
     )
     if run is not None and run.has(CHECKPOINT):
-        state = ScanState.read(run, settings)
+        state = ScanState.read(run, [site.name for site in found], settings)
     stream = Stream(clip, pool, state, [dataset.records[i] for i in numbers], numbers, seed)
     stream.run(batch_size, workers, run, checkpoint_seconds, progress)
     n_used = state.done - len(state.failures)

@@ -56,21 +56,22 @@ class ScanState:
         run.write_arrays(CHECKPOINT, arrays)
 
     @classmethod
-    def read(cls, run: Run, settings: Settings) -> ScanState:
+    def read(cls, run: Run, sites: Sequence[str], settings: Settings) -> ScanState:
+        """The checkpoint of a run, its hook points in the order given."""
         arrays = run.read_arrays(CHECKPOINT)
-        done = int(arrays.pop("done")[0])
-        failures = json.loads(arrays.pop("failures").tobytes().decode())
-        by_site: dict[str, dict[str, Any]] = {}
+        by_site: dict[str, dict[str, Any]] = {name: {} for name in sites}
         for key, array in arrays.items():
-            name, _, field = key.rpartition("/")
-            by_site.setdefault(name, {})[field] = array
+            name, slash, field = key.rpartition("/")
+            if slash:
+                by_site[name][field] = array
         state = cls(
             {
                 name: UnitStatistics.from_state(name, settings, part)
                 for name, part in by_site.items()
             }
         )
-        state.done = done
+        state.done = int(arrays["done"][0])
+        failures = json.loads(arrays["failures"].tobytes().decode())
         state.failures = [Failure(*item) for item in failures]
         return state
 
