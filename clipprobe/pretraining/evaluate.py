@@ -150,15 +150,21 @@ def _with_word(sample: Sample, text: str, center: tuple[float, float]) -> Sample
 
 
 def _planted(clip: Clip) -> list[Ability]:
-    """Association of each occupation with perceived gender, on plain people."""
+    """Association of each occupation with perceived gender, on plain people.
+
+    The unit is the drawing, not the image: images of one drawing are no independent evidence.
+    """
     people = list(people_set(per_cell=24, seed=SEED))
-    woman = np.array([s.attributes["perceived_gender"] == "woman" for s in people])
+    drawings = sorted({s.attributes["drawing"] for s in people})
+    shown = np.array([drawings.index(s.attributes["drawing"]) for s in people])
+    woman = np.array([drawing.split("/")[1] == "woman" for drawing in drawings])
     images = clip.encode_images((render(s.scene).image for s in people), batch_size=64)
     names = sorted(OCCUPATION_RATES)
     texts = build_classifier(clip, [f"a {name}" for name in names], TEMPLATES)
     scores = images @ texts.T
     # Without this, whoever is nearer to all occupations looks associated with each.
     scores = scores - scores.mean(axis=1, keepdims=True)
+    scores = np.stack([scores[shown == i].mean(axis=0) for i in range(len(drawings))])
     rng = np.random.default_rng(SEED)
     shuffles = [rng.permutation(woman) for _ in range(N_PERMUTATIONS)]
     effects, p_values = [], []
@@ -173,7 +179,8 @@ def _planted(clip: Clip) -> list[Ability]:
         Ability(
             name=f"planted_{name}",
             meaning=(
-                f"similarity to perceived women minus men, in standard deviations; planted rate "
+                f"{name}: drawings of perceived women minus men, in standard deviations of their "
+                f"similarity; planted rate "
                 f"{OCCUPATION_RATES[name]}, q = {q:.4f}"
             ),
             estimate=effect,

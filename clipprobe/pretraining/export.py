@@ -35,12 +35,18 @@ def export_weights(model: Any, tokenizer: Any, recipe: Recipe, folder: Path) -> 
 
 
 def export_card(
-    folder: Path, recipe: Recipe, abilities: Sequence[Ability], log: Sequence[dict[str, float]]
+    folder: Path,
+    recipe: Recipe,
+    abilities: Sequence[Ability],
+    log: Sequence[dict[str, float]],
+    *,
+    precision: str,
 ) -> None:
     """Write ``evaluation.json`` and the model card, ``README.md``.
 
     Args:
         log: One entry a training step, as in ``log.jsonl``.
+        precision: Numeric type of the training's matrix products.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from transformers import CLIPModel
@@ -58,6 +64,7 @@ def export_card(
         name=recipe.name,
         shape=recipe.shape,
         seed=recipe.seed,
+        precision=precision,
         letter_block=recipe.letter_block,
         curriculum_step=recipe.curriculum_step,
         parameters=sum(p.numel() for p in model.parameters()),

@@ -29,19 +29,21 @@ def pretrain(
         ConfigError: the device is unknown or absent.
     """
     chosen = resolve_device(device)
+    bf16 = has_fast_bf16(chosen.type)
     model, tokenizer = train(
         recipe,
         out,
         steps=steps,
         workers=workers,
         device=str(chosen),
-        bf16=has_fast_bf16(chosen.type),
+        bf16=bf16,
         on_step=on_step,
     )
     folder = out / "model"
     export_weights(model, tokenizer, recipe, folder)
     abilities = evaluate(load(folder, device=device))
-    export_card(folder, recipe, abilities, read_log(out / "log.jsonl"))
+    precision = "bfloat16" if bf16 else "float32"
+    export_card(folder, recipe, abilities, read_log(out / "log.jsonl"), precision=precision)
     return abilities
 
 
