@@ -152,9 +152,10 @@ def _typographic(clip: Clip, concepts: Dataset, out: Path, names: list[str], see
             names,
             out=out / "typographic",
             templates=TEMPLATES,
-            size=0.25,
+            size=0.28,
             background="white",
             color="black",
+            outline=None,
             seed=seed,
             progress=report,
         )
