@@ -86,9 +86,9 @@ def choose_lettering() -> dict[str, Any]:
             key="font",
             persist_state="session",
         )
-        left, middle, right = st.columns(3)
-        color = left.color_picker("Letters", "#ffffff", key="color", persist_state="session")
-        outline = middle.selectbox(
+        color = st.color_picker("Letters", "#ffffff", key="color", persist_state="session")
+        left, right = st.columns(2)
+        outline = left.selectbox(
             "Outline", list(INK), index=1, key="outline", persist_state="session"
         )
         background = right.selectbox("Label", list(INK), key="label", persist_state="session")

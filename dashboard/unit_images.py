@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
     from clipprobe.neurons import Atlas
     from clipprobe.neurons.sites import Site
-    from clipprobe.neurons.unit import Firing, Unit
+    from clipprobe.neurons.unit import Bin, Firing, Unit
 
 COLUMNS = 8
 STRONGEST, RANGE, WEAKEST = "strongest", "whole range", "weakest"
@@ -39,14 +39,11 @@ def show_images(atlas: Atlas, site: Site, unit: Unit, clip: Clip | None, part: s
             note + "Images drawn evenly from each stretch of the range: what the strongest show "
             "need not hold further down."
         )
-        for place in unit.bins[::-1]:
-            if place.firings:
-                st.markdown(
-                    f"**{plain(f'{place.low:.3g} to {place.high:.3g}')}** · "
-                    f"{place.n_images:,} image{'s' if place.n_images != 1 else ''}"
-                )
-                shown = [one_image(atlas, site, firing, clip) for firing in place.firings]
-                pictures(shown, columns=COLUMNS)
+        filled = [one for one in unit.bins[::-1] if one.firings]
+        for start in range(0, len(filled), 2):
+            for place, one in zip(st.columns(2), filled[start : start + 2], strict=False):
+                with place:
+                    show_bin(atlas, site, one, clip)
         return
     firings = unit.top if part == STRONGEST else unit.bottom
     st.caption(
@@ -54,6 +51,16 @@ def show_images(atlas: Atlas, site: Site, unit: Unit, clip: Clip | None, part: s
         "are not typical of the unit."
     )
     pictures([one_image(atlas, site, firing, clip) for firing in firings], columns=COLUMNS)
+
+
+def show_bin(atlas: Atlas, site: Site, one: Bin, clip: Clip | None) -> None:
+    """A stretch of the range, and the images that stand for it."""
+    st.markdown(
+        f"**{plain(f'{one.low:.3g} to {one.high:.3g}')}** · "
+        f"{one.n_images:,} image{'s' if one.n_images != 1 else ''}"
+    )
+    shown = [one_image(atlas, site, firing, clip) for firing in one.firings]
+    pictures(shown, columns=COLUMNS // 2)
 
 
 def one_image(atlas: Atlas, site: Site, firing: Firing, clip: Clip | None) -> Shown:
