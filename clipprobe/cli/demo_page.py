@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clipprobe.report import (
     Images,
@@ -16,6 +16,7 @@ from clipprobe.report import (
     write_html,
     write_markdown,
 )
+from clipprobe.report.numbers import format_number
 from clipprobe.runs import Run, RunView, load_run
 
 if TYPE_CHECKING:
@@ -128,13 +129,19 @@ def _sees(accuracy: Mapping[str, Estimate], concepts: Dataset) -> Section:
 def _reports(parts: Mapping[str, RunView]) -> list[Section]:
     sections = []
     for name, part in parts.items():
-        numbers = [
-            (item["name"].replace("_", " "), item["estimate"], item["meaning"])
-            for item in part.summary["headline"]
-        ]
+        numbers = [_number(item) for item in part.summary["headline"]]
         link = Links([(f"The whole {_PARTS[name].lower()}", f"{name}/report.html")])
         sections.append(Section(_PARTS[name], [Numbers(numbers), link], id=name))
     return sections
+
+
+def _number(item: Mapping[str, Any]) -> tuple[str, Any, str]:
+    """A headline entry as a key figure; a census has no interval, and the note says so."""
+    name, estimate = item["name"].replace("_", " "), item["estimate"]
+    if estimate["value"] is None or estimate["low"] is not None:
+        return name, estimate, item["meaning"]
+    value = f"{format_number(estimate['value'])} n={estimate['n']:,}"
+    return name, value, f"{item['meaning']}; no interval: {estimate['reason']}"
 
 
 def _limits() -> Section:
