@@ -74,13 +74,15 @@ class UnitTable:
 
     def columns(self) -> dict[str, Any]:
         """Columns for a data frame: unit, address and every array."""
-        names = [name for name in self.__slots__ if name not in ("site", *_SCALARS)]
         unit = np.arange(len(self.mean))
         address = [f"{self.site}:{index}" for index in unit]
-        return {"unit": unit, "address": address} | {name: getattr(self, name) for name in names}
+        arrays = {name: getattr(self, name) for name in self.arrays()}
+        return {"unit": unit, "address": address} | arrays
 
-
-_SCALARS = ("peak_floor", "purity_floor")
+    def arrays(self) -> list[str]:
+        """Names of the fields with one entry per unit."""
+        single = ("site", "peak_floor", "purity_floor")
+        return [name for name in self.__slots__ if name not in single]
 
 
 def unit_table(site: Site, statistics: UnitStatistics, images: ImageTable) -> UnitTable:
@@ -127,20 +129,27 @@ def search(
             f"No image of this atlas has the label {label!r}: its labels are "
             f"{', '.join(sorted(_label_set(atlas.images))[:5]) or 'none'}…"
         )
-    found: list[tuple[float, dict[str, Any]]] = []
-    for name in names:
-        table = atlas.table(name)
+    tables = {name: atlas.table(name) for name in names}
+    found: list[tuple[float, str, int]] = []
+    for name, table in tables.items():
         score, wanted = _score(table, kind)
         if label is not None:
             score, wanted = table.purity, wanted & (table.label == label)
-        columns = table.columns()
-        for index in np.flatnonzero(wanted):
-            row = {key: _plain(values[index]) for key, values in columns.items()}
-            row["name"] = f"{row['address']} ({atlas.sites[name].pooled(atlas.pool)})"
-            row |= {"peak_floor": table.peak_floor, "purity_floor": _plain(table.purity_floor)}
-            found.append((-float(score[index]), row))
+        found += [(-float(score[index]), name, int(index)) for index in np.flatnonzero(wanted)]
     # Python's sort keeps the order of hook point and index among equals.
-    return [row for _, row in sorted(found, key=lambda pair: pair[0])][:limit]
+    found.sort(key=lambda one: one[0])
+    return [_row(atlas, tables[name], index) for _, name, index in found[:limit]]
+
+
+def _row(atlas: Atlas, table: UnitTable, index: int) -> dict[str, Any]:
+    address = f"{table.site}:{index}"
+    row = {"unit": index, "address": address}
+    row |= {name: _plain(getattr(table, name)[index]) for name in table.arrays()}
+    row["name"] = f"{address} ({atlas.sites[table.site].pooled(atlas.pool)})"
+    return row | {
+        "peak_floor": _plain(table.peak_floor),
+        "purity_floor": _plain(table.purity_floor),
+    }
 
 
 def _score(table: UnitTable, kind: str | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
