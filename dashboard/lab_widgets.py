@@ -54,12 +54,12 @@ def choose_picture() -> dict[str, Any]:
 def choose_lettering() -> dict[str, Any]:
     """Widgets for the word; the fields of a :class:`TypographicAttack`."""
     st.subheader("Word", anchor=False)
-    word = st.text_input("Write", "dog", max_chars=lab.MAX_WORD, key="word", bind="query-params")
+    word = st.text_input("Write", "guitar", max_chars=lab.MAX_WORD, key="word", bind="query-params")
     size = st.slider(
         "Size, as a share of the picture's side",
         0.05,
         0.6,
-        0.25,
+        0.3,
         0.01,
         key="size",
         bind="query-params",
@@ -67,7 +67,7 @@ def choose_lettering() -> dict[str, Any]:
     place = st.selectbox(
         "Place",
         [*NAMED_PLACES, OWN_PLACE],
-        index=NAMED_PLACES.index("bottom"),
+        index=NAMED_PLACES.index("center"),
         key="place",
         bind="query-params",
     )
@@ -86,12 +86,12 @@ def choose_lettering() -> dict[str, Any]:
             key="font",
             persist_state="session",
         )
-        color = st.color_picker("Letters", "#ffffff", key="color", persist_state="session")
+        color = st.color_picker("Letters", "#000000", key="color", persist_state="session")
         left, right = st.columns(2)
-        outline = left.selectbox(
-            "Outline", list(INK), index=1, key="outline", persist_state="session"
+        outline = left.selectbox("Outline", list(INK), key="outline", persist_state="session")
+        background = right.selectbox(
+            "Label", list(INK), index=2, key="label", persist_state="session"
         )
-        background = right.selectbox("Label", list(INK), key="label", persist_state="session")
         rotation = st.slider(
             "Turned by, degrees", -90, 90, 0, key="rotation", persist_state="session"
         )

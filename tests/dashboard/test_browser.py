@@ -169,7 +169,7 @@ def test_a_journey(page: Any, address: str, tmp_path: Path) -> None:
 
     page.get_by_role("link", name="Typographic lab").click()
     page.get_by_text("Reading effect").first.wait_for()
-    attacked = page.get_by_alt_text(re.compile("attack word “dog”"))
+    attacked = page.get_by_alt_text(re.compile("attack word “guitar”"))
     attacked.wait_for()
     before = attacked.get_attribute("src")
     box = page.get_by_label("Write", exact=True)
@@ -181,7 +181,7 @@ def test_a_journey(page: Any, address: str, tmp_path: Path) -> None:
     page.wait_for_url("**/typographic?*word=cat*")
     slider = page.get_by_role("slider", name="Size").first
     slider.press("ArrowRight")
-    page.wait_for_url("**/typographic?*size=0.26*")
+    page.wait_for_url("**/typographic?*size=0.31*")
     settled(page)
     everything_has_a_text(page)
     page.screenshot(path=tmp_path / "3-lab.png", full_page=True)

@@ -25,7 +25,9 @@ def test_probabilities_are_those_of_the_model(app: Any, clip: Any) -> None:
     test = app(VIEW, word="cat", size="0.4")
     scene = Scene(items=(Picture(concept="apple"),), size_px=clip.image_size)
     base = clip.preprocess.to_grid(render(scene).image)
-    attack = TypographicAttack(word="cat", size=0.4, position="bottom")
+    attack = TypographicAttack(
+        word="cat", size=0.4, position="center", color="black", outline=None, background="white"
+    )
     attacked = attack(base)
     vectors = build_classifier(clip, STARTING_CLASSES, TEMPLATES)
     pictures = [base, attack.blank(attacked, base).image, attacked.image]
@@ -65,8 +67,8 @@ def test_the_chart_shows_the_table(app: Any, charts: Any) -> None:
     test = app(VIEW)
     table = test.dataframe[0].value.set_index("class")
     (chart,) = charts(test)
-    assert chart["data"][0]["x"][:2] == ["apple", "dog"]  # what is shown and what is written
-    likeliest = table[CONDITIONS].max(axis=1).drop(["apple", "dog"]).nlargest(4)
+    assert chart["data"][0]["x"][:2] == ["apple", "guitar"]  # what is shown and what is written
+    likeliest = table[CONDITIONS].max(axis=1).drop(["apple", "guitar"]).nlargest(4)
     assert chart["data"][0]["x"][2:] == likeliest.index.tolist()
     assert [bars["name"] for bars in chart["data"]] == CONDITIONS
     for bars in chart["data"]:
