@@ -146,7 +146,9 @@ def test_the_server_s_exit_code_is_returned() -> None:
 
 
 SERVE = """
-import os, sys
+import os, signal, sys
+# A shell starts its background jobs with interrupts ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from clipprobe.cli.dashboard_cmd import serve
 child = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
 raise SystemExit(serve([sys.executable, "-c", child], os.environ))
