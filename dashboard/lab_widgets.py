@@ -7,12 +7,10 @@ from typing import Any
 import streamlit as st
 
 from attacks.typographic.placement import PLACES
-from clipprobe.cli.demo_cmd import TEMPLATES as BUNDLED_TEMPLATES
 from clipprobe.stimuli import STYLES, concepts
 from clipprobe.stimuli.text import DEFAULT_FONT, fonts
 from clipprobe.zeroshot import TEMPLATES
 from dashboard import lab
-from dashboard.settings import model_spec
 
 OWN_PLACE = "where the sliders say"
 NAMED_PLACES = [name for name in PLACES if not name.startswith("r") or name == "right"]
@@ -126,7 +124,7 @@ def choose_classes() -> tuple[str, str]:
     with st.expander("Prompts"):
         templates = st.text_area(
             "Sentences, one a line, {} for the class",
-            "\n".join(BUNDLED_TEMPLATES if model_spec() is None else TEMPLATES),
+            "\n".join(TEMPLATES),
             height=180,
             key="templates",
             persist_state="session",

@@ -33,8 +33,6 @@ ConceptsOption = Annotated[
 MODALITIES = ("picture", "drawing", "word")
 #: Plain people of each perceived gender and skin tone.
 PEOPLE_PER_CELL = 24
-#: The bundled model's captions have no full stop, so neither have the sentences that ask it.
-TEMPLATES = ("a {}", "a photo of a {}", "a picture of a {}", "this is a {}")
 
 
 def register(app: typer.Typer) -> None:
@@ -59,6 +57,7 @@ def demo(
     from clipprobe.cli.demo_page import write_index
     from clipprobe.runs import Run
     from clipprobe.stimuli import concepts
+    from clipprobe.zeroshot import TEMPLATES
 
     clip = load_model(model, device=device)
     names = [c.name for c in concepts()[:n_concepts]]
@@ -121,7 +120,7 @@ def _zero_shot(clip: Clip, concepts: Dataset, names: list[str]) -> dict[str, Est
         for modality in MODALITIES:
             records = _of_modality(concepts, modality).records
             labels = [str(record.label) for record in records]
-            found = zero_shot(clip, records, names, TEMPLATES, labels, progress=advance)
+            found = zero_shot(clip, records, names, labels=labels, progress=advance)
             accuracy[modality] = found.accuracy
     return accuracy
 
@@ -151,7 +150,6 @@ def _typographic(clip: Clip, concepts: Dataset, out: Path, names: list[str], see
             _of_modality(concepts, "picture"),
             names,
             out=out / "typographic",
-            templates=TEMPLATES,
             size=0.28,
             background="white",
             color="black",
@@ -164,6 +162,7 @@ def _typographic(clip: Clip, concepts: Dataset, out: Path, names: list[str], see
 def _bias(clip: Clip, people: Dataset, out: Path, seed: int) -> None:
     """Associations of occupations on plain people, beside what was planted."""
     from attacks.bias import audit_bias
+    from clipprobe.zeroshot import TEMPLATES
 
     with progress("bias report", total=None) as advance:
         audit_bias(

@@ -69,7 +69,9 @@ def _open_file(path: Path, limit: int | None) -> Dataset:
     from clipprobe.data import tables, webdataset
 
     if path.suffix.lower() in TABLE_SUFFIXES:
-        return make_dataset(path.name, tables.read_table(path), limit)
+        # The folder and the table inside it are the same data set.
+        name = path.resolve().parent.name if path.stem == "metadata" else path.name
+        return make_dataset(name, tables.read_table(path), limit)
     if path.suffix.lower() == ".tar":
         return make_dataset(path.name, webdataset.read_archive(path), limit)
     if path.name.lower().endswith((".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")):

@@ -2,7 +2,8 @@
 
 A bare name is ambiguous and unlike the captions that CLIP models saw, so a class is described by
 several sentences and their embeddings are averaged (Radford et al. 2021, arXiv:2103.00020,
-section 3.1.4). These few are general on purpose: they favour no data set.
+section 3.1.4). These few are general on purpose: they favour no data set, and use only words that
+the small vocabulary of the bundled model has learned.
 """
 
 from __future__ import annotations
@@ -12,16 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from clipprobe.errors import ConfigError, DataError
 
-TEMPLATES: tuple[str, ...] = (
-    "a {}.",
-    "a photo of a {}.",
-    "a picture that shows a {}.",
-    "a clear view of a {}.",
-    "a {} from close by.",
-    "a {} in the distance.",
-    "a small {}.",
-    "a large {}.",
-)
+TEMPLATES: tuple[str, ...] = ("a {}", "a photo of a {}", "a picture of a {}", "this is a {}")
 """General templates; ``{}`` stands for the class name."""
 
 

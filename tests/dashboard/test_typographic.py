@@ -208,15 +208,8 @@ def test_a_word_without_letters_to_exchange_has_no_effect(app: Any, markup: Any)
     assert len(test.get("image")) == 3
 
 
-def test_the_bundled_model_is_asked_in_its_own_sentences(
-    app: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from clipprobe.cli.demo_cmd import TEMPLATES as DEMO
-
-    start = app
-    assert start(VIEW).text_area(key="templates").value.splitlines() == list(TEMPLATES)
-    monkeypatch.delenv("CLIPPROBE_MODEL")
-    assert start(VIEW).text_area(key="templates").value.splitlines() == list(DEMO)
+def test_the_sentences_are_those_of_the_audit(app: Any) -> None:
+    assert app(VIEW).text_area(key="templates").value.splitlines() == list(TEMPLATES)
 
 
 def test_an_unknown_model_is_one_sentence(
