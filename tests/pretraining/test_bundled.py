@@ -12,6 +12,7 @@ from clipprobe.models.bundled import bundled_folder
 from clipprobe.pretraining.evaluate import evaluate
 from clipprobe.pretraining.planted import planted_truth
 from clipprobe.stimuli import concepts
+from clipprobe.zeroshot import TEMPLATES
 
 CHANCE = 1 / len(concepts())
 
@@ -40,6 +41,14 @@ def test_the_page_in_the_docs_is_the_card() -> None:
     card = (bundled_folder() / "README.md").read_text(encoding="utf-8")
     page = Path(__file__).parents[2] / "docs" / "emoji-clip.md"
     assert page.read_text(encoding="utf-8") == card.split("---\n", 2)[2].lstrip()
+
+
+def test_it_has_a_token_for_every_word_that_commands_ask_it_with() -> None:
+    from transformers import CLIPTokenizer
+
+    tokenizer = CLIPTokenizer.from_pretrained(bundled_folder())
+    asked = {word for template in TEMPLATES for word in template.format("dog").split()}
+    assert all(len(tokenizer.tokenize(word)) == 1 for word in asked), asked
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from clipprobe.zeroshot.prompts import TEMPLATES, check_classes, check_templates
 
 def test_the_templates_are_valid_and_distinct() -> None:
     assert check_templates(TEMPLATES) == TEMPLATES
-    assert len(set(TEMPLATES)) == len(TEMPLATES) >= 5
+    assert len(set(TEMPLATES)) == len(TEMPLATES) > 1
 
 
 def test_braces_in_a_class_name_stay_as_they_are() -> None:
