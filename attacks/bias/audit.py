@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def audit_bias(
     clip: Clip,
-    images: Dataset | str | Path,
+    images: Dataset | str | Path | Iterable[Any],
     groups: GroupSpec,
     probes: Sequence[str] = ("occupations",),
     out: str | Path = "runs/bias",
@@ -49,7 +49,7 @@ def audit_bias(
 
     Args:
         clip: The model.
-        images: A data set, or whatever :func:`clipprobe.data.open_dataset` opens.
+        images: What :func:`clipprobe.data.as_dataset` takes: a data set, its path, or images.
         groups: Column(s) of the data set with perceived or annotated groups, or id -> group.
         probes: Which questions; ``probe_names()`` lists them.
         out: The run folder.
@@ -75,8 +75,7 @@ def audit_bias(
         'mean |d| of occupations by perceived gender'
     """
     from attacks.bias.write import write_run
-    from clipprobe.data import Dataset, open_dataset
-    from clipprobe.data.records import make_dataset
+    from clipprobe.data import as_dataset
     from clipprobe.runs import Run, load_run
 
     settings = Settings(
@@ -89,9 +88,7 @@ def audit_bias(
     )
     asked = _questions(probes, words, templates)
     truth = _planted(clip, planted)
-    dataset = open_dataset(images, limit=limit) if not isinstance(images, Dataset) else images
-    if limit is not None and limit < len(dataset):
-        dataset = make_dataset(dataset.name, dataset.records, limit)
+    dataset = as_dataset(images, limit=limit)
     # Everything that can be wrong with the groups is found before the first image is encoded.
     annotated = read_columns(dataset.records, groups)
     for name, values in annotated.items():

@@ -66,6 +66,8 @@ def embed(
         used += [record for record in part if record.id in read]
         failures += [Failure(item["id"], item["reason"]) for item in listed["failures"]]
         vectors.append(run.read_arrays(f"{stem}.safetensors")["vectors"])
+    if not used:
+        run.abandon()
     require_readable(len(used), failures, name)
     return Embedded(records=tuple(used), vectors=np.concatenate(vectors), failures=tuple(failures))
 

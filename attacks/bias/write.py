@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.cells import Cell
+from attacks.bias.cells import RELATIVE, Cell
 from attacks.bias.core import Evaluation
 from attacks.bias.findings import Context
 from attacks.bias.limits import LIMITS, ORGANISM
@@ -141,17 +141,20 @@ def make_headline(
             )
     if comparisons:
         found, false = recovery(comparisons)
+        relative = comparisons[0].cell.measure == RELATIVE
+        judged = f"judged by {'relative d' if relative else 'd'}"
         headline += [
             {
                 "name": "planted associations found",
                 "estimate": found,
                 "meaning": "share of the associations planted in the model that were flagged with "
-                "the right sign",
+                f"the right sign, {judged}",
             },
             {
                 "name": "balanced controls flagged",
                 "estimate": false,
-                "meaning": "share of the words planted without any association that were flagged",
+                "meaning": "share of the words planted without any association that were flagged, "
+                f"{judged}",
             },
         ]
     return headline

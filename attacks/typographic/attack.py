@@ -16,6 +16,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -30,6 +31,7 @@ from attacks.typographic.placement import (
     random_boxes,
     room,
 )
+from clipprobe.data.images import as_pil
 from clipprobe.errors import ConfigError
 from clipprobe.stimuli.text import (
     DEFAULT_FONT,
@@ -135,15 +137,22 @@ class TypographicAttack:
         changed = {"lower": self.word.lower(), "upper": self.word.upper()}
         return self.word.title() if self.case == "title" else changed.get(self.case, self.word)
 
-    def __call__(self, image: Image.Image, *, image_id: str | None = None) -> AttackedImage:
+    def __call__(
+        self,
+        image: Image.Image | str | Path | npt.NDArray[np.uint8],
+        *,
+        image_id: str | None = None,
+    ) -> AttackedImage:
         """Write the word on a copy of ``image``.
 
         Args:
+            image: A Pillow image, a path, or a uint8 array ``(h, w, 3)``.
             image_id: Name of the image for random places; by default a hash of its pixels.
         Raises:
             TextFitError: the word or its copies do not fit.
+            UnreadableImageError, ConfigError: it is no image.
         """
-        canvas = image.copy() if image.mode == "RGB" else image.convert("RGB")
+        canvas = as_pil(image).copy()
         made = self._label(canvas.size)
         return self._apply(canvas, made, self._boxes(canvas, made, image_id), kind="attack")
 

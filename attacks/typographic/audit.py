@@ -6,7 +6,7 @@ already), asks a model with its zero-shot classifier, and compares every attack 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from attacks.typographic.settings import (
 )
 from attacks.typographic.summary import check_thresholds, enforce, summarise
 from attacks.typographic.words import Words, parse_words, possible_words, read_list
-from clipprobe.data import Dataset, Failure, open_dataset, require_readable
+from clipprobe.data import Dataset, Failure, as_dataset, require_readable
 from clipprobe.errors import DataError
 from clipprobe.runs import Run, RunView, load_run
 from clipprobe.zeroshot import TEMPLATES
@@ -40,7 +40,7 @@ Progress = Callable[[int, int], None]
 
 def audit_typographic(
     clip: Encoder,
-    images: Dataset | str | Path,
+    images: Dataset | str | Path | Iterable[Any],
     classes: Sequence[str] | str | Path,
     *,
     out: str | Path,
@@ -69,8 +69,8 @@ def audit_typographic(
 
     Args:
         clip: A loaded model.
-        images: A data set, or what :func:`clipprobe.data.open_dataset` opens. Labels come from its
-            folders or metadata, or from ``name_pattern``.
+        images: What :func:`clipprobe.data.as_dataset` takes: a data set, its path or images. Labels
+            come from its folders or metadata, or from ``name_pattern``.
         classes: The candidate classes, or the path of a file with one a line; every label must be
             among them.
         out: The run folder.
@@ -101,7 +101,7 @@ def audit_typographic(
         DataError, ConfigError, GlyphError, RunFolderError: see the message.
     """
     thresholds = check_thresholds(fail_under or {})
-    dataset = images if isinstance(images, Dataset) else open_dataset(images, limit=limit)
+    dataset = as_dataset(images, limit=limit)
     if isinstance(classes, str):
         classes = Path(classes)
     names = read_list(classes, "class") if isinstance(classes, Path) else list(classes)
@@ -222,6 +222,7 @@ class _Audit:
         )
         left_out = [*skipped, *left_out]
         if not table.num_rows:
+            run.abandon()
             require_readable(0 if failed and not left_out else 1, failed, self.dataset.name)
             raise DataError(
                 f"No image of {self.dataset.name!r} could be attacked "

@@ -167,6 +167,9 @@ def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool
             clip, dataset, classes, overwrite=overwrite, progress=step, **options
         )
     result(view.summary, as_json=as_json, text=lambda: headline(view.summary))
+    counts = view.manifest["counts"]
+    if lost := counts["skipped"] + counts["failed"]:
+        say(f"{lost} of {len(dataset)} pictures were left out; manifest.json says why.")
     say(f"report: {view.path / 'report.html'}")
     enforce(thresholds, view.summary)
 

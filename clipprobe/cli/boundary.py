@@ -75,7 +75,7 @@ class BoundaryGroup(TyperGroup):
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             typer.echo(
-                "clipprobe: interrupted; what was finished is kept, and the same command goes on "
+                "clipprobe: interrupted; what was saved is kept, and the same command goes on "
                 "from there.",
                 err=True,
             )

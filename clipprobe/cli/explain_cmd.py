@@ -119,8 +119,8 @@ def words(found: Explanation) -> str:
             f"{found.completeness_gap:.2%}"
         )
     patches = found.patches
-    order = patches.reshape(-1).argsort()[::-1][:5]
-    lines.append("  strongest patches (row, column):")
+    order = abs(patches.reshape(-1)).argsort()[::-1][:5]
+    lines.append("  strongest patches, raising or lowering (row, column):")
     for place in order:
         row, column = divmod(int(place), found.grid[1])
         lines.append(f"    {row:>3} {column:>3}  {patches[row, column]:+.4g}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clipprobe.cli.boundary import one_line
 from clipprobe.cli.common import (
     BatchSizeOption,
     DeviceOption,
@@ -156,15 +157,16 @@ def similarity(
 
 def similarity_text(data: dict[str, Any]) -> str:
     """A row per image, a column per text, the texts written above."""
-    width = max(len(name) for name in data["images"])
+    images = [one_line(name) for name in data["images"]]
+    width = max(len(name) for name in images)
     heads = [f"[{i}]" for i in range(len(data["texts"]))]
     return "\n".join(
         [
-            *(f"[{i}] {text}" for i, text in enumerate(data["texts"])),
+            *(f"[{i}] {one_line(text)}" for i, text in enumerate(data["texts"])),
             " " * width + "".join(f"{head:>9}" for head in heads),
             *(
                 f"{name:<{width}}" + "".join(f"{value:>9.4f}" for value in row)
-                for name, row in zip(data["images"], data["cosine"], strict=True)
+                for name, row in zip(images, data["cosine"], strict=True)
             ),
         ]
     )

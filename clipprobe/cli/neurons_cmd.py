@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clipprobe.cli.boundary import one_line
 from clipprobe.cli.common import (
     BatchSizeOption,
     DeviceOption,
@@ -79,8 +81,8 @@ def scan(
     """Stream images once through the vision tower and keep what each unit did."""
     part = parse_shard(shard)
     clip = load_model(model, device=device, revision=revision)
+    from clipprobe.data import as_dataset
     from clipprobe.neurons import scan as scan_images
-    from clipprobe.neurons.inputs import as_dataset
 
     dataset = as_dataset(images, limit=limit)
     with progress("scanning", len(range(part[0], len(dataset), part[1]))) as advance:
@@ -183,10 +185,17 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     ]
     lines += [
         f"{site['site']:<{width}}  {site['n_units']:>6} {site['dead']:>6} "
-        f"{site['always_on']:>10} {site['median_peak']:>10.2f} σ"
+        f"{site['always_on']:>10} {_peak(site['median_peak']):>12}"
         for site in summary["sites"]
     ]
     return "\n".join(lines)
+
+
+def _peak(value: float | None) -> str:
+    """A peak in standard deviations; a unit that is always the same has none."""
+    if value is None or math.isnan(value):
+        return "undefined (constant)"
+    return f"{value:.2f} σ"
 
 
 def unit_text(unit: Unit) -> str:
@@ -196,13 +205,13 @@ def unit_text(unit: Unit) -> str:
         f"  {unit.n_images} images: mean {unit.mean:.4g}, standard deviation {unit.std:.4g}, "
         f"{unit.low:.4g} to {unit.high:.4g}",
         f"  above 0 on {unit.share_positive:.1%} of images, above {unit.threshold:g} on "
-        f"{unit.share_above:.1%}; peak {unit.peak:.2f} σ (bell-shaped: {unit.peak_floor:.2f})",
+        f"{unit.share_above:.1%}; peak {_peak(unit.peak)} (bell-shaped: {_peak(unit.peak_floor)})",
         "  strongest images:",
     ]
-    lines += [f"    {one.value:>9.4g}  {one.id}" for one in unit.top[:_N_SHOWN]]
+    lines += [f"    {one.value:>9.4g}  {one_line(one.id)}" for one in unit.top[:_N_SHOWN]]
     lines.append("  along the range:")
     for part in unit.bins:
-        names = ", ".join(one.id for one in part.firings[:2])
+        names = ", ".join(one_line(one.id) for one in part.firings[:2])
         lines.append(
             f"    {part.low:>9.4g} to {part.high:>9.4g}  {part.n_images:>6} images  {names}"
         )
@@ -216,7 +225,7 @@ def rows_text(rows: Sequence[Mapping[str, Any]]) -> str:
     width = max(len(row["name"]) for row in rows)
     lines = []
     for row in rows:
-        peak = "constant" if row["peak"] is None else f"peak {row['peak']:.2f} σ"
+        peak = f"peak {_peak(row['peak'])}"
         label = f"  {row['purity']:.0%} {row['label']}" if row["label"] else ""
         lines.append(
             f"{row['name']:<{width}}  mean {row['mean']:>8.4g}  max {row['high']:>8.4g}  "

@@ -1,6 +1,7 @@
 """Users' images: whatever holds them, they become records that are decoded beside the encoder."""
 
 from clipprobe.data.decode import decode_image, to_rgb
+from clipprobe.data.images import as_dataset
 from clipprobe.data.records import (
     Dataset,
     Failure,
@@ -19,6 +20,7 @@ __all__ = [
     "ImageRecord",
     "MemberRef",
     "Readable",
+    "as_dataset",
     "decode_image",
     "open_dataset",
     "require_readable",

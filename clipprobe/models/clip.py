@@ -15,10 +15,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from clipprobe.data.images import as_pil, batches, check_images
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.hooks import context
 from clipprobe.models.families.base import Family
-from clipprobe.models.images import as_pil, batches, check_images
 from clipprobe.models.preprocess import Preprocess
 from clipprobe.models.source import Source, versions
 from clipprobe.models.texts import Tokens, check_texts, length_batches

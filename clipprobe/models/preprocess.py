@@ -26,8 +26,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from clipprobe.data.images import as_pil
 from clipprobe.errors import DataError, UnsupportedModelError
-from clipprobe.models.images import as_pil
 
 _MODES = {2: "bilinear", 3: "bicubic"}
 

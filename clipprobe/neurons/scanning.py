@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipprobe.data import Dataset, require_readable
+from clipprobe.data import Dataset, as_dataset, require_readable
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.neurons.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.atlas import Atlas
 from clipprobe.neurons.images import ImageTable
-from clipprobe.neurons.inputs import as_dataset
 from clipprobe.neurons.sites import default_sites, find_sites
 from clipprobe.neurons.store import KIND
 from clipprobe.neurons.stream import CHECKPOINT, ScanState, Stream
@@ -34,7 +33,7 @@ def scan(
     clip: Clip,
     images: Dataset | str | Path | Iterable[Any],
     *,
-    sites: Sequence[str] | None = None,
+    sites: Sequence[str] | str | None = None,
     pool: str = "max",
     top_k: int = 16,
     per_bin: int = 4,
@@ -46,13 +45,13 @@ def scan(
     workers: int = 2,
     seed: int = 0,
     overwrite: bool = False,
-    checkpoint_seconds: float = 20.0,
+    checkpoint_seconds: float = 2.0,
     progress: Callable[[int], None] | None = None,
 ) -> Atlas:
     """Scan images and keep statistics, top images and samples over the range of every unit.
 
     Args:
-        images: A data set, the path of one, or images; see ``inputs.as_dataset``.
+        images: A data set, the path of one, or images; see :func:`clipprobe.data.as_dataset`.
         sites: Hook points or globs of the vision tower; None for the neurons of every block.
         pool: How the tokens (or places) of an image become one number per unit: ``max``,
             ``mean``, ``cls``; ``none`` for hook points without tokens.
@@ -65,7 +64,8 @@ def scan(
         workers: Threads that decode; 0 for none. Never changes the result.
         seed: Which images stand for the bins.
         overwrite: Replace a different run in ``out``.
-        checkpoint_seconds: Time after which the state is written to ``out`` again.
+        checkpoint_seconds: Least time after which the state is written to ``out`` again; more
+            where writing it is slow; 0 writes it after every batch.
         progress: Called with the number of images finished since the last call.
 
     Raises:
@@ -75,7 +75,7 @@ def scan(
         ConfigError: a setting that cannot be used.
     """
     _check(top_k, per_bin, threshold, shard)
-    found = find_sites(clip, default_sites(clip) if sites is None else list(sites), pool)
+    found = find_sites(clip, _patterns(clip, sites), pool)
     dataset = as_dataset(images, limit=limit)
     numbers = range(shard[0], len(dataset), shard[1])
     if not numbers:
@@ -108,6 +108,8 @@ def scan(
     stream = Stream(clip, pool, state, [dataset.records[i] for i in numbers], numbers, seed)
     stream.run(batch_size, workers, run, checkpoint_seconds, progress)
     n_used = state.done - len(state.failures)
+    if run is not None and not n_used:
+        run.abandon()
     require_readable(n_used, state.failures, dataset.name)
     atlas = Atlas(
         sites={site.name: site for site in found},
@@ -119,6 +121,12 @@ def scan(
     if run is not None:
         atlas.write(run)
     return atlas
+
+
+def _patterns(clip: Clip, sites: Sequence[str] | str | None) -> list[str]:
+    if sites is None:
+        return default_sites(clip)
+    return [sites] if isinstance(sites, str) else list(sites)
 
 
 def _check(top_k: int, per_bin: int, threshold: float, shard: tuple[int, int]) -> None:

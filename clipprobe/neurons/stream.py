@@ -147,7 +147,7 @@ class Stream:
             workers=workers,
             allow_none=True,
         )
-        written = time.monotonic()
+        written, cost = time.monotonic(), 0.0
         with (
             closing(cast("Generator[Batch[Tensor]]", batches)),
             Behind(len(state.statistics)) as behind,
@@ -158,10 +158,13 @@ class Stream:
                     behind.start(self.take(batch.records, batch.items, finished, batch_size))
                 state.done += finished
                 state.failures += batch.failures
-                if run is not None and time.monotonic() - written >= checkpoint_seconds:
+                started = time.monotonic()
+                pause = checkpoint_seconds and max(checkpoint_seconds, 30 * cost)
+                if run is not None and started - written >= pause:
                     behind.wait()
                     state.write(run)
                     written = time.monotonic()
+                    cost = written - started
                 if progress is not None:
                     progress(finished)
             behind.start([statistics.flush for statistics in state.statistics.values()])

@@ -96,6 +96,17 @@ class Run(RunReader):
             run.write_json(CONFIG, wanted)
         return run
 
+    def abandon(self) -> None:
+        """Remove an unfinished run in which nothing could be used, so that it bars no next try.
+
+        Raises:
+            RunFolderError: the folder cannot be written.
+        """
+        if not self.complete:
+            with disk_errors(self.path):
+                _empty(self.path)
+                self.path.rmdir()
+
     def write_json(self, name: str, value: Any) -> Path:
         """Write ``value`` as JSON: sorted keys, NaN as null (see :mod:`clipprobe.runs.jsonio`)."""
         return self.write_text(name, jsonio.dumps(value))

@@ -48,7 +48,7 @@ def app() -> typer.Typer:
     [
         ("data", 2, "clipprobe: The folder 'a\\nb\\x1b[31m' is empty: give another.\n"),
         ("threshold", 1, "clipprobe: The success rate 0.4 is over 0.3.\n"),
-        ("interrupt", 130, "clipprobe: interrupted; what was finished is kept, and the same "),
+        ("interrupt", 130, "clipprobe: interrupted; what was saved is kept, and the same "),
     ],
 )
 def test_one_line_and_an_exit_code(

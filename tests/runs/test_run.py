@@ -219,3 +219,15 @@ def test_damage_is_reported_in_one_sentence(tmp_path: Path) -> None:
         load_run(tmp_path)
     with pytest.raises(RunFolderError, match="holds no run"):
         load_run(tmp_path / "nowhere")
+
+
+def test_an_abandoned_run_bars_no_next_try(tmp_path: Path) -> None:
+    run = Run.open(tmp_path / "run", kind="test", config={"a": 1})
+    run.write_json("parts/x.json", 1)
+    run.abandon()
+    assert not (tmp_path / "run").exists()
+    again = Run.open(tmp_path / "run", kind="test", config={"a": 2})
+    again.finish(counts={"used": 0, "skipped": 0, "failed": 0}, seed=0)
+    done = Run.open(tmp_path / "run", kind="test", config={"a": 2})
+    done.abandon()
+    assert (tmp_path / "run" / "manifest.json").is_file()

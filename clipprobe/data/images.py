@@ -1,8 +1,10 @@
-"""Images in every form that a user has them, as RGB pictures."""
+"""Whatever images a caller has: one as an RGB picture, many as a data set in a stable order."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,9 +12,59 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
+from clipprobe.data.decode import decode_image, to_rgb
+from clipprobe.data.records import Dataset, ImageRecord, make_dataset
+from clipprobe.data.sources import open_dataset
 from clipprobe.errors import DataError, UnreadableImageError
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """A picture that has no file; read as a PNG of the same pixels."""
+
+    picture: Image.Image
+
+    def read(self) -> bytes:
+        """Encoded losslessly."""
+        buffer = io.BytesIO()
+        self.picture.save(buffer, "PNG", compress_level=1)
+        return buffer.getvalue()
+
+
+def as_dataset(
+    images: Dataset | str | Path | Iterable[Any], *, limit: int | None = None
+) -> Dataset:
+    """A data set of the images.
+
+    Args:
+        images: A data set; the path of one (folder, table, archive); or an iterable of records,
+            paths, Pillow images and uint8 arrays ``(h, w, 3)``. Members of an iterable that are
+            no records get ids from their place in it, ``000017`` or ``000017-name.png``.
+        limit: Use only so many, drawn by the hash of their ids.
+    """
+    if isinstance(images, str | Path):
+        return open_dataset(images, limit=limit)
+    if isinstance(images, Dataset):
+        return make_dataset(images.name, images.records, limit) if limit else images
+    records = [_record(place, image) for place, image in enumerate(check_images(images))]
+    return make_dataset("images", records, limit)
+
+
+def _record(place: int, image: Any) -> ImageRecord:
+    if isinstance(image, ImageRecord):
+        return image
+    if isinstance(image, str | Path):
+        return ImageRecord(f"{place:06d}-{Path(image).name}", Path(image))
+    if isinstance(image, Image.Image):
+        return ImageRecord(f"{place:06d}", InMemory(to_rgb(image)))
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3:
+        return ImageRecord(f"{place:06d}", InMemory(Image.fromarray(image).convert("RGB")))
+    raise DataError(
+        f"An image must be a path, a Pillow image, a uint8 array (h, w, 3) or an ImageRecord, item "
+        f"{place} is a {type(image).__name__}."
+    )
 
 
 def as_pil(item: object) -> Image.Image:
@@ -25,8 +77,6 @@ def as_pil(item: object) -> Image.Image:
         DataError: another type, or an array of another shape or dtype.
         UnreadableImageError: a file that cannot be decoded.
     """
-    from clipprobe.data.decode import decode_image, to_rgb
-
     if isinstance(item, Image.Image):
         return to_rgb(item)
     if isinstance(item, np.ndarray):
