@@ -38,26 +38,36 @@ class Reduction:
 
     def __init__(self, flush_every: int = 4) -> None:
         self.flush_every = flush_every
-        self.waiting: dict[str, list[torch.Tensor]] = {}
+        self.buffers: dict[str, torch.Tensor] = {}
+        self.waiting: dict[str, int] = {}
         self.state: dict[str, dict[str, torch.Tensor]] = {}
 
     def __call__(self, name: str, values: torch.Tensor, rows: Any, tokens: Any) -> None:
-        waiting = self.waiting.setdefault(name, [])
-        waiting.append(values)
-        if len(waiting) == self.flush_every:
-            self.flush(name)
+        # Copied into one buffer for good: small values that outlive the large ones of the forward
+        # pass would scatter over the heap, and the process would grow although nothing is kept.
+        buffer = self.buffers.get(name)
+        if buffer is None:
+            buffer = self.buffers[name] = torch.empty(self.flush_every, *values.shape)
+        index = self.waiting.get(name, 0)
+        buffer[index].copy_(values)
+        self.waiting[name] = (index + 1) % self.flush_every
+        if self.waiting[name] == 0:
+            self.flush(name, buffer.flatten(0, 1))
 
-    def flush(self, name: str) -> None:
-        values = torch.cat(self.waiting.pop(name))  # n d_mlp
+    def flush(self, name: str, values: torch.Tensor) -> None:
         wide = values.double()
         new = {"n": torch.tensor(len(values)), "sum": wide.sum(0), "square": wide.square().sum(0)}
         old = self.state.get(name)
         top = values
         if old is not None:
-            new = {key: old[key] + value for key, value in new.items()}
             top = torch.cat([old["top"], values])
+            for key, value in new.items():
+                old[key] += value
         new["top"] = top.topk(min(TOP, len(top)), dim=0).values
-        self.state[name] = new
+        if old is None:
+            self.state[name] = new
+        else:
+            old["top"].copy_(new["top"])
 
 
 def vit_b32() -> Clip:
