@@ -56,7 +56,7 @@ def write_index(
         {
             "name": f"zero-shot accuracy, {_SHOWN[modality]}s",
             "estimate": estimate.to_json(),
-            "meaning": f"top-1 among the concepts, on a {_SHOWN[modality]} never trained on",
+            "meaning": f"top-1 among the concepts, on a newly drawn {_SHOWN[modality]}",
         }
         for modality, estimate in accuracy.items()
     ]

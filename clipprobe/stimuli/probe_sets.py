@@ -1,4 +1,4 @@
-"""Ready sets of stimuli, drawn from what the bundled model never saw.
+"""Ready sets of stimuli on grounds, and in fonts, that the bundled model never saw.
 
 Each sample is a scene with its attributes; :func:`write_set` puts a set on disk as a folder with
 ``metadata.csv``, which every command reads like a user's own images.
