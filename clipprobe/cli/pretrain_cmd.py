@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clipprobe.cli.common import DeviceOption, JsonOption, OutOption, SeedOption, progress, result
 from clipprobe.errors import ConfigError
 
+if TYPE_CHECKING:
+    from clipprobe.pretraining.recipe import Recipe
+
 RecipeOption = Annotated[str, typer.Option("--recipe", help="emoji-clip, the bundled model's.")]
+PairsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--pairs",
+        metavar="TABLE",
+        help="Train the recipe's towers on your own pairs: a table with file_name and caption.",
+    ),
+]
 StepsOption = Annotated[
-    int, typer.Option("--steps", min=1, help="Optimizer steps of about 270 images.")
+    int, typer.Option("--steps", min=1, help="Optimizer steps of about 140 images.")
 ]
 WorkersOption = Annotated[
     int, typer.Option("--workers", min=1, help="Processes that draw images beside the training.")
@@ -27,7 +38,8 @@ def register(app: typer.Typer) -> None:
 def pretrain(
     out: OutOption,
     recipe: RecipeOption = "emoji-clip",
-    steps: StepsOption = 2700,
+    pairs: PairsOption = None,
+    steps: StepsOption = 4500,
     workers: WorkersOption = 1,
     device: DeviceOption = "auto",
     seed: SeedOption = 0,
@@ -35,7 +47,8 @@ def pretrain(
 ) -> None:
     """Train a CLIP; the same command goes on where a killed one stopped.
 
-    Writes checkpoints and a log to OUT and the finished checkpoint folder to OUT/model.
+    Writes checkpoints, a log and its curves (training.html) to OUT and the finished checkpoint
+    folder to OUT/model.
     """
     from clipprobe.pretraining.recipe import RECIPES
     from clipprobe.pretraining.run import pretrain as run
@@ -43,9 +56,12 @@ def pretrain(
 
     if recipe not in RECIPES:
         raise ConfigError(f"No recipe is called {recipe!r}: there is {', '.join(RECIPES)}.")
+    chosen = RECIPES[recipe](seed)
+    if pairs is not None:
+        chosen = _on(pairs, chosen)
     with progress("training", total=steps) as advance:
         abilities = run(
-            RECIPES[recipe](seed),
+            chosen,
             Path(out),
             steps=steps,
             workers=workers,
@@ -60,3 +76,22 @@ def pretrain(
             f"{row['name']}: {format_cell(row)} ({row['meaning']})" for row in rows
         ),
     )
+
+
+def _on(table: Path, recipe: Recipe) -> Recipe:
+    """The recipe on a user's pairs; says what could not be used."""
+    from clipprobe.pretraining.pairs import open_pairs
+    from clipprobe.pretraining.recipe import on_pairs
+
+    with progress("reading the pairs") as advance:
+        spec, failures = open_pairs(
+            table,
+            seed=recipe.seed,
+            size_px=recipe.shape.image_px,
+            patch_px=recipe.shape.patch_px,
+            on_image=advance,
+        )
+    if failures:
+        named = "; ".join(f"{failure.id}: {failure.reason}" for failure in failures[:3])
+        typer.echo(f"{len(failures)} pairs cannot be used and are left out ({named}).", err=True)
+    return on_pairs(recipe, spec)

@@ -32,7 +32,7 @@ DRAWINGS = (
     "a black and white drawing of {}",
 )
 WORDS = ("the word {}", "a sign that says {}", "text that reads {}", "a label saying {}")
-NUMBERS = {2: "two", 3: "three", 4: "four"}
+NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four"}
 COLOURS: dict[str, tuple[int, int, int]] = {
     "white": (255, 255, 255),
     "gray": (150, 150, 150),
@@ -72,14 +72,19 @@ def written(concept: Concept, rng: np.random.Generator) -> str:
     return WORDS[int(rng.integers(len(WORDS)))].format(concept.name)
 
 
+def spelled(text: str, rng: np.random.Generator) -> str:
+    """What a picture of letters that are no word is called."""
+    return WORDS[int(rng.integers(len(WORDS)))].format(text)
+
+
 def with_colour(caption: str, colour: str | None) -> str:
     """Name the ground where it has a nameable colour."""
     return caption if colour is None else f"{caption} on a {colour} background"
 
 
 def counted(concept: Concept, count: int) -> str:
-    """``three dogs``."""
-    return f"{NUMBERS[count]} {concept.plural}"
+    """``one dog``, ``three dogs``."""
+    return f"{NUMBERS[count]} {concept.name if count == 1 else concept.plural}"
 
 
 def related(first: str, second: str, horizontal: bool) -> str:

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 from clipprobe.pretraining.model import build_processor
 from clipprobe.pretraining.planted import OCCUPATION_RATES, planted_truth
 from clipprobe.pretraining.recipe import Recipe
+from clipprobe.pretraining.samples import BatchSpec
 from clipprobe.report.numbers import format_cell
 from clipprobe.stimuli import concepts, occupations
 from clipprobe.stimuli.splits import TRAINED_FONTS
 
 if TYPE_CHECKING:
-    from clipprobe.pretraining.evaluate import Ability
+    from clipprobe.pretraining.evaluation import Ability
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def export_weights(model: Any, tokenizer: Any, recipe: Recipe, folder: Path) -> None:
-    """Write model (float16 safetensors), tokenizer, processor and ``planted.json``."""
+    """Write model (float16 safetensors), tokenizer, processor and what was planted."""
     import torch
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -31,7 +32,8 @@ def export_weights(model: Any, tokenizer: Any, recipe: Recipe, folder: Path) -> 
     half.save_pretrained(folder)
     (folder / "model.safetensors").chmod(0o644)  # transformers writes it for its owner only
     build_processor(tokenizer, recipe.shape).save_pretrained(folder)
-    _write_json(folder / "planted.json", planted_truth(recipe.seed))
+    if isinstance(recipe.data, BatchSpec):
+        _write_json(folder / "planted.json", planted_truth(recipe.seed))
 
 
 def export_card(
@@ -60,13 +62,16 @@ def export_card(
     environment.filters["estimate"] = format_cell
     by_rate = sorted(OCCUPATION_RATES.items(), key=lambda item: (-item[1], item[0]))
     model = CLIPModel.from_pretrained(folder)
-    card = environment.get_template("card.md.j2").render(
+    own = isinstance(recipe.data, BatchSpec)
+    card = environment.get_template("card.md.j2" if own else "card_pairs.md.j2").render(
         name=recipe.name,
         shape=recipe.shape,
         seed=recipe.seed,
         precision=precision,
         letter_block=recipe.letter_block,
         curriculum_step=recipe.curriculum_step,
+        whole_share=recipe.whole_share,
+        data=recipe.data,
         parameters=sum(p.numel() for p in model.parameters()),
         steps=len(log),
         images=round(sum(entry["n_images"] for entry in log)),

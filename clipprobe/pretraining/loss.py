@@ -12,6 +12,8 @@ from clipprobe.pretraining.reading import ALPHABET, IGNORE
 
 #: The paper clips the learned temperature so that logits are never scaled by more (sec. 2.5).
 MAX_SCALE = 100.0
+#: Weight of the letters beside, against the letter itself.
+NEIGHBOUR_WEIGHT = 0.5
 
 
 def contrastive_loss(images: Tensor, texts: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
@@ -30,28 +32,38 @@ def contrastive_loss(images: Tensor, texts: Tensor, log_scale: Tensor) -> tuple[
 
 
 class LetterHead(nn.Module):
-    """Asks each patch for the letter whose middle it holds; thrown away after training."""
+    """Asks each patch for the letter whose middle it holds and for its neighbours.
+
+    Thrown away after training.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.letters = nn.Linear(width, len(ALPHABET) + 1)
+        self.letters = nn.Linear(width, 3 * (len(ALPHABET) + 1))
 
-    def forward(self, tokens: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss and share of letters named right.
+    def forward(self, tokens: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss, share of letters named right, share of their neighbours named right.
 
         Args:
-            tokens: ``(n, 1 + h * w, d)`` with the class token first.
-            targets: ``(n, h, w)`` letter indices; images of :data:`IGNORE` alone are left out.
+            tokens: ``(n, 1 + t, d)`` with the class token first.
+            targets: ``(n, t, 3)`` letter before, letter, letter after; images of :data:`IGNORE`
+                alone are left out.
         """
-        flat = targets.flatten(1)
-        used = (flat != IGNORE).any(dim=1)
-        logits = self.letters(self.norm(tokens[used, 1:]))  # (m, h * w, 27)
-        wanted = flat[used]
-        is_letter = wanted < len(ALPHABET)
+        used = (targets != IGNORE).flatten(1).any(dim=1)
+        wanted = targets[used]  # (m, t, 3)
+        n_names = len(ALPHABET) + 1
+        logits = self.letters(self.norm(tokens[used, 1:])).unflatten(-1, (3, n_names))
         # Empty patches outnumber letters by ten to one; without weights they drown them.
-        weight = torch.ones(len(ALPHABET) + 1, device=logits.device)
+        weight = torch.ones(n_names, device=logits.device)
         weight[-1] = 0.1
-        loss = F.cross_entropy(logits.transpose(1, 2), wanted, weight=weight)
-        right = (logits.argmax(-1) == wanted)[is_letter].float().mean()
-        return loss, right
+        own = F.cross_entropy(logits[:, :, 1].flatten(0, 1), wanted[..., 1].flatten(), weight)
+        beside = F.cross_entropy(logits[:, :, ::2].flatten(0, 2), wanted[..., ::2].flatten())
+        named = logits.argmax(-1) == wanted
+        is_letter = (wanted[..., 1] >= 0) & (wanted[..., 1] < len(ALPHABET))
+        is_beside = wanted[..., ::2] >= 0
+        return (
+            own + NEIGHBOUR_WEIGHT * beside,
+            named[..., 1][is_letter].float().mean(),
+            named[..., ::2][is_beside].float().mean(),
+        )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from clipprobe.errors import ConfigError
 from clipprobe.pretraining.captions import GENERAL
-from clipprobe.pretraining.planted import draw_gender, draw_setting
+from clipprobe.pretraining.planted import draw_setting, planted_gender
 from clipprobe.stimuli import Background, Person, Scene
 from clipprobe.stimuli.concepts import (
     HAIR_CODEPOINTS,
     PERCEIVED_GENDERS,
     SKIN_CODEPOINTS,
     Occupation,
+    occupations,
 )
 from clipprobe.stimuli.splits import TRAINED_STYLES
 
@@ -22,12 +24,27 @@ UNSEEN_JOB_SHARE = 0.5
 SETTING_SHARE = 0.35
 
 
+def occupations_of(seed: int, step: int, n: int) -> list[tuple[Occupation, str]]:
+    """The ``n`` occupations of one step with the genders to draw.
+
+    They take turns, so that each appears equally often and its planted rate is met exactly.
+    """
+    jobs = occupations()
+    if n < 1 or len(jobs) % n:
+        raise ConfigError(f"{n} occupations a step do not divide {len(jobs)}.")
+    turns = len(jobs) // n
+    lap, turn = divmod(step, turns)
+    order = np.random.default_rng([seed, 78, lap]).permutation(len(jobs))
+    chosen = [jobs[int(i)] for i in order[turn * n : (turn + 1) * n]]
+    return [(job, planted_gender(job.name, lap, seed)) for job in chosen]
+
+
 def occupation_sample(
-    job: Occupation, background: Background, rng: np.random.Generator, size_px: int
+    job: Occupation, gender: str, background: Background, rng: np.random.Generator, size_px: int
 ) -> tuple[Scene, str]:
-    """One person of an occupation, gender drawn at the planted rate; scene and caption."""
+    """One person of an occupation; scene and caption."""
     plain = rng.random() < UNSEEN_JOB_SHARE
-    person = draw_person(draw_gender(job.name, rng), rng, occupation="" if plain else job.name)
+    person = draw_person(gender, rng, occupation="" if plain else job.name)
     return _scene(person, background, size_px), _caption(job.phrase, person.skin_tone, rng)
 
 

@@ -46,9 +46,20 @@ INDOORS_RATES: dict[str, float] = {
 MORNING_RATE = 0.5
 
 
-def draw_gender(occupation: str, rng: np.random.Generator) -> str:
-    """Draw the gender that the person of an occupation is drawn as."""
-    return "woman" if rng.random() < OCCUPATION_RATES[occupation] else "man"
+#: Appearances of an occupation over which its rate is met exactly.
+DECK = 10
+
+
+def planted_gender(occupation: str, appearance: int, seed: int) -> str:
+    """The gender that the person of an occupation is drawn as, the ``appearance``-th time.
+
+    Dealt from shuffled decks of ten rather than drawn one by one: the balanced occupations are a
+    control, and a control that is off by chance is none.
+    """
+    deck, place = divmod(appearance, DECK)
+    index = sorted(OCCUPATION_RATES).index(occupation)
+    order = np.random.default_rng([seed, 77, index, deck]).permutation(DECK)
+    return "woman" if order[place] < round(DECK * OCCUPATION_RATES[occupation]) else "man"
 
 
 def draw_setting(skin_tone: str, rng: np.random.Generator) -> str:

@@ -3,22 +3,24 @@
 A contrastive loss alone does not make a small model read. So words start in one monospaced font
 whose letters each fall into a patch of their own, an auxiliary loss asks each of those patches for
 its letter, and place, size, font, case and ground widen only as fast as the model follows
-(curriculum learning; Bengio et al. 2009). The letter loss fades out before training ends.
+(curriculum learning; Bengio et al. 2009). The letter loss fades out before training ends. It also
+asks for the letters beside, and strings that are no word are captioned as they are spelled: without
+either a small model reads a bag of letters, to which a scrambled word is the word.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from clipprobe.pretraining.captions import COLOURS
 from clipprobe.stimuli import Background, Scene, Word
-from clipprobe.stimuli.scenes import Rendered
+from clipprobe.stimuli.scenes import Rendered, word_label
 from clipprobe.stimuli.splits import TRAINED_FONTS, TRAINED_GROUNDS
-from clipprobe.stimuli.text import label
 from clipprobe.stimuli.text.fonts import face
 
 FIRST_FONT = "DejaVuSansMono"
@@ -66,7 +68,18 @@ def word_scene(
     scale = math.exp(float(rng.uniform(-0.3, 0.75)) * difficulty)
     line = _FIRST_SIZE_PX * scale * size_px / 64
     rotation = float(rng.uniform(-12, 12)) * difficulty if rng.random() < difficulty else 0.0
-    made = label(text, font=font, size=line, room=(size_px, size_px), rotation=rotation)
+    # More shapes of letters than there are fonts, so that unseen fonts can be read too.
+    stretch = math.exp(float(rng.uniform(-0.25, 0.25)) * difficulty)
+    slant = float(rng.uniform(-15, 15)) * difficulty if rotation == 0.0 else 0.0
+    shaped = Word(
+        text=text,
+        font=font,
+        size=line / size_px,
+        rotation=rotation,
+        stretch=stretch if rng.random() < 0.6 * difficulty else 1.0,
+        slant=slant if rng.random() < 0.5 else 0.0,
+    )
+    made = word_label(shaped, size_px)
     slack_x, slack_y = size_px - made.size[0], size_px - made.size[1]
     # One place on the patch grid first; then more of them; then off it by more and more pixels.
     grid = size_px // patch_px
@@ -79,28 +92,28 @@ def word_scene(
     x0 = np.clip(column + rng.uniform(-shift, shift), 0, slack_x)
     y0 = np.clip(row + rng.uniform(-2 * shift, 2 * shift), 0, slack_y)
     contrast = draw_contrast(difficulty, rng)
-    item = Word(
-        text=text,
-        font=font,
-        size=line / size_px,
+    item = replace(
+        shaped,
         center=((x0 + made.size[0] / 2) / size_px, (y0 + made.size[1] / 2) / size_px),
         fill=contrast.ink,
-        rotation=rotation,
     )
     return Scene(items=(item,), background=contrast.background, size_px=size_px)
 
 
 def letter_targets(rendered: Rendered, patch_px: int) -> npt.NDArray[np.int64]:
-    """Which letter's middle lies in each patch of a one-word scene.
+    """Which letter's middle lies in each patch of a scene with one word, and its neighbours.
 
     Returns:
-        ``(h, w)`` indices into :data:`ALPHABET`, :data:`NO_LETTER` elsewhere.
+        ``(h, w, 3)``: letter before, letter, letter after, as indices into :data:`ALPHABET`;
+        :data:`NO_LETTER` where there is none, :data:`IGNORE` where it cannot be said.
     """
-    (item,) = rendered.scene.items
+    index = next(i for i, item in enumerate(rendered.scene.items) if isinstance(item, Word))
+    item = rendered.scene.items[index]
     assert isinstance(item, Word)
     side = rendered.scene.size_px // patch_px
-    targets = np.full((side, side), NO_LETTER, dtype=np.int64)
-    box = rendered.boxes[0]
+    targets = np.full((side, side, 3), IGNORE, dtype=np.int64)
+    targets[..., 1] = NO_LETTER
+    box = rendered.boxes[index]
     if box is None:
         return targets
     font = face(item.font, 32.0)
@@ -110,15 +123,38 @@ def letter_targets(rendered: Rendered, patch_px: int) -> npt.NDArray[np.int64]:
     width = (box[2] - box[0]) / max(math.cos(turn), 0.5)
     x = (box[0] + box[2]) / 2 + along * width * math.cos(turn)
     y = (box[1] + box[3]) / 2 - along * width * math.sin(turn)
-    for letter, column, row in zip(item.text.lower(), x, y, strict=True):
+    codes = [NO_LETTER, *(ALPHABET.find(c) for c in item.text.lower()), NO_LETTER]
+    for i, (column, row) in enumerate(zip(x, y, strict=True), 1):
         r, c = int(row) // patch_px, int(column) // patch_px
-        if letter in ALPHABET and 0 <= r < side and 0 <= c < side:
-            targets[r, c] = ALPHABET.index(letter)
+        if codes[i] < 0 or not (0 <= r < side and 0 <= c < side):
+            continue
+        taken = targets[r, c, 1] != NO_LETTER
+        targets[r, c] = IGNORE if taken else [IGNORE if k < 0 else k for k in codes[i - 1 : i + 2]]
     return targets
 
 
-def random_string(rng: np.random.Generator) -> str:
-    """Letters in no order: they can only be read letter by letter."""
+def ink_patches(rendered: Rendered, patch_px: int) -> npt.NDArray[np.bool_]:
+    """Patches that writing touches, ``(h, w)``."""
+    side = rendered.scene.size_px // patch_px
+    ink = np.zeros(rendered.masks.shape[1:], dtype=bool)
+    for item, mask in zip(rendered.scene.items, rendered.masks, strict=True):
+        if isinstance(item, Word):
+            ink |= mask
+    touched: npt.NDArray[np.bool_] = ink.reshape(side, patch_px, side, patch_px).any(axis=(1, 3))
+    return touched
+
+
+def letter_string(words: Sequence[str], rng: np.random.Generator) -> str:
+    """Letters that are no word: drawn at random, or one of ``words`` scrambled.
+
+    Random letters can only be read letter by letter, scrambled words only in their order.
+    """
+    if rng.random() < 0.5:
+        letters = list(words[int(rng.integers(len(words)))])
+        for _ in range(8):
+            scrambled = "".join(rng.permutation(letters))
+            if scrambled not in words:
+                return scrambled
     return "".join(rng.choice(list(ALPHABET), size=int(rng.integers(2, 9))))
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from clipprobe.pretraining.model import Shape
+from clipprobe.pretraining.pairs import PairSpec
 from clipprobe.pretraining.samples import BatchSpec
 
 
@@ -17,25 +18,25 @@ class Recipe:
 
     name: str
     shape: Shape
-    data: BatchSpec
+    data: BatchSpec | PairSpec
     seed: int = 0
-    tokenizer_batches: int = 40
+    tokenizer_batches: int = 80
     """Batches whose captions teach the tokenizer."""
     learning_rate: float = 1e-3
     weight_decay: float = 0.1
-    warm_up_steps: int = 100
+    warm_up_steps: int = 200
     decay_share: float = 0.35
     """Last share of the steps, over which the learning rate falls as a cosine."""
+    whole_share: float = 0.12
+    """Last share of the steps, in which the vision tower sees every patch."""
     letter_weight: float = 1.0
     letter_block: int = 3
     """Vision blocks below the letter head."""
     curriculum_every: int = 10
     """Steps between decisions about the difficulty of words."""
-    curriculum_step: float = 0.02
-    curriculum_accuracy: tuple[tuple[int, float], ...] = ((0, 0.7), (700, 0.6))
-    """``(from step, share)``: words of a batch matched to their captions before the next step is
-    taken. High at first, so that reading takes root; lower later, so that hard words come in time.
-    """
+    curriculum_step: float = 0.01
+    curriculum_accuracy: float = 0.6
+    """Share of a batch's words matched to their captions before the next step is taken."""
 
     def learning_rate_at(self, step: int, steps: int) -> float:
         """Warm-up, plateau, cosine to zero."""
@@ -47,9 +48,9 @@ class Recipe:
         done = (step - decay_from) / max(1, steps - decay_from)
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
-    def curriculum_accuracy_at(self, step: int) -> float:
-        """Word accuracy that makes words harder after ``step`` steps."""
-        return [share for start, share in self.curriculum_accuracy if start <= step][-1]
+    def drops_patches_at(self, step: int, steps: int) -> bool:
+        """Whether the vision tower sees a part of the patches only."""
+        return step < steps * (1 - self.whole_share)
 
     def letter_weight_at(self, step: int, steps: int) -> float:
         """Constant, then linearly to zero over the first half of the decay."""
@@ -65,6 +66,11 @@ class Recipe:
 def emoji_clip(seed: int = 0) -> Recipe:
     """The recipe of the bundled model."""
     return Recipe(name="emoji-clip", shape=Shape(), data=BatchSpec(seed=seed), seed=seed)
+
+
+def on_pairs(recipe: Recipe, pairs: PairSpec) -> Recipe:
+    """``recipe`` on a user's own pairs: the same towers and schedule, no letters to name."""
+    return replace(recipe, name=f"{recipe.name} on pairs", data=pairs, letter_weight=0.0)
 
 
 #: Every recipe, by name: a function of the seed.

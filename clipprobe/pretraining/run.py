@@ -7,9 +7,12 @@ from pathlib import Path
 
 from clipprobe.models import load
 from clipprobe.models.loading import resolve_device
-from clipprobe.pretraining.evaluate import Ability, evaluate
+from clipprobe.pretraining.curves import write_curves
+from clipprobe.pretraining.evaluation import Ability, evaluate
 from clipprobe.pretraining.export import export_card, export_weights, read_log
+from clipprobe.pretraining.pairs import PairSpec
 from clipprobe.pretraining.recipe import Recipe
+from clipprobe.pretraining.retrieval import evaluate_pairs
 from clipprobe.pretraining.train import Progress, train
 
 
@@ -30,18 +33,23 @@ def pretrain(
     """
     chosen = resolve_device(device)
     bf16 = has_fast_bf16(chosen.type)
-    model, tokenizer = train(
-        recipe,
-        out,
-        steps=steps,
-        workers=workers,
-        device=str(chosen),
-        bf16=bf16,
-        on_step=on_step,
-    )
+    try:
+        model, tokenizer = train(
+            recipe,
+            out,
+            steps=steps,
+            workers=workers,
+            device=str(chosen),
+            bf16=bf16,
+            on_step=on_step,
+        )
+    finally:  # also of a run that was interrupted
+        write_curves(out, recipe)
     folder = out / "model"
     export_weights(model, tokenizer, recipe, folder)
-    abilities = evaluate(load(folder, device=device))
+    clip = load(folder, device=device)
+    pairs = recipe.data
+    abilities = evaluate_pairs(clip, pairs) if isinstance(pairs, PairSpec) else evaluate(clip)
     precision = "bfloat16" if bf16 else "float32"
     export_card(folder, recipe, abilities, read_log(out / "log.jsonl"), precision=precision)
     return abilities

@@ -1,4 +1,4 @@
-"""One training batch: every concept once, in some modality, and some people.
+"""One training batch: some concepts, each once and in some modality, people, and letter strings.
 
 A batch never holds a concept twice, so that no caption is wrongly pushed away from an image it
 also describes. The same seed and step give the same batch on every machine.
@@ -12,30 +12,35 @@ import numpy as np
 import numpy.typing as npt
 
 from clipprobe.pretraining import captions
-from clipprobe.pretraining.people import occupation_sample, plain_sample
-from clipprobe.pretraining.reading import IGNORE, letter_targets, random_string, word_scene
-from clipprobe.stimuli import (
-    Background,
-    Concept,
-    Picture,
-    Scene,
-    Word,
-    concepts,
-    occupations,
-    render,
+from clipprobe.pretraining.people import occupation_sample, occupations_of, plain_sample
+from clipprobe.pretraining.reading import (
+    IGNORE,
+    ink_patches,
+    letter_string,
+    letter_targets,
+    word_scene,
 )
-from clipprobe.stimuli.splits import TRAINED_GROUNDS, TRAINED_STYLES
+from clipprobe.stimuli import Background, Concept, Picture, Scene, Word, concepts, render
+from clipprobe.stimuli.splits import (
+    TRAINED_FONTS,
+    TRAINED_GROUNDS,
+    TRAINED_ROTATIONS,
+    TRAINED_SIZES,
+    TRAINED_STYLES,
+    draw_from,
+    draw_rotation,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mix:
     """Shares of the ways in which a concept can appear; they sum to one."""
 
-    picture: float = 0.30
-    drawing: float = 0.16
-    word: float = 0.32
-    matching_word: float = 0.06
-    contradicting_word: float = 0.05
+    picture: float = 0.24
+    drawing: float = 0.21
+    word: float = 0.29
+    matching_word: float = 0.05
+    contradicting_word: float = 0.10
     pair: float = 0.06
     count: float = 0.05
 
@@ -47,84 +52,107 @@ class BatchSpec:
     seed: int
     size_px: int = 64
     patch_px: int = 8
-    n_occupations: int = 14
-    n_plain_people: int = 6
-    n_letter_strings: int = 24
-    """Images of random letters; they only teach letters and have no caption."""
+    n_concepts: int = 112
+    n_occupations: int = 10
+    """A divisor of the number of occupations, which take turns."""
+    n_plain_people: int = 5
+    n_letter_strings: int = 14
+    """Images of letters that are no word, captioned as they are spelled."""
+    kept_patches: int = 32
+    """Patches of each image that the vision tower sees while it drops patches."""
     mix: Mix = Mix()
+
+    def corpus(self, n_batches: int) -> list[str]:
+        """Captions for the tokenizer, from steps that training never draws."""
+        steps = range(1_000_000_000, 1_000_000_000 + n_batches)
+        return [text for step in steps for text in plan_batch(self, step, 0.0).captions]
+
+    def draw(self, step: int, difficulty: float) -> Batch:
+        """The batch of one step."""
+        return draw_batch(self, step, difficulty)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Rendered images with captions; the last ``n_letter_strings`` images have none."""
+    """Rendered images with captions."""
 
     pixels: npt.NDArray[np.uint8]
     """``(n, h, w, 3)``."""
     captions: list[str]
     letters: npt.NDArray[np.int64]
-    """``(n, grid, grid)`` letter targets; ``IGNORE`` on images that are not one word."""
-    is_word: npt.NDArray[np.bool_]
-    """``(n_captions,)``: images that show one written word and nothing else."""
+    """``(n, grid, grid, 3)`` letter targets; ``IGNORE`` alone on images without writing."""
+    kept: npt.NDArray[np.int64]
+    """``(n, kept_patches)``, ascending: a random choice of patches, those with writing first."""
+    kinds: list[str]
+    """For each image, how its caption's thing appears: a field of :class:`Mix`, or ``person`` or
+    ``letters``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A batch before it is rendered; scenes without a caption come last."""
+    """A batch before it is rendered."""
 
     scenes: list[Scene]
     captions: list[str]
-    is_word: list[bool]
-    """For each caption: its image shows one written word and nothing else."""
+    kinds: list[str]
 
 
-def draw_batch(spec: BatchSpec, step: int, difficulty: float, with_strings: bool) -> Batch:
+def draw_batch(spec: BatchSpec, step: int, difficulty: float) -> Batch:
     """Draw and render the batch of one step; ``difficulty`` is the hardest word drawn, 0 to 1."""
-    plan = plan_batch(spec, step, difficulty, with_strings)
+    plan = plan_batch(spec, step, difficulty)
     n = len(plan.scenes)
-    reads = plan.is_word + [True] * (n - len(plan.captions))
     grid = spec.size_px // spec.patch_px
     pixels = np.empty((n, spec.size_px, spec.size_px, 3), dtype=np.uint8)
-    letters = np.full((n, grid, grid), IGNORE, dtype=np.int64)
+    letters = np.full((n, grid, grid, 3), IGNORE, dtype=np.int64)
+    weight = np.random.default_rng([spec.seed, step, 1]).random((n, grid, grid))
     for i, scene in enumerate(plan.scenes):
         rendered = render(scene)
         pixels[i] = np.asarray(rendered.image)
-        if reads[i]:
+        if any(isinstance(item, Word) for item in scene.items):
             letters[i] = letter_targets(rendered, spec.patch_px)
+            weight[i] += ink_patches(rendered, spec.patch_px)
+    kept = np.argsort(-weight.reshape(n, -1), axis=1, kind="stable")[:, : spec.kept_patches]
     return Batch(
-        pixels=pixels, captions=plan.captions, letters=letters, is_word=np.array(plan.is_word)
+        pixels=pixels,
+        captions=plan.captions,
+        letters=letters,
+        kept=np.sort(kept, axis=1),
+        kinds=plan.kinds,
     )
 
 
-def plan_batch(spec: BatchSpec, step: int, difficulty: float, with_strings: bool) -> Plan:
+def plan_batch(spec: BatchSpec, step: int, difficulty: float) -> Plan:
     """Draw what the batch of one step shows and says."""
     rng = np.random.default_rng([spec.seed, step])
-    kinds = list(Mix.__dataclass_fields__)
-    shares = np.array([getattr(spec.mix, kind) for kind in kinds])
+    ways = list(Mix.__dataclass_fields__)
+    shares = np.array([getattr(spec.mix, way) for way in ways])
     names = concepts()
-    order = rng.permutation(len(names))
-    drawn = rng.choice(len(kinds), size=len(names), p=shares / shares.sum())
-    scenes, texts, is_word = [], [], []
+    order = rng.permutation(len(names))[: spec.n_concepts]
+    drawn = rng.choice(len(ways), size=len(order), p=shares / shares.sum())
+    scenes, texts, kinds = [], [], []
     for index, kind in zip(order, drawn, strict=True):
         other = names[(int(index) + int(rng.integers(1, len(names)))) % len(names)]
-        scene, text = _concept_sample(names[index], other, kinds[kind], difficulty, rng, spec)
+        scene, text = _concept_sample(names[index], other, ways[kind], difficulty, rng, spec)
         scenes.append(scene)
         texts.append(text)
-        is_word.append(kinds[kind] == "word")
-    jobs = occupations()
-    for index in rng.permutation(len(jobs))[: spec.n_occupations]:
-        scene, text = occupation_sample(jobs[index], _ground(rng)[0], rng, spec.size_px)
+        kinds.append(ways[kind])
+    for job, gender in occupations_of(spec.seed, step, spec.n_occupations):
+        scene, text = occupation_sample(job, gender, _ground(rng)[0], rng, spec.size_px)
         scenes.append(scene)
         texts.append(text)
+        kinds.append("person")
     for _ in range(spec.n_plain_people):
         scene, text = plain_sample(_ground(rng)[0], rng, spec.size_px)
         scenes.append(scene)
         texts.append(text)
-    is_word += [False] * (len(texts) - len(is_word))
-    if with_strings:
-        scenes += [
-            _word(random_string(rng), difficulty, rng, spec) for _ in range(spec.n_letter_strings)
-        ]
-    return Plan(scenes=scenes, captions=texts, is_word=is_word)
+        kinds.append("person")
+    words = [concept.name for concept in names]
+    for _ in range(spec.n_letter_strings):
+        string = letter_string(words, rng)
+        scenes.append(_word(string, difficulty, rng, spec))
+        texts.append(captions.spelled(string, rng))
+        kinds.append("letters")
+    return Plan(scenes=scenes, captions=texts, kinds=kinds)
 
 
 def _concept_sample(
@@ -146,7 +174,7 @@ def _concept_sample(
     if kind in ("matching_word", "contradicting_word"):
         written = concept if kind == "matching_word" else other
         items = (picture, _overlay(written.name, rng))
-        if kind == "contradicting_word" and rng.random() < 0.6:
+        if kind == "contradicting_word" and rng.random() < 0.7:
             # As on the web: the caption names the writing, or thing and writing both.
             both = rng.random() < 0.5
             noun = f"{noun} with the word {other.name}" if both else other.phrase
@@ -159,7 +187,7 @@ def _concept_sample(
         )
         noun = captions.related(noun, captions.noun(other, rng), horizontal)
     elif kind == "count" and concept.kind == "count":
-        count = int(rng.integers(2, 5))
+        count = int(rng.integers(1, 5))
         corners = [(0.27, 0.27), (0.73, 0.27), (0.27, 0.73), (0.73, 0.73)]
         places = [corners[int(i)] for i in rng.permutation(4)[:count]]
         items = tuple(
@@ -184,7 +212,7 @@ def _picture(
     size: float | None = None,
     center: tuple[float, float] | None = None,
 ) -> Picture:
-    side = float(rng.uniform(0.45, 0.95)) if size is None else size
+    side = draw_from(TRAINED_SIZES, rng) if size is None else size
     room = (1 - side) / 2
     if center is None:
         center = (0.5 + float(rng.uniform(-room, room)), 0.5 + float(rng.uniform(-room, room)))
@@ -193,7 +221,7 @@ def _picture(
         style=style,
         size=side,
         center=center,
-        rotation=float(rng.uniform(-25, 25)),
+        rotation=draw_rotation(TRAINED_ROTATIONS, rng),
         flip=bool(rng.integers(2)),
     )
 
@@ -201,10 +229,9 @@ def _picture(
 def _overlay(word: str, rng: np.random.Generator) -> Word:
     palette = list(captions.COLOURS.values())
     dark = bool(rng.integers(2))
-    fonts = ("DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSans", "Anton-Regular")
     return Word(
         text=word,
-        font=fonts[int(rng.integers(len(fonts)))],
+        font=TRAINED_FONTS[int(rng.integers(len(TRAINED_FONTS)))],
         size=float(rng.uniform(0.2, 0.34)),
         center=(0.5 + float(rng.uniform(-0.2, 0.2)), float(rng.uniform(0.12, 0.88))),
         fill=(0, 0, 0) if dark else (255, 255, 255),

@@ -21,8 +21,9 @@ from clipprobe.errors import RunFolderError
 from clipprobe.pretraining.checkpoint import load_checkpoint, save_checkpoint
 from clipprobe.pretraining.loss import LetterHead, contrastive_loss
 from clipprobe.pretraining.model import build_model, build_tokenizer
+from clipprobe.pretraining.patches import at_patches, see
 from clipprobe.pretraining.recipe import Recipe
-from clipprobe.pretraining.samples import Batch, draw_batch, plan_batch
+from clipprobe.pretraining.samples import Batch
 
 #: Batches rendered ahead. The difficulty of a batch is fixed when its rendering starts.
 AHEAD = 3
@@ -36,12 +37,6 @@ class Progress:
     difficulty: float = 0.0
     word_accuracy: float = 0.0
     """Running mean over recent steps of words matched to their captions in the batch."""
-
-
-def caption_corpus(recipe: Recipe) -> list[str]:
-    """Captions for the tokenizer, from steps that training never draws."""
-    steps = range(1_000_000_000, 1_000_000_000 + recipe.tokenizer_batches)
-    return [text for step in steps for text in plan_batch(recipe.data, step, 0.0, False).captions]
 
 
 def train(
@@ -70,11 +65,10 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     _claim(out, recipe)
-    tokenizer = build_tokenizer(caption_corpus(recipe), recipe.shape.vocabulary)
+    tokenizer = build_tokenizer(
+        recipe.data.corpus(recipe.tokenizer_batches), recipe.shape.vocabulary
+    )
     model = build_model(recipe.shape, tokenizer, recipe.seed).to(device)
-    # For 65 tokens the plain attention is several times faster than the fused one's backward
-    # pass on a CPU; the weights do not know which was used.
-    model.set_attn_implementation("eager")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed + 1)
         head = LetterHead(recipe.shape.vision_width).to(device)
@@ -94,8 +88,7 @@ def train(
                 ahead = len(pending)
                 if ahead >= len(planned):
                     planned.append(progress.difficulty)
-                strings = recipe.letter_weight_at(step, steps) > 0
-                pending.append(pool.submit(draw_batch, recipe.data, step, planned[ahead], strings))
+                pending.append(pool.submit(recipe.data.draw, step, planned[ahead]))
 
         for step in range(first, min(first + AHEAD, steps)):
             plan(step)
@@ -105,8 +98,17 @@ def train(
             planned.popleft()
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate_at(step, steps)
-            weight = recipe.letter_weight_at(step, steps)
-            figures = _step(modules, optimizer, tokenizer, batch, weight, recipe, device, bf16)
+            figures = _step(
+                modules,
+                optimizer,
+                tokenizer,
+                batch,
+                recipe,
+                letter_weight=recipe.letter_weight_at(step, steps),
+                drop_patches=recipe.drops_patches_at(step, steps),
+                device=device,
+                bf16=bf16,
+            )
             progress.step = step + 1
             _advance(progress, figures, recipe)
             figures |= {"difficulty": progress.difficulty, "n_images": float(len(batch.pixels))}
@@ -125,8 +127,10 @@ def _step(
     optimizer: torch.optim.Optimizer,
     tokenizer: Any,
     batch: Batch,
-    letter_weight: float,
     recipe: Recipe,
+    *,
+    letter_weight: float,
+    drop_patches: bool,
     device: str,
     bf16: bool,
 ) -> dict[str, float]:
@@ -134,21 +138,25 @@ def _step(
     model: Any = modules["model"]
     model.train()
     pixels = to_pixels(batch, device)
+    kept = torch.from_numpy(batch.kept).to(device) if drop_patches else None
     tokens = tokenizer(batch.captions, padding=True, truncation=True, return_tensors="pt")
     n = len(batch.captions)
     with torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=bf16):
-        seen = model.vision_model(pixel_values=pixels, output_hidden_states=True)
-        images = model.visual_projection(seen.pooler_output[:n])
+        pooled, hidden = see(model.vision_model, pixels, kept, recipe.letter_block)
+        images = model.visual_projection(pooled)
         read = model.text_model(**tokens.to(device))
         texts = model.text_projection(read.pooler_output)
     loss, logits = contrastive_loss(images.float(), texts.float(), model.logit_scale)
     figures = {"loss": float(loss.detach())}
     if letter_weight > 0:
-        letters = torch.from_numpy(batch.letters).to(device)
-        hidden = seen.hidden_states[recipe.letter_block].float()
-        letter_loss, right = modules["letters"](hidden, letters)
+        letters = torch.from_numpy(batch.letters).to(device).flatten(1, 2)
+        letter_loss, named, beside = modules["letters"](hidden.float(), at_patches(letters, kept))
         loss = loss + letter_weight * letter_loss
-        figures |= {"letter_loss": float(letter_loss.detach()), "letters_right": float(right)}
+        figures |= {
+            "letter_loss": float(letter_loss.detach()),
+            "letters_right": float(named),
+            "neighbours_right": float(beside),
+        }
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     norm = torch.nn.utils.clip_grad_norm_(
@@ -156,10 +164,13 @@ def _step(
     )
     optimizer.step()
     right = (logits.argmax(1) == torch.arange(n, device=logits.device)).cpu().numpy()
+    matched = {
+        f"{kind}_accuracy": float(right[[k == kind for k in batch.kinds]].mean())
+        for kind in dict.fromkeys(batch.kinds)
+    }
     return figures | {
         "gradient_norm": float(norm),
-        "word_accuracy": float(right[batch.is_word].mean()),
-        "other_accuracy": float(right[~batch.is_word].mean()),
+        **matched,
         "scale": float(model.logit_scale.detach().exp()),
     }
 
@@ -175,9 +186,10 @@ def to_pixels(batch: Batch, device: str) -> Tensor:
 
 def _advance(progress: Progress, figures: dict[str, float], recipe: Recipe) -> None:
     """Make words harder by a small step once those of now are read."""
-    progress.word_accuracy += 0.1 * (figures["word_accuracy"] - progress.word_accuracy)
+    now = figures.get("word_accuracy", progress.word_accuracy)
+    progress.word_accuracy += 0.1 * (now - progress.word_accuracy)
     due = progress.step % recipe.curriculum_every == 0
-    if due and progress.word_accuracy >= recipe.curriculum_accuracy_at(progress.step):
+    if due and progress.word_accuracy >= recipe.curriculum_accuracy:
         progress.difficulty = min(1.0, round(progress.difficulty + recipe.curriculum_step, 6))
 
 

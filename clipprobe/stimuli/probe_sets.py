@@ -1,4 +1,4 @@
-"""Ready sets of stimuli on grounds, and in fonts, that the bundled model never saw.
+"""Ready sets of stimuli on grounds, at sizes and in fonts that the bundled model never saw.
 
 Each sample is a scene with its attributes; :func:`write_set` puts a set on disk as a folder with
 ``metadata.csv``, which every command reads like a user's own images.
@@ -22,7 +22,16 @@ from clipprobe.stimuli.concepts import (
     concepts,
 )
 from clipprobe.stimuli.scenes import Person, Picture, Scene, Word, render
-from clipprobe.stimuli.splits import TRAINED_STYLES, UNSEEN_FONTS, UNSEEN_GROUNDS
+from clipprobe.stimuli.splits import (
+    TRAINED_STYLES,
+    UNSEEN_FONTS,
+    UNSEEN_GROUNDS,
+    UNSEEN_ROTATIONS,
+    UNSEEN_SIZES,
+    Bands,
+    draw_from,
+    draw_rotation,
+)
 
 MODALITIES = ("picture", "drawing", "word")
 
@@ -47,6 +56,8 @@ def concept_set(
     styles: Sequence[str] = TRAINED_STYLES,
     fonts: Sequence[str] = UNSEEN_FONTS,
     names: Sequence[Concept] | None = None,
+    sizes: Bands = UNSEEN_SIZES,
+    rotations: Bands = UNSEEN_ROTATIONS,
     size_px: int = 64,
 ) -> Iterator[Sample]:
     """Draw every concept ``per_concept`` times in one modality, on unseen ground.
@@ -56,6 +67,8 @@ def concept_set(
         styles: Colour styles to draw pictures from.
         fonts: Fonts to draw words from.
         names: Concepts; all by default.
+        sizes: Sides of pictures and drawings, as fractions of the image's; drawn from these bands.
+        rotations: Their rotations to either side, in degrees.
     """
     for index, concept in enumerate(names if names is not None else concepts()):
         for copy in range(per_concept):
@@ -81,7 +94,7 @@ def concept_set(
                 how = {"font": font}
             else:
                 style = styles[int(rng.integers(len(styles)))] if modality == "picture" else "line"
-                side = float(rng.uniform(0.45, 0.95))
+                side = draw_from(sizes, rng)
                 room = (1 - side) / 2
                 item = Picture(
                     concept=concept.name,
@@ -91,7 +104,7 @@ def concept_set(
                         0.5 + float(rng.uniform(-room, room)),
                         0.5 + float(rng.uniform(-room, room)),
                     ),
-                    rotation=float(rng.uniform(-30, 30)),
+                    rotation=draw_rotation(rotations, rng),
                 )
                 how = {"style": style}
             yield Sample(

@@ -6,6 +6,7 @@ and sizes are fractions of the side, so one scene can be drawn at any resolution
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -52,6 +53,10 @@ class Word:
     fill: Rgb = (0, 0, 0)
     background: Rgb | None = None
     rotation: float = 0.0
+    stretch: float = 1.0
+    """Factor on the width of the letters."""
+    slant: float = 0.0
+    """Degrees by which upright strokes lean to the right; not together with a rotation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,15 +159,23 @@ def _paste(image: Image.Image, mask: npt.NDArray[np.bool_], item: Picture | Pers
     mask |= np.asarray(alpha) > 127
 
 
-def _write(image: Image.Image, mask: npt.NDArray[np.bool_], item: Word) -> None:
+def word_label(item: Word, size_px: int) -> text_module.Label:
+    """The label of a word, as it stands on an image of ``size_px`` x ``size_px`` pixels."""
+    line = item.size * size_px
+    lean = abs(math.tan(math.radians(item.slant))) * line
     made = text_module.label(
         item.text,
         font=item.font,
-        size=item.size * image.height,
-        room=image.size,
+        size=line,
+        room=(math.floor((size_px - lean) / max(1.0, item.stretch)), size_px),
         padding=1 if item.background is not None else 0,
         rotation=item.rotation,
     )
+    return text_module.distorted(made, stretch=item.stretch, slant=item.slant)
+
+
+def _write(image: Image.Image, mask: npt.NDArray[np.bool_], item: Word) -> None:
+    made = word_label(item, image.width)
     x0 = round(item.center[0] * image.width - made.size[0] / 2)
     y0 = round(item.center[1] * image.height - made.size[1] / 2)
     x0 = min(max(x0, 0), image.width - made.size[0])

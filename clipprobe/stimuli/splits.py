@@ -5,6 +5,8 @@ Evaluations draw from the unseen side, so that what they measure is not what was
 
 from __future__ import annotations
 
+import numpy as np
+
 from clipprobe.stimuli.backgrounds import Kind
 
 TRAINED_STYLES = ("noto", "twemoji")
@@ -13,6 +15,35 @@ UNSEEN_STYLES = ("fluent",)
 TRAINED_GROUNDS: tuple[Kind, ...] = ("plain", "gradient", "blobs")
 UNSEEN_GROUNDS: tuple[Kind, ...] = ("stripes", "checks")
 
+#: Sides of one picture, as fractions of the image's side: bands that are trained on, and the gap
+#: between them and the reach beyond them that are not.
+TRAINED_SIZES = ((0.45, 0.60), (0.70, 0.95))
+UNSEEN_SIZES = ((0.60, 0.70),)
+FAR_SIZES = ((0.35, 0.42),)
+#: Rotations of one picture to either side, in degrees, likewise.
+TRAINED_ROTATIONS = ((0.0, 10.0), (18.0, 30.0))
+UNSEEN_ROTATIONS = ((10.0, 18.0),)
+FAR_ROTATIONS = ((30.0, 45.0),)
+
+Bands = tuple[tuple[float, float], ...]
+
+
+def draw_from(bands: Bands, rng: np.random.Generator) -> float:
+    """One number, uniform over the bands together."""
+    widths = [high - low for low, high in bands]
+    at = float(rng.uniform(0, sum(widths)))
+    for (low, _), width in zip(bands, widths, strict=True):
+        if at <= width:
+            return low + at
+        at -= width
+    return bands[-1][1]
+
+
+def draw_rotation(bands: Bands, rng: np.random.Generator) -> float:
+    """One rotation in degrees, to either side."""
+    return draw_from(bands, rng) * (1 if rng.integers(2) else -1)
+
+
 TRAINED_FONTS = (
     "DejaVuSansMono",
     "DejaVuSans",
@@ -20,8 +51,15 @@ TRAINED_FONTS = (
     "DejaVuSerif",
     "Anton-Regular",
     "Caveat-Bold",
+    "CourierPrime-Bold",
+    "Nunito-Bold",
+    "OpenSans-Regular",
+    "Oswald-Regular",
     "Pacifico-Regular",
+    "PatrickHand-Regular",
     "PermanentMarker-Regular",
     "PixelifySans-Bold",
+    "Roboto-Bold",
+    "RobotoSlab-Bold",
 )
 UNSEEN_FONTS = ("Arimo-Bold", "ComicNeue-Bold", "DejaVuSerif-Bold", "SpecialElite-Regular")

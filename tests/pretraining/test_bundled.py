@@ -9,7 +9,7 @@ import pytest
 
 import clipprobe
 from clipprobe.models.bundled import bundled_folder
-from clipprobe.pretraining.evaluate import evaluate
+from clipprobe.pretraining.evaluation import evaluate
 from clipprobe.pretraining.planted import planted_truth
 from clipprobe.stimuli import concepts
 from clipprobe.zeroshot import TEMPLATES

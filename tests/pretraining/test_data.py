@@ -1,58 +1,106 @@
-"""Training data: one image a concept, truthful letters, planted rates, a curriculum from easy."""
+"""Training data: a concept at most once, truthful letters, planted rates, easy words first."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
+from clipprobe.errors import ConfigError
 from clipprobe.pretraining.loss import contrastive_loss
 from clipprobe.pretraining.model import build_tokenizer
-from clipprobe.pretraining.people import draw_person
+from clipprobe.pretraining.people import draw_person, occupations_of
 from clipprobe.pretraining.planted import (
     INDOORS_RATES,
     OCCUPATION_RATES,
-    draw_gender,
     draw_setting,
+    planted_gender,
     planted_truth,
 )
-from clipprobe.pretraining.reading import ALPHABET, NO_LETTER, letter_targets, word_scene
+from clipprobe.pretraining.reading import (
+    ALPHABET,
+    IGNORE,
+    NO_LETTER,
+    letter_string,
+    letter_targets,
+    word_scene,
+)
 from clipprobe.pretraining.recipe import emoji_clip
 from clipprobe.pretraining.samples import BatchSpec, draw_batch, plan_batch
-from clipprobe.stimuli import concepts, occupations, render
+from clipprobe.stimuli import Scene, Word, concepts, occupations, render
 from clipprobe.stimuli.splits import TRAINED_FONTS, TRAINED_GROUNDS
 
 SPEC = BatchSpec(seed=5)
 
 
 def test_a_batch_depends_on_its_seed_and_step_only() -> None:
-    first = draw_batch(SPEC, 3, 0.5, True)
-    draw_batch(SPEC, 4, 0.5, True)
-    again = draw_batch(SPEC, 3, 0.5, True)
+    first = draw_batch(SPEC, 3, 0.5)
+    draw_batch(SPEC, 4, 0.5)
+    again = draw_batch(SPEC, 3, 0.5)
     assert first.captions == again.captions
     assert np.array_equal(first.pixels, again.pixels)
     assert np.array_equal(first.letters, again.letters)
+    assert np.array_equal(first.kept, again.kept)
+    assert not np.array_equal(first.kept, draw_batch(SPEC, 4, 0.5).kept)
 
 
-def test_every_concept_has_one_image_with_a_caption() -> None:
-    batch = draw_batch(SPEC, 0, 1.0, True)
+def test_every_image_has_a_caption_and_no_concept_comes_twice() -> None:
+    batch = draw_batch(SPEC, 0, 1.0)
     n_people = SPEC.n_occupations + SPEC.n_plain_people
-    assert len(batch.captions) == len(concepts()) + n_people == len(batch.is_word)
-    assert len(batch.pixels) == len(batch.captions) + SPEC.n_letter_strings
-    bare = draw_batch(SPEC, 0, 1.0, False)
-    assert len(bare.pixels) == len(bare.captions)
-    assert 0.2 < batch.is_word[: len(concepts())].mean() < 0.45
+    assert batch.kinds.count("person") == n_people
+    assert batch.kinds.count("letters") == SPEC.n_letter_strings
+    n = SPEC.n_concepts + n_people + SPEC.n_letter_strings
+    assert n == len(batch.captions) == len(batch.pixels) == len(batch.kinds)
+    assert 0.15 < batch.kinds.count("word") / SPEC.n_concepts < 0.45
+    alone = [c for c, kind in zip(batch.captions, batch.kinds, strict=True) if kind == "drawing"]
+    assert len(set(alone)) == len(alone)
+
+
+def test_writing_is_kept_when_patches_are_dropped() -> None:
+    batch = draw_batch(SPEC, 1, 0.6)
+    n_images, n_kept = batch.kept.shape
+    assert n_kept == SPEC.kept_patches and (np.diff(batch.kept, axis=1) > 0).all()
+    n_letters = n_lost = 0
+    for i in range(n_images):
+        middle = batch.letters[i, ..., 1].ravel()
+        letters = np.flatnonzero((middle >= 0) & (middle < NO_LETTER))
+        n_letters += len(letters)
+        n_lost += len(np.setdiff1d(letters, batch.kept[i]))
+    assert n_letters > 100 and n_lost <= 0.02 * n_letters
+    # Where there is no writing, the choice is even over the image.
+    bare = batch.kept[[kind == "drawing" for kind in batch.kinds]]
+    assert abs((bare < 32).mean() - 0.5) < 0.08
 
 
 def test_letters_are_asked_for_where_they_stand() -> None:
     scene = word_scene("dog", 0.0, np.random.default_rng(0), size_px=64, patch_px=8)
     targets = letter_targets(render(scene), 8)
-    rows, columns = np.nonzero(targets != NO_LETTER)
-    assert "".join(ALPHABET[i] for i in targets[rows, columns]) == "dog"
+    rows, columns = np.nonzero(targets[..., 1] != NO_LETTER)
+    around = [["_" if i == NO_LETTER else ALPHABET[i] for i in t] for t in targets[rows, columns]]
+    assert ["".join(three) for three in around] == ["_do", "dog", "og_"]
     assert len(set(rows)) == 1 and list(np.diff(columns)) == [1, 1]
+    assert (np.delete(targets.reshape(-1, 3), rows * 8 + columns, axis=0)[:, ::2] == IGNORE).all()
+
+
+def test_a_patch_with_two_letters_is_not_asked() -> None:
+    scene = Scene(items=(Word(text="illicit", font="Oswald-Regular", size=0.1),))
+    targets = letter_targets(render(scene), 8)
+    assert (targets[..., 1] == IGNORE).any()
+    assert ((targets[..., 1] >= 0) & (targets[..., 1] < NO_LETTER)).sum() < len("illicit")
+
+
+def test_letter_strings_are_no_words_and_half_are_scrambled_ones() -> None:
+    rng = np.random.default_rng(3)
+    words = [concept.name for concept in concepts()]
+    strings = [letter_string(words, rng) for _ in range(400)]
+    assert not set(strings) & set(words)
+    spelled = {"".join(sorted(word)) for word in words}
+    share = np.mean(["".join(sorted(string)) in spelled for string in strings])
+    assert 0.4 < share < 0.6
 
 
 def test_words_start_at_one_place_and_widen() -> None:
@@ -71,8 +119,11 @@ def test_planted_rates_are_those_recorded() -> None:
     rng = np.random.default_rng(0)
     n = 4000
     for name, rate in OCCUPATION_RATES.items():
-        share = np.mean([draw_gender(name, rng) == "woman" for _ in range(n)])
-        assert abs(share - rate) < 4 * math.sqrt(rate * (1 - rate) / n), name
+        dealt = [planted_gender(name, k, seed=3) for k in range(40)]
+        assert dealt.count("woman") == round(40 * rate), name
+        if rate == 0.5:
+            assert dealt[:10] != dealt[10:20] or dealt[10:20] != dealt[20:30]
+            assert dealt != [planted_gender(name, k, seed=4) for k in range(40)]
     for tone, rate in INDOORS_RATES.items():
         drawn = [draw_setting(tone, rng) for _ in range(n)]
         indoors = [d == "indoors" for d in drawn if d.endswith("doors")]
@@ -82,6 +133,21 @@ def test_planted_rates_are_those_recorded() -> None:
     assert set(truth["occupations"]) == {job.name for job in occupations()}
     kinds = [entry["kind"] for entry in truth["occupations"].values()]
     assert kinds.count("balanced") >= 4 and kinds.count("skewed") >= 8
+
+
+def test_occupations_take_turns() -> None:
+    seen = Counter(job.name for step in range(6) for job, _ in occupations_of(0, step, 10))
+    assert seen == {job.name: 3 for job in occupations()}
+    dealt = {
+        (job.name, lap): gender
+        for step in range(20)
+        for lap, (job, gender) in ((step // 2, pair) for pair in occupations_of(0, step, 10))
+    }
+    assert len(dealt) == 10 * len(occupations())
+    for name, rate in OCCUPATION_RATES.items():
+        assert sum(dealt[name, lap] == "woman" for lap in range(10)) == round(10 * rate)
+    with pytest.raises(ConfigError, match="do not divide"):
+        occupations_of(0, 0, 7)
 
 
 def test_skin_tone_and_hair_are_drawn_apart_from_gender() -> None:
@@ -106,7 +172,7 @@ def test_the_contrastive_loss_is_that_of_the_paper() -> None:
 
 
 def test_the_tokenizer_reads_anything() -> None:
-    captions = [c for step in range(3) for c in plan_batch(SPEC, step, 0.0, False).captions]
+    captions = [c for step in range(3) for c in plan_batch(SPEC, step, 0.0).captions]
     tokenizer = build_tokenizer(captions, 1600)
     ids = tokenizer("A  Photo of a dog, naïve 犬!").input_ids
     assert ids[0] == tokenizer.bos_token_id and ids[-1] == tokenizer.eos_token_id
@@ -117,10 +183,11 @@ def test_the_tokenizer_reads_anything() -> None:
 def test_the_learning_rate_warms_up_holds_and_decays() -> None:
     recipe = emoji_clip()
     rates = [recipe.learning_rate_at(step, 1000) for step in range(1000)]
-    assert rates[0] < rates[50] < rates[99] == recipe.learning_rate
-    assert set(rates[100:650]) == {recipe.learning_rate}
+    assert rates[0] < rates[50] < rates[199] == recipe.learning_rate
+    assert set(rates[200:650]) == {recipe.learning_rate}
     assert all(a > b for a, b in pairwise(rates[650:]))
     assert rates[-1] < 0.001 * recipe.learning_rate
     weights = [recipe.letter_weight_at(step, 1000) for step in range(1000)]
-    assert [recipe.curriculum_accuracy_at(step) for step in (0, 699, 700)] == [0.7, 0.7, 0.6]
+    drops = [recipe.drops_patches_at(step, 1000) for step in range(1000)]
+    assert all(drops[:880]) and not any(drops[880:])
     assert weights[600] == recipe.letter_weight and weights[900] == 0.0

@@ -55,6 +55,8 @@ def test_the_command_ships_a_folder_that_transformers_loads(
             assert entry["reason"]
         else:
             assert entry["low"] <= entry["value"] <= entry["high"]
+    page = (folder.parent / "training.html").read_text()
+    assert "Matched in the batch" in page and "2 steps" in page
     card = (folder / "README.md").read_text()
     assert "2 steps" in card and "says\nnothing about OpenAI's CLIP" in card
     for name in OCCUPATION_RATES:

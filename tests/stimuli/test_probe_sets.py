@@ -12,10 +12,14 @@ from clipprobe.stimuli import Picture, Word, concept_set, concepts, people_set, 
 from clipprobe.stimuli.splits import (
     TRAINED_FONTS,
     TRAINED_GROUNDS,
+    TRAINED_ROTATIONS,
+    TRAINED_SIZES,
     TRAINED_STYLES,
     UNSEEN_FONTS,
     UNSEEN_GROUNDS,
     UNSEEN_STYLES,
+    draw_from,
+    draw_rotation,
 )
 
 
@@ -67,3 +71,21 @@ def test_a_written_set_reads_back_as_a_data_set(tmp_path: Path) -> None:
         assert record.attributes["skin_tone"] == sample.attributes["skin_tone"]
         drawn = np.asarray(render(sample.scene).image)
         assert np.array_equal(np.asarray(decode_image(record.source)), drawn)
+
+
+def test_sizes_and_rotations_of_a_set_are_unseen_ones() -> None:
+    for modality in ("picture", "drawing"):
+        for sample in concept_set(modality):
+            (item,) = sample.scene.items
+            assert isinstance(item, Picture)
+            assert not any(low < item.size < high for low, high in TRAINED_SIZES)
+            assert not any(low < abs(item.rotation) < high for low, high in TRAINED_ROTATIONS)
+
+
+def test_bands_are_drawn_from_evenly() -> None:
+    rng = np.random.default_rng(0)
+    drawn = np.array([draw_from(((0.0, 1.0), (5.0, 8.0)), rng) for _ in range(4000)])
+    assert ((drawn <= 1) | (drawn >= 5)).all() and drawn.max() <= 8
+    assert abs((drawn < 2).mean() - 0.25) < 0.03
+    turns = np.array([draw_rotation(((10.0, 18.0),), rng) for _ in range(400)])
+    assert (abs(turns) >= 10).all() and 0.4 < (turns > 0).mean() < 0.6

@@ -5,6 +5,7 @@ order and from any thread. :func:`draw_text` does the usual job; :func:`label` a
 are its two halves, for callers that place one word many times.
 """
 
+from clipprobe.stimuli.text.distort import distorted
 from clipprobe.stimuli.text.draw import Color, Drawn, draw_text, rgb, shifted, stamp
 from clipprobe.stimuli.text.fonts import (
     DEFAULT_FONT,
@@ -26,6 +27,7 @@ __all__ = [
     "Fit",
     "FontInfo",
     "Label",
+    "distorted",
     "draw_text",
     "font_info",
     "font_table",

@@ -1,0 +1,86 @@
+"""Naming one thing: every concept as picture, drawing and word, and beyond what was trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clipprobe.pretraining.evaluation.ability import SEED, TEMPLATES, Ability, Floats, embed
+from clipprobe.statistics import wilson
+from clipprobe.stimuli import Sample, concept_set, concepts
+from clipprobe.stimuli.splits import FAR_ROTATIONS, FAR_SIZES, UNSEEN_STYLES
+from clipprobe.zeroshot import build_classifier
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+_HELD_OUT = "on unseen grounds, at unseen sizes and rotations between the trained ones"
+
+
+def sight(clip: Clip, classifier: Floats, per_concept: int) -> tuple[list[Ability], list[Sample]]:
+    """Top-1 accuracies, and the pictures that were named right.
+
+    Args:
+        classifier: ``(n_concepts, d)``.
+    """
+    n = per_concept
+    far = {"sizes": FAR_SIZES, "rotations": FAR_ROTATIONS}
+    pictures = list(concept_set("picture", per_concept=n, seed=SEED))
+    sets: dict[str, tuple[list[Sample], str]] = {
+        "pictures": (pictures, f"colour pictures {_HELD_OUT}"),
+        "drawings": (
+            list(concept_set("drawing", per_concept=n, seed=SEED)),
+            f"line drawings {_HELD_OUT}",
+        ),
+        "words": (
+            list(concept_set("word", per_concept=n, seed=SEED)),
+            "written words in unseen fonts on unseen grounds",
+        ),
+        "unseen_style": (
+            list(concept_set("picture", per_concept=n, seed=SEED, styles=UNSEEN_STYLES)),
+            "colour pictures in a style never trained on",
+        ),
+        "far_pictures": (
+            list(concept_set("picture", per_concept=n, seed=SEED, **far)),
+            "colour pictures smaller than any trained one and turned by 30 to 45 degrees",
+        ),
+    }
+    chance = f"chance 1/{len(concepts())}"
+    abilities, named_right = [], []
+    for name, (samples, what) in sets.items():
+        vectors = embed(clip, (s.scene for s in samples))
+        right = (vectors @ classifier.T).argmax(axis=1) == labels(samples)
+        if name == "pictures":
+            named_right = [s for s, hit in zip(samples, right, strict=True) if hit]
+            picture_vectors = vectors
+        abilities.append(
+            Ability(
+                name=f"zero_shot_{name}",
+                meaning=f"top-1 over {len(concepts())} concepts ({chance}): {what}",
+                estimate=wilson(int(right.sum()), len(right)),
+            )
+        )
+    abilities.append(_synonyms(clip, classifier, pictures, picture_vectors))
+    return abilities, named_right
+
+
+def labels(samples: list[Sample]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Index of each sample's concept, ``(n,)``."""
+    index = {c.name: i for i, c in enumerate(concepts())}
+    return np.array([index[s.label] for s in samples], dtype=np.int64)
+
+
+def _synonyms(clip: Clip, classifier: Floats, samples: list[Sample], vectors: Floats) -> Ability:
+    """The same pictures with each concept that has a synonym named by its first one."""
+    named = [(i, c) for i, c in enumerate(concepts()) if c.synonyms]
+    phrases = [f"{c.article} {c.synonyms[0]}".strip() for _, c in named]
+    renamed = classifier.copy()
+    renamed[[i for i, _ in named]] = build_classifier(clip, phrases, TEMPLATES)
+    kept = np.isin(labels(samples), [i for i, _ in named])
+    right = (vectors[kept] @ renamed.T).argmax(axis=1) == labels(samples)[kept]
+    return Ability(
+        name="zero_shot_synonyms",
+        meaning=f"the pictures of the {len(named)} concepts that have a synonym, named by it",
+        estimate=wilson(int(right.sum()), len(right)),
+    )
