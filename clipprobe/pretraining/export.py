@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,15 @@ if TYPE_CHECKING:
     from clipprobe.pretraining.evaluation import Ability
 
 _TEMPLATES = Path(__file__).parent / "templates"
+#: Subjects of the card's tables, in order.
+PARTS = {
+    "sight": "Naming one thing",
+    "reading": "Reading",
+    "scenes": "Scenes of several things",
+    "neurons": "Neurons",
+    "planted": "Planted associations, in sum",
+}
+MEASURES = ("association", "retrieval")
 
 
 def export_weights(model: Any, tokenizer: Any, recipe: Recipe, folder: Path) -> None:
@@ -60,7 +68,6 @@ def export_card(
         loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, autoescape=False
     )
     environment.filters["estimate"] = format_cell
-    by_rate = sorted(OCCUPATION_RATES.items(), key=lambda item: (-item[1], item[0]))
     model = CLIPModel.from_pretrained(folder)
     own = isinstance(recipe.data, BatchSpec)
     card = environment.get_template("card.md.j2" if own else "card_pairs.md.j2").render(
@@ -80,9 +87,34 @@ def export_card(
         n_occupations=len(occupations()),
         n_fonts=len(TRAINED_FONTS),
         abilities=results,
-        rates=[(r, [n for n, _ in g]) for r, g in groupby(by_rate, key=lambda item: item[1])],
+        **(_sections(results) if own else {}),
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def _sections(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """The abilities as the card shows them: by subject, occupations in one table."""
+    by_name = {ability["name"]: ability for ability in results}
+    in_tables = {f"{measure}_{job}" for measure in MEASURES for job in OCCUPATION_RATES}
+    settings = [ability for ability in results if ability["name"].startswith("setting_")]
+    kept = [a for a in results if a["name"] not in in_tables and a not in settings]
+    by_rate = sorted(OCCUPATION_RATES.items(), key=lambda item: (-item[1], item[0]))
+    return {
+        "parts": [
+            (title, [a for a in kept if a["about"] == about])
+            for about, title in PARTS.items()
+            if any(a["about"] == about for a in kept)
+        ],
+        "settings": settings,
+        "occupations": [
+            {
+                "name": job,
+                "rate": rate,
+                **{measure: by_name[f"{measure}_{job}"] for measure in MEASURES},
+            }
+            for job, rate in by_rate
+        ],
+    }
 
 
 def read_log(path: Path) -> list[dict[str, float]]:

@@ -6,7 +6,7 @@ also describes. The same seed and step give the same batch on every machine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,18 @@ class Mix:
     count: float = 0.05
 
 
+#: Once words are read, what is still learned is how things look.
+LATE_MIX = Mix(
+    picture=0.27,
+    drawing=0.36,
+    word=0.17,
+    matching_word=0.04,
+    contradicting_word=0.08,
+    pair=0.05,
+    count=0.03,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSpec:
     """How batches are drawn."""
@@ -61,11 +73,15 @@ class BatchSpec:
     kept_patches: int = 32
     """Patches of each image that the vision tower sees while it drops patches."""
     mix: Mix = Mix()
+    late_from: int = 2300
+    """First step of the late mix."""
+    late_mix: Mix = LATE_MIX
 
     def corpus(self, n_batches: int) -> list[str]:
         """Captions for the tokenizer, from steps that training never draws."""
         steps = range(1_000_000_000, 1_000_000_000 + n_batches)
-        return [text for step in steps for text in plan_batch(self, step, 0.0).captions]
+        early = replace(self, late_mix=self.mix)
+        return [text for step in steps for text in plan_batch(early, step, 0.0).captions]
 
     def draw(self, step: int, difficulty: float) -> Batch:
         """The batch of one step."""
@@ -125,7 +141,8 @@ def plan_batch(spec: BatchSpec, step: int, difficulty: float) -> Plan:
     """Draw what the batch of one step shows and says."""
     rng = np.random.default_rng([spec.seed, step])
     ways = list(Mix.__dataclass_fields__)
-    shares = np.array([getattr(spec.mix, way) for way in ways])
+    mix = spec.late_mix if step >= spec.late_from else spec.mix
+    shares = np.array([getattr(mix, way) for way in ways])
     names = concepts()
     order = rng.permutation(len(names))[: spec.n_concepts]
     drawn = rng.choice(len(ways), size=len(order), p=shares / shares.sum())

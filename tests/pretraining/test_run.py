@@ -49,7 +49,10 @@ def test_the_command_ships_a_folder_that_transformers_loads(
     assert evaluation == printed["abilities"]
     by_name = {entry["name"]: entry for entry in evaluation}
     assert by_name["zero_shot_words"]["n"] == 2 * len(concepts())
-    assert sum(name.startswith("planted_") for name in by_name) == len(occupations())
+    for measure in ("association", "retrieval"):
+        assert {f"{measure}_{job.name}" for job in occupations()} <= set(by_name)
+    assert by_name["association_judge"]["planted"] == pytest.approx(np.log(9))
+    assert by_name["retrieval_judge"]["planted"] == 0.9
     for entry in evaluation:
         if entry["low"] is None:
             assert entry["reason"]
