@@ -33,7 +33,7 @@ def unit_row(found: Multimodality, unit: int) -> dict[str, Any]:
 def test_only_the_multimodal_unit_scores(found: Multimodality) -> None:
     best = found.ranked(1)[0]
     assert best["unit"] == planted.MULTIMODAL and best["concept"] == planted.TARGET
-    assert best["score"] >= 0.95 and best["low"] > 0.85 and best["balance"] > 0.5
+    assert best["score"] >= 0.95 and best["low"] > 0.6 and best["balance"] > 0.5
     others = (planted.WORD_ONLY, planted.PICTURE_ONLY, planted.CONSTANT, planted.INK)
     for unit in others:
         assert unit_row(found, unit)["score"] <= 0.6, unit
@@ -76,7 +76,7 @@ def test_the_random_floor_and_the_claims_are_in_the_result(found: Multimodality)
 
 
 def test_random_networks_have_at_most_five_percent_significant_units(clip: Any) -> None:
-    probes = bundled_probes(per_concept=6, seed=3, concepts=concepts()[:32])
+    probes = bundled_probes(per_concept=6, seed=3, concepts=concepts()[:24])
     shares, any_concept, images_only = [], [], []
     for seed in range(20):
         result = multimodality(random_twin(clip, seed=seed), probes, controls=[], seed=seed)

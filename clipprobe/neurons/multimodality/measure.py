@@ -69,7 +69,8 @@ class Scores:
     def selected(self) -> NDArray[np.int64]:
         """Each unit's concept by the selecting half, ``(u,)``; 0 where nothing is defined."""
         filled = np.where(np.isnan(self.selection_score), -1, self.selection_score)
-        return filled.argmax(axis=0)
+        best: NDArray[np.int64] = filled.argmax(axis=0)
+        return best
 
     def at(self, name: str, concepts: NDArray[np.int64]) -> Floats:
         """A measure of each unit at one concept each: ``(u,)``, or ``(m, u)``."""

@@ -88,7 +88,7 @@ def read(path: str | Path) -> Multimodality:
         concepts=tuple(summary["concepts"]),
         pool=config["pool"],
         alpha=config["alpha"],
-        nulls=Nulls(**{name: arrays[name] for name in Nulls.__slots__}),
+        nulls=Nulls(**{name: arrays[f"nulls/{name}"] for name in Nulls.__slots__}),
         floor=_floor(summary["random_weights"], config["alpha"], arrays),
         n_images={
             name: (int(counts[0]), int(counts[1]))
@@ -105,14 +105,20 @@ def read(path: str | Path) -> Multimodality:
 def _arrow(frame: Any) -> Any:
     import pyarrow as pa
 
-    return pa.Table.from_pandas(frame, preserve_index=False)
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    # pandas' own kind of text differs between its versions; the file must not.
+    plain = [
+        field.with_type(pa.string()) if pa.types.is_large_string(field.type) else field
+        for field in table.schema
+    ]
+    return table.cast(pa.schema(plain))
 
 
 def _arrays(result: Multimodality) -> dict[str, NDArray[Any]]:
-    arrays = {name: np.asarray(getattr(result.nulls, name)) for name in Nulls.__slots__}
+    arrays = {f"nulls/{name}": np.asarray(getattr(result.nulls, name)) for name in Nulls.__slots__}
     if result.floor is not None:
         floor = result.floor
-        arrays |= {"floor": floor.score, "floor_q": floor.q, "floor_q_images": floor.q_images}
+        arrays |= {f"floor/{name}": getattr(floor, name) for name in ("score", "q", "q_images")}
     return arrays
 
 
@@ -124,8 +130,8 @@ def _floor(
     return Floor(
         seed=int(data["seed"]),
         alpha=alpha,
-        score=arrays["floor"],
-        q=arrays["floor_q"],
-        q_images=arrays["floor_q_images"],
+        score=arrays["floor/score"],
+        q=arrays["floor/q"],
+        q_images=arrays["floor/q_images"],
         n_any=int(data["n_any"]),
     )
