@@ -18,7 +18,7 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
 
 def score_histogram(
     seen: npt.ArrayLike,
-    null: npt.ArrayLike,
+    null: npt.ArrayLike | None,
     *,
     what: str,
     random: npt.ArrayLike | None = None,
@@ -27,7 +27,8 @@ def score_histogram(
     """Scores seen against scores under permutation, in equal bins from 0 to 1.
 
     Args:
-        seen, null: Counts per bin.
+        seen: Counts per bin.
+        null: The same under permutation, where there is such a null.
         what: What is counted, for example ``units``.
         random: Counts per bin at random weights, where there are any.
     """
@@ -44,7 +45,9 @@ def score_histogram(
         marker={"color": BLUE, "line": {"width": 0}},
         hovertemplate="%{x:.2f}: %{y:,.0f}<extra>seen</extra>",
     )
-    lines = [("whole concepts permuted", np.asarray(null, dtype=float), RED, "solid")]
+    lines = []
+    if null is not None:
+        lines.append(("whole concepts permuted", np.asarray(null, dtype=float), RED, "solid"))
     if random is not None:
         lines.append(("random weights", np.asarray(random, dtype=float), ORANGE, "dot"))
     for name, values, colour, dash in lines:

@@ -18,7 +18,7 @@ import clipprobe
 from clipprobe.cli import app
 from clipprobe.errors import ClipprobeError, ConfigError, DataError, RunFolderError
 from clipprobe.neurons.multimodality import Multimodality, bundled_probes, multimodality
-from clipprobe.neurons.multimodality import run as run_module
+from clipprobe.neurons.multimodality import trial as trial_module
 from clipprobe.neurons.multimodality.activations import tiles
 from clipprobe.neurons.multimodality.controls import AGAINST, drawings, word_controls
 from clipprobe.neurons.multimodality.gallery import write_gallery
@@ -217,7 +217,7 @@ def test_the_same_seed_gives_the_same_bytes_also_after_a_kill(
     clip: Any, probes: Any, made: Multimodality, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
-    real, calls = run_module.pooled, []
+    real, calls = trial_module.pooled, []
 
     def dies(*arguments: Any, **options: Any) -> Any:
         calls.append(1)
@@ -225,7 +225,7 @@ def test_the_same_seed_gives_the_same_bytes_also_after_a_kill(
             raise KeyboardInterrupt
         return real(*arguments, **options)
 
-    monkeypatch.setattr(run_module, "pooled", dies)
+    monkeypatch.setattr(trial_module, "pooled", dies)
     options: dict[str, Any] = {"sites": [SITE], "n_controls": 2, "out": out}
     with pytest.raises(KeyboardInterrupt):
         multimodality(clip, probes, **options)

@@ -106,9 +106,7 @@ def _nulls(result: Multimodality) -> Section:
                 "under permutation: the best of many is high by chance.",
             ),
             Chart(
-                score_histogram(confirmed, np.zeros(100), what="units", random=random)
-                if floor is not None
-                else ranked_scores(selected),
+                score_histogram(confirmed, None, what="units", random=random),
                 "Confirmed score of the concept that the other half selected"
                 + (", and the same at random weights." if floor is not None else "."),
             ),
@@ -130,12 +128,11 @@ def _units(result: Multimodality) -> Section:
         name: [(row[f"auroc_{name}"], row[f"low_{name}"], row[f"high_{name}"]) for row in rows]
         for name in result.modalities
     }
-    columns = ["unit", "concept", "score", *result.modalities]
-    columns += ["d' (smallest)", "purity (smallest)", "balance", "q", "q, images only", "floor"]
+    columns = ["concept, unit", "score", *result.modalities]
+    columns += ["d'", "purity", "balance", "q", "q, images", "floor"]
     table = [
         [
-            row["address"],
-            str(row["concept"]),
+            f"{row['concept']}, {row['address']}",
             result.estimate(row),
             *(row[f"auroc_{name}"] for name in result.modalities),
             min(row[f"dprime_{name}"] for name in result.modalities),
@@ -150,7 +147,8 @@ def _units(result: Multimodality) -> Section:
     caption = (
         f"The {len(rows)} best units by the smaller score of the two halves; AUROCs confirmed on "
         f"held-out images, pooled by {result.pool}. n counts the concept's confirming images over "
-        "all modalities. Floor: share of the units of the same network at random weights that "
+        "all modalities; d' and purity are the smallest over them. Floor: share "
+        "of the units of the same network at random weights that "
         "score at least as much."
     )
     return Section(

@@ -6,36 +6,26 @@ units as pictures, without a number. See ``docs/multimodality.md`` for the defin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from clipprobe.data import Failure, require_readable
-from clipprobe.errors import ConfigError, DataError
+from clipprobe.errors import ConfigError
 from clipprobe.neurons.multimodality import tables
-from clipprobe.neurons.multimodality.activations import Tile, pooled, tiles
+from clipprobe.neurons.multimodality.activations import tiles
+from clipprobe.neurons.multimodality.assembly import assemble
 from clipprobe.neurons.multimodality.controls import word_controls
-from clipprobe.neurons.multimodality.measure import Scores, Seen, intervals, measure, strongest
-from clipprobe.neurons.multimodality.notes import notes_of
-from clipprobe.neurons.multimodality.nulls import JointNull
-from clipprobe.neurons.multimodality.probes import Concepts, Probes, as_probes, enough, split
-from clipprobe.neurons.multimodality.result import KIND, Floor, Multimodality, Nulls
+from clipprobe.neurons.multimodality.probes import Concepts, Probes, as_probes
+from clipprobe.neurons.multimodality.result import KIND, Multimodality
+from clipprobe.neurons.multimodality.trial import Progress, Trial
 from clipprobe.neurons.sites import default_sites, find_sites
 from clipprobe.runs import Run, jsonio
-from clipprobe.runs.provenance import versions
-from clipprobe.statistics import benjamini_hochberg
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
-    from clipprobe.neurons.multimodality.scores import Floats
 
 CONTROLS = ("random_weights", "words")
-N_JOINT = 100
-Progress = Callable[[int], None]
 
 
 def multimodality(
@@ -128,9 +118,9 @@ def multimodality(
 
         clips.append(random_twin(clip, seed=seed))
     plan = tiles(found, len(probes.dataset), memory_mb, len(clips))
-    tester = _Test(clips, probes, pool, min_images, split_share, top_k, n_permutations, seed)
+    trial = Trial(clips, probes, pool, min_images, split_share, top_k, n_permutations, seed)
     for number, tile in enumerate(plan):
-        tester.run(
+        trial.run(
             tile,
             (number, len(plan)),
             run,
@@ -138,7 +128,7 @@ def multimodality(
             workers=workers,
             progress=progress,
         )
-    result = _result(tester, plan, [site.name for site in found], config, alpha, provenance)
+    result = assemble(trial, plan, [site.name for site in found], config, alpha, provenance)
     if "words" in controls:
         result = _with_words(result, clip, n_controls, seed, batch_size)
     if run is not None:
@@ -149,252 +139,9 @@ def multimodality(
     return result
 
 
-class _Test:
-    """The scores of all models, tile after tile."""
-
-    def __init__(
-        self,
-        clips: Sequence[Clip],
-        probes: Probes,
-        pool: str,
-        min_images: int,
-        split_share: float,
-        top_k: int,
-        n_permutations: int,
-        seed: int,
-    ) -> None:
-        self.clips = clips
-        self.probes = probes
-        self.pool = pool
-        self.min_images = min_images
-        self.split_share = split_share
-        self.settings = {"top_k": top_k, "n_permutations": n_permutations, "seed": seed}
-        self.seed = seed
-        self.scores: list[list[Scores]] = [[] for _ in clips]
-        self.intervals: list[tuple[Floats, Floats]] = []
-        self.strongest: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float32]]]] = {
-            name: [] for name in probes.modalities
-        }
-        self.failures: list[Failure] = []
-        self.ids: dict[str, list[str]] = {}
-        self.codes: dict[str, NDArray[np.int64]] = {}
-        self.selects: dict[str, NDArray[np.bool_]] = {}
-        self.concepts: tuple[str, ...] = ()
-        self.joint: JointNull | None = None
-
-    def run(
-        self,
-        tile: Tile,
-        number: tuple[int, int],
-        run: Run | None,
-        *,
-        batch_size: int,
-        workers: int,
-        progress: Progress | None,
-    ) -> None:
-        """Stream the images for one tile of units and score them."""
-        matrices: dict[str, list[NDArray[np.float32]]] = {}
-        for name in self.probes.modalities:
-            matrices[name] = self._matrices(tile, number, name, run, batch_size, workers, progress)
-        if number[0] == 0:
-            self._settle()
-        for model in range(len(self.clips)):
-            seen = {
-                name: Seen(
-                    values=parts[model][self._kept[name]],
-                    codes=self.codes[name],
-                    selects=self.selects[name],
-                )
-                for name, parts in matrices.items()
-            }
-            scores = measure(seen, len(self.concepts), **self.settings)
-            self.scores[model].append(scores)
-            if model == 0:
-                assert self.joint is not None
-                self.joint.update(np.nan_to_num(scores.aurocs, nan=0.0))
-                self.intervals.append(intervals(seen, scores.selected))
-                for name, part in seen.items():
-                    self.strongest[name].append(strongest(part))
-
-    def _matrices(
-        self,
-        tile: Tile,
-        number: tuple[int, int],
-        name: str,
-        run: Run | None,
-        batch_size: int,
-        workers: int,
-        progress: Progress | None,
-    ) -> list[NDArray[np.float32]]:
-        """Pooled activations of one modality; kept as a part, so that a killed run goes on."""
-        records = self.probes.of(name)
-        place_of = self.probes.modalities.index(name)
-        part = f"parts/{number[0]}of{number[1]}-{place_of}.safetensors"
-        if run is not None and run.has(part):
-            arrays = run.read_arrays(part)
-            kept = arrays["kept"].tolist()
-            failures = jsonio.loads(arrays["failures"].tobytes().decode())
-            found = [arrays[f"model{model}"] for model in range(len(self.clips))]
-            failed = [Failure(item["id"], item["reason"]) for item in failures]
-            if progress is not None:
-                progress(len(records))
-        else:
-            seen = pooled(
-                self.clips,
-                records,
-                tile,
-                self.pool,
-                batch_size=batch_size,
-                workers=workers,
-                progress=progress,
-            )
-            failed, found = seen.failures, seen.matrices
-            place = {record.id: row for row, record in enumerate(records)}
-            kept = [place[record.id] for record in seen.records]
-            if run is not None:
-                text = jsonio.dumps([failure.to_json() for failure in failed])
-                arrays = {f"model{model}": matrix for model, matrix in enumerate(found)}
-                arrays["kept"] = np.array(kept, np.int64)
-                arrays["failures"] = np.frombuffer(text.encode(), np.uint8)
-                run.write_arrays(part, arrays)
-        require_readable(len(kept), failed, f"{self.probes.dataset.name}, {name}")
-        if number[0] == 0:
-            self.failures += failed
-            self.ids[name] = [records[row].id for row in kept]
-            self.codes[name] = self.probes.codes([records[row] for row in kept])
-        return found
-
-    def _settle(self) -> None:
-        """Leave out concepts that lost too many images to bad files, and split the others."""
-        kept = enough(self.codes, len(self.probes.concepts), self.min_images)
-        if kept.sum() < 2:
-            raise DataError(
-                f"After {len(self.failures)} images that could not be read, only "
-                f"{int(kept.sum())} concepts have {self.min_images} images in each modality, and "
-                "two are needed: mend the files, or lower min_images."
-            )
-        self.concepts = tuple(
-            name for name, keep in zip(self.probes.concepts, kept, strict=True) if keep
-        )
-        number = np.cumsum(kept) - 1
-        self._kept = {name: kept[codes] for name, codes in self.codes.items()}
-        reason = f"its concept has fewer than {self.min_images} readable images in some modality"
-        for name, rows in self._kept.items():
-            left_out = [one for one, keep in zip(self.ids[name], rows, strict=True) if not keep]
-            self.failures += [Failure(one, reason) for one in left_out]
-            self.ids[name] = [one for one, keep in zip(self.ids[name], rows, strict=True) if keep]
-            self.codes[name] = number[self.codes[name][rows]]
-            self.selects[name] = split(
-                self.ids[name], self.codes[name], self.split_share, self.seed
-            )
-        self.joint = JointNull.empty(len(self.codes), len(self.concepts), n=N_JOINT, seed=self.seed)
-
-
-@dataclass(frozen=True, slots=True)
-class _Corrected:
-    p: Floats
-    q: Floats
-    p_images: Floats
-    q_images: Floats
-
-    @classmethod
-    def of(cls, scores: Scores) -> _Corrected:
-        """The larger p, and Benjamini-Hochberg over every unit and concept."""
-        p = np.maximum(scores.p_concepts, scores.p_images)
-
-        def corrected(values: Floats) -> Floats:
-            return benjamini_hochberg(values.ravel()).reshape(values.shape)
-
-        return cls(p, corrected(p), scores.p_images, corrected(scores.p_images))
-
-    def columns(self) -> dict[str, Floats]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-def _result(
-    test: _Test,
-    plan: Sequence[Tile],
-    sites: Sequence[str],
-    config: dict[str, Any],
-    alpha: float,
-    provenance: dict[str, Any],
-) -> Multimodality:
-    assert test.joint is not None
-    modalities, concepts, joint = test.probes.modalities, test.concepts, test.joint
-    scores = Scores.joined(test.scores[0])
-    corrected = _Corrected.of(scores).columns()
-    floor = _floor(Scores.joined(test.scores[1]), alpha, test.seed) if test.scores[1:] else None
-    site = tables.site_columns(plan, sites)
-    counts = np.array([np.bincount(test.codes[m], minlength=len(concepts)) for m in modalities])
-    confirming = np.array(
-        [np.bincount(test.codes[m][~test.selects[m]], minlength=len(concepts)) for m in modalities]
-    )
-    shown = np.nan_to_num(scores.score, nan=0.0)
-    strongest = {
-        name: (
-            np.concatenate([rows for rows, _ in parts], axis=1),
-            np.concatenate([values for _, values in parts], axis=1),
-        )
-        for name, parts in test.strongest.items()
-    }
-    units = tables.unit_table(
-        scores,
-        site,
-        concepts,
-        modalities,
-        corrected,
-        np.concatenate([np.stack(ends) for ends in test.intervals], axis=-1),
-        confirming,
-        None if floor is None else floor.score,
-    )
-    result = Multimodality(
-        modalities=modalities,
-        concepts=concepts,
-        pool=test.pool,
-        alpha=alpha,
-        table=tables.pair_table(scores, site, concepts, modalities, corrected),
-        units=units,
-        concept_table=tables.concept_rows(scores, site, concepts, modalities, counts, joint),
-        top_images=tables.top_rows(site, modalities, strongest, test.ids, test.codes, concepts),
-        controls=tables.control_rows([]),
-        nulls=Nulls(
-            pairs=joint.count(shown),
-            pairs_null=joint.null,
-            units=joint.count(shown.max(axis=0)),
-            units_null=joint.best_concept,
-            best_unit=shown.max(axis=1),
-            best_unit_null=joint.best_unit,
-        ),
-        floor=floor,
-        n_images={
-            m: (int(test.selects[m].sum()), int((~test.selects[m]).sum())) for m in modalities
-        },
-        notes=notes_of(confirming, int(np.isfinite(scores.score).sum()), alpha, config),
-        failures=(*test.probes.skipped, *test.failures),
-        config=config,
-        versions={**versions(), **provenance["versions"]},
-    )
-    return result
-
-
-def _floor(scores: Scores, alpha: float, seed: int) -> Floor:
-    chosen, corrected = scores.selected, _Corrected.of(scores)
-    each = np.arange(len(chosen))
-    return Floor(
-        seed=seed,
-        alpha=alpha,
-        score=scores.at("score", chosen),
-        q=corrected.q[chosen, each],
-        q_images=corrected.q_images[chosen, each],
-        n_any=int((corrected.q <= alpha).any(axis=0).sum()),
-    )
-
-
 def _with_words(
     result: Multimodality, clip: Clip, n_controls: int, seed: int, batch_size: int
 ) -> Multimodality:
-    from dataclasses import replace
-
     pairs = [(row["address"], str(row["concept"])) for row in result.ranked(n_controls)]
     found = word_controls(clip, pairs, pool=result.pool, seed=seed, batch_size=batch_size)
     return replace(result, controls=tables.control_rows(found))
