@@ -20,15 +20,19 @@ if TYPE_CHECKING:
     from clipprobe.models import load as load
     from clipprobe.neurons import Atlas as Atlas
     from clipprobe.neurons import scan as scan
+    from clipprobe.neurons.multimodality import count_multimodal as count_multimodal
+    from clipprobe.neurons.multimodality import multimodality as multimodality
 
 _PUBLIC = {
     "Atlas": "clipprobe.neurons",
     "Clip": "clipprobe.models",
     "attribution_methods": "clipprobe.attribution",
     "capture": "clipprobe.hooks",
+    "count_multimodal": "clipprobe.neurons.multimodality",
     "explain": "clipprobe.attribution",
     "intervene": "clipprobe.hooks",
     "load": "clipprobe.models",
+    "multimodality": "clipprobe.neurons.multimodality",
     "scan": "clipprobe.neurons",
 }
 

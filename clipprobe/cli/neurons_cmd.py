@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clipprobe.cli import neurons_multimodal
 from clipprobe.cli.boundary import one_line
 from clipprobe.cli.common import (
     BatchSizeOption,
@@ -51,6 +52,7 @@ def register(app: typer.Typer) -> None:
     neurons.command("show")(show)
     neurons.command("search")(search)
     neurons.command("merge")(merge)
+    neurons_multimodal.register(app)
 
 
 def scan(

@@ -45,8 +45,23 @@ def bias(clip: Any, images: Path, out: Path) -> None:
     audit_bias(clip, images, "gender", out=out)
 
 
+def multimodality(clip: Any, images: Path, out: Path) -> None:
+    import clipprobe
+    from clipprobe.neurons.multimodality import bundled_probes
+    from clipprobe.stimuli import concepts
+
+    probes = bundled_probes(per_concept=4, concepts=concepts()[:4])
+    clipprobe.multimodality(clip, probes, sites=["vision.blocks.1.mlp.post"], out=out, n_controls=1)
+
+
 @pytest.mark.parametrize(
-    ("kind", "make"), [("atlas", scan), ("typographic", typographic), ("bias", bias)]
+    ("kind", "make"),
+    [
+        ("atlas", scan),
+        ("typographic", typographic),
+        ("bias", bias),
+        ("multimodality", multimodality),
+    ],
 )
 def test_a_real_run_is_what_the_page_says(
     kind: str, make: Callable[[Any, Path, Path], None], clip: Any, images: Path, tmp_path: Path

@@ -1,0 +1,150 @@
+"""Charts of a multimodality test, from plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from clipprobe.figures.theme import BLUE, ORANGE, PALETTE, RED, label, theme
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
+
+
+def score_histogram(
+    seen: npt.ArrayLike,
+    null: npt.ArrayLike | None,
+    *,
+    what: str,
+    random: npt.ArrayLike | None = None,
+    title: str = "",
+) -> go.Figure:
+    """Scores seen against scores under permutation, in equal bins from 0 to 1.
+
+    Args:
+        seen: Counts per bin.
+        null: The same under permutation, where there is such a null.
+        what: What is counted, for example ``units``.
+        random: Counts per bin at random weights, where there are any.
+    """
+    import plotly.graph_objects as go
+
+    counts = np.asarray(seen, dtype=float)
+    edges = np.linspace(0, 1, len(counts) + 1)
+    middle = ((edges[:-1] + edges[1:]) / 2).tolist()
+    figure = go.Figure()
+    figure.add_bar(
+        x=middle,
+        y=counts.tolist(),
+        name="seen",
+        marker={"color": BLUE, "line": {"width": 0}},
+        hovertemplate="%{x:.2f}: %{y:,.0f}<extra>seen</extra>",
+    )
+    lines = []
+    if null is not None:
+        lines.append(("whole concepts permuted", np.asarray(null, dtype=float), RED, "solid"))
+    if random is not None:
+        lines.append(("random weights", np.asarray(random, dtype=float), ORANGE, "dot"))
+    for name, values, colour, dash in lines:
+        figure.add_scatter(
+            x=middle,
+            y=values.tolist(),
+            name=name,
+            mode="lines",
+            line={"color": colour, "dash": dash, "shape": "hvh", "width": 2},
+            hovertemplate="%{x:.2f}: %{y:,.1f}<extra>" + name + "</extra>",
+        )
+    theme(figure, title=title, height=360)
+    figure.update_layout(bargap=0)
+    figure.update_xaxes(title_text="score: smallest AUROC over modalities", range=[0, 1])
+    top = max(float(counts.max(initial=1)), 1.0)
+    figure.update_yaxes(
+        title_text=label(what), type="log", dtick=1, range=[-1, np.log10(top) + 0.3]
+    )
+    return figure
+
+
+def modality_dots(
+    names: Sequence[str],
+    aurocs: Mapping[str, Sequence[tuple[float, float, float]]],
+    *,
+    title: str = "",
+) -> go.Figure:
+    """One row per unit: its AUROC in each modality with the interval.
+
+    Args:
+        names: The rows, best first.
+        aurocs: Modality -> ``(value, low, high)`` of each row; NaN leaves a gap.
+    """
+    import plotly.graph_objects as go
+
+    rows = [label(name) for name in names]
+    figure = go.Figure()
+    n = len(aurocs)
+    for number, (modality, values) in enumerate(aurocs.items()):
+        table = np.array(values, dtype=float).reshape(-1, 3)
+        shift = (number - (n - 1) / 2) * 0.22
+        figure.add_scatter(
+            x=_known(table[:, 0]),
+            y=[place + shift for place in range(len(rows))],
+            name=label(modality),
+            mode="markers",
+            marker={
+                "color": PALETTE[number % len(PALETTE)],
+                "symbol": SYMBOLS[number % len(SYMBOLS)],
+                "size": 9,
+            },
+            error_x={
+                "type": "data",
+                "array": np.nan_to_num(table[:, 2] - table[:, 0]).tolist(),
+                "arrayminus": np.nan_to_num(table[:, 0] - table[:, 1]).tolist(),
+                "thickness": 1.2,
+                "width": 3,
+            },
+            hovertemplate="%{x:.3f}<extra>" + label(modality).replace("%", "&#37;") + "</extra>",
+        )
+    theme(figure, title=title, height=110 + 34 * max(len(rows), 1))
+    figure.add_vline(x=0.5, line={"color": RED, "dash": "dash"})
+    figure.update_xaxes(title_text="AUROC against other concepts of the modality", range=[0, 1.02])
+    figure.update_yaxes(
+        tickvals=list(range(len(rows))), ticktext=rows, range=[len(rows) - 0.5, -0.5]
+    )
+    return figure
+
+
+def ranked_scores(
+    seen: npt.ArrayLike, random: npt.ArrayLike | None = None, *, title: str = ""
+) -> go.Figure:
+    """Confirmed scores of the units from the best down, beside those at random weights."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    series = [("trained", np.asarray(seen, dtype=float), BLUE, "solid")]
+    if random is not None:
+        series.append(("random weights", np.asarray(random, dtype=float), ORANGE, "dot"))
+    for name, values, colour, dash in series:
+        ordered = np.sort(values[np.isfinite(values)])[::-1]
+        # A few hundred points draw the curve; the first ones are what one looks at.
+        places = np.unique(np.geomspace(1, max(len(ordered), 1), 400).astype(int))
+        places = places[places <= len(ordered)]
+        figure.add_scatter(
+            x=places.tolist(),
+            y=ordered[places - 1].tolist(),
+            name=name,
+            mode="lines",
+            line={"color": colour, "dash": dash, "width": 2},
+            hovertemplate="unit %{x}: %{y:.3f}<extra>" + name + "</extra>",
+        )
+    theme(figure, title=title, height=340)
+    figure.update_xaxes(title_text="rank", type="log", dtick=1)
+    figure.update_yaxes(title_text="confirmed score", range=[0, 1.02])
+    return figure
+
+
+def _known(values: npt.NDArray[np.float64]) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]

@@ -1,0 +1,149 @@
+"""Stream the images of one modality once and keep one number per image and unit.
+
+What is kept is the pooled matrix, float32 ``(n_images, n_units)``. Where the matrices of all
+modalities together would pass the memory bound, units are taken in tiles, and the images run once
+for each tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from clipprobe.data import Batch, Failure, ImageRecord, stream_batches
+from clipprobe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from torch import Tensor
+
+    from clipprobe.models import Clip
+    from clipprobe.neurons.sites import Site
+
+Tile = tuple[tuple[str, int, int], ...]
+"""``(hook point, first unit, unit after the last)`` of each piece."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pooled:
+    """The pooled activations of one modality.
+
+    Attributes:
+        records: The images that could be read, in order of id.
+        matrices: One matrix ``(n_images, n_units of the tile)`` for each model.
+        failures: The images that could not be read.
+    """
+
+    records: list[ImageRecord]
+    matrices: list[NDArray[np.float32]]
+    failures: list[Failure]
+
+
+def tiles(sites: Sequence[Site], n_images: int, memory_mb: float, n_models: int) -> list[Tile]:
+    """Cut the units of all hook points so that a tile's matrices fit the bound.
+
+    Args:
+        n_images: Of all modalities together; their matrices are held at once.
+        memory_mb: Bound on the pooled matrices, in MB of 10^6 bytes. Ranks and sorted copies of
+            one modality come on top: about twice as much for three modalities.
+    Raises:
+        ConfigError: the bound does not hold a single unit.
+    """
+    room = int(memory_mb * 1e6 // (4 * max(n_images, 1) * n_models))
+    if room < 1:
+        raise ConfigError(
+            f"memory_mb={memory_mb:g} does not hold one unit's activations on {n_images} images: "
+            f"give at least {4e-6 * n_images * n_models:.2g}."
+        )
+    found: list[Tile] = []
+    pieces: list[tuple[str, int, int]] = []
+    left = room
+    for site in sites:
+        start = 0
+        while start < site.n_units:
+            stop = min(site.n_units, start + left)
+            pieces.append((site.name, start, stop))
+            left -= stop - start
+            start = stop
+            if left == 0:
+                found.append(tuple(pieces))
+                pieces, left = [], room
+    return [*found, tuple(pieces)] if pieces else found
+
+
+def pooled(
+    clips: Sequence[Clip],
+    records: Sequence[ImageRecord],
+    tile: Tile,
+    pool: str,
+    *,
+    batch_size: int,
+    workers: int,
+    progress: Callable[[int], None] | None,
+) -> Pooled:
+    """Run the images through every model, decoded and preprocessed once."""
+    n_units = sum(stop - start for _, start, stop in tile)
+    matrices = [np.empty((len(records), n_units), np.float32) for _ in clips]
+    kept: list[ImageRecord] = []
+    failures: list[Failure] = []
+    batches = stream_batches(
+        records, _unchanged, batch_size=batch_size, workers=workers, allow_none=True
+    )
+    with closing(cast("Generator[Batch[Image.Image]]", batches)):
+        for batch in batches:
+            for rows, pixels in _groups(clips[0], batch.items):
+                place = len(kept) + np.array(rows)
+                for clip, matrix in zip(clips, matrices, strict=True):
+                    _run(clip, pixels, tile, pool, matrix, place)
+            kept += batch.records
+            failures += batch.failures
+            if progress is not None:
+                progress(len(batch.records) + len(batch.failures))
+    return Pooled(
+        records=kept, matrices=[matrix[: len(kept)] for matrix in matrices], failures=failures
+    )
+
+
+def _unchanged(image: Image.Image) -> Image.Image:
+    return image
+
+
+def _groups(clip: Clip, images: list[Image.Image]) -> Iterator[tuple[list[int], Tensor]]:
+    """Preprocessed images that can share a batch; all of them, unless shapes are kept."""
+    if images:
+        for rows in clip.preprocess.groups(images):
+            yield rows, clip.preprocess([images[row] for row in rows])
+
+
+def _run(
+    clip: Clip,
+    pixels: Tensor,
+    tile: Tile,
+    pool: str,
+    matrix: NDArray[np.float32],
+    place: NDArray[np.int64],
+) -> None:
+    import torch
+
+    from clipprobe.hooks import capture
+
+    columns: dict[str, list[tuple[int, int, int]]] = {}
+    column = 0
+    for name, start, stop in tile:
+        columns.setdefault(name, []).append((column, start, stop))
+        column += stop - start
+
+    def sink(name: str, values: Tensor, rows: Any, tokens: Tensor | None) -> None:
+        found = values.float().cpu().numpy()
+        for first, start, stop in columns[name]:
+            matrix[place, first : first + stop - start] = found[:, start:stop]
+
+    with torch.no_grad(), capture(clip, list(columns), pool=pool, sink=sink, argmax=False):
+        clip.image_embeddings(pixels)

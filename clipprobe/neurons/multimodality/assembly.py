@@ -1,0 +1,121 @@
+"""From the scores of all tiles to one result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from clipprobe.neurons.multimodality import tables
+from clipprobe.neurons.multimodality.activations import Tile
+from clipprobe.neurons.multimodality.measure import Scores
+from clipprobe.neurons.multimodality.notes import notes_of
+from clipprobe.neurons.multimodality.result import Floor, Multimodality, Nulls
+from clipprobe.neurons.multimodality.scores import Floats
+from clipprobe.neurons.multimodality.trial import Trial
+from clipprobe.runs.provenance import versions
+from clipprobe.statistics import benjamini_hochberg
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    p: Floats
+    q: Floats
+    p_images: Floats
+    q_images: Floats
+
+    @classmethod
+    def of(cls, scores: Scores) -> Corrected:
+        """The larger p, and Benjamini-Hochberg over every unit and concept."""
+        p = np.maximum(scores.p_concepts, scores.p_images)
+
+        def corrected(values: Floats) -> Floats:
+            return benjamini_hochberg(values.ravel()).reshape(values.shape)
+
+        return cls(p, corrected(p), scores.p_images, corrected(scores.p_images))
+
+    def columns(self) -> dict[str, Floats]:
+        """By name, as the tables have them."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def assemble(
+    test: Trial,
+    plan: Sequence[Tile],
+    sites: Sequence[str],
+    config: dict[str, Any],
+    alpha: float,
+    provenance: dict[str, Any],
+) -> Multimodality:
+    """The result of all tiles: tables, nulls and the random floor."""
+    assert test.joint is not None
+    modalities, concepts, joint = test.probes.modalities, test.concepts, test.joint
+    scores = Scores.joined(test.scores[0])
+    corrected = Corrected.of(scores).columns()
+    floor = _floor(Scores.joined(test.scores[1]), alpha, test.seed) if test.scores[1:] else None
+    site = tables.site_columns(plan, sites)
+    counts = np.array([np.bincount(test.codes[m], minlength=len(concepts)) for m in modalities])
+    confirming = np.array(
+        [np.bincount(test.codes[m][~test.selects[m]], minlength=len(concepts)) for m in modalities]
+    )
+    shown = np.nan_to_num(scores.score, nan=0.0)
+    strongest = {
+        name: (
+            np.concatenate([rows for rows, _ in parts], axis=1),
+            np.concatenate([values for _, values in parts], axis=1),
+        )
+        for name, parts in test.strongest.items()
+    }
+    units = tables.unit_table(
+        scores,
+        site,
+        concepts,
+        modalities,
+        corrected,
+        np.concatenate([np.stack(ends) for ends in test.intervals], axis=-1),
+        confirming,
+        None if floor is None else floor.score,
+    )
+    result = Multimodality(
+        modalities=modalities,
+        concepts=concepts,
+        pool=test.pool,
+        alpha=alpha,
+        table=tables.pair_table(scores, site, concepts, modalities, corrected),
+        units=units,
+        concept_table=tables.concept_rows(scores, site, concepts, modalities, counts, joint),
+        top_images=tables.top_rows(site, modalities, strongest, test.ids, test.codes, concepts),
+        controls=tables.control_rows([]),
+        nulls=Nulls(
+            pairs=joint.count(shown),
+            pairs_null=joint.null,
+            units=joint.count(shown.max(axis=0)),
+            units_null=joint.best_concept,
+            best_unit=shown.max(axis=1),
+            best_unit_null=joint.best_unit,
+        ),
+        floor=floor,
+        n_images={
+            m: (int(test.selects[m].sum()), int((~test.selects[m]).sum())) for m in modalities
+        },
+        notes=notes_of(confirming, int(np.isfinite(scores.score).sum()), alpha, config),
+        failures=(*test.probes.skipped, *test.failures),
+        config=config,
+        versions={**versions(), **provenance["versions"]},
+    )
+    return result
+
+
+def _floor(scores: Scores, alpha: float, seed: int) -> Floor:
+    chosen, corrected = scores.selected, Corrected.of(scores)
+    each = np.arange(len(chosen))
+    return Floor(
+        seed=seed,
+        alpha=alpha,
+        score=scores.at("score", chosen),
+        q=corrected.q[chosen, each],
+        q_images=corrected.q_images[chosen, each],
+        n_any=int((corrected.q <= alpha).any(axis=0).sum()),
+    )

@@ -1,0 +1,136 @@
+"""How many multimodal neurons a model has, and how many it would have had without learning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.neurons.multimodality.probes import Concepts, Probes, bundled_probes
+from clipprobe.neurons.multimodality.result import STRONG, Multimodality
+from clipprobe.neurons.multimodality.run import multimodality
+from clipprobe.runs import jsonio
+from clipprobe.statistics import Estimate, wilson
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultimodalCount:
+    """Units whose confirmed AUROC for one concept reaches ``threshold`` in every modality.
+
+    Attributes:
+        threshold, alpha: What counts.
+        units: Share of units that reach the threshold and have q at most alpha, by the headline
+            p (whole concepts and images permuted); ``units.n`` is how many were tested.
+        units_images: The same with q by permuting single images only.
+        strong: Share of units that reach the threshold, whatever their q.
+        n_units, n_units_images, n_strong: The counts behind these shares.
+        n_concepts: Concepts whose best unit beats the best of all units under permutation, with q
+            at most alpha over the concepts.
+        random_units, random_units_images, random_strong: The same for the random twin.
+        n_images: Images that were run; half of them chose the concepts.
+        provenance: Model, data, settings and versions.
+    """
+
+    threshold: float
+    alpha: float
+    units: Estimate
+    units_images: Estimate
+    strong: Estimate
+    n_units: int
+    n_units_images: int
+    n_strong: int
+    n_concepts: int
+    random_units: Estimate
+    random_units_images: Estimate
+    random_strong: Estimate
+    n_images: int
+    provenance: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        plain: dict[str, Any] = jsonio.plain({name: getattr(self, name) for name in self.__slots__})
+        return plain
+
+
+def count_multimodal(
+    clip: Clip,
+    concepts: Concepts | Probes | None = None,
+    *,
+    sites: Sequence[str] | str | None = None,
+    pool: str = "max",
+    threshold: float = STRONG,
+    alpha: float = 0.05,
+    per_concept: int = 6,
+    n_permutations: int = 2000,
+    seed: int = 0,
+    batch_size: int = 32,
+    progress: Callable[[int], None] | None = None,
+) -> MultimodalCount:
+    """Count the multimodal neurons of a model and of its random twin.
+
+    Args:
+        concepts: As for :func:`multimodality`; None draws ``per_concept`` images of every bundled
+            concept in each modality.
+        sites: None for the neurons of every block of the vision tower.
+    Raises:
+        As :func:`multimodality`.
+    """
+    probes: Any = concepts
+    if concepts is None:
+        size = max(64, clip.image_size)
+        probes = bundled_probes(per_concept=per_concept, seed=seed, size_px=size)
+    found = multimodality(
+        clip,
+        probes,
+        sites,
+        pool=pool,
+        alpha=alpha,
+        n_permutations=n_permutations,
+        controls=["random_weights"],
+        min_images=4 if per_concept >= 4 else 2,
+        seed=seed,
+        batch_size=batch_size,
+        progress=progress,
+    )
+    return count_of(found, threshold)
+
+
+def count_of(found: Multimodality, threshold: float = STRONG) -> MultimodalCount:
+    """The counts of a result that has the random-weights control."""
+    assert found.floor is not None
+    units, floor = found.units, found.floor
+    reach = units["score"] >= threshold
+    tested = int(units["score"].notna().sum())
+    random_tested = int((floor.score == floor.score).sum())
+    counts = [
+        int((reach & (units["q"] <= found.alpha)).sum()),
+        int((reach & (units["q_images"] <= found.alpha)).sum()),
+        int(reach.sum()),
+    ]
+    random_reach = floor.score >= threshold
+    random_counts = [
+        int((random_reach & (floor.q <= found.alpha)).sum()),
+        int((random_reach & (floor.q_images <= found.alpha)).sum()),
+        int(random_reach.sum()),
+    ]
+    shares = [wilson(count, tested) for count in counts]
+    random = [wilson(count, random_tested) for count in random_counts]
+    return MultimodalCount(
+        threshold=threshold,
+        alpha=found.alpha,
+        units=shares[0],
+        units_images=shares[1],
+        strong=shares[2],
+        n_units=counts[0],
+        n_units_images=counts[1],
+        n_strong=counts[2],
+        n_concepts=found.n_concepts_found,
+        random_units=random[0],
+        random_units_images=random[1],
+        random_strong=random[2],
+        n_images=sum(sum(images) for images in found.n_images.values()),
+        provenance=found.provenance,
+    )

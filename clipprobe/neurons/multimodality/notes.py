@@ -1,0 +1,52 @@
+"""What a reader must know before using the numbers of one test."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def notes_of(
+    confirming: NDArray[np.int64], family: int, alpha: float, config: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Sentences about the family, the resolution of p, unequal counts and the split.
+
+    Args:
+        confirming: Confirming images, ``(m, c)``.
+        family: Pairs that were tested.
+    """
+    n_modalities, n_concepts = confirming.shape
+    floor = float(n_concepts) ** -n_modalities
+    notes = [
+        f"q is Benjamini-Hochberg over {family:,} pairs of unit and concept: the family of all "
+        "that was tested."
+    ]
+    if family and floor * family > alpha:
+        needed = math.ceil(floor * family / alpha)
+        text = (
+            f"With {n_concepts} concepts in {n_modalities} modalities no p is below {floor:.1e}, "
+        )
+        if needed > family:
+            text += "so nothing can be significant: bring more concepts (or modalities)."
+        else:
+            text += (
+                f"so at least {needed:,} pairs must be that extreme before one is significant: "
+                "more concepts, or fewer units, make the test sharper."
+            )
+        notes.append(text)
+    if confirming.max() >= 2 * confirming.min():
+        notes.append(
+            f"Concepts have {confirming.min()} to {confirming.max()} confirming images in a "
+            "modality. Those with few reach extreme scores more easily; whole concepts are "
+            "exchangeable only where counts are alike."
+        )
+    if config["split_share"] == 0:
+        notes.append(
+            "No images were held out (split_share is 0): the score of a unit's best concept is "
+            "the best of many on the same images, and flatters it."
+        )
+    return tuple(notes)

@@ -1,0 +1,286 @@
+"""The report of a multimodality test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from clipprobe.data import ImageRecord, decode_image
+from clipprobe.errors import UnreadableImageError
+from clipprobe.neurons.multimodality.result import CLAIM, Multimodality
+from clipprobe.statistics import Estimate
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.multimodality.probes import Probes
+    from clipprobe.report import Block, Page, Section
+
+N_LISTED = 30
+N_PICTURED = 10
+N_IMAGES = 6
+_SIDE = 96
+
+
+def page_of(result: Multimodality, probes: Probes) -> Page:
+    """The report, with the pictures in it."""
+    from clipprobe.report import Page
+
+    sections = [_overview(result), _nulls(result), _units(result), _pictures(result, probes)]
+    sections += [_concepts(result), *_controls(result), *_failed(result)]
+    n_images = sum(sum(counts) for counts in result.n_images.values())
+    return Page(
+        title="Multimodal neurons",
+        subtitle=f"{len(result.units):,} units of {result.config['model']['id']}, "
+        f"{len(result.concepts)} concepts in {', '.join(result.modalities)}, {n_images:,} images, "
+        f"pooled by {result.pool}",
+        sections=sections,
+        provenance=result.provenance,
+    )
+
+
+def _overview(result: Multimodality) -> Section:
+    from clipprobe.report import Numbers, Paragraph, Section, Warning
+
+    headline = result.summary()["headline"]
+    numbers: list[tuple[str, Any, str]] = [
+        (item["name"], item["estimate"], item["meaning"]) for item in headline
+    ]
+    numbers.append(
+        (
+            "significant, images permuted only",
+            result.n_significant_images,
+            "units; this null takes images of one concept for independent, which they are not",
+        )
+    )
+    numbers.append(
+        (
+            "concepts with a unit",
+            result.n_concepts_found,
+            f"of {len(result.concepts)}: their best unit beats the best of all units by chance",
+        )
+    )
+    if result.floor is not None:
+        numbers.append(
+            (
+                "significant at random weights",
+                result.floor.n_significant,
+                f"units; {result.floor.n_significant_images} with images permuted only",
+            )
+        )
+    blocks: list[Block] = [
+        Paragraph(
+            "The score of a unit for a concept is its smallest AUROC over the modalities, against "
+            "images of other concepts in the same modality. A unit's concept is chosen on one half "
+            "of the images; every number here is from the other half."
+        ),
+        Numbers(numbers),
+        Paragraph(CLAIM),
+    ]
+    return Section("Overview", [*blocks, *(Warning(note) for note in result.notes)])
+
+
+def _nulls(result: Multimodality) -> Section:
+    from clipprobe.figures.multimodality import ranked_scores, score_histogram
+    from clipprobe.report import Chart, Section
+
+    nulls, floor = result.nulls, result.floor
+    random = None
+    if floor is not None:
+        known = floor.score[np.isfinite(floor.score)]
+        random = np.histogram(known, bins=100, range=(0, 1))[0]
+    selected = result.units["score"].to_numpy()
+    confirmed = np.histogram(selected[np.isfinite(selected)], bins=100, range=(0, 1))[0]
+    return Section(
+        "Seen and expected",
+        [
+            Chart(
+                score_histogram(nulls.pairs, nulls.pairs_null, what="pairs of unit and concept"),
+                "Confirmed scores of all pairs of unit and concept (bars), and their mean count "
+                "when whole concepts change places within each modality (line). Logarithmic.",
+            ),
+            Chart(
+                score_histogram(nulls.units, nulls.units_null, what="units"),
+                "Each unit's best concept on the confirming images, and the best concept of a unit "
+                "under permutation: the best of many is high by chance.",
+            ),
+            Chart(
+                score_histogram(confirmed, None, what="units", random=random),
+                "Confirmed score of the concept that the other half selected"
+                + (", and the same at random weights." if floor is not None else "."),
+            ),
+            Chart(
+                ranked_scores(selected, None if floor is None else floor.score),
+                "The same scores from the best unit down.",
+            ),
+        ],
+    )
+
+
+def _units(result: Multimodality) -> Section:
+    from clipprobe.figures.multimodality import modality_dots
+    from clipprobe.report import Chart, Section, Table
+
+    rows = result.ranked(N_LISTED)
+    names = [f"{row['address']} {row['concept']}" for row in rows]
+    dots = {
+        name: [(row[f"auroc_{name}"], row[f"low_{name}"], row[f"high_{name}"]) for row in rows]
+        for name in result.modalities
+    }
+    columns = ["concept, unit", "score", *result.modalities]
+    columns += ["d'", "purity", "balance", "q", "q, images", "floor"]
+    table = [
+        [
+            f"{row['concept']}, {row['address']}",
+            result.estimate(row),
+            *(row[f"auroc_{name}"] for name in result.modalities),
+            min(row[f"dprime_{name}"] for name in result.modalities),
+            min(row[f"purity_{name}"] for name in result.modalities),
+            row["balance"],
+            row["q"],
+            row["q_images"],
+            row["floor"],
+        ]
+        for row in rows
+    ]
+    caption = (
+        f"The {len(rows)} best units by the smaller score of the two halves; AUROCs confirmed on "
+        f"held-out images, pooled by {result.pool}. n counts the concept's confirming images over "
+        "all modalities; d' and purity are the smallest over them. Floor: share "
+        "of the units of the same network at random weights that "
+        "score at least as much."
+    )
+    return Section(
+        "Best units",
+        [
+            Table(columns, table, caption),
+            Chart(
+                modality_dots(names[:15], {name: part[:15] for name, part in dots.items()}),
+                "AUROC of the best units in each modality, with simultaneous 95 % intervals; 0.5 "
+                "is no preference.",
+            ),
+        ],
+    )
+
+
+def _pictures(result: Multimodality, probes: Probes) -> Section:
+    from clipprobe.report import Images, Paragraph, Section
+
+    blocks: list[Block] = [
+        Paragraph(
+            "The strongest images of the best units, a modality at a time, whatever they show. The "
+            "caption gives the activation and the concept shown."
+        )
+    ]
+    for row in result.ranked(N_PICTURED):
+        estimate = result.estimate(row)
+        blocks.append(
+            Paragraph(
+                f"{row['address']} ({result.pool}): {row['concept']}, score {_number(estimate)}"
+            )
+        )
+        found = strongest_images(result, probes, row, N_IMAGES)
+        items = [
+            (picture, f"{name}, {value:.3g}: {concept}")
+            for name, images in found.items()
+            for picture, value, concept in images
+        ]
+        blocks.append(Images(items, columns=N_IMAGES))
+    return Section("Strongest images", blocks)
+
+
+def strongest_images(
+    result: Multimodality, probes: Probes, row: Mapping[str, Any], limit: int
+) -> dict[str, list[tuple[Image.Image, float, str]]]:
+    """Modality -> picture, activation and concept of a unit's strongest images."""
+    records = {record.id: record for record in probes.dataset}
+    top = result.top_images
+    mine = top[(top["site"] == row["site"]) & (top["unit"] == row["unit"])]
+    found: dict[str, list[tuple[Image.Image, float, str]]] = {}
+    for name in result.modalities:
+        rows = mine[mine["modality"] == name].head(limit)
+        found[name] = [
+            (_picture(records[one.id]), float(one.value), str(one.concept))
+            for one in rows.itertuples()
+        ]
+    return found
+
+
+def _picture(record: ImageRecord) -> Image.Image:
+    try:
+        picture = decode_image(record)
+    except UnreadableImageError:  # read a moment ago, and gone since
+        return Image.new("RGB", (_SIDE, _SIDE), (225, 225, 225))
+    picture.thumbnail((2 * _SIDE, 2 * _SIDE), Image.Resampling.LANCZOS)
+    return picture
+
+
+def _concepts(result: Multimodality) -> Section:
+    from clipprobe.report import Section, Table
+
+    table = result.concept_table
+    rows = [
+        [
+            row["concept"],
+            *(row[f"n_{name}"] for name in result.modalities),
+            f"{row['site']}:{row['unit']}",
+            row["score"],
+            row["null_median"],
+            row["null_95"],
+            row["p_best"],
+            row["q_best"],
+        ]
+        for row in table.head(N_LISTED).to_dict("records")
+    ]
+    columns = ["concept", *(f"n {name}" for name in result.modalities), "best unit", "score"]
+    columns += ["null, median", "null, 95 %", "p", "q"]
+    caption = (
+        f"The {len(rows)} concepts with the best units, of {len(table)}. The null is the best of "
+        "all units when whole concepts change places; p is the chance that it reaches the score, "
+        "for one concept and all units."
+    )
+    return Section("Concepts", [Table(columns, rows, caption)])
+
+
+def _controls(result: Multimodality) -> list[Section]:
+    from clipprobe.report import Section, Table
+
+    if not len(result.controls):
+        return []
+    names = list(dict.fromkeys(result.controls["control"]))
+    rows = []
+    for (site, unit, concept), part in result.controls.groupby(
+        ["site", "unit", "concept"], sort=False, observed=True
+    ):
+        cells = {row["control"]: _estimate(row) for row in part.to_dict("records")}
+        rows.append([f"{site}:{unit}", concept, *(cells.get(name) for name in names)])
+    caption = (
+        "Words written anew in several fonts, sizes and places. Wrong words, nonsense, scrambled, "
+        "blank: AUROC of the word over other concepts' words, random letters, its own letters in "
+        "another order, and bare ground. Jitter: how far the mean response to the word moves with "
+        "font, size and place, in standard deviations of the response to wrong words."
+    )
+    return [Section("Word controls", [Table(["unit", "concept", *names], rows, caption)])]
+
+
+def _estimate(row: Mapping[str, Any]) -> Any:
+    if str(row["control"]).startswith("jitter"):
+        return float(row["value"])
+    return {name: row[name] for name in ("value", "low", "high", "n", "reason")}
+
+
+def _failed(result: Multimodality) -> list[Section]:
+    from clipprobe.report import Section, Table
+
+    if not result.failures:
+        return []
+    rows = [[failure.id, failure.reason] for failure in result.failures[:N_LISTED]]
+    caption = f"The first {len(rows)} of {len(result.failures)}; the manifest names all."
+    return [Section("Images left out", [Table(["image", "reason"], rows, caption)])]
+
+
+def _number(estimate: Estimate) -> str:
+    from clipprobe.report.numbers import format_cell
+
+    return format_cell(estimate)

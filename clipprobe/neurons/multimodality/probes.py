@@ -1,0 +1,223 @@
+"""The images of a multimodality test: which concept each shows, and in which modality.
+
+They come from the user (a mapping or a table), or are drawn from the bundled stimuli.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.data import Dataset, Failure, ImageRecord, as_dataset
+from clipprobe.data.records import make_dataset
+from clipprobe.errors import ConfigError, DataError
+from clipprobe.stimuli import COLOUR_STYLES, Concept, Sample, concept_set, render
+from clipprobe.stimuli.probe_sets import MODALITIES
+
+Concepts = Mapping[str, Mapping[str, Iterable[Any]]] | str | Path
+CONCEPT, MODALITY = "concept", "modality"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probes:
+    """Images of concepts in modalities.
+
+    Attributes:
+        dataset: All images in order of id; label is the concept, ``modality`` an attribute.
+        concepts: In alphabetical order.
+        modalities: In the order in which they are shown.
+        skipped: Images left out before any was read, with the reason.
+    """
+
+    dataset: Dataset
+    concepts: tuple[str, ...]
+    modalities: tuple[str, ...]
+    skipped: tuple[Failure, ...] = ()
+
+    def of(self, modality: str) -> list[ImageRecord]:
+        """The images of one modality in order of id."""
+        return [record for record in self.dataset if record.attributes[MODALITY] == modality]
+
+    def codes(self, records: Sequence[ImageRecord]) -> NDArray[np.int64]:
+        """Number of each image's concept, ``(n,)``."""
+        place = {name: number for number, name in enumerate(self.concepts)}
+        return np.array([place[str(record.label)] for record in records], np.int64)
+
+    def describe(self) -> dict[str, Any]:
+        """Name, fingerprint and number of images, for manifests."""
+        return self.dataset.describe()
+
+
+def as_probes(concepts: Concepts | Probes, *, min_images: int) -> Probes:
+    """The probes in whatever form they were given, checked.
+
+    Args:
+        concepts: ``{concept: {modality: [images]}}``; or the path of a table (or of a folder with
+            one) with the columns ``file_name``, ``concept`` (or ``label``) and ``modality``.
+        min_images: A concept with fewer images in some modality is left out, and said.
+    Raises:
+        DataError: the table lacks a column; fewer than two modalities, or than two concepts that
+            have enough images in each.
+        ConfigError: ``min_images`` is below 2.
+    """
+    if min_images < 2:
+        raise ConfigError(
+            f"min_images={min_images} leaves no image to confirm on: give at least 2."
+        )
+    if isinstance(concepts, Probes):
+        return _complete(concepts.dataset.name, list(concepts.dataset), min_images)
+    if isinstance(concepts, str | Path):
+        dataset = as_dataset(concepts)
+        records = [_of_table(record, dataset.name) for record in dataset]
+        return _complete(dataset.name, records, min_images)
+    if not isinstance(concepts, Mapping):
+        raise DataError(
+            "Concepts must be {concept: {modality: [images]}} or the path of a table, this is a "
+            f"{type(concepts).__name__}."
+        )
+    return _complete("concepts", _of_mapping(concepts), min_images)
+
+
+def bundled_probes(
+    *,
+    per_concept: int = 8,
+    seed: int = 0,
+    concepts: Sequence[Concept] | None = None,
+    size_px: int = 64,
+) -> Probes:
+    """Every bundled concept as colour picture, line drawing and written word.
+
+    On grounds, and in fonts, that the bundled model never saw; pictures in all three colour
+    styles, one of which it never saw either.
+
+    Args:
+        per_concept: Images of each concept in each modality.
+        concepts: All bundled ones by default.
+    """
+    if per_concept < 2:
+        raise ConfigError(
+            f"{per_concept} image of each concept cannot be split in two: give at least 2."
+        )
+    records = [
+        _of_sample(sample)
+        for modality in MODALITIES
+        for sample in concept_set(
+            modality,
+            per_concept=per_concept,
+            seed=seed,
+            styles=COLOUR_STYLES,
+            names=concepts,
+            size_px=size_px,
+        )
+    ]
+    return _complete(f"bundled stimuli, seed {seed}", records, 2)
+
+
+def split(
+    ids: Sequence[str], codes: NDArray[np.int64], share: float, seed: int
+) -> NDArray[np.bool_]:
+    """Which images select, ``(n,)``; the others confirm.
+
+    Of each concept's images, in an order drawn by the hash of their ids, the first ``share`` (at
+    least one, and never all) select. With ``share=0`` none do.
+    """
+    selects = np.zeros(len(ids), bool)
+    if share == 0:
+        return selects
+    drawn = [hashlib.sha256(f"{seed}:{one}".encode("utf-8", "backslashreplace")) for one in ids]
+    keys = np.array([int.from_bytes(key.digest()[:8], "big") for key in drawn], np.uint64)
+    for code in np.unique(codes):
+        mine = np.flatnonzero(codes == code)
+        n = min(max(1, round(share * len(mine))), len(mine) - 1)
+        selects[mine[np.argsort(keys[mine], kind="stable")[:n]]] = True
+    return selects
+
+
+def enough(
+    codes: Mapping[str, NDArray[np.int64]], n_concepts: int, min_images: int
+) -> NDArray[np.bool_]:
+    """Which concepts have enough images in every modality, ``(n_concepts,)``."""
+    counts = [np.bincount(part, minlength=n_concepts) for part in codes.values()]
+    kept: NDArray[np.bool_] = np.min(counts, axis=0) >= min_images
+    return kept
+
+
+def _of_sample(sample: Sample) -> ImageRecord:
+    buffer = io.BytesIO()
+    render(sample.scene).image.save(buffer, "PNG", compress_level=1)
+    return ImageRecord(sample.id, buffer.getvalue(), sample.label, sample.attributes)
+
+
+def _of_table(record: ImageRecord, name: str) -> ImageRecord:
+    concept = record.attributes.get(CONCEPT, record.label)
+    modality = record.attributes.get(MODALITY)
+    if concept is None or modality is None:
+        absent = CONCEPT if concept is None else MODALITY
+        raise DataError(
+            f"The image {record.id!r} of {name!r} has no {absent}: give a table with the columns "
+            f"file_name, {CONCEPT} and {MODALITY}, filled in every row."
+        )
+    return replace(record, label=concept, attributes={**record.attributes, MODALITY: modality})
+
+
+def _of_mapping(concepts: Mapping[str, Mapping[str, Iterable[Any]]]) -> list[ImageRecord]:
+    records: list[ImageRecord] = []
+    for concept, modalities in concepts.items():
+        if not isinstance(modalities, Mapping):
+            raise DataError(
+                f"The concept {concept!r} must map modalities to images, this is a "
+                f"{type(modalities).__name__}: give {{modality: [images]}}."
+            )
+        for modality, images in modalities.items():
+            items = list(images) if not isinstance(images, str) else images
+            if len(items) == 0:
+                continue
+            for record in as_dataset(items):
+                attributes = {**record.attributes, MODALITY: str(modality)}
+                name = f"{concept}/{modality}/{record.id}"
+                records.append(replace(record, id=name, label=str(concept), attributes=attributes))
+    return records
+
+
+def _complete(name: str, records: list[ImageRecord], min_images: int) -> Probes:
+    """Keep the concepts that have enough images in every modality."""
+    modalities = tuple(dict.fromkeys(record.attributes[MODALITY] for record in records))
+    if set(modalities) == set(MODALITIES):
+        modalities = MODALITIES
+    if len(modalities) < 2:
+        found = ", ".join(map(repr, modalities)) or "none"
+        raise DataError(
+            f"Multimodality compares modalities, and {name!r} has {len(modalities)} ({found}): "
+            "give images of the same concepts in at least two."
+        )
+    names = sorted({str(record.label) for record in records})
+    place = {concept: number for number, concept in enumerate(names)}
+    codes = {
+        modality: np.array(
+            [place[str(r.label)] for r in records if r.attributes[MODALITY] == modality], np.int64
+        )
+        for modality in modalities
+    }
+    kept = enough(codes, len(names), min_images)
+    if kept.sum() < 2:
+        raise DataError(
+            f"Only {int(kept.sum())} of the {len(names)} concepts of {name!r} have at least "
+            f"{min_images} images in each of {', '.join(modalities)}, and two are needed (the "
+            "distractors are images of the other concepts): give more images, or lower min_images."
+        )
+    reason = f"its concept has fewer than {min_images} images in some modality"
+    wanted = [record for record in records if kept[place[str(record.label)]]]
+    skipped = [Failure(r.id, reason) for r in records if not kept[place[str(r.label)]]]
+    return Probes(
+        dataset=make_dataset(name, wanted, None),
+        concepts=tuple(name for name, keep in zip(names, kept, strict=True) if keep),
+        modalities=modalities,
+        skipped=tuple(skipped),
+    )

@@ -1,0 +1,170 @@
+"""Run the probes through a model and its twin, tile after tile, and collect their scores.
+
+With a run folder every modality's pooled matrix is kept as a part, so a killed test goes on from
+the last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.data import Failure, require_readable
+from clipprobe.errors import DataError
+from clipprobe.neurons.multimodality.activations import Tile, pooled
+from clipprobe.neurons.multimodality.measure import Scores, Seen, intervals, measure, strongest
+from clipprobe.neurons.multimodality.nulls import JointNull
+from clipprobe.neurons.multimodality.probes import Probes, enough, split
+from clipprobe.neurons.multimodality.scores import Floats
+from clipprobe.runs import Run, jsonio
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+N_JOINT = 100
+Progress = Callable[[int], None]
+
+
+class Trial:
+    """The scores of all models, tile after tile."""
+
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        probes: Probes,
+        pool: str,
+        min_images: int,
+        split_share: float,
+        top_k: int,
+        n_permutations: int,
+        seed: int,
+    ) -> None:
+        self.clips = clips
+        self.probes = probes
+        self.pool = pool
+        self.min_images = min_images
+        self.split_share = split_share
+        self.settings = {"top_k": top_k, "n_permutations": n_permutations, "seed": seed}
+        self.seed = seed
+        self.scores: list[list[Scores]] = [[] for _ in clips]
+        self.intervals: list[tuple[Floats, Floats]] = []
+        self.strongest: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float32]]]] = {
+            name: [] for name in probes.modalities
+        }
+        self.failures: list[Failure] = []
+        self.ids: dict[str, list[str]] = {}
+        self.codes: dict[str, NDArray[np.int64]] = {}
+        self.selects: dict[str, NDArray[np.bool_]] = {}
+        self.kept: dict[str, NDArray[np.bool_]] = {}
+        self.concepts: tuple[str, ...] = ()
+        self.joint: JointNull | None = None
+
+    def run(
+        self,
+        tile: Tile,
+        number: tuple[int, int],
+        run: Run | None,
+        *,
+        batch_size: int,
+        workers: int,
+        progress: Progress | None,
+    ) -> None:
+        """Stream the images for one tile of units and score them."""
+        matrices: dict[str, list[NDArray[np.float32]]] = {}
+        for name in self.probes.modalities:
+            matrices[name] = self._matrices(tile, number, name, run, batch_size, workers, progress)
+        if number[0] == 0:
+            self._settle()
+        for model in range(len(self.clips)):
+            seen = {
+                name: Seen(
+                    values=parts[model][self.kept[name]],
+                    codes=self.codes[name],
+                    selects=self.selects[name],
+                )
+                for name, parts in matrices.items()
+            }
+            scores = measure(seen, len(self.concepts), **self.settings)
+            self.scores[model].append(scores)
+            if model == 0:
+                assert self.joint is not None
+                self.joint.update(np.nan_to_num(scores.aurocs, nan=0.0))
+                self.intervals.append(intervals(seen, scores.selected))
+                for name, part in seen.items():
+                    self.strongest[name].append(strongest(part))
+
+    def _matrices(
+        self,
+        tile: Tile,
+        number: tuple[int, int],
+        name: str,
+        run: Run | None,
+        batch_size: int,
+        workers: int,
+        progress: Progress | None,
+    ) -> list[NDArray[np.float32]]:
+        """Pooled activations of one modality; kept as a part, so that a killed run goes on."""
+        records = self.probes.of(name)
+        place_of = self.probes.modalities.index(name)
+        part = f"parts/{number[0]}of{number[1]}-{place_of}.safetensors"
+        if run is not None and run.has(part):
+            arrays = run.read_arrays(part)
+            kept = arrays["kept"].tolist()
+            failures = jsonio.loads(arrays["failures"].tobytes().decode())
+            found = [arrays[f"model{model}"] for model in range(len(self.clips))]
+            failed = [Failure(item["id"], item["reason"]) for item in failures]
+            if progress is not None:
+                progress(len(records))
+        else:
+            seen = pooled(
+                self.clips,
+                records,
+                tile,
+                self.pool,
+                batch_size=batch_size,
+                workers=workers,
+                progress=progress,
+            )
+            failed, found = seen.failures, seen.matrices
+            place = {record.id: row for row, record in enumerate(records)}
+            kept = [place[record.id] for record in seen.records]
+            if run is not None:
+                text = jsonio.dumps([failure.to_json() for failure in failed])
+                arrays = {f"model{model}": matrix for model, matrix in enumerate(found)}
+                arrays["kept"] = np.array(kept, np.int64)
+                arrays["failures"] = np.frombuffer(text.encode(), np.uint8)
+                run.write_arrays(part, arrays)
+        require_readable(len(kept), failed, f"{self.probes.dataset.name}, {name}")
+        if number[0] == 0:
+            self.failures += failed
+            self.ids[name] = [records[row].id for row in kept]
+            self.codes[name] = self.probes.codes([records[row] for row in kept])
+        return found
+
+    def _settle(self) -> None:
+        """Leave out concepts that lost too many images to bad files, and split the others."""
+        kept = enough(self.codes, len(self.probes.concepts), self.min_images)
+        if kept.sum() < 2:
+            raise DataError(
+                f"After {len(self.failures)} images that could not be read, only "
+                f"{int(kept.sum())} concepts have {self.min_images} images in each modality, and "
+                "two are needed: mend the files, or lower min_images."
+            )
+        self.concepts = tuple(
+            name for name, keep in zip(self.probes.concepts, kept, strict=True) if keep
+        )
+        number = np.cumsum(kept) - 1
+        self.kept = {name: kept[codes] for name, codes in self.codes.items()}
+        reason = f"its concept has fewer than {self.min_images} readable images in some modality"
+        for name, rows in self.kept.items():
+            left_out = [one for one, keep in zip(self.ids[name], rows, strict=True) if not keep]
+            self.failures += [Failure(one, reason) for one in left_out]
+            self.ids[name] = [one for one, keep in zip(self.ids[name], rows, strict=True) if keep]
+            self.codes[name] = number[self.codes[name][rows]]
+            self.selects[name] = split(
+                self.ids[name], self.codes[name], self.split_share, self.seed
+            )
+        self.joint = JointNull.empty(len(self.codes), len(self.concepts), n=N_JOINT, seed=self.seed)
