@@ -71,14 +71,14 @@ class Inputs:
         for rows in length_batches(tokens, self.batch_size, None):
             yield InputBatch(rows=list(rows), values=torch.tensor([tokens[row] for row in rows]))
 
-    def run(self, batch: InputBatch) -> Tensor:
+    def run(self, batch: InputBatch, *, grad: bool = False) -> Tensor:
         """Unit vectors ``(b, d_embed)`` of a batch; hooks see which inputs it holds."""
         import torch
 
         from clipprobe.hooks import context
 
         encode = self.clip.image_embeddings if self.tower == "vision" else self.clip.text_embeddings
-        with torch.no_grad(), context.rows(batch.rows, len(self)):
+        with torch.set_grad_enabled(grad), context.rows(batch.rows, len(self)):
             return encode(batch.values)
 
 

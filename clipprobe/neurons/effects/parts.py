@@ -112,6 +112,29 @@ class TowerParts:
         readout = self.readout(acts[self.readout.final_name()], others[projected], targets)
         return Seen(acts=acts, readout=readout, totals=totals.cpu().numpy())
 
+    def tangent(self, inputs: Inputs, batch: InputBatch, targets: Tensor) -> Readout:
+        """The score's derivative by the final stream, in the form of a readout.
+
+        Unlike the exact readout, the norm's scale, the length of the projected vector and a pooling
+        head's pattern move with the stream: to first order, what taking a small part out does.
+        """
+        import torch
+
+        from clipprobe.hooks import capture
+
+        name = self.readout.final_name()
+        with torch.enable_grad(), capture(self.clip, [name], grad=True) as acts:
+            unit = inputs.run(batch, grad=True)
+            scores = unit @ targets.to(unit).T * self.readout.scale
+            columns = [
+                torch.autograd.grad(column.sum(), acts[name], retain_graph=True)[0]
+                for column in scores.unbind(dim=-1)
+            ]
+        read = torch.stack(columns, dim=2).double()  # b t m d
+        if self.readout.pool != "none":  # zero on every token but the pooled one
+            read = read.sum(dim=1, keepdim=True)
+        return Readout(read=read, constants={})
+
     def terms(self, seen: Seen) -> dict[str, Floats]:
         """Name -> ``(b, m)``, in the order of a forward pass; they sum to the totals."""
         read = seen.readout
