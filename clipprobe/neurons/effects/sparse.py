@@ -99,7 +99,9 @@ def _folds(
     n_folds = min(_FOLDS, int(y.sum()), int((~y).sum()))
     if n_folds < 2:
         return []
-    found = maker(n_folds, shuffle=True, random_state=seed).split(y[:, None], y, groups)
+    found = maker(n_folds, shuffle=True, random_state=seed).split(
+        y[:, None], y, None if single else groups
+    )
     return [(a, b) for a, b in found if y[a].any() and not y[a].all()]
 
 

@@ -108,7 +108,7 @@ def test_a_neuron_that_writes_a_text_is_found_by_texts(checkpoint: Any) -> None:
         )
     values, names = text_values(clip, texts)
     (found,) = compose(values, names, labels, targets=["yes"], penalties=[0.1, 0.3, 1])
-    assert found.units[0][0] == "vision.blocks.1.mlp.post:9" and found.auroc.low > 0.8
+    assert found.units[0][0] == "vision.blocks.1.mlp.post:9" and found.auroc.low > 0.7
     weights, _ = joint_weights(clip)
     assert weights.shape == (3 * 64, clip.d_embed)
 
