@@ -17,6 +17,8 @@ from clipprobe.cli import (
     explain_cmd,
     models_cmd,
     neurons_cmd,
+    neurons_effects,
+    neurons_labels,
     pretrain_cmd,
 )
 from clipprobe.cli.boundary import INTERNAL_ERROR, BoundaryGroup
@@ -52,6 +54,8 @@ for _module in (
     demo_cmd,
     models_cmd,
     neurons_cmd,
+    neurons_effects,
+    neurons_labels,
     explain_cmd,
     attack_cmd,
     audit_typographic,
