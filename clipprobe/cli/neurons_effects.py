@@ -65,8 +65,8 @@ def effect(
     from clipprobe.neurons.effects.changes import parse_method
 
     methods = method or ["zero", "mean"]
-    for one in methods:
-        parse_method(one)  # before a model is loaded
+    for name in methods:
+        parse_method(name)  # before a model is loaded
     clip = load_model(model, device=device, revision=revision)
     from clipprobe.data import as_dataset
     from clipprobe.neurons.effects import total_effects

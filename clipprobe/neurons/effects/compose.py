@@ -106,8 +106,10 @@ def compose(
     found = []
     for target in wanted:
         y = np.array([label == target for label in table])
-        found.append(_one(x[:, varied], [names[i] for i in varied], target, y, group, max_units,
-                          penalties, seed, len(names)))  # fmt: skip
+        units = [names[int(i)] for i in varied]
+        found.append(
+            _one(x[:, varied], units, target, y, group, max_units, penalties, seed, len(names))
+        )
         if progress is not None:
             progress(1)
     return found

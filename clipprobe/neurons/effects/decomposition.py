@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +76,7 @@ class Decomposition:
                 f"This decomposition has no term {name!r}; the nearest of its {len(self.terms)} "
                 f"are {', '.join(nearest(name, self.terms))}."
             )
-        return cast(Floats, self.values[..., self.terms.index(name)])
+        return self.values[..., self.terms.index(name)]
 
     def strongest(self, row: int = 0, target: int = 0, k: int = 10) -> list[tuple[str, float]]:
         """The k terms and neurons' blocks with the largest magnitude for one pair."""

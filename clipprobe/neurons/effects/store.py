@@ -111,9 +111,14 @@ def _write(
         }
         for one in overall
     ]
-    summary = {"kind": KIND, "headline": headline, "method": method, "texts": list(texts),
-               "n_inputs": int(found[0].measured.shape[0]),
-               "agreement": [one.to_json() for one in compared]}  # fmt: skip
+    summary: dict[str, Any] = {
+        "kind": KIND,
+        "headline": headline,
+        "method": method,
+        "texts": list(texts),
+        "n_inputs": int(found[0].measured.shape[0]),
+        "agreement": [one.to_json() for one in compared],
+    }
     run.write_json("summary.json", summary)
     page = page_of(compared, method, summary["n_inputs"], texts, clip.provenance())
     write_html(page, run.file("report.html"))

@@ -122,7 +122,7 @@ def cosine_cubed(
 
 def _unit_columns(x: Floats) -> Floats:
     length = np.linalg.norm(x, axis=0)
-    return cast(Floats, x / np.where(length > 0, length, 1))
+    return x / np.where(length > 0, length, 1)
 
 
 SCORERS: dict[str, Callable[..., Floats]] = {

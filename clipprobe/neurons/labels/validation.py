@@ -97,7 +97,7 @@ def validate(
     labels = np.asarray(labels)
     ps = np.full(len(labels), np.nan)
     found: list[Estimate] = [undefined("not scored")] * len(labels)
-    for label in np.unique(labels):
+    for label in np.unique(labels).tolist():
         units = np.flatnonzero(labels == label)
         truth = present[:, label]
         n_positive = int(truth.sum())
@@ -115,7 +115,7 @@ def validate(
     qs = benjamini_hochberg(ps)
     family, n_selected = int(np.isfinite(ps).sum()), int((qs <= alpha).sum())
     results = []
-    for unit, label in enumerate(labels):
+    for unit, label in enumerate(labels.tolist()):
         low, reason = math.nan, found[unit].reason
         if qs[unit] <= alpha:
             level = 1 - alpha * n_selected / family
