@@ -106,12 +106,12 @@ def validate(
                 f"{n_positive} of {len(truth)} held-out images show the label: at least "
                 f"{MIN_POSITIVES} that do and {MIN_POSITIVES} that do not are needed"
             )
-            for unit in units:
-                found[unit] = undefined(reason, n=len(truth))
+            for each in units:
+                found[each] = undefined(reason, n=len(truth))
             continue
         ps[units] = _mann_whitney(values[truth][:, units], values[~truth][:, units])
-        for unit in units:
-            found[unit] = auroc_estimate(values[:, unit], truth)
+        for each in units:
+            found[each] = auroc_estimate(values[:, each], truth)
     qs = benjamini_hochberg(ps)
     family, n_selected = int(np.isfinite(ps).sum()), int((qs <= alpha).sum())
     results = []
