@@ -19,6 +19,7 @@ from clipprobe.cli import (
     neurons_cmd,
     neurons_effects,
     neurons_labels,
+    neurons_relations,
     pretrain_cmd,
 )
 from clipprobe.cli.boundary import INTERNAL_ERROR, BoundaryGroup
@@ -56,6 +57,7 @@ for _module in (
     neurons_cmd,
     neurons_effects,
     neurons_labels,
+    neurons_relations,
     explain_cmd,
     attack_cmd,
     audit_typographic,
