@@ -17,6 +17,9 @@ from clipprobe.cli import (
     explain_cmd,
     models_cmd,
     neurons_cmd,
+    neurons_effects,
+    neurons_labels,
+    neurons_relations,
     pretrain_cmd,
 )
 from clipprobe.cli.boundary import INTERNAL_ERROR, BoundaryGroup
@@ -52,6 +55,9 @@ for _module in (
     demo_cmd,
     models_cmd,
     neurons_cmd,
+    neurons_effects,
+    neurons_labels,
+    neurons_relations,
     explain_cmd,
     attack_cmd,
     audit_typographic,

@@ -1,0 +1,255 @@
+"""The units most similar and most opposed to a unit: by what they answer to, by what they write.
+
+By *activation*: Pearson's r of pooled activations over images, streamed (five sums per unit). By
+*output*: the cosine of the neurons' output columns, a fact of the weights. The two need not agree:
+units that fire together may write different things. Every list is the best of many, so beside it
+stands the |r| that the best of as many unrelated units would reach.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.data import Dataset, Failure, as_dataset, require_readable
+from clipprobe.errors import DataError
+from clipprobe.statistics import Estimate, undefined
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+    from clipprobe.models import Clip
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimilarUnits:
+    """What is like a unit.
+
+    ``address``: the unit. ``name``: with its pooling.
+    ``similar``, ``opposed``: ``(address, r with interval)``, the highest and the lowest.
+    ``floor``: the magnitude of r that one of ``n_units`` unrelated units exceeds in 5 % of cases;
+    NaN with fewer than 4 images.
+    ``n_units``, ``n_images``: units compared, and images.
+    ``same_output``, ``opposite_output``: ``(address, cosine of output columns)``; empty where the
+    unit is no neuron with a column.
+    ``n_failed``: images that could not be read.
+    """
+
+    address: str
+    name: str
+    similar: tuple[tuple[str, Estimate], ...]
+    opposed: tuple[tuple[str, Estimate], ...]
+    floor: float
+    n_units: int
+    n_images: int
+    n_failed: int
+    same_output: tuple[tuple[str, float], ...]
+    opposite_output: tuple[tuple[str, float], ...]
+    provenance: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+
+        def rows(pairs: Sequence[tuple[str, Any]]) -> list[dict[str, Any]]:
+            return [
+                {"unit": unit, "r" if isinstance(value, Estimate) else "cosine": value}
+                for unit, value in pairs
+            ]
+
+        return {
+            "unit": self.address,
+            "name": self.name,
+            "similar": rows(self.similar),
+            "opposed": rows(self.opposed),
+            "floor": self.floor,
+            "reason": "" if self.n_images > 3 else "fewer than 4 images",
+            "n_units": self.n_units,
+            "n_images": self.n_images,
+            "n_failed": self.n_failed,
+            "same_output": rows(self.same_output),
+            "opposite_output": rows(self.opposite_output),
+            "provenance": self.provenance,
+        }
+
+
+class Correlations:
+    """Running correlation of one column with all columns, in float64, batch by batch."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.shift: Any = None
+        self.sums: Any = 0.0
+        self.squares: Any = 0.0
+        self.products: Any = 0.0
+
+    def add(self, values: NDArray[np.floating], column: int) -> None:
+        """A batch ``(b, u)``; ``column`` is the unit that all are compared with."""
+        x = np.asarray(values, np.float64)
+        if self.shift is None:  # near the mean, so that sums of squares keep their digits
+            self.shift = x.mean(axis=0)
+        x = x - self.shift
+        self.n += len(x)
+        self.sums = self.sums + x.sum(axis=0)
+        self.squares = self.squares + (x**2).sum(axis=0)
+        self.products = self.products + x[:, column] @ x
+        self.column = column
+
+    def r(self) -> Floats:
+        """``(u,)``; NaN for a constant unit."""
+        mean = self.sums / self.n
+        variance = self.squares / self.n - mean**2
+        covariance = self.products / self.n - mean * mean[self.column]
+        scale = np.maximum(self.squares / self.n, np.finfo(float).tiny)
+        variance[variance < 1e-12 * scale] = np.nan
+        result: Floats = np.clip(covariance / np.sqrt(variance * variance[self.column]), -1, 1)
+        return result
+
+
+def similar_units(
+    clip: Clip,
+    images: Dataset | str | Path | Iterable[Any],
+    address: str,
+    *,
+    sites: Sequence[str] | None = None,
+    pool: str = "max",
+    k: int = 10,
+    limit: int | None = None,
+    batch_size: int = 32,
+    workers: int = 2,
+    progress: Callable[[int], None] | None = None,
+) -> SimilarUnits:
+    """Compare a unit of the vision tower with all units of some hook points.
+
+    Args:
+        address: ``vision.blocks.3.mlp.post:17``.
+        sites: Hook points or globs; None for the unit's own kind in every block.
+        pool: How tokens become one number; the same for all.
+        k: How many at either end.
+    """
+    import torch
+
+    from clipprobe.data import stream_batches
+    from clipprobe.hooks import capture
+    from clipprobe.neurons.effects.sweep import find_units
+    from clipprobe.neurons.sites import find_sites
+    from clipprobe.neurons.stream import _same_shape
+
+    if k < 1:
+        raise DataError(f"{k} units at either end are none: give at least 1.")
+    ((own, (point, _)),) = find_units(clip, [address]).items()
+    patterns = list(sites or [_kind(point.name)])
+    found = find_sites(clip, list(dict.fromkeys([point.name, *patterns])), pool)
+    dataset = as_dataset(images, limit=limit)
+    running = Correlations()
+    names = [f"{site.name}:{i}" for site in found for i in range(site.n_units)]
+    column = names.index(own)
+    failures: list[Failure] = []
+
+    def prepare(image: Image.Image) -> Tensor:
+        pixels: Tensor = clip.preprocess([image])[0]
+        return pixels
+
+    for batch in stream_batches(
+        dataset.records, prepare, batch_size=batch_size, workers=workers, allow_none=True
+    ):
+        failures += batch.failures
+        for group in _same_shape(batch.items) if batch.items else []:
+            with (
+                torch.no_grad(),
+                capture(clip, [site.name for site in found], pool=pool) as acts,
+            ):
+                clip.image_embeddings(torch.stack([batch.items[i] for i in group]))
+            values = torch.cat([acts[site.name].float() for site in found], dim=1)
+            running.add(values.cpu().numpy(), column)
+        if progress is not None:
+            progress(len(batch.records) + len(batch.failures))
+    require_readable(running.n, failures, dataset.name)
+    r = running.r()
+    r[column] = np.nan  # it is not its own neighbour
+    known = np.flatnonzero(~np.isnan(r))
+    falling = known[np.argsort(-r[known], kind="stable")]
+    same, opposite = _outputs(clip, own, names, k)
+    site = next(one for one in found if one.name == point.name)
+    return SimilarUnits(
+        address=own,
+        name=f"{own} ({site.pooled(pool)})",
+        similar=tuple((names[i], correlation(float(r[i]), running.n)) for i in falling[:k]),
+        opposed=tuple((names[i], correlation(float(r[i]), running.n)) for i in falling[::-1][:k]),
+        floor=chance_floor(running.n, len(known)),
+        n_units=len(known),
+        n_images=running.n,
+        n_failed=len(failures),
+        same_output=same,
+        opposite_output=opposite,
+        provenance={**clip.provenance(), "data": dataset.describe(), "pool": pool},
+    )
+
+
+def correlation(r: float, n: int, level: float = 0.95) -> Estimate:
+    """Pearson's r with Fisher's interval."""
+    from scipy.stats import norm
+
+    if math.isnan(r):
+        return undefined("one of the units is constant", n=n)
+    method = "Fisher z, 95 %" if level == 0.95 else f"Fisher z, {100 * level:g} %"
+    if n < 4:
+        return Estimate(
+            value=r, low=math.nan, high=math.nan, n=n, method=method,
+            reason="an interval of a correlation needs at least 4 images",
+        )  # fmt: skip
+    half = float(norm.ppf(0.5 + level / 2)) / math.sqrt(n - 3)
+    z = math.atanh(max(min(r, 1 - 1e-15), -1 + 1e-15))
+    return Estimate(value=r, low=math.tanh(z - half), high=math.tanh(z + half), n=n, method=method)
+
+
+def chance_floor(n: int, n_units: int, alpha: float = 0.05) -> float:
+    """The |r| that the largest of ``n_units`` unrelated units exceeds with probability alpha."""
+    from scipy.stats import norm
+
+    if n < 4 or n_units < 1:
+        return math.nan
+    share = 1 - (1 - alpha) ** (1 / n_units)
+    return math.tanh(float(norm.isf(share / 2)) / math.sqrt(n - 3))
+
+
+def _kind(name: str) -> str:
+    """The same site in every block."""
+    parts = name.split(".")
+    return ".".join(["vision", "blocks", "*", *parts[3:]]) if parts[1] == "blocks" else name
+
+
+def _outputs(
+    clip: Clip, own: str, names: Sequence[str], k: int
+) -> tuple[tuple[tuple[str, float], ...], tuple[tuple[str, float], ...]]:
+    """The neurons whose output columns are most alike and most opposed."""
+    import torch
+
+    columns: dict[str, Any] = {}
+    tower = clip.anatomy.vision
+    for site in dict.fromkeys(name.rpartition(":")[0] for name in names):
+        if not site.endswith("mlp.post"):
+            continue
+        weight = getattr(tower.blocks[int(site.split(".")[2])].mlp_out, "weight", None)
+        if weight is not None and weight.shape == (tower.d_model, tower.d_mlp):
+            columns[site] = torch.nn.functional.normalize(weight.detach().double(), dim=0)
+    home, _, unit = own.rpartition(":")
+    if home not in columns:
+        return (), ()
+    wanted = columns[home][:, int(unit)]
+    found = [
+        (f"{site}:{i}", float(value))
+        for site, column in columns.items()
+        for i, value in enumerate((wanted @ column).tolist())
+        if f"{site}:{i}" != own
+    ]
+    falling = sorted(found, key=lambda one: -one[1])
+    return tuple(falling[:k]), tuple(falling[::-1][:k])

@@ -1,0 +1,109 @@
+"""Many changes of units over the same inputs: one forward pass per input and condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.neurons.effects.inputs import Inputs, encode_other, names_of
+from clipprobe.neurons.effects.readout import ScoreName
+from clipprobe.neurons.effects.scales import SiteScale, site_scales
+
+if TYPE_CHECKING:
+    from clipprobe.hooks import HookPoint
+    from clipprobe.models import Clip
+
+Floats = NDArray[np.float64]
+
+
+class Sweep:
+    """Many changes of units over the same inputs: each input is decoded once and runs once per
+    condition, a batch at a time."""
+
+    def __init__(
+        self,
+        clip: Clip,
+        images: Sequence[Any],
+        texts: Sequence[str],
+        units: Sequence[str],
+        *,
+        score: ScoreName = "logit",
+        batch_size: int = 32,
+    ) -> None:
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        self.clip = clip
+        self.units = find_units(clip, units)
+        towers = {point.tower for point, _ in self.units.values()}
+        if len(towers) > 1:
+            raise ConfigError("Units of both towers were named: measure one tower at a time.")
+        self.tower = towers.pop()
+        rows, others = (images, texts) if self.tower == "vision" else (texts, images)
+        self.inputs = Inputs(clip, self.tower, rows, batch_size)
+        self.targets = names_of(others)
+        self.others = encode_other(clip, self.tower, others, batch_size).double()
+        self.factor = float(clip.scale) if score == "logit" else 1.0
+
+    def scales(
+        self,
+        progress: Callable[[int], None] | None = None,
+        keep: Sequence[tuple[HookPoint, int]] = (),
+    ) -> dict[str, SiteScale]:
+        """Scales of the hook points of the units."""
+        points = {point.name: point for point, _ in self.units.values()}
+        wanted: dict[str, list[int]] = {}
+        for point, unit in keep:
+            wanted.setdefault(point.name, []).append(unit)
+        return site_scales(self.inputs, points.values(), keep=wanted, progress=progress)
+
+    def deltas(
+        self,
+        changes: Mapping[tuple[str, str], Any],
+        progress: Callable[[int], None] | None = None,
+    ) -> dict[tuple[str, str], Floats]:
+        """``(n, m)`` changed minus clean scores of each condition."""
+        from clipprobe.hooks import intervene
+
+        n, m = len(self.inputs), len(self.others)
+        found = {key: np.zeros((n, m)) for key in changes}
+        for batch in self.inputs.batches():
+            clean = self.inputs.run(batch).double()
+            for key, how in changes.items():
+                with intervene(self.clip, {key[0]: how}):
+                    changed = self.inputs.run(batch).double()
+                delta = (changed - clean) @ self.others.T * self.factor
+                found[key][batch.rows] = delta.cpu().numpy()
+            if progress is not None:
+                progress(len(batch.rows) * (1 + len(changes)))
+        return found
+
+
+def find_units(clip: Clip, units: Sequence[str]) -> dict[str, tuple[HookPoint, int]]:
+    """Plain address -> hook point and unit, in the order given.
+
+    Raises:
+        UnknownHookPointError: a unit is not there.
+        UnsupportedHookError: it is no part of a forward pass that can be taken out.
+    """
+    from clipprobe.hooks import parse_unit, resolve
+    from clipprobe.hooks.sites import check_unit
+
+    found = {}
+    for address in [units] if isinstance(units, str) else units:
+        parsed = parse_unit(address)
+        point = resolve(clip, parsed.hook)[0]
+        check_unit(point, parsed.index)
+        if point.site in ("attn.pattern", "attn.q", "attn.k"):
+            raise UnsupportedHookError(
+                f"{point.name}:{parsed.index} is where a head looks, not what it writes: take "
+                f"{point.name.rsplit('.', 1)[0]}.head_out:{parsed.index} out instead."
+            )
+        found[f"{point.name}:{parsed.index}"] = (point, parsed.index)
+    if not found:
+        raise ConfigError(
+            "No unit was named: give at least one, as in vision.blocks.3.mlp.post:17."
+        )
+    return found

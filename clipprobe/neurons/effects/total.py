@@ -1,0 +1,186 @@
+"""What a unit does in all: the change of scores when it is ablated or steered.
+
+For every image and text: the score with the unit changed, minus the score as it is. The mean over
+images is a paired difference, with a bootstrap interval over images. A unit's effect means little
+by itself (any change of the stream moves scores), so each comes with a control: the same change of
+random units of the same hook point with about the same activation scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.errors import ConfigError
+from clipprobe.neurons.effects.changes import change_of, parse_method
+from clipprobe.neurons.effects.readout import ScoreName
+from clipprobe.neurons.effects.scales import SiteScale
+from clipprobe.neurons.effects.sweep import Sweep
+from clipprobe.statistics import Estimate, cluster_bootstrap, permutation_p
+
+if TYPE_CHECKING:
+    from clipprobe.hooks import HookPoint
+    from clipprobe.models import Clip
+
+Floats = NDArray[np.float64]
+_POOL_OF_CONTROLS = 2  # controls are drawn from so many times as many units, nearest in scale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitEffect:
+    """One change of one unit, on one target.
+
+    ``address``: the unit. ``method``: what was done, as in ``changes``.
+    ``target``: the text (for a unit of the text tower, the image) whose score is changed.
+    ``score``: ``logit`` or ``cosine``: the unit of all effects.
+    ``effect``: mean change over the inputs, changed minus clean, with a bootstrap interval.
+    ``controls``: the units that the same was done to.
+    ``control_effects``: their mean changes, in the same order.
+    ``control``: mean magnitude of the control effects; NaN with a reason without controls.
+    ``p``: share of controls (the unit itself counted) with at least its magnitude; NaN without
+    controls. With K controls it is at least 1 / (K + 1).
+    ``scale``: the unit's root mean square activation. ``control_scale``: mean over the controls.
+    """
+
+    address: str
+    method: str
+    target: str
+    score: str
+    effect: Estimate
+    controls: tuple[str, ...]
+    control_effects: tuple[float, ...]
+    control: float
+    p: float
+    reason: str
+    scale: float
+    control_scale: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; undefined numbers are null, with ``reason`` beside them."""
+        return asdict(self) | {"effect": self.effect.to_json()}
+
+
+def total_effects(
+    clip: Clip,
+    images: Sequence[Any],
+    texts: Sequence[str],
+    units: Sequence[str],
+    *,
+    methods: Sequence[str] = ("zero", "mean"),
+    score: ScoreName = "logit",
+    n_controls: int = 20,
+    seed: int = 0,
+    batch_size: int = 32,
+    n_boot: int = 2000,
+    progress: Callable[[int], None] | None = None,
+) -> list[UnitEffect]:
+    """Ablate and steer units and measure what it does to scores.
+
+    Args:
+        images: Paths, pictures or records that can be read; see ``inputs.readable``.
+        units: Addresses of one tower, ``vision.blocks.3.mlp.post:17``.
+        methods: ``zero``, ``mean``, ``resample``, ``steer:K``.
+        n_controls: Random units of the same hook point, with the nearest activation scales; all
+            others where there are fewer. 0 for none.
+        seed: Draws controls, resampling donors and bootstrap.
+        progress: Called with the number of inputs that went through the model.
+    Returns:
+        One effect for each unit, method and target, in that order.
+    Raises:
+        UnknownHookPointError, UnsupportedHookError: a unit that is not there or cannot be changed.
+        ConfigError: units of both towers, an unknown method, resampling of one input.
+    """
+    sweep = Sweep(clip, images, texts, units, score=score, batch_size=batch_size)
+    for method in methods:
+        parse_method(method)
+    controls = {}
+    scales = sweep.scales(progress)
+    for address, (point, unit) in sweep.units.items():
+        controls[address] = control_units(scales[point.name], unit, n_controls, seed)
+    conditions: dict[tuple[str, str], tuple[HookPoint, int]] = {}
+    for address, (point, unit) in sweep.units.items():
+        for method in methods:
+            for one in [unit, *controls[address]]:
+                conditions[(f"{point.name}:{one}", method)] = (point, one)
+    if "resample" in methods:  # now that the controls are known, with their activations
+        keep = [(point, unit) for point, unit in conditions.values()]
+        scales = sweep.scales(progress, keep)
+    changes = {
+        key: change_of(point, unit, key[1], scales[point.name], seed=seed)
+        for key, (point, unit) in conditions.items()
+    }
+    deltas = sweep.deltas(changes, progress)
+    found = []
+    for address, (point, unit) in sweep.units.items():
+        others = controls[address]
+        for method in methods:
+            own = deltas[(address, method)]
+            near = [deltas[(f"{point.name}:{one}", method)].mean(axis=0) for one in others]
+            for column, target in enumerate(sweep.targets):
+                found.append(
+                    _effect(
+                        address,
+                        method,
+                        target,
+                        score,
+                        own[:, column],
+                        [f"{point.name}:{one}" for one in others],
+                        [float(effect[column]) for effect in near],
+                        scales[point.name].rms[[unit, *others]],
+                        n_boot,
+                        seed,
+                    )
+                )
+    return found
+
+
+def _effect(
+    address: str,
+    method: str,
+    target: str,
+    score: str,
+    deltas: Floats,
+    controls: Sequence[str],
+    control_effects: Sequence[float],
+    scales: Floats,
+    n_boot: int,
+    seed: int,
+) -> UnitEffect:
+    effect = cluster_bootstrap(deltas, n_boot=n_boot, seed=seed)
+    known = bool(control_effects)
+    size = float(np.abs(control_effects).mean()) if known else math.nan
+    p = permutation_p(effect.value, control_effects, "two-sided") if known else math.nan
+    return UnitEffect(
+        address=address,
+        method=method,
+        target=target,
+        score=score,
+        effect=effect,
+        controls=tuple(controls),
+        control_effects=tuple(control_effects),
+        control=size,
+        p=p,
+        reason="" if known else "no control units",
+        scale=float(scales[0]),
+        control_scale=float(scales[1:].mean()) if known else math.nan,
+    )
+
+
+def control_units(scale: SiteScale, unit: int, n: int, seed: int) -> list[int]:
+    """``n`` random units of the same hook point, drawn from the ``2 n`` nearest in scale.
+
+    Nearest by the ratio of root mean square activations; a dead unit's nearest are dead ones.
+    """
+    if n < 0:
+        raise ConfigError(f"The number of controls is at least 0, but {n} was given.")
+    logs = np.log(np.maximum(scale.rms, np.finfo(np.float64).tiny))
+    distance = np.abs(logs - logs[unit])
+    order = [int(one) for one in np.argsort(distance, kind="stable") if one != unit]
+    pool = order[: _POOL_OF_CONTROLS * n]
+    chosen = np.random.default_rng([seed, unit]).permutation(len(pool))[:n]
+    return sorted(pool[i] for i in chosen)

@@ -1,0 +1,213 @@
+"""Label the units of a vision tower from a list of concepts, and check each label on other images.
+
+Oikarinen & Weng 2023 (CLIP-Dissect, arXiv:2204.10965) choose a unit's label by what a judge sees in
+the images that the unit fires on; here every label is then scored on held-out images, and units
+whose label does not hold there get none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clipprobe.data import Dataset
+from clipprobe.errors import ConfigError
+from clipprobe.neurons.labels.judges import Judgement, judged_by_clip, judged_by_tags
+from clipprobe.neurons.labels.result import Labels, UnitLabel
+from clipprobe.neurons.labels.scorers import scores
+from clipprobe.neurons.labels.validation import halves, validate
+from clipprobe.neurons.pooled import PooledActivations, pooled_activations
+from clipprobe.zeroshot.prompts import TEMPLATES
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+_N_ALTERNATIVES = 4
+
+
+def label_units(
+    clip: Clip,
+    images: Dataset | str | Path | Iterable[Any],
+    *,
+    sites: Sequence[str] | None = None,
+    pool: str = "max",
+    concepts: Sequence[str] | None = None,
+    judge: Clip | str | None = None,
+    scorer: str = "soft_wpmi",
+    top_k: int | None = None,
+    temperature: float | None = None,
+    templates: Sequence[str] = TEMPLATES,
+    alpha: float = 0.05,
+    threshold: float = 0.5,
+    seed: int = 0,
+    limit: int | None = None,
+    batch_size: int = 32,
+    workers: int = 2,
+    progress: Callable[[int], None] | None = None,
+) -> Labels:
+    """Name every unit, or say that no name holds.
+
+    Args:
+        images: The probe images: a data set, the path of one, or images.
+        sites: Hook points or globs of the vision tower; None for the neurons of every block.
+        pool: How tokens become one number per image: ``max``, ``mean``, ``cls``.
+        concepts: Possible labels; None for the bundled concepts (with tags as judge: the tags).
+        judge: None for the model itself (circular, and marked so); another model; ``"labels"``
+            for the images' own labels; ``"column:NAME"`` for tags between semicolons in a column.
+        scorer: A name of ``scorers.SCORERS``.
+        top_k, temperature: Of the scorer; None for the paper's. ``top_k`` of more than an eighth
+            of the choosing images is lowered to that: the strongest of few images are not all.
+        alpha, threshold: When a label is kept; see ``validation``.
+        seed: Which half of the images chooses.
+    Returns:
+        One row per unit, in order of hook point and index.
+    Raises:
+        UnknownHookPointError, UnsupportedHookError, NoReadableImagesError, DataError,
+        UnknownMethodError, ConfigError: what was given cannot be used; the message says why.
+    """
+    if isinstance(judge, str) and judge != "labels" and not judge.startswith("column:"):
+        raise ConfigError(
+            f'The judge {judge!r} is not known: give a model, "labels" or "column:NAME".'
+        )
+    acts = pooled_activations(
+        clip,
+        images,
+        sites,
+        pool=pool,
+        limit=limit,
+        batch_size=batch_size,
+        workers=workers,
+        progress=progress,
+    )
+    judgement = judge_images(
+        clip, acts, judge, concepts, templates=templates, batch_size=batch_size
+    )
+    return label_activations(
+        acts,
+        judgement,
+        scorer=scorer,
+        top_k=top_k,
+        temperature=temperature,
+        alpha=alpha,
+        threshold=threshold,
+        seed=seed,
+        provenance=clip.provenance(),
+    )
+
+
+def judge_images(
+    clip: Clip,
+    acts: PooledActivations,
+    judge: Clip | str | None,
+    concepts: Sequence[str] | None,
+    *,
+    templates: Sequence[str] = TEMPLATES,
+    batch_size: int = 32,
+) -> Judgement:
+    """What the judge says of the images of these activations; see :func:`label_units`."""
+    if isinstance(judge, str):
+        column = None if judge == "labels" else judge.removeprefix("column:")
+        return judged_by_tags(acts.records, column, concepts)
+    if concepts is None:
+        from clipprobe.stimuli import concepts as bundled
+
+        concepts = [concept.name for concept in bundled()]
+    own = judge is None or judge is clip
+    return judged_by_clip(
+        clip if judge is None else judge,
+        concepts,
+        images=acts.records,
+        embeddings=acts.embeddings if own else None,
+        subject=clip,
+        templates=templates,
+        batch_size=batch_size,
+    )
+
+
+def label_activations(
+    acts: PooledActivations,
+    judgement: Judgement,
+    *,
+    scorer: str = "soft_wpmi",
+    top_k: int | None = None,
+    temperature: float | None = None,
+    alpha: float = 0.05,
+    threshold: float = 0.5,
+    seed: int = 0,
+    provenance: dict[str, Any] | None = None,
+) -> Labels:
+    """Label units whose activations and judgement are at hand; see :func:`label_units`."""
+    if scorer == "rank_reorder" and not judgement.graded:
+        raise ConfigError(
+            "rank_reorder puts images into the judge's order, and tags have none: use another "
+            "scorer, or a CLIP as judge."
+        )
+    choose, held_out = halves([record.id for record in acts.records], seed)
+    values, columns = acts.stacked()
+    k = fitting_top_k(scorer, top_k, len(choose))
+    table = scores(
+        scorer, values[choose], judgement.values[choose], top_k=k, temperature=temperature
+    )
+    order = np.argsort(-table, axis=1, kind="stable")
+    checked = validate(
+        values[held_out],
+        judgement.present[held_out],
+        order[:, 0],
+        alpha=alpha,
+        threshold=threshold,
+    )
+    rows = []
+    for unit, ((site, index), validation) in enumerate(zip(columns, checked, strict=True)):
+        names = [judgement.concepts[i] for i in order[unit, : _N_ALTERNATIVES + 1]]
+        constant = bool(np.ptp(values[choose, unit]) == 0)
+        rows.append(
+            UnitLabel(
+                address=f"{site}:{index}",
+                name=f"{site}:{index} ({acts.pooled[site]})",
+                label=names[0] if validation.accepted else None,
+                candidate=names[0],
+                score=float(table[unit, order[unit, 0]]),
+                alternatives=tuple(names[1:]),
+                validation=validation,
+                reason="the unit is constant on the choosing images"
+                if constant and not validation.accepted
+                else validation.reason,
+            )
+        )
+    return Labels(
+        rows=tuple(rows),
+        scorer=scorer,
+        pool=acts.pool,
+        judge=judgement.name,
+        circular=judgement.circular,
+        note=judgement.note,
+        truth=judgement.rule,
+        n_concepts=len(judgement.concepts),
+        n_choose=len(choose),
+        n_held_out=len(held_out),
+        settings={
+            "top_k": k,
+            "temperature": temperature,
+            "alpha": alpha,
+            "threshold": threshold,
+            "seed": seed,
+            "sites": list(acts.values),
+            "concepts": list(judgement.concepts),
+        },
+        data=dict(acts.data),
+        failures=acts.failures,
+        provenance=provenance or {},
+    )
+
+
+def fitting_top_k(scorer: str, top_k: int | None, n: int) -> int | None:
+    """The number of strongest images that a scorer looks at, for n images to choose from.
+
+    The paper's 100 and 28 are of 50,000 images; of a few hundred they would be most of them.
+    """
+    usual = {"soft_wpmi": 100, "wpmi": 28}.get(scorer)
+    wanted = usual if top_k is None else top_k
+    return None if wanted is None else min(wanted, max(5, n // 8))

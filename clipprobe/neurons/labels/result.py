@@ -1,0 +1,173 @@
+"""What a labelling says, and how it is written down."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.errors import UnknownHookPointError
+from clipprobe.statistics import Estimate
+
+if TYPE_CHECKING:
+    from clipprobe.data import Failure
+    from clipprobe.neurons.labels.validation import Validation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitLabel:
+    """One unit's label, or why it has none.
+
+    ``address``: the unit. ``name``: address and pooling, as every page shows it.
+    ``label``: the label; None where no label holds on held-out images.
+    ``candidate``: the best concept on the choosing half, kept or not.
+    ``score``: its score by the scorer; not comparable across scorers.
+    ``alternatives``: the next best concepts.
+    ``validation``: the held-out AUROC and the test.
+    ``reason``: why there is no label; empty where there is one.
+    """
+
+    address: str
+    name: str
+    label: str | None
+    candidate: str
+    score: float
+    alternatives: tuple[str, ...]
+    validation: Validation
+    reason: str
+
+    def row(self) -> dict[str, Any]:
+        """Flat, for tables and JSON."""
+        site, _, unit = self.address.rpartition(":")
+        checked = self.validation
+        return {
+            "site": site,
+            "unit": int(unit),
+            "label": self.label,
+            "candidate": self.candidate,
+            "score": self.score,
+            "alternatives": "; ".join(self.alternatives),
+            "auroc": checked.auroc.value,
+            "auroc_low": checked.auroc.low,
+            "auroc_high": checked.auroc.high,
+            "auroc_low_corrected": checked.low_corrected,
+            "n": checked.auroc.n,
+            "n_positive": checked.n_positive,
+            "p": checked.p,
+            "q": checked.q,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """The labels of many units.
+
+    ``rows``: one per unit.
+    ``scorer``, ``pool``: how labels were chosen and activations pooled.
+    ``judge``: who said what the images show; ``circular``: whether it is the labelled model.
+    ``note``: the sentence about that, shown in every rendering.
+    ``truth``: how held-out images were counted as showing a label.
+    ``n_concepts``, ``n_choose``, ``n_held_out``: concepts, and images of either half.
+    ``settings``: of scorer and validation, hook points and concepts.
+    ``data``, ``failures``, ``provenance``: the images, those that failed, model and versions.
+    """
+
+    rows: tuple[UnitLabel, ...]
+    scorer: str
+    pool: str
+    judge: str
+    circular: bool
+    note: str
+    truth: str
+    n_concepts: int
+    n_choose: int
+    n_held_out: int
+    settings: Mapping[str, Any]
+    data: Mapping[str, Any]
+    failures: tuple[Failure, ...]
+    provenance: Mapping[str, Any]
+
+    @property
+    def family(self) -> int:
+        """How many units the tests were corrected over."""
+        return max((row.validation.family for row in self.rows), default=0)
+
+    @property
+    def abstention(self) -> Estimate:
+        """Share of the units without a label."""
+        n = len(self.rows)
+        return Estimate(
+            value=sum(row.label is None for row in self.rows) / n,
+            low=math.nan,
+            high=math.nan,
+            n=n,
+            method="count of all units",
+            reason="a census of the units, so there is no sampling of units to give an interval",
+        )
+
+    def unit(self, address: str) -> UnitLabel:
+        """The label of one unit.
+
+        Raises:
+            UnknownHookPointError: this labelling does not hold it.
+        """
+        for row in self.rows:
+            if row.address == address:
+                return row
+        raise UnknownHookPointError(
+            f"This labelling holds no unit {address!r}: it has {len(self.rows)} units of "
+            f"{', '.join(self.settings['sites'])}."
+        )
+
+    def labelled(self, label: str | None = None) -> list[UnitLabel]:
+        """The units with a label (or this label), the highest held-out AUROC first."""
+        kept = [
+            row
+            for row in self.rows
+            if row.label is not None and (label is None or row.label == label)
+        ]
+        return sorted(kept, key=lambda row: (-row.validation.auroc.value, row.address))
+
+    def table(self) -> list[dict[str, Any]]:
+        """One row per unit, ``circular`` and the judge in each."""
+        return [{**row.row(), "judge": self.judge, "circular": self.circular} for row in self.rows]
+
+    def summary(self) -> dict[str, Any]:
+        """Headline numbers."""
+        kept = Counter(row.label for row in self.rows if row.label is not None)
+        return {
+            "kind": "labels",
+            "headline": [
+                {
+                    "name": "units without a label",
+                    "estimate": self.abstention,
+                    "meaning": "share of units whose best label does not hold on held-out images"
+                    + (" (circular: the judge is the model itself)" if self.circular else ""),
+                }
+            ],
+            "note": self.note,
+            "circular": self.circular,
+            "judge": self.judge,
+            "truth": self.truth,
+            "scorer": self.scorer,
+            "pool": self.pool,
+            "n_units": len(self.rows),
+            "n_labelled": sum(kept.values()),
+            "n_labels": len(kept),
+            "family": self.family,
+            "n_concepts": self.n_concepts,
+            "n_choose": self.n_choose,
+            "n_held_out": self.n_held_out,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Summary and table."""
+        return {
+            **self.summary(),
+            "settings": dict(self.settings),
+            "units": self.table(),
+            "provenance": dict(self.provenance),
+        }

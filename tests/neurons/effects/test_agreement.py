@@ -1,0 +1,127 @@
+"""Predicted against measured: equal where an identity says so; the correlation's arithmetic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.stats
+import tiny
+import torch
+
+from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.neurons.effects import decompose
+from clipprobe.neurons.effects.agreement import (
+    SiteEffects,
+    agreement,
+    agreements,
+    effect_sites,
+    site_effects,
+)
+
+TEXTS = ["a photo of the dog", "cat"]
+
+
+@pytest.mark.parametrize("tower", ["vision", "text"])
+def test_zero_ablation_is_predicted_by_minus_the_direct_effect(clip: Any, tower: str) -> None:
+    images = tiny.pictures()[:4]
+    whole = decompose(clip, images, TEXTS, tower=tower)
+    for site in (f"{tower}.blocks.1.mlp.post", f"{tower}.blocks.0.attn.head_out"):
+        found = site_effects(clip, images, TEXTS, site, per_site=None, batch_size=3)
+        if site.endswith("post"):
+            expected = -whole.neurons[site].mean(axis=0).T
+        else:
+            heads = [whole.term(f"{site}:{h}").mean(axis=0) for h in range(tiny.N_HEADS)]
+            expected = -np.stack(heads)
+        np.testing.assert_allclose(found.predicted, expected, atol=1e-6)
+        n = 4 if tower == "vision" else 2
+        assert found.measured.shape == (n, found.n_there, len(expected[0]))
+
+
+def test_a_small_write_in_the_last_block_is_predicted_to_first_order(checkpoint: Any) -> None:
+    import clipprobe
+
+    clip = clipprobe.load(checkpoint("clip"))
+    layer = clip.module.vision_model.encoder.layers[2]
+    with torch.no_grad():
+        layer.mlp.fc2.weight *= 1e-2
+        layer.self_attn.out_proj.weight *= 1e-2
+    sites = [
+        site_effects(clip, tiny.pictures()[:4], TEXTS, f"vision.blocks.2.{site}", per_site=None)
+        for site in ("mlp.post", "attn.head_out")
+    ]
+    for one in sites:
+        size = np.abs(one.first_order).max()
+        np.testing.assert_allclose(one.measured.mean(axis=0), one.first_order, atol=0.05 * size)
+        # With the scales held fixed it is another number: the part along the embedding is kept.
+        assert np.abs(one.predicted - one.first_order).max() > 0.2 * size
+    found = agreement("last", sites[:1])
+    assert found.first_order.value > 0.95 and found.spearman.value > 0.5 and found.p == 1 / 1000
+
+
+def test_mean_ablation_of_the_last_block_too(clip: Any) -> None:
+    found = site_effects(
+        clip, tiny.pictures()[:6], TEXTS, "vision.blocks.2.mlp.post", method="mean", per_site=10
+    )
+    # Over the inputs that the mean is of, the predicted change has a small mean, but no input's is.
+    assert np.abs(found.predicted).max() < np.abs(found.measured).max()
+    assert agreement("x", [found]).spearman.defined
+
+
+def _made(predicted: np.ndarray, measured: np.ndarray, kind: str = "neuron") -> SiteEffects:
+    return SiteEffects(
+        site="s",
+        kind=kind,
+        n_there=100,
+        units=np.arange(len(predicted)),
+        predicted=predicted,
+        first_order=predicted,
+        measured=measured[None],
+        rms=np.ones(len(predicted)),
+    )
+
+
+def test_correlations_are_scipy_s() -> None:
+    rng = np.random.default_rng(0)
+    predicted = rng.normal(size=(40, 1))
+    measured = predicted**3 + 0.5 * rng.normal(size=(40, 1))
+    found = agreement("x", [_made(predicted, measured)])
+    expected = scipy.stats.spearmanr(predicted[:, 0], measured[:, 0]).statistic
+    assert found.spearman.value == pytest.approx(expected)
+    expected = scipy.stats.pearsonr(predicted[:, 0], measured[:, 0]).statistic
+    assert found.pearson.value == pytest.approx(expected)
+    assert found.spearman.low < found.spearman.value < found.spearman.high
+    assert found.spearman.n == 40 and found.n_there == 100 and found.p < 0.01
+
+
+def test_unrelated_effects_do_not_agree() -> None:
+    rng = np.random.default_rng(1)
+    found = agreement("x", [_made(rng.normal(size=(60, 2)), rng.normal(size=(60, 2)))])
+    assert found.spearman.low < 0 < found.spearman.high and found.p > 0.05
+
+
+def test_too_few_units_and_constant_effects_are_undefined_with_a_reason() -> None:
+    ones = np.ones((5, 1))
+    for found in (
+        agreement("x", [_made(ones[:2], ones[:2])]),
+        agreement("x", [_made(ones, ones)]),
+    ):
+        assert not found.spearman.defined and found.spearman.reason
+        assert np.isnan(found.p) and found.to_json()["reason"]
+
+
+def test_kinds_are_put_together(clip: Any) -> None:
+    assert effect_sites(clip)[:2] == ["vision.blocks.0.attn.head_out", "vision.blocks.0.mlp.post"]
+    values = np.arange(8.0).reshape(4, 2)
+    sites = [_made(values, values, kind) for kind in ("head", "neuron", "neuron")]
+    names = [(one.name, one.n_units) for one in agreements(sites)]
+    assert names == [("s", 4), ("s", 4), ("s", 4), ("all neurons", 8)]
+
+
+def test_mistakes_are_named(clip: Any) -> None:
+    images = tiny.pictures()[:2]
+    with pytest.raises(ConfigError, match="zero and mean"):
+        site_effects(clip, images, TEXTS, "vision.blocks.0.mlp.post", method="resample")
+    with pytest.raises(UnsupportedHookError, match=r"attn\.head_out or mlp\.post"):
+        site_effects(clip, images, TEXTS, "vision.blocks.0.resid_post")
