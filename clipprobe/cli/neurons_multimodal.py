@@ -189,6 +189,9 @@ def ranking_text(found: Multimodality, top: int) -> str:
             if floor is None
             else f" (random weights: {floor.n_significant}, {floor.n_significant_images})"
         ),
+        f"the same, one test a unit (its concept was chosen on other images): "
+        f"{found.n_significant_selected}"
+        + ("" if floor is None else f" (random weights: {floor.n_significant_selected})"),
         f"concepts with a unit beyond the best of all units by chance: {found.n_concepts_found} "
         f"of {len(found.concepts)}",
         "",

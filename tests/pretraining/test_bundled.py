@@ -54,7 +54,9 @@ def test_it_has_a_token_for_every_word_that_commands_ask_it_with() -> None:
 @pytest.mark.slow
 def test_it_does_what_it_was_measured_to_do() -> None:
     shipped = json.loads((bundled_folder() / "evaluation.json").read_text())["abilities"]
-    measured = [ability.to_json() for ability in evaluate(clipprobe.load())]
+    # Counting neurons takes minutes, and tests/neurons checks how it counts.
+    shipped = [entry for entry in shipped if entry["about"] != "neurons"]
+    measured = [a.to_json() for a in evaluate(clipprobe.load(), with_neurons=False)]
     assert [entry["name"] for entry in measured] == [entry["name"] for entry in shipped]
     for now, then in zip(measured, shipped, strict=True):
         # Another processor may round one image in some hundreds to the other side.

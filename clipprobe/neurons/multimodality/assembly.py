@@ -117,5 +117,6 @@ def _floor(scores: Scores, alpha: float, seed: int) -> Floor:
         score=scores.at("score", chosen),
         q=corrected.q[chosen, each],
         q_images=corrected.q_images[chosen, each],
+        q_selected=benjamini_hochberg(corrected.p[chosen, each]),
         n_any=int((corrected.q <= alpha).any(axis=0).sum()),
     )

@@ -25,11 +25,14 @@ class MultimodalCount:
         units: Share of units that reach the threshold and have q at most alpha, by the headline
             p (whole concepts and images permuted); ``units.n`` is how many were tested.
         units_images: The same with q by permuting single images only.
+        units_selected: The same with the headline p, corrected over one test a unit: its concept
+            was chosen on other images.
         strong: Share of units that reach the threshold, whatever their q.
-        n_units, n_units_images, n_strong: The counts behind these shares.
+        n_units, n_units_images, n_units_selected, n_strong: The counts behind these shares.
         n_concepts: Concepts whose best unit beats the best of all units under permutation, with q
             at most alpha over the concepts.
-        random_units, random_units_images, random_strong: The same for the random twin.
+        random_units, random_units_images, random_units_selected, random_strong: The same for the
+            random twin.
         n_images: Images that were run; half of them chose the concepts.
         provenance: Model, data, settings and versions.
     """
@@ -38,13 +41,16 @@ class MultimodalCount:
     alpha: float
     units: Estimate
     units_images: Estimate
+    units_selected: Estimate
     strong: Estimate
     n_units: int
     n_units_images: int
+    n_units_selected: int
     n_strong: int
     n_concepts: int
     random_units: Estimate
     random_units_images: Estimate
+    random_units_selected: Estimate
     random_strong: Estimate
     n_images: int
     provenance: dict[str, Any]
@@ -105,17 +111,14 @@ def count_of(found: Multimodality, threshold: float = STRONG) -> MultimodalCount
     reach = units["score"] >= threshold
     tested = int(units["score"].notna().sum())
     random_tested = int((floor.score == floor.score).sum())
-    counts = [
-        int((reach & (units["q"] <= found.alpha)).sum()),
-        int((reach & (units["q_images"] <= found.alpha)).sum()),
-        int(reach.sum()),
-    ]
+    kinds = ("q", "q_images", "q_selected")
+    counts = [int((reach & (units[kind] <= found.alpha)).sum()) for kind in kinds]
+    counts.append(int(reach.sum()))
     random_reach = floor.score >= threshold
     random_counts = [
-        int((random_reach & (floor.q <= found.alpha)).sum()),
-        int((random_reach & (floor.q_images <= found.alpha)).sum()),
-        int(random_reach.sum()),
+        int((random_reach & (getattr(floor, kind) <= found.alpha)).sum()) for kind in kinds
     ]
+    random_counts.append(int(random_reach.sum()))
     shares = [wilson(count, tested) for count in counts]
     random = [wilson(count, random_tested) for count in random_counts]
     return MultimodalCount(
@@ -123,14 +126,17 @@ def count_of(found: Multimodality, threshold: float = STRONG) -> MultimodalCount
         alpha=found.alpha,
         units=shares[0],
         units_images=shares[1],
-        strong=shares[2],
+        units_selected=shares[2],
+        strong=shares[3],
         n_units=counts[0],
         n_units_images=counts[1],
-        n_strong=counts[2],
+        n_units_selected=counts[2],
+        n_strong=counts[3],
         n_concepts=found.n_concepts_found,
         random_units=random[0],
         random_units_images=random[1],
-        random_strong=random[2],
+        random_units_selected=random[2],
+        random_strong=random[3],
         n_images=sum(sum(images) for images in found.n_images.values()),
         provenance=found.provenance,
     )

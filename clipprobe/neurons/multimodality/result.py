@@ -53,7 +53,7 @@ class Floor:
         seed: Of the weights.
         alpha: As of the test.
         score: Each unit's confirmed score for its own selected concept, ``(u,)``.
-        q, q_images: Of that pair, ``(u,)``.
+        q, q_images, q_selected: Of that pair, ``(u,)``; see ``units`` of the result.
         n_any: Units with any concept at q at most alpha.
     """
 
@@ -62,12 +62,18 @@ class Floor:
     score: Floats
     q: Floats
     q_images: Floats
+    q_selected: Floats
     n_any: int
 
     @property
     def n_significant(self) -> int:
         """Units whose selected concept has q at most alpha."""
         return int((self.q <= self.alpha).sum())
+
+    @property
+    def n_significant_selected(self) -> int:
+        """The same with q over one test a unit."""
+        return int((self.q_selected <= self.alpha).sum())
 
     @property
     def n_significant_images(self) -> int:
@@ -93,8 +99,10 @@ class Multimodality:
             smallest AUROC), ``balance``, ``selection_score`` (on the other half), ``p``, ``q``
             (Benjamini-Hochberg over all rows), ``p_images``, ``q_images``.
         units: pandas, one row per unit, best first, for its selected concept: the columns above,
-            ``low`` and ``high`` of the score and of each AUROC, and ``floor``: the share of units
-            of the random network with at least this score. NaN without that control.
+            ``q_selected`` (Benjamini-Hochberg of ``p`` over the units, one test each: the concept
+            was chosen on the other half of the images), ``low`` and ``high`` of the score and of
+            each AUROC, and ``floor``: the share of units of the random network with at least this
+            score. NaN without that control.
         concept_table: pandas, one row per concept: images per modality, ``best_unit`` and its
             confirmed ``score``, the median and 95th percentile of the best unit's score under
             permutation, ``p_best`` by that null, and ``q_best`` over the concepts.
@@ -149,6 +157,11 @@ class Multimodality:
     def n_significant(self) -> int:
         """Units whose selected concept has q at most alpha."""
         return int((self.units["q"] <= self.alpha).sum())
+
+    @property
+    def n_significant_selected(self) -> int:
+        """The same with q over one test a unit."""
+        return int((self.units["q_selected"] <= self.alpha).sum())
 
     @property
     def n_concepts_found(self) -> int:

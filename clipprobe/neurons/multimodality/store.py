@@ -102,6 +102,9 @@ def read(path: str | Path) -> Multimodality:
     )
 
 
+FLOOR_ARRAYS = ("score", "q", "q_images", "q_selected")
+
+
 def _arrow(frame: Any) -> Any:
     import pyarrow as pa
 
@@ -118,7 +121,7 @@ def _arrays(result: Multimodality) -> dict[str, NDArray[Any]]:
     arrays = {f"nulls/{name}": np.asarray(getattr(result.nulls, name)) for name in Nulls.__slots__}
     if result.floor is not None:
         floor = result.floor
-        arrays |= {f"floor/{name}": getattr(floor, name) for name in ("score", "q", "q_images")}
+        arrays |= {f"floor/{name}": getattr(floor, name) for name in FLOOR_ARRAYS}
     return arrays
 
 
@@ -133,5 +136,6 @@ def _floor(
         score=arrays["floor/score"],
         q=arrays["floor/q"],
         q_images=arrays["floor/q_images"],
+        q_selected=arrays["floor/q_selected"],
         n_any=int(data["n_any"]),
     )

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 __all__ = ["SEED", "TEMPLATES", "Ability", "evaluate"]
 
 
-def evaluate(clip: Clip, *, per_concept: int = 2) -> list[Ability]:
+def evaluate(clip: Clip, *, per_concept: int = 2, with_neurons: bool = True) -> list[Ability]:
     """Measure everything that the model card says.
 
     Args:
         per_concept: Images of each concept and modality.
+        with_neurons: Count multimodal neurons too, which takes longer than all the rest.
     """
+    from clipprobe.pretraining.evaluation.neurons import neurons
     from clipprobe.pretraining.evaluation.planted import planted
     from clipprobe.pretraining.evaluation.reading import reading
     from clipprobe.pretraining.evaluation.scenes import scenes
@@ -30,4 +32,6 @@ def evaluate(clip: Clip, *, per_concept: int = 2) -> list[Ability]:
     abilities, right = sight(clip, classifier, per_concept)
     abilities += reading(clip, classifier, right)
     abilities += scenes(clip, classifier)
+    if with_neurons:
+        abilities += neurons(clip)
     return abilities + planted(clip)
