@@ -41,7 +41,7 @@ from clipprobe.models.processors import from_processor
 from clipprobe.neurons import scan
 from clipprobe.neurons.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.sites import find_sites
-from clipprobe.neurons.stream import ScanState, Stream
+from clipprobe.neurons.stream import PooledBuffer, ScanState, Stream
 
 SMALL = {
     "hidden_size": 192,
@@ -149,7 +149,7 @@ def warm_up(stream: Stream, warm: int, batch: int, generator: torch.Generator) -
     if not warm:
         return
     pixels = list(torch.randn(batch, 3, 224, 224, generator=generator))
-    pooled = stream._forward(pixels, batch)
+    pooled = stream._forward(pixels, batch, PooledBuffer())
     rng = np.random.default_rng(0)
     for name, units in stream.state.statistics.items():
         values, tokens = pooled[name]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clipprobe.models import load as load
     from clipprobe.neurons import Atlas as Atlas
     from clipprobe.neurons import scan as scan
+    from clipprobe.neurons import scan_texts as scan_texts
 
 _PUBLIC = {
     "Atlas": "clipprobe.neurons",
@@ -30,6 +31,7 @@ _PUBLIC = {
     "intervene": "clipprobe.hooks",
     "load": "clipprobe.models",
     "scan": "clipprobe.neurons",
+    "scan_texts": "clipprobe.neurons",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]

@@ -1,4 +1,4 @@
-"""The atlas: what the units of a vision tower answered to a set of images.
+"""The atlas: what the units of a tower answered to a set of images, or of texts.
 
     atlas = clipprobe.scan(clip, "photos/", out="runs/atlas")
     atlas = clipprobe.Atlas.load("runs/atlas")
@@ -54,6 +54,16 @@ class Atlas:
     def pool(self) -> str:
         """How tokens became one number; part of every unit's name."""
         return str(self.config["pool"])
+
+    @property
+    def tower(self) -> str:
+        """``vision`` for an atlas of images, ``text`` for one of texts."""
+        return str(self.config["tower"])
+
+    @property
+    def inputs(self) -> str:
+        """What was scanned, in words: images or texts."""
+        return "images" if self.tower == "vision" else "texts"
 
     @property
     def provenance(self) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class UnitTable:
         site: Hook point.
         mean, std, low, median, high: Of the pooled activation over images.
         share_positive, share_above: Shares of images above 0 and above the threshold.
+        sparsity: Share of images at or below the threshold.
         n_outside: Images left out because the activation was not finite or too large.
         peak: See the module; NaN where a unit is constant.
         peak_floor: The peak of a bell-shaped unit, for this number of images.
@@ -62,6 +63,7 @@ class UnitTable:
     high: NDArray[np.float32]
     share_positive: NDArray[np.float64]
     share_above: NDArray[np.float64]
+    sparsity: NDArray[np.float64]
     n_outside: NDArray[np.int64]
     peak: NDArray[np.float64]
     peak_floor: float
@@ -103,6 +105,7 @@ def unit_table(site: Site, statistics: UnitStatistics, images: ImageTable) -> Un
         high=np.where(seen, statistics.high, np.float32(np.nan)),
         share_positive=statistics.n_positive / share + undefined,
         share_above=statistics.n_above / share + undefined,
+        sparsity=1 - statistics.n_above / share + undefined,
         n_outside=statistics.n_outside,
         peak=peaks(statistics),
         peak_floor=peak_floor(images.n_used, statistics.settings.top_k),
