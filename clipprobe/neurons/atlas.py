@@ -130,18 +130,20 @@ class Atlas:
         *,
         kind: str | None = None,
         label: str | None = None,
+        where: Sequence[str] = (),
         site: str = "*",
         limit: int = 20,
     ) -> list[dict[str, Any]]:
         """Units by property or by the label of their strongest images.
 
         Args:
-            kind: ``selective``, ``dead``, ``always-on`` or ``constant``; see ``overview``.
+            kind: ``selective``, ``dead``, ``always-on`` or ``constant``; see ``properties``.
             label: Units with the most images of this label among their top images.
+            where: Conditions on statistics, such as ``"mean>0.5"``, all of which must hold.
             site: Only hook points that this glob means.
             limit: At most so many.
         """
-        return search(self, kind=kind, label=label, site=site, limit=limit)
+        return search(self, kind=kind, label=label, where=where, site=site, limit=limit)
 
     def picture(self, image: int) -> Image.Image:
         """An image of the atlas by its number.
