@@ -118,20 +118,15 @@ def show_command(
 
 
 def instrument_section(instrument: Instrument, context: SheetContext) -> Section | None:
-    """What one instrument found, or the command that would find it."""
-    from clipprobe.report import Code, Paragraph, Section, Table, Warning
+    """What one instrument found; None where it was not asked (see :func:`unasked`)."""
+    from clipprobe.report import Paragraph, Section, Table, Warning
 
-    if context.atlas.tower not in instrument.towers:
-        return None
     runs = context.evidence.runs.get(instrument.name, ())
+    if not runs:
+        return None
     found = context.evidence.about(instrument.name, context.unit.address)
     blocks: list[Block] = [Paragraph(instrument.question)]
-    if not runs:
-        blocks += [
-            Paragraph("Not asked yet. This fills the section, in a folder beside the atlas:"),
-            Code(_filled(instrument.command, context)),
-        ]
-    elif not found:
+    if not found:
         names = ", ".join(run.path.name for run in runs)
         blocks.append(Paragraph(f"The run {names} says nothing about this unit."))
     for one in found:
@@ -149,6 +144,23 @@ def instrument_section(instrument: Instrument, context: SheetContext) -> Section
     return Section(instrument.title, blocks, id=instrument.name)
 
 
+def unasked(context: SheetContext) -> Section | None:
+    """The instruments that were not asked, each with the command that asks."""
+    from clipprobe.report import Code, Paragraph, Section
+
+    blocks: list[Block] = [
+        Paragraph(
+            "These instruments can say more of this unit. Each command makes a run beside the "
+            "atlas, and this page, made again, shows it."
+        )
+    ]
+    for one in INSTRUMENTS:
+        if context.atlas.tower in one.towers and not context.evidence.runs.get(one.name):
+            blocks.append(Paragraph(f"{one.title}. {one.question}"))
+            blocks.append(Code(_filled(one.command, context)))
+    return Section("Not asked yet", blocks, id="unasked") if len(blocks) > 1 else None
+
+
 def _filled(command: str, context: SheetContext) -> str:
     atlas = shlex.quote(str(context.atlas.path or "runs/atlas"))
     return command.replace("{atlas}", atlas).replace("{unit}", context.unit.address)
@@ -161,4 +173,5 @@ section("range")(sheet_parts.along_the_range)
 section("weakest")(sheet_parts.weakest)
 for _one in INSTRUMENTS:
     section(_one.name)(partial(instrument_section, _one))
+section("unasked")(unasked)
 section("again")(sheet_parts.again)

@@ -31,8 +31,10 @@ def numbers(context: SheetContext) -> Section:
     n = f"of {unit.n_images:,} {what}"
     items: list[tuple[str, Any, str]] = [
         (what, f"{unit.n_images:,}", f"{unit.n_outside} left out: not finite or 2^16 and more"),
-        ("mean", unit.mean, f"standard deviation {unit.std:.4g}, {n}"),
-        ("range", f"{unit.low:.4g} to {unit.high:.4g}", f"smallest and largest {n}"),
+        ("mean", unit.mean, n),
+        ("standard deviation", unit.std, n),
+        ("largest", unit.high, n),
+        ("smallest", unit.low, n),
         ("above 0", share_words(round(unit.share_positive * unit.n_images), unit.n_images), n)
         if unit.n_images
         else ("above 0", None, n),
@@ -53,6 +55,7 @@ def numbers(context: SheetContext) -> Section:
 def distribution(context: SheetContext) -> Section | None:
     """All activations as a histogram."""
     from clipprobe.report import Histogram, Section
+    from clipprobe.report.numbers import format_number
 
     unit = context.unit
     if not unit.n_images:
@@ -63,8 +66,9 @@ def distribution(context: SheetContext) -> Section | None:
         axis=f"activation ({context.site.pooled(unit.pool)})",
         what=context.atlas.inputs,
         marks=[("mean", unit.mean)],
-        alt=f"The {unit.n_images:,} {context.atlas.inputs} by activation, from {unit.low:.4g} to "
-        f"{unit.high:.4g}; the count axis is logarithmic, so that the few strongest are seen.",
+        alt=f"The {unit.n_images:,} {context.atlas.inputs} by activation, from "
+        f"{format_number(unit.low)} to {format_number(unit.high)}; the count "
+        "axis is logarithmic, so that the few strongest are seen.",
     )
     return Section("Distribution", [chart])
 

@@ -32,7 +32,7 @@ def firings_block(
 
     if atlas.tower == "vision":
         items = [(picture_of(atlas, site, one, side), caption(one)) for one in firings]
-        return Images(items, columns=columns)
+        return Images(items, columns=columns, exact=False)
     placed = any(one.token is not None for one in firings)
     return Table(
         ["text", "activation", *(["token that fired"] if placed else [])],
@@ -115,9 +115,11 @@ def as_seen(atlas: Atlas, picture: Image.Image) -> Image.Image:
 
 
 def caption(firing: Firing) -> str:
-    """Value, label or id, and the place."""
-    place = f", {token_words(firing)}" if firing.token is not None else ""
-    return f"{firing.value:.3g}: {firing.label or firing.id}{place}"
+    """Value, label or id, and the token where the picture cannot show it with a frame."""
+    place = ""
+    if firing.token is not None and firing.place is None:
+        place = f" ({token_words(firing)})"
+    return f"{_short(firing.value)} · {firing.label or firing.id}{place}"
 
 
 def token_words(firing: Firing) -> str:

@@ -101,10 +101,10 @@ def _view(block: Block, numbers: Any) -> dict[str, Any]:
     if isinstance(block, Chart):
         view.update(id=f"chart_{next(numbers)}", json=Markup(figure_json(block.figure)))
     elif isinstance(block, Images):
-        view["items"] = [_picture(image, caption) for image, caption in block.items]
+        view["items"] = [_picture(image, caption, block.exact) for image, caption in block.items]
     elif isinstance(block, ImageRows):
         view["rows"] = [
-            (name, note, [_picture(image, caption) for image, caption in items])
+            (name, note, [_picture(image, caption, exact=False) for image, caption in items])
             for name, note, items in block.rows
         ]
     elif isinstance(block, Histogram):
@@ -119,9 +119,9 @@ def _view(block: Block, numbers: Any) -> dict[str, Any]:
     return view
 
 
-def _picture(image: Any, caption: str) -> dict[str, Any]:
+def _picture(image: Any, caption: str, exact: bool) -> dict[str, Any]:
     try:
-        return {"uri": data_uri(image), "caption": caption, "reason": ""}
+        return {"uri": data_uri(image, exact=exact), "caption": caption, "reason": ""}
     except UnreadableImageError as error:
         return {"uri": "", "caption": caption, "reason": str(error)}
 

@@ -82,10 +82,12 @@ class Images:
         items: ``(picture, caption)``; the picture is a PIL image or a path. A file that cannot be
             read is shown as such. The caption is also the alternative text.
         columns: How many stand side by side where there is room.
+        exact: Whether pictures of thumbnail size keep their pixels; without, pages are smaller.
     """
 
     items: Sequence[tuple[Image.Image | str | Path, str]]
     columns: int = 4
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class ImageRows:
-    """Rows of small pictures, each with a name and a note in front.
+    """Rows of small pictures, compressed, each with a name and a note in front.
 
     Attributes:
         rows: ``(name, note, items)`` with items as in :class:`Images`; a row may have none.
