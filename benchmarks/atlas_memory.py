@@ -4,17 +4,20 @@
     python benchmarks/atlas_memory.py --images 64 512 4096
     python benchmarks/atlas_memory.py --images --rounds 7      # time only, at ViT-B/32 size
 
-Memory: a model of the bundled one's size (64 pixels, width 192, 6 blocks: 4,608 neurons) with
-random weights scans pictures that are drawn as they are read, into a run folder; each line is the
-peak of a process of its own. Statistics, top images and bins are of constant size (about 2.6 kB a
-unit); what grows is one short name per image.
+Memory: a model with random weights scans pictures that are drawn as they are read, into a run
+folder; each line is the peak of a process of its own. Its vision tower has ViT-B/32's width and
+depth (36,864 neurons) and pictures of 64 pixels (5 tokens in place of 50), so that 4,096 of them
+take a minute. Statistics, top images and bins are of constant size (about 2.6 kB a unit); what
+grows is one short name per image. The last line compares the growth with what keeping every
+activation of every token would take, at 50 tokens.
 
 Time: the loop of a scan (capture with the token of each maximum, statistics) against the bare
 forward on the same pixels, interleaved round by round, at ViT-B/32 size (36,864 neurons).
 Statistics run in the thread of the model here, so that both clocks count them in full; a scan works
 them in beside the next batch. Processor time is the steadier clock on a busy machine. Statistics
-are worked in every 128 images, so the rounds differ by more than the total does. Early images cost more, because nearly every one of them enters some bin or top
-list; ``--warm`` says how many come before the first round.
+are worked in every 128 images, so the rounds differ by more than the total does. Early images cost
+more, because nearly every one of them enters some bin or top list; ``--warm`` says how many come
+before the first round.
 """
 
 from __future__ import annotations
@@ -44,14 +47,10 @@ from clipprobe.neurons.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.sites import find_sites
 from clipprobe.neurons.stream import PooledBuffer, ScanState, Stream
 
-SMALL = {
-    "hidden_size": 192,
-    "intermediate_size": 768,
-    "num_hidden_layers": 6,
-    "num_attention_heads": 3,
-    "image_size": 64,
-    "patch_size": 8,
-}
+WIDE = {"image_size": 64, "patch_size": 32}
+"""ViT-B/32, on fewer tokens."""
+KEPT_BYTES = 50 * 36_864 * 4
+"""All neurons of all tokens of one image at ViT-B/32 size, in float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def model(vision: dict[str, Any]) -> Clip:
 
 def measure_memory(n_images: int, batch: int) -> None:
     """Scan that many pictures and print the peak of this process."""
-    clip = model(SMALL)
+    clip = model(WIDE)
     records = tuple(ImageRecord(f"{i:07d}.png", Drawn(i)) for i in range(n_images))
     before, started = peak_mb(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -189,9 +188,20 @@ def main() -> None:
     if options.child:
         measure_memory(options.child, options.batch)
         return
+    peaks = {}
     for n_images in options.images:
         command = [sys.executable, __file__, "--batch", str(options.batch)]
-        subprocess.run([*command, "--child", str(n_images)], check=True)
+        command += ["--child", str(n_images)]
+        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        print(text, end="", flush=True)
+        peaks[n_images] = float(text.split("peak ")[1].split(" MB")[0])
+    if len(peaks) > 1:
+        few, many = min(peaks), max(peaks)
+        growth = (peaks[many] - peaks[few]) / (many - few) * 2**20
+        print(
+            f"growth from {few} to {many} images: {growth:.0f} bytes an image; keeping activations "
+            f"takes {KEPT_BYTES:,}, {KEPT_BYTES / max(growth, 1):,.0f} times as much"
+        )
     if options.rounds:
         measure_time(options.rounds, options.batch, options.warm)
 
