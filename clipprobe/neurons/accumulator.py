@@ -79,7 +79,7 @@ class Waiting:
         self.tokens = np.empty((FLUSH_ROWS, n_units), np.int32)
         self.images = np.empty(FLUSH_ROWS, np.int64)
         self.priorities = np.empty(FLUSH_ROWS, np.int64)
-        self.n = 0
+        self.n: int = 0
 
     def take(
         self,
@@ -89,7 +89,7 @@ class Waiting:
         tokens: NDArray[np.int32] | None,
     ) -> int:
         """Copy as many of the rows as there is room for; returns how many."""
-        n = min(len(values), FLUSH_ROWS - self.n)
+        n: int = min(len(values), FLUSH_ROWS - self.n)
         place = slice(self.n, self.n + n)
         self.values[place], self.images[place] = values[:n], images[:n]
         self.priorities[place] = priorities[:n]
