@@ -4,16 +4,20 @@
     python benchmarks/atlas_memory.py --images 64 512 4096
     python benchmarks/atlas_memory.py --images --rounds 7      # time only, at ViT-B/32 size
 
-Memory: a model of the bundled one's size (64 pixels, width 192, 6 blocks: 4,608 neurons) with
-random weights scans pictures that are drawn as they are read, into a run folder; each line is the
-peak of a process of its own. Statistics, top images and bins are of constant size (about 2.6 kB a
-unit); what grows is one short name per image.
+Memory: a model with random weights scans pictures that are drawn as they are read, into a run
+folder; each line is the peak of a process of its own. Its vision tower has ViT-B/32's width and
+depth (36,864 neurons) and pictures of 64 pixels (5 tokens in place of 50), so that 4,096 of them
+take a minute. Statistics, top images and bins are of constant size (about 2.6 kB a unit); what
+grows is one short name per image. The last line compares the growth with what keeping every
+activation of every token would take, at 50 tokens.
 
 Time: the loop of a scan (capture with the token of each maximum, statistics) against the bare
 forward on the same pixels, interleaved round by round, at ViT-B/32 size (36,864 neurons).
-Processor time is the steadier clock on a busy machine; it counts in full what a scan's threads do
-beside the model. Early images cost more, because nearly every one of them enters some bin or top
-list; ``--warm`` says how many come before the first round.
+Statistics run in the thread of the model here, so that both clocks count them in full; a scan works
+them in beside the next batch. Processor time is the steadier clock on a busy machine. Statistics
+are worked in every 128 images, so the rounds differ by more than the total does. Early images cost
+more, because nearly every one of them enters some bin or top list; ``--warm`` says how many come
+before the first round.
 """
 
 from __future__ import annotations
@@ -41,16 +45,12 @@ from clipprobe.models.processors import from_processor
 from clipprobe.neurons import scan
 from clipprobe.neurons.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.sites import find_sites
-from clipprobe.neurons.stream import ScanState, Stream
+from clipprobe.neurons.stream import PooledBuffer, ScanState, Stream
 
-SMALL = {
-    "hidden_size": 192,
-    "intermediate_size": 768,
-    "num_hidden_layers": 6,
-    "num_attention_heads": 3,
-    "image_size": 64,
-    "patch_size": 8,
-}
+WIDE = {"image_size": 64, "patch_size": 32}
+"""ViT-B/32, on fewer tokens."""
+KEPT_BYTES = 50 * 36_864 * 4
+"""All neurons of all tokens of one image at ViT-B/32 size, in float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def model(vision: dict[str, Any]) -> Clip:
 
 def measure_memory(n_images: int, batch: int) -> None:
     """Scan that many pictures and print the peak of this process."""
-    clip = model(SMALL)
+    clip = model(WIDE)
     records = tuple(ImageRecord(f"{i:07d}.png", Drawn(i)) for i in range(n_images))
     before, started = peak_mb(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -116,13 +116,14 @@ def measure_time(rounds: int, batch: int, warm: int) -> None:
     n = warm + (rounds + 1) * batch
     records = [ImageRecord(f"{i:07d}.png", Drawn(i)) for i in range(n)]
     stream = Stream(clip, "max", state, records, range(n), 0)
-    spent: dict[str, list[float]] = {"bare": [], "scan": []}
+    clocks = {"processor": time.process_time, "wall": time.perf_counter}
+    spent: dict[str, dict[str, list[float]]] = {c: {"bare": [], "scan": []} for c in clocks}
     with torch.no_grad():
         warm_up(stream, warm, batch, generator)
         for number in range(rounds + 1):
             pixels = list(torch.randn(batch, 3, 224, 224, generator=generator))
             for way in ("bare", "scan") if number % 2 else ("scan", "bare"):
-                started = time.process_time()
+                started = {name: clock() for name, clock in clocks.items()}
                 if way == "bare":
                     clip.image_embeddings(torch.stack(pixels))
                 else:
@@ -130,18 +131,20 @@ def measure_time(rounds: int, batch: int, warm: int) -> None:
                     for update in stream.take(rows, pixels, batch, batch):
                         update()
                     state.done += batch
-                    if number in (0, rounds):  # each round answers for its own rows
+                    if number in (0, rounds):  # no row of the rounds is left for later
                         for units in state.statistics.values():
                             units.flush()
-                spent[way].append(time.process_time() - started)
-    bare, scanned = (sum(spent[way][1:]) for way in ("bare", "scan"))
-    ratios = [a / b for a, b in zip(spent["scan"][1:], spent["bare"][1:], strict=True)]
-    print(
-        f"{rounds} rounds of {batch} images after {warm}, {torch.get_num_threads()} threads: scan "
-        f"{scanned / bare:.3f} x bare in all, median of the rounds "
-        f"{statistics.median(ratios):.3f} [{min(ratios):.3f} - {max(ratios):.3f}]; bare "
-        f"{bare / rounds / batch * 1e3:.1f} ms of processor time an image"
-    )
+                for name, clock in clocks.items():
+                    spent[name][way].append(clock() - started[name])
+    print(f"{rounds} rounds of {batch} images after {warm}, {torch.get_num_threads()} threads")
+    for name, ways in spent.items():
+        bare, scanned = (sum(ways[way][1:]) for way in ("bare", "scan"))
+        ratios = [a / b for a, b in zip(ways["scan"][1:], ways["bare"][1:], strict=True)]
+        print(
+            f"{name} time: scan {scanned / bare:.3f} x bare in all, median of the rounds "
+            f"{statistics.median(ratios):.3f} [{min(ratios):.3f} - {max(ratios):.3f}]; bare "
+            f"{bare / rounds / batch * 1e3:.1f} ms an image"
+        )
 
 
 def warm_up(stream: Stream, warm: int, batch: int, generator: torch.Generator) -> None:
@@ -149,7 +152,7 @@ def warm_up(stream: Stream, warm: int, batch: int, generator: torch.Generator) -
     if not warm:
         return
     pixels = list(torch.randn(batch, 3, 224, 224, generator=generator))
-    pooled = stream._forward(pixels, batch)
+    pooled = stream._forward(pixels, batch, PooledBuffer())
     rng = np.random.default_rng(0)
     for name, units in stream.state.statistics.items():
         values, tokens = pooled[name]
@@ -185,9 +188,20 @@ def main() -> None:
     if options.child:
         measure_memory(options.child, options.batch)
         return
+    peaks = {}
     for n_images in options.images:
         command = [sys.executable, __file__, "--batch", str(options.batch)]
-        subprocess.run([*command, "--child", str(n_images)], check=True)
+        command += ["--child", str(n_images)]
+        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        print(text, end="", flush=True)
+        peaks[n_images] = float(text.split("peak ")[1].split(" MB")[0])
+    if len(peaks) > 1:
+        few, many = min(peaks), max(peaks)
+        growth = (peaks[many] - peaks[few]) / (many - few) * 2**20
+        print(
+            f"growth from {few} to {many} images: {growth:.0f} bytes an image; keeping activations "
+            f"takes {KEPT_BYTES:,}, {KEPT_BYTES / max(growth, 1):,.0f} times as much"
+        )
     if options.rounds:
         measure_time(options.rounds, options.batch, options.warm)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clipprobe.models import load as load
     from clipprobe.neurons import Atlas as Atlas
     from clipprobe.neurons import scan as scan
+    from clipprobe.neurons import scan_texts as scan_texts
     from clipprobe.neurons.multimodality import count_multimodal as count_multimodal
     from clipprobe.neurons.multimodality import multimodality as multimodality
 
@@ -34,6 +35,7 @@ _PUBLIC = {
     "load": "clipprobe.models",
     "multimodality": "clipprobe.neurons.multimodality",
     "scan": "clipprobe.neurons",
+    "scan_texts": "clipprobe.neurons",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]

@@ -20,6 +20,7 @@ from clipprobe.cli import (
     neurons_effects,
     neurons_labels,
     neurons_relations,
+    neurons_search,
     pretrain_cmd,
 )
 from clipprobe.cli.boundary import INTERNAL_ERROR, BoundaryGroup
@@ -58,6 +59,7 @@ for _module in (
     neurons_effects,
     neurons_labels,
     neurons_relations,
+    neurons_search,
     explain_cmd,
     attack_cmd,
     audit_typographic,

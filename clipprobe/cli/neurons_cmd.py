@@ -1,9 +1,9 @@
-"""``clipprobe neurons scan``, ``show``, ``search``, ``merge``: the atlas of the vision neurons."""
+"""``clipprobe neurons scan``, ``show``, ``merge``: the atlas of the neurons of either tower."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,13 +14,11 @@ from clipprobe.cli.boundary import one_line
 from clipprobe.cli.common import (
     BatchSizeOption,
     DeviceOption,
-    ImagesOption,
     JsonOption,
     LimitOption,
     ModelOption,
     OutOption,
     OverwriteOption,
-    PoolOption,
     RevisionOption,
     SeedOption,
     ShardOption,
@@ -33,15 +31,24 @@ from clipprobe.cli.common import (
     result,
     say,
 )
+from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
-    from clipprobe.neurons import Atlas, Unit
+    from clipprobe.neurons import Atlas, Firing, Unit
 
 DEFAULT_ATLAS = Path("runs/atlas")
 _N_SHOWN = 8
 
 AtlasOption = Annotated[
     Path, typer.Option("--atlas", help="The run folder that `clipprobe neurons scan` wrote.")
+]
+WithOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--with",
+        help="A run of another instrument (words, multimodal, labels, effects, …); repeat for "
+        "more. Those beside the atlas are found without.",
+    ),
 ]
 
 
@@ -50,24 +57,44 @@ def register(app: typer.Typer) -> None:
     neurons = group(app, "neurons", "What makes each neuron fire.")
     neurons.command("scan")(scan)
     neurons.command("show")(show)
-    neurons.command("search")(search)
     neurons.command("merge")(merge)
     neurons_multimodal.register(app)
 
 
 def scan(
-    images: ImagesOption,
+    images: Annotated[
+        str | None,
+        typer.Option(
+            "--images",
+            help="A folder, a metadata table, a WebDataset .tar, or a Hugging Face dataset.",
+            show_default=False,
+        ),
+    ] = None,
+    texts: Annotated[
+        Path | None,
+        typer.Option(
+            "--texts", help="Instead of images: a file of texts, one a line, for the text tower."
+        ),
+    ] = None,
     out: OutOption = DEFAULT_ATLAS,
     sites: SitesOption = None,
-    pool: PoolOption = "max",
+    pool: Annotated[
+        str | None,
+        typer.Option(
+            "--pool",
+            help="How tokens become one number: cls, mean, max or eos. [default: max; of texts "
+            "the token that the model reads]",
+            show_default=False,
+        ),
+    ] = None,
     top_k: Annotated[
-        int, typer.Option("--top-k", min=1, help="Images kept at either end of each unit.")
+        int, typer.Option("--top-k", min=1, help="Inputs kept at either end of each unit.")
     ] = 16,
     per_bin: Annotated[
-        int, typer.Option("--per-bin", min=0, help="Images kept for each activation bin.")
+        int, typer.Option("--per-bin", min=0, help="Inputs kept for each activation bin.")
     ] = 4,
     threshold: Annotated[
-        float, typer.Option("--threshold", help="Activation above which an image counts.")
+        float, typer.Option("--threshold", help="Activation above which an input counts.")
     ] = 1.0,
     shard: ShardOption = None,
     limit: LimitOption = None,
@@ -80,30 +107,41 @@ def scan(
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Stream images once through the vision tower and keep what each unit did."""
+    """Stream images (or texts) once through their tower and keep what each unit did."""
     part = parse_shard(shard)
-    clip = load_model(model, device=device, revision=revision)
-    from clipprobe.data import as_dataset
-    from clipprobe.neurons import scan as scan_images
-
-    dataset = as_dataset(images, limit=limit)
-    with progress("scanning", len(range(part[0], len(dataset), part[1]))) as advance:
-        atlas = scan_images(
-            clip,
-            dataset,
-            sites=sites,
-            pool=pool,
-            top_k=top_k,
-            per_bin=per_bin,
-            threshold=threshold,
-            out=out,
-            shard=part,
-            batch_size=batch_size,
-            workers=workers,
-            seed=seed,
-            overwrite=overwrite,
-            progress=advance,
+    if (images is None) == (texts is None):
+        raise ConfigError(
+            "A scan needs either images or texts: give --images DIR for the vision tower or "
+            "--texts FILE for the text tower."
         )
+    from clipprobe.data import as_dataset
+    from clipprobe.data.texts import read_texts
+
+    if texts is not None:
+        dataset = read_texts(texts, limit=limit)
+    else:
+        dataset = as_dataset(str(images), limit=limit)
+    clip = load_model(model, device=device, revision=revision)
+    from clipprobe.neurons import scan as scan_images
+    from clipprobe.neurons import scan_texts
+
+    options: dict[str, Any] = {
+        "sites": sites,
+        "top_k": top_k,
+        "per_bin": per_bin,
+        "threshold": threshold,
+        "out": out,
+        "shard": part,
+        "batch_size": batch_size,
+        "seed": seed,
+        "overwrite": overwrite,
+    }
+    with progress("scanning", len(range(part[0], len(dataset), part[1]))) as advance:
+        options["progress"] = advance
+        if texts is not None:
+            atlas = scan_texts(clip, dataset, pool=pool, **options)
+        else:
+            atlas = scan_images(clip, dataset, pool=pool or "max", workers=workers, **options)
     _report(atlas, out, as_json=as_json)
 
 
@@ -128,44 +166,32 @@ def show(
     ],
     atlas: AtlasOption = DEFAULT_ATLAS,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write the unit's page, with pictures, here.")
+        Path | None, typer.Option("--out", help="Write the unit's sheet, with pictures, here.")
     ] = None,
+    runs: WithOption = None,
+    picture_size: Annotated[
+        int,
+        typer.Option(
+            "--picture-size", min=16, max=512, help="Longest side of a picture, in pixels."
+        ),
+    ] = 128,
     as_json: JsonOption = False,
 ) -> None:
-    """One unit: its numbers, and the images along its range."""
+    """One unit: its numbers, what lies along its range, what other instruments found."""
     from clipprobe.neurons import Atlas
 
     loaded = Atlas.load(atlas)
     unit = loaded.unit(address)
     if out is not None:
-        from clipprobe.neurons.page import unit_page
+        from clipprobe.neurons.sheet import unit_sheet
         from clipprobe.report import write_html
 
-        write_html(unit_page(loaded, unit), out)
-        say(f"The page of {unit.name} is {out}.")
-    result(unit.to_json(), as_json=as_json, text=lambda: unit_text(unit))
-
-
-def search(
-    atlas: AtlasOption = DEFAULT_ATLAS,
-    kind: Annotated[
-        str | None,
-        typer.Option("--property", help="selective, dead, always-on or constant."),
-    ] = None,
-    label: Annotated[
-        str | None, typer.Option("--label", help="Units whose strongest images have this label.")
-    ] = None,
-    site: Annotated[str, typer.Option("--sites", help="Only hook points of this glob.")] = "*",
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many units.")] = 20,
-    as_json: JsonOption = False,
-) -> None:
-    """Units by property, or by what their strongest images show."""
-    from clipprobe.neurons import Atlas
-
-    rows = Atlas.load(atlas).search(kind=kind, label=label, site=site, limit=limit)
-    result(rows, as_json=as_json, text=lambda: rows_text(rows))
-    if not rows:
-        say("No unit of this atlas is like that.")
+        page = unit_sheet(loaded, unit, runs=runs or [], out=out, side=picture_size)
+        write_html(page, out)
+        say(f"The sheet of {unit.name} is {out}.")
+    elif runs:
+        raise ConfigError("--with adds tables to a sheet: say with --out where it goes.")
+    result(unit.to_json(), as_json=as_json, text=lambda: unit_text(unit, loaded.inputs))
 
 
 def _report(atlas: Atlas, out: Path, *, as_json: bool) -> None:
@@ -182,55 +208,50 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     """A line per hook point."""
     width = max(len(site["site"]) for site in summary["sites"])
     lines = [
-        f"{summary['n_units']} units on {summary['n_images']} images, pooled by {summary['pool']}",
+        f"{summary['n_units']} units on {summary['n_images']} "
+        f"{'images' if summary['tower'] == 'vision' else 'texts'}, pooled by {summary['pool']}",
         f"{'hook point':<{width}}  {'units':>6} {'dead':>6} {'always on':>10} {'median peak':>12}",
     ]
     lines += [
         f"{site['site']:<{width}}  {site['n_units']:>6} {site['dead']:>6} "
-        f"{site['always_on']:>10} {_peak(site['median_peak']):>12}"
+        f"{site['always_on']:>10} {peak_text(site['median_peak']):>12}"
         for site in summary["sites"]
     ]
     return "\n".join(lines)
 
 
-def _peak(value: float | None) -> str:
+def _where(firing: Firing) -> str:
+    """The token of a maximum."""
+    from clipprobe.neurons.showing import token_words
+
+    return "" if firing.token is None else f"  ({one_line(token_words(firing))})"
+
+
+def peak_text(value: float | None) -> str:
     """A peak in standard deviations; a unit that is always the same has none."""
     if value is None or math.isnan(value):
         return "undefined (constant)"
     return f"{value:.2f} σ"
 
 
-def unit_text(unit: Unit) -> str:
+def unit_text(unit: Unit, inputs: str) -> str:
     """A unit for people."""
     lines = [
         unit.name,
-        f"  {unit.n_images} images: mean {unit.mean:.4g}, standard deviation {unit.std:.4g}, "
+        f"  {unit.n_images} {inputs}: mean {unit.mean:.4g}, standard deviation {unit.std:.4g}, "
         f"{unit.low:.4g} to {unit.high:.4g}",
-        f"  above 0 on {unit.share_positive:.1%} of images, above {unit.threshold:g} on "
-        f"{unit.share_above:.1%}; peak {_peak(unit.peak)} (bell-shaped: {_peak(unit.peak_floor)})",
-        "  strongest images:",
+        f"  above 0 on {unit.share_positive:.1%} of {inputs}, above {unit.threshold:g} on "
+        f"{unit.share_above:.1%} (sparsity {unit.sparsity:.3f}); peak {peak_text(unit.peak)} "
+        f"(bell-shaped: {peak_text(unit.peak_floor)})",
+        f"  strongest {inputs}:",
     ]
-    lines += [f"    {one.value:>9.4g}  {one_line(one.id)}" for one in unit.top[:_N_SHOWN]]
+    lines += [
+        f"    {one.value:>9.4g}  {one_line(one.id)}{_where(one)}" for one in unit.top[:_N_SHOWN]
+    ]
     lines.append("  along the range:")
     for part in unit.bins:
         names = ", ".join(one_line(one.id) for one in part.firings[:2])
         lines.append(
-            f"    {part.low:>9.4g} to {part.high:>9.4g}  {part.n_images:>6} images  {names}"
-        )
-    return "\n".join(lines)
-
-
-def rows_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A line per unit of a search."""
-    if not rows:
-        return ""
-    width = max(len(row["name"]) for row in rows)
-    lines = []
-    for row in rows:
-        peak = f"peak {_peak(row['peak'])}"
-        label = f"  {row['purity']:.0%} {row['label']}" if row["label"] else ""
-        lines.append(
-            f"{row['name']:<{width}}  mean {row['mean']:>8.4g}  max {row['high']:>8.4g}  "
-            f"{peak}{label}"
+            f"    {part.low:>9.4g} to {part.high:>9.4g}  {part.n_images:>6} {inputs}  {names}"
         )
     return "\n".join(lines)

@@ -26,6 +26,9 @@ class Tokens(Protocol):
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """One list of ids per text; over-long texts are cut, with one counted warning."""
 
+    def piece(self, token: int) -> str:
+        """A token as text, for display."""
+
 
 class HFTokens:
     """A transformers tokenizer without padding, safe to share between threads.
@@ -61,6 +64,11 @@ class HFTokens:
             warn_truncated(len(too_long), len(texts), self.context)
         return ids
 
+    def piece(self, token: int) -> str:
+        """A token as text, for display."""
+        with self._lock:
+            return str(self.tokenizer.decode([token])).strip()
+
 
 class OpenClipTokens:
     """open_clip's byte-pair tokenizer without its padding."""
@@ -80,6 +88,11 @@ class OpenClipTokens:
         if too_long:
             warn_truncated(len(too_long), len(texts), self.context)
         return ids
+
+    def piece(self, token: int) -> str:
+        """A token as text, for display."""
+        with self._lock:
+            return str(self.tokenizer.decode([token])).strip()
 
 
 def warn_truncated(n: int, n_texts: int, context: int) -> None:

@@ -16,7 +16,7 @@ images of the same data set.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,39 @@ class Settings:
     seed: int = 0
 
 
+class Waiting:
+    """Rows that were taken in and not worked in yet, in one place for good.
+
+    Small arrays that outlive a forward pass would scatter over the heap between the large ones that
+    it frees, and the next pass would fetch its memory anew: that cost more than the statistics.
+    """
+
+    __slots__ = ("images", "n", "priorities", "tokens", "values")
+
+    def __init__(self, n_units: int) -> None:
+        self.values = np.empty((FLUSH_ROWS, n_units), np.float32)
+        self.tokens = np.empty((FLUSH_ROWS, n_units), np.int32)
+        self.images = np.empty(FLUSH_ROWS, np.int64)
+        self.priorities = np.empty(FLUSH_ROWS, np.int64)
+        self.n: int = 0
+
+    def take(
+        self,
+        values: Float32,
+        images: Int64,
+        priorities: Int64,
+        tokens: NDArray[np.int32] | None,
+    ) -> int:
+        """Copy as many of the rows as there is room for; returns how many."""
+        n: int = min(len(values), FLUSH_ROWS - self.n)
+        place = slice(self.n, self.n + n)
+        self.values[place], self.images[place] = values[:n], images[:n]
+        self.priorities[place] = priorities[:n]
+        self.tokens[place] = ranking.NO_TOKEN if tokens is None else tokens[:n]
+        self.n += n
+        return n
+
+
 @dataclass(slots=True)
 class UnitStatistics:
     """Everything kept of the ``n`` units of one hook point.
@@ -93,7 +126,7 @@ class UnitStatistics:
     ranges: Ranges
     top: Ranking
     bottom: Ranking
-    _waiting: list[tuple[Float32, Int64, Int64, NDArray[np.int32]]] = field(default_factory=list)
+    _waiting: Waiting | None = None
 
     @classmethod
     def empty(cls, name: str, n_units: int, settings: Settings) -> UnitStatistics:
@@ -138,30 +171,25 @@ class UnitStatistics:
             priorities: :func:`priority_of` each image, ``(b,)``.
             tokens: Where each value was taken, ``(b, n)``; None where the pooling has no place.
         """
-        if tokens is None:
-            tokens = np.full(values.shape, ranking.NO_TOKEN, np.int32)
-        for start in range(0, len(values), FLUSH_ROWS):
-            rows = slice(start, start + FLUSH_ROWS)
-            self._waiting.append(
-                (
-                    np.array(values[rows], np.float32, order="C"),
-                    np.array(images[rows], np.int64),
-                    np.array(priorities[rows], np.int64),
-                    np.array(tokens[rows], np.int32, order="C"),
-                )
-            )
-            if sum(len(part[1]) for part in self._waiting) >= FLUSH_ROWS:
+        if self._waiting is None:
+            self._waiting = Waiting(self.n_units)
+        done = 0
+        while done < len(values):
+            rows = slice(done, None)
+            where = None if tokens is None else tokens[rows]
+            done += self._waiting.take(values[rows], images[rows], priorities[rows], where)
+            if self._waiting.n == FLUSH_ROWS:
                 self.flush()
 
     def flush(self) -> None:
         """Work in the rows that are waiting."""
-        if not self._waiting:
+        waiting = self._waiting
+        if waiting is None or not waiting.n:
             return
-        parts = list(zip(*self._waiting, strict=True))
-        self._waiting = []
-        values, images, priorities, tokens = (
-            part[0] if len(part) == 1 else np.concatenate(part) for part in parts
-        )
+        rows = slice(0, waiting.n)
+        values, images = waiting.values[rows], waiting.images[rows]
+        priorities, tokens = waiting.priorities[rows], waiting.tokens[rows]
+        waiting.n = 0
         if (np.diff(images) < 0).any():
             order = np.argsort(images)
             values, images, priorities, tokens = (
@@ -169,8 +197,8 @@ class UnitStatistics:
             )
         for start in range(0, self.n_units, _BLOCK_UNITS):
             block = slice(start, start + _BLOCK_UNITS)
-            rows = np.ascontiguousarray(values[:, block])
-            self._take(block, rows, images, priorities, tokens[:, block])
+            part = np.ascontiguousarray(values[:, block])
+            self._take(block, part, images, priorities, tokens[:, block])
 
     def _take(
         self,

@@ -1,4 +1,4 @@
-"""The atlas: what the units of a vision tower answered to a set of images.
+"""The atlas: what the units of a tower answered to a set of images, or of texts.
 
     atlas = clipprobe.scan(clip, "photos/", out="runs/atlas")
     atlas = clipprobe.Atlas.load("runs/atlas")
@@ -54,6 +54,16 @@ class Atlas:
     def pool(self) -> str:
         """How tokens became one number; part of every unit's name."""
         return str(self.config["pool"])
+
+    @property
+    def tower(self) -> str:
+        """``vision`` for an atlas of images, ``text`` for one of texts."""
+        return str(self.config["tower"])
+
+    @property
+    def inputs(self) -> str:
+        """What was scanned, in words: images or texts."""
+        return "images" if self.tower == "vision" else "texts"
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -120,18 +130,20 @@ class Atlas:
         *,
         kind: str | None = None,
         label: str | None = None,
+        where: Sequence[str] = (),
         site: str = "*",
         limit: int = 20,
     ) -> list[dict[str, Any]]:
         """Units by property or by the label of their strongest images.
 
         Args:
-            kind: ``selective``, ``dead``, ``always-on`` or ``constant``; see ``overview``.
+            kind: ``selective``, ``dead``, ``always-on`` or ``constant``; see ``properties``.
             label: Units with the most images of this label among their top images.
+            where: Conditions on statistics, such as ``"mean>0.5"``, all of which must hold.
             site: Only hook points that this glob means.
             limit: At most so many.
         """
-        return search(self, kind=kind, label=label, site=site, limit=limit)
+        return search(self, kind=kind, label=label, where=where, site=site, limit=limit)
 
     def picture(self, image: int) -> Image.Image:
         """An image of the atlas by its number.

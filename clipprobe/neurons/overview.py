@@ -1,6 +1,6 @@
 """All units of a hook point side by side, and the search for those with a property.
 
-Properties, over the images of the atlas and for pooled activations:
+Properties (``properties`` has them all), over the images of the atlas and for pooled activations:
 
 * ``dead``: never above 0;
 * ``always-on``: above 0 on every image;
@@ -17,6 +17,7 @@ of the hook point's units would reach by chance, with probability 0.95.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.neurons import exact, ranking
 from clipprobe.neurons.derived import peak_floor, peaks, quantiles
+from clipprobe.neurons.properties import PROPERTIES, property_of, where_mask
 
 if TYPE_CHECKING:
     from clipprobe.neurons.accumulator import UnitStatistics
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
     from clipprobe.neurons.images import ImageTable
     from clipprobe.neurons.sites import Site
 
-KINDS = ("selective", "dead", "always-on", "constant")
+
+KINDS = tuple(one.name for one in PROPERTIES if one.instrument is None)
+"""Properties that an atlas alone decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,7 @@ class UnitTable:
         site: Hook point.
         mean, std, low, median, high: Of the pooled activation over images.
         share_positive, share_above: Shares of images above 0 and above the threshold.
+        sparsity: Share of images at or below the threshold.
         n_outside: Images left out because the activation was not finite or too large.
         peak: See the module; NaN where a unit is constant.
         peak_floor: The peak of a bell-shaped unit, for this number of images.
@@ -62,6 +67,7 @@ class UnitTable:
     high: NDArray[np.float32]
     share_positive: NDArray[np.float64]
     share_above: NDArray[np.float64]
+    sparsity: NDArray[np.float64]
     n_outside: NDArray[np.int64]
     peak: NDArray[np.float64]
     peak_floor: float
@@ -103,6 +109,7 @@ def unit_table(site: Site, statistics: UnitStatistics, images: ImageTable) -> Un
         high=np.where(seen, statistics.high, np.float32(np.nan)),
         share_positive=statistics.n_positive / share + undefined,
         share_above=statistics.n_above / share + undefined,
+        sparsity=1 - statistics.n_above / share + undefined,
         n_outside=statistics.n_outside,
         peak=peaks(statistics),
         peak_floor=peak_floor(images.n_used, statistics.settings.top_k),
@@ -116,11 +123,25 @@ def unit_table(site: Site, statistics: UnitStatistics, images: ImageTable) -> Un
 
 
 def search(
-    atlas: Atlas, *, kind: str | None, label: str | None, site: str, limit: int
+    atlas: Atlas,
+    *,
+    kind: str | None,
+    label: str | None,
+    where: Sequence[str],
+    site: str,
+    limit: int,
 ) -> list[dict[str, Any]]:
     """See :meth:`Atlas.search`; rows with address, name, the table's columns of that unit."""
-    if kind is not None and kind not in KINDS:
-        raise ConfigError(f"Units are not searched by {kind!r}: use one of {', '.join(KINDS)}.")
+    if kind is not None and kind != "any":
+        named = property_of(kind)
+        if named.instrument is not None:
+            raise ConfigError(
+                f"Whether a unit is {named.name} is not in an atlas: use "
+                "`clipprobe neurons search --property`, which reads runs of other instruments."
+            )
+        kind = named.name
+    elif kind is None and label is None and where:
+        kind = "any"
     names = [name for name in atlas.sites if fnmatchcase(name, site)]
     if not names:
         atlas.site(site)
@@ -135,6 +156,7 @@ def search(
         score, wanted = _score(table, kind)
         if label is not None:
             score, wanted = table.purity, wanted & (table.label == label)
+        wanted = wanted & where_mask(table, tuple(where))
         found += [(-float(score[index]), name, int(index)) for index in np.flatnonzero(wanted)]
     # Python's sort keeps the order of hook point and index among equals.
     found.sort(key=lambda one: one[0])
@@ -158,6 +180,8 @@ def _score(table: UnitTable, kind: str | None) -> tuple[NDArray[np.float64], NDA
         return -table.high.astype(np.float64), getattr(table, kind)
     if kind == "always-on":
         return table.low.astype(np.float64), table.always_on
+    if kind == "any":
+        return np.nan_to_num(table.peak, nan=-np.inf), np.ones(len(table.peak), bool)
     return table.peak, ~np.isnan(table.peak)
 
 

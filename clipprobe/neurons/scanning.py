@@ -1,8 +1,9 @@
-"""Stream images once through the model and keep what each unit did: the atlas.
+"""Stream images or texts once through the model and keep what each unit did: the atlas.
 
-Memory does not grow with the number of images (beyond their names). Images are decoded in worker
-threads beside the model. A scan that was killed goes on from its last checkpoint, and a shard
-(every n-th image) can be scanned elsewhere and merged: both end in the same bytes as one pass.
+Memory does not grow with the number of inputs (beyond their names). Images are decoded in worker
+threads beside the model; texts run in groups of equal length, without padding. A scan that was
+killed goes on from its last checkpoint, and a shard (every n-th input) can be scanned elsewhere and
+merged: both end in the same bytes as one pass.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from clipprobe.data import Dataset, as_dataset, require_readable
+from clipprobe.data.texts import text_dataset
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.neurons.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.atlas import Atlas
 from clipprobe.neurons.images import ImageTable
-from clipprobe.neurons.sites import default_sites, find_sites
+from clipprobe.neurons.sites import default_pool, default_sites, find_sites
 from clipprobe.neurons.store import KIND
 from clipprobe.neurons.stream import CHECKPOINT, ScanState, Stream
 from clipprobe.runs import Run, jsonio
@@ -74,23 +76,108 @@ def scan(
         RunFolderError: ``out`` holds another run or cannot be written.
         ConfigError: a setting that cannot be used.
     """
-    _check(top_k, per_bin, threshold, shard)
-    found = find_sites(clip, _patterns(clip, sites), pool)
     dataset = as_dataset(images, limit=limit)
+    return _scan(
+        clip,
+        dataset,
+        tower="vision",
+        sites=sites,
+        pool=pool,
+        settings=_settings(top_k, per_bin, threshold, seed),
+        out=out,
+        shard=shard,
+        batch_size=batch_size,
+        workers=workers,
+        overwrite=overwrite,
+        checkpoint_seconds=checkpoint_seconds,
+        progress=progress,
+    )
+
+
+def scan_texts(
+    clip: Clip,
+    texts: Dataset | Iterable[str],
+    *,
+    sites: Sequence[str] | str | None = None,
+    pool: str | None = None,
+    top_k: int = 16,
+    per_bin: int = 4,
+    threshold: float = 1.0,
+    out: str | Path | None = None,
+    shard: tuple[int, int] = (0, 1),
+    limit: int | None = None,
+    batch_size: int = 32,
+    seed: int = 0,
+    overwrite: bool = False,
+    checkpoint_seconds: float = 2.0,
+    progress: Callable[[int], None] | None = None,
+) -> Atlas:
+    """Scan texts (captions, prompts, words) and keep the same of every unit of the text tower.
+
+    In the atlas a text stands where an image does: its id is the text itself, and equal texts
+    count once. Options as for :func:`scan`.
+
+    Args:
+        texts: Texts, or what :func:`clipprobe.data.texts.read_texts` gave.
+        sites: Hook points or globs of the text tower; None for the neurons of every block.
+        pool: How the tokens of a text become one number per unit: ``eos`` (the token that the
+            model reads; the default), ``max``, ``mean``, ``cls``.
+
+    Raises:
+        DataError: no text, or something that is none.
+        UnknownHookPointError, UnsupportedHookError, RunFolderError, ConfigError: as for
+            :func:`scan`.
+    """
+    return _scan(
+        clip,
+        text_dataset(texts, limit=limit),
+        tower="text",
+        sites=sites,
+        pool=default_pool(clip, "text") if pool is None else pool,
+        settings=_settings(top_k, per_bin, threshold, seed),
+        out=out,
+        shard=shard,
+        batch_size=batch_size,
+        workers=0,
+        overwrite=overwrite,
+        checkpoint_seconds=checkpoint_seconds,
+        progress=progress,
+    )
+
+
+def _scan(
+    clip: Clip,
+    dataset: Dataset,
+    *,
+    tower: str,
+    sites: Sequence[str] | str | None,
+    pool: str,
+    settings: Settings,
+    out: str | Path | None,
+    shard: tuple[int, int],
+    batch_size: int,
+    workers: int,
+    overwrite: bool,
+    checkpoint_seconds: float,
+    progress: Callable[[int], None] | None,
+) -> Atlas:
+    _check(settings, shard, batch_size)
+    found = find_sites(clip, _patterns(clip, sites, tower), pool, tower)
     numbers = range(shard[0], len(dataset), shard[1])
     if not numbers:
         raise DataError(
-            f"Shard {shard[0]}/{shard[1]} of {dataset.name!r} holds no image, the data set has "
-            f"{len(dataset)}: use fewer shards."
+            f"Shard {shard[0]}/{shard[1]} of {dataset.name!r} holds nothing, the data set has "
+            f"{len(dataset)} {'images' if tower == 'vision' else 'texts'}: use fewer shards."
         )
-    settings = Settings(top_k=top_k, per_bin=per_bin, threshold=float(threshold), seed=seed)
     provenance = clip.provenance()
     config: dict[str, Any] = {
         "model": provenance["model"],
         "device": clip.device.type,
         "data": dataset.describe(),
         "sites": [site.to_json() for site in found],
-        "n_blocks": len(clip.anatomy.vision.blocks),
+        "tower": tower,
+        "view": _view(clip) if tower == "vision" else None,
+        "n_blocks": len(getattr(clip.anatomy, tower).blocks),
         "pool": pool,
         "keep": asdict(settings),
         "batch_size": batch_size,
@@ -105,7 +192,14 @@ def scan(
     )
     if run is not None and run.has(CHECKPOINT):
         state = ScanState.read(run, [site.name for site in found], settings)
-    stream = Stream(clip, pool, state, [dataset.records[i] for i in numbers], numbers, seed)
+    records = [dataset.records[i] for i in numbers]
+    if tower == "text":
+        from clipprobe.neurons.text_stream import TextStream
+
+        texts = TextStream(clip, pool, state, records, numbers, settings.seed)
+        records, stream = texts.with_pieces(records), cast(Stream, texts)
+    else:
+        stream = Stream(clip, pool, state, records, numbers, settings.seed)
     stream.run(batch_size, workers, run, checkpoint_seconds, progress)
     n_used = state.done - len(state.failures)
     if run is not None and not n_used:
@@ -114,7 +208,7 @@ def scan(
     atlas = Atlas(
         sites={site.name: site for site in found},
         statistics=state.statistics,
-        images=ImageTable.of(stream.records, numbers, state.failures),
+        images=ImageTable.of(records, numbers, state.failures),
         config=config,
         versions={**versions(), **provenance["versions"]},
     )
@@ -123,17 +217,29 @@ def scan(
     return atlas
 
 
-def _patterns(clip: Clip, sites: Sequence[str] | str | None) -> list[str]:
+def _patterns(clip: Clip, sites: Sequence[str] | str | None, tower: str) -> list[str]:
     if sites is None:
-        return default_sites(clip)
+        return default_sites(clip, tower)
     return [sites] if isinstance(sites, str) else list(sites)
 
 
-def _check(top_k: int, per_bin: int, threshold: float, shard: tuple[int, int]) -> None:
-    if top_k < 1 or per_bin < 0 or not np.isfinite(threshold):
+def _view(clip: Clip) -> dict[str, Any]:
+    """What of an image the model sees: the shortest edge is resized, then the centre cropped."""
+    return {"size": clip.preprocess.size, "resize_to": clip.preprocess.resize_to}
+
+
+def _settings(top_k: int, per_bin: int, threshold: float, seed: int) -> Settings:
+    return Settings(top_k=top_k, per_bin=per_bin, threshold=float(threshold), seed=seed)
+
+
+def _check(keep: Settings, shard: tuple[int, int], batch_size: int) -> None:
+    if keep.top_k < 1 or keep.per_bin < 0 or not np.isfinite(keep.threshold):
         raise ConfigError(
-            f"An atlas with top_k={top_k}, per_bin={per_bin} and threshold={threshold} cannot be "
-            "made: give top_k of at least 1, no negative per_bin and a finite threshold."
+            f"An atlas with top_k={keep.top_k}, per_bin={keep.per_bin} and threshold="
+            f"{keep.threshold} cannot be made: give top_k of at least 1, no negative per_bin and a "
+            "finite threshold."
         )
+    if batch_size < 1:
+        raise ConfigError(f"batch_size must be at least 1, {batch_size} was given.")
     if not 0 <= shard[0] < shard[1]:
         raise ConfigError(f"There is no shard {shard[0]} of {shard[1]}: number them from 0.")

@@ -15,9 +15,15 @@ from clipprobe.errors import UnsupportedHookError
 if TYPE_CHECKING:
     from clipprobe.hooks.sites import HookPoint
     from clipprobe.models import Clip
+    from clipprobe.models.anatomy import Tower
 
 _POOL_WORDS = {
-    "tokens": {"max": "max over tokens", "mean": "mean over tokens", "cls": "class token"},
+    "tokens": {
+        "max": "max over tokens",
+        "mean": "mean over tokens",
+        "cls": "class token",
+        "eos": "end token",
+    },
     "map": {"max": "max over places", "mean": "mean over places"},
     "vector": {"none": "one value per image"},
 }
@@ -60,6 +66,8 @@ class Site:
 
     def pooled(self, pool: str) -> str:
         """How the tokens became one number, in words."""
+        if self.layout == "vector" and self.name.startswith("text."):
+            return "one value per text"
         return _POOL_WORDS[self.layout][pool]
 
     def to_json(self) -> dict[str, Any]:
@@ -73,22 +81,36 @@ class Site:
         return cls(**{**data, "grid": grid})
 
 
-def default_sites(clip: Clip) -> list[str]:
+def default_sites(clip: Clip, tower_name: str = "vision") -> list[str]:
     """The neurons of every block; of a ResNet, the last block's channels before the ReLU."""
-    tower = clip.anatomy.vision
+    tower: Tower = getattr(clip.anatomy, tower_name)
     if tower.blocks:
-        return ["vision.blocks.*.mlp.post"]
+        return [f"{tower_name}.blocks.*.mlp.post"]
     sums = [name for name in tower.channels if name.endswith(".add")]
     return [f"vision.{sums[-1]}"]
 
 
-def find_sites(clip: Clip, patterns: Sequence[str], pool: str) -> list[Site]:
+def default_pool(clip: Clip, tower: str) -> str:
+    """How tokens become one number where nobody says: the maximum; of texts, the token read.
+
+    Not the maximum over a text: where tokens see only earlier ones, the first token answers the
+    same to every text, and often most strongly.
+    """
+    if tower == "vision":
+        return "max"
+    return "cls" if clip.anatomy.text.pool_token == "cls" else "eos"
+
+
+def find_sites(clip: Clip, patterns: Sequence[str], pool: str, tower: str = "vision") -> list[Site]:
     """The hook points that the names and globs mean, checked for what an atlas can hold.
+
+    Args:
+        tower: The one that the inputs run through: ``vision`` for images, ``text`` for texts.
 
     Raises:
         UnknownHookPointError: a name matches nothing.
-        UnsupportedHookError: a text hook point, one without one number per unit and token, or one
-            where the pooling has no meaning.
+        UnsupportedHookError: a hook point of the other tower, one without one number per unit and
+            token, or one where the pooling has no meaning.
     """
     from clipprobe.hooks.pooling import check_pool
     from clipprobe.hooks.sites import resolve
@@ -96,10 +118,12 @@ def find_sites(clip: Clip, patterns: Sequence[str], pool: str) -> list[Site]:
     points = resolve(clip, patterns)
     for point in points:
         layout = _LAYOUTS.get(point.axes)
-        if point.tower != "vision":
+        if point.tower != tower:
+            made = "images" if tower == "vision" else "texts"
             raise UnsupportedHookError(
-                f"{point.name} is in the text tower, and this atlas is made from images: name hook "
-                "points that begin with 'vision.'."
+                f"{point.name} is in the {point.tower} tower, and this atlas is made from {made}: "
+                f"name hook points that begin with '{tower}.', or scan "
+                f"{'texts (--texts)' if tower == 'vision' else 'images (--images)'}."
             )
         if layout is None:
             raise UnsupportedHookError(
@@ -107,18 +131,18 @@ def find_sites(clip: Clip, patterns: Sequence[str], pool: str) -> list[Site]:
                 "single number per token: scan a hook point with axes b t d, b c h w or b d, such "
                 "as mlp.post or attn.out."
             )
-        check_pool(point, clip.anatomy.vision, pool)
+        check_pool(point, getattr(clip.anatomy, tower), pool)
         if pool == "none" and layout != "vector":
             raise UnsupportedHookError(
-                f"An atlas keeps one number per unit and image, and {point.name} has one per "
-                "token: choose pool max, mean or cls."
+                f"An atlas keeps one number per unit and input, and {point.name} has one per "
+                "token: choose pool max, mean, cls or, for texts, eos."
             )
     grids = _map_sizes(clip, [point for point in points if _LAYOUTS[point.axes] == "map"])
     return [_site(clip, point, grids) for point in points]
 
 
 def _site(clip: Clip, point: HookPoint, grids: Mapping[str, tuple[int, int]]) -> Site:
-    tower = clip.anatomy.vision
+    tower: Tower = getattr(clip.anatomy, point.tower)
     layout = _LAYOUTS[point.axes]
     return Site(
         name=point.name,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -110,6 +110,29 @@ class Behind:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
 
+class PooledBuffer:
+    """Where the pooled values of a batch are put, the same memory for every batch of its size.
+
+    See :class:`~clipprobe.neurons.accumulator.Waiting` for why.
+    """
+
+    def __init__(self) -> None:
+        self.content: dict[str, Pooled] = {}
+
+    def fill(self, name: str, values: Tensor, rows: Any, tokens: Tensor | None) -> None:
+        """The sink of a capture."""
+        import torch
+
+        held = self.content.get(name)
+        if held is None or held[0].shape != tuple(values.shape):
+            empty = np.empty(tuple(values.shape), np.float32)
+            where = None if tokens is None else np.empty(tuple(values.shape), np.int32)
+            held = self.content[name] = (empty, where)
+        torch.from_numpy(held[0]).copy_(values)
+        if tokens is not None and held[1] is not None:
+            torch.from_numpy(held[1]).copy_(tokens)
+
+
 class Stream:
     """The loop: batches of decoded images through the model into the statistics."""
 
@@ -128,6 +151,8 @@ class Stream:
         self.records = records
         self.numbers = numbers
         self.seed = seed
+        self._buffers = (PooledBuffer(), PooledBuffer())
+        self._turn = 0
 
     def run(
         self,
@@ -140,13 +165,7 @@ class Stream:
         state = self.state
         if progress is not None and state.done:
             progress(state.done)
-        batches = stream_batches(
-            self.records[state.done :],
-            self._prepare,
-            batch_size=batch_size,
-            workers=workers,
-            allow_none=True,
-        )
+        batches = self._batches(self.records[state.done :], batch_size, workers)
         written, cost = time.monotonic(), 0.0
         with (
             closing(cast("Generator[Batch[Tensor]]", batches)),
@@ -168,6 +187,18 @@ class Stream:
                 if progress is not None:
                     progress(finished)
             behind.start([statistics.flush for statistics in state.statistics.values()])
+
+    def _batches(
+        self, records: Sequence[ImageRecord], batch_size: int, workers: int
+    ) -> Iterator[Batch[Tensor]]:
+        """What is to run, a batch at a time; every item a tensor that can be stacked."""
+        return stream_batches(
+            records, self._prepare, batch_size=batch_size, workers=workers, allow_none=True
+        )
+
+    def _embed(self, batch: Tensor) -> None:
+        """Run one batch through the tower."""
+        self.clip.image_embeddings(batch)
 
     def _prepare(self, image: Image.Image) -> Tensor:
         return self.clip.preprocess([image])[0]
@@ -191,9 +222,15 @@ class Stream:
         priorities = np.array([priority_of(record.id, self.seed) for record in records], np.int64)
         groups = _same_shape(pixels)
         parts = []
+        # Two in turn: one is read into the statistics while the next batch fills the other.
+        self._turn = 1 - self._turn
         for rows in groups:
-            size = batch_size if len(groups) == 1 else len(rows)
-            pooled = self._forward([pixels[row] for row in rows], size)
+            alone = len(groups) == 1
+            pooled = self._forward(
+                [pixels[row] for row in rows],
+                batch_size if alone else len(rows),
+                self._buffers[self._turn] if alone else PooledBuffer(),
+            )
             parts.append((images[rows], priorities[rows], pooled))
         return [
             partial(self._update, statistics, [(i, p, pooled[name]) for i, p, pooled in parts])
@@ -208,25 +245,21 @@ class Stream:
                 values[:n], images, priorities, None if tokens is None else tokens[:n]
             )
 
-    def _forward(self, pixels: list[Tensor], batch_size: int) -> Mapping[str, Pooled]:
+    def _forward(
+        self, pixels: list[Tensor], batch_size: int, pooled: PooledBuffer
+    ) -> Mapping[str, Pooled]:
         import torch
 
         from clipprobe.hooks import capture
 
-        pooled: dict[str, Pooled] = {}
-
-        def sink(name: str, values: Tensor, rows: Any, tokens: Tensor | None) -> None:
-            where = None if tokens is None else tokens.to(torch.int32).cpu().numpy()
-            pooled[name] = (values.float().cpu().numpy(), where)
-
         batch = torch.stack(pixels)
         missing = batch_size - len(pixels)
         if missing > 0:
-            batch = torch.cat([batch, batch[-1:].expand(missing, -1, -1, -1)])
+            batch = torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])])
         names = list(self.state.statistics)
-        with torch.no_grad(), capture(self.clip, names, pool=self.pool, sink=sink):
-            self.clip.image_embeddings(batch)
-        return pooled
+        with torch.no_grad(), capture(self.clip, names, pool=self.pool, sink=pooled.fill):
+            self._embed(batch)
+        return pooled.content
 
 
 def _same_shape(pixels: Sequence[Tensor]) -> list[list[int]]:

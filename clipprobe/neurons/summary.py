@@ -27,8 +27,8 @@ def summarise(atlas: Atlas) -> dict[str, Any]:
             "dead units",
             dead / n_units,
             n_units,
-            f"share of units never above 0; with {n} images, such a unit answers to less than "
-            f"{min(1.0, 3 / n):.1%} of images like these (95 %)",
+            f"share of units never above 0; with {n} {atlas.inputs}, such a unit answers to less "
+            f"than {min(1.0, 3 / n):.1%} of {atlas.inputs} like these (95 %)",
         )
     ]
     if labelled:
@@ -45,6 +45,7 @@ def summarise(atlas: Atlas) -> dict[str, Any]:
         "kind": "atlas",
         "headline": headline,
         "pool": atlas.pool,
+        "tower": atlas.tower,
         "n_units": n_units,
         "n_images": n,
         "n_failed": len(atlas.images.failures),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,13 @@ from clipprobe.neurons.ranges import HISTOGRAM_BITS, N_HISTOGRAM, edges
 from clipprobe.neurons.samples import N_BINS, NO_SAMPLE
 
 if TYPE_CHECKING:
+    from clipprobe.data import ImageRecord
     from clipprobe.neurons.accumulator import UnitStatistics
     from clipprobe.neurons.images import ImageTable
     from clipprobe.neurons.sites import Site
 
+PIECES = "tokens"
+"""Attribute of a text's record: its tokens as words, a JSON list."""
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
@@ -33,6 +37,7 @@ class Firing:
         value: Pooled activation.
         token: The token (or place on a map) that gave the value; None where the pooling has none.
         place: Its row and column on the grid; None for the class token.
+        piece: Of a text, that token in words; None for images.
     """
 
     image: int
@@ -41,6 +46,7 @@ class Firing:
     value: float
     token: int | None
     place: tuple[int, int] | None
+    piece: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +117,11 @@ class Unit:
     bins: tuple[Bin, ...]
 
     @property
+    def sparsity(self) -> float:
+        """Share of images at or below ``threshold``: near 1 for a unit that answers to few."""
+        return 1.0 - self.share_above
+
+    @property
     def reason(self) -> str:
         """Why numbers are undefined; empty where all are defined."""
         if not self.n_images:
@@ -119,7 +130,7 @@ class Unit:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; undefined numbers are null, with ``reason`` beside them."""
-        data = asdict(self)
+        data = asdict(self) | {"sparsity": self.sparsity}
         data["quantiles"] = {f"{p:g}": value for p, value in self.quantiles.items()}
         data["histogram_edges"] = self.histogram_edges.tolist()
         data["histogram"] = self.histogram.tolist()
@@ -196,7 +207,14 @@ def firing(site: Site, images: ImageTable, number: int, value: float, token: int
         value=value,
         token=token if known else None,
         place=site.place(token) if known else None,
+        piece=_piece(record, token) if known else None,
     )
+
+
+def _piece(record: ImageRecord, token: int) -> str | None:
+    pieces = record.attributes.get(PIECES)
+    found: list[str] = json.loads(pieces) if pieces is not None else []
+    return found[token] if token < len(found) else None
 
 
 def _bins(

@@ -5,6 +5,9 @@ from clipprobe.report.markdown import render_markdown, write_markdown
 from clipprobe.report.page import (
     Block,
     Chart,
+    Code,
+    Histogram,
+    ImageRows,
     Images,
     Links,
     Numbers,
@@ -18,6 +21,9 @@ from clipprobe.report.page import (
 __all__ = [
     "Block",
     "Chart",
+    "Code",
+    "Histogram",
+    "ImageRows",
     "Images",
     "Links",
     "Numbers",

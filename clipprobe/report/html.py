@@ -19,10 +19,11 @@ from markupsafe import Markup
 
 import clipprobe
 from clipprobe.errors import UnreadableImageError
+from clipprobe.report.bars import histogram_svg
 from clipprobe.report.charts import figure_json, plotly_script
 from clipprobe.report.images import data_uri
 from clipprobe.report.numbers import format_cell, is_number
-from clipprobe.report.page import Block, Chart, Images, Page, safe_href
+from clipprobe.report.page import Block, Chart, Histogram, ImageRows, Images, Page, safe_href
 from clipprobe.runs.files import disk_errors, write_atomically
 
 
@@ -100,13 +101,27 @@ def _view(block: Block, numbers: Any) -> dict[str, Any]:
     if isinstance(block, Chart):
         view.update(id=f"chart_{next(numbers)}", json=Markup(figure_json(block.figure)))
     elif isinstance(block, Images):
-        view["items"] = [_picture(image, caption) for image, caption in block.items]
+        view["items"] = [_picture(image, caption, block.exact) for image, caption in block.items]
+    elif isinstance(block, ImageRows):
+        view["rows"] = [
+            (name, note, [_picture(image, caption, exact=False) for image, caption in items])
+            for name, note, items in block.rows
+        ]
+    elif isinstance(block, Histogram):
+        view["svg"] = histogram_svg(
+            block.edges,
+            block.counts,
+            alt=block.alt,
+            axis=block.axis,
+            what=block.what,
+            marks=block.marks,
+        )
     return view
 
 
-def _picture(image: Any, caption: str) -> dict[str, Any]:
+def _picture(image: Any, caption: str, exact: bool) -> dict[str, Any]:
     try:
-        return {"uri": data_uri(image), "caption": caption, "reason": ""}
+        return {"uri": data_uri(image, exact=exact), "caption": caption, "reason": ""}
     except UnreadableImageError as error:
         return {"uri": "", "caption": caption, "reason": str(error)}
 

@@ -14,13 +14,16 @@ from clipprobe.errors import UnreadableImageError
 THUMBNAIL = 256  # longest side in pixels; sharp on a dense screen at the width it is shown
 
 
-def data_uri(image: Image.Image | str | Path, *, longest: int = THUMBNAIL) -> str:
+def data_uri(
+    image: Image.Image | str | Path, *, longest: int = THUMBNAIL, exact: bool = True
+) -> str:
     """``image`` as a ``data:`` address: WebP where Pillow can write it, else PNG.
 
     Args:
         image: A PIL image of any mode, or a path. A picture smaller than ``longest`` keeps its
             pixels, without loss.
         longest: Longest side of the thumbnail in pixels.
+        exact: Whether a small picture keeps its pixels; if not, all are compressed.
 
     Raises:
         UnreadableImageError: the file cannot be decoded.
@@ -36,7 +39,7 @@ def data_uri(image: Image.Image | str | Path, *, longest: int = THUMBNAIL) -> st
     buffer = io.BytesIO()
     kind = "webp" if features.check("webp") else "png"
     if kind == "webp":
-        picture.save(buffer, "WEBP", lossless=small, quality=82, method=4)
+        picture.save(buffer, "WEBP", lossless=small and exact, quality=82, method=4)
     else:
         picture.save(buffer, "PNG", optimize=True)
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -12,6 +12,9 @@ from clipprobe.report.numbers import format_cell, is_number
 from clipprobe.report.page import (
     Block,
     Chart,
+    Code,
+    Histogram,
+    ImageRows,
     Images,
     Links,
     Numbers,
@@ -76,6 +79,17 @@ def _block(block: Block) -> str:
         return f"Chart (see the HTML report): {escape(block.alt)}"
     if isinstance(block, Images):
         return "\n".join(f"- Picture: {escape(caption)}" for _, caption in block.items)
+    if isinstance(block, Code):
+        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", block.text)), default=0))
+        return f"{fence}\n{block.text}\n{fence}"
+    if isinstance(block, Histogram):
+        return f"Histogram (see the HTML report): {escape(block.alt)}"
+    if isinstance(block, ImageRows):
+        return "\n".join(
+            f"- **{escape(name)}** ({escape(note)}): "
+            + (", ".join(escape(caption) for _, caption in items) or "no picture")
+            for name, note, items in block.rows
+        )
     if isinstance(block, Numbers):
         return "\n".join(
             f"- **{escape(label)}**: {escape(format_cell(value))}"

@@ -82,10 +82,12 @@ class Images:
         items: ``(picture, caption)``; the picture is a PIL image or a path. A file that cannot be
             read is shown as such. The caption is also the alternative text.
         columns: How many stand side by side where there is room.
+        exact: Whether pictures of thumbnail size keep their pixels; without, pages are smaller.
     """
 
     items: Sequence[tuple[Image.Image | str | Path, str]]
     columns: int = 4
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,55 @@ class Links:
             safe_href(href)
 
 
-Block = Paragraph | Warning | Table | Chart | Images | Numbers | Links
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Commands or code to copy, as they are."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts on a logarithmic axis, drawn without a script; for pages made by the hundred.
+
+    Attributes:
+        edges, counts: ``n + 1`` rising edges and ``n`` counts; n at least 1.
+        axis: Title of the value axis, with its unit.
+        what: What is counted, in the plural.
+        marks: ``(name, value)`` of lines to draw.
+        alt: What it shows, in words; printed below it.
+    """
+
+    edges: Sequence[float]
+    counts: Sequence[int]
+    axis: str
+    what: str
+    alt: str
+    marks: Sequence[tuple[str, float]] = ()
+
+    def __post_init__(self) -> None:
+        _need(self.alt, "A histogram", "alt text")
+        if len(self.edges) != len(self.counts) + 1 or not len(self.counts):
+            raise ConfigError(
+                f"A histogram with {len(self.edges)} edges needs one count fewer and at least one, "
+                f"not {len(self.counts)}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRows:
+    """Rows of small pictures, compressed, each with a name and a note in front.
+
+    Attributes:
+        rows: ``(name, note, items)`` with items as in :class:`Images`; a row may have none.
+    """
+
+    rows: Sequence[tuple[str, str, Sequence[tuple[Image.Image | str | Path, str]]]]
+
+
+Block = (
+    Paragraph | Warning | Table | Chart | Images | Numbers | Links | Code | Histogram | ImageRows
+)
 
 
 @dataclass(frozen=True, slots=True)

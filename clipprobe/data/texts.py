@@ -1,0 +1,64 @@
+"""Texts as a data set: a text is its own id, so ties and samples depend on nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from clipprobe.data.records import Dataset, ImageRecord, make_dataset
+from clipprobe.errors import DataError
+
+
+def text_dataset(
+    texts: Iterable[str] | Dataset, *, name: str = "texts", limit: int | None = None
+) -> Dataset:
+    """A data set of the distinct texts, in order of the texts themselves.
+
+    Args:
+        texts: Texts, or a data set whose records were made here (labels and attributes may have
+            been added). Blank ones are left out, and of equal ones all but the first.
+        name: What results call it.
+        limit: Use only so many, drawn by the hash of the texts.
+    Raises:
+        DataError: a single text, something that is no text, or no text at all.
+    """
+    if isinstance(texts, Dataset):
+        return make_dataset(texts.name, texts.records, limit) if limit else texts
+    if isinstance(texts, str):
+        raise DataError(
+            f"A list of texts was expected and the single text {texts!r} was given: put it in a "
+            "list."
+        )
+    kept: dict[str, ImageRecord] = {}
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(
+                f"Text {place} is a {type(text).__name__}, not a string: give texts as strings."
+            )
+        words = " ".join(text.split())
+        if words and words not in kept:
+            kept[words] = ImageRecord(words, words.encode("utf-8", "backslashreplace"))
+    if not kept:
+        raise DataError(f"{name!r} holds no text: give at least one, one a line in a file.")
+    return make_dataset(name, list(kept.values()), limit)
+
+
+def read_texts(path: str | Path, *, limit: int | None = None) -> Dataset:
+    """The distinct lines of a UTF-8 text file as a data set.
+
+    Raises:
+        DataError: the file cannot be read, is no UTF-8 text, or holds no text.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DataError(
+            f"The texts {path} could not be read ({reason}): give a text file with one text a line."
+        ) from None
+    except UnicodeDecodeError:
+        raise DataError(
+            f"The texts {path} are no UTF-8 text: save the file as UTF-8 with one text a line."
+        ) from None
+    return text_dataset(lines, name=path.name, limit=limit)

@@ -1,0 +1,177 @@
+"""The unit sheet: everything that is known of one unit, on one page that stands alone.
+
+A sheet is a row of sections, each made by a function ``section(context) -> Section | None`` (None:
+nothing to say about this unit). :data:`SECTIONS` holds them in reading order; a further one is
+registered with :func:`section`. Sections read the atlas and, through :mod:`evidence`, the tables of
+other runs; they run no model.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clipprobe.neurons import sheet_parts
+from clipprobe.neurons.evidence import INSTRUMENTS, MAX_ROWS, Evidence, Instrument, gather
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.atlas import Atlas
+    from clipprobe.neurons.sites import Site
+    from clipprobe.neurons.unit import Unit
+    from clipprobe.report import Block, Page, Section
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetContext:
+    """What a section may use.
+
+    Attributes:
+        atlas, site, unit: The unit and where it comes from.
+        evidence: What other instruments found.
+        command: The command that writes this sheet again.
+        side: Longest side of a picture in pixels.
+    """
+
+    atlas: Atlas
+    site: Site
+    unit: Unit
+    evidence: Evidence
+    command: str
+    side: int
+
+
+SectionMaker = Callable[[SheetContext], "Section | None"]
+SECTIONS: dict[str, SectionMaker] = {}
+"""Name -> section, in reading order."""
+
+
+def section(name: str, *, before: str | None = None) -> Callable[[SectionMaker], SectionMaker]:
+    """Register a section, or replace the one of that name in its place.
+
+    Args:
+        name: Its key.
+        before: The section that it stands in front of; at the end where none is named.
+    """
+
+    def add(make: SectionMaker) -> SectionMaker:
+        if name in SECTIONS:
+            SECTIONS[name] = make
+            return make
+        later = list(SECTIONS)[list(SECTIONS).index(before) :] if before else []
+        moved = {key: SECTIONS.pop(key) for key in later}
+        SECTIONS[name] = make
+        SECTIONS.update(moved)
+        return make
+
+    return add
+
+
+def unit_sheet(
+    atlas: Atlas,
+    unit: Unit,
+    *,
+    runs: Sequence[str | Path] = (),
+    out: str | Path | None = None,
+    side: int = 128,
+) -> Page:
+    """Everything about a unit on one page.
+
+    Args:
+        runs: Runs of other instruments; those beside the atlas are found without being named.
+        out: Where the page goes, for the command on it.
+        side: Longest side of a picture in pixels; less makes a smaller file.
+    Raises:
+        RunFolderError: one of the runs does not belong to this atlas.
+    """
+    from clipprobe.report import Page
+
+    context = SheetContext(
+        atlas=atlas,
+        site=atlas.site(unit.address.rpartition(":")[0]),
+        unit=unit,
+        evidence=gather(atlas, runs),
+        command=show_command(atlas, unit, runs, out),
+        side=side,
+    )
+    made = [make(context) for make in SECTIONS.values()]
+    return Page(
+        title=unit.name,
+        subtitle=sheet_parts.subtitle(context),
+        sections=[one for one in made if one is not None],
+        provenance=atlas.provenance,
+    )
+
+
+def show_command(
+    atlas: Atlas, unit: Unit, runs: Sequence[str | Path], out: str | Path | None
+) -> str:
+    """The command line that makes the sheet again."""
+    words = ["clipprobe", "neurons", "show", unit.address]
+    words += ["--atlas", str(atlas.path or "runs/atlas")]
+    for run in runs:
+        words += ["--with", str(run)]
+    return shlex.join([*words, "--out", str(out or "sheet.html")])
+
+
+def instrument_section(instrument: Instrument, context: SheetContext) -> Section | None:
+    """What one instrument found; None where it was not asked (see :func:`unasked`)."""
+    from clipprobe.report import Paragraph, Section, Table, Warning
+
+    runs = context.evidence.runs.get(instrument.name, ())
+    if not runs:
+        return None
+    found = context.evidence.about(instrument.name, context.unit.address)
+    blocks: list[Block] = [Paragraph(instrument.question)]
+    if not found:
+        names = ", ".join(run.path.name for run in runs)
+        blocks.append(Paragraph(f"The run {names} says nothing about this unit."))
+    for one in found:
+        pool = one.run.manifest["config"].get("pool")
+        if isinstance(pool, str) and pool != context.unit.pool:
+            blocks.append(
+                Warning(
+                    f"{one.run.path.name} was pooled by {pool}, this atlas by {context.unit.pool}: "
+                    "rankings of units depend on it."
+                )
+            )
+        rows = [list(row) for row in one.rows[:MAX_ROWS]]
+        cut = f" The first {MAX_ROWS} of {len(one.rows)} rows." if len(one.rows) > MAX_ROWS else ""
+        blocks.append(Table(list(one.columns), rows, f"{one.caption}{cut}"))
+    return Section(instrument.title, blocks, id=instrument.name)
+
+
+def unasked(context: SheetContext) -> Section | None:
+    """The instruments that were not asked, each with the command that asks."""
+    from clipprobe.report import Code, Paragraph, Section
+
+    blocks: list[Block] = [
+        Paragraph(
+            "These instruments can say more of this unit. Each command makes a run beside the "
+            "atlas, and this page, made again, shows it."
+        )
+    ]
+    for one in INSTRUMENTS:
+        if context.atlas.tower in one.towers and not context.evidence.runs.get(one.name):
+            blocks.append(Paragraph(f"{one.title}. {one.question}"))
+            blocks.append(Code(_filled(one.command, context)))
+    return Section("Not asked yet", blocks, id="unasked") if len(blocks) > 1 else None
+
+
+def _filled(command: str, context: SheetContext) -> str:
+    atlas = shlex.quote(str(context.atlas.path or "runs/atlas"))
+    return command.replace("{atlas}", atlas).replace("{unit}", context.unit.address)
+
+
+section("numbers")(sheet_parts.numbers)
+section("distribution")(sheet_parts.distribution)
+section("strongest")(sheet_parts.strongest)
+section("range")(sheet_parts.along_the_range)
+section("weakest")(sheet_parts.weakest)
+for _one in INSTRUMENTS:
+    section(_one.name)(partial(instrument_section, _one))
+section("unasked")(unasked)
+section("again")(sheet_parts.again)

@@ -1,0 +1,246 @@
+"""The unit sheet: what it shows, where its tables come from, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from clipprobe.cli import app
+from clipprobe.errors import RunFolderError
+from clipprobe.neurons import Atlas, scan, scan_texts
+from clipprobe.neurons.evidence import INSTRUMENTS, gather
+from clipprobe.neurons.sheet import SECTIONS, section, unit_sheet
+from clipprobe.neurons.showing import as_seen, picture_of
+from clipprobe.report import Paragraph, Section, render_html
+from clipprobe.runs import Run
+
+POST = "vision.blocks.1.mlp.post"
+UNIT = f"{POST}:3"
+
+
+@pytest.fixture
+def atlas(clip: Any, pictures: Path, tmp_path: Path) -> Atlas:
+    """An atlas in a folder where other runs can lie beside it."""
+    scan(clip, pictures, sites=[POST], out=tmp_path / "atlas", batch_size=8)
+    return Atlas.load(tmp_path / "atlas")
+
+
+def instrument_run(atlas: Atlas, name: str, kind: str, table: dict[str, Any], **more: Any) -> Path:
+    """A run as another instrument would leave it beside the atlas."""
+    assert atlas.path is not None
+    path = atlas.path.parent / name
+    model = dict(atlas.config["model"]) | more.pop("model", {})
+    run = Run.open(path, kind=kind, config={"model": model, **more})
+    run.write_table(f"{name}.parquet", table)
+    run.write_table("other.parquet", {"word": ["not about units"]})
+    run.write_json(
+        "summary.json", {"kind": kind, "headline": [], "tables": {f"{name}.parquet": "Its words."}}
+    )
+    run.finish(
+        provenance={"model": model, "versions": atlas.versions},
+        counts={"used": 1, "skipped": 0, "failed": 0},
+        seed=0,
+    )
+    return path
+
+
+def text_of(page: str) -> str:
+    """What a reader sees."""
+    page = re.sub(r"<(style|script).*?</\1>", "", page, flags=re.S)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+def test_the_sheet_holds_every_number_of_the_unit(atlas: Atlas) -> None:
+    unit = atlas.unit(UNIT)
+    page = render_html(unit_sheet(atlas, unit))
+    seen = text_of(page)
+    assert f"{UNIT} (max over tokens)" in seen
+    for number in (unit.mean, unit.std, unit.high, unit.sparsity):
+        assert f"{number:.3f}".replace("-", "−") in seen
+    assert unit.sparsity == 1 - unit.share_above
+    assert f"bell-shaped unit has {unit.peak_floor:.1f} σ" in seen
+    bars = re.findall(r'<rect class="bar".*?<title>[^<]*: ([\d,]+) images</title>', page)
+    assert [int(n.replace(",", "")) for n in bars] == [int(n) for n in unit.histogram if n]
+    n_pictures = 2 * 16 + sum(len(one.firings) for one in unit.bins)
+    assert page.count("data:image/") == n_pictures
+    for one in unit.bins:
+        assert not one.n_images or f"{one.n_images} image" in seen
+    assert f"clipprobe neurons show {UNIT} --atlas {atlas.path} --out sheet.html" in seen
+    assert f"--sites {POST} --pool max --top-k 16" in seen
+
+
+def test_instruments_not_asked_show_their_command(atlas: Atlas) -> None:
+    seen = text_of(render_html(unit_sheet(atlas, atlas.unit(UNIT))))
+    for one in INSTRUMENTS:
+        assert one.command.replace("{unit}", UNIT) in seen
+
+
+def test_tables_beside_the_atlas_are_shown(atlas: Atlas) -> None:
+    table = {
+        "unit": [UNIT, f"{POST}:4", UNIT],
+        "rank": [1, 0, 0],
+        "word": ["<b>zebra</b>", "other unit", "lion"],
+        "score": [0.25, 9.0, 0.75],
+        "score_low": [0.125, 9.0, 0.5],
+        "score_high": [0.5, 9.0, 1.0],
+    }
+    instrument_run(atlas, "words", "words", table, pool="mean")
+    page = render_html(unit_sheet(atlas, atlas.unit(UNIT)))
+    seen = text_of(page)
+    assert "Its words." in seen and "other unit" not in seen and "<b>zebra" not in page
+    assert seen.index("lion") < seen.index("zebra")
+    assert "0.750 [0.500, 1.000]" in seen and "score_low" not in seen
+    assert "was pooled by mean, this atlas by max" in seen
+    assert "clipprobe neurons words" not in seen and "clipprobe neurons label" in seen
+
+
+def test_tables_may_name_a_unit_by_hook_point_and_number(atlas: Atlas) -> None:
+    table = {"site": [POST, "vision.blocks.2.mlp.post"], "unit": np.array([3, 3], np.int32)}
+    instrument_run(atlas, "multi", "multimodal", table | {"concept": ["dog", "elsewhere"]})
+    rows = gather(atlas).about("multimodal", UNIT)
+    assert [one.rows for one in rows] == [(("dog",),)]
+    assert gather(atlas).about("multimodal", f"{POST}:9") == []
+
+
+def test_other_weights_and_other_runs_are_refused_or_left_out(atlas: Atlas) -> None:
+    words = {"unit": [UNIT], "word": ["lion"]}
+    other = instrument_run(atlas, "words", "words", words, model={"weights_sha256": "ff"})
+    assert gather(atlas).about("words", UNIT) == []
+    with pytest.raises(RunFolderError, match="other weights"):
+        gather(atlas, [other])
+    with pytest.raises(RunFolderError, match="of the kind 'atlas'"):
+        gather(atlas, [str(atlas.path)])
+
+
+def test_a_section_can_be_added_in_its_place(atlas: Atlas) -> None:
+    before = dict(SECTIONS)
+    try:
+
+        @section("mine", before="range")
+        def mine(context: Any) -> Section:
+            return Section("Mine", [Paragraph(f"About {context.unit.address}.")])
+
+        names = list(SECTIONS)
+        assert names.index("mine") + 1 == names.index("range")
+        assert [name for name in names if name != "mine"] == list(before)
+        page = unit_sheet(atlas, atlas.unit(UNIT))
+        assert "Mine" in [one.title for one in page.sections]
+    finally:
+        SECTIONS.clear()
+        SECTIONS.update(before)
+
+
+def test_the_frame_lies_on_the_patch_that_fired(clip: Any) -> None:
+    """On a tall picture with one white patch in its centre square, the frame lies on it."""
+    pixels = np.zeros((64, 32, 3), np.uint8)
+    pixels[16 + 8 : 16 + 16, 24:32] = 255  # row 1, column 3 of the 4 x 4 patches of the crop
+    atlas = scan(clip, [pixels, np.zeros_like(pixels)], sites=["vision.embed"], top_k=1)
+    seen = np.asarray(as_seen(atlas, Image.fromarray(pixels)))
+    assert seen.shape == (32, 32, 3) and seen[8:16, 24:32].min() == 255
+    site = atlas.site("vision.embed")
+    tops = [atlas.unit(f"vision.embed:{u}").top[0] for u in range(site.n_units)]
+    firing = next(one for one in tops if one.image == 0 and one.place == (1, 3))
+    drawn = np.asarray(picture_of(atlas, site, firing, side=96)).astype(int)
+    orange = (drawn[..., 0] > 200) & (drawn[..., 2] < 60)
+    rows, columns = np.nonzero(orange)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (24, 47, 72, 95)
+
+
+def test_a_sheet_of_a_text_unit_shows_texts(clip: Any, tmp_path: Path) -> None:
+    texts = [f"a {word}" for word in ("cat", "dog", "<i>ape</i>", "hen")]
+    atlas = scan_texts(clip, texts, pool="max")
+    page = render_html(unit_sheet(atlas, atlas.unit("text.blocks.0.mlp.post:1")))
+    seen = text_of(page)
+    assert "data:image/" not in page and "<i>ape" not in page
+    assert "Strongest texts" in seen and "a hen" in seen and "(token " in seen
+    assert "clipprobe neurons words" not in seen and "clipprobe neurons captions" in seen
+
+
+def run(*arguments: str | Path) -> Any:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_search_by_word_concept_property_and_statistic(atlas: Atlas) -> None:
+    base = ["neurons", "search", "--atlas", str(atlas.path), "--json"]
+    assert atlas.path is not None
+    for flags, command in (
+        (["--word", "lion"], "neurons words"),
+        (["--concept", "dog"], "neurons label"),
+        (["--property", "multimodal"], "neurons multimodal"),
+    ):
+        done = run(*base, *flags)
+        assert done.exit_code == 2 and command in done.stderr
+    instrument_run(
+        atlas,
+        "words",
+        "words",
+        {"unit": [UNIT, f"{POST}:7"], "rank": [4, 1], "word": ["Lion", "lion"]},
+    )
+    multi = {
+        "site": [POST] * 4,
+        "unit": np.array([3, 5, 6, 7], np.int32),
+        "concept": ["dog", "dog", "cat", "dog"],
+        "score": [0.92, 0.97, 0.99, 0.95],
+        "q": [0.01, 0.001, 0.2, 0.03],
+        "auroc_word": [0.95, 0.97, 1.0, 0.2],
+    }
+    instrument_run(atlas, "multi", "multimodal", multi)
+
+    def found(*flags: str) -> list[int]:
+        done = run(*base, *flags)
+        assert done.exit_code == 0, done.stderr
+        return [row["unit"] for row in json.loads(done.stdout)]
+
+    assert found("--word", "LION") == [7, 3]
+    assert found("--concept", "dog") == [5, 7, 3]
+    assert found("--property", "multimodal") == [5, 7, 3]
+    assert found("--property", "reads text") == [6, 5, 3]
+    assert found("--property", "multimodal", "--word", "lion") == [7, 3]
+    table = atlas.table(POST)
+    expected = np.flatnonzero((table.mean > 0.2) & (table.sparsity >= 0.5))
+    assert 0 < len(expected) < 64
+    flags = ("--where", "mean>0.2", "--where", "sparsity >= 0.5", "--limit", "99")
+    assert sorted(found(*flags)) == expected.tolist()
+    assert found("--property", "multimodal", *flags) == [
+        unit for unit in (5, 7, 3) if unit in expected
+    ]
+
+
+def test_the_definition_is_printed_and_mistakes_are_said(atlas: Atlas) -> None:
+    base = ("neurons", "search", "--atlas", str(atlas.path))
+    assert "dead: never above 0 on any of the 75 images." in run(*base, "--property", "dead").stderr
+    for flags, words in (
+        (("--where", "mean=3"), "cannot be read"),
+        (("--where", "grumpiness>3"), "sparsity"),
+        (("--property", "odd"), "reads-text"),
+        (("--with", "nowhere"), "holds no run"),
+    ):
+        done = run(*base, *flags)
+        assert done.exit_code == 2 and words in done.stderr, flags
+
+
+def test_texts_from_the_command_line(checkpoint: Any, pictures: Path, tmp_path: Path) -> None:
+    captions = tmp_path / "captions.txt"
+    captions.write_text("a cat\na dog\na cat\nan apple on a table\n")
+    common = ["neurons", "scan", "--model", checkpoint("clip"), "--out", tmp_path / "atlas"]
+    done = run(*common, "--texts", captions, "--sites", "text.blocks.*.mlp.post", "--json")
+    assert done.exit_code == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["n_images"], summary["tower"], summary["pool"]) == (3, "text", "eos")
+    report = text_of((tmp_path / "atlas" / "report.html").read_text("utf-8"))
+    assert "on 3 texts of captions.txt, pooled by eos" in report
+    unit = "text.blocks.2.mlp.post:5"
+    done = run("neurons", "show", unit, "--atlas", tmp_path / "atlas", "--out", tmp_path / "u.html")
+    assert done.exit_code == 0 and f"{unit} (end token)" in done.stdout
+    assert "strongest texts" in done.stdout
+    for wrong in ((), ("--texts", captions, "--images", pictures)):
+        done = run(*common, *wrong)
+        assert done.exit_code == 2 and "either images or texts" in done.stderr
