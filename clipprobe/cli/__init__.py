@@ -17,6 +17,7 @@ from clipprobe.cli import (
     explain_cmd,
     models_cmd,
     neurons_cmd,
+    neurons_words,
     pretrain_cmd,
 )
 from clipprobe.cli.boundary import INTERNAL_ERROR, BoundaryGroup
@@ -52,6 +53,7 @@ for _module in (
     demo_cmd,
     models_cmd,
     neurons_cmd,
+    neurons_words,
     explain_cmd,
     attack_cmd,
     audit_typographic,

@@ -149,8 +149,8 @@ class Directions:
         point = _one_point(resolve(self.clip, name), name)
         if point.tower != "vision":
             raise UnsupportedHookError(
-                f"{point.name} is in the text tower, and a direction is what a unit writes into the "
-                "image embedding: name a hook point that begins with 'vision.'."
+                f"{point.name} is in the text tower, and a direction is what a unit writes into "
+                "the image embedding: name a hook point that begins with 'vision.'."
             )
         if point.site in self.clip.anatomy.vision.channels:
             return self._channels(point)
@@ -215,7 +215,9 @@ class Directions:
 
     def _jacobian(self, hook: str) -> Tensor:
         if hook not in self._jacobians:
-            rows = [grad.flatten(1, -2).sum(1) if grad.ndim > 2 else grad for grad in self._rows(hook)]
+            rows = [
+                grad.flatten(1, -2).sum(1) if grad.ndim > 2 else grad for grad in self._rows(hook)
+            ]
             import torch
 
             self._jacobians[hook] = torch.stack(rows, dim=1)
@@ -249,7 +251,10 @@ class Directions:
         tower = self.clip.anatomy.vision
         hook = f"vision.blocks.{point.block}.attn.head_out"
         only_class = tower.pool_token == "cls"
-        with torch.no_grad(), capture(self.clip, hook, pool="cls" if only_class else "none") as acts:
+        with (
+            torch.no_grad(),
+            capture(self.clip, hook, pool="cls" if only_class else "none") as acts,
+        ):
             self.clip.image_embeddings(self._reference())
         writes = acts[hook].float()  # image (token) head width
         if only_class:
@@ -277,7 +282,9 @@ class Directions:
             )
         weights = pool.c_proj.weight.float() @ pool.v_proj.weight.float()  # embed channel
         n_units = point.n_units
-        gate = "; the ReLU passes it only where it is above 0" if point.site.endswith(".add") else ""
+        gate = (
+            "; the ReLU passes it only where it is above 0" if point.site.endswith(".add") else ""
+        )
         return SiteDirections(
             site=point.name,
             vectors=weights.T.contiguous().detach().cpu().numpy(),

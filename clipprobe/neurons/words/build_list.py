@@ -31,9 +31,11 @@ from clipprobe.neurons.words.lists import (
 
 N_WORDS = 10_000
 PACKAGES = {
-    "symspellpy-6.10.1-py3-none-any.whl": "a653a6c125839a21ada87c3e044d690fc3b39872efbd7b7270db3de9471315e1",
-    "naughty-words-1.2.0.tgz": "c34b05e10a97ec7b9e0c3dd91d09888187c0f08d0812eaea79679795585b217e",
-    "cuss-2.2.0.tgz": "66b19c6086d3fb3eac3769daf97dd695290ecc24b0fddbc30688418c629b776f",
+    "symspellpy-6.10.1-py3-none-any.whl": (
+        "a653a6c125839a21ada87c3e044d690fc3b39872efbd7b7270db3de9471315e1"
+    ),
+    "naughty-words-1.2.0.tgz": ("c34b05e10a97ec7b9e0c3dd91d09888187c0f08d0812eaea79679795585b217e"),
+    "cuss-2.2.0.tgz": ("66b19c6086d3fb3eac3769daf97dd695290ecc24b0fddbc30688418c629b776f"),
 }
 FREQUENCIES = "symspellpy/frequency_dictionary_en_82_765.txt"
 #: Rated "likely profane" by cuss, and ordinary words, names or health words all the same.

@@ -81,10 +81,10 @@ def page_of(probe: WordProbe, summary: dict[str, Any], table: Any) -> Page:
     ]
     rows = _rows(probe, table)
     caption = (
-        f"The {len(rows)} units whose strongest word stands out most. Values are pooled activations "
-        "less the unit's mean over all words, with the 95 % interval over fonts; z is in standard "
-        "deviations over words. Scrambled: mean over the letter strings, on the same scale. The "
-        "word was picked because it is the largest, so its value is biased upwards."
+        f"The {len(rows)} units whose strongest word stands out most. Values are pooled "
+        "activations less the unit's mean over all words, with the 95 % interval over fonts; z is "
+        "in standard deviations over words. Scrambled: mean over the letter strings, on the same "
+        "scale. The word was picked because it is the largest, so its value is biased upwards."
     )
     columns = ["unit", "strongest words", "value of the first", "z", "scrambled", "blank"]
     sections = [
@@ -93,8 +93,8 @@ def page_of(probe: WordProbe, summary: dict[str, Any], table: Any) -> Page:
             [
                 Paragraph(f"This result {CLAIM_TEXT}."),
                 Paragraph(
-                    "Each word is drawn in every font, size and place. A unit's value for a word is "
-                    "the mean over sizes and fonts, then the maximum over places; its mean over "
+                    "Each word is drawn in every font, size and place. A unit's value for a word "
+                    "is the mean over sizes and fonts, then the maximum over places; its mean over "
                     "all words is removed."
                 ),
                 Numbers(numbers),
@@ -170,6 +170,4 @@ def _rows(probe: WordProbe, table: Any) -> list[list[Any]]:
 
 def _grid_text(probe: WordProbe) -> str:
     grid = probe.config["grid"]
-    return (
-        f"{len(grid['fonts'])} fonts, {len(grid['sizes'])} sizes, {len(grid['places'])} places"
-    )
+    return f"{len(grid['fonts'])} fonts, {len(grid['sizes'])} sizes, {len(grid['places'])} places"

@@ -145,7 +145,9 @@ class WordProbe:
     @property
     def n_renderings(self) -> int:
         """Images of one word."""
-        return int(np.prod([len(self.config["grid"][name]) for name in ("fonts", "places", "sizes")]))
+        return int(
+            np.prod([len(self.config["grid"][name]) for name in ("fonts", "places", "sizes")])
+        )
 
     @property
     def n_fonts(self) -> int:

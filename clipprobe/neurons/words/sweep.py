@@ -66,7 +66,7 @@ def chunks(texts: Sequence[str], grid: WordGrid) -> list[list[str]]:
 
 
 def reduce_word(values: NDArray[Any]) -> tuple[Floats, Floats]:
-    """One word's activations to one number per unit: mean over sizes and fonts, maximum over places.
+    """One word's activations to one number a unit: mean over sizes and fonts, maximum over places.
 
     Args:
         values: ``(n_fonts, n_places, n_sizes, n_units)``.
@@ -167,7 +167,9 @@ def _forward(
             coming = behind.submit(next_pixels)
             found: dict[str, Floats] = {}
 
-            def sink(name: str, values: Tensor, *_: object, into: dict[str, Floats] = found) -> None:
+            def sink(
+                name: str, values: Tensor, *_: object, into: dict[str, Floats] = found
+            ) -> None:
                 into[name] = values.float().cpu().numpy()
 
             with (
@@ -176,4 +178,3 @@ def _forward(
             ):
                 clip.image_embeddings(pixels)
             yield {name: part[:n] for name, part in found.items()}
-
