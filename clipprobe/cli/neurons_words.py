@@ -104,7 +104,7 @@ def words(
     """Which written words, shown as images, make each vision unit fire."""
     from clipprobe.neurons.words.grid import WordGrid
 
-    given = {"fonts": fonts, "sizes": sizes, "places": places}
+    given: dict[str, Any] = {"fonts": fonts, "sizes": sizes, "places": places}
     grid = WordGrid(ink=ink, ground=ground, **{k: v for k, v in given.items() if v})
     if distill is not None:
         from clipprobe.neurons.words.distill import read_published

@@ -267,7 +267,7 @@ class Directions:
 
     def _channels(self, point: HookPoint) -> SiteDirections:
         visual: Any = getattr(self.clip.module, "visual", None)
-        pool = getattr(visual, "attnpool", None)
+        pool: Any = getattr(visual, "attnpool", None)
         names = list(self.clip.anatomy.vision.channels)
         last = names[-1].rpartition(".")[0]
         if point.site.rpartition(".")[0] != last:

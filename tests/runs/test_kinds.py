@@ -45,8 +45,28 @@ def bias(clip: Any, images: Path, out: Path) -> None:
     audit_bias(clip, images, "gender", out=out)
 
 
+def words(clip: Any, images: Path, out: Path) -> None:
+    from clipprobe.neurons.words import WordGrid, word_probe
+
+    grid, sites = WordGrid(sizes=(0.3,), places=("top",)), ["vision.blocks.0.mlp.post"]
+    word_probe(clip, ["dog", "bird"], sites=sites, grid=grid, top=2, out=out)
+
+
+def captions(clip: Any, images: Path, out: Path) -> None:
+    from clipprobe.neurons.captions import captions_run
+
+    captions_run(clip, ["vision.blocks.2.mlp.post:1"], ["a dog", "a cat"], n_random=9, out=out)
+
+
 @pytest.mark.parametrize(
-    ("kind", "make"), [("atlas", scan), ("typographic", typographic), ("bias", bias)]
+    ("kind", "make"),
+    [
+        ("atlas", scan),
+        ("typographic", typographic),
+        ("bias", bias),
+        ("words", words),
+        ("captions", captions),
+    ],
 )
 def test_a_real_run_is_what_the_page_says(
     kind: str, make: Callable[[Any, Path, Path], None], clip: Any, images: Path, tmp_path: Path

@@ -16,6 +16,7 @@ from typing import Any
 
 ALIGNMENT = "cross-tower alignment"
 TEXT_ALONE = "text tower alone"
+_MAY_BE_NAN = ("mean", "chance", "p", "q", "agreement")
 CLAIM_TEXTS = {
     ALIGNMENT: "bears on cross-tower alignment (a vision unit against the text tower's captions); "
     "it says nothing on image-modality invariance",
@@ -92,16 +93,18 @@ class UnitCaptions:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> UnitCaptions:
         """The inverse of :meth:`to_json`, null read as NaN."""
-        plain = {
-            key: math.nan
-            if value is None and key in ("mean", "chance", "p", "q", "agreement")
-            else value
+        plain: dict[str, Any] = {
+            key: math.nan if value is None and key in _MAY_BE_NAN else value
             for key, value in data.items()
         }
         for end in ("top", "bottom"):
+            listed: list[dict[str, Any]] = data[end]
             plain[end] = tuple(
-                CaptionScore(**{k: math.nan if v is None else v for k, v in one.items()})
-                for one in data[end]
+                CaptionScore(
+                    caption=one["caption"],
+                    **{key: _nan(one[key]) for key in ("score", "raw", "z")},
+                )
+                for one in listed
             )
         return cls(**plain)
 
@@ -118,3 +121,7 @@ class UnitCaptions:
                     "rank": rank,
                     **asdict(one),
                 }
+
+
+def _nan(value: float | None) -> float:
+    return math.nan if value is None else value

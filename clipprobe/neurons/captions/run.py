@@ -19,7 +19,7 @@ from clipprobe.statistics import Estimate
 if TYPE_CHECKING:
     from clipprobe.models import Clip
     from clipprobe.neurons.words.lists import WordList
-    from clipprobe.report import Page
+    from clipprobe.report import Block, Page
 
 KIND = "captions"
 TABLE = "captions.parquet"
@@ -253,7 +253,7 @@ def page_of(
         (summary["headline"][0]["name"], summary["headline"][0]["estimate"], "median over units"),
         ("by chance", summary["chance"], "see the table's caption"),
     ]
-    blocks = [Paragraph(f"This result {CLAIM_TEXTS[first.claim]}."), Numbers(numbers)]
+    blocks: list[Block] = [Paragraph(f"This result {CLAIM_TEXTS[first.claim]}."), Numbers(numbers)]
     if aligned:
         blocks.insert(1, Paragraph(f"Directions are linearised at {first.linearised_at}."))
     return Page(

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from clipprobe.errors import ClipprobeError, ConfigError
-from clipprobe.stimuli.text import Color, font_info, label, rgb, stamp
+from clipprobe.stimuli.text import MIN_SIZE_PX, Color, font_info, label, rgb, stamp
 
 #: Share of the free room to the left of the word and above it.
 PLACES: dict[str, tuple[float, float]] = {
@@ -120,6 +120,14 @@ def draw_word(text: str, grid: WordGrid, side: int) -> DrawnWord:
     free = side - 2 * margin
     images: list[Image.Image] = []
     n_shrunk = 0
+    smallest = min(grid.sizes) * side
+    if smallest < MIN_SIZE_PX:
+        return DrawnWord(
+            images=(),
+            n_shrunk=0,
+            reason=f"letters of {smallest:.1f} px on an image of {side} px cannot be read: give "
+            f"sizes of at least {MIN_SIZE_PX / side:.2f}",
+        )
     try:
         for font in grid.fonts:
             labels = [

@@ -216,7 +216,7 @@ def _finish(
         run.abandon()
         raise DataError(
             f"None of the {n_words} words of {listed.name} could be drawn (the first: "
-            f"{reasons[0]}): choose other fonts, smaller sizes or shorter words."
+            f"{reasons[0]}): choose other fonts, sizes or words."
         )
     strings = n_words + np.flatnonzero(drawn[n_words : n_words + len(control)])
     for site in sites:
