@@ -21,6 +21,7 @@ from clipprobe.cli import (
     neurons_labels,
     neurons_relations,
     neurons_search,
+    neurons_words,
     pretrain_cmd,
 )
 from clipprobe.cli.boundary import INTERNAL_ERROR, BoundaryGroup
@@ -60,6 +61,7 @@ for _module in (
     neurons_labels,
     neurons_relations,
     neurons_search,
+    neurons_words,
     explain_cmd,
     attack_cmd,
     audit_typographic,

@@ -54,6 +54,19 @@ def multimodality(clip: Any, images: Path, out: Path) -> None:
     clipprobe.multimodality(clip, probes, sites=["vision.blocks.1.mlp.post"], out=out, n_controls=1)
 
 
+def words(clip: Any, images: Path, out: Path) -> None:
+    from clipprobe.neurons.words import WordGrid, word_probe
+
+    grid, sites = WordGrid(sizes=(0.3,), places=("top",)), ["vision.blocks.0.mlp.post"]
+    word_probe(clip, ["dog", "bird"], sites=sites, grid=grid, top=2, out=out)
+
+
+def captions(clip: Any, images: Path, out: Path) -> None:
+    from clipprobe.neurons.captions import captions_run
+
+    captions_run(clip, ["vision.blocks.2.mlp.post:1"], ["a dog", "a cat"], n_random=9, out=out)
+
+
 @pytest.mark.parametrize(
     ("kind", "make"),
     [
@@ -61,6 +74,8 @@ def multimodality(clip: Any, images: Path, out: Path) -> None:
         ("typographic", typographic),
         ("bias", bias),
         ("multimodality", multimodality),
+        ("words", words),
+        ("captions", captions),
     ],
 )
 def test_a_real_run_is_what_the_page_says(

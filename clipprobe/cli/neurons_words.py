@@ -1,0 +1,358 @@
+"""``clipprobe neurons words`` and ``captions``: what units have to do with written language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clipprobe.cli.boundary import one_line
+from clipprobe.cli.common import (
+    BatchSizeOption,
+    DeviceOption,
+    JsonOption,
+    ModelOption,
+    OutOption,
+    OverwriteOption,
+    PoolOption,
+    RevisionOption,
+    SeedOption,
+    SitesOption,
+    group,
+    load_model,
+    progress,
+    read_lines,
+    result,
+    say,
+)
+from clipprobe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.captions import UnitCaptions
+    from clipprobe.neurons.words import UnitWords, WordList, WordProbe
+    from clipprobe.neurons.words.distill import DistillComparison
+
+_N_UNITS = 20
+OffensiveOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-offensive",
+        help="Leave slurs and sexual words in your own list; what is printed can be hateful.",
+    ),
+]
+UnitOption = Annotated[
+    list[str] | None,
+    typer.Option("--unit", help="A unit, as vision.blocks.3.mlp.post:17; repeat for more."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the group ``neurons``."""
+    neurons = group(app, "neurons", "What makes each neuron fire.")
+    neurons.command("words")(words)
+    neurons.command("captions")(captions)
+
+
+def words(
+    words_file: Annotated[
+        Path | None,
+        typer.Option("--words", help="Words, one a line [default: 10,000 common English words]."),
+    ] = None,
+    out: OutOption = Path("runs/words"),
+    sites: SitesOption = None,
+    pool: PoolOption = "max",
+    unit: UnitOption = None,
+    fonts: Annotated[
+        list[str] | None, typer.Option("--fonts", help="A bundled font; repeat for more.")
+    ] = None,
+    sizes: Annotated[
+        list[float] | None,
+        typer.Option("--sizes", help="Line height as a share of the image; repeat for more."),
+    ] = None,
+    places: Annotated[
+        list[str] | None,
+        typer.Option("--places", help="center, top, bottom-left, …; repeat for more."),
+    ] = None,
+    ink: Annotated[str, typer.Option("--ink", help="Colour of the letters.")] = "black",
+    ground: Annotated[str, typer.Option("--ground", help="Colour behind them.")] = "white",
+    top: Annotated[int, typer.Option("--top", min=1, help="Words at either end of a unit.")] = 20,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Only the first so many words.")
+    ] = None,
+    scrambled: Annotated[
+        int, typer.Option("--scrambled", min=0, help="Letter strings that serve as a control.")
+    ] = 200,
+    keep_offensive: OffensiveOption = False,
+    distill: Annotated[
+        Path | None,
+        typer.Option(
+            "--compare-distill",
+            help="The Distill article's folder regional (units.json, top_words.json): overlap with "
+            "its published top words.",
+        ),
+    ] = None,
+    model: ModelOption = None,
+    revision: RevisionOption = None,
+    device: DeviceOption = "auto",
+    batch_size: BatchSizeOption = 32,
+    seed: SeedOption = 0,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Which written words, shown as images, make each vision unit fire."""
+    from clipprobe.neurons.words.grid import WordGrid
+
+    given: dict[str, Any] = {"fonts": fonts, "sizes": sizes, "places": places}
+    grid = WordGrid(ink=ink, ground=ground, **{k: v for k, v in given.items() if v})
+    if distill is not None:
+        from clipprobe.neurons.words.distill import read_published
+
+        read_published(distill)  # a wrong folder is told before the hours of probing
+    listed = _word_list(words_file, limit, keep_offensive)
+    clip = load_model(model, device=device, revision=revision)
+    from clipprobe.neurons.words import word_probe
+
+    wanted = _sites(sites, unit)
+    n = len(listed.words)
+    say(
+        f"{n} words x {grid.n_renderings} renderings = {n * grid.n_renderings} images; "
+        f"{listed.n_blocked} entries were left out as slurs or sexual words."
+    )
+    with progress("reading", n + scrambled + 1) as advance:
+        probe = word_probe(
+            clip,
+            listed,
+            sites=wanted,
+            pool=pool,
+            grid=grid,
+            top=top,
+            out=out,
+            n_scrambled=scrambled,
+            batch_size=batch_size,
+            seed=seed,
+            overwrite=overwrite,
+            progress=advance,
+        )
+    _report_words(probe, unit or [], top, distill, as_json=as_json)
+    left_out = f" {len(probe.left_out)} words could not be drawn." if probe.left_out else ""
+    say(f"The report is {out}/report.html.{left_out}")
+
+
+def captions(
+    units: UnitOption = None,
+    sites: SitesOption = None,
+    captions_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--captions", help="Captions, one a line [default: bundled concepts in templates]."
+        ),
+    ] = None,
+    out: OutOption = Path("runs/captions"),
+    pool: Annotated[
+        str, typer.Option("--pool", help="Of text units: eos, max, mean; none without tokens.")
+    ] = "eos",
+    images: Annotated[
+        str | None,
+        typer.Option(
+            "--images", help="Images to linearise vision units at [default: bundled pictures]."
+        ),
+    ] = None,
+    keep_mean: Annotated[
+        bool, typer.Option("--keep-mean", help="Do not subtract the mean over the captions.")
+    ] = False,
+    top: Annotated[
+        int, typer.Option("--top", min=1, help="Captions at either end of a unit.")
+    ] = 10,
+    n_random: Annotated[
+        int, typer.Option("--random", min=0, help="Random directions that say what is chance.")
+    ] = 999,
+    keep_offensive: OffensiveOption = False,
+    model: ModelOption = None,
+    revision: RevisionOption = None,
+    device: DeviceOption = "auto",
+    seed: SeedOption = 0,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Captions along what a vision unit writes; or the prompts that activate a text unit most."""
+    wanted = [*(units or []), *(sites or [])]
+    if not wanted:
+        raise ConfigError(
+            "No unit was named: give --unit vision.blocks.-1.mlp.post:17, or --sites with a hook "
+            "point for all of its units."
+        )
+    listed = None
+    if captions_file is not None:
+        from clipprobe.neurons.words.lists import word_list
+
+        lines = read_lines(captions_file, "captions")
+        listed = word_list(lines, name=captions_file.name, keep_offensive=keep_offensive)
+    elif keep_offensive:
+        raise ConfigError("--keep-offensive is for your own list: give --captions FILE with it.")
+    clip = load_model(model, device=device, revision=revision)
+    from clipprobe.neurons.captions import captions_run
+    from clipprobe.neurons.captions.ranking import by_site
+    from clipprobe.neurons.captions.run import tower_of
+
+    if tower_of(clip, wanted) == "text" and images is not None:
+        raise ConfigError("--images is for vision units, and text units were named: leave it out.")
+    total = sum(len(indices) for _, indices in by_site(clip, wanted, tower_of(clip, wanted)))
+    with progress("ranking", total) as advance:
+        found = captions_run(
+            clip,
+            wanted,
+            listed,
+            out=out,
+            pool=pool,
+            images=None if images is None else _pictures(images),
+            subtract_mean=not keep_mean,
+            top=top,
+            n_random=n_random,
+            seed=seed,
+            overwrite=overwrite,
+            progress=advance,
+        )
+    shown = found if units else _clearest(found)
+    data = {"claim": found[0].claim, "units": [one.to_json() for one in shown]}
+    result(data, as_json=as_json, text=lambda: captions_text(shown))
+    say(f"The report on {len(found)} units is {out}/report.html.")
+
+
+def _sites(sites: list[str] | None, units: list[str] | None) -> list[str] | None:
+    from clipprobe.hooks.names import parse_unit
+
+    hooks = [*(sites or []), *(parse_unit(unit).hook for unit in units or [])]
+    return list(dict.fromkeys(hooks)) or None
+
+
+def _word_list(path: Path | None, limit: int | None, keep_offensive: bool) -> WordList:
+    from clipprobe.neurons.words.lists import bundled_words, word_list
+
+    if path is None:
+        if keep_offensive:
+            raise ConfigError("--keep-offensive is for your own list: give --words FILE with it.")
+        return bundled_words(limit)
+    if keep_offensive:
+        say("Content warning: slurs and sexual words of your list stay in and may be printed.")
+    lines = read_lines(path, "words")
+    return word_list(lines, name=path.name, keep_offensive=keep_offensive, limit=limit)
+
+
+def _pictures(images: str) -> list[Any]:
+    """The images of a data set as pictures; a few are meant, so all are held at once."""
+    from clipprobe.data import as_dataset
+    from clipprobe.data.images import as_pil
+
+    return [as_pil(record) for record in as_dataset(images, limit=64).records]
+
+
+def _clearest(found: Sequence[UnitCaptions]) -> list[UnitCaptions]:
+    def highest(unit: UnitCaptions) -> float:
+        z = unit.top[0].z
+        return z if z == z else float("-inf")
+
+    return sorted(found, key=lambda unit: -highest(unit))[:_N_UNITS]
+
+
+def _report_words(
+    probe: WordProbe, units: Sequence[str], top: int, distill: Path | None, *, as_json: bool
+) -> None:
+    from clipprobe.runs import load_run
+
+    assert probe.path is not None  # the command always writes a run
+    data: dict[str, Any] = dict(load_run(probe.path).summary)
+    found = [probe.unit(address, top=top) for address in units]
+    parts: list[Callable[[], str]] = [lambda: words_text(data)]
+    if found:
+        data["units"] = [one.to_json() for one in found]
+        parts.append(lambda: "\n".join(unit_words_text(one) for one in found))
+    if distill is not None:
+        from clipprobe.neurons.words.distill import compare_distill
+
+        compared = compare_distill(probe, distill)
+        data["distill"] = compared.to_json()
+        parts.append(lambda: distill_text(compared))
+    result(data, as_json=as_json, text=lambda: "\n".join(part() for part in parts))
+
+
+def words_text(summary: dict[str, Any]) -> str:
+    """The headline of a probe for people."""
+    value = summary["headline"][0]["estimate"]["value"]
+    median = "undefined" if value is None else f"{value:.2f}"
+    floor = summary["z_floor"]
+    chance = "undefined" if floor is None else f"{floor:.2f}"
+    return (
+        f"{summary['n_words']} words, {summary['n_renderings']} images each, {summary['n_units']} "
+        f"units, pooled by {summary['pool']}; {summary['mean_removed']} removed\n"
+        f"claim: {summary['claim']} (the word alone)\n"
+        f"strongest word: median z {median} over units (a bell-shaped unit has {chance})"
+    )
+
+
+def unit_words_text(unit: UnitWords) -> str:
+    """The words of a unit for people."""
+    lines = [
+        unit.name,
+        f"  mean over {unit.n_words} words {unit.mean:.4g} (removed below), standard deviation "
+        f"{unit.std:.4g}; by chance the first word has z {unit.z_floor:.2f}",
+        f"  without a word {unit.blank - unit.mean:+.4g}; {unit.n_scrambled} letter strings "
+        f"{unit.scrambled_mean - unit.mean:+.4g} on average, at most "
+        f"{unit.scrambled_high - unit.mean:+.4g}",
+    ]
+    for end, listed in (("strongest", unit.top), ("weakest", unit.bottom)):
+        lines.append(f"  {end} words (value less the mean, 95 % over {unit.n_fonts} fonts):")
+        lines += [
+            f"    {one.centred:>+9.4g} [{one.low:+.4g}, {one.high:+.4g}]  z {one.z:>6.2f}  "
+            f"n={one.n_renderings}  {one_line(one.word)}"
+            for one in listed
+        ]
+    if unit.reason:
+        lines.append(f"  note: {unit.reason}")
+    return "\n".join(lines)
+
+
+def distill_text(compared: DistillComparison) -> str:
+    """The comparison with the article for people."""
+    lines = [
+        f"{compared.site} against the article's lists of {compared.model}, {compared.n_words} words"
+    ]
+    lines += [
+        f"  {row.unit}  overlap@{row.depth} {row.overlap} of {row.n_probed} probed (by chance "
+        f"{row.expected:.2f}, p {row.p:.2g})  {one_line(', '.join(row.shared))}"
+        for row in compared.rows
+    ]
+    lines += [
+        f"  median overlap@{depth} {compared.median[depth]:g} (by chance "
+        f"{compared.expected[depth]:.2f})"
+        for depth in compared.median
+    ]
+    if compared.reason:
+        lines.append(f"  note: {compared.reason}")
+    return "\n".join(lines)
+
+
+def captions_text(found: Sequence[UnitCaptions]) -> str:
+    """Units and their captions for people."""
+    lines = [f"claim: {found[0].claim}; {found[0].measure}; n={found[0].n_captions} captions"]
+    for unit in found:
+        removed = "removed" if unit.mean_subtracted else "kept"
+        lines.append(f"{unit.name}  mean {unit.mean:.4g} ({removed})")
+        if unit.n_random:
+            lines.append(
+                f"  linearised at {unit.linearised_at} (agreement {unit.agreement:.3f}); p "
+                f"{unit.p:.3g}, q {unit.q:.3g} against {unit.n_random} random directions, whose "
+                f"highest z is {unit.chance:.2f}"
+            )
+        else:
+            lines.append(f"  by chance the first caption has z {unit.chance:.2f}")
+        for end, listed in (("highest", unit.top), ("lowest", unit.bottom)):
+            lines.append(f"  {end}:")
+            lines += [
+                f"    {one.score:>+8.4f}  z {one.z:>6.2f}  {one_line(one.caption)}"
+                for one in listed
+            ]
+        if unit.reason:
+            lines.append(f"  note: {unit.reason}")
+    return "\n".join(lines)

@@ -1,0 +1,318 @@
+"""Top captions of vision units through the text tower, and top prompts of text units.
+
+    vision_captions(clip, ["vision.blocks.5.mlp.post:17"])[0].top
+    text_prompts(clip, ["text.blocks.5.mlp.post:17"], pool="eos")[0].top
+
+For a vision unit the direction of ``directions.py`` (what it writes into the image embedding) is
+compared with the embedding of each caption. The mean embedding over all captions is subtracted
+first, because all captions share most of their direction (the cone of the text tower, Liang et al.
+2022, arXiv:2203.02053) and a unit along it would get the same list as every other such unit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.neurons.captions.lists import caption_list
+from clipprobe.neurons.captions.result import ALIGNMENT, TEXT_ALONE, CaptionScore, UnitCaptions
+from clipprobe.neurons.directions import Directions, SiteDirections
+from clipprobe.statistics import benjamini_hochberg
+
+if TYPE_CHECKING:
+    from clipprobe.hooks import HookPoint
+    from clipprobe.models import Clip
+    from clipprobe.neurons.words.lists import WordList
+
+Doubles = NDArray[np.float64]
+N_RANDOM = 999
+_DRAWN = 256  # random directions at once
+_SCALAR_AXES = {("b", "t", "d"), ("b", "t", "d_mlp"), ("b", "d")}
+
+
+def vision_captions(
+    clip: Clip,
+    units: Sequence[str] | str,
+    captions: WordList | Sequence[str] | None = None,
+    *,
+    images: Sequence[Any] | None = None,
+    subtract_mean: bool = True,
+    top: int = 10,
+    n_random: int = N_RANDOM,
+    seed: int = 0,
+    batch_size: int = 256,
+    progress: Callable[[int], None] | None = None,
+) -> list[UnitCaptions]:
+    """The captions along the direction of each vision unit; bears on cross-tower alignment.
+
+    Args:
+        units: Addresses, or hook points and globs for all of their units.
+        captions: Texts; None for the bundled concepts in templates.
+        images: At least two images to linearise at; None for bundled pictures.
+        subtract_mean: Remove the mean embedding over the captions.
+        top: Captions at either end.
+        n_random: Random mixtures of the captions that say what is chance.
+        seed: Of those.
+        progress: Called with the number of units finished since the last call.
+
+    Raises:
+        UnknownHookPointError: the model has no such unit.
+        UnsupportedHookError: a unit has no direction in the joint space.
+    """
+    _check(top, n_random)
+    wanted = by_site(clip, units, "vision")
+    listed = caption_list(captions)
+    embedded = clip.encode_texts(listed.words, batch_size=batch_size).astype(np.float64)
+    mean = embedded.mean(axis=0)
+    shifted = embedded - mean if subtract_mean else embedded
+    rows = _unit_rows(shifted)
+    null = _null(shifted, rows, n_random, seed)
+    directions = Directions(clip, images=images)
+    found = []
+    for point, indices in wanted:
+        site = directions.site(point.name)
+        for index in indices:
+            found.append(
+                _aligned(site, index, listed.words, embedded, rows, mean, null, subtract_mean, top)
+            )
+            if progress is not None:
+                progress(1)
+    return _corrected(found)
+
+
+def text_prompts(
+    clip: Clip,
+    units: Sequence[str] | str,
+    captions: WordList | Sequence[str] | None = None,
+    *,
+    pool: str = "eos",
+    subtract_mean: bool = True,
+    top: int = 10,
+    batch_size: int = 256,
+    progress: Callable[[int], None] | None = None,
+) -> list[UnitCaptions]:
+    """The captions that activate each text unit most; bears on neither claim.
+
+    Args:
+        units: Addresses, or hook points and globs for all of their units.
+        pool: ``eos`` (the token that the tower pools), ``max`` or ``mean`` over tokens; ``none``
+            for hook points without tokens.
+        subtract_mean: Remove the unit's mean over the captions (the order stays the same).
+        progress: Called with the number of units finished since the last call.
+
+    Raises:
+        UnknownHookPointError: the model has no such unit.
+        UnsupportedHookError: a head, or a pooling that has no meaning there.
+    """
+    _check(top, 0)
+    wanted = by_site(clip, units, "text")
+    for point, _ in wanted:
+        if point.axes not in _SCALAR_AXES:
+            raise UnsupportedHookError(
+                f"{point.name} has the axes {' '.join(point.axes)}, so its {point.unit}s have no "
+                "single number per token: use a hook point such as mlp.post or attn.out."
+            )
+        if pool == "none" and "t" in point.axes:
+            raise UnsupportedHookError(
+                f"{point.name} has one value per token: choose pool eos, max or mean."
+            )
+    listed = caption_list(captions)
+    from clipprobe.hooks import capture
+
+    found = []
+    for point, indices in wanted:  # one hook point at a time: captions times units in memory
+        how = pool if "t" in point.axes else "none"
+        with capture(clip, point.name, pool=how) as acts:
+            clip.encode_texts(listed.words, batch_size=batch_size)
+        values = acts[point.name].double().cpu().numpy()  # caption unit
+        for index in indices:
+            found.append(
+                _activated(point, index, how, listed.words, values[:, index], subtract_mean, top)
+            )
+            if progress is not None:
+                progress(1)
+    return found
+
+
+def by_site(
+    clip: Clip, units: Sequence[str] | str, tower: str
+) -> list[tuple[HookPoint, list[int]]]:
+    """Hook points and the units of each that were named, in order of first mention.
+
+    Raises:
+        UnsupportedHookError: a unit of the other tower.
+    """
+    from clipprobe.hooks.sites import check_unit, resolve, split_unit
+
+    found: dict[str, tuple[HookPoint, dict[int, None]]] = {}
+    for name in [units] if isinstance(units, str) else units:
+        hook, index = split_unit(name)
+        for point in resolve(clip, hook):
+            if point.tower != tower:
+                other = "text_prompts" if point.tower == "text" else "vision_captions"
+                raise UnsupportedHookError(
+                    f"{name} is in the {point.tower} tower, and this ranking is for units of the "
+                    f"{tower} tower: the two answer different questions; use {other} for it."
+                )
+            if index is not None:
+                check_unit(point, index)
+            _, mine = found.setdefault(point.name, (point, {}))
+            mine |= dict.fromkeys(range(point.n_units) if index is None else [index])
+    return [(point, list(indices)) for point, indices in found.values()]
+
+
+def _aligned(
+    site: SiteDirections,
+    index: int,
+    captions: Sequence[str],
+    embedded: Doubles,
+    rows: Doubles,
+    mean: Doubles,
+    null: Doubles,
+    subtract_mean: bool,
+    top: int,
+) -> UnitCaptions:
+    direction = site.unit(index)
+    vector = direction.vector.astype(np.float64)
+    length = float(np.linalg.norm(vector))
+    reasons = [direction.reason] if direction.reason else []
+    if length > 0:
+        raw, scores = embedded @ vector / length, rows @ vector / length
+        to_mean = float(mean @ vector / (length * np.linalg.norm(mean)))
+    else:
+        raw = scores = np.full(len(captions), np.nan)
+        to_mean = math.nan
+        reasons.append("the unit writes nothing, so it has no direction")
+    p = chance = math.nan
+    if len(null) and length > 0:
+        chance = float(null.mean())
+        highest = (scores.max() - scores.mean()) / scores.std() if scores.std() > 0 else 0.0
+        p = (1 + int(np.count_nonzero(null >= highest))) / (1 + len(null))
+    elif not len(null):
+        reasons.append("no random directions were drawn, so there is no chance level")
+    return UnitCaptions(
+        unit=direction.unit,
+        name=direction.unit,
+        claim=ALIGNMENT,
+        measure="cosine of the unit's direction with the caption"
+        + (", less the mean over captions" if subtract_mean else ""),
+        mean_subtracted=subtract_mean,
+        mean=to_mean,
+        n_captions=len(captions),
+        chance=chance,
+        p=p,
+        q=math.nan,
+        n_random=len(null),
+        linearised_at=direction.linearised_at,
+        exact=direction.exact,
+        agreement=direction.agreement,
+        **_ends(captions, scores, raw, top),
+        reason="; ".join(reasons),
+    )
+
+
+def _activated(
+    point: HookPoint,
+    index: int,
+    pool: str,
+    captions: Sequence[str],
+    values: Doubles,
+    subtract_mean: bool,
+    top: int,
+) -> UnitCaptions:
+    from scipy.stats import norm
+
+    pooled = {
+        "eos": "end-of-text token",
+        "max": "max over tokens",
+        "mean": "mean over tokens",
+        "cls": "class token",
+        "none": "one value per text",
+    }[pool]
+    mean, n = float(values.mean()), len(values)
+    constant = not float(values.std()) > 0
+    unit = f"{point.name}:{index}"
+    return UnitCaptions(
+        unit=unit,
+        name=f"{unit} ({pooled})",
+        claim=TEXT_ALONE,
+        measure=f"activation, {pooled}"
+        + (", less the mean over captions" if subtract_mean else ""),
+        mean_subtracted=subtract_mean,
+        mean=mean,
+        n_captions=n,
+        chance=float(norm.ppf((n - 0.375) / (n + 0.25))) if n > 1 else math.nan,
+        p=math.nan,
+        q=math.nan,
+        n_random=0,
+        linearised_at="",
+        exact=True,
+        agreement=math.nan,
+        **_ends(captions, values - mean if subtract_mean else values, values, top),
+        reason="every caption gives the same value, so z has no scale" if constant else "",
+    )
+
+
+def _ends(captions: Sequence[str], scores: Doubles, raw: Doubles, top: int) -> dict[str, Any]:
+    std, mean = float(scores.std()), float(scores.mean())
+
+    def listed(order: NDArray[np.intp]) -> tuple[CaptionScore, ...]:
+        return tuple(
+            CaptionScore(
+                caption=captions[i],
+                score=float(scores[i]),
+                raw=float(raw[i]),
+                z=(float(scores[i]) - mean) / std if std > 0 else math.nan,
+            )
+            for i in order[:top]
+        )
+
+    return {
+        "top": listed(np.argsort(-scores, kind="stable")),
+        "bottom": listed(np.argsort(scores, kind="stable")),
+    }
+
+
+def _null(shifted: Doubles, rows: Doubles, n: int, seed: int) -> Doubles:
+    """The highest z of a caption for random directions that have the captions' own spread.
+
+    Equally likely directions of the whole space would be a weak opponent: captions fill a few of
+    its dimensions, and a direction within those scores high with whatever lies there.
+    """
+    rng = np.random.default_rng(seed)
+    found: list[Doubles] = [np.empty(0)]
+    for start in range(0, n, _DRAWN):
+        mixed = rng.standard_normal((min(_DRAWN, n - start), len(shifted))) @ shifted
+        scores = _unit_rows(mixed) @ rows.T
+        spread = scores.std(axis=1)
+        above = scores.max(axis=1) - scores.mean(axis=1)
+        found.append(above / np.where(spread > 0, spread, 1))
+    return np.concatenate(found)
+
+
+def _unit_rows(vectors: Doubles) -> Doubles:
+    """Rows of length 1; a row of zeros stays one."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1.0)
+
+
+def _corrected(found: Sequence[UnitCaptions]) -> list[UnitCaptions]:
+    """The same with Benjamini-Hochberg's q over all units of the call that have a p."""
+    tested = [i for i, unit in enumerate(found) if not math.isnan(unit.p)]
+    result = list(found)
+    if tested:
+        adjusted = benjamini_hochberg([found[i].p for i in tested])
+        for i, q in zip(tested, adjusted, strict=True):
+            result[i] = replace(found[i], q=float(q))
+    return result
+
+
+def _check(top: int, n_random: int) -> None:
+    if top < 1 or n_random < 0:
+        raise ConfigError(f"top={top}, n_random={n_random}: top must be at least 1, n_random 0.")

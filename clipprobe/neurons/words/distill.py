@@ -1,0 +1,232 @@
+"""Top words against those that the Distill article published for its regional units.
+
+"Multimodal Neurons in Artificial Neural Networks" (Goh et al. 2021) lists the top 20 rendered words
+of 66 units. Nineteen of the units are of ``contrastive_4x``, which is OpenAI's released RN50x4, at
+the last block's sum before the ReLU (here ``vision.layer4.5.add``). The lists of ``contrastive_v1``
+and ``contrastive_v2`` are of models that were not released, and those of ``contrastive_rn50`` are
+only probably RN50's, so none of them is taken for ground truth unless asked for.
+
+The folder is the article's ``static/diagram-data/regional`` (CC BY 4.0): ``units.json``, pairs of
+model and unit, and ``top_words.json``, one list of words for each pair.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clipprobe.errors import ConfigError, DataError
+from clipprobe.neurons.sites import Site
+from clipprobe.neurons.words.result import WordProbe
+
+ARTICLE_MODEL = "contrastive_4x"
+DEPTHS = (5, 20)
+_N_CHANNELS = 2560
+_MAX_BYTES = 16 * 1024**2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedWords:
+    """The article's list for one unit: model, channel, words in order."""
+
+    model: str
+    unit: int
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """How many of the article's words of one unit are among ours.
+
+    Attributes:
+        unit: ``<hook point>:<index>``.
+        depth: How many top words of either list are compared.
+        overlap: Words that both have.
+        n_probed: Of the article's words, those that were probed here at all: the most that the
+            overlap can be.
+        expected: The overlap of a random order of our words: ``depth * n_probed / n_words``.
+        p: Chance of at least this overlap in a random order (hypergeometric).
+        shared: The words that both have, in our order.
+    """
+
+    unit: str
+    depth: int
+    overlap: int
+    n_probed: int
+    expected: float
+    p: float
+    shared: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistillComparison:
+    """The comparison over all published units.
+
+    Attributes:
+        site: Hook point that was compared.
+        model: Whose lists: the article's name of its model.
+        n_words: Words that were probed here.
+        is_article_model: Whether the probed model is called RN50x4 with OpenAI's weights; if not,
+            the published units are others, and the overlap should be what chance gives.
+        rows: One per unit and depth.
+        median: Depth -> median overlap over units.
+        expected: Depth -> mean expected overlap.
+        reason: What to know before using the numbers; else empty.
+    """
+
+    site: str
+    model: str
+    n_words: int
+    is_article_model: bool
+    rows: tuple[Overlap, ...]
+    median: dict[int, float]
+    expected: dict[int, float]
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+
+def read_published(folder: str | Path, model: str = ARTICLE_MODEL) -> tuple[PublishedWords, ...]:
+    """The lists of one of the article's models.
+
+    Raises:
+        DataError: a file is absent, too large, or not of the article's form; no list of that model.
+    """
+    units = _read(Path(folder) / "units.json")
+    words = _read(Path(folder) / "top_words.json")
+    if len(units) != len(words):
+        raise DataError(
+            f"{folder} names {len(units)} units and holds {len(words)} word lists: give the "
+            "article's folder static/diagram-data/regional unchanged."
+        )
+    found = []
+    for pair, listed in zip(units, words, strict=True):
+        whole = isinstance(pair, list) and len(pair) == 2 and isinstance(listed, list)
+        if not (
+            whole
+            and isinstance(pair[0], str)
+            and isinstance(pair[1], int)
+            and pair[1] >= 0
+            and all(isinstance(word, str) for word in listed)
+        ):
+            raise DataError(
+                f"{folder} holds {str(pair)[:60]!r} where a pair of model and unit with a list of "
+                "words was expected: give the article's folder static/diagram-data/regional "
+                "unchanged."
+            )
+        if pair[0] == model:
+            found.append(PublishedWords(model=model, unit=pair[1], words=tuple(listed)))
+    if not found:
+        known = ", ".join(sorted({str(pair[0]) for pair in units}))
+        raise DataError(f"{folder} has no list of {model!r}: it has {known}.")
+    return tuple(found)
+
+
+def compare_distill(
+    probe: WordProbe, folder: str | Path, *, model: str = ARTICLE_MODEL, site: str | None = None
+) -> DistillComparison:
+    """Overlap of our top words with the published ones, with what chance gives.
+
+    Args:
+        folder: The article's regional data.
+        model: Whose lists: ``contrastive_4x`` alone is certainly a released model.
+        site: Hook point; None for the last one of the probe that ends in ``.add``.
+
+    Raises:
+        DataError: the folder is not the article's.
+        ConfigError: the probe holds no such hook point, or that has too few units.
+    """
+    published = read_published(folder, model)
+    chosen = _site(probe, site)
+    if max(one.unit for one in published) >= chosen.n_units:
+        raise ConfigError(
+            f"The article's units of {model} go up to {max(one.unit for one in published)}, and "
+            f"{chosen.name} of {probe.config['model']['id']} has {chosen.n_units}: probe RN50x4 "
+            "(open_clip:RN50x4/openai), whose layer4.5.add has 2560."
+        )
+    held = probe.values[chosen.name]
+    place = {word.casefold(): row for row, word in enumerate(probe.words)}
+    rows: list[Overlap] = []
+    for one in published:
+        order = np.argsort(-held.value[:, one.unit], kind="stable")
+        for depth in DEPTHS:
+            theirs = {
+                place[word.casefold()] for word in one.words[:depth] if word.casefold() in place
+            }
+            shared = [int(row) for row in order[:depth] if row in theirs]
+            rows.append(_overlap(f"{chosen.name}:{one.unit}", depth, shared, theirs, probe))
+    ours = {depth: [row for row in rows if row.depth == depth] for depth in DEPTHS}
+    name = str(probe.config["model"]["id"])
+    right = "RN50x4" in name and name.endswith("/openai") and chosen.n_units == _N_CHANNELS
+    reasons = []
+    if not (right and model == ARTICLE_MODEL):
+        reasons.append(
+            f"{name} is not known to be the model of the article's {model} lists: no overlap "
+            "beyond chance is expected"
+        )
+    return DistillComparison(
+        site=chosen.name,
+        model=model,
+        n_words=len(probe.words),
+        is_article_model=right and model == ARTICLE_MODEL,
+        rows=tuple(rows),
+        median={d: float(np.median([row.overlap for row in part])) for d, part in ours.items()},
+        expected={d: float(np.mean([row.expected for row in part])) for d, part in ours.items()},
+        reason="; ".join(reasons),
+    )
+
+
+def _overlap(
+    unit: str, depth: int, shared: list[int], theirs: set[int], probe: WordProbe
+) -> Overlap:
+    from scipy.stats import hypergeom
+
+    n, n_probed = len(probe.words), len(theirs)
+    drawn = min(depth, n)
+    p = float(hypergeom.sf(len(shared) - 1, n, n_probed, drawn)) if n_probed else math.nan
+    return Overlap(
+        unit=unit,
+        depth=depth,
+        overlap=len(shared),
+        n_probed=n_probed,
+        expected=drawn * n_probed / n,
+        p=p,
+        shared=tuple(probe.words[row] for row in shared),
+    )
+
+
+def _site(probe: WordProbe, name: str | None) -> Site:
+    if name is not None:
+        return probe.site(name)
+    sums = [site for site in probe.sites.values() if site.name.endswith(".add")]
+    if not sums:
+        raise ConfigError(
+            f"The probe holds {', '.join(list(probe.sites)[:3])} and no sum of a ResNet block, "
+            "which is what the article's lists are of: probe RN50x4 (open_clip:RN50x4/openai)."
+        )
+    return sums[-1]
+
+
+def _read(path: Path) -> list[Any]:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise DataError(f"{path} has more than 16 MiB: it is not the article's file.")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DataError(
+            f"{path} could not be read ({reason}): give the article's folder "
+            "static/diagram-data/regional, with units.json and top_words.json."
+        ) from None
+    except ValueError:
+        raise DataError(f"{path} is not JSON: give the article's file unchanged.") from None
+    if not isinstance(found, list):
+        raise DataError(f"{path} holds no list: give the article's file unchanged.")
+    return found

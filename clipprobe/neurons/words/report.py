@@ -1,0 +1,173 @@
+"""The report of a word probe: the units whose strongest word stands out most, with controls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clipprobe.neurons.words.result import CLAIM, CLAIM_TEXT
+from clipprobe.statistics import Estimate
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.words.result import WordProbe
+    from clipprobe.report import Page
+
+_N_UNITS = 60
+_N_WORDS = 5
+_N_LEFT_OUT = 30
+
+
+def summarise(probe: WordProbe, highest: Sequence[float]) -> dict[str, Any]:
+    """``summary.json``: what an overview shows.
+
+    Args:
+        highest: The highest z of each unit, NaN for constant ones.
+    """
+    scores = np.asarray(highest, np.float64)
+    known = scores[~np.isnan(scores)]
+    floor = probe.z_floor
+    census = "a census of the units, so there is no sampling of units to give an interval"
+    meaning = (
+        "median over units of how far the strongest word stands above the mean of all words, in "
+        f"standard deviations; a unit that answers to nothing in particular has {floor:.2f}"
+    )
+    estimate = Estimate(
+        value=float(np.median(known)) if len(known) else math.nan,
+        low=math.nan,
+        high=math.nan,
+        n=len(known),
+        method="median over units",
+        reason=census if len(known) else "every unit gives every word the same value",
+    )
+    return {
+        "kind": "words",
+        "headline": [{"name": "strongest word, z", "estimate": estimate, "meaning": meaning}],
+        "claim": CLAIM,
+        "pool": probe.pool,
+        "mean_removed": "the unit's mean over all words",
+        "n_units": len(scores),
+        "n_constant": len(scores) - len(known),
+        "n_words": len(probe.words),
+        "n_left_out": len(probe.left_out),
+        "n_blocked": probe.config["words"]["n_blocked"],
+        "n_shrunk": int(np.count_nonzero(probe.n_shrunk)),
+        "n_renderings": probe.n_renderings,
+        "n_scrambled": probe.n_scrambled,
+        "z_floor": floor,
+        "z_floor_reason": "" if len(probe.words) > 1 else "one word has no spread",
+    }
+
+
+def page_of(probe: WordProbe, summary: dict[str, Any], table: Any) -> Page:
+    """The report.
+
+    Args:
+        table: ``topwords.parquet``.
+    """
+    from clipprobe.report import Numbers, Page, Paragraph, Section, Table, Warning
+
+    numbers: list[tuple[str, Any, str]] = [
+        ("words", summary["n_words"], f"{summary['n_blocked']} left out as slurs or sexual words"),
+        ("could not be drawn", summary["n_left_out"], "the reasons are below"),
+        ("images of each word", summary["n_renderings"], _grid_text(probe)),
+        ("drawn smaller to fit", summary["n_shrunk"], "words, in at least one of their images"),
+        ("letter strings", summary["n_scrambled"], "no words, as a control"),
+        ("units", summary["n_units"], f"{summary['n_constant']} give every word the same value"),
+        ("strongest word, median z", summary["headline"][0]["estimate"], "over units"),
+        ("z of a bell-shaped unit", probe.z_floor, "for its strongest word, by chance"),
+    ]
+    rows = _rows(probe, table)
+    caption = (
+        f"The {len(rows)} units whose strongest word stands out most. Values are pooled "
+        "activations less the unit's mean over all words, with the 95 % interval over fonts; z is "
+        "in standard deviations over words. Scrambled: mean over the letter strings, on the same "
+        "scale. The word was picked because it is the largest, so its value is biased upwards."
+    )
+    columns = ["unit", "strongest words", "value of the first", "z", "scrambled", "blank"]
+    sections = [
+        Section(
+            "What was asked",
+            [
+                Paragraph(f"This result {CLAIM_TEXT}."),
+                Paragraph(
+                    "Each word is drawn in every font, size and place. A unit's value for a word "
+                    "is the mean over sizes and fonts, then the maximum over places; its mean over "
+                    "all words is removed."
+                ),
+                Numbers(numbers),
+            ],
+        ),
+        Section("Units", [Table(columns, rows, caption)]),
+    ]
+    if probe.left_out:
+        shown = [list(one) for one in probe.left_out[:_N_LEFT_OUT]]
+        sections.append(
+            Section(
+                "Left out",
+                [
+                    Warning(f"{len(probe.left_out)} words could not be drawn."),
+                    Table(
+                        ["word", "reason"],
+                        shown,
+                        f"The first {len(shown)} words that could not be drawn, and why.",
+                    ),
+                ],
+            )
+        )
+    model = probe.config["model"]["id"]
+    return Page(
+        title="Rendered words",
+        subtitle=f"{summary['n_words']} words shown as images to {model}, pooled by {probe.pool}",
+        sections=sections,
+        provenance={**probe.config, "sites": list(probe.sites), "versions": probe.versions},
+    )
+
+
+def _rows(probe: WordProbe, table: Any) -> list[list[Any]]:
+    import pyarrow.compute as pc
+
+    tops = table.filter(pc.equal(table.column("end").cast("string"), "top"))
+    first = tops.filter(pc.equal(tops.column("rank"), 0))
+    scores = np.nan_to_num(first.column("z").to_numpy(), nan=-np.inf)
+    best = [i for i in np.argsort(-scores, kind="stable")[:_N_UNITS] if np.isfinite(scores[i])]
+    by_site: dict[str, list[tuple[int, int, float]]] = {}
+    for place, i in enumerate(best):
+        row = first.slice(int(i), 1).to_pylist()[0]
+        by_site.setdefault(row["site"], []).append((place, row["unit"], row["z"]))
+    rows: list[tuple[int, list[Any]]] = []
+    for site, units in by_site.items():  # each hook point's file is read once
+        held = probe.values[site]
+        mine = tops.filter(pc.equal(tops.column("site").cast("string"), site))
+        for place, unit, score in units:
+            words = mine.filter(pc.equal(mine.column("unit"), unit)).slice(0, _N_WORDS).to_pylist()
+            centre = float(held.mean[unit])
+            value = Estimate(
+                value=words[0]["centred"],
+                low=words[0]["low"],
+                high=words[0]["high"],
+                n=probe.n_renderings,
+                method="Student's t over fonts, 95 %",
+                reason="one font, so no interval" if probe.n_fonts < 2 else "",
+            )
+            rows.append(
+                (
+                    place,
+                    [
+                        f"{site}:{unit}",
+                        ", ".join(one["word"] for one in words),
+                        value,
+                        score,
+                        float(held.scrambled_mean[unit]) - centre,
+                        float(held.blank[unit]) - centre,
+                    ],
+                )
+            )
+    return [row for _, row in sorted(rows, key=lambda one: one[0])]
+
+
+def _grid_text(probe: WordProbe) -> str:
+    grid = probe.config["grid"]
+    return f"{len(grid['fonts'])} fonts, {len(grid['sizes'])} sizes, {len(grid['places'])} places"

@@ -1,0 +1,296 @@
+"""What the word probe found: for each unit, the words that it answers to most and least."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.errors import UnknownHookPointError
+from clipprobe.neurons.sites import Site
+
+Floats = NDArray[np.float32]
+CLAIM = "image-modality invariance"
+CLAIM_TEXT = (
+    "bears on image-modality invariance (what one tower does with the picture of a word), of which "
+    "it tests the word alone; it says nothing on the alignment of the two towers"
+)
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteWords:
+    """The values of one hook point, ``n`` words and ``u`` units.
+
+    Attributes:
+        value: ``(n, u)`` pooled activation of each word: mean over fonts and sizes, maximum over
+            places; the mean over words is still in it.
+        standard_error: ``(n, u)`` of the value over fonts; NaN for one font.
+        mean, std: ``(u,)`` over the words; population standard deviation.
+        blank: ``(u,)`` the same for the ground without a word.
+        scrambled_mean, scrambled_high: ``(u,)`` mean and largest over the letter strings that are
+            no words; NaN where there are none.
+    """
+
+    value: Floats
+    standard_error: Floats
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+    blank: NDArray[np.float64]
+    scrambled_mean: NDArray[np.float64]
+    scrambled_high: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordValue:
+    """One word at one end of a unit's range.
+
+    Attributes:
+        word: The word.
+        value: Pooled activation.
+        centred: The value minus the unit's mean over all words.
+        z: ``centred`` in standard deviations over words; NaN for a constant unit.
+        low, high: 95 % interval of ``centred`` over fonts (Student's t); NaN for one font.
+        n_renderings: Images of the word.
+    """
+
+    word: str
+    value: float
+    centred: float
+    z: float
+    low: float
+    high: float
+    n_renderings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitWords:
+    """The words of one unit.
+
+    Attributes:
+        address: ``<hook point>:<index>``.
+        name: Address and pooling.
+        claim: Which of the two claims about multimodal units this bears on.
+        n_words: Words that entered; the mean and the standard deviation are over them.
+        n_left_out: Words that could not be drawn.
+        n_fonts: Fonts that the intervals are over.
+        mean, std: Over words, of the pooled activation. The mean is removed from ``centred``.
+        z_floor: What z the strongest word of a bell-shaped unit would have, that answers to nothing
+            in particular.
+        blank: Pooled activation of the ground without a word.
+        scrambled_mean, scrambled_high: The same over ``n_scrambled`` letter strings.
+        n_scrambled: Their number.
+        top, bottom: The strongest and weakest words; ties in order of the list.
+        reason: Why numbers are undefined; else empty.
+    """
+
+    address: str
+    name: str
+    claim: str
+    n_words: int
+    n_left_out: int
+    n_fonts: int
+    mean: float
+    std: float
+    z_floor: float
+    blank: float
+    scrambled_mean: float
+    scrambled_high: float
+    n_scrambled: int
+    top: tuple[WordValue, ...]
+    bottom: tuple[WordValue, ...]
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; undefined numbers become null where they are written."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordProbe:
+    """What the units of a vision tower answered to pictures of words.
+
+    Attributes:
+        sites: Hook points, in the order of a forward pass.
+        words: The words that entered, in order of the list.
+        left_out: ``(word, reason)`` of those that could not be drawn.
+        n_shrunk: ``(n,)`` renderings of each word that were drawn smaller, to fit.
+        n_scrambled: Letter strings that served as a control.
+        values: Hook point -> its numbers; read from the run folder when asked for.
+        config: Everything that determined the numbers.
+        versions: Of the libraries that they depend on.
+        path: The run folder, where there is one.
+    """
+
+    sites: Mapping[str, Site]
+    words: tuple[str, ...]
+    left_out: tuple[tuple[str, str], ...]
+    n_shrunk: NDArray[np.int32]
+    n_scrambled: int
+    values: Mapping[str, SiteWords]
+    config: dict[str, Any]
+    versions: dict[str, str]
+    path: Path | None = None
+
+    @property
+    def pool(self) -> str:
+        """How tokens became one number."""
+        return str(self.config["pool"])
+
+    @property
+    def n_renderings(self) -> int:
+        """Images of one word."""
+        return int(
+            np.prod([len(self.config["grid"][name]) for name in ("fonts", "places", "sizes")])
+        )
+
+    @property
+    def n_fonts(self) -> int:
+        """Fonts that each word was drawn in."""
+        return len(self.config["grid"]["fonts"])
+
+    @property
+    def z_floor(self) -> float:
+        """The expected largest z of as many draws from a normal distribution (Blom 1958)."""
+        from scipy.stats import norm
+
+        n = len(self.words)
+        return float(norm.ppf((n - 0.375) / (n + 0.25))) if n > 1 else math.nan
+
+    def site(self, name: str) -> Site:
+        """One hook point of the probe.
+
+        Raises:
+            UnknownHookPointError: the probe does not hold it; names the nearest that it holds.
+        """
+        from clipprobe.hooks.sites import SiteName, nearest, parse_name
+
+        parsed = parse_name(name)
+        if parsed.block is not None and parsed.block < 0:
+            block = parsed.block + int(self.config["n_blocks"])
+            parsed = SiteName(parsed.tower, block, parsed.site)
+        if str(parsed) not in self.sites:
+            raise UnknownHookPointError(
+                f"This word probe holds no hook point {name!r}; the nearest of its "
+                f"{len(self.sites)} are {', '.join(nearest(str(parsed), self.sites))}: probe with "
+                f"--sites {name!r} to have it."
+            )
+        return self.sites[str(parsed)]
+
+    def unit(self, address: str, *, top: int = 20) -> UnitWords:
+        """The words of one unit.
+
+        Args:
+            address: ``<hook point>:<index>``; negative block numbers count from the end.
+            top: Words at either end.
+
+        Raises:
+            UnknownHookPointError: the probe has no such hook point or unit.
+        """
+        from clipprobe.hooks.sites import parse_unit
+
+        parsed = parse_unit(address)
+        site = self.site(parsed.hook)
+        if parsed.index >= site.n_units:
+            raise UnknownHookPointError(
+                f"{site.name}:{parsed.index} does not exist: {site.name} has {site.n_units} "
+                f"{site.unit}s, numbered 0 to {site.n_units - 1}."
+            )
+        held, index = self.values[site.name], parsed.index
+        order = np.argsort(-held.value[:, index], kind="stable")
+        lowest = np.argsort(held.value[:, index], kind="stable")
+        std = float(held.std[index])
+        return UnitWords(
+            address=f"{site.name}:{index}",
+            name=f"{site.name}:{index} ({site.pooled(self.pool)})",
+            claim=CLAIM,
+            n_words=len(self.words),
+            n_left_out=len(self.left_out),
+            n_fonts=self.n_fonts,
+            mean=float(held.mean[index]),
+            std=std,
+            z_floor=self.z_floor,
+            blank=float(held.blank[index]),
+            scrambled_mean=float(held.scrambled_mean[index]),
+            scrambled_high=float(held.scrambled_high[index]),
+            n_scrambled=self.n_scrambled,
+            top=self._listed(held, index, order[:top]),
+            bottom=self._listed(held, index, lowest[:top]),
+            reason="; ".join(self._reasons(std)),
+        )
+
+    def units_of(self, word: str, *, limit: int = 20) -> list[tuple[str, float]]:
+        """The units for which a word stands highest above their mean: ``(address, z)``.
+
+        Raises:
+            UnknownHookPointError: the word was not probed.
+        """
+        if word not in self.words:
+            raise UnknownHookPointError(
+                f"The word {word!r} is not among the {len(self.words)} that were probed: add it to "
+                "the list and probe again."
+            )
+        row = self.words.index(word)
+        found: list[tuple[float, str]] = []
+        for name in self.sites:
+            held = self.values[name]
+            scores = zscores(held, held.value[row])
+            best = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:limit]
+            found += [(float(scores[i]), f"{name}:{i}") for i in best if not np.isnan(scores[i])]
+        found.sort(key=lambda one: -one[0])
+        return [(address, score) for score, address in found[:limit]]
+
+    def _listed(
+        self, held: SiteWords, index: int, rows: Sequence[int] | NDArray[np.intp]
+    ) -> tuple[WordValue, ...]:
+        half = half_width(held.standard_error[rows, index], self.n_fonts)
+        listed = []
+        for row, width in zip(rows, half, strict=True):
+            value = float(held.value[row, index])
+            centred = value - float(held.mean[index])
+            std = float(held.std[index])
+            listed.append(
+                WordValue(
+                    word=self.words[row],
+                    value=value,
+                    centred=centred,
+                    z=centred / std if std > 0 else math.nan,
+                    low=centred - float(width),
+                    high=centred + float(width),
+                    n_renderings=self.n_renderings,
+                )
+            )
+        return tuple(listed)
+
+    def _reasons(self, std: float) -> list[str]:
+        reasons = []
+        if not std > 0:
+            reasons.append("the unit gives every word the same value, so z has no scale")
+        if self.n_fonts < 2:
+            reasons.append("one font, so there is no interval over fonts")
+        if not self.n_scrambled:
+            reasons.append("no letter strings were drawn as a control")
+        return reasons
+
+
+def zscores(held: SiteWords, values: Floats) -> NDArray[np.float64]:
+    """Values ``(..., u)`` in standard deviations over words; NaN for constant units."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scores: NDArray[np.float64] = (values - held.mean) / held.std
+    scores[..., ~(held.std > 0)] = np.nan
+    return scores
+
+
+def half_width(errors: Floats, n_fonts: int) -> NDArray[np.float64]:
+    """Half of the 95 % interval that belongs to standard errors over fonts."""
+    from scipy.stats import t
+
+    if n_fonts < 2:
+        return np.full(errors.shape, np.nan)
+    factor = float(t.ppf(0.5 + LEVEL / 2, n_fonts - 1))
+    return factor * errors.astype(np.float64)

@@ -1,0 +1,180 @@
+"""The loop of the word probe: words are drawn, pass the model once, and leave one row per unit.
+
+Words go in chunks; each finished chunk is a file, and a killed probe goes on after the last one. A
+chunk always makes the same batches (the last one filled up), because matrix products of another
+height may round differently. What is kept of a chunk is a value and a standard error for each word
+and unit, never activations.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.neurons.words.grid import DrawnWord, WordGrid, draw_word
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+    from clipprobe.models import Clip
+
+Floats = NDArray[np.float32]
+#: Images of one chunk, about: what a killed probe loses at most.
+CHUNK_IMAGES = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """What one chunk of texts gave.
+
+    Attributes:
+        values: Hook point -> ``(n, n_units)`` pooled activation of each text.
+        errors: Hook point -> ``(n, n_units)`` its standard error over fonts; NaN for one font.
+        n_shrunk: ``(n,)`` renderings drawn smaller than asked.
+        reasons: ``(n,)`` why a text was not drawn, else empty; its rows are NaN.
+    """
+
+    values: dict[str, Floats]
+    errors: dict[str, Floats]
+    n_shrunk: NDArray[np.int32]
+    reasons: tuple[str, ...]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """As the arrays of one file."""
+        reasons = json.dumps(self.reasons).encode("ascii")
+        found: dict[str, NDArray[Any]] = {
+            "n_shrunk": self.n_shrunk,
+            "reasons": np.frombuffer(reasons, np.uint8),
+        }
+        for name in self.values:
+            found[f"{name}/value"] = self.values[name]
+            found[f"{name}/error"] = self.errors[name]
+        return found
+
+
+def chunks(texts: Sequence[str], grid: WordGrid) -> list[list[str]]:
+    """The texts in chunks of about :data:`CHUNK_IMAGES` images."""
+    size = max(1, CHUNK_IMAGES // grid.n_renderings)
+    return [list(texts[start : start + size]) for start in range(0, len(texts), size)]
+
+
+def reduce_word(values: NDArray[Any]) -> tuple[Floats, Floats]:
+    """One word's activations to one number a unit: mean over sizes and fonts, maximum over places.
+
+    Args:
+        values: ``(n_fonts, n_places, n_sizes, n_units)``.
+    Returns:
+        ``(n_units,)`` the value, and its standard error over the fonts at the place of the maximum
+        (NaN for one font).
+    """
+    exact = values.astype(np.float64)
+    by_font = exact.mean(axis=2)  # font place unit
+    over_fonts = by_font.mean(axis=0)  # place unit
+    best = over_fonts.argmax(axis=0)
+    units = np.arange(values.shape[-1])
+    value = over_fonts[best, units].astype(np.float32)
+    fonts = by_font[:, best, units]  # font unit
+    if len(fonts) < 2:
+        return value, np.full_like(value, np.nan)
+    error = fonts.std(axis=0, ddof=1) / np.sqrt(len(fonts))
+    return value, error.astype(np.float32)
+
+
+def run_chunk(
+    clip: Clip,
+    sites: Sequence[tuple[str, int]],
+    texts: Sequence[str],
+    grid: WordGrid,
+    pool: str,
+    batch_size: int,
+) -> Chunk:
+    """Draw the texts and pass them through the model.
+
+    Args:
+        sites: Hook points and their numbers of units.
+        texts: An empty text is the blank ground.
+    """
+    drawn: list[DrawnWord] = []
+
+    def images() -> Iterator[Image.Image]:
+        for text in texts:
+            word = draw_word(text, grid, clip.image_size)
+            # Without the images: they are used once.
+            drawn.append(DrawnWord(images=(), n_shrunk=word.n_shrunk, reason=word.reason))
+            yield from word.images
+
+    n = grid.n_renderings
+    values = {name: np.full((len(texts), units), np.nan, np.float32) for name, units in sites}
+    errors = {name: np.full_like(array, np.nan) for name, array in values.items()}
+    waiting = {name: np.empty((n, units), np.float32) for name, units in sites}
+    rows: list[int] = []  # of the texts that were drawn, in order
+    filled = 0
+    for batch in _forward(clip, list(values), images(), pool, batch_size):
+        size = len(next(iter(batch.values())))
+        rows = [row for row, word in enumerate(drawn) if not word.reason]
+        for start in range(size):
+            place = filled % n
+            for name, part in batch.items():
+                waiting[name][place] = part[start]
+            filled += 1
+            if place == n - 1:
+                row = rows[filled // n - 1]
+                for name, held in waiting.items():
+                    values[name][row], errors[name][row] = reduce_word(
+                        held.reshape(*grid.shape, -1)
+                    )
+    return Chunk(
+        values=values,
+        errors=errors,
+        n_shrunk=np.array([word.n_shrunk for word in drawn], np.int32),
+        reasons=tuple(word.reason for word in drawn),
+    )
+
+
+def _forward(
+    clip: Clip,
+    names: Sequence[str],
+    images: Iterator[Image.Image],
+    pool: str,
+    batch_size: int,
+) -> Iterator[dict[str, Floats]]:
+    """Pooled activations ``(b, n_units)`` of each batch; the next one is drawn meanwhile."""
+    import torch
+
+    from clipprobe.hooks import capture
+
+    def next_pixels() -> tuple[Tensor | None, int]:
+        # The range first: it must run out before an image is taken that nobody uses.
+        batch = [image for _, image in zip(range(batch_size), images, strict=False)]
+        if not batch:
+            return None, 0
+        filler = [batch[-1]] * (batch_size - len(batch))
+        return clip.preprocess([*batch, *filler]), len(batch)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="clipprobe-words") as behind:
+        coming = behind.submit(next_pixels)
+        while True:
+            pixels, n = coming.result()
+            if pixels is None:
+                return
+            coming = behind.submit(next_pixels)
+            found: dict[str, Floats] = {}
+
+            def sink(
+                name: str, values: Tensor, *_: object, into: dict[str, Floats] = found
+            ) -> None:
+                into[name] = values.float().cpu().numpy()
+
+            with (
+                torch.no_grad(),
+                capture(clip, names, pool=pool, sink=sink, argmax=False),
+            ):
+                clip.image_embeddings(pixels)
+            yield {name: part[:n] for name, part in found.items()}
