@@ -43,4 +43,4 @@ def at_patches(values: Tensor, kept: Tensor | None) -> Tensor:
     flat = values.flatten(2)
     if kept is not None:
         flat = flat.gather(1, kept[..., None].expand(-1, -1, flat.shape[-1]))
-    return flat.unflatten(2, values.shape[2:])
+    return flat.reshape(*flat.shape[:2], *values.shape[2:])

@@ -140,8 +140,8 @@ def ink_patches(rendered: Rendered, patch_px: int) -> npt.NDArray[np.bool_]:
     for item, mask in zip(rendered.scene.items, rendered.masks, strict=True):
         if isinstance(item, Word):
             ink |= mask
-    touched: npt.NDArray[np.bool_] = ink.reshape(side, patch_px, side, patch_px).any(axis=(1, 3))
-    return touched
+    touched = ink.reshape(side, patch_px, side, patch_px).max(axis=(1, 3))
+    return np.asarray(touched, dtype=np.bool_)
 
 
 def letter_string(words: Sequence[str], rng: np.random.Generator) -> str:

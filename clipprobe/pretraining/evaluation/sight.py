@@ -25,7 +25,6 @@ def sight(clip: Clip, classifier: Floats, per_concept: int) -> tuple[list[Abilit
         classifier: ``(n_concepts, d)``.
     """
     n = per_concept
-    far = {"sizes": FAR_SIZES, "rotations": FAR_ROTATIONS}
     pictures = list(concept_set("picture", per_concept=n, seed=SEED))
     sets: dict[str, tuple[list[Sample], str]] = {
         "pictures": (pictures, f"colour pictures {_HELD_OUT}"),
@@ -42,7 +41,11 @@ def sight(clip: Clip, classifier: Floats, per_concept: int) -> tuple[list[Abilit
             "colour pictures in a style never trained on",
         ),
         "far_pictures": (
-            list(concept_set("picture", per_concept=n, seed=SEED, **far)),
+            list(
+                concept_set(
+                    "picture", per_concept=n, seed=SEED, sizes=FAR_SIZES, rotations=FAR_ROTATIONS
+                )
+            ),
             "colour pictures smaller than any trained one and turned by 30 to 45 degrees",
         ),
     }
