@@ -120,11 +120,13 @@ def decompose(
         row, column = (0, place) if tower == "vision" else (place, 0)
         total = found.totals[row, column]
         lines.append(f"{name}: logit {total:.4f}, sum of parts off by {found.gap:.1e}")
-        shown = found.strongest(row, column, top)
-        shown += found.strongest_neurons(row, column, top)
-        lines += [f"  {value:+.4f}  {part}" for part, value in shown]
-    neurons = {site: values.tolist() for site, values in found.neurons.items()}
-    result({**found.to_json(), "neurons": neurons}, as_json=as_json, text="\n".join(lines))
+        lines += [f"  {value:+.4f}  {part}" for part, value in found.strongest(row, column, top)]
+        neurons = found.strongest_neurons(row, column, top)
+        if neurons:
+            lines.append("of the MLPs' parts, the largest neurons (already counted above):")
+            lines += [f"  {value:+.4f}  {part}" for part, value in neurons]
+    by_site = {site: values.tolist() for site, values in found.neurons.items()}
+    result({**found.to_json(), "neurons": by_site}, as_json=as_json, text="\n".join(lines))
 
 
 def predict(
