@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from clipprobe.pretraining.captions import COLOURS
 from clipprobe.stimuli import Background, Scene, Word
-from clipprobe.stimuli.scenes import Rendered, word_label
+from clipprobe.stimuli.scenes import Item, Rendered, word_label
 from clipprobe.stimuli.splits import TRAINED_FONTS, TRAINED_GROUNDS
 from clipprobe.stimuli.text.fonts import face
 
@@ -133,14 +133,16 @@ def letter_targets(rendered: Rendered, patch_px: int) -> npt.NDArray[np.int64]:
     return targets
 
 
-def ink_patches(rendered: Rendered, patch_px: int) -> npt.NDArray[np.bool_]:
-    """Patches that writing touches, ``(h, w)``."""
+def patches_of(
+    rendered: Rendered, patch_px: int, kind: type[Item] | tuple[type[Item], ...]
+) -> npt.NDArray[np.bool_]:
+    """Patches that items of a kind touch, ``(h, w)``."""
     side = rendered.scene.size_px // patch_px
-    ink = np.zeros(rendered.masks.shape[1:], dtype=bool)
+    pixels = np.zeros(rendered.masks.shape[1:], dtype=bool)
     for item, mask in zip(rendered.scene.items, rendered.masks, strict=True):
-        if isinstance(item, Word):
-            ink |= mask
-    touched = ink.reshape(side, patch_px, side, patch_px).max(axis=(1, 3))
+        if isinstance(item, kind):
+            pixels |= mask
+    touched = pixels.reshape(side, patch_px, side, patch_px).max(axis=(1, 3))
     return np.asarray(touched, dtype=np.bool_)
 
 

@@ -15,12 +15,12 @@ from clipprobe.pretraining import captions
 from clipprobe.pretraining.people import occupation_sample, occupations_of, plain_sample
 from clipprobe.pretraining.reading import (
     IGNORE,
-    ink_patches,
     letter_string,
     letter_targets,
+    patches_of,
     word_scene,
 )
-from clipprobe.stimuli import Background, Concept, Picture, Scene, Word, concepts, render
+from clipprobe.stimuli import Background, Concept, Person, Picture, Scene, Word, concepts, render
 from clipprobe.stimuli.splits import (
     TRAINED_FONTS,
     TRAINED_GROUNDS,
@@ -45,15 +45,46 @@ class Mix:
     count: float = 0.05
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What is drawn from one step on."""
+
+    from_step: int
+    mix: Mix
+    keep: str
+    """Patches that are kept first where patches are dropped: those with ``writing``, or those with
+    any ``content``, writing before pictures."""
+
+
 #: Once words are read, what is still learned is how things look.
-LATE_MIX = Mix(
-    picture=0.27,
-    drawing=0.36,
-    word=0.17,
-    matching_word=0.04,
-    contradicting_word=0.08,
-    pair=0.05,
-    count=0.03,
+STAGES = (
+    Stage(from_step=0, mix=Mix(), keep="writing"),
+    Stage(
+        from_step=2300,
+        mix=Mix(
+            picture=0.27,
+            drawing=0.36,
+            word=0.17,
+            matching_word=0.04,
+            contradicting_word=0.08,
+            pair=0.05,
+            count=0.03,
+        ),
+        keep="writing",
+    ),
+    Stage(
+        from_step=3200,
+        mix=Mix(
+            picture=0.38,
+            drawing=0.36,
+            word=0.13,
+            matching_word=0.02,
+            contradicting_word=0.07,
+            pair=0.02,
+            count=0.02,
+        ),
+        keep="content",
+    ),
 )
 
 
@@ -72,15 +103,17 @@ class BatchSpec:
     """Images of letters that are no word, captioned as they are spelled."""
     kept_patches: int = 32
     """Patches of each image that the vision tower sees while it drops patches."""
-    mix: Mix = Mix()
-    late_from: int = 2300
-    """First step of the late mix."""
-    late_mix: Mix = LATE_MIX
+    stages: tuple[Stage, ...] = STAGES
+    """In order of their first steps; the first begins at step 0."""
+
+    def stage(self, step: int) -> Stage:
+        """The stage that holds at ``step``."""
+        return [stage for stage in self.stages if stage.from_step <= step][-1]
 
     def corpus(self, n_batches: int) -> list[str]:
         """Captions for the tokenizer, from steps that training never draws."""
         steps = range(1_000_000_000, 1_000_000_000 + n_batches)
-        early = replace(self, late_mix=self.mix)
+        early = replace(self, stages=self.stages[:1])
         return [text for step in steps for text in plan_batch(early, step, 0.0).captions]
 
     def draw(self, step: int, difficulty: float) -> Batch:
@@ -98,7 +131,7 @@ class Batch:
     letters: npt.NDArray[np.int64]
     """``(n, grid, grid, 3)`` letter targets; ``IGNORE`` alone on images without writing."""
     kept: npt.NDArray[np.int64]
-    """``(n, kept_patches)``, ascending: a random choice of patches, those with writing first."""
+    """``(n, kept_patches)``, ascending: a random choice of patches; see ``Stage.keep``."""
     kinds: list[str]
     """For each image, how its caption's thing appears: a field of :class:`Mix`, or ``person`` or
     ``letters``."""
@@ -121,12 +154,15 @@ def draw_batch(spec: BatchSpec, step: int, difficulty: float) -> Batch:
     pixels = np.empty((n, spec.size_px, spec.size_px, 3), dtype=np.uint8)
     letters = np.full((n, grid, grid, 3), IGNORE, dtype=np.int64)
     weight = np.random.default_rng([spec.seed, step, 1]).random((n, grid, grid))
+    by_content = spec.stage(step).keep == "content"
     for i, scene in enumerate(plan.scenes):
         rendered = render(scene)
         pixels[i] = np.asarray(rendered.image)
         if any(isinstance(item, Word) for item in scene.items):
             letters[i] = letter_targets(rendered, spec.patch_px)
-            weight[i] += ink_patches(rendered, spec.patch_px)
+            weight[i] += 2 * patches_of(rendered, spec.patch_px, Word)
+        if by_content:
+            weight[i] += patches_of(rendered, spec.patch_px, (Picture, Person))
     kept = np.argsort(-weight.reshape(n, -1), axis=1, kind="stable")[:, : spec.kept_patches]
     return Batch(
         pixels=pixels,
@@ -141,7 +177,7 @@ def plan_batch(spec: BatchSpec, step: int, difficulty: float) -> Plan:
     """Draw what the batch of one step shows and says."""
     rng = np.random.default_rng([spec.seed, step])
     ways = list(Mix.__dataclass_fields__)
-    mix = spec.late_mix if step >= spec.late_from else spec.mix
+    mix = spec.stage(step).mix
     shares = np.array([getattr(mix, way) for way in ways])
     names = concepts()
     order = rng.permutation(len(names))[: spec.n_concepts]

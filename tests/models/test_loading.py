@@ -106,7 +106,8 @@ def test_shards_load_like_one_file(folder: Path, clip: Any) -> None:
     shards = sorted(folder.glob("model-*.safetensors"))
     assert len(shards) > 1
     loaded = clipprobe.load(folder)
-    assert np.array_equal(loaded.encode_texts(["a dog"]), clip.encode_texts(["a dog"]))
+    whole = clip.module.state_dict()
+    assert all(value.equal(whole[name]) for name, value in loaded.module.state_dict().items())
     hashes = sorted(hashlib.sha256(shard.read_bytes()).hexdigest() for shard in shards)
     assert loaded.weights_sha256 == hashlib.sha256("".join(hashes).encode()).hexdigest()
     shards[0].unlink()

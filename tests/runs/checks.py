@@ -24,9 +24,13 @@ TYPES: dict[str, Any] = {
 }
 
 
-def documented(title: str) -> dict[str, str]:
-    """Key -> type, from the table below the heading or table head ``title``."""
-    text = PAGE.read_text(encoding="utf-8")
+def documented(title: str, text: str | None = None) -> dict[str, str]:
+    """Key -> type, from the table below the heading or table head ``title``.
+
+    Args:
+        text: A part of the page; all of it by default.
+    """
+    text = PAGE.read_text(encoding="utf-8") if text is None else text
     start = text.index(title)
     body = re.search(r"\|---\|---\|---\|\n((?:\|.*\n)+)", text[start:])
     assert body
@@ -102,7 +106,7 @@ def check_tables(folder: Path, kind: str) -> None:
                 key.rsplit("/", 1)[1]: str(array.dtype)
                 for key, array in load_file(folder / name).items()
             }
-        table = documented(f"| {name} | type")
+        table = documented(f"| {name} | type", section)
         assert found == table, name
         assert name.endswith(".safetensors") or list(found) == list(table), name
 
