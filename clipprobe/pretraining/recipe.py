@@ -27,7 +27,7 @@ class Recipe:
     warm_up_steps: int = 200
     decay_share: float = 0.35
     """Last share of the steps, over which the learning rate falls as a cosine."""
-    whole_share: float = 0.12
+    whole_share: float = 0.06
     """Last share of the steps, in which the vision tower sees every patch."""
     letter_weight: float = 1.0
     letter_block: int = 3

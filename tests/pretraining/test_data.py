@@ -189,5 +189,5 @@ def test_the_learning_rate_warms_up_holds_and_decays() -> None:
     assert rates[-1] < 0.001 * recipe.learning_rate
     weights = [recipe.letter_weight_at(step, 1000) for step in range(1000)]
     drops = [recipe.drops_patches_at(step, 1000) for step in range(1000)]
-    assert all(drops[:880]) and not any(drops[880:])
+    assert all(drops[:940]) and not any(drops[940:])
     assert weights[600] == recipe.letter_weight and weights[900] == 0.0
