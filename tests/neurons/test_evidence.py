@@ -93,7 +93,7 @@ def seen(asked: Asked) -> dict[str, str]:
     """The sheet by anchor of its sections."""
     page = render_html(unit_sheet(asked.atlas, asked.atlas.unit(asked.unit)))
     assert "<b>blue" not in page and "<i>blue" not in page
-    parts = re.split(r'<section[^>]*id="([a-z]+)"', page)
+    parts = re.split(r'<h2 id="([a-z]+)"', page)
     return {name: text_of(part) for name, part in zip(parts[1::2], parts[2::2], strict=True)}
 
 
@@ -163,7 +163,10 @@ def test_a_similar_run_is_read_as_it_was_written(
     assert asked.atlas.path is not None
     folder = asked.atlas.path.parent / "similar"
     again = similar_run(clip, pictures, asked.unit, k=3, out=folder)
-    assert again.to_json() == asked.similar.to_json() and len(again.failures) == 1
+    first, second = asked.similar.to_json(), again.to_json()
+    for one in (first, second):
+        one["provenance"] = one["provenance"]["data"]
+    assert second == first and len(again.failures) == 1
     with pytest.raises(RunFolderError, match="k"):
         similar_run(clip, pictures, asked.unit, k=4, out=folder)
 
@@ -223,10 +226,10 @@ def test_searches_find_what_the_instruments_found(
         return [row["unit"] for row in json.loads(done.stdout)]
 
     values = asked.words.values[POST]
-    order = np.argsort(-values.value[WORDS.index("lion")] + values.mean)
-    ranks = (values.value > values.value[WORDS.index("lion")]).sum(axis=0)
-    assert set(found("--word", "LION")) == set(range(64))  # all 4 words are kept of each unit
-    assert ranks[found("--word", "lion")].tolist() == sorted(ranks) and len(order) == 64
+    lion = values.value[asked.words.words.index("lion")]
+    ranks = (values.value > lion).sum(axis=0)
+    assert set(found("--word", "LION")) == set(range(64))  # all words are kept of each unit
+    assert ranks[found("--word", "lion")].tolist() == sorted(ranks)
 
     labelled = [row for row in asked.labels.table() if row["label"] == "red"]
     chosen = asked.multimodal.units
