@@ -50,6 +50,8 @@ class Instrument:
             slug=unit.replace(":", "-"),
             n_units=atlas.site(site).n_units,
         )
+        if atlas.tower == "text":
+            filled += f" --pool {shlex.quote(atlas.pool)}"  # no command above says it for texts
         model = atlas.config["model"]
         if model["id"] != _bundled():
             filled += f" --model {shlex.quote(str(model['id']))}"

@@ -9,7 +9,7 @@ other runs; they run no model.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from clipprobe.neurons.instruments import INSTRUMENTS, Instrument
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas import Atlas
+    from clipprobe.neurons.findings import UnitRows
     from clipprobe.neurons.sites import Site
     from clipprobe.neurons.unit import Unit
     from clipprobe.report import Block, Page, Section
@@ -36,7 +37,8 @@ class SheetContext:
 
     Attributes:
         atlas, site, unit: The unit and where it comes from.
-        evidence: What other instruments found.
+        evidence: The runs of other instruments.
+        found: What they say about the unit, by name of the instrument.
         command: The command that writes this sheet again.
         side: Longest side of a picture in pixels.
     """
@@ -45,6 +47,7 @@ class SheetContext:
     site: Site
     unit: Unit
     evidence: Evidence
+    found: Mapping[str, list[UnitRows]]
     command: str
     side: int
 
@@ -94,11 +97,13 @@ def unit_sheet(
     """
     from clipprobe.report import Page
 
+    evidence = gather(atlas, runs)
     context = SheetContext(
         atlas=atlas,
         site=atlas.site(unit.address.rpartition(":")[0]),
         unit=unit,
-        evidence=gather(atlas, runs),
+        evidence=evidence,
+        found={one.name: evidence.about(one.name, unit.address) for one in INSTRUMENTS},
         command=show_command(atlas, unit, runs, out),
         side=side,
     )
@@ -126,7 +131,7 @@ def instrument_section(instrument: Instrument, context: SheetContext) -> Section
     """What one instrument found about the unit; None where nothing (see :func:`unasked`)."""
     from clipprobe.report import Paragraph, Section, Table, Warning
 
-    found = context.evidence.about(instrument.name, context.unit.address)
+    found = context.found[instrument.name]
     if not found:
         return None
     blocks: list[Block] = [Paragraph(instrument.question)]
@@ -167,7 +172,7 @@ def unasked(context: SheetContext) -> Section | None:
     for one in INSTRUMENTS:
         if not one.knows(context.atlas.tower, context.site.name):
             continue
-        if not context.evidence.about(one.name, address):
+        if not context.found[one.name]:
             blocks.append(Paragraph(f"{one.title}. {one.question}"))
             blocks.append(Code(one.command_for(context.atlas, address)))
     return Section("Not asked yet", blocks, id="unasked") if len(blocks) > 1 else None

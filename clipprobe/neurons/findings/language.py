@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clipprobe.neurons.findings.rows import Rows, UnitRows, interval, number
 
 if TYPE_CHECKING:
     from clipprobe.runs import RunView
+    from clipprobe.statistics import Estimate
 
 
 _N_WORDS = 10
@@ -22,23 +23,20 @@ def words(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
     for end, word in (("top", "strongest"), ("bottom", "weakest")):
         rows = [row for row in found["topwords.parquet"] if row["end"] == end][:_N_WORDS]
         fonts = rows[0]["n_fonts"] if rows else 0
-        over = f"[95 % over {fonts} fonts]" if fonts > 1 else "(one font: no interval)"
+        over = f"[95 % over {fonts} fonts]" if fonts > 1 else "(one font, so no interval)"
+        caption = (
+            f"The {word} of {summary['n_words']:,} words, each drawn {summary['n_renderings']} "
+            f"times: activation less the unit's mean over all words {over}, and in standard "
+            "deviations over words. By chance the strongest word of a bell-shaped unit has z "
+            f"{number(summary['z_floor'])}."
+        )
         tables.append(
             UnitRows(
                 run=run,
-                caption=f"The {word} of {summary['n_words']:,} words, each drawn "
-                f"{summary['n_renderings']} times: activation less the unit's mean over all words "
-                f"{over}, and in standard deviations over words. By chance the strongest word "
-                f"of a bell-shaped unit has z {number(summary['z_floor'])}.",
+                caption=caption if end == "top" else "The other end of the list.",
                 columns=(f"{word} words", "activation less mean", "z"),
                 rows=tuple(
-                    (
-                        row["word"],
-                        interval(
-                            row["centred"], row["low"], row["high"], row["n_renderings"], "one font"
-                        ),
-                        row["z"],
-                    )
+                    (row["word"], _centred(row) if fonts > 1 else row["centred"], row["z"])
                     for row in rows
                 ),
             )
@@ -74,7 +72,8 @@ def captions(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
             f"{unit['q']:.2g} over the units of the run). Linearised at {unit['linearised_at']}, "
             f"agreement {number(unit['agreement'])}"
         )
-    note = f" {unit['reason']}." if unit["reason"] else ""
+    reason = unit["reason"]
+    note = f" {reason[:1].upper()}{reason[1:]}." if reason else ""
     return [
         UnitRows(
             run=run,
@@ -88,3 +87,7 @@ def captions(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
         )
         for end, word in (("top", "highest"), ("bottom", "lowest"))
     ]
+
+
+def _centred(row: Mapping[str, Any]) -> Estimate:
+    return interval(row["centred"], row["low"], row["high"], row["n_renderings"], "no spread")
