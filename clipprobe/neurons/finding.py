@@ -90,7 +90,7 @@ def _with_word(evidence: Evidence, word: str) -> Found:
 def _with_concept(evidence: Evidence, concept: str) -> Found:
     _runs(evidence, "labels", "multimodal")
     wanted = [
-        row | {"measure": row["auroc"]}
+        {key: value for key, value in row.items() if key != "score"} | {"measure": row["auroc"]}
         for run in evidence.runs.get("labels", ())
         for row in rows_with(run, "labels.parquet", "label", concept)
     ]
@@ -106,7 +106,7 @@ def _with_property(evidence: Evidence, named: Property) -> Found:
     import pyarrow.compute as pc
 
     key = named.columns[0]
-    wanted = []
+    wanted: list[dict[str, Any]] = []
     for run in _runs(evidence, str(named.instrument)):
         table = run.read_table(named.table)
         if lacking := [name for name in named.columns if name not in table.column_names]:

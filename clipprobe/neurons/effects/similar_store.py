@@ -197,12 +197,13 @@ def page_of(found: SimilarUnits) -> Page:
 
 def _rows(found: SimilarUnits) -> Iterable[dict[str, Any]]:
     site, _, unit = found.address.rpartition(":")
-    for measure, end, pairs in (
+    lists: list[tuple[str, str, Sequence[tuple[str, Any]]]] = [
         ("activation", "most alike", found.similar),
         ("activation", "most opposed", found.opposed),
         ("output", "most alike", found.same_output),
         ("output", "most opposed", found.opposite_output),
-    ):
+    ]
+    for measure, end, pairs in lists:
         for rank, (other, value) in enumerate(pairs):
             known = isinstance(value, Estimate)
             yield {
