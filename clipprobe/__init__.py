@@ -21,21 +21,39 @@ if TYPE_CHECKING:
     from clipprobe.neurons import Atlas as Atlas
     from clipprobe.neurons import scan as scan
     from clipprobe.neurons import scan_texts as scan_texts
+    from clipprobe.neurons.captions import text_prompts as text_prompts
+    from clipprobe.neurons.captions import vision_captions as vision_captions
+    from clipprobe.neurons.directions import unit_direction as unit_direction
+    from clipprobe.neurons.effects import compose as compose
+    from clipprobe.neurons.effects import decompose as decompose
+    from clipprobe.neurons.effects import similar_units as similar_units
+    from clipprobe.neurons.effects import total_effects as total_effects
+    from clipprobe.neurons.labels import label_units as label_units
     from clipprobe.neurons.multimodality import count_multimodal as count_multimodal
     from clipprobe.neurons.multimodality import multimodality as multimodality
+    from clipprobe.neurons.words import word_probe as word_probe
 
 _PUBLIC = {
     "Atlas": "clipprobe.neurons",
     "Clip": "clipprobe.models",
     "attribution_methods": "clipprobe.attribution",
     "capture": "clipprobe.hooks",
+    "compose": "clipprobe.neurons.effects",
     "count_multimodal": "clipprobe.neurons.multimodality",
+    "decompose": "clipprobe.neurons.effects",
     "explain": "clipprobe.attribution",
     "intervene": "clipprobe.hooks",
+    "label_units": "clipprobe.neurons.labels",
     "load": "clipprobe.models",
     "multimodality": "clipprobe.neurons.multimodality",
     "scan": "clipprobe.neurons",
     "scan_texts": "clipprobe.neurons",
+    "similar_units": "clipprobe.neurons.effects",
+    "text_prompts": "clipprobe.neurons.captions",
+    "total_effects": "clipprobe.neurons.effects",
+    "unit_direction": "clipprobe.neurons.directions",
+    "vision_captions": "clipprobe.neurons.captions",
+    "word_probe": "clipprobe.neurons.words",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]

@@ -28,7 +28,10 @@ def pick_from_table(atlas: Atlas) -> None:
     )
     labels = state.atlas_labels(atlas, state.atlas_key(atlas))
     label = right.selectbox(
-        "Whose strongest images show", [ANY, *labels], key="label_of", persist_state="session"
+        f"Whose strongest {atlas.inputs} show",
+        [ANY, *labels],
+        key="label_of",
+        persist_state="session",
     )
     rows = state.unit_rows(
         atlas,
@@ -63,8 +66,8 @@ def pick_from_table(atlas: Atlas) -> None:
         alt=f"{len(rows)} units of {site} with their statistics; choose a row to open one",
     )
     st.caption(
-        f"{len(rows):,} units over {atlas.images.n_used:,} images. A bell-shaped unit that answers "
-        f"to nothing in particular has a peak of {rows[0]['peak_floor']:.1f} σ; "
+        f"{len(rows):,} units over {atlas.images.n_used:,} {atlas.inputs}. A bell-shaped unit that "
+        f"answers to nothing in particular has a peak of {rows[0]['peak_floor']:.1f} σ; "
         + purity_words(rows[0]["purity_floor"])
     )
     selected = event["selection"]["rows"]

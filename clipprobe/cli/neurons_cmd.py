@@ -103,6 +103,14 @@ def scan(
     device: DeviceOption = "auto",
     batch_size: BatchSizeOption = 32,
     workers: WorkersOption = 2,
+    checkpoint_seconds: Annotated[
+        float,
+        typer.Option(
+            "--checkpoint-seconds",
+            min=0,
+            help="Keep the state on disk this often, for a run that is killed; 0: every batch.",
+        ),
+    ] = 2.0,
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
@@ -135,6 +143,7 @@ def scan(
         "batch_size": batch_size,
         "seed": seed,
         "overwrite": overwrite,
+        "checkpoint_seconds": checkpoint_seconds,
     }
     with progress("scanning", len(range(part[0], len(dataset), part[1]))) as advance:
         options["progress"] = advance

@@ -14,6 +14,7 @@ from clipprobe.cli.common import (
     JsonOption,
     LimitOption,
     ModelOption,
+    OverwriteOption,
     PoolOption,
     RevisionOption,
     SeedOption,
@@ -119,6 +120,12 @@ def compose(
 def similar(
     unit: UnitOption,
     images: ImagesOption,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="Keep the result as a run, beside an atlas for its unit's sheet."
+        ),
+    ] = None,
     sites: SitesOption = None,
     pool: PoolOption = "max",
     k: Annotated[int, typer.Option("--k", min=1, help="Units at either end.")] = 10,
@@ -128,17 +135,25 @@ def similar(
     device: DeviceOption = "auto",
     batch_size: BatchSizeOption = 32,
     workers: WorkersOption = 2,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """The units most similar and most opposed: by what they answer to, and by what they write."""
     clip = load_model(model, device=device, revision=revision)
     from clipprobe.neurons.effects import similar_units
+    from clipprobe.neurons.effects.similar_store import similar_run
 
+    options: dict[str, Any] = {
+        "sites": sites, "pool": pool, "k": k, "limit": limit, "batch_size": batch_size,
+        "workers": workers,
+    }  # fmt: skip
     with progress("images") as advance:
-        found = similar_units(
-            clip, images, unit, sites=sites, pool=pool, k=k, limit=limit, batch_size=batch_size,
-            workers=workers, progress=advance,
-        )  # fmt: skip
+        if out is None:
+            found = similar_units(clip, images, unit, **options, progress=advance)
+        else:
+            found = similar_run(
+                clip, images, unit, out=out, overwrite=overwrite, **options, progress=advance
+            )
     lines = [
         f"{found.name}: {found.n_units} units on {found.n_images} images; the best of as many "
         f"unrelated units exceeds |r| = {found.floor:.3f} in 5 % of cases"
@@ -155,6 +170,8 @@ def similar(
     ):
         lines += [f"{name}:", *(f"  cosine {c:+.3f}  {other}" for other, c in outputs)]
     result(found.to_json(), as_json=as_json, text="\n".join(lines))
+    if out is not None:
+        say(f"The report is {out}/report.html.")
 
 
 def where(

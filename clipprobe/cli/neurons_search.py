@@ -95,7 +95,7 @@ def _evidence(found: Mapping[str, Any]) -> str:
     shown = [
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in found.items()
-        if name in ("word", "rank", "concept", "label", "score", "q", "auroc_word", "run")
+        if value is not None
     ]
     return f"  ({', '.join(shown)})" if shown else ""
 

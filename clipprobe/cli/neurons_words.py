@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipprobe.cli.boundary import one_line
 from clipprobe.cli.common import (
     BatchSizeOption,
     DeviceOption,
@@ -27,12 +26,17 @@ from clipprobe.cli.common import (
     result,
     say,
 )
+from clipprobe.cli.neurons_words_text import (
+    captions_text,
+    distill_text,
+    unit_words_text,
+    words_text,
+)
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
     from clipprobe.neurons.captions import UnitCaptions
-    from clipprobe.neurons.words import UnitWords, WordList, WordProbe
-    from clipprobe.neurons.words.distill import DistillComparison
+    from clipprobe.neurons.words import WordList, WordProbe
 
 _N_UNITS = 20
 OffensiveOption = Annotated[
@@ -275,84 +279,3 @@ def _report_words(
         data["distill"] = compared.to_json()
         parts.append(lambda: distill_text(compared))
     result(data, as_json=as_json, text=lambda: "\n".join(part() for part in parts))
-
-
-def words_text(summary: dict[str, Any]) -> str:
-    """The headline of a probe for people."""
-    value = summary["headline"][0]["estimate"]["value"]
-    median = "undefined" if value is None else f"{value:.2f}"
-    floor = summary["z_floor"]
-    chance = "undefined" if floor is None else f"{floor:.2f}"
-    return (
-        f"{summary['n_words']} words, {summary['n_renderings']} images each, {summary['n_units']} "
-        f"units, pooled by {summary['pool']}; {summary['mean_removed']} removed\n"
-        f"claim: {summary['claim']} (the word alone)\n"
-        f"strongest word: median z {median} over units (a bell-shaped unit has {chance})"
-    )
-
-
-def unit_words_text(unit: UnitWords) -> str:
-    """The words of a unit for people."""
-    lines = [
-        unit.name,
-        f"  mean over {unit.n_words} words {unit.mean:.4g} (removed below), standard deviation "
-        f"{unit.std:.4g}; by chance the first word has z {unit.z_floor:.2f}",
-        f"  without a word {unit.blank - unit.mean:+.4g}; {unit.n_scrambled} letter strings "
-        f"{unit.scrambled_mean - unit.mean:+.4g} on average, at most "
-        f"{unit.scrambled_high - unit.mean:+.4g}",
-    ]
-    for end, listed in (("strongest", unit.top), ("weakest", unit.bottom)):
-        lines.append(f"  {end} words (value less the mean, 95 % over {unit.n_fonts} fonts):")
-        lines += [
-            f"    {one.centred:>+9.4g} [{one.low:+.4g}, {one.high:+.4g}]  z {one.z:>6.2f}  "
-            f"n={one.n_renderings}  {one_line(one.word)}"
-            for one in listed
-        ]
-    if unit.reason:
-        lines.append(f"  note: {unit.reason}")
-    return "\n".join(lines)
-
-
-def distill_text(compared: DistillComparison) -> str:
-    """The comparison with the article for people."""
-    lines = [
-        f"{compared.site} against the article's lists of {compared.model}, {compared.n_words} words"
-    ]
-    lines += [
-        f"  {row.unit}  overlap@{row.depth} {row.overlap} of {row.n_probed} probed (by chance "
-        f"{row.expected:.2f}, p {row.p:.2g})  {one_line(', '.join(row.shared))}"
-        for row in compared.rows
-    ]
-    lines += [
-        f"  median overlap@{depth} {compared.median[depth]:g} (by chance "
-        f"{compared.expected[depth]:.2f})"
-        for depth in compared.median
-    ]
-    if compared.reason:
-        lines.append(f"  note: {compared.reason}")
-    return "\n".join(lines)
-
-
-def captions_text(found: Sequence[UnitCaptions]) -> str:
-    """Units and their captions for people."""
-    lines = [f"claim: {found[0].claim}; {found[0].measure}; n={found[0].n_captions} captions"]
-    for unit in found:
-        removed = "removed" if unit.mean_subtracted else "kept"
-        lines.append(f"{unit.name}  mean {unit.mean:.4g} ({removed})")
-        if unit.n_random:
-            lines.append(
-                f"  linearised at {unit.linearised_at} (agreement {unit.agreement:.3f}); p "
-                f"{unit.p:.3g}, q {unit.q:.3g} against {unit.n_random} random directions, whose "
-                f"highest z is {unit.chance:.2f}"
-            )
-        else:
-            lines.append(f"  by chance the first caption has z {unit.chance:.2f}")
-        for end, listed in (("highest", unit.top), ("lowest", unit.bottom)):
-            lines.append(f"  {end}:")
-            lines += [
-                f"    {one.score:>+8.4f}  z {one.z:>6.2f}  {one_line(one.caption)}"
-                for one in listed
-            ]
-        if unit.reason:
-            lines.append(f"  note: {unit.reason}")
-    return "\n".join(lines)

@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.neurons.direction_results import SiteDirections, UnitDirection
+from clipprobe.neurons.unit_writes import N_REFERENCE, mlp_writes, reference_pictures
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,62 +36,8 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 Floats = NDArray[np.float32]
-N_REFERENCE = 16
 _ADDED = ("resid_pre", "resid_mid", "resid_post", "attn.out", "mlp.out")
 _EXACT = 1e-5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitDirection:
-    """Where a unit pushes the image embedding.
-
-    Attributes:
-        unit: ``<hook point>:<index>``.
-        vector: ``(d_embed,)`` change of the embedding, before its length is set to 1, per unit of
-            activation; for a head the mean of what it writes.
-        linearised_at: Where the map from the unit to the embedding was made linear.
-        exact: Whether the map is linear, so that the direction is the same at every image.
-        agreement: Smallest cosine between the direction at one reference image and their mean; NaN
-            where no image enters.
-        reason: What the direction leaves out; empty where it leaves out nothing.
-    """
-
-    unit: str
-    vector: Floats
-    linearised_at: str
-    exact: bool
-    agreement: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteDirections:
-    """The directions of all units of a hook point; fields as in :class:`UnitDirection`.
-
-    Attributes:
-        site: Hook point.
-        vectors: ``(n_units, d_embed)``.
-        agreement: ``(n_units,)``.
-        exact: ``(n_units,)`` booleans.
-    """
-
-    site: str
-    vectors: Floats
-    linearised_at: str
-    exact: NDArray[np.bool_]
-    agreement: NDArray[np.float64]
-    reason: str
-
-    def unit(self, index: int) -> UnitDirection:
-        """One unit's direction."""
-        return UnitDirection(
-            unit=f"{self.site}:{index}",
-            vector=self.vectors[index],
-            linearised_at=self.linearised_at,
-            exact=bool(self.exact[index]),
-            agreement=float(self.agreement[index]),
-            reason=self.reason,
-        )
 
 
 def unit_direction(clip: Clip, unit: str, *, images: Sequence[Any] | None = None) -> UnitDirection:
@@ -171,7 +118,7 @@ class Directions:
         if point.site in _ADDED:
             return self._from_images(point, self._stream().transpose(1, 2), reason)
         if point.site in ("mlp.pre", "mlp.post"):
-            writes = _mlp_writes(self.clip, point.block)  # unit, width
+            writes = mlp_writes(self.clip, point.block)  # unit, width
             if point.site == "mlp.pre":
                 reason += "; the direction of the neuron after its non-linearity"
             vectors = writes @ self._stream().transpose(1, 2)
@@ -197,7 +144,9 @@ class Directions:
         if self._pixels is None:
             from clipprobe.data.images import as_pil
 
-            images = _bundled(self.clip.image_size) if self._given is None else self._given
+            images = (
+                reference_pictures(self.clip.image_size) if self._given is None else self._given
+            )
             pictures = [as_pil(image) for image in images]
             side = self.clip.image_size
             # One shape, also for models that keep each image's own.
@@ -303,41 +252,3 @@ def _one_point(points: Sequence[HookPoint], name: str) -> HookPoint:
             "a glob."
         )
     return points[0]
-
-
-def _bundled(side: int) -> list[Any]:
-    """Colour pictures of concepts spread over the bundled list."""
-    from clipprobe.stimuli import concept_set, concepts, render
-
-    known = concepts()
-    picked = [known[i] for i in np.linspace(0, len(known) - 1, N_REFERENCE).astype(int)]
-    samples = concept_set("picture", names=picked, size_px=max(16, side))
-    return [render(sample.scene).image for sample in samples]
-
-
-def _mlp_writes(clip: Clip, index: int) -> Tensor:
-    """What each neuron of a block adds to the stream per unit of activation, ``(unit, width)``."""
-    import torch
-    from torch import nn
-
-    tower = clip.anatomy.vision
-    block = tower.blocks[index]
-    out = block.mlp_out
-    if isinstance(out, nn.Linear) and out.in_features == tower.d_mlp:
-        return out.weight.T.float()
-    # open_clip with a layer scale: the scale is what adds to the stream, the map lies before it.
-    maps = [
-        part
-        for part in block.module.modules()
-        if isinstance(part, nn.Linear)
-        and (part.in_features, part.out_features) == (tower.d_mlp, tower.d_model)
-    ]
-    if len(maps) != 1:
-        raise UnsupportedHookError(
-            f"The map from the neurons of vision.blocks.{index} to the residual stream was not "
-            f"found ({len(maps)} candidates): use its mlp.out instead."
-        )
-    with torch.no_grad():
-        rows = maps[0].weight.T
-        scaled: Tensor = out(rows) - out(torch.zeros_like(rows))
-    return scaled.float()

@@ -4,7 +4,7 @@
     find_units(atlas, evidence, word="cat")
     find_units(atlas, evidence, kind="multimodal", where=("sparsity>0.9",))
 
-Tables are read by column names; ``evidence`` has the contract.
+``docs/store-format.md`` has the tables and columns that are read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import RunFolderError
-from clipprobe.neurons.evidence import INSTRUMENTS, Evidence, tables_of
+from clipprobe.neurons.evidence import Evidence, addressed, rows_with
+from clipprobe.neurons.instruments import INSTRUMENTS
 from clipprobe.neurons.properties import MAX_Q, MIN_AUROC, Property, property_of
 
 if TYPE_CHECKING:
@@ -77,75 +78,71 @@ def find_units(
 
 
 def _with_word(evidence: Evidence, word: str) -> Found:
-    rows = _rows(evidence, ("words",), ("word",))
-    wanted = [row for row in rows if str(row["word"]).casefold() == word.casefold()]
-    wanted.sort(key=lambda row: row.get("rank", 0))
-    return _by_address(wanted)
+    wanted = [
+        row
+        for run in _runs(evidence, "words")
+        for row in rows_with(run, "topwords.parquet", "word", word, end="top")
+    ]
+    wanted.sort(key=lambda row: (row["rank"], -_number(row["z"])))
+    return _by_address(wanted, "word", "rank", "z")
 
 
 def _with_concept(evidence: Evidence, concept: str) -> Found:
-    wanted = []
-    for name, column in (("labels", "label"), ("multimodal", "concept")):
-        if not evidence.runs.get(name):
-            continue
-        for row in _rows(evidence, (name,), (column,)):
-            same = str(row[column]).casefold() == concept.casefold()
-            if same and not row.get("abstained", False) and not _above(row.get("q"), MAX_Q):
-                wanted.append(row)
-    if not any(evidence.runs.get(name) for name in ("labels", "multimodal")):
-        _rows(evidence, ("labels", "multimodal"), ())
-    wanted.sort(key=lambda row: -_number(row.get("score", row.get("auroc"))))
-    return _by_address(wanted)
+    _runs(evidence, "labels", "multimodal")
+    wanted = [
+        {key: value for key, value in row.items() if key != "score"} | {"measure": row["auroc"]}
+        for run in evidence.runs.get("labels", ())
+        for row in rows_with(run, "labels.parquet", "label", concept)
+    ]
+    for run in evidence.runs.get("multimodal", ()):
+        rows = rows_with(run, "units.parquet", "concept", concept)
+        wanted += [row | {"measure": row["score"]} for row in rows if row["q_selected"] <= MAX_Q]
+    wanted.sort(key=lambda row: -_number(row["measure"]))
+    return _by_address(wanted, "label", "concept", "auroc", "score", "q", "q_selected")
 
 
 def _with_property(evidence: Evidence, named: Property) -> Found:
-    rows = _rows(evidence, (str(named.instrument),), named.columns)
+    """Units of a property that a table of the multimodality test says, best first."""
+    import pyarrow.compute as pc
+
     key = named.columns[0]
-    wanted = [row for row in rows if _number(row[key]) >= MIN_AUROC]
-    if "q" in named.columns:
-        wanted = [row for row in wanted if _number(row["q"], 1.0) <= MAX_Q]
+    wanted: list[dict[str, Any]] = []
+    for run in _runs(evidence, str(named.instrument)):
+        table = run.read_table(named.table)
+        if lacking := [name for name in named.columns if name not in table.column_names]:
+            raise RunFolderError(
+                f"{named.table} of {run.path} has no column {', '.join(map(repr, lacking))}: "
+                "the test must have a modality `word` to say which units read text."
+            )
+        mask = pc.greater_equal(table.column(key), MIN_AUROC)
+        if "q_selected" in named.columns:
+            mask = pc.and_(mask, pc.less_equal(table.column("q_selected"), MAX_Q))
+        wanted += addressed(run, table.filter(mask))
     wanted.sort(key=lambda row: -_number(row[key]))
-    return _by_address(wanted)
+    return _by_address(wanted, "concept", *named.columns)
 
 
-def _rows(
-    evidence: Evidence, instruments: Sequence[str], columns: Sequence[str]
-) -> list[dict[str, Any]]:
-    """All rows, with ``address``, of the tables that have these columns."""
+def _runs(evidence: Evidence, *instruments: str) -> list[RunView]:
     runs = [run for name in instruments for run in evidence.runs.get(name, ())]
     if not runs:
-        commands = [f"`{one.command}`" for one in INSTRUMENTS if one.name in instruments]
+        commands = [
+            f"`{' '.join(one.command.split()[:3])}`"
+            for one in INSTRUMENTS
+            if one.name in instruments
+        ]
         raise RunFolderError(
             f"No run of {' or '.join(instruments)} on these weights lies beside the atlas: make "
             f"one with {' or '.join(commands)}, or name one with --with."
         )
-    found = [row for run in runs for row in _table_rows(run, columns)]
-    if not found:
-        names = ", ".join(str(run.path) for run in runs)
-        raise RunFolderError(
-            f"No table of {names} has a column {', '.join(map(repr, columns))} with rows of units: "
-            f"make the run again with this version."
-        )
-    return found
+    return runs
 
 
-def _table_rows(run: RunView, columns: Sequence[str]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for name in tables_of(run):
-        table = run.read_table(name)
-        if not all(column in table.column_names for column in columns):
-            continue
-        for row in table.to_pylist():
-            unit, site = row.pop("unit"), row.pop("site", None)
-            address = unit if isinstance(unit, str) else f"{site}:{unit}"
-            rows.append({"address": address, "run": run.path.name, **row})
-    return rows
-
-
-def _by_address(rows: Sequence[Mapping[str, Any]]) -> Found:
+def _by_address(rows: Sequence[Mapping[str, Any]], *columns: str) -> Found:
+    """The first row of each unit, of these columns and the name of the run."""
     found: Found = {}
     for row in rows:
-        found.setdefault(row["address"], {k: v for k, v in row.items() if k != "address"})
+        if row["address"] not in found:
+            found[row["address"]] = {k: row[k] for k in (*columns, "run") if k in row}
     return found
 
 
@@ -158,7 +155,3 @@ def _merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _number(value: Any, missing: float = float("-inf")) -> float:
     return float(value) if isinstance(value, int | float) and value == value else missing
-
-
-def _above(value: Any, limit: float) -> bool:
-    return isinstance(value, int | float) and not value <= limit

@@ -165,11 +165,11 @@ class _Table:
         import torch
 
         from clipprobe.hooks import capture
-        from clipprobe.neurons.stream import _same_shape
+        from clipprobe.neurons.stream import same_shape
 
         rows: dict[str, NDArray[np.float32]] = {}
         embeddings = np.zeros((len(pixels), self.clip.d_embed), np.float32)
-        for group in _same_shape(pixels):
+        for group in same_shape(pixels):
             with torch.no_grad(), capture(self.clip, self.sites, pool=self.pool) as acts:
                 unit = self.clip.image_embeddings(torch.stack([pixels[i] for i in group]))
             embeddings[group] = unit.cpu().numpy()

@@ -35,12 +35,14 @@ class Property:
         name: As users give it.
         meaning: The definition, with thresholds.
         instrument: The instrument whose tables say it; None for the atlas.
-        columns: Columns that such a table must have.
+        table: Which of its tables.
+        columns: Columns of it that are read; units are ranked by the first.
     """
 
     name: str
     meaning: str
     instrument: str | None = None
+    table: str = ""
     columns: tuple[str, ...] = ()
 
 
@@ -55,10 +57,11 @@ PROPERTIES = (
     Property(name="constant", meaning="the same value on every one of the {n} {inputs}"),
     Property(
         name="multimodal",
-        meaning=f"for one concept an AUROC of at least {MIN_AUROC} in every modality (score), and "
-        f"q of at most {MAX_Q}; ranked by score",
+        meaning=f"an AUROC of at least {MIN_AUROC} in every modality (score) for the concept that "
+        f"other images selected, and q over units (q_selected) of at most {MAX_Q}; ranked by score",
         instrument="multimodal",
-        columns=("score", "q"),
+        table="units.parquet",
+        columns=("score", "q_selected"),
     ),
     Property(
         name="reads-text",
@@ -66,6 +69,7 @@ PROPERTIES = (
         "(auroc_word), whatever it answers to in other modalities; ranked by that AUROC, which has "
         "no correction for the number of concepts tried",
         instrument="multimodal",
+        table="pairs.parquet",
         columns=("auroc_word",),
     ),
 )

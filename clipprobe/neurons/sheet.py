@@ -9,20 +9,26 @@ other runs; they run no model.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipprobe.neurons import sheet_parts
-from clipprobe.neurons.evidence import INSTRUMENTS, MAX_ROWS, Evidence, Instrument, gather
+from clipprobe.neurons.evidence import Evidence, gather
+from clipprobe.neurons.instruments import INSTRUMENTS, Instrument
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas import Atlas
+    from clipprobe.neurons.findings import UnitRows
     from clipprobe.neurons.sites import Site
     from clipprobe.neurons.unit import Unit
     from clipprobe.report import Block, Page, Section
+    from clipprobe.runs import RunView
+
+MAX_ROWS = 20
+"""Rows of one table on a sheet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +37,8 @@ class SheetContext:
 
     Attributes:
         atlas, site, unit: The unit and where it comes from.
-        evidence: What other instruments found.
+        evidence: The runs of other instruments.
+        found: What they say about the unit, by name of the instrument.
         command: The command that writes this sheet again.
         side: Longest side of a picture in pixels.
     """
@@ -40,6 +47,7 @@ class SheetContext:
     site: Site
     unit: Unit
     evidence: Evidence
+    found: Mapping[str, list[UnitRows]]
     command: str
     side: int
 
@@ -89,11 +97,13 @@ def unit_sheet(
     """
     from clipprobe.report import Page
 
+    evidence = gather(atlas, runs)
     context = SheetContext(
         atlas=atlas,
         site=atlas.site(unit.address.rpartition(":")[0]),
         unit=unit,
-        evidence=gather(atlas, runs),
+        evidence=evidence,
+        found={one.name: evidence.about(one.name, unit.address) for one in INSTRUMENTS},
         command=show_command(atlas, unit, runs, out),
         side=side,
     )
@@ -118,52 +128,54 @@ def show_command(
 
 
 def instrument_section(instrument: Instrument, context: SheetContext) -> Section | None:
-    """What one instrument found; None where it was not asked (see :func:`unasked`)."""
+    """What one instrument found about the unit; None where nothing (see :func:`unasked`)."""
     from clipprobe.report import Paragraph, Section, Table, Warning
 
-    runs = context.evidence.runs.get(instrument.name, ())
-    if not runs:
-        return None
-    found = context.evidence.about(instrument.name, context.unit.address)
-    blocks: list[Block] = [Paragraph(instrument.question)]
+    found = context.found[instrument.name]
     if not found:
-        names = ", ".join(run.path.name for run in runs)
-        blocks.append(Paragraph(f"The run {names} says nothing about this unit."))
-    for one in found:
-        pool = one.run.manifest["config"].get("pool")
-        if isinstance(pool, str) and pool != context.unit.pool:
-            blocks.append(
-                Warning(
-                    f"{one.run.path.name} was pooled by {pool}, this atlas by {context.unit.pool}: "
-                    "rankings of units depend on it."
-                )
-            )
+        return None
+    blocks: list[Block] = [Paragraph(instrument.question)]
+    for place, one in enumerate(found):
+        if not place or one.run is not found[place - 1].run:
+            blocks += [Warning(text) for text in run_warnings(one.run, context.unit)]
+            blocks.append(Paragraph(f"Run {one.run.path.name}:"))
+        if one.warning:
+            blocks.append(Warning(one.warning))
         rows = [list(row) for row in one.rows[:MAX_ROWS]]
         cut = f" The first {MAX_ROWS} of {len(one.rows)} rows." if len(one.rows) > MAX_ROWS else ""
         blocks.append(Table(list(one.columns), rows, f"{one.caption}{cut}"))
     return Section(instrument.title, blocks, id=instrument.name)
 
 
+def run_warnings(run: RunView, unit: Unit) -> list[str]:
+    """What must be known before a run is read beside this atlas."""
+    pool = run.manifest["config"].get("pool")
+    if not isinstance(pool, str) or pool == unit.pool:
+        return []
+    return [
+        f"{run.path.name} was pooled by {pool}, this atlas by {unit.pool}: rankings of units "
+        "depend on it."
+    ]
+
+
 def unasked(context: SheetContext) -> Section | None:
-    """The instruments that were not asked, each with the command that asks."""
+    """The instruments that say nothing of this unit, each with the command that asks."""
     from clipprobe.report import Code, Paragraph, Section
 
     blocks: list[Block] = [
         Paragraph(
             "These instruments can say more of this unit. Each command makes a run beside the "
-            "atlas, and this page, made again, shows it."
+            "atlas, and this page, made again, shows it. IMAGES and TEXT are for you to fill in."
         )
     ]
+    address = context.unit.address
     for one in INSTRUMENTS:
-        if context.atlas.tower in one.towers and not context.evidence.runs.get(one.name):
+        if not one.knows(context.atlas.tower, context.site.name):
+            continue
+        if not context.found[one.name]:
             blocks.append(Paragraph(f"{one.title}. {one.question}"))
-            blocks.append(Code(_filled(one.command, context)))
+            blocks.append(Code(one.command_for(context.atlas, address)))
     return Section("Not asked yet", blocks, id="unasked") if len(blocks) > 1 else None
-
-
-def _filled(command: str, context: SheetContext) -> str:
-    atlas = shlex.quote(str(context.atlas.path or "runs/atlas"))
-    return command.replace("{atlas}", atlas).replace("{unit}", context.unit.address)
 
 
 section("numbers")(sheet_parts.numbers)

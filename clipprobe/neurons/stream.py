@@ -220,7 +220,7 @@ class Stream:
         }
         images = np.array([self.numbers[place[record.id]] for record in records], np.int64)
         priorities = np.array([priority_of(record.id, self.seed) for record in records], np.int64)
-        groups = _same_shape(pixels)
+        groups = same_shape(pixels)
         parts = []
         # Two in turn: one is read into the statistics while the next batch fills the other.
         self._turn = 1 - self._turn
@@ -262,7 +262,7 @@ class Stream:
         return pooled.content
 
 
-def _same_shape(pixels: Sequence[Tensor]) -> list[list[int]]:
+def same_shape(pixels: Sequence[Tensor]) -> list[list[int]]:
     """Rows that can share a batch; all of them unless the model keeps each image's shape."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for row, item in enumerate(pixels):

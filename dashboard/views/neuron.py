@@ -16,7 +16,9 @@ from dashboard.components import errors_shown, number, plain, python_snippet
 from dashboard.finder import pick_from_table
 from dashboard.runs import choose_run, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
+from dashboard.unit_evidence import show_evidence
 from dashboard.unit_images import PARTS, show_images, show_map
+from dashboard.unit_texts import show_texts
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -67,7 +69,7 @@ def show_unit(run: RunView, atlas: Atlas, unit: Unit) -> None:
     )
     if unit.reason:
         st.warning(plain(unit.reason))
-    show_numbers(unit)
+    show_numbers(unit, atlas.inputs)
     if not unit.n_images:
         return
     figure = activation_histogram(
@@ -75,14 +77,13 @@ def show_unit(run: RunView, atlas: Atlas, unit: Unit) -> None:
     )
     st.plotly_chart(
         figure,
-        alt=f"Images by activation of {unit.name}, from {unit.low:.4g} to {unit.high:.4g}, mean "
-        f"{unit.mean:.4g}; the count axis is logarithmic.",
+        alt=f"{atlas.inputs.capitalize()} by activation of {unit.name}, from {unit.low:.4g} to "
+        f"{unit.high:.4g}, mean {unit.mean:.4g}; the count axis is logarithmic.",
         key="histogram",
     )
-    clip, spec, trouble = model_or_reason(atlas)
-    st.subheader("Images", anchor=False)
+    st.subheader(atlas.inputs.capitalize(), anchor=False)
     part = st.segmented_control(
-        "Images",
+        "Part of the range",
         PARTS,
         default=PARTS[0],
         key="show",
@@ -90,27 +91,33 @@ def show_unit(run: RunView, atlas: Atlas, unit: Unit) -> None:
         label_visibility="collapsed",
         bind="query-params",
     )
-    show_images(atlas, site, unit, clip, part or PARTS[0])
-    st.subheader("Where it fires", anchor=False)
-    mapped = None
-    if clip is None:
-        st.warning(plain(trouble), icon=":material/model_training:")
+    spec = mapped = None
+    if atlas.tower == "text":
+        show_texts(unit, part or PARTS[0])
     else:
-        with errors_shown():
-            mapped = show_map(atlas, site, unit, clip)
+        clip, spec, trouble = model_or_reason(atlas)
+        show_images(atlas, site, unit, clip, part or PARTS[0])
+        st.subheader("Where it fires", anchor=False)
+        if clip is None:
+            st.warning(plain(trouble), icon=":material/model_training:")
+        else:
+            with errors_shown():
+                mapped = show_map(atlas, site, unit, clip)
+    with errors_shown():
+        show_evidence(atlas, unit)
     code = snippets.unit_code(run=str(run.path), address=unit.address, spec=spec, mapped=mapped)
     python_snippet(code)
 
 
-def show_numbers(unit: Unit) -> None:
-    """The statistics of the unit over the images of the atlas."""
+def show_numbers(unit: Unit, inputs: str) -> None:
+    """The statistics of the unit over the inputs of the atlas, ``images`` or ``texts``."""
     above = f"Above {unit.threshold:g}"
     items = (
-        ("Images", f"{unit.n_images:,}", f"{unit.n_outside} left out as not finite"),
+        (inputs.capitalize(), f"{unit.n_images:,}", f"{unit.n_outside} left out as not finite"),
         ("Mean", format_number(unit.mean), f"standard deviation {format_number(unit.std)}"),
         ("Median", format_number(unit.quantiles[0.5]), f"± {unit.bin_width:.2g}, from the bins"),
         ("Largest", format_number(unit.high), f"smallest {format_number(unit.low)}"),
-        ("Above 0", share(unit.share_positive), f"of images; {above.lower()}: "
+        ("Above 0", share(unit.share_positive), f"of {inputs}; {above.lower()}: "
          f"{share(unit.share_above)}"),
         ("Peak", "undefined" if math.isnan(unit.peak) else f"{unit.peak:.1f} σ",
          f"a bell curve has {unit.peak_floor:.1f} σ"),

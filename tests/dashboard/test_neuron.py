@@ -218,6 +218,46 @@ def test_images_that_are_gone_are_said(
     assert "cannot be shown" in markup(test.error[0].value)
 
 
+def test_a_unit_of_the_text_tower_shows_texts_and_no_pictures(
+    app: Any, clip: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, charts: Any
+) -> None:
+    texts = ["a cat", "a dog", "<script>alert(1)</script>", "an ape"]
+    unit = "text.blocks.1.mlp.post:5"
+    atlas = clipprobe.scan_texts(clip, texts, pool="max", top_k=3, out=tmp_path / "runs" / "texts")
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path / "runs"))
+    test = app(VIEW, unit=unit)
+    assert not test.warning and not test.error and not test.get("image")
+    assert {item.label: item.value for item in test.metric}["Texts"] == "4"
+    assert len(charts(test)) == 1 and "Texts by activation" in charts(test)[0]["alt"]
+    top = atlas.unit(unit).top
+    shown = test.dataframe[-1].value
+    assert shown["text"].tolist() == [one.id for one in top]
+    assert shown["token that fired"].str.contains("token").all()
+    space: dict[str, Any] = {}
+    exec(test.code[0].value, space)
+    assert space["unit"].n_images == 4 and "clip" not in space
+    test.segmented_control(key="show").set_value("whole range").run()
+    bins = [one for one in atlas.unit(unit).bins if one.firings]
+    assert test.dataframe[-1].value["texts"].tolist() == [one.n_images for one in bins[::-1]]
+
+
+def test_what_other_runs_found_is_shown(
+    app: Any, clip: Any, scenery: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, markup: Any
+) -> None:
+    from clipprobe.neurons.captions import captions_run
+
+    runs, site = tmp_path / "runs", UNIT.rpartition(":")[0]
+    clipprobe.scan(clip, scenery.images, sites=[site], out=runs / "atlas", top_k=2, workers=0)
+    (found,) = captions_run(clip, [UNIT], ["a cat", "a dog"], n_random=9, out=runs / "captions")
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(runs))
+    test = app(VIEW, unit=UNIT)
+    assert "Captions" in [one.label for one in test.expander]
+    shown = test.dataframe[-2].value
+    assert shown["highest captions"].tolist() == [one.caption for one in found.top]
+    assert shown["score less mean"].tolist() == [format_number(one.score) for one in found.top]
+    assert any(found.claim in markup(one.value) for one in test.caption)
+
+
 def decoded(values: Any) -> np.ndarray:
     """A Plotly array, which may be packed as base64."""
     if isinstance(values, dict):

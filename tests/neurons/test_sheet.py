@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from clipprobe.cli import app
-from clipprobe.errors import RunFolderError
 from clipprobe.neurons import Atlas, scan, scan_texts
-from clipprobe.neurons.evidence import INSTRUMENTS, gather
+from clipprobe.neurons.instruments import INSTRUMENTS
 from clipprobe.neurons.sheet import SECTIONS, section, unit_sheet
 from clipprobe.neurons.showing import as_seen, picture_of
 from clipprobe.report import Paragraph, Section, render_html
-from clipprobe.runs import Run
 
 POST = "vision.blocks.1.mlp.post"
 UNIT = f"{POST}:3"
@@ -31,25 +30,6 @@ def atlas(clip: Any, pictures: Path, tmp_path: Path) -> Atlas:
     """An atlas in a folder where other runs can lie beside it."""
     scan(clip, pictures, sites=[POST], out=tmp_path / "atlas", batch_size=8)
     return Atlas.load(tmp_path / "atlas")
-
-
-def instrument_run(atlas: Atlas, name: str, kind: str, table: dict[str, Any], **more: Any) -> Path:
-    """A run as another instrument would leave it beside the atlas."""
-    assert atlas.path is not None
-    path = atlas.path.parent / name
-    model = dict(atlas.config["model"]) | more.pop("model", {})
-    run = Run.open(path, kind=kind, config={"model": model, **more})
-    run.write_table(f"{name}.parquet", table)
-    run.write_table("other.parquet", {"word": ["not about units"]})
-    run.write_json(
-        "summary.json", {"kind": kind, "headline": [], "tables": {f"{name}.parquet": "Its words."}}
-    )
-    run.finish(
-        provenance={"model": model, "versions": atlas.versions},
-        counts={"used": 1, "skipped": 0, "failed": 0},
-        seed=0,
-    )
-    return path
 
 
 def text_of(page: str) -> str:
@@ -79,45 +59,15 @@ def test_the_sheet_holds_every_number_of_the_unit(atlas: Atlas) -> None:
 
 def test_instruments_not_asked_show_their_command(atlas: Atlas) -> None:
     seen = text_of(render_html(unit_sheet(atlas, atlas.unit(UNIT))))
+    assert atlas.path is not None
     for one in INSTRUMENTS:
-        assert one.command.replace("{unit}", UNIT) in seen
-
-
-def test_tables_beside_the_atlas_are_shown(atlas: Atlas) -> None:
-    table = {
-        "unit": [UNIT, f"{POST}:4", UNIT],
-        "rank": [1, 0, 0],
-        "word": ["<b>zebra</b>", "other unit", "lion"],
-        "score": [0.25, 9.0, 0.75],
-        "score_low": [0.125, 9.0, 0.5],
-        "score_high": [0.5, 9.0, 1.0],
-    }
-    instrument_run(atlas, "words", "words", table, pool="mean")
-    page = render_html(unit_sheet(atlas, atlas.unit(UNIT)))
-    seen = text_of(page)
-    assert "Its words." in seen and "other unit" not in seen and "<b>zebra" not in page
-    assert seen.index("lion") < seen.index("zebra")
-    assert "0.750 [0.500, 1.000]" in seen and "score_low" not in seen
-    assert "was pooled by mean, this atlas by max" in seen
-    assert "clipprobe neurons words" not in seen and "clipprobe neurons label" in seen
-
-
-def test_tables_may_name_a_unit_by_hook_point_and_number(atlas: Atlas) -> None:
-    table = {"site": [POST, "vision.blocks.2.mlp.post"], "unit": np.array([3, 3], np.int32)}
-    instrument_run(atlas, "multi", "multimodal", table | {"concept": ["dog", "elsewhere"]})
-    rows = gather(atlas).about("multimodal", UNIT)
-    assert [one.rows for one in rows] == [(("dog",),)]
-    assert gather(atlas).about("multimodal", f"{POST}:9") == []
-
-
-def test_other_weights_and_other_runs_are_refused_or_left_out(atlas: Atlas) -> None:
-    words = {"unit": [UNIT], "word": ["lion"]}
-    other = instrument_run(atlas, "words", "words", words, model={"weights_sha256": "ff"})
-    assert gather(atlas).about("words", UNIT) == []
-    with pytest.raises(RunFolderError, match="other weights"):
-        gather(atlas, [other])
-    with pytest.raises(RunFolderError, match="of the kind 'atlas'"):
-        gather(atlas, [str(atlas.path)])
+        command = one.command_for(atlas, UNIT)
+        assert command in seen
+        assert f"--out {atlas.path.parent}/" in command and "{" not in command
+        assert f"--model {atlas.config['model']['id']}" in command
+        words = shlex.split(command)
+        help_text = run(*words[1:3], "--help").stdout
+        assert all(word in help_text for word in words if word.startswith("--")), command
 
 
 def test_a_section_can_be_added_in_its_place(atlas: Atlas) -> None:
@@ -166,52 +116,6 @@ def test_a_sheet_of_a_text_unit_shows_texts(clip: Any, tmp_path: Path) -> None:
 
 def run(*arguments: str | Path) -> Any:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def test_search_by_word_concept_property_and_statistic(atlas: Atlas) -> None:
-    base = ["neurons", "search", "--atlas", str(atlas.path), "--json"]
-    assert atlas.path is not None
-    for flags, command in (
-        (["--word", "lion"], "neurons words"),
-        (["--concept", "dog"], "neurons label"),
-        (["--property", "multimodal"], "neurons multimodal"),
-    ):
-        done = run(*base, *flags)
-        assert done.exit_code == 2 and command in done.stderr
-    instrument_run(
-        atlas,
-        "words",
-        "words",
-        {"unit": [UNIT, f"{POST}:7"], "rank": [4, 1], "word": ["Lion", "lion"]},
-    )
-    multi = {
-        "site": [POST] * 4,
-        "unit": np.array([3, 5, 6, 7], np.int32),
-        "concept": ["dog", "dog", "cat", "dog"],
-        "score": [0.92, 0.97, 0.99, 0.95],
-        "q": [0.01, 0.001, 0.2, 0.03],
-        "auroc_word": [0.95, 0.97, 1.0, 0.2],
-    }
-    instrument_run(atlas, "multi", "multimodal", multi)
-
-    def found(*flags: str) -> list[int]:
-        done = run(*base, *flags)
-        assert done.exit_code == 0, done.stderr
-        return [row["unit"] for row in json.loads(done.stdout)]
-
-    assert found("--word", "LION") == [7, 3]
-    assert found("--concept", "dog") == [5, 7, 3]
-    assert found("--property", "multimodal") == [5, 7, 3]
-    assert found("--property", "reads text") == [6, 5, 3]
-    assert found("--property", "multimodal", "--word", "lion") == [7, 3]
-    table = atlas.table(POST)
-    expected = np.flatnonzero((table.mean > 0.2) & (table.sparsity >= 0.5))
-    assert 0 < len(expected) < 64
-    flags = ("--where", "mean>0.2", "--where", "sparsity >= 0.5", "--limit", "99")
-    assert sorted(found(*flags)) == expected.tolist()
-    assert found("--property", "multimodal", *flags) == [
-        unit for unit in (5, 7, 3) if unit in expected
-    ]
 
 
 def test_the_definition_is_printed_and_mistakes_are_said(atlas: Atlas) -> None:

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 from runs.checks import check_run, check_tables
 
+POST = "vision.blocks.1.mlp.post"
+
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -67,6 +69,29 @@ def captions(clip: Any, images: Path, out: Path) -> None:
     captions_run(clip, ["vision.blocks.2.mlp.post:1"], ["a dog", "a cat"], n_random=9, out=out)
 
 
+def labels(clip: Any, images: Path, out: Path) -> None:
+    from clipprobe.data import as_dataset
+    from clipprobe.neurons.labels import label_units
+    from clipprobe.neurons.labels.store import open_run, write
+
+    dataset = as_dataset(images)
+    found = label_units(clip, dataset, sites=[POST], concepts=["cat", "dog"], judge="labels")
+    write(found, open_run(out, clip, dataset, {"pool": "max"}))
+
+
+def effects(clip: Any, images: Path, out: Path) -> None:
+    from clipprobe.data import as_dataset
+    from clipprobe.neurons.effects.store import compare_effects
+
+    compare_effects(clip, as_dataset(images, limit=3), ["a cat"], [POST], out, per_site=3)
+
+
+def similar(clip: Any, images: Path, out: Path) -> None:
+    from clipprobe.neurons.effects.similar_store import similar_run
+
+    similar_run(clip, images, f"{POST}:3", out=out, k=2)
+
+
 @pytest.mark.parametrize(
     ("kind", "make"),
     [
@@ -76,6 +101,9 @@ def captions(clip: Any, images: Path, out: Path) -> None:
         ("multimodality", multimodality),
         ("words", words),
         ("captions", captions),
+        ("labels", labels),
+        ("effects", effects),
+        ("similar", similar),
     ],
 )
 def test_a_real_run_is_what_the_page_says(

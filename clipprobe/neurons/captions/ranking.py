@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,9 +20,10 @@ from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.captions.lists import caption_list
-from clipprobe.neurons.captions.result import ALIGNMENT, TEXT_ALONE, CaptionScore, UnitCaptions
-from clipprobe.neurons.directions import Directions, SiteDirections
-from clipprobe.statistics import benjamini_hochberg
+from clipprobe.neurons.captions.result import ALIGNMENT, TEXT_ALONE, UnitCaptions
+from clipprobe.neurons.captions.scoring import corrected, ends, highest_by_chance, unit_rows
+from clipprobe.neurons.direction_results import SiteDirections
+from clipprobe.neurons.directions import Directions
 
 if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 Doubles = NDArray[np.float64]
 N_RANDOM = 999
-_DRAWN = 256  # random directions at once
 _SCALAR_AXES = {("b", "t", "d"), ("b", "t", "d_mlp"), ("b", "d")}
 
 
@@ -71,8 +70,8 @@ def vision_captions(
     embedded = clip.encode_texts(listed.words, batch_size=batch_size).astype(np.float64)
     mean = embedded.mean(axis=0)
     shifted = embedded - mean if subtract_mean else embedded
-    rows = _unit_rows(shifted)
-    null = _null(shifted, rows, n_random, seed)
+    rows = unit_rows(shifted)
+    null = highest_by_chance(shifted, rows, n_random, seed)
     directions = Directions(clip, images=images)
     found = []
     for point, indices in wanted:
@@ -83,7 +82,7 @@ def vision_captions(
             )
             if progress is not None:
                 progress(1)
-    return _corrected(found)
+    return corrected(found)
 
 
 def text_prompts(
@@ -212,7 +211,7 @@ def _aligned(
         linearised_at=direction.linearised_at,
         exact=direction.exact,
         agreement=direction.agreement,
-        **_ends(captions, scores, raw, top),
+        **ends(captions, scores, raw, top),
         reason="; ".join(reasons),
     )
 
@@ -254,63 +253,9 @@ def _activated(
         linearised_at="",
         exact=True,
         agreement=math.nan,
-        **_ends(captions, values - mean if subtract_mean else values, values, top),
+        **ends(captions, values - mean if subtract_mean else values, values, top),
         reason="every caption gives the same value, so z has no scale" if constant else "",
     )
-
-
-def _ends(captions: Sequence[str], scores: Doubles, raw: Doubles, top: int) -> dict[str, Any]:
-    std, mean = float(scores.std()), float(scores.mean())
-
-    def listed(order: NDArray[np.intp]) -> tuple[CaptionScore, ...]:
-        return tuple(
-            CaptionScore(
-                caption=captions[i],
-                score=float(scores[i]),
-                raw=float(raw[i]),
-                z=(float(scores[i]) - mean) / std if std > 0 else math.nan,
-            )
-            for i in order[:top]
-        )
-
-    return {
-        "top": listed(np.argsort(-scores, kind="stable")),
-        "bottom": listed(np.argsort(scores, kind="stable")),
-    }
-
-
-def _null(shifted: Doubles, rows: Doubles, n: int, seed: int) -> Doubles:
-    """The highest z of a caption for random directions that have the captions' own spread.
-
-    Equally likely directions of the whole space would be a weak opponent: captions fill a few of
-    its dimensions, and a direction within those scores high with whatever lies there.
-    """
-    rng = np.random.default_rng(seed)
-    found: list[Doubles] = [np.empty(0)]
-    for start in range(0, n, _DRAWN):
-        mixed = rng.standard_normal((min(_DRAWN, n - start), len(shifted))) @ shifted
-        scores = _unit_rows(mixed) @ rows.T
-        spread = scores.std(axis=1)
-        above = scores.max(axis=1) - scores.mean(axis=1)
-        found.append(above / np.where(spread > 0, spread, 1))
-    return np.concatenate(found)
-
-
-def _unit_rows(vectors: Doubles) -> Doubles:
-    """Rows of length 1; a row of zeros stays one."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1.0)
-
-
-def _corrected(found: Sequence[UnitCaptions]) -> list[UnitCaptions]:
-    """The same with Benjamini-Hochberg's q over all units of the call that have a p."""
-    tested = [i for i, unit in enumerate(found) if not math.isnan(unit.p)]
-    result = list(found)
-    if tested:
-        adjusted = benjamini_hochberg([found[i].p for i in tested])
-        for i, q in zip(tested, adjusted, strict=True):
-            result[i] = replace(found[i], q=float(q))
-    return result
 
 
 def _check(top: int, n_random: int) -> None:

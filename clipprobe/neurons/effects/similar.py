@@ -41,7 +41,7 @@ class SimilarUnits:
     ``n_units``, ``n_images``: units compared, and images.
     ``same_output``, ``opposite_output``: ``(address, cosine of output columns)``; empty where the
     unit is no neuron with a column.
-    ``n_failed``: images that could not be read.
+    ``n_failed``, ``failures``: images that could not be read, and why.
     """
 
     address: str
@@ -54,6 +54,7 @@ class SimilarUnits:
     n_failed: int
     same_output: tuple[tuple[str, float], ...]
     opposite_output: tuple[tuple[str, float], ...]
+    failures: tuple[Failure, ...]
     provenance: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
@@ -75,6 +76,7 @@ class SimilarUnits:
             "n_units": self.n_units,
             "n_images": self.n_images,
             "n_failed": self.n_failed,
+            "failures": [failure.to_json() for failure in self.failures],
             "same_output": rows(self.same_output),
             "opposite_output": rows(self.opposite_output),
             "provenance": self.provenance,
@@ -141,7 +143,7 @@ def similar_units(
     from clipprobe.hooks import capture
     from clipprobe.neurons.effects.sweep import find_units
     from clipprobe.neurons.sites import find_sites
-    from clipprobe.neurons.stream import _same_shape
+    from clipprobe.neurons.stream import same_shape
 
     if k < 1:
         raise DataError(f"{k} units at either end are none: give at least 1.")
@@ -162,7 +164,7 @@ def similar_units(
         dataset.records, prepare, batch_size=batch_size, workers=workers, allow_none=True
     ):
         failures += batch.failures
-        for group in _same_shape(batch.items) if batch.items else []:
+        for group in same_shape(batch.items) if batch.items else []:
             with (
                 torch.no_grad(),
                 capture(clip, [site.name for site in found], pool=pool) as acts,
@@ -190,6 +192,7 @@ def similar_units(
         n_failed=len(failures),
         same_output=same,
         opposite_output=opposite,
+        failures=tuple(failures),
         provenance={**clip.provenance(), "data": dataset.describe(), "pool": pool},
     )
 

@@ -1,0 +1,72 @@
+"""Ends of a list of captions, what chance gives, and the correction over units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.neurons.captions.result import CaptionScore, UnitCaptions
+from clipprobe.statistics import benjamini_hochberg
+
+Doubles = NDArray[np.float64]
+_DRAWN = 256  # random directions at once
+
+
+def ends(captions: Sequence[str], scores: Doubles, raw: Doubles, top: int) -> dict[str, Any]:
+    """The captions at either end, ``top`` and ``bottom``, ties in order of the list."""
+    std, mean = float(scores.std()), float(scores.mean())
+
+    def listed(order: NDArray[np.intp]) -> tuple[CaptionScore, ...]:
+        return tuple(
+            CaptionScore(
+                caption=captions[i],
+                score=float(scores[i]),
+                raw=float(raw[i]),
+                z=(float(scores[i]) - mean) / std if std > 0 else math.nan,
+            )
+            for i in order[:top]
+        )
+
+    return {
+        "top": listed(np.argsort(-scores, kind="stable")),
+        "bottom": listed(np.argsort(scores, kind="stable")),
+    }
+
+
+def highest_by_chance(shifted: Doubles, rows: Doubles, n: int, seed: int) -> Doubles:
+    """The highest z of a caption for random directions that have the captions' own spread.
+
+    Equally likely directions of the whole space would be a weak opponent: captions fill a few of
+    its dimensions, and a direction within those scores high with whatever lies there.
+    """
+    rng = np.random.default_rng(seed)
+    found: list[Doubles] = [np.empty(0)]
+    for start in range(0, n, _DRAWN):
+        mixed = rng.standard_normal((min(_DRAWN, n - start), len(shifted))) @ shifted
+        scores = unit_rows(mixed) @ rows.T
+        spread = scores.std(axis=1)
+        above = scores.max(axis=1) - scores.mean(axis=1)
+        found.append(above / np.where(spread > 0, spread, 1))
+    return np.concatenate(found)
+
+
+def unit_rows(vectors: Doubles) -> Doubles:
+    """Rows of length 1; a row of zeros stays one."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1.0)
+
+
+def corrected(found: Sequence[UnitCaptions]) -> list[UnitCaptions]:
+    """The same with Benjamini-Hochberg's q over all units of the call that have a p."""
+    tested = [i for i, unit in enumerate(found) if not math.isnan(unit.p)]
+    result = list(found)
+    if tested:
+        adjusted = benjamini_hochberg([found[i].p for i in tested])
+        for i, q in zip(tested, adjusted, strict=True):
+            result[i] = replace(found[i], q=float(q))
+    return result

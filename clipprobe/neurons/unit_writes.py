@@ -1,0 +1,55 @@
+"""What MLP neurons write into the residual stream, and the pictures to linearise at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clipprobe.errors import UnsupportedHookError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from clipprobe.models import Clip
+
+N_REFERENCE = 16
+"""Reference pictures where the user gives none."""
+
+
+def reference_pictures(side: int) -> list[Any]:
+    """Colour pictures of concepts spread over the bundled list."""
+    from clipprobe.stimuli import concept_set, concepts, render
+
+    known = concepts()
+    picked = [known[i] for i in np.linspace(0, len(known) - 1, N_REFERENCE).astype(int)]
+    samples = concept_set("picture", names=picked, size_px=max(16, side))
+    return [render(sample.scene).image for sample in samples]
+
+
+def mlp_writes(clip: Clip, index: int) -> Tensor:
+    """What each neuron of a block adds to the stream per unit of activation, ``(unit, width)``."""
+    import torch
+    from torch import nn
+
+    tower = clip.anatomy.vision
+    block = tower.blocks[index]
+    out = block.mlp_out
+    if isinstance(out, nn.Linear) and out.in_features == tower.d_mlp:
+        return out.weight.T.float()
+    # open_clip with a layer scale: the scale is what adds to the stream, the map lies before it.
+    maps = [
+        part
+        for part in block.module.modules()
+        if isinstance(part, nn.Linear)
+        and (part.in_features, part.out_features) == (tower.d_mlp, tower.d_model)
+    ]
+    if len(maps) != 1:
+        raise UnsupportedHookError(
+            f"The map from the neurons of vision.blocks.{index} to the residual stream was not "
+            f"found ({len(maps)} candidates): use its mlp.out instead."
+        )
+    with torch.no_grad():
+        rows = maps[0].weight.T
+        scaled: Tensor = out(rows) - out(torch.zeros_like(rows))
+    return scaled.float()
