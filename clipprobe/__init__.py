@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from clipprobe.neurons.captions import text_prompts as text_prompts
     from clipprobe.neurons.captions import vision_captions as vision_captions
     from clipprobe.neurons.directions import unit_direction as unit_direction
-    from clipprobe.neurons.effects import compose as compose
     from clipprobe.neurons.effects import decompose as decompose
     from clipprobe.neurons.effects import similar_units as similar_units
     from clipprobe.neurons.effects import total_effects as total_effects
@@ -38,7 +37,6 @@ _PUBLIC = {
     "Clip": "clipprobe.models",
     "attribution_methods": "clipprobe.attribution",
     "capture": "clipprobe.hooks",
-    "compose": "clipprobe.neurons.effects",
     "count_multimodal": "clipprobe.neurons.multimodality",
     "decompose": "clipprobe.neurons.effects",
     "explain": "clipprobe.attribution",
