@@ -16,6 +16,7 @@ import numpy as np
 
 from clipprobe.errors import ConfigError, TextFitError
 from clipprobe.stimuli.text import Box
+from clipprobe.stimuli.text.places import NAMED_PLACES
 
 Place = tuple[float, float]
 Position = str | Place | Sequence[Place]
@@ -25,15 +26,7 @@ MARGIN = 0.03
 _TRIES = 200
 
 PLACES: dict[str, Place] = {
-    "center": (0.5, 0.5),
-    "top": (0.5, 0.0),
-    "bottom": (0.5, 1.0),
-    "left": (0.0, 0.5),
-    "right": (1.0, 0.5),
-    "top-left": (0.0, 0.0),
-    "top-right": (1.0, 0.0),
-    "bottom-left": (0.0, 1.0),
-    "bottom-right": (1.0, 1.0),
+    **NAMED_PLACES,
     **{
         f"r{row}c{column}": ((column - 0.5) / 4, (row - 0.5) / 4)
         for row in range(1, 5)

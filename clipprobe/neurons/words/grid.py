@@ -16,19 +16,10 @@ from PIL import Image
 
 from clipprobe.errors import ClipprobeError, ConfigError
 from clipprobe.stimuli.text import MIN_SIZE_PX, Color, font_info, label, rgb, stamp
+from clipprobe.stimuli.text.places import NAMED_PLACES
 
-#: Share of the free room to the left of the word and above it.
-PLACES: dict[str, tuple[float, float]] = {
-    "center": (0.5, 0.5),
-    "top": (0.5, 0.0),
-    "bottom": (0.5, 1.0),
-    "left": (0.0, 0.5),
-    "right": (1.0, 0.5),
-    "top-left": (0.0, 0.0),
-    "top-right": (1.0, 0.0),
-    "bottom-left": (0.0, 1.0),
-    "bottom-right": (1.0, 1.0),
-}
+#: Where a word can stand.
+PLACES = NAMED_PLACES
 _MARGIN = 1 / 64
 
 
