@@ -179,8 +179,8 @@ def audit_bias(
     ids = None
     if clusters is not None and pictured is not None:
         ids = cluster_ids([pictured[i] for i in rows], clusters)
-    values, notes = read_truth([records[i] for i in rows])
-    sample = Sample(columns=tuple(columns), truth=values, clusters=ids, settings=settings)
+    annotations, notes = read_truth([records[i] for i in rows])
+    sample = Sample(columns=tuple(columns), truth=annotations, clusters=ids, settings=settings)
     try:
         evaluation, missing = ask_all(asked, chosen, evidence, sample)
     except DataError:
@@ -230,7 +230,8 @@ def _group_names(groups: GroupSpec | None, gathered: Gathered) -> GroupSpec:
 
 def _card(card: str | Path | None, gathered: Gathered) -> Card | None:
     """The card that was named, or that of the data set that was recognised."""
-    return read_card(card) if card is not None else gathered.card and read_card(gathered.card)
+    chosen = card if card is not None else gathered.card
+    return None if chosen is None else read_card(chosen)
 
 
 def _same_model(clip: Clip | None, gathered: Gathered) -> None:

@@ -115,7 +115,8 @@ class FromEmbeddings:
 
     def choices(self, asked: LabelSet) -> Ints:
         """The label with the largest cosine."""
-        return np.argmax(self.cosines(asked), axis=1)
+        found: Ints = np.argmax(self.cosines(asked), axis=1)
+        return found
 
     def _encode_missing(self, sentences: Sequence[str]) -> None:
         missing = [s for s in dict.fromkeys(sentences) if s not in self._texts]
@@ -164,7 +165,8 @@ class FromScores:
 
     def choices(self, asked: LabelSet) -> Ints:
         """The label with the largest score."""
-        return np.argmax(self._table(asked), axis=1)
+        found: Ints = np.argmax(self._table(asked), axis=1)
+        return found
 
     def _table(self, asked: LabelSet) -> Floats:
         columns, missing = [], []

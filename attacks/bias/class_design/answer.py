@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,11 @@ from attacks.bias.section7.label_sets import HARM
 
 NAME = "class-design"
 HARM_RATE = "denigrating label rate"
-RANGE = {"smallest": np.min, "median": np.median, "largest": np.max}
+RANGE: dict[str, Callable[[Floats], Any]] = {
+    "smallest": np.min,
+    "median": np.median,
+    "largest": np.max,
+}
 STABILITY = "ranking stability (mean Kendall tau)"
 DEPENDENCE = "share of designs that show the difference"
 TAU_PERMUTATIONS = 500  # its floor needs a mean and percentiles, not a small p
@@ -143,7 +147,7 @@ def _stability(frame: Frame, outcomes: Hits, sample: Sample) -> Cell:
             **common,
         )
     null = _null_tau(frame, outcomes, sample)
-    given = floor(value, null[np.isfinite(null)]) if np.isfinite(null).any() else {}
+    given: dict[str, Any] = floor(value, null[np.isfinite(null)]) if np.isfinite(null).any() else {}
     return Cell(
         value=value,
         method=f"mean tau-b over pairs of {len(rates)} designs; null floor from "
@@ -156,14 +160,16 @@ def _stability(frame: Frame, outcomes: Hits, sample: Sample) -> Cell:
 
 def _null_tau(frame: Frame, outcomes: Hits, sample: Sample) -> Floats:
     """Mean tau where groups do not matter: the designs share images, so it is not 0."""
-    table = outcomes.astype(np.float32)  # counts of images: exact
+    some = outcomes.any(axis=1)  # an image that no design flags adds to no count
+    table = outcomes[some].astype(np.float32)  # counts of images: exact
     rng = generator(sample.settings.seed, NAME, "tau", frame.column.name)
     parts = []
     for chunk in permuted_labels(frame.labels, frame.clusters, TAU_PERMUTATIONS, rng):
         rates = []
         for g in range(len(frame.sizes)):
-            inside = (chunk == g).astype(np.float32)
-            rates.append((inside @ table) / inside.sum(axis=1, keepdims=True))
+            inside = chunk == g
+            counts = inside[:, some].astype(np.float32) @ table
+            rates.append(counts / inside.sum(axis=1, keepdims=True))
         parts.append(mean_tau(np.stack(rates, axis=2).astype(np.float64)))
     return np.concatenate(parts)
 

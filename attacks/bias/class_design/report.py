@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from attacks.bias.cells import Cell
 from attacks.bias.class_design.answer import DEPENDENCE, HARM_RATE, NAME, RANGE, STABILITY
 from attacks.bias.class_design.verdict import DEPENDENT, STABLE
 from attacks.bias.core import Evaluation
@@ -122,7 +123,7 @@ def _column(context: Context, column: GroupColumn) -> list[Block]:
     ]
 
 
-def _chart(column: GroupColumn, levels: list[str], ends: dict[str, dict[str, object]]) -> Block:
+def _chart(column: GroupColumn, levels: list[str], ends: dict[str, dict[str, Cell]]) -> Block:
     from clipprobe.figures.rates import rate_chart
 
     estimates = []
@@ -130,8 +131,8 @@ def _chart(column: GroupColumn, levels: list[str], ends: dict[str, dict[str, obj
         low, mid, high = (ends[name][level] for name in RANGE)
         estimates.append(
             Estimate(
-                value=mid.value, low=low.value, high=high.value,  # type: ignore[attr-defined]
-                n=mid.n, method="range over designs",  # type: ignore[attr-defined]
+                value=mid.value, low=low.value, high=high.value,
+                n=mid.n, method="range over designs",
             )
         )  # fmt: skip
     return Chart(

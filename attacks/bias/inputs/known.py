@@ -90,9 +90,11 @@ def utkface(ids: Sequence[str]) -> Recognised:
     parts = [_parts(one) for one in ids]
     return Recognised(
         columns={
-            "perceived_age": tuple(p and _age_bin(int(p["age"])) for p in parts),
-            "perceived_gender": tuple(p and UTKFACE_GENDERS[int(p["gender"])] for p in parts),
-            "perceived_race": tuple(p and UTKFACE_RACES[int(p["race"])] for p in parts),
+            "perceived_age": tuple(_age_bin(int(p["age"])) if p else None for p in parts),
+            "perceived_gender": tuple(
+                UTKFACE_GENDERS[int(p["gender"])] if p else None for p in parts
+            ),
+            "perceived_race": tuple(UTKFACE_RACES[int(p["race"])] if p else None for p in parts),
         },
         aliases={name: f"perceived_{name}" for name in ("age", "gender", "race")},
         card="utkface",

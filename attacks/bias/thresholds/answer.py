@@ -224,7 +224,11 @@ def _shares(
             for g, level in enumerate(frame.column.levels):
                 status, reason = frame.judge([g])
                 found = wilson(int(tests.counts[g, j]), frame.sizes[g], settings.level)
-                given = {"low": found.low, "high": found.high, "method": found.method}
+                given: dict[str, Any] = {
+                    "low": found.low,
+                    "high": found.high,
+                    "method": found.method,
+                }
                 if status != "inferred" or frame.clusters is not None:
                     given = {"method": "value only"}
                     reason = reason or "its interval is that of the difference, over clusters"
