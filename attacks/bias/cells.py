@@ -29,7 +29,7 @@ class Cell:
     ``item``: the text that was probed, e.g. ``doctor``; empty for a figure over all items.
     ``column``, ``group``: the annotated attribute and its value; no value for a whole column.
     ``reference``: what the group is compared with: another group, ``rest``, or a target.
-    ``n``, ``n_reference``: images on both sides; ``k``: depth of a ranking or place in a list, else 0.
+    ``n``, ``n_reference``: images on both sides; ``k``: depth of a ranking, 0 where there is none.
     ``value``, ``low``, ``high``: estimate and interval in the measure's unit; NaN with ``reason``.
     ``null_mean``, ``null_low``, ``null_high``: mean, 5th and 95th percentile without any bias
     (permuted labels, i.e. a random ranking); ``excess``: value minus null mean.

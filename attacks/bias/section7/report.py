@@ -62,7 +62,9 @@ def _accuracy(context: Context) -> Section:
         Paragraph(
             "Tables 3 to 5 of the paper: the share of images whose closest label names the value "
             "that annotators perceived. Race is also scored as White or not, as in the paper's "
-            "tables 3 and 4. Intervals are Wilson's."
+            "tables 3 and 4. Rates carry Wilson intervals; a difference Newcombe's interval and "
+            "Fisher's exact test; a gap stands beside what dealing the hits to images at random "
+            "gives, which is also its test (with clusters, whole clusters are resampled instead)."
         )
     ]
     items = items_of(context, ACCURACIES)
