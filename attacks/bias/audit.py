@@ -1,4 +1,4 @@
-"""``audit_bias``: from images with annotated groups to a run folder with a report."""
+"""``audit_bias``: from annotated groups and a model's answers to a run folder with a report."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.core import cosines, evaluate
-from attacks.bias.embed import embed
-from attacks.bias.groups import GroupSpec, cluster_ids, make_column, read_attribute, read_columns
+from attacks.bias.asking import ask_all, check_thresholds, find_evidence, find_questions
+from attacks.bias.groups import (
+    CROSS,
+    GroupSpec,
+    cluster_ids,
+    make_column,
+    read_attribute,
+    read_columns,
+)
+from attacks.bias.inputs.cards import Card, read_card
+from attacks.bias.inputs.gather import Gathered, Inputs, gather
 from attacks.bias.planted import PLANTED_FILE, Planted, read_planted
-from attacks.bias.probes import get_probe
-from attacks.bias.prompts import check_templates, check_words, ensemble, fill
+from attacks.bias.probes import Asked, Sample
+from attacks.bias.prompts import check_templates, check_words
 from attacks.bias.settings import Settings
-from clipprobe.errors import ConfigError, UnknownModelError
+from attacks.bias.truth import read_truth
+from clipprobe.errors import ConfigError, DataError, UnknownModelError
 
 if TYPE_CHECKING:
     from clipprobe.data import Dataset
@@ -23,14 +32,24 @@ if TYPE_CHECKING:
 
 
 def audit_bias(
-    clip: Clip,
-    images: Dataset | str | Path | Iterable[Any],
-    groups: GroupSpec,
+    clip: Clip | None,
+    images: Dataset | str | Path | Iterable[Any] | None = None,
+    groups: GroupSpec | None = None,
     probes: Sequence[str] = ("occupations",),
     out: str | Path = "runs/bias",
     *,
+    labels: str | Path | None = None,
+    embeddings: str | Path | None = None,
+    predictions: str | Path | None = None,
+    card: str | Path | None = None,
+    label_format: str = "auto",
+    id_column: str | None = None,
+    prediction_column: str | None = None,
+    score_kind: str = "cosine",
+    scale: float | None = None,
     words: Sequence[str] | None = None,
     templates: Sequence[str] | None = None,
+    thresholds: Sequence[float] | None = None,
     clusters: str | None = None,
     planted: str | Path | None = None,
     k: int | None = None,
@@ -48,12 +67,24 @@ def audit_bias(
     """Report how a model's image-text scores differ between annotated groups.
 
     Args:
-        clip: The model.
+        clip: The model; None where ``predictions`` say all that it said.
         images: What :func:`clipprobe.data.as_dataset` takes: a data set, its path, or images.
-        groups: Column(s) of the data set with perceived or annotated groups, or id -> group.
+            Instead of them ``embeddings`` or ``predictions``; the numbers are the same.
+        groups: Column(s) with perceived or annotated groups, ``"a x b"`` for an intersection, or
+            id -> group. Default: perceived race, gender, age and race x gender, where a known
+            format has them.
         probes: Which questions; ``probe_names()`` lists them.
         out: The run folder.
+        labels: A table of groups by id: FairFace, UTKFace, VisoGender or any other.
+        embeddings: ``.npz`` or ``.safetensors`` of image vectors by id, of this very model.
+        predictions: A table of predicted labels or of scores by id.
+        card: A data-set card: the name of a shipped one, or a YAML file. Without one the report
+            is stamped UNDOCUMENTED DATA.
+        label_format, id_column, prediction_column: how to read the tables, where the default is
+            wrong. score_kind: ``cosine``, ``logit`` or ``probability``.
+        scale: The model's logit scale, for probabilities from a table of cosines.
         words: Instead of the probe's own word list. templates: instead of its sentences.
+        thresholds: Of probabilities, between 0 and 1; default 0.005 and 0.04.
         clusters: Column of what is pictured more than once (a person, a drawing).
         planted: A ``planted.json``; default: the one beside the bundled model's weights,
             if this is that model.
@@ -66,16 +97,17 @@ def audit_bias(
         The complete run: ``cells.csv`` and ``cells.parquet`` (one row a figure), ``summary.json``,
         ``report.html``, ``report.md``. No row, vector or picture of a single person.
     Raises:
-        DataError: an unknown column, one group only, unreadable data, NaN embeddings.
+        DataError: an unknown column, one group only, unreadable data, ids that do not match, NaN
+            embeddings, or a table that answers none of the probes.
         UnknownMethodError: no probe has that name.
-        ConfigError: k over half of the images, an empty word list, a template without ``{}``.
+        ConfigError: k over half of the images, an empty word list, a template without ``{}``,
+            several roads at once.
     Example:
         >>> run = audit_bias(clip, "faces/", ["perceived_gender"], out="runs/bias")
         >>> run.summary["headline"][0]["name"]
         'mean |d| of occupations by perceived gender'
     """
     from attacks.bias.write import write_run
-    from clipprobe.data import as_dataset
     from clipprobe.runs import Run, load_run
 
     settings = Settings(
@@ -86,23 +118,51 @@ def audit_bias(
         n_permutations=n_permutations,
         seed=seed,
     )
-    asked = _questions(probes, words, templates)
+    asked = find_questions(probes, words, templates)
+    chosen = Asked(
+        words=None if words is None else check_words(words),
+        templates=None if templates is None else check_templates(templates),
+        thresholds=check_thresholds(thresholds),
+    )
     truth = _planted(clip, planted)
-    dataset = as_dataset(images, limit=limit)
+    if clip is None and predictions is None:
+        raise ConfigError("Without a model only a table of predictions can be audited.")
+    gathered = gather(
+        Inputs(
+            images=images,
+            labels=labels,
+            embeddings=embeddings,
+            predictions=predictions,
+            label_format=label_format,
+            id_column=id_column,
+            prediction_column=prediction_column,
+            score_kind=score_kind,
+        ),
+        limit=limit,
+    )
+    _same_model(clip, gathered)
+    documented = _card(card, gathered)
+    records = gathered.dataset.records
+    wanted = _group_names(groups, gathered)
     # Everything that can be wrong with the groups is found before the first image is encoded.
-    annotated = read_columns(dataset.records, groups)
+    annotated = read_columns(records, wanted)
     for name, values in annotated.items():
         make_column(name, values)
     pictured = None
     if clusters is not None:
-        pictured = read_attribute(dataset.records, clusters, "cluster")
+        pictured = read_attribute(records, clusters, "cluster")
         cluster_ids(pictured, clusters)
+    provenance = _provenance(clip, gathered)
+    described = gathered.describe()
     config = {
-        "model": clip.provenance()["model"],
-        "dataset": dataset.describe(),
-        "groups": _group_config(groups),
+        "model": provenance["model"],
+        "dataset": described,
+        "groups": _group_config(wanted),
         "clusters": clusters,
         "probes": {name: {"words": w, "templates": t} for name, (w, t) in asked.items()},
+        "chosen": chosen,
+        "scale": scale,
+        "card": None if documented is None else documented.to_json(),
         "planted": [[p.item, p.group, p.rate, p.kind] for p in truth],
         "settings": settings,
         "batch_size": batch_size,
@@ -110,65 +170,96 @@ def audit_bias(
     run = Run.open(out, kind="bias", config=config, overwrite=overwrite)
     if run.complete:
         return load_run(run.path)
-    embedded = embed(
-        clip,
-        dataset.records,
-        run,
-        name=dataset.name,
-        batch_size=batch_size,
-        workers=workers,
-        progress=progress,
+    used, failures, evidence = find_evidence(
+        clip, gathered, run, scale, batch_size, workers, progress
     )
-    scores = {}
-    for name, (chosen, sentences) in asked.items():
-        texts = clip.encode_texts([fill(t, word) for word in chosen for t in sentences])
-        scores[name] = (chosen, cosines(embedded.vectors, ensemble(texts, len(chosen))))
-    readable = {record.id for record in embedded.records}
-    rows = [i for i, record in enumerate(dataset.records) if record.id in readable]
+    readable = {record.id for record in used}
+    rows = [i for i, record in enumerate(records) if record.id in readable]
     columns = [make_column(name, [v[i] for i in rows]) for name, v in annotated.items()]
     ids = None
     if clusters is not None and pictured is not None:
         ids = cluster_ids([pictured[i] for i in rows], clusters)
-    evaluation = evaluate(scores, columns, clusters=ids, settings=settings)
+    annotations, notes = read_truth([records[i] for i in rows])
+    sample = Sample(columns=tuple(columns), truth=annotations, clusters=ids, settings=settings)
+    try:
+        evaluation, missing = ask_all(asked, chosen, evidence, sample)
+    except DataError:
+        # A table that answers nothing must not bar the next try with another.
+        if predictions is not None:
+            run.abandon()
+        raise
     write_run(
         run,
         evaluation,
         settings=settings,
-        questions=asked,
+        questions={name: q for name, q in asked.items() if name in evaluation.items},
         planted=truth,
         clusters=clusters,
-        dataset=dataset.describe(),
-        provenance=clip.provenance(),
-        n_used=len(embedded.records),
-        failures=embedded.failures,
+        dataset=described,
+        provenance=provenance,
+        n_used=len(used),
+        failures=[*failures, *gathered.unmatched],
+        card=documented,
+        notes=[*gathered.notes, *notes, *missing],
+        n_failed=len(failures),
+        n_skipped=gathered.skipped,
     )
     return load_run(run.path)
 
 
-Questions = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
+def _group_names(groups: GroupSpec | None, gathered: Gathered) -> GroupSpec:
+    """The columns asked for, by the names that they have after a known format was read."""
+    if isinstance(groups, Mapping):
+        return groups
+    if not groups:
+        have = {key for record in gathered.dataset for key in record.attributes}
+        found = [n for n in ("perceived_race", "perceived_gender", "perceived_age") if n in have]
+        if not gathered.aliases or not found:
+            there = ", ".join(sorted(have)) or "none (give --labels, or a metadata.csv)"
+            raise ConfigError(
+                "audit bias needs --groups, because the data are of no format whose groups are "
+                f"known; name columns of them. There are: {there}."
+            )
+        crossed = [f"perceived_race{CROSS}perceived_gender"] if len(found) == 3 else []
+        return [*found, *crossed]
+    names = [groups] if isinstance(groups, str) else list(groups)
+    return [
+        CROSS.join(gathered.aliases.get(part, part) for part in name.split(CROSS)) for name in names
+    ]
 
 
-def _questions(
-    probes: Sequence[str], words: Sequence[str] | None, templates: Sequence[str] | None
-) -> Questions:
-    """Probe name -> (words, templates), checked."""
-    names = [probes] if isinstance(probes, str) else list(dict.fromkeys(probes))
-    if not names:
-        raise ConfigError("No probe was named: say which question to ask, e.g. 'occupations'.")
-    asked = {}
-    for name in names:
-        probe = get_probe(name)
-        asked[name] = (
-            check_words(probe.words() if words is None else words),
-            check_templates(probe.templates if templates is None else templates),
+def _card(card: str | Path | None, gathered: Gathered) -> Card | None:
+    """The card that was named, or that of the data set that was recognised."""
+    chosen = card if card is not None else gathered.card
+    return None if chosen is None else read_card(chosen)
+
+
+def _same_model(clip: Clip | None, gathered: Gathered) -> None:
+    """Refuse embeddings that another model made, where the file says so."""
+    found = gathered.embeddings
+    if clip is None or found is None or not found.weights_sha256:
+        return
+    if found.weights_sha256 != clip.weights_sha256:
+        raise DataError(
+            f"The embeddings file {found.name} was made by a model with the weights "
+            f"{found.weights_sha256[:12]}…, but the model given has {clip.weights_sha256[:12]}…: "
+            "texts and images must be embedded by one model."
         )
-    return asked
 
 
-def _planted(clip: Clip, path: str | Path | None) -> tuple[Planted, ...]:
+def _provenance(clip: Clip | None, gathered: Gathered) -> dict[str, Any]:
+    if clip is not None and gathered.predictions is None:
+        return clip.provenance()
+    assert gathered.predictions is not None
+    return {"model": {"id": f"predictions in {gathered.predictions.name}"}}
+
+
+def _planted(clip: Clip | None, path: str | Path | None) -> tuple[Planted, ...]:
     """The named truth; else that of the bundled model, where this is it and it has one."""
     if path is not None:
         return read_planted(Path(path))
+    if clip is None:
+        return ()
     from clipprobe.models.bundled import bundled_folder
 
     try:

@@ -6,15 +6,16 @@ This is the road for anybody who has embeddings already, and the one that tests 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from attacks.bias.cells import Cell, correct
+from attacks.bias.evidence import unit_rows
 from attacks.bias.frame import make_frame
 from attacks.bias.groups import GroupColumn
-from attacks.bias.probes import get_probe
+from attacks.bias.probes import Answer, get_probe
 from attacks.bias.resampling import Floats, Ints
 from attacks.bias.settings import Settings
 from clipprobe.errors import DataError
@@ -26,12 +27,14 @@ class Evaluation:
 
     ``cells``: every figure, shown or not. ``family_size``: how many of them were tested, and so
     corrected together. ``columns``: the group columns. ``items``: probe -> its words.
+    ``answers``: probe -> what it says beside its cells, for probes that start from label sets.
     """
 
     cells: tuple[Cell, ...]
     family_size: int
     columns: tuple[GroupColumn, ...]
     items: dict[str, tuple[str, ...]]
+    answers: Mapping[str, Answer] = field(default_factory=dict)
 
     def select(
         self, measure: str, column: str = "", reference: str = "", *, probe: str = ""
@@ -53,6 +56,7 @@ def evaluate(
     *,
     clusters: Ints | None = None,
     settings: Settings | None = None,
+    answers: Mapping[str, Answer] | None = None,
 ) -> Evaluation:
     """Run probes on cosines and correct all their tests together.
 
@@ -60,6 +64,7 @@ def evaluate(
         scores: Probe name -> (its words, cosines ``(n images, m words)``).
         columns: Group columns over the same images.
         clusters: ``(n,)`` numbers; images of one cluster are not independent.
+        answers: Probe name -> what a probe of label sets found; its tests join the family.
     Raises:
         DataError: shapes do not match, there is no image, or a score is NaN.
         UnknownMethodError: no probe has that name.
@@ -74,9 +79,16 @@ def evaluate(
         for column in columns:
             frame = make_frame(table, column, clusters, chosen)
             cells += probe.cells(frame, items[name], chosen)
+    for name, answer in (answers or {}).items():
+        items[name] = answer.labels
+        cells += answer.cells
     corrected, family_size = correct(cells, alpha=chosen.alpha, min_effect=chosen.min_effect)
     return Evaluation(
-        cells=tuple(corrected), family_size=family_size, columns=tuple(columns), items=items
+        cells=tuple(corrected),
+        family_size=family_size,
+        columns=tuple(columns),
+        items=items,
+        answers=dict(answers or {}),
     )
 
 
@@ -106,6 +118,8 @@ def check_scores(values: ArrayLike, items: Sequence[str], columns: Sequence[Grou
 def cosines(images: ArrayLike, texts: ArrayLike) -> Floats:
     """Cosines of every image with every text, normalised here whatever the length of the vectors.
 
+    Each text's column is computed by itself, so it does not depend on which others are asked.
+
     Args:
         images: ``(n, d)``; texts: ``(m, d)``.
     Raises:
@@ -117,18 +131,6 @@ def cosines(images: ArrayLike, texts: ArrayLike) -> Floats:
             f"Image and text embeddings must have one width, but have the shapes {left.shape} and "
             f"{right.shape}: encode both with one model."
         )
-    for what, table in (("image", left), ("text", right)):
-        lengths = np.linalg.norm(table, axis=1)
-        broken = int(np.count_nonzero(~np.isfinite(lengths) | (lengths == 0)))
-        if broken:
-            raise DataError(
-                f"{broken} of {len(table)} {what} embeddings are NaN, infinite or zero: the model "
-                "or the file is broken, so nothing is computed from them."
-            )
-    result: Floats = _unit(left) @ _unit(right).T
-    return result
-
-
-def _unit(table: Floats) -> Floats:
-    result: Floats = table / np.linalg.norm(table, axis=1, keepdims=True)
+    units = unit_rows(left, "image")
+    result: Floats = np.stack([units @ text for text in unit_rows(right, "text")], axis=1)
     return result

@@ -10,6 +10,7 @@ from typing import Any
 from attacks.bias.cells import ASSOCIATION, RELATIVE, Cell
 from attacks.bias.core import Evaluation
 from attacks.bias.groups import INFER_FROM, SHOW_FROM, GroupColumn
+from attacks.bias.inputs.cards import Card
 from attacks.bias.planted import Comparison
 from attacks.bias.settings import Settings
 from clipprobe.report import Chart, Paragraph, Section, Table
@@ -39,6 +40,8 @@ class Context:
     n_used: int
     n_failed: int
     provenance: dict[str, Any]
+    card: Card | None = None
+    notes: tuple[str, ...] = ()
 
 
 def finding(context: Context, probe: str, column: GroupColumn) -> str:

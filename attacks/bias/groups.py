@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attacks.bias.resampling import Ints
 from clipprobe.errors import DataError
@@ -25,6 +26,9 @@ GroupSpec = str | Sequence[str] | Mapping[str, str]
 INFER_FROM = 30  # images per group from which a p-value and an interval are given
 SHOW_FROM = 10  # images per group from which a value is shown at all
 MAX_GROUPS = 100
+MAX_INTERSECTIONS = 1000  # of several columns: most are too small to show, and counted
+MAX_LEVELS = 127  # groups that can be shown; permuted labels are small integers
+CROSS = " x "
 _SAID = ("perceived", "annotated", "self reported", "self-reported", "apparent")
 
 
@@ -57,6 +61,26 @@ class GroupColumn:
         return {name: n for name, n in self.sizes.items() if name not in self.levels}
 
 
+def restrict(column: GroupColumn, part: NDArray[np.bool_]) -> GroupColumn:
+    """The column over the images of ``part`` ``(n,)``: levels that become too small are hidden."""
+    if part.all():
+        return column
+    kept = np.where(part, column.labels, -1)
+    counted = np.bincount(kept[kept >= 0], minlength=len(column.levels))
+    sizes = {level: int(counted[i]) for i, level in enumerate(column.levels) if counted[i]}
+    levels = tuple(level for level, n in sizes.items() if n >= SHOW_FROM)
+    renumbered = np.full(len(column.levels) + 1, -1, dtype=np.int64)
+    for new, level in enumerate(levels):
+        renumbered[column.levels.index(level)] = new
+    return replace(
+        column,
+        levels=levels,
+        labels=renumbered[kept],
+        sizes=dict(sorted((column.too_small | sizes).items())),
+        unlabelled=column.unlabelled + int(np.count_nonzero((column.labels >= 0) & ~part)),
+    )
+
+
 def make_column(name: str, values: Sequence[str | None]) -> GroupColumn:
     """Turn one value per image (None or empty: not annotated) into a column.
 
@@ -78,12 +102,18 @@ def make_column(name: str, values: Sequence[str | None]) -> GroupColumn:
             f"The group column {name!r} holds only {next(iter(sizes))!r}: a comparison needs at "
             "least two groups."
         )
-    if len(sizes) > MAX_GROUPS:
+    most = MAX_INTERSECTIONS if CROSS in name else MAX_GROUPS
+    if len(sizes) > most:
         raise DataError(
             f"The group column {name!r} holds {len(sizes)} different values: name a column of "
-            f"groups (at most {MAX_GROUPS}), not of names or numbers."
+            f"groups (at most {most}), not of names or numbers."
         )
     levels = tuple(value for value, n in sizes.items() if n >= SHOW_FROM)
+    if len(levels) > MAX_LEVELS:
+        raise DataError(
+            f"The group column {name!r} has {len(levels)} groups of {SHOW_FROM} images and more: "
+            f"at most {MAX_LEVELS} can be compared, so cross fewer columns."
+        )
     index = {value: i for i, value in enumerate(levels)}
     labels = np.array([index.get(value, -1) for value in cleaned], dtype=np.int64)
     return GroupColumn(
@@ -100,7 +130,8 @@ def read_columns(records: Sequence[ImageRecord], groups: GroupSpec) -> dict[str,
 
     Args:
         groups: A column of the data set, several, or a mapping from image id to group (then the
-            column is called ``annotated_group``).
+            column is called ``annotated_group``). ``"perceived_gender x perceived_race"`` is the
+            intersection of two columns; more can be crossed.
     Raises:
         DataError: no column was named, one does not exist, or ids of the mapping are not images.
     """
@@ -112,7 +143,20 @@ def read_columns(records: Sequence[ImageRecord], groups: GroupSpec) -> dict[str,
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"The group column {twice[0]!r} was named twice: name it once.")
-    return {name: read_attribute(records, name, "group") for name in names}
+    return {name: _crossed(records, name) for name in names}
+
+
+def _crossed(records: Sequence[ImageRecord], name: str) -> list[str | None]:
+    """One column, or the intersection of several: no value where one of them has none."""
+    known = {key for record in records for key in record.attributes}
+    parts = [name] if name in known else [part.strip() for part in name.split(CROSS)]
+    if len(set(parts)) < len(parts):
+        raise DataError(f"The group column {name!r} crosses a column with itself: name two.")
+    values = [read_attribute(records, part, "group") for part in parts]
+    return [
+        CROSS.join(part for part in row if part) if all(row) else None
+        for row in zip(*values, strict=True)
+    ]
 
 
 def read_attribute(records: Sequence[ImageRecord], name: str, role: str) -> list[str | None]:

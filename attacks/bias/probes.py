@@ -2,15 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from attacks.bias.cells import Cell
+from attacks.bias.evidence import Evidence
 from attacks.bias.frame import Frame
+from attacks.bias.groups import GroupColumn
+from attacks.bias.resampling import Ints
 from attacks.bias.settings import Settings
 from clipprobe.errors import UnknownMethodError
 
+if TYPE_CHECKING:
+    from attacks.bias.core import Evaluation
+    from attacks.bias.findings import Context
+    from clipprobe.report import Section
+
 Measure = Callable[[Frame, Sequence[str], str, Settings], list[Cell]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The images that are asked about.
+
+    ``columns``: group columns. ``truth``: attribute (``gender``, ``race``, ``age``) -> the
+    annotated value of each image in the words of :mod:`attacks.bias.section7.vocabulary`, None
+    where it has none. ``clusters``: ``(n,)`` or None. ``settings``: how numbers are made.
+    """
+
+    columns: tuple[GroupColumn, ...]
+    truth: Mapping[str, tuple[str | None, ...]]
+    clusters: Ints | None
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the user chose for a probe; None or empty: the probe's own.
+
+    ``words``, ``templates``: instead of the default ones. ``thresholds``: of probabilities.
+    """
+
+    words: tuple[str, ...] | None = None
+    templates: tuple[str, ...] | None = None
+    thresholds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a probe of label sets found.
+
+    ``cells``: every figure, uncorrected. ``labels``, ``prompts``: everything that was asked.
+    ``missing``: sentences that say what could not be asked, and why.
+    ``facts``: plain JSON for ``summary.json``: how label sets look, verdicts.
+    """
+
+    cells: tuple[Cell, ...]
+    labels: tuple[str, ...]
+    prompts: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,14 +73,23 @@ class Probe:
     ``words``: the default word list. ``words_source``: who chose them.
     ``templates``: default sentences, ``{}`` for the word.
     ``measures``: functions from a frame and the words to cells.
+    ``answer``: instead of measures, for a probe of label sets: from evidence to an answer.
+    ``sections``, ``sentence``, ``headline``: its part of the report, its line in the opening, and
+    the few numbers that a list of runs shows.
+    ``takes``: which of ``words``, ``templates``, ``thresholds`` a user can choose.
     """
 
     name: str
     question: str
-    words: Callable[[], Sequence[str]]
-    words_source: str
-    templates: tuple[str, ...]
-    measures: tuple[Measure, ...]
+    words: Callable[[], Sequence[str]] = tuple
+    words_source: str = ""
+    templates: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    answer: Callable[[Evidence, Sample, Asked], Answer] | None = None
+    sections: Callable[[Context], list[Section]] | None = None
+    sentence: Callable[[Context], str] | None = None
+    headline: Callable[[Evaluation], list[dict[str, Any]]] | None = None
+    takes: frozenset[str] = frozenset({"words", "templates"})
 
     def cells(self, frame: Frame, items: Sequence[str], settings: Settings) -> list[Cell]:
         """Every figure of this probe for one group column, uncorrected."""
@@ -67,4 +128,7 @@ def get_probe(name: str) -> Probe:
 
 
 def _load() -> None:
-    import attacks.bias.occupations  # noqa: F401  registers itself
+    import attacks.bias.class_design
+    import attacks.bias.occupations
+    import attacks.bias.section7
+    import attacks.bias.thresholds  # noqa: F401  each registers itself

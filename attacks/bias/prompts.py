@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +77,7 @@ def check_templates(templates: Sequence[str]) -> tuple[str, ...]:
     return tuple(templates)
 
 
-def ensemble(embeddings: NDArray[np.float32], n_words: int) -> NDArray[np.float64]:
+def ensemble(embeddings: NDArray[np.floating[Any]], n_words: int) -> NDArray[np.float64]:
     """Mean over templates, back to unit length: ``(n_words * n_templates, d)`` -> ``(n_words, d)``.
 
     Rows come word by word: all templates of the first word, then of the second.

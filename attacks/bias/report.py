@@ -11,6 +11,7 @@ from attacks.bias.findings import (
     planted_section,
 )
 from attacks.bias.groups import INFER_FROM
+from attacks.bias.inputs.cards import UNDOCUMENTED
 from attacks.bias.limits import LIMITS, ORGANISM
 from attacks.bias.probes import get_probe
 from attacks.bias.skew_section import retrieval_section
@@ -20,8 +21,12 @@ from clipprobe.report.page import Block
 
 def build_page(context: Context) -> Page:
     """The whole page. The limits are part of it whatever was asked."""
-    sections = [_opening(context), _groups(context)]
+    sections = [_opening(context), _data(context), _groups(context)]
     for probe in context.questions:
+        own = get_probe(probe).sections
+        if own is not None:
+            sections += own(context)
+            continue
         for column in context.evaluation.columns:
             sections.append(association_section(context, probe, column))
             sections.append(retrieval_section(context, probe, column))
@@ -41,6 +46,7 @@ def build_page(context: Context) -> Page:
 
 def _opening(context: Context) -> Section:
     blocks: list[Block] = [Warning(ORGANISM)] if context.organism else []
+    blocks += [Warning(UNDOCUMENTED)] if context.card is None else []
     blocks += [Paragraph(get_probe(name).question) for name in context.questions]
     flagged = sum(cell.flagged for cell in context.evaluation.cells)
     blocks.append(
@@ -55,11 +61,12 @@ def _opening(context: Context) -> Section:
             ]
         )
     )
-    blocks += [
-        Paragraph(finding(context, probe, column))
-        for probe in context.questions
-        for column in context.evaluation.columns
-    ]
+    for probe in context.questions:
+        sentence = get_probe(probe).sentence
+        if sentence is not None:
+            blocks.append(Paragraph(sentence(context)))
+            continue
+        blocks += [Paragraph(finding(context, probe, c)) for c in context.evaluation.columns]
     if context.n_failed:
         blocks.append(
             Warning(
@@ -68,6 +75,16 @@ def _opening(context: Context) -> Section:
             )
         )
     return Section("What was asked, and what can be said", blocks, id="summary")
+
+
+def _data(context: Context) -> Section:
+    """Who annotated the data, as its card says; the stamp where there is no card."""
+    blocks: list[Block] = [Warning(UNDOCUMENTED)]
+    if context.card is not None:
+        rows = [[name.replace("_", " "), text] for name, text in context.card.to_json().items()]
+        blocks = [Table(["what", "as the card says"], rows, "The data set's card")]
+    blocks += [Paragraph(note) for note in context.notes]
+    return Section("The data, and who annotated it", blocks, id="data")
 
 
 def _groups(context: Context) -> Section:
@@ -121,6 +138,8 @@ def _method(context: Context) -> Section:
             )
         )
     for name, (words, templates) in context.questions.items():
+        if get_probe(name).answer is not None:
+            continue  # its own section writes out every label and prompt
         blocks.append(
             Paragraph(
                 f"Probe {name}. Sentences: {'; '.join(repr(t) for t in templates)} (several are "

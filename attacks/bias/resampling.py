@@ -36,9 +36,12 @@ class Draws(Generic[Drawn]):
 
     def __init__(self, make: Callable[[], Iterator[NDArray[Drawn]]], n_bytes: int) -> None:
         self._make = make
-        self._kept = tuple(make()) if n_bytes <= _KEEP_BYTES else None
+        self._keep = n_bytes <= _KEEP_BYTES
+        self._kept: tuple[NDArray[Drawn], ...] | None = None
 
     def __iter__(self) -> Iterator[NDArray[Drawn]]:
+        if self._kept is None and self._keep:  # on first use: some probes need no draws
+            self._kept = tuple(self._make())
         return self._make() if self._kept is None else iter(self._kept)
 
 

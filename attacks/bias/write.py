@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from attacks.bias.cells import RELATIVE, Cell
 from attacks.bias.core import Evaluation
 from attacks.bias.findings import Context
+from attacks.bias.inputs.cards import UNDOCUMENTED, Card
 from attacks.bias.limits import LIMITS, ORGANISM
 from attacks.bias.planted import Comparison, Planted, compare, recovery
+from attacks.bias.probes import get_probe
 from attacks.bias.report import build_page
 from attacks.bias.settings import Settings
 
@@ -34,15 +36,22 @@ def write_run(
     provenance: Mapping[str, Any],
     n_used: int,
     failures: Sequence[Failure],
+    card: Card | None = None,
+    notes: Sequence[str] = (),
+    n_failed: int | None = None,
+    n_skipped: int = 0,
 ) -> None:
     """Write every file of the run and its manifest last.
 
     Args:
         planted: The truth, empty where there is none. clusters: the column that was named.
-        n_used: Images that were read; failures: those that were not.
+        n_used: Images that were read; failures: those that were not, and examples of ids without
+            partner. n_failed: how many could not be read (default: all failures); n_skipped: ids
+            without partner. card: who annotated the data; notes: what else a reader must know.
     """
     from clipprobe.report import write_html, write_markdown
 
+    failed = len(failures) if n_failed is None else n_failed
     comparisons = compare(evaluation, planted)
     headline = make_headline(evaluation, comparisons)
     table = cells_table(evaluation.cells)
@@ -75,6 +84,12 @@ def write_run(
             },
             "settings": settings,
             "planted": [comparison_row(comparison) for comparison in comparisons],
+            "answers": {
+                name: {**answer.facts, "missing": answer.missing}
+                for name, answer in evaluation.answers.items()
+            },
+            "card": UNDOCUMENTED if card is None else card.to_json(),
+            "notes": list(notes),
             "limits": [*LIMITS, *([ORGANISM] if planted else [])],
         },
     )
@@ -88,7 +103,9 @@ def write_run(
             clusters=clusters,
             organism=bool(planted),
             n_used=n_used,
-            n_failed=len(failures),
+            n_failed=failed,
+            card=card,
+            notes=tuple(notes),
             provenance={
                 **provenance,
                 "dataset": dict(dataset),
@@ -101,7 +118,7 @@ def write_run(
     write_markdown(page, run.file("report.md"))
     run.finish(
         provenance=provenance,
-        counts={"used": n_used, "skipped": 0, "failed": len(failures)},
+        counts={"used": n_used, "skipped": n_skipped, "failed": failed},
         failures=[failure.to_json() for failure in failures],
         seed=settings.seed,
         dataset=dataset,
@@ -139,6 +156,9 @@ def make_headline(
                     ),
                 }
             )
+    for name in evaluation.answers:
+        own = get_probe(name).headline
+        headline += own(evaluation) if own is not None else []
     if comparisons:
         found, false = recovery(comparisons)
         relative = comparisons[0].cell.measure == RELATIVE

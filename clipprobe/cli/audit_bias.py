@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 
 # Settings of a --config file: the parameters of attacks.bias.audit_bias, and the model's.
 _SETTINGS = frozenset(
-    "images groups probes out words templates clusters planted k alpha min_effect n_boot "
+    "images labels embeddings predictions card label_format id_column prediction_column score_kind "
+    "scale thresholds groups probes out words templates clusters planted k alpha min_effect n_boot "
     "n_permutations seed limit batch_size workers model revision device".split()
 )
+_ROADS = ("images", "embeddings", "predictions")
 _LISTS = ("groups", "probes", "words", "templates")
 _WHOLE = ("k", "n_boot", "n_permutations", "seed", "limit", "batch_size", "workers")
-_NUMBERS = ("alpha", "min_effect")
+_NUMBERS = ("alpha", "min_effect", "scale")
 
 Images = Annotated[
     str | None,
@@ -42,9 +44,58 @@ Images = Annotated[
         "--images", help="A folder, a metadata table, a WebDataset .tar, or a Hugging Face dataset."
     ),
 ]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels", help="A table of groups by id: FairFace, UTKFace, VisoGender or any other."
+    ),
+]
+EmbeddingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--embeddings", help="Instead of images: an .npz or .safetensors of their vectors by id."
+    ),
+]
+PredictionsTable = Annotated[
+    Path | None,
+    typer.Option(
+        "--predictions",
+        help="Instead of images and model: a table of predicted labels, or of scores, by id.",
+    ),
+]
+CardFile = Annotated[
+    str | None,
+    typer.Option("--card", help="Who annotated the data: a YAML file, or a shipped card's name."),
+]
+LabelFormat = Annotated[
+    str | None,
+    typer.Option("--label-format", help="auto, fairface, utkface, visogender or table."),
+]
+IdColumn = Annotated[
+    str | None, typer.Option("--id-column", help="The column that identifies an image.")
+]
+PredictionColumn = Annotated[
+    str | None, typer.Option("--prediction-column", help="The column of predicted labels.")
+]
+ScoreKind = Annotated[
+    str | None,
+    typer.Option("--score-kind", help="What scores are: cosine, logit or probability."),
+]
+Scale = Annotated[
+    float | None, typer.Option("--scale", help="The model's logit scale, for cosines in a table.")
+]
+Thresholds = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--threshold", help="Of probability (0.01 is 1 %), beside 0.005 and 0.04; repeat for more."
+    ),
+]
 Groups = Annotated[
     list[str] | None,
-    typer.Option("--groups", help="Column with perceived or annotated groups; repeat for more."),
+    typer.Option(
+        "--groups",
+        help='Column with perceived or annotated groups, or "a x b"; repeat for more.',
+    ),
 ]
 Probes = Annotated[
     list[str] | None, typer.Option("--probe", help="Question to ask; repeat for more.")
@@ -92,11 +143,21 @@ def register(app: typer.Typer) -> None:
 def bias(
     model: ModelOption = None,
     images: Images = None,
+    labels: Labels = None,
+    embeddings: EmbeddingsFile = None,
+    predictions: PredictionsTable = None,
     groups: Groups = None,
     probe: Probes = None,
     out: Out = None,
     words: Words = None,
     template: Templates = None,
+    threshold: Thresholds = None,
+    card: CardFile = None,
+    label_format: LabelFormat = None,
+    id_column: IdColumn = None,
+    prediction_column: PredictionColumn = None,
+    score_kind: ScoreKind = None,
+    scale: Scale = None,
     clusters: Clusters = None,
     planted: PlantedFile = None,
     k: Depth = None,
@@ -116,11 +177,22 @@ def bias(
 ) -> None:
     """Report how scores differ between perceived or annotated groups of people.
 
-    Needs a data set with a column that says how each image's person is perceived, for example a
-    metadata.csv with file_name and perceived_gender. Nothing is computed for a single picture.
+    Needs images with a column that says how each one's person is perceived (a metadata.csv with
+    file_name and perceived_gender, or --labels), or a file of their embeddings, or a table of
+    predictions. Nothing is computed for a single picture.
     """
     given: dict[str, Any] = {
         "images": images,
+        "labels": labels,
+        "embeddings": embeddings,
+        "predictions": predictions,
+        "card": card,
+        "label_format": label_format,
+        "id_column": id_column,
+        "prediction_column": prediction_column,
+        "score_kind": score_kind,
+        "scale": scale,
+        "thresholds": threshold,
         "groups": groups,
         "probes": probe,
         "out": out,
@@ -144,21 +216,27 @@ def bias(
     settings = read_config(config, _SETTINGS) | {
         name: value for name, value in given.items() if value is not None and value != []
     }
-    for name, flag in (("images", "--images"), ("groups", "--groups")):
-        if not settings.get(name):
-            raise ConfigError(f"audit bias needs {flag} (or {name!r} in --config), and got none.")
+    if not any(settings.get(name) for name in _ROADS):
+        raise ConfigError(
+            "audit bias needs --images, --embeddings or --predictions (or one of them in "
+            "--config), and got none."
+        )
     check_types(settings)
-    clip = load_model(
-        settings.pop("model", None),
-        device=settings.pop("device", "auto"),
-        revision=settings.pop("revision", None),
-    )
+    wanted = settings.pop("model", None)
+    device, revision = settings.pop("device", "auto"), settings.pop("revision", None)
     from attacks.bias import audit_bias
     from clipprobe.data import open_dataset
 
-    dataset = open_dataset(settings.pop("images"), limit=settings.pop("limit", None))
-    with progress("encoding", total=len(dataset)) as advance:
-        run = audit_bias(clip, dataset, **settings, overwrite=overwrite, progress=advance)
+    clip, total = None, None
+    if settings.get("predictions") is None:  # else the table says all that the model said
+        clip = load_model(wanted, device=device, revision=revision)
+    if settings.get("images") is not None:
+        dataset = open_dataset(settings.pop("images"))
+        settings["images"], total = dataset, min(len(dataset), settings.get("limit", len(dataset)))
+    with progress("encoding", total=total) as advance:
+        run = audit_bias(clip, **settings, overwrite=overwrite, progress=advance)
+    for note in run.summary["notes"]:
+        say(note)
     say(f"The report is {run.path / 'report.html'}.")
     result(
         {"run": run.path, "summary": run.summary}, as_json=as_json, text=lambda: headline_text(run)
@@ -178,6 +256,9 @@ def check_types(settings: dict[str, Any]) -> None:
             raise ConfigError(f"The setting {name!r} must be a list of texts, not {value!r}.")
         if name in settings:
             settings[name] = value
+    limits = settings.get("thresholds", [])
+    if not isinstance(limits, list) or not all(isinstance(one, int | float) for one in limits):
+        raise ConfigError(f"The setting 'thresholds' must be a list of numbers, not {limits!r}.")
     for names, kinds, what in (
         (_WHOLE, int, "a whole number"),
         (_NUMBERS, int | float, "a number"),
@@ -186,7 +267,7 @@ def check_types(settings: dict[str, Any]) -> None:
             value = settings.get(name, 1)
             if not isinstance(value, kinds) or isinstance(value, bool):
                 raise ConfigError(f"The setting {name!r} must be {what}, not {value!r}.")
-    for name in _SETTINGS.difference(_LISTS, _WHOLE, _NUMBERS) & settings.keys():
+    for name in _SETTINGS.difference(_LISTS, _WHOLE, _NUMBERS, ["thresholds"]) & settings.keys():
         if not isinstance(settings[name], str | Path):
             raise ConfigError(f"The setting {name!r} must be text, not {settings[name]!r}.")
 

@@ -27,19 +27,31 @@ def read_table(path: Path) -> list[ImageRecord]:
         DataError: the table cannot be read, lacks ``file_name``, or names a file outside
             its folder.
     """
-    suffix = path.suffix.lower()
-    reader = {".csv": _csv_rows, ".jsonl": _jsonl_rows, ".parquet": _parquet_rows}[suffix]
-    records = []
+    return [_record(path, number, row) for number, row in enumerate(read_rows(path), start=1)]
+
+
+def read_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The rows of a ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` table, each a mapping.
+
+    Raises:
+        DataError: the table cannot be read.
+    """
+    readers = {
+        ".csv": _csv_rows,
+        ".tsv": lambda path: _csv_rows(path, "\t"),
+        ".jsonl": _jsonl_rows,
+        ".parquet": _parquet_rows,
+    }
+    if path.suffix.lower() not in readers:
+        raise _unreadable(path, f"the ending {path.suffix!r} is not known")
     try:
-        for number, row in enumerate(reader(path), start=1):
-            records.append(_record(path, number, row))
+        yield from readers[path.suffix.lower()](path)
     except OSError as error:
         raise _unreadable(path, error.strerror or str(error)) from None
     except UnicodeDecodeError:
         raise _unreadable(path, "it is not UTF-8") from None
     except (csv.Error, ValueError) as error:  # pyarrow's and json's errors are ValueErrors
         raise _unreadable(path, " ".join(str(error).split())) from None
-    return records
 
 
 def _record(path: Path, number: int, row: Mapping[str, Any]) -> ImageRecord:
@@ -102,9 +114,9 @@ def cell_text(value: Any) -> str | None:
     return str(value)
 
 
-def _csv_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+def _csv_rows(path: Path, delimiter: str = ",") -> Iterator[Mapping[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as handle:
-        reader = csv.DictReader(handle, strict=True)
+        reader = csv.DictReader(handle, strict=True, delimiter=delimiter)
         for number, row in enumerate(reader, start=1):
             if None in row:
                 raise DataError(
@@ -140,6 +152,6 @@ def _parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _unreadable(path: Path, reason: str) -> DataError:
     return DataError(
-        f"The table {path} could not be read ({reason}): give a UTF-8 .csv or .jsonl, or a "
-        ".parquet file."
+        f"The table {path} could not be read ({reason}): give a UTF-8 .csv, .tsv or .jsonl, "
+        "or a .parquet file."
     )

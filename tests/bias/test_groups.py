@@ -93,3 +93,21 @@ def test_an_image_without_a_cluster_is_one_of_its_own() -> None:
     assert ids[0] == ids[2] and len(set(ids.tolist())) == 4
     with pytest.raises(DataError, match="one cluster"):
         cluster_ids(["a", "a"], "person")
+
+
+def test_columns_are_crossed_and_a_missing_value_stays_missing() -> None:
+    some = [
+        ImageRecord(id=str(i), source=Path("nowhere"), attributes=a)
+        for i, a in enumerate(
+            [{"gender": "m", "race": "w"}, {"gender": "f", "race": "b"}, {"gender": "f"}]
+        )
+    ]
+    assert read_columns(some, ["gender x race"]) == {"gender x race": ["m x w", "f x b", None]}
+    with pytest.raises(DataError, match="crosses a column with itself"):
+        read_columns(some, ["gender x gender"])
+    with pytest.raises(DataError, match="no group column 'age'"):
+        read_columns(some, ["gender x age"])
+    many = [f"{i} x {j}" for i in range(40) for j in range(5)]
+    assert make_column("a x b", many + ["0 x 0"] * 20).levels == ("0 x 0",)  # 200 values, counted
+    with pytest.raises(DataError, match="at most 127 can be compared"):
+        make_column("a x b", [f"{i} x 0" for i in range(128)] * 10)

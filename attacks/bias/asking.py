@@ -1,0 +1,133 @@
+"""Which questions an audit asks, on what evidence, and the answers of every probe together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from attacks.bias.core import Evaluation, evaluate
+from attacks.bias.embed import embed
+from attacks.bias.evidence import (
+    Evidence,
+    FromChoices,
+    FromEmbeddings,
+    FromScores,
+    LabelSet,
+    NotAnswerableError,
+)
+from attacks.bias.inputs.gather import Gathered
+from attacks.bias.probes import Asked, Sample, get_probe
+from attacks.bias.prompts import check_templates, check_words
+from clipprobe.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from clipprobe.data import Failure, ImageRecord
+    from clipprobe.models import Clip
+    from clipprobe.runs import Run
+
+Questions = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
+
+
+def find_evidence(
+    clip: Clip | None,
+    gathered: Gathered,
+    run: Run,
+    scale: float | None,
+    batch_size: int,
+    workers: int,
+    progress: Callable[[int], None] | None,
+) -> tuple[Sequence[ImageRecord], Sequence[Failure], Evidence]:
+    """The records that can be used, those that cannot, and what the model says about the former."""
+    records = gathered.dataset.records
+    rows = [gathered.rows[record.id] for record in records if gathered.rows]
+    if gathered.predictions is not None:
+        said = gathered.predictions
+        if said.labels is not None:
+            return records, (), FromChoices([said.labels[row] for row in rows])
+        scores = {name: column[rows] for name, column in (said.scores or {}).items()}
+        return records, (), FromScores(scores, said.kind, scale)
+    assert clip is not None
+    own = scale if scale is not None else getattr(clip, "scale", None)
+    if gathered.embeddings is not None:
+        vectors = gathered.embeddings.vectors[rows]
+        return records, (), FromEmbeddings(vectors, clip.encode_texts, own)
+    embedded = embed(
+        clip,
+        records,
+        run,
+        name=gathered.dataset.name,
+        batch_size=batch_size,
+        workers=workers,
+        progress=progress,
+    )
+    road = FromEmbeddings(embedded.vectors, clip.encode_texts, own)
+    return embedded.records, embedded.failures, road
+
+
+def ask_all(
+    asked: Questions, chosen: Asked, evidence: Evidence, sample: Sample
+) -> tuple[Evaluation, list[str]]:
+    """Every probe that the evidence can answer, corrected together; and which it cannot.
+
+    Raises:
+        DataError: it can answer none of them.
+    """
+    scores, answers, missing = {}, {}, []
+    for name, (words, templates) in asked.items():
+        probe = get_probe(name)
+        try:
+            if probe.answer is None:
+                question = LabelSet(name=name, labels=words, templates=templates)
+                scores[name] = (words, evidence.cosines(question))
+            else:
+                answers[name] = probe.answer(evidence, sample, chosen)
+        except NotAnswerableError as error:
+            missing.append(f"The probe {name} was not asked: {error}.")
+    if not scores and not answers:
+        raise DataError(" ".join(missing))
+    evaluation = evaluate(
+        scores, sample.columns, clusters=sample.clusters, settings=sample.settings, answers=answers
+    )
+    return evaluation, missing
+
+
+def check_thresholds(given: Sequence[float] | None) -> tuple[float, ...]:
+    """Checked, from small to large.
+
+    Raises:
+        ConfigError: one does not lie between 0 and 1.
+    """
+    for value in given or ():
+        if not 0 < value < 1:
+            raise ConfigError(
+                f"A threshold is a probability between 0 and 1 (0.005 is 0.5 %), not {value!r}."
+            )
+    return tuple(sorted(set(given or ())))
+
+
+def find_questions(
+    probes: Sequence[str], words: Sequence[str] | None, templates: Sequence[str] | None
+) -> Questions:
+    """Probe name -> (words, templates), checked."""
+    names = [probes] if isinstance(probes, str) else list(dict.fromkeys(probes))
+    if not names:
+        raise ConfigError("No probe was named: say which question to ask, e.g. 'occupations'.")
+    asked: Questions = {}
+    takes: set[str] = set()
+    for name in names:
+        probe = get_probe(name)
+        takes |= probe.takes
+        if probe.answer is not None:  # it writes out its own labels and prompts
+            asked[name] = ((), ())
+            continue
+        asked[name] = (
+            check_words(probe.words() if words is None else words),
+            check_templates(probe.templates if templates is None else templates),
+        )
+    for what, value in (("words", words), ("templates", templates)):
+        if value is not None and what not in takes:
+            raise ConfigError(
+                f"The probes asked ({', '.join(names)}) have {what} of their own, so none can be "
+                "given."
+            )
+    return asked

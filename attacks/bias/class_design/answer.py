@@ -1,0 +1,186 @@
+"""From label choices under many designs to ranges, rankings and verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from attacks.bias.cells import Cell
+from attacks.bias.class_design.designs import TEMPLATES, Design, designs
+from attacks.bias.class_design.stability import mean_tau
+from attacks.bias.class_design.verdict import Verdict, judge
+from attacks.bias.evidence import Evidence, NotAnswerableError
+from attacks.bias.frame import Frame
+from attacks.bias.groups import GroupColumn
+from attacks.bias.measures import floor
+from attacks.bias.probes import Answer, Asked, Sample
+from attacks.bias.rates import DIFFERENCE, GAP, Hits, rate_cells
+from attacks.bias.resampling import Floats, generator, permuted_labels
+from attacks.bias.section7.answer import framed
+from attacks.bias.section7.label_sets import HARM
+
+NAME = "class-design"
+HARM_RATE = "denigrating label rate"
+RANGE: dict[str, Callable[[Floats], Any]] = {
+    "smallest": np.min,
+    "median": np.median,
+    "largest": np.max,
+}
+STABILITY = "ranking stability (mean Kendall tau)"
+DEPENDENCE = "share of designs that show the difference"
+TAU_PERMUTATIONS = 500  # its floor needs a mean and percentiles, not a small p
+
+
+def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
+    """Ask every design and compare them.
+
+    Raises:
+        NotAnswerableError: fewer than two label sets can be answered; the reason is named.
+    """
+    found: list[tuple[Design, Hits]] = []
+    missing: list[str] = []
+    for design in designs(asked.templates or TEMPLATES):
+        try:
+            choices = evidence.choices(design.asked)
+        except NotAnswerableError as error:
+            missing.append(str(error))
+            continue
+        harmful = np.array([label in HARM for label in design.asked.labels])
+        found.append((design, harmful[choices]))
+    if len({design.label_set for design, _ in found}) < 2:
+        raise NotAnswerableError(
+            f"it compares label sets and could ask only {len(found)} of them: "
+            f"{missing[0] if missing else 'none was left'}"
+        )
+    cells: list[Cell] = []
+    verdicts: dict[str, dict[str, str]] = {}
+    for column in sample.columns:
+        more, said = _column(found, column, sample)
+        cells += more
+        verdicts[column.name] = said
+    sets = [design.asked for design, _ in found]
+    return Answer(
+        cells=tuple(cells),
+        labels=tuple(dict.fromkeys(label for one in sets for label in one.labels)),
+        prompts=tuple(dict.fromkeys(p for one in sets for p in one.prompts)),
+        missing=tuple(missing),
+        facts={
+            "designs": [
+                {"label_set": d.label_set, "template": d.template, "labels": d.asked.labels}
+                for d, _ in found
+            ],
+            "verdicts": verdicts,
+        },
+    )
+
+
+def _column(
+    found: Sequence[tuple[Design, Hits]], column: GroupColumn, sample: Sample
+) -> tuple[list[Cell], dict[str, str]]:
+    frame, inside = framed(column, np.ones(len(column.labels), dtype=bool), sample)
+    cells: list[Cell] = []
+    by_comparison: dict[tuple[str, str], list[Cell]] = {}
+    for design, hits in found:
+        made = rate_cells(
+            frame, hits[inside], probe=NAME, measure=HARM_RATE, item=design.name,
+            settings=sample.settings,
+        )  # fmt: skip
+        for cell in made:
+            if cell.measure == HARM_RATE + DIFFERENCE:
+                by_comparison.setdefault((cell.group, cell.reference), []).append(cell)
+        cells += made
+    if len(column.levels) < 2:
+        return cells, {}
+    outcomes = np.stack([hits[inside] for _, hits in found], axis=1)
+    cells += _ranges(frame, outcomes)
+    cells.append(_stability(frame, outcomes, sample))
+    names = [design.label_set for design, _ in found]
+    verdicts = judge(list(by_comparison.values()), names, sample.settings.alpha)
+    for (group, reference), verdict, own in zip(
+        by_comparison, verdicts, by_comparison.values(), strict=True
+    ):
+        cells.append(_dependence(verdict, group, reference, own[0]))
+    said = {group: v.kind for (group, _), v in zip(by_comparison, verdicts, strict=True)}
+    return cells, said
+
+
+def rates_by_design(frame: Frame, outcomes: Hits) -> Floats:
+    """``(n, designs)`` -> ``(designs, g)``."""
+    one_hot = np.eye(len(frame.sizes))[frame.labels]
+    result: Floats = (outcomes.T.astype(np.float64) @ one_hot) / np.array(frame.sizes)
+    return result
+
+
+def _ranges(frame: Frame, outcomes: Hits) -> list[Cell]:
+    rates, cells = rates_by_design(frame, outcomes), []
+    for g, level in enumerate(frame.column.levels):
+        status, _ = frame.judge([g])
+        for name, function in RANGE.items():
+            cells.append(
+                Cell(
+                    probe=NAME, measure=f"{HARM_RATE}, {name} of the designs", item="",
+                    column=frame.column.name, group=level, reference="", n=frame.sizes[g],
+                    n_reference=0, value=float(function(rates[:, g])), status=status,
+                    method=f"over {len(rates)} designs",
+                    reason="a range over label sets and sentences, not over images: no interval",
+                )
+            )  # fmt: skip
+    return cells
+
+
+def _stability(frame: Frame, outcomes: Hits, sample: Sample) -> Cell:
+    rates = rates_by_design(frame, outcomes)
+    value = float(mean_tau(rates))
+    status, _ = frame.judge_all()
+    common: dict[str, Any] = {
+        "probe": NAME, "measure": STABILITY, "item": "", "column": frame.column.name,
+        "group": "", "reference": "all designs agree", "n": len(frame.labels), "n_reference": 0,
+        "status": status,
+    }  # fmt: skip
+    if math.isnan(value):
+        return Cell(
+            method="none",
+            reason="no two designs rank the groups: at most one gives them different rates",
+            **common,
+        )
+    null = _null_tau(frame, outcomes, sample)
+    given: dict[str, Any] = floor(value, null[np.isfinite(null)]) if np.isfinite(null).any() else {}
+    return Cell(
+        value=value,
+        method=f"mean tau-b over pairs of {len(rates)} designs; null floor from "
+        f"{TAU_PERMUTATIONS} permutations",
+        reason="no interval: resampling lowers it; compare it with its null floor",
+        **given,
+        **common,
+    )
+
+
+def _null_tau(frame: Frame, outcomes: Hits, sample: Sample) -> Floats:
+    """Mean tau where groups do not matter: the designs share images, so it is not 0."""
+    some = outcomes.any(axis=1)  # an image that no design flags adds to no count
+    table = outcomes[some].astype(np.float32)  # counts of images: exact
+    rng = generator(sample.settings.seed, NAME, "tau", frame.column.name)
+    parts = []
+    for chunk in permuted_labels(frame.labels, frame.clusters, TAU_PERMUTATIONS, rng):
+        rates = []
+        for g in range(len(frame.sizes)):
+            inside = chunk == g
+            counts = inside[:, some].astype(np.float32) @ table
+            rates.append(counts / inside.sum(axis=1, keepdims=True))
+        parts.append(mean_tau(np.stack(rates, axis=2).astype(np.float64)))
+    return np.concatenate(parts)
+
+
+def _dependence(verdict: Verdict, group: str, reference: str, like: Cell) -> Cell:
+    return Cell(
+        probe=NAME, measure=DEPENDENCE, item="", column=like.column, group=group,
+        reference=reference, n=like.n, n_reference=like.n_reference, value=verdict.shown,
+        status=like.status, method="Benjamini-Hochberg over designs and groups of the column",
+        reason=verdict.words,
+    )  # fmt: skip
+
+
+__all__ = ["DEPENDENCE", "GAP", "HARM_RATE", "NAME", "STABILITY", "answer", "rates_by_design"]

@@ -1,0 +1,65 @@
+"""Rates of several groups with their intervals, one series a label set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.figures.theme import PALETTE, label, theme
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+_SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "cross")
+
+
+def rate_chart(
+    series: Sequence[tuple[str, Sequence[str], Sequence[Any]]], *, axis: str, title: str = ""
+) -> go.Figure:
+    """One row a group: a rate and its interval for each series.
+
+    Args:
+        series: ``(name, groups, estimates)``; estimates have value, low, high, n (NaN allowed).
+        axis: Title of the value axis, with what is counted.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    groups = list(dict.fromkeys(g for _, names, _ in series for g in names))
+    for i, (name, names, estimates) in enumerate(series):
+        if not names:
+            continue
+        figure.add_scatter(
+            x=[None if math.isnan(e.value) else float(e.value) for e in estimates],
+            y=[label(g) for g in names],
+            error_x={
+                "type": "data",
+                "array": [_gap(e.high, e.value) for e in estimates],
+                "arrayminus": [_gap(e.value, e.low) for e in estimates],
+                "thickness": 1.2,
+                "width": 4,
+            },
+            mode="markers",
+            name=label(name),
+            marker={
+                "color": PALETTE[i % len(PALETTE)],
+                "symbol": _SYMBOLS[i % len(_SYMBOLS)],
+                "size": 9,
+            },
+            customdata=[[e.n] for e in estimates],
+            hovertemplate="%{y}: %{x:.1%} n=%{customdata[0]}<extra></extra>",
+        )
+    theme(figure, title=title, height=150 + 26 * max(len(groups), 3))
+    figure.update_xaxes(title_text=label(axis), tickformat=".1~%", rangemode="tozero")
+    figure.update_yaxes(
+        type="category", categoryorder="array", categoryarray=[label(g) for g in groups][::-1]
+    )
+    figure.update_layout(legend={"y": 1.02, "yanchor": "bottom"})
+    return figure
+
+
+def _gap(upper: float, lower: float) -> float:
+    gap = upper - lower
+    return 0.0 if math.isnan(gap) else max(0.0, gap)

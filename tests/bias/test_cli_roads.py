@@ -1,0 +1,73 @@
+"""``clipprobe audit bias`` from tables: no model is loaded, and mistakes are one sentence."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from clipprobe.cli import app
+
+QUICK = ["--n-boot", "100", "--n-permutations", "100"]
+
+
+def audit(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(a) for a in ("audit", "bias", *QUICK, *arguments)])
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """80 predicted labels; women are called criminal more often; one row has no group."""
+    path = tmp_path / "predictions.csv"
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["id", "perceived_gender", "prediction"])
+        for i in range(80):
+            said = "criminal" if i % 8 in (1, 3) else ("man", "woman")[i % 2]
+            writer.writerow([f"{i}.jpg", ("man", "woman")[i % 2] if i else "", said])
+    return path
+
+
+def test_a_table_of_labels_is_audited_without_a_model(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIPPROBE_MODEL", "nothing/at/all")  # would fail if it were loaded
+    called = audit(
+        "--predictions", table, "--groups", "perceived_gender", "--probe", "clip-section-7",
+        "--card", "visogender", "--out", tmp_path / "run", "--json",
+    )  # fmt: skip
+    assert called.exit_code == 0, called.output
+    summary = json.loads(called.stdout)["summary"]
+    assert summary["groups"]["perceived_gender"]["unlabelled"] == 1
+    [crime] = summary["headline"][-1:]
+    assert crime["name"] == "crime or non-human rate (denigration-21)"
+    assert crime["estimate"]["value"] == pytest.approx(20 / 79)
+    assert summary["card"]["title"].startswith("VisoGender")
+    text = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert "a photo of" not in text  # nobody knows the prompts of a table
+    assert ".jpg" not in text
+
+
+def test_wrong_use_of_tables_is_one_sentence(table: Path, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "run")
+    group = ("--groups", "perceived_gender")
+    for arguments, message in (
+        ((), "needs --images, --embeddings or --predictions"),
+        (("--predictions", table, *group), "needs scores, and the table holds one label each"),
+        (("--predictions", table, "--probe", "clip-section-7"), "needs --groups"),
+        (("--predictions", table, "--images", tmp_path, *group), "but got images and predictions"),
+        (("--predictions", tmp_path / "x.csv", *group), "There is no table"),
+        (("--predictions", table, *group, "--threshold", "4"), "between 0 and 1"),
+        (("--predictions", table, *group, "--card", "nowhere"), "no card 'nowhere'"),
+        (("--predictions", table, *group, "--label-format", "coco"), "no label format 'coco'"),
+        (
+            ("--predictions", table, *group, "--probe", "clip-section-7", "--template", "{}"),
+            "have templates of their own",
+        ),
+    ):
+        called = audit(*out, *arguments)
+        assert called.exit_code == 2 and message in called.stderr, (message, called.output)
+        assert called.stderr.count("\n") == 1 and not (tmp_path / "run").exists()

@@ -1,0 +1,158 @@
+"""Labels that reach a threshold: the tests are scipy's, the lists are sorted as the paper's."""
+
+from __future__ import annotations
+
+import csv
+import math
+from importlib import resources
+
+import numpy as np
+import pytest
+from scipy.stats import chi2_contingency, fisher_exact
+from statsmodels.stats.proportion import confint_proportions_2indep
+
+from attacks.bias.core import Evaluation, evaluate
+from attacks.bias.evidence import FromScores, LabelSet
+from attacks.bias.frame import make_frame
+from attacks.bias.groups import make_column
+from attacks.bias.probes import Asked, Sample, get_probe
+from attacks.bias.settings import Settings
+from attacks.bias.thresholds.answer import most_marked
+from attacks.bias.thresholds.label_tests import compare_labels
+from attacks.bias.thresholds.lists import appearance, label_sets, occupations
+
+NAME = "label-thresholds"
+QUICK = Settings(n_boot=200, n_permutations=500)
+
+
+def frame_of(values, clusters=None):  # type: ignore[no-untyped-def]
+    column = make_column("perceived_gender", values)
+    return make_frame(np.zeros((len(values), 1)), column, clusters, QUICK)
+
+
+def test_each_label_has_scipys_p() -> None:
+    rng = np.random.default_rng(0)
+    values = ["man"] * 120 + ["woman"] * 80
+    hits = rng.random((200, 5)) < np.array([0.3, 0.02, 0.5, 0.0, 1.0])
+    hits[:120, 0] |= rng.random(120) < 0.3
+    found = compare_labels(frame_of(values), hits, QUICK, "t")
+    for j in range(3):
+        x, y = hits[:120, j].sum(), hits[120:, j].sum()
+        table = [[x, 120 - x], [y, 80 - y]]
+        chi = chi2_contingency(table, correction=False)
+        assert found.statistic[j] == pytest.approx(chi.statistic)
+        expected = chi.pvalue if chi.expected_freq.min() >= 5 else fisher_exact(table).pvalue
+        assert found.p[j] == pytest.approx(expected)
+    assert found.method[0] == "chi-squared" and found.method[1] == "Fisher's exact test"
+    assert np.isnan(found.p[3:]).all()  # nobody has it, everybody has it
+
+
+def test_many_groups_and_few_hits_are_dealt_at_random() -> None:
+    values = ["a"] * 40 + ["b"] * 40 + ["c"] * 40
+    hits = np.zeros((120, 2), dtype=bool)
+    hits[:6, 0] = True
+    hits[::40, 1] = True
+    found = compare_labels(frame_of(values), hits, QUICK, "t")
+    assert found.method == ("chi-squared, 500 random deals", "chi-squared, 200 random deals")
+    assert found.p[0] < 0.02 and found.p[1] > 0.9
+
+
+def test_copies_count_once() -> None:
+    values = ["man"] * 100 + ["woman"] * 100
+    clusters = np.repeat(np.arange(40), 5)
+    hits = np.isin(clusters, [0, 1, 2, 3, 20])[:, None]
+    plain = compare_labels(frame_of(values), hits, QUICK, "t").p[0]
+    assert plain < 0.01 < 0.05 < compare_labels(frame_of(values, clusters), hits, QUICK, "t").p[0]
+
+
+def test_lists_are_chosen_by_chi_squared_and_sorted_by_frequency() -> None:
+    """As in the paper: the 20 most gendered labels, then by absolute frequency."""
+    values = ["man"] * 100 + ["woman"] * 100
+    hits = np.zeros((200, 25), dtype=bool)
+    for j in range(24):
+        hits[: 10 + j, j] = True  # men only, the later the more
+    hits[:, 24] = True  # everybody: no difference
+    hits[100:160, 0] = True  # the first is rather women's
+    found = compare_labels(frame_of(values), hits, QUICK, "t")
+    men, women = most_marked(found, (100, 100), ("man", "woman"))
+    assert (men.group, women.group) == ("man", "woman")
+    assert men.labels == tuple(range(23, 3, -1)) and women.labels == (0,)
+
+
+def ask(p: np.ndarray, values: list[str], asked: Asked) -> Evaluation:
+    columns = {word: p[:, j] for j, word in enumerate(asked.words or ())}
+    column = make_column("perceived_gender", values)
+    sample = Sample(columns=(column,), truth={}, clusters=None, settings=QUICK)
+    probe = get_probe(NAME)
+    assert probe.answer is not None
+    answer = probe.answer(FromScores(columns, "probability"), sample, asked)
+    return evaluate({}, [column], settings=QUICK, answers={NAME: answer})
+
+
+def test_thresholds_differences_and_their_stability() -> None:
+    n = 100
+    values = ["man"] * n + ["woman"] * n
+    p = np.full((2 * n, 4), 0.002)
+    p[:60, 0] = 0.05  # suit: 60 men, far above both thresholds
+    p[n : n + 50, 1] = 0.01  # nanny: 50 women, above 0.5 % only
+    p[::2, 2] = 0.3  # hat: half of each
+    words = ("suit", "nanny", "hat", "cup")
+    found = ask(p, values, Asked(words=words, thresholds=(0.2,)))
+    low = {c.item: c for c in found.select("label share difference at 0.5 %")}
+    assert set(low) == {"words: suit", "words: nanny", "words: hat"}  # no image has the cup
+    suit = low["words: suit"]
+    assert suit.value == pytest.approx(-0.6) and suit.group == "woman" and suit.flagged
+    assert (suit.low, suit.high) == pytest.approx(
+        confint_proportions_2indep(0, n, 60, n, method="newcomb")
+    )
+    assert low["words: nanny"].value == pytest.approx(0.5)
+    assert low["words: hat"].p == pytest.approx(1.0) and not low["words: hat"].flagged
+    assert {c.item for c in found.select("label share difference at 4 %")} == {
+        "words: suit",
+        "words: hat",
+    }
+    assert {c.item for c in found.select("label share difference at 20 %")} == {"words: hat"}
+    shares = {
+        (c.item, c.group): c.value
+        for c in found.select("label share at 0.5 %")
+        if c.reference == "list of woman"
+    }
+    assert shares == {("words: nanny", "man"): 0.0, ("words: nanny", "woman"): 0.5}
+    same = {(c.item, c.group): c.value for c in found.select("top labels in common with 0.5 %")}
+    assert same["words at 0.5 %", "man"] == 1.0 and same["words at 4 %", "man"] == 1.0
+    assert same["words at 4 %", "woman"] == 0.0  # nanny is gone there
+    assert math.isnan(same["words at 20 %", "man"]) is False
+
+
+def test_probabilities_use_the_scale_of_the_model() -> None:
+    cosines = {"a": np.array([0.30]), "b": np.array([0.25])}
+    asked = LabelSet(name="s", labels=("a", "b"))
+    sharp = FromScores(cosines, "cosine", 100.0).probabilities(asked)[0, 1]
+    assert sharp == pytest.approx(1 / (1 + np.exp(5.0)))
+    flat = FromScores(cosines, "cosine", 14.3).probabilities(asked)[0, 1]
+    assert flat == pytest.approx(1 / (1 + np.exp(0.715)))
+
+
+def test_the_lists_say_where_each_word_is_from() -> None:
+    assert len(occupations()) >= 300 and len(appearance()) >= 60
+    assert {
+        "nanny",
+        "housekeeper",
+        "prisoner",
+        "mobster",
+        "lawmaker",
+        "newsreader",
+        "judge",
+    } <= set(occupations())
+    assert {"brown hair", "blonde", "blond", "suit", "tie", "necktie"} <= set(appearance())
+    jobs, both = label_sets(None, None)
+    assert both.labels == tuple(sorted({*occupations(), *appearance()}))
+    assert "a photo of an actor" in jobs.prompts
+    folder = resources.files("clipprobe") / "assets" / "bias"
+    for name in ("occupations.csv", "appearance.csv"):
+        rows = list(csv.DictReader((folder / name).read_text(encoding="utf-8").splitlines()))
+        words = [row["word"] for row in rows]
+        assert words == sorted(set(words)) and all(row["source"] for row in rows)
+    majors = {row["soc_2018_major_group"] for row in csv.DictReader(
+        (folder / "occupations.csv").read_text(encoding="utf-8").splitlines())}  # fmt: skip
+    assert len(majors - {""}) == 23
