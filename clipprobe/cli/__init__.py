@@ -11,6 +11,8 @@ from clipprobe import __version__
 from clipprobe.cli import (
     attack_cmd,
     audit_bias,
+    audit_gap,
+    audit_mitigate,
     audit_typographic,
     dashboard_cmd,
     demo_cmd,
@@ -66,6 +68,8 @@ for _module in (
     attack_cmd,
     audit_typographic,
     audit_bias,
+    audit_gap,
+    audit_mitigate,
     dashboard_cmd,
     pretrain_cmd,
 ):

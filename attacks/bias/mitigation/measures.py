@@ -1,0 +1,168 @@
+"""What a mitigation changes: the association it is meant for, other attributes, and accuracy.
+
+The association of a group column is measured as *aligned d*. For each word the sign of its d is
+taken on the fitting half; on the scoring half the d of every word, with that sign, is averaged.
+Unlike a mean of absolute values this is 0 on average where nothing is associated, and linear, so
+that its bootstrap interval is honest and before and after can be subtracted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.bias.association import weighted_effect_sizes
+from attacks.bias.groups import GroupColumn
+from attacks.bias.resampling import Floats, Ints, bootstrap_weights, generator
+from clipprobe.statistics import (
+    Estimate,
+    difference_of_paired_proportions,
+    mcnemar,
+    undefined,
+    wilson,
+)
+
+LEAST = 10  # images of a group on each half
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One measure before and after, on the scoring half.
+
+    ``measure``: ``aligned d`` or ``zero-shot accuracy``; ``about``: the group column or data set.
+    ``before``, ``after``, ``difference``: estimates; the difference is after minus before, paired.
+    ``p``: McNemar's for accuracies; NaN where there is no test.
+    """
+
+    measure: str
+    about: str
+    before: Estimate
+    after: Estimate
+    difference: Estimate
+    p: float = float("nan")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; NaN becomes null."""
+        return {
+            "measure": self.measure,
+            "about": self.about,
+            "before": self.before.to_json(),
+            "after": self.after.to_json(),
+            "difference": self.difference.to_json(),
+            "p": None if np.isnan(self.p) else self.p,
+        }
+
+
+def aligned_change(
+    column: GroupColumn,
+    before: Floats,
+    after: Floats,
+    fit: NDArray[np.bool_],
+    clusters: Ints | None,
+    *,
+    n_boot: int,
+    seed: int,
+) -> Change:
+    """Aligned d of one group column before and after.
+
+    Args:
+        before, after: Cosines ``(n, m)`` of all images with the words.
+        fit: Whether an image is of the fitting half, ``(n,)``.
+        clusters: ``(n,)`` or None.
+    """
+    about = column.heading
+    here = column.labels >= 0
+    sizes = [
+        int((half & (column.labels == level)).sum())
+        for half in (fit, ~fit)
+        for level in range(len(column.levels))
+    ]
+    if len(column.levels) < 2 or min(sizes) < LEAST:
+        gone = undefined(f"a half has under {LEAST} images of a group", n=int((here & ~fit).sum()))
+        return Change(measure="aligned d", about=about, before=gone, after=gone, difference=gone)
+    scoring = here & ~fit
+    labels = column.labels[scoring]
+    first, second = relative(before), relative(after)
+    signs = np.sign(_d(first[here & fit], column.labels[here & fit], len(column.levels), None)[0])
+    own = None if clusters is None else np.unique(clusters[scoring], return_inverse=True)[1]
+    draws = np.concatenate(
+        [
+            chunk.astype(np.float64)
+            for chunk in bootstrap_weights(
+                labels, own, n_boot, generator(seed, "mitigation", column.name)
+            )
+        ]
+    )
+
+    def aligned(scores: Floats, weights: Floats | None) -> Floats:
+        found = _d(scores[scoring], labels, len(column.levels), weights) * signs
+        result: Floats = np.where(np.isnan(found), 0.0, found).mean(axis=(1, 2))
+        return result
+
+    n = int(scoring.sum())
+    values = [float(aligned(scores, None)[0]) for scores in (first, second)]
+    boots = [aligned(scores, draws) for scores in (first, second)]
+    return Change(
+        measure="aligned d",
+        about=about,
+        before=_estimate(values[0], boots[0], n),
+        after=_estimate(values[1], boots[1], n),
+        difference=_estimate(values[1] - values[0], boots[1] - boots[0], n),
+    )
+
+
+def relative(scores: Floats) -> Floats:
+    """Cosines less each image's mean over three words or more; else as they are."""
+    if scores.shape[1] < 3:
+        return scores
+    result: Floats = scores - scores.mean(axis=1, keepdims=True)
+    return result
+
+
+def accuracy_change(
+    about: str, before: NDArray[np.bool_], after: NDArray[np.bool_], *, seed: int
+) -> Change:
+    """Zero-shot accuracy on the same pictures, ``(n,)`` right or wrong before and after."""
+    return Change(
+        measure="zero-shot accuracy",
+        about=about,
+        before=wilson(int(before.sum()), len(before)),
+        after=wilson(int(after.sum()), len(after)),
+        difference=difference_of_paired_proportions(after, before, seed=seed),
+        p=mcnemar(after, before),
+    )
+
+
+def no_accuracy() -> Change:
+    """Where no labelled pictures were given."""
+    gone = undefined("no labelled pictures were given to measure it on (--utility)")
+    return Change(
+        measure="zero-shot accuracy", about="no data", before=gone, after=gone, difference=gone
+    )
+
+
+def right_answers(images: Floats, classes: Floats, labels: Sequence[int]) -> NDArray[np.bool_]:
+    """Whether the nearest class is the label, for unit vectors ``(n, d)`` and ``(c, d)``."""
+    return np.asarray((images @ classes.T).argmax(axis=1) == np.asarray(labels), dtype=bool)
+
+
+def _d(scores: Floats, labels: Ints, n_levels: int, weights: Floats | None) -> Floats:
+    """``(b, n_comparisons, m)``: the later of two groups against the earlier; else each, the
+    rest."""
+    copies = np.ones((1, len(labels))) if weights is None else weights
+    groups = [1] if n_levels == 2 else range(n_levels)
+    return np.stack(
+        [weighted_effect_sizes(scores, labels == group, copies) for group in groups], axis=1
+    )
+
+
+def _estimate(value: float, draws: Floats, n: int) -> Estimate:
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return Estimate(
+        value=value, low=float(low), high=float(high), n=n,
+        method=f"percentile bootstrap within groups, {len(draws)} draws, 95 %",
+    )  # fmt: skip

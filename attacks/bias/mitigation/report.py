@@ -1,0 +1,176 @@
+"""What a mitigation run leaves on disk: changes, summary and report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attacks.bias.groups import GroupColumn
+from attacks.bias.limits import LIMITS
+from attacks.bias.mitigation.measures import LEAST
+from clipprobe.report import (
+    Block,
+    Chart,
+    Numbers,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    Warning,
+    write_html,
+    write_markdown,
+)
+
+if TYPE_CHECKING:
+    from attacks.bias.mitigation.work import Mitigated
+    from clipprobe.runs import Run
+
+WHAT = {
+    "projection": "Calibrated projection of the texts (Chuang et al. 2023, arXiv:2302.00070)",
+    "clip-clip": "CLIP-clip: dimensions that tell the groups apart are dropped (Wang et al. 2021, "
+    "arXiv:2109.05433)",
+    "ablation": "Ablation: the neurons that add most to the gaps are replaced by their means",
+}
+
+
+def write_mitigation(
+    run: Run,
+    found: Sequence[Mitigated],
+    *,
+    absent: Mapping[str, str],
+    columns: Sequence[GroupColumn],
+    words: Sequence[str],
+    templates: Sequence[str],
+    prompts: Mapping[str, str],
+    n_pictures: int,
+    n_scored: int,
+    failures: Sequence[Any],
+    provenance: Mapping[str, Any],
+    dataset: Mapping[str, Any],
+    seed: int,
+) -> None:
+    """Write every file of the run, its manifest last.
+
+    Args:
+        absent: Methods that the model does not allow -> why.
+        columns: The target first, then the other attributes.
+    """
+    import pyarrow as pa
+
+    summary = {
+        "kind": "bias-mitigation",
+        "headline": _headline(found),
+        "column": columns[0].heading,
+        "others": [column.heading for column in columns[1:]],
+        "n": {"pictures": n_pictures, "scored": n_scored, "failed": len(failures)},
+        "words": list(words),
+        "templates": list(templates),
+        "group_prompts": dict(prompts),
+        "methods": [one.to_json() for one in found],
+        "absent": dict(absent),
+        "limits": list(LIMITS),
+    }
+    run.write_json("summary.json", summary)
+    run.write_table("changes.csv", pa.Table.from_pylist(_rows(found)))
+    page = _page(run.read_json("summary.json"), {**provenance, "dataset": dict(dataset),
+                                                 "seed": seed})  # fmt: skip
+    write_html(page, run.file("report.html"))
+    write_markdown(page, run.file("report.md"))
+    run.finish(
+        provenance=provenance,
+        counts={"used": n_pictures, "skipped": 0, "failed": len(failures)},
+        failures=[failure.to_json() for failure in failures],
+        seed=seed,
+        dataset=dataset,
+    )
+
+
+def _headline(found: Sequence[Mitigated]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": f"{one.method}: change of aligned d",
+            "estimate": one.changes[0].difference,
+            "meaning": "after less before, on pictures that fitted nothing; 0 would be no change, "
+            f"minus {one.changes[0].before.value:.3f} would leave none",
+        }
+        for one in found
+    ]
+
+
+def _rows(found: Sequence[Mitigated]) -> list[dict[str, Any]]:
+    rows = []
+    for one in found:
+        for change in one.changes:
+            data = change.to_json()
+            row = {"method": one.method, "measure": change.measure, "about": change.about}
+            for part in ("before", "after", "difference"):
+                row |= {f"{part}_{key}": data[part][key] for key in ("value", "low", "high")}
+            rows.append(row | {"n": change.difference.n, "p": data["p"]})
+    return rows
+
+
+def _page(summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> Page:
+    n = summary["n"]
+    opening: list[Block] = [
+        Paragraph(
+            f"Asked: does a mitigation take the association of {len(summary['words'])} words with "
+            f"{summary['column']} away, on pictures that it was not fitted on, and what does it "
+            "cost?"
+        ),
+        Numbers([(h["name"], h["estimate"], h["meaning"]) for h in summary["headline"]]),
+        *(Warning(f"{name} was not possible: {why}") for name, why in summary["absent"].items()),
+    ]
+    sections = [Section("What was asked, and what can be said", opening, id="summary")]
+    for one in summary["methods"]:
+        sections.append(Section(WHAT[one["method"]], _method(one), id=one["method"]))
+    notes = [
+        f"Half of the pictures of each group fitted the methods, the other ({n['scored']:,} of "
+        f"{n['pictures']:,}) scored them; clusters stayed whole. All measures before and after are "
+        "paired over the same pictures.",
+        "Aligned d: for each word the sign of its relative d on the fitting half, times its "
+        "relative d on the scoring half, averaged over words. It is 0 on average where nothing is "
+        f"associated. Groups need {LEAST} pictures in each half.",
+        "Prompts that named the groups: "
+        + "; ".join(f"{group}: {text!r}" for group, text in summary["group_prompts"].items())
+        + ". Words: " + ", ".join(summary["words"]) + ".",
+        "An association that is gone from these words may remain in others, and in a classifier "
+        "that is trained on the vectors: a change of the space is no proof that the group cannot "
+        "be told any more.",
+    ]  # fmt: skip
+    sections.append(Section("Method", [Paragraph(text) for text in notes], id="method"))
+    sections.append(
+        Section(
+            "Limits of perceived groups and of this report",
+            [Paragraph(text) for text in summary["limits"]],
+            id="limits",
+        )
+    )
+    return Page(
+        title="Mitigations by perceived or annotated group, measured",
+        subtitle=f"{n['pictures']:,} pictures, {len(summary['methods'])} methods, target "
+        f"{summary['column']}",
+        sections=sections,
+        provenance=provenance,
+    )
+
+
+def _method(one: Mapping[str, Any]) -> list[Block]:
+    from clipprobe.figures.bias_gap import change_chart
+
+    changes = [c for c in one["changes"] if c["difference"]["value"] is not None]
+    said = "; ".join(
+        f"{c['measure']} ({c['about']}) {c['before']['value']:.3f} to {c['after']['value']:.3f}"
+        for c in changes
+    )
+    return [
+        Chart(change_chart(changes), f"Before and after: {said or 'nothing could be measured'}."),
+        Table(
+            ["measure", "before", "after", "difference", "p"],
+            [
+                [f"{c['measure']}, {c['about']}", c["before"], c["after"], c["difference"], c["p"]]
+                for c in one["changes"]
+            ],
+            "The first line is what the method is for; further attributes are side effects; the "
+            "last line is the cost. 95 % intervals; p is McNemar's.",
+        ),
+    ]

@@ -1,0 +1,121 @@
+"""Changes of the joint space that shall take a group out of it; no model is changed.
+
+*Calibrated projection* (Chuang et al. 2023, "Debiasing Vision-Language Models via Biased Prompts",
+arXiv:2302.00070, eq. 3 and section 4): with the biased prompts as columns of ``V``,
+
+    P0 = I - V (V'V)^-1 V',    P = P0 (I + lambda M)^-1,
+    M = mean over pairs of (z_i - z_j)(z_i - z_j)'
+
+where a pair of prompts differs in the group alone (``a woman doctor``, ``a man doctor``). Texts are
+multiplied by ``P`` and brought back to unit length; images stay as they are.
+
+*CLIP-clip* (Wang, Liu & Wang 2021, "Are Gender-Neutral Queries Really Gender-Neutral?",
+EMNLP, arXiv:2109.05433, section 4.2): dimensions of the image vectors with the largest mutual
+information with the group are dropped from images and texts alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from attacks.bias.resampling import Floats, Ints
+from clipprobe.errors import ConfigError, DataError
+
+LAMBDA = 1000.0  # the paper's, for classification
+KEPT = 0.78125  # 400 of 512 dimensions, as in the paper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transform:
+    """A fitted change of the joint space.
+
+    ``images``, ``texts``: unit vectors ``(n, d)`` -> unit vectors of the changed space.
+    ``fitted``: what was fitted, in plain JSON types.
+    """
+
+    images: Callable[[Floats], Floats]
+    texts: Callable[[Floats], Floats]
+    fitted: dict[str, Any]
+
+
+def prompt_projection(
+    biased: ArrayLike, pairs: Sequence[tuple[ArrayLike, ArrayLike]], *, lam: float = LAMBDA
+) -> Transform:
+    """The calibrated projection.
+
+    Args:
+        biased: Vectors of prompts that name the group and nothing else, ``(k, d)``.
+        pairs: Vectors of prompts that differ in the group alone; none leaves ``P0``.
+        lam: The weight of the pairs.
+    Raises:
+        ConfigError: no biased prompt, or a negative weight.
+        DataError: as many prompts as dimensions: nothing would be left.
+    """
+    table = np.atleast_2d(np.asarray(biased, np.float64))
+    k, d = table.shape
+    if not table.size or lam < 0:
+        raise ConfigError("A projection needs at least one biased prompt and a weight from 0.")
+    if k >= d:
+        raise DataError(f"{k} biased prompts leave nothing of {d} dimensions: give fewer.")
+    basis, values, _ = np.linalg.svd(table.T, full_matrices=False)
+    basis = basis[:, values > 1e-6 * values[0]]  # equal prompts span one direction
+    projection = np.eye(d) - basis @ basis.T
+    if pairs:
+        gaps = np.array([np.asarray(a, np.float64) - np.asarray(b, np.float64) for a, b in pairs])
+        moment = gaps.T @ gaps / len(gaps)
+        projection = projection @ np.linalg.inv(np.eye(d) + lam * moment)
+    return Transform(
+        images=lambda vectors: vectors,
+        texts=lambda vectors: unit(np.asarray(vectors, np.float64) @ projection.T),
+        fitted={"n_prompts": k, "n_directions": basis.shape[1], "n_pairs": len(pairs),
+                "lambda": lam},
+    )  # fmt: skip
+
+
+def clip_clip(vectors: ArrayLike, labels: Ints, *, kept: float = KEPT, seed: int = 0) -> Transform:
+    """Drop the dimensions that tell the groups apart.
+
+    Args:
+        vectors: Image vectors that it is fitted on, ``(n, d)``.
+        labels: Their groups, ``(n,)``.
+        kept: Share of the dimensions that stay, above 0 and below 1.
+        seed: Of the estimator of mutual information (scikit-learn, nearest neighbours).
+    Raises:
+        ConfigError: the share is out of range.
+    """
+    from sklearn.feature_selection import mutual_info_classif
+
+    if not 0 < kept < 1:
+        raise ConfigError(f"The share of dimensions that stay is between 0 and 1, not {kept!r}.")
+    table = np.asarray(vectors, np.float64)
+    information = mutual_info_classif(table, labels, random_state=seed)
+    n_kept = max(1, round(kept * table.shape[1]))
+    order = np.argsort(information, kind="stable")
+    stay = np.sort(order[:n_kept])
+    dropped = np.sort(order[n_kept:])
+
+    def change(values: Floats) -> Floats:
+        return unit(np.asarray(values, np.float64)[:, stay])
+
+    return Transform(
+        images=change,
+        texts=change,
+        fitted={
+            "n_kept": n_kept,
+            "dropped": [int(i) for i in dropped],
+            "information_dropped": float(information[dropped].mean()) if len(dropped) else 0.0,
+            "information_kept": float(information[stay].mean()),
+        },
+    )
+
+
+def unit(vectors: Floats) -> Floats:
+    """Rows at length one; a row of no length stays zero, so that it is no answer to anything."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    result: Floats = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 1e-12)
+    return result

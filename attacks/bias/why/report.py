@@ -1,0 +1,253 @@
+"""What an explained gap leaves on disk: units, removals, summary and report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from attacks.bias.limits import LIMITS
+from attacks.bias.resampling import Floats
+from attacks.bias.why.contributions import Contributions
+from attacks.bias.why.study import ENOUGH
+from attacks.bias.why.task import GapTask
+from clipprobe.report import (
+    Block,
+    Chart,
+    Numbers,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    Warning,
+    write_html,
+    write_markdown,
+)
+from clipprobe.statistics import difference_of_means
+
+if TYPE_CHECKING:
+    from attacks.bias.pictures import Pictures
+    from attacks.bias.why.study import Removal
+    from clipprobe.runs import Run
+
+N_SHOWN = 25
+
+
+def write_gap_run(
+    run: Run,
+    task: GapTask,
+    before: Floats,
+    ranked: Sequence[Contributions],
+    removals: Sequence[Removal],
+    *,
+    absent: Mapping[str, str],
+    heading: str,
+    words: Sequence[str],
+    templates: Sequence[str],
+    n_boot: int,
+    seed: int,
+    pictures: Pictures,
+    provenance: Mapping[str, Any],
+    dataset: Mapping[str, Any],
+) -> None:
+    """Write every file of the run, its manifest last.
+
+    Args:
+        before: Scores of the pictures with the model as it is, ``(n,)``.
+        absent: Kinds of unit that the model lacks -> why.
+        heading: The group column in words.
+    """
+    import pyarrow as pa
+
+    half = ~task.fit
+    gap = difference_of_means(
+        before[half & task.inside], before[half & ~task.inside], n_boot=n_boot, seed=seed
+    )
+    summary = {
+        "kind": "bias-gap",
+        "headline": _headline(gap, removals),
+        "word": task.word,
+        "column": heading,
+        "group": task.group,
+        "reference": task.reference,
+        "gap": gap,
+        "n": {
+            "pictures": len(task.rows),
+            "measured": int(half.sum()),
+            "clusters": len(set(task.clusters.tolist())),
+            "failed": len(pictures.failures),
+        },
+        "words": list(words),
+        "templates": list(templates),
+        "removals": [one.to_json() for one in removals],
+        "absent": dict(absent),
+        "limits": list(LIMITS),
+    }
+    run.write_table("units.csv", pa.Table.from_pylist(_unit_rows(ranked)))
+    run.write_json("summary.json", summary)
+    page = Page(
+        title="Which units carry a gap between perceived or annotated groups",
+        subtitle=f"“{task.word}” by {heading}: {task.group} against {task.reference}, "
+        f"{len(task.rows):,} pictures",
+        sections=_sections(run.read_json("summary.json"), ranked),
+        provenance={**provenance, "dataset": dict(dataset), "seed": seed},
+    )
+    write_html(page, run.file("report.html"))
+    write_markdown(page, run.file("report.md"))
+    run.finish(
+        provenance=provenance,
+        counts={"used": len(task.rows), "skipped": 0, "failed": len(pictures.failures)},
+        failures=[failure.to_json() for failure in pictures.failures],
+        seed=seed,
+        dataset=dataset,
+    )
+
+
+def _headline(gap: Any, removals: Sequence[Removal]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {
+            "name": "gap",
+            "estimate": gap,
+            "meaning": "mean score of the group less that of the others, on the measuring half",
+        }
+    ]
+    for one in removals:
+        if one.chosen:
+            found.append(
+                {
+                    "name": f"gap removed with {one.k} {one.kind}{'s' if one.k > 1 else ''}",
+                    "estimate": one.removed,
+                    "meaning": f"share of the gap that is gone without them; "
+                    f"{len(one.random)} random sets of as many units of the same hook points "
+                    f"remove {one.random.mean():.2f} on average and {one.random.max():.2f} at most "
+                    f"(p {one.p:.3f})",
+                }
+            )
+    return found
+
+
+def _unit_rows(ranked: Sequence[Contributions]) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": one.kind,
+            "rank": rank,
+            "unit": unit,
+            "contribution": float(one.values[rank - 1]),
+            "low": float(one.low[rank - 1]),
+            "high": float(one.high[rank - 1]),
+            "n": one.n,
+        }
+        for one in ranked
+        for rank, unit in enumerate(one.units, 1)
+    ]
+
+
+def _sections(summary: Mapping[str, Any], ranked: Sequence[Contributions]) -> list[Section]:
+    word, group, reference = summary["word"], summary["group"], summary["reference"]
+    opening: list[Block] = [
+        Paragraph(
+            f"Asked: which heads and neurons of the image tower make “{word}” closer to pictures "
+            f"of {group} than to those of {reference}, and what is left of that without them?"
+        ),
+        Numbers([(h["name"], h["estimate"], h["meaning"]) for h in summary["headline"]]),
+    ]
+    if summary["gap"]["low"] <= 0 <= summary["gap"]["high"]:
+        opening.append(
+            Warning(
+                "The gap is not told from 0 on the half that measures, so no share of it is given: "
+                "what follows ranks units by noise."
+            )
+        )
+    opening += [Warning(reason) for reason in summary["absent"].values()]
+    sections = [Section("What was asked, and what can be said", opening, id="summary")]
+    for one in ranked:
+        rows = [r for r in summary["removals"] if r["kind"] == one.kind]
+        sections.append(Section(f"Without the strongest {one.kind}s", _removal(rows, one.kind)))
+        sections.append(Section(f"The strongest {one.kind}s", [_units(one)]))
+    method = [
+        "The pictures are cut in two halves, group by group, clusters whole. One half ranks the "
+        "units, the other measures what their removal does: units that look best on some pictures "
+        "look better there than they are.",
+        "Contribution: the derivative of a picture's score by the unit's activation, times the "
+        "activation less its mean, summed over tokens; the mean over the group less that over the "
+        "others (attribution patching, arXiv:2310.10348). Removal: the unit's activation is "
+        "replaced by its mean over the ranking half, place by place, on every token.",
+        "Control: sets of other units, with as many from each hook point, drawn at random; p "
+        "counts those that remove at least as much. The number of units was chosen on the ranking "
+        f"half (the fewest that remove {100 * ENOUGH:.0f} % there).",
+        "A unit that carries a gap is not a unit for a group: it may carry whatever else differs "
+        "between these pictures. Removing it changes other answers too; "
+        "`clipprobe audit mitigate` measures what that costs.",
+    ]
+    sections.append(Section("Method", [Paragraph(text) for text in method], id="method"))
+    sections.append(
+        Section(
+            "Limits of perceived groups and of this report",
+            [Paragraph(text) for text in summary["limits"]],
+            id="limits",
+        )
+    )
+    return sections
+
+
+def _removal(rows: Sequence[Mapping[str, Any]], kind: str) -> list[Block]:
+    from clipprobe.figures.bias_gap import removal_chart
+
+    said = "; ".join(
+        f"{r['k']}: {r['removed']['value']:.2f}" for r in rows if r["removed"]["value"] is not None
+    )
+    return [
+        Chart(
+            removal_chart(rows, kind),
+            f"Share of the gap that is gone by the number of {kind}s taken out "
+            f"({said or 'undefined'}), over the middle 95 % of random sets.",
+        ),
+        Table(
+            ["taken out", "gap removed", "on the ranking half", "random sets", "at most", "p"],
+            [
+                [
+                    f"{r['k']}{' (chosen)' if r['chosen'] else ''}",
+                    r["removed"],
+                    r["removed_on_ranking_half"],
+                    f"{r['random']['mean']:.3f} [{r['random']['low']:.3f}, "
+                    f"{r['random']['high']:.3f}] of {r['random']['n_sets']}",
+                    r["random"]["largest"],
+                    r["p"],
+                ]
+                for r in rows
+            ],
+            "Measured on the half that ranked nothing, 95 % intervals. A share under 0 means that "
+            "the gap grew.",
+        ),
+    ]
+
+
+def _units(one: Contributions) -> Table:
+    from clipprobe.statistics import Estimate
+
+    rows = []
+    for i, unit in enumerate(one.units[:N_SHOWN]):
+        low, high = float(one.low[i]), float(one.high[i])
+        broken = math.isnan(low) or math.isnan(high)
+        rows.append(
+            [
+                unit,
+                asdict(
+                    Estimate(
+                        value=float(one.values[i]),
+                        low=low,
+                        high=high,
+                        n=one.n,
+                        method="Welch, 95 %",
+                        reason="one picture on a side" if broken else "",
+                    )
+                ),
+            ]
+        )
+    return Table(
+        [one.kind, "contribution to the gap"],
+        rows,
+        f"The {len(rows)} of {len(one.units):,} that add most, on the ranking half; all of them in "
+        "units.csv. The first of a long list are too large on average.",
+    )

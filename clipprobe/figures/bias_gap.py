@@ -1,0 +1,70 @@
+"""Charts of an explained gap and of mitigations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.figures.theme import BLUE, label, theme
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_BAND = "rgba(128, 128, 128, 0.35)"
+
+
+def removal_chart(rows: Sequence[Mapping[str, Any]], kind: str) -> go.Figure:
+    """Share of a gap that is gone, by how many units are taken out, over a band of random sets.
+
+    Args:
+        rows: ``k``, ``removed`` (an estimate) and ``random`` (``mean``, ``low``, ``high``) each.
+        kind: What is taken out, in the singular.
+    """
+    import plotly.graph_objects as go
+
+    sizes = [str(row["k"]) for row in rows]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=sizes + sizes[::-1],
+        y=[row["random"]["high"] for row in rows] + [row["random"]["low"] for row in rows][::-1],
+        fill="toself",
+        fillcolor=_BAND,
+        line={"width": 0},
+        hoverinfo="skip",
+        name="random sets, middle 95 %",
+    )
+    drawn = [row for row in rows if row["removed"]["value"] is not None]
+    figure.add_scatter(
+        x=[str(row["k"]) for row in drawn],
+        y=[row["removed"]["value"] for row in drawn],
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [row["removed"]["high"] - row["removed"]["value"] for row in drawn],
+            "arrayminus": [row["removed"]["value"] - row["removed"]["low"] for row in drawn],
+        },
+        mode="lines+markers",
+        marker={"color": BLUE, "size": 8},
+        name=label(f"the strongest {kind}s"),
+    )
+    figure.add_hline(y=0, line={"color": "grey", "width": 1})
+    figure.add_hline(y=1, line={"color": "grey", "width": 1, "dash": "dot"})
+    figure.update_xaxes(title=label(f"{kind}s taken out"), type="category")
+    figure.update_yaxes(title="share of the gap that is gone")
+    return theme(figure, height=360)
+
+
+def change_chart(changes: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Measures before and after a mitigation, with intervals.
+
+    Args:
+        changes: ``measure``, ``about``, ``before`` and ``after`` (estimates) each.
+    """
+    from clipprobe.figures.common import interval_bars
+
+    return interval_bars(
+        [f"{c['measure']}, {c['about']}" for c in changes],
+        {"before": [c["before"] for c in changes], "after": [c["after"] for c in changes]},
+        axis="aligned d, or share right",
+        height=340,
+    )
