@@ -142,4 +142,5 @@ def in_every_cell(outcomes: Floats, clusters: npt.NDArray[np.str_], *, seed: int
     kept = ~np.isnan(outcomes).any(axis=1)
     if not kept.any() or not outcomes.shape[1]:
         return undefined("no picture has an outcome in every cell")
-    return rate((outcomes[kept] > 0.5).all(axis=1), clusters[kept], seed=seed)
+    every = np.asarray((outcomes[kept] > 0.5).all(axis=1))
+    return rate(every, clusters[kept], seed=seed)
