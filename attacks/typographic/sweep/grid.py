@@ -23,9 +23,7 @@ Design = Literal["one-factor", "factorial"]
 Level = Any
 Factors = Mapping[str, Sequence[Level] | None] | Sequence[str]
 
-#: Levels of a factor for which none are given. Settings that are switches or have a fixed list of
-#: choices need no entry: they take all of it.
-DEFAULT_GRIDS: dict[str, tuple[Level, ...]] = {
+_GRIDS: dict[str, tuple[Level, ...]] = {
     "size": (0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4),
     "position": tuple(f"r{row}c{column}" for row in range(1, 5) for column in range(1, 5)),
     "copies": (1, 2, 4, 8, 16),
@@ -35,7 +33,15 @@ DEFAULT_GRIDS: dict[str, tuple[Level, ...]] = {
     "background": (None, "white", "black", "yellow"),
     "rotation": (0, 15, 30, 45, 90, 180),
     "font": tuple(fonts()),
+    "contrast": (1.5, 2.0, 3.0, 4.5, 7.0, 21.0),
+    "perspective": ((0, 0), (30, 0), (60, 0), (0, 30), (0, 60)),
+    "downscale": (0.125, 0.25, 0.5, 1.0),
+    "misspelt": (0, 1, 2, 3, 4),
+    "repeated": (1, 2, 4, 8),
 }
+#: Levels of a factor for which none are given, for the settings that an attack has. Switches and
+#: settings with a fixed list of choices need no entry: they take all of it.
+DEFAULT_GRIDS = {name: levels for name, levels in _GRIDS.items() if name in KNOBS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
