@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.figures.common import heatmap
@@ -44,7 +45,7 @@ def security_curve(points: Sequence[Mapping[str, Any]], factor: str, *, ordered:
         places: list[Any] = [j + aside for j in range(len(points))]
         if ordered:
             levels = [float(point["level"]) for point in points]
-            width = (levels[-1] - levels[0]) / max(1, len(levels) - 1)
+            width = min((b - a for a, b in pairwise(levels)), default=1.0)
             places = [level + aside * width for level in levels]
         figure.add_scatter(
             x=places,

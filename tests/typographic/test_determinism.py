@@ -65,6 +65,21 @@ def test_bytes_do_not_depend_on_workers_order_or_interruption(
     assert not again.seen  # a complete run is recognised
 
 
+def test_bytes_of_a_real_model_do_not_depend_on_workers_or_order(
+    clip: Any, colours: Callable[..., Any], tmp_path: Path
+) -> None:
+    data = colours(2)
+
+    def audit(out: str, workers: int, records: Any) -> dict[str, bytes]:
+        view = audit_typographic(
+            clip, records, NAMES, out=tmp_path / out, size=0.3, batch_size=5, workers=workers
+        )
+        return files(view.path)
+
+    alone = audit("one", 1, data)
+    assert audit("four", 4, replace(data, records=data.records[::-1])) == alone
+
+
 KILLED = """
     import sys, time
     from pathlib import Path

@@ -216,6 +216,7 @@ def test_bytes_do_not_depend_on_workers_or_interruption(
         ({"factors": {"size": [0.1, 0.1]}}, "the level 0.1 twice"),
         ({"factors": {"size": [7]}}, "size=7 of the sweep cannot be written"),
         ({"factors": ["seed"]}, "no setting 'seed'"),
+        ({"factors": {"position": ["top", "on"]}}, "needs its mask in every image"),
         ({"design": "full"}, "one-factor, factorial"),
         ({"controls": ["word"]}, "'word' is unknown"),
         ({"level": 1.0}, "level=1.0 is no share"),

@@ -10,8 +10,14 @@ import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 
 from attacks.typographic.attack import TypographicAttack
-from attacks.typographic.settings import KNOBS
-from attacks.typographic.sweep.grid import Cell, Grid, build, default_levels, parse_factors
+from attacks.typographic.sweep.grid import (
+    FACTORS,
+    Cell,
+    Grid,
+    build,
+    default_levels,
+    parse_factors,
+)
 from attacks.typographic.sweep.smallest import smallest
 from attacks.typographic.sweep.trend import monotone_fit, score_test, trend
 from attacks.typographic.sweep.worst import extreme, in_every_cell
@@ -140,7 +146,7 @@ def test_grids() -> None:
     assert [[c.number for c in cells] for _, cells in grid.curve("opacity")] == [[2], [0]]
     full = build({"size": [0.2, 0.3], "case": None}, "factorial", base)
     assert len(full.cells) == 2 * 4 and not full.ordered("case") and full.ordered("size")
-    for name in KNOBS:  # every setting is swept without levels, or says that it needs some
+    for name in FACTORS:  # every setting is swept without levels, or says that it needs some
         try:
             assert len(build([name], "one-factor", base).cells) >= 2
         except ConfigError as error:

@@ -34,14 +34,21 @@ _GRIDS: dict[str, tuple[Level, ...]] = {
     "rotation": (0, 15, 30, 45, 90, 180),
     "font": tuple(fonts()),
     "contrast": (1.5, 2.0, 3.0, 4.5, 7.0, 21.0),
-    "perspective": ((0, 0), (30, 0), (60, 0), (0, 30), (0, 60)),
+    "outline_width": (0.03, 0.06, 0.12, 0.2),
+    "padding": (0.0, 0.1, 0.25, 0.5, 1.0),
+    "shadow": (0.0, 0.3, 0.6),
+    "perspective": (0.0, 15.0, 30.0, 45.0, 60.0),
+    "blur": (0.0, 0.05, 0.1, 0.2, 0.3),
     "downscale": (0.125, 0.25, 0.5, 1.0),
+    "band": (0.0, 0.1, 0.2),
     "misspelt": (0, 1, 2, 3, 4),
     "repeated": (1, 2, 4, 8),
 }
+#: Settings that can be factors; one that is itself drawn from several values cannot.
+FACTORS = tuple(name for name in KNOBS if name != "varies")
 #: Levels of a factor for which none are given, for the settings that an attack has. Switches and
 #: settings with a fixed list of choices need no entry: they take all of it.
-DEFAULT_GRIDS = {name: levels for name, levels in _GRIDS.items() if name in KNOBS}
+DEFAULT_GRIDS = {name: levels for name, levels in _GRIDS.items() if name in FACTORS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +112,13 @@ def build(factors: Factors, design: str, base: TypographicAttack) -> Grid:
         factors = [factors]
     asked = dict(factors) if isinstance(factors, Mapping) else dict.fromkeys(factors)
     if not asked:
-        raise ConfigError(f"A sweep needs a factor: give one of {', '.join(KNOBS)}.")
+        raise ConfigError(f"A sweep needs a factor: give one of {', '.join(FACTORS)}.")
+    for name in asked:
+        if name in (getattr(base, "varies", None) or {}):
+            raise ConfigError(
+                f"The base draws {name!r} anew for each image, so it cannot be a factor, too: "
+                "choose one of the two."
+            )
     levels = {name: _levels(name, values) for name, values in asked.items()}
     if design == "factorial":
         settings = [
@@ -173,9 +186,9 @@ def parse_factors(texts: Iterable[str]) -> dict[str, list[Level] | None]:
 
 def check_name(name: str) -> None:
     """Raises ConfigError unless ``name`` is a setting of the attack."""
-    if name not in KNOBS:
-        near = get_close_matches(name, KNOBS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(KNOBS)}."
+    if name not in FACTORS:
+        near = get_close_matches(name, FACTORS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(FACTORS)}."
         raise ConfigError(f"An attack has no setting {name!r} to sweep over: {hint}")
 
 
@@ -199,6 +212,11 @@ def _levels(name: str, values: Sequence[Level] | None) -> tuple[Level, ...]:
     levels = [tuple(level) if isinstance(level, list) else level for level in values]
     if not levels:
         raise ConfigError(f"The factor {name!r} has no levels: give at least one.")
+    if name == "position" and any(level in ("on", "off") for level in levels):
+        raise ConfigError(
+            "A place on or off the object needs its mask in every image, which a sweep does not "
+            "have: give names, cells or fractions."
+        )
     for i, level in enumerate(levels):
         if any(_same(level, other) for other in levels[:i]):
             raise ConfigError(

@@ -29,12 +29,13 @@ from clipprobe.runs import Run
 #: Cells listed in the page; cells.csv has all.
 LISTED_CELLS = 100
 _MAPS = ("attacked_accuracy", "targeted_success", "reading_effect")
-_SHORT = {
+#: Estimates that fit side by side into a table; cells.csv has all.
+_LISTED = {
     "attacked_accuracy": "attacked accuracy",
     "targeted_success": "targeted success",
-    "control_success": "nonsense: success",
     "reading_effect": "reading effect",
 }
+_OF_CURVE = {**_LISTED, "control_success": "nonsense word: success"}
 
 
 def write_report(
@@ -111,10 +112,11 @@ def _curve(summary: Mapping[str, Any], grid: Grid, factor: str) -> list[Block]:
             f"Over {factor}, {others}: {said}.",
         ),
         Table(
-            [factor, *CURVES.values()],
-            [[point["name"], *(point[measure] for measure in CURVES)] for point in points],
+            [factor, *_OF_CURVE.values()],
+            [[point["name"], *(point[measure] for measure in _OF_CURVE)] for point in points],
             f"Every level of {factor}, {others}, with 95 % intervals. Success counts pictures "
-            "answered correctly when clean.",
+            "answered correctly when clean; the nonsense word's is answered with the attack word "
+            "though it does not stand there.",
         ),
     ]
     trends = summary["trends"][factor]
@@ -246,14 +248,13 @@ def _smallest(summary: Mapping[str, Any]) -> Table:
 def _cells(summary: Mapping[str, Any]) -> Table:
     cells = summary["cells"]
     return Table(
-        ["cell", "drawn px", "ink", "did not fit", *_SHORT.values()],
+        ["cell", "drawn px", "did not fit", *_LISTED.values()],
         [
             [
                 cell["name"],
                 cell["size_px"],
-                cell["ink"],
                 cell["left_out"],
-                *(cell[measure] for measure in _SHORT),
+                *(cell[measure] for measure in _LISTED),
             ]
             for cell in cells[:LISTED_CELLS]
         ],
