@@ -16,6 +16,7 @@ import PIL
 from attacks.typographic.attack import TypographicAttack
 from attacks.typographic.cases import Case, read_cases
 from attacks.typographic.classes import Classes, key
+from attacks.typographic.encodings import Encodings, Tally
 from attacks.typographic.engine import Engine
 from attacks.typographic.pipeline import DrawAt, Encoder, Renderer
 from attacks.typographic.report import write_report
@@ -91,7 +92,8 @@ def audit_typographic(
         fail_under: For numbers of the headline, the least value that the lower end of the
             interval may have.
         overwrite: Empty a folder that holds another run.
-        progress: Called with the number of pictures that are finished, and of all.
+        progress: Called after each batch with the number of pictures that this call has encoded,
+            and of all that it has to encode; the second can shrink, never grow.
         **knobs: Fields of :class:`TypographicAttack` other than ``word`` and ``seed``.
     Returns:
         The finished run; ``run.summary`` holds the numbers, ``results.parquet`` every answer.
@@ -216,9 +218,10 @@ class _Audit:
             batch_size=self.batch_size,
             workers=self.workers,
         )
-        n = len(self.cases)
+        planned = engine.planned(self.cases[0]) * engine.unscored(run, self.cases)
+        tally = Tally(total=planned, tell=self.progress)
         table, failed, left_out = engine.run(
-            run, self.cases, advance=lambda done: self.progress(done, n)
+            run, self.cases, encodings=Encodings(self.clip, self.batch_size, tally)
         )
         left_out = [*skipped, *left_out]
         if not table.num_rows:

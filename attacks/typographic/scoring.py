@@ -36,6 +36,7 @@ COLUMNS = {
     "y1": "int32",
     "size_px": "float",
     "ink": "float",
+    "pixels": "string",
 }
 
 
@@ -118,6 +119,7 @@ def _row(case: Case, item: Scored, word: str, condition: str, classes: Classes) 
         **dict(zip(("x0", "y0", "x1", "y1"), box, strict=True)),
         "size_px": caption.size_px,
         "ink": caption.ink,
+        "pixels": caption.pixels,
     }
 
 

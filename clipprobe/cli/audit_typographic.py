@@ -17,9 +17,9 @@ from clipprobe.cli.common import (
     ModelOption,
     OverwriteOption,
     RevisionOption,
+    countdown,
     group,
     load_model,
-    progress,
     read_config,
     result,
     say,
@@ -156,13 +156,7 @@ def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool
     classes = Path(str(options.pop("classes")))
     model, revision = options.pop("model", None), options.pop("revision", None)
     clip = load_model(model, device=device, revision=revision)
-    with progress("auditing", total=len(dataset)) as advance:
-        finished = [0]
-
-        def step(done: int, total: int) -> None:
-            advance(done - finished[0])
-            finished[0] = done
-
+    with countdown("auditing, pictures encoded") as step:
         view = audit_typographic(
             clip, dataset, classes, overwrite=overwrite, progress=step, **options
         )
