@@ -86,16 +86,14 @@ def make_pairs(data: Mapping[str, Any], classes: Classes, *, natural: bool) -> P
 
 
 def meanings(words: Any, classes: Classes) -> Texts:
-    """For each word the class that it means; else its first spelling among the words."""
-    first: dict[str, str] = {}
-    found = []
-    for word in words:
-        if word and word not in first:
-            index = classes.index(word)
-            same = next((w for w in first.values() if classes.same(w, word)), word)
-            first[word] = same if index is None else classes.names[index]
-        found.append(first.get(word, ""))
-    return np.array(found, dtype=object)
+    """For each word the class that it means; else its first spelling in sorted order."""
+    spelling: dict[str, str] = {}
+    found: dict[str, str] = {"": ""}
+    for word in sorted({str(word) for word in words if word}):
+        index = classes.index(word)
+        first = spelling.setdefault(classes.meaning(word), word)
+        found[word] = first if index is None else classes.names[index]
+    return np.array([found[word or ""] for word in words], dtype=object)
 
 
 def _pairs(data: Mapping[str, Any], row: Any, of: Any, pair: Any, meant: Texts) -> Pairs:
