@@ -76,7 +76,7 @@ def with_columns(table: Any, pairs: Pairs, word: Any, answer: Any) -> Any:
 
     logits: list[float | None] = [None] * table.num_rows
     answers: list[str | None] = [None] * table.num_rows
-    own = np.unique(pairs.row, return_index=True)[1] if len(pairs.row) else []
+    own = np.unique(pairs.row, return_index=True)[1]
     conditions = table["condition"].to_pylist()
     words = table["word"].to_pylist()
     for i in own:
