@@ -19,14 +19,19 @@ from attacks.typographic.classes import Classes, key
 from attacks.typographic.encodings import Encodings, Tally
 from attacks.typographic.engine import Engine
 from attacks.typographic.pipeline import DrawAt, Encoder, Renderer
+from attacks.typographic.protocols.catalogue import protocol as find_protocol
+from attacks.typographic.protocols.record import Protocol
 from attacks.typographic.report import write_report
+from attacks.typographic.rescoring import rescore
 from attacks.typographic.scoring import class_vectors
 from attacks.typographic.settings import (
     checked_draw_at,
     prototype,
     whole,
 )
-from attacks.typographic.summary import check_thresholds, enforce, summarise
+from attacks.typographic.summary import summarise
+from attacks.typographic.texts import TextBank
+from attacks.typographic.thresholds import check_thresholds, enforce
 from attacks.typographic.words import Words, parse_words, possible_words, read_list
 from clipprobe.data import Dataset, Failure, as_dataset, require_readable
 from clipprobe.errors import DataError
@@ -51,12 +56,14 @@ def audit_typographic(
     name_pattern: str | None = None,
     word_column: str | None = None,
     templates: Sequence[str] = TEMPLATES,
+    protocol: str | None = None,
     draw_at: DrawAt = "model",
     seed: int = 0,
     batch_size: int = 32,
     workers: int = 2,
     limit: int | None = None,
     fail_under: Mapping[str, float] | None = None,
+    fail_over: Mapping[str, float] | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     **knobs: Any,
@@ -83,6 +90,8 @@ def audit_typographic(
             ``{label}-{word}``.
         word_column: The metadata column with the photographed word.
         templates: Texts with ``{}`` for the class name; their vectors are averaged.
+        protocol: A published way to score (:data:`attacks.typographic.protocols.PROTOCOLS`), whose
+            number is given beside the audit's own and the row published for the model.
         draw_at: ``model`` draws on the picture as the model sees it, so that the text keeps its
             size and is never cropped away; ``image`` draws at the picture's own resolution.
         seed: Decides words, places and controls.
@@ -90,7 +99,9 @@ def audit_typographic(
         workers: Threads that decode and draw beside the model.
         limit: Use so many pictures, spread over the data set; only where ``images`` is a path.
         fail_under: For numbers of the headline, the least value that the lower end of the
-            interval may have.
+            interval may have; also for a list of candidates: ``union.attacked_accuracy``.
+        fail_over: The same for numbers that are better when lower (``targeted_success``,
+            ``untargeted_success``, ``reading_effect``): the largest upper end.
         overwrite: Empty a folder that holds another run.
         progress: Called after each batch with the number of pictures that this call has encoded,
             and of all that it has to encode; the second can shrink, never grow.
@@ -98,11 +109,13 @@ def audit_typographic(
     Returns:
         The finished run; ``run.summary`` holds the numbers, ``results.parquet`` every answer.
     Raises:
-        ThresholdCrossedError: a ``fail_under`` was crossed; the run is complete.
+        ThresholdCrossedError: a ``fail_under`` or ``fail_over`` was crossed; the run is complete.
+        UnknownMethodError: no protocol has that name.
         NoReadableImagesError: not one picture could be used.
         DataError, ConfigError, GlyphError, RunFolderError: see the message.
     """
-    thresholds = check_thresholds(fail_under or {})
+    least, most = check_thresholds(fail_under or {}), check_thresholds(fail_over or {}, over=True)
+    chosen = None if protocol is None else find_protocol(protocol)
     dataset = as_dataset(images, limit=limit)
     if isinstance(classes, str):
         classes = Path(classes)
@@ -118,6 +131,7 @@ def audit_typographic(
         words_per_image=whole(words_per_image, "words_per_image", least=1),
         attack=prototype(knobs, seed),
         templates=check_templates(templates),
+        protocol=chosen,
         name_pattern=name_pattern,
         word_column=word_column,
         draw_at=checked_draw_at(draw_at),
@@ -131,7 +145,7 @@ def audit_typographic(
     if not run.complete:
         audit.execute(run, skipped)
     view = load_run(run.path)
-    enforce(thresholds, view.summary)
+    enforce(least, view.summary, most)
     return view
 
 
@@ -145,6 +159,7 @@ class _Audit:
     words_per_image: int
     attack: TypographicAttack
     templates: tuple[str, ...]
+    protocol: Protocol | None
     name_pattern: str | None
     word_column: str | None
     draw_at: DrawAt
@@ -166,6 +181,7 @@ class _Audit:
             "classes": self.classes.names,
             "synonyms": self.classes.synonyms,
             "templates": list(self.templates),
+            "protocol": None if self.protocol is None else self.protocol.name,
             "name_pattern": self.name_pattern,
             "word_column": self.word_column,
             "batch_size": self.batch_size,
@@ -207,10 +223,15 @@ class _Audit:
     def execute(self, run: Run, skipped: Sequence[Failure]) -> None:
         """Score what is not scored yet, then write table, summary, report and manifest."""
         renderer = self.renderer()
+        again = set(self.protocol.templates if self.protocol else ()) & set(self.templates)
+        if self.protocol and not self.protocol.templates:
+            again = set(self.templates)
+        bank = TextBank(self.clip, sorted(again))
+        classifier = class_vectors(bank, self.classes, self.templates)
         engine = Engine(
             clip=self.clip,
             classes=self.classes,
-            classifier=class_vectors(self.clip, self.classes, self.templates),
+            classifier=classifier,
             renderer=renderer,
             words=self.words,
             words_per_image=self.words_per_image,
@@ -231,8 +252,21 @@ class _Audit:
                 f"No image of {self.dataset.name!r} could be attacked "
                 f"({left_out[0].id!r}: {left_out[0].reason}): change the words or the images."
             )
-        run.write_table(RESULTS, table)
         summary = summarise(table, self.classes, natural=self.natural, seed=self.seed)
+        table = rescore(
+            run,
+            table,
+            summary,
+            clip=self.clip,
+            bank=bank,
+            classes=self.classes,
+            classifier=classifier,
+            templates=self.templates,
+            protocol=self.protocol,
+            natural=self.natural,
+            seed=self.seed,
+        )
+        run.write_table(RESULTS, table)
         used = summary["n"]["images"]
         summary["n"].update(failed=len(failed), skipped=len(left_out))
         run.write_json("summary.json", summary)

@@ -8,6 +8,7 @@ from typing import Any
 from attacks.typographic.cases import Case
 from attacks.typographic.metrics import EFFECTS
 from attacks.typographic.pipeline import Renderer
+from attacks.typographic.report_sections import comparable_sections
 from clipprobe.figures.typographic import (
     TITLES,
     condition_chart,
@@ -64,6 +65,7 @@ def build_page(
     ]
     if summary["effects"]:
         sections.append(Section("What does it: reading, clutter or hiding", _effects(summary)))
+    sections += comparable_sections(summary)
     answers = _answers(run)
     by_id = {case.record.id: case for case in cases}
     sections += _pictures(summary, renderer, by_id, answers)

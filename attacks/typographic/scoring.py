@@ -12,6 +12,7 @@ import numpy.typing as npt
 from attacks.typographic.cases import Case
 from attacks.typographic.classes import Classes
 from attacks.typographic.pipeline import Caption, Encoder, Floats
+from attacks.typographic.texts import TextBank
 from clipprobe.zeroshot import build_classifier
 
 #: One row per picture, attack word and condition.
@@ -51,7 +52,7 @@ class Scored:
     """Number of the answered class."""
 
 
-def class_vectors(clip: Encoder, classes: Classes, templates: Sequence[str]) -> Floats:
+def class_vectors(clip: Encoder | TextBank, classes: Classes, templates: Sequence[str]) -> Floats:
     """Unit text vectors of the classes, ``(n_classes, d)``; a name that stands twice has one."""
     distinct = list(dict.fromkeys(classes.names))
     vectors = build_classifier(cast("Any", clip), distinct, templates)

@@ -17,7 +17,6 @@ from attacks.typographic.metrics import (
     margin_shift,
     rate,
 )
-from clipprobe.errors import ConfigError, ThresholdCrossedError
 from clipprobe.statistics import Estimate, undefined
 
 #: Numbers of the headline, and what they mean.
@@ -32,9 +31,8 @@ HEADLINE = {
     "so when a nonsense word stands there",
 }
 
-
-#: Those that ``--fail-under`` can name: a low success is no failure.
-THRESHOLDS = ("clean_accuracy", "attacked_accuracy")
+#: Version of the form of ``summary.json``; see ``summary.schema.json``.
+SCHEMA_VERSION = 1
 
 
 def summarise(table: Any, classes: Classes, *, natural: bool, seed: int) -> dict[str, Any]:
@@ -45,7 +43,7 @@ def summarise(table: Any, classes: Classes, *, natural: bool, seed: int) -> dict
         natural: Whether the words were photographed: then clean and attacked rows are different
             pictures of one object, and there are no controls but what was photographed.
     """
-    data = {name: np.asarray(table[name].to_pylist(), object) for name in table.column_names}
+    data = columns_of(table)
     conditions = natural_outcomes(data) if natural else written_outcomes(data)
     clean = conditions.get("clean")
     rates = {
@@ -63,6 +61,7 @@ def summarise(table: Any, classes: Classes, *, natural: bool, seed: int) -> dict
     attack = conditions.get("attack")
     return {
         "kind": "typographic",
+        "schema_version": SCHEMA_VERSION,
         "headline": _headline(rates, found, natural),
         "natural": natural,
         "n": {
@@ -79,6 +78,11 @@ def summarise(table: Any, classes: Classes, *, natural: bool, seed: int) -> dict
         "worst": worst(data),
         "warnings": warnings(data, classes, accuracy),
     }
+
+
+def columns_of(table: Any) -> dict[str, Any]:
+    """The columns of a result table as object arrays, ``(n_rows,)``."""
+    return {name: np.asarray(table[name].to_pylist(), object) for name in table.column_names}
 
 
 def written_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
@@ -114,47 +118,6 @@ def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
             margin=np.full(len(with_twin), np.nan),  # the blank photo has no logit of this target
         )
     return found
-
-
-def check_thresholds(thresholds: Mapping[str, float]) -> dict[str, float]:
-    """``fail_under`` after checking its names and numbers.
-
-    Raises:
-        ConfigError: the name is not one that should be high, or the number is no share.
-    """
-    for name, least in thresholds.items():
-        if name not in THRESHOLDS:
-            raise ConfigError(
-                f"A least value was given for {name!r}: it can be given for "
-                f"{' and '.join(THRESHOLDS)}, which are better when higher."
-            )
-        if isinstance(least, bool) or not isinstance(least, (int, float)) or not 0 <= least <= 1:
-            raise ConfigError(
-                f"The threshold {name}={least!r} is no share: give a number from 0 to 1."
-            )
-    return dict(thresholds)
-
-
-def enforce(thresholds: Mapping[str, float], summary: Mapping[str, Any]) -> None:
-    """Compare the lower ends of the intervals with the thresholds.
-
-    Raises:
-        ThresholdCrossedError: one lies under its threshold, or is undefined.
-    """
-    estimates = {item["name"]: item["estimate"] for item in summary["headline"]}
-    for name, least in thresholds.items():
-        low = estimates[name]["low"]
-        if low is None:
-            raise ThresholdCrossedError(
-                f"{name} has no interval ({estimates[name]['reason']}), so it cannot be shown to "
-                f"reach {least:g}."
-            )
-        if low < least:
-            value, high, n = (estimates[name][key] for key in ("value", "high", "n"))
-            raise ThresholdCrossedError(
-                f"{name} is {value:.3f} [{low:.3f}, {high:.3f}] n={n}: the lower end of its "
-                f"interval is under {least:g}."
-            )
 
 
 def _headline(

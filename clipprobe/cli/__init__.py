@@ -15,6 +15,7 @@ from clipprobe.cli import (
     audit_mitigate,
     audit_sweep,
     audit_typographic,
+    compare_cmd,
     dashboard_cmd,
     demo_cmd,
     explain_cmd,
@@ -72,6 +73,7 @@ for _module in (
     audit_bias,
     audit_gap,
     audit_mitigate,
+    compare_cmd,
     dashboard_cmd,
     pretrain_cmd,
 ):

@@ -31,7 +31,7 @@ SETTINGS = (
     "images", "classes", "out", "model", "revision", "words", "words_per_image", "synonyms",
     "name_pattern", "word_column", "templates", "draw_at", "size", "position", "copies", "color",
     "opacity", "outline", "background", "rotation", "font", "case", "seed", "batch_size",
-    "workers", "limit", "fail_under",
+    "workers", "limit", "protocol", "fail_under", "fail_over",
 )  # fmt: skip
 _COLOR_HELP = "A name or #rrggbb"
 
@@ -87,6 +87,13 @@ def typographic(
         list[str] | None,
         typer.Option(help="A text with {} for the class name; repeat to average over several."),
     ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="Score by a published protocol too, beside its published numbers: scam, "
+            "defense_prefix, dyslexify, zer0int, distill or typod_set2."
+        ),
+    ] = None,
     draw_at: Annotated[
         str | None, typer.Option(help="Resolution of the text: model or image [default: model].")
     ] = None,
@@ -115,7 +122,15 @@ def typographic(
         list[str] | None,
         typer.Option(
             help="attacked_accuracy=NUMBER or clean_accuracy=NUMBER: exit with 1 when the lower "
-            "end of its interval is under the number; repeat for more."
+            "end of its interval is under the number; repeat for more. With pairwise., union. or "
+            "full. in front for one list of candidates."
+        ),
+    ] = None,
+    fail_over: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="targeted_success=NUMBER, untargeted_success=NUMBER or reading_effect=NUMBER: "
+            "exit with 1 when the upper end of its interval is over the number; repeat for more."
         ),
     ] = None,
     overwrite: OverwriteOption = False,
@@ -146,11 +161,12 @@ def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool
         if not settings.get(name):
             raise ConfigError(f"The audit needs --{name}: give it, or write it into the --config.")
     from attacks.typographic import audit_typographic
-    from attacks.typographic.summary import check_thresholds, enforce
+    from attacks.typographic.thresholds import check_thresholds, enforce
     from clipprobe.data import open_dataset
 
     options = parsed(settings)
-    thresholds = check_thresholds(options.pop("fail_under", {}))
+    under = check_thresholds(options.pop("fail_under", {}))
+    over = check_thresholds(options.pop("fail_over", {}), over=True)
     # The data set is opened before the model, so that a wrong path is said at once.
     dataset = open_dataset(str(options.pop("images")), limit=options.pop("limit", None))
     classes = Path(str(options.pop("classes")))
@@ -165,7 +181,7 @@ def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool
     if lost := counts["skipped"] + counts["failed"]:
         say(f"{lost} of {len(dataset)} pictures were left out; manifest.json says why.")
     say(f"report: {view.path / 'report.html'}")
-    enforce(thresholds, view.summary)
+    enforce(under, view.summary, over)
 
 
 def headline(summary: dict[str, Any]) -> str:
@@ -176,7 +192,36 @@ def headline(summary: dict[str, Any]) -> str:
     for item in summary["headline"]:
         name = item["name"].replace("_", " ")
         lines.append(f"{name:<20} {format_cell(item['estimate'])}")
+    lines += candidate_lines(summary)
     return "\n".join(lines)
+
+
+def candidate_lines(summary: dict[str, Any]) -> list[str]:
+    """Accuracy and success among the three lists of candidates, and by the protocol."""
+    from attacks.typographic.candidate_sets import lines
+    from attacks.typographic.protocols.scoring import said
+    from clipprobe.report.numbers import format_cell
+
+    found = []
+    for name, item in lines(summary["candidate_sets"]):
+        found.append(
+            f"{name + ' (' + str(item['n_candidates']) + ')':<20} "
+            + ", ".join(
+                f"{label} {format_cell(item[measure])}"
+                for label, measure in (
+                    ("clean", "clean_accuracy"),
+                    ("attacked", "attacked_accuracy"),
+                    ("success", "targeted_success"),
+                )
+            )
+        )
+    if (by := summary["protocol"]) is not None:
+        found.append(
+            f"{'protocol ' + by['name']:<20} clean {format_cell(by['clean'])}, attacked "
+            f"{format_cell(by['attacked'])}, success {format_cell(by['targeted_success'])}"
+        )
+        found.append(f"{'published':<20} {said(by)}")
+    return found
 
 
 def parsed(settings: dict[str, Any]) -> dict[str, Any]:
@@ -191,8 +236,9 @@ def parsed(settings: dict[str, Any]) -> dict[str, Any]:
             options[name] = None
     if options.get("synonyms") is not None and not isinstance(options["synonyms"], dict):
         options["synonyms"] = read_synonyms(Path(str(options["synonyms"])))
-    if "fail_under" in options and not isinstance(options["fail_under"], dict):
-        options["fail_under"] = thresholds_of(options["fail_under"])
+    for name in ("fail_under", "fail_over"):
+        if name in options and not isinstance(options[name], dict):
+            options[name] = thresholds_of(options[name], flag=name)
     return options
 
 
@@ -205,7 +251,7 @@ def place(text: str) -> str | tuple[float, ...]:
         return text
 
 
-def thresholds_of(texts: Sequence[str]) -> dict[str, float]:
+def thresholds_of(texts: Sequence[str], flag: str = "fail_under") -> dict[str, float]:
     """``METRIC=NUMBER`` texts as a mapping.
 
     Raises:
@@ -220,8 +266,8 @@ def thresholds_of(texts: Sequence[str]) -> dict[str, float]:
             number = "nan"
         if not math.isfinite(float(number)):
             raise ConfigError(
-                f"--fail-under {text!r} is not METRIC=NUMBER: give for example "
-                "attacked_accuracy=0.6."
+                f"--{flag.replace('_', '-')} {text!r} is not METRIC=NUMBER: give for example "
+                f"{'attacked_accuracy=0.6' if flag == 'fail_under' else 'targeted_success=0.2'}."
             )
     return found
 
