@@ -15,10 +15,12 @@ from attacks.typographic.controls import nonsense_word, scrambled_word, with_con
 if TYPE_CHECKING:
     from attacks.typographic.audit import audit_typographic as audit_typographic
     from attacks.typographic.datasets import load_attacks as load_attacks
+    from attacks.typographic.stroop import audit_stroop as audit_stroop
 
 __all__ = [
     "AttackedImage",
     "TypographicAttack",
+    "audit_stroop",
     "audit_typographic",
     "load_attacks",
     "nonsense_word",
@@ -28,6 +30,7 @@ __all__ = [
 
 
 _LATER = {
+    "audit_stroop": "attacks.typographic.stroop",
     "audit_typographic": "attacks.typographic.audit",
     "load_attacks": "attacks.typographic.datasets",
 }
