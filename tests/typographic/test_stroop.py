@@ -130,6 +130,7 @@ def test_a_model_that_reads_the_word(tmp_path: Path) -> None:
     upright = run.summary["presentations"]["upright"]
     assert upright["kinds"]["congruent"]["ink"]["value"] == 1.0
     assert upright["kinds"]["incongruent"]["n"] == 3 * 2 * 2
+    assert upright["kinds"]["control"]["word"]["value"] is None  # never 0: it cannot be answered
     grid = np.array(upright["matrix"]["says_word"], float)
     assert upright["matrix"]["words"][:3] == list(INKS) and (grid[:, :3] == 1).all()
     page = (run.path / "report.md").read_text()

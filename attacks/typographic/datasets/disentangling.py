@@ -86,7 +86,8 @@ def _annotations(path: Path) -> Path | None:
 
 def _files(root: Path) -> tuple[dict[str, tuple[str, Any]], dict[str, tuple[str, Any]]]:
     """Image files by path and by bare name, without case (``IMG_1.JPG`` is ``img_1.jpg``)."""
-    by_path, by_name = {}, {}
+    by_path: dict[str, tuple[str, Any]] = {}
+    by_name: dict[str, tuple[str, Any]] = {}
     for record in image_files(root)[0]:
         item = (record.id, record.source)
         by_path[record.id.lower()] = item

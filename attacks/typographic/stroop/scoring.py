@@ -73,7 +73,10 @@ def _kind(part: Columns, *, seed: int) -> dict[str, Any]:
     word = (part["ink_answer"] == part["word"]) & ~ink
     found: dict[str, Any] = {
         "ink": rate(ink, clusters, seed=seed),
-        "word": rate(word, clusters, seed=seed),
+        # Elsewhere the word is the ink, or no answer that could be given.
+        "word": rate(word, clusters, seed=seed)
+        if part["kind"][0] == "incongruent"
+        else undefined("on these cards the word is no other colour"),
         "other": rate(~ink & ~word, clusters, seed=seed),
         "mean_p_ink": _mean(part["p_ink"]),
         "mean_p_word": _mean(part["p_word"]),
