@@ -14,18 +14,29 @@ from attacks.typographic.controls import nonsense_word, scrambled_word, with_con
 
 if TYPE_CHECKING:
     from attacks.typographic.audit import audit_typographic as audit_typographic
+    from attacks.typographic.datasets import load_attacks as load_attacks
+    from attacks.typographic.stroop import audit_stroop as audit_stroop
 
 __all__ = [
     "AttackedImage",
     "TypographicAttack",
+    "audit_stroop",
     "audit_typographic",
+    "load_attacks",
     "nonsense_word",
     "scrambled_word",
     "with_controls",
 ]
 
 
+_LATER = {
+    "audit_stroop": "attacks.typographic.stroop",
+    "audit_typographic": "attacks.typographic.audit",
+    "load_attacks": "attacks.typographic.datasets",
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name == "audit_typographic":
-        return importlib.import_module("attacks.typographic.audit").audit_typographic
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
     raise AttributeError(f"module 'attacks.typographic' has no attribute {name!r}")

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import PIL
 
 from attacks.typographic.attack import TypographicAttack
-from attacks.typographic.cases import Case, read_cases
+from attacks.typographic.cases import Case, cases_of, read_cases
 from attacks.typographic.classes import Classes, key
+from attacks.typographic.datasets.inputs import attack_set, class_names
+from attacks.typographic.datasets.pictures import AttackSet
 from attacks.typographic.encodings import Encodings, Tally
 from attacks.typographic.engine import Engine
 from attacks.typographic.pipeline import DrawAt, Encoder, Renderer
@@ -32,7 +34,7 @@ from attacks.typographic.settings import (
 from attacks.typographic.summary import summarise
 from attacks.typographic.texts import TextBank
 from attacks.typographic.thresholds import check_thresholds, enforce
-from attacks.typographic.words import Words, parse_words, possible_words, read_list
+from attacks.typographic.words import Words, parse_words, possible_words
 from clipprobe.data import Dataset, Failure, as_dataset, require_readable
 from clipprobe.errors import DataError
 from clipprobe.runs import Run, RunView, load_run
@@ -46,8 +48,8 @@ Progress = Callable[[int, int], None]
 
 def audit_typographic(
     clip: Encoder,
-    images: Dataset | str | Path | Iterable[Any],
-    classes: Sequence[str] | str | Path,
+    images: AttackSet | Dataset | str | Path | Iterable[Any],
+    classes: Sequence[str] | str | Path | None = None,
     *,
     out: str | Path,
     words: str | Path | Sequence[str] = "random",
@@ -55,6 +57,7 @@ def audit_typographic(
     synonyms: Mapping[str, Sequence[str]] | None = None,
     name_pattern: str | None = None,
     word_column: str | None = None,
+    layout: str | None = None,
     templates: Sequence[str] = TEMPLATES,
     protocol: str | None = None,
     draw_at: DrawAt = "model",
@@ -78,9 +81,11 @@ def audit_typographic(
     Args:
         clip: A loaded model.
         images: What :func:`clipprobe.data.as_dataset` takes: a data set, its path or images. Labels
-            come from its folders or metadata, or from ``name_pattern``.
+            come from its folders or metadata, or from ``name_pattern``. Or an attack data set of
+            :func:`attacks.typographic.datasets.load_attacks`, with its own labels, words and twins.
         classes: The candidate classes, or the path of a file with one a line; every label must be
-            among them.
+            among them. Without, an attack data set is audited with the union of its labels and
+            words.
         out: The run folder.
         words: ``random``, ``runner-up``, ``most-similar``, ``least-similar``, a list of words, or
             a ``Path`` to a file with one a line.
@@ -89,6 +94,8 @@ def audit_typographic(
         name_pattern: For labels, or for labels and photographed words, in file names:
             ``{label}-{word}``.
         word_column: The metadata column with the photographed word.
+        layout: Read the path ``images`` as this attack data set (``rta-100``, ``scam``, ...), or
+            ``auto``; see :func:`attacks.typographic.datasets.layouts`.
         templates: Texts with ``{}`` for the class name; their vectors are averaged.
         protocol: A published way to score (:data:`attacks.typographic.protocols.PROTOCOLS`), whose
             number is given beside the audit's own and the row published for the model.
@@ -116,12 +123,18 @@ def audit_typographic(
     """
     least, most = check_thresholds(fail_under or {}), check_thresholds(fail_over or {}, over=True)
     chosen = None if protocol is None else find_protocol(protocol)
-    dataset = as_dataset(images, limit=limit)
-    if isinstance(classes, str):
-        classes = Path(classes)
-    names = read_list(classes, "class") if isinstance(classes, Path) else list(classes)
-    known = Classes(names, synonyms)
-    cases, skipped = read_cases(dataset, known, name_pattern=name_pattern, word_column=word_column)
+    attacks = attack_set(
+        images, layout, name_pattern=name_pattern, word_column=word_column, limit=limit
+    )
+    dataset = attacks.dataset if attacks else as_dataset(cast("Any", images), limit=limit)
+    names = class_names(classes, attacks)
+    known = Classes(names, attacks.with_synonyms(synonyms) if attacks else synonyms)
+    if attacks:
+        cases, skipped = cases_of(attacks, known)
+    else:
+        cases, skipped = read_cases(
+            dataset, known, name_pattern=name_pattern, word_column=word_column
+        )
     audit = _Audit(
         clip=clip,
         dataset=dataset,
@@ -139,6 +152,7 @@ def audit_typographic(
         batch_size=whole(batch_size, "batch_size", least=1),
         workers=whole(workers, "workers"),
         progress=progress or (lambda done, total: None),
+        attacks=attacks,
     )
     audit.check()
     run = Run.open(out, kind=KIND, config=audit.config(), overwrite=overwrite)
@@ -167,6 +181,7 @@ class _Audit:
     batch_size: int
     workers: int
     progress: Progress
+    attacks: AttackSet | None = None
 
     @property
     def natural(self) -> bool:
@@ -187,6 +202,8 @@ class _Audit:
             "batch_size": self.batch_size,
             "seed": self.seed,
         }
+        if self.attacks:
+            shared["layout"] = self.attacks.layout.name
         if self.natural:
             return {**shared, "words": "in the pictures"}
         # The pixels of the text are those of this Pillow and these fonts.
@@ -195,7 +212,9 @@ class _Audit:
         del attack["word"]
         return {
             **shared,
-            "words": {"strategy": self.words.strategy, "listed": list(self.words.listed)},
+            "words": "planned by the data set"
+            if self.attacks
+            else {"strategy": self.words.strategy, "listed": list(self.words.listed)},
             "words_per_image": self.words_per_image,
             "attack": attack,
             "draw_at": self.draw_at,
@@ -204,13 +223,18 @@ class _Audit:
     def check(self) -> None:
         """Refuse, before anything is written, what would fail at the first picture."""
         if not self.natural:
-            for word in possible_words(self.words, self.classes):
+            for word in self.possible_words():
                 self.attack.with_word(word)
             self.renderer().check()
 
+    def possible_words(self) -> list[str]:
+        """Every word that this audit may write, planned ones included."""
+        planned = [case.planned for case in self.cases if case.planned]
+        return list(dict.fromkeys([*planned, *possible_words(self.words, self.classes)]))
+
     def renderer(self) -> Renderer:
         """What draws the pictures of this audit."""
-        taken = {key(word) for word in possible_words(self.words, self.classes)}
+        taken = {key(word) for word in self.possible_words()}
         return Renderer(
             clip=self.clip,
             classes=self.classes,
@@ -269,6 +293,9 @@ class _Audit:
         run.write_table(RESULTS, table)
         used = summary["n"]["images"]
         summary["n"].update(failed=len(failed), skipped=len(left_out))
+        if self.attacks:
+            summary["source"] = self.attacks.describe()
+            summary["warnings"] = [*self.attacks.notices(), *summary["warnings"]]
         run.write_json("summary.json", summary)
         provenance = self.clip.provenance()
         write_report(run, renderer, self.cases, provenance)

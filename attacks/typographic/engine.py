@@ -232,6 +232,9 @@ class Engine:
         return scored, problems
 
     def _words(self, case: Case, clean_logits: Floats | None) -> list[str]:
+        if case.planned:
+            own = self.classes.same(case.planned, self.classes.names[case.label])
+            return [] if own else [case.planned]
         scores = clean_logits
         if self.words.strategy.endswith("-similar"):
             scores = self.classifier @ self.classifier[case.label]

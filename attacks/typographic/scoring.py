@@ -83,19 +83,25 @@ def case_rows(
 
 def natural_row(case: Case, scored: Scored, classes: Classes) -> dict[str, Any]:
     """The row of one photographed picture; its condition follows from the word on it."""
-    return _row(case, scored, case.word or "", natural_condition(case, classes), classes)
+    condition = natural_condition(case, classes)
+    return _row(case, scored, case.word or "", condition, classes, aim=case.aim)
 
 
 def natural_condition(case: Case, classes: Classes) -> str:
-    """``clean`` without a word, ``true`` where the word means the label, else ``attack``."""
+    """What the data set says, or ``clean`` without a word, ``true`` or ``attack``."""
+    if case.condition:
+        return case.condition
     if not case.word:
         return "clean"
     return "true" if classes.same(case.word, classes.names[case.label]) else "attack"
 
 
-def _row(case: Case, item: Scored, word: str, condition: str, classes: Classes) -> dict[str, Any]:
+def _row(
+    case: Case, item: Scored, word: str, condition: str, classes: Classes, *, aim: str = ""
+) -> dict[str, Any]:
     caption, logits = item.caption, item.logits
-    label, target = case.label, classes.index(word) if word else None
+    sought = word or aim  # a clean twin is asked about the word of its attack
+    label, target = case.label, classes.index(sought) if sought else None
     if target is not None and classes.group[target] == classes.group[label]:
         target = None  # the true word on a photograph aims at nothing else
     p = _softmax(logits, classes.group)

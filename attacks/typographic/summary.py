@@ -57,6 +57,11 @@ def summarise(table: Any, classes: Classes, *, natural: bool, seed: int) -> dict
         data["correct"][rows].astype(bool), data["cluster"][rows].astype(str), seed=seed
     )
     rates["clean"] = {"accuracy": {"all": accuracy}}
+    if natural and clean is not None and (known := ~np.isnan(clean.margin)).any():
+        twins = clean.take(np.flatnonzero(known))
+        rates["clean"]["pairwise_accuracy"] = {
+            "all": rate(twins.margin < 0, twins.cluster, seed=seed)
+        }
     found = effects(conditions, seed=seed)
     attack = conditions.get("attack")
     return {
@@ -96,28 +101,44 @@ def written_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
 
 
 def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
-    """Outcomes by condition of photographs: each is paired with the blank one of its object."""
+    """Outcomes by condition of photographs: each is paired with the blank one of its object.
+
+    Where a condition has one picture of each object (triplets), conditions are paired by object;
+    else the photographs of one condition are no partners of those of another.
+    """
     found = {}
+    pair = data["cluster" if _one_each(data) else "image"]
     twins: dict[str, int] = {}
     for row in np.flatnonzero(data["condition"] == "clean"):
         twins.setdefault(data["cluster"][row], int(row))
     rows = np.flatnonzero(data["condition"] != "clean")
     for condition in dict.fromkeys(data["condition"][rows]):
         own = rows[data["condition"][rows] == condition]
-        found[condition] = _outcomes(data, own, data["image"][own].astype(str))
-    with_twin = [row for row in rows if data["cluster"][row] in twins]
-    if with_twin:
+        found[condition] = _outcomes(data, own, pair[own].astype(str))
+    with_twin = np.array([row for row in rows if data["cluster"][row] in twins], dtype=int)
+    if len(with_twin):
+        # A clean twin stands once for each pair, however many conditions are compared with it.
+        with_twin = with_twin[np.sort(np.unique(pair[with_twin].astype(str), return_index=True)[1])]
         twin = np.array([twins[data["cluster"][row]] for row in with_twin])
         targets = data["target"][with_twin]
+        # A blank photo of an object with many words has no logit of one of them; a twin has.
+        aimed = np.array(data["target"][twin] == targets, dtype=bool)
+        sought, shown = (data[name][twin].astype(float) for name in ("logit_target", "logit_label"))
         found["clean"] = Outcomes(
-            pair=data["image"][with_twin].astype(str),
+            pair=pair[with_twin].astype(str),
             cluster=data["cluster"][with_twin].astype(str),
             correct=data["correct"][twin].astype(bool),
             hit=np.array(data["predicted"][twin] == targets, dtype=bool),
             has_target=np.array([target is not None for target in targets], dtype=bool),
-            margin=np.full(len(with_twin), np.nan),  # the blank photo has no logit of this target
+            margin=np.where(aimed, sought - shown, np.nan),
         )
     return found
+
+
+def _one_each(data: Mapping[str, Any]) -> bool:
+    """Whether no object has two pictures of one condition."""
+    rows = list(zip(data["cluster"], data["condition"], strict=True))
+    return len(set(rows)) == len(rows)
 
 
 def _headline(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,10 +26,14 @@ from clipprobe.cli.common import (
 )
 from clipprobe.errors import ConfigError
 
+if TYPE_CHECKING:
+    from attacks.typographic.datasets import AttackSet
+
 #: Settings that a ``--config`` file may hold; flags win over it.
 SETTINGS = (
     "images", "classes", "out", "model", "revision", "words", "words_per_image", "synonyms",
-    "name_pattern", "word_column", "templates", "draw_at", "size", "position", "copies", "color",
+    "name_pattern", "word_column", "layout",
+    "templates", "draw_at", "size", "position", "copies", "color",
     "opacity", "outline", "background", "rotation", "font", "case", "seed", "batch_size",
     "workers", "limit", "protocol", "fail_under", "fail_over",
 )  # fmt: skip
@@ -82,6 +86,14 @@ def typographic(
     ] = None,
     word_column: Annotated[
         str | None, typer.Option(help="The metadata column that holds the photographed word.")
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            help="Read the images as this attack data set: rta-100, paint, scam, rta-100-triplet, "
+            "disentangling, distill, typod, self-gen, table, ... or none. Detected where the files "
+            "leave no doubt; brings its own classes."
+        ),
     ] = None,
     template: Annotated[
         list[str] | None,
@@ -157,7 +169,7 @@ def typographic(
 
 def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool) -> None:
     """Run the audit that flags and config file ask for, and print its headline."""
-    for name in ("images", "classes", "out"):
+    for name in ("images", "out"):
         if not settings.get(name):
             raise ConfigError(f"The audit needs --{name}: give it, or write it into the --config.")
     from attacks.typographic import audit_typographic
@@ -168,8 +180,13 @@ def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool
     under = check_thresholds(options.pop("fail_under", {}))
     over = check_thresholds(options.pop("fail_over", {}), over=True)
     # The data set is opened before the model, so that a wrong path is said at once.
-    dataset = open_dataset(str(options.pop("images")), limit=options.pop("limit", None))
-    classes = Path(str(options.pop("classes")))
+    attacks = attack_set(options)
+    if attacks is None and not options.get("classes"):
+        raise ConfigError("The audit needs --classes: give it, or write it into the --config.")
+    given, limit = str(options.pop("images")), options.pop("limit", None)
+    dataset = attacks or open_dataset(given, limit=limit)
+    chosen = options.pop("classes", None)
+    classes = Path(str(chosen)) if chosen else None
     model, revision = options.pop("model", None), options.pop("revision", None)
     clip = load_model(model, device=device, revision=revision)
     with countdown("auditing, pictures encoded") as step:
@@ -179,9 +196,28 @@ def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool
     result(view.summary, as_json=as_json, text=lambda: headline(view.summary))
     counts = view.manifest["counts"]
     if lost := counts["skipped"] + counts["failed"]:
-        say(f"{lost} of {len(dataset)} pictures were left out; manifest.json says why.")
+        say(f"{lost} of {counts['used'] + lost} pictures were left out; manifest.json says why.")
     say(f"report: {view.path / 'report.html'}")
     enforce(under, view.summary, over)
+
+
+def attack_set(options: dict[str, Any]) -> AttackSet | None:
+    """The attack data set that the settings name, or that the files leave no doubt about."""
+    from attacks.typographic.datasets import detect_layout, load_attacks
+    from attacks.typographic.datasets.inputs import attack_set as checked
+
+    path, layout = str(options["images"]), options.pop("layout", None)
+    names = {name: options.get(name) for name in ("name_pattern", "word_column")}
+    if layout == "none":
+        return None
+    if layout is None:
+        found = None if any(names.values()) else detect_layout(path)
+        if found is None:
+            return None
+        say(f"{path} is read as the layout {found.name!r} ({found.title}); --layout none reads it "
+            "as plain images.")  # fmt: skip
+        return load_attacks(found.name, path, limit=options.get("limit"))
+    return checked(path, str(layout), limit=options.get("limit"), **names)
 
 
 def headline(summary: dict[str, Any]) -> str:

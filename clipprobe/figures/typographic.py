@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 #: Conditions from the least to the most writing.
-ORDER = ("clean", "true", "blank", "scrambled", "nonsense", "attack")
+ORDER = ("clean", "true", "blank", "scrambled", "nonsense", "synth", "attack")
 #: What a reader sees instead of the names of the result table.
 TITLES = {
     "clean": "clean",
@@ -20,6 +20,7 @@ TITLES = {
     "blank": "blank label",
     "scrambled": "scrambled letters",
     "nonsense": "nonsense word",
+    "synth": "synthetic twin",
     "attack": "attack word",
 }
 

@@ -41,6 +41,13 @@ def typographic(clip: Any, images: Path, out: Path) -> None:
     audit_typographic(clip, images, ["cat", "dog"], out=out)
 
 
+def stroop(clip: Any, images: Path, out: Path) -> None:
+    from attacks.typographic import audit_stroop
+
+    colours = ["red", "blue"]
+    audit_stroop(clip, out=out, colours=colours, variants=1, sizes=[0.3], presentations=["upright"])
+
+
 def bias(clip: Any, images: Path, out: Path) -> None:
     from attacks.bias import audit_bias
 
@@ -97,6 +104,7 @@ def similar(clip: Any, images: Path, out: Path) -> None:
     [
         ("atlas", scan),
         ("typographic", typographic),
+        ("stroop", stroop),
         ("bias", bias),
         ("multimodality", multimodality),
         ("words", words),
