@@ -11,6 +11,7 @@ from clipprobe import __version__
 from clipprobe.cli import (
     attack_cmd,
     audit_bias,
+    audit_search,
     audit_typographic,
     dashboard_cmd,
     demo_cmd,
@@ -65,6 +66,7 @@ for _module in (
     explain_cmd,
     attack_cmd,
     audit_typographic,
+    audit_search,
     audit_bias,
     dashboard_cmd,
     pretrain_cmd,
