@@ -67,9 +67,9 @@ def read_word_file(path: Path) -> tuple[tuple[str, ...], dict[str, tuple[str, ..
     for match in pairs:
         # A description may hold commas; the word is what follows the last one.
         word = match[2].rpartition(",")[2].strip()
-        words = by_image.setdefault(match[1].strip().replace("\\", "/"), [])
-        if word not in words:
-            words.append(word)
+        own = by_image.setdefault(match[1].strip().replace("\\", "/"), [])
+        if word not in own:
+            own.append(word)
     every = [word for words in by_image.values() for word in words]
     words = distinct(every, f"word file {path}")
     return words, {name: tuple(by_image[name]) for name in sorted(by_image)}
