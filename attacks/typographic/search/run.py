@@ -8,6 +8,7 @@ reading. The picture that was found is written, read back, and asked about once 
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -145,8 +146,6 @@ def search_attack(
 
     arms = {"words": oracle("words", {}, found_space)}
     if nonsense:
-        import dataclasses
-
         within = dataclasses.replace(found_space, words=tuple(nonsense))
         arms["nonsense"] = oracle("nonsense", nonsense, within)
     for arm in arms.values():
@@ -285,8 +284,9 @@ def _verify(
 
     _, verified, _ = ask(decode_image(run.file("best.png")))
     controls = {}
+    # The attack fits as it is; a longer control word is shrunk rather than left out.
     for kind, drawn in with_controls(
-        attack,
+        dataclasses.replace(attack, fit="shrink"),
         oracle.base,
         true_word=classes.names[oracle.goal.label],
         known=classes.known,
