@@ -34,7 +34,9 @@ from attacks.typographic.settings import (
 from attacks.typographic.summary import summarise
 from attacks.typographic.texts import TextBank
 from attacks.typographic.thresholds import check_thresholds, enforce
-from attacks.typographic.words import Words, parse_words, possible_words
+from attacks.typographic.words import Guard, Words, parse_words, possible_words
+from attacks.typographic.words.prepared import check_words, prepare
+from attacks.typographic.words.scores import WordScores
 from clipprobe.data import Dataset, Failure, as_dataset, require_readable
 from clipprobe.errors import DataError
 from clipprobe.runs import Run, RunView, load_run
@@ -52,9 +54,11 @@ def audit_typographic(
     classes: Sequence[str] | str | Path | None = None,
     *,
     out: str | Path,
-    words: str | Path | Sequence[str] = "random",
+    words: str | Path | Sequence[str] | Words | Mapping[str, Any] = "random",
     words_per_image: int = 1,
     synonyms: Mapping[str, Sequence[str]] | None = None,
+    forbidden: Sequence[str] = (),
+    allowed: Sequence[str] = (),
     name_pattern: str | None = None,
     word_column: str | None = None,
     layout: str | None = None,
@@ -87,10 +91,13 @@ def audit_typographic(
             among them. Without, an attack data set is audited with the union of its labels and
             words.
         out: The run folder.
-        words: ``random``, ``runner-up``, ``most-similar``, ``least-similar``, a list of words, or
-            a ``Path`` to a file with one a line.
+        words: A strategy (:data:`attacks.typographic.words.STRATEGIES`), a list of words, a
+            ``Path`` to a file with one word a line or lines ``image.jpg,word``, or a mapping
+            ``{"strategy": ..., "listed": [...], "budget": n}`` that joins strategy and list.
         words_per_image: How many different words each picture gets.
         synonyms: Other names of classes; an answer of either counts for both.
+        forbidden: Words that may never be written, neither as attack nor as control.
+        allowed: Words to let through although the built-in filter of slurs knows them.
         name_pattern: For labels, or for labels and photographed words, in file names:
             ``{label}-{word}``.
         word_column: The metadata column with the photographed word.
@@ -140,7 +147,7 @@ def audit_typographic(
         dataset=dataset,
         classes=known,
         cases=cases,
-        words=parse_words(words),
+        words=parse_words(words, guard=Guard(forbidden=tuple(forbidden), allowed=tuple(allowed))),
         words_per_image=whole(words_per_image, "words_per_image", least=1),
         attack=prototype(knobs, seed),
         templates=check_templates(templates),
@@ -212,9 +219,7 @@ class _Audit:
         del attack["word"]
         return {
             **shared,
-            "words": "planned by the data set"
-            if self.attacks
-            else {"strategy": self.words.strategy, "listed": list(self.words.listed)},
+            "words": "planned by the data set" if self.attacks else self.words.to_json(),
             "words_per_image": self.words_per_image,
             "attack": attack,
             "draw_at": self.draw_at,
@@ -223,9 +228,12 @@ class _Audit:
     def check(self) -> None:
         """Refuse, before anything is written, what would fail at the first picture."""
         if not self.natural:
-            for word in self.possible_words():
-                self.attack.with_word(word)
-            self.renderer().check()
+            for case in self.cases:
+                if case.planned:
+                    self.attack.with_word(case.planned)
+            renderer = self.renderer()
+            renderer.check()
+            check_words(self.words, self.classes, self.cases, renderer)
 
     def possible_words(self) -> list[str]:
         """Every word that this audit may write, planned ones included."""
@@ -252,21 +260,40 @@ class _Audit:
             again = set(self.templates)
         bank = TextBank(self.clip, sorted(again))
         classifier = class_vectors(bank, self.classes, self.templates)
+        words, scores, cases = self.words, WordScores(), self.cases
+        choice: dict[str, Any] = {}
+        warned: tuple[str, ...] = ()
+        if not self.natural:
+            prepared = prepare(
+                words,
+                clip=self.clip,
+                classes=self.classes,
+                classifier=classifier,
+                templates=self.templates,
+                renderer=renderer,
+                cases=cases,
+                run=run,
+                seed=self.seed,
+                batch_size=self.batch_size,
+            )
+            words, scores, cases = prepared.words, prepared.scores, prepared.cases
+            choice, warned = prepared.choice, prepared.warnings
         engine = Engine(
             clip=self.clip,
             classes=self.classes,
             classifier=classifier,
             renderer=renderer,
-            words=self.words,
+            words=words,
             words_per_image=self.words_per_image,
             seed=self.seed,
             batch_size=self.batch_size,
             workers=self.workers,
+            word_scores=scores,
         )
-        planned = engine.planned(self.cases[0]) * engine.unscored(run, self.cases)
+        planned = engine.planned(cases[0]) * engine.unscored(run, cases)
         tally = Tally(total=planned, tell=self.progress)
         table, failed, left_out = engine.run(
-            run, self.cases, encodings=Encodings(self.clip, self.batch_size, tally)
+            run, cases, encodings=Encodings(self.clip, self.batch_size, tally)
         )
         left_out = [*skipped, *left_out]
         if not table.num_rows:
@@ -291,6 +318,9 @@ class _Audit:
             seed=self.seed,
         )
         run.write_table(RESULTS, table)
+        summary["warnings"] += warned
+        if choice:
+            summary["word_choice"] = choice
         used = summary["n"]["images"]
         summary["n"].update(failed=len(failed), skipped=len(left_out))
         if self.attacks:

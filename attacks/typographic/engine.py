@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from attacks.typographic.cases import Case
@@ -24,6 +24,7 @@ from attacks.typographic.pipeline import (
 )
 from attacks.typographic.scoring import Scored, case_rows, natural_row, score, to_table
 from attacks.typographic.words import Words, choose
+from attacks.typographic.words.scores import WordScores
 from clipprobe.data import Failure
 from clipprobe.runs import Run
 
@@ -47,6 +48,8 @@ class Engine:
     seed: int
     batch_size: int
     workers: int
+    word_scores: WordScores = field(default_factory=WordScores)
+    """What ranks the words, where the strategy ranks them."""
 
     def run(
         self,
@@ -127,7 +130,7 @@ class Engine:
         if self.words.needs_clean_scores:
             kept, answers, problems = self._clean(cases, encodings)
             encodings.tally.spared(self.planned_written * len(problems))
-            words = [self._words(c, a.logits) for c, a in zip(kept, answers, strict=True)]
+            words = [self._words(c, a) for c, a in zip(kept, answers, strict=True)]
             clean = {i: [answer] for i, answer in enumerate(answers)}
             rows, more = self._with_words(kept, words, clean, encodings)
             return rows, in_order([*problems, *more], cases)
@@ -141,7 +144,7 @@ class Engine:
         kept, answers, problems = self._clean(cases, encodings)
         rows: Rows = []
         for case, answer in zip(kept, answers, strict=True):
-            words = self._words(case, answer.logits if self.words.needs_clean_scores else None)
+            words = self._words(case, answer)
             rows += case_rows(case, [answer], words, self.classes)
             if not words:
                 problems.append(_without_words(case))
@@ -226,18 +229,16 @@ class Engine:
         with closing(rendered):
             for captions, vectors in encodings(shots()):
                 logits = self.clip.logits(vectors, self.classifier)
-                for item in score(captions, logits, self.classes):
+                for item in score(captions, logits, self.classes, vectors):
                     scored.setdefault(owners[done], []).append(item)
                     done += 1
         return scored, problems
 
-    def _words(self, case: Case, clean_logits: Floats | None) -> list[str]:
+    def _words(self, case: Case, clean: Scored | None) -> list[str]:
         if case.planned:
             own = self.classes.same(case.planned, self.classes.names[case.label])
             return [] if own else [case.planned]
-        scores = clean_logits
-        if self.words.strategy.endswith("-similar"):
-            scores = self.classifier @ self.classifier[case.label]
+        scores = self.word_scores.of(self.words, self.classes, case.label, self.classifier, clean)
         return choose(
             self.words,
             self.classes,

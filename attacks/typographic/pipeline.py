@@ -176,6 +176,16 @@ class Renderer:
                 shots.append(Shot(image, caption))
         return shots
 
+    def attacked(self, case: Case, word: str) -> Image.Image:
+        """The picture with the attack alone, as the model gets it.
+
+        Raises:
+            UnreadableImageError, TextFitError: see :meth:`written`.
+        """
+        base = self.base(case)
+        made = self.attack.with_word(word)(base, image_id=f"{case.record.id}\x1f{word}").image
+        return self._grid(made) if self.draw_at == "image" else made
+
     def conditions(
         self, case: Case, base: Image.Image, word: str
     ) -> Iterator[tuple[str, AttackedImage]]:

@@ -50,6 +50,8 @@ class Scored:
     """Logit of each class's meaning, ``(n_classes,)``."""
     answer: int
     """Number of the answered class."""
+    vector: Floats | None = None
+    """Unit vector of the picture, ``(d,)``."""
 
 
 def class_vectors(clip: Encoder | TextBank, classes: Classes, templates: Sequence[str]) -> Floats:
@@ -60,12 +62,17 @@ def class_vectors(clip: Encoder | TextBank, classes: Classes, templates: Sequenc
     return vectors[[place[name] for name in classes.names]]
 
 
-def score(captions: Sequence[Caption], logits: Floats, classes: Classes) -> list[Scored]:
-    """The answers of a batch, from logits ``(b, n_classes)``."""
+def score(
+    captions: Sequence[Caption],
+    logits: Floats,
+    classes: Classes,
+    vectors: Floats | None = None,
+) -> list[Scored]:
+    """The answers of a batch, from logits ``(b, n_classes)`` and the vectors ``(b, d)``."""
     grouped, answers = classes.grouped(logits), classes.pick(logits)
     return [
-        Scored(caption, row, int(answer))
-        for caption, row, answer in zip(captions, grouped, answers, strict=True)
+        Scored(caption, row, int(answer), None if vectors is None else vectors[i])
+        for i, (caption, row, answer) in enumerate(zip(captions, grouped, answers, strict=True))
     ]
 
 

@@ -35,7 +35,7 @@ SETTINGS = (
     "name_pattern", "word_column", "layout",
     "templates", "draw_at", "size", "position", "copies", "color",
     "opacity", "outline", "background", "rotation", "font", "case", "seed", "batch_size",
-    "workers", "limit", "protocol", "fail_under", "fail_over",
+    "workers", "limit", "protocol", "fail_under", "fail_over", "forbidden", "allowed",
 )  # fmt: skip
 _COLOR_HELP = "A name or #rrggbb"
 
@@ -66,9 +66,21 @@ def typographic(
     strategy: Annotated[
         str | None,
         typer.Option(
-            help="Which class each picture is attacked with: random, runner-up, most-similar or "
-            "least-similar [default: random]."
+            help="Which word each picture gets: random, runner-up, most-similar, least-similar, "
+            "image-similar, brute-force, neuron or head; of the classes, or of --words "
+            "[default: random]."
         ),
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(min=1, help="Queries that --strategy brute-force may spend [default: 2000]."),
+    ] = None,
+    forbidden: Annotated[
+        Path | None, typer.Option(help="A text file with words that may never be written.")
+    ] = None,
+    allowed: Annotated[
+        Path | None,
+        typer.Option(help="A text file with words to allow although they are known as slurs."),
     ] = None,
     words_per_image: Annotated[
         int | None, typer.Option(min=1, help="Different attack words for each picture.")
@@ -162,7 +174,7 @@ def typographic(
             settings[name] = given[name]
     if template:
         settings["templates"] = template
-    if chosen := _words(words, word, strategy):
+    if chosen := _words(words, word, strategy, budget):
         settings["words"] = chosen
     run(settings, device=device, overwrite=overwrite, as_json=as_json)
 
@@ -272,6 +284,11 @@ def parsed(settings: dict[str, Any]) -> dict[str, Any]:
             options[name] = None
     if options.get("synonyms") is not None and not isinstance(options["synonyms"], dict):
         options["synonyms"] = read_synonyms(Path(str(options["synonyms"])))
+    for name in ("forbidden", "allowed"):
+        if isinstance(options.get(name), str | Path):
+            from attacks.typographic.words import read_list
+
+            options[name] = read_list(Path(str(options[name])), f"{name} word")
     for name in ("fail_under", "fail_over"):
         if name in options and not isinstance(options[name], dict):
             options[name] = thresholds_of(options[name], flag=name)
@@ -336,11 +353,16 @@ def _word_source(text: str) -> str | Path:
 
 
 def _words(
-    file: Path | None, words: list[str] | None, strategy: str | None
-) -> str | Path | list[str] | None:
-    given = [source for source in (file, words, strategy) if source]
-    if len(given) > 1:
+    file: Path | None, words: list[str] | None, strategy: str | None, budget: int | None
+) -> str | Path | list[str] | dict[str, Any] | None:
+    if words and (file or strategy):
         raise ConfigError(
-            "--words, --word and --strategy were given together: choose one source of words."
+            "--words, --word and --strategy were given together: choose one source of words, or "
+            "join --strategy with --words."
         )
-    return given[0] if given else None
+    if budget is not None and (strategy or "").replace("_", "-") != "brute-force":
+        raise ConfigError("--budget is that of --strategy brute-force: give both, or neither.")
+    if strategy and (file or budget):
+        parts = {"strategy": strategy, "file": file, "budget": budget}
+        return {name: part for name, part in parts.items() if part is not None}
+    return file or words or strategy
