@@ -12,6 +12,7 @@ from clipprobe.cli import (
     attack_cmd,
     audit_bias,
     audit_typographic,
+    audit_why,
     dashboard_cmd,
     demo_cmd,
     explain_cmd,
@@ -66,6 +67,7 @@ for _module in (
     attack_cmd,
     audit_typographic,
     audit_bias,
+    audit_why,
     dashboard_cmd,
     pretrain_cmd,
 ):
