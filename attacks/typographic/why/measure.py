@@ -222,7 +222,7 @@ class Measurer:
                     unit = self.streams.finish(
                         x, block, clean.pixels if row == 0 else attack.pixels
                     )
-                margins = self.margin(unit.unflatten(0, (len(groups), len(plan))), plan)
+                margins = self.margin(unit.reshape(len(groups), len(plan), -1), plan)
                 effects = margins - before if row == 0 else after - margins
                 found[:, row, block, : len(groups)] = effects.T
         return found

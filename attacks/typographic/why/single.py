@@ -23,10 +23,10 @@ from attacks.typographic.pipeline import DrawAt, Renderer
 from attacks.typographic.scoring import class_vectors
 from attacks.typographic.settings import checked_draw_at, prototype
 from attacks.typographic.why.measure import Measurer, head_name, neuron_name
-from attacks.typographic.why.pairs import CONDITIONS, Drawer, Planned, of_word
+from attacks.typographic.why.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word
 from attacks.typographic.why.ranking import causal, reading
 from attacks.typographic.why.settings import settings_of
-from clipprobe.data import as_dataset
+from clipprobe.data import Failure, as_dataset
 from clipprobe.errors import DataError
 from clipprobe.zeroshot import TEMPLATES
 from clipprobe.zeroshot.prompts import check_templates
@@ -156,8 +156,9 @@ def why_image(
     renderer.check()
     drawer = Drawer(clip, renderer)
     drawn = drawer.draw(planned) if isinstance(planned, Planned) else planned
-    if not isinstance(planned, Planned) or not hasattr(drawn, "pictures"):
-        raise DataError(f"The picture cannot be explained with {word!r}: {drawn.reason}.")
+    if not isinstance(planned, Planned) or not isinstance(drawn, Drawn):
+        reason = drawn.reason if isinstance(drawn, Failure) else "it cannot be drawn"
+        raise DataError(f"The picture cannot be explained with {word!r}: {reason}.")
     vectors = class_vectors(clip, known, check_templates(templates))
     found = Measurer(clip, drawer, known, vectors, cls=settings.cls).measure([drawn])
     heads = found["heads"].reshape(1, 2, 2, -1)

@@ -124,6 +124,7 @@ class Streams:
         clip, blocks = self.clip, range(self.n_blocks)
         pool = "cls" if self.cls else "none"
         patterns = [self.name(i, "attn.pattern") for i in blocks] if self.has_class_token else []
+        look: Any = capture(clip, patterns, pool="cls") if patterns else nullcontext({})
         with (
             torch.no_grad(),
             capture(clip, [self.name(i, "resid_pre") for i in blocks]) as stream,
@@ -132,7 +133,7 @@ class Streams:
                 [self.name(i, site) for i in blocks for site in ("attn.z", "mlp.post")],
                 pool=pool,
             ) as units,
-            capture(clip, patterns, pool="cls") if patterns else nullcontext({}) as looks,
+            look as looks,
             _Recorder(self) if not self._extra else nullcontext(),
         ):
             unit = clip.image_embeddings(pixels)
@@ -194,7 +195,7 @@ class Streams:
             x = own.resid[start].repeat(len(chunk), 1, 1)
             with torch.no_grad(), intervene(self.clip, edits):
                 unit = self.finish(x, start, own.pixels)
-            for i, rows in zip(places, unit.unflatten(0, (len(chunk), b)), strict=True):
+            for i, rows in zip(places, unit.reshape(len(chunk), b, -1), strict=True):
                 found[i] = rows
         return torch.stack([found[i] for i in range(len(variants))])
 
@@ -265,7 +266,7 @@ def _swap(
     """A change that puts ``source`` into some units of some of the stacked variants."""
 
     def change(value: Tensor) -> Tensor:
-        new = value.unflatten(0, (n_variants, -1))
+        new = value.view(n_variants, -1, *value.shape[1:])
         for row, units in rows:
             view = new[row]
             where = units if isinstance(units, slice) else list(units)
