@@ -41,6 +41,12 @@ def typographic(clip: Any, images: Path, out: Path) -> None:
     audit_typographic(clip, images, ["cat", "dog"], out=out)
 
 
+def why(clip: Any, images: Path, out: Path) -> None:
+    from attacks.typographic.why import explain_reading
+
+    explain_reading(clip, images, ["cat", "dog"], out=out, heads=2, neurons=1, limit=6)
+
+
 def bias(clip: Any, images: Path, out: Path) -> None:
     from attacks.bias import audit_bias
 
@@ -97,6 +103,7 @@ def similar(clip: Any, images: Path, out: Path) -> None:
     [
         ("atlas", scan),
         ("typographic", typographic),
+        ("why", why),
         ("bias", bias),
         ("multimodality", multimodality),
         ("words", words),

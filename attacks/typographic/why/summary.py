@@ -21,7 +21,8 @@ HEADLINE = {
     "reading_effect": "the same, minus the share answered so when a nonsense word stands there",
     "margin_change": "rise of the logit margin (written word minus true class), clean to attacked",
     "margin_change_reading": "the same, attack minus nonsense control",
-    "through_heads": "share of the rise that goes through all heads, patched together",
+    "direct_ink": "share of the rise that heads write to the output themselves, moved from patches "
+    "with ink",
     "through_neurons": "share that goes through all neurons, patched together",
     "attention_on_ink": "class-token attention on patches with ink, mean over all heads",
     "attention_excess": "the same, minus what those patches get with the nonsense word",
@@ -41,7 +42,9 @@ def summarise(found: Found, settings: Settings, audit_gap: float | None) -> dict
     groups = found.arrays["groups"].mean(axis=1)  # n group
     n = found.n_blocks
     headline = _headline(found, seed)
-    headline["through_heads"] = share(groups[:, 0])
+    through_ink = found.arrays["direct_ink"].sum(axis=(1, 2))
+    seen = not np.isnan(through_ink).any()
+    headline["direct_ink"] = share(through_ink) if seen else undefined(_NO_TOKEN)
     headline["through_neurons"] = share(groups[:, 1])
     parts = ("embedding", "heads", "MLPs", "biases and scales")
     patch_gap = float(np.abs(found.arrays["groups"][:, :, 2] - change[:, None]).max())

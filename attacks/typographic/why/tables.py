@@ -22,8 +22,8 @@ def write_tables(run: Run, found: Found) -> None:
     run.write_arrays(
         "neurons.safetensors",
         {
-            "first_order": found.arrays["first_order"].mean(axis=0),
-            "direct": found.arrays["direct_neurons"].mean(axis=0),
+            "neurons/first_order": found.arrays["first_order"].mean(axis=0),
+            "neurons/direct": found.arrays["direct_neurons"].mean(axis=0),
         },
     )
 
@@ -37,7 +37,7 @@ def _images(found: Found) -> dict[str, list[Any]]:
         "target": [names[one.target] for one in found.planned],
         "half": ["choose" if chooses else "confirm" for chooses in found.chooses],
         "ink_patches": found.arrays["ink"].tolist(),
-        "through_heads": found.arrays["groups"][:, :, 0].mean(axis=1).tolist(),
+        "direct_ink": found.arrays["direct_ink"].sum(axis=(1, 2)).tolist(),
         "through_neurons": found.arrays["groups"][:, :, 1].mean(axis=1).tolist(),
     }
     for column, kind in enumerate(CONDITIONS):
