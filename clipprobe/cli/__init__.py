@@ -17,6 +17,7 @@ from clipprobe.cli import (
     audit_stroop,
     audit_sweep,
     audit_typographic,
+    audit_why,
     compare_cmd,
     dashboard_cmd,
     demo_cmd,
@@ -78,6 +79,7 @@ for _module in (
     audit_gap,
     audit_mitigate,
     compare_cmd,
+    audit_why,
     dashboard_cmd,
     pretrain_cmd,
 ):
