@@ -92,7 +92,8 @@ def audit_typographic(
             interval may have.
         overwrite: Empty a folder that holds another run.
         progress: Called with the number of pictures that are finished, and of all.
-        **knobs: Fields of :class:`TypographicAttack` other than ``word`` and ``seed``.
+        **knobs: Fields of :class:`TypographicAttack` other than ``word`` and ``seed``, and
+            ``preset``, the name of a preset (``attacks.typographic.PRESETS``) that they change.
     Returns:
         The finished run; ``run.summary`` holds the numbers, ``results.parquet`` every answer.
     Raises:

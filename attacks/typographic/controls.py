@@ -44,6 +44,19 @@ def with_controls(
         TextFitError: a word does not fit.
     """
     attacked = attack(image, image_id=image_id)
+    yield from controls_of(attack, attacked, image, true_word=true_word, known=known, key=key)
+
+
+def controls_of(
+    attack: TypographicAttack,
+    attacked: AttackedImage,
+    image: Image.Image,
+    *,
+    true_word: str | None,
+    known: Callable[[str], bool],
+    key: tuple[object, ...],
+) -> Iterator[tuple[str, AttackedImage]]:
+    """The same for an attack that is drawn already; see :func:`with_controls`."""
     yield "attack", attacked
     yield "blank", attack.blank(attacked, image)
     others = {

@@ -21,6 +21,7 @@ from attacks.typographic.attack import AttackedImage, TypographicAttack
 from attacks.typographic.cases import Case
 from attacks.typographic.classes import Classes
 from attacks.typographic.controls import with_controls
+from attacks.typographic.drawing.bands import letterboxed
 from clipprobe.data import Failure, decode_image
 from clipprobe.errors import ConfigError, TextFitError, UnreadableImageError
 from clipprobe.stimuli.text import Box
@@ -138,7 +139,10 @@ class Renderer:
                     size_px=drawn.spec["size_px"],
                     ink=float(drawn.mask.mean()),
                 )
-                shots.append(Shot(fit(drawn.image), caption))
+                seen = drawn.image
+                if seen.size != base.size:  # it has bands, which a square crop would cut away
+                    seen = self._grid(letterboxed(seen, base.size))
+                shots.append(Shot(fit(seen), caption))
         return shots
 
     def conditions(
