@@ -27,7 +27,7 @@ _OPTIONS: dict[str, tuple[Any, str]] = {
     "copies": (int, "1 to 16 [default: 1]."),
     "color": (str, f"Of the letters: {_COLOR.lower()} [default: white]."),
     "opacity": (float, "Of the label, above 0, at most 1 [default: 1]."),
-    "contrast": (float, "WCAG ratio of the letters to what lies under them, 1 to 21, or nan."),
+    "contrast": (float, "WCAG ratio of the letters to what lies under them, 1 to 21."),
     "outline": (str, f"{_COLOR}, or none [default: black]."),
     "outline_width": (float, "In line heights [default: 0.06]."),
     "background": (str, f"{_COLOR}, or none [default: none]."),
@@ -81,7 +81,7 @@ def with_knobs(command: Callable[..., None]) -> Callable[..., None]:
     signature = inspect.Signature([*own, *added])
     wrapper.__signature__ = signature  # type: ignore[attr-defined]
     wrapper.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
-    del wrapper.__wrapped__  # type: ignore[attr-defined]
+    del wrapper.__wrapped__
     return wrapper
 
 
@@ -95,8 +95,6 @@ def parsed_knobs(options: Mapping[str, Any]) -> dict[str, Any]:
         found["position"] = place(found["position"])
     if isinstance(found.get("perspective"), str):
         found["perspective"] = _angles(found["perspective"])
-    if isinstance(found.get("contrast"), float) and found["contrast"] != found["contrast"]:
-        found["contrast"] = None
     return found
 
 
