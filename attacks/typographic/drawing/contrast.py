@@ -19,7 +19,8 @@ def linear(srgb: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """sRGB from 0 to 255 as linear light from 0 to 1."""
     given = np.asarray(srgb)
     if given.dtype == np.uint8:  # pictures: by table, an audit measures many
-        return _TABLE[given]
+        found: npt.NDArray[np.float64] = _TABLE[given]
+        return found
     return _exact(given)
 
 
