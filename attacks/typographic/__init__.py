@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from attacks.typographic.attack import AttackedImage, TypographicAttack
+from attacks.typographic.attack import AttackedImage, TypographicAttack, redraw
 from attacks.typographic.controls import nonsense_word, scrambled_word, with_controls
+from attacks.typographic.presets import DISTILL_PAIRS, PRESETS, Preset, preset
 
 if TYPE_CHECKING:
     from attacks.typographic.audit import audit_typographic as audit_typographic
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
     from attacks.typographic.stroop import audit_stroop as audit_stroop
 
 __all__ = [
+    "DISTILL_PAIRS",
+    "PRESETS",
     "AttackedImage",
+    "Preset",
     "TypographicAttack",
     "audit_stroop",
     "audit_typographic",
     "load_attacks",
     "nonsense_word",
+    "preset",
+    "redraw",
     "scrambled_word",
     "with_controls",
 ]

@@ -119,7 +119,8 @@ def audit_typographic(
         overwrite: Empty a folder that holds another run.
         progress: Called after each batch with the number of pictures that this call has encoded,
             and of all that it has to encode; the second can shrink, never grow.
-        **knobs: Fields of :class:`TypographicAttack` other than ``word`` and ``seed``.
+        **knobs: Fields of :class:`TypographicAttack` other than ``word`` and ``seed``, and
+            ``preset``, the name of a preset (``attacks.typographic.PRESETS``) that they change.
     Returns:
         The finished run; ``run.summary`` holds the numbers, ``results.parquet`` every answer.
     Raises:

@@ -49,6 +49,22 @@ def with_controls(
         TextFitError: a word does not fit.
     """
     attacked = attack(image, image_id=image_id)
+    yield from controls_of(
+        attack, attacked, image, true_word=true_word, known=known, key=key, kinds=kinds
+    )
+
+
+def controls_of(
+    attack: TypographicAttack,
+    attacked: AttackedImage,
+    image: Image.Image,
+    *,
+    true_word: str | None,
+    known: Callable[[str], bool],
+    key: tuple[object, ...],
+    kinds: Collection[str] = CONDITIONS,
+) -> Iterator[tuple[str, AttackedImage]]:
+    """The same for an attack that is drawn already; see :func:`with_controls`."""
     if "attack" in kinds:
         yield "attack", attacked
     if "blank" in kinds:

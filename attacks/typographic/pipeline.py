@@ -21,6 +21,7 @@ from attacks.typographic.attack import AttackedImage, TypographicAttack
 from attacks.typographic.cases import Case
 from attacks.typographic.classes import Classes
 from attacks.typographic.controls import CONDITIONS, with_controls
+from attacks.typographic.drawing.bands import letterboxed
 from clipprobe.data import Failure, decode_image
 from clipprobe.errors import ConfigError, TextFitError, UnreadableImageError
 from clipprobe.stimuli.text import Box
@@ -158,12 +159,10 @@ class Renderer:
             TextFitError: a word does not fit on it.
         """
         base = self.base(case)
-        # What was drawn on at the model's size stays at it.
-        fit = self._grid if self.draw_at == "image" else _unchanged
         shots = [self._as_it_is(case, base)] if clean else []
         for word in words:
             for kind, drawn in self.conditions(case, base, word):
-                image = fit(drawn.image)
+                image = self._seen(drawn.image, base)
                 caption = Caption(
                     condition=kind,
                     word=word,
@@ -184,7 +183,14 @@ class Renderer:
         """
         base = self.base(case)
         made = self.attack.with_word(word)(base, image_id=f"{case.record.id}\x1f{word}").image
-        return self._grid(made) if self.draw_at == "image" else made
+        return self._seen(made, base)
+
+    def _seen(self, drawn: Image.Image, base: Image.Image) -> Image.Image:
+        """The drawn picture as the model gets it."""
+        if drawn.size != base.size:  # it has bands, which a square crop would cut away
+            return self._grid(letterboxed(drawn, base.size))
+        # What was drawn on at the model's size stays at it.
+        return self._grid(drawn) if self.draw_at == "image" else drawn
 
     def conditions(
         self, case: Case, base: Image.Image, word: str
@@ -220,10 +226,6 @@ def digest(image: Image.Image) -> str:
     found = hashlib.sha256(f"{image.mode} {image.width}x{image.height} ".encode())
     found.update(image.tobytes())
     return found.hexdigest()[: 2 * DIGEST_BYTES]
-
-
-def _unchanged(image: Image.Image) -> Image.Image:
-    return image
 
 
 def ahead(

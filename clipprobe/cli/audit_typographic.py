@@ -24,6 +24,7 @@ from clipprobe.cli.common import (
     result,
     say,
 )
+from clipprobe.cli.knobs import KNOBS, parsed_knobs, with_knobs
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,18 +33,16 @@ if TYPE_CHECKING:
 #: Settings that a ``--config`` file may hold; flags win over it.
 SETTINGS = (
     "images", "classes", "out", "model", "revision", "words", "words_per_image", "synonyms",
-    "name_pattern", "word_column", "layout",
-    "templates", "draw_at", "size", "position", "copies", "color",
-    "opacity", "outline", "background", "rotation", "font", "case", "seed", "batch_size",
+    "name_pattern", "word_column", "layout", "templates", "draw_at", "seed", "batch_size",
     "workers", "limit", "protocol", "fail_under", "fail_over", "forbidden", "allowed",
+    *KNOBS, "varies",
 )  # fmt: skip
-_COLOR_HELP = "A name or #rrggbb"
 
 
 def register(app: typer.Typer) -> None:
     """Add ``typographic`` to the group ``audit``."""
     audits = group(app, "audit", "Measure where a model breaks, with intervals and controls.")
-    audits.command("typographic")(typographic)
+    audits.command("typographic")(with_knobs(typographic))
 
 
 def typographic(
@@ -121,21 +120,6 @@ def typographic(
     draw_at: Annotated[
         str | None, typer.Option(help="Resolution of the text: model or image [default: model].")
     ] = None,
-    size: Annotated[
-        float | None, typer.Option(help="Line height as a fraction of the short side.")
-    ] = None,
-    position: Annotated[
-        str | None,
-        typer.Option(help="random, center, top-left, r1c1 .. r4c4, or fractions such as 0.5,0.25."),
-    ] = None,
-    copies: Annotated[int | None, typer.Option(help="1 to 16.")] = None,
-    color: Annotated[str | None, typer.Option(help=f"{_COLOR_HELP}.")] = None,
-    opacity: Annotated[float | None, typer.Option(help="Above 0, at most 1.")] = None,
-    outline: Annotated[str | None, typer.Option(help=f"{_COLOR_HELP}, or none.")] = None,
-    background: Annotated[str | None, typer.Option(help=f"{_COLOR_HELP}, or none.")] = None,
-    rotation: Annotated[float | None, typer.Option(help="Degrees, counter-clockwise.")] = None,
-    font: Annotated[str | None, typer.Option(help="A bundled font.")] = None,
-    case: Annotated[str | None, typer.Option(help="as-is, lower, upper or title.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed, the same bytes.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images in one pass.")] = None,
     workers: Annotated[
@@ -160,6 +144,7 @@ def typographic(
     overwrite: OverwriteOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
+    **knobs: Any,
 ) -> None:
     """Write words on labelled pictures and measure how far a model follows them.
 
@@ -167,7 +152,7 @@ def typographic(
     label, a nonsense word, scrambled letters, the true word. With --name-pattern '{label}-{word}'
     pictures that were photographed with words on them are audited as they are.
     """
-    given = dict(locals())
+    given = {**locals(), **knobs}
     settings = read_config(config, SETTINGS)
     for name in SETTINGS:
         if given.get(name) is not None:
@@ -277,11 +262,7 @@ def parsed(settings: dict[str, Any]) -> dict[str, Any]:
     options = dict(settings)
     if "words" in options and isinstance(options["words"], str):
         options["words"] = _word_source(options["words"])
-    if isinstance(options.get("position"), str):
-        options["position"] = place(options["position"])
-    for name in ("outline", "background"):
-        if options.get(name) == "none":
-            options[name] = None
+    options.update(parsed_knobs(options))
     if options.get("synonyms") is not None and not isinstance(options["synonyms"], dict):
         options["synonyms"] = read_synonyms(Path(str(options["synonyms"])))
     for name in ("forbidden", "allowed"):
@@ -293,15 +274,6 @@ def parsed(settings: dict[str, Any]) -> dict[str, Any]:
         if name in options and not isinstance(options[name], dict):
             options[name] = thresholds_of(options[name], flag=name)
     return options
-
-
-def place(text: str) -> str | tuple[float, ...]:
-    """A position as a name, or ``x,y`` as two numbers; what is neither is left for the audit."""
-    parts = text.split(",")
-    try:
-        return tuple(float(part) for part in parts) if len(parts) > 1 else text
-    except ValueError:
-        return text
 
 
 def thresholds_of(texts: Sequence[str], flag: str = "fail_under") -> dict[str, float]:
