@@ -16,6 +16,7 @@ from attacks.bias.groups import (
     read_attribute,
     read_columns,
 )
+from attacks.bias.illustrations import check_pictures, draw_pictures
 from attacks.bias.inputs.cards import Card, read_card
 from attacks.bias.inputs.gather import Gathered, Inputs, gather
 from attacks.bias.planted import PLANTED_FILE, Planted, read_planted
@@ -62,6 +63,7 @@ def audit_bias(
     n_permutations: int = 10_000,
     seed: int = 0,
     limit: int | None = None,
+    include_images: bool = False,
     batch_size: int = 32,
     workers: int = 2,
     overwrite: bool = False,
@@ -96,6 +98,8 @@ def audit_bias(
         k: Depth of retrieval figures. alpha, min_effect, n_boot, n_permutations, seed: see
             :class:`~attacks.bias.settings.Settings`.
         limit: Audit so many images, spread over the data set.
+        include_images: Put a few pictures into the report, drawn from the data set without regard
+            to groups. By default no report holds a picture.
         batch_size, workers: of encoding and decoding.
         progress: Called with the number of images newly finished.
     Returns:
@@ -147,6 +151,8 @@ def audit_bias(
     )
     _same_model(clip, gathered)
     documented = _card(card, gathered)
+    if include_images:
+        check_pictures(gathered, documented)
     records = gathered.dataset.records
     wanted = _group_names(groups, gathered)
     # Everything that can be wrong with the groups is found before the first image is encoded.
@@ -175,6 +181,7 @@ def audit_bias(
         "card": None if documented is None else documented.to_json(),
         "planted": [[p.item, p.group, p.rate, p.kind] for p in truth],
         "settings": settings,
+        "include_images": include_images,
         "batch_size": batch_size,
     }
     run = Run.open(out, kind="bias", config=config, overwrite=overwrite)
@@ -223,6 +230,7 @@ def audit_bias(
         notes=[*gathered.notes, *notes, *missing],
         n_failed=len(failures),
         n_skipped=gathered.skipped,
+        pictures=draw_pictures(used, seed) if include_images else (),
     )
     return load_run(run.path)
 

@@ -44,12 +44,13 @@ def write_run(
     notes: Sequence[str] = (),
     n_failed: int | None = None,
     n_skipped: int = 0,
+    pictures: Sequence[tuple[Any, str]] = (),
 ) -> None:
     """Write every file of the run and its manifest last.
 
     Args:
         planted: The truth, empty where there is none. clusters, controls: the columns named.
-        sample: The images that were asked about.
+        sample: The images that were asked about. pictures: shown in the report, with captions.
         n_used: Images that were read; failures: those that were not, and examples of ids without
             partner. n_failed: how many could not be read (default: all failures); n_skipped: ids
             without partner. card: who annotated the data; notes: what else a reader must know.
@@ -119,6 +120,7 @@ def write_run(
             clusters=clusters,
             controls=tuple(controls),
             power=tuple(power),
+            pictures=tuple(pictures),
             organism=bool(planted),
             n_used=n_used,
             n_failed=failed,
