@@ -14,6 +14,7 @@ from clipprobe.cli import (
     audit_gap,
     audit_mitigate,
     audit_typographic,
+    audit_written,
     dashboard_cmd,
     demo_cmd,
     explain_cmd,
@@ -70,6 +71,7 @@ for _module in (
     audit_bias,
     audit_gap,
     audit_mitigate,
+    audit_written,
     dashboard_cmd,
     pretrain_cmd,
 ):
