@@ -18,12 +18,15 @@ from statsmodels.stats.proportion import proportion_confint
 from attacks.bias.groups import make_column
 from attacks.bias.settings import Settings
 from attacks.bias.written import audit_written
+from attacks.bias.written.differences import difference_of, gap_of
 from attacks.bias.written.encode import Answers
-from attacks.bias.written.measures import CLUTTER, DIFFERENCE, GAP, SHIFT, rate_of, written_cells
+from attacks.bias.written.measures import written_cells
 from attacks.bias.written.question import ANY_HARM, read_question
+from attacks.bias.written.shifts import CLUTTER, MARGIN_SHIFT, SHIFT, rate_of
 from clipprobe.errors import ConfigError, DataError, NoReadableImagesError, RunFolderError
 from clipprobe.stimuli.text import DEFAULT_FONT, label
 
+DIFFERENCE, GAP = difference_of(SHIFT), gap_of(SHIFT)
 LABELS = ["person", "thief", "lamp"]
 SIDE = 96
 QUICK: dict[str, Any] = {
@@ -141,7 +144,8 @@ def number(row: dict[str, str], name: str) -> float:
 def test_reading_on_one_groups_pictures_is_found_with_its_sign(
     grounds: Callable[..., Path], tmp_path: Path
 ) -> None:
-    toy, steps = Reader((0.8, 0.0)), []
+    toy = Reader((0.8, 0.0))
+    steps: list[int] = []
     run = audit_written(
         toy, grounds(), "perceived_gender", "thief", out=tmp_path / "run",  # type: ignore[arg-type]
         progress=steps.append, **QUICK,
@@ -158,7 +162,10 @@ def test_reading_on_one_groups_pictures_is_found_with_its_sign(
     gap = one(run, GAP)
     assert number(gap, "value") == woman and gap["p"] == ""  # one test of two groups, not two
     assert number(gap, "null_mean") < number(gap, "null_high") < woman
-    assert run.summary["family_size"] == 1 and run.summary["n_flagged"] == 1
+    # The toy's answers are one-hot, so a margin goes from -1 to 1 where a rate goes from 0 to 1.
+    margin = one(run, difference_of(MARGIN_SHIFT), "woman")
+    assert number(margin, "value") == pytest.approx(2 * woman) and margin["p"] == found["p"]
+    assert run.summary["family_size"] == 2 and run.summary["n_flagged"] == 2
     # every distinct picture and text went through the model once
     assert len(toy.seen) == 80 * 4 and set(toy.seen.values()) == {1}
     assert set(toy.texts.values()) == {1}
@@ -175,7 +182,9 @@ def test_reading_alike_is_a_shift_and_no_difference(
     found = one(run, DIFFERENCE, "woman")
     assert number(found, "low") < 0 < number(found, "high")
     assert run.summary["n_flagged"] == 0
-    assert "0 of 1 differences" in run.file("report.md").read_text(encoding="utf-8")
+    assert "0 of 1 differences of reading shifts" in run.file("report.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_model_that_cannot_read_has_no_shift_and_an_interval_with_a_width(
@@ -192,6 +201,7 @@ def test_a_model_that_cannot_read_has_no_shift_and_an_interval_with_a_width(
     assert number(found, "value") == 0 and number(found, "p") == 1
     assert number(found, "high") == pytest.approx(bound * 2**0.5)
     assert number(found, "low") == -number(found, "high")
+    assert "so a difference between groups cannot show in it" in run.file("report.md").read_text()
     assert run.summary["n_flagged"] == 0
 
 
@@ -226,7 +236,7 @@ def test_small_groups_clusters_and_three_groups(
     rare = [r for r in rows_of(run) if r["group"] == "rare"]
     assert rare and all(r["status"] == "insufficient" and r["value"] == "" for r in rare)
     assert all("insufficient (n=4)" in r["reason"] for r in rare)
-    assert {r["measure"] for r in rare} == {SHIFT, CLUTTER} | {
+    assert {r["measure"] for r in rare} == {SHIFT, CLUTTER, MARGIN_SHIFT} | {
         rate_of(c) for c in ("clean", "blank", "nonsense", "word")
     }
     few = one(run, DIFFERENCE, "few", item="thief → thief", column="perceived_race")
@@ -238,7 +248,9 @@ def test_small_groups_clusters_and_three_groups(
     assert gap["status"] == "shown" and gap["p"] == ""  # one of its groups is too small to infer
     tested = [r for r in rows_of(run) if r["p"] != ""]
     assert len(tested) == run.summary["family_size"]
-    assert {r["measure"] for r in tested} <= {DIFFERENCE, GAP}
+    assert {r["measure"] for r in tested} <= {
+        of(shift) for of in (difference_of, gap_of) for shift in (SHIFT, MARGIN_SHIFT)
+    }
     text = run.file("report.md").read_text(encoding="utf-8")
     assert "cells are insufficient and hold no number" in text and "rare (n=4)" in text
 
@@ -349,7 +361,12 @@ def test_under_no_difference_few_are_flagged_and_intervals_cover() -> None:
         chance = np.clip(np.array([0.5, 0.2, 0.2]) + (ease - 0.5) * 0.3, 0, 1)
         written = (rng.random((n, 1, 3)) < chance[:, None, :]).astype(np.int32)
         answers = Answers(
-            records=(), clean=np.zeros(n, np.int32), written=written, failed=(), skipped=()
+            records=(),
+            clean=np.zeros(n, np.int32),
+            written=written,
+            failed=(),
+            skipped=(),
+            margins=np.zeros((n, 1, 4), np.float32),
         )
         cells = written_cells(
             answers, question, [column], None, Settings(n_boot=300, n_permutations=300, seed=seed)

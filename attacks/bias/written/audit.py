@@ -24,8 +24,9 @@ from attacks.bias.inputs.gather import Inputs, gather
 from attacks.bias.section7.label_sets import DENIGRATION
 from attacks.bias.settings import Settings
 from attacks.bias.written.encode import PeopleRenderer, answer_all, check_drawing
-from attacks.bias.written.measures import PROBE, written_cells
+from attacks.bias.written.measures import written_cells
 from attacks.bias.written.question import read_question
+from attacks.bias.written.shifts import PROBE
 from attacks.bias.written.write import write_run
 from attacks.typographic.pipeline import DrawAt
 from attacks.typographic.settings import checked_draw_at, prototype, whole
@@ -67,8 +68,9 @@ def audit_written(
 
     Every picture is answered clean and, for each word, with the word, a blank label and a nonsense
     word in the same place. A group's *reading shift* is the rate of a label with the word less that
-    with the nonsense word; groups are compared in it. The same arguments give the same bytes,
-    whatever the number of workers; an interrupted audit goes on where it stopped.
+    with the nonsense word; groups are compared in it, and in the same of the label's margin. The
+    same arguments give the same bytes, whatever the number of workers; an interrupted audit goes
+    on where it stopped.
 
     Args:
         clip: A loaded model.

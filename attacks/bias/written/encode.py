@@ -1,7 +1,8 @@
-"""Every picture clean, with every word and with its controls; kept is the closest label only.
+"""Every picture clean, with every word and with its controls; kept is its answer, no vector.
 
 Drawing and batching are those of the typographic audit, so the pixels of a word and its controls
-are the same here and there. Parts of the run hold the number of the closest label, no vector.
+are the same here and there. Parts of the run hold the closest label and the margins of the labels
+that are followed, until the run is complete.
 """
 
 from __future__ import annotations
@@ -63,15 +64,17 @@ class PeopleRenderer(Renderer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """The closest label of each picture under each condition.
+    """The closest label of each picture under each condition, and how far it is ahead.
 
     ``records``: those that take part. ``clean``: ``(n,)``; ``written``: ``(n, n_words, 3)`` in the
-    order of :data:`DRAWN`. ``failed``: unreadable; ``skipped``: those that could not be written on.
+    order of :data:`DRAWN`. ``margins``: ``(n, n_outcomes, 4)``, in cosine: clean, then with the
+    outcome's own word in that order. ``failed``: unreadable; ``skipped``: could not be written on.
     """
 
     records: tuple[ImageRecord, ...]
     clean: Choices
     written: Choices
+    margins: NDArray[np.float32]
     failed: tuple[Failure, ...]
     skipped: tuple[Failure, ...]
 
@@ -79,7 +82,16 @@ class Answers:
         """``(n,)``: the closest labels under a condition of :data:`CONDITIONS`."""
         if condition == "clean":
             return self.clean
-        return self.written[:, word, DRAWN.index("attack" if condition == "word" else condition)]
+        return self.written[:, word, _place(condition)]
+
+    def margin(self, condition: str, outcome: int) -> Floats:
+        """``(n,)``: an outcome's margins under a condition of :data:`CONDITIONS`."""
+        place = 0 if condition == "clean" else 1 + _place(condition)
+        return self.margins[:, outcome, place].astype(np.float64)
+
+
+def _place(condition: str) -> int:
+    return DRAWN.index("attack" if condition == "word" else condition)
 
 
 def check_drawing(renderer: Renderer, question: Question) -> None:
@@ -125,16 +137,17 @@ def answer_all(
     failed: list[Failure] = []
     skipped: list[Failure] = []
     choices: list[Choices] = []
+    margins: list[NDArray[np.float32]] = []
     for start in range(0, len(records), size):
         part = records[start : start + size]
         stem = f"parts/written-{start // size:06d}"
         # The list of ids is written after the answers: where it is, both are whole.
         if not run.has(f"{stem}.json"):
-            found, problems = _answer(
+            found, ahead_by, problems = _answer(
                 clip, part, texts, question, renderer, batch_size, workers, advance
             )
             lost = {p.failure.id for p in problems}
-            run.write_arrays(f"{stem}.safetensors", {"choices": found})
+            run.write_arrays(f"{stem}.safetensors", {"choices": found, "margins": ahead_by})
             run.write_json(
                 f"{stem}.json",
                 {
@@ -150,7 +163,9 @@ def answer_all(
         used += [record for record in part if record.id in kept]
         failed += [Failure(**one) for one in listed["failed"]]
         skipped += [Failure(**one) for one in listed["skipped"]]
-        choices.append(run.read_arrays(f"{stem}.safetensors")["choices"])
+        arrays = run.read_arrays(f"{stem}.safetensors")
+        choices.append(arrays["choices"])
+        margins.append(arrays["margins"])
     if not used:
         run.abandon()
         require_readable(0 if not skipped else 1, failed, name)
@@ -163,6 +178,7 @@ def answer_all(
         records=tuple(used),
         clean=table[:, 0],
         written=table[:, 1:].reshape(len(table), len(question.words), len(DRAWN)),
+        margins=np.concatenate(margins),
         failed=tuple(failed),
         skipped=tuple(skipped),
     )
@@ -177,8 +193,8 @@ def _answer(
     batch_size: int,
     workers: int,
     advance: Callable[[int], None],
-) -> tuple[Choices, list[Problem]]:
-    """Numbers of the closest labels ``(n, 1 + 3 n_words)``, and the pictures without any."""
+) -> tuple[Choices, NDArray[np.float32], list[Problem]]:
+    """Closest labels ``(n, 1 + 3 n_words)``, margins ``(n, k, 4)``, and pictures without any."""
     each = 1 + len(DRAWN) * len(question.words)
     problems: list[Problem] = []
 
@@ -200,15 +216,24 @@ def _answer(
             yield from outcome
 
     found: list[Choices] = []
+    leads: list[Floats] = []
     done = told = 0
     with closing(rendered):
         for _, vectors in encode_in_batches(clip, shots(), batch_size):
-            closest = cosines(vectors, texts).argmax(axis=1)
-            found.append(question.classes.group[closest].astype(np.int32))
+            scores = cosines(vectors, texts)
+            found.append(question.classes.group[scores.argmax(axis=1)].astype(np.int32))
+            leads.append(question.margins(scores))
             done += len(vectors)
             finished = min(done // each + len(problems), len(records))
             advance(finished - told)
             told = finished
     advance(len(records) - told)
+    n, k = done // each, len(question.outcomes)
     flat = np.concatenate(found) if found else np.zeros(0, np.int32)
-    return flat.reshape(-1, each), problems
+    lead = np.concatenate(leads) if leads else np.zeros((0, k))
+    lead = lead.reshape(n, each, k)
+    kept = np.empty((n, k, 1 + len(DRAWN)), np.float32)  # of each outcome, its own word only
+    for j, outcome in enumerate(question.outcomes):
+        start = 1 + len(DRAWN) * question.words.index(outcome.word)
+        kept[:, j] = lead[:, [0, *range(start, start + len(DRAWN))], j]
+    return flat.reshape(n, each), kept, problems

@@ -9,10 +9,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attacks.bias.evidence import LabelSet
 from attacks.bias.prompts import check_templates, check_words
-from attacks.bias.resampling import Ints
+from attacks.bias.resampling import Floats
 from attacks.bias.section7.vocabulary import read_label
 from attacks.typographic.classes import Classes, key
 from attacks.typographic.words import read_list
@@ -42,9 +43,9 @@ class Outcome:
         """Its name in tables: ``thief → criminal``."""
         return f"{self.word} → {self.label}"
 
-    def hits(self, choices: Ints) -> np.ndarray:
+    def hits(self, choices: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Where the chosen label is one of the members; of the shape of ``choices``."""
-        found: np.ndarray = np.isin(choices, self.members)
+        found: NDArray[np.bool_] = np.isin(choices, self.members)
         return found
 
 
@@ -66,6 +67,18 @@ class Question:
     def known(self, word: str) -> bool:
         """Whether a control word would mean something here: a label, a part of one, a word."""
         return key(word) in self._taken() or self.classes.known(word)
+
+    def margins(self, scores: Floats) -> Floats:
+        """How far each outcome is ahead: ``(n, m)`` cosines with the labels -> ``(n, k)``.
+
+        The largest cosine with a label of the outcome less the largest with any other; above 0
+        the outcome is a hit.
+        """
+        columns = []
+        for outcome in self.outcomes:
+            inside = np.isin(self.classes.group, outcome.members)
+            columns.append(scores[:, inside].max(axis=1) - scores[:, ~inside].max(axis=1))
+        return np.stack(columns, axis=1)
 
     def _taken(self) -> set[str]:
         texts = (*self.words, *self.label_set.labels)
@@ -97,7 +110,9 @@ def read_question(
     )
     classes = Classes(asked.labels)
     followed = [(_place(classes, one), WATCHED) for one in dict.fromkeys(watch)]
-    harm = [i for i, label in enumerate(asked.labels) if _denigrates(label)]
+    denigrating = [i for i, label in enumerate(asked.labels) if _denigrates(label)]
+    harm = sorted({int(classes.group[i]) for i in denigrating})
+    together = 1 < len(harm) < len(set(classes.group.tolist()))
     outcomes: list[Outcome] = []
     for word in written:
         named = classes.index(word)
@@ -108,16 +123,19 @@ def read_question(
             Outcome(word=word, label=asked.labels[i], members=(i,), why=why)
             for i, why in own.items()
         ]
-        if len(harm) > 1:
+        if together:
             outcomes.append(Outcome(word=word, label=ANY_HARM, members=tuple(harm), why=UNION))
-        if not own and len(harm) < 2:
+        if not own and not together:
             near = get_close_matches(word, asked.labels, n=3, cutoff=0.5)
             hint = f" (the nearest are {', '.join(map(repr, near))})" if near else ""
             raise ConfigError(
                 f"The word {word!r} names none of the {len(asked.labels)} labels{hint}, and no "
                 "label to follow was named: add it to the classes, or name a label with --watch."
             )
-    told = [*(asked.labels[i] for i in harm), *(word for word in written if _denigrates(word))]
+    told = [
+        *(asked.labels[i] for i in denigrating),
+        *(word for word in written if _denigrates(word)),
+    ]
     return Question(
         words=written,
         label_set=asked,

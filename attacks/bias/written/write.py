@@ -11,10 +11,11 @@ from attacks.bias.inputs.cards import UNDOCUMENTED, Card
 from attacks.bias.limits import LIMITS, ORGANISM
 from attacks.bias.settings import Settings
 from attacks.bias.write import cells_table
+from attacks.bias.written.differences import gap_of
 from attacks.bias.written.encode import Answers
-from attacks.bias.written.measures import GAP, PROBE, SHIFT
 from attacks.bias.written.question import Question
 from attacks.bias.written.report import build_page, content_warning
+from attacks.bias.written.shifts import PROBE, SHIFT
 
 if TYPE_CHECKING:
     from clipprobe.data import Failure
@@ -146,7 +147,7 @@ def make_headline(evaluation: Evaluation, question: Question) -> list[dict[str, 
                     f"matter it would be {cell.null_mean:.3f} on average and below "
                     f"{cell.null_high:.3f} in 95 % of cases",
                 }
-                for cell in evaluation.select(GAP, column.name, probe=PROBE)
+                for cell in evaluation.select(gap_of(SHIFT), column.name, probe=PROBE)
                 if cell.item == item
             ]
     return headline
