@@ -43,7 +43,7 @@ class _Grid:
 
 
 class Reader:
-    """Answers ``person``; where it reads the word ``thief`` on a picture, it answers ``thief``.
+    """Answers ``person``; to the word ``thief`` where it reads it ``thief``, to a blank ``lamp``.
 
     ``reads``: how often, on pictures of a red and of a green ground. ``startled``: how often any
     ink at all makes it answer ``thief``, read or not.
@@ -79,12 +79,14 @@ class Reader:
         ink = codes != ground
         if not ink.any():
             return 0
+        rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+        cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        if cut.all():
+            return 2
         side = 0 if ground >> 16 > 128 else 1
         chance = int(hashlib.sha256(pixels.tobytes()).hexdigest()[:8], 16) / 2**32
         if chance < self.startled[side]:
             return 1
-        rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-        cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         same = cut.shape == self._shape.shape and (cut == self._shape).mean() > 0.98
         return int(same and chance < self.reads[side])
 
@@ -233,6 +235,11 @@ def test_small_groups_clusters_and_three_groups(
         ["thief"], out=tmp_path / "run", clusters="person", watch=["lamp"], **QUICK,
     )  # fmt: skip
     assert {o["label"] for o in run.summary["outcomes"]} == {"thief", "lamp"}
+    for condition, rate in (("clean", 0), ("blank", 1), ("nonsense", 0), ("word", 0)):
+        found = one(
+            run, rate_of(condition), "", item="thief → lamp", column="perceived_race"
+        )  # of all: each control is where it belongs
+        assert number(found, "value") == rate, condition
     rare = [r for r in rows_of(run) if r["group"] == "rare"]
     assert rare and all(r["status"] == "insufficient" and r["value"] == "" for r in rare)
     assert all("insufficient (n=4)" in r["reason"] for r in rare)

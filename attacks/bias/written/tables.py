@@ -85,8 +85,8 @@ def _stuck(context: Context, column: GroupColumn, item: str) -> list[Block]:
         return []
     return [
         Paragraph(
-            f"{item}: the rate is {rates.pop():.0%} with the nonsense word and with the word, so a "
-            "difference between groups cannot show in it; only the margin can show one."
+            f"{item}: the rate is {100 * rates.pop():.0f} % with the nonsense word and with the "
+            "word, so a difference between groups cannot show in it; only the margin can show one."
         )
     ]
 
