@@ -190,7 +190,11 @@ def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool
         view = audit_typographic(
             clip, dataset, classes, overwrite=overwrite, progress=step, **options
         )
-    result(view.summary, as_json=as_json, text=lambda: headline(view.summary))
+    result(
+        view.summary,
+        as_json=as_json,
+        text=lambda: "\n".join([headline(view.summary), *candidate_lines(view.summary)]),
+    )
     counts = view.manifest["counts"]
     if lost := counts["skipped"] + counts["failed"]:
         say(f"{lost} of {counts['used'] + lost} pictures were left out; manifest.json says why.")
@@ -225,7 +229,6 @@ def headline(summary: dict[str, Any]) -> str:
     for item in summary["headline"]:
         name = item["name"].replace("_", " ")
         lines.append(f"{name:<20} {format_cell(item['estimate'])}")
-    lines += candidate_lines(summary)
     return "\n".join(lines)
 
 
