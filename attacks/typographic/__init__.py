@@ -9,23 +9,41 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from attacks.typographic.attack import AttackedImage, TypographicAttack
+from attacks.typographic.attack import TypographicAttack, redraw
 from attacks.typographic.controls import nonsense_word, scrambled_word, with_controls
+from attacks.typographic.drawing.result import AttackedImage
+from attacks.typographic.presets import DISTILL_PAIRS, PRESETS, Preset, preset
 
 if TYPE_CHECKING:
     from attacks.typographic.audit import audit_typographic as audit_typographic
+    from attacks.typographic.datasets import load_attacks as load_attacks
+    from attacks.typographic.stroop import audit_stroop as audit_stroop
 
 __all__ = [
+    "DISTILL_PAIRS",
+    "PRESETS",
     "AttackedImage",
+    "Preset",
     "TypographicAttack",
+    "audit_stroop",
     "audit_typographic",
+    "load_attacks",
     "nonsense_word",
+    "preset",
+    "redraw",
     "scrambled_word",
     "with_controls",
 ]
 
 
+_LATER = {
+    "audit_stroop": "attacks.typographic.stroop",
+    "audit_typographic": "attacks.typographic.audit",
+    "load_attacks": "attacks.typographic.datasets",
+}
+
+
 def __getattr__(name: str) -> Any:
-    if name == "audit_typographic":
-        return importlib.import_module("attacks.typographic.audit").audit_typographic
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
     raise AttributeError(f"module 'attacks.typographic' has no attribute {name!r}")

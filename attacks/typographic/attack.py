@@ -13,59 +13,39 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from attacks.typographic.drawing.checks import MAX_COPIES as MAX_COPIES
+from attacks.typographic.drawing.checks import Anchor, check, check_varied, tilt
+from attacks.typographic.drawing.lettering import Case as Case
+from attacks.typographic.drawing.lettering import Script, written
+from attacks.typographic.drawing.made import made_label
+from attacks.typographic.drawing.objects import checked_mask, object_boxes
+from attacks.typographic.drawing.result import AttackedImage, place_copies
 from attacks.typographic.placement import (
     Position,
+    band_boxes,
+    band_px,
     boxes_at,
     boxes_like,
+    boxes_on_baseline,
     checked_position,
     random_boxes,
+    rng,
     room,
 )
 from clipprobe.data.images import as_pil
 from clipprobe.errors import ConfigError
-from clipprobe.stimuli.text import (
-    DEFAULT_FONT,
-    Box,
-    Color,
-    Fit,
-    Label,
-    font_info,
-    label,
-    rgb,
-    shifted,
-    stamp,
-    writable,
-)
+from clipprobe.stimuli.text import DEFAULT_FONT, Box, Color, Fit, Label, rgb
 
-Case = Literal["as-is", "lower", "upper", "title"]
-MAX_COPIES = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttackedImage:
-    """What an attack returns."""
-
-    image: Image.Image
-    """RGB, of the size of the image that was given."""
-    mask: npt.NDArray[np.bool_]
-    """Inked pixels, ``(h, w)``: letters and outline, not the background box. For a blank label,
-    the pixels of the label."""
-    boxes: list[Box]
-    """Tight box of the ink of each copy: ``(x0, y0, x1, y1)`` in pixels, half-open."""
-    labels: list[Box]
-    """Box of each whole label, with background and padding."""
-    spec: dict[str, Any]
-    """Every setting, the text as written and its size after fitting; plain JSON types."""
+ImageLike = Image.Image | str | Path | npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,102 +65,125 @@ class TypographicAttack:
     size: float = 0.2
     """Line height (top of ``d`` to foot of ``p``) as a fraction of the image's short side."""
     position: Position = "random"
-    """``random``; ``center``, an edge or a corner such as ``top-left``; a cell ``r1c1`` to
-    ``r4c4``; the centre of the label as fractions ``(x, y)``; or one such pair for each copy."""
+    """``random``; ``on`` or ``off`` the object (needs ``object_mask``); ``center``, an edge or a
+    corner such as ``top-left``; a cell ``r1c1`` to ``r4c4``; the centre of the label as fractions
+    ``(x, y)``; or one such pair for each copy."""
     copies: int = 1
-    """How often, 1 to 16; copies do not overlap."""
+    """How often, 1 to 16; copies at random places do not overlap."""
     color: Color = "white"
     """Colour of the letters."""
     opacity: float = 1.0
     """Of the whole label, above 0 and at most 1."""
+    contrast: float | None = None
+    """WCAG ratio, 1 to 21, of the letters to what lies under them; the colour is made lighter or
+    darker to reach it. What was reached is ``spec["contrast_measured"]``."""
     outline: Color | None = "black"
-    """Colour of a line around the letters, 6 % of the line height and at least 1 px wide."""
+    """Colour of a line around the letters."""
+    outline_width: float = 0.06
+    """Width of that line in line heights; at least 1 px."""
     background: Color | None = None
-    """Colour of a box behind the letters, a quarter of the line height larger than the ink."""
+    """Colour of a box behind the letters."""
+    padding: float = 0.25
+    """How much larger than the ink the box is on each side, in line heights."""
+    shadow: float = 0.0
+    """Darkness, 0 to 1, of the shadow that the box throws."""
     rotation: float = 0.0
     """Degrees, counter-clockwise."""
+    perspective: float | tuple[float, float] = 0.0
+    """Degrees, up to 75, by which the label is turned about its vertical axis (the right side goes
+    away), or about the vertical and the horizontal axis (the top goes away)."""
+    blur: float = 0.0
+    """Standard deviation of a Gaussian blur of the label, in line heights, 0 to 1."""
+    downscale: float = 1.0
+    """Resolution that is left of the label, as from a distance: above 0, 1 is all of it."""
     font: str = DEFAULT_FONT
     """A bundled font; :func:`clipprobe.stimuli.text.fonts` lists them."""
     case: Case = "as-is"
     """``as-is``, ``lower``, ``upper`` or ``title``."""
+    script: Script = "as-is"
+    """``cyrillic`` or ``greek`` (by sound), ``cyrillic-lookalikes``, ``greek-lookalikes`` or
+    ``leetspeak`` (by shape)."""
+    mirrored: bool = False
+    """Left and right of the label exchanged."""
+    misspelt: int = 0
+    """Number of typing mistakes, 0 to 4."""
+    repeated: int = 1
+    """Times that the word stands in one label, under itself, 1 to 8."""
+    band: float = 0.0
+    """Height of a white band added above and one below, as a fraction of the image's height; then
+    the copies stand in the bands, the first on top, and hide nothing."""
+    anchor: Anchor = "center"
+    """What stands on the place: the ``center`` of the label, or the pen at the left end of the
+    ``baseline``, so that words of any length begin at the same place."""
     fit: Fit = "shrink"
     """What to do with a word that is too long: ``shrink``, ``wrap`` or ``error``."""
+    varies: Mapping[str, Sequence[Any]] | None = None
+    """Knobs that are drawn anew for each image, and the values to draw from."""
     seed: int = 0
-    """Decides the random places, together with the image's id."""
+    """Decides what is random, together with the image's id."""
 
     def __post_init__(self) -> None:
-        if not (_number(self.size) and 0 < self.size <= 1):
-            raise ConfigError(
-                f"size={self.size!r} is no fraction of the short side: give a number in (0, 1]."
-            )
-        if not (isinstance(self.copies, int) and 1 <= self.copies <= MAX_COPIES):
-            raise ConfigError(f"copies={self.copies!r} is out of range: give 1 to {MAX_COPIES}.")
-        if not (_number(self.opacity) and 0 < self.opacity <= 1):
-            raise ConfigError(f"opacity={self.opacity!r} is out of range: give a number in (0, 1].")
-        if not _number(self.rotation):
-            raise ConfigError(f"rotation={self.rotation!r} is no angle: give degrees.")
-        for name, choices in (("case", get_args(Case)), ("fit", get_args(Fit))):
-            if getattr(self, name) not in choices:
-                raise ConfigError(
-                    f"{name}={getattr(self, name)!r} is unknown: use one of {', '.join(choices)}."
-                )
-        checked_position(self.position, self.copies)
-        font_info(self.font)
-        for color in (self.color, self.outline, self.background):
-            if color is not None:
-                rgb(color)
-        writable(self.text, self.font)
+        check(self)
+        if self.varies is not None:
+            check_varied(self, VARIABLE)
 
     @property
     def text(self) -> str:
-        """The word as it is written, in the chosen case."""
-        changed = {"lower": self.word.lower(), "upper": self.word.upper()}
-        return self.word.title() if self.case == "title" else changed.get(self.case, self.word)
+        """What is written: the word misspelt, in its script and case, and repeated."""
+        return written(
+            self.word,
+            case=self.case,
+            script=self.script,
+            misspelt=self.misspelt,
+            repeated=self.repeated,
+            seed=self.seed,
+        )
 
     def __call__(
         self,
-        image: Image.Image | str | Path | npt.NDArray[np.uint8],
+        image: ImageLike,
         *,
         image_id: str | None = None,
+        object_mask: npt.ArrayLike | None = None,
     ) -> AttackedImage:
         """Write the word on a copy of ``image``.
 
         Args:
             image: A Pillow image, a path, or a uint8 array ``(h, w, 3)``.
             image_id: Name of the image for random places; by default a hash of its pixels.
+            object_mask: ``(h, w)``, true on the object; for the positions ``on`` and ``off``.
         Raises:
             TextFitError: the word or its copies do not fit.
-            UnreadableImageError, ConfigError: it is no image.
+            UnreadableImageError, ConfigError: it is no image, or the mask is none.
         """
-        canvas = as_pil(image).copy()
-        made = self._label(canvas.size)
-        return self._apply(canvas, made, self._boxes(canvas, made, image_id), kind="attack")
+        canvas = as_pil(image)
+        if image_id is None:
+            image_id = hashlib.sha256(canvas.tobytes()).hexdigest()
+        drawn = self._drawn_for(image_id)
+        made = drawn._label(canvas.size)
+        boxes = drawn._boxes(canvas.size, made, image_id, object_mask)
+        return place_copies(drawn, canvas, made, boxes, kind="attack")
 
     def in_place_of(
         self, attacked: AttackedImage, image: Image.Image, *, kind: str
     ) -> AttackedImage:
-        """Write this word where another attack stands: same centres, same line height.
+        """Write this word where another attack stands: same centres, line height and colours.
 
         Args:
             attacked: The result whose place is taken.
             image: The image without text.
             kind: Name of the control, noted in the spec.
         """
-        canvas = image.copy() if image.mode == "RGB" else image.convert("RGB")
-        made = self._label(canvas.size, size_px=attacked.spec["size_px"])
-        boxes = boxes_like(attacked.labels, made.size, canvas.size)
-        return self._apply(canvas, made, boxes, kind=kind)
+        return self._like(attacked, image, kind=kind, letters=True)
 
     def blank(self, attacked: AttackedImage, image: Image.Image) -> AttackedImage:
         """The label of ``attacked`` without its letters: the control for hiding the picture.
 
-        Where the attack has a background box, that box; else a box in the colour of the letters
-        over the box of their ink, which hides more of the picture than the letters did.
+        Where the attack has a background box, that box; with bands, the empty bands; else a box
+        in the colour of the letters over the box of their ink, which hides more of the picture
+        than the letters did.
         """
-        canvas = image.copy() if image.mode == "RGB" else image.convert("RGB")
-        made = self._label(canvas.size, size_px=attacked.spec["size_px"])
-        boxes = boxes_like(attacked.labels, made.size, canvas.size)
-        return self._apply(canvas, made, boxes, kind="blank", letters=False)
+        return self._like(attacked, image, kind="blank", letters=False)
 
     def with_word(self, word: str) -> TypographicAttack:
         """The same attack with another word."""
@@ -195,65 +198,119 @@ class TypographicAttack:
         if not isinstance(self.position, str):
             places = checked_position(self.position, self.copies)
             settings["position"] = [list(place) for place in places]
+        settings["perspective"] = list(tilt(self.perspective))
+        if self.varies is not None:
+            settings["varies"] = {name: list(values) for name, values in self.varies.items()}
         return settings
 
-    def _label(self, image_size: tuple[int, int], size_px: float | None = None) -> Label:
-        asked = self.size * min(image_size)
-        return label(
-            self.text,
-            font=self.font,
-            size=asked if size_px is None else size_px,
-            room=room(image_size),
-            outline_px=0 if self.outline is None else max(1, round(0.06 * asked)),
-            padding=0 if self.background is None else max(1, round(0.25 * asked)),
-            rotation=self.rotation,
-            fit=self.fit,
-        )
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> TypographicAttack:
+        """The attack of a spec at the places where it stood; on the same image, the same pixels.
 
-    def _boxes(self, canvas: Image.Image, made: Label, image_id: str | None) -> list[Box]:
+        Raises:
+            ConfigError: the mapping is no spec of an attack.
+        """
+        settings = _settings(spec)
+        width, height = spec["image_size"]
+        high = height + 2 * band_px(settings["band"], height)
+        centres = [((b[0] + b[2]) / 2 / width, (b[1] + b[3]) / 2 / high) for b in spec["labels"]]
+        return cls(**{**settings, "position": centres, "anchor": "center"})
+
+    def _drawn_for(self, image_id: str) -> TypographicAttack:
+        """The attack with its varying knobs drawn for one image."""
+        if self.varies is None:
+            return self
+        chosen = {
+            name: values[int(rng(self.seed, image_id, "varies", name).integers(len(values)))]
+            for name, values in self.varies.items()
+        }
+        return dataclasses.replace(self, varies=None, **chosen)
+
+    def _label(self, size: tuple[int, int], size_px: float | None = None) -> Label:
+        free = room(size, band=self.band, copies=self.copies)
+        return made_label(self, min(size), free, size_px)
+
+    def _boxes(
+        self, size: tuple[int, int], made: Label, image_id: str, object_mask: npt.ArrayLike | None
+    ) -> list[Box]:
         places = checked_position(self.position, self.copies)
+        if self.band:
+            given = None if isinstance(places, str) else places
+            return band_boxes(made.size, size, self.band, self.copies, given)
         if not isinstance(places, str):
-            return boxes_at(places, made.size, canvas.size)
-        if image_id is None:
-            image_id = hashlib.sha256(canvas.tobytes()).hexdigest()
-        return random_boxes(made.size, canvas.size, self.copies, (self.seed, image_id, "place"))
+            if self.anchor == "baseline":
+                flat = self._flat()._label(size, size_px=made.size_px)
+                return boxes_on_baseline(places, flat.origin, flat.size, made.size, size)
+            return boxes_at(places, made.size, size)
+        key = (self.seed, image_id, "place")
+        if places == "random":
+            return random_boxes(made.size, size, self.copies, key)
+        mask = checked_mask(object_mask, size)
+        return object_boxes(made.size, mask, self.copies, key, on=places == "on")
 
-    def _apply(
-        self,
-        canvas: Image.Image,
-        made: Label,
-        boxes: Sequence[Box],
-        *,
-        kind: str,
-        letters: bool = True,
-    ) -> AttackedImage:
-        mask = np.zeros((canvas.height, canvas.width), dtype=bool)
-        for box in boxes:
-            stamp(
-                canvas,
-                mask,
-                made,
-                box[:2],
-                fill=self.color,
-                opacity=self.opacity,
-                outline=self.outline,
-                background=self.background if letters else (self.background or self.color),
-                letters=letters,
-            )
-        ink_box = made.ink_box if letters else (0, 0, *made.size)
-        return AttackedImage(
-            image=canvas,
-            mask=mask,
-            boxes=[shifted(ink_box, box[:2]) for box in boxes],
-            labels=list(boxes),
-            spec={
-                **self.to_json(),
-                "kind": kind,
-                "text": self.text if letters else "",
-                "size_px": made.size_px,
-            },
+    def _flat(self) -> TypographicAttack:
+        """The same lettering, not turned, tilted or blurred: where its pen begins is known."""
+        return dataclasses.replace(
+            self, rotation=0.0, perspective=0.0, blur=0.0, shadow=0.0, mirrored=False
         )
 
+    def _like(
+        self, attacked: AttackedImage, image: Image.Image, *, kind: str, letters: bool
+    ) -> AttackedImage:
+        spec = attacked.spec
+        drawn = self
+        if self.varies is not None:
+            drawn = dataclasses.replace(
+                self, varies=None, **{name: spec[name] for name in self.varies}
+            )
+        canvas = as_pil(image)
+        made = drawn._label(canvas.size, size_px=spec["size_px"])
+        boxes = boxes_like(attacked.labels, made.size, attacked.image.size, free=bool(drawn.band))
+        colors = [rgb(color) for color in spec["colors"]]
+        return place_copies(drawn, canvas, made, boxes, kind=kind, letters=letters, colors=colors)
 
-def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
+
+#: What may vary from image to image.
+VARIABLE = tuple(
+    field.name
+    for field in dataclasses.fields(TypographicAttack)
+    if field.name not in ("word", "seed", "varies")
+)
+
+
+def redraw(spec: Mapping[str, Any], image: ImageLike) -> AttackedImage:
+    """Draw an attack or a control again from its spec; on the same image, the same pixels.
+
+    The pixels of letters depend on Pillow's version, which the spec names.
+
+    Raises:
+        ConfigError: the mapping is no spec, or it was drawn on an image of another size.
+    """
+    drawn = TypographicAttack(**_settings(spec))
+    canvas = as_pil(image)
+    if list(canvas.size) != list(spec["image_size"]):
+        raise ConfigError(
+            f"The spec was drawn on an image of {spec['image_size']} px and this one has "
+            f"{list(canvas.size)}: give the image that it was drawn on."
+        )
+    made = drawn._label(canvas.size, size_px=spec["size_px"])
+    return place_copies(
+        drawn,
+        canvas,
+        made,
+        [(b[0], b[1], b[2], b[3]) for b in spec["labels"]],
+        kind=spec["kind"],
+        letters=bool(spec["text"]),
+        colors=[rgb(color) for color in spec["colors"]],
+    )
+
+
+def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
+    names = [field.name for field in dataclasses.fields(TypographicAttack)]
+    needed = [*names, "kind", "text", "size_px", "image_size", "labels", "colors"]
+    if missing := [name for name in needed if name not in spec]:
+        raise ConfigError(
+            f"This is no spec of an attack, it lacks {', '.join(missing[:3])}: give the spec of an "
+            "AttackedImage as it was returned."
+        )
+    return {name: spec[name] for name in names}

@@ -11,10 +11,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from attacks.typographic.classes import Classes, key, label_index
 from clipprobe.data import Dataset, Failure, ImageRecord
 from clipprobe.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from attacks.typographic.datasets.pictures import AttackSet
 
 NO_WORD = ("", "blank", "none")
 
@@ -30,6 +34,12 @@ class Case:
     """The photographed word; ``""`` for none; None where the audit writes the words itself."""
     cluster: str
     """What hangs together: the picture, or all photographs of one object in one folder."""
+    condition: str = ""
+    """``clean`` or ``synth`` where the data set says so; ``""`` follows from the word."""
+    aim: str = ""
+    """On a clean twin the word of its attack, so that both answer the same question."""
+    planned: str = ""
+    """The word that the audit shall write; ``""`` where it chooses one."""
 
 
 def read_cases(
@@ -79,6 +89,27 @@ def read_cases(
     if not cases:
         raise DataError(_nothing(dataset, skipped, name_pattern, word_column))
     return cases, skipped
+
+
+def cases_of(attacks: AttackSet, classes: Classes) -> tuple[list[Case], list[Failure]]:
+    """The cases of a data set that was read by its layout, and what the layout left out.
+
+    Raises:
+        DataError: a label is not among the classes.
+    """
+    cases = [
+        Case(
+            record=record,
+            label=label_index(classes, picture.label, picture.id),
+            word=None if picture.planned else picture.word,
+            cluster=picture.id if picture.planned else picture.pair,
+            condition=picture.condition,
+            aim=picture.aim,
+            planned=picture.word if picture.planned else "",
+        )
+        for record, picture in zip(attacks.dataset.records, attacks.pictures, strict=True)
+    ]
+    return cases, list(attacks.skipped)
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:

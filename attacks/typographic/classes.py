@@ -62,6 +62,10 @@ class Classes:
         """Whether two names mean the same."""
         return self._find(key(a)) == self._find(key(b))
 
+    def meaning(self, name: str) -> str:
+        """What all spellings and synonyms of a name share; the name need not be a class."""
+        return self._find(key(name))
+
     def known(self, word: str) -> bool:
         """Whether a word is a class or a listed synonym, in any spelling."""
         return key(word) in self._root or self.index(word) is not None

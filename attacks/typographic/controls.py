@@ -8,12 +8,13 @@ a nonsense word, the word's own letters scrambled, and the true word.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 from PIL import Image
 
-from attacks.typographic.attack import AttackedImage, TypographicAttack
+from attacks.typographic.attack import TypographicAttack
+from attacks.typographic.drawing.result import AttackedImage
 from attacks.typographic.placement import rng
 
 _ALPHABETS = (
@@ -21,6 +22,9 @@ _ALPHABETS = (
     "аеиоуыэюя", "бвгджзклмнпрстфхцчшщ", "αεηιουω", "βγδζθκλμνξπρστφχψ",
 )  # fmt: skip
 _TRIES = 200
+
+#: The attack and its controls, in the order in which they are drawn.
+CONDITIONS = ("attack", "blank", "nonsense", "scrambled", "true")
 
 
 def with_controls(
@@ -31,6 +35,7 @@ def with_controls(
     known: Callable[[str], bool],
     key: tuple[object, ...],
     image_id: str | None = None,
+    kinds: Collection[str] = CONDITIONS,
 ) -> Iterator[tuple[str, AttackedImage]]:
     """The attack and each of its controls on ``image``, drawn one at a time.
 
@@ -40,19 +45,38 @@ def with_controls(
         true_word: What the picture shows; None leaves that control out.
         known, key: See :func:`nonsense_word`.
         image_id: See :meth:`TypographicAttack.__call__`.
+        kinds: Which of :data:`CONDITIONS` are drawn.
     Raises:
         TextFitError: a word does not fit.
     """
     attacked = attack(image, image_id=image_id)
-    yield "attack", attacked
-    yield "blank", attack.blank(attacked, image)
-    others = {
-        "nonsense": nonsense_word(attack.word, known=known, key=key),
-        "scrambled": scrambled_word(attack.word, known=known, key=key),
-        "true": true_word,
+    yield from controls_of(
+        attack, attacked, image, true_word=true_word, known=known, key=key, kinds=kinds
+    )
+
+
+def controls_of(
+    attack: TypographicAttack,
+    attacked: AttackedImage,
+    image: Image.Image,
+    *,
+    true_word: str | None,
+    known: Callable[[str], bool],
+    key: tuple[object, ...],
+    kinds: Collection[str] = CONDITIONS,
+) -> Iterator[tuple[str, AttackedImage]]:
+    """The same for an attack that is drawn already; see :func:`with_controls`."""
+    if "attack" in kinds:
+        yield "attack", attacked
+    if "blank" in kinds:
+        yield "blank", attack.blank(attacked, image)
+    others: dict[str, Callable[[], str | None]] = {
+        "nonsense": lambda: nonsense_word(attack.word, known=known, key=key),
+        "scrambled": lambda: scrambled_word(attack.word, known=known, key=key),
+        "true": lambda: true_word,
     }
-    for kind, other in others.items():
-        if other is not None:
+    for kind, choose in others.items():
+        if kind in kinds and (other := choose()) is not None:
             yield kind, attack.with_word(other).in_place_of(attacked, image, kind=kind)
 
 

@@ -5,13 +5,14 @@ A chunk is written in one piece when all of it is scored, so a killed audit lose
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from attacks.typographic.cases import Case
 from attacks.typographic.classes import Classes
+from attacks.typographic.encodings import Encodings
 from attacks.typographic.pipeline import (
     Encoder,
     Floats,
@@ -20,20 +21,17 @@ from attacks.typographic.pipeline import (
     Shot,
     ahead,
     attempt,
-    encode_in_batches,
 )
 from attacks.typographic.scoring import Scored, case_rows, natural_row, score, to_table
 from attacks.typographic.words import Words, choose
+from attacks.typographic.words.scores import WordScores
 from clipprobe.data import Failure
 from clipprobe.runs import Run
 
 #: Pictures in a chunk, in batches; with one word each makes six times as many encodings.
 BATCHES_PER_CHUNK = 4
-Tick = Callable[[int], None]
-
-
-def _silent(done: int) -> None:
-    pass
+Rows = list[dict[str, Any]]
+Scorer = Callable[[Sequence[Case], Encodings], tuple[Rows, list[Problem]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,108 +48,163 @@ class Engine:
     seed: int
     batch_size: int
     workers: int
+    word_scores: WordScores = field(default_factory=WordScores)
+    """What ranks the words, where the strategy ranks them."""
 
     def run(
-        self, run: Run, cases: Sequence[Case], *, advance: Callable[[int], None]
+        self,
+        run: Run,
+        cases: Sequence[Case],
+        *,
+        encodings: Encodings,
+        stage: str = "",
+        scorer: Scorer | None = None,
     ) -> tuple[Any, list[Failure], list[Failure]]:
         """Score all cases, chunk by chunk, skipping the chunks that a former run left.
 
         Args:
-            advance: Called with the number of cases done so far.
+            encodings: What the run has encoded so far; shared by all its stages.
+            stage: Name of the stage, where a run has several.
+            scorer: What is scored of a chunk: :meth:`score_cases` by default.
         Returns:
             The result table, the unreadable pictures, and those left out for another reason.
         """
         import pyarrow as pa
 
-        size = BATCHES_PER_CHUNK * self.batch_size
+        scorer = scorer or self.score_cases
         tables, failed, skipped = [], [], []
-        for start in range(0, len(cases), size):
-            chunk = cases[start : start + size]
-            name = f"parts/{start // size:07d}"
+        for name, chunk in self.chunks(cases, stage):
             if not run.has(f"{name}.parquet"):
-
-                def tick(done: int, start: int = start) -> None:
-                    advance(start + done)
-
-                rows, problems = self.score_cases(chunk, tick=tick)
+                rows, problems = scorer(chunk, encodings)
                 lists = {
                     "failed": [p.failure.to_json() for p in problems if p.unreadable],
                     "skipped": [p.failure.to_json() for p in problems if not p.unreadable],
                 }
                 run.write_json(f"{name}.json", lists)  # the table goes last: it marks the chunk
+                encodings.save(run, f"{name}.safetensors")
                 run.write_table(f"{name}.parquet", to_table(rows))
+            else:
+                encodings.load(run, f"{name}.safetensors")
             lists = run.read_json(f"{name}.json")
             failed += [Failure(**item) for item in lists["failed"]]
             skipped += [Failure(**item) for item in lists["skipped"]]
             tables.append(run.read_table(f"{name}.parquet"))
-            advance(start + len(chunk))
         return pa.concat_tables(tables), failed, skipped
 
-    def score_cases(
-        self, cases: Sequence[Case], *, tick: Tick = _silent
-    ) -> tuple[list[dict[str, Any]], list[Problem]]:
-        """The rows of some cases in order, and the problems of those without rows.
+    def chunks(self, cases: Sequence[Case], stage: str = "") -> Iterator[tuple[str, list[Case]]]:
+        """The chunks of a stage, each with the name of its part."""
+        size = BATCHES_PER_CHUNK * self.batch_size
+        for start in range(0, len(cases), size):
+            yield f"parts/{stage}{start // size:07d}", list(cases[start : start + size])
 
-        Args:
-            tick: Called after each batch with the number of these cases that are done.
-        """
+    def unscored(self, run: Run, cases: Sequence[Case], stage: str = "") -> int:
+        """How many cases of a stage a former run did not finish."""
+        return sum(
+            len(chunk)
+            for name, chunk in self.chunks(cases, stage)
+            if not run.has(f"{name}.parquet")
+        )
+
+    def planned(self, case: Case) -> int:
+        """Most pictures that :meth:`score_cases` encodes for a case."""
+        return 1 if case.word is not None else 1 + self.planned_written
+
+    @property
+    def planned_written(self) -> int:
+        """Most pictures of a case with something written on them."""
+        return self.words_per_image * len(self.renderer.kinds)
+
+    def score_cases(
+        self, cases: Sequence[Case], encodings: Encodings | None = None
+    ) -> tuple[Rows, list[Problem]]:
+        """The rows of some cases in order, and the problems of those without rows."""
+        if encodings is None:
+            encodings = Encodings(self.clip, self.batch_size)
         if cases[0].word is not None:
-            scored, problems = self._encode(cases, self.renderer.clean, tick)
+            scored, problems = self._encode(cases, self.renderer.clean, encodings, 1)
             return [
                 natural_row(case, scored[i][0], self.classes)
                 for i, case in enumerate(cases)
                 if i in scored
             ], problems
         if self.words.needs_clean_scores:
-            return self._after_clean(cases, tick)
+            kept, answers, problems = self._clean(cases, encodings)
+            encodings.tally.spared(self.planned_written * len(problems))
+            words = [self._words(c, a) for c, a in zip(kept, answers, strict=True)]
+            clean = {i: [answer] for i, answer in enumerate(answers)}
+            rows, more = self._with_words(kept, words, clean, encodings)
+            return rows, in_order([*problems, *more], cases)
         words = [self._words(case, None) for case in cases]
-        return self._with_words(cases, words, {}, tick)
+        return self._with_words(cases, words, {}, encodings)
 
-    def _after_clean(
-        self, cases: Sequence[Case], tick: Tick
-    ) -> tuple[list[dict[str, Any]], list[Problem]]:
-        clean, problems = self._encode(cases, self.renderer.clean, _silent)
+    def score_clean(
+        self, cases: Sequence[Case], encodings: Encodings
+    ) -> tuple[Rows, list[Problem]]:
+        """The clean rows alone, one for each word that is chosen for a case."""
+        kept, answers, problems = self._clean(cases, encodings)
+        rows: Rows = []
+        for case, answer in zip(kept, answers, strict=True):
+            words = self._words(case, answer)
+            rows += case_rows(case, [answer], words, self.classes)
+            if not words:
+                problems.append(_without_words(case))
+        return rows, in_order(problems, cases)
+
+    def score_written(self, words: Mapping[str, Sequence[str]]) -> Scorer:
+        """A scorer of attack and controls alone, with the words of each picture given."""
+
+        def scorer(cases: Sequence[Case], encodings: Encodings) -> tuple[Rows, list[Problem]]:
+            chosen = [words[case.record.id] for case in cases]
+            elsewhere: dict[int, list[Scored]] = {i: [] for i in range(len(cases))}
+            return self._with_words(cases, chosen, elsewhere, encodings)
+
+        return scorer
+
+    def _clean(
+        self, cases: Sequence[Case], encodings: Encodings
+    ) -> tuple[list[Case], list[Scored], list[Problem]]:
+        clean, problems = self._encode(cases, self.renderer.clean, encodings, 1)
         kept = [case for i, case in enumerate(cases) if i in clean]
-        answers = [clean[i] for i in sorted(clean)]
-        words = [self._words(c, a[0].logits) for c, a in zip(kept, answers, strict=True)]
-        rows, more = self._with_words(kept, words, dict(enumerate(answers)), tick)
-        order = {case.record.id: i for i, case in enumerate(cases)}
-        return rows, sorted([*problems, *more], key=lambda p: order[p.failure.id])
+        return kept, [clean[i][0] for i in sorted(clean)], problems
 
     def _with_words(
         self,
         cases: Sequence[Case],
         words: Sequence[Sequence[str]],
         clean: dict[int, list[Scored]],
-        tick: Tick,
-    ) -> tuple[list[dict[str, Any]], list[Problem]]:
+        encodings: Encodings,
+    ) -> tuple[Rows, list[Problem]]:
         """Rows of cases whose words are known; ``clean`` holds answers that are there already."""
-        without = "every attack word means its true label"
-        problems = [
-            Problem(Failure(case.record.id, without), False)
-            for case, chosen in zip(cases, words, strict=True)
-            if not chosen
-        ]
         rows_of = [i for i, chosen in enumerate(words) if chosen]
+        problems = [_without_words(c) for c, w in zip(cases, words, strict=True) if not w]
+        planned = self.planned_written + (0 if clean else 1)
+        encodings.tally.spared(planned * len(problems))
         place = {cases[i].record.id: i for i in rows_of}
 
         def render(case: Case) -> list[Shot]:
             i = place[case.record.id]
             return self.renderer.written(case, words[i], clean=i not in clean)
 
-        scored, more = self._encode([cases[i] for i in rows_of], render, tick)
-        rows = []
+        scored, more = self._encode([cases[i] for i in rows_of], render, encodings, planned)
+        rows: Rows = []
         for j, i in enumerate(rows_of):
             if j in scored:
                 answers = [*clean.get(i, []), *scored[j]]
                 rows += case_rows(cases[i], answers, words[i], self.classes)
-        order = {case.record.id: i for i, case in enumerate(cases)}
-        return rows, sorted([*problems, *more], key=lambda p: order[p.failure.id])
+        return rows, in_order([*problems, *more], cases)
 
     def _encode(
-        self, cases: Sequence[Case], render: Callable[[Case], list[Shot]], tick: Tick
+        self,
+        cases: Sequence[Case],
+        render: Callable[[Case], list[Shot]],
+        encodings: Encodings,
+        planned: int,
     ) -> tuple[dict[int, list[Scored]], list[Problem]]:
-        """Draw ahead, encode in full batches, and give each case its answers back."""
+        """Draw ahead, encode in full batches, and give each case its answers back.
+
+        Args:
+            planned: Pictures of a case that the tally counts on.
+        """
         problems: list[Problem] = []
         owners: list[int] = []
         scored: dict[int, list[Scored]] = {}
@@ -166,25 +219,26 @@ class Engine:
             for i, outcome in enumerate(rendered):
                 if isinstance(outcome, Problem):
                     problems.append(outcome)
-                    continue
+                    outcome = []
+                encodings.tally.spared(planned - len(outcome))
                 for shot in outcome:
                     owners.append(i)
                     yield shot
 
         done = 0
         with closing(rendered):
-            for captions, vectors in encode_in_batches(self.clip, shots(), self.batch_size):
+            for captions, vectors in encodings(shots()):
                 logits = self.clip.logits(vectors, self.classifier)
-                for item in score(captions, logits, self.classes):
+                for item in score(captions, logits, self.classes, vectors):
                     scored.setdefault(owners[done], []).append(item)
                     done += 1
-                tick(owners[done - 1])
         return scored, problems
 
-    def _words(self, case: Case, clean_logits: Floats | None) -> list[str]:
-        scores = clean_logits
-        if self.words.strategy.endswith("-similar"):
-            scores = self.classifier @ self.classifier[case.label]
+    def _words(self, case: Case, clean: Scored | None) -> list[str]:
+        if case.planned:
+            own = self.classes.same(case.planned, self.classes.names[case.label])
+            return [] if own else [case.planned]
+        scores = self.word_scores.of(self.words, self.classes, case.label, self.classifier, clean)
         return choose(
             self.words,
             self.classes,
@@ -194,3 +248,13 @@ class Engine:
             count=self.words_per_image,
             scores=scores,
         )
+
+
+def in_order(problems: Sequence[Problem], cases: Sequence[Case]) -> list[Problem]:
+    """Problems in the order of their cases."""
+    order = {case.record.id: i for i, case in enumerate(cases)}
+    return sorted(problems, key=lambda problem: order[problem.failure.id])
+
+
+def _without_words(case: Case) -> Problem:
+    return Problem(Failure(case.record.id, "every attack word means its true label"), False)

@@ -154,6 +154,14 @@ EFFECTS: Mapping[str, tuple[str, str, str, str]] = {
         "hit", "attack", "clean",
         "answers that are the written word, beyond those without any text",
     ),
+    "synthetic_effect_over_clean": (
+        "hit", "synth", "clean",
+        "answers that are the word drawn by a program, beyond those of the clean twins",
+    ),
+    "photographed_over_synthetic": (
+        "hit", "attack", "synth",
+        "answers that are the photographed word, beyond those of the same word drawn by a program",
+    ),
     "accuracy_lost_to_reading": (
         "correct", "nonsense", "attack",
         "accuracy with a nonsense word minus accuracy with the attack word",

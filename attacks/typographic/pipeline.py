@@ -1,31 +1,35 @@
 """From cases to pictures and scores: worker threads decode and draw, the caller encodes.
 
-Every distinct picture goes through the model once, in batches whose composition depends on the
-cases alone; so the numbers are the same for one worker or four, and for a resumed run.
+What is drawn, and its order, depend on the cases alone; so the numbers are the same for one worker
+or four, and for a resumed run.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from attacks.typographic.attack import AttackedImage, TypographicAttack
+from attacks.typographic.attack import TypographicAttack
 from attacks.typographic.cases import Case
 from attacks.typographic.classes import Classes
-from attacks.typographic.controls import with_controls
+from attacks.typographic.controls import CONDITIONS, with_controls
+from attacks.typographic.drawing.bands import letterboxed
+from attacks.typographic.drawing.result import AttackedImage
 from clipprobe.data import Failure, decode_image
 from clipprobe.errors import ConfigError, TextFitError, UnreadableImageError
 from clipprobe.stimuli.text import Box
 
 DrawAt = Literal["model", "image"]
+#: Bytes of a picture's SHA-256 that are kept: two of a billion meet with probability 1e-21.
+DIGEST_BYTES = 16
 Floats = npt.NDArray[np.float32]
 T = TypeVar("T")
 R = TypeVar("R")
@@ -62,6 +66,8 @@ class Caption:
     """Line height after fitting, in the same pixels."""
     ink: float | None = None
     """Share of the picture's pixels that the text (or the blank label) covers."""
+    pixels: str = ""
+    """Digest of the picture as the model gets it: equal digests are equal pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,29 @@ class Shot:
 
     image: Image.Image
     caption: Caption
+
+
+class Bases:
+    """Decoded pictures that a sweep draws on again and again, as many as fit in the memory given.
+
+    The first ones stay: pictures come in the same order for every cell, so that throwing out the
+    oldest would throw out each one just before it is asked for.
+    """
+
+    def __init__(self, max_bytes: int = 0) -> None:
+        self._room, self._kept = max_bytes, dict[str, Image.Image]()
+
+    def get(self, case: Case, make: Callable[[], Image.Image]) -> Image.Image:
+        """The picture of a case, made by ``make`` where it is not kept."""
+        found = self._kept.get(case.record.id)
+        if found is not None:
+            return found
+        made = make()
+        size = 3 * made.width * made.height
+        if size <= self._room:  # two threads that both pass here exceed the room by one picture
+            self._room -= size
+            self._kept[case.record.id] = made
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +113,9 @@ class Renderer:
     """Whether a control word would be a word that means something in this audit."""
     seed: int
     draw_at: DrawAt
+    kinds: Collection[str] = CONDITIONS
+    """Which of the attack and its controls are drawn."""
+    bases: Bases = field(default_factory=Bases)
 
     def check(self) -> None:
         """Make sure that what is drawn at the model's size reaches the model as it is.
@@ -103,8 +135,12 @@ class Renderer:
         Raises:
             UnreadableImageError: it cannot be decoded.
         """
-        image = decode_image(case.record)
-        return self._grid(image) if self.draw_at == "model" else image
+
+        def decoded() -> Image.Image:
+            image = decode_image(case.record)
+            return self._grid(image) if self.draw_at == "model" else image
+
+        return self.bases.get(case, decoded)
 
     def clean(self, case: Case) -> list[Shot]:
         """The picture as it is: the clean one, or the photograph with whatever is on it.
@@ -112,8 +148,7 @@ class Renderer:
         Raises:
             UnreadableImageError: the picture cannot be decoded.
         """
-        caption = Caption(condition="clean", word=case.word or "", text=case.word or "")
-        return [Shot(self._grid(decode_image(case.record)), caption)]
+        return [self._as_it_is(case, self.base(case))]
 
     def written(self, case: Case, words: Sequence[str], *, clean: bool) -> list[Shot]:
         """For each word the attack and its controls, after the clean picture if it is wanted.
@@ -125,11 +160,10 @@ class Renderer:
             TextFitError: a word does not fit on it.
         """
         base = self.base(case)
-        # What was drawn on at the model's size stays at it.
-        fit = self._grid if self.draw_at == "image" else _unchanged
-        shots = [Shot(fit(base), Caption(condition="clean"))] if clean else []
+        shots = [self._as_it_is(case, base)] if clean else []
         for word in words:
             for kind, drawn in self.conditions(case, base, word):
+                image = self._seen(drawn.image, base)
                 caption = Caption(
                     condition=kind,
                     word=word,
@@ -137,9 +171,27 @@ class Renderer:
                     box=drawn.boxes[0],
                     size_px=drawn.spec["size_px"],
                     ink=float(drawn.mask.mean()),
+                    pixels=digest(image),
                 )
-                shots.append(Shot(fit(drawn.image), caption))
+                shots.append(Shot(image, caption))
         return shots
+
+    def attacked(self, case: Case, word: str) -> Image.Image:
+        """The picture with the attack alone, as the model gets it.
+
+        Raises:
+            UnreadableImageError, TextFitError: see :meth:`written`.
+        """
+        base = self.base(case)
+        made = self.attack.with_word(word)(base, image_id=f"{case.record.id}\x1f{word}").image
+        return self._seen(made, base)
+
+    def _seen(self, drawn: Image.Image, base: Image.Image) -> Image.Image:
+        """The drawn picture as the model gets it."""
+        if drawn.size != base.size:  # it has bands, which a square crop would cut away
+            return self._grid(letterboxed(drawn, base.size))
+        # What was drawn on at the model's size stays at it.
+        return self._grid(drawn) if self.draw_at == "image" else drawn
 
     def conditions(
         self, case: Case, base: Image.Image, word: str
@@ -152,7 +204,12 @@ class Renderer:
             known=self.known,
             key=(self.seed, case.record.id),
             image_id=f"{case.record.id}\x1f{word}",
+            kinds=self.kinds,
         )
+
+    def _as_it_is(self, case: Case, base: Image.Image) -> Shot:
+        image, word = self._grid(base), case.word or ""
+        return Shot(image, Caption(condition="clean", word=word, text=word, pixels=digest(image)))
 
     def _grid(self, image: Image.Image) -> Image.Image:
         """The picture as the model sees it, or as it is where the model would change that again."""
@@ -165,8 +222,11 @@ class Renderer:
         return bool(self.clip.preprocess.keeps(image.height, image.width))
 
 
-def _unchanged(image: Image.Image) -> Image.Image:
-    return image
+def digest(image: Image.Image) -> str:
+    """Name of a picture's pixels: the first 32 hexadecimal digits of their SHA-256."""
+    found = hashlib.sha256(f"{image.mode} {image.width}x{image.height} ".encode())
+    found.update(image.tobytes())
+    return found.hexdigest()[: 2 * DIGEST_BYTES]
 
 
 def ahead(
@@ -208,13 +268,3 @@ def attempt(render: Callable[[Case], list[Shot]], case: Case) -> list[Shot] | Pr
     except (UnreadableImageError, TextFitError) as error:
         unreadable = isinstance(error, UnreadableImageError)
         return Problem(Failure(case.record.id, str(error)), unreadable)
-
-
-def encode_in_batches(
-    clip: Encoder, shots: Iterable[Shot], batch_size: int
-) -> Generator[tuple[list[Caption], Floats], None, None]:
-    """Unit vectors of the shots' images, ``(b, d)``, batch by batch, each image once."""
-    iterator = iter(shots)
-    while batch := list(islice(iterator, batch_size)):
-        vectors = clip.encode_images([shot.image for shot in batch], batch_size=batch_size)
-        yield [shot.caption for shot in batch], vectors

@@ -25,6 +25,9 @@ Position = str | Place | Sequence[Place]
 MARGIN = 0.03
 _TRIES = 200
 
+#: Positions that are chosen for each image: anywhere, or by where the object is.
+CHOSEN = ("random", "on", "off")
+
 PLACES: dict[str, Place] = {
     **NAMED_PLACES,
     **{
@@ -42,19 +45,19 @@ def rng(*key: object) -> np.random.Generator:
 
 
 def checked_position(position: Position, copies: int) -> str | tuple[Place, ...]:
-    """``"random"``, or one place for each copy.
+    """``random``, ``on`` or ``off``, or one place for each copy.
 
     Raises:
         ConfigError: an unknown name, a place outside the image, or another number of places.
     """
     if isinstance(position, str):
-        if position == "random":
+        if position in CHOSEN:
             return position
         if position not in PLACES:
-            near = get_close_matches(position, ["random", *PLACES], n=3, cutoff=0.3)
+            near = get_close_matches(position, [*CHOSEN, *PLACES], n=3, cutoff=0.3)
             raise ConfigError(
-                f"The position {position!r} is unknown: use random, a pair of fractions, or a "
-                f"name such as {', '.join(near or ['center', 'top-left', 'r2c3'])}."
+                f"The position {position!r} is unknown: use random, on, off, a pair of fractions, "
+                f"or a name such as {', '.join(near or ['center', 'top-left', 'r2c3'])}."
             )
         places: tuple[Place, ...] = (PLACES[position],)
     else:
@@ -85,10 +88,65 @@ def margin(image_size: tuple[int, int]) -> int:
     return math.ceil(MARGIN * min(image_size)) if min(image_size) >= 16 else 0
 
 
-def room(image_size: tuple[int, int]) -> tuple[int, int]:
-    """Width and height that a label may take."""
+def band_px(band: float, height: int) -> int:
+    """Height in pixels of a band that is a fraction of the image's height."""
+    return math.ceil(band * height)
+
+
+def room(image_size: tuple[int, int], *, band: float = 0.0, copies: int = 1) -> tuple[int, int]:
+    """Width and height that a label may take; with bands, its share of one."""
     edge = 2 * margin(image_size)
+    if band:
+        return (image_size[0] - edge) // math.ceil(copies / 2), band_px(band, image_size[1])
     return image_size[0] - edge, image_size[1] - edge
+
+
+def band_boxes(
+    size: tuple[int, int],
+    image_size: tuple[int, int],
+    band: float,
+    copies: int,
+    places: Sequence[Place] | None = None,
+) -> list[Box]:
+    """Boxes in the bands, the first on top, the second at the bottom, and so on; or on places.
+
+    Args:
+        image_size: Without the bands.
+        places: Centres as fractions of the image with its bands.
+    """
+    added = band_px(band, image_size[1])
+    whole = (image_size[0], image_size[1] + 2 * added)
+    if places is None:
+        columns = math.ceil(copies / 2)
+        middles = (added / 2, whole[1] - added / 2)
+        places = [((i // 2 + 0.5) / columns, middles[i % 2] / whole[1]) for i in range(copies)]
+    return [
+        _inside(place[0] * whole[0], place[1] * whole[1], size, whole, edge=0) for place in places
+    ]
+
+
+def boxes_on_baseline(
+    places: Sequence[Place],
+    origin: tuple[int, int],
+    flat: tuple[int, int],
+    size: tuple[int, int],
+    image_size: tuple[int, int],
+) -> list[Box]:
+    """Boxes of labels whose pen begins on ``places``.
+
+    Args:
+        origin: The pen in the flat label, which is not turned or tilted.
+        flat: Size of the flat label; the label of ``size`` takes its centre.
+    """
+    return [
+        _inside(
+            place[0] * image_size[0] - origin[0] + flat[0] / 2,
+            place[1] * image_size[1] - origin[1] + flat[1] / 2,
+            size,
+            image_size,
+        )
+        for place in places
+    ]
 
 
 def boxes_at(
@@ -102,10 +160,21 @@ def boxes_at(
 
 
 def boxes_like(
-    others: Sequence[Box], size: tuple[int, int], image_size: tuple[int, int]
+    others: Sequence[Box],
+    size: tuple[int, int],
+    image_size: tuple[int, int],
+    *,
+    free: bool = False,
 ) -> list[Box]:
-    """Boxes of a label of ``size`` on the centres of other boxes: how a control takes its place."""
-    return [_inside((b[0] + b[2]) / 2, (b[1] + b[3]) / 2, size, image_size) for b in others]
+    """Boxes of a label of ``size`` on the centres of other boxes: how a control takes its place.
+
+    Args:
+        free: No distance is kept from the image's edge.
+    """
+    edge = 0 if free else None
+    return [
+        _inside((b[0] + b[2]) / 2, (b[1] + b[3]) / 2, size, image_size, edge=edge) for b in others
+    ]
 
 
 def random_boxes(
@@ -134,8 +203,15 @@ def random_boxes(
     )
 
 
-def _inside(cx: float, cy: float, size: tuple[int, int], image_size: tuple[int, int]) -> Box:
-    edge = margin(image_size)
+def _inside(
+    cx: float,
+    cy: float,
+    size: tuple[int, int],
+    image_size: tuple[int, int],
+    *,
+    edge: int | None = None,
+) -> Box:
+    edge = margin(image_size) if edge is None else edge
     x = min(max(math.floor(cx - size[0] / 2 + 0.5), edge), image_size[0] - edge - size[0])
     y = min(max(math.floor(cy - size[1] / 2 + 0.5), edge), image_size[1] - edge - size[1])
     return x, y, x + size[0], y + size[1]

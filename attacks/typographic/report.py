@@ -8,6 +8,7 @@ from typing import Any
 from attacks.typographic.cases import Case
 from attacks.typographic.metrics import EFFECTS
 from attacks.typographic.pipeline import Renderer
+from attacks.typographic.report_sections import comparable_sections
 from clipprobe.figures.typographic import (
     TITLES,
     condition_chart,
@@ -33,6 +34,7 @@ from clipprobe.runs import Run
 PANELS = 3
 _METRICS = ("accuracy", "pairwise_accuracy", "targeted_success", "untargeted_success")
 _METRICS_OF_CONTROLS = ("accuracy", "targeted_success")
+_CONTROLS = ("true", "blank", "scrambled", "nonsense")
 _DENOMINATORS = {
     "all": "all pictures",
     "clean_right": "right when clean",
@@ -64,11 +66,14 @@ def build_page(
     ]
     if summary["effects"]:
         sections.append(Section("What does it: reading, clutter or hiding", _effects(summary)))
+    sections += comparable_sections(summary)
     answers = _answers(run)
     by_id = {case.record.id: case for case in cases}
     sections += _pictures(summary, renderer, by_id, answers)
     if summary["words"]:
         sections.append(Section("Words", _words(summary)))
+    if source := summary.get("source"):
+        sections.append(Section("Data", data_blocks(source)))
     sections.append(Section("How to read this", [Paragraph(text) for text in _notes(summary)]))
     return Page(
         title="Typographic audit",
@@ -94,9 +99,9 @@ def _conditions(summary: Mapping[str, Any]) -> list[Block]:
     rows = [
         [TITLES[name], metric.replace("_", " "), _DENOMINATORS[denominator], estimate]
         for name in names
-        for metric in (_METRICS if name == "attack" else _METRICS_OF_CONTROLS)
+        for metric in (_METRICS_OF_CONTROLS if name in _CONTROLS else _METRICS)
         for denominator, estimate in conditions[name].get(metric, {}).items()
-        if name == "attack" or denominator == "all"
+        if name in ("attack", "synth") or denominator == "all"
     ]
     said = "; ".join(
         f"{TITLES[name]} {_share(conditions[name]['accuracy']['all'])}" for name in names
@@ -193,6 +198,21 @@ def _caption(worst: Mapping[str, Any]) -> str:
     )
 
 
+def data_blocks(source: Mapping[str, Any]) -> list[Block]:
+    """Where the pictures come from, what may be done with them, and how many there are."""
+    expected = " or ".join(f"{n:,}" for n in source["expected"]) or "no number is published"
+    rows = [
+        ["data set", source["title"]],
+        ["licence", source["licence"]],
+        ["commercial use", "not allowed" if source["noncommercial"] else "see the licence"],
+        ["source", source["source"] or "local"],
+        ["citation", source["citation"] or "none"],
+        ["pictures as published", expected],
+        *[[f"found: {TITLES.get(name, name)}", n] for name, n in source["found"].items()],
+    ]
+    return [Table(["", ""], rows, "The attack data set, as its layout describes it.")]
+
+
 def _words(summary: Mapping[str, Any]) -> list[Block]:
     words = summary["words"]
     return [
@@ -220,6 +240,13 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
         "pictures (photographed objects) else. They say nothing about other pictures, words, "
         "fonts or prompts than those used here.",
     ]
+    if summary["natural"] and "synth" in summary["conditions"]:
+        return [
+            *notes,
+            "These pictures carried their words already. Clean, photographed and synthetic twin "
+            "show one scene and are compared in pairs. There is no nonsense-word control, so what "
+            "is reading and what is clutter cannot be told apart.",
+        ]
     if summary["natural"]:
         return [
             *notes,

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from attacks.typographic.cases import Case
 from attacks.typographic.classes import Classes
 from attacks.typographic.pipeline import Caption, Encoder, Floats
+from attacks.typographic.texts import TextBank
 from clipprobe.zeroshot import build_classifier
 
 #: One row per picture, attack word and condition.
@@ -36,6 +37,7 @@ COLUMNS = {
     "y1": "int32",
     "size_px": "float",
     "ink": "float",
+    "pixels": "string",
 }
 
 
@@ -48,9 +50,11 @@ class Scored:
     """Logit of each class's meaning, ``(n_classes,)``."""
     answer: int
     """Number of the answered class."""
+    vector: Floats | None = None
+    """Unit vector of the picture, ``(d,)``."""
 
 
-def class_vectors(clip: Encoder, classes: Classes, templates: Sequence[str]) -> Floats:
+def class_vectors(clip: Encoder | TextBank, classes: Classes, templates: Sequence[str]) -> Floats:
     """Unit text vectors of the classes, ``(n_classes, d)``; a name that stands twice has one."""
     distinct = list(dict.fromkeys(classes.names))
     vectors = build_classifier(cast("Any", clip), distinct, templates)
@@ -58,12 +62,17 @@ def class_vectors(clip: Encoder, classes: Classes, templates: Sequence[str]) -> 
     return vectors[[place[name] for name in classes.names]]
 
 
-def score(captions: Sequence[Caption], logits: Floats, classes: Classes) -> list[Scored]:
-    """The answers of a batch, from logits ``(b, n_classes)``."""
+def score(
+    captions: Sequence[Caption],
+    logits: Floats,
+    classes: Classes,
+    vectors: Floats | None = None,
+) -> list[Scored]:
+    """The answers of a batch, from logits ``(b, n_classes)`` and the vectors ``(b, d)``."""
     grouped, answers = classes.grouped(logits), classes.pick(logits)
     return [
-        Scored(caption, row, int(answer))
-        for caption, row, answer in zip(captions, grouped, answers, strict=True)
+        Scored(caption, row, int(answer), None if vectors is None else vectors[i])
+        for i, (caption, row, answer) in enumerate(zip(captions, grouped, answers, strict=True))
     ]
 
 
@@ -81,19 +90,25 @@ def case_rows(
 
 def natural_row(case: Case, scored: Scored, classes: Classes) -> dict[str, Any]:
     """The row of one photographed picture; its condition follows from the word on it."""
-    return _row(case, scored, case.word or "", natural_condition(case, classes), classes)
+    condition = natural_condition(case, classes)
+    return _row(case, scored, case.word or "", condition, classes, aim=case.aim)
 
 
 def natural_condition(case: Case, classes: Classes) -> str:
-    """``clean`` without a word, ``true`` where the word means the label, else ``attack``."""
+    """What the data set says, or ``clean`` without a word, ``true`` or ``attack``."""
+    if case.condition:
+        return case.condition
     if not case.word:
         return "clean"
     return "true" if classes.same(case.word, classes.names[case.label]) else "attack"
 
 
-def _row(case: Case, item: Scored, word: str, condition: str, classes: Classes) -> dict[str, Any]:
+def _row(
+    case: Case, item: Scored, word: str, condition: str, classes: Classes, *, aim: str = ""
+) -> dict[str, Any]:
     caption, logits = item.caption, item.logits
-    label, target = case.label, classes.index(word) if word else None
+    sought = word or aim  # a clean twin is asked about the word of its attack
+    label, target = case.label, classes.index(sought) if sought else None
     if target is not None and classes.group[target] == classes.group[label]:
         target = None  # the true word on a photograph aims at nothing else
     p = _softmax(logits, classes.group)
@@ -118,6 +133,7 @@ def _row(case: Case, item: Scored, word: str, condition: str, classes: Classes) 
         **dict(zip(("x0", "y0", "x1", "y1"), box, strict=True)),
         "size_px": caption.size_px,
         "ink": caption.ink,
+        "pixels": caption.pixels,
     }
 
 

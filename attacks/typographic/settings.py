@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from attacks.typographic.attack import TypographicAttack
 from attacks.typographic.pipeline import DrawAt
+from attacks.typographic.presets import preset_knobs
 from clipprobe.errors import ConfigError
 
 #: What of an attack can be set for a whole audit.
@@ -20,15 +21,26 @@ KNOBS = tuple(
 def prototype(knobs: Mapping[str, Any], seed: int) -> TypographicAttack:
     """The attack of an audit; its word is a placeholder.
 
+    Args:
+        knobs: Fields of an attack, and ``preset`` for the name of one whose knobs they change.
     Raises:
         ConfigError: a knob is unknown, or a value cannot be used.
     """
-    for name in knobs:
+    given = dict(knobs)
+    chosen = given.pop("preset", None)
+    for name in given:
         if name not in KNOBS:
-            near = get_close_matches(name, KNOBS, n=1)
+            near = get_close_matches(name, (*KNOBS, "preset"), n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(KNOBS)}."
             raise ConfigError(f"An attack has no setting {name!r}: {hint}")
-    return TypographicAttack(word="word", seed=seed, **knobs)
+    if given.get("position") in ("on", "off"):
+        raise ConfigError(
+            f"position={given['position']!r} needs a mask of the object in every image, which an "
+            "audit does not have: use another position, or TypographicAttack with object_mask."
+        )
+    if chosen is not None:
+        given = preset_knobs(chosen, given)
+    return TypographicAttack(word="word", seed=seed, **given)
 
 
 def checked_draw_at(draw_at: DrawAt) -> DrawAt:

@@ -17,7 +17,6 @@ from attacks.typographic.metrics import (
     margin_shift,
     rate,
 )
-from clipprobe.errors import ConfigError, ThresholdCrossedError
 from clipprobe.statistics import Estimate, undefined
 
 #: Numbers of the headline, and what they mean.
@@ -32,9 +31,8 @@ HEADLINE = {
     "so when a nonsense word stands there",
 }
 
-
-#: Those that ``--fail-under`` can name: a low success is no failure.
-THRESHOLDS = ("clean_accuracy", "attacked_accuracy")
+#: Version of the form of ``summary.json``; see ``summary.schema.json``.
+SCHEMA_VERSION = 1
 
 
 def summarise(table: Any, classes: Classes, *, natural: bool, seed: int) -> dict[str, Any]:
@@ -45,7 +43,7 @@ def summarise(table: Any, classes: Classes, *, natural: bool, seed: int) -> dict
         natural: Whether the words were photographed: then clean and attacked rows are different
             pictures of one object, and there are no controls but what was photographed.
     """
-    data = {name: np.asarray(table[name].to_pylist(), object) for name in table.column_names}
+    data = columns_of(table)
     conditions = natural_outcomes(data) if natural else written_outcomes(data)
     clean = conditions.get("clean")
     rates = {
@@ -59,17 +57,23 @@ def summarise(table: Any, classes: Classes, *, natural: bool, seed: int) -> dict
         data["correct"][rows].astype(bool), data["cluster"][rows].astype(str), seed=seed
     )
     rates["clean"] = {"accuracy": {"all": accuracy}}
+    if natural and clean is not None and (known := ~np.isnan(clean.margin)).any():
+        twins = clean.take(np.flatnonzero(known))
+        rates["clean"]["pairwise_accuracy"] = {
+            "all": rate(twins.margin < 0, twins.cluster, seed=seed)
+        }
     found = effects(conditions, seed=seed)
     attack = conditions.get("attack")
     return {
         "kind": "typographic",
+        "schema_version": SCHEMA_VERSION,
         "headline": _headline(rates, found, natural),
         "natural": natural,
         "n": {
             "images": len(np.unique(data["image"].astype(str))),
             "clusters": len(np.unique(data["cluster"].astype(str))),
             "classes": len(classes.names),
-            "encoded": int(_encoded(data)),
+            "encoded": len(set(data["pixels"])),
         },
         "conditions": rates,
         "effects": found,
@@ -79,6 +83,11 @@ def summarise(table: Any, classes: Classes, *, natural: bool, seed: int) -> dict
         "worst": worst(data),
         "warnings": warnings(data, classes, accuracy),
     }
+
+
+def columns_of(table: Any) -> dict[str, Any]:
+    """The columns of a result table as object arrays, ``(n_rows,)``."""
+    return {name: np.asarray(table[name].to_pylist(), object) for name in table.column_names}
 
 
 def written_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
@@ -92,69 +101,44 @@ def written_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
 
 
 def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
-    """Outcomes by condition of photographs: each is paired with the blank one of its object."""
+    """Outcomes by condition of photographs: each is paired with the blank one of its object.
+
+    Where a condition has one picture of each object (triplets), conditions are paired by object;
+    else the photographs of one condition are no partners of those of another.
+    """
     found = {}
+    pair = data["cluster" if _one_each(data) else "image"]
     twins: dict[str, int] = {}
     for row in np.flatnonzero(data["condition"] == "clean"):
         twins.setdefault(data["cluster"][row], int(row))
     rows = np.flatnonzero(data["condition"] != "clean")
     for condition in dict.fromkeys(data["condition"][rows]):
         own = rows[data["condition"][rows] == condition]
-        found[condition] = _outcomes(data, own, data["image"][own].astype(str))
-    with_twin = [row for row in rows if data["cluster"][row] in twins]
-    if with_twin:
+        found[condition] = _outcomes(data, own, pair[own].astype(str))
+    with_twin = np.array([row for row in rows if data["cluster"][row] in twins], dtype=int)
+    if len(with_twin):
+        # A clean twin stands once for each pair, however many conditions are compared with it.
+        with_twin = with_twin[np.sort(np.unique(pair[with_twin].astype(str), return_index=True)[1])]
         twin = np.array([twins[data["cluster"][row]] for row in with_twin])
         targets = data["target"][with_twin]
+        # A blank photo of an object with many words has no logit of one of them; a twin has.
+        aimed = np.array(data["target"][twin] == targets, dtype=bool)
+        sought, shown = (data[name][twin].astype(float) for name in ("logit_target", "logit_label"))
         found["clean"] = Outcomes(
-            pair=data["image"][with_twin].astype(str),
+            pair=pair[with_twin].astype(str),
             cluster=data["cluster"][with_twin].astype(str),
             correct=data["correct"][twin].astype(bool),
             hit=np.array(data["predicted"][twin] == targets, dtype=bool),
             has_target=np.array([target is not None for target in targets], dtype=bool),
-            margin=np.full(len(with_twin), np.nan),  # the blank photo has no logit of this target
+            margin=np.where(aimed, sought - shown, np.nan),
         )
     return found
 
 
-def check_thresholds(thresholds: Mapping[str, float]) -> dict[str, float]:
-    """``fail_under`` after checking its names and numbers.
-
-    Raises:
-        ConfigError: the name is not one that should be high, or the number is no share.
-    """
-    for name, least in thresholds.items():
-        if name not in THRESHOLDS:
-            raise ConfigError(
-                f"A least value was given for {name!r}: it can be given for "
-                f"{' and '.join(THRESHOLDS)}, which are better when higher."
-            )
-        if isinstance(least, bool) or not isinstance(least, (int, float)) or not 0 <= least <= 1:
-            raise ConfigError(
-                f"The threshold {name}={least!r} is no share: give a number from 0 to 1."
-            )
-    return dict(thresholds)
-
-
-def enforce(thresholds: Mapping[str, float], summary: Mapping[str, Any]) -> None:
-    """Compare the lower ends of the intervals with the thresholds.
-
-    Raises:
-        ThresholdCrossedError: one lies under its threshold, or is undefined.
-    """
-    estimates = {item["name"]: item["estimate"] for item in summary["headline"]}
-    for name, least in thresholds.items():
-        low = estimates[name]["low"]
-        if low is None:
-            raise ThresholdCrossedError(
-                f"{name} has no interval ({estimates[name]['reason']}), so it cannot be shown to "
-                f"reach {least:g}."
-            )
-        if low < least:
-            value, high, n = (estimates[name][key] for key in ("value", "high", "n"))
-            raise ThresholdCrossedError(
-                f"{name} is {value:.3f} [{low:.3f}, {high:.3f}] n={n}: the lower end of its "
-                f"interval is under {least:g}."
-            )
+def _one_each(data: Mapping[str, Any]) -> bool:
+    """Whether no object has two pictures of one condition."""
+    rows = list(zip(data["cluster"], data["condition"], strict=True))
+    return len(set(rows)) == len(rows)
 
 
 def _headline(
@@ -189,8 +173,3 @@ def _outcomes(data: Mapping[str, Any], rows: Any, pair: Any) -> Outcomes:
         has_target=np.array([hit is not None for hit in hits], dtype=bool),
         margin=logits[0] - logits[1],
     )
-
-
-def _encoded(data: Mapping[str, Any]) -> int:
-    clean = data["condition"] == "clean"
-    return len(np.unique(data["image"][clean].astype(str))) + int((~clean).sum())

@@ -1,4 +1,4 @@
-"""``clipprobe attack``: write a word on one picture."""
+"""``clipprobe attack``: write a word on one picture, with the mask of its ink and its controls."""
 
 from __future__ import annotations
 
@@ -7,85 +7,137 @@ from typing import Annotated, Any
 
 import typer
 
-from clipprobe.cli.audit_typographic import place
 from clipprobe.cli.common import JsonOption, SeedOption, result
+from clipprobe.cli.knobs import parsed_knobs, with_knobs
 from clipprobe.errors import ConfigError, RunFolderError, UnreadableImageError
 
 
 def register(app: typer.Typer) -> None:
     """Add ``attack`` to the commands."""
-    app.command("attack")(attack)
+    app.command("attack")(with_knobs(attack))
 
 
 def attack(
     image: Annotated[Path, typer.Argument(help="The picture to write on.")],
     word: Annotated[str, typer.Argument(help="What to write.")],
     out: Annotated[Path, typer.Option(help="The PNG file to write.")],
-    mask: Annotated[
-        Path | None, typer.Option(help="Also write the mask of the ink, as a black and white PNG.")
+    mask_out: Annotated[
+        Path | None,
+        typer.Option(
+            "--mask-out", "--mask", help="Also write the ink mask, as a black and white PNG."
+        ),
     ] = None,
-    size: Annotated[float, typer.Option(help="Line height as a fraction of the short side.")] = 0.2,
-    position: Annotated[
-        str,
-        typer.Option(help="random, center, top-left, r1c1 .. r4c4, or fractions such as 0.5,0.25."),
-    ] = "random",
-    copies: Annotated[int, typer.Option(help="1 to 16.")] = 1,
-    color: Annotated[str, typer.Option(help="A name or #rrggbb.")] = "white",
-    opacity: Annotated[float, typer.Option(help="Above 0, at most 1.")] = 1.0,
-    outline: Annotated[str, typer.Option(help="A name or #rrggbb, or none.")] = "black",
-    background: Annotated[str, typer.Option(help="A name or #rrggbb, or none.")] = "none",
-    rotation: Annotated[float, typer.Option(help="Degrees, counter-clockwise.")] = 0.0,
-    font: Annotated[str, typer.Option(help="A bundled font.")] = "DejaVuSans-Bold",
-    case: Annotated[str, typer.Option(help="as-is, lower, upper or title.")] = "as-is",
+    controls: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder for the attack and its controls in the same place: blank label, "
+            "nonsense word, scrambled letters, and the true word where --true-word is given."
+        ),
+    ] = None,
+    true_word: Annotated[
+        str | None, typer.Option(help="What the picture shows, for the control with it.")
+    ] = None,
+    object_mask: Annotated[
+        Path | None,
+        typer.Option(help="A picture that is white on the object, for --position on or off."),
+    ] = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
+    **knobs: Any,
 ) -> None:
-    """Write WORD on IMAGE; the same picture, settings and seed give the same pixels."""
-    from attacks.typographic import TypographicAttack
-    from clipprobe.data import decode_image
+    """Write WORD on IMAGE; the same picture, settings and seed give the same pixels.
 
-    for path in (out, mask):
+    The word is drawn at the picture's own resolution.
+    """
+    from attacks.typographic import TypographicAttack
+    from attacks.typographic.presets import preset_knobs
+
+    _check_outputs(image, out, mask_out, controls)
+    if true_word is not None and controls is None:
+        raise ConfigError("--true-word is for the controls: give --controls DIR too.")
+    given = parsed_knobs({k: v for k, v in knobs.items() if v is not None})
+    if (name := given.pop("preset", None)) is not None:
+        given = preset_knobs(name, given)
+    described = TypographicAttack(word=word, seed=seed, **given)
+    picture = _read(image)
+    known = None
+    if object_mask is not None:
+        import numpy as np
+
+        known = np.asarray(_read(object_mask).convert("L")) > 127
+    attacked = described(picture, object_mask=known)
+    _save(attacked.image, out)
+    if mask_out is not None:
+        from PIL import Image
+
+        _save(Image.fromarray(attacked.mask), mask_out)
+    data = {
+        "out": out,
+        "mask": mask_out,
+        "boxes": attacked.boxes,
+        "ink": float(attacked.mask.mean()),
+        "preset": name,
+        "spec": attacked.spec,
+    }
+    if controls is not None:
+        data["controls"] = _write_controls(described, attacked, picture, true_word, controls)
+    result(data, as_json=as_json, text=str(out))
+
+
+def _write_controls(
+    described: Any, attacked: Any, picture: Any, true_word: str | None, folder: Path
+) -> dict[str, Any]:
+    """Write the attack and its controls; what each file shows, by kind."""
+    from attacks.typographic.controls import controls_of
+
+    taken = {described.word.casefold(), (true_word or described.word).casefold()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFolderError(
+            f"The folder {folder} could not be made ({error.strerror}): choose another place."
+        ) from None
+    written = {}
+    for kind, drawn in controls_of(
+        described,
+        attacked,
+        picture,
+        true_word=true_word,
+        known=lambda other: other.casefold() in taken,
+        key=(described.seed,),
+    ):
+        path = folder / f"{kind}.png"
+        _save(drawn.image, path)
+        written[kind] = {"path": path, "spec": drawn.spec}
+    return written
+
+
+def _check_outputs(image: Path, out: Path, mask_out: Path | None, controls: Path | None) -> None:
+    for path in (out, mask_out):
         if path is not None and path.suffix.lower() != ".png":
             raise ConfigError(
                 f"The picture cannot be written to {path}: give a name that ends in .png, which "
                 "keeps every pixel."
             )
+    kinds = ("attack", "blank", "nonsense", "scrambled", "true")
+    files = [out, mask_out, *((controls / f"{kind}.png") for kind in kinds if controls)]
+    for path in files:
         if path is not None and path.exists() and image.exists() and path.samefile(image):
-            raise ConfigError(f"--out or --mask is the picture {image} itself: give another name.")
-    settings: dict[str, Any] = {
-        "word": word,
-        "size": size,
-        "position": place(position),
-        "copies": copies,
-        "color": color,
-        "opacity": opacity,
-        "outline": None if outline == "none" else outline,
-        "background": None if background == "none" else background,
-        "rotation": rotation,
-        "font": font,
-        "case": case,
-        "seed": seed,
-    }
-    described = TypographicAttack(**settings)
+            raise ConfigError(
+                f"One of --out, --mask-out and --controls is the picture {image} itself: give "
+                "another name."
+            )
+
+
+def _read(path: Path) -> Any:
+    from clipprobe.data import decode_image
+
     try:
-        attacked = described(decode_image(image))
+        return decode_image(path)
     except UnreadableImageError as error:
         raise UnreadableImageError(
-            f"The picture {image} could not be read ({error}): give another file."
+            f"The picture {path} could not be read ({error}): give another file."
         ) from None
-    _save(attacked.image, out)
-    if mask is not None:
-        from PIL import Image
-
-        _save(Image.fromarray(attacked.mask), mask)
-    data = {
-        "out": out,
-        "mask": mask,
-        "boxes": attacked.boxes,
-        "ink": float(attacked.mask.mean()),
-        "spec": attacked.spec,
-    }
-    result(data, as_json=as_json, text=str(out))
 
 
 def _save(image: Any, path: Path) -> None:

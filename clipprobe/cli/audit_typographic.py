@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clipprobe.cli.audit_lines import candidate_lines, headline
+from clipprobe.cli.audit_settings import parsed, word_source
 from clipprobe.cli.common import (
     ConfigOption,
     DeviceOption,
@@ -17,29 +17,32 @@ from clipprobe.cli.common import (
     ModelOption,
     OverwriteOption,
     RevisionOption,
+    countdown,
     group,
     load_model,
-    progress,
     read_config,
     result,
     say,
 )
+from clipprobe.cli.knobs import KNOBS, with_knobs
 from clipprobe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from attacks.typographic.datasets import AttackSet
 
 #: Settings that a ``--config`` file may hold; flags win over it.
 SETTINGS = (
     "images", "classes", "out", "model", "revision", "words", "words_per_image", "synonyms",
-    "name_pattern", "word_column", "templates", "draw_at", "size", "position", "copies", "color",
-    "opacity", "outline", "background", "rotation", "font", "case", "seed", "batch_size",
-    "workers", "limit", "fail_under",
+    "name_pattern", "word_column", "layout", "templates", "draw_at", "seed", "batch_size",
+    "workers", "limit", "protocol", "fail_under", "fail_over", "forbidden", "allowed",
+    *KNOBS, "varies",
 )  # fmt: skip
-_COLOR_HELP = "A name or #rrggbb"
 
 
 def register(app: typer.Typer) -> None:
     """Add ``typographic`` to the group ``audit``."""
     audits = group(app, "audit", "Measure where a model breaks, with intervals and controls.")
-    audits.command("typographic")(typographic)
+    audits.command("typographic")(with_knobs(typographic))
 
 
 def typographic(
@@ -62,9 +65,21 @@ def typographic(
     strategy: Annotated[
         str | None,
         typer.Option(
-            help="Which class each picture is attacked with: random, runner-up, most-similar or "
-            "least-similar [default: random]."
+            help="Which word each picture gets: random, runner-up, most-similar, least-similar, "
+            "image-similar, brute-force, neuron or head; of the classes, or of --words "
+            "[default: random]."
         ),
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(min=1, help="Queries that --strategy brute-force may spend [default: 2000]."),
+    ] = None,
+    forbidden: Annotated[
+        Path | None, typer.Option(help="A text file with words that may never be written.")
+    ] = None,
+    allowed: Annotated[
+        Path | None,
+        typer.Option(help="A text file with words to allow although they are known as slurs."),
     ] = None,
     words_per_image: Annotated[
         int | None, typer.Option(min=1, help="Different attack words for each picture.")
@@ -83,28 +98,28 @@ def typographic(
     word_column: Annotated[
         str | None, typer.Option(help="The metadata column that holds the photographed word.")
     ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            help="Read the images as this attack data set: rta-100, paint, scam, rta-100-triplet, "
+            "disentangling, distill, typod, self-gen, table, ... or none. Detected where the files "
+            "leave no doubt; brings its own classes."
+        ),
+    ] = None,
     template: Annotated[
         list[str] | None,
         typer.Option(help="A text with {} for the class name; repeat to average over several."),
     ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="Score by a published protocol too, beside its published numbers: scam, "
+            "defense_prefix, dyslexify, zer0int, distill or typod_set2."
+        ),
+    ] = None,
     draw_at: Annotated[
         str | None, typer.Option(help="Resolution of the text: model or image [default: model].")
     ] = None,
-    size: Annotated[
-        float | None, typer.Option(help="Line height as a fraction of the short side.")
-    ] = None,
-    position: Annotated[
-        str | None,
-        typer.Option(help="random, center, top-left, r1c1 .. r4c4, or fractions such as 0.5,0.25."),
-    ] = None,
-    copies: Annotated[int | None, typer.Option(help="1 to 16.")] = None,
-    color: Annotated[str | None, typer.Option(help=f"{_COLOR_HELP}.")] = None,
-    opacity: Annotated[float | None, typer.Option(help="Above 0, at most 1.")] = None,
-    outline: Annotated[str | None, typer.Option(help=f"{_COLOR_HELP}, or none.")] = None,
-    background: Annotated[str | None, typer.Option(help=f"{_COLOR_HELP}, or none.")] = None,
-    rotation: Annotated[float | None, typer.Option(help="Degrees, counter-clockwise.")] = None,
-    font: Annotated[str | None, typer.Option(help="A bundled font.")] = None,
-    case: Annotated[str | None, typer.Option(help="as-is, lower, upper or title.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed, the same bytes.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images in one pass.")] = None,
     workers: Annotated[
@@ -115,12 +130,21 @@ def typographic(
         list[str] | None,
         typer.Option(
             help="attacked_accuracy=NUMBER or clean_accuracy=NUMBER: exit with 1 when the lower "
-            "end of its interval is under the number; repeat for more."
+            "end of its interval is under the number; repeat for more. With pairwise., union. or "
+            "full. in front for one list of candidates."
+        ),
+    ] = None,
+    fail_over: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="targeted_success=NUMBER, untargeted_success=NUMBER or reading_effect=NUMBER: "
+            "exit with 1 when the upper end of its interval is over the number; repeat for more."
         ),
     ] = None,
     overwrite: OverwriteOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
+    **knobs: Any,
 ) -> None:
     """Write words on labelled pictures and measure how far a model follows them.
 
@@ -128,143 +152,73 @@ def typographic(
     label, a nonsense word, scrambled letters, the true word. With --name-pattern '{label}-{word}'
     pictures that were photographed with words on them are audited as they are.
     """
-    given = dict(locals())
+    given = {**locals(), **knobs}
     settings = read_config(config, SETTINGS)
     for name in SETTINGS:
         if given.get(name) is not None:
             settings[name] = given[name]
     if template:
         settings["templates"] = template
-    if chosen := _words(words, word, strategy):
+    if chosen := word_source(words, word, strategy, budget):
         settings["words"] = chosen
     run(settings, device=device, overwrite=overwrite, as_json=as_json)
 
 
 def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool) -> None:
     """Run the audit that flags and config file ask for, and print its headline."""
-    for name in ("images", "classes", "out"):
+    for name in ("images", "out"):
         if not settings.get(name):
             raise ConfigError(f"The audit needs --{name}: give it, or write it into the --config.")
     from attacks.typographic import audit_typographic
-    from attacks.typographic.summary import check_thresholds, enforce
+    from attacks.typographic.protocols import protocol
+    from attacks.typographic.thresholds import check_thresholds, enforce
     from clipprobe.data import open_dataset
 
     options = parsed(settings)
-    thresholds = check_thresholds(options.pop("fail_under", {}))
+    if options.get("protocol") is not None:
+        protocol(str(options["protocol"]))  # a wrong name is said before the model is loaded
+    under = check_thresholds(options.pop("fail_under", {}))
+    over = check_thresholds(options.pop("fail_over", {}), over=True)
     # The data set is opened before the model, so that a wrong path is said at once.
-    dataset = open_dataset(str(options.pop("images")), limit=options.pop("limit", None))
-    classes = Path(str(options.pop("classes")))
+    attacks = attack_set(options)
+    if attacks is None and not options.get("classes"):
+        raise ConfigError("The audit needs --classes: give it, or write it into the --config.")
+    given, limit = str(options.pop("images")), options.pop("limit", None)
+    dataset = attacks or open_dataset(given, limit=limit)
+    chosen = options.pop("classes", None)
+    classes = Path(str(chosen)) if chosen else None
     model, revision = options.pop("model", None), options.pop("revision", None)
     clip = load_model(model, device=device, revision=revision)
-    with progress("auditing", total=len(dataset)) as advance:
-        finished = [0]
-
-        def step(done: int, total: int) -> None:
-            advance(done - finished[0])
-            finished[0] = done
-
+    with countdown("auditing, pictures encoded") as step:
         view = audit_typographic(
             clip, dataset, classes, overwrite=overwrite, progress=step, **options
         )
-    result(view.summary, as_json=as_json, text=lambda: headline(view.summary))
+    result(
+        view.summary,
+        as_json=as_json,
+        text=lambda: "\n".join([headline(view.summary), *candidate_lines(view.summary)]),
+    )
     counts = view.manifest["counts"]
     if lost := counts["skipped"] + counts["failed"]:
-        say(f"{lost} of {len(dataset)} pictures were left out; manifest.json says why.")
+        say(f"{lost} of {counts['used'] + lost} pictures were left out; manifest.json says why.")
     say(f"report: {view.path / 'report.html'}")
-    enforce(thresholds, view.summary)
+    enforce(under, view.summary, over)
 
 
-def headline(summary: dict[str, Any]) -> str:
-    """The key figures as lines for the terminal."""
-    from clipprobe.report.numbers import format_cell
+def attack_set(options: dict[str, Any]) -> AttackSet | None:
+    """The attack data set that the settings name, or that the files leave no doubt about."""
+    from attacks.typographic.datasets import detect_layout, load_attacks
+    from attacks.typographic.datasets.inputs import attack_set as checked
 
-    lines = [f"warning: {text}" for text in summary["warnings"]]
-    for item in summary["headline"]:
-        name = item["name"].replace("_", " ")
-        lines.append(f"{name:<20} {format_cell(item['estimate'])}")
-    return "\n".join(lines)
-
-
-def parsed(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings as the audit takes them: texts of flags become places, numbers and mappings."""
-    options = dict(settings)
-    if "words" in options and isinstance(options["words"], str):
-        options["words"] = _word_source(options["words"])
-    if isinstance(options.get("position"), str):
-        options["position"] = place(options["position"])
-    for name in ("outline", "background"):
-        if options.get(name) == "none":
-            options[name] = None
-    if options.get("synonyms") is not None and not isinstance(options["synonyms"], dict):
-        options["synonyms"] = read_synonyms(Path(str(options["synonyms"])))
-    if "fail_under" in options and not isinstance(options["fail_under"], dict):
-        options["fail_under"] = thresholds_of(options["fail_under"])
-    return options
-
-
-def place(text: str) -> str | tuple[float, ...]:
-    """A position as a name, or ``x,y`` as two numbers; what is neither is left for the audit."""
-    parts = text.split(",")
-    try:
-        return tuple(float(part) for part in parts) if len(parts) > 1 else text
-    except ValueError:
-        return text
-
-
-def thresholds_of(texts: Sequence[str]) -> dict[str, float]:
-    """``METRIC=NUMBER`` texts as a mapping.
-
-    Raises:
-        ConfigError: a text is of another form.
-    """
-    found = {}
-    for text in texts:
-        name, _, number = text.partition("=")
-        try:
-            found[name.strip()] = float(number)
-        except ValueError:
-            number = "nan"
-        if not math.isfinite(float(number)):
-            raise ConfigError(
-                f"--fail-under {text!r} is not METRIC=NUMBER: give for example "
-                "attacked_accuracy=0.6."
-            )
-    return found
-
-
-def read_synonyms(path: Path) -> dict[str, list[str]]:
-    """A YAML mapping of names to lists of names that mean the same.
-
-    Raises:
-        ConfigError: the file cannot be read or is of another form.
-    """
-    import yaml
-
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = getattr(error, "strerror", None) or "it is not valid YAML"
-        raise ConfigError(f"The synonyms file {path} could not be read ({reason}).") from None
-    if not isinstance(found, dict) or not all(isinstance(v, list) for v in found.values()):
-        raise ConfigError(
-            f"The synonyms file {path} is not a mapping of names to lists: write for example "
-            "'apple: [Granny Smith]'."
-        )
-    return {str(name): [str(other) for other in others] for name, others in found.items()}
-
-
-def _word_source(text: str) -> str | Path:
-    from attacks.typographic.words import STRATEGIES
-
-    return text if text.replace("_", "-") in STRATEGIES else Path(text)
-
-
-def _words(
-    file: Path | None, words: list[str] | None, strategy: str | None
-) -> str | Path | list[str] | None:
-    given = [source for source in (file, words, strategy) if source]
-    if len(given) > 1:
-        raise ConfigError(
-            "--words, --word and --strategy were given together: choose one source of words."
-        )
-    return given[0] if given else None
+    path, layout = str(options["images"]), options.pop("layout", None)
+    names = {name: options.get(name) for name in ("name_pattern", "word_column")}
+    if layout == "none":
+        return None
+    if layout is None:
+        found = None if any(names.values()) else detect_layout(path)
+        if found is None:
+            return None
+        say(f"{path} is read as the layout {found.name!r} ({found.title}); --layout none reads it "
+            "as plain images.")  # fmt: skip
+        return load_attacks(found.name, path, limit=options.get("limit"))
+    return checked(path, str(layout), limit=options.get("limit"), **names)

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from clipprobe.cli.audit_bias import headline_text
-from clipprobe.cli.audit_typographic import parsed
 from clipprobe.cli.common import (
     BatchSizeOption,
     DeviceOption,
@@ -28,19 +27,14 @@ from clipprobe.cli.common import (
     result,
     say,
 )
+from clipprobe.cli.knobs import parsed_knobs, with_knobs
 from clipprobe.errors import ConfigError
-
-_KNOBS = (
-    *("size", "position", "copies", "color", "opacity", "outline", "background", "rotation"),
-    *("font", "case", "draw_at"),
-)
-_COLOR_HELP = "A name or #rrggbb"
 
 
 def register(app: typer.Typer) -> None:
     """Add ``written`` to the group ``audit``."""
     audits = group(app, "audit", "Measure where a model breaks, with intervals and controls.")
-    audits.command("written")(written)
+    audits.command("written")(with_knobs(written))
 
 
 def written(
@@ -87,21 +81,6 @@ def written(
         str | None,
         typer.Option("--clusters", help="Column of what is pictured several times (a person)."),
     ] = None,
-    size: Annotated[
-        float | None, typer.Option(help="Line height as a fraction of the short side.")
-    ] = None,
-    position: Annotated[
-        str | None,
-        typer.Option(help="random, center, top-left, r1c1 .. r4c4, or fractions such as 0.5,0.25."),
-    ] = None,
-    copies: Annotated[int | None, typer.Option(help="1 to 16.")] = None,
-    color: Annotated[str | None, typer.Option(help=f"{_COLOR_HELP}.")] = None,
-    opacity: Annotated[float | None, typer.Option(help="Above 0, at most 1.")] = None,
-    outline: Annotated[str | None, typer.Option(help=f"{_COLOR_HELP}, or none.")] = None,
-    background: Annotated[str | None, typer.Option(help=f"{_COLOR_HELP}, or none.")] = None,
-    rotation: Annotated[float | None, typer.Option(help="Degrees, counter-clockwise.")] = None,
-    font: Annotated[str | None, typer.Option(help="A bundled font.")] = None,
-    case: Annotated[str | None, typer.Option(help="as-is, lower, upper or title.")] = None,
     draw_at: Annotated[
         str | None, typer.Option(help="Resolution of the text: model or image [default: model].")
     ] = None,
@@ -119,6 +98,7 @@ def written(
     workers: WorkersOption = 2,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
+    **knobs: Any,
 ) -> None:
     """Write words on pictures of people and compare, between groups, how far labels follow them.
 
@@ -126,15 +106,16 @@ def written(
     of the word. A group's reading shift is the rate of a label with the word less that with the
     nonsense word. Nothing is computed for a single picture.
     """
-    given = dict(locals())
-    knobs: dict[str, Any] = parsed({n: given[n] for n in _KNOBS if given[n] is not None})
+    options: dict[str, Any] = parsed_knobs({n: v for n, v in knobs.items() if v is not None})
+    if draw_at is not None:
+        options["draw_at"] = draw_at
     chosen = [*(word or []), *(read_lines(words, "word") if words is not None else [])]
     if not chosen:
         raise ConfigError("audit written needs a word to write: give --word, or --words FILE.")
     if classes is not None:
-        knobs["labels"] = read_lines(classes, "class")
+        options["labels"] = read_lines(classes, "class")
     if template:
-        knobs["templates"] = template
+        options["templates"] = template
     from attacks.bias.written import audit_written
     from clipprobe.data import open_dataset
 
@@ -146,7 +127,7 @@ def written(
             clip, dataset, groups, chosen, watch=watch or (), out=out, group_table=labels,
             card=card, clusters=clusters, alpha=alpha, n_boot=n_boot,
             n_permutations=n_permutations, seed=seed, limit=limit, batch_size=batch_size,
-            workers=workers, overwrite=overwrite, progress=done, **knobs,
+            workers=workers, overwrite=overwrite, progress=done, **options,
         )  # fmt: skip
     for note in view.summary["notes"]:
         say(note)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,24 +134,82 @@ def progress(description: str, total: int | None = None) -> Iterator[Callable[[i
     if not sys.stderr.isatty():
         yield lambda n: None
         return
+    from rich.progress import TimeRemainingColumn
+
+    with _bar(TimeRemainingColumn()) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda n: bar.advance(task, n)
+
+
+class TimeLeft:
+    """How long the rest takes at the pace since the first batch was done.
+
+    What came before the first batch (loading, drawing ahead) is no pace; neither is work that
+    turned out to be none, which is why the total is told with every batch.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._first: tuple[int, float] | None = None
+
+    def __call__(self, done: int, total: int) -> float | None:
+        """Seconds left; None until two batches are done."""
+        now = self._clock()
+        if self._first is None:
+            self._first = (done, now)
+        since, start = done - self._first[0], now - self._first[1]
+        return (total - done) * start / since if since > 0 else None
+
+
+def about(seconds: float) -> str:
+    """A time as people say it, no finer than it is known."""
+    if seconds < 10:
+        return "a few seconds"
+    if seconds < 90:
+        return f"{round(seconds, -1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@contextmanager
+def countdown(description: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar whose total is told along the way and may shrink, as audits tell it.
+
+    Yields:
+        ``step(done, total)``, both counted from the start of this call.
+
+    Example:
+        >>> with countdown("encoding") as step:
+        ...     step(32, 64)
+    """
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.progress import TextColumn
+
+    left = TimeLeft()
+    # Not rich's own column: it forgets the pace whenever the total changes.
+    with _bar(TextColumn("{task.fields[left]}", markup=False)) as bar:
+        task = bar.add_task(description, total=None, left="")
+
+        def step(done: int, total: int) -> None:
+            seconds = left(done, total)
+            text = "" if seconds is None else f"{about(seconds)} left"
+            bar.update(task, completed=done, total=total, left=text)
+
+        yield step
+
+
+def _bar(time_column: Any) -> Any:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        time_column,
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda n: bar.advance(task, n)
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def read_lines(path: Path, what: str) -> list[str]:

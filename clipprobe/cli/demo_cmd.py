@@ -14,6 +14,7 @@ from clipprobe.cli.common import (
     ModelOption,
     OverwriteOption,
     SeedOption,
+    countdown,
     load_model,
     progress,
     result,
@@ -137,14 +138,7 @@ def _typographic(clip: Clip, concepts: Dataset, out: Path, names: list[str], see
     """Write another concept's name on each colour picture."""
     from attacks.typographic import audit_typographic
 
-    with progress("typographic audit", total=None) as advance:
-        seen = 0
-
-        def report(done: int, total: int) -> None:
-            nonlocal seen
-            advance(done - seen)
-            seen = done
-
+    with countdown("typographic audit, pictures encoded") as step:
         audit_typographic(
             clip,
             _of_modality(concepts, "picture"),
@@ -155,7 +149,7 @@ def _typographic(clip: Clip, concepts: Dataset, out: Path, names: list[str], see
             color="black",
             outline=None,
             seed=seed,
-            progress=report,
+            progress=step,
         )
 
 

@@ -47,7 +47,10 @@ def as_dataset(
     if isinstance(images, str | Path):
         return open_dataset(images, limit=limit)
     if isinstance(images, Dataset):
-        return make_dataset(images.name, images.records, limit) if limit else images
+        ids = [record.id for record in images.records]
+        if not limit and ids == sorted(ids):
+            return images
+        return make_dataset(images.name, images.records, limit or None)
     records = [_record(place, image) for place, image in enumerate(check_images(images))]
     return make_dataset("images", records, limit)
 

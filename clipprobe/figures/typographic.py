@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 #: Conditions from the least to the most writing.
-ORDER = ("clean", "true", "blank", "scrambled", "nonsense", "attack")
+ORDER = ("clean", "true", "blank", "scrambled", "nonsense", "synth", "attack")
 #: What a reader sees instead of the names of the result table.
 TITLES = {
     "clean": "clean",
@@ -20,6 +20,7 @@ TITLES = {
     "blank": "blank label",
     "scrambled": "scrambled letters",
     "nonsense": "nonsense word",
+    "synth": "synthetic twin",
     "attack": "attack word",
 }
 
@@ -80,6 +81,33 @@ def effect_chart(effects: Mapping[str, Mapping[str, Any]]) -> go.Figure:
     figure.update_xaxes(title_text="difference in share of pictures", range=[-1.08, 1.08])
     figure.update_yaxes(automargin=True)
     return figure
+
+
+def candidate_chart(sets: Mapping[str, Mapping[str, Any]]) -> go.Figure:
+    """Clean and attacked accuracy among each list of candidates.
+
+    Args:
+        sets: ``summary["candidate_sets"]``.
+    """
+    names = [name for name in ("pairwise", "union", "full") if name in sets]
+    return interval_bars(
+        [f"{name} ({sets[name]['n_candidates']})" for name in names],
+        {
+            "clean": [sets[name]["clean_accuracy"] for name in names],
+            "attacked": [sets[name]["attacked_accuracy"] for name in names],
+        },
+        axis="accuracy",
+        limits=(0.0, 1.0),
+    )
+
+
+def difference_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Paired differences between two runs with their intervals, against zero.
+
+    Args:
+        rows: ``summary["differences"]`` of a comparison.
+    """
+    return effect_chart({item["name"]: {"estimate": item["difference"]} for item in rows})
 
 
 def word_chart(words: Sequence[Mapping[str, Any]]) -> go.Figure:

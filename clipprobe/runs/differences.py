@@ -24,9 +24,13 @@ def refuse_other(
     """
     # A complete run stays valid under a newer clipprobe; half a run must not mix two versions.
     keys = ("schema_version", "kind", "config") if complete else tuple(wanted)
-    differences = _differences(
+    found_and_wanted = differing(
         {key: found.get(key) for key in keys}, {key: wanted[key] for key in keys}
     )
+    differences = [
+        f"{name} was {_short(was)}, asked is {_short(asked)}"
+        for name, was, asked in found_and_wanted
+    ]
     if differences:
         shown = "; ".join(differences[:4]) + ("; …" if len(differences) > 4 else "")
         raise RunFolderError(
@@ -35,18 +39,24 @@ def refuse_other(
         )
 
 
-def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
-    if isinstance(found, dict) and isinstance(wanted, dict):
+def differing(first: Any, second: Any, name: str = "") -> list[tuple[str, Any, Any]]:
+    """The settings that differ between two configurations: name, first value, second value.
+
+    Names of nested settings are joined with dots and come in sorted order.
+
+    Example:
+        >>> differing({"seed": 0, "attack": {"size": 0.1}}, {"seed": 0, "attack": {"size": 0.2}})
+        [('attack.size', 0.1, 0.2)]
+    """
+    if isinstance(first, dict) and isinstance(second, dict):
         return [
-            line
-            for key in sorted(found.keys() | wanted.keys())
-            for line in _differences(
-                found.get(key), wanted.get(key), f"{name}.{key}" if name else key
-            )
+            item
+            for key in sorted(first.keys() | second.keys())
+            for item in differing(first.get(key), second.get(key), f"{name}.{key}" if name else key)
         ]
-    if found == wanted and type(found) is type(wanted):
+    if first == second and type(first) is type(second):
         return []
-    return [f"{name} was {_short(found)}, asked is {_short(wanted)}"]
+    return [(name, first, second)]
 
 
 def _short(value: Any) -> str:

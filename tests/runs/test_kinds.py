@@ -41,6 +41,19 @@ def typographic(clip: Any, images: Path, out: Path) -> None:
     audit_typographic(clip, images, ["cat", "dog"], out=out)
 
 
+def stroop(clip: Any, images: Path, out: Path) -> None:
+    from attacks.typographic import audit_stroop
+
+    colours = ["red", "blue"]
+    audit_stroop(clip, out=out, colours=colours, variants=1, sizes=[0.3], presentations=["upright"])
+
+
+def why(clip: Any, images: Path, out: Path) -> None:
+    from attacks.typographic.why import explain_reading
+
+    explain_reading(clip, images, ["cat", "dog"], out=out, heads=2, neurons=1, limit=6)
+
+
 def bias(clip: Any, images: Path, out: Path) -> None:
     from attacks.bias import audit_bias
 
@@ -97,6 +110,8 @@ def similar(clip: Any, images: Path, out: Path) -> None:
     [
         ("atlas", scan),
         ("typographic", typographic),
+        ("stroop", stroop),
+        ("why", why),
         ("bias", bias),
         ("multimodality", multimodality),
         ("words", words),

@@ -25,7 +25,8 @@ def headline(run: Any) -> dict[str, dict[str, Any]]:
 def test_a_planted_reader_is_found(
     toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
 ) -> None:
-    run = audit_typographic(toy(reads=True), colours(), NAMES, out=tmp_path / "run", size=SIZE)
+    clip = toy(reads=True)
+    run = audit_typographic(clip, colours(), NAMES, out=tmp_path / "run", size=SIZE)
     numbers = headline(run)
     assert numbers["clean_accuracy"]["value"] == 1.0
     assert numbers["attacked_accuracy"]["value"] == 0.0
@@ -37,7 +38,8 @@ def test_a_planted_reader_is_found(
     assert run.summary["effects"]["accuracy_gained_by_true_word"]["estimate"]["value"] == 0.0
     assert run.summary["effects"]["reading_effect"]["mcnemar_p"] < 1e-6
     assert math.isclose(sum(run.summary["distill_fractions"].values()), 1.0)
-    assert run.summary["n"]["encoded"] == 48 * 6
+    # The 8 clean pictures of a class look alike, so they are one picture to encode.
+    assert run.summary["n"]["encoded"] == len(clip.seen) <= 48 * 5 + 6
 
 
 def test_a_model_that_cannot_read_is_cleared(
@@ -59,47 +61,19 @@ def test_every_image_and_text_is_encoded_once(
     toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path, words: str
 ) -> None:
     clip = toy(reads=True)
-    # One picture of each class: all of one class look alike, which would be one distinct image.
+    # The 20 pictures of a class look alike when clean, also those of different chunks.
     run = audit_typographic(
-        clip, colours(1), NAMES, out=tmp_path / "run", words=words, size=SIZE, batch_size=4
-    )
+        clip, colours(20), NAMES, out=tmp_path / "run", words=words, size=SIZE, batch_size=4,
+        words_per_image=2,
+    )  # fmt: skip
     assert set(clip.seen.values()) == {1}
-    assert sum(clip.seen.values()) == run.summary["n"]["encoded"] == 6 * 6
+    assert sum(clip.seen.values()) == run.summary["n"]["encoded"] < 120 * 10 + 6 + 1
+    assert len(set(run.read_table("results.parquet")["pixels"].to_pylist())) == len(clip.seen)
     assert set(clip.texts.values()) == {1}
     assert len(clip.texts) == len(TEMPLATES) * len(NAMES)
-    if words != "runner-up":
-        assert clip.batches == [4] * 9
-
-
-def test_bytes_do_not_depend_on_workers_or_interruption(
-    toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
-) -> None:
-    data = colours(4)
-
-    def files(run: Any) -> dict[str, bytes]:
-        names = ["results.parquet", "summary.json", "report.html", "report.md", "manifest.json"]
-        return {name: (run.path / name).read_bytes() for name in names}
-
-    def audit(out: str, clip: Any, workers: int) -> Any:
-        return audit_typographic(
-            clip, data, NAMES, out=tmp_path / out, size=SIZE, batch_size=2, workers=workers
-        )
-
-    alone = files(audit("one", toy(reads=True), 1))
-    assert files(audit("four", toy(reads=True), 4)) == alone
-    assert files(audit("inline", toy(reads=True), 0)) == alone
-
-    stopped = toy(reads=True)
-    stopped.interrupt_after = 60
-    with pytest.raises(KeyboardInterrupt):
-        audit("resumed", stopped, 2)
-    assert not (tmp_path / "resumed" / "manifest.json").exists()
-    rest = toy(reads=True)
-    assert files(audit("resumed", rest, 3)) == alone
-    assert sum(rest.seen.values()) == 24 * 6 - 48  # the finished chunk was not done again
-    again = toy(reads=True)
-    assert files(audit("resumed", again, 1)) == alone
-    assert not again.seen  # a complete run is recognised
+    chunks = 120 / (4 * 4)
+    # Full batches, but for the last one of a chunk (of its clean pictures, too, for runner-up).
+    assert sum(n < 4 for n in clip.batches) <= 2 * (chunks + 1)
 
 
 def test_another_seed_writes_other_words(
@@ -155,6 +129,8 @@ def test_several_words_for_each_picture(
     )
     table = run.read_table("results.parquet").to_pylist()
     assert sum(clip.seen.values()) == run.summary["n"]["encoded"] == 6 * (1 + 2 * 5)
+    clean = [row["pixels"] for row in table if row["condition"] == "clean"]
+    assert len(clean) == 12 and len(set(clean)) == 6
     assert len(table) == 6 * 2 * 6  # the clean picture stands beside each of its two words
     words = {(row["image"], row["word"]) for row in table}
     assert len(words) == 12 and all(word not in image for image, word in words)
@@ -164,16 +140,22 @@ def test_several_words_for_each_picture(
     assert "over 6 clusters" in reading["estimate"]["method"]
 
 
-def test_progress_counts_pictures(
+def test_progress_counts_what_is_left_to_encode(
     toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
 ) -> None:
     steps: list[tuple[int, int]] = []
+    clip = toy(reads=True)
+    data = colours(4)
+    (data.records[5].source).write_bytes(b"no picture")
     audit_typographic(
-        toy(reads=True), colours(4), NAMES, out=tmp_path / "run", size=SIZE, batch_size=4,
+        clip, data, [*NAMES, "ox"], out=tmp_path / "run", size=SIZE, batch_size=4,
         progress=lambda done, total: steps.append((done, total)),
     )  # fmt: skip
-    assert steps == sorted(steps) and len(steps) > 30
-    assert steps[-1] == (24, 24)
+    done, totals = zip(*steps, strict=True)
+    assert list(done) == sorted(done) and list(totals) == sorted(totals, reverse=True)
+    assert totals[0] <= 24 * 6 and len(steps) > 30
+    # What needed no encoding (a broken file, look-alikes, "ox" that cannot be scrambled) is off.
+    assert steps[-1] == (len(clip.seen), len(clip.seen)) and len(clip.seen) < 23 * 6
 
 
 def test_text_drawn_at_the_image_keeps_its_share_of_the_picture(

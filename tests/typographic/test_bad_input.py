@@ -17,6 +17,7 @@ from clipprobe.errors import (
     GlyphError,
     NoReadableImagesError,
     RunFolderError,
+    TextFitError,
 )
 
 NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
@@ -110,16 +111,21 @@ def test_unreadable_pictures_are_counted_and_named(
         )
 
 
-def test_text_that_cannot_fit_is_left_out_with_its_word(
+def test_a_word_that_cannot_fit_is_left_out(
     toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
 ) -> None:
     words = ["ship", "a very long attack that nobody could ever write on so small a picture"]
     run = audit_typographic(
         toy(reads=True), colours(4), NAMES, out=tmp_path / "run", words=words, size=0.2
     )
-    counts = run.manifest["counts"]
-    assert counts["used"] + counts["skipped"] == 24 and counts["skipped"] > 0
-    assert "does not fit into 90 x 90 px" in run.manifest["failures"][0]["reason"]
+    # The long word is known not to fit before anything is encoded: no picture is lost to it.
+    assert run.manifest["counts"] == {"used": 20, "skipped": 4, "failed": 0}
+    assert set(run.read_table("results.parquet")["word"].to_pylist()) == {"ship"}
+    assert any("1 attack word(s) do not fit" in text for text in run.summary["warnings"])
+    with pytest.raises(TextFitError, match=r"None of the 1 attack words .* into 90 x 90 px"):
+        audit_typographic(
+            toy(reads=True), colours(1), NAMES, out=tmp_path / "no", words=words[1:], size=0.2
+        )
 
 
 def test_another_configuration_does_not_overwrite(

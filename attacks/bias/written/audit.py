@@ -23,12 +23,12 @@ from attacks.bias.inputs.cards import read_card
 from attacks.bias.inputs.gather import Inputs, gather
 from attacks.bias.section7.label_sets import DENIGRATION
 from attacks.bias.settings import Settings
-from attacks.bias.written.encode import PeopleRenderer, answer_all, check_drawing
+from attacks.bias.written.encode import DRAWN, answer_all, check_drawing
 from attacks.bias.written.measures import written_cells
 from attacks.bias.written.question import read_question
 from attacks.bias.written.shifts import PROBE
 from attacks.bias.written.write import write_run
-from attacks.typographic.pipeline import DrawAt
+from attacks.typographic.pipeline import DrawAt, Renderer
 from attacks.typographic.settings import checked_draw_at, prototype, whole
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def audit_written(
         limit: Use so many images, spread over the data set.
         batch_size, workers: of encoding, and of decoding and drawing.
         progress: Called with the number of images newly finished.
-        **knobs: Fields of :class:`~attacks.typographic.TypographicAttack` but ``word``, ``seed``.
+        **knobs: Fields of :class:`~attacks.typographic.TypographicAttack` but ``word``, ``seed``;
+            and ``preset``.
     Returns:
         The complete run: ``cells.csv`` (one row a figure), ``summary.json``, ``report.html``,
         ``report.md``. No row, answer or picture of a single person.
@@ -118,13 +119,14 @@ def audit_written(
     whole(batch_size, "batch_size", least=1)
     whole(workers, "workers")
     question = read_question(words, labels, templates, watch)
-    renderer = PeopleRenderer(
+    renderer = Renderer(
         clip=clip,
         classes=question.classes,
         attack=prototype(knobs, seed),
         known=question.known,
         seed=seed,
         draw_at=checked_draw_at(draw_at),
+        kinds=DRAWN,
     )
     check_drawing(renderer, question)
     gathered = gather(Inputs(images=images, labels=group_table), limit=limit)

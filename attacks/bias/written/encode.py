@@ -1,8 +1,8 @@
-"""Every picture clean, with every word and with its controls; kept is its answer, no vector.
+"""Every picture clean, with every word and with its controls; each distinct one is encoded once.
 
-Drawing and batching are those of the typographic audit, so the pixels of a word and its controls
-are the same here and there. Parts of the run hold the closest label and the margins of the labels
-that are followed, until the run is complete.
+Drawing and encoding are those of the typographic audit, so the pixels of a word and its controls
+are the same here and there. Parts of the run hold vectors, closest labels and margins only until
+the run is complete: a report about groups needs none of a single person.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from attacks.bias.core import cosines
 from attacks.bias.prompts import ensemble
 from attacks.bias.resampling import Floats
 from attacks.bias.written.question import Question
-from attacks.typographic.attack import AttackedImage
 from attacks.typographic.cases import Case
-from attacks.typographic.controls import nonsense_word, with_controls
+from attacks.typographic.controls import nonsense_word
+from attacks.typographic.encodings import Encodings
 from attacks.typographic.pipeline import (
     Encoder,
     Problem,
@@ -29,7 +28,6 @@ from attacks.typographic.pipeline import (
     Shot,
     ahead,
     attempt,
-    encode_in_batches,
 )
 from clipprobe.data import Failure, ImageRecord, require_readable
 from clipprobe.errors import ConfigError, DataError
@@ -39,27 +37,6 @@ CONDITIONS = ("clean", "blank", "nonsense", "word")  # as they are reported
 DRAWN = ("attack", "blank", "nonsense")  # as they are drawn, for each word
 BATCHES_PER_CHUNK = 8
 Choices = NDArray[np.int32]
-
-
-class PeopleRenderer(Renderer):
-    """Draws a word, a blank label and a nonsense word; people have no true word to write."""
-
-    def conditions(
-        self, case: Case, base: Image.Image, word: str
-    ) -> Iterator[tuple[str, AttackedImage]]:
-        """The word and its two controls on ``base``, one at a time."""
-        drawn = with_controls(
-            self.attack.with_word(word),
-            base,
-            true_word=None,
-            known=self.known,
-            key=(self.seed, case.record.id),
-            image_id=f"{case.record.id}\x1f{word}",
-        )
-        for kind, attacked in drawn:
-            if kind not in DRAWN:  # they come last; what is not asked for is not drawn
-                return
-            yield kind, attacked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +109,7 @@ def answer_all(
     asked = question.label_set
     texts = ensemble(np.asarray(clip.encode_texts(list(asked.prompts))), len(asked.labels))
     advance = progress or (lambda n: None)
+    encodings = Encodings(clip, batch_size)
     size = BATCHES_PER_CHUNK * batch_size
     used: list[ImageRecord] = []
     failed: list[Failure] = []
@@ -144,9 +122,10 @@ def answer_all(
         # The list of ids is written after the answers: where it is, both are whole.
         if not run.has(f"{stem}.json"):
             found, ahead_by, problems = _answer(
-                clip, part, texts, question, renderer, batch_size, workers, advance
+                encodings, part, texts, question, renderer, workers, advance
             )
             lost = {p.failure.id for p in problems}
+            encodings.save(run, f"{stem}-vectors.safetensors")
             run.write_arrays(f"{stem}.safetensors", {"choices": found, "margins": ahead_by})
             run.write_json(
                 f"{stem}.json",
@@ -157,6 +136,7 @@ def answer_all(
                 },
             )
         else:
+            encodings.load(run, f"{stem}-vectors.safetensors")
             advance(len(part))
         listed = run.read_json(f"{stem}.json")
         kept = set(listed["ids"])
@@ -185,12 +165,11 @@ def answer_all(
 
 
 def _answer(
-    clip: Encoder,
+    encodings: Encodings,
     records: Sequence[ImageRecord],
     texts: Floats,
     question: Question,
     renderer: Renderer,
-    batch_size: int,
     workers: int,
     advance: Callable[[int], None],
 ) -> tuple[Choices, NDArray[np.float32], list[Problem]]:
@@ -204,9 +183,9 @@ def _answer(
             return Problem(Failure(case.record.id, "no nonsense word was found for a word"), False)
         return drawn
 
-    # The case's class is never used: nothing is compared with what a picture shows.
+    # The case's class is never used: no true word is written, and none is compared with.
     cases = [Case(record=record, label=0, cluster=record.id) for record in records]
-    rendered = ahead(draw, cases, workers=workers, window=batch_size + workers)
+    rendered = ahead(draw, cases, workers=workers, window=encodings.batch_size + workers)
 
     def shots() -> Iterator[Shot]:
         for outcome in rendered:
@@ -219,7 +198,7 @@ def _answer(
     leads: list[Floats] = []
     done = told = 0
     with closing(rendered):
-        for _, vectors in encode_in_batches(clip, shots(), batch_size):
+        for _, vectors in encodings(shots()):
             scores = cosines(vectors, texts)
             found.append(question.classes.group[scores.argmax(axis=1)].astype(np.int32))
             leads.append(question.margins(scores))

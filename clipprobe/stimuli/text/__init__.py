@@ -17,6 +17,7 @@ from clipprobe.stimuli.text.fonts import (
 )
 from clipprobe.stimuli.text.labels import MIN_SIZE_PX, Fit, label
 from clipprobe.stimuli.text.render import Box, Label
+from clipprobe.stimuli.text.warp import growth, warped
 
 __all__ = [
     "DEFAULT_FONT",
@@ -32,9 +33,11 @@ __all__ = [
     "font_info",
     "font_table",
     "fonts",
+    "growth",
     "label",
     "rgb",
     "shifted",
     "stamp",
+    "warped",
     "writable",
 ]

@@ -120,10 +120,14 @@ def stamp(
     outline: Color | None = None,
     background: Color | None = None,
     letters: bool = True,
+    shadow: float = 0.0,
+    region: npt.NDArray[np.bool_] | None = None,
 ) -> None:
     """Put a label on an RGB ``canvas`` and its ink into ``mask``, both in place.
 
     Args:
+        shadow: Darkness of the shadow under the background, 0 to 1; the label must have one.
+        region: If given, takes every pixel that may have changed: ink, background and shadow.
         letters: ``False`` leaves letters and outline away; then the mask takes the background.
     Raises:
         TextFitError: the label would reach beyond the image.
@@ -139,6 +143,9 @@ def stamp(
         raise ConfigError(f"opacity={opacity} is out of range: give a number in (0, 1].")
     under = canvas.crop(box)
     over = under.copy()
+    thrown = made.shadow if background is not None and shadow > 0 else None
+    if thrown is not None:
+        over.paste((0, 0, 0), None, thrown.point([round(v * shadow) for v in range(256)]))
     if background is not None:
         over.paste(rgb(background), None, made.background)
     if letters and outline is not None and made.outline is not None:
@@ -149,6 +156,13 @@ def stamp(
     canvas.paste(over if opacity == 1.0 else Image.blend(under, over, opacity), box)
     covered = made.ink if letters else np.asarray(made.background) > 0
     mask[box[1] : box[3], box[0] : box[2]] |= covered
+    if region is not None:
+        part = region[box[1] : box[3], box[0] : box[2]]
+        part |= covered
+        if background is not None:
+            part |= np.asarray(made.background) > 0
+        if thrown is not None:
+            part |= np.asarray(thrown) > 0
 
 
 def rgb(color: Color) -> tuple[int, int, int]:

@@ -60,6 +60,11 @@ def label(
             f"outline_px={outline_px}, padding={padding}, rotation={rotation}: "
             "widths must be 0 or more and the angle finite."
         )
+    if size < MIN_SIZE_PX:
+        raise TextFitError(
+            f"The text {text!r} does not fit: it was asked for {size:.3g} px high, and under "
+            f"{MIN_SIZE_PX:g} px nobody can read it: use a larger size or a larger image."
+        )
     lines, size_px = _fitted(
         text, font, rounded_size(size), room, outline_px, padding, rotation % 360.0, fit
     )

@@ -41,6 +41,10 @@ class Label:
     lines: tuple[str, ...]
     size_px: float
     """Line height after fitting."""
+    origin: tuple[int, int] = (0, 0)
+    """The pen before the first letter, on the baseline of the first line, before any rotation."""
+    shadow: Image.Image | None = None
+    """Coverage of the shadow that the background throws, where one was asked for."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -120,6 +124,7 @@ def render(
         line_boxes=tuple(box for box in boxes if box is not None),
         lines=lines,
         size_px=size_px,
+        origin=(laid[0].x - x0 + edge - frame[0], laid[0].y - y0 + edge - frame[1]),
     )
 
 

@@ -1,0 +1,40 @@
+"""Attack data sets of the field from local paths: pictures, words, twins, licences, counts.
+
+:func:`load_attacks` reads one; :func:`layouts` lists what is known; every family of layouts has
+its own file. Nothing is downloaded, and nothing of an archive is ever written to the disk.
+"""
+
+from attacks.typographic.datasets.multi_image import WordCounts, read_multi_image
+from attacks.typographic.datasets.pictures import AttackSet, Picture, Reading
+from attacks.typographic.datasets.published import (
+    PublishedAnswer,
+    published_table,
+    read_published,
+    read_published_stroop,
+)
+from attacks.typographic.datasets.registry import (
+    Layout,
+    detect_layout,
+    find_layout,
+    layouts,
+    load_attacks,
+    register,
+)
+
+__all__ = [
+    "AttackSet",
+    "Layout",
+    "Picture",
+    "PublishedAnswer",
+    "Reading",
+    "WordCounts",
+    "detect_layout",
+    "find_layout",
+    "layouts",
+    "load_attacks",
+    "published_table",
+    "read_multi_image",
+    "read_published",
+    "read_published_stroop",
+    "register",
+]

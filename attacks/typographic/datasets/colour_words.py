@@ -1,0 +1,57 @@
+"""``{ink}_{word}.png``: colour words in coloured ink; ``audit_stroop`` is made for them."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from attacks.typographic.classes import key
+from attacks.typographic.datasets.files import image_files, names_of
+from attacks.typographic.datasets.pictures import Picture, Reading, spaced
+from attacks.typographic.datasets.registry import Layout, register
+from clipprobe.data import Failure
+
+_INKS = frozenset(
+    "black white red green blue yellow orange purple pink gray grey brown cyan magenta".split()
+)
+
+
+def read_colour_words(path: Path) -> Reading:
+    """Label is the ink, word is what is written; the first ``_`` parts them."""
+    images, skipped = image_files(path)
+    pictures = []
+    for record in images:
+        pure = PurePosixPath(record.id)
+        ink, bar, word = pure.stem.partition("_")
+        if not bar or not key(ink) or not key(word):
+            skipped.append(Failure(record.id, "its name is not of the form {ink}_{word}"))
+            continue
+        pictures.append(
+            Picture(
+                id=record.id,
+                source=record.source,
+                label=ink.lower(),
+                word=spaced(word.lower()),
+                pair=f"{pure.parent.as_posix()}/{key(ink)}",
+            )
+        )
+    return Reading(pictures, skipped)
+
+
+def _recognise(path: Path) -> bool:
+    names = names_of(path)
+    if not names and path.is_dir():
+        names = [n for p in sorted(path.iterdir()) if p.is_dir() for n in names_of(p)]
+    parts = [PurePosixPath(name).stem.lower().partition("_") for name in names]
+    return bool(parts) and all(ink in _INKS and bar and word for ink, bar, word in parts)
+
+
+register(
+    Layout(
+        name="stroop",
+        title="colour words in coloured ink",
+        read=read_colour_words,
+        recognise=_recognise,
+        licence="not stated",
+        source="https://github.com/zer0int/CLIP-fine-tune-cross-attention-read-noread",
+    )
+)

@@ -1,0 +1,119 @@
+"""``annotations.json`` beside photographs: Materzynska et al. 2022.
+
+The file is called ``annotation.json`` in the data set's own README. Each entry gives the true
+object and the attack label; an empty or absent label is the object without an attack: the clean
+twin of its attacks. Photographs come from a phone and carry their orientation in the EXIF data,
+which the decoder applies.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from attacks.typographic.classes import key
+from attacks.typographic.datasets.files import image_files, inside, read_json
+from attacks.typographic.datasets.pictures import Picture, Reading, spaced
+from attacks.typographic.datasets.registry import Layout, register
+from clipprobe.data import Failure
+from clipprobe.errors import DataError
+
+_NAMES = ("annotations.json", "annotation.json")
+_OBJECT = ("true object", "true_object", "object")
+_WORD = ("typographic attack label", "typographic_attack_label", "attack label", "label")
+
+
+def read_disentangling(path: Path) -> Reading:
+    """The photographs that the annotations name.
+
+    Raises:
+        DataError: there are no annotations, or they are no mapping of files to entries.
+    """
+    file = _annotations(path)
+    if file is None:
+        raise DataError(
+            f"There is no annotations.json (or annotation.json) at {str(path)!r}: give the folder "
+            "that holds it."
+        )
+    root = file.parent
+    entries = read_json(file, "annotation file")
+    if not isinstance(entries, dict):
+        raise DataError(
+            f"The annotation file {file} holds a {type(entries).__name__}: it must be a mapping of "
+            "file names to entries."
+        )
+    by_path, by_name = _files(root)
+    pictures: list[Picture] = []
+    skipped: list[Failure] = []
+    seen: set[str] = set()
+    for name in sorted(entries):
+        entry = entries[name]
+        relative = inside(name)
+        if relative is None:
+            skipped.append(Failure(name, "its name leads out of the folder"))
+            continue
+        found = by_path.get(relative.as_posix().lower()) or by_name.get(relative.name.lower())
+        if found is None:
+            skipped.append(Failure(name, "the annotations name it and no such file is there"))
+            continue
+        seen.add(found[0])
+        label = _value(entry, _OBJECT)
+        if not label or not key(label):
+            skipped.append(Failure(name, "its annotation names no true object"))
+            continue
+        word = _value(entry, _WORD)
+        if word and key(word) == key(label):
+            skipped.append(Failure(name, f"its word {word!r} is its own label"))
+            continue
+        pictures.append(
+            Picture(
+                id=found[0],
+                source=found[1],
+                label=spaced(label),
+                word=spaced(word) if key(word) not in ("", "none", "null") else "",
+                pair=key(label),
+            )
+        )
+    for record_id in sorted({item[0] for item in by_path.values()} - seen):
+        skipped.append(Failure(record_id, "the annotations do not name it"))
+    return Reading(pictures, skipped)
+
+
+def _annotations(path: Path) -> Path | None:
+    places = [path] if path.is_file() else [path / name for name in _NAMES]
+    return next((place for place in places if place.is_file() and place.name in _NAMES), None)
+
+
+def _files(root: Path) -> tuple[dict[str, tuple[str, Any]], dict[str, tuple[str, Any]]]:
+    """Image files by path and by bare name, without case (``IMG_1.JPG`` is ``img_1.jpg``)."""
+    by_path: dict[str, tuple[str, Any]] = {}
+    by_name: dict[str, tuple[str, Any]] = {}
+    for record in image_files(root)[0]:
+        item = (record.id, record.source)
+        by_path[record.id.lower()] = item
+        by_name.setdefault(PurePosixPath(record.id).name.lower(), item)
+    return by_path, by_name
+
+
+def _value(entry: Any, names: tuple[str, ...]) -> str:
+    if not isinstance(entry, dict):
+        return ""
+    lower = {str(name).strip().lower(): value for name, value in entry.items()}
+    value = next((lower[name] for name in names if name in lower), None)
+    return value.strip() if isinstance(value, str) else ""
+
+
+register(
+    Layout(
+        name="disentangling",
+        title="the photographs of Disentangling visual and written concepts in CLIP",
+        read=read_disentangling,
+        recognise=lambda path: path.is_dir() and _annotations(path) is not None,
+        expected=(180, 171),
+        expected_note="180 in the data set's README and in Dyslexify, 171 in Defense-Prefix, so "
+        "published numbers on it cannot be compared with each other",
+        licence="MIT",
+        source="https://github.com/joaanna/disentangling_spelling_in_clip",
+        citation="Materzynska et al., Disentangling visual and written concepts in CLIP, CVPR 2022",
+    )
+)

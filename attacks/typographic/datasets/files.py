@@ -1,0 +1,107 @@
+"""Listing folders and reading small text files of data sets, with their limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from clipprobe.data import Failure, ImageRecord
+from clipprobe.data.sources import IMAGE_SUFFIXES, open_dataset
+from clipprobe.errors import DataError
+
+#: An annotation file is text about thousands of pictures; a larger one is something else.
+MAX_TEXT_BYTES = 64 << 20
+#: Files that belong to a data set and are no pictures.
+_COMPANIONS = frozenset({".json", ".jsonl", ".txt", ".md", ".csv", ".yaml", ".yml", ".parquet"})
+
+
+def image_files(folder: Path) -> tuple[list[ImageRecord], list[Failure]]:
+    """Every visible image file below a folder in order of its id, and the other files.
+
+    Text files that come with a data set (README, annotations, licence) are in neither list.
+
+    Raises:
+        DataError: it is no folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{str(folder)!r} is no folder: give the folder that holds the pictures.")
+    images: list[ImageRecord] = []
+    others: list[Failure] = []
+    for record in _records(folder):
+        name = PurePosixPath(record.id)
+        if name.suffix.lower() in IMAGE_SUFFIXES:
+            images.append(record)
+        elif name.suffix.lower() not in _COMPANIONS and name.stem.upper() != "LICENSE":
+            others.append(Failure(record.id, "it is not an image file"))
+    return images, others
+
+
+def _records(folder: Path) -> Iterator[ImageRecord]:
+    # A metadata table of the folder must not decide which files are there: list them one by one.
+    if any((folder / f"metadata{suffix}").is_file() for suffix in (".csv", ".jsonl", ".parquet")):
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            relative = path.relative_to(folder)
+            if not any(part.startswith(".") for part in relative.parts):
+                yield ImageRecord(id=relative.as_posix(), source=path)
+        return
+    yield from open_dataset(folder).records
+
+
+def names_of(path: Path, most: int = 50_000) -> list[str]:
+    """Names of the image files right inside a folder, sorted; for recognising a layout."""
+    if not path.is_dir():
+        return []
+    found = []
+    for i, entry in enumerate(path.iterdir()):
+        if i >= most:
+            return []
+        if entry.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith("."):
+            found.append(entry.name)
+    return sorted(found)
+
+
+def read_text(path: Path, what: str) -> str:
+    """A UTF-8 text file of at most 64 MiB.
+
+    Raises:
+        DataError: it is too large, cannot be read, or is not UTF-8.
+    """
+    try:
+        if path.stat().st_size > MAX_TEXT_BYTES:
+            raise DataError(
+                f"The {what} {path} is larger than {MAX_TEXT_BYTES >> 20} MiB, too large for one: "
+                "give the right file."
+            )
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DataError(f"The {what} {path} could not be read ({reason}).") from None
+    except UnicodeDecodeError:
+        raise DataError(f"The {what} {path} is not UTF-8 text: save it as UTF-8.") from None
+
+
+def read_json(path: Path, what: str) -> Any:
+    """A JSON file.
+
+    Raises:
+        DataError: as :func:`read_text`, or it is not JSON.
+    """
+    try:
+        return json.loads(read_text(path, what))
+    except ValueError as error:
+        raise DataError(f"The {what} {path} is not valid JSON ({error}).") from None
+    except RecursionError:
+        raise DataError(f"The {what} {path} is nested too deeply to be read.") from None
+
+
+def inside(name: str) -> PurePosixPath | None:
+    """``name`` as a relative path that stays where it is; None when it does not."""
+    if not name or "\0" in name:
+        return None
+    windows = PureWindowsPath(name)
+    pure = PurePosixPath(windows.as_posix())
+    if windows.drive or windows.root or pure.is_absolute() or ".." in pure.parts or not pure.parts:
+        return None
+    return pure

@@ -1,0 +1,89 @@
+"""``label=dog_text=cat.png``: RTA-100 and PAINT, photographs of objects with a written note.
+
+Both fields are read from the right and may hold underscores themselves (``hot_dog``), which stand
+for spaces. The ending may be in any case and is removed whole: published code cut four characters
+and made the class ``cat.`` of ``cat.jpeg``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+
+from attacks.typographic.classes import key
+from attacks.typographic.datasets.files import image_files, names_of
+from attacks.typographic.datasets.pictures import Picture, Reading, spaced
+from attacks.typographic.datasets.registry import Layout, register
+from clipprobe.data import Failure
+
+_NAME = re.compile(r"label=(?P<label>.+)_text=(?P<word>.+)", re.IGNORECASE)
+RTA_N, PAINT_N = 1000, 110
+
+
+def read_label_text(path: Path) -> Reading:
+    """Pictures named ``label=X_text=Y``; pairs are all photographs of one label."""
+    images, skipped = image_files(path)
+    pictures = []
+    for record in images:
+        match = _NAME.fullmatch(PurePosixPath(record.id).stem)
+        if match is None or not key(match["label"]) or not key(match["word"]):
+            reason = "its name is not of the form label=X_text=Y with X and Y"
+            skipped.append(Failure(record.id, reason))
+            continue
+        label, word = spaced(match["label"]), spaced(match["word"])
+        if key(label) == key(word):
+            reason = f"its word {word!r} is its own label, so it attacks nothing"
+            skipped.append(Failure(record.id, reason))
+            continue
+        folder = PurePosixPath(record.id).parent.as_posix()
+        pictures.append(
+            Picture(
+                id=record.id,
+                source=record.source,
+                label=label,
+                word=word,
+                pair=f"{folder}/{key(label)}",
+            )
+        )
+    return Reading(pictures, skipped)
+
+
+def _count(path: Path) -> int:
+    names = names_of(path)
+    return len(names) if names and all(_NAME.match(name) for name in names) else 0
+
+
+register(
+    Layout(
+        name="rta-100",
+        title="RTA-100",
+        read=read_label_text,
+        recognise=lambda path: _count(path) == RTA_N,
+        expected=(RTA_N,),
+        licence="MIT (of the repository; the photographs' own terms are not stated)",
+        source="https://github.com/azuma164/Defense-Prefix",
+        citation="Azuma and Matsui, Defense-Prefix for Preventing Typographic Attacks on CLIP, "
+        "ICCV Workshops 2023",
+    )
+)
+register(
+    Layout(
+        name="paint",
+        title="the PAINT typographic attack photographs",
+        read=read_label_text,
+        recognise=lambda path: _count(path) == PAINT_N,
+        expected=(PAINT_N,),
+        licence="MIT (of the repository; the photographs' own terms are not stated)",
+        source="https://github.com/mlfoundations/patching",
+        citation="Ilharco et al., Patching open-vocabulary models by interpolating weights, "
+        "NeurIPS 2022",
+    )
+)
+register(
+    Layout(
+        name="label-text",
+        title="pictures named label=X_text=Y",
+        read=read_label_text,
+        recognise=lambda path: _count(path) not in (0, RTA_N, PAINT_N),
+    )
+)

@@ -1,0 +1,178 @@
+"""What every layout becomes: pictures with label, word, condition and pair, and what was left out.
+
+Terms. *Pair*: the pictures of one object that are compared with each other: the photographed
+attack, its *clean twin* (the same object without a word) and its *synthetic twin* (the word drawn
+by a program instead of written by hand).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from attacks.typographic.classes import key
+from clipprobe.data import Dataset, Failure, ImageRecord
+from clipprobe.data.records import Source
+
+if TYPE_CHECKING:
+    from attacks.typographic.datasets.registry import Layout
+
+CLEAN, ATTACK, SYNTH = "clean", "attack", "synth"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One picture of an attack data set."""
+
+    id: str
+    """Unique in its data set and the same on every machine."""
+    source: Source
+    label: str
+    """What is shown."""
+    word: str
+    """What is written over it; ``""`` on a clean picture."""
+    pair: str
+    """What it is compared within: a triplet, or all photographs of one object."""
+    condition: str = ""
+    """``clean`` or ``synth`` where the data set says so; ``""`` follows from the word."""
+    aim: str = ""
+    """On a clean twin: the word of its attack, so that both answer the same question."""
+    planned: bool = False
+    """Whether the word is still to be written on the picture, by the audit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one layout found at a path."""
+
+    pictures: Sequence[Picture]
+    skipped: Sequence[Failure] = ()
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackSet:
+    """An attack data set that was read, checked and paired.
+
+    Attributes:
+        name: What the user called it: the last part of the path.
+        layout: Where it comes from: title, licence, source, expected counts.
+        pictures: Ordered by id.
+        skipped: Files that could not be used, each with its reason.
+        warnings: Sentences for the reader: counts that differ from the published ones.
+        synonyms: Names that mean the same in this data set.
+    """
+
+    name: str
+    layout: Layout
+    pictures: tuple[Picture, ...]
+    skipped: tuple[Failure, ...] = ()
+    warnings: tuple[str, ...] = ()
+    synonyms: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def planned(self) -> bool:
+        """Whether the audit has to write the words."""
+        return bool(self.pictures) and self.pictures[0].planned
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The pictures as an ordinary data set; word, condition and pair are attributes."""
+        return Dataset(
+            name=self.name,
+            records=tuple(
+                ImageRecord(
+                    id=p.id,
+                    source=p.source,
+                    label=p.label,
+                    attributes={
+                        "word": p.word,
+                        "condition": p.condition,
+                        "pair": p.pair,
+                        "aim": p.aim,
+                    },
+                )
+                for p in self.pictures
+            ),
+        )
+
+    def classes(self) -> list[str]:
+        """The union of labels and words, sorted: the usual candidate set of these data sets.
+
+        Names that differ only in case, spaces or hyphens are one class.
+        """
+        found: dict[str, str] = {}
+        for name in sorted(
+            {text for p in self.pictures for text in (p.label, p.word, p.aim) if text}
+        ):
+            found.setdefault(key(name), name)
+        return sorted(found.values())
+
+    def with_synonyms(self, given: Mapping[str, Sequence[str]] | None) -> dict[str, list[str]]:
+        """The aliases of the data set together with the user's."""
+        joined = {name: list(others) for name, others in self.synonyms.items()}
+        for name, others in (given or {}).items():
+            joined[name] = [*joined.get(name, []), *others]
+        return joined
+
+    def counts(self) -> dict[str, int]:
+        """Pictures by condition: ``attack``, ``clean``, ``synth``, ``true``."""
+        found: dict[str, int] = {}
+        for p in self.pictures:
+            name = condition_of(p)
+            found[name] = found.get(name, 0) + 1
+        return dict(sorted(found.items()))
+
+    def sample(self, limit: int | None) -> AttackSet:
+        """At most ``limit`` pictures, whole pairs where they fit, the same ones everywhere."""
+        if limit is None or limit >= len(self.pictures):
+            return self
+        groups: dict[str, list[Picture]] = {}
+        for p in self.pictures:
+            groups.setdefault(p.pair, []).append(p)
+        kept: list[Picture] = []
+        for pair in sorted(groups, key=lambda name: hashlib.sha256(name.encode()).digest()):
+            if len(kept) + len(groups[pair]) <= limit:
+                kept += groups[pair]
+        if not kept:  # the pairs are larger than the limit
+            kept = sorted(self.pictures, key=lambda p: hashlib.sha256(p.id.encode()).digest())
+        chosen = {p.id for p in kept[:limit]}
+        return AttackSet(
+            name=self.name,
+            layout=self.layout,
+            pictures=tuple(p for p in self.pictures if p.id in chosen),
+            skipped=self.skipped,
+            warnings=(*self.warnings, f"Only {limit} of {len(self)} pictures were used (limit)."),
+            synonyms=self.synonyms,
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """What a report says about the data: source, licence, counts."""
+        return {**self.layout.describe(), "found": self.counts(), "name": self.name}
+
+    def notices(self) -> list[str]:
+        """Warnings, and the licence where it limits the use."""
+        licence = self.layout.licence_notice()
+        return [*([licence] if licence else []), *self.warnings]
+
+
+def condition_of(p: Picture) -> str:
+    """``planned``, ``clean``, ``synth``, ``true`` or ``attack``."""
+    if p.planned:
+        return "planned"
+    if p.condition:
+        return p.condition
+    if not p.word:
+        return CLEAN
+    return "true" if key(p.word) == key(p.label) else ATTACK
+
+
+def spaced(text: str) -> str:
+    """``hot_dog`` as ``hot dog``: file names cannot hold what a prompt needs."""
+    return " ".join(text.replace("_", " ").split())

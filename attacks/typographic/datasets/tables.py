@@ -1,0 +1,229 @@
+"""Any ``image,label,word`` table, and Self-Gen's ``image,word`` lists of words to be written.
+
+In the table the word is on the picture already; an empty word is a clean picture, and an optional
+column ``pair`` (or ``id``) says which pictures show one object. A Self-Gen list stands beside
+clean pictures: the audit writes its words itself, with every control.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from attacks.typographic.classes import key
+from attacks.typographic.datasets.archives import ParquetCell, parquet_rows
+from attacks.typographic.datasets.files import inside, read_text
+from attacks.typographic.datasets.pictures import Picture, Reading, spaced
+from attacks.typographic.datasets.registry import Layout, register
+from clipprobe.data import Failure
+from clipprobe.data.sources import IMAGE_SUFFIXES
+from clipprobe.errors import DataError
+
+_NEEDED = ("image", "label", "word")
+_NO_WORD = ("", "blank", "none")
+
+
+def read_table(path: Path) -> Reading:
+    """Rows of a ``.csv``, ``.jsonl`` or ``.parquet`` with the columns image, label and word."""
+    pictures: list[Picture] = []
+    skipped: list[Failure] = []
+    seen: set[str] = set()
+    for number, (row, cell) in enumerate(_rows(path), start=1):
+        name = f"row {number}" if cell else str(row.get("image") or "").strip()
+        relative = inside(name)
+        label, word = (str(row.get(column) or "").strip() for column in ("label", "word"))
+        if relative is None:
+            reason = "it names no file" if not name else "its file name leads out of the folder"
+            skipped.append(Failure(name or f"row {number}", reason))
+            continue
+        record_id = f"row-{number:07d}" if cell else relative.as_posix()
+        source = cell or path.parent.joinpath(*relative.parts)
+        if record_id in seen:
+            skipped.append(Failure(f"{record_id} (row {number})", "the table names it twice"))
+        elif isinstance(source, Path) and not source.is_file():
+            skipped.append(Failure(record_id, "the table names it and no such file is there"))
+        elif not key(label):
+            skipped.append(Failure(record_id, "it has no label"))
+        else:
+            given = str(row.get("pair") or "").strip()
+            where = f"{PurePosixPath(record_id).parent.as_posix()}/{key(label)}"
+            pictures.append(
+                Picture(
+                    id=record_id,
+                    source=source,
+                    label=label,
+                    word="" if word.lower() in _NO_WORD else word,
+                    pair=given or where,
+                )
+            )
+        seen.add(record_id)
+    return Reading(pictures, skipped)
+
+
+def _rows(path: Path) -> Iterator[tuple[Mapping[str, Any], ParquetCell | None]]:
+    file = _table(path)
+    if file is None:
+        raise DataError(
+            f"{str(path)!r} is no table: give a .csv, .jsonl or .parquet file with the columns "
+            "image, label and word."
+        )
+    if file.suffix.lower() == ".parquet":
+        yield from _parquet(file)
+        return
+    text = read_text(file, "table")
+    if file.suffix.lower() == ".csv":
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        _need(file, reader.fieldnames or ())
+        try:
+            yield from ((row, None) for row in reader)
+        except csv.Error as error:
+            raise DataError(f"The table {file} is no valid CSV ({error}).") from None
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except ValueError:
+                row = None
+            if not isinstance(row, dict):
+                raise DataError(f"Line {number} of the table {file} is no JSON object.")
+            _need(file, row)
+            yield row, None
+
+
+def _parquet(file: Path) -> Iterator[tuple[Mapping[str, Any], ParquetCell | None]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        schema = pq.ParquetFile(file).schema_arrow
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"The table {file} could not be read as Parquet ({error}).") from None
+    _need(file, schema.names)
+    extra = ("pair",) if "pair" in schema.names else ()
+    if pa.types.is_string(schema.field("image").type):
+        rows = pq.ParquetFile(file).read(columns=[*_NEEDED, *extra]).to_pylist()
+        yield from ((row, None) for row in rows)
+    else:
+        yield from parquet_rows(file, ("label", "word", *extra), "image")
+
+
+def _need(file: Path, columns: Any) -> None:
+    missing = [name for name in _NEEDED if name not in columns]
+    if missing:
+        raise DataError(
+            f"The table {file} has no column {', '.join(map(repr, missing))} (it has: "
+            f"{', '.join(map(str, columns)) or 'none'}): name them image, label and word."
+        )
+
+
+def _table(path: Path) -> Path | None:
+    kinds = (".csv", ".jsonl", ".parquet")
+    if path.is_file():
+        return path if path.suffix.lower() in kinds else None
+    found = [p for p in sorted(path.iterdir()) if p.suffix.lower() in kinds and p.is_file()]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_table(path: Path) -> bool:
+    if not path.is_file() or path.suffix.lower() not in (".csv", ".jsonl", ".parquet"):
+        return False
+    try:
+        return next(_rows(path), None) is not None
+    except DataError:
+        return False
+
+
+def read_self_generated(path: Path) -> Reading:
+    """``image.jpg,word`` (or ``image.jpg,description,word``) lines beside the clean pictures.
+
+    The label is the first folder of the picture, or its name without the number at the end
+    (``Abyssinian_12.jpg``), as in the data sets that the published lists are about.
+    """
+    file = path if path.is_file() else _only(path)
+    root, pictures, skipped = file.parent, list[Picture](), list[Failure]()
+    places = {
+        p.name.lower(): p
+        for p in sorted(root.rglob("*"), reverse=True)
+        if p.suffix.lower() in IMAGE_SUFFIXES
+    }
+    seen: set[str] = set()
+    for number, cells in enumerate(_cells(file), start=1):
+        name, word = cells[0].strip(), cells[-1].strip()
+        relative = inside(name)
+        if len(cells) < 2 or relative is None or not key(word):
+            skipped.append(Failure(name or f"line {number}", "the line is not image,word"))
+            continue
+        source = root.joinpath(*relative.parts)
+        if not source.is_file():
+            source = places.get(relative.name.lower(), source)
+        if not source.is_file():
+            skipped.append(Failure(name, "the list names it and no such file is there"))
+            continue
+        record_id = source.relative_to(root).as_posix()
+        label = spaced(_label(PurePosixPath(record_id)))
+        if record_id in seen:
+            skipped.append(Failure(f"{name} (line {number})", "the list names it twice"))
+        elif key(label) == key(word):
+            skipped.append(Failure(name, f"its word {word!r} is its own label"))
+        else:
+            pictures.append(
+                Picture(
+                    id=record_id,
+                    source=source,
+                    label=label,
+                    word=spaced(word),
+                    pair=record_id,
+                    planned=True,
+                )
+            )
+        seen.add(record_id)
+    return Reading(pictures, skipped)
+
+
+def _cells(file: Path) -> Iterator[list[str]]:
+    for line in read_text(file, "word list").splitlines():
+        if line.strip():
+            yield next(csv.reader([line]))
+
+
+def _only(folder: Path) -> Path:
+    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".txt", ".csv"))
+    if len(found) != 1:
+        raise DataError(
+            f"{str(folder)!r} holds {len(found)} word lists (.txt): give the one to be used."
+        )
+    return found[0]
+
+
+def _label(name: PurePosixPath) -> str:
+    if len(name.parts) > 1 and name.parts[0] not in ("images", "train", "test", "val"):
+        return name.parts[0]
+    return name.stem.rstrip("0123456789").rstrip("_- ") or name.stem
+
+
+register(
+    Layout(
+        name="table",
+        title="a table of image, label and word",
+        read=read_table,
+        recognise=_is_table,
+        licence="the user's own",
+    )
+)
+register(
+    Layout(
+        name="self-gen",
+        title="self-generated typographic attacks",
+        read=read_self_generated,
+        recognise=lambda path: False,  # any list of files and words would fit
+        licence="none stated (word lists); the pictures have their own",
+        source="https://github.com/mqraitem/Self-Gen-Typo-Attack",
+        citation="Qraitem et al., Vision-LLMs Can Fool Themselves with Self-Generated Typographic "
+        "Attacks, 2024",
+    )
+)

@@ -1,0 +1,12 @@
+"""Published ways to score typographic attacks, as records: the same pictures, other rules.
+
+Accuracies of one model on one data set differ by up to 10 points between papers because the
+candidates, the sentences, the order of averaging and the rule for ties differ. A
+:class:`Protocol` states each of them, with its source and the rows that were published.
+"""
+
+from attacks.typographic.protocols.catalogue import PROTOCOLS, protocol
+from attacks.typographic.protocols.record import Protocol, Published
+from attacks.typographic.protocols.rule import Answers, answer
+
+__all__ = ["PROTOCOLS", "Answers", "Protocol", "Published", "answer", "protocol"]

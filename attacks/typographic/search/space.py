@@ -1,0 +1,120 @@
+"""What a search may vary: words, places, sizes, colours, opacity, and any other knob.
+
+A *point* is one number for each axis: a word, a row and a column of a grid of places, a size, ...
+Axes are *ordered* (a neighbour is one step away) or not (every other value is a neighbour). The
+*visibility* of a point is what is minimised: the share of pixels that its ink covers, times its
+opacity.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from attacks.typographic.attack import TypographicAttack
+from attacks.typographic.settings import KNOBS
+from clipprobe.errors import ConfigError
+
+Point = tuple[int, ...]
+COLORS = ("white", "black", "red", "yellow", "blue")
+SIZES = (0.07, 0.085, 0.1, 0.12, 0.145, 0.175, 0.21, 0.25, 0.3)
+OPACITIES = (0.25, 0.4, 0.6, 0.8, 1.0)
+PLACES = 6
+_ORDERED = ("row", "column", "size", "opacity", "rotation")
+#: Axes whose lower values are less visible: bisected once a flip is found.
+SHRINK = ("size", "opacity")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSpace:
+    """The values that a search may combine.
+
+    ``words``: what may be written.
+    ``places``: rows and columns of the grid of places for the label's centre.
+    ``sizes``, ``opacities``: rising, in (0, 1].
+    ``colors``: names or hex values.
+    ``knobs``: other fields of ``TypographicAttack``: name -> values to try.
+    ``fixed``: other fields: name -> the one value they have.
+    """
+
+    words: tuple[str, ...]
+    places: int = PLACES
+    sizes: tuple[float, ...] = SIZES
+    opacities: tuple[float, ...] = OPACITIES
+    colors: tuple[str, ...] = COLORS
+    knobs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        own = ("position", "copies", "size", "opacity", "color", "fit")
+        for name in (*self.knobs, *self.fixed):
+            if name not in KNOBS or name in own:
+                raise ConfigError(
+                    f"A search has no knob {name!r}: use sizes, opacities, colors, places, or one "
+                    f"of {', '.join(k for k in KNOBS if k not in own)}."
+                )
+        if isinstance(self.places, bool) or not 1 <= self.places <= 64:
+            raise ConfigError(f"places={self.places!r} is out of range: give 1 to 64.")
+        for name in ("sizes", "opacities"):
+            values = getattr(self, name)
+            if not values or list(values) != sorted(set(values)):
+                raise ConfigError(f"{name}={values!r} must be different numbers that rise.")
+        for name, values in self.axes.items():
+            if not values or len(set(values)) < len(values):
+                raise ConfigError(f"The search has no values, or one twice, for {name!r}.")
+        # Every single value must be one that an attack takes; glyphs are checked with the words.
+        first = [0] * len(self.axes)
+        for axis, values in enumerate(self.axes.values()):
+            for i in range(len(values)):
+                point = list(first)
+                point[axis] = i
+                self.attack(tuple(point))
+
+    @property
+    def axes(self) -> dict[str, Sequence[Any]]:
+        """Axis -> its values, the word first."""
+        return {
+            "word": self.words,
+            "row": range(self.places),
+            "column": range(self.places),
+            "color": self.colors,
+            **self.knobs,
+            "size": self.sizes,
+            "opacity": self.opacities,
+        }
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of values of each axis."""
+        return tuple(len(values) for values in self.axes.values())
+
+    def axis(self, name: str) -> int:
+        """Which entry of a point is that of an axis."""
+        return list(self.axes).index(name)
+
+    def ordered(self, name: str) -> bool:
+        """Whether neighbours on an axis are one step away."""
+        return name in _ORDERED
+
+    def values(self, point: Point) -> dict[str, Any]:
+        """The point in words: axis -> value, with ``x`` and ``y`` of the place."""
+        found = {
+            name: values[i] for (name, values), i in zip(self.axes.items(), point, strict=True)
+        }
+        column, row = found.pop("column"), found.pop("row")
+        return {**found, "x": (column + 0.5) / self.places, "y": (row + 0.5) / self.places}
+
+    def attack(self, point: Point, *, word: str | None = None) -> TypographicAttack:
+        """The attack at a point; with another word in its place where one is given."""
+        found = self.values(point)
+        place = (found.pop("x"), found.pop("y"))
+        if word is not None:
+            found["word"] = word
+        # A word that would be shrunk is no point of its own: sizes mean what they say.
+        return TypographicAttack(position=place, fit="error", **found, **self.fixed)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}

@@ -1,0 +1,195 @@
+"""The report of a Stroop audit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attacks.typographic.stroop.sources import Drawn, FromFolder, Shown
+from clipprobe.errors import TextFitError, UnreadableImageError
+from clipprobe.figures.stroop import answer_chart, matrix_chart
+from clipprobe.report import (
+    Block,
+    Chart,
+    Images,
+    Numbers,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    Warning,
+    write_html,
+    write_markdown,
+)
+from clipprobe.runs import Run
+
+_KINDS = ("congruent", "incongruent", "control", "nonsense")
+_EXPLAINED = {
+    "upright": "as written",
+    "mirrored": "left and right exchanged",
+    "inverted": "turned upside down, by 180 degrees",
+    "negative": "figure and ground exchanged: a field of the colour with letters of the ground",
+}
+
+
+def write_report(run: Run, source: Drawn | FromFolder, provenance: Mapping[str, Any]) -> None:
+    """Write ``report.html`` and ``report.md`` from the table and the summary of the run."""
+    page = build_page(run, source, provenance)
+    write_html(page, run.file("report.html"))
+    write_markdown(page, run.file("report.md"))
+
+
+def build_page(run: Run, source: Drawn | FromFolder, provenance: Mapping[str, Any]) -> Page:
+    """The page, from what is in the run folder."""
+    summary = run.read_json("summary.json")
+    n, shown = summary["n"], summary["presentations"]
+    order = [name for name in _EXPLAINED if name in shown]
+    order += [name for name in shown if name not in order]
+    head = Numbers(
+        [
+            (item["name"].replace("_", " "), item["estimate"], item["meaning"])
+            for item in summary["headline"]
+        ]
+    )
+    first = summary["headline_of"]
+    sections = [
+        Section(
+            "In short",
+            [*(Warning(text) for text in summary["warnings"]), head,
+             Paragraph(f"These numbers are of the {first} cards.")],
+        ),
+        Section("Ink, word or another colour", _answers({name: shown[name] for name in order})),
+    ]  # fmt: skip
+    sections += [
+        Section(f"{name.capitalize()}: ink by word", _matrix(name, shown[name])) for name in order
+    ]
+    if pictures := _examples(run, source, order):
+        sections.append(Section("Cards with their answers", pictures))
+    sections.append(Section("How to read this", [Paragraph(text) for text in _notes(source)]))
+    return Page(
+        title="Stroop audit",
+        subtitle=f"{n['cards']:,} cards, {n['inks']} inks; {n['failed']:,} could not be shown, "
+        f"{n['skipped']:,} left out.",
+        sections=sections,
+        provenance={
+            **provenance,
+            "settings": {k: v for k, v in run.config.items() if k != "model"},
+        },
+    )
+
+
+def _answers(shown: Mapping[str, Any]) -> list[Block]:
+    rows, effects = [], []
+    for name, part in shown.items():
+        for kind in _KINDS:
+            if kind in part["kinds"]:
+                found = part["kinds"][kind]
+                rows.append(
+                    [name, kind, found["ink"], found["word"], found["other"], found.get("read")]
+                )
+        for control in ("control", "nonsense"):
+            effect = part[f"reading_effect_over_{control}"]
+            if effect["value"] is not None:
+                effects.append([name, control, effect, part[f"interference_over_{control}"]])
+    said = "; ".join(
+        f"{name} {_share(part['kinds']['incongruent']['word'])}"
+        for name, part in shown.items()
+        if "incongruent" in part["kinds"]
+    )
+    blocks: list[Block] = [
+        Chart(answer_chart(shown), f"Incongruent cards answered with the word: {said}."),
+        Table(
+            ["presentation", "cards", "names the ink", "names the word", "another colour",
+             "word, when asked for it"],
+            rows,
+            "Answers to the question for the ink, and in the last column to the one for the word.",
+        ),
+    ]  # fmt: skip
+    if effects:
+        blocks.append(
+            Table(
+                ["presentation", "compared with", "reading effect", "interference"],
+                effects,
+                "Reading effect: answers that are the written colour, minus answers of that colour "
+                "where a word that is no colour stands in the same ink and design. Interference: "
+                "the ink's share there minus its share on incongruent cards. Clustered by ink.",
+            )
+        )
+    return blocks
+
+
+def _matrix(name: str, part: Mapping[str, Any]) -> list[Block]:
+    incongruent = part["kinds"].get("incongruent")
+    said = "no incongruent card" if incongruent is None else (
+        f"over incongruent cards the word {_share(incongruent['word'])}, "
+        f"the ink {_share(incongruent['ink'])}"
+    )  # fmt: skip
+    return [
+        Paragraph(f"Presentation: {_EXPLAINED.get(name, 'cards of the folder ' + name)}."),
+        Chart(
+            matrix_chart(part["matrix"]),
+            f"Share of cards answered with the word minus share answered with the ink, asked for "
+            f"the ink; rows are inks, columns words; {said}.",
+        ),
+    ]
+
+
+def _examples(run: Run, source: Drawn | FromFolder, order: list[str]) -> list[Block]:
+    """For each presentation the first cards of a few kinds, with both answers."""
+    table = run.read_table("results.parquet")
+    names = ("card", "ink_answer", "word_answer")
+    answers = {c: (i, w) for c, i, w in zip(*(table[n].to_pylist() for n in names), strict=True)}
+    blocks: list[Block] = []
+    for name in order:
+        items = []
+        for card in _chosen([c for c in source.shown() if c.presentation == name]):
+            if card.id not in answers:
+                continue
+            try:
+                picture = source.picture(card)
+            except (UnreadableImageError, TextFitError):
+                continue
+            ink, word = answers[card.id]
+            items.append((picture, f"{card.ink} ink, “{card.word}”: ink “{ink}”, word “{word}”"))
+        if items:
+            blocks += [Paragraph(f"{name.capitalize()}:"), Images(items, columns=8)]
+    return blocks
+
+
+def _chosen(cards: list[Shown]) -> list[Shown]:
+    """Up to eight cards of different inks and kinds."""
+    wanted = ["incongruent"] * 5 + ["congruent", "control", "nonsense"]
+    chosen: list[Shown] = []
+    for i, kind in enumerate(wanted):
+        fitting = [
+            c for c in cards
+            if c.kind == kind and c.ink not in {d.ink for d in chosen} and c.variant == i % 2
+        ] or [c for c in cards if c.kind == kind and c not in chosen]  # fmt: skip
+        if fitting:
+            chosen.append(fitting[(7 * i) % len(fitting)])
+    return chosen
+
+
+def _notes(source: Drawn | FromFolder) -> list[str]:
+    notes = [
+        "Each card is encoded once and asked two questions: which colour it is written in, and "
+        "which word it is. An answer is the nearest of the listed texts, so it is always one of "
+        "them; nobody can answer “I do not know”.",
+        "A model that does not know the ink on control cards cannot show interference. A model "
+        "that names the written colour no more often than it names that colour on control cards "
+        "is not reading: it may prefer a colour.",
+        "Intervals are 95 %: Wilson where each card stands for itself, else percentile bootstrap "
+        "over combinations of ink and word (effects: over inks). They say nothing about other "
+        "fonts, colours or questions.",
+    ]
+    if isinstance(source, Drawn):
+        notes.append(
+            "Grounds on which an ink would not show are not used with it, so inks differ in their "
+            "grounds; all words of one ink have the same. Longer words are drawn smaller where "
+            "they would not fit."
+        )
+    return notes
+
+
+def _share(estimate: Mapping[str, Any]) -> str:
+    return "undefined" if estimate["value"] is None else f"{estimate['value']:.3f}"

@@ -1,0 +1,287 @@
+"""The report of a sweep: curves, map, worst cell, smallest text, and what to doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from attacks.typographic.cases import Case
+from attacks.typographic.pipeline import Renderer
+from attacks.typographic.sweep.grid import Grid, level_name
+from clipprobe.errors import TextFitError
+from clipprobe.figures.sweep import CURVES, cell_map, security_curve
+from clipprobe.report import (
+    Block,
+    Chart,
+    Images,
+    Numbers,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    Warning,
+    write_html,
+    write_markdown,
+)
+from clipprobe.runs import Run
+
+#: Cells listed in the page; cells.csv has all.
+LISTED_CELLS = 100
+_MAPS = ("attacked_accuracy", "targeted_success", "reading_effect")
+#: Estimates that fit side by side into a table; cells.csv has all.
+_LISTED = {
+    "attacked_accuracy": "attacked accuracy",
+    "targeted_success": "targeted success",
+    "reading_effect": "reading effect",
+}
+_OF_CURVE = {**_LISTED, "control_success": "nonsense word: success"}
+
+
+def write_report(
+    run: Run,
+    grid: Grid,
+    renderer: Renderer,
+    cases: Sequence[Case],
+    words: Mapping[str, Sequence[str]],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write ``report.html`` and ``report.md`` from the summary of the run."""
+    page = build_page(run, grid, renderer, cases, words, provenance)
+    write_html(page, run.file("report.html"))
+    write_markdown(page, run.file("report.md"))
+
+
+def build_page(
+    run: Run,
+    grid: Grid,
+    renderer: Renderer,
+    cases: Sequence[Case],
+    words: Mapping[str, Sequence[str]],
+    provenance: Mapping[str, Any],
+) -> Page:
+    """The page, from what is in the run folder; one picture is drawn again at every level."""
+    summary = run.read_json("summary.json")
+    n = summary["n"]
+    sections = [
+        Section("In short", [*map(Warning, summary["warnings"]), _headline(summary)]),
+    ]
+    for factor in grid.factors:
+        blocks = _curve(summary, grid, factor)
+        blocks.append(_strip(grid, factor, renderer, cases[0], words[cases[0].record.id][0]))
+        sections.append(Section(f"Over {factor}", blocks))
+    if grid.design == "factorial" and len(grid.factors) == 2:
+        sections.append(Section("Over both", _maps(summary, grid)))
+    sections.append(Section("The worst cell", _worst(summary)))
+    if summary["smallest_text"]:
+        sections.append(Section("The smallest text that works", [_smallest(summary)]))
+    sections.append(Section("All cells", [_cells(summary)]))
+    sections.append(Section("How to read this", [Paragraph(text) for text in _notes(grid)]))
+    settings = {k: v for k, v in run.config.items() if k not in ("model", "classes", "synonyms")}
+    return Page(
+        title="Typographic sweep",
+        subtitle=f"{n['images']:,} pictures in {n['cells']:,} cells ({grid.design}), "
+        f"{n['classes']:,} classes, {n['encoded']:,} different images encoded; "
+        f"{n['failed']:,} unreadable, {n['skipped']:,} left out.",
+        sections=sections,
+        provenance={**provenance, "settings": {**settings, "classes": len(run.config["classes"])}},
+    )
+
+
+def _headline(summary: Mapping[str, Any]) -> Numbers:
+    return Numbers(
+        [
+            (item["name"].replace("_", " "), item["estimate"], item["meaning"])
+            for item in summary["headline"]
+        ]
+    )
+
+
+def _curve(summary: Mapping[str, Any], grid: Grid, factor: str) -> list[Block]:
+    points = summary["curves"][factor]
+    said = "; ".join(
+        f"{point['name']}: accuracy {_share(point['attacked_accuracy'])}, "
+        f"success {_share(point['targeted_success'])}, "
+        f"reading effect {_share(point['reading_effect'])}"
+        for point in points
+    )
+    others = "averaged over the other factors" if grid.design == "factorial" else "all else equal"
+    blocks: list[Block] = [
+        Chart(
+            security_curve(points, factor, ordered=grid.ordered(factor)),
+            f"Over {factor}, {others}: {said}.",
+        ),
+        Table(
+            [factor, *_OF_CURVE.values()],
+            [[point["name"], *(point[measure] for measure in _OF_CURVE)] for point in points],
+            f"Every level of {factor}, {others}, with 95 % intervals. Success counts pictures "
+            "answered correctly when clean; the nonsense word's is answered with the attack word "
+            "though it does not stand there.",
+        ),
+    ]
+    trends = summary["trends"][factor]
+    if trends["reason"]:
+        blocks.append(Paragraph(f"No trend was tested over {factor}: {trends['reason']}."))
+    else:
+        blocks.append(_trend_table(trends, factor))
+    return blocks
+
+
+def _trend_table(trends: Mapping[str, Any], factor: str) -> Table:
+    rows = []
+    for name, found in sorted(trends["measures"].items()):
+        steps = "; ".join(
+            f"{trends['levels'][s['from']]} to {trends['levels'][s['to']]}: "
+            f"{s['change']['value']:+.3f}, Holm p {s['holm_p']:.3g}"
+            for s in found["steps_back"]
+        )
+        monotone = {True: "none is shown", False: "yes", None: "not asked"}[found["monotone"]]
+        rows.append(
+            [
+                name.replace("_", " "),
+                found["direction"],
+                found["z"],
+                found["p"],
+                found["n_informative"],
+                monotone,
+                steps or found["reason"],
+            ]
+        )
+    return Table(
+        ["outcome", "trend", "z", "p", "pictures that differ", "steps back", "which, or why not"],
+        rows,
+        f"Whether outcomes rise or fall with {factor}: Mantel's correlation statistic with every "
+        "picture as a stratum, two-sided; a step back is a change against the trend between "
+        "neighbouring levels, shown where its Holm p is below 0.05.",
+    )
+
+
+def _strip(grid: Grid, factor: str, renderer: Renderer, case: Case, word: str) -> Block:
+    shown = []
+    base = renderer.base(case)
+    for level, cells in grid.curve(factor):
+        drawer = replace(renderer, attack=cells[0].attack, kinds=("attack",))
+        try:
+            drawn = next(iter(drawer.conditions(case, base, word)))[1].image
+        except TextFitError:
+            continue
+        shown.append((drawn, f"{factor} {level_name(level)}"))
+    if not shown:
+        return Paragraph(f"The word “{word}” does not fit on the first picture at any level.")
+    return Images(shown, columns=6)
+
+
+def _maps(summary: Mapping[str, Any], grid: Grid) -> list[Block]:
+    names = [[level_name(level) for level in levels] for levels in grid.factors.values()]
+    blocks: list[Block] = []
+    # The factors as the summary holds them, in the order of the grid: JSON sorts the names.
+    factors = {name: summary["factors"][name] for name in grid.factors}
+    for measure in _MAPS:
+        said = "; ".join(
+            f"{cell['name']} {_share(cell[measure])}" for cell in summary["cells"][:LISTED_CELLS]
+        )
+        blocks.append(
+            Chart(
+                cell_map(summary["cells"], factors, names, measure),
+                f"{CURVES[measure]}, by {' and '.join(factors)}: {said}.",
+            )
+        )
+    return blocks
+
+
+def _worst(summary: Mapping[str, Any]) -> list[Block]:
+    worst, cells = summary["worst"], summary["cells"]
+    rows = []
+    for name, title in (
+        ("attacked_accuracy", "lowest attacked accuracy"),
+        ("targeted_success", "highest targeted success"),
+    ):
+        found = worst[name]
+        where = cells[found["cell"]]["name"] if found["cell"] >= 0 else found["reason"]
+        rows.append(
+            [
+                title,
+                where,
+                found["observed"],
+                found["confirmed"],
+                found["floor"],
+                found["floor_bound"],
+                found["p"],
+            ]
+        )
+    return [
+        Table(
+            [
+                "", "cell", "as observed (a maximum)", "confirmed on other pictures",
+                "if cells were alike", "its 97.5 % bound", "p",
+            ],
+            rows,
+            f"The most extreme of {summary['n']['cells']:,} cells. Its observed share is too far "
+            "out, because it was chosen for being far out. Confirmed: chosen on one half of the "
+            "pictures, measured on the other, both ways. If cells were alike: what the most "
+            "extreme would show by chance, each picture's outcomes permuted over the cells.",
+        ),
+        Table(
+            ["an attacker tries every cell on every picture", "share"],
+            [
+                ["right in every cell", worst["right_in_every_cell"]],
+                ["right in every cell with a nonsense word", worst["right_in_every_control"]],
+            ],
+            "Accuracy against the worst cell of each picture. It falls with the number of cells "
+            "even where words do nothing; the row with nonsense words shows how far.",
+        ),
+    ]  # fmt: skip
+
+
+def _smallest(summary: Mapping[str, Any]) -> Table:
+    return Table(
+        ["written", f"success above {summary['level']:g}", "reading effect above 0"],
+        [
+            [text["others"] or "as the base", text["works"], text["is_read"]]
+            for text in summary["smallest_text"]
+        ],
+        "Least size (line height as a share of the short side) at which the lower end of the 95 % "
+        "interval exceeds the level; the lower end given here is the least size not shown to fail.",
+    )
+
+
+def _cells(summary: Mapping[str, Any]) -> Table:
+    cells = summary["cells"]
+    return Table(
+        ["cell", "drawn px", "did not fit", *_LISTED.values()],
+        [
+            [
+                cell["name"],
+                cell["size_px"],
+                cell["left_out"],
+                *(cell[measure] for measure in _LISTED),
+            ]
+            for cell in cells[:LISTED_CELLS]
+        ],
+        f"{min(len(cells), LISTED_CELLS):,} of {len(cells):,} cells; cells.csv has all, with every "
+        "measure. Drawn px: median line height after fitting, which a long word lowers.",
+    )
+
+
+def _notes(grid: Grid) -> list[str]:
+    return [
+        "The same words stand on the same pictures in every cell, and a nonsense word of the same "
+        "length in the same place: differences between cells are paired, and what clutter alone "
+        "does is the dotted line.",
+        "The curve of a factor "
+        + (
+            "averages over all levels of the others; the cells tell whether they act together."
+            if grid.design == "factorial"
+            else "keeps all other settings at the base; how factors act together needs a "
+            "factorial design."
+        ),
+        "Intervals are 95 %, one level at a time: Wilson for independent pictures, bootstrap over "
+        "pictures else. They hold for these pictures, words and levels, and say nothing about "
+        "sizes between or beyond the levels.",
+        "A size is asked for; a word that is too wide is drawn smaller where the setting fit is "
+        "shrink. The column with the drawn pixels shows it.",
+    ]
+
+
+def _share(estimate: Mapping[str, Any]) -> str:
+    return "undefined" if estimate["value"] is None else f"{estimate['value']:.3f}"

@@ -1,0 +1,253 @@
+"""Carrying an explanation out, step by step; a finished step is on disk and is not done again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL
+
+from attacks.typographic.cases import Case, read_cases
+from attacks.typographic.classes import key
+from attacks.typographic.pipeline import Renderer
+from attacks.typographic.scoring import class_vectors
+from attacks.typographic.why.found import Found
+from attacks.typographic.why.measure import Arrays, Measurer
+from attacks.typographic.why.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word, plan
+from attacks.typographic.why.ranking import halves, random_units, rank
+from attacks.typographic.why.removal import Removal
+from attacks.typographic.why.report import write_report
+from attacks.typographic.why.settings import Settings, Source
+from attacks.typographic.why.streams import Variant
+from attacks.typographic.why.summary import summarise
+from attacks.typographic.why.tables import write_tables
+from attacks.typographic.words import possible_words
+from clipprobe.data import Dataset, Failure, require_readable
+from clipprobe.errors import DataError, UnreadableImageError
+from clipprobe.runs import Run
+from clipprobe.runs.jsonio import plain
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One explanation; everything that decides its numbers is in its fields."""
+
+    clip: Clip
+    dataset: Dataset
+    source: Source
+    settings: Settings
+    progress: Callable[[str, int, int], None]
+
+    def config(self) -> dict[str, Any]:
+        """Everything that changes the result."""
+        return {
+            "model": self.clip.provenance()["model"],
+            "dataset": self.dataset.describe(),
+            "pillow": PIL.__version__,
+            **self.source.config(),
+            **plain(self.settings),
+        }
+
+    def execute(self, run: Run) -> None:
+        """Measure, rank, take out, and write the run."""
+        classes = self.source.classes
+        cases, skipped = read_cases(self.dataset, classes, name_pattern=self.source.name_pattern)
+        if cases[0].word is not None:
+            run.abandon()
+            raise DataError(
+                "These pictures carry their words already, so there is no clean twin and no ink "
+                "mask to explain them with: give pictures without words, and a name pattern with "
+                "{label} alone."
+            )
+        vectors = class_vectors(self.clip, classes, self.source.templates)
+        drawer = Drawer(self.clip, self._renderer())
+        planned, failed, left_out = self._usable(cases, drawer, vectors)
+        left_out = [*skipped, *left_out]
+        if len({one.case.record.id for one in planned}) < 4:
+            run.abandon()
+            require_readable(len(planned) + len(left_out), failed, self.dataset.name)
+            said = f" ({left_out[0].id!r}: {left_out[0].reason})" if left_out else ""
+            raise DataError(
+                f"{len(planned)} pictures of {self.dataset.name!r} can be explained{said}, and "
+                "choosing units on one half and checking them on the other needs at least 4: give "
+                "more pictures."
+            )
+        measurer = Measurer(self.clip, drawer, classes, vectors, cls=self.settings.cls)
+        found = self._measured(run, measurer, drawer, planned)
+        summary = summarise(found, self.settings, self._audit_gap(found))
+        summary["n"].update(failed=len(failed), skipped=len(left_out))
+        write_tables(run, found)
+        run.write_json("summary.json", summary)
+        provenance = self.clip.provenance()
+        write_report(run, found, drawer, self.clip.grid, provenance)
+        run.finish(
+            provenance=provenance,
+            counts={
+                "used": summary["n"]["images"],
+                "skipped": len(left_out),
+                "failed": len(failed),
+            },
+            failures=[item.to_json() for item in [*failed, *left_out]],
+            seed=self.settings.seed,
+            dataset=self.dataset.describe(),
+        )
+
+    def _renderer(self) -> Renderer:
+        classes, words = self.source.classes, self.source.words
+        taken = {key(word) for word in possible_words(words, classes)}
+        renderer = Renderer(
+            clip=self.clip,
+            classes=classes,
+            attack=self.source.attack,
+            known=lambda word: key(word) in taken or classes.known(word),
+            seed=self.source.seed,
+            draw_at=self.source.draw_at,
+        )
+        renderer.check()
+        return renderer
+
+    def _usable(
+        self, cases: list[Case], drawer: Drawer, vectors: npt.NDArray[np.float32]
+    ) -> tuple[list[Planned], list[Failure], list[Failure]]:
+        """Pictures that can be drawn, those that cannot be read, and those left out."""
+        classes = self.source.classes
+        failed: list[Failure] = []
+        if self.source.pairs is not None:
+            by_id = {case.record.id: case for case in cases}
+            made = [of_word(by_id[i], w, classes) for i, w in self.source.pairs if i in by_id]
+            planned = [one for one in made if isinstance(one, Planned)]
+            left_out = [one for one in made if isinstance(one, Failure)]
+        else:
+            logits = None
+            if self.source.words.needs_clean_scores:
+                cases, failed, logits = self._clean_logits(cases, drawer, vectors)
+            planned, left_out = plan(
+                cases,
+                classes,
+                self.source.words,
+                seed=self.source.seed,
+                per_image=self.source.per_image,
+                vectors=vectors,
+                clean_logits=logits,
+            )
+        usable = []
+        for one in planned:
+            try:
+                drawn = drawer.draw(one)
+            except UnreadableImageError as error:
+                failed.append(Failure(one.case.record.id, str(error)))
+                continue
+            if isinstance(drawn, Drawn):
+                usable.append(one)
+            else:
+                left_out.append(drawn)
+        return usable, failed, left_out
+
+    def _clean_logits(
+        self, cases: list[Case], drawer: Drawer, vectors: npt.NDArray[np.float32]
+    ) -> tuple[list[Case], list[Failure], npt.NDArray[np.float32]]:
+        kept, failed, rows = [], [], []
+        for case in cases:
+            try:
+                shot = drawer.renderer.clean(case)[0]
+            except UnreadableImageError as error:
+                failed.append(Failure(case.record.id, str(error)))
+                continue
+            kept.append(case)
+            rows.append(self.clip.logits(self.clip.encode_images([shot.image]), vectors)[0])
+        return kept, failed, np.stack(rows) if rows else np.zeros((0, len(vectors)), np.float32)
+
+    def _measured(
+        self, run: Run, measurer: Measurer, drawer: Drawer, planned: list[Planned]
+    ) -> Found:
+        s = self.settings
+        images = [one.case.record.id for one in planned]
+        chooses = halves(images, seed=s.seed)
+        arrays = self._step(run, "pictures", planned, lambda one: measurer.measure(one), drawer)
+        change = arrays["margin"][:, CONDITIONS.index("attack")] - arrays["margin"][:, 0]
+        n_blocks, n_heads = arrays["heads"].shape[-2:]
+        flat = arrays["heads"].reshape(*arrays["heads"].shape[:3], -1)
+        heads = rank(
+            flat, change, images, chooses, k=s.heads, random=None, least_share=s.head_share,
+            seed=s.seed,
+        )  # fmt: skip
+        first = arrays["first_order"][chooses].mean(axis=0)  # block m
+        width = first.shape[1]
+        best = [
+            (int(i) // width, int(i) % width)
+            for i in np.argsort(-first.reshape(-1), kind="stable")[: s.neurons]
+        ]
+        control = random_units(best, width, s.n_random, seed=s.seed)
+        units = [*best, *control]
+        variants = [Variant(neurons={block: [neuron]}) for block, neuron in units]
+
+        def neurons_of(drawn: Sequence[Drawn]) -> Arrays:
+            plan_of = [one.planned for one in drawn]
+            return {"neurons": measurer.patched(measurer.acts(drawn), plan_of, variants)}
+
+        patched = self._step(run, "neurons", planned, neurons_of, drawer)["neurons"]
+        neurons = rank(
+            patched, change, images, chooses, k=s.neurons,
+            random=list(range(len(best), len(units))), least_share=s.neuron_share, seed=s.seed,
+            candidates=range(len(best)),
+        )  # fmt: skip
+        ranked = [(u.column // n_heads, u.column % n_heads) for u in heads.units]
+        removal = Removal(
+            clip=self.clip,
+            settings=s,
+            measurer=measurer,
+            drawer=drawer,
+            planned=planned,
+            chooses=chooses,
+            progress=self.progress,
+        )
+        return Found(
+            planned=planned,
+            classes=self.source.classes,
+            chooses=chooses,
+            arrays=arrays,
+            heads=heads,
+            neurons=neurons,
+            neuron_units=units,
+            neuron_effects=patched,
+            curves=removal.curves(run, ranked),
+            greedy=removal.selection(run, heads, arrays),
+            n_blocks=n_blocks,
+            n_heads=n_heads,
+        )
+
+    def _step(
+        self,
+        run: Run,
+        name: str,
+        planned: list[Planned],
+        measure: Callable[[Sequence[Drawn]], Arrays],
+        drawer: Drawer,
+    ) -> Arrays:
+        """Measure batch by batch; a batch that a former run left is read back."""
+        parts = []
+        for start in range(0, len(planned), self.settings.batch_size):
+            file = f"parts/{name}-{start:07d}.safetensors"
+            if not run.has(file):
+                batch = drawer.all_of(planned[start : start + self.settings.batch_size])
+                run.write_arrays(file, measure(batch))
+            parts.append(run.read_arrays(file))
+            done = min(start + self.settings.batch_size, len(planned))
+            self.progress(name, done, len(planned))
+        return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+    def _audit_gap(self, found: Found) -> float | None:
+        """Largest difference from the logits of the audit that is explained; None without one."""
+        gaps = []
+        margins = found.arrays["margin"][:, CONDITIONS.index("attack")]
+        for one, margin in zip(found.planned, margins, strict=True):
+            logits = self.source.answers.get((one.case.record.id, one.word))
+            if logits is not None:
+                gaps.append(abs(logits[0] - logits[1] - float(margin)))
+        return max(gaps) if gaps else None

@@ -1,0 +1,193 @@
+"""What is explained: a picture, clean and with a word on it, beside two controls and the ink mask.
+
+The drawing is the audit's own, so the same settings give the same pixels as
+:func:`attacks.typographic.audit_typographic`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from attacks.typographic.cases import Case
+from attacks.typographic.classes import Classes
+from attacks.typographic.pipeline import Renderer
+from attacks.typographic.words import Words, choose
+from clipprobe.data import Failure
+from clipprobe.errors import TextFitError
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+#: What each picture is run as. ``blank`` and ``nonsense`` stand in the place of the attack.
+CONDITIONS = ("clean", "blank", "nonsense", "attack")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One picture and the word to be written on it.
+
+    ``label``, ``target``: numbers of the true class and of the class that the word means.
+    """
+
+    case: Case
+    word: str
+    label: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Drawn:
+    """A planned picture under all conditions.
+
+    ``pictures``: condition -> what the model sees, RGB.
+    ``ink``: ``(n_patches,)`` whether a patch of the model's grid holds any ink of the attack.
+    """
+
+    planned: Planned
+    pictures: dict[str, Image.Image]
+    ink: npt.NDArray[np.bool_]
+
+
+def plan(
+    cases: Sequence[Case],
+    classes: Classes,
+    words: Words,
+    *,
+    seed: int,
+    per_image: int,
+    vectors: npt.NDArray[np.float32],
+    clean_logits: npt.NDArray[np.float32] | None,
+) -> tuple[list[Planned], list[Failure]]:
+    """Choose the words as the audit does; leave out what has no logit to explain.
+
+    Args:
+        vectors: Unit text vectors of the classes, ``(n_classes, d)``.
+        clean_logits: ``(n_cases, n_classes)``, for the strategy ``runner-up``.
+    """
+    planned, left_out = [], []
+    for row, case in enumerate(cases):
+        scores = None
+        if words.strategy.endswith("-similar"):
+            scores = vectors @ vectors[case.label]
+        elif words.needs_clean_scores and clean_logits is not None:
+            scores = clean_logits[row]
+        chosen = choose(
+            words,
+            classes,
+            case.label,
+            image_id=case.record.id,
+            seed=seed,
+            count=per_image,
+            scores=scores,
+        )
+        if not chosen:
+            left_out.append(Failure(case.record.id, "every attack word means its true label"))
+        for word in chosen:
+            one = of_word(case, word, classes)
+            if isinstance(one, Failure):
+                left_out.append(one)
+            else:
+                planned.append(one)
+    return planned, left_out
+
+
+def of_word(case: Case, word: str, classes: Classes) -> Planned | Failure:
+    """The plan for one word, or why it cannot be explained."""
+    target = classes.index(word)
+    if target is None:
+        return Failure(
+            case.record.id, f"its word {word!r} means no class, so it has no logit to explain"
+        )
+    if classes.group[target] == classes.group[case.label]:
+        return Failure(case.record.id, f"its word {word!r} means its true label")
+    return Planned(case=case, word=word, label=case.label, target=int(target))
+
+
+class Drawer:
+    """Draws planned pictures for one model.
+
+    Args:
+        renderer: The audit's renderer; it decides words' places and controls.
+    """
+
+    def __init__(self, clip: Clip, renderer: Renderer) -> None:
+        self.clip = clip
+        self.renderer = renderer
+
+    def draw(self, planned: Planned) -> Drawn | Failure:
+        """All conditions of one picture, or why it is left out.
+
+        Raises:
+            UnreadableImageError: it cannot be decoded.
+        """
+        record = planned.case.record
+        try:
+            base = self.renderer.base(planned.case)
+            found = {
+                kind: drawn
+                for kind, drawn in self.renderer.conditions(planned.case, base, planned.word)
+                if kind in CONDITIONS
+            }
+        except TextFitError as error:
+            return Failure(record.id, str(error))
+        for kind in ("blank", "nonsense"):
+            if kind not in found:
+                return Failure(
+                    record.id, f"there is no {kind} control for the word {planned.word!r}"
+                )
+        images = {"clean": base, **{kind: one.image for kind, one in found.items()}}
+        return Drawn(
+            planned=planned,
+            pictures={kind: self._seen(images[kind]) for kind in CONDITIONS},
+            ink=self._ink(found["attack"].mask),
+        )
+
+    def all_of(self, planned: Sequence[Planned]) -> list[Drawn]:
+        """Pictures that are known to be drawable."""
+        found = [self.draw(one) for one in planned]
+        return [one for one in found if isinstance(one, Drawn)]
+
+    def pixels(self, drawn: Sequence[Drawn], condition: str) -> Any:
+        """Preprocessed pixels ``(b, 3, H, W)`` of one condition."""
+        return self.clip.preprocess([one.pictures[condition] for one in drawn])
+
+    def _seen(self, image: Image.Image) -> Image.Image:
+        if self.clip.preprocess.keeps(image.height, image.width):
+            return image
+        return self.clip.preprocess.to_grid(image)
+
+    def _ink(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        if not self.clip.preprocess.keeps(*mask.shape):
+            picture = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).convert("RGB")
+            # A line thinner than a pixel of the model's grid is grey there, and still ink.
+            mask = np.asarray(self.clip.preprocess.to_grid(picture))[..., 0] > 32
+        return ink_patches(mask, self.clip.grid)
+
+
+def ink_patches(mask: npt.NDArray[np.bool_], grid: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Which patches hold any ink, row by row.
+
+    Args:
+        mask: ``(h, w)``, at the model's size.
+        grid: Patch rows and columns.
+    Returns:
+        ``(rows * columns,)``.
+
+    Example:
+        >>> mask = np.zeros((4, 4), bool)
+        >>> mask[0, 3] = True
+        >>> ink_patches(mask, (2, 2)).tolist()
+        [False, True, False, False]
+    """
+    rows, columns = grid
+    height, width = mask.shape[0] // rows, mask.shape[1] // columns
+    cut = mask[: rows * height, : columns * width]
+    cells = cut.reshape(rows, height, columns, width)
+    found: npt.NDArray[np.bool_] = cells.any(axis=(1, 3)).reshape(-1)
+    return found

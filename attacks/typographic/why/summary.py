@@ -1,0 +1,243 @@
+"""From what was measured to ``summary.json``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from attacks.typographic.metrics import rate
+from attacks.typographic.why.found import Found
+from attacks.typographic.why.measure import PLACES, head_name, neuron_name
+from attacks.typographic.why.pairs import CONDITIONS
+from attacks.typographic.why.ranking import Ranking, mean_of, share_of
+from attacks.typographic.why.settings import Settings
+from clipprobe.statistics import Estimate, difference_of_paired_proportions, undefined
+
+#: Numbers of the headline, and what they mean.
+HEADLINE = {
+    "success": "share of pictures answered with the written word",
+    "reading_effect": "the same, minus the share answered so when a nonsense word stands there",
+    "margin_change": "rise of the logit margin (written word minus true class), clean to attacked",
+    "margin_change_reading": "the same, attack minus nonsense control",
+    "direct_ink": "share of the rise that heads write to the output themselves, moved from patches "
+    "with ink",
+    "through_neurons": "share that goes through all neurons, patched together",
+    "attention_on_ink": "class-token attention on patches with ink, mean over all heads",
+    "attention_excess": "the same, minus what those patches get with the nonsense word",
+}
+_NO_TOKEN = "the model has no class token, so there is no attention of it"
+_FEW = 12
+
+
+def summarise(found: Found, settings: Settings, audit_gap: float | None) -> dict[str, Any]:
+    """All numbers of an explanation."""
+    images, seed = found.images, settings.seed
+    change = found.change()
+
+    def share(part: npt.NDArray[np.float64]) -> Estimate:
+        return share_of(part, change, images, seed=seed)
+
+    groups = found.arrays["groups"].mean(axis=1)  # n group
+    n = found.n_blocks
+    headline = _headline(found, seed)
+    through_ink = found.arrays["direct_ink"].sum(axis=(1, 2))
+    seen = not np.isnan(through_ink).any()
+    headline["direct_ink"] = share(through_ink) if seen else undefined(_NO_TOKEN)
+    headline["through_neurons"] = share(groups[:, 1])
+    parts = ("embedding", "heads", "MLPs", "biases and scales")
+    patch_gap = float(np.abs(found.arrays["groups"][:, :, 2] - change[:, None]).max())
+    return {
+        "kind": "why",
+        "headline": [
+            {"name": name, "estimate": headline[name], "meaning": meaning}
+            for name, meaning in HEADLINE.items()
+        ],
+        "n": {
+            "images": len(set(images.tolist())),
+            "pairs": len(images),
+            "choose": int(found.chooses.sum()),
+            "confirm": int((~found.chooses).sum()),
+            "classes": len(found.classes.names),
+            "heads": found.n_blocks * found.n_heads,
+            "neurons": int(np.prod(found.arrays["first_order"].shape[1:])),
+        },
+        "tokens": "cls" if settings.cls else "all",
+        "ablation": settings.ablation,
+        "direct": {
+            name: share(found.arrays["direct_parts"][:, i]) for i, name in enumerate(parts)
+        },
+        "blocks": [
+            {"block": i, "heads": share(groups[:, 3 + i]), "neurons": share(groups[:, 3 + n + i])}
+            for i in range(n)
+        ],
+        "places": [
+            {
+                "block": block,
+                "place": place,
+                **{
+                    way: share(found.arrays["places"][:, row, block, column])
+                    for row, way in enumerate(("to", "from"))
+                },
+            }
+            for block in range(n)
+            for column, place in enumerate(PLACES)
+            if not np.isnan(found.arrays["places"][:, 0, block, column]).any()
+        ],
+        "heads": _head_rows(found, seed),
+        "neurons": _neuron_rows(found, seed),
+        "random": {
+            "heads": _random(found.heads),
+            "neurons": _random(found.neurons),
+        },
+        "curves": found.curves,
+        "greedy": found.greedy,
+        "checks": {
+            "direct_gap": float(found.arrays["gap"].max()),
+            "patch_gap": patch_gap if settings.cls else None,
+            "audit_gap": audit_gap,
+        },
+        "unavailable": [] if settings.cls or not np.isnan(found.attention("attack")).all() else
+        [f"attention on ink and class-token patching: {_NO_TOKEN}"],
+        "warnings": _warnings(found, headline, audit_gap),
+    }  # fmt: skip
+
+
+def _headline(found: Found, seed: int) -> dict[str, Estimate]:
+    images = found.images
+    hit, control = found.hits("attack"), found.hits("nonsense")
+    attention = found.attention("attack").mean(axis=(1, 2))
+    excess = attention - found.attention("nonsense").mean(axis=(1, 2))
+    seen = not np.isnan(attention).any()
+    return {
+        "success": rate(hit, images, seed=seed),
+        "reading_effect": difference_of_paired_proportions(
+            hit, control, clusters=images, seed=seed
+        ),
+        "margin_change": mean_of(found.change(), images, seed=seed),
+        "margin_change_reading": mean_of(
+            found.change() - found.change("nonsense"), images, seed=seed
+        ),
+        "attention_on_ink": mean_of(attention, images, seed=seed) if seen else undefined(_NO_TOKEN),
+        "attention_excess": mean_of(excess, images, seed=seed) if seen else undefined(_NO_TOKEN),
+    }
+
+
+def _head_rows(found: Found, seed: int) -> list[dict[str, Any]]:
+    """One row for each listed head; what has no name of a half is over all pictures."""
+    rows = []
+    arrays, images = found.arrays, found.images
+    change = found.change()
+    for unit in found.heads.units:
+        block, head = divmod(unit.column, found.n_heads)
+        attention = {kind: found.attention(kind)[:, block, head] for kind in CONDITIONS}
+        seen = not np.isnan(attention["attack"]).any()
+        nothing = undefined(_NO_TOKEN)
+        direct = arrays["direct"][:, :, block, head]
+        effects = arrays["heads"][:, 0, :, block, head]
+        through_ink = arrays["direct_ink"][:, block, head]
+        rows.append(
+            {
+                "rank": unit.rank,
+                "head": head_name(block, head),
+                "block": block,
+                "index": head,
+                "confirmed": unit.confirmed,
+                "share": unit.share,
+                "causal": unit.causal,
+                "reading": unit.reading,
+                "p": unit.p,
+                "holm_p": unit.holm_p,
+                "chosen_by": unit.chosen_by,
+                "to": mean_of(effects[:, 0], images, seed=seed),
+                "from": mean_of(effects[:, 1], images, seed=seed),
+                "direct": mean_of(direct[:, 0], images, seed=seed),
+                "direct_reading": mean_of(direct[:, 0] - direct[:, 1], images, seed=seed),
+                "direct_ink": mean_of(through_ink, images, seed=seed) if seen else nothing,
+                "direct_share": share_of(direct[:, 0], change, images, seed=seed),
+                "attention": mean_of(attention["attack"], images, seed=seed) if seen else nothing,
+                "excess_blank": mean_of(attention["attack"] - attention["blank"], images, seed=seed)
+                if seen
+                else nothing,
+                "excess_nonsense": mean_of(
+                    attention["attack"] - attention["nonsense"], images, seed=seed
+                )
+                if seen
+                else nothing,
+                "ink_patches": float(arrays["ink"].mean()),
+            }
+        )
+    return rows
+
+
+def _neuron_rows(found: Found, seed: int) -> list[dict[str, Any]]:
+    rows = []
+    images = found.images
+    for unit in found.neurons.units:
+        block, neuron = found.neuron_units[unit.column]
+        effects = found.neuron_effects[:, 0, :, unit.column]
+        first = found.arrays["first_order"][:, block, neuron].astype(np.float64)
+        rows.append(
+            {
+                "rank": unit.rank,
+                "neuron": neuron_name(block, neuron),
+                "block": block,
+                "index": neuron,
+                "confirmed": unit.confirmed,
+                "share": unit.share,
+                "causal": unit.causal,
+                "reading": unit.reading,
+                "p": unit.p,
+                "holm_p": unit.holm_p,
+                "to": mean_of(effects[:, 0], images, seed=seed),
+                "from": mean_of(effects[:, 1], images, seed=seed),
+                "first_order": mean_of(first, images, seed=seed),
+                "direct": mean_of(
+                    found.arrays["direct_neurons"][:, block, neuron].astype(np.float64),
+                    images,
+                    seed=seed,
+                )
+                if found.arrays["direct_neurons"].shape[2]
+                else undefined("what the neurons write cannot be told apart in this model"),
+            }
+        )
+    return rows
+
+
+def _random(ranking: Ranking) -> dict[str, Any]:
+    effects = ranking.random_effects
+    return {
+        "n": len(effects),
+        "mean": float(effects.mean()) if len(effects) else None,
+        "low": ranking.band[0],
+        "high": ranking.band[1],
+        "what": "units that are not listed, on the confirming half, in logits",
+    }
+
+
+def _warnings(found: Found, headline: dict[str, Estimate], audit_gap: float | None) -> list[str]:
+    said = []
+    effect, rise = headline["reading_effect"], headline["margin_change_reading"]
+    if not effect.low > 0:
+        said.append(
+            "The reading effect is not above 0 with confidence: these pictures and words hardly "
+            "show that the model reads, so there is little to explain."
+        )
+    if not rise.low > 0:
+        said.append(
+            "The word does not move the margin more than a nonsense word does, with confidence: "
+            "what the units below carry may be clutter."
+        )
+    half = len(set(found.images[~found.chooses].tolist()))
+    if half < _FEW:
+        said.append(
+            f"The list was checked on {half} pictures: with so few hardly any unit can be "
+            "confirmed; give more."
+        )
+    if audit_gap is not None and audit_gap > 0.05:
+        said.append(
+            f"The logits differ from those of the audit by up to {audit_gap:.3g}: other pictures, "
+            "synonyms, or another version of Pillow."
+        )
+    return said

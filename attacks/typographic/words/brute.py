@@ -1,0 +1,195 @@
+"""Brute force: which words win, tried on some pictures and reported on others.
+
+The word that won on the pictures that chose it looks better than it is (winner's curse). So the
+pictures are split by their ids: on the *choosing* part words are tried in rounds (successive
+halving, Jamieson and Talwalkar 2016, arXiv:1502.07943): after each round the better half goes on to
+more pictures, until the budget of queries is spent. The audit then runs on the other part alone,
+and its success is what is reported. One query is one attacked picture that went through the model.
+
+A word *wins* a picture when the answer moves off the truth, and to the word's class where it has
+one; ties are broken by the mean margin.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attacks.typographic.classes import Classes
+from attacks.typographic.placement import rng
+from attacks.typographic.words.strategies import Words, vocabulary, writable_on
+from clipprobe.data.images import batches
+from clipprobe.errors import DataError, TextFitError, UnreadableImageError
+from clipprobe.statistics import wilson
+
+if TYPE_CHECKING:
+    from attacks.typographic.cases import Case
+    from attacks.typographic.pipeline import Encoder, Floats, Renderer
+
+#: Share of the pictures that choose.
+CHOOSING = 0.25
+#: Words that are kept: one may be the label of a picture, then the next is written.
+KEPT = 5
+
+
+@dataclass(slots=True)
+class _Tried:
+    """One word so far."""
+
+    word: str
+    wins: int = 0
+    n: int = 0
+    margin: float = 0.0
+    on: set[str] = field(default_factory=set)
+
+    @property
+    def rank(self) -> tuple[float, float, str]:
+        """Sorts the best first."""
+        return (-self.wins / max(self.n, 1), -self.margin / max(self.n, 1), self.word)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BruteForce:
+    """What the tries found.
+
+    ``words``: the winners, the best first.
+    ``queries``, ``budget``: attacked pictures that were encoded, and that might have been.
+    ``candidates``, ``untried``: words of the vocabulary, and those that the budget did not reach.
+    ``choosing``: ids of the pictures that chose; none of them is reported on.
+    ``table``: the words tried most: ``word``, ``n``, ``wins``, ``success`` (Wilson).
+    """
+
+    words: tuple[str, ...]
+    queries: int
+    budget: int
+    candidates: int
+    untried: int
+    choosing: tuple[str, ...]
+    table: tuple[dict[str, Any], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "words": list(self.words),
+            "queries": self.queries,
+            "budget": self.budget,
+            "candidates": self.candidates,
+            "untried": self.untried,
+            "choosing": list(self.choosing),
+            "table": [
+                {**row, "success": wilson(row["wins"], row["n"]).to_json()} for row in self.table
+            ],
+        }
+
+
+def split(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
+    """The choosing and the reporting part, by the hash of the ids: their order does not matter.
+
+    Raises:
+        DataError: there are fewer than two pictures.
+    """
+    if len({case.record.id for case in cases}) < 2:
+        raise DataError(
+            "brute-force needs at least two pictures: some choose the word, others report on it."
+        )
+    order = sorted(
+        range(len(cases)), key=lambda i: (rng(seed, cases[i].record.id, "choosing").random(), i)
+    )
+    n = min(len(cases) - 1, max(1, round(CHOOSING * len(cases))))
+    chosen = set(order[:n])
+    # In drawn order, so that the first pictures of a round are no alphabet's.
+    return [cases[i] for i in order[:n]], [c for i, c in enumerate(cases) if i not in chosen]
+
+
+def brute_force(
+    words: Words,
+    choosing: Sequence[Case],
+    *,
+    clip: Encoder,
+    classes: Classes,
+    classifier: Floats,
+    renderer: Renderer,
+    seed: int,
+    batch_size: int,
+    advance: Callable[[int], None] = lambda n: None,
+) -> BruteForce:
+    """Try words on the choosing pictures, within ``words.budget`` queries.
+
+    Raises:
+        DataError: no word could be written on any of them.
+    """
+    names = vocabulary(words, classes)
+    may = {
+        case.record.id: {names[i] for i in writable_on(words, classes, case.label)}
+        for case in choosing
+    }
+    every = sorted(set().union(*may.values()))
+    order = [every[i] for i in rng(seed, "brute-force").permutation(len(every))]
+    tried = {word: _Tried(word) for word in order[: words.budget]}
+    alive, spent = list(tried.values()), 0
+    keep = min(KEPT, len(alive))
+    rounds = max(1, math.ceil(math.log2(max(1, len(alive)) / max(1, keep))) + 1)
+    for turn in range(rounds):
+        share = (words.budget - spent) // (rounds - turn)
+        each = max(1, share // max(1, len(alive)))
+        jobs = [
+            (one, case)
+            for one in sorted(alive, key=lambda one: one.word)
+            for case in [
+                c for c in choosing if one.word in may[c.record.id] and c.record.id not in one.on
+            ][:each]
+        ][: words.budget - spent]
+        for batch in batches(_drawn(jobs, renderer), batch_size):
+            vectors = clip.encode_images([image for _, _, image in batch], batch_size=batch_size)
+            logits = clip.logits(vectors, classifier)
+            answers, grouped = classes.pick(logits), classes.grouped(logits)
+            for (one, case, _), answer, row in zip(batch, answers, grouped, strict=True):
+                _note(one, case.label, int(answer), row, classes)
+            spent += len(batch)
+            advance(len(batch))
+        alive = sorted((one for one in alive if one.n), key=lambda one: one.rank)
+        alive = alive[: max(keep, math.ceil(len(alive) / 2))]
+        if spent >= words.budget:
+            break
+    if not alive:
+        raise DataError(
+            f"None of the {len(names)} words could be written on the {len(choosing)} pictures that "
+            "choose: change the words or the size."
+        )
+    alive.sort(key=lambda one: one.rank)
+    listed = sorted(tried.values(), key=lambda one: (-one.n, *one.rank))[:20]
+    return BruteForce(
+        words=tuple(one.word for one in alive[:keep]),
+        queries=spent,
+        budget=words.budget,
+        candidates=len(every),
+        untried=len(every) - sum(one.n > 0 for one in tried.values()),
+        choosing=tuple(sorted(case.record.id for case in choosing)),
+        table=tuple({"word": one.word, "n": one.n, "wins": one.wins} for one in listed if one.n),
+    )
+
+
+def _drawn(jobs: Sequence[tuple[_Tried, Case]], renderer: Renderer) -> Any:
+    """The attacked picture of each job that can be drawn; what cannot is no query."""
+    for one, case in jobs:
+        one.on.add(case.record.id)
+        try:
+            yield one, case, renderer.attacked(case, one.word)
+        except (TextFitError, UnreadableImageError):
+            continue
+
+
+def _note(one: _Tried, label: int, answer: int, row: Floats, classes: Classes) -> None:
+    target = classes.index(one.word)
+    wrong = classes.group != classes.group[label]
+    rival = row[wrong].max() if target is None else row[target]
+    moved = classes.group[answer] != classes.group[label]
+    one.n += 1
+    one.wins += int(moved and (target is None or answer == target))
+    one.margin += float(rival - row[label])
+    if not np.isfinite(one.margin):
+        one.margin = -math.inf

@@ -1,0 +1,102 @@
+"""Word files: one word a line, or a word for each picture as in Self-Gen.
+
+The self-generated attacks (Qraitem et al. 2024, arXiv:2402.00626) are published as lines
+``image.jpg,word`` or ``image.jpg,description,word``. A file is read as one of these when every line
+begins with the name of an image file and a comma; else each line is a word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from attacks.typographic.classes import key
+from clipprobe.errors import DataError
+
+_IMAGE_LINE = re.compile(r"([^,]+\.(?:jpe?g|png|webp|bmp|gif|tiff?)),(.+)", re.IGNORECASE)
+#: Larger files are no lists of words.
+_MAX_BYTES = 64 * 1024**2
+
+
+def read_list(path: Path, what: str) -> list[str]:
+    """The lines of a text file, stripped, without blank ones; repeated lines stay.
+
+    Raises:
+        DataError: the file cannot be read, or holds no line.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise DataError(
+                f"The {what} file {path} has more than {_MAX_BYTES // 1024**2} MiB: give a text "
+                f"file with one {what} a line."
+            )
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise DataError(
+            f"The {what} file {path} could not be read ({reason}): give a text file with one {what}"
+            " a line."
+        ) from None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise DataError(f"The {what} file {path} is empty: write one {what} a line.")
+    return lines
+
+
+def read_word_file(path: Path) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """The words of a file, and the words of each picture where it says so.
+
+    Returns:
+        All words in order, each once; and picture -> its words, empty for a plain list.
+    Raises:
+        DataError: the file cannot be read, is empty, or mixes both forms.
+    """
+    lines = read_list(path, "word")
+    found = [_IMAGE_LINE.fullmatch(line) for line in lines]
+    pairs = [match for match in found if match]
+    if not pairs:
+        return distinct(lines, f"word file {path}"), {}
+    if len(pairs) < len(lines):
+        other = next(line for line, match in zip(lines, found, strict=True) if not match)
+        raise DataError(
+            f"The word file {path} gives words for {len(pairs)} pictures ('image.jpg,word'), but "
+            f"has the line {other!r} without one: write every line in the same form."
+        )
+    by_image: dict[str, list[str]] = {}
+    for match in pairs:
+        # A description may hold commas; the word is what follows the last one.
+        word = match[2].rpartition(",")[2].strip()
+        own = by_image.setdefault(match[1].strip().replace("\\", "/"), [])
+        if word not in own:
+            own.append(word)
+    every = [word for words in by_image.values() for word in words]
+    words = distinct(every, f"word file {path}")
+    return words, {name: tuple(by_image[name]) for name in sorted(by_image)}
+
+
+def read_forbidden(path: Path) -> tuple[str, ...]:
+    """Words that may never be written, one a line."""
+    return distinct(read_list(path, "forbidden word"), f"file of forbidden words {path}")
+
+
+def distinct(words: Sequence[str], what: str) -> tuple[str, ...]:
+    """The words in order, each once.
+
+    Raises:
+        DataError: there are none, or one has no visible character.
+    """
+    found: dict[str, str] = {}
+    for word in words:
+        if not isinstance(word, str) or not key(word):
+            raise DataError(f"The {what} holds {word!r}: every word needs a visible character.")
+        found.setdefault(word, word)
+    if not found:
+        raise DataError(f"The {what} is empty: give at least one word.")
+    return tuple(found)
+
+
+def words_of(by_image: Mapping[str, tuple[str, ...]], image_id: str) -> tuple[str, ...]:
+    """The words of one picture: by its id, else by its file name; none where it is not listed."""
+    found = by_image.get(image_id)
+    return by_image.get(PurePosixPath(image_id).name, ()) if found is None else found

@@ -1,0 +1,100 @@
+"""Charts of an explanation of reading, from the plain numbers of its ``summary.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.figures.theme import PALETTE, label, theme
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+#: What the curve shows, and its names for readers.
+LINES = {
+    "success": "answers the written word",
+    "attacked_accuracy": "right under attack",
+    "clean_accuracy": "right when clean",
+    "reading_effect": "reading effect",
+}
+
+
+def ablation_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Rates against the number of heads taken out, with the band of random heads.
+
+    Args:
+        rows: A curve of ``summary["curves"]``: ``k``, an estimate for each of :data:`LINES`, and
+            ``random`` (None, or for each of them ``mean``, ``low``, ``high``).
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for i, (name, title) in enumerate(LINES.items()):
+        color = PALETTE[i % len(PALETTE)]
+        estimates = [row[name] for row in rows]
+        figure.add_scatter(
+            x=[row["k"] for row in rows],
+            y=[e["value"] for e in estimates],
+            name=label(title),
+            mode="lines+markers",
+            line={"color": color},
+            error_y={
+                "type": "data",
+                "array": [_gap(e["high"], e["value"]) for e in estimates],
+                "arrayminus": [_gap(e["value"], e["low"]) for e in estimates],
+                "thickness": 1,
+                "width": 3,
+            },
+        )
+        banded = [row for row in rows if row["random"] is not None]
+        if banded:
+            bands = [row["random"][name] for row in banded]
+            figure.add_scatter(
+                x=[row["k"] for row in banded],
+                y=[band["mean"] for band in bands],
+                name=label(f"{title}, random heads"),
+                mode="lines+markers",
+                line={"color": color, "dash": "dot"},
+                marker={"symbol": "x"},
+                error_y={
+                    "type": "data",
+                    "array": [_gap(band["high"], band["mean"]) for band in bands],
+                    "arrayminus": [_gap(band["mean"], band["low"]) for band in bands],
+                    "thickness": 4,
+                    "width": 0,
+                    "color": "rgba(120,120,120,0.35)",
+                },
+            )
+    theme(figure, height=460)
+    figure.update_xaxes(title_text="heads taken out, in ranked order")
+    figure.update_yaxes(title_text="share of pictures", range=[-0.35, 1.05])
+    return figure
+
+
+def place_chart(places: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Share of the change that a group of tokens carries before each block.
+
+    Args:
+        places: ``summary["places"]``: ``block``, ``place``, and the estimates ``to`` and ``from``.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for i, place in enumerate(dict.fromkeys(item["place"] for item in places)):
+        for way, dash in (("to", "solid"), ("from", "dot")):
+            items = [item for item in places if item["place"] == place]
+            figure.add_scatter(
+                x=[item["block"] for item in items],
+                y=[item[way]["value"] for item in items],
+                name=label(f"{place}, {'put in' if way == 'to' else 'taken back'}"),
+                mode="lines+markers",
+                line={"color": PALETTE[i % len(PALETTE)], "dash": dash},
+            )
+    theme(figure, height=400)
+    figure.update_xaxes(title_text="stream before block", dtick=1)
+    figure.update_yaxes(title_text="share of the change of the margin")
+    return figure
+
+
+def _gap(upper: float | None, lower: float | None) -> float:
+    return 0.0 if upper is None or lower is None else max(0.0, upper - lower)

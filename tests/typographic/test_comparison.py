@@ -1,0 +1,104 @@
+"""Two audits paired: a reader beside a model that cannot read, and what may not be compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from statsmodels.stats.contingency_tables import mcnemar as exact
+from statsmodels.stats.multitest import multipletests
+from typer.testing import CliRunner
+
+from attacks.typographic import audit_typographic
+from attacks.typographic.comparison import compare_runs, comparison_text, differences
+from attacks.typographic.metrics import Outcomes
+from clipprobe.cli import app
+from clipprobe.errors import RunFolderError
+from clipprobe.runs.differences import differing
+
+NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
+
+
+def made(correct: str, hit: str, start: int = 0) -> Outcomes:
+    n = len(correct)
+    names = np.array([f"p{i + start}" for i in range(n)])
+    bits = [np.array([c == "1" for c in text]) for text in (correct, hit)]
+    return Outcomes(
+        pair=names, cluster=names, correct=bits[0], hit=bits[1],
+        has_target=np.ones(n, bool), margin=np.zeros(n),
+    )  # fmt: skip
+
+
+def test_differences_are_b_minus_a_over_shared_pairs() -> None:
+    a = {"attack": made("11000000", "00111100"), "nonsense": made("11110000", "00001000")}
+    b = {"attack": made("1111100", "0000010", 1), "nonsense": made("1111110", "0000000", 1)}
+    rows, n = differences(a, b, seed=0)
+    assert n == {"pairs": 7, "only_a": 1, "only_b": 0}
+    found = {row["name"]: row for row in rows}
+    # Shared are p1 to p7; A is right in 1 of them and B in 5.
+    attack = found["accuracy, attack word"]
+    assert attack["difference"].value == pytest.approx(5 / 7 - 1 / 7)
+    expected = exact([[1, 0], [4, 2]], exact=True).pvalue
+    assert attack["mcnemar_p"] == pytest.approx(expected, abs=1e-12)
+    assert found["targeted success"]["difference"].value == pytest.approx(1 / 7 - 4 / 7)
+    reading = found["reading effect"]
+    assert reading["a"].value == pytest.approx(4 / 7 - 1 / 7)
+    assert reading["difference"].value == pytest.approx(1 / 7 - 3 / 7)
+    tested = [row for row in rows if row["mcnemar_p"] is not None]
+    corrected = multipletests([row["mcnemar_p"] for row in tested], method="holm")[1]
+    assert [row["holm_p"] for row in tested] == pytest.approx(corrected.tolist())
+    swapped, _ = differences(b, a, seed=0)
+    assert [r["difference"].value for r in swapped] == pytest.approx(
+        [-r["difference"].value for r in rows]
+    )
+
+
+def test_settings_that_differ_have_their_names() -> None:
+    a, b = {"x": {"y": 1, "z": [1]}, "w": 1}, {"x": {"y": 2, "z": [1]}, "w": True}
+    assert differing(a, b) == [("w", 1, True), ("x.y", 1, 2)]
+
+
+def test_a_reader_and_a_non_reader(
+    toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
+) -> None:
+    data = colours(3)
+    options: dict[str, Any] = {"size": 0.2}
+    reader = audit_typographic(toy(reads=True), data, NAMES, out=tmp_path / "reader", **options)
+    blind = audit_typographic(
+        toy(reads=False, disturbed=False), data, NAMES, out=tmp_path / "blind", **options
+    )
+    done = CliRunner().invoke(
+        app,
+        ["compare", str(reader.path), str(blind.path), "--out", str(tmp_path / "cmp"), "--json"],
+    )
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    rows = {row["name"]: row for row in summary["differences"]}
+    assert rows["reading effect"]["difference"]["high"] < -0.5
+    assert rows["accuracy, clean"]["difference"]["value"] == 0.0
+    assert rows["accuracy, attack word"]["difference"]["value"] == 1.0
+    assert rows["accuracy, attack word"]["holm_p"] < 1e-3
+    assert summary["n"] == {"pairs": 18, "only_a": 0, "only_b": 0}
+    assert summary["warnings"] == []
+    assert json.loads((tmp_path / "cmp/summary.json").read_text()) == summary
+    assert "What changed" in (tmp_path / "cmp/report.html").read_text(encoding="utf-8")
+    assert "reading effect" in comparison_text(summary)
+    with pytest.raises(RunFolderError, match="given twice"):
+        compare_runs(reader, reader, out=None, seed=0)
+
+    # Bigger text is another setting: compared, and said. Other pictures or classes are refused.
+    bigger = audit_typographic(
+        toy(reads=True, size=0.3), data, NAMES, out=tmp_path / "bigger", size=0.3
+    )
+    said = compare_runs(reader, bigger, out=None, seed=0)["warnings"]
+    assert len(said) == 1 and "attack.size 0.2 and 0.3" in said[0]
+    fewer = audit_typographic(toy(reads=True), colours(1, "few"), NAMES, out=tmp_path / "run-few")
+    with pytest.raises(RunFolderError, match="used other pictures"):
+        compare_runs(reader, fewer, out=None, seed=0)
+    other = audit_typographic(toy(reads=True), data, [*NAMES, "ox"], out=tmp_path / "other")
+    with pytest.raises(RunFolderError, match="chose among other answers"):
+        compare_runs(reader, other, out=None, seed=0)

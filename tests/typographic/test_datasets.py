@@ -1,0 +1,407 @@
+"""Loaders of attack data sets, on tiny generated copies of every published layout."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from attacks.typographic.datasets import (
+    detect_layout,
+    find_layout,
+    layouts,
+    load_attacks,
+    read_multi_image,
+)
+from attacks.typographic.datasets.archives import ZipMember
+from attacks.typographic.datasets.pictures import AttackSet
+from clipprobe.data import decode_image
+from clipprobe.errors import ConfigError, DataError, UnreadableImageError
+
+
+def png(color: str = "red", size: tuple[int, int] = (8, 6), **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, color).save(buffer, options.pop("format", "PNG"), **options)
+    return buffer.getvalue()
+
+
+def fill(folder: Path, names: Iterable[str]) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png())
+    return folder
+
+
+def facts(found: AttackSet) -> list[tuple[str, str, str]]:
+    return [(p.id, p.label, p.word) for p in found.pictures]
+
+
+def reasons(found: AttackSet) -> dict[str, str]:
+    return {item.id: item.reason for item in found.skipped}
+
+
+def test_label_text_names(tmp_path: Path) -> None:
+    folder = fill(
+        tmp_path,
+        [
+            "label=dog_text=cat.png",
+            "label=cat_text=dog.jpeg",
+            "label=bus_text=car.JPG",
+            "label=hot_dog_text=ice_cream.png",
+            "label=Dog_text=dog.png",
+            "label=_text=dog.png",
+            "other.png",
+            "._label=dog_text=cat.png",
+        ],
+    )
+    (folder / "README.md").write_text("about")
+    (folder / "notes.xyz").write_text("?")
+    found = load_attacks("label-text", folder)
+    assert facts(found) == [
+        ("label=bus_text=car.JPG", "bus", "car"),
+        ("label=cat_text=dog.jpeg", "cat", "dog"),  # not "dog."
+        ("label=dog_text=cat.png", "dog", "cat"),
+        ("label=hot_dog_text=ice_cream.png", "hot dog", "ice cream"),
+    ]
+    assert found.classes() == ["bus", "car", "cat", "dog", "hot dog", "ice cream"]
+    assert set(reasons(found)) == {
+        "label=Dog_text=dog.png",
+        "label=_text=dog.png",
+        "notes.xyz",
+        "other.png",
+    }
+    assert "its own label" in reasons(found)["label=Dog_text=dog.png"]
+    assert found.warnings == ()
+
+
+def test_counts_that_differ_from_the_published_ones_are_said(tmp_path: Path) -> None:
+    folder = fill(tmp_path, [f"label=dog_text=w{i}.png" for i in range(3)])
+    found = load_attacks("rta_100", folder)
+    assert "1,000 pictures as published; 3 usable ones were found" in found.warnings[0]
+    assert found.describe()["expected"] == [1000]
+    assert (
+        load_attacks(
+            "paint", fill(tmp_path, [f"label=x_text=w{i}.png" for i in range(107)])
+        ).warnings
+        == ()
+    )
+
+
+@pytest.mark.parametrize("name", ["annotations.json", "annotation.json"])
+def test_disentangling(tmp_path: Path, name: str) -> None:
+    fill(tmp_path, ["images/IMG_2.JPG", "images/IMG_3.JPG", "images/IMG_9.JPG"])
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    (tmp_path / "images" / "IMG_1.JPG").write_bytes(png(format="JPEG", exif=exif))
+    entry = {"true object": "cup", "typographic attack label": "good"}
+    annotations: dict[str, Any] = {
+        "IMG_1.JPG": entry,
+        "IMG_2.JPG": {"true object": "cup", "typographic attack label": ""},
+        "img_3.jpg": {"true object": "cup", "typographic attack label": None},
+        "IMG_4.JPG": entry,
+        "../IMG_5.JPG": entry,
+        "IMG_6.JPG": {"typographic attack label": "good"},
+    }
+    fill(tmp_path, ["images/IMG_6.JPG"])
+    (tmp_path / name).write_text(json.dumps(annotations))
+    found = load_attacks("disentangling", tmp_path)
+    assert [(p.label, p.word, p.pair) for p in found.pictures] == [
+        ("cup", "good", "cup"),
+        ("cup", "", "cup"),
+        ("cup", "", "cup"),
+    ]
+    assert decode_image(found.pictures[0].source).size == (6, 8)
+    assert found.counts() == {"attack": 1, "clean": 2}
+    assert reasons(found) == {
+        "../IMG_5.JPG": "its name leads out of the folder",
+        "IMG_4.JPG": "the annotations name it and no such file is there",
+        "IMG_6.JPG": "its annotation names no true object",
+        "images/IMG_9.JPG": "the annotations do not name it",
+    }
+    assert "180 or 171" in found.warnings[0] and "cannot be compared" in found.warnings[0]
+    assert detect_layout(tmp_path) == find_layout("disentangling")
+
+
+SCAM = ("SCAM", "NoSCAM", "SynthSCAM")
+
+
+def triplet_rows(kinds: tuple[str, ...] = SCAM, n: int = 3) -> list[dict[str, Any]]:
+    """Rows in an order in which pairing by row would be wrong."""
+    rows = []
+    for place, kind in enumerate(kinds):
+        for i in [(j + place) % n for j in range(n)]:
+            rows.append(
+                {
+                    "type": kind,
+                    "id": f"{kind}_img_{i:04d}",
+                    "object_label": f"thing {i}",
+                    "attack_word": f"word {i}",
+                    "image": {"bytes": png(("red", "green", "blue")[place]), "path": None},
+                }
+            )
+    return rows
+
+
+def parquet(path: Path, rows: list[dict[str, Any]], group: int = 2) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=group)
+    return path
+
+
+def as_zip(path: Path, rows: list[dict[str, Any]], extra: Mapping[str, bytes] = {}) -> Path:
+    lines = []
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for row in rows:
+            cells = {k: v for k, v in row.items() if k != "image"}
+            cells.setdefault("file_name", f"{row['id']}.png")
+            lines.append(json.dumps(cells))
+            archive.writestr(f"images/train/{row['id']}.png", row["image"]["bytes"])
+        archive.writestr("images/train/metadata.jsonl", "\n".join(lines))
+        for name, data in extra.items():
+            archive.writestr(name, data)
+    return path
+
+
+@pytest.mark.parametrize("make", [parquet, as_zip], ids=["parquet", "zip"])
+def test_triplets_are_paired_by_id(tmp_path: Path, make: Callable[..., Path]) -> None:
+    path = make(tmp_path / ("scam.zip" if make is as_zip else "train.parquet"), triplet_rows())
+    found = load_attacks("scam", path)
+    assert found.counts() == {"attack": 3, "clean": 3, "synth": 3}
+    shown = {"SCAM": "red", "NoSCAM": "green", "SynthSCAM": "blue"}
+    for p in found.pictures:
+        kind, _, suffix = p.id.partition("/")
+        assert p.pair == suffix
+        i = int(suffix[-1])
+        assert (p.label, p.word or p.aim) == (f"thing {i}", f"word {i}")
+        assert (p.word == "") == (kind == "NoSCAM")
+        color = Image.new("RGB", (1, 1), shown[kind]).getpixel((0, 0))
+        assert decode_image(p.source).getpixel((0, 0)) == color
+    assert found.layout.noncommercial
+    assert "CC-BY-NC-4.0" in found.notices()[0] and "commercial" in found.notices()[0]
+    assert "3,486 pictures as published (1,162 triplets" in found.notices()[1]
+    assert detect_layout(path) == find_layout("scam")
+
+
+def test_the_same_triplets_in_any_row_order(tmp_path: Path) -> None:
+    rows = triplet_rows()
+    a = load_attacks("scam", parquet(tmp_path / "a" / "t.parquet", rows))
+    b = load_attacks("scam", parquet(tmp_path / "b" / "t.parquet", rows[::-1], group=4))
+    assert a.dataset.fingerprint == b.dataset.fingerprint
+    folder = load_attacks("scam", parquet(tmp_path / "c" / "data" / "t.parquet", rows).parents[1])
+    assert folder.dataset.fingerprint == a.dataset.fingerprint
+
+
+def test_incomplete_triplets_are_left_out_with_a_reason(tmp_path: Path) -> None:
+    rows = triplet_rows(n=5)
+    rows = [r for r in rows if r["id"] != "NoSCAM_img_0000"]
+    for row in rows:
+        if row["id"] == "SynthSCAM_img_0001":
+            row["attack_word"] = "another"
+        if row["id"].endswith("0002"):
+            row["attack_word"] = "Thing-2"
+    rows.append({**rows[0], "type": "Other"})
+    rows.append(dict(next(r for r in rows if r["id"] == "SCAM_img_0003")))
+    found = load_attacks("scam", parquet(tmp_path / "t.parquet", rows))
+    assert {p.pair for p in found.pictures} == {"img_0003", "img_0004"}
+    why = reasons(found)
+    assert why["SCAM/img_0000"] == "its twin of type NoSCAM is missing"
+    assert why["SynthSCAM/img_0000"] == why["SCAM/img_0000"]
+    assert why["SCAM/img_0001"] == "its triplet disagrees on attack_word"
+    assert "its own label" in why["NoSCAM/img_0002"]
+    assert why["SCAM/SCAM_img_0003"] == "its id is there twice; the first was used"
+    assert any("'Other' is none of" in reason for reason in why.values())
+
+
+def test_triplets_of_rta(tmp_path: Path) -> None:
+    kinds = ("RTA", "NoRTA")
+    path = parquet(tmp_path / "t.parquet", triplet_rows(kinds))
+    found = load_attacks("auto", path)
+    assert found.layout.name == "rta-100-triplet"
+    assert found.counts() == {"attack": 3, "clean": 3}
+    assert any("No picture of type SynthRTA" in text for text in found.warnings)
+
+
+def test_a_hostile_zip(tmp_path: Path) -> None:
+    rows = triplet_rows(n=2)
+    rows[0]["file_name"] = "../../etc/passwd"
+    path = as_zip(tmp_path / "s.zip", rows, {"../outside.png": png(), "/root.png": png()})
+    found = load_attacks("scam", path)
+    why = reasons(found)
+    assert "leads out of the data set" in why["SCAM/SCAM_img_0000"]
+    assert why["../outside.png"] == why["/root.png"] == "its name leads out of the archive"
+    assert {p.pair for p in found.pictures} == {"img_0001"}
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["s.zip"]  # nothing was unpacked
+
+
+def test_a_member_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = as_zip(tmp_path / "s.zip", triplet_rows(n=2), {"images/train/big.png": bytes(3 << 20)})
+    from attacks.typographic.datasets import archives
+
+    monkeypatch.setattr(archives, "MAX_MEMBER_BYTES", 1 << 20)
+    with pytest.raises(UnreadableImageError, match="unpacks to more than 1 MiB"):
+        ZipMember(path, "images/train/big.png").read()
+    with pytest.raises(UnreadableImageError, match="no such member"):
+        ZipMember(path, "absent.png").read()
+    data = bytearray(path.read_bytes())
+    data[60:90] = bytes(30)
+    (tmp_path / "broken.zip").write_bytes(bytes(data))
+    with pytest.raises(UnreadableImageError, match="damaged"):
+        ZipMember(tmp_path / "broken.zip", "images/train/SCAM_img_0000.png").read()
+
+
+def test_broken_tables_are_named(tmp_path: Path) -> None:
+    rows = [{k: v for k, v in row.items() if k != "attack_word"} for row in triplet_rows()]
+    with pytest.raises(DataError, match=r"no column 'attack_word' \(it has: type, id"):
+        load_attacks("scam", parquet(tmp_path / "t.parquet", rows))
+    (tmp_path / "x.parquet").write_bytes(b"nothing")
+    with pytest.raises(DataError, match="could not be read as Parquet"):
+        load_attacks("scam", tmp_path / "x.parquet")
+    (tmp_path / "x.zip").write_bytes(b"nothing")
+    with pytest.raises(DataError, match="could not be read as zip"):
+        load_attacks("scam", tmp_path / "x.zip")
+    with zipfile.ZipFile(tmp_path / "y.zip", "w") as archive:
+        archive.writestr("a.png", png())
+    with pytest.raises(DataError, match=r"has no metadata\.jsonl"):
+        load_attacks("scam", tmp_path / "y.zip")
+
+
+def test_distill_folders(tmp_path: Path) -> None:
+    fill(tmp_path / "in-the-wild-2", ["mug-blank.jpg", "mug-ipod.jpg", "mug-mug.jpg", "mug.jpg"])
+    fill(tmp_path / "in-the-wild-3", ["mug-blank.jpg", "mug-cup.jpg"])
+    fill(tmp_path / "other", ["a-b.jpg"])
+    found = load_attacks("auto", tmp_path)
+    assert found.layout.name == "distill"
+    assert found.counts() == {"attack": 2, "clean": 2, "true": 1}
+    assert {p.pair for p in found.pictures} == {"in-the-wild-2/mug", "in-the-wild-3/mug"}
+    assert reasons(found) == {
+        "in-the-wild-2/mug.jpg": "its name is not of the form {object}-{word}"
+    }
+    assert any("in-the-wild-3 has 56 photographs" in text for text in found.warnings)
+    assert found.with_synonyms({"apple": ["fruit"]})["apple"] == ["Granny Smith", "fruit"]
+    one = load_attacks("distill", tmp_path / "in-the-wild-3")
+    assert [p.pair for p in one.pictures] == ["./mug", "./mug"]
+
+
+def test_typod(tmp_path: Path) -> None:
+    fill(
+        tmp_path,
+        ["val-12-what is it-dog-hot_dog.jpg", "val-13-how many-two-two.jpg", "dog-cat.jpg"],
+    )
+    found = load_attacks("typod", tmp_path)
+    assert facts(found) == [("val-12-what is it-dog-hot_dog.jpg", "dog", "hot dog")]
+    assert "its own label" in reasons(found)["val-13-how many-two-two.jpg"]
+    assert "does not end in" in reasons(found)["dog-cat.jpg"]
+    assert detect_layout(tmp_path) is None
+
+
+def test_colour_words(tmp_path: Path) -> None:
+    fill(tmp_path, ["stroop/red_blue.png", "stroop_inv/red_example.png"])
+    found = load_attacks("auto", tmp_path)
+    assert found.layout.name == "stroop"
+    assert [(p.label, p.word) for p in found.pictures] == [("red", "blue"), ("red", "example")]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_any_table(tmp_path: Path, suffix: str) -> None:
+    fill(tmp_path, ["a/1.png", "a/2.png"])
+    rows = [
+        {"image": "a/1.png", "label": "dog", "word": "cat"},
+        {"image": "a/2.png", "label": "dog", "word": ""},
+        {"image": "a/1.png", "label": "dog", "word": "cat"},
+        {"image": "a/3.png", "label": "dog", "word": "cat"},
+        {"image": "../x.png", "label": "dog", "word": "cat"},
+    ]
+    path = tmp_path / f"t{suffix}"
+    if suffix == ".csv":
+        lines = ["image,label,word", *(",".join(row.values()) for row in rows)]
+        path.write_text("\n".join(lines))
+    elif suffix == ".jsonl":
+        path.write_text("\n".join(map(json.dumps, rows)))
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    found = load_attacks("auto", path)
+    assert found.layout.name == "table"
+    assert facts(found) == [("a/1.png", "dog", "cat"), ("a/2.png", "dog", "")]
+    assert set(reasons(found).values()) == {
+        "the table names it twice",
+        "the table names it and no such file is there",
+        "its file name leads out of the folder",
+    }
+
+
+def test_a_table_with_pictures_inside(tmp_path: Path) -> None:
+    rows = [{"image": {"bytes": png(), "path": None}, "label": "dog", "word": "cat"}]
+    found = load_attacks("table", parquet(tmp_path / "t.parquet", rows))
+    assert decode_image(found.pictures[0].source).size == (8, 6)
+    with pytest.raises(DataError, match=r"no column 'word' \(it has: image, label\)"):
+        (tmp_path / "t.csv").write_text("image,label\n")
+        load_attacks("table", tmp_path / "t.csv")
+
+
+def test_self_generated_lists_plan_words(tmp_path: Path) -> None:
+    fill(tmp_path, ["Abyssinian_12.jpg", "pug/1.jpg"])
+    (tmp_path / "pets.txt").write_text(
+        'Abyssinian_12.jpg,"a cat, on a sofa",Bengal\n1.jpg,beagle\nabsent.jpg,Birman\n'
+        "Abyssinian_12.jpg,Birman\n1.jpg\n"
+    )
+    found = load_attacks("self-gen", tmp_path)
+    assert found.planned
+    assert facts(found) == [
+        ("Abyssinian_12.jpg", "Abyssinian", "Bengal"),
+        ("pug/1.jpg", "pug", "beagle"),
+    ]
+    assert len(found.skipped) == 3
+
+
+def test_multi_image_counts(tmp_path: Path) -> None:
+    path = tmp_path / "pizza.csv"
+    path.write_text(
+        "ori_label,total_num,untargeted_num,untargeted_asr,targeted_num,targeted_asr\n"
+        "dog,50,20,0.4,5,0.1\ncat,50,30,0.6,5,0.1\ntotal,100,50,0.5,10,0.1\n"
+    )
+    rows, whole = read_multi_image(path)
+    assert [r.label for r in rows] == ["dog", "cat"]
+    assert (whole.total, whole.targeted_success.value, whole.untargeted_success.value) == (
+        100,
+        0.1,
+        0.5,
+    )
+    assert np.isclose(whole.targeted_success.low, 0.0552, atol=1e-4)
+    path.write_text("ori_label,total_num,untargeted_num,targeted_num\ndog,50,4,5\n")
+    with pytest.raises(DataError, match="which cannot be"):
+        read_multi_image(path)
+
+
+def test_limits_keep_pairs_whole(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "t.parquet", triplet_rows(n=5))
+    found = load_attacks("scam", path, limit=7)
+    assert found.counts() == {"attack": 2, "clean": 2, "synth": 2}
+    assert "Only 7 of 15" in found.warnings[-1]
+    assert len(load_attacks("scam", path, limit=2)) == 2
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean rta-100"):
+        find_layout("rta100")
+    with pytest.raises(ConfigError, match="Known are disentangling, distill"):
+        find_layout("zzz")
+    with pytest.raises(DataError, match="nothing is downloaded"):
+        load_attacks("scam", tmp_path / "absent")
+    fill(tmp_path, ["dog.png"])
+    with pytest.raises(ConfigError, match="cannot be told from its files"):
+        load_attacks("auto", tmp_path)
+    with pytest.raises(DataError, match=r"None of the 1 files .* 'dog\.png': its name is not"):
+        load_attacks("rta-100", tmp_path)
+    with pytest.raises(DataError, match=r"No .parquet, metadata.jsonl or .zip"):
+        load_attacks("scam", tmp_path)
+    assert all(layout.name == name for name, layout in layouts().items())

@@ -1,0 +1,251 @@
+"""The search against known minima: toys that read only ink of one colour, size and place."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from attacks.typographic.search import SearchResult, search_attack
+from attacks.typographic.search.result import best_of
+from attacks.typographic.search.space import SearchSpace
+from clipprobe.cli import app
+from clipprobe.errors import ConfigError, DataError, TextFitError, UnreadableImageError
+from clipprobe.runs.tables import read_parquet
+
+SIDE = 64
+NAMES = ["dog", "cat", "ship"]
+GROUND = (90, 90, 90)
+#: Small enough to be searched exhaustively.
+SPACE: dict[str, Any] = {
+    "places": 4, "sizes": (0.16, 0.2, 0.25, 0.32), "opacities": (0.4, 0.7, 1.0),
+    "colors": ("white", "red", "blue"), "fixed": {"outline": None},
+}  # fmt: skip
+
+
+class InkToy:
+    """Answers "cat" to red ink that is high enough and whose middle lies low on the left."""
+
+    d_embed = 3
+
+    class preprocess:
+        @staticmethod
+        def keeps(height: int, width: int) -> bool:
+            return (height, width) == (SIDE, SIDE)
+
+        @staticmethod
+        def to_grid(image: Image.Image) -> Image.Image:
+            return image.resize((SIDE, SIDE), 0)
+
+    def __init__(self, height: int = 12, red: int = 100) -> None:
+        self.height, self.red = height, red
+        self.n_images = 0
+        self.stop_at: int | None = None
+
+    def flips(self, pixels: np.ndarray) -> bool:
+        values = pixels.astype(int)
+        ink = values[..., 0] - values[..., 1:].max(axis=-1) > self.red
+        if not ink.any():
+            return False
+        rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+        low = (rows[0] + rows[-1]) / 2 > SIDE / 2
+        left = (columns[0] + columns[-1]) / 2 < SIDE / 2
+        return bool(rows[-1] - rows[0] + 1 >= self.height and low and left)
+
+    def encode_images(self, images: Any, *, batch_size: int = 32) -> np.ndarray:
+        images = list(images)
+        assert len(images) <= batch_size
+        if self.stop_at is not None and self.n_images + len(images) > self.stop_at:
+            raise KeyboardInterrupt
+        self.n_images += len(images)
+        return np.eye(3, dtype=np.float32)[[int(self.flips(np.asarray(i))) for i in images]]
+
+    def encode_texts(self, texts: Any, **_: Any) -> np.ndarray:
+        return np.array([[float(n in text) for n in NAMES] for text in texts], np.float32)
+
+    def logits(self, images: np.ndarray, texts: np.ndarray) -> np.ndarray:
+        return np.float32(10) * (images @ texts.T)
+
+    def provenance(self) -> dict[str, Any]:
+        return {"model": {"id": "ink"}, "versions": {"ink": "1"}}
+
+
+def picture() -> Image.Image:
+    return Image.new("RGB", (SIDE, SIDE), GROUND)
+
+
+def run(clip: Any, out: Path, **options: Any) -> SearchResult:
+    arguments = {"words": ["wide", "il"], "queries": 160, **SPACE, **options}
+    return search_attack(clip, picture(), "dog", NAMES, out=out, **arguments)
+
+
+def least(toy: InkToy) -> dict[str, Any]:
+    """The least visible flip, by trying everything."""
+    space = SearchSpace(words=("wide", "il"), **SPACE)
+    found = []
+    for point in itertools.product(*map(range, space.shape)):
+        try:
+            attacked = space.attack(point)(picture())
+        except TextFitError:
+            continue
+        if toy.flips(np.asarray(attacked.image)):
+            values = space.values(point)
+            found.append((float(attacked.mask.mean()) * values["opacity"], values))
+    visibility, values = min(found, key=lambda one: one[0])
+    return {"visibility": visibility, **values}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_known_minimum_is_found_within_one_step(tmp_path: Path, seed: int) -> None:
+    toy = InkToy()
+    truth, found = least(toy), run(toy, tmp_path / "run", seed=seed).words.found
+    assert found is not None
+    assert found.values["color"] == truth["color"] == "red"
+    assert found.values["word"] == truth["word"] == "il"
+    for name in ("size", "opacity"):
+        grid = SPACE["sizes" if name == "size" else "opacities"]
+        assert abs(grid.index(found.values[name]) - grid.index(truth[name])) <= 1
+    assert found.visibility >= truth["visibility"] - 1e-12
+    assert found.visibility <= 1.5 * truth["visibility"]
+    assert found.values["y"] > 0.5 > found.values["x"]
+
+
+def test_budget_area_and_queries_are_kept_and_told(tmp_path: Path) -> None:
+    toy = InkToy()
+    result = run(toy, tmp_path / "run", max_area=0.04)
+    rows = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert result.words.queries <= 160
+    table = read_parquet(tmp_path / "run" / "trace.parquet")
+    assert max(table["ink"].to_pylist()) <= 0.04
+    assert table.num_rows == result.words.queries + (result.nonsense or result.words).queries
+    # Clean, both arms, the check, and the attack with its controls.
+    asked = result.words.queries + (result.nonsense.queries if result.nonsense else 0)
+    assert toy.n_images == asked + 1 + 1 + len(result.controls)
+    assert rows["words"]["curve"][-1]["queries"] == 160
+    assert result.words.found is not None and result.words.found.ink <= 0.04
+    assert result.verified is True
+    assert result.controls["attack"]["flip"] is True
+    curve = result.words.curve
+    seen = [p["visibility"] for p in curve if p["visibility"] is not None]
+    assert seen == sorted(seen, reverse=True)
+
+
+def test_a_search_that_cannot_succeed_says_so(tmp_path: Path) -> None:
+    result = run(InkToy(height=60), tmp_path / "run", queries=40)
+    assert result.words.found is None and result.verified is None and not result.controls
+    assert result.words.coarse.value == 0.0 and result.words.coarse.high > 0
+    assert "no proof" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "run" / "best.png").exists()
+
+
+def test_bytes_do_not_depend_on_interruption(tmp_path: Path) -> None:
+    names = ["trace.parquet", "summary.json", "best.png", "report.html", "report.md"]
+    run(InkToy(), tmp_path / "a")
+    stopped = InkToy()
+    stopped.stop_at = 120
+    with pytest.raises(KeyboardInterrupt):
+        run(stopped, tmp_path / "b")
+    assert not (tmp_path / "b" / "manifest.json").exists()
+    rest, whole = InkToy(), InkToy()
+    again = run(rest, tmp_path / "b")
+    run(whole, tmp_path / "c")
+    for name in names:
+        first = (tmp_path / "a" / name).read_bytes()
+        assert (tmp_path / "b" / name).read_bytes() == first
+        assert (tmp_path / "c" / name).read_bytes() == first
+    assert rest.n_images < whole.n_images  # the finished batches were not asked again
+    complete = InkToy()
+    loaded = run(complete, tmp_path / "b")
+    assert complete.n_images == 1  # the clean picture, to know what is asked
+    assert loaded == again
+
+
+def test_reading_is_told_from_clutter(toy: Callable[..., Any], tmp_path: Path) -> None:
+    names = ["dog", "cat", "ship", "lamp", "tree", "fish"]
+    dog = Image.new("RGB", (96, 96), "#c81e1e")
+    result = search_attack(
+        toy(reads=True), dog, "dog", names, out=tmp_path / "run", target="ship", queries=40,
+        sizes=(0.15, 0.2), opacities=(1.0,), colors=("white", "black"), places=3, max_area=0.2,
+    )  # fmt: skip
+    found = result.words.found
+    assert found is not None and found.text == "ship" and found.answer == "ship"
+    assert found.values["size"] == 0.2  # the only size at which this toy reads
+    assert result.verified is True
+    assert result.nonsense is not None and result.nonsense.found is None
+    assert result.words.coarse.value == 1.0 and result.nonsense.coarse.value == 0.0
+    assert not result.controls["nonsense"]["flip"] and not result.controls["blank"]["flip"]
+
+
+def test_best_of_n_is_the_mean_over_orders() -> None:
+    hits = [True, False, False, True, False]
+    for n in range(1, 6):
+        orders = [any(order[:n]) for order in itertools.permutations(hits)]
+        assert best_of(n, 5, 2) == pytest.approx(np.mean(orders))
+    assert best_of(6, 5, 2) is None and best_of(3, 5, 0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"target": "dog"}, DataError, "means the label"),
+        ({"target": "horse"}, DataError, "'horse'.*not among"),
+        ({"words": ["Dog"]}, DataError, "may be written on a picture of 'dog'"),
+        ({"max_area": 0}, ConfigError, "max_area=0 is no share"),
+        ({"max_area": 0.0001}, DataError, "fits on image within 0.0%"),
+        ({"queries": 1}, ConfigError, "queries=1"),
+        ({"sizes": (0.3, 0.2)}, ConfigError, "numbers that rise"),
+        ({"places": 0}, ConfigError, "places=0"),
+        ({"knobs": {"fnt": ("a",)}}, ConfigError, "no knob 'fnt'"),
+        ({"colors": ("redd",)}, ConfigError, "colour 'redd' is unknown"),
+        ({"forbidden": ["il", "wide"]}, DataError, "are forbidden"),
+    ],
+)
+def test_wrong_use_has_its_sentence(
+    tmp_path: Path, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        run(InkToy(), tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_answer_that_is_flipped_already_is_no_case(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="already wrong"):
+        search_attack(InkToy(), picture(), "cat", NAMES, out=tmp_path / "run")
+    with pytest.raises(DataError, match="is the target"):
+        search_attack(InkToy(), picture(), "cat", NAMES, target="dog", out=tmp_path / "run")
+    with pytest.raises(UnreadableImageError, match="could not be read"):
+        search_attack(InkToy(), tmp_path / "no.png", "cat", NAMES, out=tmp_path / "run")
+
+
+def test_the_command(tmp_path: Path, checkpoint: Callable[[], Path]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (40, 48, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    (tmp_path / "classes.txt").write_text("dog\ncat\nship\n", encoding="utf-8")
+    for name in NAMES:  # whichever the random model answers
+        done = CliRunner().invoke(
+            app,
+            ["audit", "search", str(tmp_path / "a.png"), "--label", name, "--classes",
+             str(tmp_path / "classes.txt"), "--out", str(tmp_path / "run"), "--model",
+             str(checkpoint()), "--queries", "12", "--sizes", "0.2,0.3", "--opacities", "1",
+             "--max-area", "0.4", "--places", "2", "--json"],
+        )  # fmt: skip
+        if done.exit_code == 0:
+            break
+        assert "already wrong" in done.output
+    assert done.exit_code == 0, done.output
+    summary = json.loads(done.stdout)
+    assert summary == json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["words"]["queries"] <= 12
+    wrong = CliRunner().invoke(
+        app,
+        ["audit", "search", str(tmp_path / "a.png"), "--label", "dog", "--classes",
+         str(tmp_path / "classes.txt"), "--out", str(tmp_path / "no"), "--sizes", "big"],
+    )  # fmt: skip
+    assert wrong.exit_code == 2 and "no list of numbers" in wrong.output
