@@ -18,6 +18,7 @@ from clipprobe.cli import (
     audit_sweep,
     audit_typographic,
     audit_why,
+    audit_written,
     compare_cmd,
     dashboard_cmd,
     demo_cmd,
@@ -80,6 +81,7 @@ for _module in (
     audit_mitigate,
     compare_cmd,
     audit_why,
+    audit_written,
     dashboard_cmd,
     pretrain_cmd,
 ):
