@@ -86,7 +86,13 @@ def ask_all(
     if not scores and not answers:
         raise DataError(" ".join(missing))
     evaluation = evaluate(
-        scores, sample.columns, clusters=sample.clusters, settings=sample.settings, answers=answers
+        scores,
+        sample.columns,
+        clusters=sample.clusters,
+        strata=sample.strata,
+        pair_key=sample.pair_key,
+        settings=sample.settings,
+        answers=answers,
     )
     return evaluation, missing
 

@@ -16,12 +16,15 @@ from attacks.bias.groups import (
     read_attribute,
     read_columns,
 )
+from attacks.bias.illustrations import check_pictures, draw_pictures
 from attacks.bias.inputs.cards import Card, read_card
 from attacks.bias.inputs.gather import Gathered, Inputs, gather
 from attacks.bias.planted import PLANTED_FILE, Planted, read_planted
 from attacks.bias.probes import Asked, Sample
 from attacks.bias.prompts import check_templates, check_words
 from attacks.bias.settings import Settings
+from attacks.bias.strata import check_controls, strata_ids
+from attacks.bias.suppression import protect
 from attacks.bias.truth import read_truth
 from clipprobe.errors import ConfigError, DataError, UnknownModelError
 
@@ -51,6 +54,7 @@ def audit_bias(
     templates: Sequence[str] | None = None,
     thresholds: Sequence[float] | None = None,
     clusters: str | None = None,
+    controls: Sequence[str] | str = (),
     planted: str | Path | None = None,
     k: int | None = None,
     alpha: float = 0.05,
@@ -59,6 +63,7 @@ def audit_bias(
     n_permutations: int = 10_000,
     seed: int = 0,
     limit: int | None = None,
+    include_images: bool = False,
     batch_size: int = 32,
     workers: int = 2,
     overwrite: bool = False,
@@ -86,11 +91,15 @@ def audit_bias(
         words: Instead of the probe's own word list. templates: instead of its sentences.
         thresholds: Of probabilities, between 0 and 1; default 0.005 and 0.04.
         clusters: Column of what is pictured more than once (a person, a drawing).
+        controls: Column(s) within whose values group labels are permuted, so that what they explain
+            (age, padding, source) is not counted as evidence about the groups.
         planted: A ``planted.json``; default: the one beside the bundled model's weights,
             if this is that model.
         k: Depth of retrieval figures. alpha, min_effect, n_boot, n_permutations, seed: see
             :class:`~attacks.bias.settings.Settings`.
         limit: Audit so many images, spread over the data set.
+        include_images: Put a few pictures into the report, drawn from the data set without regard
+            to groups. By default no report holds a picture.
         batch_size, workers: of encoding and decoding.
         progress: Called with the number of images newly finished.
     Returns:
@@ -142,6 +151,8 @@ def audit_bias(
     )
     _same_model(clip, gathered)
     documented = _card(card, gathered)
+    if include_images:
+        check_pictures(gathered, documented)
     records = gathered.dataset.records
     wanted = _group_names(groups, gathered)
     # Everything that can be wrong with the groups is found before the first image is encoded.
@@ -152,6 +163,10 @@ def audit_bias(
     if clusters is not None:
         pictured = read_attribute(records, clusters, "cluster")
         cluster_ids(pictured, clusters)
+    held = [controls] if isinstance(controls, str) else list(controls)
+    held = [gathered.aliases.get(name, name) for name in held]
+    controlled = {name: read_attribute(records, name, "control") for name in held}
+    check_controls(controlled, annotated)
     provenance = _provenance(clip, gathered)
     described = gathered.describe()
     config = {
@@ -159,12 +174,14 @@ def audit_bias(
         "dataset": described,
         "groups": group_config(wanted),
         "clusters": clusters,
+        "controls": held,
         "probes": {name: {"words": w, "templates": t} for name, (w, t) in asked.items()},
         "chosen": chosen,
         "scale": scale,
         "card": None if documented is None else documented.to_json(),
         "planted": [[p.item, p.group, p.rate, p.kind] for p in truth],
         "settings": settings,
+        "include_images": include_images,
         "batch_size": batch_size,
     }
     run = Run.open(out, kind="bias", config=config, overwrite=overwrite)
@@ -175,12 +192,20 @@ def audit_bias(
     )
     readable = {record.id for record in used}
     rows = [i for i, record in enumerate(records) if record.id in readable]
-    columns = [make_column(name, [v[i] for i in rows]) for name, v in annotated.items()]
+    columns = protect([make_column(name, [v[i] for i in rows]) for name, v in annotated.items()])
     ids = None
     if clusters is not None and pictured is not None:
         ids = cluster_ids([pictured[i] for i in rows], clusters)
     annotations, notes = read_truth([records[i] for i in rows])
-    sample = Sample(columns=tuple(columns), truth=annotations, clusters=ids, settings=settings)
+    pair_key = hashlib.sha256("\n".join(records[i].id for i in rows).encode("utf-8", "replace"))
+    sample = Sample(
+        columns=tuple(columns),
+        truth=annotations,
+        clusters=ids,
+        settings=settings,
+        strata=strata_ids([[v[i] for i in rows] for v in controlled.values()]),
+        pair_key=pair_key.hexdigest(),
+    )
     try:
         evaluation, missing = ask_all(asked, chosen, evidence, sample)
     except DataError:
@@ -195,6 +220,8 @@ def audit_bias(
         questions={name: q for name, q in asked.items() if name in evaluation.items},
         planted=truth,
         clusters=clusters,
+        controls=held,
+        sample=sample,
         dataset=described,
         provenance=provenance,
         n_used=len(used),
@@ -203,6 +230,7 @@ def audit_bias(
         notes=[*gathered.notes, *notes, *missing],
         n_failed=len(failures),
         n_skipped=gathered.skipped,
+        pictures=draw_pictures(used, seed) if include_images else (),
     )
     return load_run(run.path)
 

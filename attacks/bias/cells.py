@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from attacks.bias.groups import INFER_FROM, SHOW_FROM
+from attacks.bias.resampling import Floats
 from clipprobe.statistics import Estimate, benjamini_hochberg
 
 ASSOCIATION = "association d"
@@ -37,6 +38,8 @@ class Cell:
     ``flagged``: q at most alpha, and no smaller than the least effect that is spoken of.
     ``status``: ``inferred``, ``shown`` (value only) or ``insufficient`` (not even the value).
     ``method``, ``reason``: how it was computed; why something is absent or can mislead.
+    ``draws``: ``(b,)`` resamples that another audit of the same images repeats, for a paired
+    comparison; None where there are none. They are no part of the table.
     """
 
     probe: str
@@ -61,6 +64,7 @@ class Cell:
     status: Status = "inferred"
     method: str = ""
     reason: str = ""
+    draws: Floats | None = field(default=None, compare=False, repr=False)
 
     def estimate(self) -> Estimate:
         """Value and interval as an estimate over all images compared; NaN where nothing is shown.
@@ -81,8 +85,12 @@ class Cell:
 
     def to_row(self) -> dict[str, Any]:
         """A table row; NaN becomes None."""
-        row = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {key: _none(value) for key, value in row.items()}
+        return {one.name: _none(getattr(self, one.name)) for one in table_fields()}
+
+
+def table_fields() -> list[Field[Any]]:
+    """The fields of a cell that are columns of ``cells.csv``."""
+    return [one for one in fields(Cell) if one.name != "draws"]
 
 
 def status_for(sizes: Iterable[int]) -> Status:
@@ -98,7 +106,7 @@ def small_cell_reason(status: Status, smallest: int) -> str:
     if status == "insufficient":
         return f"insufficient (n={smallest})"
     if status == "shown":
-        return f"n={smallest} is below {INFER_FROM}: no interval and no test"
+        return f"insufficient (n={smallest}) to infer: below {INFER_FROM} no interval and no test"
     return ""
 
 

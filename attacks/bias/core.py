@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 
 from attacks.bias.cells import Cell, correct
 from attacks.bias.evidence import unit_rows
-from attacks.bias.frame import make_frame
 from attacks.bias.groups import GroupColumn
-from attacks.bias.probes import Answer, get_probe
+from attacks.bias.probes import Answer, Sample, get_probe
 from attacks.bias.resampling import Floats, Ints
 from attacks.bias.settings import Settings
+from attacks.bias.suppression import protect
 from clipprobe.errors import DataError
 
 
@@ -55,6 +55,8 @@ def evaluate(
     columns: Sequence[GroupColumn],
     *,
     clusters: Ints | None = None,
+    strata: Ints | None = None,
+    pair_key: str = "",
     settings: Settings | None = None,
     answers: Mapping[str, Answer] | None = None,
 ) -> Evaluation:
@@ -62,14 +64,22 @@ def evaluate(
 
     Args:
         scores: Probe name -> (its words, cosines ``(n images, m words)``).
-        columns: Group columns over the same images.
+        columns: Group columns over the same images. Values that would give away a smaller group
+            are withheld (:func:`attacks.bias.suppression.protect`).
         clusters: ``(n,)`` numbers; images of one cluster are not independent.
+        strata: ``(n,)`` numbers; labels are permuted within a stratum only.
+        pair_key: Names the images, for :mod:`attacks.bias.comparison`; empty: no pairing.
         answers: Probe name -> what a probe of label sets found; its tests join the family.
     Raises:
         DataError: shapes do not match, there is no image, or a score is NaN.
         UnknownMethodError: no probe has that name.
     """
     chosen = settings or Settings()
+    columns = protect(columns)
+    sample = Sample(
+        columns=tuple(columns), truth={}, clusters=clusters, settings=chosen,
+        strata=strata, pair_key=pair_key,
+    )  # fmt: skip
     cells: list[Cell] = []
     items: dict[str, tuple[str, ...]] = {}
     for name, (words, values) in scores.items():
@@ -77,7 +87,7 @@ def evaluate(
         items[name] = tuple(words)
         table = check_scores(values, items[name], columns)
         for column in columns:
-            frame = make_frame(table, column, clusters, chosen)
+            frame = sample.framed(table, column)
             cells += probe.cells(frame, items[name], chosen)
     for name, answer in (answers or {}).items():
         items[name] = answer.labels

@@ -100,14 +100,24 @@ class FromEmbeddings:
         """The model's logit scale."""
         return self._scale
 
+    @property
+    def image_vectors(self) -> Floats:
+        """``(n, d)``, unit length."""
+        return self._images
+
+    def text_vectors(self, asked: LabelSet) -> Floats:
+        """``(m, d)``, unit length: the mean over its sentences for each label."""
+        self._encode_missing(asked.prompts)
+        return np.stack(
+            [
+                ensemble(np.stack([self._texts[s] for s in asked.sentences(label)]), 1)[0]
+                for label in asked.labels
+            ]
+        )
+
     def cosines(self, asked: LabelSet) -> Floats:
         """One matrix-vector product a label: a column does not depend on its neighbours."""
-        self._encode_missing(asked.prompts)
-        columns = []
-        for label in asked.labels:
-            text = ensemble(np.stack([self._texts[s] for s in asked.sentences(label)]), 1)[0]
-            columns.append(self._images @ text)
-        return np.stack(columns, axis=1)
+        return np.stack([self._images @ text for text in self.text_vectors(asked)], axis=1)
 
     def probabilities(self, asked: LabelSet) -> Floats:
         """Softmax of scale times cosine."""

@@ -12,6 +12,7 @@ from attacks.bias.core import Evaluation
 from attacks.bias.groups import INFER_FROM, SHOW_FROM, GroupColumn
 from attacks.bias.inputs.cards import Card
 from attacks.bias.planted import Comparison
+from attacks.bias.power import Detectable
 from attacks.bias.settings import Settings
 from clipprobe.report import Chart, Paragraph, Section, Table
 from clipprobe.report.page import Block
@@ -42,6 +43,9 @@ class Context:
     provenance: dict[str, Any]
     card: Card | None = None
     notes: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    power: tuple[Detectable, ...] = ()
+    pictures: tuple[tuple[Any, str], ...] = ()
 
 
 def finding(context: Context, probe: str, column: GroupColumn) -> str:
@@ -228,7 +232,8 @@ def hidden_note(context: Context, probe: str, column: GroupColumn, measure: str)
     if not hidden:
         return []
     sizes = ", ".join(f"{name} (n={n})" for name, n in column.too_small.items())
-    return [Paragraph(f"{hidden} cells are insufficient and hold no number: {sizes}.")]
+    said = "insufficient or withheld" if column.withheld else "insufficient"
+    return [Paragraph(f"{hidden} cells are {said} and hold no number: {sizes}.")]
 
 
 def towards(cell: Cell) -> str:

@@ -19,6 +19,9 @@ from attacks.bias.resampling import (
 )
 from attacks.bias.settings import Settings
 
+PAIR_DRAWS = 200  # for a standard error, which 200 draws give to 5 %; few, so that the figures of
+# single images cannot be solved for where a group has more
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
@@ -27,6 +30,8 @@ class Frame:
     ``scores``: cosines ``(n, m)``; ``labels``: ``(n,)`` into ``column.levels``.
     ``clusters``: ``(n,)`` or None. ``sizes``: images per level; ``n_clusters``: clusters per level.
     ``weights``, ``permutations``: chunks of bootstrap draws and of permuted labels.
+    ``strata``: ``(n,)`` or None: labels are permuted within each. ``pairing``: bootstrap draws that
+    another audit of the same images repeats; None where images are not named.
     """
 
     column: GroupColumn
@@ -37,6 +42,19 @@ class Frame:
     n_clusters: tuple[int, ...]
     weights: Draws[np.uint8]
     permutations: Draws[np.int8]
+    strata: Ints | None = None
+    pairing: Draws[np.uint8] | None = None
+
+    @property
+    def conditional(self) -> bool:
+        """Whether labels may not be dealt to all images alike, so that no closed form holds."""
+        return self.clusters is not None or self.strata is not None
+
+    @property
+    def permuted(self) -> str:
+        """What is permuted, in words."""
+        what = "permutations" if self.clusters is None else "permutations of clusters"
+        return what if self.strata is None else f"{what} within strata"
 
     def judge(self, *sides: Sequence[int]) -> tuple[Status, str]:
         """What may be said about a comparison of these sides (lists of levels), and why not more.
@@ -57,14 +75,26 @@ class Frame:
 
 
 def make_frame(
-    scores: Floats, column: GroupColumn, clusters: Ints | None, settings: Settings
+    scores: Floats,
+    column: GroupColumn,
+    clusters: Ints | None,
+    settings: Settings,
+    *,
+    strata: Ints | None = None,
+    pair_key: str = "",
 ) -> Frame:
-    """Take the images with a shown level and draw everything once, from the seed and the name."""
+    """Take the images with a shown level and draw everything once, from the seed and the name.
+
+    Args:
+        strata: ``(n,)`` over all images. pair_key: names them, so that two audits of the same
+            images draw the same :attr:`Frame.pairing`; it is written nowhere.
+    """
     part = column.labels >= 0
     labels = column.labels[part]
     ids = None
     if clusters is not None:
         _, ids = np.unique(clusters[part], return_inverse=True)
+    within = None if strata is None else strata[part]
     counted = np.bincount(labels, minlength=len(column.levels))
     return Frame(
         column=column,
@@ -88,7 +118,22 @@ def make_frame(
                 ids,
                 settings.n_permutations,
                 generator(settings.seed, "permutation", column.name),
+                within,
             ),
             settings.n_permutations * len(labels),
         ),
+        strata=within,
+        pairing=Draws(
+            lambda: bootstrap_weights(
+                labels, ids, PAIR_DRAWS, generator(0, *_chunks(pair_key), column.name)
+            ),
+            PAIR_DRAWS * len(labels),
+        )
+        if pair_key
+        else None,
     )
+
+
+def _chunks(key: str) -> list[str]:
+    """Eight characters each: a name counts with 32 bits, a key with all of its bits."""
+    return ["pairs", *(key[i : i + 8] for i in range(0, len(key), 8))]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +41,9 @@ class GroupColumn:
     ``labels``: ``(n,)``, the index into ``levels``; -1 where the image takes no part.
     ``sizes``: images of every value, too small ones included.
     ``unlabelled``: images without a value in this column.
+    ``codes``: ``(n,)``, the index into the sorted values of ``sizes``, too small ones included.
+    ``withheld``: values that are large enough and yet not shown, because a smaller group's figures
+    could be computed from theirs; see :mod:`attacks.bias.suppression`.
     """
 
     name: str
@@ -48,6 +51,8 @@ class GroupColumn:
     labels: Ints
     sizes: Mapping[str, int]
     unlabelled: int
+    codes: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    withheld: tuple[str, ...] = ()
 
     @property
     def heading(self) -> str:
@@ -59,6 +64,16 @@ class GroupColumn:
     def too_small(self) -> dict[str, int]:
         """Values that are counted but not shown, with their sizes."""
         return {name: n for name, n in self.sizes.items() if name not in self.levels}
+
+    def why_hidden(self, level: str) -> str:
+        """The words that stand where a hidden group has no number."""
+        n = self.sizes[level]
+        if level in self.withheld:
+            return (
+                f"withheld (n={n}): beside the other figures it would give away those of a group "
+                f"below {SHOW_FROM}"
+            )
+        return f"insufficient (n={n}): below {SHOW_FROM} nothing is shown"
 
 
 def restrict(column: GroupColumn, part: NDArray[np.bool_]) -> GroupColumn:
@@ -78,6 +93,7 @@ def restrict(column: GroupColumn, part: NDArray[np.bool_]) -> GroupColumn:
         labels=renumbered[kept],
         sizes=dict(sorted((column.too_small | sizes).items())),
         unlabelled=column.unlabelled + int(np.count_nonzero((column.labels >= 0) & ~part)),
+        codes=np.zeros(0, dtype=np.int64),  # they count into the values of the whole column
     )
 
 
@@ -116,12 +132,15 @@ def make_column(name: str, values: Sequence[str | None]) -> GroupColumn:
         )
     index = {value: i for i, value in enumerate(levels)}
     labels = np.array([index.get(value, -1) for value in cleaned], dtype=np.int64)
+    every = {value: i for i, value in enumerate(sizes)}
+    codes = np.array([every.get(value, -1) for value in cleaned], dtype=np.int64)
     return GroupColumn(
         name=name,
         levels=levels,
         labels=labels,
         sizes=sizes,
         unlabelled=sum(not value for value in cleaned),
+        codes=codes,
     )
 
 

@@ -15,7 +15,6 @@ import numpy as np
 from attacks.bias.association import effect_sizes, permuted_effect_sizes, weighted_effect_sizes
 from attacks.bias.cells import ASSOCIATION, RELATIVE, Cell
 from attacks.bias.frame import Frame
-from attacks.bias.groups import SHOW_FROM
 from attacks.bias.resampling import Floats
 from attacks.bias.settings import Settings
 from clipprobe.statistics import permutation_p
@@ -30,11 +29,16 @@ class _Drawn:
     value: Floats
     boot: Floats
     null: Floats
+    pairs: Floats | None
 
     def items(self, part: slice) -> _Drawn:
         """Some of the items."""
         return replace(
-            self, value=self.value[part], boot=self.boot[:, part], null=self.null[:, part]
+            self,
+            value=self.value[part],
+            boot=self.boot[:, part],
+            null=self.null[:, part],
+            pairs=None if self.pairs is None else self.pairs[:, part],
         )
 
 
@@ -62,9 +66,12 @@ def association_cells(
 
 def _draw(frame: Frame, scores: Floats) -> list[_Drawn]:
     drawn = []
-    for group, others in _comparisons(len(frame.column.levels)):
+    for group, others in comparisons(len(frame.column.levels)):
         inside = frame.labels == group
         boots = [weighted_effect_sizes(scores, inside, w.astype(np.float64)) for w in frame.weights]
+        pairs = [
+            weighted_effect_sizes(scores, inside, w.astype(np.float64)) for w in frame.pairing or ()
+        ]
         drawn.append(
             _Drawn(
                 group=group,
@@ -72,6 +79,7 @@ def _draw(frame: Frame, scores: Floats) -> list[_Drawn]:
                 value=effect_sizes(scores, inside),
                 boot=np.concatenate(boots),
                 null=permuted_effect_sizes(scores, frame.permutations, group),
+                pairs=np.concatenate(pairs) if pairs else None,
             )
         )
     return drawn
@@ -101,9 +109,13 @@ def _item_cells(
         }
         for j, item in enumerate(items):
             interval = percentile_interval(one.boot[:, j], settings.level)
-            given = judged(one.value[j], interval, one.null[:, j], status, settings, two_sided=True)
+            given = judged(
+                one.value[j], interval, one.null[:, j], status, settings,
+                two_sided=True, permuted=frame.permuted,
+            )  # fmt: skip
             why = "all images have the same cosine" if math.isnan(one.value[j]) else reason
-            cells.append(Cell(item=item, reason=why, **common, **given))
+            draws = None if one.pairs is None or status != "inferred" else one.pairs[:, j]
+            cells.append(Cell(item=item, reason=why, draws=draws, **common, **given))
     return cells
 
 
@@ -139,6 +151,7 @@ def _mean_cells(
         status,
         settings,
         how="bootstrap bound on the mean deviation",
+        permuted=frame.permuted,
     )
     cells = [
         Cell(
@@ -158,6 +171,7 @@ def _mean_cells(
             status,
             settings,
             two_sided=True,
+            permuted=frame.permuted,
         )
         cells.append(
             Cell(
@@ -182,8 +196,13 @@ def judged(
     how: str = "bootstrap within groups",
     two_sided: bool = False,
     test: bool = True,
+    permuted: str = "permutations",
 ) -> dict[str, Any]:
-    """Value, interval, null floor and p, as far as the cell's status allows them."""
+    """Value, interval, null floor and p, as far as the cell's status allows them.
+
+    A two-sided p is about the distance from the mean of the permutations, which is not 0 where
+    labels are permuted within strata that differ.
+    """
     if math.isnan(value):
         return {"method": "none"}
     given: dict[str, Any] = {"value": float(value), **floor(value, null), "method": "value only"}
@@ -191,10 +210,13 @@ def judged(
         return given
     given |= {"low": interval[0], "high": interval[1]}
     given["method"] = (
-        f"{how} ({settings.n_boot} draws, {100 * settings.level:g} %), {len(null)} permutations"
+        f"{how} ({settings.n_boot} draws, {100 * settings.level:g} %), {len(null)} {permuted}"
     )
     if test:
-        given["p"] = permutation_p(value, null, "two-sided" if two_sided else "greater")
+        centre = null.mean() if two_sided and "strata" in permuted else 0.0
+        given["p"] = permutation_p(
+            value - centre, null - centre, "two-sided" if two_sided else "greater"
+        )
     return given
 
 
@@ -219,7 +241,8 @@ def floor(value: float, null: Floats) -> dict[str, float]:
     }
 
 
-def _comparisons(n_levels: int) -> list[tuple[int, list[int]]]:
+def comparisons(n_levels: int) -> list[tuple[int, list[int]]]:
+    """Each group and those it is compared with; of two groups only the later one."""
     if n_levels == 2:
         return [(1, [0])]
     return [(g, [other for other in range(n_levels) if other != g]) for g in range(n_levels)]
@@ -239,7 +262,7 @@ def hidden(frame: Frame, items: Sequence[str], probe: str, measure: str) -> list
             n_reference=0,
             status="insufficient",
             method="none",
-            reason=f"insufficient (n={n}): below {SHOW_FROM} nothing is shown",
+            reason=frame.column.why_hidden(level),
         )
         for level, n in frame.column.too_small.items()
         for item in items

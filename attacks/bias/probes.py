@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from attacks.bias.cells import Cell
 from attacks.bias.evidence import Evidence
-from attacks.bias.frame import Frame
+from attacks.bias.frame import Frame, make_frame
 from attacks.bias.groups import GroupColumn
-from attacks.bias.resampling import Ints
+from attacks.bias.resampling import Floats, Ints
 from attacks.bias.settings import Settings
 from clipprobe.errors import UnknownMethodError
 
@@ -29,12 +29,21 @@ class Sample:
     ``columns``: group columns. ``truth``: attribute (``gender``, ``race``, ``age``) -> the
     annotated value of each image in the words of :mod:`attacks.bias.section7.vocabulary`, None
     where it has none. ``clusters``: ``(n,)`` or None. ``settings``: how numbers are made.
+    ``strata``: ``(n,)`` combinations of control columns, or None; ``pair_key``: see ``make_frame``.
     """
 
     columns: tuple[GroupColumn, ...]
     truth: Mapping[str, tuple[str | None, ...]]
     clusters: Ints | None
     settings: Settings
+    strata: Ints | None = None
+    pair_key: str = ""
+
+    def framed(self, scores: Floats, column: GroupColumn) -> Frame:
+        """The frame of a column with its scores ``(n, m)``."""
+        return make_frame(
+            scores, column, self.clusters, self.settings, strata=self.strata, pair_key=self.pair_key
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +138,8 @@ def get_probe(name: str) -> Probe:
 
 def _load() -> None:
     import attacks.bias.class_design
+    import attacks.bias.concepts
+    import attacks.bias.eat
     import attacks.bias.occupations
     import attacks.bias.section7
     import attacks.bias.thresholds  # noqa: F401  each registers itself

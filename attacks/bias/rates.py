@@ -15,6 +15,7 @@ With clusters whole clusters are resampled and permuted, and no closed form is u
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,8 @@ from numpy.typing import NDArray
 
 from attacks.bias.cells import Cell
 from attacks.bias.frame import Frame
-from attacks.bias.groups import SHOW_FROM
 from attacks.bias.measures import floor, percentile_interval
-from attacks.bias.resampling import Floats, generator
+from attacks.bias.resampling import Copies, Floats, generator
 from attacks.bias.settings import Settings
 from clipprobe.statistics import permutation_p, wilson
 
@@ -60,7 +60,7 @@ def rate_cells(
         Cell(
             measure=measure, group=level, reference="", n=n, n_reference=0,
             status="insufficient", method="none",
-            reason=f"insufficient (n={n}): below {SHOW_FROM} nothing is shown", **common,
+            reason=column.why_hidden(level), **common,
         )
         for level, n in column.too_small.items()
     ]  # fmt: skip
@@ -103,6 +103,7 @@ class _Draws:
         self.name = (*name, frame.column.name)
         self._boot: tuple[Floats, Floats] | None = None
         self._null: Floats | None = None
+        self._pairs: Floats | None = None
 
     @property
     def boot(self) -> tuple[Floats, Floats]:
@@ -115,8 +116,15 @@ class _Draws:
     def null(self) -> Floats:
         """Hits per group ``(b, g)`` under permuted labels, as rates."""
         if self._null is None:
-            self._null = self._permuted() if self.frame.clusters is not None else self._dealt()
+            self._null = self._permuted() if self.frame.conditional else self._dealt()
         return self._null
+
+    @property
+    def pairs(self) -> Floats | None:
+        """Rates ``(b, g)`` of the draws that pair two audits of the same images."""
+        if self._pairs is None and self.frame.pairing is not None:
+            self._pairs = self._weighted(self.frame.pairing)
+        return self._pairs
 
     def _binomial(self) -> tuple[Floats, Floats]:
         # Half a hit is added on both sides: a rate of 0 of 50 must not resample to 0 for ever.
@@ -136,13 +144,16 @@ class _Draws:
         return dealt / self.sizes
 
     def _resampled(self) -> tuple[Floats, Floats]:
+        return self._weighted(self.frame.weights), self.counts / self.sizes
+
+    def _weighted(self, weights: Iterable[Copies]) -> Floats:
         one_hot = np.eye(len(self.sizes))[self.frame.labels]
         parts = []
-        for chunk in self.frame.weights:
+        for chunk in weights:
             copies = chunk.astype(np.float64)
             with np.errstate(invalid="ignore"):
                 parts.append((copies * self.hits) @ one_hot / (copies @ one_hot))
-        return np.concatenate(parts), self.counts / self.sizes
+        return np.concatenate(parts)
 
     def _permuted(self) -> Floats:
         parts = []
@@ -170,6 +181,8 @@ def _rate(
         given |= _clustered(draws.boot[0][:, g], settings)
     if status != "inferred":
         given |= {"low": math.nan, "high": math.nan, "method": "value only"}
+    elif draws.pairs is not None:
+        given["draws"] = draws.pairs[:, g]
     given["reason"] = reason or given.get("reason", "")
     return Cell(
         group=level, reference="", n=frame.sizes[g], n_reference=0, status=status,
@@ -185,9 +198,11 @@ def _overall(
     common: dict[str, Any],
 ) -> Cell:
     given = _wilson(int(counts.sum()), len(frame.labels), settings.level)
+    shares = np.array(frame.sizes) / len(frame.labels)
     if frame.clusters is not None:
-        shares = np.array(frame.sizes) / len(frame.labels)
         given |= _clustered(draws.boot[0] @ shares, settings)
+    if draws.pairs is not None:
+        given["draws"] = draws.pairs @ shares
     return Cell(
         group="", reference="", n=len(frame.labels), n_reference=0, status="inferred",
         **given, **common,
@@ -214,14 +229,18 @@ def _difference(
     if status == "inferred":
         if frame.clusters is None:
             given |= compare_proportions(hits, n, hits_other, n_other, settings.level)
+            how = f"Newcombe, {100 * settings.level:g} %"
         else:
             boot = draws.boot[0][:, g] - draws.boot[0][:, others] @ shares
-            low, high = percentile_interval(boot, settings.level)
-            given |= {
-                "low": low, "high": high, "p": permutation_p(value, null, "two-sided"),
-                "method": f"bootstrap of clusters ({settings.n_boot} draws), {len(null)} "
-                "permutations",
-            }  # fmt: skip
+            given["low"], given["high"] = percentile_interval(boot, settings.level)
+            how = f"bootstrap of clusters ({settings.n_boot} draws)"
+        if frame.conditional:
+            # Where strata differ the permuted differences are not centred on 0.
+            centre = null.mean() if frame.strata is not None else 0.0
+            given["p"] = permutation_p(value - centre, null - centre, "two-sided")
+            given["method"] = f"{how}; {len(null)} {frame.permuted}"
+        if draws.pairs is not None:
+            given["draws"] = draws.pairs[:, g] - draws.pairs[:, others] @ shares
     return Cell(
         group=column.levels[g],
         reference=column.levels[0] if len(column.levels) == 2 else "rest",
@@ -248,7 +267,7 @@ def _gap(
             "high": min(1.0, value + away),
             "p": permutation_p(value, null),
             "method": f"bootstrap bound on the largest deviation between groups "
-            f"({settings.n_boot} draws, {100 * settings.level:g} %), {len(null)} permutations",
+            f"({settings.n_boot} draws, {100 * settings.level:g} %), {len(null)} {frame.permuted}",
         }
     return Cell(
         group="", reference="largest minus smallest", n=len(frame.labels), n_reference=0,

@@ -8,14 +8,16 @@ from attacks.bias.findings import (
     Context,
     association_section,
     finding,
+    number,
     planted_section,
 )
-from attacks.bias.groups import INFER_FROM
 from attacks.bias.inputs.cards import UNDOCUMENTED
 from attacks.bias.limits import LIMITS, ORGANISM
 from attacks.bias.probes import get_probe
 from attacks.bias.skew_section import retrieval_section
-from clipprobe.report import Numbers, Page, Paragraph, Section, Table, Warning
+from attacks.bias.small_cells import count_groups, said_of
+from attacks.bias.sums import rates_section
+from clipprobe.report import Images, Numbers, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.page import Block
 
 
@@ -32,7 +34,8 @@ def build_page(context: Context) -> Page:
             sections.append(retrieval_section(context, probe, column))
     for group in dict.fromkeys(c.planted.group for c in context.comparisons):
         sections.append(planted_section(context, group))
-    sections += [_method(context), _limits(context)]
+    sections += rates_section(context)
+    sections += [*_power(context), *_pictures(context), _method(context), _limits(context)]
     return Page(
         title="Bias report by perceived or annotated group",
         subtitle=(
@@ -74,7 +77,9 @@ def _opening(context: Context) -> Section:
                 "names each with its reason."
             )
         )
-    return Section("What was asked, and what can be said", blocks, id="summary")
+    return Section(
+        "What was asked about perceived groups, and what can be said", blocks, id="summary"
+    )
 
 
 def _data(context: Context) -> Section:
@@ -91,9 +96,7 @@ def _groups(context: Context) -> Section:
     rows: list[list[Any]] = []
     for column in context.evaluation.columns:
         for value, n in column.sizes.items():
-            said = "compared" if n >= INFER_FROM else f"shown without tests (n={n})"
-            if value not in column.levels:
-                said = f"insufficient (n={n}): left out of this column"
+            said = said_of(column, value)
             rows.append([column.heading, value, n, said])
         if column.unlabelled:
             rows.append([column.heading, "no annotation", column.unlabelled, "left out"])
@@ -111,7 +114,56 @@ def _groups(context: Context) -> Section:
                 "they were resampled and permuted together."
             )
         )
+    for name, found in count_groups(context.evaluation.columns).items():
+        groups, images = found["groups"], found["images"]
+        blocks.append(
+            Paragraph(
+                f"{name.replace('_', ' ')}: of {found['n_groups']} groups {groups['inferred']} are "
+                f"compared, {groups['value_only']} are insufficient to infer and shown without "
+                f"tests, {groups['insufficient']} are insufficient to show and "
+                f"{groups['withheld']} withheld; with {images['inferred']:,}, "
+                f"{images['value_only']:,}, {images['insufficient']:,} and {images['withheld']:,} "
+                f"images, and {found['unlabelled']:,} without annotation, {found['n_images']:,} in "
+                "all."
+            )
+        )
     return Section("Perceived or annotated groups", blocks, id="groups")
+
+
+def _power(context: Context) -> list[Section]:
+    """The least effects that these sizes can show: without them nothing found means little."""
+    if not context.power:
+        return []
+    rows = [
+        [
+            f"{one.column.replace('_', ' ')}: {one.group}", one.reference, one.n, one.n_reference,
+            f"{one.alpha:.2g}", one.d, *map(number, (one.rise_from_5, one.rise_from_50)),
+        ]
+        for one in context.power
+    ]  # fmt: skip
+    first = context.power[0]
+    return [
+        Section(
+            "What could have been found about perceived groups",
+            [
+                Paragraph(
+                    f"The smallest true effect that a two-sided test finds with "
+                    f"{100 * first.power:g} % power, at the level {first.alpha:g} and at that "
+                    f"level over the {context.evaluation.family_size:,} tests of this report (the "
+                    "Benjamini-Hochberg correction lies between). Smaller effects are likely to "
+                    "be missed: that nothing is flagged says nothing about them. Where clusters "
+                    "are named, clusters are counted."
+                ),
+                Table(
+                    ["group", "against", "n", "n against", "level", "least |d|", "least rise of a "
+                     "5 % rate", "of a 50 % rate"],
+                    rows,
+                    "Minimum detectable effect of each comparison of perceived or annotated groups",
+                ),
+            ],
+            id="detectable",
+        )
+    ]  # fmt: skip
 
 
 def _method(context: Context) -> Section:
@@ -128,6 +180,14 @@ def _method(context: Context) -> Section:
             f"{chosen.seed}."
         )
     ]
+    if context.controls:
+        blocks.append(
+            Paragraph(
+                f"Group labels were permuted only among images that agree in "
+                f"{', '.join(context.controls)}: p, q and null floors are about what these columns "
+                "do not explain. Values and intervals are not adjusted."
+            )
+        )
     family = context.evaluation.family_size
     if family > chosen.alpha * (chosen.n_permutations + 1):
         blocks.append(
@@ -147,7 +207,26 @@ def _method(context: Context) -> Section:
                 f"{get_probe(name).words_source}."
             )
         )
-    return Section("Method", blocks, id="method")
+    return Section("Method of comparing perceived groups", blocks, id="method")
+
+
+def _pictures(context: Context) -> list[Section]:
+    """Some pictures of the data set, where the user asked for them; without any group."""
+    if not context.pictures:
+        return []
+    return [
+        Section(
+            "Pictures of the annotated data set",
+            [
+                Warning(
+                    "Pictures of people, included on request. They are a draw from the data set, "
+                    "in no order and without any group: nothing is said about who is pictured."
+                ),
+                Images(list(context.pictures), exact=False),
+            ],
+            id="pictures",
+        )
+    ]
 
 
 def _limits(context: Context) -> Section:

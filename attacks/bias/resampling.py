@@ -8,11 +8,13 @@ of one drawing) move together in both: without that, copies would pass for evide
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from clipprobe.errors import DataError
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -89,29 +91,60 @@ def bootstrap_weights(
 
 
 def permuted_labels(
-    labels: Ints, clusters: Ints | None, n_permutations: int, rng: np.random.Generator
+    labels: Ints,
+    clusters: Ints | None,
+    n_permutations: int,
+    rng: np.random.Generator,
+    strata: Ints | None = None,
 ) -> Iterator[Labels]:
     """Group labels under the null that groups do not matter, in chunks ``(b, n)``.
 
     Without clusters the labels are shuffled over images; with clusters inside groups whole
     clusters change their label; where clusters span groups the labels are shuffled within each
     cluster, which holds whatever is common to a cluster fixed.
+
+    Args:
+        strata: ``(n,)``: labels are shuffled within each stratum only (a conditional permutation
+            test: what the strata explain is no evidence against the null).
+    Raises:
+        DataError: a cluster lies in several strata, so it cannot change its label as a whole.
     """
     small = labels.astype(np.int8)
     if clusters is not None and nested(labels, clusters):
         of_cluster = np.zeros(int(clusters.max()) + 1, dtype=np.int8)
         of_cluster[clusters] = small
+        stratum = np.zeros(len(of_cluster), dtype=np.int64)
+        if strata is not None:
+            if not nested(strata, clusters):
+                raise DataError(
+                    "A cluster lies in several strata of the control columns: control for what "
+                    "is the same for all images of a cluster."
+                )
+            stratum[clusters] = strata
+        blocks = [np.flatnonzero(stratum == s) for s in np.unique(stratum)]
         for rows in _chunks(n_permutations, len(labels)):
-            yield rng.permuted(np.tile(of_cluster, (rows, 1)), axis=1)[:, clusters]
+            yield _shuffled(of_cluster, blocks, rows, rng)[:, clusters]
         return
-    blocks = [np.arange(len(labels))]
-    if clusters is not None:
-        blocks = [np.flatnonzero(clusters == c) for c in np.unique(clusters)]
+    keys = np.zeros((len(labels), 2), dtype=np.int64)
+    for place, given in enumerate((clusters, strata)):
+        if given is not None:
+            keys[:, place] = given
+    _, block = np.unique(keys, axis=0, return_inverse=True)
+    blocks = [np.flatnonzero(block.ravel() == b) for b in range(int(block.max(initial=-1)) + 1)]
     for rows in _chunks(n_permutations, len(labels)):
-        shuffled = np.tile(small, (rows, 1))
-        for block in blocks:
-            shuffled[:, block] = rng.permuted(shuffled[:, block], axis=1)
-        yield shuffled
+        yield _shuffled(small, blocks, rows, rng)
+
+
+def _shuffled(
+    labels: Labels, blocks: Sequence[Ints], rows: int, rng: np.random.Generator
+) -> Labels:
+    """``rows`` copies of the labels, each shuffled within the blocks."""
+    shuffled = np.tile(labels, (rows, 1))
+    if len(blocks) == 1:
+        return rng.permuted(shuffled, axis=1)
+    for block in blocks:
+        shuffled[:, block] = rng.permuted(shuffled[:, block], axis=1)
+    return shuffled
 
 
 def _chunks(total: int, n: int) -> Iterator[int]:

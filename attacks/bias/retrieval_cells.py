@@ -36,6 +36,9 @@ def retrieval_cells(
     for j, item in enumerate(items):
         scores = frame.scores[:, j]
         boot = retrieval.top_counts(scores, k, frame.labels, n_groups, frame.weights)
+        paired = None
+        if frame.pairing is not None:
+            paired = retrieval.top_counts(scores, k, frame.labels, n_groups, frame.pairing)
         ranked = retrieval.ranked_membership(scores, frame.labels, n_groups)
         for target in retrieval.TARGETS:
             shares = retrieval.target_shares(sizes, target)
@@ -51,6 +54,7 @@ def retrieval_cells(
                 retrieval.skews(counts[j], shares),
                 retrieval.skews(boot, shares),
                 retrieval.skews(null_counts[:, j], null_shares),
+                pairs=None if paired is None else retrieval.skews(paired, shares),
                 floored=counts[j] < 1,
                 # Both targets ask one question of the same counts: it is tested once.
                 test=target == "dataset",
@@ -68,6 +72,7 @@ def _skew_cells(
     boot: Floats,
     null: Floats,
     *,
+    pairs: Floats | None,
     floored: NDArray[np.bool_],
     test: bool,
     common: dict[str, Any],
@@ -82,6 +87,8 @@ def _skew_cells(
         interval = percentile_interval(boot[:, g], settings.level)
         given = judged(skew[g], interval, null[:, g], status, settings, test=False)
         own: dict[str, Any] = {"group": level, "n": frame.sizes[g], "n_reference": n}
+        if pairs is not None and status == "inferred":
+            own["draws"] = pairs[:, g]
         cells.append(Cell(measure="skew@k", status=status, reason=reason, **own, **common, **given))
     status, reason = frame.judge_all()
     whole: dict[str, Any] = {"group": "", "n": n, "n_reference": 0, "status": status}
@@ -99,6 +106,7 @@ def _skew_cells(
             status,
             settings,
             how="simultaneous bootstrap intervals of the groups",
+            permuted=frame.permuted,
             test=test and measure == "max skew@k",
         )
         cells.append(Cell(measure=measure, reason=reason, **whole, **common, **given))

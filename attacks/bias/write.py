@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.cells import RELATIVE, Cell
+from attacks.bias.cells import RELATIVE, Cell, table_fields
 from attacks.bias.core import Evaluation
 from attacks.bias.findings import Context
 from attacks.bias.inputs.cards import UNDOCUMENTED, Card
 from attacks.bias.limits import LIMITS, ORGANISM
+from attacks.bias.pairs import write_draws
 from attacks.bias.planted import Comparison, Planted, compare, recovery
-from attacks.bias.probes import get_probe
+from attacks.bias.power import detectable
+from attacks.bias.probes import Sample, get_probe
 from attacks.bias.report import build_page
 from attacks.bias.settings import Settings
+from attacks.bias.small_cells import count_groups
 
 if TYPE_CHECKING:
     from clipprobe.data import Failure
@@ -32,6 +34,8 @@ def write_run(
     questions: Questions,
     planted: Sequence[Planted],
     clusters: str | None,
+    controls: Sequence[str],
+    sample: Sample,
     dataset: Mapping[str, Any],
     provenance: Mapping[str, Any],
     n_used: int,
@@ -40,11 +44,13 @@ def write_run(
     notes: Sequence[str] = (),
     n_failed: int | None = None,
     n_skipped: int = 0,
+    pictures: Sequence[tuple[Any, str]] = (),
 ) -> None:
     """Write every file of the run and its manifest last.
 
     Args:
-        planted: The truth, empty where there is none. clusters: the column that was named.
+        planted: The truth, empty where there is none. clusters, controls: the columns named.
+        sample: The images that were asked about. pictures: shown in the report, with captions.
         n_used: Images that were read; failures: those that were not, and examples of ids without
             partner. n_failed: how many could not be read (default: all failures); n_skipped: ids
             without partner. card: who annotated the data; notes: what else a reader must know.
@@ -52,11 +58,18 @@ def write_run(
     from clipprobe.report import write_html, write_markdown
 
     failed = len(failures) if n_failed is None else n_failed
+    power = detectable(
+        evaluation.columns,
+        sample.clusters,
+        alpha=settings.alpha,
+        family_size=evaluation.family_size,
+    )
     comparisons = compare(evaluation, planted)
     headline = make_headline(evaluation, comparisons)
     table = cells_table(evaluation.cells)
     run.write_table("cells.parquet", table)
     run.write_table("cells.csv", table)
+    pairing = write_draws(run, evaluation.cells, sample.pair_key)
     run.write_json(
         "summary.json",
         {
@@ -77,7 +90,11 @@ def write_run(
                 }
                 for column in evaluation.columns
             },
+            "small_cells": count_groups(evaluation.columns),
+            "detectable": power,
+            "pairing": pairing,
             "clusters": clusters,
+            "controls": list(controls),
             "probes": {
                 name: {"words": words, "templates": templates}
                 for name, (words, templates) in questions.items()
@@ -101,6 +118,9 @@ def write_run(
             settings=settings,
             questions=dict(questions),
             clusters=clusters,
+            controls=tuple(controls),
+            power=tuple(power),
+            pictures=tuple(pictures),
             organism=bool(planted),
             n_used=n_used,
             n_failed=failed,
@@ -132,7 +152,7 @@ def cells_table(cells: Sequence[Cell]) -> Any:
     types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
     rows = [cell.to_row() for cell in cells]
     schema = pa.schema(
-        [(field.name, types.get(str(field.type), pa.string())) for field in fields(Cell)]
+        [(field.name, types.get(str(field.type), pa.string())) for field in table_fields()]
     )
     return pa.Table.from_pylist(rows, schema=schema)
 

@@ -30,11 +30,12 @@ if TYPE_CHECKING:
 # Settings of a --config file: the parameters of attacks.bias.audit_bias, and the model's.
 _SETTINGS = frozenset(
     "images labels embeddings predictions card label_format id_column prediction_column score_kind "
-    "scale thresholds groups probes out words templates clusters planted k alpha min_effect n_boot "
-    "n_permutations seed limit batch_size workers model revision device".split()
+    "scale thresholds groups probes out words templates clusters controls planted k alpha "
+    "min_effect n_boot include_images n_permutations seed limit batch_size workers model "
+    "revision device".split()
 )
 _ROADS = ("images", "embeddings", "predictions")
-_LISTS = ("groups", "probes", "words", "templates")
+_LISTS = ("groups", "probes", "words", "templates", "controls")
 _WHOLE = ("k", "n_boot", "n_permutations", "seed", "limit", "batch_size", "workers")
 _NUMBERS = ("alpha", "min_effect", "scale")
 
@@ -112,6 +113,12 @@ Clusters = Annotated[
     str | None,
     typer.Option("--clusters", help="Column of what is pictured several times (a person)."),
 ]
+Controls = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--control", help="Column within whose values groups are compared; repeat for more."
+    ),
+]
 PlantedFile = Annotated[
     Path | None, typer.Option("--planted", help="A model organism's planted.json to compare with.")
 ]
@@ -124,6 +131,13 @@ Alpha = Annotated[
 MinEffect = Annotated[float | None, typer.Option("--min-effect", help="Least |d| that is flagged.")]
 Boots = Annotated[int | None, typer.Option("--n-boot", help="Bootstrap draws.")]
 Permutations = Annotated[int | None, typer.Option("--n-permutations", help="Permutations.")]
+IncludeImages = Annotated[
+    bool,
+    typer.Option(
+        "--include-images",
+        help="Show a few pictures of the data set in the report; needs a card with its licence.",
+    ),
+]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="The same seed, the same bytes.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use at most so many images.")]
 BatchSize = Annotated[
@@ -159,6 +173,7 @@ def bias(
     score_kind: ScoreKind = None,
     scale: Scale = None,
     clusters: Clusters = None,
+    control: Controls = None,
     planted: PlantedFile = None,
     k: Depth = None,
     alpha: Alpha = None,
@@ -171,6 +186,7 @@ def bias(
     workers: Workers = None,
     revision: RevisionOption = None,
     device: DeviceOption = "auto",
+    include_images: IncludeImages = False,
     config: ConfigOption = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
@@ -199,6 +215,7 @@ def bias(
         "words": read_lines(words, "word") if words is not None else None,
         "templates": template,
         "clusters": clusters,
+        "controls": control,
         "planted": planted,
         "k": k,
         "alpha": alpha,
@@ -211,6 +228,7 @@ def bias(
         "workers": workers,
         "model": model,
         "revision": revision,
+        "include_images": include_images or None,
         "device": None if device == "auto" else device,
     }
     settings = read_config(config, _SETTINGS) | {
@@ -267,7 +285,13 @@ def check_types(settings: dict[str, Any]) -> None:
             value = settings.get(name, 1)
             if not isinstance(value, kinds) or isinstance(value, bool):
                 raise ConfigError(f"The setting {name!r} must be {what}, not {value!r}.")
-    for name in _SETTINGS.difference(_LISTS, _WHOLE, _NUMBERS, ["thresholds"]) & settings.keys():
+    if not isinstance(settings.get("include_images", False), bool):
+        raise ConfigError(
+            "The setting 'include_images' must be true or false, not "
+            f"{settings['include_images']!r}."
+        )
+    others = _SETTINGS.difference(_LISTS, _WHOLE, _NUMBERS, ["thresholds", "include_images"])
+    for name in others & settings.keys():
         if not isinstance(settings[name], str | Path):
             raise ConfigError(f"The setting {name!r} must be text, not {settings[name]!r}.")
 

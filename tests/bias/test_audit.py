@@ -82,8 +82,8 @@ def test_the_report_says_perceived_and_its_limits_and_shows_nobody(
     html = run.file("report.html").read_text(encoding="utf-8")
     markdown = run.file("report.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## (.*)$", markdown, re.MULTILINE)
-    spoken = [h for h in headings if "gender" in h or "roup" in h]
-    assert len(spoken) == 4 and all("erceived" in h for h in spoken)
+    assert len(headings) > 5 and headings[-1] == "How this was made"
+    assert all(re.search("erceived|annotated", heading) for heading in headings[:-1])
     for limit in LIMITS:
         assert " ".join(limit.split()) in " ".join(markdown.replace("\\", "").split())
     body = re.sub(r"<(script|style).*?</\1>", "", html, flags=re.DOTALL)
@@ -97,6 +97,7 @@ def test_the_report_says_perceived_and_its_limits_and_shows_nobody(
         "cells.csv",
         "cells.parquet",
         "config.json",
+        "draws.safetensors",
         "manifest.json",
         "report.html",
         "report.md",

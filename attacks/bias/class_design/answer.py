@@ -164,7 +164,7 @@ def _null_tau(frame: Frame, outcomes: Hits, sample: Sample) -> Floats:
     table = outcomes[some].astype(np.float32)  # counts of images: exact
     rng = generator(sample.settings.seed, NAME, "tau", frame.column.name)
     parts = []
-    for chunk in permuted_labels(frame.labels, frame.clusters, TAU_PERMUTATIONS, rng):
+    for chunk in permuted_labels(frame.labels, frame.clusters, TAU_PERMUTATIONS, rng, frame.strata):
         rates = []
         for g in range(len(frame.sizes)):
             inside = chunk == g

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from attacks.bias.cells import Cell
 from attacks.bias.evidence import Evidence, FromChoices, LabelSet, NotAnswerableError
-from attacks.bias.frame import Frame, make_frame
+from attacks.bias.frame import Frame
 from attacks.bias.groups import GroupColumn, restrict
 from attacks.bias.probes import Answer, Asked, Sample
 from attacks.bias.rates import Hits, rate_cells
@@ -190,7 +190,7 @@ def framed(column: GroupColumn, part: Hits, sample: Sample) -> tuple[Frame, Hits
     """The frame of a column over some images, and which images it holds, ``(n,)``."""
     chosen = restrict(column, part)
     nothing = np.zeros((len(chosen.labels), 1))  # the outcomes come later, the draws are shared
-    return make_frame(nothing, chosen, sample.clusters, sample.settings), chosen.labels >= 0
+    return sample.framed(nothing, chosen), chosen.labels >= 0
 
 
 def _child(harmed: Mapping[str, Hits], column: GroupColumn, sample: Sample) -> list[Cell]:

@@ -12,7 +12,7 @@ import numpy as np
 from attacks.bias.cells import Cell
 from attacks.bias.evidence import Evidence, LabelSet, NotAnswerableError
 from attacks.bias.frame import Frame
-from attacks.bias.groups import SHOW_FROM, GroupColumn
+from attacks.bias.groups import GroupColumn
 from attacks.bias.measures import percentile_interval
 from attacks.bias.probes import Answer, Asked, Sample
 from attacks.bias.resampling import Floats
@@ -98,7 +98,7 @@ def _column(
         Cell(
             probe=NAME, measure=f"{SHARE} {at(wanted[0])}", item=labels.name, column=column.name,
             group=level, reference="", n=n, n_reference=0, status="insufficient", method="none",
-            reason=f"insufficient (n={n}): below {SHOW_FROM} nothing is shown",
+            reason=column.why_hidden(level),
         )
         for level, n in column.too_small.items()
     ]  # fmt: skip

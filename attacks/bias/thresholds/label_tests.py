@@ -84,9 +84,9 @@ def _one(
     from scipy.stats import chi2, fisher_exact
 
     sizes = np.array(frame.sizes, dtype=np.int64)
-    if frame.clusters is not None:
+    if frame.conditional:
         null = _permuted(frame, hits, sizes)
-        return permutation_p(statistic, null), f"chi-squared, {len(null)} permutations of clusters"
+        return permutation_p(statistic, null), f"chi-squared, {len(null)} {frame.permuted}"
     share = counts.sum() / sizes.sum()
     expected = np.concatenate([sizes * share, sizes * (1 - share)])
     enough = expected.min() >= LEAST_EXPECTED

@@ -34,7 +34,7 @@ def sections(context: Context) -> list[Section]:
         blocks.append(Code("\n".join(asked["labels"])))
     if answer.missing:
         blocks.append(Paragraph(f"Not asked: {'; '.join(answer.missing)}."))
-    return [*found, Section("Label lists (label-thresholds)", blocks)]
+    return [*found, Section("Label lists by perceived group (label-thresholds)", blocks)]
 
 
 def sentence(context: Context) -> str:

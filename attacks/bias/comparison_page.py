@@ -1,0 +1,103 @@
+"""The report of a comparison of two bias reports, and its lines for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clipprobe.report import Page, Paragraph, Section, Table, Warning
+from clipprobe.report.numbers import format_cell
+from clipprobe.report.page import Block
+
+MAX_ROWS = 60
+
+
+def comparison_page(summary: Mapping[str, Any]) -> Page:
+    """What changed, column by column; then what holds for both reports."""
+    runs = summary["runs"]
+    rows = summary["differences"]
+    how = "paired over the same images" if summary["paired"] else "over different images"
+    blocks: list[Block] = [Warning(text) for text in summary["warnings"]]
+    blocks.append(
+        Paragraph(
+            f"{summary['n']['shared']:,} figures stand in both reports, compared {how}; "
+            f"{summary['n_differ']} of {summary['family_size']} tested differences stand out "
+            "(q ≤ 0.05, Benjamini-Hochberg over this comparison). Differences are B minus A. A "
+            "figure nearer to 0 is a smaller difference between groups, not a fairer model."
+        )
+    )
+    sections = [Section("What changed between perceived groups", blocks, id="summary")]
+    for column in dict.fromkeys(row["column"] for row in rows):
+        own = [row for row in rows if row["column"] == column]
+        named = _heading(column)
+        sections.append(Section(f"Differences {named}", [_table(own, named)]))
+    sections.append(
+        Section(
+            "Limits of perceived groups and of both reports",
+            [Paragraph(text) for text in summary["limits"]],
+            id="limits",
+        )
+    )
+    return Page(
+        title="Two bias reports by perceived or annotated group",
+        subtitle=f"A: {runs['a']['model']} ({runs['a']['name']}, {runs['a']['used']:,} images). "
+        f"B: {runs['b']['model']} ({runs['b']['name']}, {runs['b']['used']:,} images).",
+        sections=sections,
+        provenance=dict(runs),
+    )
+
+
+def _heading(column: str) -> str:
+    words = column.replace("_", " ")
+    if not words:
+        return "of words about perceived groups"
+    said = ("perceived", "annotated", "self reported", "apparent")
+    return f"by {words}" if words.startswith(said) else f"by annotated {words}"
+
+
+def _table(rows: list[dict[str, Any]], named: str) -> Table:
+    ranked = sorted(rows, key=_order)
+    shown = [row for row in rows if row in ranked[:MAX_ROWS]]
+    left = len(rows) - len(shown)
+    more = f"; the clearest, {left} more are in differences.csv" if left else ""
+    return Table(
+        ["figure", "of", "group", "against", "A", "B", "B minus A", "q", "differs"],
+        [
+            [
+                f"{row['probe']}: {row['measure']}", row["item"], row["group"], row["reference"],
+                row["a"]["value"], row["b"]["value"], row["difference"], row["q"], row["differs"],
+            ]
+            for row in shown
+        ],
+        f"Figures of both reports {named}, 95 % intervals of the difference{more}",
+    )  # fmt: skip
+
+
+def _order(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    p = row["p"]
+    return (
+        not row["differs"],
+        1.0 if p is None else p,
+        -abs(row["difference"]["value"]),
+        *(str(row[name]) for name in ("probe", "measure", "item", "group", "reference")),
+    )
+
+
+def comparison_text(summary: Mapping[str, Any]) -> str:
+    """The comparison as lines for the terminal: the clearest twenty."""
+    found = [f"warning: {text}" for text in summary["warnings"]]
+    for name in ("a", "b"):
+        about = summary["runs"][name]
+        found.append(f"{name.upper()}: {about['model']} ({about['name']})")
+    found.append(
+        f"{summary['n_differ']} of {summary['family_size']} tested differences stand out"
+        f"{', paired over the same images' if summary['paired'] else ''}."
+    )
+    for row in sorted(summary["differences"], key=_order)[:20]:
+        who = " / ".join(part for part in (row["column"], row["group"], row["reference"]) if part)
+        mark = " *" if row["differs"] else ""
+        found.append(
+            f"{row['probe']}: {row['measure']} {row['item']} [{who}]: "
+            f"{format_cell(row['difference'])}{mark}"
+        )
+    return "\n".join(found)

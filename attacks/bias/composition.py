@@ -1,0 +1,151 @@
+"""What the top of a ranking is made of: Bias@k, normalised entropy, and C-ASC beside them.
+
+    Bias@k = (N_1 - N_0) / (N_1 + N_0), of two groups among the top k; its mean over texts
+             (Wang et al. 2021, "Are Gender-Neutral Queries Really Gender-Neutral?", eq. 1)
+    H@k    = - sum_a s_a ln s_a / ln |A|, s the shares of the top k; 1 is an equal share for every
+             group (So-B-IT, Hamidieh et al. 2024)
+    C-ASC  = (mean cosine with the images of a group - mean with the others) / sd over all images,
+             ddof = 0 (So-B-IT): the association d over all images, times sqrt(n / (n - 1))
+
+Bias@k and entropy aim at equal shares, whatever the data set holds (the ``uniform`` target); their
+null floor says what a random ranking of this data set gives. None of them is tested: they ask what
+MaxSkew and d ask, of the same counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from attacks.bias import retrieval
+from attacks.bias.association import permuted_effect_sizes, weighted_effect_sizes
+from attacks.bias.cells import Cell
+from attacks.bias.frame import Frame
+from attacks.bias.measures import hidden, judged, percentile_interval
+from attacks.bias.resampling import Floats
+from attacks.bias.settings import Settings
+
+BIAS, ENTROPY, C_ASC = "bias@k", "entropy@k", "c-asc"
+
+
+def bias_at(counts: Floats) -> Floats:
+    """Bias@k from counts of two groups in the top k, ``(..., 2)`` -> ``(...)``; 0 if none.
+
+    Example:
+        >>> bias_at(np.array([[2.0, 8.0], [5.0, 5.0], [0.0, 0.0]])).tolist()
+        [0.6, 0.0, 0.0]
+    """
+    total = counts.sum(axis=-1)
+    difference = counts[..., 1] - counts[..., 0]
+    result: Floats = np.divide(difference, total, out=np.zeros_like(difference), where=total > 0)
+    return result
+
+
+def normalised_entropy(counts: Floats) -> Floats:
+    """Entropy of the shares over its maximum, ``(..., n_groups)`` -> ``(...)``, from 0 to 1.
+
+    Example:
+        >>> normalised_entropy(np.array([[5.0, 5.0], [10.0, 0.0]])).tolist()
+        [1.0, 0.0]
+    """
+    shares = counts / counts.sum(axis=-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(shares > 0, shares * np.log(shares), 0.0)
+    result: Floats = np.abs(terms.sum(axis=-1)) / np.log(counts.shape[-1])
+    return result
+
+
+def composition_cells(
+    frame: Frame, items: Sequence[str], probe: str, settings: Settings
+) -> list[Cell]:
+    """Bias@k (of two groups) and normalised entropy of every item, and C-ASC of every group."""
+    levels = frame.column.levels
+    cells = hidden(frame, items, probe, C_ASC)
+    if len(levels) < 2:
+        return cells
+    k = retrieval.resolve_k(settings.k, len(frame.labels))
+    top = np.stack([retrieval.top_weights(s, k) for s in frame.scores.T], axis=1)
+    counts = top.T @ np.eye(len(levels))[frame.labels]
+    null, _ = retrieval.permuted_counts(top, frame.permutations, len(levels))
+    boot = np.stack(
+        [
+            retrieval.top_counts(s, k, frame.labels, len(levels), frame.weights)
+            for s in frame.scores.T
+        ],
+        axis=1,
+    )
+    status, reason = frame.judge_all()
+    n = len(frame.labels)
+    common: dict[str, Any] = {"probe": probe, "column": frame.column.name, "status": status, "k": k}
+    whole = common | {"n": n, "n_reference": 0, "reference": "equal shares"}
+    entropy = normalised_entropy(counts)
+    for j, item in enumerate(items):
+        drawn = normalised_entropy(boot[:, j])
+        cells.append(
+            Cell(
+                measure=ENTROPY, item=item, group="",
+                reason=reason or "below 1 by chance, and resampling lowers it: see its null floor",
+                **whole,
+                **_untested(entropy[j], drawn, normalised_entropy(null[:, j]), frame, settings),
+            )
+        )  # fmt: skip
+    if len(levels) == 2:
+        seen, drawn, dealt = bias_at(counts), bias_at(boot), bias_at(null)
+        sided = {"group": levels[1], "reference": levels[0]}
+        sizes = {"n": frame.sizes[1], "n_reference": frame.sizes[0]}
+        for item, value, b, d in [
+            *((item, seen[j], drawn[:, j], dealt[:, j]) for j, item in enumerate(items)),
+            ("", seen.mean(), drawn.mean(axis=1), dealt.mean(axis=1)),
+        ]:
+            given = _untested(value, b, d, frame, settings)
+            cells.append(
+                Cell(measure=BIAS, item=item, reason=reason, **sided, **sizes, **common, **given)
+            )
+    return cells + _c_asc(frame, items, probe, settings)
+
+
+def _c_asc(frame: Frame, items: Sequence[str], probe: str, settings: Settings) -> list[Cell]:
+    n = len(frame.labels)
+    scale = float(np.sqrt(n / (n - 1)))
+    cells = []
+    for g, level in enumerate(frame.column.levels):
+        inside = frame.labels == g
+        others = [h for h in range(len(frame.sizes)) if h != g]
+        status, reason = frame.judge([g], others)
+        one = np.ones((1, n))
+        value = scale * weighted_effect_sizes(frame.scores, inside, one)[0]
+        boot = scale * np.concatenate(
+            [
+                weighted_effect_sizes(frame.scores, inside, w.astype(np.float64))
+                for w in frame.weights
+            ]
+        )
+        null = scale * permuted_effect_sizes(frame.scores, frame.permutations, g)
+        for j, item in enumerate(items):
+            why = "all images have the same cosine" if np.isnan(value[j]) else reason
+            cells.append(
+                Cell(
+                    probe=probe, measure=C_ASC, item=item, column=frame.column.name, group=level,
+                    reference="rest", n=frame.sizes[g], n_reference=n - frame.sizes[g],
+                    status=status, reason=why,
+                    **_untested(value[j], boot[:, j], null[:, j], frame, settings, status=status),
+                )
+            )  # fmt: skip
+    return cells
+
+
+def _untested(
+    value: float,
+    boot: Floats,
+    null: Floats,
+    frame: Frame,
+    settings: Settings,
+    *,
+    status: str = "",
+) -> dict[str, Any]:
+    return judged(
+        float(value), percentile_interval(boot, settings.level), null,
+        status or frame.judge_all()[0], settings, test=False, permuted=frame.permuted,
+    )  # fmt: skip

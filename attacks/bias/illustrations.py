@@ -1,0 +1,48 @@
+"""Pictures in a report, only where somebody asked for them and the data set's licence is known."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from attacks.bias.inputs.cards import NOT_STATED, Card
+from attacks.bias.inputs.gather import Gathered
+from clipprobe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from clipprobe.data import ImageRecord
+
+MOST = 12
+
+
+def check_pictures(gathered: Gathered, card: Card | None) -> None:
+    """Whether pictures may be shown.
+
+    Raises:
+        ConfigError: there are none, or no card says under which licence they stand.
+    """
+    if gathered.embeddings is not None or gathered.predictions is not None:
+        raise ConfigError(
+            "--include-images was given, but the audit starts from a file without pictures: give "
+            "--images, or leave it out."
+        )
+    if card is None or card.licence == NOT_STATED:
+        raise ConfigError(
+            "--include-images needs a data-set card that states the licence of the pictures: give "
+            "--card with a licence, or leave the pictures out."
+        )
+
+
+def draw_pictures(records: Sequence[ImageRecord], seed: int) -> list[tuple[Any, str]]:
+    """At most :data:`MOST` pictures with neutral captions, drawn by the hash of id and seed."""
+    from clipprobe.data.decode import decode_image
+
+    def drawn(record: ImageRecord) -> str:
+        return hashlib.sha256(f"{seed}:{record.id}".encode("utf-8", "replace")).hexdigest()
+
+    chosen = sorted(records, key=drawn)[:MOST]
+    return [
+        (decode_image(record.source), f"picture {i} of {len(chosen)}")
+        for i, record in enumerate(chosen, start=1)
+    ]

@@ -1,0 +1,53 @@
+"""Resamples kept for comparing two audits of the same images, without keeping any image's score.
+
+Two runs over the same images differ by less than their intervals suggest, because the images are
+the same. To say so a comparison needs what both runs did on the same resamples. Each run draws
+``PAIR_DRAWS`` bootstrap resamples from the ids of its images and keeps only the figures that they
+give: ``draws.safetensors``, one row a cell. The ids are hashed; the key itself is not written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attacks.bias.cells import Cell
+from attacks.bias.resampling import Floats, Ints
+
+if TYPE_CHECKING:
+    from clipprobe.runs import Run, RunView
+
+FILE = "draws.safetensors"
+
+
+def write_draws(run: Run, cells: Sequence[Cell], pair_key: str) -> dict[str, Any] | None:
+    """Write the resamples of all cells that have them.
+
+    Returns:
+        What ``summary.json`` says: a fingerprint of the images and how many cells; None if none.
+    """
+    rows = [i for i, cell in enumerate(cells) if cell.draws is not None]
+    if not rows or not pair_key:
+        return None
+    draws = np.stack([cell.draws for cell in cells if cell.draws is not None])
+    run.write_arrays(
+        FILE, {"cell": np.array(rows, dtype=np.int64), "draws": draws.astype(np.float32)}
+    )
+    return {"images": fingerprint(pair_key), "cells": len(rows), "draws": draws.shape[1]}
+
+
+def fingerprint(pair_key: str) -> str:
+    """Equal for equal images; the resamples cannot be repeated from it."""
+    return hashlib.sha256(b"pairs:" + pair_key.encode()).hexdigest()
+
+
+def read_draws(view: RunView) -> dict[int, Floats]:
+    """Row in ``cells.parquet`` -> its resamples ``(b,)``; empty where a run has none."""
+    if not view.has(FILE):
+        return {}
+    arrays = view.read_arrays(FILE)
+    places: Ints = arrays["cell"].astype(np.int64)
+    return dict(zip(places.tolist(), arrays["draws"].astype(np.float64), strict=True))

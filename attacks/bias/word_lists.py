@@ -1,0 +1,89 @@
+"""Word lists that ship with clipprobe, each with its source, licence and caveat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordList:
+    """``words`` of a ``source``, under a ``licence``; ``caveat``: how they can mislead."""
+
+    title: str
+    words: tuple[str, ...]
+    source: str
+    licence: str
+    caveat: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordPair:
+    """Two sets of words that are opposed.
+
+    ``name``: ``"<first> against <second>"``, in words. ``about``: ``people`` (asked of pictures of
+    groups), ``things`` (a control) or ``terms`` (words that stand for groups).
+    ``source``, ``licence``, ``caveat``: whose words, and how they can mislead.
+    """
+
+    name: str
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    source: str
+    licence: str
+    caveat: str
+    about: str
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Both sets, the first one first."""
+        return self.first + self.second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordTest:
+    """One published test over words alone: ``targets`` against ``attributes``."""
+
+    name: str
+    targets: WordPair
+    attributes: WordPair
+
+
+@cache
+def concepts() -> WordList:
+    """The 29 concepts of Berg et al. (2022)."""
+    loaded = _read("concepts.yaml")
+    return WordList(**(loaded | {"words": tuple(loaded["words"])}))
+
+
+@cache
+def word_pairs() -> tuple[WordPair, ...]:
+    """Every pair of word sets, in the order of the file."""
+    return tuple(
+        WordPair(**(pair | {"first": tuple(pair["first"]), "second": tuple(pair["second"])}))
+        for pair in _read("pairs.yaml")["pairs"]
+    )
+
+
+@cache
+def word_tests() -> tuple[WordTest, ...]:
+    """The published tests whose words name no person."""
+    pairs = {pair.name: pair for pair in word_pairs()}
+    return tuple(
+        WordTest(
+            name=test["name"],
+            targets=pairs[test["targets"]],
+            attributes=pairs[test["attributes"]],
+        )
+        for test in _read("pairs.yaml")["tests"]
+    )
+
+
+def _read(name: str) -> dict[str, Any]:
+    import yaml
+
+    file = resources.files("clipprobe") / "assets" / "bias" / "words" / name
+    loaded: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return loaded

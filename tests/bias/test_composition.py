@@ -1,0 +1,80 @@
+"""Bias@k, normalised entropy and C-ASC against their definitions, scipy and the exact floor."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import entropy, hypergeom
+
+from attacks.bias import Settings, evaluate, make_column
+from attacks.bias.composition import bias_at, normalised_entropy
+
+SETTINGS = Settings(k=20, n_boot=200, n_permutations=4000)
+
+
+def run(scores: np.ndarray, values: list[str], settings: Settings = SETTINGS):  # type: ignore[no-untyped-def]
+    words = [f"w{j}" for j in range(scores.shape[1])]
+    return evaluate(
+        {"retrieval": (words, scores)}, [make_column("perceived_gender", values)], settings=settings
+    )
+
+
+def test_definitions() -> None:
+    assert bias_at(np.array([[0.0, 0.0], [3.0, 1.0], [0.0, 5.0]])).tolist() == [0.0, -0.5, 1.0]
+    counts = np.array([[7.0, 2.0, 1.0], [10.0, 0.0, 0.0], [4.0, 4.0, 4.0]])
+    expected = [entropy(row) / math.log(3) for row in counts]
+    assert normalised_entropy(counts) == pytest.approx(expected)
+
+
+def test_a_maximally_biased_ranking_and_ties() -> None:
+    values = ["man", "woman"] * 50
+    women = np.resize([0.0, 1.0], 100)
+    scores = np.column_stack([women + 1e-3 * np.arange(100), np.zeros(100)])
+    found = run(scores, values)
+    bias = {c.item: c for c in found.select("bias@k")}
+    assert (bias["w0"].group, bias["w0"].reference) == ("woman", "man")
+    assert bias["w0"].value == pytest.approx(1) and bias["w0"].low == pytest.approx(1)
+    assert bias["w1"].value == pytest.approx(0) and bias["w1"].excess == pytest.approx(0)
+    assert bias[""].value == pytest.approx(0.5)
+    spread = {c.item: c for c in found.select("entropy@k")}
+    assert spread["w0"].value == pytest.approx(0) and spread["w1"].value == pytest.approx(1)
+    assert spread["w1"].excess == pytest.approx(0, abs=1e-12)
+    skew = {c.item: c for c in found.select("max skew@k", reference="uniform target")}
+    assert skew["w0"].value == pytest.approx(math.log(2))
+    asc = {(c.item, c.group): c for c in found.select("c-asc")}
+    assert math.isnan(asc["w1", "man"].value) and "same cosine" in asc["w1", "man"].reason
+    assert all(math.isnan(c.p) for m in ("bias@k", "entropy@k", "c-asc") for c in found.select(m))
+
+
+def test_floors_are_hypergeometric() -> None:
+    values = ["man"] * 130 + ["woman"] * 70
+    found = run(np.random.default_rng(0).normal(size=(200, 1)), values)
+    women = np.arange(21)
+    chance = hypergeom(200, 70, 20).pmf(women)
+    counts = np.stack([20.0 - women, women.astype(float)], axis=1)
+    [bias] = [c for c in found.select("bias@k") if c.item]
+    assert bias.null_mean == pytest.approx(float(chance @ bias_at(counts)), abs=0.01)
+    [spread] = found.select("entropy@k")
+    assert spread.null_mean == pytest.approx(float(chance @ normalised_entropy(counts)), abs=0.005)
+    assert spread.null_mean < 0.95  # an unbalanced data set is not "balanced" before any model
+
+
+def test_c_asc_is_its_definition_and_d_up_to_ddof() -> None:
+    rng = np.random.default_rng(1)
+    values = rng.choice(["a", "b", "c"], 150).tolist()
+    scores = rng.normal(size=(150, 2)) + 0.5 * (np.array(values) == "b")[:, None]
+    found = run(scores, values)
+    d = {(c.item, c.group): c.value for c in
+         evaluate({"occupations": (["w0", "w1"], scores)},
+                  [make_column("perceived_gender", values)], settings=SETTINGS)
+         .select("association d")}  # fmt: skip
+    for cell in found.select("c-asc"):
+        s = scores[:, int(cell.item[1])]
+        inside = np.array(values) == cell.group
+        expected = (s[inside].mean() - s[~inside].mean()) / s.std()
+        assert cell.value == pytest.approx(expected)
+        assert cell.value == pytest.approx(d[cell.item, cell.group] * math.sqrt(150 / 149))
+        assert cell.low < cell.value < cell.high
+    assert not found.select("bias@k")  # of two groups only

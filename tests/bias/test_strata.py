@@ -1,0 +1,89 @@
+"""Comparisons within strata: what a control column explains is no finding about the groups."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from attacks.bias import Settings, evaluate, make_column
+from attacks.bias.probes import Sample
+from attacks.bias.rates import rate_cells
+from attacks.bias.resampling import generator, permuted_labels
+from attacks.bias.strata import check_controls, strata_ids
+from clipprobe.errors import DataError
+
+SETTINGS = Settings(n_boot=200, n_permutations=1500, min_effect=0.0)
+
+
+def confounded(n: int = 400) -> tuple[list[str], list[str], np.ndarray]:
+    """Scores depend on age alone; women are older more often."""
+    rng = np.random.default_rng(0)
+    gender = np.resize(["man", "woman"], n)
+    old = rng.random(n) < np.where(gender == "woman", 0.75, 0.25)
+    scores = rng.normal(size=n) + 1.2 * old
+    return gender.tolist(), np.where(old, "old", "young").tolist(), scores[:, None]
+
+
+def test_permuted_labels_keep_every_stratum_as_it_is() -> None:
+    rng = np.random.default_rng(1)
+    labels, strata = rng.integers(0, 3, 90), rng.integers(0, 4, 90)
+    for row in np.concatenate(list(permuted_labels(labels, None, 50, generator(0), strata))):
+        for s in range(4):
+            assert Counter(row[strata == s].tolist()) == Counter(labels[strata == s].tolist())
+    assert (row != labels).any()
+    clusters = np.repeat(np.arange(30), 3)
+    of_cluster, by_cluster = rng.integers(0, 2, 30), rng.integers(0, 2, 30)
+    labels, strata = of_cluster[clusters], by_cluster[clusters]
+    for row in np.concatenate(list(permuted_labels(labels, clusters, 20, generator(0), strata))):
+        assert all(len(set(row[clusters == c].tolist())) == 1 for c in range(30))
+        for s in (0, 1):
+            assert row[strata == s].sum() == labels[strata == s].sum()
+    with pytest.raises(DataError, match="cluster lies in several strata"):
+        list(permuted_labels(labels, clusters, 1, generator(0), rng.integers(0, 2, 90)))
+
+
+def test_what_age_explains_is_not_flagged_within_ages() -> None:
+    gender, age, scores = confounded()
+    column = make_column("perceived_gender", gender)
+    plain = evaluate({"occupations": (["x"], scores)}, [column], settings=SETTINGS)
+    within = evaluate(
+        {"occupations": (["x"], scores)}, [column], strata=strata_ids([age]), settings=SETTINGS
+    )
+    before, after = (found.select("association d")[0] for found in (plain, within))
+    assert before.value == after.value > 0.3 and before.flagged
+    assert after.p > 0.1 and not after.flagged
+    assert after.null_mean == pytest.approx(after.value, abs=0.2)  # age makes all of it
+    assert "within strata" in after.method
+    hits = scores[:, 0] > 1
+    for strata, flagged in ((None, True), (strata_ids([age]), False)):
+        asked = Sample(columns=(column,), truth={}, clusters=None, settings=SETTINGS, strata=strata)
+        cells = rate_cells(
+            asked.framed(scores, column), hits, probe="p", measure="rate", item="",
+            settings=SETTINGS,
+        )  # fmt: skip
+        tested = {c.measure: c.p for c in cells if not np.isnan(c.p)}
+        assert (tested["rate difference"] < 0.01) == flagged
+        assert (tested["rate gap"] < 0.01) == flagged
+
+
+def test_what_age_does_not_explain_is_still_found() -> None:
+    gender, age, scores = confounded()
+    scores = scores + 0.8 * (np.array(gender) == "woman")[:, None]
+    found = evaluate(
+        {"occupations": (["x"], scores)}, [make_column("perceived_gender", gender)],
+        strata=strata_ids([age]), settings=SETTINGS,
+    )  # fmt: skip
+    assert found.select("association d")[0].flagged
+
+
+def test_controls_that_leave_nothing_are_refused() -> None:
+    groups = {"perceived_gender": ["a", "b"] * 10}
+    with pytest.raises(DataError, match="control column and a group column at once"):
+        check_controls({"perceived_gender": ["a", "b"] * 10}, groups)
+    with pytest.raises(DataError, match="nothing is left to compare"):
+        check_controls({"source": ["x", "y"] * 10}, groups)
+    check_controls({"source": ["x", "x", "y", "y"] * 5}, groups)
+    assert strata_ids([]) is None
+    assert strata_ids([["a", None, "a"], ["b", "b", "c"]]).tolist() == [1, 0, 2]
