@@ -7,18 +7,23 @@ numbers cannot say is in :mod:`~attacks.bias.limits` and ``docs/limits-and-ethic
 from attacks.bias.audit import audit_bias
 from attacks.bias.cells import Cell
 from attacks.bias.core import Evaluation, cosines, evaluate
+from attacks.bias.disaggregated import Disaggregated, disaggregate
 from attacks.bias.groups import GroupColumn, make_column
+from attacks.bias.model_card import export_model_card
 from attacks.bias.probes import probe_names
 from attacks.bias.settings import Settings
 
 __all__ = [
     "Cell",
+    "Disaggregated",
     "Evaluation",
     "GroupColumn",
     "Settings",
     "audit_bias",
     "cosines",
+    "disaggregate",
     "evaluate",
+    "export_model_card",
     "make_column",
     "probe_names",
 ]
