@@ -36,15 +36,13 @@ from clipprobe.stimuli.splits import (
 class Mix:
     """Shares of the ways in which a concept can appear; they sum to one."""
 
-    picture: float = 0.26
-    drawing: float = 0.19
-    word: float = 0.27
-    matching_word: float = 0.04
-    contradicting_word: float = 0.09
-    nonsense_word: float = 0.05
-    """A picture with letters on it that are no word: writing there need not be what matters."""
+    picture: float = 0.24
+    drawing: float = 0.21
+    word: float = 0.29
+    matching_word: float = 0.05
+    contradicting_word: float = 0.10
     pair: float = 0.06
-    count: float = 0.04
+    count: float = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,23 +51,39 @@ class Stage:
 
     from_step: int
     mix: Mix
+    keep: str
+    """Patches that are kept first where patches are dropped: those with ``writing``, or those with
+    any ``content``, writing before pictures."""
 
 
 #: Once words are read, what is still learned is how things look.
 STAGES = (
-    Stage(from_step=0, mix=Mix()),
+    Stage(from_step=0, mix=Mix(), keep="writing"),
     Stage(
-        from_step=1800,
+        from_step=2300,
         mix=Mix(
-            picture=0.34,
-            drawing=0.22,
-            word=0.15,
-            matching_word=0.03,
+            picture=0.27,
+            drawing=0.36,
+            word=0.17,
+            matching_word=0.04,
             contradicting_word=0.08,
-            nonsense_word=0.05,
-            pair=0.08,
-            count=0.05,
+            pair=0.05,
+            count=0.03,
         ),
+        keep="writing",
+    ),
+    Stage(
+        from_step=3200,
+        mix=Mix(
+            picture=0.38,
+            drawing=0.36,
+            word=0.13,
+            matching_word=0.02,
+            contradicting_word=0.07,
+            pair=0.02,
+            count=0.02,
+        ),
+        keep="content",
     ),
 )
 
@@ -82,7 +96,7 @@ class BatchSpec:
     size_px: int = 64
     patch_px: int = 8
     n_concepts: int = 112
-    n_occupations: int = 20
+    n_occupations: int = 10
     """A divisor of the number of occupations, which take turns."""
     n_plain_people: int = 5
     n_letter_strings: int = 14
@@ -117,8 +131,7 @@ class Batch:
     letters: npt.NDArray[np.int64]
     """``(n, grid, grid, 3)`` letter targets; ``IGNORE`` alone on images without writing."""
     kept: npt.NDArray[np.int64]
-    """``(n, kept_patches)``, ascending: a random choice of patches, those with writing first, then
-    those with any other content."""
+    """``(n, kept_patches)``, ascending: a random choice of patches; see ``Stage.keep``."""
     kinds: list[str]
     """For each image, how its caption's thing appears: a field of :class:`Mix`, or ``person`` or
     ``letters``."""
@@ -141,13 +154,15 @@ def draw_batch(spec: BatchSpec, step: int, difficulty: float) -> Batch:
     pixels = np.empty((n, spec.size_px, spec.size_px, 3), dtype=np.uint8)
     letters = np.full((n, grid, grid, 3), IGNORE, dtype=np.int64)
     weight = np.random.default_rng([spec.seed, step, 1]).random((n, grid, grid))
+    by_content = spec.stage(step).keep == "content"
     for i, scene in enumerate(plan.scenes):
         rendered = render(scene)
         pixels[i] = np.asarray(rendered.image)
         if any(isinstance(item, Word) for item in scene.items):
             letters[i] = letter_targets(rendered, spec.patch_px)
             weight[i] += 2 * patches_of(rendered, spec.patch_px, Word)
-        weight[i] += patches_of(rendered, spec.patch_px, (Picture, Person))
+        if by_content:
+            weight[i] += patches_of(rendered, spec.patch_px, (Picture, Person))
     kept = np.argsort(-weight.reshape(n, -1), axis=1, kind="stable")[:, : spec.kept_patches]
     return Batch(
         pixels=pixels,
@@ -216,11 +231,6 @@ def _concept_sample(
             # As on the web: the caption names the writing, or thing and writing both.
             both = rng.random() < 0.5
             noun = f"{noun} with the word {other.name}" if both else other.phrase
-    elif kind == "nonsense_word":
-        string = letter_string([other.name], rng)
-        items = (picture, _overlay(string, rng))
-        if rng.random() < 0.3:
-            noun = f"{noun} with the word {string}"
     elif kind == "pair":
         horizontal = bool(rng.integers(2))
         first, second = _two_places(horizontal, rng)
