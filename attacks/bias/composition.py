@@ -93,8 +93,8 @@ def composition_cells(
         )  # fmt: skip
     if len(levels) == 2:
         seen, drawn, dealt = bias_at(counts), bias_at(boot), bias_at(null)
-        sided = {"group": levels[1], "reference": levels[0]}
-        sizes = {"n": frame.sizes[1], "n_reference": frame.sizes[0]}
+        sided: dict[str, Any] = {"group": levels[1], "reference": levels[0]}
+        sizes: dict[str, Any] = {"n": frame.sizes[1], "n_reference": frame.sizes[0]}
         for item, value, b, d in [
             *((item, seen[j], drawn[:, j], dealt[:, j]) for j, item in enumerate(items)),
             ("", seen.mean(), drawn.mean(axis=1), dealt.mean(axis=1)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from attacks.bias.cells import Cell
 from attacks.bias.core import Evaluation
@@ -49,7 +50,7 @@ def rates_section(context: Context) -> list[Section]:
     ]  # fmt: skip
 
 
-def rate_sums(evaluation: Evaluation) -> list[dict[str, object]]:
+def rate_sums(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Overall, extremes, differences and ratio of every rate whose gap was computed."""
     heading = {column.name: column.heading for column in evaluation.columns}
     rates: dict[tuple[str, str, str, str], list[Cell]] = {}
@@ -57,7 +58,7 @@ def rate_sums(evaluation: Evaluation) -> list[dict[str, object]]:
         if not cell.reference:
             key = (cell.probe, cell.measure, cell.item, cell.column)
             rates.setdefault(key, []).append(cell)
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for gap in evaluation.cells:
         if not gap.measure.endswith(GAP) or math.isnan(gap.value):
             continue
