@@ -69,10 +69,8 @@ class GroupColumn:
         """The words that stand where a hidden group has no number."""
         n = self.sizes[level]
         if level in self.withheld:
-            return (
-                f"withheld (n={n}): beside the other figures it would give away those of a group "
-                f"below {SHOW_FROM}"
-            )
+            said = f"withheld (n={n})" if n >= INFER_FROM else f"insufficient (n={n}), withheld"
+            return f"{said}: beside the other figures it would give away a group below {SHOW_FROM}"
         return f"insufficient (n={n}): below {SHOW_FROM} nothing is shown"
 
 

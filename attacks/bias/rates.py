@@ -6,8 +6,8 @@ Rates carry Wilson intervals. A difference carries Newcombe's interval and Fishe
 is the permutation test of a two-by-two table done completely. A gap is a maximum, so it is above 0
 by chance: its null floor is the same figure with the hits dealt to images at random (without
 clusters that is the multivariate hypergeometric distribution, drawn directly), and its interval
-is the gap plus or minus the 95th percentile of the largest resampled deviation between two groups,
-because two gaps never differ by more than that.
+is the gap plus or minus the 95th percentile of the largest resampled deviation between two groups
+that may be the extremes, because two gaps never differ by more than that.
 
 With clusters whole clusters are resampled and permuted, and no closed form is used.
 """
@@ -261,12 +261,12 @@ def _gap(
     given: dict[str, Any] = {"value": value, **floor(value, null), "method": "value only"}
     if status == "inferred":
         boot, centre = draws.boot
-        away = float(np.percentile(np.ptp(boot - centre, axis=1), 100 * settings.level))
+        away = float(np.percentile(_furthest(rates, boot - centre), 100 * settings.level))
         given |= {
             "low": max(0.0, value - away),
             "high": min(1.0, value + away),
             "p": permutation_p(value, null),
-            "method": f"bootstrap bound on the largest deviation between groups "
+            "method": f"bootstrap bound on the largest deviation between possible extremes "
             f"({settings.n_boot} draws, {100 * settings.level:g} %), {len(null)} {frame.permuted}",
         }
     return Cell(
@@ -274,6 +274,21 @@ def _gap(
         status=status, reason=reason or "a maximum is above 0 by chance: see the excess",
         **given, **common,
     )  # fmt: skip
+
+
+def _furthest(rates: Floats, off: Floats) -> Floats:
+    """How far each resample's gap can be off, ``(b,)``, from deviations of the rates ``(b, g)``.
+
+    Only groups that may have the highest (lowest) true rate count: those no further from the
+    highest (lowest) seen than 99 in 100 resamples move any two rates apart. Where rates are far
+    apart two groups are left and the bound is that of a difference; where all are alike it is the
+    range of all.
+    """
+    reach = np.percentile(np.ptp(off, axis=1), 99)
+    top, bottom = off[:, rates >= rates.max() - reach], off[:, rates <= rates.min() + reach]
+    over = top.max(axis=1) - bottom.min(axis=1)
+    under = bottom.max(axis=1) - top.min(axis=1)
+    return np.asarray(np.maximum(over, under))
 
 
 def compare_proportions(a: int, n_a: int, b: int, n_b: int, level: float) -> dict[str, Any]:

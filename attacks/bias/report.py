@@ -118,7 +118,8 @@ def _groups(context: Context) -> Section:
         groups, images = found["groups"], found["images"]
         blocks.append(
             Paragraph(
-                f"{name.replace('_', ' ')}: of {found['n_groups']} groups {groups['inferred']} are "
+                f"{name.replace('_', ' ')}: {found['below_30']} of {found['n_groups']} groups have "
+                f"fewer than 30 images. {groups['inferred']} are "
                 f"compared, {groups['value_only']} are insufficient to infer and shown without "
                 f"tests, {groups['insufficient']} are insufficient to show and "
                 f"{groups['withheld']} withheld; with {images['inferred']:,}, "

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from attacks.bias.cells import status_for
-from attacks.bias.groups import GroupColumn
+from attacks.bias.groups import INFER_FROM, GroupColumn
 
 
 def count_groups(columns: Sequence[GroupColumn]) -> dict[str, dict[str, Any]]:
-    """Column -> groups and images of each kind.
+    """Column -> groups and images of each kind, and how many groups have fewer than 30 images.
 
     ``inferred``: from 30 images. ``value_only``: from 10 to 29. ``insufficient``: below 10.
     ``withheld``: large enough, but they would give away a smaller group. ``n_images`` is the sum of
@@ -28,6 +28,7 @@ def count_groups(columns: Sequence[GroupColumn]) -> dict[str, dict[str, Any]]:
             "n_groups": len(column.sizes),
             "groups": groups,
             "images": images,
+            "below_30": sum(n < INFER_FROM for n in column.sizes.values()),
             "unlabelled": column.unlabelled,
             "n_images": sum(images.values()) + column.unlabelled,
         }
@@ -50,5 +51,5 @@ def said_of(column: GroupColumn, value: str) -> str:
         "inferred": "compared",
         "value_only": f"insufficient (n={n}) to infer: shown without tests",
         "insufficient": f"insufficient (n={n}): counted, left out of this column",
-        "withheld": f"withheld (n={n}): beside the others it would give away a smaller group",
+        "withheld": column.why_hidden(value) if value in column.withheld else "",
     }[kind_of(column, value)]

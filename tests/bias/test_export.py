@@ -184,7 +184,7 @@ def test_headings_say_perceived_and_no_report_grades(run: RunView) -> None:
     assert counted["groups"] == {
         "inferred": 2, "value_only": 0, "insufficient": 1, "withheld": 1
     }  # fmt: skip
-    assert counted["n_images"] == 108 and "withheld (n=28)" in markdown
+    assert counted["n_images"] == 108 and "insufficient (n=28), withheld" in markdown
 
 
 def test_pictures_are_shown_only_on_request_and_with_a_licence(

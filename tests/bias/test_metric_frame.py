@@ -125,7 +125,26 @@ def test_the_reports_sums_equal_fairlearns_and_its_q_equal_statsmodels() -> None
     assert found.family_size == len(tested)
 
 
-def test_detectable_effects_are_the_textbooks_and_scipys() -> None:
+def test_detectable_effects_are_the_textbooks_and_statsmodels() -> None:
+    from statsmodels.stats.power import NormalIndPower, TTestIndPower
+
+    for n, rest, alpha in ((30, 30, 0.05), (45, 400, 1e-4), (2000, 9000, 0.05), (10, 12, 1e-4)):
+        asked = {"nobs1": n, "alpha": alpha, "power": 0.8, "ratio": rest / n}
+        d, freedom = detectable_d(n, rest, alpha), n + rest - 2
+        reached = stats.nct.sf(stats.t.isf(alpha / 2, freedom), freedom,
+                               d / math.sqrt(1 / n + 1 / rest))  # fmt: skip
+        assert reached == pytest.approx(0.8, abs=1e-4)
+        if alpha == 0.05:  # at 1e-4 statsmodels' own search stops early, at a power of 0.7
+            theirs = float(np.ravel(TTestIndPower().solve_power(**asked))[0])
+            assert d == pytest.approx(theirs, rel=1e-3)
+        h = float(np.ravel(NormalIndPower().solve_power(**asked))[0])
+        if h > math.pi / 2:  # no rise from 50 % is large enough
+            assert math.isnan(detectable_rise(0.5, n, rest, alpha))
+            continue
+        risen = 0.5 + detectable_rise(0.5, n, rest, alpha)
+        assert 2 * (math.asin(math.sqrt(risen)) - math.asin(math.sqrt(0.5))) == pytest.approx(
+            h, rel=1e-3
+        )
     assert detectable_d(64, 64, 0.05) == pytest.approx(0.5, abs=0.005)  # Cohen 1988, table 2.4.1
     z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
     h = z * math.sqrt(1 / 200 + 1 / 300)

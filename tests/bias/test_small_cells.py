@@ -208,4 +208,7 @@ def test_fairface_three_ways_has_41_of_126_insufficient_cells_and_loses_none() -
     # Beside the single columns the hidden ones would follow from sums; afterwards they do not.
     safe = protect([*(make_column(n, v) for n, v in zip(names, values, strict=True)), three])
     assert len(safe[-1].levels) >= 60 and all(not c.withheld for c in safe[:-1])
-    assert count_groups(safe)["race x gender x age"]["n_images"] == 10_954
+    counted = count_groups(safe)["race x gender x age"]
+    assert counted["n_images"] == 10_954 and counted["below_30"] == 41
+    cells = [c for c in published([safe[-1]], hits) if c.measure == "rate" and c.group]
+    assert len(cells) == 126 and sum(c.reason.startswith("insufficient") for c in cells) == 41
