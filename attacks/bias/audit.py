@@ -133,7 +133,7 @@ def audit_bias(
         templates=None if templates is None else check_templates(templates),
         thresholds=check_thresholds(thresholds),
     )
-    truth = _planted(clip, planted)
+    truth = planted_truth(clip, planted)
     if clip is None and predictions is None:
         raise ConfigError("Without a model only a table of predictions can be audited.")
     gathered = gather(
@@ -172,7 +172,7 @@ def audit_bias(
     config = {
         "model": provenance["model"],
         "dataset": described,
-        "groups": _group_config(wanted),
+        "groups": group_config(wanted),
         "clusters": clusters,
         "controls": held,
         "probes": {name: {"words": w, "templates": t} for name, (w, t) in asked.items()},
@@ -282,7 +282,7 @@ def _provenance(clip: Clip | None, gathered: Gathered) -> dict[str, Any]:
     return {"model": {"id": f"predictions in {gathered.predictions.name}"}}
 
 
-def _planted(clip: Clip | None, path: str | Path | None) -> tuple[Planted, ...]:
+def planted_truth(clip: Clip | None, path: str | Path | None) -> tuple[Planted, ...]:
     """The named truth; else that of the bundled model, where this is it and it has one."""
     if path is not None:
         return read_planted(Path(path))
@@ -303,7 +303,7 @@ def _planted(clip: Clip | None, path: str | Path | None) -> tuple[Planted, ...]:
     return read_planted(beside) if same else ()
 
 
-def _group_config(groups: GroupSpec) -> Any:
+def group_config(groups: GroupSpec) -> Any:
     """Column names; of a mapping only a hash, so that no person's group is copied about."""
     if isinstance(groups, Mapping):
         text = repr(sorted(groups.items()))

@@ -88,10 +88,7 @@ class Disaggregated:
             MissingExtraError: fairlearn is not installed.
         """
         try:
-            from fairlearn.metrics import (  # type: ignore[import-untyped]
-                MetricFrame,
-                selection_rate,
-            )
+            from fairlearn.metrics import MetricFrame, selection_rate
         except ImportError:
             raise MissingExtraError("fairlearn", "pip install fairlearn") from None
         import pandas as pd

@@ -237,3 +237,8 @@ def _limits(context: Context) -> Section:
         [*blocks, *(Paragraph(limit) for limit in LIMITS)],
         id="limits",
     )
+
+
+def shared_sections(context: Context) -> tuple[Section, Section, Section]:
+    """The data, the groups and the limits: what every report about groups holds."""
+    return _data(context), _groups(context), _limits(context)

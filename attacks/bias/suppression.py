@@ -132,7 +132,7 @@ def _victim(
         column = columns[place]
         return -column.name.count(CROSS), column.sizes[level], column.name, level
 
-    return shown[min(candidates.tolist(), key=order)]
+    return shown[min(map(int, candidates), key=order)]
 
 
 def _withhold(column: GroupColumn, level: str) -> GroupColumn:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from attacks.typographic.attack import AttackedImage, TypographicAttack, redraw
+from attacks.typographic.attack import TypographicAttack, redraw
 from attacks.typographic.controls import nonsense_word, scrambled_word, with_controls
+from attacks.typographic.drawing.result import AttackedImage
 from attacks.typographic.presets import DISTILL_PAIRS, PRESETS, Preset, preset
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ sees it, give the image at the model's size (``clip.preprocess.to_grid(image)``)
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -43,7 +44,7 @@ from attacks.typographic.placement import (
 )
 from clipprobe.data.images import as_pil
 from clipprobe.errors import ConfigError
-from clipprobe.stimuli.text import DEFAULT_FONT, Box, Color, Fit, Label, rgb
+from clipprobe.stimuli.text import DEFAULT_FONT, Box, Color, Fit, Label, rgb, writable
 
 ImageLike = Image.Image | str | Path | npt.NDArray[np.uint8]
 
@@ -186,8 +187,17 @@ class TypographicAttack:
         return self._like(attacked, image, kind="blank", letters=False)
 
     def with_word(self, word: str) -> TypographicAttack:
-        """The same attack with another word."""
-        return dataclasses.replace(self, word=word)
+        """The same attack with another word.
+
+        Raises:
+            GlyphError: the font lacks a glyph of it.
+        """
+        if not isinstance(word, str):
+            return dataclasses.replace(self, word=word)
+        other = copy.copy(self)  # whatever else was checked stays as it was
+        object.__setattr__(other, "word", word)
+        writable(other.text, other.font)
+        return other
 
     def to_json(self) -> dict[str, Any]:
         """Every setting, as plain JSON types."""

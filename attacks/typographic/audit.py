@@ -162,10 +162,10 @@ def audit_typographic(
         progress=progress or (lambda done, total: None),
         attacks=attacks,
     )
-    audit.check()
+    unfit = audit.check()
     run = Run.open(out, kind=KIND, config=audit.config(), overwrite=overwrite)
     if not run.complete:
-        audit.execute(run, skipped)
+        audit.execute(run, skipped, unfit)
     view = load_run(run.path)
     enforce(least, view.summary, most)
     return view
@@ -226,15 +226,20 @@ class _Audit:
             "draw_at": self.draw_at,
         }
 
-    def check(self) -> None:
-        """Refuse, before anything is written, what would fail at the first picture."""
-        if not self.natural:
-            for case in self.cases:
-                if case.planned:
-                    self.attack.with_word(case.planned)
-            renderer = self.renderer()
-            renderer.check()
-            check_words(self.words, self.classes, self.cases, renderer)
+    def check(self) -> tuple[str, ...]:
+        """Refuse, before anything is written, what would fail at the first picture.
+
+        Returns:
+            The words that do not fit on the model's input.
+        """
+        if self.natural:
+            return ()
+        for case in self.cases:
+            if case.planned:
+                self.attack.with_word(case.planned)
+        renderer = self.renderer()
+        renderer.check()
+        return check_words(self.words, self.classes, self.cases, renderer)
 
     def possible_words(self) -> list[str]:
         """Every word that this audit may write, planned ones included."""
@@ -253,7 +258,7 @@ class _Audit:
             draw_at="model" if self.natural else self.draw_at,
         )
 
-    def execute(self, run: Run, skipped: Sequence[Failure]) -> None:
+    def execute(self, run: Run, skipped: Sequence[Failure], unfit: Sequence[str]) -> None:
         """Score what is not scored yet, then write table, summary, report and manifest."""
         renderer = self.renderer()
         again = set(self.protocol.templates if self.protocol else ()) & set(self.templates)
@@ -276,6 +281,7 @@ class _Audit:
                 run=run,
                 seed=self.seed,
                 batch_size=self.batch_size,
+                unfit=unfit,
             )
             words, scores, cases = prepared.words, prepared.scores, prepared.cases
             choice, warned = prepared.choice, prepared.warnings

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from clipprobe.errors import DataError
 
 
+@lru_cache(maxsize=65536)
 def key(name: str) -> str:
     """What two spellings of one name have in common."""
     folded = unicodedata.normalize("NFKC", name).casefold()

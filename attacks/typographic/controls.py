@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection, Iterator
 import numpy as np
 from PIL import Image
 
-from attacks.typographic.attack import AttackedImage, TypographicAttack
+from attacks.typographic.attack import TypographicAttack
+from attacks.typographic.drawing.result import AttackedImage
 from attacks.typographic.placement import rng
 
 _ALPHABETS = (

@@ -17,11 +17,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from attacks.typographic.attack import AttackedImage, TypographicAttack
+from attacks.typographic.attack import TypographicAttack
 from attacks.typographic.cases import Case
 from attacks.typographic.classes import Classes
 from attacks.typographic.controls import CONDITIONS, with_controls
 from attacks.typographic.drawing.bands import letterboxed
+from attacks.typographic.drawing.result import AttackedImage
 from clipprobe.data import Failure, decode_image
 from clipprobe.errors import ConfigError, TextFitError, UnreadableImageError
 from clipprobe.stimuli.text import Box

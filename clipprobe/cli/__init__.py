@@ -18,6 +18,7 @@ from clipprobe.cli import (
     audit_sweep,
     audit_typographic,
     audit_why,
+    audit_written,
     bias_export,
     compare_cmd,
     dashboard_cmd,
@@ -82,6 +83,7 @@ for _module in (
     compare_cmd,
     bias_export,
     audit_why,
+    audit_written,
     dashboard_cmd,
     pretrain_cmd,
 ):

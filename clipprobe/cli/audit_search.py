@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clipprobe.cli.audit_typographic import read_synonyms
+from clipprobe.cli.audit_settings import read_synonyms
 from clipprobe.cli.common import (
     DeviceOption,
     JsonOption,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clipprobe.cli.audit_typographic import headline
+from clipprobe.cli.audit_lines import headline
 from clipprobe.cli.common import (
     ConfigOption,
     DeviceOption,

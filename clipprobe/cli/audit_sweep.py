@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clipprobe.cli.audit_typographic import parsed
+from clipprobe.cli.audit_settings import parsed
 from clipprobe.cli.common import (
     ConfigOption,
     DeviceOption,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clipprobe.cli.audit_lines import candidate_lines, headline
+from clipprobe.cli.audit_settings import parsed, word_source
 from clipprobe.cli.common import (
     ConfigOption,
     DeviceOption,
@@ -24,7 +24,7 @@ from clipprobe.cli.common import (
     result,
     say,
 )
-from clipprobe.cli.knobs import KNOBS, parsed_knobs, with_knobs
+from clipprobe.cli.knobs import KNOBS, with_knobs
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def typographic(
             settings[name] = given[name]
     if template:
         settings["templates"] = template
-    if chosen := _words(words, word, strategy, budget):
+    if chosen := word_source(words, word, strategy, budget):
         settings["words"] = chosen
     run(settings, device=device, overwrite=overwrite, as_json=as_json)
 
@@ -170,10 +170,13 @@ def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool
         if not settings.get(name):
             raise ConfigError(f"The audit needs --{name}: give it, or write it into the --config.")
     from attacks.typographic import audit_typographic
+    from attacks.typographic.protocols import protocol
     from attacks.typographic.thresholds import check_thresholds, enforce
     from clipprobe.data import open_dataset
 
     options = parsed(settings)
+    if options.get("protocol") is not None:
+        protocol(str(options["protocol"]))  # a wrong name is said before the model is loaded
     under = check_thresholds(options.pop("fail_under", {}))
     over = check_thresholds(options.pop("fail_over", {}), over=True)
     # The data set is opened before the model, so that a wrong path is said at once.
@@ -190,7 +193,11 @@ def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool
         view = audit_typographic(
             clip, dataset, classes, overwrite=overwrite, progress=step, **options
         )
-    result(view.summary, as_json=as_json, text=lambda: headline(view.summary))
+    result(
+        view.summary,
+        as_json=as_json,
+        text=lambda: "\n".join([headline(view.summary), *candidate_lines(view.summary)]),
+    )
     counts = view.manifest["counts"]
     if lost := counts["skipped"] + counts["failed"]:
         say(f"{lost} of {counts['used'] + lost} pictures were left out; manifest.json says why.")
@@ -215,126 +222,3 @@ def attack_set(options: dict[str, Any]) -> AttackSet | None:
             "as plain images.")  # fmt: skip
         return load_attacks(found.name, path, limit=options.get("limit"))
     return checked(path, str(layout), limit=options.get("limit"), **names)
-
-
-def headline(summary: dict[str, Any]) -> str:
-    """The key figures as lines for the terminal."""
-    from clipprobe.report.numbers import format_cell
-
-    lines = [f"warning: {text}" for text in summary["warnings"]]
-    for item in summary["headline"]:
-        name = item["name"].replace("_", " ")
-        lines.append(f"{name:<20} {format_cell(item['estimate'])}")
-    lines += candidate_lines(summary)
-    return "\n".join(lines)
-
-
-def candidate_lines(summary: dict[str, Any]) -> list[str]:
-    """Accuracy and success among the three lists of candidates, and by the protocol."""
-    from attacks.typographic.candidate_sets import lines
-    from attacks.typographic.protocols.scoring import said
-    from clipprobe.report.numbers import format_cell
-
-    found = []
-    for name, item in lines(summary["candidate_sets"]):
-        found.append(
-            f"{name + ' (' + str(item['n_candidates']) + ')':<20} "
-            + ", ".join(
-                f"{label} {format_cell(item[measure])}"
-                for label, measure in (
-                    ("clean", "clean_accuracy"),
-                    ("attacked", "attacked_accuracy"),
-                    ("success", "targeted_success"),
-                )
-            )
-        )
-    if (by := summary["protocol"]) is not None:
-        found.append(
-            f"{'protocol ' + by['name']:<20} clean {format_cell(by['clean'])}, attacked "
-            f"{format_cell(by['attacked'])}, success {format_cell(by['targeted_success'])}"
-        )
-        found.append(f"{'published':<20} {said(by)}")
-    return found
-
-
-def parsed(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings as the audit takes them: texts of flags become places, numbers and mappings."""
-    options = dict(settings)
-    if "words" in options and isinstance(options["words"], str):
-        options["words"] = _word_source(options["words"])
-    options.update(parsed_knobs(options))
-    if options.get("synonyms") is not None and not isinstance(options["synonyms"], dict):
-        options["synonyms"] = read_synonyms(Path(str(options["synonyms"])))
-    for name in ("forbidden", "allowed"):
-        if isinstance(options.get(name), str | Path):
-            from attacks.typographic.words import read_list
-
-            options[name] = read_list(Path(str(options[name])), f"{name} word")
-    for name in ("fail_under", "fail_over"):
-        if name in options and not isinstance(options[name], dict):
-            options[name] = thresholds_of(options[name], flag=name)
-    return options
-
-
-def thresholds_of(texts: Sequence[str], flag: str = "fail_under") -> dict[str, float]:
-    """``METRIC=NUMBER`` texts as a mapping.
-
-    Raises:
-        ConfigError: a text is of another form.
-    """
-    found = {}
-    for text in texts:
-        name, _, number = text.partition("=")
-        try:
-            found[name.strip()] = float(number)
-        except ValueError:
-            number = "nan"
-        if not math.isfinite(float(number)):
-            raise ConfigError(
-                f"--{flag.replace('_', '-')} {text!r} is not METRIC=NUMBER: give for example "
-                f"{'attacked_accuracy=0.6' if flag == 'fail_under' else 'targeted_success=0.2'}."
-            )
-    return found
-
-
-def read_synonyms(path: Path) -> dict[str, list[str]]:
-    """A YAML mapping of names to lists of names that mean the same.
-
-    Raises:
-        ConfigError: the file cannot be read or is of another form.
-    """
-    import yaml
-
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = getattr(error, "strerror", None) or "it is not valid YAML"
-        raise ConfigError(f"The synonyms file {path} could not be read ({reason}).") from None
-    if not isinstance(found, dict) or not all(isinstance(v, list) for v in found.values()):
-        raise ConfigError(
-            f"The synonyms file {path} is not a mapping of names to lists: write for example "
-            "'apple: [Granny Smith]'."
-        )
-    return {str(name): [str(other) for other in others] for name, others in found.items()}
-
-
-def _word_source(text: str) -> str | Path:
-    from attacks.typographic.words import STRATEGIES
-
-    return text if text.replace("_", "-") in STRATEGIES else Path(text)
-
-
-def _words(
-    file: Path | None, words: list[str] | None, strategy: str | None, budget: int | None
-) -> str | Path | list[str] | dict[str, Any] | None:
-    if words and (file or strategy):
-        raise ConfigError(
-            "--words, --word and --strategy were given together: choose one source of words, or "
-            "join --strategy with --words."
-        )
-    if budget is not None and (strategy or "").replace("_", "-") != "brute-force":
-        raise ConfigError("--budget is that of --strategy brute-force: give both, or neither.")
-    if strategy and (file or budget):
-        parts = {"strategy": strategy, "file": file, "budget": budget}
-        return {name: part for name, part in parts.items() if part is not None}
-    return file or words or strategy

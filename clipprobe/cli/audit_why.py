@@ -160,7 +160,7 @@ def explain(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: 
                 f"The explanation needs --{name}: give it, or write it into the --config."
             )
     from attacks.typographic.why import explain_reading
-    from clipprobe.cli.audit_typographic import parsed
+    from clipprobe.cli.audit_settings import parsed
     from clipprobe.data import open_dataset
 
     options = parsed(settings)

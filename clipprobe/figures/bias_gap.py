@@ -28,6 +28,7 @@ def removal_chart(rows: Sequence[Mapping[str, Any]], kind: str) -> go.Figure:
         x=sizes + sizes[::-1],
         y=[row["random"]["high"] for row in rows] + [row["random"]["low"] for row in rows][::-1],
         fill="toself",
+        mode="lines",
         fillcolor=_BAND,
         line={"width": 0},
         hoverinfo="skip",

@@ -235,6 +235,15 @@ def test_a_grid_that_cannot_be_run_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+def test_strategies_over_a_list_rank_the_list(run: Callable[..., Any]) -> None:
+    listed = ["zzz", NAMES[2], NAMES[1]]
+    found = run(factors={"size": [0.2]}, words={"strategy": "runner-up", "listed": listed})
+    words = set(found.read_table("results.parquet")["word"].to_pylist())
+    assert words and words <= set(listed)
+    with pytest.raises(ConfigError, match="find words with an audit first"):
+        run(out="no", factors={"size": [0.2]}, words="brute-force")
+
+
 def test_the_command_line_sweeps(
     colours: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,7 +148,8 @@ def _sections(summary: Mapping[str, Any], ranked: Sequence[Contributions]) -> li
     opening: list[Block] = [
         Paragraph(
             f"Asked: which heads and neurons of the image tower make “{word}” closer to pictures "
-            f"of {group} than to those of {reference}, and what is left of that without them?"
+            f"annotated “{group}” than to those annotated “{reference}”, and what "
+            "is left of that without them?"
         ),
         Numbers([(h["name"], h["estimate"], h["meaning"]) for h in summary["headline"]]),
     ]

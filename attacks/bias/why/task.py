@@ -164,5 +164,6 @@ def halves(labels: Ints, clusters: Ints, seed: int) -> NDArray[np.bool_]:
 
 def _gaps(scores: Floats, inside: NDArray[np.bool_], weights: Floats) -> Floats:
     ours, others = weights[:, inside], weights[:, ~inside]
-    result: Floats = ours @ scores[inside] / ours.sum(axis=1)
-    return result - others @ scores[~inside] / others.sum(axis=1)
+    left: Floats = ours @ scores[inside] / ours.sum(axis=1)
+    right: Floats = others @ scores[~inside] / others.sum(axis=1)
+    return left - right

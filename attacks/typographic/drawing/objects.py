@@ -62,7 +62,7 @@ def object_boxes(
     for n in range(copies):
         covered, occupied = _sums(mask, size), _sums(taken, size)  # (h', w') for each corner
         allowed = occupied == 0
-        rows, columns = np.indices(covered.shape, sparse=True)
+        rows, columns = np.arange(covered.shape[0])[:, None], np.arange(covered.shape[1])
         allowed &= (rows >= edge) & (rows <= height - edge - size[1])
         allowed &= (columns >= edge) & (columns <= width - edge - size[0])
         if on:

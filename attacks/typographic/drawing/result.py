@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,8 +71,7 @@ def place_copies(
     measured: list[float] = []
     ink_box = made.ink_box if letters else made.background.getbbox() or (0, 0, *made.size)
     for i, box in enumerate(boxes):
-        before = np.asarray(canvas.crop(box))
-        ground = _ground(attack, before, made)
+        ground = _ground(attack, canvas, box, made)
         fill = own if colors is None else colors[i]
         if colors is None and attack.contrast is not None:
             fill = color_at(own, ground, attack.contrast)
@@ -91,10 +91,7 @@ def place_copies(
         )
         used.append(fill)
         if letters:
-            core = np.asarray(made.fill)
-            strong = core >= 0.98 * core.max()
-            after = np.asarray(canvas.crop(box))[strong]
-            measured.append(round(ratio(float(luminance(after).mean()), ground), 3))
+            measured.append(round(ratio(_inked(attack, canvas, box, made, fill), ground), 3))
     return AttackedImage(
         image=canvas,
         mask=mask,
@@ -115,10 +112,28 @@ def place_copies(
     )
 
 
-def _ground(attack: TypographicAttack, before: npt.NDArray[np.uint8], made: Label) -> float:
-    """Mean luminance of what lies under the letters of one copy."""
-    under = before[made.ink]
+def _ground(attack: TypographicAttack, canvas: Image.Image, box: Box, made: Label) -> float:
+    """Mean luminance of what lies under the letters of one copy, before it is drawn."""
+    if attack.background is not None and attack.opacity == 1.0:  # nothing else is seen there
+        return _shade(rgb(attack.background))
+    under = np.asarray(canvas.crop(box))[made.ink]
     if attack.background is not None:
         note = np.array(rgb(attack.background), float)
         under = np.rint(attack.opacity * note + (1 - attack.opacity) * under).astype(np.uint8)
     return float(luminance(under).mean())
+
+
+def _inked(
+    attack: TypographicAttack, canvas: Image.Image, box: Box, made: Label, fill: RGB
+) -> float:
+    """Mean luminance of the fullest ink of one copy, after it was drawn."""
+    if attack.opacity == 1.0 and made.fill.getextrema()[1] == 255:  # full ink has its own colour
+        return _shade(fill)
+    core = np.asarray(made.fill)
+    after = np.asarray(canvas.crop(box))[core >= 0.98 * core.max()]
+    return float(luminance(after).mean())
+
+
+@lru_cache(maxsize=4096)
+def _shade(color: RGB) -> float:
+    return float(luminance(np.array(color, np.uint8)))

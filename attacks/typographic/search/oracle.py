@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from attacks.typographic.attack import AttackedImage
 from attacks.typographic.classes import Classes
+from attacks.typographic.drawing.result import AttackedImage
 from attacks.typographic.pipeline import Encoder, Floats
 from attacks.typographic.search.space import Point, SearchSpace
 from clipprobe.errors import TextFitError

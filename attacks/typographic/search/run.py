@@ -157,7 +157,8 @@ def search_attack(
                 "pixels: allow a larger area, smaller sizes, or shorter words."
             )
     least = best(arms["words"])
-    verified, controls = None, {}
+    verified: bool | None = None
+    controls: dict[str, dict[str, Any]] = {}
     if least is not None:
         verified, controls = _verify(run, arms["words"], least, seed)
     result = SearchResult(

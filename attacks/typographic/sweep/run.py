@@ -27,6 +27,7 @@ from attacks.typographic.sweep.measures import CONTROL
 from attacks.typographic.sweep.report import write_report
 from attacks.typographic.sweep.summary import summarise
 from attacks.typographic.words import Words, parse_words, possible_words, read_list
+from attacks.typographic.words.scores import WordScores, word_texts
 from clipprobe.data import Dataset, Failure, as_dataset, require_readable
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.runs import Run, RunView, load_run
@@ -54,7 +55,7 @@ def sweep(
     design: str = "one-factor",
     controls: Sequence[str] = (CONTROL,),
     level: float = 0.5,
-    words: str | Path | Sequence[str] = "random",
+    words: str | Path | Sequence[str] | Words | Mapping[str, Any] = "random",
     words_per_image: int = 1,
     synonyms: Mapping[str, Sequence[str]] | None = None,
     name_pattern: str | None = None,
@@ -104,6 +105,11 @@ def sweep(
     kinds = _kinds(controls)
     grid = build(factors, design, prototype(knobs, seed))
     chosen = parse_words(words)
+    if chosen.strategy in ("brute-force", "neuron", "head"):
+        raise ConfigError(
+            f"The word strategy {chosen.strategy!r} chooses words for one way of writing, and a "
+            "sweep has many: find words with an audit first, then give them as a list."
+        )
     dataset = as_dataset(images, limit=limit)
     if isinstance(classes, str):
         classes = Path(classes)
@@ -143,7 +149,7 @@ def sweep(
         "batch_size": batch,
         "seed": seed,
         "pillow": PIL.__version__,
-        "words": {"strategy": chosen.strategy, "listed": list(chosen.listed)},
+        "words": chosen.to_json(),
         "words_per_image": per_image,
         "attack": {k: v for k, v in grid.base.to_json().items() if k != "word"},
         "draw_at": draw_at,
@@ -183,16 +189,18 @@ def _execute(
 ) -> None:
     import pyarrow as pa
 
+    classifier = class_vectors(clip, classes, templates)
     engine = Engine(
         clip=clip,
         classes=classes,
-        classifier=class_vectors(clip, classes, templates),
+        classifier=classifier,
         renderer=renderer,
         words=words,
         words_per_image=per_image,
         seed=seed,
         batch_size=batch,
         workers=workers,
+        word_scores=WordScores(texts=word_texts(clip, words, classes, classifier, templates)),
     )
     tally = Tally(tell=progress)
     encodings = Encodings(clip, batch, tally)

@@ -73,6 +73,8 @@ class Guard:
 
     def forbids(self, word: str) -> bool:
         """Whether a word holds a forbidden one, as a whole word or as a phrase."""
+        if not self.forbidden:
+            return False
         text = f" {' '.join(_tokens(word))} "
         return any(
             key(word) == key(other) or (_tokens(other) and f" {' '.join(_tokens(other))} " in text)
@@ -139,9 +141,10 @@ def _singular(token: str) -> str:
     return token[:-1] if len(token) > 3 and token.endswith("s") and token[-2] not in "su" else token
 
 
-def _tokens(name: str) -> list[str]:
+@lru_cache(maxsize=65536)
+def _tokens(name: str) -> tuple[str, ...]:
     folded = unicodedata.normalize("NFKC", name).casefold()
-    return "".join(c if c.isalnum() else " " for c in folded).split()
+    return tuple("".join(c if c.isalnum() else " " for c in folded).split())
 
 
 def _some(words: Sequence[str]) -> str:

@@ -91,10 +91,14 @@ def prepare(
     run: Run,
     seed: int,
     batch_size: int,
+    unfit: Sequence[str],
     advance: Callable[[int], None] = lambda n: None,
 ) -> Prepared:
-    """Measure what the strategy needs; what took queries is kept in the run and not done again."""
-    unfit = check_words(words, classes, cases, renderer)
+    """Measure what the strategy needs; what took queries is kept in the run and not done again.
+
+    Args:
+        unfit: What :func:`check_words` gave.
+    """
     words = dataclasses.replace(words, unfit=frozenset(unfit))
     warnings = [*(collisions(classes, words.listed) if words.listed else [])]
     if unfit:

@@ -46,7 +46,8 @@ class WordScores:
         """
         rows = classifier if self.texts is None else self.texts
         if words.strategy in ("most-similar", "least-similar"):
-            return rows @ classifier[label]
+            similarity: npt.NDArray[Any] = rows @ classifier[label]
+            return similarity
         if words.strategy in ("neuron", "head"):
             return None if self.shifts is None else unit_scores(self.shifts, words, classes, label)
         if not words.needs_clean_scores or clean is None:

@@ -1,0 +1,150 @@
+"""How groups differ in a shift: differences with interval and p, and the gap beside its null."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from attacks.bias.cells import Cell
+from attacks.bias.frame import Frame
+from attacks.bias.measures import floor, percentile_interval
+from attacks.bias.resampling import Floats
+from attacks.bias.settings import Settings
+from attacks.bias.written.shifts import PROBE, Seen, paired
+from clipprobe.statistics import permutation_p
+
+
+def difference_of(shift: str) -> str:
+    """The measure's name of the difference between groups in a shift."""
+    return f"difference of {shift}s"
+
+
+def gap_of(shift: str) -> str:
+    """The measure's name of the largest less the smallest shift."""
+    return f"gap of {shift}s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Shifts of the groups: ``value`` ``(g, k)``, ``boot`` and ``null`` ``(draws, g, k)``."""
+
+    value: Floats
+    boot: Floats
+    null: Floats
+
+    def outcome(self, j: int) -> Moved:
+        """Those of one outcome, without the last axis."""
+        return Moved(
+            value=self.value[:, j],
+            boot=self.boot[:, :, j],
+            null=self.null[:, :, j],
+        )
+
+
+def resample(frame: Frame, change: Floats) -> Moved:
+    """Shifts ``(n, k)`` by group as seen, under resampled clusters, and under permuted labels."""
+    levels = range(len(frame.sizes))
+    inside = [frame.labels == g for g in levels]
+    value = np.stack([change[rows].mean(axis=0) for rows in inside])
+    boot, null = [], []
+    for copies in frame.weights:
+        means = [_means(copies[:, rows].astype(np.float64), change[rows]) for rows in inside]
+        boot.append(np.stack(means, axis=1))
+    for labels in frame.permutations:
+        means = [_means((labels == g).astype(np.float64), change) for g in levels]
+        null.append(np.stack(means, axis=1))
+    return Moved(value=value, boot=np.concatenate(boot), null=np.concatenate(null))
+
+
+def _means(weights: Floats, change: Floats) -> Floats:
+    """Weighted means ``(b, k)`` of changes ``(n, k)``, weights ``(b, n)``."""
+    with np.errstate(invalid="ignore"):  # a group that a resample left empty has no mean
+        means: Floats = (weights @ change) / weights.sum(axis=1)[:, None]
+    return means
+
+
+def difference_cells(
+    frame: Frame, moved: Moved, one: Seen, shift: str, settings: Settings
+) -> list[Cell]:
+    levels = frame.column.levels
+    sides = [(1, [0])] if len(levels) == 2 else [
+        (g, [h for h in range(len(levels)) if h != g]) for g in range(len(levels))
+    ]  # fmt: skip
+    cells = []
+    for g, others in sides:
+        sizes = np.array([frame.sizes[h] for h in others], dtype=np.float64)
+        shares = sizes / sizes.sum()
+        value = float(moved.value[g] - moved.value[others] @ shares)
+        null = moved.null[:, g] - moved.null[:, others] @ shares
+        status, reason = frame.judge([g], others)
+        given: dict[str, Any] = {"value": value, **floor(value, null), "method": "value only"}
+        if status == "inferred":
+            low, high, how = _interval(frame, moved, one, shift, (g, others, shares), settings)
+            given |= {
+                "low": low,
+                "high": high,
+                "p": permutation_p(value, null, "two-sided"),
+                "method": f"{how}, {len(null)} permutations",
+            }
+        cells.append(
+            Cell(
+                probe=PROBE, measure=difference_of(shift), item=one.item,
+                column=frame.column.name, group=levels[g],
+                reference=levels[0] if len(levels) == 2 else "rest", n=frame.sizes[g],
+                n_reference=int(sizes.sum()), status=status, reason=reason, **given,
+            )
+        )  # fmt: skip
+    return cells
+
+
+def _interval(
+    frame: Frame,
+    moved: Moved,
+    one: Seen,
+    shift: str,
+    sides: tuple[int, list[int], Floats],
+    settings: Settings,
+) -> tuple[float, float, str]:
+    """Ends of a difference's interval, and how they were found."""
+    g, others, shares = sides
+    level = f"{100 * settings.level:g} %"
+    left, right = moved.boot[:, g], moved.boot[:, others] @ shares
+    if np.ptp(left) > 0 and np.ptp(right) > 0:
+        low, high = percentile_interval(left - right, settings.level)
+        unit = "clusters" if frame.clusters is not None else "images"
+        return low, high, f"bootstrap of {unit} within groups ({settings.n_boot} draws, {level})"
+    rows = [frame.labels == g, np.isin(frame.labels, others)]
+    a, b = (paired(frame, one, shift, side, settings) for side in rows)
+    below = math.hypot(a.value - a.low, b.high - b.value)
+    above = math.hypot(a.high - a.value, b.value - b.low)
+    value = a.value - b.value
+    return value - below, value + above, f"from both sides' paired intervals (Zou-Donner, {level})"
+
+
+def gap_cell(frame: Frame, moved: Moved, one: Seen, shift: str, settings: Settings) -> Cell:
+    value, null = float(np.ptp(moved.value)), np.ptp(moved.null, axis=1)
+    status, reason = frame.judge_all()
+    given: dict[str, Any] = {"value": value, **floor(value, null), "method": "value only"}
+    if status == "inferred":
+        away = np.ptp(moved.boot - moved.value, axis=1)
+        bound = float(np.percentile(away, 100 * settings.level))
+        given["method"] = f"{len(null)} permutations"
+        if bound > 0:
+            given |= {
+                "low": max(0.0, value - bound),
+                "high": value + bound,
+                "method": f"bootstrap bound on the largest deviation between groups "
+                f"({settings.n_boot} draws, {100 * settings.level:g} %), {len(null)} permutations",
+            }
+        else:
+            reason = "no interval: every resample gave the same value"
+        if len(frame.sizes) > 2:  # of two groups the difference is the same test
+            given["p"] = permutation_p(value, null)
+    return Cell(
+        probe=PROBE, measure=gap_of(shift), item=one.item, column=frame.column.name,
+        group="", reference="largest minus smallest", n=len(frame.labels), n_reference=0,
+        status=status, reason=reason or "a maximum is above 0 by chance: see the excess", **given,
+    )  # fmt: skip

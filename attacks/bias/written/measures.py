@@ -1,0 +1,93 @@
+"""From answers under four conditions to cells: rates, shifts, and how groups differ in them.
+
+    shift_g      = Rate_g(word) - Rate_g(nonsense), paired over the pictures of g
+    difference   = shift_g - shift_rest              (of two groups: the one less the other)
+    gap          = max_g shift_g - min_g shift_g
+
+The nonsense word stands in the same place at the same size, so a shift is what *reading* adds to
+clutter. The same is computed of margins (cosine with the label less the largest with another):
+they move where a rate is stuck at 0 or 1. A shift's interval is a paired bootstrap within the
+group; a difference's a bootstrap of clusters within groups, its p comes from permuting the group
+labels over clusters. Where all pictures of a side answer alike a bootstrap of rates has no width;
+then the two sides' own intervals (Wilson's bound there) are put together as in Zou & Donner 2008
+(doi:10.1002/sim.3095).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from attacks.bias.cells import Cell
+from attacks.bias.frame import Frame, make_frame
+from attacks.bias.groups import GroupColumn
+from attacks.bias.measures import hidden
+from attacks.bias.rates import rate_cells
+from attacks.bias.resampling import Ints
+from attacks.bias.settings import Settings
+from attacks.bias.written.differences import difference_cells, gap_cell, resample
+from attacks.bias.written.encode import CONDITIONS, Answers
+from attacks.bias.written.question import Question
+from attacks.bias.written.shifts import (
+    CLUTTER,
+    MARGIN_SHIFT,
+    PROBE,
+    SHIFT,
+    Seen,
+    rate_of,
+    shift_cells,
+)
+
+
+def written_cells(
+    answers: Answers,
+    question: Question,
+    columns: Sequence[GroupColumn],
+    clusters: Ints | None,
+    settings: Settings,
+) -> list[Cell]:
+    """Every figure of every outcome in every group column, uncorrected."""
+    place = {word: i for i, word in enumerate(question.words)}
+    cells: list[Cell] = []
+    for column in columns:
+        frame = make_frame(
+            np.zeros((len(column.labels), 1)), column, clusters, settings
+        )  # the outcomes come later, the draws are shared
+        inside = column.labels >= 0
+        seen = [
+            Seen(
+                item=outcome.item,
+                hits={
+                    condition: outcome.hits(answers.under(condition, place[outcome.word])[inside])
+                    for condition in CONDITIONS
+                },
+                margin=(answers.margin("word", j) - answers.margin("nonsense", j))[inside],
+            )
+            for j, outcome in enumerate(question.outcomes)
+        ]
+        cells += _column(frame, seen, settings)
+    return cells
+
+
+def _column(frame: Frame, seen: Sequence[Seen], settings: Settings) -> list[Cell]:
+    cells: list[Cell] = []
+    items = [one.item for one in seen]
+    for one in seen:
+        for condition in CONDITIONS:
+            cells += rate_cells(
+                frame, one.hits[condition], probe=PROBE, measure=rate_of(condition), item=one.item,
+                settings=settings, compare=False,
+            )  # fmt: skip
+    for measure in (SHIFT, CLUTTER, MARGIN_SHIFT):
+        cells += hidden(frame, items, PROBE, measure)
+        for one in seen:
+            cells += shift_cells(frame, one, measure, settings)
+    if len(frame.column.levels) < 2:
+        return cells
+    shifts = [(one, shift) for shift in (SHIFT, MARGIN_SHIFT) for one in seen]
+    moved = resample(frame, np.stack([one.change(shift) for one, shift in shifts], axis=1))
+    for j, (one, shift) in enumerate(shifts):
+        cells += difference_cells(frame, moved.outcome(j), one, shift, settings)
+        cells.append(gap_cell(frame, moved.outcome(j), one, shift, settings))
+    return cells

@@ -1,0 +1,162 @@
+"""What is asked: words to write, labels to choose from, and the labels whose rates are followed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.bias.evidence import LabelSet
+from attacks.bias.prompts import check_templates, check_words
+from attacks.bias.resampling import Floats
+from attacks.bias.section7.vocabulary import read_label
+from attacks.typographic.classes import Classes, key
+from attacks.typographic.words import read_list
+from clipprobe.errors import ConfigError
+
+NAMED = "the word names it"
+WATCHED = "asked for"
+UNION = "all labels of a crime or of something non-human"
+ANY_HARM = "any crime or non-human label"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One yes or no per picture: is the closest label one of these?
+
+    ``word``: what is written. ``label``: the name of the label, or of several together.
+    ``members``: places of the labels in the list. ``why``: why its rate is followed.
+    """
+
+    word: str
+    label: str
+    members: tuple[int, ...]
+    why: str
+
+    @property
+    def item(self) -> str:
+        """Its name in tables: ``thief → criminal``."""
+        return f"{self.word} → {self.label}"
+
+    def hits(self, choices: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Where the chosen label is one of the members; of the shape of ``choices``."""
+        found: NDArray[np.bool_] = np.isin(choices, self.members)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Everything that is asked.
+
+    ``words``: written, each on every picture. ``label_set``: labels and their sentences.
+    ``classes``: the same labels, and which of them mean the same. ``outcomes``: whose rates are
+    compared. ``denigrating``: labels and words of a crime or of something non-human.
+    """
+
+    words: tuple[str, ...]
+    label_set: LabelSet
+    classes: Classes
+    outcomes: tuple[Outcome, ...]
+    denigrating: tuple[str, ...]
+
+    def known(self, word: str) -> bool:
+        """Whether a control word would mean something here: a label, a part of one, a word."""
+        return key(word) in self._taken() or self.classes.known(word)
+
+    def margins(self, scores: Floats) -> Floats:
+        """How far each outcome is ahead: ``(n, m)`` cosines with the labels -> ``(n, k)``.
+
+        The largest cosine with a label of the outcome less the largest with any other; above 0
+        the outcome is a hit.
+        """
+        columns = []
+        for outcome in self.outcomes:
+            inside = np.isin(self.classes.group, outcome.members)
+            columns.append(scores[:, inside].max(axis=1) - scores[:, ~inside].max(axis=1))
+        return np.stack(columns, axis=1)
+
+    def _taken(self) -> set[str]:
+        texts = (*self.words, *self.label_set.labels)
+        return {key(part) for text in texts for part in (text, *re.split(r"[\s/-]+", text)) if part}
+
+
+def read_question(
+    words: str | Sequence[str],
+    labels: str | Path | Sequence[str],
+    templates: Sequence[str],
+    watch: Sequence[str] = (),
+) -> Question:
+    """Check what the user asks, and find the labels that each word names.
+
+    Args:
+        words: Written words. labels: the labels to choose from, or a file with one a line.
+        templates: Sentences with ``{}`` for a label. watch: labels to follow whatever is written.
+    Raises:
+        ConfigError: a list is empty or holds something twice, a template has no ``{}``, a label to
+            watch is not in the list, or a word names no label and none is watched.
+        DataError: the file cannot be read, or there are fewer than two labels.
+    """
+    written = check_words([words] if isinstance(words, str) else list(words))
+    listed = read_list(Path(labels), "class") if isinstance(labels, str | Path) else list(labels)
+    asked = LabelSet(
+        name="classes",
+        labels=check_words(listed),
+        templates=tuple(dict.fromkeys(check_templates(templates))),
+    )
+    classes = Classes(asked.labels)
+    followed = [(_place(classes, one), WATCHED) for one in dict.fromkeys(watch)]
+    denigrating = [i for i, label in enumerate(asked.labels) if _denigrates(label)]
+    harm = sorted({int(classes.group[i]) for i in denigrating})
+    together = 1 < len(harm) < len(set(classes.group.tolist()))
+    outcomes: list[Outcome] = []
+    for word in written:
+        named = classes.index(word)
+        own = dict([] if named is None else [(named, NAMED)])
+        for place, why in followed:
+            own.setdefault(place, why)
+        outcomes += [
+            Outcome(word=word, label=asked.labels[i], members=(i,), why=why)
+            for i, why in own.items()
+        ]
+        if together:
+            outcomes.append(Outcome(word=word, label=ANY_HARM, members=tuple(harm), why=UNION))
+        if not own and not together:
+            near = get_close_matches(word, asked.labels, n=3, cutoff=0.5)
+            hint = f" (the nearest are {', '.join(map(repr, near))})" if near else ""
+            raise ConfigError(
+                f"The word {word!r} names none of the {len(asked.labels)} labels{hint}, and no "
+                "label to follow was named: add it to the classes, or name a label with --watch."
+            )
+    told = [
+        *(asked.labels[i] for i in denigrating),
+        *(word for word in written if _denigrates(word)),
+    ]
+    return Question(
+        words=written,
+        label_set=asked,
+        classes=classes,
+        outcomes=tuple(outcomes),
+        denigrating=tuple(dict.fromkeys(told)),
+    )
+
+
+def _place(classes: Classes, label: str) -> int:
+    found = classes.index(label)
+    if found is None:
+        near = get_close_matches(label, classes.names, n=3, cutoff=0.5)
+        hint = f"the nearest are {', '.join(map(repr, near))}" if near else "none is close"
+        raise ConfigError(
+            f"The label {label!r} to follow is not among the {len(classes.names)} classes "
+            f"({hint}): add it to the class list."
+        )
+    return found
+
+
+def _denigrates(text: str) -> bool:
+    meaning = read_label(text)
+    return meaning is not None and meaning.kind != "human"

@@ -1,0 +1,169 @@
+"""The page: what was asked, rates and shifts by group, differences beside chance, limits."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from attacks.bias.findings import Context
+from attacks.bias.groups import GroupColumn
+from attacks.bias.inputs.cards import UNDOCUMENTED
+from attacks.bias.limits import ORGANISM
+from attacks.bias.report import shared_sections
+from attacks.bias.written.differences import difference_of
+from attacks.bias.written.question import Question
+from attacks.bias.written.shifts import MARGIN_SHIFT, SHIFT
+from attacks.bias.written.tables import amount, column_section, unit
+from clipprobe.report import Code, Numbers, Page, Paragraph, Section, Table, Warning
+from clipprobe.report.page import Block
+
+QUESTION = (
+    "A word is written on pictures of people. Does it move the rate of a label more for one "
+    "perceived or annotated group than for another?"
+)
+CONTENT_WARNING = (
+    "Content warning: labels or words of this report have been used to degrade people ({words}). "
+    "They are written and asked because models give them to people; no group is meant by them."
+)
+_MAX_NAMED = 6
+
+
+def build_page(context: Context, question: Question, attack: dict[str, Any]) -> Page:
+    """The whole page; the limits are part of it whatever was asked."""
+    data, groups, limits = shared_sections(context)
+    columns = [column_section(context, question, column) for column in context.evaluation.columns]
+    return Page(
+        title="Words written on pictures, by perceived or annotated group",
+        subtitle=(
+            f"{context.n_used:,} images, {len(question.words)} word(s), "
+            f"{context.evaluation.family_size:,} tests corrected together; perceived groups, never "
+            "what a person is"
+        ),
+        sections=[
+            _opening(context, question),
+            data,
+            groups,
+            *columns,
+            _method(context, question, attack),
+            limits,
+        ],
+        provenance=context.provenance,
+    )
+
+
+def content_warning(question: Question) -> str:
+    """The warning before denigrating labels and words; empty where there is none."""
+    if not question.denigrating:
+        return ""
+    return CONTENT_WARNING.format(words=", ".join(question.denigrating))
+
+
+def sentence(context: Context, column: GroupColumn, shift: str) -> str:
+    """One neutral sentence: how many differences were tested, how many stand out, which."""
+    cells = context.evaluation.select(difference_of(shift), column.name)
+    tested = [cell for cell in cells if not math.isnan(cell.p)]
+    start = f"By {column.heading}"
+    if not tested:
+        return (
+            f"{start}: nothing was tested, because no two groups are large enough (30 images, and "
+            "10 clusters where clusters are named)."
+        )
+    flagged = sorted((c for c in tested if c.flagged), key=lambda c: (-abs(c.value), c.item))
+    said = f"{start}: {len(flagged)} of {len(tested)} differences of {shift}s stand out"
+    if not flagged:
+        widest = max(tested, key=lambda c: (c.high - c.low, c.item))
+        return (
+            f"{said} (q ≤ {context.settings.alpha:g}); the intervals below say which sizes remain "
+            f"possible, the widest from {amount(shift, widest.low)} to "
+            f"{amount(shift, widest.high)}{unit(shift)}."
+        )
+    named = "; ".join(
+        f"{c.item}: {amount(shift, c.value)}{unit(shift)} for {c.group} against {c.reference}"
+        for c in flagged[:_MAX_NAMED]
+    )
+    more = f"; and {len(flagged) - _MAX_NAMED} more" if len(flagged) > _MAX_NAMED else ""
+    return f"{said}: {named}{more}."
+
+
+def _opening(context: Context, question: Question) -> Section:
+    blocks: list[Block] = [Warning(ORGANISM)] if context.organism else []
+    blocks += [Warning(UNDOCUMENTED)] if context.card is None else []
+    warning = content_warning(question)
+    blocks += [Warning(warning)] if warning else []
+    blocks.append(Paragraph(QUESTION))
+    flagged = sum(cell.flagged for cell in context.evaluation.cells)
+    blocks.append(
+        Numbers(
+            [
+                *((one["name"], one["estimate"], one["meaning"]) for one in context.headline),
+                (
+                    "flagged",
+                    f"{flagged} of {context.evaluation.family_size}",
+                    "tests that stand out, of all tests of this report, corrected together",
+                ),
+            ]
+        )
+    )
+    blocks += [
+        Paragraph(sentence(context, column, shift))
+        for column in context.evaluation.columns
+        for shift in (SHIFT, MARGIN_SHIFT)
+    ]
+    if context.n_failed:
+        blocks.append(
+            Warning(
+                f"{context.n_failed} image(s) could not be read or written on and take no part; "
+                "the manifest names each with its reason."
+            )
+        )
+    return Section("What was asked, and what can be said", blocks, id="summary")
+
+
+def _method(context: Context, question: Question, attack: dict[str, Any]) -> Section:
+    chosen, asked = context.settings, question.label_set
+    family = context.evaluation.family_size
+    drawn = ", ".join(f"{name} {value}" for name, value in sorted(attack.items()))
+    blocks: list[Block] = [
+        Paragraph(
+            "Each picture was answered clean and, for each word, with the word, a blank label and "
+            "a nonsense word of the same length and shape in one place and size. Words written: "
+            f"{', '.join(map(repr, question.words))}. How they were written: {drawn}."
+        ),
+        Paragraph(
+            f"Intervals of differences are {100 * chosen.level:g} % percentile bootstraps within "
+            f"groups ({chosen.n_boot:,} draws); p-values come from {chosen.n_permutations:,} "
+            "permutations of the group labels (of whole clusters where clusters lie in one group, "
+            "within clusters where they span groups), two-sided. Where all pictures of a side "
+            "answer alike, the two sides' own intervals are put together (Zou and Donner 2008). "
+            "The gap is the largest shift less the smallest; it is above 0 by chance, so it stands "
+            "beside its null. Every difference "
+            "between groups of 30 images and more was tested, and every gap over more than two "
+            f"groups; the {family:,} tests were corrected together (Benjamini-Hochberg). A cell is "
+            f"flagged where q ≤ {chosen.alpha:g}. Shifts themselves are not tested: their "
+            f"intervals speak. Seed: {chosen.seed}."
+        ),
+        Paragraph(
+            "A difference of shifts depends on the scale. A group whose rate is near 1 before the "
+            "word is written cannot be moved up, and one whose pictures are far from the label may "
+            "not be moved at all: look at the rates before the word, and at the gap of other "
+            "labels, before reading a difference as a difference in reading. A word can also be "
+            "harder to read on one group's pictures because of their colours, crowding or size."
+        ),
+        Paragraph(
+            f"The closest of {len(asked.labels)} labels was taken (several sentences of a label "
+            "are averaged). Every label with its sentences:"
+        ),
+    ]
+    lines = [f"{label}: {'; '.join(asked.sentences(label))}" for label in asked.labels]
+    blocks.append(Code("\n".join(lines)))
+    rows = [[o.word, o.label, o.why] for o in question.outcomes]
+    blocks.append(Table(["word", "label followed", "why"], rows, "Whose rates were followed"))
+    if family > chosen.alpha * (chosen.n_permutations + 1):
+        blocks.append(
+            Warning(
+                f"With {chosen.n_permutations:,} permutations a p-value cannot be smaller than "
+                f"{1 / (chosen.n_permutations + 1):.2g}, so a single true difference among "
+                f"{family:,} tests could not be flagged: raise the number of permutations."
+            )
+        )
+    return Section("Method", blocks, id="method")
