@@ -50,8 +50,8 @@ def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict
     paired = _same_images(a, b)
     first, second = _figures(a), _figures(b)
     shared = [key for key in first if key in second]
-    rows = [_difference(key, first[key], second[key], paired=paired) for key in shared]
-    rows = [row for row in rows if row is not None]
+    found = (_difference(key, first[key], second[key], paired=paired) for key in shared)
+    rows = [row for row in found if row is not None]
     if not rows:
         raise RunFolderError(
             f"{a.path} and {b.path} have no figure in common that both could show: ask both the "

@@ -8,6 +8,7 @@ reported, so that figures of other work can be compared, whichever of them it pr
 from __future__ import annotations
 
 from attacks.bias.composition import composition_cells
+from attacks.bias.composition_section import sections, sentence
 from attacks.bias.probes import Probe, register
 from attacks.bias.retrieval_cells import retrieval_cells
 from attacks.bias.word_lists import concepts
@@ -24,5 +25,7 @@ RETRIEVAL = register(
         words_source=concepts().source,
         templates=("a photo of a {} person",),
         measures=(retrieval_cells, composition_cells),
+        sections=sections,
+        sentence=sentence,
     )
 )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attacks.bias.cells import Cell
+from attacks.bias.frame import PAIR_DRAWS
 from attacks.bias.resampling import Floats, Ints
 
 if TYPE_CHECKING:
@@ -23,20 +24,18 @@ if TYPE_CHECKING:
 FILE = "draws.safetensors"
 
 
-def write_draws(run: Run, cells: Sequence[Cell], pair_key: str) -> dict[str, Any] | None:
+def write_draws(run: Run, cells: Sequence[Cell], pair_key: str) -> dict[str, Any]:
     """Write the resamples of all cells that have them.
 
     Returns:
-        What ``summary.json`` says: a fingerprint of the images and how many cells; None if none.
+        What ``summary.json`` says: a fingerprint of the images and how many cells and draws.
     """
     rows = [i for i, cell in enumerate(cells) if cell.draws is not None]
-    if not rows or not pair_key:
-        return None
-    draws = np.stack([cell.draws for cell in cells if cell.draws is not None])
-    run.write_arrays(
-        FILE, {"cell": np.array(rows, dtype=np.int64), "draws": draws.astype(np.float32)}
-    )
-    return {"images": fingerprint(pair_key), "cells": len(rows), "draws": draws.shape[1]}
+    draws = np.zeros((len(rows), PAIR_DRAWS), dtype=np.float32)
+    for place, row in enumerate(rows):
+        draws[place] = cells[row].draws
+    run.write_arrays(FILE, {"pairs/cell": np.array(rows, dtype=np.int64), "pairs/draws": draws})
+    return {"images": fingerprint(pair_key), "cells": len(rows), "draws": PAIR_DRAWS}
 
 
 def fingerprint(pair_key: str) -> str:
@@ -49,5 +48,5 @@ def read_draws(view: RunView) -> dict[int, Floats]:
     if not view.has(FILE):
         return {}
     arrays = view.read_arrays(FILE)
-    places: Ints = arrays["cell"].astype(np.int64)
-    return dict(zip(places.tolist(), arrays["draws"].astype(np.float64), strict=True))
+    places: Ints = arrays["pairs/cell"].astype(np.int64)
+    return dict(zip(places.tolist(), arrays["pairs/draws"].astype(np.float64), strict=True))

@@ -17,7 +17,7 @@ def rates_section(context: Context) -> list[Section]:
     rows = rate_sums(context.evaluation)
     if not rows:
         return []
-    shown = sorted(rows, key=lambda row: -float(row["difference"]))[:MAX_ROWS]
+    shown = sorted(rows, key=lambda row: -row["difference"])[:MAX_ROWS]
     shown = [row for row in rows if row in shown]
     left = len(rows) - len(shown)
     more = f"; {left} with smaller differences follow from cells.csv" if left else ""

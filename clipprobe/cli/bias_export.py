@@ -1,4 +1,4 @@
-"""``clipprobe model-card``: a bias report as the JSON of the model-card-toolkit."""
+"""``clipprobe export-card``: a bias report as the JSON of the model-card-toolkit."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from clipprobe.cli.common import JsonOption, result
 
 
 def register(app: typer.Typer) -> None:
-    """Add ``model-card``."""
-    app.command("model-card")(model_card)
+    """Add ``export-card``."""
+    app.command("export-card")(export_card)
 
 
-def model_card(
+def export_card(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="The folder of a complete audit bias run.")
     ],

@@ -141,8 +141,8 @@ def test_the_draws_keep_no_image_and_cannot_be_repeated_from_the_run(
     run = runs["before"]
     arrays = run.read_arrays("draws.safetensors")
     n = run.read_table("cells.parquet").num_rows
-    assert arrays["draws"].shape == (len(arrays["cell"]), PAIR_DRAWS)
-    assert len(arrays["cell"]) == run.summary["pairing"]["cells"] < n
+    assert arrays["pairs/draws"].shape == (len(arrays["pairs/cell"]), PAIR_DRAWS)
+    assert len(arrays["pairs/cell"]) == run.summary["pairing"]["cells"] < n
     written = "".join(
         p.read_text(encoding="utf-8") for p in run.path.iterdir() if p.suffix in (".json", ".md")
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import entropy, hypergeom
 
-from attacks.bias import Settings, evaluate, make_column
+from attacks.bias import Settings, audit_bias, evaluate, make_column
 from attacks.bias.composition import bias_at, normalised_entropy
 
 SETTINGS = Settings(k=20, n_boot=200, n_permutations=4000)
@@ -78,3 +79,25 @@ def test_c_asc_is_its_definition_and_d_up_to_ddof() -> None:
         assert cell.value == pytest.approx(d[cell.item, cell.group] * math.sqrt(150 / 149))
         assert cell.low < cell.value < cell.high
     assert not found.select("bias@k")  # of two groups only
+
+
+def test_the_report_shows_them_by_perceived_group(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    women = np.resize([0.0, 1.0], 120)
+    table = tmp_path / "scores.csv"
+    names = ["smart", "kind", "lazy"]
+    scores = rng.normal(size=(120, 3)) + np.outer(women, [2.0, 0.0, 0.0])
+    lines = [",".join(["file", "perceived_gender", *names])]
+    lines += [f"{i},{'mw'[int(w)]},{','.join(map(str, row))}" for i, (w, row) in
+              enumerate(zip(women, scores, strict=True))]  # fmt: skip
+    table.write_text("\n".join(lines))
+    run = audit_bias(
+        None, predictions=table, groups="perceived_gender", probes=["retrieval"], words=names,
+        out=tmp_path / "run", n_boot=100, n_permutations=999,
+    )  # fmt: skip
+    text = run.file("report.md").read_text(encoding="utf-8")
+    assert "What the top of each ranking holds, by perceived gender" in text
+    assert "retrieval: for 1 of 3 texts and columns MaxSkew stands out: smart by perceived" in text
+    assert "Mean Bias@12 over the 3 texts" in text and "C-ASC of w" in text
+    assert "Association of retrieval" not in text
+    assert "29 adjectives" not in text and "debias-vision-lang" in text  # the list's source

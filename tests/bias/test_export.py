@@ -149,7 +149,7 @@ def test_the_command_writes_beside_the_run_and_refuses_other_runs(
     run: RunView, tmp_path: Path
 ) -> None:
     out = tmp_path / "card.json"
-    called = CliRunner().invoke(app, ["model-card", str(run.path), "--out", str(out), "--json"])
+    called = CliRunner().invoke(app, ["export-card", str(run.path), "--out", str(out), "--json"])
     assert called.exit_code == 0 and json.loads(called.stdout) == {"model_card": str(out)}
     again = export_model_card(run, tmp_path / "again.json")
     assert out.read_bytes() == again.read_bytes()
@@ -157,7 +157,7 @@ def test_the_command_writes_beside_the_run_and_refuses_other_runs(
     other.finish(counts={"used": 0}, seed=0)
     with pytest.raises(RunFolderError, match="holds a atlas run"):
         export_model_card(load_run(tmp_path / "other"), out)
-    called = CliRunner().invoke(app, ["model-card", str(tmp_path / "none")])
+    called = CliRunner().invoke(app, ["export-card", str(tmp_path / "none")])
     assert called.exit_code == 2 and "holds no run" in called.stderr
 
 

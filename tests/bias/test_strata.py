@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner, Result
 
 from attacks.bias import Settings, evaluate, make_column
 from attacks.bias.probes import Sample
 from attacks.bias.rates import rate_cells
 from attacks.bias.resampling import generator, permuted_labels
 from attacks.bias.strata import check_controls, strata_ids
+from clipprobe.cli import app
 from clipprobe.errors import DataError
 
 SETTINGS = Settings(n_boot=200, n_permutations=1500, min_effect=0.0)
@@ -87,3 +91,35 @@ def test_controls_that_leave_nothing_are_refused() -> None:
     check_controls({"source": ["x", "x", "y", "y"] * 5}, groups)
     assert strata_ids([]) is None
     assert strata_ids([["a", None, "a"], ["b", "b", "c"]]).tolist() == [1, 0, 2]
+
+
+def test_controls_and_pictures_from_the_command_line(
+    checkpoint: Callable[[str], Path], people: Callable[..., Path], tmp_path: Path
+) -> None:
+    card = tmp_path / "card.yaml"
+    card.write_text("title: t\nannotation: generated\nannotators: nobody\nlicence: CC0 1.0\n")
+    config = tmp_path / "audit.yaml"
+    config.write_text("controls: skin_tone\ninclude_images: true\nwords: [judge, pilot]\n")
+    given = ["audit", "bias", "--model", checkpoint("clip"), "--images", people(), "--groups",
+             "perceived_gender", "--n-boot", "100", "--n-permutations", "100"]  # fmt: skip
+
+    def call(*more: object) -> Result:
+        return CliRunner().invoke(app, [str(a) for a in (*given, *more)])
+
+    called = call("--config", config, "--card", card, "--out", tmp_path / "a")
+    assert called.exit_code == 0, called.output
+    text = (tmp_path / "a/report.md").read_text(encoding="utf-8")
+    assert "permuted only among images that agree in skin\\_tone" in text
+    assert "Pictures of the annotated data set" in text
+    cells = (tmp_path / "a/cells.csv").read_text(encoding="utf-8")
+    assert "permutations within strata" in cells
+    refused = call("--control", "perceived_gender", "--out", tmp_path / "b")
+    assert refused.exit_code == 2 and "control column and a group column" in refused.stderr
+    refused = call("--control", "nothing", "--out", tmp_path / "c")
+    assert refused.exit_code == 2 and "no control column 'nothing'" in refused.stderr
+    refused = call("--include-images", "--out", tmp_path / "d")
+    assert refused.exit_code == 2 and "licence" in refused.stderr
+    config.write_text("include_images: often\n")
+    refused = call("--config", config, "--out", tmp_path / "e")
+    assert refused.exit_code == 2 and "true or false" in refused.stderr
+    assert not (tmp_path / "b").exists() and not (tmp_path / "d").exists()

@@ -85,7 +85,8 @@ def _words_section(context: Context) -> Section:
     cells = _of(context, WORDS, "")
     blocks: list[Block] = [Paragraph(MEANING[WORDS])]
     if cells:
-        blocks.append(_table(cells, "Association tests over words, p over all partitions"))
+        caption = "p over all partitions up to 100,000 of them, else over random ones"
+        blocks.append(_table(cells, f"Association tests over words; {caption}"))
     missing = context.evaluation.answers[NAME].missing
     if missing:
         blocks.append(Paragraph(f"Not asked: {'; '.join(missing)}."))
