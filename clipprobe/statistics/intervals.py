@@ -147,6 +147,8 @@ def difference_of_paired_proportions(
             f"{second.size}."
         )
     difference = first.astype(np.float64) - second.astype(np.float64)
+    if clusters is None and difference.size > 1 and np.ptp(difference) > 0:
+        return _of_counts(difference, _draws(n_boot), seed, level)
     plain = cluster_bootstrap(difference, clusters=clusters, n_boot=n_boot, seed=seed, level=level)
     if not plain.defined or math.isnan(plain.low) or np.ptp(difference) > 0:
         return plain
@@ -158,6 +160,29 @@ def difference_of_paired_proportions(
         high=min(1.0, plain.value + other),
         n=plain.n,
         method=f"all {n_clusters} pairs or clusters alike: Wilson bound, {percent(level)}",
+    )
+
+
+def _of_counts(difference: Floats, n_boot: int, seed: int, level: float) -> Estimate:
+    """The percentile bootstrap of a mean of -1, 0 and 1.
+
+    A resample is known by how many of each it holds, and these counts are multinomial: the same
+    distribution as drawing pairs one by one, without drawing them.
+    """
+    n = difference.size
+    shares = [float((difference == value).mean()) for value in (-1.0, 0.0, 1.0)]
+    drawn = np.random.default_rng(seed).multinomial(n, shares, size=n_boot)
+    means = (drawn[:, 2] - drawn[:, 0]) / n
+    low, high = np.percentile(means, [50 * (1 - level), 50 * (1 + level)])
+    return Estimate(
+        value=float(difference.mean()),
+        low=float(low),
+        high=float(high),
+        n=n,
+        method=f"percentile bootstrap, {n_boot} draws, {percent(level)}",
+        reason=""
+        if low < high
+        else "every resample gave the same value: the width 0 does not mean certainty",
     )
 
 

@@ -107,6 +107,18 @@ def test_paired_difference_counts_pairs_not_margins() -> None:
     assert difference.high == pytest.approx(0.10 + 1.96 * 0.03, abs=0.015)
 
 
+def test_counted_resamples_are_drawn_ones() -> None:
+    """Multinomial counts and scipy's resampling of pairs: two draws of one distribution."""
+    rng = np.random.default_rng(4)
+    a, b = rng.random(150) < 0.6, rng.random(150) < 0.4
+    counted = difference_of_paired_proportions(a, b, n_boot=20_000, seed=1)
+    drawn = cluster_bootstrap(a.astype(float) - b, n_boot=20_000, seed=1)
+    assert (counted.value, counted.n) == (drawn.value, drawn.n)
+    assert (counted.low, counted.high) == pytest.approx((drawn.low, drawn.high), abs=0.007)
+    with pytest.raises(ConfigError, match="at least one draw"):
+        difference_of_paired_proportions(a, b, n_boot=0)
+
+
 def test_no_discordant_pair_is_not_certainty() -> None:
     same = difference_of_paired_proportions([True] * 40, [True] * 40)
     bound = wilson(0, 40).high
