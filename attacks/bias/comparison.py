@@ -73,7 +73,10 @@ def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict
         {
             "kind": "bias-comparison",
             "schema_version": 1,
-            "runs": {name: _about(view) for name, view in (("a", a), ("b", b))},
+            "runs": {
+                name: {**view.about(), "used": view.manifest["counts"]["used"]}
+                for name, view in (("a", a), ("b", b))
+            },
             "paired": paired,
             "n": n,
             "family_size": int(np.isfinite([row["p"] for row in rows]).sum()),
@@ -196,18 +199,6 @@ def _settings(a: RunView, b: RunView) -> list[tuple[str, Any, Any]]:
         item for item in differing(*configs)
         if item[0].partition(".")[0] not in ("model", "batch_size", "planted")
     ]  # fmt: skip
-
-
-def _about(view: RunView) -> dict[str, Any]:
-    model = view.manifest.get("model") or {}
-    return {
-        "name": view.path.name,
-        "model": model.get("id"),
-        "weights_sha256": model.get("weights_sha256"),
-        "config_sha256": view.manifest["config_sha256"],
-        "seed": view.manifest["seed"],
-        "used": view.manifest["counts"]["used"],
-    }
 
 
 def _warnings(

@@ -75,21 +75,7 @@ def write_run(
         {
             "kind": "bias",
             "headline": headline,
-            "family_size": evaluation.family_size,
-            "n_flagged": sum(cell.flagged for cell in evaluation.cells),
-            "cells": {
-                status: sum(cell.status == status for cell in evaluation.cells)
-                for status in ("inferred", "shown", "insufficient")
-            },
-            "groups": {
-                column.name: {
-                    "heading": column.heading,
-                    "sizes": dict(column.sizes),
-                    "compared": list(column.levels),
-                    "unlabelled": column.unlabelled,
-                }
-                for column in evaluation.columns
-            },
+            **counted(evaluation),
             "small_cells": count_groups(evaluation.columns),
             "detectable": power,
             "pairing": pairing,
@@ -143,6 +129,27 @@ def write_run(
         seed=settings.seed,
         dataset=dataset,
     )
+
+
+def counted(evaluation: Evaluation) -> dict[str, Any]:
+    """The part of a summary that every report about groups has: tests, cells and group sizes."""
+    return {
+        "family_size": evaluation.family_size,
+        "n_flagged": sum(cell.flagged for cell in evaluation.cells),
+        "cells": {
+            status: sum(cell.status == status for cell in evaluation.cells)
+            for status in ("inferred", "shown", "insufficient")
+        },
+        "groups": {
+            column.name: {
+                "heading": column.heading,
+                "sizes": dict(column.sizes),
+                "compared": list(column.levels),
+                "unlabelled": column.unlabelled,
+            }
+            for column in evaluation.columns
+        },
+    }
 
 
 def cells_table(cells: Sequence[Cell]) -> Any:

@@ -66,7 +66,7 @@ def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict
         {
             "kind": "typographic-comparison",
             "schema_version": 1,
-            "runs": {name: _about(view) for name, view in (("a", a), ("b", b))},
+            "runs": {name: view.about() for name, view in (("a", a), ("b", b))},
             "n": n,
             "differences": rows,
             "warnings": _warnings(settings, n),
@@ -194,17 +194,6 @@ def _at(outcomes: Outcomes, names: Any) -> Outcomes:
 def _outcomes(view: RunView) -> dict[str, Outcomes]:
     data = columns_of(view.read_table("results.parquet"))
     return natural_outcomes(data) if view.summary["natural"] else written_outcomes(data)
-
-
-def _about(view: RunView) -> dict[str, Any]:
-    model = view.manifest.get("model") or {}
-    return {
-        "name": view.path.name,
-        "model": model.get("id"),
-        "weights_sha256": model.get("weights_sha256"),
-        "config_sha256": view.manifest["config_sha256"],
-        "seed": view.manifest["seed"],
-    }
 
 
 def _warnings(settings: list[tuple[str, Any, Any]], n: Mapping[str, int]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -105,15 +105,13 @@ def mitigate(
     say(f"report: {view.path / 'report.html'}")
 
 
-def _text(summary: dict[str, object]) -> str:
+def _text(summary: dict[str, Any]) -> str:
     from clipprobe.report.numbers import format_cell
 
     lines = []
-    methods: list[dict[str, object]] = summary["methods"]  # type: ignore[assignment]
-    for one in methods:
-        lines.append(str(one["method"]))
-        changes: list[dict[str, object]] = one["changes"]  # type: ignore[assignment]
-        for change in changes:
+    for one in summary["methods"]:
+        lines.append(one["method"])
+        for change in one["changes"]:
             name = f"{change['measure']}, {change['about']}"
             lines.append(
                 f"  {name:<44} {format_cell(change['before'])} -> {format_cell(change['after'])}"

@@ -105,6 +105,17 @@ class RunView(RunReader):
         """What made the run, for example ``"typographic"``."""
         return str(self.manifest["kind"])
 
+    def about(self) -> dict[str, Any]:
+        """What a comparison says of the run: folder name, model, weights, configuration, seed."""
+        model = self.manifest.get("model") or {}
+        return {
+            "name": self.path.name,
+            "model": model.get("id"),
+            "weights_sha256": model.get("weights_sha256"),
+            "config_sha256": self.manifest["config_sha256"],
+            "seed": self.manifest["seed"],
+        }
+
 
 def load_run(path: str | Path) -> RunView:
     """Open a complete run.

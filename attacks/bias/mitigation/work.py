@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attacks.bias.groups import GroupColumn
 from attacks.bias.mitigation.measures import (
@@ -62,6 +63,14 @@ class Work:
     seed: int
     utility: Utility | None
     advance: Callable[[int], None]
+    fit: NDArray[np.bool_] = field(init=False)
+    """Whether a picture is of the fitting half, ``(n,)``; this and the next are made by ``run``."""
+    images: Floats = field(init=False)
+    """Unit vectors of the pictures, ``(n, d)``."""
+    texts: Floats = field(init=False)
+    """Unit vectors of the words, ``(m, d)``."""
+    plain: Floats | None = field(init=False)
+    """Unit vectors of the utility pictures."""
 
     def run(self, methods: Sequence[str]) -> tuple[list[Mitigated], dict[str, str]]:
         """Every method that the model allows, and why others are not there."""
@@ -117,7 +126,11 @@ class Work:
         return clip_clip(self.images[rows], self.columns[0].labels[rows], seed=self.seed)
 
     def _ablation(self) -> Mitigated:
-        """Take out the neurons that carry the gaps of all words, found on the fitting half."""
+        """Take out the neurons that carry the gaps of all words, found on the fitting half.
+
+        The gap of the last group by name against all others; with more than two groups the rest
+        is not looked at.
+        """
         target = self.columns[0]
         rows = np.flatnonzero(self.fit & (target.labels >= 0))
         own = [self.pictures.images[i] for i in rows]

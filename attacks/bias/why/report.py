@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.limits import LIMITS
@@ -24,7 +22,7 @@ from clipprobe.report import (
     write_html,
     write_markdown,
 )
-from clipprobe.statistics import difference_of_means
+from clipprobe.statistics import Estimate, difference_of_means
 
 if TYPE_CHECKING:
     from attacks.bias.pictures import Pictures
@@ -225,27 +223,16 @@ def _removal(rows: Sequence[Mapping[str, Any]], kind: str) -> list[Block]:
 
 
 def _units(one: Contributions) -> Table:
-    from clipprobe.statistics import Estimate
-
-    rows = []
-    for i, unit in enumerate(one.units[:N_SHOWN]):
-        low, high = float(one.low[i]), float(one.high[i])
-        broken = math.isnan(low) or math.isnan(high)
-        rows.append(
-            [
-                unit,
-                asdict(
-                    Estimate(
-                        value=float(one.values[i]),
-                        low=low,
-                        high=high,
-                        n=one.n,
-                        method="Welch, 95 %",
-                        reason="one picture on a side" if broken else "",
-                    )
-                ),
-            ]
-        )
+    rows = [
+        [
+            unit,
+            Estimate(
+                value=float(one.values[i]), low=float(one.low[i]), high=float(one.high[i]),
+                n=one.n, method="Welch, 95 %",
+            ),
+        ]
+        for i, unit in enumerate(one.units[:N_SHOWN])
+    ]  # fmt: skip
     return Table(
         [one.kind, "contribution to the gap"],
         rows,

@@ -10,7 +10,7 @@ from attacks.bias.findings import Context
 from attacks.bias.inputs.cards import UNDOCUMENTED, Card
 from attacks.bias.limits import LIMITS, ORGANISM
 from attacks.bias.settings import Settings
-from attacks.bias.write import cells_table
+from attacks.bias.write import cells_table, counted
 from attacks.bias.written.differences import gap_of
 from attacks.bias.written.encode import Answers
 from attacks.bias.written.question import Question
@@ -56,21 +56,7 @@ def write_run(
         {
             "kind": "bias-written",
             "headline": headline,
-            "family_size": evaluation.family_size,
-            "n_flagged": sum(cell.flagged for cell in evaluation.cells),
-            "cells": {
-                status: sum(cell.status == status for cell in evaluation.cells)
-                for status in ("inferred", "shown", "insufficient")
-            },
-            "groups": {
-                column.name: {
-                    "heading": column.heading,
-                    "sizes": dict(column.sizes),
-                    "compared": list(column.levels),
-                    "unlabelled": column.unlabelled,
-                }
-                for column in evaluation.columns
-            },
+            **counted(evaluation),
             "clusters": clusters,
             "words": question.words,
             "labels": question.label_set.labels,

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from attacks.typographic.classes import key
 from attacks.typographic.datasets.files import image_files, names_of
-from attacks.typographic.datasets.pictures import Picture, Reading, spaced
+from attacks.typographic.datasets.pictures import Reading, attack_picture, spaced
 from attacks.typographic.datasets.registry import Layout, register
 from clipprobe.data import Failure
 
@@ -31,20 +31,12 @@ def read_label_text(path: Path) -> Reading:
             skipped.append(Failure(record.id, reason))
             continue
         label, word = spaced(match["label"]), spaced(match["word"])
-        if key(label) == key(word):
-            reason = f"its word {word!r} is its own label, so it attacks nothing"
-            skipped.append(Failure(record.id, reason))
-            continue
         folder = PurePosixPath(record.id).parent.as_posix()
-        pictures.append(
-            Picture(
-                id=record.id,
-                source=record.source,
-                label=label,
-                word=word,
-                pair=f"{folder}/{key(label)}",
-            )
-        )
+        made = attack_picture(record, label, word, f"{folder}/{key(label)}")
+        if isinstance(made, Failure):
+            skipped.append(made)
+        else:
+            pictures.append(made)
     return Reading(pictures, skipped)
 
 

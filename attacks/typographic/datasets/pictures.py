@@ -44,6 +44,13 @@ class Picture:
     """Whether the word is still to be written on the picture, by the audit."""
 
 
+def attack_picture(record: ImageRecord, label: str, word: str, pair: str) -> Picture | Failure:
+    """One attack of a file name, or why it is none: its word is its own label."""
+    if key(label) == key(word):
+        return Failure(record.id, f"its word {word!r} is its own label, so it attacks nothing")
+    return Picture(id=record.id, source=record.source, label=label, word=word, pair=pair)
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What one layout found at a path."""

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from attacks.typographic.classes import key
 from attacks.typographic.datasets.files import image_files
-from attacks.typographic.datasets.pictures import Picture, Reading, spaced
+from attacks.typographic.datasets.pictures import Reading, attack_picture, spaced
 from attacks.typographic.datasets.registry import Layout, register
 from clipprobe.data import Failure
 
@@ -27,20 +27,12 @@ def read_typod(path: Path) -> Reading:
             skipped.append(Failure(record.id, reason))
             continue
         label, word = spaced(parts[2]), spaced(parts[3])
-        if key(label) == key(word):
-            reason = f"its word {word!r} is its own label, so it attacks nothing"
-            skipped.append(Failure(record.id, reason))
-            continue
         pair = record.id[: len(record.id) - len(PurePosixPath(record.id).name)]
-        pictures.append(
-            Picture(
-                id=record.id,
-                source=record.source,
-                label=label,
-                word=word,
-                pair=f"{pair}{parts[0]}-{parts[1]}-{parts[2]}",
-            )
-        )
+        made = attack_picture(record, label, word, f"{pair}{parts[0]}-{parts[1]}-{parts[2]}")
+        if isinstance(made, Failure):
+            skipped.append(made)
+        else:
+            pictures.append(made)
     return Reading(pictures, skipped)
 
 
