@@ -85,13 +85,13 @@ def search_attack(
             word may be written.
         ConfigError, GlyphError, UnreadableImageError, RunFolderError: see the message.
     """
-    known, own, wanted = _classes(classes, synonyms, label, target)
+    name, picture = _opened(image)
+    known, own, wanted = _classes(classes, synonyms, name, label, target)
     if isinstance(max_area, bool) or not 0 < max_area <= 1:
         raise ConfigError(f"max_area={max_area!r} is no share of pixels: give a number in (0, 1].")
     whole(queries, "queries", least=2)
     whole(batch_size, "batch_size", least=1)
     whole(seed, "seed")
-    name, picture = _opened(image)
     base = _base(clip, known, name, picture, own, checked_draw_at(draw_at), seed)
     classifier = class_vectors(clip, known, check_templates(templates))
     goal = Goal(classes=known, label=own, target=wanted)
@@ -182,14 +182,20 @@ def search_attack(
 def _classes(
     classes: Sequence[str] | str | Path,
     synonyms: Mapping[str, Sequence[str]] | None,
+    name: str,
     label: str,
     target: str | None,
 ) -> tuple[Classes, int, int | None]:
     if isinstance(classes, str | Path):
         classes = read_list(Path(classes), "class")
     known = Classes(classes, synonyms)
-    own = label_index(known, label, "of the search")
-    wanted = None if target is None else label_index(known, target, "of the target")
+    own = label_index(known, label, name)
+    wanted = None if target is None else known.index(target)
+    if target is not None and wanted is None:
+        raise DataError(
+            f"The target {target!r} is not among the {len(known.names)} classes: add it to the class "
+            "list, or give one of them."
+        )
     if wanted is not None and known.group[wanted] == known.group[own]:
         raise DataError(f"The target {target!r} means the label {label!r}: give another class.")
     return known, own, wanted
