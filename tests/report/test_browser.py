@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from report.pages import hostile_page
 
-from clipprobe.report import write_html
+from clipprobe.report import Page, Section, Table, write_html
+from clipprobe.statistics import wilson
 
 pytestmark = pytest.mark.browser
 
@@ -75,4 +76,18 @@ def test_the_policy_stops_a_script_that_slipped_in(browser: Any, tmp_path: Path)
     page.goto(report.as_uri())
     page.locator("#chart_1 svg.main-svg").first.wait_for()
     assert page.title() != "owned" and any("script" in text for text in refused)
+    page.close()
+
+
+def test_words_of_a_wide_table_stay_whole(browser: Any, tmp_path: Path) -> None:
+    numbers = [wilson(3, 10)] * 7
+    rows = [["vision.blocks.4.attn.head_out:4", "incongruent", *numbers]]
+    columns = ["head", "kind", *(f"measure {i}" for i in range(7))]
+    wide = Page(title="Wide", sections=[Section("Table", [Table(columns, rows, "One row.")])])
+    page = browser.new_page(viewport={"width": 900, "height": 700})
+    page.goto(write_html(wide, tmp_path / "report.html").as_uri())
+    row = page.locator("tbody tr").first.bounding_box()
+    assert row["height"] < 60, row
+    # What does not fit scrolls inside its frame, not the page.
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.close()

@@ -193,8 +193,8 @@ def _classes(
     wanted = None if target is None else known.index(target)
     if target is not None and wanted is None:
         raise DataError(
-            f"The target {target!r} is not among the {len(known.names)} classes: add it to the class "
-            "list, or give one of them."
+            f"The target {target!r} is not among the {len(known.names)} classes: add it to the "
+            "class list, or give one of them."
         )
     if wanted is not None and known.group[wanted] == known.group[own]:
         raise DataError(f"The target {target!r} means the label {label!r}: give another class.")
