@@ -294,3 +294,15 @@ def test_one_road_is_taken_and_what_does_not_match_is_told(
     assert [f.id for f in found.unmatched] == ["000.png", "zzz.png"]
     assert not any("png" in note for note in found.notes) and len(found.notes) == 2
     assert found.card is None
+
+
+def test_drawn_people_bring_their_card_and_lookalikes_do_not(tmp_path: Path) -> None:
+    from attacks.bias.inputs.gather import Inputs, gather
+    from clipprobe.stimuli import people_set
+    from clipprobe.stimuli.probe_sets import write_set
+
+    table = write_set(people_set(per_cell=1), tmp_path / "people")
+    assert gather(Inputs(images=tmp_path / "people")).card == "clipprobe-people"
+    text = table.read_text()
+    table.write_text(text.replace("noto/woman/", "a/b/").replace("twemoji/woman/", "a/b/"))
+    assert gather(Inputs(images=tmp_path / "people")).card is None

@@ -249,3 +249,11 @@ def test_the_command(tmp_path: Path, checkpoint: Callable[[], Path]) -> None:
          str(tmp_path / "classes.txt"), "--out", str(tmp_path / "no"), "--sizes", "big"],
     )  # fmt: skip
     assert wrong.exit_code == 2 and "no list of numbers" in wrong.output
+
+
+def test_black_letters_are_no_blot() -> None:
+    space = SearchSpace(words=("cat",), colors=("black", "red"))
+    black, red = (space.attack((0, 0, 0, i, 4, 4)) for i in (0, 1))
+    assert (black.color, black.outline, red.outline) == ("black", "white", "black")
+    chosen = SearchSpace(words=("cat",), colors=("black",), fixed={"outline": None})
+    assert chosen.attack((0, 0, 0, 0, 4, 4)).outline is None

@@ -18,7 +18,7 @@ from clipprobe.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from clipprobe.data import Dataset, Failure, ImageRecord
 
-_DRAWN_PEOPLE = frozenset({"perceived_gender", "skin_tone", "occupation", "drawing"})
+_DRAWN_PEOPLE = frozenset({"perceived_gender", "skin_tone", "drawing"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +110,7 @@ def _from_images(given: Inputs) -> Gathered:
     else:
         labels = labels_of_images(dataset.records, dataset.name, format=given.label_format)
     if labels is None:
-        columns = {key for record in dataset for key in record.attributes}
-        drawn = columns >= _DRAWN_PEOPLE
+        drawn = all(_is_drawn(record) for record in dataset)
         return Gathered(dataset=dataset, card="clipprobe-people" if drawn else None)
     sources: dict[str, Any] = {}
     if labels.sha256:
@@ -120,6 +119,20 @@ def _from_images(given: Inputs) -> Gathered:
         place = next((str(r.source) for r in dataset if isinstance(r.source, Path)), "")
         sources["padding"] = fairface_padding(f"{given.images} {dataset.name} {place}")
     return _joined(dataset.name, dataset.records, labels, sources, "images")
+
+
+def _is_drawn(record: ImageRecord) -> bool:
+    """Whether a picture is one of ``clipprobe.stimuli.people_set``, by its columns and drawing."""
+    own = record.attributes
+    # Plain people have no occupation, and an empty cell is no attribute.
+    return (
+        own.keys() >= _DRAWN_PEOPLE
+        and [
+            own["perceived_gender"],
+            own["skin_tone"],
+        ]
+        == own["drawing"].split("/")[1:3]
+    )
 
 
 def _from_embeddings(given: Inputs) -> Gathered:

@@ -16,6 +16,7 @@ from typing import Any
 from attacks.typographic.attack import TypographicAttack
 from attacks.typographic.settings import KNOBS
 from clipprobe.errors import ConfigError
+from clipprobe.stimuli.text import rgb
 
 Point = tuple[int, ...]
 COLORS = ("white", "black", "red", "yellow", "blue")
@@ -113,7 +114,10 @@ class SearchSpace:
         if word is not None:
             found["word"] = word
         # A word that would be shrunk is no point of its own: sizes mean what they say.
-        return TypographicAttack(position=place, fit="error", **found, **self.fixed)
+        settings = {**found, **self.fixed}
+        if rgb(settings["color"]) == (0, 0, 0):  # the usual outline is black: a blot, no letters
+            settings.setdefault("outline", "white")
+        return TypographicAttack(position=place, fit="error", **settings)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
