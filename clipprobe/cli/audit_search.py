@@ -61,7 +61,12 @@ def search(
     places: Annotated[int | None, typer.Option(min=1, help="Rows and columns of places.")] = None,
     fonts: Annotated[str | None, typer.Option(help="Bundled fonts to try, with commas.")] = None,
     rotations: Annotated[str | None, typer.Option(help="Degrees to try: -15,0,15.")] = None,
-    outline: Annotated[str, typer.Option(help="A name or #rrggbb, or none.")] = "black",
+    outline: Annotated[
+        str | None,
+        typer.Option(
+            help="A name or #rrggbb, or none [default: black; white round black letters]."
+        ),
+    ] = None,
     synonyms: Annotated[
         Path | None,
         typer.Option(help="A YAML file: for a class, a list of other names that mean the same."),
@@ -88,7 +93,8 @@ def search(
 
     if words is not None and word:
         raise ConfigError("--words and --word were given together: choose one source of words.")
-    options: dict[str, Any] = {"fixed": {"outline": None if outline == "none" else outline}}
+    fixed = {} if outline is None else {"outline": None if outline == "none" else outline}
+    options: dict[str, Any] = {"fixed": fixed}
     for name, text in (("sizes", sizes), ("opacities", opacities)):
         if text is not None:
             options[name] = numbers(text, name)
