@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--model", choices=("bundled", "vit-b32"), default="bundled")
     parser.add_argument("--images", type=int, default=None, help="default: every concept")
+    parser.add_argument("--modalities", nargs="+", default=["picture"], help="of the bundled set")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
@@ -124,7 +126,8 @@ def main() -> None:
 def measure(options: Any, scratch: Path) -> None:
     if options.model == "bundled":
         clip, names = clipprobe.load(), [concept.name for concept in concepts()]
-        data = open_dataset(write_set(concept_set("picture"), scratch / "set"))
+        samples = chain.from_iterable(concept_set(kind) for kind in options.modalities)
+        data = open_dataset(write_set(samples, scratch / "set"))
         if options.images is not None:
             data = open_dataset(scratch / "set", limit=options.images)
     else:

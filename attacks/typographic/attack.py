@@ -165,6 +165,17 @@ class TypographicAttack:
         boxes = drawn._boxes(canvas.size, made, image_id, object_mask)
         return place_copies(drawn, canvas, made, boxes, kind="attack")
 
+    def check_fit(self, size: tuple[int, int]) -> None:
+        """Make sure that the word and its copies fit on an image, without drawing.
+
+        Args:
+            size: Width and height of the image, in pixels.
+        Raises:
+            TextFitError: they do not.
+        """
+        drawn = self._drawn_for("fit")
+        drawn._boxes(size, drawn._label(size), "fit", None)
+
     def in_place_of(
         self, attacked: AttackedImage, image: Image.Image, *, kind: str
     ) -> AttackedImage:

@@ -8,7 +8,8 @@ none of them again; in memory stays a place of some 150 bytes for each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from attacks.typographic.pipeline import DIGEST_BYTES, Caption, Encoder, Floats, Shot
+from attacks.typographic.pipeline import DIGEST_BYTES, Caption, Encoder, Floats, Shot, ahead
+from clipprobe.models.threads import one_thread_each
 from clipprobe.runs import Run
 
 
@@ -49,6 +51,14 @@ class Tally:
 
 
 @dataclass(slots=True)
+class _Block:
+    """Shots in order, and those of their pictures that nothing has encoded yet."""
+
+    shots: list[Shot] = field(default_factory=list)
+    new: dict[str, Image.Image] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Encodings:
     """The vectors of a run by the pixels of their pictures."""
 
@@ -65,32 +75,42 @@ class Encodings:
         """Captions and unit vectors ``(m, d)`` of all shots in order, block by block.
 
         A block ends where ``batch_size`` new pictures are together, so batches are full and
-        depend on the pictures alone.
+        depend on the pictures alone. On a CPU several blocks are encoded at once.
         """
-        block: list[Shot] = []
-        new: dict[str, Image.Image] = {}
+        # A caller that counts passes, or an accelerator, gets one block at a time.
+        with one_thread_each(self.clip) as at_once:
+            workers = at_once if at_once > 1 else 0
+            encoded = ahead(self._encoded, self._blocks(shots), workers=workers, window=at_once + 1)
+            with closing(encoded):
+                for block, vectors in encoded:
+                    self._fresh.update(zip(block.new, vectors, strict=True))
+                    if block.new:
+                        self.tally.encoded(len(block.new))
+                    captions = [shot.caption for shot in block.shots]
+                    yield captions, np.stack([self._vector(c.pixels) for c in captions])
+
+    def _blocks(self, shots: Iterable[Shot]) -> Iterator[_Block]:
+        block = _Block()
+        coming: set[str] = set()  # new in a block of this call, encoded or not yet
         for shot in shots:
-            block.append(shot)
+            block.shots.append(shot)
             name = shot.caption.pixels
-            if name in new or name in self._fresh or name in self._kept:
+            if name in coming or name in self._fresh or name in self._kept:
                 self.tally.spared(1)
             else:
-                new[name] = shot.image
-            if len(new) == self.batch_size or len(block) >= 8 * self.batch_size:
-                yield self._encoded(block, new)
-                block, new = [], {}
-        if block:
-            yield self._encoded(block, new)
+                block.new[name] = shot.image
+                coming.add(name)
+            if len(block.new) == self.batch_size or len(block.shots) >= 8 * self.batch_size:
+                yield block
+                block = _Block()
+        if block.shots:
+            yield block
 
-    def _encoded(
-        self, block: list[Shot], new: dict[str, Image.Image]
-    ) -> tuple[list[Caption], Floats]:
-        if new:
-            vectors = self.clip.encode_images(list(new.values()), batch_size=self.batch_size)
-            self._fresh.update(zip(new, vectors, strict=True))
-            self.tally.encoded(len(new))
-        captions = [shot.caption for shot in block]
-        return captions, np.stack([self._vector(caption.pixels) for caption in captions])
+    def _encoded(self, block: _Block) -> tuple[_Block, Sequence[Floats]]:
+        if not block.new:
+            return block, ()
+        images = list(block.new.values())
+        return block, list(self.clip.encode_images(images, batch_size=self.batch_size))
 
     def _vector(self, name: str) -> Floats:
         if name in self._fresh:

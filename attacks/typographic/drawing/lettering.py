@@ -64,6 +64,8 @@ def misspell(word: str, edits: int, seed: int) -> str:
     The first letter stays. A mistake never makes the word that was there before; a word of fewer
     than three letters has its last letter doubled.
     """
+    if edits == 0:  # of most words; a generator costs as much as a label
+        return word
     source = rng(seed, "misspelt", word)
     text = word
     for _ in range(edits):

@@ -10,7 +10,7 @@ a bird and a machine): whom it hits is unclear.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,10 +22,20 @@ from clipprobe.errors import DataError
 
 def overlaps(classes: Classes, word: str, label: str) -> bool:
     """Whether a word means the label, is a part of its name, or contains it."""
-    if classes.same(word, label):
-        return True
-    a, b = _parts(word), _parts(label)
-    return bool(a and b) and (a <= b or b <= a)
+    return overlapping(classes, label)(word)
+
+
+def overlapping(classes: Classes, label: str) -> Callable[[str], bool]:
+    """:func:`overlaps` with one label, for many words."""
+    meaning, parts = classes.meaning(label), _parts(label)
+
+    def overlap(word: str) -> bool:
+        if classes.meaning(word) == meaning:
+            return True
+        own = _parts(word)
+        return bool(own and parts) and (own <= parts or parts <= own)
+
+    return overlap
 
 
 def collisions(classes: Classes, words: Iterable[str] | None = None) -> list[str]:

@@ -70,7 +70,7 @@ def check_words(
     names = list(dict.fromkeys(vocabulary(words, classes)))
     for word in names:
         try:
-            renderer.attack.with_word(word)(blank, image_id="fit")
+            renderer.attack.with_word(word).check_fit(blank.size)
         except TextFitError as error:
             unfit.append(word)
             reason = reason or str(error)

@@ -32,7 +32,7 @@ import numpy.typing as npt
 
 from attacks.typographic.classes import Classes
 from attacks.typographic.placement import rng
-from attacks.typographic.words.guards import Guard, overlaps
+from attacks.typographic.words.guards import Guard, overlapping
 from attacks.typographic.words.lists import distinct, read_word_file, words_of
 from clipprobe.errors import ConfigError
 
@@ -152,7 +152,7 @@ def writable_on(words: Words, classes: Classes, label: int, *, image_id: str = "
     Neither what overlaps the label, nor a name that stands twice, nor a forbidden word.
     """
     counts = np.bincount(classes.group, minlength=len(classes.names))
-    truth = classes.names[label]
+    overlaps = overlapping(classes, classes.names[label])
     own = words_of(words.by_image, image_id) if words.strategy == "per-image" else None
     found = []
     for i, word in enumerate(vocabulary(words, classes)):
@@ -160,7 +160,7 @@ def writable_on(words: Words, classes: Classes, label: int, *, image_id: str = "
         elsewhere = own is not None and word not in own
         if word in words.unfit or twice or elsewhere:
             continue
-        if not (overlaps(classes, word, truth) or words.guard.forbids(word)):
+        if not (overlaps(word) or words.guard.forbids(word)):
             found.append(i)
     return found
 

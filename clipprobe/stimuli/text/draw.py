@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -172,16 +173,22 @@ def rgb(color: Color) -> tuple[int, int, int]:
         ConfigError: the name is unknown or a number out of range.
     """
     if isinstance(color, str):
-        try:
-            return ImageColor.getrgb(color)[:3]
-        except ValueError:
-            raise ConfigError(
-                f"The colour {color!r} is unknown: give a name such as 'red' or a hex value "
-                "such as '#ff8800'."
-            ) from None
+        return _parsed(color)
     if len(color) != 3 or not all(0 <= int(c) <= 255 for c in color):
         raise ConfigError(f"The colour {color!r} is not three numbers from 0 to 255.")
     return int(color[0]), int(color[1]), int(color[2])
+
+
+@lru_cache(maxsize=1024)
+def _parsed(color: str) -> tuple[int, int, int]:
+    try:
+        red, green, blue = ImageColor.getrgb(color)[:3]
+    except ValueError:
+        raise ConfigError(
+            f"The colour {color!r} is unknown: give a name such as 'red' or a hex value such as "
+            "'#ff8800'."
+        ) from None
+    return red, green, blue
 
 
 def shifted(box: Box, by: tuple[int, int]) -> Box:
