@@ -93,6 +93,7 @@ def ask_all(
         pair_key=sample.pair_key,
         settings=sample.settings,
         answers=answers,
+        shared=sample.shared,
     )
     return evaluation, missing
 

@@ -14,12 +14,13 @@ away: what is particular to one word, given the others in the list.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.resampling import Floats, Labels
+from attacks.bias.group_sums import permuted_sums, resampled_sums
+from attacks.bias.resampling import Copies, Floats, Ints, Labels
 
 
 def effect_sizes(scores: Floats, group: NDArray[np.bool_]) -> Floats:
@@ -38,36 +39,67 @@ def effect_sizes(scores: Floats, group: NDArray[np.bool_]) -> Floats:
 
 def weighted_effect_sizes(scores: Floats, group: NDArray[np.bool_], weights: Floats) -> Floats:
     """``d`` under each row of weights ``(b, n)`` -> ``(b, m)``; a weight counts copies."""
-    inside = weights[:, group]
-    total = weights.sum(axis=1, keepdims=True)
-    n_group = inside.sum(axis=1, keepdims=True)
-    centred = scores - scores.mean(axis=0)  # d is unchanged, and the variance below is exact
-    sum_group = inside @ centred[group]
-    sum_all = weights @ centred
-    squares = weights @ centred**2
+    return resampled_effect_sizes(scores, group.astype(np.int64), 2, [1], [weights])[0]
+
+
+def resampled_effect_sizes(
+    scores: Floats,
+    labels: Ints,
+    n_groups: int,
+    groups: Sequence[int],
+    copies: Iterable[Copies | Floats],
+) -> list[Floats]:
+    """``d`` of each of ``groups`` against the rest under copies of the images.
+
+    Args:
+        scores: Cosines ``(n, m)``. labels: ``(n,)``. copies: Chunks ``(b, n)``.
+    Returns:
+        For each group ``(n_boot, m)``, all chunks together.
+    """
+    m = scores.shape[1]
+    centred, _ = _centred(scores)  # d is unchanged, and the variance below is exact
+    # Equal cosines leave rounding dust instead of 0: below it there is no spread to speak of.
+    dust = 1e-20 * np.maximum(1.0, np.square(scores).max(axis=0, initial=0.0))
+    parts: list[list[Floats]] = [[] for _ in groups]
     with np.errstate(divide="ignore", invalid="ignore"):
-        gap = sum_group / n_group - (sum_all - sum_group) / (total - n_group)
-        variance = (squares - sum_all**2 / total) / (total - 1)
-        # Equal cosines leave rounding dust instead of 0: below it there is no spread to speak of.
-        dust = 1e-20 * np.maximum(1.0, np.square(scores).max(axis=0, initial=0.0))
-        result: Floats = np.where(variance > dust, gap / np.sqrt(variance), np.nan)
-    return result
+        table = np.hstack([centred, centred**2])
+        for sums, sizes in resampled_sums(table, labels, copies, n_groups):
+            every, total = sums.sum(axis=1), sizes.sum(axis=1)[:, None]
+            variance = (every[:, m:] - every[:, :m] ** 2 / total) / (total - 1)
+            spread = np.where(variance > dust, np.sqrt(variance), np.nan)
+            for place, gap in enumerate(_gaps(sums[:, :, :m], sizes, every[:, :m], groups)):
+                parts[place].append(gap / spread)
+    return [np.concatenate(one) if one else np.zeros((0, m)) for one in parts]
 
 
-def permuted_effect_sizes(scores: Floats, labels: Iterable[Labels], group: int) -> Floats:
-    """``d`` of ``group`` against the rest under permuted labels, ``(n_permutations, m)``.
+def permuted_effect_sizes(
+    scores: Floats, labels: Iterable[Labels], n_groups: int, groups: Sequence[int]
+) -> list[Floats]:
+    """``d`` of each of ``groups`` against the rest under permuted labels, ``(n_permutations, m)``
+    each.
 
     The spread over all images does not change when labels move, so it is computed once.
     """
-    spread = scores.std(axis=0, ddof=1)
-    centred = scores - scores.mean(axis=0)
-    total = centred.sum(axis=0)
-    rows = []
-    for chunk in labels:
-        inside = (chunk == group).astype(np.float64)
-        n_group = inside.sum(axis=1, keepdims=True)
-        sums = inside @ centred
-        rows.append(sums / n_group - (total - sums) / (len(scores) - n_group))
+    centred, spread = _centred(scores)
+    parts: list[list[Floats]] = [[] for _ in groups]
     with np.errstate(divide="ignore", invalid="ignore"):
-        result: Floats = np.concatenate(rows) / spread
-    return result
+        for sums, sizes in permuted_sums(centred, labels, n_groups):
+            for place, gap in enumerate(_gaps(sums, sizes, sums.sum(axis=1), groups)):
+                parts[place].append(gap / spread)
+    return [np.concatenate(one) for one in parts]
+
+
+def _centred(scores: Floats) -> tuple[Floats, Floats]:
+    """The scores less the mean of their column, and its standard deviation, ``(m,)``."""
+    # By rows of the transpose: a column's sums do not depend on how many columns there are.
+    rows = np.ascontiguousarray(scores.T)
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    return np.ascontiguousarray(centred.T), rows.std(axis=1, ddof=1)
+
+
+def _gaps(sums: Floats, sizes: Floats, every: Floats, groups: Sequence[int]) -> Iterator[Floats]:
+    """Mean of each group less the mean of the rest, ``(r, m)``, from sums ``(r, g, m)``."""
+    total = sizes.sum(axis=1)[:, None]
+    for g in groups:
+        own, n_own = sums[:, g], sizes[:, g, None]
+        yield own / n_own - (every - own) / (total - n_own)

@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from attacks.bias import retrieval
-from attacks.bias.association import permuted_effect_sizes, weighted_effect_sizes
+from attacks.bias.association import effect_sizes, permuted_effect_sizes, resampled_effect_sizes
 from attacks.bias.cells import Cell
 from attacks.bias.frame import Frame
 from attacks.bias.measures import hidden, judged, percentile_interval
 from attacks.bias.resampling import Floats
 from attacks.bias.settings import Settings
+from attacks.bias.top_k import top_k
 
 BIAS, ENTROPY, C_ASC = "bias@k", "entropy@k", "c-asc"
 
@@ -65,34 +65,26 @@ def composition_cells(
     cells = hidden(frame, items, probe, C_ASC)
     if len(levels) < 2:
         return cells
-    k = retrieval.resolve_k(settings.k, len(frame.labels))
-    top = np.stack([retrieval.top_weights(s, k) for s in frame.scores.T], axis=1)
-    counts = top.T @ np.eye(len(levels))[frame.labels]
-    null, _ = retrieval.permuted_counts(top, frame.permutations, len(levels))
-    boot = np.stack(
-        [
-            retrieval.top_counts(s, k, frame.labels, len(levels), frame.weights)
-            for s in frame.scores.T
-        ],
-        axis=1,
-    )
+    top = top_k(frame, settings)
     status, reason = frame.judge_all()
     n = len(frame.labels)
-    common: dict[str, Any] = {"probe": probe, "column": frame.column.name, "status": status, "k": k}
+    common: dict[str, Any] = {
+        "probe": probe, "column": frame.column.name, "status": status, "k": top.k,
+    }  # fmt: skip
     whole = common | {"n": n, "n_reference": 0, "reference": "equal shares"}
-    entropy = normalised_entropy(counts)
+    entropy = normalised_entropy(top.counts)
     for j, item in enumerate(items):
-        drawn = normalised_entropy(boot[:, j])
+        drawn = normalised_entropy(top.boot[:, j])
         cells.append(
             Cell(
                 measure=ENTROPY, item=item, group="",
                 reason=reason or "below 1 by chance, and resampling lowers it: see its null floor",
                 **whole,
-                **_untested(entropy[j], drawn, normalised_entropy(null[:, j]), frame, settings),
+                **_untested(entropy[j], drawn, normalised_entropy(top.null[:, j]), frame, settings),
             )
         )  # fmt: skip
     if len(levels) == 2:
-        seen, drawn, dealt = bias_at(counts), bias_at(boot), bias_at(null)
+        seen, drawn, dealt = bias_at(top.counts), bias_at(top.boot), bias_at(top.null)
         sided: dict[str, Any] = {"group": levels[1], "reference": levels[0]}
         sizes: dict[str, Any] = {"n": frame.sizes[1], "n_reference": frame.sizes[0]}
         for item, value, b, d in [
@@ -107,22 +99,17 @@ def composition_cells(
 
 
 def _c_asc(frame: Frame, items: Sequence[str], probe: str, settings: Settings) -> list[Cell]:
-    n = len(frame.labels)
+    n, levels = len(frame.labels), frame.column.levels
     scale = float(np.sqrt(n / (n - 1)))
+    groups = range(len(levels))
+    boots = resampled_effect_sizes(frame.scores, frame.labels, len(levels), groups, frame.weights)
+    nulls = permuted_effect_sizes(frame.scores, frame.permutations, len(levels), groups)
     cells = []
-    for g, level in enumerate(frame.column.levels):
-        inside = frame.labels == g
-        others = [h for h in range(len(frame.sizes)) if h != g]
+    for g, level in enumerate(levels):
+        others = [h for h in groups if h != g]
         status, reason = frame.judge([g], others)
-        one = np.ones((1, n))
-        value = scale * weighted_effect_sizes(frame.scores, inside, one)[0]
-        boot = scale * np.concatenate(
-            [
-                weighted_effect_sizes(frame.scores, inside, w.astype(np.float64))
-                for w in frame.weights
-            ]
-        )
-        null = scale * permuted_effect_sizes(frame.scores, frame.permutations, g)
+        value = scale * effect_sizes(frame.scores, frame.labels == g)
+        boot, null = scale * boots[g], scale * nulls[g]
         for j, item in enumerate(items):
             why = "all images have the same cosine" if np.isnan(value[j]) else reason
             cells.append(

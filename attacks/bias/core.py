@@ -15,7 +15,7 @@ from attacks.bias.cells import Cell, correct
 from attacks.bias.evidence import unit_rows
 from attacks.bias.groups import GroupColumn
 from attacks.bias.probes import Answer, Sample, get_probe
-from attacks.bias.resampling import Floats, Ints
+from attacks.bias.resampling import Floats, Ints, Shared
 from attacks.bias.settings import Settings
 from attacks.bias.suppression import protect
 from clipprobe.errors import DataError
@@ -59,6 +59,7 @@ def evaluate(
     pair_key: str = "",
     settings: Settings | None = None,
     answers: Mapping[str, Answer] | None = None,
+    shared: Shared | None = None,
 ) -> Evaluation:
     """Run probes on cosines and correct all their tests together.
 
@@ -70,6 +71,7 @@ def evaluate(
         strata: ``(n,)`` numbers; labels are permuted within a stratum only.
         pair_key: Names the images, for :mod:`attacks.bias.comparison`; empty: no pairing.
         answers: Probe name -> what a probe of label sets found; its tests join the family.
+        shared: Draws that were made for the answers and serve here too.
     Raises:
         DataError: shapes do not match, there is no image, or a score is NaN.
         UnknownMethodError: no probe has that name.
@@ -78,7 +80,7 @@ def evaluate(
     columns = protect(columns)
     sample = Sample(
         columns=tuple(columns), truth={}, clusters=clusters, settings=chosen,
-        strata=strata, pair_key=pair_key,
+        strata=strata, pair_key=pair_key, shared=shared or Shared(),
     )  # fmt: skip
     cells: list[Cell] = []
     items: dict[str, tuple[str, ...]] = {}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from attacks.bias.resampling import (
     Draws,
     Floats,
     Ints,
+    Shared,
     bootstrap_weights,
     generator,
     permuted_labels,
@@ -32,6 +35,7 @@ class Frame:
     ``weights``, ``permutations``: chunks of bootstrap draws and of permuted labels.
     ``strata``: ``(n,)`` or None: labels are permuted within each. ``pairing``: bootstrap draws that
     another audit of the same images repeats; None where images are not named.
+    ``kept``: what one measure found in these scores and another needs too.
     """
 
     column: GroupColumn
@@ -44,6 +48,8 @@ class Frame:
     permutations: Draws[np.int8]
     strata: Ints | None = None
     pairing: Draws[np.uint8] | None = None
+    # Not given, so that a copy with other scores starts without it.
+    kept: dict[Any, object] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     @property
     def conditional(self) -> bool:
@@ -82,12 +88,14 @@ def make_frame(
     *,
     strata: Ints | None = None,
     pair_key: str = "",
+    shared: Shared | None = None,
 ) -> Frame:
     """Take the images with a shown level and draw everything once, from the seed and the name.
 
     Args:
         strata: ``(n,)`` over all images. pair_key: names them, so that two audits of the same
             images draw the same :attr:`Frame.pairing`; it is written nowhere.
+        shared: Where other frames of the same images and column find the same draws.
     """
     part = column.labels >= 0
     labels = column.labels[part]
@@ -96,6 +104,15 @@ def make_frame(
         _, ids = np.unique(clusters[part], return_inverse=True)
     within = None if strata is None else strata[part]
     counted = np.bincount(labels, minlength=len(column.levels))
+
+    def draw() -> tuple[Draws[Any], ...]:
+        return _draws(labels, ids, within, column.name, settings, pair_key)
+
+    if shared is None:
+        weights, permutations, *pairing = draw()
+    else:
+        key = _key(labels, ids, within, column.name, settings, pair_key)
+        weights, permutations, *pairing = shared.get(key, draw)
     return Frame(
         column=column,
         scores=scores[part],
@@ -106,32 +123,55 @@ def make_frame(
             int(counted[level]) if ids is None else len(np.unique(ids[labels == level]))
             for level in range(len(column.levels))
         ),
-        weights=Draws(
-            lambda: bootstrap_weights(
-                labels, ids, settings.n_boot, generator(settings.seed, "bootstrap", column.name)
-            ),
-            settings.n_boot * len(labels),
-        ),
-        permutations=Draws(
-            lambda: permuted_labels(
-                labels,
-                ids,
-                settings.n_permutations,
-                generator(settings.seed, "permutation", column.name),
-                within,
-            ),
-            settings.n_permutations * len(labels),
-        ),
+        weights=weights,
+        permutations=permutations,
         strata=within,
-        pairing=Draws(
-            lambda: bootstrap_weights(
-                labels, ids, PAIR_DRAWS, generator(0, *_chunks(pair_key), column.name)
-            ),
-            PAIR_DRAWS * len(labels),
-        )
-        if pair_key
-        else None,
+        pairing=pairing[0] if pairing else None,
     )
+
+
+def _draws(
+    labels: Ints,
+    ids: Ints | None,
+    within: Ints | None,
+    name: str,
+    settings: Settings,
+    pair_key: str,
+) -> tuple[Draws[Any], ...]:
+    """Bootstrap weights, permuted labels, and the weights of pairing where images are named."""
+
+    def resampled(n_boot: int, seed: int, *path: str) -> Draws[np.uint8]:
+        return Draws(
+            lambda: bootstrap_weights(labels, ids, n_boot, generator(seed, *path)),
+            n_boot * len(labels),
+        )
+
+    dealt: Draws[np.int8] = Draws(
+        lambda: permuted_labels(
+            labels, ids, settings.n_permutations, generator(settings.seed, "permutation", name),
+            within,
+        ),
+        settings.n_permutations * len(labels),
+    )  # fmt: skip
+    drawn = (resampled(settings.n_boot, settings.seed, "bootstrap", name), dealt)
+    if not pair_key:
+        return drawn
+    return (*drawn, resampled(PAIR_DRAWS, 0, *_chunks(pair_key), name))
+
+
+def _key(
+    labels: Ints,
+    ids: Ints | None,
+    within: Ints | None,
+    name: str,
+    settings: Settings,
+    pair_key: str,
+) -> str:
+    """The same for two frames whose draws are the same."""
+    found = hashlib.sha256(repr((name, pair_key, settings.to_json())).encode())
+    for given in (labels, ids, within):
+        found.update(b"none" if given is None else given.tobytes())
+    return found.hexdigest()
 
 
 def _chunks(key: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from attacks.bias.association import effect_sizes, permuted_effect_sizes, weighted_effect_sizes
+from attacks.bias.association import effect_sizes, permuted_effect_sizes, resampled_effect_sizes
 from attacks.bias.cells import ASSOCIATION, RELATIVE, Cell
 from attacks.bias.frame import Frame
 from attacks.bias.resampling import Floats
@@ -21,8 +21,12 @@ from clipprobe.statistics import permutation_p
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Drawn:
-    """``d`` of all items for one comparison: as seen ``(m,)``, bootstrapped and permuted."""
+class Drawn:
+    """``d`` of all items for one comparison.
+
+    ``group``, ``others``: the level and those it is compared with. ``value``: as seen, ``(m,)``;
+    ``boot``, ``null``: resampled and permuted, ``(b, m)``; ``pairs``: :attr:`Frame.pairing`'s.
+    """
 
     group: int
     others: list[int]
@@ -31,7 +35,7 @@ class _Drawn:
     null: Floats
     pairs: Floats | None
 
-    def items(self, part: slice) -> _Drawn:
+    def items(self, part: slice) -> Drawn:
         """Some of the items."""
         return replace(
             self,
@@ -56,43 +60,46 @@ def association_cells(
     tables = {ASSOCIATION: frame.scores}
     if len(items) >= 3:
         tables[RELATIVE] = frame.scores - frame.scores.mean(axis=1, keepdims=True)
-    drawn = _draw(frame, np.hstack(list(tables.values())))  # one pass over the draws for both
+    drawn = draw_associations(frame, np.hstack(list(tables.values())))  # one pass for both
     for start, measure in zip(range(0, 2 * len(items), len(items)), tables, strict=False):
         part = [one.items(slice(start, start + len(items))) for one in drawn]
-        cells += _item_cells(frame, items, probe, settings, measure, part)
+        cells += item_cells(frame, items, probe, settings, measure, part)
     plain = [one.items(slice(len(items))) for one in drawn]
     return cells + _mean_cells(frame, probe, settings, plain)
 
 
-def _draw(frame: Frame, scores: Floats) -> list[_Drawn]:
-    drawn = []
-    for group, others in comparisons(len(frame.column.levels)):
-        inside = frame.labels == group
-        boots = [weighted_effect_sizes(scores, inside, w.astype(np.float64)) for w in frame.weights]
-        pairs = [
-            weighted_effect_sizes(scores, inside, w.astype(np.float64)) for w in frame.pairing or ()
-        ]
-        drawn.append(
-            _Drawn(
-                group=group,
-                others=others,
-                value=effect_sizes(scores, inside),
-                boot=np.concatenate(boots),
-                null=permuted_effect_sizes(scores, frame.permutations, group),
-                pairs=np.concatenate(pairs) if pairs else None,
-            )
+def draw_associations(frame: Frame, scores: Floats) -> list[Drawn]:
+    """``d`` of every column of scores ``(n, m)`` for every comparison, with all its draws."""
+    n_groups = len(frame.column.levels)
+    compared = comparisons(n_groups)
+    groups = [group for group, _ in compared]
+    boots = resampled_effect_sizes(scores, frame.labels, n_groups, groups, frame.weights)
+    nulls = permuted_effect_sizes(scores, frame.permutations, n_groups, groups)
+    pairs = None
+    if frame.pairing is not None:
+        pairs = resampled_effect_sizes(scores, frame.labels, n_groups, groups, frame.pairing)
+    return [
+        Drawn(
+            group=group,
+            others=others,
+            value=effect_sizes(scores, frame.labels == group),
+            boot=boots[i],
+            null=nulls[i],
+            pairs=None if pairs is None else pairs[i],
         )
-    return drawn
+        for i, (group, others) in enumerate(compared)
+    ]
 
 
-def _item_cells(
+def item_cells(
     frame: Frame,
     items: Sequence[str],
     probe: str,
     settings: Settings,
     measure: str,
-    drawn: Sequence[_Drawn],
+    drawn: Sequence[Drawn],
 ) -> list[Cell]:
+    """``d`` of every item for every comparison: one column of ``drawn`` an item."""
     cells = []
     levels = frame.column.levels
     for one in drawn:
@@ -119,9 +126,7 @@ def _item_cells(
     return cells
 
 
-def _mean_cells(
-    frame: Frame, probe: str, settings: Settings, drawn: Sequence[_Drawn]
-) -> list[Cell]:
+def _mean_cells(frame: Frame, probe: str, settings: Settings, drawn: Sequence[Drawn]) -> list[Cell]:
     """The mean over items: how strong associations are, and how much lean all items share."""
     seen = [one.value for one in drawn]
     boots, nulls = [one.boot for one in drawn], [one.null for one in drawn]

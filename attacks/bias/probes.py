@@ -10,7 +10,7 @@ from attacks.bias.cells import Cell
 from attacks.bias.evidence import Evidence
 from attacks.bias.frame import Frame, make_frame
 from attacks.bias.groups import GroupColumn
-from attacks.bias.resampling import Floats, Ints
+from attacks.bias.resampling import Floats, Ints, Shared
 from attacks.bias.settings import Settings
 from clipprobe.errors import UnknownMethodError
 
@@ -30,6 +30,7 @@ class Sample:
     annotated value of each image in the words of :mod:`attacks.bias.section7.vocabulary`, None
     where it has none. ``clusters``: ``(n,)`` or None. ``settings``: how numbers are made.
     ``strata``: ``(n,)`` combinations of control columns, or None; ``pair_key``: see ``make_frame``.
+    ``shared``: draws that the probes share.
     """
 
     columns: tuple[GroupColumn, ...]
@@ -38,12 +39,18 @@ class Sample:
     settings: Settings
     strata: Ints | None = None
     pair_key: str = ""
+    shared: Shared = field(default_factory=Shared, compare=False, repr=False)
 
-    def framed(self, scores: Floats, column: GroupColumn) -> Frame:
-        """The frame of a column with its scores ``(n, m)``."""
+    def framed(self, scores: Floats, column: GroupColumn, *, share: bool = True) -> Frame:
+        """The frame of a column with its scores ``(n, m)``.
+
+        Args:
+            share: Whether another probe may ask for the same images and column.
+        """
         return make_frame(
-            scores, column, self.clusters, self.settings, strata=self.strata, pair_key=self.pair_key
-        )
+            scores, column, self.clusters, self.settings, strata=self.strata,
+            pair_key=self.pair_key, shared=self.shared if share else None,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from attacks.bias.group_sums import permuted_sums
 from attacks.bias.resampling import Copies, Floats, Ints, Labels
 from clipprobe.errors import ConfigError
 
@@ -61,30 +62,73 @@ def top_weights(scores: Floats, k: float) -> Floats:
 def top_counts(
     scores: Floats, k: float, labels: Ints, n_groups: int, weights: Iterable[Copies]
 ) -> Floats:
-    """Images of each group in the top k under copies of the images (bootstrap draws).
+    """Images of each group in the top k of every text under copies of the images.
 
     Args:
-        scores: Cosines with one text, ``(n,)``.
+        scores: Cosines, ``(n, m)``.
         k: Places out of ``n``; each draw takes the same share of its own total.
-        weights: Chunks ``(b, n)`` of copies.
+        weights: Chunks ``(b, n)`` of copies (bootstrap draws).
     Returns:
-        ``(n_boot, n_groups)``, tied images counted with the share of the places left.
+        ``(n_boot, m, n_groups)``, tied images counted with the share of the places left.
     """
     n = len(scores)
-    order = np.argsort(-scores, kind="stable")
-    ranked, one_hot = scores[order], np.eye(n_groups)[labels[order]]
+    rankings = [_Ranking(column, labels, n_groups, k) for column in scores.T]
+    # What stands well before rank k is in almost every draw's top k: it is counted for all texts
+    # in one matrix product, and only the ranks around k are gone through text by text.
+    near = int(6 * np.sqrt(k)) + 32
+    before = np.zeros((n, len(rankings)), dtype=np.float32)  # whole numbers under 2^24: exact
+    for j, ranking in enumerate(rankings):
+        before[ranking.order[: ranking.band(near)[0]], j] = 1
+    members = [np.flatnonzero(labels == g) for g in range(n_groups)]
     counts = []
     for copies in weights:
-        chunk = copies.astype(np.float64)
-        places = chunk.sum(axis=1, keepdims=True) * (k / n)
-        # A draw's top k lies almost surely within the first 3 k ranks: look no further if so.
-        depth = min(n, int(3 * k) + 64)
-        depth = int(np.searchsorted(-ranked, -ranked[depth - 1], side="right"))
-        if (chunk[:, order[:depth]].sum(axis=1) < places[:, 0]).any():
-            depth = n
-        taken = _taken(chunk[:, order[:depth]], places, ranked[:depth])
-        counts.append(taken @ one_hot[:depth])
+        chunk = copies.astype(np.float32)
+        places = chunk.sum(axis=1, dtype=np.float64) * (k / n)
+        sure = np.stack([chunk[:, own] @ before[own] for own in members], axis=-1)
+        found = [
+            ranking.counts(copies, places, sure[:, j].astype(np.float64), near)
+            for j, ranking in enumerate(rankings)
+        ]
+        counts.append(np.stack(found, axis=1))
     return np.concatenate(counts)
+
+
+class _Ranking:
+    """The images by their cosine with one text, and which of them a resampled top k holds."""
+
+    def __init__(self, scores: Floats, labels: Ints, n_groups: int, k: float) -> None:
+        self.order = np.argsort(-scores, kind="stable")
+        self.ranked = scores[self.order]
+        self.one_hot = np.eye(n_groups)[labels[self.order]]
+        self.k = int(k)
+
+    def band(self, width: int) -> tuple[int, int]:
+        """The ranks around k, tied images not torn apart: from which to before which."""
+        first, last = max(0, self.k - width), min(len(self.ranked), self.k + width) - 1
+        falling = -self.ranked
+        start = np.searchsorted(falling, falling[first], side="left")
+        return int(start), int(np.searchsorted(falling, falling[last], side="right"))
+
+    def counts(self, copies: Copies, places: Floats, sure: Floats, width: int) -> Floats:
+        """Groups in the top ``places`` of each draw, ``(b, n_groups)``.
+
+        Args:
+            copies: ``(b, n)``. places: ``(b,)``.
+            sure: Counts among the ranks before the band, ``(b, n_groups)``.
+        """
+        start, stop = self.band(width)
+        inside = copies[:, self.order[start:stop]].astype(np.float64)
+        left = places - sure.sum(axis=1)
+        taken = _taken(inside, left[:, None], self.ranked[start:stop])
+        result = sure + taken @ self.one_hot[start:stop]
+        wrong = (left < 0) | (inside.sum(axis=1) < left)
+        if wrong.any() and (start, stop) != (0, len(self.ranked)):
+            # The top k of these draws ends outside the band: look further.
+            further = self.band(4 * width)[0]
+            head = copies[wrong][:, self.order[:further]].astype(np.float64)
+            sure = head @ self.one_hot[:further]
+            result[wrong] = self.counts(copies[wrong], places[wrong], sure, 4 * width)
+        return result
 
 
 def _taken(copies: Floats, places: Floats, ranked: Floats) -> Floats:
@@ -107,12 +151,9 @@ def permuted_counts(
     """Counts under permuted labels: top-k memberships ``(n, m)`` of ``m`` texts ->
     counts in the top k ``(n_permutations, m, n_groups)`` and group sizes ``(n_permutations,
     n_groups)``."""
-    counts, sizes = [], []
-    for chunk in labels:
-        inside = [(chunk == g).astype(np.float64) for g in range(n_groups)]
-        counts.append(np.stack([one @ membership for one in inside], axis=-1))
-        sizes.append(np.stack([one.sum(axis=1) for one in inside], axis=-1))
-    return np.concatenate(counts), np.concatenate(sizes)
+    parts = list(permuted_sums(membership, labels, n_groups))
+    counts = np.concatenate([sums.transpose(0, 2, 1) for sums, _ in parts])
+    return counts, np.concatenate([sizes for _, sizes in parts])
 
 
 def target_shares(sizes: Floats, target: str) -> Floats:

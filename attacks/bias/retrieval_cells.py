@@ -12,10 +12,10 @@ from attacks.bias import retrieval
 from attacks.bias.cells import Cell
 from attacks.bias.frame import Frame
 from attacks.bias.measures import floor, hidden, judged, percentile_interval
+from attacks.bias.ndkl_floor import NdklFloors
 from attacks.bias.resampling import Floats
 from attacks.bias.settings import Settings
-
-NDKL_PERMUTATIONS = 500  # its floor needs a mean and a percentile, not a small p
+from attacks.bias.top_k import top_k
 
 
 def retrieval_cells(
@@ -27,22 +27,14 @@ def retrieval_cells(
     if len(column.levels) < 2:
         return cells
     n_groups = len(column.levels)
-    k = retrieval.resolve_k(settings.k, len(frame.labels))
     sizes = np.array(frame.sizes, dtype=np.float64)
-    top = np.stack([retrieval.top_weights(s, k) for s in frame.scores.T], axis=1)
-    counts = top.T @ np.eye(n_groups)[frame.labels]
-    null_counts, null_sizes = retrieval.permuted_counts(top, frame.permutations, n_groups)
-    floors = _NdklFloors(frame)
+    top, floors = top_k(frame, settings), NdklFloors(frame)
     for j, item in enumerate(items):
-        scores = frame.scores[:, j]
-        boot = retrieval.top_counts(scores, k, frame.labels, n_groups, frame.weights)
-        paired = None
-        if frame.pairing is not None:
-            paired = retrieval.top_counts(scores, k, frame.labels, n_groups, frame.pairing)
-        ranked = retrieval.ranked_membership(scores, frame.labels, n_groups)
+        ranked = retrieval.ranked_membership(frame.scores[:, j], frame.labels, n_groups)
+        random = floors(j)
         for target in retrieval.TARGETS:
             shares = retrieval.target_shares(sizes, target)
-            null_shares = retrieval.target_shares(null_sizes, target)
+            null_shares = retrieval.target_shares(top.null_sizes, target)
             common: dict[str, Any] = {
                 "probe": probe,
                 "item": item,
@@ -51,18 +43,18 @@ def retrieval_cells(
             }
             cells += _skew_cells(
                 frame,
-                retrieval.skews(counts[j], shares),
-                retrieval.skews(boot, shares),
-                retrieval.skews(null_counts[:, j], null_shares),
-                pairs=None if paired is None else retrieval.skews(paired, shares),
-                floored=counts[j] < 1,
+                retrieval.skews(top.counts[j], shares),
+                retrieval.skews(top.boot[:, j], shares),
+                retrieval.skews(top.null[:, j], null_shares),
+                pairs=None if top.paired is None else retrieval.skews(top.paired[:, j], shares),
+                floored=top.counts[j] < 1,
                 # Both targets ask one question of the same counts: it is tested once.
                 test=target == "dataset",
-                common={**common, "k": k},
+                common={**common, "k": top.k},
                 settings=settings,
             )
             value = float(retrieval.ndkl(ranked, shares))
-            cells.append(_ndkl_cell(frame, value, floors(j, target), common))
+            cells.append(_ndkl_cell(frame, value, random[target], common))
     return cells
 
 
@@ -128,31 +120,3 @@ def _ndkl_cell(frame: Frame, value: float, null: Floats, common: dict[str, Any])
         **common,
         **bounds,
     )
-
-
-class _NdklFloors:
-    """NDKL of random rankings; one serves all items where ranks carry neither clusters nor ties."""
-
-    def __init__(self, frame: Frame) -> None:
-        self.frame = frame
-        self.shared: dict[str, Floats] = {}
-
-    def __call__(self, item: int, target: str) -> Floats:
-        scores = self.frame.scores[:, item]
-        tied = len(np.unique(scores)) < len(scores)
-        shareable = self.frame.clusters is None and not tied
-        if shareable and target in self.shared:
-            return self.shared[target]
-        values: list[Floats] = []
-        n_groups, left = len(self.frame.sizes), NDKL_PERMUTATIONS
-        for chunk in self.frame.permutations:
-            for start in range(0, min(left, len(chunk)), 50):
-                labels = chunk[start : min(start + 50, left)]
-                ranked = retrieval.ranked_membership(scores, labels, n_groups)
-                shares = retrieval.target_shares(ranked.sum(axis=1), target)
-                values.append(retrieval.ndkl(ranked, shares))
-            left = max(0, left - len(chunk))
-        null: Floats = np.concatenate(values)
-        if shareable:
-            self.shared[target] = null
-        return null

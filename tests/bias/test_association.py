@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from attacks.bias.association import effect_sizes, permuted_effect_sizes, weighted_effect_sizes
+from attacks.bias.association import (
+    effect_sizes,
+    permuted_effect_sizes,
+    resampled_effect_sizes,
+    weighted_effect_sizes,
+)
+from attacks.bias.group_sums import permuted_sums
 from attacks.bias.resampling import bootstrap_weights, generator, permuted_labels
 
 
@@ -83,7 +89,7 @@ def test_the_null_agrees_with_scipy_and_with_effect_sizes() -> None:
     labels = np.repeat([0, 1], [20, 14])
     scores = rng.normal(size=34) + 0.7 * labels
     chunks = list(permuted_labels(labels, None, 4000, generator(0, "p")))
-    null = permuted_effect_sizes(scores[:, None], chunks, 1)[:, 0]
+    null = permuted_effect_sizes(scores[:, None], chunks, 2, [1])[0][:, 0]
     assert null[:3] == pytest.approx(
         [effect_sizes(scores[:, None], row == 1)[0] for row in chunks[0][:3]]
     )
@@ -97,3 +103,44 @@ def test_the_null_agrees_with_scipy_and_with_effect_sizes() -> None:
         rng=rng,
     ).pvalue
     assert p == pytest.approx(theirs, abs=0.015)
+
+
+def test_the_null_of_many_groups_and_words_is_that_of_each_by_itself() -> None:
+    rng = np.random.default_rng(4)
+    labels = rng.integers(0, 5, 70)
+    scores = rng.normal(size=(70, 4))
+    chunks = list(permuted_labels(labels, None, 80, generator(0, "p")))
+    together = permuted_effect_sizes(scores, chunks, 5, [3, 1])
+    for place, g in enumerate([3, 1]):
+        expected = [effect_sizes(scores, row == g) for row in np.concatenate(chunks)]
+        assert together[place] == pytest.approx(np.array(expected), abs=1e-12)
+
+
+def test_permuted_sums_do_not_depend_on_what_else_is_asked() -> None:
+    """To the last bit: neither on the other columns nor on how the permutations are cut."""
+    rng = np.random.default_rng(6)
+    values, labels = rng.normal(size=(90, 5)), rng.integers(0, 4, 90)
+    [whole] = permuted_labels(labels, None, 75, generator(0, "p"))
+    sums, sizes = (np.concatenate(x) for x in zip(*permuted_sums(values, [whole], 4), strict=True))
+    torn = [whole[i : i + 7] for i in range(0, 75, 7)]
+    alone = np.concatenate([found for found, _ in permuted_sums(values[:, [2]], torn, 4)])
+    assert sums.shape == (75, 4, 5) and np.array_equal(sums[:, :, [2]], alone)
+    assert (sizes == np.bincount(labels, minlength=4)).all()
+    for row, found in zip(whole, sums, strict=True):
+        expected = np.array([values[row == g].sum(axis=0) for g in range(4)])
+        assert found == pytest.approx(expected, abs=1e-12)
+
+
+def test_resampled_groups_are_those_of_each_by_itself() -> None:
+    rng = np.random.default_rng(5)
+    labels, scores = rng.integers(0, 3, 40), rng.normal(size=(40, 2))
+    [whole] = bootstrap_weights(labels, None, 30, generator(0, "x"))
+    found = resampled_effect_sizes(scores, labels, 3, [0, 2], [whole[:13], whole[13:]])
+    for g, draws in zip([0, 2], found, strict=True):
+        expected = [
+            effect_sizes(np.repeat(scores, row, axis=0), np.repeat(labels == g, row))
+            for row in whole
+        ]
+        assert draws == pytest.approx(np.array(expected), abs=1e-12)
+    alone = resampled_effect_sizes(scores[:, [1]], labels, 3, [2], [whole])[0]
+    assert np.array_equal(alone, found[1][:, [1]])  # to the last bit, whatever else is asked

@@ -19,24 +19,17 @@ from typing import Any
 
 import numpy as np
 
-from attacks.bias.association import effect_sizes, permuted_effect_sizes
 from attacks.bias.cells import ASSOCIATION, Cell
-from attacks.bias.eat.effect import (
-    Association,
-    effect_sizes_of,
-    from_leans,
-    lean,
-    percentile_of,
-)
+from attacks.bias.eat.effect import Association, from_leans, lean
+from attacks.bias.eat.word_targets import resample, word_targets
 from attacks.bias.evidence import Evidence, FromEmbeddings, LabelSet, NotAnswerableError
 from attacks.bias.frame import Frame
 from attacks.bias.groups import CROSS, GroupColumn, restrict
-from attacks.bias.measures import association_cells, comparisons
+from attacks.bias.measures import Drawn, comparisons, draw_associations, hidden, item_cells
 from attacks.bias.probes import Answer, Asked, Sample
 from attacks.bias.resampling import Floats, generator
 from attacks.bias.settings import Settings
 from attacks.bias.word_lists import WordPair, word_pairs, word_tests
-from clipprobe.statistics import permutation_p
 
 NAME = "association"
 TEMPLATES = ("{}",)
@@ -132,81 +125,73 @@ def _words_alone(
 def _with_words(
     asked: Sequence[tuple[WordPair, Floats]], column: GroupColumn, sample: Sample
 ) -> list[Cell]:
-    """Both modes between images of groups and words, for one column."""
+    """Both modes between images of groups and words, for one column; all pairs in one pass."""
+    if not asked:
+        return []
+    settings = sample.settings
+    frame = sample.framed(np.hstack([cosines for _, cosines in asked]), column)
+    compared = len(column.levels) >= 2
+    parts, leans = _parts(frame, [pair for pair, _ in asked])
+    images = draw_associations(frame, leans) if compared else []
+    resampled = resample(frame) if compared else None
     cells = []
-    for pair, cosines in asked:
-        frame = sample.framed(cosines, column)
-        half = len(pair.first)
-        s = frame.scores[:, :half].mean(axis=1) - frame.scores[:, half:].mean(axis=1)
-        as_targets = association_cells(
-            replace(frame, scores=s[:, None]), [_item(IMAGES, pair)], NAME, sample.settings
-        )
-        cells += [_moded(c, IMAGES) for c in as_targets if c.measure == ASSOCIATION]
-        if len(column.levels) >= 2:
-            cells += _word_targets(frame, pair, sample.settings)
+    for place, ((pair, _), words) in enumerate(zip(asked, parts, strict=True)):
+        item = [_item(IMAGES, pair)]
+        cells += [_moded(c, IMAGES) for c in hidden(frame, item, NAME, ASSOCIATION)]
+        own = [one.items(slice(place, place + 1)) for one in images]
+        made = item_cells(frame, item, NAME, settings, ASSOCIATION, own)
+        cells += [_moded(c, IMAGES) for c in made]
+        if resampled is not None:
+            half = len(pair.first)
+            found = word_targets(
+                frame, words, half, resampled, images, place, pair.name, settings, _test
+            )
+            cells += _word_cells(frame, pair, found, images, settings)
     return cells
+
+
+def _parts(frame: Frame, pairs: Sequence[WordPair]) -> tuple[list[slice], Floats]:
+    """The columns of each pair's words, and what every image leans to of each pair, ``(n, m)``."""
+    parts, leans, start = [], [], 0
+    for pair in pairs:
+        middle, stop = start + len(pair.first), start + len(pair.words)
+        first, second = frame.scores[:, start:middle], frame.scores[:, middle:stop]
+        leans.append(first.mean(axis=1) - second.mean(axis=1))
+        parts.append(slice(start, stop))
+        start = stop
+    return parts, np.stack(leans, axis=1)
 
 
 def _moded(cell: Cell, mode: str) -> Cell:
     return replace(cell, method=f"{mode}: {cell.method}")
 
 
-def _word_targets(frame: Frame, pair: WordPair, settings: Settings) -> list[Cell]:
-    """X and Y are the two word sets, A and B the images of a group and of the others."""
-    cells, half = [], len(pair.first)
-    for group, others in comparisons(len(frame.column.levels)):
-        inside = frame.labels == group
-        s = frame.scores[inside].mean(axis=0) - frame.scores[~inside].mean(axis=0)
-        status, reason = frame.judge([group], others)
-        found = _test(s[:half], s[half:], settings, f"{pair.name}/{frame.column.name}/{group}")
-        low, high = _over_both(frame, inside, half, settings, pair.name)
-        # Words of one set resemble each other, so chance in the images moves them together and
-        # makes the partitions of words look clear. The finding must hold over images as well.
-        u = frame.scores[:, :half].mean(axis=1) - frame.scores[:, half:].mean(axis=1)
-        null = permuted_effect_sizes(u[:, None], frame.permutations, group)[:, 0]
-        seen = float(effect_sizes(u[:, None], inside)[0])
-        if math.isnan(seen) or math.isnan(found.d):
-            over_images = math.nan
-        else:
-            centre = null.mean() if frame.strata is not None else 0.0
-            over_images = permutation_p(seen - centre, null - centre, "two-sided")
-        found = replace(found, low=low, high=high, p=max(found.p, over_images))
-        given = _given(found, settings, WORD_TARGETS)
-        if not math.isnan(found.p):
+def _word_cells(
+    frame: Frame,
+    pair: WordPair,
+    found: Sequence[Association],
+    compared: Sequence[Drawn],
+    settings: Settings,
+) -> list[Cell]:
+    cells, levels = [], frame.column.levels
+    for one, test in zip(compared, found, strict=True):
+        status, reason = frame.judge([one.group], one.others)
+        given = _given(test, settings, WORD_TARGETS)
+        if not math.isnan(test.p):
             given["method"] += (
-                f"; the larger p of these and of {len(null)} {frame.permuted} of groups"
+                f"; the larger p of these and of {len(one.null)} {frame.permuted} of groups"
             )
         if status != "inferred":
             given |= {"low": math.nan, "high": math.nan, "p": math.nan, "reason": reason}
-        levels = frame.column.levels
         cells.append(
             Cell(
                 probe=NAME, measure=ASSOCIATION, item=_item(WORD_TARGETS, pair),
-                column=frame.column.name, group=levels[group],
-                reference=levels[0] if len(levels) == 2 else "rest", n=frame.sizes[group],
-                n_reference=sum(frame.sizes[i] for i in others), **(given | {"status": status}),
+                column=frame.column.name, group=levels[one.group],
+                reference=levels[0] if len(levels) == 2 else "rest", n=frame.sizes[one.group],
+                n_reference=sum(frame.sizes[i] for i in one.others), **(given | {"status": status}),
             )
         )  # fmt: skip
     return cells
-
-
-def _over_both(
-    frame: Frame, inside: Any, half: int, settings: Settings, name: str
-) -> tuple[float, float]:
-    """The interval of words as targets: words and images are both resampled."""
-    rng = generator(settings.seed, "words as targets", name, frame.column.name)
-    draws = []
-    for chunk in frame.weights:
-        copies = chunk.astype(np.float64)
-        mine = copies[:, inside] @ frame.scores[inside] / copies[:, inside].sum(1, keepdims=True)
-        rest = copies[:, ~inside] @ frame.scores[~inside] / copies[:, ~inside].sum(1, keepdims=True)
-        s, b = mine - rest, len(copies)
-        x = rng.integers(0, half, (b, half))
-        y = rng.integers(half, s.shape[1], (b, s.shape[1] - half))
-        draws.append(
-            effect_sizes_of(np.take_along_axis(s, x, axis=1), np.take_along_axis(s, y, axis=1))
-        )
-    return percentile_of(np.concatenate(draws), settings.level)
 
 
 def _pictures(
@@ -218,19 +203,24 @@ def _pictures(
     of_second = restrict(attributes, ~first)
     if len(column.levels) < 2 or len(of_second.levels) < 2:
         return []
-    cells: list[Cell] = []
+    levels = of_second.levels
     inside = column.labels >= 0
-    for group, others in comparisons(len(of_second.levels)):
-        a = images[of_second.labels == group]
-        b = images[np.isin(of_second.labels, others)]
-        s = np.zeros(len(images))
-        s[inside] = lean(images[inside], a, b)
-        frame = sample.framed(s[:, None], column)
-        name = of_second.levels[group]
-        against = of_second.levels[0] if len(of_second.levels) == 2 else "rest"
-        item = f"{PICTURES}: {name} against {against} ({attributes.heading})"
-        made = association_cells(frame, [item], NAME, sample.settings)
-        cells += [_moded(c, PICTURES) for c in made if c.measure == ASSOCIATION]
+    own = images[inside]
+    members = [images[of_second.labels == g] for g in range(len(levels))]
+    compared = comparisons(len(levels))
+    s = np.zeros((len(images), len(compared)))
+    for place, (group, others) in enumerate(compared):
+        s[inside, place] = lean(own, members[group], np.concatenate([members[i] for i in others]))
+    frame = sample.framed(s, column, share=False)  # a half that no other question asks about
+    drawn = draw_associations(frame, frame.scores)
+    cells: list[Cell] = []
+    for place, (group, _) in enumerate(compared):
+        against = levels[0] if len(levels) == 2 else "rest"
+        item = [f"{PICTURES}: {levels[group]} against {against} ({attributes.heading})"]
+        cells += [_moded(c, PICTURES) for c in hidden(frame, item, NAME, ASSOCIATION)]
+        part = [one.items(slice(place, place + 1)) for one in drawn]
+        made = item_cells(frame, item, NAME, sample.settings, ASSOCIATION, part)
+        cells += [_moded(c, PICTURES) for c in made]
     return cells
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,11 +144,14 @@ def from_leans(
     )
 
 
+@cache
 def partitions(n: int, k: int) -> NDArray[np.int64]:
-    """Every choice of ``k`` of ``n`` places, ``(C(n, k), k)``."""
+    """Every choice of ``k`` of ``n`` places, ``(C(n, k), k)``; not to be written to."""
     count = math.comb(n, k)
     flat = itertools.chain.from_iterable(itertools.combinations(range(n), k))
-    return np.fromiter(flat, dtype=np.int64, count=count * k).reshape(count, k)
+    found = np.fromiter(flat, dtype=np.int64, count=count * k).reshape(count, k)
+    found.flags.writeable = False
+    return found
 
 
 def _p(
