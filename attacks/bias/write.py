@@ -36,6 +36,7 @@ def write_run(
     clusters: str | None,
     controls: Sequence[str],
     sample: Sample,
+    ids: Sequence[str],
     dataset: Mapping[str, Any],
     provenance: Mapping[str, Any],
     n_used: int,
@@ -50,7 +51,8 @@ def write_run(
 
     Args:
         planted: The truth, empty where there is none. clusters, controls: the columns named.
-        sample: The images that were asked about. pictures: shown in the report, with captions.
+        sample: The images that were asked about; ids: theirs. pictures: shown in the report, with
+            captions.
         n_used: Images that were read; failures: those that were not, and examples of ids without
             partner. n_failed: how many could not be read (default: all failures); n_skipped: ids
             without partner. card: who annotated the data; notes: what else a reader must know.
@@ -69,7 +71,7 @@ def write_run(
     table = cells_table(evaluation.cells)
     run.write_table("cells.parquet", table)
     run.write_table("cells.csv", table)
-    pairing = write_draws(run, evaluation.cells, sample.pair_key)
+    pairing = write_draws(run, evaluation.cells, sample.pair_key, ids)
     run.write_json(
         "summary.json",
         {
