@@ -21,6 +21,7 @@ from attacks.bias.groups import (
 )
 from attacks.bias.inputs.cards import read_card
 from attacks.bias.inputs.gather import Inputs, gather
+from attacks.bias.notes import data_notes
 from attacks.bias.pairs import pair_key
 from attacks.bias.section7.label_sets import DENIGRATION
 from attacks.bias.settings import Settings
@@ -205,7 +206,11 @@ def audit_written(
         clusters=clusters,
         organism=organism,
         card=documented,
-        notes=[*gathered.notes, *([unpaired] if unpaired else [])],
+        notes=[
+            *gathered.notes,
+            *data_notes(records, annotated, columns, clusters),
+            *([unpaired] if unpaired else []),
+        ],
         key=key,
         dataset=described,
         provenance=provenance,
