@@ -22,6 +22,7 @@ import numpy as np
 from attacks.bias.comparison_page import comparison_page, comparison_text
 from attacks.bias.pairs import key_mark, read_draws
 from attacks.bias.resampling import Floats
+from attacks.bias.write import share_of_tests
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import Run, RunView
 from clipprobe.runs.differences import differing
@@ -79,6 +80,15 @@ def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict
                 for name, view in (("a", a), ("b", b))
             },
             "paired": paired,
+            "headline": [
+                share_of_tests(
+                    "differences that stand out",
+                    sum(row["differs"] for row in rows),
+                    int(np.isfinite([row["p"] for row in rows]).sum()),
+                    f"of the tested differences between {a.path.name} (A) and {b.path.name} (B), "
+                    f"{'paired over the same images' if paired else 'as if independent'}",
+                )
+            ],
             "n": n,
             "family_size": int(np.isfinite([row["p"] for row in rows]).sum()),
             "n_differ": sum(row["differs"] for row in rows),

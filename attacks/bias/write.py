@@ -18,6 +18,7 @@ from attacks.bias.probes import Sample, get_probe
 from attacks.bias.report import build_page
 from attacks.bias.settings import Settings
 from attacks.bias.small_cells import count_groups
+from clipprobe.statistics import Estimate, undefined
 
 if TYPE_CHECKING:
     from clipprobe.data import Failure
@@ -76,7 +77,7 @@ def write_run(
         "summary.json",
         {
             "kind": "bias",
-            "headline": headline,
+            "headline": headline or [flagged_share(evaluation)],
             **counted(evaluation),
             "small_cells": count_groups(evaluation.columns),
             "detectable": power,
@@ -207,6 +208,28 @@ def make_headline(
             },
         ]
     return headline
+
+
+def flagged_share(evaluation: Evaluation) -> dict[str, Any]:
+    """What a list of runs shows of probes that have no number of their own to sum them up."""
+    n, flagged = evaluation.family_size, sum(cell.flagged for cell in evaluation.cells)
+    return share_of_tests(
+        "tests that stand out",
+        flagged,
+        n,
+        f"{flagged} of the {n} tests of this report, corrected together; its tables say which",
+    )
+
+
+def share_of_tests(name: str, found: int, n: int, meaning: str) -> dict[str, Any]:
+    """A headline that counts tests: no estimate, so it has no interval."""
+    if not n:
+        return {"name": name, "estimate": undefined("nothing was tested", n=0), "meaning": meaning}
+    count = Estimate(
+        value=found / n, low=math.nan, high=math.nan, n=n, method="count",
+        reason="a count of tests, not an estimate",
+    )  # fmt: skip
+    return {"name": name, "estimate": count, "meaning": meaning}
 
 
 def comparison_row(comparison: Comparison) -> dict[str, Any]:
