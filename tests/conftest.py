@@ -53,6 +53,12 @@ def no_network() -> Iterator[None]:
     patch.undo()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_pair_key(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The key that pairs two bias reports is the user's own: tests make one of theirs."""
+    os.environ["CLIPPROBE_PAIR_KEY"] = str(tmp_path_factory.mktemp("key") / "pair-key")
+
+
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Folder of a family's tiny checkpoint."""

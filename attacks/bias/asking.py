@@ -113,9 +113,18 @@ def check_thresholds(given: Sequence[float] | None) -> tuple[float, ...]:
 
 
 def find_questions(
-    probes: Sequence[str], words: Sequence[str] | None, templates: Sequence[str] | None
+    probes: Sequence[str],
+    words: Sequence[str] | None,
+    templates: Sequence[str] | None,
+    *,
+    thresholds: Sequence[float] | None = None,
+    k: int | None = None,
 ) -> Questions:
-    """Probe name -> (words, templates), checked."""
+    """Probe name -> (words, templates), checked.
+
+    Raises:
+        ConfigError: no probe, or words, templates, thresholds or a depth that none of them uses.
+    """
     names = [probes] if isinstance(probes, str) else list(dict.fromkeys(probes))
     if not names:
         raise ConfigError("No probe was named: say which question to ask, e.g. 'occupations'.")
@@ -137,4 +146,14 @@ def find_questions(
                 f"The probes asked ({', '.join(names)}) have {what} of their own, so none can be "
                 "given."
             )
+    if thresholds and "thresholds" not in takes:
+        raise ConfigError(
+            f"A threshold was given, but the probes asked ({', '.join(names)}) know none: ask "
+            "label-thresholds as well, or leave it out."
+        )
+    if k is not None and all(get_probe(name).answer is not None for name in names):
+        raise ConfigError(
+            f"k was given, but the probes asked ({', '.join(names)}) rank no images: ask "
+            "occupations or retrieval as well, or leave it out."
+        )
     return asked

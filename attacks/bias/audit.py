@@ -19,6 +19,8 @@ from attacks.bias.groups import (
 from attacks.bias.illustrations import check_pictures, draw_pictures
 from attacks.bias.inputs.cards import Card, read_card
 from attacks.bias.inputs.gather import Gathered, Inputs, gather
+from attacks.bias.notes import data_notes
+from attacks.bias.pairs import pair_key
 from attacks.bias.planted import PLANTED_FILE, Planted, read_planted
 from attacks.bias.probes import Asked, Sample
 from attacks.bias.prompts import check_templates, check_words
@@ -110,7 +112,7 @@ def audit_bias(
             embeddings, or a table that answers none of the probes.
         UnknownMethodError: no probe has that name.
         ConfigError: k over half of the images, an empty word list, a template without ``{}``,
-            several roads at once.
+            several roads at once, or a choice that nothing asked uses.
     Example:
         >>> run = audit_bias(clip, "faces/", ["perceived_gender"], out="runs/bias")
         >>> run.summary["headline"][0]["name"]
@@ -127,11 +129,12 @@ def audit_bias(
         n_permutations=n_permutations,
         seed=seed,
     )
-    asked = find_questions(probes, words, templates)
+    limits = check_thresholds(thresholds)
+    asked = find_questions(probes, words, templates, thresholds=limits, k=k)
     chosen = Asked(
         words=None if words is None else check_words(words),
         templates=None if templates is None else check_templates(templates),
-        thresholds=check_thresholds(thresholds),
+        thresholds=limits,
     )
     truth = planted_truth(clip, planted)
     if clip is None and predictions is None:
@@ -197,14 +200,15 @@ def audit_bias(
     if clusters is not None and pictured is not None:
         ids = cluster_ids([pictured[i] for i in rows], clusters)
     annotations, notes = read_truth([records[i] for i in rows])
-    pair_key = hashlib.sha256("\n".join(records[i].id for i in rows).encode("utf-8", "replace"))
+    told = data_notes(records, annotated, columns, clusters)
+    key, unpaired = pair_key([records[i].id for i in rows])
     sample = Sample(
         columns=tuple(columns),
         truth=annotations,
         clusters=ids,
         settings=settings,
         strata=strata_ids([[v[i] for i in rows] for v in controlled.values()]),
-        pair_key=pair_key.hexdigest(),
+        pair_key=key,
     )
     try:
         evaluation, missing = ask_all(asked, chosen, evidence, sample)
@@ -222,12 +226,13 @@ def audit_bias(
         clusters=clusters,
         controls=held,
         sample=sample,
+        ids=[records[i].id for i in rows],
         dataset=described,
         provenance=provenance,
         n_used=len(used),
         failures=[*failures, *gathered.unmatched],
         card=documented,
-        notes=[*gathered.notes, *notes, *missing],
+        notes=[*gathered.notes, *told, *notes, *missing, *([unpaired] if unpaired else [])],
         n_failed=len(failures),
         n_skipped=gathered.skipped,
         pictures=draw_pictures(used, seed) if include_images else (),

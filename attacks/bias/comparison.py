@@ -1,9 +1,9 @@
 """Two bias reports side by side: what changed, paired where the same images were audited.
 
 Differences are B minus A, figure by figure: same probe, measure, item, column, group, reference and
-depth. Where both runs audited the same images, both kept what each figure is on the same 200
-bootstrap resamples (:mod:`attacks.bias.pairs`); the standard error of the difference is that of the
-paired differences, the interval and the two-sided p are normal. Where the images differ, the
+depth. Where both runs audited the same images with one pairing key, both kept what each figure is
+on the same 200 bootstrap resamples (:mod:`attacks.bias.pairs`); the standard error of the
+difference is that of the paired differences, the interval and the two-sided p are normal. Else the
 interval is put together from both runs' own (MOVER, Zou & Donner 2008) and nothing is tested.
 Maxima (gap, MaxSkew, mean |d|) get no interval: resampling shifts them, and not alike in two runs.
 
@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from attacks.bias.comparison_page import comparison_page, comparison_text
-from attacks.bias.pairs import read_draws
+from attacks.bias.pairs import key_mark, read_draws
 from attacks.bias.resampling import Floats
+from attacks.bias.write import share_of_tests
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import Run, RunView
 from clipprobe.runs.differences import differing
@@ -47,7 +48,8 @@ def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict
     """
     if a.path.resolve() == b.path.resolve():
         raise RunFolderError(f"{a.path} was given twice: give two runs.")
-    paired = _same_images(a, b)
+    unpaired = _why_unpaired(a, b)
+    paired = not unpaired
     first, second = _figures(a), _figures(b)
     shared = [key for key in first if key in second]
     found = (_difference(key, first[key], second[key], paired=paired) for key in shared)
@@ -78,11 +80,20 @@ def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict
                 for name, view in (("a", a), ("b", b))
             },
             "paired": paired,
+            "headline": [
+                share_of_tests(
+                    "differences that stand out",
+                    sum(row["differs"] for row in rows),
+                    int(np.isfinite([row["p"] for row in rows]).sum()),
+                    f"of the tested differences between {a.path.name} (A) and {b.path.name} (B), "
+                    f"{'paired over the same images' if paired else 'as if independent'}",
+                )
+            ],
             "n": n,
             "family_size": int(np.isfinite([row["p"] for row in rows]).sum()),
             "n_differ": sum(row["differs"] for row in rows),
             "differences": rows,
-            "warnings": _warnings(a, b, paired, settings, n),
+            "warnings": _warnings(unpaired, settings, n),
             "settings": [{"name": s, "a": x, "b": y} for s, x, y in settings],
             "limits": b.summary["limits"],
         }
@@ -151,7 +162,7 @@ def _difference(
 
 
 def _is_extreme(measure: str) -> bool:
-    return measure.endswith(" gap") or " gap " in measure or measure in (
+    return measure.endswith(" gap") or "gap " in measure or measure in (
         "max skew@k", "min skew@k", "mean |d|", "ndkl", "entropy@k",
     )  # fmt: skip
 
@@ -182,15 +193,29 @@ def _figures(view: RunView) -> dict[tuple[Any, ...], dict[str, Any]]:
     return found
 
 
-def _same_images(a: RunView, b: RunView) -> bool:
+def _why_unpaired(a: RunView, b: RunView) -> str:
+    """Why the runs' resamples are not the same; empty where they are."""
     one, other = a.summary.get("pairing"), b.summary.get("pairing")
-    if not one or not other or one["images"] != other["images"] or one["draws"] != other["draws"]:
-        return False
     # Resamples are drawn within groups and by cluster: those must be the same as well.
-    return bool(
-        a.summary["groups"] == b.summary["groups"]
+    alike = (
+        bool(one and other)
+        and (one["images"], one["draws"]) == (other["images"], other["draws"])
+        and a.summary["groups"] == b.summary["groups"]
         and a.summary["clusters"] == b.summary["clusters"]
     )
+    if not alike:
+        return (
+            "The two runs used other images, groups or clusters, or keep no resamples, so they "
+            "are compared as if independent; a part of each difference can be that of the images."
+        )
+    if key_mark(a) != key_mark(b):
+        return (
+            "The two runs used the same images, but were made with different pairing keys (on two "
+            "machines, or by two people), so they are compared as if independent: intervals are "
+            "wider than they need be, and nothing is tested. Make both with one key "
+            "(CLIPPROBE_PAIR_KEY) to pair them."
+        )
+    return ""
 
 
 def _settings(a: RunView, b: RunView) -> list[tuple[str, Any, Any]]:
@@ -202,18 +227,9 @@ def _settings(a: RunView, b: RunView) -> list[tuple[str, Any, Any]]:
 
 
 def _warnings(
-    a: RunView,
-    b: RunView,
-    paired: bool,
-    settings: list[tuple[str, Any, Any]],
-    n: Mapping[str, int],
+    unpaired: str, settings: list[tuple[str, Any, Any]], n: Mapping[str, int]
 ) -> list[str]:
-    found = []
-    if not paired:
-        found.append(
-            "The two runs used other images, groups or clusters, so they are compared as if "
-            "independent; a part of each difference can be that of the images."
-        )
+    found = [unpaired] if unpaired else []
     other = [name for name, _, _ in settings if not name.startswith("settings.")]
     if other:
         found.append(

@@ -16,7 +16,7 @@ def comparison_page(summary: Mapping[str, Any]) -> Page:
     """What changed, column by column; then what holds for both reports."""
     runs = summary["runs"]
     rows = summary["differences"]
-    how = "paired over the same images" if summary["paired"] else "over different images"
+    how = "paired over the same images" if summary["paired"] else "as if independent"
     blocks: list[Block] = [Warning(text) for text in summary["warnings"]]
     blocks.append(
         Paragraph(

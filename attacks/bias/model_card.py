@@ -1,10 +1,10 @@
 """A bias report as a model card: the JSON of Google's model-card-toolkit, schema 0.0.2.
 
 Form: Mitchell et al. 2019, "Model Cards for Model Reporting" (arXiv:1810.03993); fields of
-``model_card.schema.json`` 0.0.2. Every shown figure becomes a performance metric with its ``slice``
-(column and perceived or annotated value) and, where there is one, its ``confidence_interval``. The
-toolkit's own examples write numbers of metrics as text, and its protocol buffer reads text, so
-text is written. What is hidden in the report is no metric here, and is counted in the limitations.
+``model_card.schema.json`` 0.0.2, as the toolkit's last release (2.0.0) has it. Every shown figure
+becomes a performance metric with its ``slice`` (column and perceived or annotated value) and, where
+there is one, its ``confidence_interval``. That schema asks for numbers of metrics as text. What is
+hidden in the report is no metric here, and is counted in the limitations.
 """
 
 from __future__ import annotations

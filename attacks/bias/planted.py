@@ -96,11 +96,24 @@ def _entry(item: str, entry: dict[str, Any]) -> Planted:
 
 
 def compare(evaluation: Evaluation, planted: Sequence[Planted]) -> list[Comparison]:
-    """Every planted association that the audit measured, in the planted group's own direction."""
-    plain = _by_side(evaluation.select(ASSOCIATION))
-    measured = [entry for entry in planted if (entry.item, entry.group) in plain]
-    relative = _by_side(evaluation.select(RELATIVE))
-    judged = relative if relative and _average_out(evaluation, measured) else plain
+    """Every planted association that the audit measured, in the planted group's own direction.
+
+    Where several probes ask for planted words, the one that asks for most of them is judged.
+    """
+    asked = {
+        probe: _by_side(evaluation.select(ASSOCIATION, probe=probe)) for probe in evaluation.items
+    }
+    held = {
+        probe: [entry for entry in planted if (entry.item, entry.group) in plain]
+        for probe, plain in asked.items()
+    }
+    if not any(held.values()):
+        return []
+    probe = max(held, key=lambda name: len(held[name]))
+    plain, measured = asked[probe], held[probe]
+    relative = _by_side(evaluation.select(RELATIVE, probe=probe))
+    averages = relative and _average_out(evaluation.items[probe], measured)
+    judged = relative if averages else plain
     found = []
     for entry in measured:
         cell, direction = judged[entry.item, entry.group]
@@ -123,10 +136,9 @@ def _by_side(cells: Sequence[Cell]) -> dict[tuple[str, str], tuple[Cell, int]]:
     return sides | {(cell.item, cell.group): (cell, 1) for cell in cells}
 
 
-def _average_out(evaluation: Evaluation, measured: Sequence[Planted]) -> bool:
+def _average_out(words: Sequence[str], measured: Sequence[Planted]) -> bool:
     """Whether the words probed are the planted ones, at rates that average one half."""
-    words = {word for words in evaluation.items.values() for word in words}
-    if words != {entry.item for entry in measured}:
+    if set(words) != {entry.item for entry in measured}:
         return False
     return abs(sum(entry.rate for entry in measured) / len(measured) - 0.5) <= 0.02
 

@@ -9,7 +9,9 @@ clusters that is the multivariate hypergeometric distribution, drawn directly), 
 is the gap plus or minus the 95th percentile of the largest resampled deviation between two groups
 that may be the extremes, because two gaps never differ by more than that.
 
-With clusters whole clusters are resampled and permuted, and no closed form is used.
+With clusters whole clusters are resampled and permuted, and no closed form is used; but where all
+clusters of a side answer alike a bootstrap has no width, and the side's interval is Wilson's over
+its clusters (two sides put together as in Zou & Donner 2008, doi:10.1002/sim.3095).
 """
 
 from __future__ import annotations
@@ -146,6 +148,36 @@ class _Draws:
     def _resampled(self) -> tuple[Floats, Floats]:
         return self._weighted(self.frame.weights), self.counts / self.sizes
 
+    @property
+    def deviations(self) -> Floats:
+        """How far resampled rates are off, ``(b, g)``, with a width where all clusters agree."""
+        boot, centre = self.boot
+        off = boot - centre
+        rng = generator(self.settings.seed, "rates", *self.name)
+        for g, k in enumerate(self.frame.n_clusters):
+            if np.ptp(off[:, g]) == 0:
+                middle = (centre[g] * k + 0.5) / (k + 1)
+                off[:, g] = rng.binomial(k, middle, size=len(off)) / k - middle
+        return off
+
+    def side(self, levels: list[int]) -> tuple[float, float, str]:
+        """The interval of the rate over some groups, and how it was made; with clusters."""
+        shares = self.sizes[levels] / self.sizes[levels].sum()
+        boot = self.boot[0][:, levels] @ shares
+        chosen = self.settings
+        if not np.ptp(boot) == 0:  # NaN too: a resample left a group empty
+            low, high = percentile_interval(boot, chosen.level)
+            how = f"bootstrap of clusters ({chosen.n_boot} draws, {100 * chosen.level:g} %)"
+            return low, high, how
+        from statsmodels.stats.proportion import proportion_confint
+
+        assert self.frame.clusters is not None
+        k = len(np.unique(self.frame.clusters[np.isin(self.frame.labels, levels)]))
+        rate = float(boot[0])
+        low, high = proportion_confint(rate * k, k, 1 - chosen.level, method="wilson")
+        how = f"all {k} clusters alike: Wilson over clusters, {100 * chosen.level:g} %"
+        return min(float(low), rate), max(float(high), rate), how
+
     def _weighted(self, weights: Iterable[Copies]) -> Floats:
         one_hot = np.eye(len(self.sizes))[self.frame.labels]
         parts = []
@@ -178,7 +210,7 @@ def _rate(
     status, reason = frame.judge([g])
     given = _wilson(int(counts[g]), frame.sizes[g], settings.level)
     if frame.clusters is not None:
-        given |= _clustered(draws.boot[0][:, g], settings)
+        given |= _clustered(draws, [g])
     if status != "inferred":
         given |= {"low": math.nan, "high": math.nan, "method": "value only"}
     elif draws.pairs is not None:
@@ -200,7 +232,7 @@ def _overall(
     given = _wilson(int(counts.sum()), len(frame.labels), settings.level)
     shares = np.array(frame.sizes) / len(frame.labels)
     if frame.clusters is not None:
-        given |= _clustered(draws.boot[0] @ shares, settings)
+        given |= _clustered(draws, list(range(len(frame.sizes))))
     if draws.pairs is not None:
         given["draws"] = draws.pairs @ shares
     return Cell(
@@ -231,9 +263,16 @@ def _difference(
             given |= compare_proportions(hits, n, hits_other, n_other, settings.level)
             how = f"Newcombe, {100 * settings.level:g} %"
         else:
-            boot = draws.boot[0][:, g] - draws.boot[0][:, others] @ shares
-            given["low"], given["high"] = percentile_interval(boot, settings.level)
-            how = f"bootstrap of clusters ({settings.n_boot} draws)"
+            left, right = draws.boot[0][:, g], draws.boot[0][:, others] @ shares
+            if np.ptp(left) == 0 or np.ptp(right) == 0:
+                (low, high, _), (low_r, high_r, _) = draws.side([g]), draws.side(others)
+                a, b = hits / n, hits_other / n_other
+                given["low"] = value - math.hypot(a - low, high_r - b)
+                given["high"] = value + math.hypot(high - a, b - low_r)
+                how = "from both sides' intervals over clusters (Zou-Donner)"
+            else:
+                given["low"], given["high"] = percentile_interval(left - right, settings.level)
+                how = f"bootstrap of clusters ({settings.n_boot} draws)"
         if frame.conditional:
             # Where strata differ the permuted differences are not centred on 0.
             centre = null.mean() if frame.strata is not None else 0.0
@@ -260,8 +299,8 @@ def _gap(
     status, reason = frame.judge_all()
     given: dict[str, Any] = {"value": value, **floor(value, null), "method": "value only"}
     if status == "inferred":
-        boot, centre = draws.boot
-        away = float(np.percentile(_furthest(rates, boot - centre), 100 * settings.level))
+        off = draws.deviations
+        away = float(np.percentile(_furthest(rates, off), 100 * settings.level))
         given |= {
             "low": max(0.0, value - away),
             "high": min(1.0, value + away),
@@ -301,7 +340,7 @@ def compare_proportions(a: int, n_a: int, b: int, n_b: int, level: float) -> dic
     return {
         "low": float(low),
         "high": float(high),
-        "p": min(1.0, float(p)),
+        "p": min(1.0, max(float(p), np.finfo(np.float64).tiny)),  # none is 0; it underflows
         "method": f"Newcombe, {100 * level:g} %; Fisher's exact test",
     }
 
@@ -311,13 +350,6 @@ def _wilson(hits: int, n: int, level: float) -> dict[str, Any]:
     return {"value": found.value, "low": found.low, "high": found.high, "method": found.method}
 
 
-def _clustered(draws: Floats, settings: Settings) -> dict[str, Any]:
-    low, high = percentile_interval(draws, settings.level)
-    given: dict[str, Any] = {
-        "low": low,
-        "high": high,
-        "method": f"bootstrap of clusters ({settings.n_boot} draws, {100 * settings.level:g} %)",
-    }
-    if low == high:
-        given["reason"] = "every resample gave the same value: the width 0 is not certainty"
-    return given
+def _clustered(draws: _Draws, levels: list[int]) -> dict[str, Any]:
+    low, high, how = draws.side(levels)
+    return {"low": low, "high": high, "method": how}

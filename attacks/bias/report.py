@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from attacks.bias.findings import (
@@ -11,7 +12,7 @@ from attacks.bias.findings import (
     number,
     planted_section,
 )
-from attacks.bias.inputs.cards import UNDOCUMENTED
+from attacks.bias.inputs.cards import UNDOCUMENTED, Card
 from attacks.bias.limits import LIMITS, ORGANISM
 from attacks.bias.probes import get_probe
 from attacks.bias.skew_section import retrieval_section
@@ -23,7 +24,7 @@ from clipprobe.report.page import Block
 
 def build_page(context: Context) -> Page:
     """The whole page. The limits are part of it whatever was asked."""
-    sections = [_opening(context), _data(context), _groups(context)]
+    sections = [_opening(context), data_section(context.card, context.notes), _groups(context)]
     for probe in context.questions:
         own = get_probe(probe).sections
         if own is not None:
@@ -82,13 +83,13 @@ def _opening(context: Context) -> Section:
     )
 
 
-def _data(context: Context) -> Section:
+def data_section(card: Card | None, notes: Sequence[str]) -> Section:
     """Who annotated the data, as its card says; the stamp where there is no card."""
     blocks: list[Block] = [Warning(UNDOCUMENTED)]
-    if context.card is not None:
-        rows = [[name.replace("_", " "), text] for name, text in context.card.to_json().items()]
+    if card is not None:
+        rows = [[name.replace("_", " "), text] for name, text in card.to_json().items()]
         blocks = [Table(["what", "as the card says"], rows, "The data set's card")]
-    blocks += [Paragraph(note) for note in context.notes]
+    blocks += [Paragraph(note) for note in notes]
     return Section("The data, and who annotated it", blocks, id="data")
 
 
@@ -241,4 +242,4 @@ def _limits(context: Context) -> Section:
 
 def shared_sections(context: Context) -> tuple[Section, Section, Section]:
     """The data, the groups and the limits: what every report about groups holds."""
-    return _data(context), _groups(context), _limits(context)
+    return data_section(context.card, context.notes), _groups(context), _limits(context)

@@ -18,6 +18,7 @@ from attacks.bias.probes import Sample, get_probe
 from attacks.bias.report import build_page
 from attacks.bias.settings import Settings
 from attacks.bias.small_cells import count_groups
+from clipprobe.statistics import Estimate, undefined
 
 if TYPE_CHECKING:
     from clipprobe.data import Failure
@@ -36,6 +37,7 @@ def write_run(
     clusters: str | None,
     controls: Sequence[str],
     sample: Sample,
+    ids: Sequence[str],
     dataset: Mapping[str, Any],
     provenance: Mapping[str, Any],
     n_used: int,
@@ -50,7 +52,8 @@ def write_run(
 
     Args:
         planted: The truth, empty where there is none. clusters, controls: the columns named.
-        sample: The images that were asked about. pictures: shown in the report, with captions.
+        sample: The images that were asked about; ids: theirs. pictures: shown in the report, with
+            captions.
         n_used: Images that were read; failures: those that were not, and examples of ids without
             partner. n_failed: how many could not be read (default: all failures); n_skipped: ids
             without partner. card: who annotated the data; notes: what else a reader must know.
@@ -69,12 +72,12 @@ def write_run(
     table = cells_table(evaluation.cells)
     run.write_table("cells.parquet", table)
     run.write_table("cells.csv", table)
-    pairing = write_draws(run, evaluation.cells, sample.pair_key)
+    pairing = write_draws(run, evaluation.cells, sample.pair_key, ids)
     run.write_json(
         "summary.json",
         {
             "kind": "bias",
-            "headline": headline,
+            "headline": headline or [flagged_share(evaluation)],
             **counted(evaluation),
             "small_cells": count_groups(evaluation.columns),
             "detectable": power,
@@ -205,6 +208,28 @@ def make_headline(
             },
         ]
     return headline
+
+
+def flagged_share(evaluation: Evaluation) -> dict[str, Any]:
+    """What a list of runs shows of probes that have no number of their own to sum them up."""
+    n, flagged = evaluation.family_size, sum(cell.flagged for cell in evaluation.cells)
+    return share_of_tests(
+        "tests that stand out",
+        flagged,
+        n,
+        f"{flagged} of the {n} tests of this report, corrected together; its tables say which",
+    )
+
+
+def share_of_tests(name: str, found: int, n: int, meaning: str) -> dict[str, Any]:
+    """A headline that counts tests: no estimate, so it has no interval."""
+    if not n:
+        return {"name": name, "estimate": undefined("nothing was tested", n=0), "meaning": meaning}
+    count = Estimate(
+        value=found / n, low=math.nan, high=math.nan, n=n, method="count",
+        reason="a count of tests, not an estimate",
+    )  # fmt: skip
+    return {"name": name, "estimate": count, "meaning": meaning}
 
 
 def comparison_row(comparison: Comparison) -> dict[str, Any]:

@@ -51,6 +51,13 @@ def gap(
     clusters: Annotated[
         str | None, typer.Option("--clusters", help="Column of what is pictured several times.")
     ] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="A table of groups by id, as for audit bias.")
+    ] = None,
+    card: Annotated[
+        str | None,
+        typer.Option("--card", help="Who annotated the data: a YAML file, or a shipped card."),
+    ] = None,
     kind: Annotated[
         list[str] | None, typer.Option("--kind", help="neuron or head [default: both].")
     ] = None,
@@ -79,13 +86,15 @@ def gap(
     with progress("images through the model") as advance:
         view = explain_gap(
             clip, dataset, column, word, value, out=out, words=chosen,
-            templates=template or ("a photo of a {}",), clusters=clusters,
+            templates=template or ("a photo of a {}",), clusters=clusters, labels=labels, card=card,
             kinds=kind or ("neuron", "head"), n_random=n_random, limit=None,
             batch_size=batch_size, workers=workers, seed=seed, overwrite=overwrite,
             progress=advance,
         )  # fmt: skip
     from clipprobe.report.numbers import format_cell
 
+    for note in view.summary["notes"]:
+        say(note)
     result(
         view.summary,
         as_json=as_json,

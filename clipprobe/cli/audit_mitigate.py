@@ -61,6 +61,13 @@ def mitigate(
     clusters: Annotated[
         str | None, typer.Option("--clusters", help="Column of what is pictured several times.")
     ] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="A table of groups by id, as for audit bias.")
+    ] = None,
+    card: Annotated[
+        str | None,
+        typer.Option("--card", help="Who annotated the data: a YAML file, or a shipped card."),
+    ] = None,
     utility: Annotated[
         str | None,
         typer.Option("--utility", help="Labelled images, for the cost in zero-shot accuracy."),
@@ -69,8 +76,13 @@ def mitigate(
         Path | None, typer.Option("--classes", help="Classes of the utility images, one a line.")
     ] = None,
     n_units: Annotated[
-        int, typer.Option("--n-units", min=1, help="Neurons that the ablation takes out.")
-    ] = 30,
+        int | None,
+        typer.Option(
+            "--n-units",
+            min=1,
+            help="Neurons that the ablation takes out [default: chosen on the fitting half].",
+        ),
+    ] = None,
     limit: Annotated[
         int, typer.Option("--limit", min=1, help="Use at most so many images.")
     ] = 2000,
@@ -97,10 +109,13 @@ def mitigate(
         view = mitigate_bias(
             clip, dataset, column, out=out, others=other or (), methods=method or METHODS,
             words=chosen, templates=template or ("a photo of a {}",), group_prompts=prompts,
-            clusters=clusters, utility=labelled, classes=named, n_units=n_units, limit=None,
+            clusters=clusters, labels=labels, card=card, utility=labelled, classes=named,
+            n_units=n_units, limit=None,
             batch_size=batch_size, workers=workers, seed=seed, overwrite=overwrite,
             progress=advance,
         )  # fmt: skip
+    for note in view.summary["notes"]:
+        say(note)
     result(view.summary, as_json=as_json, text=lambda: _text(view.summary))
     say(f"report: {view.path / 'report.html'}")
 

@@ -22,6 +22,7 @@ from clipprobe.errors import RunFolderError
 COMPARERS = {
     "typographic": "attacks.typographic.comparison",
     "bias": "attacks.bias.comparison",
+    "bias-written": "attacks.bias.comparison",
 }
 
 

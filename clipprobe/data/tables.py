@@ -117,6 +117,13 @@ def cell_text(value: Any) -> str | None:
 def _csv_rows(path: Path, delimiter: str = ",") -> Iterator[Mapping[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as handle:
         reader = csv.DictReader(handle, strict=True, delimiter=delimiter)
+        names = [name for name in reader.fieldnames or () if name]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise DataError(
+                f"The table {path} has several columns {twice[0]!r}: rename or remove one, because "
+                "only one of them could be read."
+            )
         for number, row in enumerate(reader, start=1):
             if None in row:
                 raise DataError(

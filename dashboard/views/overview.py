@@ -12,7 +12,22 @@ from dashboard.settings import runs_folder
 KIND_ICONS = {
     "atlas": ":material/scatter_plot:",
     "typographic": ":material/match_case:",
+    "typographic-comparison": ":material/compare_arrows:",
+    "typographic-search": ":material/search:",
+    "typographic-sweep": ":material/tune:",
+    "stroop": ":material/palette:",
+    "why": ":material/account_tree:",
+    "words": ":material/spellcheck:",
+    "captions": ":material/short_text:",
+    "labels": ":material/label:",
+    "multimodality": ":material/layers:",
+    "effects": ":material/bolt:",
+    "similar": ":material/join_inner:",
     "bias": ":material/balance:",
+    "bias-comparison": ":material/compare_arrows:",
+    "bias-gap": ":material/account_tree:",
+    "bias-mitigation": ":material/healing:",
+    "bias-written": ":material/draw:",
     "demo": ":material/play_circle:",
 }
 

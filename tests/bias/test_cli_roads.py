@@ -71,3 +71,49 @@ def test_wrong_use_of_tables_is_one_sentence(table: Path, tmp_path: Path) -> Non
         called = audit(*out, *arguments)
         assert called.exit_code == 2 and message in called.stderr, (message, called.output)
         assert called.stderr.count("\n") == 1 and not (tmp_path / "run").exists()
+
+
+def test_a_choice_that_nothing_uses_is_refused(table: Path, tmp_path: Path) -> None:
+    scores = tmp_path / "scores.csv"
+    scores.write_text("id,perceived_gender,a photo of a man,a photo of a woman\n", encoding="utf-8")
+    asked = ("--predictions", table, "--groups", "perceived_gender", "--probe", "clip-section-7")
+    for arguments, message in (
+        ((*asked, "--threshold", "0.1"), "A threshold was given, but the probes asked"),
+        ((*asked, "--k", "10"), "rank no images"),
+        (("--images", tmp_path, "--score-kind", "logit"), "'score_kind' says how to read"),
+        (("--images", tmp_path, "--id-column", "x"), "'id_column' says how to read"),
+    ):
+        called = audit(*arguments, "--out", tmp_path / "run")
+        assert called.exit_code == 2 and message in called.stderr, called.output
+        assert not (tmp_path / "run").exists()
+
+
+def test_what_a_reader_must_know_of_the_data_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "said.csv"
+    rows = ["id,perceived_gender,age,person_id,prediction"]
+    for i in range(120):
+        gender = ("Woman", "woman", "man")[i % 3]
+        rows.append(f"{i}.jpg,{gender},{'old' if i < 5 else 'young'},p{i // 2},a photo of a man")
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    asked = ("--predictions", path, "--groups", "perceived_gender", "--groups", "age", "--probe",
+             "clip-section-7")  # fmt: skip
+    called = audit(*asked, "--out", tmp_path / "run")
+    assert called.exit_code == 0, called.output
+    for message in (
+        "120 images share their 'person_id' with another (60 values",
+        "spells a value in several ways ('Woman', 'woman')",
+        "By annotated age nothing can be compared: 1 of its 2 groups can be shown",
+    ):
+        assert message in " ".join(called.stderr.split())
+        assert message.split("(")[0] in (tmp_path / "run/report.md").read_text("utf-8").replace(
+            "\\", ""
+        )
+    called = audit(*asked, "--clusters", "person_id", "--out", tmp_path / "clustered")
+    assert called.exit_code == 0 and "not independent" not in called.stderr
+
+
+def test_a_column_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "twice.csv"
+    path.write_text("id,gender,gender,prediction\na,x,y,a photo of a man\n", encoding="utf-8")
+    called = audit("--predictions", path, "--groups", "gender", "--probe", "clip-section-7")
+    assert called.exit_code == 2 and "several columns 'gender'" in called.stderr

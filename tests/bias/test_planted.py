@@ -115,3 +115,23 @@ def test_rates_that_average_one_half_are_judged_against_the_other_words() -> Non
     more = np.hstack([scores, rng.normal(size=(300, 1))])
     found = evaluate({"occupations": ([*words, "pilot"], more)}, columns, settings=chosen)
     assert {c.cell.measure for c in compare(found, truth)} == {"association d"}
+
+
+def test_another_probe_in_the_same_report_changes_no_verdict() -> None:
+    rng = np.random.default_rng(1)
+    words = ["judge", "artist", "doctor"]
+    scores = rng.normal(size=(300, 3)) + rng.normal(size=(300, 1)) * 3
+    scores[:, 0] += np.tile([0.0, 1.0], 150)
+    scores[:, 1] -= np.tile([0.0, 1.0], 150)
+    columns = [make_column("perceived_gender", ["man", "woman"] * 150)]
+    chosen = Settings(n_boot=100, n_permutations=500)
+    truth = [entry("judge", 0.9), entry("artist", 0.1), entry("doctor", 0.5)]
+    alone = {"occupations": (words, scores)}
+    beside = alone | {"retrieval": (["good", "judge"], rng.normal(size=(300, 2)))}
+    verdicts = []
+    for asked in (alone, beside):
+        compared = compare(evaluate(asked, columns, settings=chosen), truth)
+        assert {c.cell.measure for c in compared} == {"relative d"}
+        assert {c.cell.probe for c in compared} == {"occupations"}
+        verdicts.append([(c.planted.item, c.verdict, c.estimate.value) for c in compared])
+    assert verdicts[0] == verdicts[1] and verdicts[0][0][1] == "found"

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from attacks.bias.frame import make_frame
 from attacks.bias.groups import make_column, restrict
-from attacks.bias.rates import DIFFERENCE, GAP, rate_cells
+from attacks.bias.rates import DIFFERENCE, GAP, compare_proportions, rate_cells
 from attacks.bias.resampling import permuted_labels
 from attacks.bias.settings import Settings
 
@@ -32,7 +33,7 @@ def by(cells, measure):  # type: ignore[no-untyped-def]
 def test_rates_are_fairlearns_and_their_intervals_statsmodels() -> None:
     from fairlearn.metrics import MetricFrame, selection_rate
     from scipy.stats import fisher_exact
-    from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+    from statsmodels.stats.proportion import confint_proportions_2indep
 
     rng = np.random.default_rng(0)
     values = rng.choice(["a", "b", "c"], size=400, p=[0.5, 0.3, 0.2]).tolist()
@@ -129,3 +130,28 @@ def test_a_column_over_some_images_hides_what_becomes_too_small() -> None:
     fewer = restrict(column, part)
     assert fewer.levels == ("a",) and fewer.too_small == {"b": 6, "c": 3}
     assert np.count_nonzero(fewer.labels == 0) == 30 and fewer.unlabelled == 6
+
+
+def test_clusters_that_all_agree_leave_a_width() -> None:
+    """Twelve drawings a side, never a hit: 0 ± what twelve observations allow, not 0 ± 0."""
+    values, clusters = ["a"] * 120 + ["b"] * 120, np.repeat(np.arange(24), 10)
+    found = by(cells_of(values, np.zeros(240, bool), clusters), "rate")
+    high = proportion_confint(0, 12, method="wilson")[1]
+    for group in ("a", "b"):
+        assert (found[group].low, found[group].high) == (0, pytest.approx(high))
+    assert found[""].high == pytest.approx(proportion_confint(0, 24, method="wilson")[1])
+    difference = by(cells_of(values, np.zeros(240, bool), clusters), "rate" + DIFFERENCE)["b"]
+    assert difference.high == pytest.approx(high) and difference.low == pytest.approx(-high)
+    gap = next(
+        c for c in cells_of(values, np.zeros(240, bool), clusters) if c.measure == "rate gap"
+    )
+    assert gap.value == 0 and 0.05 < gap.high < 0.5
+    # one side without any hit, the other with hits in half of its clusters
+    hits = np.isin(clusters, range(12, 18))
+    mixed = by(cells_of(values, hits, clusters), "rate" + DIFFERENCE)["b"]
+    assert mixed.low < 0.25 < 0.5 < mixed.high <= 1
+
+
+def test_a_certain_difference_has_a_p_above_zero() -> None:
+    found = compare_proportions(0, 20_000, 20_000, 20_000, 0.95)
+    assert 0 < found["p"] < 1e-300

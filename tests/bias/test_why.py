@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -191,12 +192,75 @@ def test_a_mitigation_run_reports_effect_cost_and_side_effect(
         about = [(c["measure"], c["about"]) for c in one["changes"]]
         assert about[0] == ("aligned d", "perceived gender")
         assert about[1] == ("aligned d", "annotated tone")
-        assert about[2][0] == "zero-shot accuracy"
+        assert about[2:] == [
+            ("linear probe AUC", "perceived gender"),
+            ("zero-shot accuracy", "things"),
+        ]
+        auc = one["changes"][2]
+        assert 0.9 < auc["before"]["value"] <= 1  # red tells the groups apart
+    assert methods["projection"]["changes"][2]["difference"]["reason"].startswith("this method")
     gone = methods["ablation"]["changes"][0]
     assert len(methods["ablation"]["fitted"]["units"]) == 60
     assert gone["before"]["low"] > 0.2 and gone["difference"]["high"] < -0.1
+    assert len(methods["ablation"]["fitted"]["random_sets"]) == 5
+    text = run.file("report.md").read_text(encoding="utf-8")
+    assert "Control: 5 random sets" in text and "UNDOCUMENTED DATA" in text
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)[:-1]
+    assert all(re.search("erceived|annotated", heading) for heading in headings)
     with pytest.raises(ConfigError, match="groups of 'perceived_gender'"):
         mitigate_bias(
             planted, people, "perceived_gender", out=tmp_path / "x", words=WORDS,
             group_prompts={"c": "a c"},
         )  # fmt: skip
+
+
+def test_the_ablation_looks_at_every_group_and_chooses_how_many(
+    planted: Any, tmp_path: Path
+) -> None:
+    """Of three groups the first is red and the second green; the last by name lies between."""
+    labels, rows, rng = tmp_path / "labels.csv", ["file_name,hue"], np.random.default_rng(0)
+    people = tmp_path / "people"
+    people.mkdir()
+    for i in range(90):
+        red = (180, 70, 125)[i % 3]
+        pixels = np.clip(rng.normal([red, 128, 128], 25, (32, 32, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(people / f"{i:02d}.png")
+        rows.append(f"{i:02d}.png,{'abc'[i % 3]}")
+    labels.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    asked: dict[str, Any] = {
+        "labels": labels, "words": WORDS, "methods": ["ablation"], "n_boot": 100,
+    }  # fmt: skip
+    run = mitigate_bias(planted, people, "hue", out=tmp_path / "one", n_units=1, **asked)
+    [one] = run.summary["methods"]
+    assert one["fitted"]["units"] == [PLANTED]
+    after = one["changes"][0]["after"]["value"]
+    assert after < one["changes"][0]["before"]["value"]
+    assert after < min(one["fitted"]["random_sets"])
+    [chosen] = mitigate_bias(planted, people, "hue", out=tmp_path / "free", **asked).summary[
+        "methods"
+    ]
+    left = {int(k): v for k, v in chosen["fitted"]["left_on_fitting_half"].items()}
+    taken = chosen["fitted"]["n_units"]
+    assert taken in left and left[taken] == min(left.values())
+    assert chosen["fitted"]["units"][0] == PLANTED
+
+
+def test_the_probes_auc_is_scikit_learns_and_half_where_nothing_is_told() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    from attacks.bias.mitigation.separability import _auc, separability_change
+
+    rng = np.random.default_rng(0)
+    labels = np.arange(90) % 3
+    scores = rng.normal(size=(90, 3)).round(1)  # with ties
+    scores[np.arange(90), labels] += 0.5
+    expected = np.mean([roc_auc_score(labels == g, scores[:, g]) for g in range(3)])
+    assert _auc(scores, labels, np.ones((1, 90)))[0] == pytest.approx(expected)
+    column = make_column("perceived_gender", ["a", "b"] * 200)
+    told = rng.normal(size=(400, 6))
+    blind = told.copy()
+    told[:, 2] += 2.0 * column.labels
+    fit = np.arange(400) % 4 < 2
+    found = separability_change(column, told, blind, fit, None, n_boot=200, seed=0)
+    assert found.before.low > 0.85 and found.after.low < 0.5 < found.after.high
+    assert found.difference.high < -0.2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from statsmodels.stats.proportion import proportion_confint
+from typer.testing import CliRunner
 
+from attacks.bias.comparison import compare_runs
 from attacks.bias.groups import make_column
 from attacks.bias.settings import Settings
 from attacks.bias.written import audit_written
@@ -23,6 +26,7 @@ from attacks.bias.written.encode import Answers
 from attacks.bias.written.measures import written_cells
 from attacks.bias.written.question import ANY_HARM, read_question
 from attacks.bias.written.shifts import CLUTTER, MARGIN_SHIFT, SHIFT, rate_of
+from clipprobe.cli import app
 from clipprobe.errors import ConfigError, DataError, NoReadableImagesError, RunFolderError
 from clipprobe.stimuli.text import DEFAULT_FONT, label
 
@@ -322,7 +326,8 @@ def test_the_report_says_what_it_must_and_nothing_about_a_person(
         if file.name != "manifest.json":
             assert b"face-0" not in file.read_bytes(), file.name
     assert sorted(p.name for p in run.path.iterdir()) == [
-        "cells.csv", "config.json", "manifest.json", "report.html", "report.md", "summary.json",
+        "cells.csv", "cells.parquet", "config.json", "draws.safetensors", "manifest.json",
+        "report.html", "report.md", "summary.json",
     ]  # fmt: skip
 
 
@@ -383,3 +388,76 @@ def test_under_no_difference_few_are_flagged_and_intervals_cover() -> None:
         covered += found.low <= 0 <= found.high
     assert small <= 9  # of 80 at 5 %: 9 or fewer in 98.6 % of cases
     assert covered >= 70
+
+
+def test_two_reports_of_the_same_pictures_are_compared_paired(
+    grounds: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The reader of red pictures against one of all alike: the difference goes, the shift grows."""
+    folder = grounds()
+    made = [
+        audit_written(
+            Reader(reads),
+            folder,
+            "perceived_gender",
+            "thief",
+            out=tmp_path / name,
+            **QUICK,  # type: ignore[arg-type]
+        )
+        for name, reads in (("red", (0.8, 0.0)), ("all", (0.8, 0.8)), ("again", (0.8, 0.0)))
+    ]
+    called = CliRunner().invoke(
+        app,
+        ["compare", str(made[0].path), str(made[1].path), "--out", str(tmp_path / "c"), "--json"],
+    )
+    assert called.exit_code == 0, called.output
+    summary = json.loads(called.stdout)
+    assert summary["paired"] and summary["n_differ"] >= 2
+    rows = {(r["measure"], r["group"]): r for r in summary["differences"]}
+    man = rows[SHIFT, "man"]
+    assert (
+        man["differs"]
+        and man["difference"]["low"] > 0.4
+        and "paired" in man["difference"]["method"]
+    )
+    change = rows[DIFFERENCE, "woman"]
+    assert change["differs"] and change["difference"]["high"] < 0
+    assert change["difference"]["value"] == pytest.approx(-man["difference"]["value"])
+    assert rows[SHIFT, "woman"]["difference"]["value"] == 0 and not rows[SHIFT, "woman"]["differs"]
+    assert "resampling" in rows[GAP, ""]["difference"]["reason"]
+    assert (tmp_path / "c" / "report.html").is_file()
+    same = compare_runs(made[0], made[2], out=None, seed=0)
+    assert same["paired"] and same["n_differ"] == same["family_size"] == 0
+
+
+def test_a_small_group_does_not_follow_from_two_columns(
+    grounds: Callable[..., Path], tmp_path: Path
+) -> None:
+    """60 of each tone; of the dark ones 4 are men: dark less dark women would give them away."""
+    tones = ["light" if i < 60 else "dark" for i in range(120)]
+    genders = [
+        "man" if (i % 2 and i < 60) or i in (60, 61, 62, 63) else "woman" for i in range(120)
+    ]
+    run = audit_written(
+        Reader((0.6, 0.6)), grounds(120, "tones", tone=tones, sex=genders),  # type: ignore[arg-type]
+        ["tone", "sex", "tone x sex"], ["thief"], out=tmp_path / "run", **QUICK,
+    )  # fmt: skip
+    counted = run.summary["small_cells"]
+    assert counted["tone x sex"]["groups"]["insufficient"] == 1
+    assert sum(one["groups"]["withheld"] for one in counted.values()) >= 1
+    shown = {r["group"] for r in rows_of(run) if r["value"] and r["column"] == "tone x sex"}
+    assert "dark x man" not in shown and not {"dark x woman", "light x man"} <= shown
+
+
+def test_every_heading_says_perceived(grounds: Callable[..., Path], tmp_path: Path) -> None:
+    run = audit_written(
+        Reader((0.6, 0.6)),
+        grounds(),
+        "perceived_gender",
+        ["thief"],
+        out=tmp_path / "run",
+        **QUICK,  # type: ignore[arg-type]
+    )
+    headings = re.findall(r"^## (.*)$", run.file("report.md").read_text(encoding="utf-8"), re.M)
+    silent = [h for h in headings[:-1] if not re.search("erceived|annotated|self-reported", h)]
+    assert len(headings) > 5 and not silent

@@ -89,6 +89,7 @@ def gather(given: Inputs, *, limit: int | None = None) -> Gathered:
         raise ConfigError(
             f"An audit starts from images, embeddings or predictions, one of them, but got {found}."
         )
+    _refuse_unused(given)
     if roads[0] == "images":
         gathered = _from_images(given)
     elif roads[0] == "embeddings":
@@ -99,6 +100,23 @@ def gather(given: Inputs, *, limit: int | None = None) -> Gathered:
 
     name, records = gathered.dataset.name, gathered.dataset.records
     return replace(gathered, dataset=make_dataset(name, records, limit))
+
+
+def _refuse_unused(given: Inputs) -> None:
+    """Raises:
+    ConfigError: a way to read a table was given, and no such table.
+    """
+    for name, used in (
+        ("prediction_column", given.predictions is not None),
+        ("score_kind", given.predictions is not None),
+        ("id_column", given.labels is not None or given.predictions is not None),
+    ):
+        if not used and getattr(given, name) != Inputs.__dataclass_fields__[name].default:
+            table = "labels or predictions" if name == "id_column" else "predictions"
+            raise ConfigError(
+                f"{name!r} says how to read a table of {table}, and none was given: give it, or "
+                "leave this out."
+            )
 
 
 def _from_images(given: Inputs) -> Gathered:

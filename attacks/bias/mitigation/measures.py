@@ -33,7 +33,8 @@ LEAST = 10  # images of a group on each half
 class Change:
     """One measure before and after, on the scoring half.
 
-    ``measure``: ``aligned d`` or ``zero-shot accuracy``; ``about``: the group column or data set.
+    ``measure``: ``aligned d``, ``linear probe AUC`` or ``zero-shot accuracy``; ``about``: the group
+    column or data set.
     ``before``, ``after``, ``difference``: estimates; the difference is after minus before, paired.
     ``p``: McNemar's for accuracies; NaN where there is no test.
     """
@@ -85,23 +86,12 @@ def aligned_change(
         gone = undefined(f"a half has under {LEAST} images of a group", n=int((here & ~fit).sum()))
         return Change(measure="aligned d", about=about, before=gone, after=gone, difference=gone)
     scoring = here & ~fit
-    labels = column.labels[scoring]
     first, second = relative(before), relative(after)
-    signs = np.sign(_d(first[here & fit], column.labels[here & fit], len(column.levels), None)[0])
-    own = None if clusters is None else np.unique(clusters[scoring], return_inverse=True)[1]
-    draws = np.concatenate(
-        [
-            chunk.astype(np.float64)
-            for chunk in bootstrap_weights(
-                labels, own, n_boot, generator(seed, "mitigation", column.name)
-            )
-        ]
-    )
+    signs = _signs(column, first, fit)
+    draws = scoring_draws(column, scoring, clusters, n_boot=n_boot, seed=seed)
 
     def aligned(scores: Floats, weights: Floats | None) -> Floats:
-        found = _d(scores[scoring], labels, len(column.levels), weights) * signs
-        result: Floats = np.where(np.isnan(found), 0.0, found).mean(axis=(1, 2))
-        return result
+        return _aligned(column, scores, signs, scoring, weights)
 
     n = int(scoring.sum())
     values = [float(aligned(scores, None)[0]) for scores in (first, second)]
@@ -113,6 +103,55 @@ def aligned_change(
         after=_estimate(values[1], boots[1], n),
         difference=_estimate(values[1] - values[0], boots[1] - boots[0], n),
     )
+
+
+def aligned_value(
+    column: GroupColumn, before: Floats, after: Floats, fit: NDArray[np.bool_], *, on_fit: bool
+) -> float:
+    """Aligned d after a mitigation on one half, without an interval: to choose, or as a control."""
+    part = (column.labels >= 0) & (fit if on_fit else ~fit)
+    signs = _signs(column, relative(before), fit)
+    return float(_aligned(column, relative(after), signs, part, None)[0])
+
+
+def scoring_draws(
+    column: GroupColumn,
+    scoring: NDArray[np.bool_],
+    clusters: Ints | None,
+    *,
+    n_boot: int,
+    seed: int,
+) -> Floats:
+    """Bootstrap copies ``(n_boot, n)`` of the scoring half, within groups, clusters whole."""
+    own = None if clusters is None else np.unique(clusters[scoring], return_inverse=True)[1]
+    rng = generator(seed, "mitigation", column.name)
+    made = bootstrap_weights(column.labels[scoring], own, n_boot, rng)
+    return np.concatenate([chunk.astype(np.float64) for chunk in made])
+
+
+def groups_of(n_levels: int) -> Sequence[int]:
+    """Groups that are compared with the rest: of two only the later."""
+    return [1] if n_levels == 2 else range(n_levels)
+
+
+def _signs(column: GroupColumn, scores: Floats, fit: NDArray[np.bool_]) -> Floats:
+    """Signs ``(comparisons, m)`` of d on the fitting half."""
+    part = (column.labels >= 0) & fit
+    found = _d(scores[part], column.labels[part], len(column.levels), None)[0]
+    result: Floats = np.sign(found)
+    return result
+
+
+def _aligned(
+    column: GroupColumn,
+    scores: Floats,
+    signs: Floats,
+    part: NDArray[np.bool_],
+    weights: Floats | None,
+) -> Floats:
+    found = _d(scores[part], column.labels[part], len(column.levels), weights) * signs
+    result: Floats = np.where(np.isnan(found), 0.0, found).mean(axis=(1, 2))
+    return result
 
 
 def relative(scores: Floats) -> Floats:
@@ -154,9 +193,9 @@ def _d(scores: Floats, labels: Ints, n_levels: int, weights: Floats | None) -> F
     """``(b, n_comparisons, m)``: the later of two groups against the earlier; else each, the
     rest."""
     copies = np.ones((1, len(labels))) if weights is None else weights
-    groups = [1] if n_levels == 2 else range(n_levels)
     return np.stack(
-        [weighted_effect_sizes(scores, labels == group, copies) for group in groups], axis=1
+        [weighted_effect_sizes(scores, labels == group, copies) for group in groups_of(n_levels)],
+        axis=1,
     )
 
 

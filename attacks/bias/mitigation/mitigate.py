@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attacks.bias.documented import documented
 from attacks.bias.groups import GroupColumn, make_column
 from attacks.bias.mitigation.transforms import LAMBDA
 from attacks.bias.mitigation.utility import Utility
@@ -36,9 +37,11 @@ def mitigate_bias(
     templates: Sequence[str] = ("a photo of a {}",),
     group_prompts: Mapping[str, str] | None = None,
     clusters: str | None = None,
+    labels: str | Path | None = None,
+    card: str | Path | None = None,
     utility: Dataset | str | Path | None = None,
     classes: Sequence[str] | None = None,
-    n_units: int = 30,
+    n_units: int | None = None,
     lam: float = LAMBDA,
     n_boot: int = 2000,
     limit: int | None = 2000,
@@ -58,9 +61,11 @@ def mitigate_bias(
         group_prompts: For each group a phrase that names it (``{"woman": "a woman"}``); default:
             the group's name in the first template.
         clusters: Column of what is pictured several times.
+        labels: A table of groups by id, where they do not stand beside the pictures.
+        card: A data-set card: the name of a shipped one, or a YAML file.
         utility: Labelled pictures for the cost in zero-shot accuracy.
         classes: Their class names; default: the labels that occur.
-        n_units: Neurons that the ablation takes out.
+        n_units: Neurons that the ablation takes out; default: chosen on the fitting half.
         lam: Weight of the pairs in the projection.
         limit: Use at most so many pictures with groups.
         progress: Called with the number of pictures that went through the model.
@@ -79,20 +84,23 @@ def mitigate_bias(
         raise ConfigError(f"Mitigations are {', '.join(METHODS)}; {asked!r} was asked for.")
     chosen = check_words(default_occupations() if words is None else words)
     sentences = check_templates(templates)
-    dataset = as_dataset(images, limit=limit)
+    data = documented(
+        clip, images, [column, *others], labels=labels, card=card, clusters=clusters, limit=limit
+    )
     labelled = None if utility is None else as_dataset(utility)
     config = {
-        "model": clip.provenance()["model"], "dataset": dataset.describe(), "column": column,
-        "others": list(others), "methods": asked, "words": list(chosen),
+        "model": clip.provenance()["model"], "dataset": data.described, "column": data.columns[0],
+        "others": list(data.columns[1:]), "card": data.card and data.card.to_json(),
+        "methods": asked, "words": list(chosen),
         "templates": list(sentences), "group_prompts": dict(group_prompts or {}),
         "clusters": clusters, "utility": labelled.describe() if labelled else None,
         "classes": list(classes or ()), "n_units": n_units, "lambda": lam, "n_boot": n_boot,
         "batch_size": batch_size, "seed": seed,
     }  # fmt: skip
     pictures = Pictures.read(
-        dataset, [column, *others], clusters, workers=workers, preprocess=clip.preprocess
+        data.dataset, data.columns, clusters, workers=workers, preprocess=clip.preprocess
     )
-    columns = [make_column(name, pictures.columns[name]) for name in (column, *others)]
+    columns = [make_column(name, pictures.columns[name]) for name in data.columns]
     prompts = _prompts(columns[0], sentences, group_prompts)
     run = Run.open(out, kind=KIND, config=config, overwrite=overwrite)
     if run.complete:
@@ -107,8 +115,7 @@ def mitigate_bias(
     write_mitigation(
         run, found, absent=absent, columns=columns, words=chosen, templates=sentences,
         prompts=prompts, n_pictures=len(pictures.images), n_scored=int((~work.fit).sum()),
-        failures=pictures.failures, provenance=clip.provenance(), dataset=dataset.describe(),
-        seed=seed,
+        failures=pictures.failures, provenance=clip.provenance(), data=data, seed=seed,
     )  # fmt: skip
     return load_run(run.path)
 

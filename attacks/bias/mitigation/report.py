@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.groups import GroupColumn
-from attacks.bias.limits import LIMITS
+from attacks.bias.inputs.cards import UNDOCUMENTED
 from attacks.bias.mitigation.measures import LEAST
 from clipprobe.report import (
     Block,
@@ -22,6 +22,7 @@ from clipprobe.report import (
 )
 
 if TYPE_CHECKING:
+    from attacks.bias.documented import Documented
     from attacks.bias.mitigation.work import Mitigated
     from clipprobe.runs import Run
 
@@ -46,12 +47,13 @@ def write_mitigation(
     n_scored: int,
     failures: Sequence[Any],
     provenance: Mapping[str, Any],
-    dataset: Mapping[str, Any],
+    data: Documented,
     seed: int,
 ) -> None:
     """Write every file of the run, its manifest last.
 
     Args:
+        data: What is known about the pictures.
         absent: Methods that the model does not allow -> why.
         columns: The target first, then the other attributes.
     """
@@ -68,20 +70,22 @@ def write_mitigation(
         "group_prompts": dict(prompts),
         "methods": [one.to_json() for one in found],
         "absent": dict(absent),
-        "limits": list(LIMITS),
+        "card": UNDOCUMENTED if data.card is None else data.card.to_json(),
+        "notes": list(data.notes),
+        "limits": data.limits,
     }
     run.write_json("summary.json", summary)
     run.write_table("changes.csv", pa.Table.from_pylist(_rows(found)))
-    page = _page(run.read_json("summary.json"), {**provenance, "dataset": dict(dataset),
-                                                 "seed": seed})  # fmt: skip
+    told = {**provenance, "dataset": data.described, "seed": seed}
+    page = _page(run.read_json("summary.json"), data, told)
     write_html(page, run.file("report.html"))
     write_markdown(page, run.file("report.md"))
     run.finish(
         provenance=provenance,
-        counts={"used": n_pictures, "skipped": 0, "failed": len(failures)},
-        failures=[failure.to_json() for failure in failures],
+        counts={"used": n_pictures, "skipped": data.skipped, "failed": len(failures)},
+        failures=[failure.to_json() for failure in (*failures, *data.unmatched)],
         seed=seed,
-        dataset=dataset,
+        dataset=data.described,
     )
 
 
@@ -109,9 +113,10 @@ def _rows(found: Sequence[Mitigated]) -> list[dict[str, Any]]:
     return rows
 
 
-def _page(summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> Page:
+def _page(summary: Mapping[str, Any], data: Documented, provenance: Mapping[str, Any]) -> Page:
     n = summary["n"]
     opening: list[Block] = [
+        *data.warnings,
         Paragraph(
             f"Asked: does a mitigation take the association of {len(summary['words'])} words with "
             f"{summary['column']} away, on pictures that it was not fitted on, and what does it "
@@ -120,9 +125,11 @@ def _page(summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> Page:
         Numbers([(h["name"], h["estimate"], h["meaning"]) for h in summary["headline"]]),
         *(Warning(f"{name} was not possible: {why}") for name, why in summary["absent"].items()),
     ]
-    sections = [Section("What was asked, and what can be said", opening, id="summary")]
+    asked = "What was asked about perceived groups, and what can be said"
+    sections = [Section(asked, opening, id="summary"), data.section]
     for one in summary["methods"]:
-        sections.append(Section(WHAT[one["method"]], _method(one), id=one["method"]))
+        title = f"By {summary['column']}: {WHAT[one['method']]}"
+        sections.append(Section(title, _method(one), id=one["method"]))
     notes = [
         f"Half of the pictures of each group fitted the methods, the other ({n['scored']:,} of "
         f"{n['pictures']:,}) scored them; clusters stayed whole. All measures before and after are "
@@ -137,7 +144,11 @@ def _page(summary: Mapping[str, Any], provenance: Mapping[str, Any]) -> Page:
         "that is trained on the vectors: a change of the space is no proof that the group cannot "
         "be told any more.",
     ]  # fmt: skip
-    sections.append(Section("Method", [Paragraph(text) for text in notes], id="method"))
+    sections.append(
+        Section(
+            "Method of comparing perceived groups", [Paragraph(text) for text in notes], id="method"
+        )
+    )
     sections.append(
         Section(
             "Limits of perceived groups and of this report",
@@ -162,7 +173,7 @@ def _method(one: Mapping[str, Any]) -> list[Block]:
         f"{c['measure']} ({c['about']}) {c['before']['value']:.3f} to {c['after']['value']:.3f}"
         for c in changes
     )
-    return [
+    blocks: list[Block] = [
         Chart(change_chart(changes), f"Before and after: {said or 'nothing could be measured'}."),
         Table(
             ["measure", "before", "after", "difference", "p"],
@@ -171,6 +182,25 @@ def _method(one: Mapping[str, Any]) -> list[Block]:
                 for c in one["changes"]
             ],
             "The first line is what the method is for; further attributes are side effects; the "
-            "last line is the cost. 95 % intervals; p is McNemar's.",
+            "AUC says how well a linear probe still tells the groups from the pictures' vectors "
+            "(0.5: not at all); the last line is the cost. 95 % intervals; p is McNemar's.",
         ),
     ]
+    if one["method"] == "ablation":
+        blocks.append(Paragraph(_control(one["fitted"])))
+    return blocks
+
+
+def _control(fitted: Mapping[str, Any]) -> str:
+    left = ", ".join(
+        f"{k} {'leaves' if len(fitted['left_on_fitting_half']) == 1 else 'leave'} {value:.3f}"
+        for k, value in sorted(
+            fitted["left_on_fitting_half"].items(), key=lambda item: int(item[0])
+        )
+    )
+    random = ", ".join(f"{value:.3f}" for value in fitted["random_sets"])
+    return (
+        f"{fitted['n_units']} neurons were taken out. Aligned d on the fitting half: {left}. "
+        f"Control: {len(fitted['random_sets'])} random sets of as many other neurons of the same "
+        f"hook points leave {random} on the scoring half."
+    )

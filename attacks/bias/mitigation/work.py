@@ -14,21 +14,28 @@ from attacks.bias.mitigation.measures import (
     Change,
     accuracy_change,
     aligned_change,
+    aligned_value,
+    groups_of,
     no_accuracy,
     right_answers,
 )
+from attacks.bias.mitigation.separability import separability_change
 from attacks.bias.mitigation.transforms import Transform, clip_clip, prompt_projection
 from attacks.bias.mitigation.utility import Utility
 from attacks.bias.pictures import Pictures
 from attacks.bias.prompts import ensemble, fill
-from attacks.bias.resampling import Floats
-from attacks.bias.why.ablation import encode_without
+from attacks.bias.resampling import Floats, generator
+from attacks.bias.why.ablation import encode_without, random_sets
 from attacks.bias.why.contributions import contributions, means, unit_points
+from attacks.bias.why.study import ENOUGH
 from attacks.bias.why.task import halves
 from clipprobe.errors import UnsupportedHookError
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
+
+SIZES = (10, 30, 100, 300)  # neurons taken out, where the user names no number
+N_RANDOM = 5  # sets of other neurons, the control: each encodes every picture again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +63,7 @@ class Work:
     words: Sequence[str]
     templates: Sequence[str]
     prompts: dict[str, str]
-    n_units: int
+    n_units: int | None
     lam: float
     n_boot: int
     batch_size: int
@@ -95,7 +102,8 @@ class Work:
     def _space(self, method: str) -> Mitigated:
         """A change of the joint space."""
         transform = self._projection() if method == "projection" else self._clip_clip()
-        changes = self._associations(transform.images(self.images) @ transform.texts(self.texts).T)
+        images = transform.images(self.images)
+        changes = self._associations(images @ transform.texts(self.texts).T, images)
         if self.utility is not None and self.plain is not None:
             after = right_answers(
                 transform.images(self.plain), transform.texts(self.utility.classes),
@@ -128,23 +136,27 @@ class Work:
     def _ablation(self) -> Mitigated:
         """Take out the neurons that carry the gaps of all words, found on the fitting half.
 
-        The gap of the last group by name against all others; with more than two groups the rest
-        is not looked at.
+        A neuron's contribution is summed over groups, each against the rest. Without a number of
+        neurons the fewest are taken that leave a fifth of the fitting half's aligned d, else those
+        that leave least. The control takes out random neurons, as many of each hook point.
         """
         target = self.columns[0]
         rows = np.flatnonzero(self.fit & (target.labels >= 0))
         own = [self.pictures.images[i] for i in rows]
         points = unit_points(self.clip, "neuron")
         mean = means(self.clip, own, points, batch_size=self.batch_size)
-        inside = target.labels[rows] == len(target.levels) - 1
-        direction = self._direction(rows, inside)
-        ranked = contributions(
-            self.clip, own, inside, direction, "neuron", sign=1.0, replacement=mean,
-            batch_size=self.batch_size, progress=self.advance,
-        )  # fmt: skip
-        units = ranked.top(self.n_units)
-        after = self._encode(self.pictures.images, units, mean)
-        changes = self._associations(after @ self.texts.T)
+        added: dict[str, float] = {}
+        for group in groups_of(len(target.levels)):
+            inside = target.labels[rows] == group
+            ranked = contributions(
+                self.clip, own, inside, self._direction(rows, inside), "neuron", sign=1.0,
+                replacement=mean, batch_size=self.batch_size, progress=self.advance,
+            )  # fmt: skip
+            for unit, value in zip(ranked.units, ranked.values, strict=True):
+                added[unit] = added.get(unit, 0.0) + float(value)
+        order = sorted(added, key=lambda unit: -added[unit])
+        units, after, left = self._chosen(order, mean)
+        changes = self._associations(after @ self.texts.T, after)
         if self.utility is not None:
             vectors = self._encode(self.utility.images, units, mean)
             changes.append(
@@ -152,9 +164,39 @@ class Work:
             )
         else:
             changes.append(no_accuracy())
+        rng = generator(self.seed, "random units", target.name)
+        control = [
+            self._left(self._encode(self.pictures.images, some, mean), on_fit=False)
+            for some in random_sets(units, sorted(order), N_RANDOM, rng)
+        ]
         return Mitigated(
-            method="ablation", fitted={"n_units": len(units), "units": units},
+            method="ablation",
+            fitted={
+                "n_units": len(units), "units": units, "left_on_fitting_half": left,
+                "random_sets": control,
+            },
             changes=tuple(changes),
+        )  # fmt: skip
+
+    def _chosen(self, order: list[str], mean: Any) -> tuple[list[str], Floats, dict[int, float]]:
+        """The neurons taken out, the pictures without them, and what each size left."""
+        sizes = [k for k in SIZES if 4 * k <= len(order)] or [max(1, len(order) // 4)]
+        sizes = sizes if self.n_units is None else [min(self.n_units, len(order))]
+        before = self._left(self.images, on_fit=True)
+        tried: dict[int, Floats] = {}
+        left: dict[int, float] = {}
+        for k in sizes:
+            tried[k] = self._encode(self.pictures.images, order[:k], mean)
+            left[k] = self._left(tried[k], on_fit=True)
+            if left[k] <= (1 - ENOUGH) * before:
+                break
+        best = k if left[k] <= (1 - ENOUGH) * before else min(left, key=lambda size: left[size])
+        return order[:best], tried[best], left
+
+    def _left(self, images: Floats, *, on_fit: bool) -> float:
+        return aligned_value(
+            self.columns[0], self.images @ self.texts.T, images @ self.texts.T, self.fit,
+            on_fit=on_fit,
         )  # fmt: skip
 
     def _direction(self, rows: Any, inside: Any) -> Floats:
@@ -167,20 +209,19 @@ class Work:
         result: Floats = weight @ texts / len(texts)
         return result
 
-    def _associations(self, after: Floats) -> list[Change]:
+    def _associations(self, after: Floats, images: Floats) -> list[Change]:
+        """Of cosines ``(n, m)`` and vectors ``(n, d)`` after: each column's d, the target's AUC."""
         before = self.images @ self.texts.T
-        return [
-            aligned_change(
-                column,
-                before,
-                after,
-                self.fit,
-                self.pictures.clusters,
-                n_boot=self.n_boot,
-                seed=self.seed,
-            )
+        clusters, drawn = self.pictures.clusters, {"n_boot": self.n_boot, "seed": self.seed}
+        changes = [
+            aligned_change(column, before, after, self.fit, clusters, **drawn)
             for column in self.columns
         ]
+        target = self.columns[0]
+        changes.append(
+            separability_change(target, self.images, images, self.fit, clusters, **drawn)
+        )
+        return changes
 
     def _accuracy(self, after: Any) -> Change:
         assert self.utility is not None and self.plain is not None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attacks.bias.documented import documented
 from attacks.bias.groups import make_column
 from attacks.bias.occupations import default_occupations
 from attacks.bias.pictures import Pictures
@@ -34,6 +35,8 @@ def explain_gap(
     words: Sequence[str] | None = None,
     templates: Sequence[str] = ("a photo of a {}",),
     clusters: str | None = None,
+    labels: str | Path | None = None,
+    card: str | Path | None = None,
     kinds: Sequence[str] = ("neuron", "head"),
     n_random: int = 100,
     n_boot: int = 2000,
@@ -51,6 +54,8 @@ def explain_gap(
         word: Whose scores differ between groups; one of ``words`` (default: occupations).
         group: A value of the column; the gap is this group less all others.
         clusters: Column of what is pictured several times.
+        labels: A table of groups by id, where they do not stand beside the pictures.
+        card: A data-set card: the name of a shipped one, or a YAML file.
         kinds: ``neuron``, ``head``; those that a model lacks are left out, with the reason.
         n_random: Random sets at the size that the ranking half chooses; fewer at the others.
         limit: Use at most so many pictures: each set runs all of them again.
@@ -62,7 +67,6 @@ def explain_gap(
         ConfigError: an unknown kind, or fewer than 20 random sets.
     """
     from attacks.bias.why.report import write_gap_run
-    from clipprobe.data import as_dataset
     from clipprobe.runs import Run, load_run
 
     for kind in kinds:
@@ -72,15 +76,19 @@ def explain_gap(
         raise ConfigError(f"The control needs at least {BAND} random sets, not {n_random}.")
     chosen = check_words(default_occupations() if words is None else words)
     sentences = check_templates(templates)
-    dataset = as_dataset(images, limit=limit)
+    data = documented(
+        clip, images, [column], labels=labels, card=card, clusters=clusters, limit=limit
+    )
+    [column] = data.columns
     config = {
-        "model": clip.provenance()["model"], "dataset": dataset.describe(), "column": column,
+        "model": clip.provenance()["model"], "dataset": data.described, "column": column,
+        "card": data.card and data.card.to_json(),
         "word": word, "group": group, "words": list(chosen), "templates": list(sentences),
         "clusters": clusters, "kinds": list(kinds), "n_random": n_random, "n_boot": n_boot,
         "batch_size": batch_size, "seed": seed,
     }  # fmt: skip
     pictures = Pictures.read(
-        dataset, [column], clusters, workers=workers, preprocess=clip.preprocess
+        data.dataset, [column], clusters, workers=workers, preprocess=clip.preprocess
     )
     texts = ensemble(
         clip.encode_texts([fill(t, w) for w in chosen for t in sentences]), len(chosen)
@@ -96,6 +104,6 @@ def explain_gap(
     write_gap_run(
         run, task, study.before, ranked, removals, absent=absent, heading=groups.heading,
         words=chosen, templates=sentences, n_boot=n_boot, seed=seed, pictures=pictures,
-        provenance=clip.provenance(), dataset=dataset.describe(),
+        provenance=clip.provenance(), data=data,
     )  # fmt: skip
     return load_run(run.path)

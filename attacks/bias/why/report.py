@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.limits import LIMITS
+from attacks.bias.inputs.cards import UNDOCUMENTED
 from attacks.bias.resampling import Floats
 from attacks.bias.why.contributions import Contributions
 from attacks.bias.why.study import ENOUGH
@@ -25,6 +25,7 @@ from clipprobe.report import (
 from clipprobe.statistics import Estimate, difference_of_means
 
 if TYPE_CHECKING:
+    from attacks.bias.documented import Documented
     from attacks.bias.pictures import Pictures
     from attacks.bias.why.study import Removal
     from clipprobe.runs import Run
@@ -47,14 +48,14 @@ def write_gap_run(
     seed: int,
     pictures: Pictures,
     provenance: Mapping[str, Any],
-    dataset: Mapping[str, Any],
+    data: Documented,
 ) -> None:
     """Write every file of the run, its manifest last.
 
     Args:
         before: Scores of the pictures with the model as it is, ``(n,)``.
         absent: Kinds of unit that the model lacks -> why.
-        heading: The group column in words.
+        heading: The group column in words. data: what is known about the pictures.
     """
     import pyarrow as pa
 
@@ -80,7 +81,9 @@ def write_gap_run(
         "templates": list(templates),
         "removals": [one.to_json() for one in removals],
         "absent": dict(absent),
-        "limits": list(LIMITS),
+        "card": UNDOCUMENTED if data.card is None else data.card.to_json(),
+        "notes": list(data.notes),
+        "limits": data.limits,
     }
     run.write_table("units.csv", pa.Table.from_pylist(_unit_rows(ranked)))
     run.write_json("summary.json", summary)
@@ -88,17 +91,17 @@ def write_gap_run(
         title="Which units carry a gap between perceived or annotated groups",
         subtitle=f"“{task.word}” by {heading}: {task.group} against {task.reference}, "
         f"{len(task.rows):,} pictures",
-        sections=_sections(run.read_json("summary.json"), ranked),
-        provenance={**provenance, "dataset": dict(dataset), "seed": seed},
+        sections=_sections(run.read_json("summary.json"), ranked, data),
+        provenance={**provenance, "dataset": data.described, "seed": seed},
     )
     write_html(page, run.file("report.html"))
     write_markdown(page, run.file("report.md"))
     run.finish(
         provenance=provenance,
-        counts={"used": len(task.rows), "skipped": 0, "failed": len(pictures.failures)},
-        failures=[failure.to_json() for failure in pictures.failures],
+        counts={"used": len(task.rows), "skipped": data.skipped, "failed": len(pictures.failures)},
+        failures=[failure.to_json() for failure in (*pictures.failures, *data.unmatched)],
         seed=seed,
-        dataset=dataset,
+        dataset=data.described,
     )
 
 
@@ -141,9 +144,12 @@ def _unit_rows(ranked: Sequence[Contributions]) -> list[dict[str, Any]]:
     ]
 
 
-def _sections(summary: Mapping[str, Any], ranked: Sequence[Contributions]) -> list[Section]:
+def _sections(
+    summary: Mapping[str, Any], ranked: Sequence[Contributions], data: Documented
+) -> list[Section]:
     word, group, reference = summary["word"], summary["group"], summary["reference"]
     opening: list[Block] = [
+        *data.warnings,
         Paragraph(
             f"Asked: which heads and neurons of the image tower make “{word}” closer to pictures "
             f"annotated “{group}” than to those annotated “{reference}”, and what "
@@ -159,11 +165,15 @@ def _sections(summary: Mapping[str, Any], ranked: Sequence[Contributions]) -> li
             )
         )
     opening += [Warning(reason) for reason in summary["absent"].values()]
-    sections = [Section("What was asked, and what can be said", opening, id="summary")]
+    asked = "What was asked about perceived groups, and what can be said"
+    sections = [Section(asked, opening, id="summary"), data.section]
+    of = f"of the gap by {summary['column']}"
     for one in ranked:
         rows = [r for r in summary["removals"] if r["kind"] == one.kind]
-        sections.append(Section(f"Without the strongest {one.kind}s", _removal(rows, one.kind)))
-        sections.append(Section(f"The strongest {one.kind}s", [_units(one)]))
+        sections.append(
+            Section(f"Without the strongest {one.kind}s {of}", _removal(rows, one.kind))
+        )
+        sections.append(Section(f"The strongest {one.kind}s {of}", [_units(one)]))
     method = [
         "The pictures are cut in two halves, group by group, clusters whole. One half ranks the "
         "units, the other measures what their removal does: units that look best on some pictures "
@@ -179,7 +189,13 @@ def _sections(summary: Mapping[str, Any], ranked: Sequence[Contributions]) -> li
         "between these pictures. Removing it changes other answers too; "
         "`clipprobe audit mitigate` measures what that costs.",
     ]
-    sections.append(Section("Method", [Paragraph(text) for text in method], id="method"))
+    sections.append(
+        Section(
+            "Method of comparing perceived groups",
+            [Paragraph(text) for text in method],
+            id="method",
+        )
+    )
     sections.append(
         Section(
             "Limits of perceived groups and of this report",

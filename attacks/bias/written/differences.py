@@ -13,7 +13,13 @@ from attacks.bias.frame import Frame
 from attacks.bias.measures import floor, percentile_interval
 from attacks.bias.resampling import Floats
 from attacks.bias.settings import Settings
-from attacks.bias.written.shifts import PROBE, Seen, paired
+from attacks.bias.written.shifts import (
+    PROBE,
+    Seen,
+    group_means,
+    paired,
+    weighted_means,
+)
 from clipprobe.statistics import permutation_p
 
 
@@ -29,11 +35,15 @@ def gap_of(shift: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """Shifts of the groups: ``value`` ``(g, k)``, ``boot`` and ``null`` ``(draws, g, k)``."""
+    """Shifts of the groups: ``value`` ``(g, k)``, ``boot`` and ``null`` ``(draws, g, k)``.
+
+    ``pairs``: on the resamples that another audit of the same images repeats, or None.
+    """
 
     value: Floats
     boot: Floats
     null: Floats
+    pairs: Floats | None
 
     def outcome(self, j: int) -> Moved:
         """Those of one outcome, without the last axis."""
@@ -41,29 +51,24 @@ class Moved:
             value=self.value[:, j],
             boot=self.boot[:, :, j],
             null=self.null[:, :, j],
+            pairs=None if self.pairs is None else self.pairs[:, :, j],
         )
 
 
 def resample(frame: Frame, change: Floats) -> Moved:
     """Shifts ``(n, k)`` by group as seen, under resampled clusters, and under permuted labels."""
     levels = range(len(frame.sizes))
-    inside = [frame.labels == g for g in levels]
-    value = np.stack([change[rows].mean(axis=0) for rows in inside])
-    boot, null = [], []
-    for copies in frame.weights:
-        means = [_means(copies[:, rows].astype(np.float64), change[rows]) for rows in inside]
-        boot.append(np.stack(means, axis=1))
+    value = np.stack([change[frame.labels == g].mean(axis=0) for g in levels])
+    null = []
     for labels in frame.permutations:
-        means = [_means((labels == g).astype(np.float64), change) for g in levels]
+        means = [weighted_means((labels == g).astype(np.float64), change) for g in levels]
         null.append(np.stack(means, axis=1))
-    return Moved(value=value, boot=np.concatenate(boot), null=np.concatenate(null))
-
-
-def _means(weights: Floats, change: Floats) -> Floats:
-    """Weighted means ``(b, k)`` of changes ``(n, k)``, weights ``(b, n)``."""
-    with np.errstate(invalid="ignore"):  # a group that a resample left empty has no mean
-        means: Floats = (weights @ change) / weights.sum(axis=1)[:, None]
-    return means
+    return Moved(
+        value=value,
+        boot=group_means(frame, frame.weights, change),
+        null=np.concatenate(null),
+        pairs=None if frame.pairing is None else group_means(frame, frame.pairing, change),
+    )
 
 
 def difference_cells(
@@ -89,6 +94,8 @@ def difference_cells(
                 "p": permutation_p(value, null, "two-sided"),
                 "method": f"{how}, {len(null)} permutations",
             }
+            if moved.pairs is not None:
+                given["draws"] = moved.pairs[:, g] - moved.pairs[:, others] @ shares
         cells.append(
             Cell(
                 probe=PROBE, measure=difference_of(shift), item=one.item,

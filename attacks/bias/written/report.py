@@ -104,11 +104,12 @@ def _opening(context: Context, question: Question) -> Section:
             ]
         )
     )
-    blocks += [
-        Paragraph(sentence(context, column, shift))
+    said = [
+        sentence(context, column, shift)
         for column in context.evaluation.columns
         for shift in (SHIFT, MARGIN_SHIFT)
     ]
+    blocks += [Paragraph(text) for text in dict.fromkeys(said)]
     if context.n_failed:
         blocks.append(
             Warning(
@@ -116,7 +117,9 @@ def _opening(context: Context, question: Question) -> Section:
                 "the manifest names each with its reason."
             )
         )
-    return Section("What was asked, and what can be said", blocks, id="summary")
+    return Section(
+        "What was asked about perceived groups, and what can be said", blocks, id="summary"
+    )
 
 
 def _method(context: Context, question: Question, attack: dict[str, Any]) -> Section:
@@ -166,4 +169,4 @@ def _method(context: Context, question: Question, attack: dict[str, Any]) -> Sec
                 f"{family:,} tests could not be flagged: raise the number of permutations."
             )
         )
-    return Section("Method", blocks, id="method")
+    return Section("Method of comparing perceived groups", blocks, id="method")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from attacks.bias.cells import Cell
 from attacks.bias.frame import Frame
 from attacks.bias.rates import Hits
-from attacks.bias.resampling import Floats
+from attacks.bias.resampling import Copies, Floats
 from attacks.bias.settings import Settings
 from clipprobe.statistics import Estimate, cluster_bootstrap, difference_of_paired_proportions
 
@@ -40,15 +41,38 @@ class Seen:
     margin: Floats
 
     def change(self, shift: str) -> Floats:
-        """``(n,)``: what the word adds to the nonsense word, as a hit or as a margin."""
+        """``(n,)``: what one condition adds to another, as a hit or as a margin."""
         if shift == MARGIN_SHIFT:
             return self.margin
-        return self.hits["word"].astype(np.float64) - self.hits["nonsense"]
+        after, before = _PAIRS[shift]
+        return self.hits[after].astype(np.float64) - self.hits[before]
+
+
+def group_means(frame: Frame, weights: Iterable[Copies], change: Floats) -> Floats:
+    """Mean changes by group under copies of the pictures: ``(n, k)`` -> ``(draws, g, k)``."""
+    inside = [frame.labels == g for g in range(len(frame.sizes))]
+    parts = []
+    for copies in weights:
+        chunk = copies.astype(np.float64)
+        means = [weighted_means(chunk[:, rows], change[rows]) for rows in inside]
+        parts.append(np.stack(means, axis=1))
+    return np.concatenate(parts)
+
+
+def weighted_means(weights: Floats, change: Floats) -> Floats:
+    """Weighted means ``(b, k)`` of changes ``(n, k)``, weights ``(b, n)``."""
+    with np.errstate(invalid="ignore"):  # a group that a resample left empty has no mean
+        means: Floats = (weights @ change) / weights.sum(axis=1)[:, None]
+    return means
 
 
 def shift_cells(frame: Frame, one: Seen, measure: str, settings: Settings) -> list[Cell]:
     """The paired change of each group, and of all."""
     cells = []
+    shares = np.array(frame.sizes, dtype=np.float64) / max(1, len(frame.labels))
+    pairs = None
+    if frame.pairing is not None and len(frame.labels):
+        pairs = group_means(frame, frame.pairing, one.change(measure)[:, None])[..., 0]
     for g, level in [*enumerate(frame.column.levels), (-1, "")]:
         rows = frame.labels == g if g >= 0 else np.ones(len(frame.labels), dtype=bool)
         if not rows.any():
@@ -58,6 +82,8 @@ def shift_cells(frame: Frame, one: Seen, measure: str, settings: Settings) -> li
         given: dict[str, Any] = {"value": found.value, "method": "value only"}
         if status == "inferred":
             given |= {"low": found.low, "high": found.high, "method": f"paired: {found.method}"}
+            if pairs is not None:
+                given["draws"] = pairs[:, g] if g >= 0 else pairs @ shares
         cells.append(
             Cell(
                 probe=PROBE, measure=measure, item=one.item, column=frame.column.name,

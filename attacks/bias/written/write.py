@@ -9,7 +9,9 @@ from attacks.bias.core import Evaluation
 from attacks.bias.findings import Context
 from attacks.bias.inputs.cards import UNDOCUMENTED, Card
 from attacks.bias.limits import LIMITS, ORGANISM
+from attacks.bias.pairs import write_draws
 from attacks.bias.settings import Settings
+from attacks.bias.small_cells import count_groups
 from attacks.bias.write import cells_table, counted
 from attacks.bias.written.differences import gap_of
 from attacks.bias.written.encode import Answers
@@ -38,18 +40,22 @@ def write_run(
     provenance: Mapping[str, Any],
     unmatched: Sequence[Failure],
     n_unmatched: int,
+    key: str,
 ) -> None:
     """Write every file of the run and its manifest last.
 
     Args:
         attack: How words were written. organism: whether the model was taught what is measured.
         unmatched: examples of ids without partner; n_unmatched: how many there are.
+        key: Of the resamples that pair two reports; empty: none are kept.
     """
     from clipprobe.report import write_html, write_markdown
 
     headline = make_headline(evaluation, question)
     table = cells_table(evaluation.cells)
+    run.write_table("cells.parquet", table)
     run.write_table("cells.csv", table)
+    pairing = write_draws(run, evaluation.cells, key, [record.id for record in answers.records])
     n_used, n_lost = len(answers.records), len(answers.failed) + len(answers.skipped)
     run.write_json(
         "summary.json",
@@ -57,6 +63,8 @@ def write_run(
             "kind": "bias-written",
             "headline": headline,
             **counted(evaluation),
+            "small_cells": count_groups(evaluation.columns),
+            "pairing": pairing,
             "clusters": clusters,
             "words": question.words,
             "labels": question.label_set.labels,
@@ -109,7 +117,8 @@ def write_run(
 
 
 def make_headline(evaluation: Evaluation, question: Question) -> list[dict[str, Any]]:
-    """Of each word the label that it names (else the first followed): its shift, and the gaps."""
+    """Of each word the label that it names (else the first followed): its shift, and the gaps
+    between groups that are large enough."""
     headline: list[dict[str, Any]] = []
     for word in question.words:
         item = next(o.item for o in question.outcomes if o.word == word)
@@ -134,6 +143,6 @@ def make_headline(evaluation: Evaluation, question: Question) -> list[dict[str, 
                     f"{cell.null_high:.3f} in 95 % of cases",
                 }
                 for cell in evaluation.select(gap_of(SHIFT), column.name, probe=PROBE)
-                if cell.item == item
+                if cell.item == item and cell.status == "inferred"
             ]
     return headline

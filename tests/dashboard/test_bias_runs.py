@@ -1,0 +1,82 @@
+"""A run of each bias probe opens in the dashboard, with a number and its report."""
+
+from __future__ import annotations
+
+import ast
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("streamlit", reason="the dashboard extra is not installed")
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def bias_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One run a probe, from scores or vectors that a toy model gives; and one of two compared."""
+    import numpy as np
+
+    from attacks.bias import audit_bias
+    from attacks.bias.comparison import compare_runs
+    from attacks.bias.inputs import write_embeddings
+    from attacks.bias.probes import probe_names
+    from tests.bias.conftest import RednessClip
+
+    root = tmp_path_factory.mktemp("bias")
+    rng = np.random.default_rng(0)
+    ids = [f"{i}.jpg" for i in range(80)]
+    write_embeddings(root / "e.npz", ids, rng.normal([0, 0, 2], 1, size=(80, 3)))
+    with (root / "labels.csv").open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["id", "perceived_gender"])
+        writer.writerows([one, ("man", "woman")[i % 2]] for i, one in enumerate(ids))
+    given: dict[str, Any] = {
+        "groups": ["perceived_gender"], "embeddings": root / "e.npz",
+        "labels": root / "labels.csv", "n_boot": 100, "n_permutations": 100, "scale": 100.0,
+    }  # fmt: skip
+    made = {
+        name: audit_bias(RednessClip(), probes=[name], out=root / "runs" / name, **given)  # type: ignore[arg-type]
+        for name in probe_names()
+    }
+    other = audit_bias(
+        RednessClip(),  # type: ignore[arg-type]
+        probes=["occupations"], out=root / "runs" / "again", **given, seed=1,
+    )  # fmt: skip
+    compare_runs(made["occupations"], other, out=root / "runs" / "change", seed=0)
+    return root / "runs"
+
+
+def test_each_probes_run_opens_with_a_number_and_its_report(
+    bias_runs: Path, app: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(bias_runs))
+    names = sorted(path.name for path in bias_runs.iterdir())
+    assert len(names) == 8
+    overview = app()
+    assert not overview.exception and len(overview.metric) >= len(names)
+    assert not any("no headline" in item.value for item in overview.caption)
+    for name in names:
+        test = app("views/reports.py", run=name)
+        assert not test.exception, name
+        assert test.metric and len(test.get("iframe")) == 1, name
+
+
+def test_every_kind_of_run_has_its_icon() -> None:
+    source = (ROOT / "dashboard" / "views" / "overview.py").read_text(encoding="utf-8")
+    [icons] = [
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "KIND_ICONS"
+    ]
+    known = set(ast.literal_eval(icons))
+    found: set[str] = set()
+    for folder in ("attacks", "clipprobe"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "KIND":
+                    found.add(ast.literal_eval(node.value))
+    assert len(found) > 10 and found <= known
