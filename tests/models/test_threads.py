@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,10 @@ import pytest
 import torch
 
 import clipprobe
-from attacks.typographic import audit_typographic
+from attacks.typographic.encodings import Encodings
+from attacks.typographic.pipeline import Caption, Shot, digest
 from clipprobe.models.threads import one_thread_each
-from clipprobe.stimuli import concept_set, concepts, write_set
+from clipprobe.stimuli import concept_set, concepts, render
 
 
 @pytest.fixture(scope="module")
@@ -59,19 +59,24 @@ def test_captures_and_other_models_get_one_batch_at_a_time(bundled: Any, two_thr
         assert torch.get_num_threads() == 2
 
 
-def test_an_audit_has_the_same_bytes_on_one_thread_and_on_two(
-    bundled: Any, tmp_path: Path, two_threads: None
+def test_pictures_have_the_same_bytes_on_one_thread_and_on_two(
+    bundled: Any, two_threads: None
 ) -> None:
-    few = concepts()[:9]
-    data = write_set(concept_set("picture", names=few), tmp_path / "set")
-    names = [concept.name for concept in few]
+    images = [render(sample.scene).image for sample in concept_set("picture", names=concepts()[:9])]
+    shots = [
+        Shot(image, Caption(condition="clean", pixels=digest(image)))
+        for image in [*images, *images[:3]]
+    ]
 
-    def audit(n_threads: int) -> dict[str, bytes]:
+    def encoded(n_threads: int) -> tuple[list[str], bytes]:
         torch.set_num_threads(n_threads)
-        out = tmp_path / f"{n_threads}"
-        view = audit_typographic(bundled, data, names, out=out, size=0.3, batch_size=4)
-        return {p.name: p.read_bytes() for p in view.path.rglob("*.parquet")}
+        encodings = Encodings(bundled, 4)
+        blocks = list(encodings(iter(shots)))
+        assert encodings.tally.done == len(images), "a picture that comes twice is encoded once"
+        captions = [caption.pixels for block, _ in blocks for caption in block]
+        return captions, b"".join(vectors.tobytes() for _, vectors in blocks)
 
-    two = audit(2)
+    two = encoded(2)
     assert torch.get_num_threads() == 2
-    assert audit(1) == two
+    assert encoded(1) == two
+    assert two[0] == [shot.caption.pixels for shot in shots]
