@@ -22,8 +22,9 @@ from attacks.bias.resampling import (
 )
 from attacks.bias.settings import Settings
 
-PAIR_DRAWS = 200  # for a standard error, which 200 draws give to 5 %; few, so that the figures of
-# single images cannot be solved for where a group has more
+#: For a standard error, which 200 draws give to 5 %. It is the key that protects single images,
+#: not their number.
+PAIR_DRAWS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
