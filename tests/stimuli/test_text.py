@@ -145,7 +145,7 @@ def test_a_label_fits_its_room_or_is_refused(
     except TextFitError:
         return
     assert made.size[0] <= 90 and made.size[1] <= 70
-    assert MIN_SIZE_PX <= made.size_px <= size
+    assert MIN_SIZE_PX <= made.size_px <= size + 1e-9  # a step that arithmetic missed by a hair
     assert made.ink.any()
 
 
