@@ -11,6 +11,7 @@ nor on how the draws are cut into blocks, nor on the threads of a linear algebra
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from attacks.bias.resampling import Copies, Floats, Ints, Labels
 
 Blocks = Iterator[tuple[Floats, Floats]]
+Number = TypeVar("Number", bound=np.generic)
 
 _ROWS = 32  # draws of one block: the sums of all groups stay in the processor's cache
 
@@ -53,7 +55,7 @@ def resampled_sums(
         yield _sums(places + _firsts(len(block), n_groups), drawn.ravel(), table, n_groups)
 
 
-def _blocks(chunks: Iterable[NDArray[np.generic]]) -> Iterator[NDArray[np.generic]]:
+def _blocks(chunks: Iterable[NDArray[Number]]) -> Iterator[NDArray[Number]]:
     for chunk in chunks:
         for start in range(0, len(chunk), _ROWS):
             yield chunk[start : start + _ROWS]
