@@ -12,7 +12,7 @@ import pytest
 from report.pages import hostile_page
 
 from clipprobe.report import Page, Section, Table, write_html
-from clipprobe.statistics import wilson
+from clipprobe.statistics import undefined, wilson
 
 pytestmark = pytest.mark.browser
 
@@ -90,4 +90,15 @@ def test_words_of_a_wide_table_stay_whole(browser: Any, tmp_path: Path) -> None:
     assert row["height"] < 60, row
     # What does not fit scrolls inside its frame, not the page.
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
+
+
+def test_the_reason_of_an_undefined_number_stays_in_its_cell(browser: Any, tmp_path: Path) -> None:
+    gone = undefined("no labelled pictures were given to measure it on, which nobody can make up")
+    table = Table(["measure", "before", "after"], [["accuracy", gone, gone]], "One row.")
+    page = browser.new_page(viewport={"width": 900, "height": 700})
+    report = write_html(Page(title="Gone", sections=[Section("T", [table])]), tmp_path / "r.html")
+    page.goto(report.as_uri())
+    for cell in page.locator("tbody td").all():
+        assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth + 1")
     page.close()
