@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attacks.bias.findings import (
@@ -116,20 +116,31 @@ def _groups(context: Context) -> Section:
             )
         )
     for name, found in count_groups(context.evaluation.columns).items():
-        groups, images = found["groups"], found["images"]
-        blocks.append(
-            Paragraph(
-                f"{name.replace('_', ' ')}: {found['below_30']} of {found['n_groups']} groups have "
-                f"fewer than 30 images. {groups['inferred']} are "
-                f"compared, {groups['value_only']} are insufficient to infer and shown without "
-                f"tests, {groups['insufficient']} are insufficient to show and "
-                f"{groups['withheld']} withheld; with {images['inferred']:,}, "
-                f"{images['value_only']:,}, {images['insufficient']:,} and {images['withheld']:,} "
-                f"images, and {found['unlabelled']:,} without annotation, {found['n_images']:,} in "
-                "all."
-            )
-        )
+        blocks.append(Paragraph(f"{name.replace('_', ' ')}: {_sizes(found)}"))
     return Section("Perceived or annotated groups", blocks, id="groups")
+
+
+#: What becomes of groups of a size, in words.
+_USES = {
+    "inferred": "compared",
+    "value_only": "insufficient to infer and shown without tests",
+    "insufficient": "insufficient to show",
+    "withheld": "withheld, because they would give a smaller group away",
+}
+
+
+def _sizes(found: Mapping[str, Any]) -> str:
+    """What becomes of the groups of one column and of their images; no image is left out."""
+    uses = [
+        f"{found['groups'][use]} ({found['images'][use]:,} images) are {meaning}"
+        for use, meaning in _USES.items()
+        if found["groups"][use]
+    ]
+    bare = f"; {found['unlabelled']:,} images have no annotation" if found["unlabelled"] else ""
+    return (
+        f"{found['below_30']} of {found['n_groups']} groups have fewer than 30 images. Of the "
+        f"groups {', '.join(uses)}{bare}: {found['n_images']:,} images in all."
+    )
 
 
 def _power(context: Context) -> list[Section]:
