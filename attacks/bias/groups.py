@@ -7,6 +7,7 @@ word *perceived*, *annotated* or *self-reported*: the tool never says what a per
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,7 +38,7 @@ class GroupColumn:
     """One attribute of the images.
 
     ``name``: the column, e.g. ``perceived_gender``.
-    ``levels``: its values with at least ``SHOW_FROM`` images, sorted.
+    ``levels``: its values with at least ``SHOW_FROM`` images, sorted, numbers by their size.
     ``labels``: ``(n,)``, the index into ``levels``; -1 where the image takes no part.
     ``sizes``: images of every value, too small ones included.
     ``unlabelled``: images without a value in this column.
@@ -89,10 +90,21 @@ def restrict(column: GroupColumn, part: NDArray[np.bool_]) -> GroupColumn:
         column,
         levels=levels,
         labels=renumbered[kept],
-        sizes=dict(sorted((column.too_small | sizes).items())),
+        sizes=_in_order(column.too_small | sizes),
         unlabelled=column.unlabelled + int(np.count_nonzero((column.labels >= 0) & ~part)),
         codes=np.zeros(0, dtype=np.int64),  # they count into the values of the whole column
     )
+
+
+def _in_order(sizes: Mapping[str, int]) -> dict[str, int]:
+    """By value, numbers in it by their size: an age of 3-9 comes before 10-19."""
+
+    def key(value: str) -> list[str | int]:
+        # Text and numbers take turns, text first, so that only like is compared with like.
+        parts = re.split("([0-9]+)", value)
+        return [int(part) if i % 2 else part for i, part in enumerate(parts)]
+
+    return {value: sizes[value] for value in sorted(sizes, key=key)}
 
 
 def make_column(name: str, values: Sequence[str | None]) -> GroupColumn:
@@ -105,7 +117,7 @@ def make_column(name: str, values: Sequence[str | None]) -> GroupColumn:
         DataError: no image has a value, all have the same, or there are over ``MAX_GROUPS``.
     """
     cleaned = [value.strip() if value else "" for value in values]
-    sizes = dict(sorted(Counter(value for value in cleaned if value).items()))
+    sizes = _in_order(Counter(value for value in cleaned if value))
     if not sizes:
         raise DataError(
             f"The group column {name!r} is empty for all {len(cleaned)} images: name a column that "

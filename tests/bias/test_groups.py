@@ -111,3 +111,10 @@ def test_columns_are_crossed_and_a_missing_value_stays_missing() -> None:
     assert make_column("a x b", many + ["0 x 0"] * 20).levels == ("0 x 0",)  # 200 values, counted
     with pytest.raises(DataError, match="at most 127 can be compared"):
         make_column("a x b", [f"{i} x 0" for i in range(128)] * 10)
+
+
+def test_numbers_in_values_are_ordered_by_size() -> None:
+    ages = ["more than 70", "10-19", "3-9", "0-2", "20-29"]
+    column = make_column("age", [age for age in ages for _ in range(12)] + ["b", "²"] * 12)
+    assert column.levels == ("0-2", "3-9", "10-19", "20-29", "b", "more than 70", "²")
+    assert [column.levels[i] for i in column.labels[:60:12]] == ages
