@@ -27,6 +27,7 @@ from clipprobe.statistics import (
 )
 
 LEAST = 10  # images of a group on each half
+HALF_TOO_SMALL = f"a half has under {LEAST} images of a group"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,16 @@ class Change:
         }
 
 
+def too_small(column: GroupColumn, fit: NDArray[np.bool_]) -> bool:
+    """Whether a group has under :data:`LEAST` images in the fitting half ``(n,)`` or the other."""
+    sizes = [
+        int((half & (column.labels == level)).sum())
+        for half in (fit, ~fit)
+        for level in range(len(column.levels))
+    ]
+    return len(column.levels) < 2 or min(sizes) < LEAST
+
+
 def aligned_change(
     column: GroupColumn,
     before: Floats,
@@ -76,16 +87,10 @@ def aligned_change(
         clusters: ``(n,)`` or None.
     """
     about = column.heading
-    here = column.labels >= 0
-    sizes = [
-        int((half & (column.labels == level)).sum())
-        for half in (fit, ~fit)
-        for level in range(len(column.levels))
-    ]
-    if len(column.levels) < 2 or min(sizes) < LEAST:
-        gone = undefined(f"a half has under {LEAST} images of a group", n=int((here & ~fit).sum()))
+    scoring = (column.labels >= 0) & ~fit
+    if too_small(column, fit):
+        gone = undefined(HALF_TOO_SMALL, n=int(scoring.sum()))
         return Change(measure="aligned d", about=about, before=gone, after=gone, difference=gone)
-    scoring = here & ~fit
     first, second = relative(before), relative(after)
     signs = _signs(column, first, fit)
     draws = scoring_draws(column, scoring, clusters, n_boot=n_boot, seed=seed)

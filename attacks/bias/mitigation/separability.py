@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.bias.groups import GroupColumn
-from attacks.bias.mitigation.measures import LEAST, Change, groups_of, scoring_draws
+from attacks.bias.mitigation.measures import (
+    HALF_TOO_SMALL,
+    Change,
+    groups_of,
+    scoring_draws,
+    too_small,
+)
 from attacks.bias.resampling import Floats, Ints
 from clipprobe.statistics import Estimate, undefined
 
@@ -35,15 +41,10 @@ def separability_change(
     """The probe's AUC on image vectors ``(n, d)`` before and after a mitigation."""
     about = column.heading
     here = column.labels >= 0
-    counted = [
-        int((half & (column.labels == level)).sum())
-        for half in (fit, ~fit)
-        for level in range(len(column.levels))
-    ]
     scoring = here & ~fit
     n = int(scoring.sum())
-    if len(column.levels) < 2 or min(counted) < LEAST:
-        gone = undefined(f"a half has under {LEAST} images of a group", n=n)
+    if too_small(column, fit):
+        gone = undefined(HALF_TOO_SMALL, n=n)
         return Change(measure=MEASURE, about=about, before=gone, after=gone, difference=gone)
     labels = column.labels
     draws = scoring_draws(column, scoring, clusters, n_boot=min(n_boot, _DRAWS), seed=seed)
