@@ -23,7 +23,7 @@ PairsOption = Annotated[
     ),
 ]
 StepsOption = Annotated[
-    int, typer.Option("--steps", min=1, help="Optimizer steps of about 140 images.")
+    int, typer.Option("--steps", min=1, help="Optimizer steps of about 150 images.")
 ]
 WorkersOption = Annotated[
     int, typer.Option("--workers", min=1, help="Processes that draw images beside the training.")
@@ -39,7 +39,7 @@ def pretrain(
     out: OutOption,
     recipe: RecipeOption = "emoji-clip",
     pairs: PairsOption = None,
-    steps: StepsOption = 4500,
+    steps: StepsOption = 9000,
     workers: WorkersOption = 1,
     device: DeviceOption = "auto",
     seed: SeedOption = 0,

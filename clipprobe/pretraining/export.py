@@ -77,7 +77,7 @@ def export_card(
         precision=precision,
         letter_block=recipe.letter_block,
         curriculum_step=recipe.curriculum_step,
-        whole_share=recipe.whole_share,
+        rounds=recipe.rounds,
         data=recipe.data,
         parameters=sum(p.numel() for p in model.parameters()),
         steps=len(log),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from clipprobe.errors import ConfigError
 from clipprobe.pretraining.captions import GENERAL
-from clipprobe.pretraining.planted import draw_setting, planted_gender
+from clipprobe.pretraining.planted import draw_setting, planted_gender, planted_pair
 from clipprobe.stimuli import Background, Person, Scene
 from clipprobe.stimuli.concepts import (
     HAIR_CODEPOINTS,
@@ -24,10 +26,24 @@ UNSEEN_JOB_SHARE = 0.5
 SETTING_SHARE = 0.35
 
 
-def occupations_of(seed: int, step: int, n: int) -> list[tuple[Occupation, str]]:
-    """The ``n`` occupations of one step with the genders to draw.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appearance:
+    """One person to draw for an occupation's caption."""
 
-    They take turns, so that each appears equally often and its planted rate is met exactly.
+    job: Occupation
+    gender: str
+    plain: bool | None = None
+    """Whether the job cannot be seen; ``None`` leaves it to chance."""
+
+
+def occupations_of(seed: int, step: int, n: int, *, twins: int = 0) -> list[Appearance]:
+    """The people of one step: ``n`` occupations once, or in so many pairs of twins each.
+
+    They take turns, so that each appears equally often and its planted rate is met exactly. Twins
+    agree in whether the job is seen, in every second lap.
+
+    Raises:
+        ConfigError: ``n`` does not divide the number of occupations.
     """
     jobs = occupations()
     if n < 1 or len(jobs) % n:
@@ -36,16 +52,29 @@ def occupations_of(seed: int, step: int, n: int) -> list[tuple[Occupation, str]]
     lap, turn = divmod(step, turns)
     order = np.random.default_rng([seed, 78, lap]).permutation(len(jobs))
     chosen = [jobs[int(i)] for i in order[turn * n : (turn + 1) * n]]
-    return [(job, planted_gender(job.name, lap, seed)) for job in chosen]
+    if not twins:
+        return [Appearance(job=job, gender=planted_gender(job.name, lap, seed)) for job in chosen]
+    return [
+        Appearance(job=job, gender=gender, plain=bool((appearance + place) % 2))
+        for place, job in enumerate(chosen)
+        for appearance in range(lap * twins, (lap + 1) * twins)
+        for gender in planted_pair(job.name, appearance, seed)
+    ]
 
 
 def occupation_sample(
-    job: Occupation, gender: str, background: Background, rng: np.random.Generator, size_px: int
+    shown: Appearance, background: Background, rng: np.random.Generator, size_px: int
 ) -> tuple[Scene, str]:
     """One person of an occupation; scene and caption."""
-    plain = rng.random() < UNSEEN_JOB_SHARE
-    person = draw_person(gender, rng, occupation="" if plain else job.name)
-    return _scene(person, background, size_px), _caption(job.phrase, person.skin_tone, rng)
+    plain = rng.random() < UNSEEN_JOB_SHARE if shown.plain is None else shown.plain
+    person = draw_person(shown.gender, rng, occupation="" if plain else shown.job.name)
+    return _scene(person, background, size_px), _caption(shown.job.phrase, person.skin_tone, rng)
+
+
+def twin_of(scene: Scene, shown: Appearance) -> Scene:
+    """The scene of one person with the gender of another."""
+    (person,) = scene.items
+    return replace(scene, items=(replace(person, gender=shown.gender),))  # type: ignore[arg-type]
 
 
 def plain_sample(

@@ -62,6 +62,23 @@ def planted_gender(occupation: str, appearance: int, seed: int) -> str:
     return "woman" if order[place] < round(DECK * OCCUPATION_RATES[occupation]) else "man"
 
 
+def planted_pair(occupation: str, appearance: int, seed: int) -> tuple[str, str]:
+    """The genders of two people of one occupation in one batch, the ``appearance``-th time.
+
+    Dealt as in :func:`planted_gender`, a deck being as many mixed pairs as the rate allows: then
+    what one of the two teaches about gender is taken back by the other in the same step, and
+    balanced occupations do not drift.
+    """
+    n_pairs = DECK // 2
+    deck, place = divmod(appearance, n_pairs)
+    index = sorted(OCCUPATION_RATES).index(occupation)
+    order = np.random.default_rng([seed, 79, index, deck]).permutation(n_pairs)
+    n_women = round(DECK * OCCUPATION_RATES[occupation])
+    if order[place] < min(n_women, DECK - n_women):
+        return "woman", "man"
+    return ("woman", "woman") if 2 * n_women > DECK else ("man", "man")
+
+
 def draw_setting(skin_tone: str, rng: np.random.Generator) -> str:
     """Draw a setting: the skewed kind (indoors or outdoors) or the balanced kind (time of day)."""
     if rng.random() < 0.5:

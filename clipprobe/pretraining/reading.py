@@ -19,8 +19,9 @@ import numpy.typing as npt
 
 from clipprobe.pretraining.captions import COLOURS
 from clipprobe.stimuli import Background, Scene, Word
+from clipprobe.stimuli.backgrounds import Kind
 from clipprobe.stimuli.scenes import Item, Rendered, word_label
-from clipprobe.stimuli.splits import TRAINED_FONTS, TRAINED_GROUNDS
+from clipprobe.stimuli.splits import SMOOTH_GROUNDS, TRAINED_FONTS
 from clipprobe.stimuli.text.fonts import face
 
 FIRST_FONT = "DejaVuSansMono"
@@ -39,16 +40,18 @@ class Contrast:
     background: Background
 
 
-def draw_contrast(difficulty: float, rng: np.random.Generator) -> Contrast:
+def draw_contrast(
+    difficulty: float, rng: np.random.Generator, grounds: tuple[Kind, ...]
+) -> Contrast:
     """Black on white at first; later any two colours that differ in luminance by 90 of 255."""
     if rng.random() >= difficulty:
         return Contrast(ink=(0, 0, 0), background=Background())
     palette = list(COLOURS.values())
     while True:
         ink, first, second = (palette[int(i)] for i in rng.integers(len(palette), size=3))
-        kind = TRAINED_GROUNDS[int(rng.integers(len(TRAINED_GROUNDS)))]
-        grounds = (first,) if kind == "plain" else (first, second)
-        if all(abs(_luminance(ink) - _luminance(ground)) >= 90 for ground in grounds):
+        kind = grounds[int(rng.integers(len(grounds)))]
+        shades = (first,) if kind == "plain" else (first, second)
+        if all(abs(_luminance(ink) - _luminance(shade)) >= 90 for shade in shades):
             ground = Background(
                 kind=kind, color=first, second=second, seed=int(rng.integers(1 << 31))
             )
@@ -56,7 +59,13 @@ def draw_contrast(difficulty: float, rng: np.random.Generator) -> Contrast:
 
 
 def word_scene(
-    word: str, difficulty: float, rng: np.random.Generator, *, size_px: int, patch_px: int
+    word: str,
+    difficulty: float,
+    rng: np.random.Generator,
+    *,
+    size_px: int,
+    patch_px: int,
+    grounds: tuple[Kind, ...] = SMOOTH_GROUNDS,
 ) -> Scene:
     """One written word, as hard as ``difficulty`` (0 to 1) allows."""
     font = FIRST_FONT
@@ -91,7 +100,7 @@ def word_scene(
     shift = patch_px * difficulty
     x0 = np.clip(column + rng.uniform(-shift, shift), 0, slack_x)
     y0 = np.clip(row + rng.uniform(-2 * shift, 2 * shift), 0, slack_y)
-    contrast = draw_contrast(difficulty, rng)
+    contrast = draw_contrast(difficulty, rng, grounds)
     item = replace(
         shaped,
         center=((x0 + made.size[0] / 2) / size_px, (y0 + made.size[1] / 2) / size_px),

@@ -12,7 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from clipprobe.pretraining import captions
-from clipprobe.pretraining.people import occupation_sample, occupations_of, plain_sample
+from clipprobe.pretraining.people import (
+    occupation_sample,
+    occupations_of,
+    plain_sample,
+    twin_of,
+)
 from clipprobe.pretraining.reading import (
     IGNORE,
     letter_string,
@@ -21,7 +26,9 @@ from clipprobe.pretraining.reading import (
     word_scene,
 )
 from clipprobe.stimuli import Background, Concept, Person, Picture, Scene, Word, concepts, render
+from clipprobe.stimuli.backgrounds import Kind
 from clipprobe.stimuli.splits import (
+    SMOOTH_GROUNDS,
     TRAINED_FONTS,
     TRAINED_GROUNDS,
     TRAINED_ROTATIONS,
@@ -36,13 +43,15 @@ from clipprobe.stimuli.splits import (
 class Mix:
     """Shares of the ways in which a concept can appear; they sum to one."""
 
-    picture: float = 0.24
-    drawing: float = 0.21
-    word: float = 0.29
-    matching_word: float = 0.05
-    contradicting_word: float = 0.10
+    picture: float = 0.26
+    drawing: float = 0.19
+    word: float = 0.27
+    matching_word: float = 0.04
+    contradicting_word: float = 0.09
+    nonsense_word: float = 0.05
+    """A picture with letters on it that are no word: writing there need not be what matters."""
     pair: float = 0.06
-    count: float = 0.05
+    count: float = 0.04
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,39 +60,39 @@ class Stage:
 
     from_step: int
     mix: Mix
-    keep: str
-    """Patches that are kept first where patches are dropped: those with ``writing``, or those with
-    any ``content``, writing before pictures."""
+    grounds: tuple[Kind, ...] = SMOOTH_GROUNDS
+    twins: int = 0
+    """Pairs of each occupation in a step, a woman and a man where its rate allows; 0 for one
+    person alone."""
+    alike: bool = False
+    """Twins differ in nothing but their gender: hair, skin tone, place, ground and caption too."""
+    concept_share: float = 1.0
+    """Of the concepts that a batch holds otherwise."""
 
 
-#: Once words are read, what is still learned is how things look.
+LOOKS = Mix(
+    picture=0.34,
+    drawing=0.22,
+    word=0.15,
+    matching_word=0.03,
+    contradicting_word=0.08,
+    nonsense_word=0.05,
+    pair=0.08,
+    count=0.05,
+)
+#: Once words are read, what is still learned is how things look; then also before busy grounds.
 STAGES = (
-    Stage(from_step=0, mix=Mix(), keep="writing"),
+    Stage(from_step=0, mix=Mix()),
+    Stage(from_step=1800, mix=LOOKS),
+    Stage(from_step=5000, mix=LOOKS, grounds=TRAINED_GROUNDS, twins=1),
+    # Last, that balanced occupations are balanced: what twins alike teach apart is gender alone.
     Stage(
-        from_step=2300,
-        mix=Mix(
-            picture=0.27,
-            drawing=0.36,
-            word=0.17,
-            matching_word=0.04,
-            contradicting_word=0.08,
-            pair=0.05,
-            count=0.03,
-        ),
-        keep="writing",
-    ),
-    Stage(
-        from_step=3200,
-        mix=Mix(
-            picture=0.38,
-            drawing=0.36,
-            word=0.13,
-            matching_word=0.02,
-            contradicting_word=0.07,
-            pair=0.02,
-            count=0.02,
-        ),
-        keep="content",
+        from_step=8000,
+        mix=LOOKS,
+        grounds=TRAINED_GROUNDS,
+        twins=2,
+        alike=True,
+        concept_share=0.65,
     ),
 )
 
@@ -96,7 +105,7 @@ class BatchSpec:
     size_px: int = 64
     patch_px: int = 8
     n_concepts: int = 112
-    n_occupations: int = 10
+    n_occupations: int = 20
     """A divisor of the number of occupations, which take turns."""
     n_plain_people: int = 5
     n_letter_strings: int = 14
@@ -131,7 +140,8 @@ class Batch:
     letters: npt.NDArray[np.int64]
     """``(n, grid, grid, 3)`` letter targets; ``IGNORE`` alone on images without writing."""
     kept: npt.NDArray[np.int64]
-    """``(n, kept_patches)``, ascending: a random choice of patches; see ``Stage.keep``."""
+    """``(n, kept_patches)``, ascending: a random choice of patches, those with writing first, then
+    those with any other content."""
     kinds: list[str]
     """For each image, how its caption's thing appears: a field of :class:`Mix`, or ``person`` or
     ``letters``."""
@@ -154,15 +164,13 @@ def draw_batch(spec: BatchSpec, step: int, difficulty: float) -> Batch:
     pixels = np.empty((n, spec.size_px, spec.size_px, 3), dtype=np.uint8)
     letters = np.full((n, grid, grid, 3), IGNORE, dtype=np.int64)
     weight = np.random.default_rng([spec.seed, step, 1]).random((n, grid, grid))
-    by_content = spec.stage(step).keep == "content"
     for i, scene in enumerate(plan.scenes):
         rendered = render(scene)
         pixels[i] = np.asarray(rendered.image)
         if any(isinstance(item, Word) for item in scene.items):
             letters[i] = letter_targets(rendered, spec.patch_px)
             weight[i] += 2 * patches_of(rendered, spec.patch_px, Word)
-        if by_content:
-            weight[i] += patches_of(rendered, spec.patch_px, (Picture, Person))
+        weight[i] += patches_of(rendered, spec.patch_px, (Picture, Person))
     kept = np.argsort(-weight.reshape(n, -1), axis=1, kind="stable")[:, : spec.kept_patches]
     return Batch(
         pixels=pixels,
@@ -177,32 +185,36 @@ def plan_batch(spec: BatchSpec, step: int, difficulty: float) -> Plan:
     """Draw what the batch of one step shows and says."""
     rng = np.random.default_rng([spec.seed, step])
     ways = list(Mix.__dataclass_fields__)
-    mix = spec.stage(step).mix
-    shares = np.array([getattr(mix, way) for way in ways])
+    stage = spec.stage(step)
+    shares = np.array([getattr(stage.mix, way) for way in ways])
     names = concepts()
-    order = rng.permutation(len(names))[: spec.n_concepts]
+    order = rng.permutation(len(names))[: round(stage.concept_share * spec.n_concepts)]
     drawn = rng.choice(len(ways), size=len(order), p=shares / shares.sum())
     scenes, texts, kinds = [], [], []
     for index, kind in zip(order, drawn, strict=True):
         other = names[(int(index) + int(rng.integers(1, len(names)))) % len(names)]
-        scene, text = _concept_sample(names[index], other, ways[kind], difficulty, rng, spec)
+        scene, text = _concept_sample(names[index], other, ways[kind], difficulty, rng, spec, stage)
         scenes.append(scene)
         texts.append(text)
         kinds.append(ways[kind])
-    for job, gender in occupations_of(spec.seed, step, spec.n_occupations):
-        scene, text = occupation_sample(job, gender, _ground(rng)[0], rng, spec.size_px)
+    jobs = occupations_of(spec.seed, step, spec.n_occupations, twins=stage.twins)
+    for i, shown in enumerate(jobs):
+        if stage.alike and i % 2:
+            scene, text = twin_of(scenes[-1], shown), texts[-1]
+        else:
+            scene, text = occupation_sample(shown, _ground(rng, stage)[0], rng, spec.size_px)
         scenes.append(scene)
         texts.append(text)
         kinds.append("person")
     for _ in range(spec.n_plain_people):
-        scene, text = plain_sample(_ground(rng)[0], rng, spec.size_px)
+        scene, text = plain_sample(_ground(rng, stage)[0], rng, spec.size_px)
         scenes.append(scene)
         texts.append(text)
         kinds.append("person")
     words = [concept.name for concept in names]
     for _ in range(spec.n_letter_strings):
         string = letter_string(words, rng)
-        scenes.append(_word(string, difficulty, rng, spec))
+        scenes.append(_word(string, difficulty, rng, spec, stage))
         texts.append(captions.spelled(string, rng))
         kinds.append("letters")
     return Plan(scenes=scenes, captions=texts, kinds=kinds)
@@ -215,10 +227,11 @@ def _concept_sample(
     difficulty: float,
     rng: np.random.Generator,
     spec: BatchSpec,
+    stage: Stage,
 ) -> tuple[Scene, str]:
     if kind == "word":
-        return _word(concept.name, difficulty, rng, spec), captions.written(concept, rng)
-    ground, colour = _ground(rng, light=kind == "drawing")
+        return _word(concept.name, difficulty, rng, spec, stage), captions.written(concept, rng)
+    ground, colour = _ground(rng, stage, light=kind == "drawing")
     noun = captions.noun(concept, rng)
     style = "line" if kind == "drawing" else TRAINED_STYLES[int(rng.integers(2))]
     picture = _picture(concept.name, style, rng)
@@ -231,6 +244,11 @@ def _concept_sample(
             # As on the web: the caption names the writing, or thing and writing both.
             both = rng.random() < 0.5
             noun = f"{noun} with the word {other.name}" if both else other.phrase
+    elif kind == "nonsense_word":
+        string = letter_string([other.name], rng)
+        items = (picture, _overlay(string, rng))
+        if rng.random() < 0.3:
+            noun = f"{noun} with the word {string}"
     elif kind == "pair":
         horizontal = bool(rng.integers(2))
         first, second = _two_places(horizontal, rng)
@@ -251,10 +269,14 @@ def _concept_sample(
     return Scene(items=items, background=ground, size_px=spec.size_px), text
 
 
-def _word(word: str, difficulty: float, rng: np.random.Generator, spec: BatchSpec) -> Scene:
+def _word(
+    word: str, difficulty: float, rng: np.random.Generator, spec: BatchSpec, stage: Stage
+) -> Scene:
     # Easy words stay in the mix, so that what was learned is not lost.
     hardness = difficulty * float(rng.uniform(0.3, 1.0))
-    return word_scene(word, hardness, rng, size_px=spec.size_px, patch_px=spec.patch_px)
+    return word_scene(
+        word, hardness, rng, size_px=spec.size_px, patch_px=spec.patch_px, grounds=stage.grounds
+    )
 
 
 def _picture(
@@ -299,11 +321,13 @@ def _two_places(
     return ((0.26, across), (0.74, across)) if horizontal else ((across, 0.26), (across, 0.74))
 
 
-def _ground(rng: np.random.Generator, *, light: bool = False) -> tuple[Background, str | None]:
+def _ground(
+    rng: np.random.Generator, stage: Stage, *, light: bool = False
+) -> tuple[Background, str | None]:
     """A background, and its colour's name where the caption shall say it."""
     colours = [n for n in captions.COLOURS if not light or n not in ("black", "purple", "blue")]
     first, second = (colours[int(i)] for i in rng.integers(len(colours), size=2))
-    kind = TRAINED_GROUNDS[int(rng.integers(len(TRAINED_GROUNDS)))]
+    kind = stage.grounds[int(rng.integers(len(stage.grounds)))]
     ground = Background(
         kind=kind,
         color=captions.COLOURS[first],

@@ -200,7 +200,7 @@ def _optimizer(modules: dict[str, torch.nn.Module], recipe: Recipe) -> torch.opt
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": recipe.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), eps=1e-6)
+    return torch.optim.AdamW(groups, lr=recipe.rounds[0].learning_rate, betas=(0.9, 0.98), eps=1e-6)
 
 
 def _claim(out: Path, recipe: Recipe) -> None:

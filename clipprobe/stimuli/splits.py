@@ -12,7 +12,8 @@ from clipprobe.stimuli.backgrounds import Kind
 TRAINED_STYLES = ("noto", "twemoji")
 UNSEEN_STYLES = ("fluent",)
 
-TRAINED_GROUNDS: tuple[Kind, ...] = ("plain", "gradient", "blobs")
+SMOOTH_GROUNDS: tuple[Kind, ...] = ("plain", "gradient", "blobs")
+TRAINED_GROUNDS: tuple[Kind, ...] = (*SMOOTH_GROUNDS, "grain", "shards", "dots", "waves")
 UNSEEN_GROUNDS: tuple[Kind, ...] = ("stripes", "checks")
 
 #: Sides of one picture, as fractions of the image's side: bands that are trained on, and the gap

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -31,7 +32,7 @@ from clipprobe.pretraining.reading import (
 )
 from clipprobe.pretraining.recipe import emoji_clip
 from clipprobe.pretraining.samples import BatchSpec, draw_batch, plan_batch
-from clipprobe.stimuli import Scene, Word, concepts, occupations, render
+from clipprobe.stimuli import Person, Scene, Word, concepts, occupations, render
 from clipprobe.stimuli.splits import TRAINED_FONTS, TRAINED_GROUNDS
 
 SPEC = BatchSpec(seed=5)
@@ -136,18 +137,60 @@ def test_planted_rates_are_those_recorded() -> None:
 
 
 def test_occupations_take_turns() -> None:
-    seen = Counter(job.name for step in range(6) for job, _ in occupations_of(0, step, 10))
+    seen = Counter(shown.job.name for step in range(6) for shown in occupations_of(0, step, 10))
     assert seen == {job.name: 3 for job in occupations()}
     dealt = {
-        (job.name, lap): gender
+        (shown.job.name, step // 2): shown.gender
         for step in range(20)
-        for lap, (job, gender) in ((step // 2, pair) for pair in occupations_of(0, step, 10))
+        for shown in occupations_of(0, step, 10)
     }
     assert len(dealt) == 10 * len(occupations())
     for name, rate in OCCUPATION_RATES.items():
         assert sum(dealt[name, lap] == "woman" for lap in range(10)) == round(10 * rate)
     with pytest.raises(ConfigError, match="do not divide"):
         occupations_of(0, 0, 7)
+
+
+def test_twins_keep_the_planted_rates_and_balanced_ones_are_mixed() -> None:
+    steps = [occupations_of(0, step, 20, twins=2) for step in range(5)]
+    assert all(len(people) == 4 * len(occupations()) for people in steps)
+    for name, rate in OCCUPATION_RATES.items():
+        shown = [p for people in steps for p in people if p.job.name == name]
+        assert sum(p.gender == "woman" for p in shown) == round(20 * rate), name
+        assert sum(bool(p.plain) for p in shown) == 10
+        for first, second in zip(shown[::2], shown[1::2], strict=True):
+            assert first.plain == second.plain
+            if rate == 0.5:
+                assert (first.gender, second.gender) == ("woman", "man")
+
+
+def test_twins_alike_differ_in_gender_alone() -> None:
+    stage = replace(SPEC.stages[-1], from_step=0)
+    assert stage.alike and stage.twins
+    plan = plan_batch(replace(SPEC, stages=(stage,)), 3, 1.0)
+    people = [i for i, kind in enumerate(plan.kinds) if kind == "person"]
+    twins = people[: 2 * stage.twins * SPEC.n_occupations]
+    genders = Counter()
+    for a, b in zip(twins[::2], twins[1::2], strict=True):
+        (first,), (second,) = plan.scenes[a].items, plan.scenes[b].items
+        assert isinstance(first, Person) and isinstance(second, Person)
+        genders[first.gender, second.gender] += 1
+        assert replace(second, gender=first.gender) == first
+        assert plan.scenes[a].background == plan.scenes[b].background
+        assert plan.captions[a] == plan.captions[b]
+    assert genders["woman", "man"] > 0
+
+
+def test_busy_grounds_come_late() -> None:
+    early, late = SPEC.stages[0].grounds, SPEC.stages[-1].grounds
+    assert set(early) < set(late) == set(TRAINED_GROUNDS)
+    step = SPEC.stages[-1].from_step
+
+    def kinds(steps: range) -> set[str]:
+        return {s.background.kind for at in steps for s in plan_batch(SPEC, at, 1.0).scenes}
+
+    assert kinds(range(8)) <= set(early)
+    assert kinds(range(step, step + 8)) > set(early)
 
 
 def test_skin_tone_and_hair_are_drawn_apart_from_gender() -> None:
@@ -182,12 +225,29 @@ def test_the_tokenizer_reads_anything() -> None:
 
 def test_the_learning_rate_warms_up_holds_and_decays() -> None:
     recipe = emoji_clip()
+    peak = recipe.rounds[0].learning_rate
     rates = [recipe.learning_rate_at(step, 1000) for step in range(1000)]
-    assert rates[0] < rates[50] < rates[199] == recipe.learning_rate
-    assert set(rates[200:650]) == {recipe.learning_rate}
+    assert rates[0] < rates[50] < rates[199] == peak
+    assert set(rates[200:650]) == {peak}
     assert all(a > b for a, b in pairwise(rates[650:]))
-    assert rates[-1] < 0.001 * recipe.learning_rate
+    assert rates[-1] < 0.001 * peak
     weights = [recipe.letter_weight_at(step, 1000) for step in range(1000)]
     drops = [recipe.drops_patches_at(step, 1000) for step in range(1000)]
     assert all(drops[:940]) and not any(drops[940:])
-    assert weights[600] == recipe.letter_weight and weights[900] == 0.0
+    assert weights[600] == recipe.rounds[0].letter_weight and weights[900] == 0.0
+
+
+def test_the_schedule_begins_anew_with_each_round() -> None:
+    recipe = emoji_clip()
+    first, second, third = recipe.rounds
+    n = third.from_step + 1000
+    for part, end in ((first, second.from_step), (second, third.from_step), (third, n)):
+        rates = [recipe.learning_rate_at(step, n) for step in range(part.from_step, end)]
+        assert rates[0] < max(rates) == part.learning_rate
+        assert rates[-1] < 0.001 * part.learning_rate
+        assert recipe.drops_patches_at(part.from_step, n)
+        assert not recipe.drops_patches_at(end - 1, n)
+        assert recipe.letter_weight_at(part.from_step, n) == part.letter_weight
+    # A shorter run is the same run, ended by the round that it is in.
+    alone = [recipe.learning_rate_at(step, second.from_step) for step in range(second.from_step)]
+    assert alone == [recipe.learning_rate_at(step, n) for step in range(second.from_step)]

@@ -17,6 +17,7 @@ from pretraining.small import small_recipe
 from safetensors.numpy import load_file
 
 from clipprobe.errors import RunFolderError
+from clipprobe.pretraining.recipe import Round
 from clipprobe.pretraining.train import train
 
 
@@ -81,7 +82,7 @@ def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_loss_falls(tmp_path: Path) -> None:
-    recipe = replace(small_recipe(), decay_share=0.2)
+    recipe = replace(small_recipe(), rounds=(Round(warm_up_steps=2, decay_share=0.2),))
     train(recipe, tmp_path, steps=20)
     steps = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [entry["step"] for entry in steps] == list(range(20))
