@@ -1,7 +1,7 @@
 """The training loop: render ahead, step, log, checkpoint, resume.
 
 Everything is drawn from the recipe's seed and the step's number, so a run that was killed goes on
-as if it had not been, and two runs on one machine give the same weights.
+as if it had not been, and two runs on one machine, on as many threads, give the same weights.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ import torch
 from torch import Tensor
 
 from clipprobe.errors import RunFolderError
+from clipprobe.models.threads import one_thread_each
 from clipprobe.pretraining.checkpoint import load_checkpoint, save_checkpoint
 from clipprobe.pretraining.loss import LetterHead, contrastive_loss
 from clipprobe.pretraining.model import build_model, build_tokenizer
-from clipprobe.pretraining.patches import at_patches, see
+from clipprobe.pretraining.patches import at_patches
 from clipprobe.pretraining.recipe import Recipe
 from clipprobe.pretraining.samples import Batch
+from clipprobe.pretraining.side_by_side import encode
 
 #: Batches rendered ahead. The difficulty of a batch is fixed when its rendering starts.
 AHEAD = 3
@@ -80,7 +82,12 @@ def train(
     _trim_log(out / "log.jsonl", progress.step)
     first = progress.step
     pending: deque[Future[Batch]] = deque()
-    with ProcessPoolExecutor(workers) as pool, (out / "log.jsonl").open("a") as log:
+    with (
+        ProcessPoolExecutor(workers) as pool,
+        one_thread_each(model) as at_once,
+        ThreadPoolExecutor(at_once) as towers,
+        (out / "log.jsonl").open("a") as log,
+    ):
 
         def plan(step: int) -> None:
             if step < steps:
@@ -108,6 +115,8 @@ def train(
                 drop_patches=recipe.drops_patches_at(step, steps),
                 device=device,
                 bf16=bf16,
+                towers=towers,
+                parts=at_once,
             )
             progress.step = step + 1
             _advance(progress, figures, recipe)
@@ -133,6 +142,8 @@ def _step(
     drop_patches: bool,
     device: str,
     bf16: bool,
+    towers: ThreadPoolExecutor,
+    parts: int,
 ) -> dict[str, float]:
     """One optimizer step; returns its figures."""
     model: Any = modules["model"]
@@ -141,16 +152,23 @@ def _step(
     kept = torch.from_numpy(batch.kept).to(device) if drop_patches else None
     tokens = tokenizer(batch.captions, padding=True, truncation=True, return_tensors="pt")
     n = len(batch.captions)
-    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=bf16):
-        pooled, hidden = see(model.vision_model, pixels, kept, recipe.letter_block)
-        images = model.visual_projection(pooled)
-        read = model.text_model(**tokens.to(device))
-        texts = model.text_projection(read.pooler_output)
-    loss, logits = contrastive_loss(images.float(), texts.float(), model.logit_scale)
+    made = encode(
+        model,
+        pixels,
+        kept,
+        tokens.to(device),
+        block=recipe.letter_block,
+        pool=towers,
+        parts=parts,
+        bf16=bf16,
+    )
+    loss, logits = contrastive_loss(made.images.float(), made.texts.float(), model.logit_scale)
     figures = {"loss": float(loss.detach())}
     if letter_weight > 0:
         letters = torch.from_numpy(batch.letters).to(device).flatten(1, 2)
-        letter_loss, named, beside = modules["letters"](hidden.float(), at_patches(letters, kept))
+        letter_loss, named, beside = modules["letters"](
+            made.tokens.float(), at_patches(letters, kept)
+        )
         loss = loss + letter_weight * letter_loss
         figures |= {
             "letter_loss": float(letter_loss.detach()),
@@ -159,6 +177,7 @@ def _step(
         }
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
+    made.backward(list(model.parameters()))
     norm = torch.nn.utils.clip_grad_norm_(
         [p for module in modules.values() for p in module.parameters()], 1.0
     )
