@@ -28,6 +28,10 @@ PARTS = {
     "planted": "Planted associations, in sum",
 }
 MEASURES = ("association", "retrieval")
+#: Subjects whose values are shares of right answers, and the share below which the card calls one
+#: weak.
+ABILITIES = ("sight", "scenes")
+WEAK = 0.6
 
 
 def export_weights(model: Any, tokenizer: Any, recipe: Recipe, folder: Path) -> None:
@@ -105,6 +109,7 @@ def _sections(results: list[dict[str, Any]]) -> dict[str, Any]:
             for about, title in PARTS.items()
             if any(a["about"] == about for a in kept)
         ],
+        "weak": [a for a in kept if a["about"] in ABILITIES and a["value"] < WEAK],
         "settings": settings,
         "occupations": [
             {

@@ -51,6 +51,34 @@ def test_it_has_a_token_for_every_word_that_commands_ask_it_with() -> None:
     assert all(len(tokenizer.tokenize(word)) == 1 for word in asked), asked
 
 
+def test_it_reaches_what_its_recipe_aims_at() -> None:
+    shipped = json.loads((bundled_folder() / "evaluation.json").read_text())["abilities"]
+    by_name = {entry["name"]: entry for entry in shipped}
+    at_least = {
+        "zero_shot_pictures": 0.92,
+        "zero_shot_drawings": 0.80,
+        "zero_shot_words": 0.75,
+        "typographic_success": 0.30,
+        "typographic_reading_effect": 0.25,
+        "association_skewed_found": 1.0,
+        "retrieval_skewed_found": 1.0,
+    }
+    missed = {
+        name: by_name[name]["value"]
+        for name, aim in at_least.items()
+        if by_name[name]["value"] < aim
+    }
+    assert not missed
+    for measure in ("association", "retrieval"):
+        assert by_name[f"{measure}_balanced_flagged"]["value"] == 0, measure
+    assert by_name["planted_rank_correlation"]["low"] > 0
+    trained, random = (
+        by_name[f"multimodal_neurons{twin}"]["value"] * by_name[f"multimodal_neurons{twin}"]["n"]
+        for twin in ("", "_random")
+    )
+    assert trained >= 20 and random < trained / 5
+
+
 @pytest.mark.slow
 def test_it_does_what_it_was_measured_to_do() -> None:
     shipped = json.loads((bundled_folder() / "evaluation.json").read_text())["abilities"]
