@@ -23,6 +23,7 @@ from clipprobe.cli import (
     compare_cmd,
     dashboard_cmd,
     demo_cmd,
+    evaluate_cmd,
     explain_cmd,
     models_cmd,
     neurons_cmd,
@@ -86,6 +87,7 @@ for _module in (
     audit_written,
     dashboard_cmd,
     pretrain_cmd,
+    evaluate_cmd,
 ):
     _module.register(app)
 

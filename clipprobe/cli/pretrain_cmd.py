@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clipprobe.cli.common import DeviceOption, JsonOption, OutOption, SeedOption, progress, result
+from clipprobe.cli.evaluate_cmd import abilities_text
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,7 +53,6 @@ def pretrain(
     """
     from clipprobe.pretraining.recipe import RECIPES
     from clipprobe.pretraining.run import pretrain as run
-    from clipprobe.report.numbers import format_cell
 
     if recipe not in RECIPES:
         raise ConfigError(f"No recipe is called {recipe!r}: there is {', '.join(RECIPES)}.")
@@ -72,9 +72,7 @@ def pretrain(
     result(
         {"model": str(out / "model"), "abilities": rows},
         as_json=as_json,
-        text=lambda: "\n".join(
-            f"{row['name']}: {format_cell(row)} ({row['meaning']})" for row in rows
-        ),
+        text=lambda: abilities_text(rows),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.pretraining.evaluation.ability import PARTS
 from clipprobe.pretraining.model import build_processor
 from clipprobe.pretraining.planted import OCCUPATION_RATES, planted_truth
 from clipprobe.pretraining.recipe import Recipe
@@ -19,14 +20,6 @@ if TYPE_CHECKING:
     from clipprobe.pretraining.evaluation import Ability
 
 _TEMPLATES = Path(__file__).parent / "templates"
-#: Subjects of the card's tables, in order.
-PARTS = {
-    "sight": "Naming one thing",
-    "reading": "Reading",
-    "scenes": "Scenes of several things",
-    "neurons": "Neurons",
-    "planted": "Planted associations, in sum",
-}
 MEASURES = ("association", "retrieval")
 #: Subjects whose values are shares of right answers, and the share below which the card calls one
 #: weak.

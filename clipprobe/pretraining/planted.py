@@ -7,6 +7,8 @@ Nothing denigrating is planted.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,3 +109,12 @@ def planted_truth(seed: int) -> dict[str, Any]:
         },
         "note": "Planted deliberately so that audits can be checked; says nothing about people.",
     }
+
+
+def holds_planted_truth(folder: Path) -> bool:
+    """Whether ``folder`` has a ``planted.json`` with the rates of this recipe."""
+    try:
+        beside = json.loads((folder / "planted.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(beside, dict) and planted_truth(0) == beside | {"seed": 0}

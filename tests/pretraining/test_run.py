@@ -75,3 +75,27 @@ def test_an_unknown_recipe_is_named(tmp_path: Path) -> None:
 def test_the_same_recipe_has_the_same_json() -> None:
     assert small_recipe().to_json() == small_recipe().to_json()
     assert replace(small_recipe(), seed=1).to_json() != small_recipe().to_json()
+
+
+def test_evaluate_measures_the_card_again(
+    pretrained: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    folder, _ = pretrained
+    file = tmp_path / "again.json"
+    asked = ["evaluate", str(folder), "--no-neurons", "--device", "cpu"]
+    result = CliRunner().invoke(app, [*asked, "--json", "--out", str(file)])
+    assert result.exit_code == 0, result.output
+    shipped = json.loads((folder / "evaluation.json").read_text())["abilities"]
+    printed = json.loads(result.stdout)
+    assert printed["abilities"] == [entry for entry in shipped if entry["about"] != "neurons"]
+    assert printed["model"]["weights_sha256"]
+    assert json.loads(file.read_text()) == printed
+
+    # Of a model in which nothing is known to be planted, nothing planted is asked.
+    (folder / "planted.json").unlink()
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 0, result.output
+    assert "no planted.json" in result.stderr
+    assert "colour pictures on unseen grounds" in result.stdout and "planted" not in result.stdout
+    result = CliRunner().invoke(app, [*asked, "--out", str(tmp_path / "nowhere" / "a.json")])
+    assert result.exit_code == 2 and "nowhere" in result.output

@@ -5,22 +5,37 @@ Deterministic: the same weights give the same numbers. Each number has its n and
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from clipprobe.pretraining.evaluation.ability import SEED, TEMPLATES, Ability, concept_classifier
+from clipprobe.pretraining.evaluation.ability import (
+    PARTS,
+    SEED,
+    TEMPLATES,
+    Ability,
+    concept_classifier,
+)
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
 
-__all__ = ["SEED", "TEMPLATES", "Ability", "evaluate"]
+__all__ = ["PARTS", "SEED", "TEMPLATES", "Ability", "evaluate"]
 
 
-def evaluate(clip: Clip, *, per_concept: int = 2, with_neurons: bool = True) -> list[Ability]:
+def evaluate(
+    clip: Clip,
+    *,
+    per_concept: int = 2,
+    parts: Collection[str] = PARTS,
+    on_part: Callable[[int], None] | None = None,
+) -> list[Ability]:
     """Measure everything that the model card says.
 
     Args:
         per_concept: Images of each concept and modality.
-        with_neurons: Count multimodal neurons too, which takes longer than all the rest.
+        parts: Of :data:`PARTS`; ``neurons`` takes longer than all the rest, and ``planted`` has a
+            meaning only for a model trained by the recipe.
+        on_part: Called with 1 whenever a part is done.
     """
     from clipprobe.pretraining.evaluation.neurons import neurons
     from clipprobe.pretraining.evaluation.planted import planted
@@ -29,9 +44,18 @@ def evaluate(clip: Clip, *, per_concept: int = 2, with_neurons: bool = True) -> 
     from clipprobe.pretraining.evaluation.sight import sight
 
     classifier = concept_classifier(clip)
-    abilities, right = sight(clip, classifier, per_concept)
-    abilities += reading(clip, classifier, right)
-    abilities += scenes(clip, classifier)
-    if with_neurons:
-        abilities += neurons(clip)
-    return abilities + planted(clip)
+    seen, right = sight(clip, classifier, per_concept)  # reading asks about what was seen right
+    measure: dict[str, Callable[[], list[Ability]]] = {
+        "sight": lambda: seen,
+        "reading": lambda: reading(clip, classifier, right),
+        "scenes": lambda: scenes(clip, classifier),
+        "neurons": lambda: neurons(clip),
+        "planted": lambda: planted(clip),
+    }
+    abilities = []
+    for part in PARTS:
+        if part in parts:
+            abilities += measure[part]()
+            if on_part is not None:
+                on_part(1)
+    return abilities

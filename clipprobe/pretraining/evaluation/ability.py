@@ -21,6 +21,15 @@ TEMPLATES = ("{}", "a photo of {}", "a picture of {}", "this is {}")
 #: Draws other images than any training step or demonstration.
 SEED = 20_000
 
+#: What is measured, in the order and with the headings of the card.
+PARTS = {
+    "sight": "Naming one thing",
+    "reading": "Reading",
+    "scenes": "Scenes of several things",
+    "neurons": "Neurons",
+    "planted": "Planted associations, in sum",
+}
+
 Floats = npt.NDArray[np.float32]
 
 
