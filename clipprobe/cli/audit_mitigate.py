@@ -123,15 +123,17 @@ def mitigate(
 def _text(summary: dict[str, Any]) -> str:
     from clipprobe.report.numbers import format_cell
 
-    lines = []
+    lines, undefined = [], {}
     for one in summary["methods"]:
         lines.append(one["method"])
         for change in one["changes"]:
             name = f"{change['measure']}, {change['about']}"
-            lines.append(
-                f"  {name:<44} {format_cell(change['before'])} -> {format_cell(change['after'])}"
-            )
-    return "\n".join(lines)
+            before, after = format_cell(change["before"]), format_cell(change["after"])
+            if change["before"]["value"] is None and before == after:
+                undefined[name] = before  # the same of every method: said once
+            else:
+                lines.append(f"  {name:<44} {before} -> {after}")
+    return "\n".join([*lines, *(f"{name}: {why}" for name, why in undefined.items())])
 
 
 def _pair(text: str) -> tuple[str, str]:
