@@ -75,7 +75,7 @@ def train(
         torch.manual_seed(recipe.seed + 1)
         head = LetterHead(recipe.shape.vision_width).to(device)
     modules = {"model": model, "letters": head}
-    optimizer = _optimizer(modules, recipe)
+    optimizer = make_optimizer(modules, recipe)
     saved = load_checkpoint(out, modules, optimizer)
     progress = Progress(**saved["progress"]) if saved else Progress()
     planned: deque[float] = deque(saved["planned"] if saved else [])
@@ -105,7 +105,7 @@ def train(
             planned.popleft()
             for group in optimizer.param_groups:
                 group["lr"] = recipe.learning_rate_at(step, steps)
-            figures = _step(
+            figures = take_step(
                 modules,
                 optimizer,
                 tokenizer,
@@ -131,7 +131,7 @@ def train(
     return model, tokenizer
 
 
-def _step(
+def take_step(
     modules: dict[str, torch.nn.Module],
     optimizer: torch.optim.Optimizer,
     tokenizer: Any,
@@ -212,7 +212,7 @@ def _advance(progress: Progress, figures: dict[str, float], recipe: Recipe) -> N
         progress.difficulty = min(1.0, round(progress.difficulty + recipe.curriculum_step, 6))
 
 
-def _optimizer(modules: dict[str, torch.nn.Module], recipe: Recipe) -> torch.optim.Optimizer:
+def make_optimizer(modules: dict[str, torch.nn.Module], recipe: Recipe) -> torch.optim.Optimizer:
     """AdamW; no decay on biases, gains and the temperature, as in the paper (sec. 2.5)."""
     parameters = [p for module in modules.values() for p in module.parameters()]
     groups = [
