@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bias.written import grounds_maker
 from PIL import Image
 
 RED = {"judge": 1.0, "pilot": 0.5, "artist": -1.0}  # how far each word leans to red pictures
@@ -68,3 +69,9 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def grounds(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Pictures for :class:`bias.written.Reader`."""
+    return grounds_maker(tmp_path_factory)

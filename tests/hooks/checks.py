@@ -9,7 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clipprobe.hooks import capture, intervene
+
 FAMILIES = ("clip", "metaclip_2", "altclip", "chinese_clip", "siglip", "siglip2")
+POST = "vision.blocks.1.mlp.post"
+TEXT_POST = "text.blocks.1.mlp.post"
 TEXTS = ["a dog", "a", "hello big world", "a cat", "two dogs"]
 
 
@@ -61,3 +65,22 @@ def run_both(clip: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _array(value: Any) -> np.ndarray:
     return value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
+
+
+def seen(clip: Any, changes: Any, *names: str) -> Any:
+    """What captures see, and the embeddings, under the changes."""
+    with intervene(clip, changes), capture(clip, names or "*") as acts:
+        images, texts = run_both(clip)
+    return acts, images, texts
+
+
+def plain(clip: Any, *names: str) -> Any:
+    with capture(clip, names or "*") as acts:
+        run_both(clip)
+    return acts
+
+
+def vision_seen(clip: Any, changes: Any, names: Any) -> Any:
+    with intervene(clip, changes), capture(clip, names) as acts:
+        images = clip.encode_images(pictures(), batch_size=2)
+    return acts, images, None
