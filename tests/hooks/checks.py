@@ -63,10 +63,6 @@ def run_both(clip: Any) -> tuple[np.ndarray, np.ndarray]:
     return clip.encode_images(pictures(), batch_size=2), clip.encode_texts(TEXTS, batch_size=2)
 
 
-def _array(value: Any) -> np.ndarray:
-    return value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
-
-
 def seen(clip: Any, changes: Any, *names: str) -> Any:
     """What captures see, and the embeddings, under the changes."""
     with intervene(clip, changes), capture(clip, names or "*") as acts:
@@ -75,12 +71,18 @@ def seen(clip: Any, changes: Any, *names: str) -> Any:
 
 
 def plain(clip: Any, *names: str) -> Any:
+    """What captures see without any change."""
     with capture(clip, names or "*") as acts:
         run_both(clip)
     return acts
 
 
 def vision_seen(clip: Any, changes: Any, names: Any) -> Any:
+    """:func:`seen` of the pictures alone."""
     with intervene(clip, changes), capture(clip, names) as acts:
         images = clip.encode_images(pictures(), batch_size=2)
     return acts, images, None
+
+
+def _array(value: Any) -> np.ndarray:
+    return value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)

@@ -84,10 +84,9 @@ def test_mean_ablation_per_token_pooled_and_per_unit(clip: Any) -> None:
     expected = before.clone()
     expected[:, 2, 11] = before[:, 2, 11].mean()
     assert_close(unit, expected, 1e-6)
-    heads = plain(clip, "vision.blocks.0.attn.z")["vision.blocks.0.attn.z"]
-    after = vision_seen(
-        clip, {"vision.blocks.0.attn.z:1": Mean(heads)}, ["vision.blocks.0.attn.z"]
-    )[0]["vision.blocks.0.attn.z"]
+    z = "vision.blocks.0.attn.z"
+    heads = plain(clip, z)[z]
+    after = vision_seen(clip, {f"{z}:1": Mean(heads)}, [z])[0][z]
     assert_close(after[3, :, 1], heads[:, :, 1].mean(0), 1e-6)
     assert_same(after[:, :, 2], heads[:, :, 2])
 
