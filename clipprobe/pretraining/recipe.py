@@ -9,7 +9,8 @@ from typing import Any
 
 from clipprobe.pretraining.model import Shape
 from clipprobe.pretraining.pairs import PairSpec
-from clipprobe.pretraining.samples import STAGES, BatchSpec
+from clipprobe.pretraining.samples import BatchSpec
+from clipprobe.pretraining.stages import STAGES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,66 @@
+"""What training images show, and from which step on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clipprobe.stimuli.backgrounds import Kind
+from clipprobe.stimuli.splits import SMOOTH_GROUNDS, TRAINED_GROUNDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mix:
+    """Shares of the ways in which a concept can appear; they sum to one."""
+
+    picture: float = 0.26
+    drawing: float = 0.19
+    word: float = 0.27
+    matching_word: float = 0.04
+    contradicting_word: float = 0.09
+    nonsense_word: float = 0.05
+    """A picture with letters on it that are no word: writing there need not be what matters."""
+    pair: float = 0.06
+    count: float = 0.04
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What is drawn from one step on."""
+
+    from_step: int
+    mix: Mix
+    grounds: tuple[Kind, ...] = SMOOTH_GROUNDS
+    twins: int = 0
+    """Pairs of each occupation in a step, a woman and a man where its rate allows; 0 for one
+    person alone."""
+    alike: bool = False
+    """Twins differ in nothing but their gender: hair, skin tone, place, ground and caption too."""
+    concept_share: float = 1.0
+    """Of the concepts that a batch holds otherwise."""
+
+
+LOOKS = Mix(
+    picture=0.34,
+    drawing=0.22,
+    word=0.15,
+    matching_word=0.03,
+    contradicting_word=0.08,
+    nonsense_word=0.05,
+    pair=0.08,
+    count=0.05,
+)
+#: Once words are read, what is still learned is how things look; then also before busy grounds.
+STAGES = (
+    Stage(from_step=0, mix=Mix()),
+    Stage(from_step=1800, mix=LOOKS),
+    Stage(from_step=5000, mix=LOOKS, grounds=TRAINED_GROUNDS, twins=1),
+    # Last, that balanced occupations are balanced: what twins alike teach apart is gender alone.
+    Stage(
+        from_step=8000,
+        mix=LOOKS,
+        grounds=TRAINED_GROUNDS,
+        twins=2,
+        alike=True,
+        concept_share=0.65,
+    ),
+)
