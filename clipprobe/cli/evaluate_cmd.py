@@ -52,8 +52,9 @@ def evaluate(
     from clipprobe.pretraining.planted import holds_planted_truth
     from clipprobe.runs.jsonio import dumps
 
-    if out is not None and not out.parent.is_dir():
-        raise ConfigError(f"--out {out} cannot be written: there is no folder {out.parent}.")
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        why = "it is a folder, give a file" if out.is_dir() else f"there is no folder {out.parent}"
+        raise ConfigError(f"--out {out} cannot be written: {why}.")
     clip = load_model(model, device=device, revision=revision)
     planted = holds_planted_truth(bundled_folder() if model is None else Path(model))
     if not planted:

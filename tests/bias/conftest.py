@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bias.written import grounds_maker
+from bias.written import grounds_maker, write_metadata
 from PIL import Image
 
 RED = {"judge": 1.0, "pilot": 0.5, "artist": -1.0}  # how far each word leans to red pictures
@@ -62,10 +61,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             Image.fromarray(np.full((8, 8, 3), colour)).save(folder / f"{i:03d}.png")
             row = {"file_name": f"{i:03d}.png", "perceived_gender": gender, "skin_tone": tones[i]}
             rows.append(row | {key: values[i] for key, values in columns.items()})
-        with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as handle:
-            writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        write_metadata(folder, rows)
         return folder
 
     return make

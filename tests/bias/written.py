@@ -89,6 +89,14 @@ class Reader:
         return {"model": model, "versions": {"toy": "1"}, "how": [self.reads, self.startled]}
 
 
+def write_metadata(folder: Path, rows: Sequence[dict[str, str]]) -> None:
+    """The table of a folder of pictures."""
+    with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def grounds_maker(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Pictures of one colour: red ones are annotated ``woman``, green ones ``man``."""
 
@@ -100,10 +108,7 @@ def grounds_maker(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pat
             Image.new("RGB", (SIDE, SIDE), colour).save(folder / f"face-{i:03d}.png")
             row = {"file_name": f"face-{i:03d}.png", "perceived_gender": ("man", "woman")[i % 2]}
             rows.append(row | {key: values[i] for key, values in columns.items()})
-        with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as handle:
-            writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        write_metadata(folder, rows)
         return folder
 
     return make

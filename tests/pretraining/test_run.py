@@ -97,5 +97,6 @@ def test_evaluate_measures_the_card_again(
     assert result.exit_code == 0, result.output
     assert "no planted.json" in result.stderr
     assert "colour pictures on unseen grounds" in result.stdout and "planted" not in result.stdout
-    result = CliRunner().invoke(app, [*asked, "--out", str(tmp_path / "nowhere" / "a.json")])
-    assert result.exit_code == 2 and "nowhere" in result.output
+    for wrong, said in ((tmp_path / "nowhere" / "a.json", "nowhere"), (tmp_path, "is a folder")):
+        result = CliRunner().invoke(app, [*asked, "--out", str(wrong)])
+        assert result.exit_code == 2 and said in result.output
