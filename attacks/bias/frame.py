@@ -106,14 +106,17 @@ def make_frame(
     within = None if strata is None else strata[part]
     counted = np.bincount(labels, minlength=len(column.levels))
 
-    def draw() -> tuple[Draws[Any], ...]:
-        return _draws(labels, ids, within, column.name, settings, pair_key)
-
-    if shared is None:
-        weights, permutations, *pairing = draw()
-    else:
-        key = _key(labels, ids, within, column.name, settings, pair_key)
-        weights, permutations, *pairing = shared.get(key, draw)
+    design = _Design(
+        labels=labels,
+        ids=ids,
+        within=within,
+        name=column.name,
+        settings=settings,
+        pair_key=pair_key,
+    )
+    weights, permutations, *pairing = (
+        design.draw() if shared is None else shared.get(design.key(), design.draw)
+    )
     return Frame(
         column=column,
         scores=scores[part],
@@ -131,48 +134,49 @@ def make_frame(
     )
 
 
-def _draws(
-    labels: Ints,
-    ids: Ints | None,
-    within: Ints | None,
-    name: str,
-    settings: Settings,
-    pair_key: str,
-) -> tuple[Draws[Any], ...]:
-    """Bootstrap weights, permuted labels, and the weights of pairing where images are named."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Design:
+    """All that the random draws of a frame depend on."""
 
-    def resampled(n_boot: int, seed: int, *path: str) -> Draws[np.uint8]:
-        return Draws(
-            lambda: bootstrap_weights(labels, ids, n_boot, generator(seed, *path)),
-            n_boot * len(labels),
+    labels: Ints
+    ids: Ints | None
+    """Of clusters."""
+    within: Ints | None
+    """Strata."""
+    name: str
+    settings: Settings
+    pair_key: str
+
+    def draw(self) -> tuple[Draws[Any], ...]:
+        """Bootstrap weights, permuted labels, and the weights of pairing where images are named."""
+
+        def resampled(n_boot: int, seed: int, *path: str) -> Draws[np.uint8]:
+            return Draws(
+                lambda: bootstrap_weights(self.labels, self.ids, n_boot, generator(seed, *path)),
+                n_boot * len(self.labels),
+            )
+
+        def dealt() -> Any:
+            rng = generator(self.settings.seed, "permutation", self.name)
+            n = self.settings.n_permutations
+            return permuted_labels(self.labels, self.ids, n, rng, self.within)
+
+        permuted: Draws[np.int8] = Draws(dealt, self.settings.n_permutations * len(self.labels))
+        drawn = (
+            resampled(self.settings.n_boot, self.settings.seed, "bootstrap", self.name),
+            permuted,
         )
+        if not self.pair_key:
+            return drawn
+        return (*drawn, resampled(PAIR_DRAWS, 0, *_chunks(self.pair_key), self.name))
 
-    dealt: Draws[np.int8] = Draws(
-        lambda: permuted_labels(
-            labels, ids, settings.n_permutations, generator(settings.seed, "permutation", name),
-            within,
-        ),
-        settings.n_permutations * len(labels),
-    )  # fmt: skip
-    drawn = (resampled(settings.n_boot, settings.seed, "bootstrap", name), dealt)
-    if not pair_key:
-        return drawn
-    return (*drawn, resampled(PAIR_DRAWS, 0, *_chunks(pair_key), name))
-
-
-def _key(
-    labels: Ints,
-    ids: Ints | None,
-    within: Ints | None,
-    name: str,
-    settings: Settings,
-    pair_key: str,
-) -> str:
-    """The same for two frames whose draws are the same."""
-    found = hashlib.sha256(repr((name, pair_key, settings.to_json())).encode())
-    for given in (labels, ids, within):
-        found.update(b"none" if given is None else given.tobytes())
-    return found.hexdigest()
+    def key(self) -> str:
+        """The same for two frames whose draws are the same."""
+        told = repr((self.name, self.pair_key, self.settings.to_json()))
+        found = hashlib.sha256(told.encode())
+        for given in (self.labels, self.ids, self.within):
+            found.update(b"none" if given is None else given.tobytes())
+        return found.hexdigest()
 
 
 def _chunks(key: str) -> list[str]:
