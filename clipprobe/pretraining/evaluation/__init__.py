@@ -38,6 +38,7 @@ def evaluate(
         on_part: Called with 1 whenever a part is done.
     """
     from clipprobe.pretraining.evaluation.neurons import neurons
+    from clipprobe.pretraining.evaluation.other_hand import other_hand
     from clipprobe.pretraining.evaluation.planted import planted
     from clipprobe.pretraining.evaluation.reading import reading
     from clipprobe.pretraining.evaluation.scenes import scenes
@@ -49,6 +50,7 @@ def evaluate(
         "sight": lambda: seen,
         "reading": lambda: reading(clip, classifier, right),
         "scenes": lambda: scenes(clip, classifier),
+        "other_hand": lambda: other_hand(clip, classifier),
         "neurons": lambda: neurons(clip),
         "planted": lambda: planted(clip),
     }

@@ -26,6 +26,7 @@ PARTS = {
     "sight": "Naming one thing",
     "reading": "Reading",
     "scenes": "Scenes of several things",
+    "other_hand": "By another hand",
     "neurons": "Neurons",
     "planted": "Planted associations, in sum",
 }
@@ -42,8 +43,8 @@ class Ability:
     """What was measured, on what, and what chance would give."""
     estimate: Estimate
     about: str = "sight"
-    """Part of the card it stands in: ``sight``, ``reading``, ``scenes``, ``planted``,
-    ``neurons`` or ``pairs``."""
+    """Part of the card it stands in: ``sight``, ``reading``, ``scenes``,
+    ``other_hand``, ``neurons``, ``planted`` or ``pairs``."""
     p: float | None = None
     """Two-sided, of no effect; ``None`` where nothing was tested."""
     q: float | None = None
