@@ -13,9 +13,12 @@ from scipy.optimize import brentq
 from scipy.stats import entropy, norm
 
 from attacks.bias import Settings, evaluate, make_column
+from attacks.bias.class_design.designs import designs
+from attacks.bias.class_design.verdict import DEPENDENT, STABLE
 from attacks.bias.composition import composition_cells
+from attacks.bias.evidence import FromScores
 from attacks.bias.measures import association_cells
-from attacks.bias.probes import Answer, Sample
+from attacks.bias.probes import Answer, Asked, Sample, get_probe
 from attacks.bias.rates import rate_cells
 from attacks.bias.retrieval_cells import retrieval_cells
 
@@ -195,3 +198,34 @@ def test_without_bias_at_most_one_report_in_twenty_flags_anything() -> None:
         sizes.add(found.family_size)
     assert settings.alpha == 0.05 and min(sizes) >= 16
     assert flagged / reports <= 0.06, flagged / reports
+
+
+def test_without_bias_class_design_claims_something_in_at_most_one_report_in_twenty() -> None:
+    """Three columns beside each other; the designs share most of their hits, as they share images.
+
+    With a correction of their own for each column they would claim more than the report flags.
+    """
+    probe, template = get_probe("class-design"), "a photo of a {}"
+    assert probe.answer is not None
+    rng = np.random.default_rng(8)
+    n, reports, claims, flagged = 360, 100, 0, 0
+    settings = Settings(n_boot=100, n_permutations=100)
+    for _ in range(reports):
+        columns = tuple(
+            make_column(f"perceived_{name}", rng.permutation(np.arange(n) % groups).astype(str))
+            for name, groups in (("gender", 2), ("race", 3), ("age", 3))
+        )
+        harm = rng.normal(size=n)
+        scores = {}
+        for design in designs([template]):
+            for label, prompt in zip(design.asked.labels, design.asked.prompts, strict=True):
+                harmful = label == "suspicious person"
+                scores[prompt] = harm if harmful else np.full(n, -9.0)
+            scores[design.asked.prompts[0]] = 0.3 + 0.3 * rng.normal(size=n)  # a human label
+        sample = Sample(columns=columns, truth={}, clusters=None, settings=settings)
+        answer = probe.answer(FromScores(scores, "cosine"), sample, Asked(templates=(template,)))
+        found = evaluate({}, columns, settings=settings, answers={"class-design": answer})
+        verdicts = found.answers["class-design"].facts["verdicts"]
+        claims += any(v in (STABLE, DEPENDENT) for one in verdicts.values() for v in one.values())
+        flagged += any(c.flagged for c in found.cells)
+    assert claims <= flagged and claims / reports <= 0.06, (claims, flagged)
