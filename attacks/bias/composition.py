@@ -9,7 +9,8 @@
 
 Bias@k and entropy aim at equal shares, whatever the data set holds (the ``uniform`` target); their
 null floor says what a random ranking of this data set gives. None of them is tested: they ask what
-MaxSkew and d ask, of the same counts.
+MaxSkew and d ask, of the same counts. Intervals of the first two: :mod:`attacks.bias.places`; that
+of the mean over texts has the means of their ends, which is as wide as if all moved together.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from attacks.bias.association import effect_sizes, permuted_effect_sizes, resamp
 from attacks.bias.cells import Cell
 from attacks.bias.frame import Frame
 from attacks.bias.measures import hidden, judged, percentile_interval
+from attacks.bias.places import entropy_ends, wilson_shares
 from attacks.bias.resampling import Floats
 from attacks.bias.settings import Settings
 from attacks.bias.top_k import top_k
@@ -72,26 +74,35 @@ def composition_cells(
         "probe": probe, "column": frame.column.name, "status": status, "k": top.k,
     }  # fmt: skip
     whole = common | {"n": n, "n_reference": 0, "reference": "equal shares"}
-    entropy = normalised_entropy(top.counts)
+    judge: dict[str, Any] = {
+        "status": status, "settings": settings, "test": False, "resampled": False,
+        "permuted": frame.permuted,
+    }  # fmt: skip
+    ends = [
+        wilson_shares(counts, places, settings.level, together=True)
+        for counts, places in zip(top.counts, top.effective, strict=True)
+    ]
+    entropy, null = normalised_entropy(top.counts), normalised_entropy(top.null)
     for j, item in enumerate(items):
-        drawn = normalised_entropy(top.boot[:, j])
-        cells.append(
-            Cell(
-                measure=ENTROPY, item=item, group="",
-                reason=reason or "below 1 by chance, and resampling lowers it: see its null floor",
-                **whole,
-                **_untested(entropy[j], drawn, normalised_entropy(top.null[:, j]), frame, settings),
-            )
+        given = judged(
+            entropy[j], entropy_ends(*ends[j]), null[:, j],
+            how=top.how(j) + (", for all groups at once" if len(levels) > 2 else ""), **judge,
         )  # fmt: skip
+        why = reason or "below 1 by chance: see its null floor"
+        cells.append(Cell(measure=ENTROPY, item=item, group="", reason=why, **whole, **given))
     if len(levels) == 2:
-        seen, drawn, dealt = bias_at(top.counts), bias_at(top.boot), bias_at(top.null)
+        seen, dealt = bias_at(top.counts), bias_at(top.null)
+        between = np.array([[2 * low[1] - 1, 2 * high[1] - 1] for low, high in ends])
         sided: dict[str, Any] = {"group": levels[1], "reference": levels[0]}
         sizes: dict[str, Any] = {"n": frame.sizes[1], "n_reference": frame.sizes[0]}
-        for item, value, b, d in [
-            *((item, seen[j], drawn[:, j], dealt[:, j]) for j, item in enumerate(items)),
-            ("", seen.mean(), drawn.mean(axis=1), dealt.mean(axis=1)),
-        ]:
-            given = _untested(value, b, d, frame, settings)
+        for item, value, interval, d, how in [
+            *((item, seen[j], between[j], dealt[:, j], top.how(j))
+              for j, item in enumerate(items)),
+            # The texts rank the same images: as if all of them moved together.
+            ("", seen.mean(), between.mean(axis=0), dealt.mean(axis=1),
+             f"mean of the ends of {len(items)} texts"),
+        ]:  # fmt: skip
+            given = judged(float(value), (interval[0], interval[1]), d, how=how, **judge)
             cells.append(
                 Cell(measure=BIAS, item=item, reason=reason, **sided, **sizes, **common, **given)
             )
@@ -112,27 +123,15 @@ def _c_asc(frame: Frame, items: Sequence[str], probe: str, settings: Settings) -
         boot, null = scale * boots[g], scale * nulls[g]
         for j, item in enumerate(items):
             why = "all images have the same cosine" if np.isnan(value[j]) else reason
+            given = judged(
+                float(value[j]), percentile_interval(boot[:, j], settings.level), null[:, j],
+                status, settings, test=False, permuted=frame.permuted,
+            )  # fmt: skip
             cells.append(
                 Cell(
                     probe=probe, measure=C_ASC, item=item, column=frame.column.name, group=level,
                     reference="rest", n=frame.sizes[g], n_reference=n - frame.sizes[g],
-                    status=status, reason=why,
-                    **_untested(value[j], boot[:, j], null[:, j], frame, settings, status=status),
+                    status=status, reason=why, **given,
                 )
             )  # fmt: skip
     return cells
-
-
-def _untested(
-    value: float,
-    boot: Floats,
-    null: Floats,
-    frame: Frame,
-    settings: Settings,
-    *,
-    status: str = "",
-) -> dict[str, Any]:
-    return judged(
-        float(value), percentile_interval(boot, settings.level), null,
-        status or frame.judge_all()[0], settings, test=False, permuted=frame.permuted,
-    )  # fmt: skip

@@ -27,13 +27,10 @@ def sections(context: Context) -> list[Section]:
 
 def sentence(context: Context) -> str:
     """The line in the opening: for how many texts some group stands out among the first k."""
-    cells = [
-        c
-        for c in context.evaluation.select("max skew@k", reference="dataset target", probe=NAME)
-        if not math.isnan(c.p)
-    ]
+    found = context.evaluation.select("max skew@k", reference="dataset target", probe=NAME)
+    cells = [c for c in found if not math.isnan(c.p)]
     if not cells:
-        return f"{NAME}: nothing was tested, because no two groups are large enough."
+        return f"{NAME}: nothing was tested, because no two groups are large enough for this k."
     flagged = sorted((c for c in cells if c.flagged), key=lambda c: (-c.excess, c.item, c.column))
     named = "; ".join(
         f"{c.item} by {c.column.replace('_', ' ')} ({short(c.value)}, {short(c.null_mean)} by "

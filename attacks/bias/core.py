@@ -6,7 +6,8 @@ This is the road for anybody who has embeddings already, and the one that tests 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -91,16 +92,23 @@ def evaluate(
         for column in columns:
             frame = sample.framed(table, column)
             cells += probe.cells(frame, items[name], chosen)
-    for name, answer in (answers or {}).items():
+    n_probed, given = len(cells), dict(answers or {})
+    for name, answer in given.items():
         items[name] = answer.labels
         cells += answer.cells
     corrected, family_size = correct(cells, alpha=chosen.alpha, min_effect=chosen.min_effect)
+    rest = iter(corrected[n_probed:])
+    for name, answer in given.items():
+        own = replace(answer, cells=tuple(islice(rest, len(answer.cells))))
+        conclude = get_probe(name).conclude
+        given[name] = own if conclude is None else conclude(own, chosen)
+    concluded = chain.from_iterable(answer.cells for answer in given.values())
     return Evaluation(
-        cells=tuple(corrected),
+        cells=(*corrected[:n_probed], *concluded),
         family_size=family_size,
         columns=tuple(columns),
         items=items,
-        answers=dict(answers or {}),
+        answers=given,
     )
 
 

@@ -199,6 +199,7 @@ def judged(
     settings: Settings,
     *,
     how: str = "bootstrap within groups",
+    resampled: bool = True,
     two_sided: bool = False,
     test: bool = True,
     permuted: str = "permutations",
@@ -206,7 +207,8 @@ def judged(
     """Value, interval, null floor and p, as far as the cell's status allows them.
 
     A two-sided p is about the distance from the mean of the permutations, which is not 0 where
-    labels are permuted within strata that differ.
+    labels are permuted within strata that differ. ``resampled``: whether the interval is made of
+    ``n_boot`` draws.
     """
     if math.isnan(value):
         return {"method": "none"}
@@ -214,9 +216,8 @@ def judged(
     if status != "inferred":
         return given
     given |= {"low": interval[0], "high": interval[1]}
-    given["method"] = (
-        f"{how} ({settings.n_boot} draws, {100 * settings.level:g} %), {len(null)} {permuted}"
-    )
+    draws = f"{settings.n_boot} draws, " if resampled else ""
+    given["method"] = f"{how} ({draws}{100 * settings.level:g} %), {len(null)} {permuted}"
     if test:
         centre = null.mean() if two_sided and "strata" in permuted else 0.0
         given["p"] = permutation_p(

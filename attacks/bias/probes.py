@@ -69,7 +69,8 @@ class Asked:
 class Answer:
     """What a probe of label sets found.
 
-    ``cells``: every figure, uncorrected. ``labels``, ``prompts``: everything that was asked.
+    ``cells``: every figure; corrected once it is part of an evaluation. ``labels``, ``prompts``:
+    everything that was asked.
     ``missing``: sentences that say what could not be asked, and why.
     ``facts``: plain JSON for ``summary.json``: how label sets look, verdicts.
     """
@@ -90,6 +91,8 @@ class Probe:
     ``templates``: default sentences, ``{}`` for the word.
     ``measures``: functions from a frame and the words to cells.
     ``answer``: instead of measures, for a probe of label sets: from evidence to an answer.
+    ``conclude``: what follows from an answer once the whole report's tests were corrected: the
+    answer with q in its cells -> the same with further cells and facts, nothing tested.
     ``sections``, ``sentence``, ``headline``: its part of the report, its line in the opening, and
     the few numbers that a list of runs shows.
     ``takes``: which of ``words``, ``templates``, ``thresholds`` a user can choose.
@@ -102,6 +105,7 @@ class Probe:
     templates: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()
     answer: Callable[[Evidence, Sample, Asked], Answer] | None = None
+    conclude: Callable[[Answer, Settings], Answer] | None = None
     sections: Callable[[Context], list[Section]] | None = None
     sentence: Callable[[Context], str] | None = None
     headline: Callable[[Evaluation], list[dict[str, Any]]] | None = None

@@ -183,8 +183,10 @@ def _method(context: Context) -> Section:
     chosen = context.settings
     blocks: list[Block] = [
         Paragraph(
-            f"Intervals are {100 * chosen.level:g} % percentile bootstraps within groups "
-            f"({chosen.n_boot:,} draws). p-values come from {chosen.n_permutations:,} permutations "
+            f"Intervals are at {100 * chosen.level:g} %: of associations percentile bootstraps "
+            f"within groups ({chosen.n_boot:,} draws), of skews, Bias@k and entropy Wilson's on "
+            "the k places, of rates Wilson's and Newcombe's (with clusters bootstraps of whole "
+            f"clusters). p-values come from {chosen.n_permutations:,} permutations "
             f"of the group labels, two-sided for d. The {context.evaluation.family_size:,} tests "
             "were corrected together (Benjamini-Hochberg); a cell is flagged where q ≤ "
             f"{chosen.alpha:g}, a d or relative d only where also |d| ≥ {chosen.min_effect:g}. "

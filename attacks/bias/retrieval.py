@@ -12,7 +12,8 @@ before any model looks at it, which is why every figure stands beside its null f
 
 Ties are exact: images tied at the k-th place count with the share of the places that are left,
 which is the expectation over all orders of the tied. A group without any image in the top k
-counts as one image (the published convention, else the skew is minus infinity).
+counts as one image (the published convention, else the skew is minus infinity). Where one image is
+more than its target, that is where ``k p_a < 1``, its skew is undefined: a larger k is needed.
 k must not exceed half of the images: at k = N every skew is 0, however biased the ranking.
 """
 
@@ -21,9 +22,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attacks.bias.group_sums import permuted_sums
-from attacks.bias.resampling import Copies, Floats, Ints, Labels
+from attacks.bias.resampling import Floats, Ints, Labels
 from clipprobe.errors import ConfigError
 
 TARGETS = ("dataset", "uniform")
@@ -46,7 +48,7 @@ def resolve_k(k: int | None, n: int) -> int:
     return k
 
 
-def top_weights(scores: Floats, k: float) -> Floats:
+def top_weights(scores: Floats, k: int) -> Floats:
     """How much of each image stands in the top ``k``: ``(n,)`` -> ``(n,)``, summing to k.
 
     Example:
@@ -54,94 +56,11 @@ def top_weights(scores: Floats, k: float) -> Floats:
         [1.0, 0.5, 0.5, 0.0]
     """
     order = np.argsort(-scores, kind="stable")
-    result = np.empty(len(scores))
-    result[order] = _taken(np.ones((1, len(scores))), np.array([[k]]), scores[order])[0]
-    return result
-
-
-def top_counts(
-    scores: Floats, k: float, labels: Ints, n_groups: int, weights: Iterable[Copies]
-) -> Floats:
-    """Images of each group in the top k of every text under copies of the images.
-
-    Args:
-        scores: Cosines, ``(n, m)``.
-        k: Places out of ``n``; each draw takes the same share of its own total.
-        weights: Chunks ``(b, n)`` of copies (bootstrap draws).
-    Returns:
-        ``(n_boot, m, n_groups)``, tied images counted with the share of the places left.
-    """
-    n = len(scores)
-    rankings = [_Ranking(column, labels, n_groups, k) for column in scores.T]
-    # What stands well before rank k is in almost every draw's top k: it is counted for all texts
-    # in one matrix product, and only the ranks around k are gone through text by text.
-    near = int(6 * np.sqrt(k)) + 32
-    before = np.zeros((n, len(rankings)), dtype=np.float32)  # whole numbers under 2^24: exact
-    for j, ranking in enumerate(rankings):
-        before[ranking.order[: ranking.band(near)[0]], j] = 1
-    members = [np.flatnonzero(labels == g) for g in range(n_groups)]
-    counts = []
-    for copies in weights:
-        chunk = copies.astype(np.float32)
-        places = chunk.sum(axis=1, dtype=np.float64) * (k / n)
-        sure = np.stack([chunk[:, own] @ before[own] for own in members], axis=-1)
-        found = [
-            ranking.counts(copies, places, sure[:, j].astype(np.float64), near)
-            for j, ranking in enumerate(rankings)
-        ]
-        counts.append(np.stack(found, axis=1))
-    return np.concatenate(counts)
-
-
-class _Ranking:
-    """The images by their cosine with one text, and which of them a resampled top k holds."""
-
-    def __init__(self, scores: Floats, labels: Ints, n_groups: int, k: float) -> None:
-        self.order = np.argsort(-scores, kind="stable")
-        self.ranked = scores[self.order]
-        self.one_hot = np.eye(n_groups)[labels[self.order]]
-        self.k = int(k)
-
-    def band(self, width: int) -> tuple[int, int]:
-        """The ranks around k, tied images not torn apart: from which to before which."""
-        first, last = max(0, self.k - width), min(len(self.ranked), self.k + width) - 1
-        falling = -self.ranked
-        start = np.searchsorted(falling, falling[first], side="left")
-        return int(start), int(np.searchsorted(falling, falling[last], side="right"))
-
-    def counts(self, copies: Copies, places: Floats, sure: Floats, width: int) -> Floats:
-        """Groups in the top ``places`` of each draw, ``(b, n_groups)``.
-
-        Args:
-            copies: ``(b, n)``. places: ``(b,)``.
-            sure: Counts among the ranks before the band, ``(b, n_groups)``.
-        """
-        start, stop = self.band(width)
-        inside = copies[:, self.order[start:stop]].astype(np.float64)
-        left = places - sure.sum(axis=1)
-        taken = _taken(inside, left[:, None], self.ranked[start:stop])
-        result = sure + taken @ self.one_hot[start:stop]
-        wrong = (left < 0) | (inside.sum(axis=1) < left)
-        if wrong.any() and (start, stop) != (0, len(self.ranked)):
-            # The top k of these draws ends outside the band: look further.
-            further = self.band(4 * width)[0]
-            head = copies[wrong][:, self.order[:further]].astype(np.float64)
-            sure = head @ self.one_hot[:further]
-            result[wrong] = self.counts(copies[wrong], places[wrong], sure, 4 * width)
-        return result
-
-
-def _taken(copies: Floats, places: Floats, ranked: Floats) -> Floats:
-    """What of each ranked image's copies fits into the places: ``(b, n)``, best image first."""
+    ranked = scores[order]
     starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])  # one block per tied score
-    tied = len(starts) < len(ranked)
-    in_block = np.add.reduceat(copies, starts, axis=1) if tied else copies
-    before = np.cumsum(in_block, axis=1) - in_block
-    taken: Floats = np.clip(places - before, 0, in_block)
-    if not tied:
-        return taken
-    share = np.divide(taken, in_block, out=np.zeros_like(taken), where=in_block > 0)
-    result: Floats = copies * np.repeat(share, np.diff(np.r_[starts, len(ranked)]), axis=1)
+    sizes = np.diff(np.r_[starts, len(ranked)])
+    result = np.empty(len(scores))
+    result[order] = np.repeat(np.clip(k - starts, 0, sizes) / sizes, sizes)
     return result
 
 
@@ -165,15 +84,33 @@ def target_shares(sizes: Floats, target: str) -> Floats:
 
 
 def skews(counts: Floats, shares: Floats) -> Floats:
-    """Skew of every group, ``(..., n_groups)``; a count below one image is taken as one.
+    """Skew of every group, ``(..., n_groups)``; a count below one image is taken as one, but never
+    as more than the group's target.
 
     Example:
         >>> skews(np.array([10.0, 0.0]), np.array([0.5, 0.5])).round(3).tolist()
         [0.693, -1.609]
     """
     k = counts.sum(axis=-1, keepdims=True)
-    result: Floats = np.log(np.maximum(counts, 1.0) / k / shares)
+    return skews_of(counts / k, shares, k)
+
+
+def skews_of(seen: Floats, shares: Floats, k: Floats | int) -> Floats:
+    """Skew of shares of the top ``k`` that were seen, ``(..., n_groups)``; see :func:`skews`."""
+    result: Floats = np.log(np.maximum(seen, np.minimum(1 / k, shares)) / shares)
     return result
+
+
+def judgeable(shares: Floats, k: int) -> NDArray[np.bool_]:
+    """Whether a group's target is one image of the top ``k`` or more, ``(n_groups,)``.
+
+    Below that, to count an absent group as one image would call it over-represented.
+
+    Example:
+        >>> judgeable(np.array([0.98, 0.02]), 20).tolist()
+        [True, False]
+    """
+    return np.asarray(k * shares > 1 - 1e-9)
 
 
 def ndkl(ranked: Floats, shares: Floats) -> Floats:

@@ -25,7 +25,9 @@ def retrieval_section(context: Context, probe: str, column: GroupColumn) -> Sect
     note = hidden_note(context, probe, column, "skew@k")
     if not largest:
         return Section(title, [Paragraph("No two groups are large enough to be compared."), *note])
-    order = [c.item for c in sorted(largest, key=lambda c: (-c.excess, c.item))]
+    order = [
+        c.item for c in sorted(largest, key=lambda c: (math.isnan(c.excess), -c.excess, c.item))
+    ]
     blocks: list[Block] = [
         Paragraph(
             f"Of the {largest[0].n:,} images, the {largest[0].k:,} closest to each text were "
@@ -33,7 +35,8 @@ def retrieval_section(context: Context, probe: str, column: GroupColumn) -> Sect
             f"{short(math.log(2))} is twice the target. MaxSkew is that of the group most over its "
             "target, MinSkew of the one most under it; NDKL weighs the whole ranking, early "
             "places most. The null floor is what a random ranking gives; excess is what is above "
-            "its mean."
+            "its mean. A group whose target is under one of these places has no skew: that it is "
+            "missing there would say nothing."
         )
     ]
     sizes = {column.sizes[level] for level in column.levels}
@@ -70,10 +73,27 @@ def _target_blocks(
     left = len(order) - len(shown)
     more = f"; {left} words with a smaller excess are in cells.csv" if left else ""
     top = [largest[item] for item in shown]
+    whole = Table(
+        ["word", "MinSkew", "null mean", "null 5th", "NDKL", "null mean", "null 95th"],
+        [
+            [
+                item,
+                *(number(x) for x in (least.value, least.null_mean, least.null_low)),
+                *(number(x) for x in (whole.value, whole.null_mean, whole.null_high)),
+            ]
+            for item, least, whole in ((i, smallest[i], ndkl[i]) for i in shown)
+        ],
+        f"MinSkew at k = {top[0].k} and NDKL {named}{more}",
+    )
+    by_group = _by_group(column, skews, shown, named + more)
+    # Which groups have a skew hangs on k and their sizes: it is the same for all words.
+    over = [level for level in column.levels if not math.isnan(skews[shown[0], level].value)]
+    if math.isnan(top[0].value):
+        return [Paragraph(f"MaxSkew {named}: {top[0].reason}."), whole, by_group]
     rows = [
         [
             cell.item,
-            max(column.levels, key=lambda level: skews[cell.item, level].value),
+            max(over, key=lambda level: skews[cell.item, level].value),
             cell.estimate(),
             *(number(x) for x in (cell.null_mean, cell.null_high, cell.excess)),
             *([number(cell.q), cell.flagged] if tested else []),
@@ -95,19 +115,8 @@ def _target_blocks(
             "random rankings to their 95th percentile.",
         ),
         Table(head, rows, f"MaxSkew at k = {top[0].k} {named}{more}"),
-        Table(
-            ["word", "MinSkew", "null mean", "null 5th", "NDKL", "null mean", "null 95th"],
-            [
-                [
-                    item,
-                    *(number(x) for x in (least.value, least.null_mean, least.null_low)),
-                    *(number(x) for x in (whole.value, whole.null_mean, whole.null_high)),
-                ]
-                for item, least, whole in ((i, smallest[i], ndkl[i]) for i in shown)
-            ],
-            f"MinSkew at k = {top[0].k} and NDKL {named}{more}",
-        ),
-        _by_group(column, skews, shown, named + more),
+        whole,
+        by_group,
     ]
 
 
@@ -117,15 +126,21 @@ def _by_group(
     """Every group's own skew: a table for a few groups, a map for many."""
     from clipprobe.figures.bias import group_map
 
+    absent = [skews[items[0], level] for level in column.levels]
+    without = "".join(f"; {c.group}: {c.reason}" for c in absent if math.isnan(c.value))
     if len(column.levels) > MAX_COLUMNS:
         values = [[skews[item, level].value for level in column.levels] for item in items]
         return Chart(
             group_map(items, column.levels, values, unit="skew"),
-            f"Skew of each group (across) for each word (down), {named}; intervals are in "
-            "cells.csv.",
+            f"Skew of each group (across) for each word (down), {named}{without}; intervals are "
+            "in cells.csv.",
         )
+    rows = [[skews[item, level] for level in column.levels] for item in items]
     return Table(
         ["word", *(f"skew of {level}" for level in column.levels)],
-        [[item, *(skews[item, level].estimate() for level in column.levels)] for item in items],
-        f"Skew of each group {named}",
+        [
+            [item, *(None if math.isnan(c.value) else c.estimate() for c in row)]
+            for item, row in zip(items, rows, strict=True)
+        ],
+        f"Skew of each group {named}{without}",
     )

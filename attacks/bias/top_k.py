@@ -16,18 +16,25 @@ from attacks.bias.settings import Settings
 class TopK:
     """Images of each group in the top ``k`` of ``m`` texts.
 
-    ``counts``: as seen, ``(m, n_groups)``. ``boot``: resampled, ``(n_boot, m, n_groups)``.
+    ``counts``: as seen, ``(m, n_groups)``. ``effective``: independent places among them, ``(m,)``.
     ``null``: under permuted labels, ``(n_permutations, m, n_groups)``, with the ``null_sizes`` of
     the groups, ``(n_permutations, n_groups)``.
-    ``paired``: under :attr:`Frame.pairing`, ``(b, m, n_groups)``; None where there is none.
     """
 
     k: int
     counts: Floats
-    boot: Floats
+    effective: Floats
     null: Floats
     null_sizes: Floats
-    paired: Floats | None
+
+    def how(self, item: int) -> str:
+        """How the intervals of a text's figures were made."""
+        if self.effective[item] == self.k:
+            return f"Wilson on {self.k} places"
+        return (
+            f"Wilson on an effective {self.effective[item]:.1f} of {self.k} places, as images of "
+            "one cluster count as one"
+        )
 
 
 def top_k(frame: Frame, settings: Settings) -> TopK:
@@ -44,17 +51,23 @@ def top_k(frame: Frame, settings: Settings) -> TopK:
 
 
 def _count(frame: Frame, k: int) -> TopK:
-    scores, labels, n_groups = frame.scores, frame.labels, len(frame.sizes)
-    members = np.stack([retrieval.top_weights(s, k) for s in scores.T], axis=1)
+    labels, n_groups = frame.labels, len(frame.sizes)
+    members = np.stack([retrieval.top_weights(s, k) for s in frame.scores.T], axis=1)
     null, null_sizes = retrieval.permuted_counts(members, frame.permutations, n_groups)
-    paired = None
-    if frame.pairing is not None:
-        paired = retrieval.top_counts(scores, k, labels, n_groups, frame.pairing)
     return TopK(
         k=k,
         counts=members.T @ np.eye(n_groups)[labels],
-        boot=retrieval.top_counts(scores, k, labels, n_groups, frame.weights),
+        effective=_effective(frame, members, k),
         null=null,
         null_sizes=null_sizes,
-        paired=paired,
     )
+
+
+def _effective(frame: Frame, members: Floats, k: int) -> Floats:
+    """Independent places among ``k``, ``(m,)``: k without clusters; with them k over the mean
+    number of places that a place's cluster has (Kish 1965), as if a cluster's images were copies.
+    """
+    if frame.clusters is None:
+        return np.full(members.shape[1], float(k))
+    of_cluster = [np.bincount(frame.clusters, weights=column) for column in members.T]
+    return np.array([min(float(k), k**2 / float(held @ held)) for held in of_cluster])

@@ -32,8 +32,8 @@ from clipprobe.report.numbers import format_cell
 from clipprobe.runs import Run, RunView
 from clipprobe.runs.differences import differing
 from clipprobe.statistics import (
-    Estimate,
     cluster_bootstrap,
+    difference_of_estimates,
     difference_of_paired_proportions,
     holm,
     mcnemar,
@@ -169,17 +169,26 @@ def _reading(
     if not len(names):
         return None
     sides = [[_at(side[k], names) for k in ("attack", "nonsense")] for side in (first, second)]
-    effects = [attack.hit.astype(float) - nonsense.hit for attack, nonsense in sides]
     clusters = sides[0][0].cluster
-
-    def mean(values: Any) -> Estimate:
-        return cluster_bootstrap(values, clusters=clusters, seed=seed)
-
+    drawn: dict[str, Any] = {"clusters": clusters, "seed": seed}
+    if len(np.unique(clusters)) == len(clusters):
+        drawn["clusters"] = None
+    # As each audit computes it, so that both say the same of the same pairs.
+    effects = [
+        difference_of_paired_proportions(attack.hit, nonsense.hit, **drawn)
+        for attack, nonsense in sides
+    ]
+    a, b = (attack.hit.astype(float) - nonsense.hit for attack, nonsense in sides)
+    difference = cluster_bootstrap(b - a, **drawn)
+    if difference.low == difference.high:  # no resample differs, which is not certainty
+        difference = difference_of_estimates(
+            effects[1], effects[0], n=len(names), why="all pairs changed alike"
+        )
     return {
         "name": "reading effect",
-        "a": mean(effects[0]),
-        "b": mean(effects[1]),
-        "difference": mean(effects[1] - effects[0]),
+        "a": effects[0],
+        "b": effects[1],
+        "difference": difference,
         "mcnemar_p": None,
         "holm_p": None,
         "reason": "no test: a difference of differences is no yes/no outcome; see its interval",

@@ -13,6 +13,7 @@ from clipprobe.statistics.intervals import (
     difference_of_paired_proportions,
     wilson,
 )
+from clipprobe.statistics.mover import difference_of_estimates
 from clipprobe.statistics.ranking import auroc, auroc_estimate, aurocs
 from clipprobe.statistics.significance import mcnemar, permutation_p
 
@@ -23,6 +24,7 @@ __all__ = [
     "aurocs",
     "benjamini_hochberg",
     "cluster_bootstrap",
+    "difference_of_estimates",
     "difference_of_means",
     "difference_of_paired_proportions",
     "holm",

@@ -56,13 +56,16 @@ def model(*, weak: float, harm: dict[str, float]) -> FromScores:
     return FromScores(columns, "cosine")
 
 
-def ask(evidence: FromScores, values: list[str]) -> Evaluation:
+def ask(evidence: FromScores, values: list[str], n_words: int = 0) -> Evaluation:
+    """The probe, beside associations of so many words with scores that mean nothing."""
     column = make_column("perceived_race", values)
     sample = Sample(columns=(column,), truth={}, clusters=None, settings=QUICK)
     probe = get_probe(NAME)
     assert probe.answer is not None
     answer = probe.answer(evidence, sample, Asked())
-    return evaluate({}, [column], settings=QUICK, answers={NAME: answer})
+    noise = np.random.default_rng(1).normal(size=(len(values), n_words))
+    words = {"occupations": ([f"w{j}" for j in range(n_words)], noise)} if n_words else {}
+    return evaluate(words, [column], settings=QUICK, answers={NAME: answer})
 
 
 def verdicts(found: Evaluation) -> dict[str, str]:
@@ -109,6 +112,20 @@ def test_no_difference_is_no_finding() -> None:
     assert set(verdicts(found).values()) == {NOTHING}
     [tau] = found.select("ranking stability (mean Kendall tau)")
     assert math.isnan(tau.value) and "no two designs rank" in tau.reason
+
+
+def test_a_verdict_claims_what_the_report_flags_and_no_more() -> None:
+    """A difference that stands out among its column's tests, in a report of 800 others."""
+    evidence = model(weak=0.0, harm={"White": 0.1, "Black": 0.21, "Indian": 0.12})
+    assert verdicts(ask(evidence, VALUES))["Black"] == STABLE
+    found = ask(evidence, VALUES, n_words=150)
+    assert found.family_size > 800
+    shown = [c for c in found.select("denigrating label rate difference") if c.flagged]
+    assert not shown and set(verdicts(found).values()) == {NOTHING}
+    [cell] = [c for c in found.select("share of designs that show the difference")
+              if c.group == "Black"]  # fmt: skip
+    assert cell.value == 0 and cell.reason == "nothing stands out in any design of 18"
+    assert math.isnan(cell.p) and cell in found.answers[NAME].cells
 
 
 def test_one_label_set_is_no_comparison() -> None:

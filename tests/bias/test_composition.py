@@ -11,6 +11,8 @@ from scipy.stats import entropy, hypergeom
 
 from attacks.bias import Settings, audit_bias, evaluate, make_column
 from attacks.bias.composition import bias_at, normalised_entropy
+from attacks.bias.places import entropy_ends
+from clipprobe.statistics import wilson
 
 SETTINGS = Settings(k=20, n_boot=200, n_permutations=4000)
 
@@ -36,10 +38,16 @@ def test_a_maximally_biased_ranking_and_ties() -> None:
     found = run(scores, values)
     bias = {c.item: c for c in found.select("bias@k")}
     assert (bias["w0"].group, bias["w0"].reference) == ("woman", "man")
-    assert bias["w0"].value == pytest.approx(1) and bias["w0"].low == pytest.approx(1)
+    assert bias["w0"].value == pytest.approx(1) and bias["w0"].high == pytest.approx(1)
+    far = 2 * wilson(20, 20).low - 1  # all places held by one group: a width all the same
+    assert bias["w0"].low == pytest.approx(far) and far == pytest.approx(0.678, abs=1e-3)
+    assert bias[""].low == pytest.approx((far + bias["w1"].low) / 2)
     assert bias["w1"].value == pytest.approx(0) and bias["w1"].excess == pytest.approx(0)
     assert bias[""].value == pytest.approx(0.5)
     spread = {c.item: c for c in found.select("entropy@k")}
+    assert (spread["w0"].low, spread["w0"].high) == pytest.approx(
+        (0, entropy([far / 2 + 0.5, 0.5 - far / 2]) / math.log(2))
+    )
     assert spread["w0"].value == pytest.approx(0) and spread["w1"].value == pytest.approx(1)
     assert spread["w1"].excess == pytest.approx(0, abs=1e-12)
     skew = {c.item: c for c in found.select("max skew@k", reference="uniform target")}
@@ -47,6 +55,32 @@ def test_a_maximally_biased_ranking_and_ties() -> None:
     asc = {(c.item, c.group): c for c in found.select("c-asc")}
     assert math.isnan(asc["w1", "man"].value) and "same cosine" in asc["w1", "man"].reason
     assert all(math.isnan(c.p) for m in ("bias@k", "entropy@k", "c-asc") for c in found.select(m))
+
+
+def test_entropy_stays_within_its_bounds_for_all_shares_within_theirs() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(30):
+        middle = rng.dirichlet(np.ones(rng.integers(2, 6)))
+        low = middle * rng.random(len(middle))
+        high = middle + (1 - middle) * rng.random(len(middle))
+        least, most = entropy_ends(low, high)
+        # Corners of what is allowed, and points inside: lower ends filled up in random order.
+        values = []
+        for _ in range(300):
+            shares, left = low.copy(), 1 - low.sum()
+            part = rng.random(len(low)) < 0.5
+            for g in rng.permutation(len(low)):
+                more = min(left, (high - low)[g]) * (1 if part[g] else rng.random())
+                shares[g] += more
+                left -= more
+            if left < 1e-12:
+                values.append(entropy(shares) / math.log(len(shares)))
+        assert values and least - 1e-9 <= min(values) and max(values) <= most + 1e-9
+        if len(low) == 2:  # the ends are reached
+            ends = [max(low[0], 1 - high[1]), min(high[0], 1 - low[1])]
+            assert least <= min(entropy([s, 1 - s]) for s in ends) / math.log(2) + 1e-9
+            equal = min(max(0.5, ends[0]), ends[1])
+            assert most == pytest.approx(entropy([equal, 1 - equal]) / math.log(2))
 
 
 def test_floors_are_hypergeometric() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 from scipy.stats import entropy
 
-from attacks.bias import Settings, make_column, retrieval
+from attacks.bias import Settings, audit_bias, evaluate, make_column, retrieval
+from attacks.bias.cells import Cell
 from attacks.bias.ndkl_floor import NDKL_PERMUTATIONS, NdklFloors
 from attacks.bias.probes import Sample
 from clipprobe.errors import ConfigError
@@ -86,6 +88,66 @@ def test_skew_against_the_dataset_is_fairlearns_selection_rate() -> None:
     assert uniform == pytest.approx(expected + np.log(sizes / 400 * 3))
 
 
+def test_an_absent_group_is_never_over_represented() -> None:
+    """40 of 2,000 images, all of them last: 20 places hold 0.4 of them by their share."""
+    values = ["rare"] * 40 + ["other"] * 1960
+    scores = np.random.default_rng(0).normal(size=(2000, 1)) - 9.0 * (np.arange(2000) < 40)[:, None]
+
+    def cells(k: int) -> dict[tuple[str, str, str], Cell]:
+        found = evaluate(
+            {"retrieval": (["thief"], scores)}, [make_column("g", values)],
+            settings=Settings(k=k, n_boot=100, n_permutations=200),
+        )  # fmt: skip
+        return {(c.measure, c.group, c.reference): c for c in found.cells}
+
+    shallow, deep = cells(20), cells(50)
+    rare = shallow["skew@k", "rare", "dataset target"]
+    assert math.isnan(rare.value) and math.isnan(rare.null_mean)
+    assert "0.40 of 20 places" in rare.reason and "k must be 50 or more" in rare.reason
+    for measure in ("max skew@k", "min skew@k"):
+        whole = shallow[measure, "", "dataset target"]
+        assert math.isnan(whole.value) and math.isnan(whole.p) and not whole.flagged
+        assert whole.reason.startswith("undefined without rare")
+    one = math.log(1 / 20 / 0.5)
+    assert shallow["skew@k", "rare", "uniform target"].value == pytest.approx(one)
+    rare = deep["skew@k", "rare", "dataset target"]
+    assert rare.value == pytest.approx(0) and "counted as one" in rare.reason
+    assert deep["max skew@k", "", "dataset target"].value == pytest.approx(-math.log(0.98))
+    # Counts of nought never stand above the target, whatever k is.
+    assert retrieval.skews(np.array([20.0, 0.0]), np.array([0.98, 0.02]))[1] == 0
+
+
+def test_max_skew_is_over_the_groups_that_have_a_skew() -> None:
+    values = ["a"] * 150 + ["b"] * 135 + ["rare"] * 15
+    scores = np.random.default_rng(1).normal(size=(300, 1))
+    found = evaluate(
+        {"retrieval": (["thief"], scores)}, [make_column("g", values)],
+        settings=Settings(k=12, n_boot=100, n_permutations=200),
+    )  # fmt: skip
+    skew = {c.group: c.value for c in found.select("skew@k", reference="dataset target")}
+    [largest] = found.select("max skew@k", reference="dataset target")
+    assert math.isnan(skew["rare"]) and largest.value == max(skew["a"], skew["b"])
+    assert "without rare" in largest.reason and math.isnan(largest.p)  # 15 images: value only
+
+
+def test_the_report_names_no_group_that_is_absent(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    lines = ["file,perceived_gender,thief,saint"]
+    for i in range(400):
+        rare = i < 12
+        a, b = rng.normal(size=2) - 9.0 * rare
+        lines.append(f"{i},{'rare' if rare else 'other'},{a},{b}")
+    table = tmp_path / "scores.csv"
+    table.write_text("\n".join(lines))
+    run = audit_bias(
+        None, predictions=table, groups="perceived_gender", probes=["retrieval"], k=20,
+        words=["thief", "saint"], out=tmp_path / "run", n_boot=100, n_permutations=200,
+    )  # fmt: skip
+    text = run.file("report.md").read_text(encoding="utf-8")
+    assert "| thief | rare |" not in text and "0.60 of 20 places" in text
+    assert "retrieval: nothing was tested" in text
+
+
 def test_ndkl_is_the_discounted_entropy_of_scipy() -> None:
     rng = np.random.default_rng(1)
     labels, scores = rng.integers(0, 3, 60), rng.normal(size=60)
@@ -101,43 +163,6 @@ def test_ndkl_is_the_discounted_entropy_of_scipy() -> None:
     several = retrieval.ranked_membership(scores, np.stack([labels, labels[::-1]]), 3)
     both = retrieval.ndkl(several, np.stack([target, target]))
     assert both[0] == pytest.approx(expected / total) and both[0] != both[1]
-
-
-def test_counts_under_copies_equal_counts_of_the_copied_list() -> None:
-    rng = np.random.default_rng(2)
-    scores, labels = rng.integers(0, 15, 40).astype(float), rng.integers(0, 2, 40)
-    copies = rng.integers(0, 3, (5, 40)).astype(np.uint8)
-    got = retrieval.top_counts(scores[:, None], 10, labels, 2, [copies[:2], copies[2:]])
-    for row, found in zip(copies, got[:, 0], strict=True):
-        places = 10 * row.sum() / 40
-        expected = counts_at(np.repeat(scores, row), np.repeat(labels, row), places, 2)
-        assert found == pytest.approx(expected)
-
-
-def test_a_deep_search_is_made_when_the_first_ranks_do_not_suffice() -> None:
-    scores, labels = np.arange(500.0), np.arange(500) % 2
-    copies = np.ones((1, 500), np.uint8)
-    copies[0, 100:] = 0  # only the lowest scores were drawn
-    got = retrieval.top_counts(scores[:, None], 10, labels, 2, [copies])
-    assert got.sum() == pytest.approx(10 * 100 / 500)
-    assert got[0, 0].tolist() == [1.0, 1.0]
-
-
-def test_every_text_of_many_and_every_chunk_is_counted_like_a_copied_list() -> None:
-    """Many more images than the ranks around k that are gone through; some scores are tied."""
-    rng = np.random.default_rng(4)
-    n, k = 900, 100
-    labels = rng.integers(0, 3, n)
-    scores = np.column_stack([rng.normal(size=n), np.round(rng.normal(size=n), 1), labels * 1.0])
-    copies = rng.multinomial(n, np.full(n, 1 / n), size=7).astype(np.uint8)
-    copies[6] = 0
-    copies[6, np.argsort(-scores[:, 0])[300:]] = 1  # its top k ends far below the others'
-    got = retrieval.top_counts(scores, k, labels, 3, [copies[:3], copies[3:]])
-    assert got.shape == (7, 3, 3)
-    for row, found in zip(copies, got, strict=True):
-        for j, column in enumerate(scores.T):
-            drawn = np.repeat(column, row), np.repeat(labels, row)
-            assert found[j] == pytest.approx(counts_at(*drawn, k * row.sum() / n, 3))
 
 
 def test_permuted_counts_are_those_of_each_permutation() -> None:

@@ -5,20 +5,34 @@ Everything is seeded, and as many trials as possible share one call, as items of
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from scipy.optimize import brentq
+from scipy.stats import entropy, norm
 
 from attacks.bias import Settings, evaluate, make_column
+from attacks.bias.class_design.designs import designs
+from attacks.bias.class_design.verdict import DEPENDENT, STABLE
+from attacks.bias.composition import composition_cells
+from attacks.bias.evidence import FromScores
 from attacks.bias.measures import association_cells
-from attacks.bias.probes import Answer, Sample
+from attacks.bias.probes import Answer, Asked, Sample, get_probe
 from attacks.bias.rates import rate_cells
+from attacks.bias.retrieval_cells import retrieval_cells
 
 COVERAGE = (0.93, 0.97)
 
 
-def framed(sizes: dict[str, int], scores: np.ndarray, settings: Settings):  # type: ignore[no-untyped-def]
+def framed(  # type: ignore[no-untyped-def]
+    sizes: dict[str, int],
+    scores: np.ndarray,
+    settings: Settings,
+    clusters: np.ndarray | None = None,
+):
     column = make_column("perceived_group", [g for g, n in sizes.items() for _ in range(n)])
-    sample = Sample(columns=(column,), truth={}, clusters=None, settings=settings)
+    sample = Sample(columns=(column,), truth={}, clusters=clusters, settings=settings)
     return sample.framed(scores, column)
 
 
@@ -81,6 +95,81 @@ def test_intervals_of_d_cover(n: int, shift: float) -> None:
     assert COVERAGE[0] <= np.mean(inside) <= COVERAGE[1], np.mean(inside)
 
 
+def top_cells(sizes: dict[str, int], shift: float, k: int, settings: Settings, **more: Any):  # type: ignore[no-untyped-def]
+    """Cells of 300 rankings of these groups, the first one's scores raised, and the true shares."""
+    n, groups = sum(sizes.values()), len(sizes)
+    rng = np.random.default_rng([n, groups, int(10 * shift), k])
+    means = np.array([shift] + [0.0] * (groups - 1))
+    weights = np.array(list(sizes.values())) / n
+    cut = brentq(lambda t: weights @ norm.sf(t - means) - k / n, -9, 9)
+    truth = weights * norm.sf(cut - means) * n / k
+    scores = rng.normal(size=(n, 300)) + np.repeat(means, list(sizes.values()))[:, None]
+    frame, items = framed(sizes, scores, settings, **more), [str(i) for i in range(300)]
+    cells = retrieval_cells(frame, items, "p", settings)
+    return cells + composition_cells(frame, items, "p", settings), truth, weights
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shift", "k"),
+    [
+        ((160, 40), 1.2, 20),
+        ((300, 30), 1.0, 33),
+        ((100, 100), 2.5, 20),
+        ((300, 30), 2.5, 33),
+        ((100, 100), 0.0, 20),
+        ((100, 100), 0.6, 20),
+        ((60, 60, 60), 0.8, 18),
+        ((100, 80, 60, 40), 1.5, 28),
+    ],
+)
+def test_intervals_of_the_top_k_cover(sizes: tuple[int, ...], shift: float, k: int) -> None:
+    """Also where one group fills nearly all places, and a resampled count would hardly move."""
+    settings = Settings(n_boot=200, n_permutations=100, k=k)
+    named = {f"g{i}": n for i, n in enumerate(sizes)}
+    cells, shares, weights = top_cells(named, shift, k, settings)
+    skew = {"dataset": weights, "uniform": np.full(len(sizes), 1 / len(sizes))}
+    skew = {name: np.log(np.maximum(shares, 1 / k) / p) for name, p in skew.items()}
+    inside: dict[str, list[bool]] = {}
+    for cell in cells:
+        target = cell.reference.partition(" ")[0]
+        if cell.measure == "skew@k":
+            truth = skew[target][list(named).index(cell.group)]
+        elif cell.measure in ("max skew@k", "min skew@k"):
+            truth = (np.max if cell.measure[1] == "a" else np.min)(skew[target])
+        elif cell.measure == "bias@k":
+            truth = shares[1] - shares[0]
+        elif cell.measure == "entropy@k":
+            truth = float(entropy(shares)) / np.log(len(shares))
+        else:
+            continue
+        key = f"{cell.measure} {cell.group if cell.measure == 'skew@k' else ''} {target}"
+        key += "" if cell.item else " over all"
+        inside.setdefault(key, []).append(cell.low - 1e-9 <= truth <= cell.high + 1e-9)
+        assert cell.high - cell.low > 0.01, cell
+    assert len(inside) >= 2 * (2 + len(sizes))
+    covered = {name: float(np.mean(found)) for name, found in inside.items()}
+    assert min(covered.values()) >= 0.88, covered
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.5, 0.95])
+def test_intervals_of_the_top_k_cover_where_images_come_in_clusters(alike: float) -> None:
+    """Copies fill the places together: five images of each of 30 drawings a group, k = 30."""
+    settings = Settings(n_boot=100, n_permutations=100, k=30)
+    rng = np.random.default_rng(7)
+    clusters, trials = np.repeat(np.arange(60), 5), 300
+    scores = np.sqrt(alike) * rng.normal(size=(60, trials))[clusters]
+    scores += np.sqrt(1 - alike) * rng.normal(size=(300, trials))
+    scores[:150] += 1.0
+    cut = brentq(lambda t: (norm.sf(t - 1) + norm.sf(t)) / 2 - 0.1, -9, 9)
+    share = norm.sf(cut - 1) / 0.2
+    frame = framed({"a": 150, "b": 150}, scores, settings, clusters=clusters)
+    cells = composition_cells(frame, [str(i) for i in range(trials)], "p", settings)
+    found = [c for c in cells if c.measure == "bias@k" and c.item]
+    inside = [c.low <= 1 - 2 * share <= c.high for c in found]
+    assert len(inside) == trials and np.mean(inside) >= 0.88, np.mean(inside)
+    assert all("effective" in c.method for c in found)
+
+
 def test_without_bias_at_most_one_report_in_twenty_flags_anything() -> None:
     """Whole reports: two columns, associations, skews and rates, all tests of each corrected."""
     gender = ["man", "woman"] * 45
@@ -109,3 +198,34 @@ def test_without_bias_at_most_one_report_in_twenty_flags_anything() -> None:
         sizes.add(found.family_size)
     assert settings.alpha == 0.05 and min(sizes) >= 16
     assert flagged / reports <= 0.06, flagged / reports
+
+
+def test_without_bias_class_design_claims_something_in_at_most_one_report_in_twenty() -> None:
+    """Three columns beside each other; the designs share most of their hits, as they share images.
+
+    With a correction of their own for each column they would claim more than the report flags.
+    """
+    probe, template = get_probe("class-design"), "a photo of a {}"
+    assert probe.answer is not None
+    rng = np.random.default_rng(8)
+    n, reports, claims, flagged = 360, 100, 0, 0
+    settings = Settings(n_boot=100, n_permutations=100)
+    for _ in range(reports):
+        columns = tuple(
+            make_column(f"perceived_{name}", rng.permutation(np.arange(n) % groups).astype(str))
+            for name, groups in (("gender", 2), ("race", 3), ("age", 3))
+        )
+        harm = rng.normal(size=n)
+        scores = {}
+        for design in designs([template]):
+            for label, prompt in zip(design.asked.labels, design.asked.prompts, strict=True):
+                harmful = label == "suspicious person"
+                scores[prompt] = harm if harmful else np.full(n, -9.0)
+            scores[design.asked.prompts[0]] = 0.3 + 0.3 * rng.normal(size=n)  # a human label
+        sample = Sample(columns=columns, truth={}, clusters=None, settings=settings)
+        answer = probe.answer(FromScores(scores, "cosine"), sample, Asked(templates=(template,)))
+        found = evaluate({}, columns, settings=settings, answers={"class-design": answer})
+        verdicts = found.answers["class-design"].facts["verdicts"]
+        claims += any(v in (STABLE, DEPENDENT) for one in verdicts.values() for v in one.values())
+        flagged += any(c.flagged for c in found.cells)
+    assert claims <= flagged and claims / reports <= 0.06, (claims, flagged)

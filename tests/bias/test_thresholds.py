@@ -20,6 +20,7 @@ from attacks.bias.settings import Settings
 from attacks.bias.thresholds.answer import most_marked
 from attacks.bias.thresholds.label_tests import compare_labels
 from attacks.bias.thresholds.lists import appearance, label_sets, occupations
+from clipprobe.statistics import wilson
 
 NAME = "label-thresholds"
 QUICK = Settings(n_boot=200, n_permutations=500)
@@ -63,6 +64,44 @@ def test_copies_count_once() -> None:
     hits = np.isin(clusters, [0, 1, 2, 3, 20])[:, None]
     plain = compare_labels(frame_of(values), hits, QUICK, "t").p[0]
     assert plain < 0.01 < 0.05 < compare_labels(frame_of(values, clusters), hits, QUICK, "t").p[0]
+
+
+def clustered(hits: dict[str, np.ndarray]):  # type: ignore[no-untyped-def]
+    """Tested cells of one label, five images of each of 12 drawings a group."""
+    values = [group for group in hits for _ in range(60)]
+    p = np.where(np.concatenate(list(hits.values())), 0.5, 0.0)[:, None]
+    sample = Sample(
+        columns=(make_column("perceived_race", values),), truth={}, settings=QUICK,
+        clusters=np.repeat(np.arange(12 * len(hits)), 5),
+    )  # fmt: skip
+    answer = get_probe(NAME).answer
+    assert answer is not None
+    evidence = FromScores({"hat": p[:, 0], "cup": 1 - p[:, 0]}, "probability")
+    found = evaluate(
+        {}, sample.columns, settings=QUICK,
+        answers={NAME: answer(evidence, sample, Asked(words=("hat", "cup")))},
+    )  # fmt: skip
+    return [c for c in found.cells if c.item == "words: hat" and c.measure.endswith("at 4 %")]
+
+
+def test_a_clustered_gap_of_three_groups_has_no_interval_and_says_why() -> None:
+    """Its bootstrap covered 55 to 92 %, always too high."""
+    rng = np.random.default_rng(3)
+    hits = {g: np.repeat(rng.random(12) < 0.3, 5) for g in "abc"}
+    [gap] = [c for c in clustered(hits) if c.measure.startswith("label share gap")]
+    assert gap.value == pytest.approx(np.ptp([h.mean() for h in hits.values()])) and gap.p <= 1
+    assert math.isnan(gap.low) and math.isnan(gap.high) and "resampling clusters" in gap.reason
+    assert "no interval" in gap.method and "95 %" not in gap.method
+
+
+def test_a_clustered_difference_keeps_a_width_where_all_drawings_of_a_side_are_alike() -> None:
+    [found] = [
+        c for c in clustered({"a": np.ones(60, bool), "b": np.zeros(60, bool)})
+        if c.measure.startswith("label share difference")
+    ]  # fmt: skip
+    far = 1 - wilson(12, 12).low
+    assert found.value == -1 and found.low == pytest.approx(-1)
+    assert found.high == pytest.approx(-1 + math.hypot(far, far))
 
 
 def test_lists_are_chosen_by_chi_squared_and_sorted_by_frequency() -> None:

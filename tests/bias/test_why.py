@@ -264,3 +264,29 @@ def test_the_probes_auc_is_scikit_learns_and_half_where_nothing_is_told() -> Non
     found = separability_change(column, told, blind, fit, None, n_boot=200, seed=0)
     assert found.before.low > 0.85 and found.after.low < 0.5 < found.after.high
     assert found.difference.high < -0.2
+
+
+@pytest.mark.parametrize("groups", [2, 3])
+@pytest.mark.parametrize("clustered", [False, True])
+def test_a_probe_that_tells_all_groups_apart_is_not_certain(groups: int, clustered: bool) -> None:
+    from attacks.bias.mitigation.separability import separability_change
+    from clipprobe.statistics import wilson
+
+    rng = np.random.default_rng(1)
+    n = 80 * groups
+    column = make_column("perceived_gender", [str(i % groups) for i in range(n)])
+    clusters = np.arange(n) // (4 * groups) * groups + np.arange(n) % groups if clustered else None
+    told = rng.normal(size=(n, 6))
+    told[np.arange(n), column.labels] += 30.0
+    fit = np.arange(n) % (8 * groups) < 4 * groups
+    found = separability_change(
+        column, told, told + 1e-3 * rng.normal(size=told.shape), fit, clusters, n_boot=100, seed=0
+    )
+    smaller = 10 if clustered else 40  # drawings, or images, of a group on the scoring half
+    for one in (found.before, found.after):
+        assert one.value == one.high == 1
+        assert one.low == pytest.approx(wilson(smaller, smaller).low) and "Wilson" in one.method
+    far = 1 - found.before.low
+    change = found.difference
+    assert (change.value, change.low, change.high) == pytest.approx((0, -far, far))
+    assert "MOVER" in change.method

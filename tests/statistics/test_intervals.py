@@ -7,11 +7,13 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.statistics import (
     Estimate,
     cluster_bootstrap,
+    difference_of_estimates,
     difference_of_means,
     difference_of_paired_proportions,
     undefined,
@@ -133,6 +135,16 @@ def test_no_discordant_pair_is_not_certainty() -> None:
         difference_of_paired_proportions([0.5, 1], [0, 1])
     with pytest.raises(DataError, match="3 and 2"):
         difference_of_paired_proportions([0, 1, 1], [0, 1])
+
+
+def test_the_difference_of_two_rates_from_their_intervals_is_newcombes() -> None:
+    found = difference_of_estimates(wilson(18, 20), wilson(0, 30), n=50)
+    assert (found.low, found.high) == pytest.approx(
+        confint_proportions_2indep(18, 20, 0, 30, method="newcomb")
+    )
+    assert found.value == 0.9 and found.n == 50 and not found.reason
+    without = difference_of_estimates(wilson(18, 20), undefined("no image"), n=20)
+    assert math.isnan(without.low) and "no interval" in without.reason
 
 
 def test_difference_of_means_agrees_with_welch_for_normal_samples() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from typer.testing import CliRunner
 
 from attacks.typographic import audit_typographic
 from attacks.typographic.comparison import compare_runs, comparison_text, differences
-from attacks.typographic.metrics import Outcomes
+from attacks.typographic.metrics import Outcomes, effects
 from clipprobe.cli import app
 from clipprobe.errors import RunFolderError
 from clipprobe.runs.differences import differing
+from clipprobe.statistics import wilson
 
 NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
 
@@ -55,6 +57,29 @@ def test_differences_are_b_minus_a_over_shared_pairs() -> None:
     assert [r["difference"].value for r in swapped] == pytest.approx(
         [-r["difference"].value for r in rows]
     )
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_a_reading_effect_has_the_interval_of_its_audit_and_is_never_certain(
+    clustered: bool,
+) -> None:
+    """20 pairs without any hit in either run: each audit alone says 0 to within 16 points."""
+    side = {name: made("1" * 20, "0" * 20) for name in ("attack", "nonsense")}
+    if clustered:
+        owners = np.array([f"c{i // 2}" for i in range(20)])
+        side = {name: replace(outcomes, cluster=owners) for name, outcomes in side.items()}
+    alone = effects(side, seed=0)["reading_effect"]["estimate"]
+    assert alone.high == -alone.low == pytest.approx(wilson(0, 10 if clustered else 20).high)
+    [row] = [r for r in differences(side, side, seed=0)[0] if r["name"] == "reading effect"]
+    assert row["a"] == row["b"] == alone
+    change = row["difference"]
+    assert change.value == 0 and change.high == -change.low == pytest.approx(2**0.5 * alone.high)
+    # Where pairs differ, both say what the bootstrap says.
+    other = {**side, "attack": replace(side["attack"], hit=np.arange(20) % 3 == 0)}
+    [row] = [r for r in differences(side, other, seed=0)[0] if r["name"] == "reading effect"]
+    assert row["b"] == effects(other, seed=0)["reading_effect"]["estimate"]
+    assert 0 < row["difference"].low < row["difference"].value == 0.35
+    assert "bootstrap" in row["difference"].method
 
 
 def test_settings_that_differ_have_their_names() -> None:

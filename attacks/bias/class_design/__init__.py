@@ -8,6 +8,7 @@ says for every group which part of a difference belongs to the label set.
 
 from attacks.bias.class_design.answer import NAME, answer
 from attacks.bias.class_design.report import headline, sections, sentence
+from attacks.bias.class_design.verdict import conclude
 from attacks.bias.probes import Probe, register
 
 CLASS_DESIGN = register(
@@ -18,6 +19,7 @@ CLASS_DESIGN = register(
             "others, depends on which labels and which sentences are asked?"
         ),
         answer=answer,
+        conclude=conclude,
         sections=sections,
         sentence=sentence,
         headline=headline,

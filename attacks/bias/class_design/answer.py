@@ -1,4 +1,4 @@
-"""From label choices under many designs to ranges, rankings and verdicts."""
+"""From label choices under many designs to rates, their ranges and rankings."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ import numpy as np
 from attacks.bias.cells import Cell
 from attacks.bias.class_design.designs import TEMPLATES, Design, designs
 from attacks.bias.class_design.stability import mean_tau
-from attacks.bias.class_design.verdict import Verdict, judge
 from attacks.bias.evidence import Evidence, NotAnswerableError
 from attacks.bias.frame import Frame
 from attacks.bias.groups import GroupColumn
 from attacks.bias.measures import floor
 from attacks.bias.probes import Answer, Asked, Sample
-from attacks.bias.rates import DIFFERENCE, GAP, Hits, rate_cells
+from attacks.bias.rates import Hits, rate_cells
 from attacks.bias.resampling import Floats, generator, permuted_labels
 from attacks.bias.section7.answer import framed
 from attacks.bias.section7.label_sets import HARM
@@ -30,7 +29,6 @@ RANGE: dict[str, Callable[[Floats], Any]] = {
     "largest": np.max,
 }
 STABILITY = "ranking stability (mean Kendall tau)"
-DEPENDENCE = "share of designs that show the difference"
 TAU_PERMUTATIONS = 500  # its floor needs a mean and percentiles, not a small p
 
 
@@ -56,11 +54,8 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
             f"{missing[0] if missing else 'none was left'}"
         )
     cells: list[Cell] = []
-    verdicts: dict[str, dict[str, str]] = {}
     for column in sample.columns:
-        more, said = _column(found, column, sample)
-        cells += more
-        verdicts[column.name] = said
+        cells += _column(found, column, sample)
     sets = [design.asked for design, _ in found]
     return Answer(
         cells=tuple(cells),
@@ -72,39 +67,25 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
                 {"label_set": d.label_set, "template": d.template, "labels": d.asked.labels}
                 for d, _ in found
             ],
-            "verdicts": verdicts,
+            "verdicts": {column.name: {} for column in sample.columns},
         },
     )
 
 
 def _column(
     found: Sequence[tuple[Design, Hits]], column: GroupColumn, sample: Sample
-) -> tuple[list[Cell], dict[str, str]]:
+) -> list[Cell]:
     frame, inside = framed(column, np.ones(len(column.labels), dtype=bool), sample)
     cells: list[Cell] = []
-    by_comparison: dict[tuple[str, str], list[Cell]] = {}
     for design, hits in found:
-        made = rate_cells(
+        cells += rate_cells(
             frame, hits[inside], probe=NAME, measure=HARM_RATE, item=design.name,
             settings=sample.settings,
         )  # fmt: skip
-        for cell in made:
-            if cell.measure == HARM_RATE + DIFFERENCE:
-                by_comparison.setdefault((cell.group, cell.reference), []).append(cell)
-        cells += made
     if len(column.levels) < 2:
-        return cells, {}
+        return cells
     outcomes = np.stack([hits[inside] for _, hits in found], axis=1)
-    cells += _ranges(frame, outcomes)
-    cells.append(_stability(frame, outcomes, sample))
-    names = [design.label_set for design, _ in found]
-    verdicts = judge(list(by_comparison.values()), names, sample.settings.alpha)
-    for (group, reference), verdict, own in zip(
-        by_comparison, verdicts, by_comparison.values(), strict=True
-    ):
-        cells.append(_dependence(verdict, group, reference, own[0]))
-    said = {group: v.kind for (group, _), v in zip(by_comparison, verdicts, strict=True)}
-    return cells, said
+    return [*cells, *_ranges(frame, outcomes), _stability(frame, outcomes, sample)]
 
 
 def rates_by_design(frame: Frame, outcomes: Hits) -> Floats:
@@ -172,15 +153,3 @@ def _null_tau(frame: Frame, outcomes: Hits, sample: Sample) -> Floats:
             rates.append(counts / inside.sum(axis=1, keepdims=True))
         parts.append(mean_tau(np.stack(rates, axis=2).astype(np.float64)))
     return np.concatenate(parts)
-
-
-def _dependence(verdict: Verdict, group: str, reference: str, like: Cell) -> Cell:
-    return Cell(
-        probe=NAME, measure=DEPENDENCE, item="", column=like.column, group=group,
-        reference=reference, n=like.n, n_reference=like.n_reference, value=verdict.shown,
-        status=like.status, method="Benjamini-Hochberg over designs and groups of the column",
-        reason=verdict.words,
-    )  # fmt: skip
-
-
-__all__ = ["DEPENDENCE", "GAP", "HARM_RATE", "NAME", "STABILITY", "answer", "rates_by_design"]

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from attacks.bias.cells import Cell
-from attacks.bias.class_design.answer import DEPENDENCE, HARM_RATE, NAME, RANGE, STABILITY
-from attacks.bias.class_design.verdict import DEPENDENT, STABLE
+from attacks.bias.class_design.answer import HARM_RATE, NAME, RANGE, STABILITY
+from attacks.bias.class_design.verdict import DEPENDENCE, DEPENDENT, STABLE
 from attacks.bias.core import Evaluation
 from attacks.bias.findings import Context, number
 from attacks.bias.groups import GroupColumn

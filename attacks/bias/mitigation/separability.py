@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.bias.groups import GroupColumn
+from attacks.bias.measures import percentile_interval
 from attacks.bias.mitigation.measures import (
     HALF_TOO_SMALL,
     Change,
@@ -22,7 +23,13 @@ from attacks.bias.mitigation.measures import (
     too_small,
 )
 from attacks.bias.resampling import Floats, Ints
-from clipprobe.statistics import Estimate, undefined
+from clipprobe.statistics import (
+    Estimate,
+    auroc_estimate,
+    difference_of_estimates,
+    undefined,
+    wilson,
+)
 
 MEASURE = "linear probe AUC"
 _DRAWS = 500  # each sorts nothing, but sums over all images and groups
@@ -46,30 +53,27 @@ def separability_change(
     if too_small(column, fit):
         gone = undefined(HALF_TOO_SMALL, n=n)
         return Change(measure=MEASURE, about=about, before=gone, after=gone, difference=gone)
-    labels = column.labels
+    labels, own = column.labels, None if clusters is None else clusters[scoring]
     draws = scoring_draws(column, scoring, clusters, n_boot=min(n_boot, _DRAWS), seed=seed)
-    found = []
+    found: list[tuple[Estimate, Floats]] = []
     for vectors in (before, after):
         said = _probe(vectors[here & fit], labels[here & fit], vectors[scoring])
-        one = np.ones((1, n))
-        found.append((_auc(said, labels[scoring], one)[0], _auc(said, labels[scoring], draws)))
+        boot = _auc(said, labels[scoring], draws)
+        found.append((_estimate(said, labels[scoring], own, boot), boot))
         if after is before:
             found *= 2
             break
     (a, boot_a), (b, boot_b) = found
-    difference = _estimate(b - a, boot_b - boot_a, n)
     if after is before:
         difference = Estimate(
             value=0.0, low=math.nan, high=math.nan, n=n, method="none",
             reason="this method changes texts, not the pictures' vectors",
         )  # fmt: skip
-    return Change(
-        measure=MEASURE,
-        about=about,
-        before=_estimate(a, boot_a, n),
-        after=_estimate(b, boot_b, n),
-        difference=difference,
-    )
+    elif np.ptp(boot_a) == 0 or np.ptp(boot_b) == 0:
+        difference = difference_of_estimates(b, a, n=n, why="one tells all groups apart")
+    else:
+        difference = _bootstrapped(b.value - a.value, boot_b - boot_a, n)
+    return Change(measure=MEASURE, about=about, before=a, after=b, difference=difference)
 
 
 def _probe(vectors: Floats, labels: Ints, asked: Floats) -> Floats:
@@ -102,9 +106,43 @@ def _auc(scores: Floats, labels: Ints, weights: Floats) -> Floats:
     return result
 
 
-def _estimate(value: float, draws: Floats, n: int) -> Estimate:
-    low, high = np.percentile(draws, [2.5, 97.5])
+def _estimate(scores: Floats, labels: Ints, clusters: Ints | None, boot: Floats) -> Estimate:
+    """The AUC of scores ``(n, g)``, with an interval that has a width where all groups are told.
+
+    Without clusters DeLong's for each group; the mean over several has the means of their ends, as
+    if they moved together. With clusters the bootstrap ``boot`` ``(b,)`` of whole ones; where the
+    groups are separated, Wilson's bound on the clusters of each group's smaller side.
+    """
+    groups = groups_of(scores.shape[1])
+    value = float(_auc(scores, labels, np.ones((1, len(labels))))[0])
+    if clusters is None:
+        each = [auroc_estimate(scores[:, g], labels == g) for g in groups]
+        low, high = (float(np.mean([getattr(e, end) for e in each])) for end in ("low", "high"))
+        how = dict.fromkeys(e.method for e in each)
+        method = f"{', '.join(how)}{f'; mean ends of {len(each)} groups' if len(each) > 1 else ''}"
+    elif np.ptp(boot) != 0 or value not in (0.0, 1.0):
+        return _bootstrapped(value, boot, len(labels))
+    else:
+        bounds = []
+        for g in groups:
+            sides = (clusters[labels == g], clusters[labels != g])
+            smaller = min(len(np.unique(side)) for side in sides)
+            bounds.append(wilson(smaller, smaller).low)
+        far = float(np.mean(bounds))
+        low, high = (far, 1.0) if value == 1 else (0.0, 1 - far)
+        method = "complete separation: Wilson on the clusters of the smaller side, 95 %"
     return Estimate(
-        value=float(value), low=float(low), high=float(high), n=n,
+        value=value, low=low, high=high, n=len(labels), method=f"{method}; the probe is fixed"
+    )
+
+
+def _bootstrapped(value: float, draws: Floats, n: int) -> Estimate:
+    low, high = percentile_interval(draws, 0.95)
+    reason = ""
+    if not low < high:
+        low = high = math.nan
+        reason = "no interval: a resample left a group empty, or all gave the same value"
+    return Estimate(
+        value=value, low=low, high=high, n=n, reason=reason,
         method=f"percentile bootstrap within groups, {len(draws)} draws, 95 %; the probe is fixed",
     )  # fmt: skip

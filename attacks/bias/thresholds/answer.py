@@ -27,6 +27,7 @@ GRID = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
 TOP = 20
 DIFFERENCE, GAP, SHARE = "label share difference", "label share gap", "label share"
 OVERLAP = "top labels in common"
+NO_INTERVAL = "no interval, as resampling clusters raises the gap of three and more groups"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +131,8 @@ def _tested(
     rates = tests.counts / sizes[:, None]
     low, high = _ends(frame, hits, tests, settings)
     two = len(levels) == 2
+    why = "a maximum is above 0 by chance: see p"
+    why += "" if frame.clusters is None else f"; {NO_INTERVAL}"
     values = rates[1] - rates[0] if two else np.ptp(rates, axis=0)
     cells = []
     for j, label in enumerate(labels.labels):
@@ -138,7 +141,8 @@ def _tested(
         given: dict[str, Any] = {"value": float(values[j]), "method": "value only"}
         if status == "inferred":
             given |= {"low": float(low[j]), "high": float(high[j]), "p": float(tests.p[j])}
-            given["method"] = f"{tests.method[j]}; {_how(frame, two)}, {100 * settings.level:g} %"
+            given["method"] = f"{tests.method[j]}; {_how(frame, two)}"
+            given["method"] += "" if math.isnan(low[j]) else f", {100 * settings.level:g} %"
         cells.append(
             Cell(
                 probe=NAME,
@@ -150,7 +154,7 @@ def _tested(
                 n=int(sizes[1]) if two else int(sizes.sum()),
                 n_reference=int(sizes[0]) if two else 0,
                 status=status,
-                reason=reason or ("" if two else "a maximum is above 0 by chance: see p"),
+                reason=reason or ("" if two else why),
                 **given,
             )
         )
@@ -159,7 +163,7 @@ def _tested(
 
 def _how(frame: Frame, two: bool) -> str:
     if frame.clusters is not None:
-        return "bootstrap of clusters"
+        return "bootstrap of clusters" if two else NO_INTERVAL
     return "Newcombe" if two else "from Wilson intervals that hold for all groups at once"
 
 
@@ -167,43 +171,64 @@ def _ends(frame: Frame, hits: Any, tests: LabelTests, settings: Settings) -> tup
     """Ends of the interval of each label's difference or gap, ``(m,)`` each.
 
     Newcombe 1998 (method 10) for two groups. For more, Wilson intervals at a Bonferroni level
-    bound every group at once, and so their range.
+    bound every group at once, and so their range. With clusters the bootstrap of a range is too
+    high on average, so a gap has none.
     """
     from statsmodels.stats.proportion import proportion_confint
 
     sizes = np.array(frame.sizes)
     if frame.clusters is not None:
-        return _bootstrapped(frame, hits, settings)
+        if len(sizes) > 2:
+            return np.full(hits.shape[1], np.nan), np.full(hits.shape[1], np.nan)
+        return _bootstrapped(frame, hits, tests, settings)
     rates = tests.counts / sizes[:, None]
     alpha = (1 - settings.level) / (1 if len(sizes) == 2 else len(sizes))
     ends = [proportion_confint(c, n, alpha=alpha, method="wilson")
             for c, n in zip(tests.counts, sizes, strict=True)]  # fmt: skip
     lower, upper = np.array([e[0] for e in ends]), np.array([e[1] for e in ends])
     if len(sizes) == 2:
-        value = rates[1] - rates[0]
-        down = np.hypot(rates[1] - lower[1], upper[0] - rates[0])
-        up = np.hypot(upper[1] - rates[1], rates[0] - lower[0])
-        return value - down, value + up
+        return _from_both(rates, lower, upper)
     low = np.maximum(0.0, lower.max(axis=0) - upper.min(axis=0))
     return low, upper.max(axis=0) - lower.min(axis=0)
 
 
-def _bootstrapped(frame: Frame, hits: Any, settings: Settings) -> tuple[Floats, Floats]:
-    one_hot = np.eye(len(frame.sizes))[frame.labels]
+def _from_both(rates: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+    """Ends of the second rate less the first, from both sides' ends, ``(2, m)`` each."""
+    value = rates[1] - rates[0]
+    down = np.hypot(rates[1] - lower[1], upper[0] - rates[0])
+    up = np.hypot(upper[1] - rates[1], rates[0] - lower[0])
+    return value - down, value + up
+
+
+def _bootstrapped(
+    frame: Frame, hits: Any, tests: LabelTests, settings: Settings
+) -> tuple[Floats, Floats]:
+    """Of two groups, whole clusters resampled; where all clusters of a side answer alike, from both
+    sides' ends, that side's being Wilson's over its clusters (as in :mod:`attacks.bias.rates`)."""
+    from statsmodels.stats.proportion import proportion_confint
+
     table = hits.astype(np.float64)
-    parts = []
+    parts: list[list[Floats]] = [[], []]
     for chunk in frame.weights:
         copies = chunk.astype(np.float64)
-        rates = []
-        for g in range(len(frame.sizes)):
-            mine = copies * one_hot[:, g]
+        for g, part in enumerate(parts):
+            mine = copies * (frame.labels == g)
             with np.errstate(invalid="ignore"):
-                rates.append(mine @ table / mine.sum(axis=1, keepdims=True))
-        stacked = np.stack(rates)
-        parts.append(stacked[1] - stacked[0] if len(rates) == 2 else np.ptp(stacked, axis=0))
-    draws = np.concatenate(parts)
-    ends = [percentile_interval(column, settings.level) for column in draws.T]
-    return np.array([e[0] for e in ends]), np.array([e[1] for e in ends])
+                part.append(mine @ table / mine.sum(axis=1, keepdims=True))
+    draws = np.stack([np.concatenate(part) for part in parts])
+
+    def ends(values: Floats) -> Floats:
+        return np.array([percentile_interval(column, settings.level) for column in values.T]).T
+
+    low, high = ends(draws[1] - draws[0])
+    rates, still = tests.counts / np.array(frame.sizes)[:, None], np.ptp(draws, axis=1) == 0
+    sides = np.stack([ends(side) for side in draws])  # (2, ends, m)
+    for g, k in enumerate(frame.n_clusters):
+        wilson = proportion_confint(rates[g] * k, k, alpha=1 - settings.level, method="wilson")
+        sides[g][:, still[g]] = np.array(wilson)[:, still[g]]
+    below, above = _from_both(rates, np.minimum(sides[:, 0], rates), np.maximum(sides[:, 1], rates))
+    alike = still.any(axis=0)
+    return np.where(alike, below, low), np.where(alike, above, high)
 
 
 def _shares(

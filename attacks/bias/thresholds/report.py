@@ -10,7 +10,16 @@ from attacks.bias.cells import Cell
 from attacks.bias.findings import Context, number
 from attacks.bias.groups import GroupColumn
 from attacks.bias.section7.tables import percent
-from attacks.bias.thresholds.answer import DIFFERENCE, GAP, NAME, OVERLAP, SHARE, TOP, at
+from attacks.bias.thresholds.answer import (
+    DIFFERENCE,
+    GAP,
+    NAME,
+    NO_INTERVAL,
+    OVERLAP,
+    SHARE,
+    TOP,
+    at,
+)
 from attacks.bias.thresholds.lists import SOURCE
 from clipprobe.report import Chart, Code, Paragraph, Section, Table
 from clipprobe.report.page import Block
@@ -133,10 +142,12 @@ def _table(
         rows.append(
             [word, *(percent(by[item, g]) for g in column.levels), percent(test), q, flagged]
         )
+    absent = any(cell.reason.endswith(NO_INTERVAL) for cell in tested.values())
     return Table(
         ["label", *column.levels, "difference", "q", "flagged"],
         rows,
-        f"Share of each {column.heading} with a label: {which}",
+        f"Share of each {column.heading} with a label: {which}"
+        + (f"; the difference has {NO_INTERVAL}" if absent else ""),
     )
 
 

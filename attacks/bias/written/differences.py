@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +19,7 @@ from attacks.bias.written.shifts import (
     paired,
     weighted_means,
 )
-from clipprobe.statistics import permutation_p
+from clipprobe.statistics import difference_of_estimates, permutation_p
 
 
 def difference_of(shift: str) -> str:
@@ -125,10 +124,8 @@ def _interval(
         return low, high, f"bootstrap of {unit} within groups ({settings.n_boot} draws, {level})"
     rows = [frame.labels == g, np.isin(frame.labels, others)]
     a, b = (paired(frame, one, shift, side, settings) for side in rows)
-    below = math.hypot(a.value - a.low, b.high - b.value)
-    above = math.hypot(a.high - a.value, b.value - b.low)
-    value = a.value - b.value
-    return value - below, value + above, f"from both sides' paired intervals (Zou-Donner, {level})"
+    found = difference_of_estimates(a, b, n=a.n + b.n)
+    return found.low, found.high, f"from both sides' paired intervals (Zou-Donner, {level})"
 
 
 def gap_cell(frame: Frame, moved: Moved, one: Seen, shift: str, settings: Settings) -> Cell:
