@@ -19,6 +19,7 @@ from clipprobe.cli.common import (
     progress,
     result,
     say,
+    usable_out,
 )
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
     from clipprobe.statistics import Estimate
 
-OutOption = Annotated[Path, typer.Option("--out", help="The folder to write.")]
+OutOption = Annotated[Path, typer.Option("--out", help="The folder to write.", callback=usable_out)]
 ConceptsOption = Annotated[
     int | None,
     typer.Option("--concepts", min=8, help="Use only the first so many concepts [default: all]."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from clipprobe.errors import RunFolderError
 from clipprobe.runs import jsonio
 from clipprobe.runs.files import TEMPORARY, disk_errors, inside
 from clipprobe.runs.ledger import LEDGER, ledger_names
-from clipprobe.runs.lock import LOCK, FolderLock
+from clipprobe.runs.lock import LOCK, FolderLock, refuse_in_use
 from clipprobe.runs.view import CONFIG, FORMAT, MANIFEST, PARTS, SUMMARY
 
 #: Names that belong to every run, whoever wrote them into its folder.
@@ -47,6 +48,24 @@ def run_in(folder: Path) -> dict[str, Any] | None:
             "folder."
         )
     return config
+
+
+def refuse_unusable(folder: Path) -> None:
+    """Raise where no run could be made in a folder, before any work is done for one.
+
+    Raises:
+        RunFolderError: it is a file, holds other files and no run, cannot be written, or a process
+            is working in it.
+    """
+    with disk_errors(folder):
+        run_in(folder)
+        refuse_in_use(folder)
+        there = next(path for path in (folder.absolute(), *folder.absolute().parents)
+                     if path.exists())  # fmt: skip
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not (folder / MANIFEST).exists() and not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def files_in(folder: Path) -> Iterator[Path]:

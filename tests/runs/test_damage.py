@@ -140,7 +140,7 @@ def test_a_row_without_its_vector_is_an_error(tmp_path: Path) -> None:
     pixels = np.array([list(bytes.fromhex(name)) for name in names], np.uint8)
     run.write_arrays("parts/0.safetensors", {"pixels": pixels, "vectors": np.eye(3)})
     assert [len(rows) for rows, _, _ in Stored(run, names)] == [3]
-    with pytest.raises(RunFolderError, match="2 of 5 rows .* have no stored vector"):
+    with pytest.raises(RunFolderError, match=r"2 of 5 rows .* have no stored vector"):
         list(Stored(run, [*names, "f" * 32, "f" * 32]))
     assert not list(Stored(run, []))
 
