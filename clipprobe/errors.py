@@ -25,6 +25,10 @@ class UnsafeWeightsError(ClipprobeError):
     """The checkpoint has no safetensors weights; pickled weights are never loaded."""
 
 
+class BrokenModelError(ClipprobeError):
+    """The model gives vectors that mean nothing: not finite, or of length zero."""
+
+
 class UnknownHookPointError(ClipprobeError):
     """No hook point of this model has that name."""
 

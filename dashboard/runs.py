@@ -122,9 +122,9 @@ def _is_ours(config: Path) -> bool:
     return isinstance(content, dict) and content.get("format") == FORMAT
 
 
-@st.cache_resource(show_spinner=False, max_entries=256)
+@st.cache_resource(ttl=5, show_spinner=False, max_entries=256)
 def _read(path: Path, stamp: int) -> RunView:
-    """A run, read again when its manifest changes."""
+    """A run whose files are what its manifest says; read again when that changes, and soon."""
     run = load_run(path)
     if not isinstance(run.manifest.get("kind"), str) or not isinstance(run.summary, dict):
         raise RunFolderError(

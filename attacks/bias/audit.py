@@ -187,57 +187,59 @@ def audit_bias(
         "include_images": include_images,
         "batch_size": batch_size,
     }
-    run = Run.open(out, kind="bias", config=config, overwrite=overwrite)
-    if run.complete:
+    with Run.open(out, kind="bias", config=config, overwrite=overwrite) as run:
+        if run.complete:
+            return load_run(run.path)
+        used, failures, evidence = find_evidence(
+            clip, gathered, run, scale, batch_size, workers, progress
+        )
+        readable = {record.id for record in used}
+        rows = [i for i, record in enumerate(records) if record.id in readable]
+        columns = protect(
+            [make_column(name, [v[i] for i in rows]) for name, v in annotated.items()]
+        )
+        ids = None
+        if clusters is not None and pictured is not None:
+            ids = cluster_ids([pictured[i] for i in rows], clusters)
+        annotations, notes = read_truth([records[i] for i in rows])
+        told = data_notes(records, annotated, columns, clusters)
+        key, unpaired = pair_key([records[i].id for i in rows])
+        sample = Sample(
+            columns=tuple(columns),
+            truth=annotations,
+            clusters=ids,
+            settings=settings,
+            strata=strata_ids([[v[i] for i in rows] for v in controlled.values()]),
+            pair_key=key,
+        )
+        try:
+            evaluation, missing = ask_all(asked, chosen, evidence, sample)
+        except DataError:
+            # A table that answers nothing must not bar the next try with another.
+            if predictions is not None:
+                run.abandon()
+            raise
+        write_run(
+            run,
+            evaluation,
+            settings=settings,
+            questions={name: q for name, q in asked.items() if name in evaluation.items},
+            planted=truth,
+            clusters=clusters,
+            controls=held,
+            sample=sample,
+            ids=[records[i].id for i in rows],
+            dataset=described,
+            provenance=provenance,
+            n_used=len(used),
+            failures=[*failures, *gathered.unmatched],
+            card=documented,
+            notes=[*gathered.notes, *told, *notes, *missing, *([unpaired] if unpaired else [])],
+            n_failed=len(failures),
+            n_skipped=gathered.skipped,
+            pictures=draw_pictures(used, seed) if include_images else (),
+        )
         return load_run(run.path)
-    used, failures, evidence = find_evidence(
-        clip, gathered, run, scale, batch_size, workers, progress
-    )
-    readable = {record.id for record in used}
-    rows = [i for i, record in enumerate(records) if record.id in readable]
-    columns = protect([make_column(name, [v[i] for i in rows]) for name, v in annotated.items()])
-    ids = None
-    if clusters is not None and pictured is not None:
-        ids = cluster_ids([pictured[i] for i in rows], clusters)
-    annotations, notes = read_truth([records[i] for i in rows])
-    told = data_notes(records, annotated, columns, clusters)
-    key, unpaired = pair_key([records[i].id for i in rows])
-    sample = Sample(
-        columns=tuple(columns),
-        truth=annotations,
-        clusters=ids,
-        settings=settings,
-        strata=strata_ids([[v[i] for i in rows] for v in controlled.values()]),
-        pair_key=key,
-    )
-    try:
-        evaluation, missing = ask_all(asked, chosen, evidence, sample)
-    except DataError:
-        # A table that answers nothing must not bar the next try with another.
-        if predictions is not None:
-            run.abandon()
-        raise
-    write_run(
-        run,
-        evaluation,
-        settings=settings,
-        questions={name: q for name, q in asked.items() if name in evaluation.items},
-        planted=truth,
-        clusters=clusters,
-        controls=held,
-        sample=sample,
-        ids=[records[i].id for i in rows],
-        dataset=described,
-        provenance=provenance,
-        n_used=len(used),
-        failures=[*failures, *gathered.unmatched],
-        card=documented,
-        notes=[*gathered.notes, *told, *notes, *missing, *([unpaired] if unpaired else [])],
-        n_failed=len(failures),
-        n_skipped=gathered.skipped,
-        pictures=draw_pictures(used, seed) if include_images else (),
-    )
-    return load_run(run.path)
 
 
 def _group_names(groups: GroupSpec | None, gathered: Gathered) -> GroupSpec:

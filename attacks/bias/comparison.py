@@ -248,17 +248,17 @@ def _write(summary: dict[str, Any], b: RunView, out: Path, seed: int) -> None:
     from clipprobe.report import write_html, write_markdown
 
     config = {"runs": summary["runs"], "seed": seed}
-    run = Run.open(out, kind="bias-comparison", config=config)
-    if run.complete:
-        return
-    run.write_json("summary.json", summary)
-    run.write_table("differences.csv", _table(summary["differences"]))
-    page = comparison_page(summary)
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
-    run.finish(
-        counts={"used": summary["n"]["shared"]}, seed=seed, dataset=b.manifest.get("dataset")
-    )
+    with Run.open(out, kind="bias-comparison", config=config) as run:
+        if run.complete:
+            return
+        run.write_json("summary.json", summary)
+        run.write_table("differences.csv", _table(summary["differences"]))
+        page = comparison_page(summary)
+        write_html(page, run.file("report.html"))
+        write_markdown(page, run.file("report.md"))
+        run.finish(
+            counts={"used": summary["n"]["shared"]}, seed=seed, dataset=b.manifest.get("dataset")
+        )
 
 
 def _table(rows: list[dict[str, Any]]) -> Any:

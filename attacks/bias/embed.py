@@ -52,8 +52,7 @@ def embed(
     for start in range(0, len(records), CHUNK):
         part = records[start : start + CHUNK]
         stem = f"parts/embeddings-{start // CHUNK:06d}"
-        # The list of ids is written after the vectors: where it is, both are whole.
-        if not run.has(f"{stem}.json"):
+        if not run.has(f"{stem}.safetensors", f"{stem}.json"):
             ids, found, lost = _encode(clip, part, batch_size, workers, progress)
             run.write_arrays(f"{stem}.safetensors", {"vectors": found})
             run.write_json(

@@ -163,9 +163,9 @@ def audit_typographic(
         attacks=attacks,
     )
     unfit = audit.check()
-    run = Run.open(out, kind=KIND, config=audit.config(), overwrite=overwrite)
-    if not run.complete:
-        audit.execute(run, skipped, unfit)
+    with Run.open(out, kind=KIND, config=audit.config(), overwrite=overwrite) as run:
+        if not run.complete:
+            audit.execute(run, skipped, unfit)
     view = load_run(run.path)
     enforce(least, view.summary, most)
     return view
@@ -231,8 +231,16 @@ class _Audit:
 
         Returns:
             The words that do not fit on the model's input.
+        Raises:
+            DataError: the pictures are to carry their words already, and none does.
         """
         if self.natural:
+            if not any(case.word for case in self.cases):
+                raise DataError(
+                    f"No image of {self.dataset.name!r} has a word, so there is no attack to "
+                    "measure: fill in the words, or give plain labelled images to have words "
+                    "written on them."
+                )
             return ()
         for case in self.cases:
             if case.planned:

@@ -231,14 +231,16 @@ def _plain(value: Any) -> dict[str, Any]:
 
 def _write(summary: dict[str, Any], a: RunView, b: RunView, out: Path, seed: int) -> None:
     config = {"runs": summary["runs"], "seed": seed}
-    run = Run.open(out, kind="typographic-comparison", config=config)
-    if run.complete:
-        return
-    run.write_json("summary.json", summary)
-    page = comparison_page(summary)
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
-    run.finish(counts={"used": summary["n"]["pairs"]}, seed=seed, dataset=a.manifest.get("dataset"))
+    with Run.open(out, kind="typographic-comparison", config=config) as run:
+        if run.complete:
+            return
+        run.write_json("summary.json", summary)
+        page = comparison_page(summary)
+        write_html(page, run.file("report.html"))
+        write_markdown(page, run.file("report.md"))
+        run.finish(
+            counts={"used": summary["n"]["pairs"]}, seed=seed, dataset=a.manifest.get("dataset")
+        )
 
 
 def comparison_page(summary: Mapping[str, Any]) -> Page:

@@ -74,13 +74,13 @@ class Engine:
         scorer = scorer or self.score_cases
         tables, failed, skipped = [], [], []
         for name, chunk in self.chunks(cases, stage):
-            if not run.has(f"{name}.parquet"):
+            if not self._done(run, name):
                 rows, problems = scorer(chunk, encodings)
                 lists = {
                     "failed": [p.failure.to_json() for p in problems if p.unreadable],
                     "skipped": [p.failure.to_json() for p in problems if not p.unreadable],
                 }
-                run.write_json(f"{name}.json", lists)  # the table goes last: it marks the chunk
+                run.write_json(f"{name}.json", lists)
                 encodings.save(run, f"{name}.safetensors")
                 run.write_table(f"{name}.parquet", to_table(rows))
             else:
@@ -100,10 +100,13 @@ class Engine:
     def unscored(self, run: Run, cases: Sequence[Case], stage: str = "") -> int:
         """How many cases of a stage a former run did not finish."""
         return sum(
-            len(chunk)
-            for name, chunk in self.chunks(cases, stage)
-            if not run.has(f"{name}.parquet")
+            len(chunk) for name, chunk in self.chunks(cases, stage) if not self._done(run, name)
         )
+
+    @staticmethod
+    def _done(run: Run, name: str) -> bool:
+        """Whether a former run left everything of a chunk."""
+        return run.has(*(f"{name}.{kind}" for kind in ("json", "safetensors", "parquet")))
 
     def planned(self, case: Case) -> int:
         """Most pictures that :meth:`score_cases` encodes for a case."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from attacks.typographic.pipeline import Floats
+from clipprobe.errors import RunFolderError
 from clipprobe.runs import Run
 
 Places = npt.NDArray[np.intp]
@@ -35,14 +36,20 @@ class Stored:
         """For each part: rows, the place of each row's vector in the part, the part's vectors.
 
         Every row comes once; the vectors that no row names are left out.
+
+        Raises:
+            RunFolderError: after the last part, if a row had no vector: nothing may be said of it.
         """
-        for part in self.run.parts(".safetensors"):
+        missing = np.ones(len(self.names), bool)
+        for part in self.run.parts(".safetensors") if len(self.names) else ():
             arrays = self.run.read_arrays(part)
             names = np.array([row.tobytes().hex() for row in arrays["pixels"]], dtype=str)
             if not len(names):
                 continue
             at = np.searchsorted(self.names, names)
             used = np.flatnonzero(self.names[np.minimum(at, len(self.names) - 1)] == names)
+            used = used[missing[at[used]]]
+            missing[at[used]] = False
             rows, places = [], []
             for place, name in enumerate(at[used]):
                 own = self._rows[self._starts[name] : self._starts[name + 1]]
@@ -50,3 +57,10 @@ class Stored:
                 places.append(np.full(len(own), place))
             if rows:
                 yield np.concatenate(rows), np.concatenate(places), arrays["vectors"][used]
+        if missing.any():
+            n = int(np.count_nonzero(missing[self._row_of]))
+            raise RunFolderError(
+                f"{n} of {len(self._row_of)} rows of the run {self.run.path} have no stored "
+                "vector, so they cannot be scored: give the same command once more, or start it "
+                "anew with --overwrite."
+            )

@@ -33,6 +33,7 @@ from clipprobe.cli import (
     neurons_search,
     neurons_words,
     pretrain_cmd,
+    verify_cmd,
 )
 from clipprobe.cli.boundary import INTERNAL_ERROR, BoundaryGroup
 
@@ -88,6 +89,7 @@ for _module in (
     dashboard_cmd,
     pretrain_cmd,
     evaluate_cmd,
+    verify_cmd,
 ):
     _module.register(app)
 

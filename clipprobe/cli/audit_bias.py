@@ -21,6 +21,7 @@ from clipprobe.cli.common import (
     read_lines,
     result,
     say,
+    usable_out,
 )
 from clipprobe.errors import ConfigError
 
@@ -101,7 +102,10 @@ Groups = Annotated[
 Probes = Annotated[
     list[str] | None, typer.Option("--probe", help="Question to ask; repeat for more.")
 ]
-Out = Annotated[Path | None, typer.Option("--out", help="The run folder [default: runs/bias].")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="The run folder [default: runs/bias].", callback=usable_out),
+]
 Words = Annotated[
     Path | None, typer.Option("--words", help="Instead of the probe's words: a file, one a line.")
 ]

@@ -57,11 +57,11 @@ def read_synonyms(path: Path) -> dict[str, list[str]]:
     Raises:
         ConfigError: the file cannot be read or is of another form.
     """
-    import yaml
+    from clipprobe.yamltext import parse_yaml
 
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        found = parse_yaml(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not valid YAML"
         raise ConfigError(f"The synonyms file {path} could not be read ({reason}).") from None
     if not isinstance(found, dict) or not all(isinstance(v, list) for v in found.values()):

@@ -13,6 +13,7 @@ from clipprobe.cli.common import (
     DeviceOption,
     JsonOption,
     ModelOption,
+    OutOrConfigOption,
     OverwriteOption,
     RevisionOption,
     group,
@@ -39,7 +40,7 @@ def register(app: typer.Typer) -> None:
 
 
 def stroop(
-    out: Annotated[Path | None, typer.Option(help="The run folder to write.")] = None,
+    out: OutOrConfigOption = None,
     images: Annotated[
         Path | None,
         typer.Option(help="A folder of {ink}_{word}.png to use instead of drawn cards."),

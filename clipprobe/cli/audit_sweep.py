@@ -16,6 +16,7 @@ from clipprobe.cli.common import (
     JsonOption,
     LimitOption,
     ModelOption,
+    OutOrConfigOption,
     OverwriteOption,
     RevisionOption,
     TimeLeft,
@@ -51,7 +52,7 @@ def sweep_command(
     classes: Annotated[
         Path | None, typer.Option(help="A text file, one candidate class a line.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run folder to write.")] = None,
+    out: OutOrConfigOption = None,
     factor: Annotated[
         list[str] | None,
         typer.Option(

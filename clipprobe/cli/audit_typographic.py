@@ -15,6 +15,7 @@ from clipprobe.cli.common import (
     JsonOption,
     LimitOption,
     ModelOption,
+    OutOrConfigOption,
     OverwriteOption,
     RevisionOption,
     countdown,
@@ -56,7 +57,7 @@ def typographic(
     classes: Annotated[
         Path | None, typer.Option(help="A text file, one candidate class a line.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run folder to write.")] = None,
+    out: OutOrConfigOption = None,
     model: ModelOption = None,
     revision: RevisionOption = None,
     device: DeviceOption = "auto",

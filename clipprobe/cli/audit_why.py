@@ -14,6 +14,7 @@ from clipprobe.cli.common import (
     DeviceOption,
     JsonOption,
     ModelOption,
+    OutOrConfigOption,
     OverwriteOption,
     RevisionOption,
     group,
@@ -55,7 +56,7 @@ def why(
     classes: Annotated[
         Path | None, typer.Option(help="A text file, one candidate class a line.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run folder to write.")] = None,
+    out: OutOrConfigOption = None,
     run: Annotated[
         Path | None,
         typer.Option(

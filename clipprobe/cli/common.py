@@ -41,9 +41,30 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed, t
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON on stdout, words on stderr.")
 ]
-OutOption = Annotated[Path, typer.Option("--out", help="The run folder to write.")]
+
+
+def usable_out(out: Path | None) -> Path | None:
+    """Refuse a run folder that cannot be used before a model is loaded for it.
+
+    Raises:
+        RunFolderError: see :func:`clipprobe.runs.folder.refuse_unusable`.
+    """
+    if out is not None:
+        from clipprobe.runs.folder import refuse_unusable
+
+        refuse_unusable(out)
+    return out
+
+
+OutOption = Annotated[
+    Path, typer.Option("--out", help="The run folder to write.", callback=usable_out)
+]
+OutOrConfigOption = Annotated[
+    Path | None, typer.Option("--out", help="The run folder to write.", callback=usable_out)
+]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Empty the run folder first when it holds another run.")
+    bool,
+    typer.Option("--overwrite", help="Remove the run that is in the folder; other files stay."),
 ]
 ImagesOption = Annotated[
     str,
@@ -254,16 +275,15 @@ def read_config(path: Path | None, known: Collection[str]) -> dict[str, Any]:
     """
     if path is None:
         return {}
-    import yaml
+    from clipprobe.yamltext import parse_yaml
 
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        loaded = parse_yaml(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ConfigError(f"The config file {path} could not be read ({reason}).") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"The config file {path} is not valid YAML: {reason}.") from None
+    except ValueError as error:
+        raise ConfigError(f"The config file {path} is not valid YAML: {error}.") from None
     if loaded is None:
         return {}
     if not isinstance(loaded, Mapping):

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from clipprobe.cli.common import JsonOption, SeedOption, result, say
+from clipprobe.cli.common import JsonOption, SeedOption, result, say, usable_out
 from clipprobe.errors import RunFolderError
 
 #: Kind of the runs -> module with
@@ -35,7 +35,10 @@ def compare(
     run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="A complete run folder.")],
     run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another of the same kind.")],
     out: Annotated[
-        Path | None, typer.Option("--out", help="A folder for the report of the comparison.")
+        Path | None,
+        typer.Option(
+            "--out", help="A folder for the report of the comparison.", callback=usable_out
+        ),
     ] = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -53,6 +56,9 @@ def compare(
             f"Runs of the kind {a.kind!r} cannot be compared; those of these kinds can: "
             f"{', '.join(COMPARERS)}."
         )
+    for view in (a, b):
+        if not view.summary:
+            raise RunFolderError(f"The run {view.path} has no summary to compare: make it again.")
     module = importlib.import_module(COMPARERS[a.kind])
     summary = module.compare_runs(a, b, out=out, seed=seed)
     result(summary, as_json=as_json, text=lambda: module.comparison_text(summary))

@@ -19,6 +19,7 @@ from clipprobe.cli.common import (
     progress,
     result,
     say,
+    usable_out,
 )
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
     from clipprobe.statistics import Estimate
 
-OutOption = Annotated[Path, typer.Option("--out", help="The folder to write.")]
+OutOption = Annotated[Path, typer.Option("--out", help="The folder to write.", callback=usable_out)]
 ConceptsOption = Annotated[
     int | None,
     typer.Option("--concepts", min=8, help="Use only the first so many concepts [default: all]."),
@@ -55,8 +56,9 @@ def demo(
     Everything lands in OUT, with OUT/index.html as the page to open. The same command goes on
     where an interrupted one stopped.
     """
-    from clipprobe.cli.demo_page import write_index
-    from clipprobe.runs import Run
+    from clipprobe.cli.demo_page import PARTS, write_index
+    from clipprobe.runs import Run, load_run
+    from clipprobe.runs.folder import discard
     from clipprobe.stimuli import concepts
     from clipprobe.zeroshot import TEMPLATES
 
@@ -69,18 +71,23 @@ def demo(
         "templates": list(TEMPLATES),
         "seed": seed,
     }
-    run = Run.open(out, kind="demo", config=config, overwrite=overwrite)
-    if run.complete:
-        say(f"{out} is already complete.")
-    else:
-        concepts_set, people = _stimuli(out, names, seed)
-        accuracy = _zero_shot(clip, concepts_set, names)
-        _atlas(clip, concepts_set, out, seed)
-        _typographic(clip, concepts_set, out, names, seed)
-        _bias(clip, people, out, seed)
-        write_index(run, clip, accuracy, concepts_set, people, seed=seed)
+    with Run.open(out, kind="demo", config=config, overwrite=overwrite) as run:
+        if run.complete:
+            for name in PARTS:
+                load_run(out / name)  # refuses a damaged one
+            say(f"{out} is already complete.")
+        else:
+            if overwrite:
+                for name in PARTS:
+                    discard(out / name)
+            concepts_set, people = _stimuli(run.adopt("stimuli"), names, seed)
+            accuracy = _zero_shot(clip, concepts_set, names)
+            _atlas(clip, concepts_set, out, seed)
+            _typographic(clip, concepts_set, out, names, seed)
+            _bias(clip, people, out, seed)
+            write_index(run, clip, accuracy, concepts_set, people, seed=seed)
+        summary = run.read_json("summary.json")
     index = (out / "index.html").resolve()
-    summary = run.read_json("summary.json")
     result(
         {"index": str(index), **summary},
         as_json=as_json,
@@ -95,14 +102,14 @@ def _lines(summary: dict[str, Any]) -> list[str]:
 
 
 def _stimuli(out: Path, names: list[str], seed: int) -> tuple[Dataset, Dataset]:
-    """Draw the stimuli to ``out/stimuli``: concepts in every modality, and plain people."""
+    """Draw the stimuli to ``out``: concepts in every modality, and plain people."""
     from clipprobe.data import open_dataset
     from clipprobe.stimuli import concept, concept_set, people_set, write_set
 
     kept = [concept(name) for name in names]
     samples = (s for m in MODALITIES for s in concept_set(m, seed=seed, names=kept))
-    concepts = write_set(samples, out / "stimuli" / "concepts")
-    people = write_set(people_set(per_cell=PEOPLE_PER_CELL, seed=seed), out / "stimuli" / "people")
+    concepts = write_set(samples, out / "concepts")
+    people = write_set(people_set(per_cell=PEOPLE_PER_CELL, seed=seed), out / "people")
     return open_dataset(concepts), open_dataset(people)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _SHOWN = {"picture": "colour picture", "drawing": "line drawing", "word": "written word"}
 #: Sub-run -> what it is called on the page.
-_PARTS = {
+PARTS = {
     "atlas": "Atlas of neurons",
     "typographic": "Typographic audit",
     "bias": "Social-bias report",
@@ -51,7 +51,7 @@ def write_index(
         concepts: The drawn concepts, in every modality.
         people: The drawn people; counted, never shown.
     """
-    parts = {name: load_run(run.path / name) for name in _PARTS}
+    parts = {name: load_run(run.path / name) for name in PARTS}
     headline = [
         {
             "name": f"zero-shot accuracy, {_SHOWN[modality]}s",
@@ -70,8 +70,8 @@ def write_index(
         sections=[_about(), _sees(accuracy, concepts), *_reports(parts), _limits()],
         provenance=clip.provenance() | {"seed": seed},
     )
-    write_html(page, run.path / "index.html")
-    write_markdown(page, run.path / "index.md")
+    write_html(page, run.adopt("index.html"))
+    write_markdown(page, run.adopt("index.md"))
     run.write_json("summary.json", {"kind": run.kind, "headline": headline})
     run.finish(
         provenance=clip.provenance(),
@@ -130,8 +130,8 @@ def _reports(parts: Mapping[str, RunView]) -> list[Section]:
     sections = []
     for name, part in parts.items():
         numbers = [_number(item) for item in part.summary["headline"]]
-        link = Links([(f"The whole {_PARTS[name].lower()}", f"{name}/report.html")])
-        sections.append(Section(_PARTS[name], [Numbers(numbers), link], id=name))
+        link = Links([(f"The whole {PARTS[name].lower()}", f"{name}/report.html")])
+        sections.append(Section(PARTS[name], [Numbers(numbers), link], id=name))
     return sections
 
 

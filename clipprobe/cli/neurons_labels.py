@@ -106,31 +106,31 @@ def label(
         "seed": seed,
         "batch_size": batch_size,
     }
-    run = open_run(out, clip, dataset, settings, overwrite=overwrite)
-    if run.complete:
-        say(f"{out} holds this labelling already.")
-        result(run.read_json("summary.json"), as_json=as_json, text=str(out))
-        return
-    with progress("labelling", len(dataset)) as advance:
-        found = label_units(
-            clip,
-            dataset,
-            sites=sites,
-            pool=pool,
-            concepts=names,
-            judge=chosen,
-            scorer=scorer,
-            top_k=top_k,
-            alpha=alpha,
-            threshold=threshold,
-            seed=seed,
-            batch_size=batch_size,
-            workers=workers,
-            progress=advance,
-        )
-    write(found, run)
-    result(found.summary(), as_json=as_json, text=lambda: words(found))
-    say(f"The report is {out}/report.html.")
+    with open_run(out, clip, dataset, settings, overwrite=overwrite) as run:
+        if run.complete:
+            say(f"{out} holds this labelling already.")
+            result(run.read_json("summary.json"), as_json=as_json, text=str(out))
+            return
+        with progress("labelling", len(dataset)) as advance:
+            found = label_units(
+                clip,
+                dataset,
+                sites=sites,
+                pool=pool,
+                concepts=names,
+                judge=chosen,
+                scorer=scorer,
+                top_k=top_k,
+                alpha=alpha,
+                threshold=threshold,
+                seed=seed,
+                batch_size=batch_size,
+                workers=workers,
+                progress=advance,
+            )
+        write(found, run)
+        result(found.summary(), as_json=as_json, text=lambda: words(found))
+        say(f"The report is {out}/report.html.")
 
 
 def words(found: Labels) -> str:

@@ -25,6 +25,7 @@ from clipprobe.cli.common import (
     progress,
     result,
     say,
+    usable_out,
 )
 from clipprobe.errors import ConfigError
 
@@ -123,7 +124,9 @@ def similar(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="Keep the result as a run, beside an atlas for its unit's sheet."
+            "--out",
+            help="Keep the result as a run, beside an atlas for its unit's sheet.",
+            callback=usable_out,
         ),
     ] = None,
     sites: SitesOption = None,

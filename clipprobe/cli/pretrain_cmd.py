@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clipprobe.cli.common import DeviceOption, JsonOption, OutOption, SeedOption, progress, result
+from clipprobe.cli.common import DeviceOption, JsonOption, SeedOption, progress, result
 from clipprobe.cli.evaluate_cmd import abilities_text
 from clipprobe.errors import ConfigError
 
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def pretrain(
-    out: OutOption,
+    out: Annotated[Path, typer.Option("--out", help="The folder for the checkpoint.")],
     recipe: RecipeOption = "emoji-clip",
     pairs: PairsOption = None,
     steps: StepsOption = 9000,

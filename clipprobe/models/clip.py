@@ -8,6 +8,7 @@ numeric type are decided here and nowhere else; what differs between architectur
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +20,14 @@ from clipprobe.data.images import as_pil, batches, check_images
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.hooks import context
 from clipprobe.models.families.base import Family
+from clipprobe.models.finite import refuse_meaningless
 from clipprobe.models.preprocess import Preprocess
 from clipprobe.models.source import Source, versions
 from clipprobe.models.texts import Tokens, check_texts, length_batches
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from clipprobe.hooks import HookPoint
 
 __all__ = ["Clip", "Source"]
@@ -139,6 +143,7 @@ class Clip:
             ``(n, d_embed)`` float32.
         Raises:
             UnreadableImageError: one of the files cannot be decoded.
+            BrokenModelError: a vector is zero or not finite.
         """
         check_batch_size(batch_size)
         images = check_images(images)
@@ -153,6 +158,8 @@ class Clip:
                     pixels = self.preprocess([pils[i] for i in group])
                     with context.rows([done + i for i in group], total):
                         encoded[group] = as_numpy(self.image_embeddings(pixels))
+                again = partial(self._embed_image, pils)
+                refuse_meaningless(self, "vision", encoded, again)
                 parts.append(encoded)
                 done += len(batch)
                 if progress is not None:
@@ -171,6 +178,8 @@ class Clip:
 
         Returns:
             ``(m, d_embed)`` float32.
+        Raises:
+            BrokenModelError: a vector is zero or not finite.
         """
         check_batch_size(batch_size)
         wanted = check_texts(texts)
@@ -182,10 +191,18 @@ class Clip:
                 ids = torch.tensor([tokens[row] for row in rows])
                 with context.rows(rows, len(distinct)):
                     encoded[rows] = as_numpy(self.text_embeddings(ids))
+                again = partial(self._embed_row, ids)
+                refuse_meaningless(self, "text", encoded[rows], again)
         if len(distinct) == len(wanted):
             return encoded
         place = {text: row for row, text in enumerate(distinct)}
         return encoded[[place[text] for text in wanted]]
+
+    def _embed_image(self, images: Sequence[Image.Image], row: int) -> Tensor:
+        return self.image_embeddings(self.preprocess([images[row]]))
+
+    def _embed_row(self, tokens: Tensor, row: int) -> Tensor:
+        return self.text_embeddings(tokens[row : row + 1])
 
     def similarity(self, images: Any, texts: Any) -> Embeddings:
         """Cosine of every image with every text, ``(n, m)``.

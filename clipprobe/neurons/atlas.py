@@ -178,10 +178,10 @@ class Atlas:
         from clipprobe.neurons.store import KIND
         from clipprobe.runs import Run
 
-        run = Run.open(out, kind=KIND, config=self.config, overwrite=overwrite)
-        if not run.complete:
-            self.write(run)
-        return Atlas.load(run.path)
+        with Run.open(out, kind=KIND, config=self.config, overwrite=overwrite) as run:
+            if not run.complete:
+                self.write(run)
+            return Atlas.load(run.path)
 
     @classmethod
     def load(cls, path: str | Path) -> Atlas:

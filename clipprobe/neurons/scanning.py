@@ -9,6 +9,7 @@ merged: both end in the same bytes as one pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -184,37 +185,40 @@ def _scan(
         "shard": None if shard[1] == 1 else {"of": shard[1], "parts": [shard[0]]},
     }
     config = jsonio.plain(config)
-    run = None if out is None else Run.open(out, kind=KIND, config=config, overwrite=overwrite)
-    if run is not None and run.complete:
-        return Atlas.load(run.path)
-    state = ScanState(
-        {site.name: UnitStatistics.empty(site.name, site.n_units, settings) for site in found}
-    )
-    if run is not None and run.has(CHECKPOINT):
-        state = ScanState.read(run, [site.name for site in found], settings)
-    records = [dataset.records[i] for i in numbers]
-    if tower == "text":
-        from clipprobe.neurons.text_stream import TextStream
+    opened: Run | nullcontext[None] = nullcontext()
+    if out is not None:
+        opened = Run.open(out, kind=KIND, config=config, overwrite=overwrite)
+    with opened as run:
+        if run is not None and run.complete:
+            return Atlas.load(run.path)
+        state = ScanState(
+            {site.name: UnitStatistics.empty(site.name, site.n_units, settings) for site in found}
+        )
+        if run is not None and run.has(CHECKPOINT):
+            state = ScanState.read(run, [site.name for site in found], settings)
+        records = [dataset.records[i] for i in numbers]
+        if tower == "text":
+            from clipprobe.neurons.text_stream import TextStream
 
-        texts = TextStream(clip, pool, state, records, numbers, settings.seed)
-        records, stream = texts.with_pieces(records), cast(Stream, texts)
-    else:
-        stream = Stream(clip, pool, state, records, numbers, settings.seed)
-    stream.run(batch_size, workers, run, checkpoint_seconds, progress)
-    n_used = state.done - len(state.failures)
-    if run is not None and not n_used:
-        run.abandon()
-    require_readable(n_used, state.failures, dataset.name)
-    atlas = Atlas(
-        sites={site.name: site for site in found},
-        statistics=state.statistics,
-        images=ImageTable.of(records, numbers, state.failures),
-        config=config,
-        versions={**versions(), **provenance["versions"]},
-    )
-    if run is not None:
-        atlas.write(run)
-    return atlas
+            texts = TextStream(clip, pool, state, records, numbers, settings.seed)
+            records, stream = texts.with_pieces(records), cast(Stream, texts)
+        else:
+            stream = Stream(clip, pool, state, records, numbers, settings.seed)
+        stream.run(batch_size, workers, run, checkpoint_seconds, progress)
+        n_used = state.done - len(state.failures)
+        if run is not None and not n_used:
+            run.abandon()
+        require_readable(n_used, state.failures, dataset.name)
+        atlas = Atlas(
+            sites={site.name: site for site in found},
+            statistics=state.statistics,
+            images=ImageTable.of(records, numbers, state.failures),
+            config=config,
+            versions={**versions(), **provenance["versions"]},
+        )
+        if run is not None:
+            atlas.write(run)
+        return atlas
 
 
 def _patterns(clip: Clip, sites: Sequence[str] | str | None, tower: str) -> list[str]:

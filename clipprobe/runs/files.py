@@ -1,4 +1,4 @@
-"""Writing a file so that it is there whole or not at all."""
+"""Files of a run folder: a path that stays in it, and writing a file whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,11 +7,33 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from clipprobe.errors import RunFolderError
 
 TEMPORARY = ".tmp-"
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The path of ``name`` inside a run folder, whether it exists or not.
+
+    Raises:
+        RunFolderError: ``name`` is absolute, leads out of the folder, or through a link.
+    """
+    pure = PurePosixPath(name)
+    if not name or pure.is_absolute() or ".." in pure.parts or "\\" in name or "\0" in name:
+        raise RunFolderError(
+            f"The name {name!r} leads out of the run folder {folder}: give a relative name."
+        )
+    path = folder
+    for part in pure.parts:
+        path = path / part
+        if path.is_symlink():
+            raise RunFolderError(
+                f"{path} is a link, and links inside a run folder are not followed: remove it, or "
+                "put what it leads to in its place."
+            )
+    return path
 
 
 @contextmanager

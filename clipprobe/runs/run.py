@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,20 @@ import clipprobe
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import jsonio, tables
 from clipprobe.runs.differences import refuse_other
-from clipprobe.runs.files import TEMPORARY, disk_errors, write_atomically
-from clipprobe.runs.provenance import versions
-from clipprobe.runs.view import CONFIG, FORMAT, MANIFEST, PARTS, SCHEMA_VERSION, RunReader
+from clipprobe.runs.files import disk_errors, write_atomically
+from clipprobe.runs.folder import empty, remove, remove_temporaries, run_in
+from clipprobe.runs.lock import LOCK, FolderLock
+from clipprobe.runs.manifest import make_manifest, sha256_of_json
+from clipprobe.runs.view import (
+    CONFIG,
+    FORMAT,
+    MANIFEST,
+    PARTS,
+    SCHEMA_VERSION,
+    RunReader,
+    load_run,
+)
+from clipprobe.runs.written import Written
 
 
 class Run(RunReader):
@@ -38,11 +49,23 @@ class Run(RunReader):
         ...     run.finish(counts={"used": 1, "skipped": 0, "failed": 0}, seed=0)
     """
 
-    def __init__(self, path: Path, kind: str, config: dict[str, Any], complete: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        kind: str,
+        config: dict[str, Any],
+        complete: bool,
+        lock: FolderLock | None = None,
+    ) -> None:
         self.path = path
         self.kind = kind
         self.config = config
         self.complete = complete
+        self._lock = lock
+        if lock is not None:
+            self._written = Written(path, sha256_of_json([kind, config]))
+            # For callers that let go of a run without closing it.
+            weakref.finalize(self, lock.release)
 
     @classmethod
     def open(
@@ -50,51 +73,69 @@ class Run(RunReader):
     ) -> Run:
         """Start a run in ``out``, go on with the one that is there, or recognise a complete one.
 
+        An unfinished run is locked until it is finished, abandoned, closed, or its process ends::
+
+            with Run.open(out, kind=KIND, config=config) as run:
+                if not run.complete:
+                    ...
+
         Args:
             out: The run folder; it belongs to the run alone.
             kind: What makes the run.
             config: Everything that changes the result: model and weights' hash, the data set's
                 fingerprint, settings, seed. Not the number of workers.
-            overwrite: Empty a folder that holds a run first. A folder without one is never emptied.
+            overwrite: Take away the run that is there first. Files that are not its own stay.
 
         Raises:
-            RunFolderError: the folder holds other files, a run with another configuration, or
-                cannot be written.
+            RunFolderError: the folder holds other files, a run with another configuration, a
+                complete run that is damaged, or one that a process is working on; or it cannot be
+                written.
         """
         path = Path(out)
-        wanted = {
-            "format": FORMAT,
-            "schema_version": SCHEMA_VERSION,
-            "kind": kind,
-            "config": jsonio.plain(config),
-            "clipprobe": clipprobe.__version__,
-        }
+        wanted = _head(kind, jsonio.plain(config))
         with disk_errors(path):
-            path.mkdir(parents=True, exist_ok=True)
-            run = cls(path, kind, wanted["config"], complete=False)
-            names = sorted(entry.name for entry in path.iterdir())
-            names = [name for name in names if not name.startswith(TEMPORARY)]
-            if names and CONFIG not in names:
-                raise RunFolderError(
-                    f"The folder {path} holds other files ({', '.join(map(repr, names[:3]))}) and "
-                    "no run: choose an empty or a new folder."
-                )
-            if names:
-                found = run.read_json(CONFIG)
-                if not isinstance(found, dict) or found.get("format") != FORMAT:
-                    raise RunFolderError(
-                        f"The {CONFIG} in {path} is not one of a clipprobe run: choose an empty or "
-                        "a new folder."
-                    )
-                if not overwrite:
-                    run.complete = run.has(MANIFEST)
-                    if run.complete:  # killed between the manifest and the end
-                        shutil.rmtree(path / PARTS, ignore_errors=True)
-                    refuse_other(path, found, wanted, complete=run.complete)
+            found = run_in(path)
+            # A complete run needs no lock, unless one was left: its folder may be read-only.
+            idle = not (path / LOCK).exists() and not (path / PARTS).exists()
+            if found is not None and idle and not overwrite and (path / MANIFEST).exists():
+                return cls._recognised(path, found, wanted)
+            lock = FolderLock.take(path)
+            try:
+                found = run_in(path)  # it may have changed meanwhile
+                if found is not None and not overwrite and (path / MANIFEST).exists():
+                    run = cls._recognised(path, found, wanted)
+                    shutil.rmtree(path / PARTS, ignore_errors=True)  # killed behind the manifest
+                    lock.release()
                     return run
-                _empty(path)
-            run.write_json(CONFIG, wanted)
-        return run
+                if found is not None and overwrite:
+                    empty(path)
+                elif found is not None:
+                    refuse_other(path, found, wanted, complete=False)
+                run = cls(path, kind, wanted["config"], complete=False, lock=lock)
+                if found is None or overwrite:
+                    data = jsonio.dumps(wanted).encode("utf-8")
+                    write_atomically(run.file(CONFIG), lambda place: _write_bytes(place, data))
+                return run
+            except BaseException:
+                lock.release()
+                raise
+
+    @classmethod
+    def _recognised(cls, path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> Run:
+        refuse_other(path, found, wanted, complete=True)
+        load_run(path)  # refuses a damaged one
+        return cls(path, wanted["kind"], wanted["config"], complete=True)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others open the folder; what is not finished can be gone on with."""
+        if self._lock is not None:
+            self._lock.release()
 
     def abandon(self) -> None:
         """Remove an unfinished run in which nothing could be used, so that it bars no next try.
@@ -104,8 +145,22 @@ class Run(RunReader):
         """
         if not self.complete:
             with disk_errors(self.path):
-                _empty(self.path)
-                self.path.rmdir()
+                remove(self.path, self._open_lock())
+
+    def has(self, *names: str) -> bool:
+        """Whether the run folder holds all these files, each as this run wrote it.
+
+        A part of a killed run that is damaged, or is another run's, does not count: do it again.
+        """
+        return all(self._sound(name) for name in names)
+
+    def adopt(self, name: str) -> Path:
+        """The path of a file or folder that something else fills, as the run's own."""
+        path = self.file(name)
+        with disk_errors(self.path):
+            self._open_lock()
+            self._written.adopt(name)
+        return path
 
     def write_json(self, name: str, value: Any) -> Path:
         """Write ``value`` as JSON: sorted keys, NaN as null (see :mod:`clipprobe.runs.jsonio`)."""
@@ -137,15 +192,12 @@ class Run(RunReader):
         return self.file(f"{PARTS}/{name}")
 
     def parts(self, suffix: str = "") -> list[str]:
-        """Names (``parts/<name>``) of the parts that are there, sorted."""
-        folder = self.path / PARTS
+        """Names (``parts/<name>``) of the parts that are there and sound, sorted."""
+        folder = self.file(PARTS)
         if not folder.is_dir():
             return []
-        return sorted(
-            f"{PARTS}/{entry.name}"
-            for entry in folder.iterdir()
-            if entry.name.endswith(suffix) and not entry.name.startswith(TEMPORARY)
-        )
+        names = sorted(f"{PARTS}/{entry.name}" for entry in folder.iterdir())
+        return [name for name in names if name.endswith(suffix) and self._sound(name)]
 
     def finish(
         self,
@@ -165,80 +217,66 @@ class Run(RunReader):
             seed: The seed of everything random.
             dataset: ``Dataset.describe()``: name, fingerprint, number of records.
         """
-        extra = dict(provenance or {})
         with disk_errors(self.path):
-            for leftover in self.path.rglob(f"{TEMPORARY}*"):
-                leftover.unlink(missing_ok=True)
-            manifest = {
-                "format": FORMAT,
-                "schema_version": SCHEMA_VERSION,
-                "kind": self.kind,
-                "config": self.config,
-                "config_sha256": _sha256(jsonio.dumps(self.config).encode("utf-8")),
-                "seed": seed,
-                "model": extra.pop("model", None),
-                "versions": {**versions(), **extra.pop("versions", {})},
-                "provenance": extra,
-                "dataset": dataset,
-                "counts": {name: counts.get(name, 0) for name in ("used", "skipped", "failed")},
-                "failures": sorted(
-                    ({"id": item["id"], "reason": item["reason"]} for item in failures),
-                    key=lambda item: (item["id"], item["reason"]),
-                ),
-                "files": self._files(),
-            }
-            self.write_json(MANIFEST, manifest)
+            lock = self._open_lock()
+            remove_temporaries(self.path)
+            manifest = make_manifest(
+                _head(self.kind, self.config),
+                provenance=provenance or {},
+                counts=counts,
+                failures=failures,
+                files=self._written.inventory(),
+                seed=seed,
+                dataset=dataset,
+            )
+            data = jsonio.dumps(manifest).encode("utf-8")
+            write_atomically(self.file(MANIFEST), lambda path: _write_bytes(path, data))
             self.complete = True
             shutil.rmtree(self.path / PARTS, ignore_errors=True)
+            lock.release()
 
-    def _files(self) -> dict[str, dict[str, Any]]:
-        """Size and hash of each file; runs in sub-folders (of a demo) have their own manifest."""
-        listed: dict[str, dict[str, Any]] = {}
-        inner = {file.parent for file in self.path.rglob(CONFIG) if _starts_a_run(file)}
-        inner.discard(self.path)
-        for file in sorted(self.path.rglob("*")):
-            relative = file.relative_to(self.path)
-            if not file.is_file() or relative.parts[0] == PARTS or relative.name == MANIFEST:
-                continue
-            if inner.isdisjoint(file.parents):
-                digest = _sha256_file(file)
-                listed[relative.as_posix()] = {"bytes": file.stat().st_size, "sha256": digest}
-        return listed
+    def _sound(self, name: str) -> bool:
+        return self.file(name).is_file() if self.complete else self._written.sound(name)
 
-    def _write(self, name: str, write: Any) -> Path:
+    def _existing(self, name: str) -> Path:
+        path = super()._existing(name)
+        if name != CONFIG and not self._sound(name):
+            raise RunFolderError(
+                f"The file {name} of the run {self.path} is not as the run wrote it: give the "
+                "command once more, and it is made again."
+            )
+        return path
+
+    def _open_lock(self) -> FolderLock:
+        if self._lock is None or not self._lock.held:
+            raise RunFolderError(
+                f"The run {self.path} is not open for writing: it is finished, or was closed."
+            )
+        return self._lock
+
+    def _write(self, name: str, write: Callable[[Path], None]) -> Path:
         path = self.file(name)
+
+        def noted(temporary: Path) -> None:
+            write(temporary)
+            self._written.note(name, temporary)
+
         with disk_errors(self.path):
-            write_atomically(path, write)
+            self._open_lock()
+            write_atomically(path, noted)
         return path
 
 
-def _starts_a_run(config: Path) -> bool:
-    """Whether a ``config.json`` is one of ours; a checkpoint's has the same name."""
-    try:
-        found = jsonio.loads(config.read_text(encoding="utf-8"))
-    except (ValueError, OSError):
-        return False
-    return isinstance(found, dict) and found.get("format") == FORMAT
-
-
-def _empty(folder: Path) -> None:
-    # The manifest goes first: a run that is half removed must not look complete.
-    (folder / MANIFEST).unlink(missing_ok=True)
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name == CONFIG):
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
+def _head(kind: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The content of ``config.json``."""
+    return {
+        "format": FORMAT,
+        "schema_version": SCHEMA_VERSION,
+        "kind": kind,
+        "config": config,
+        "clipprobe": clipprobe.__version__,
+    }
 
 
 def _write_bytes(path: Path, data: bytes) -> None:
     path.write_bytes(data)
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _sha256_file(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

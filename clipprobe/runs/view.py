@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import jsonio, tables
+from clipprobe.runs.files import inside
+from clipprobe.runs.integrity import flaw, refuse_damaged
+from clipprobe.runs.manifest import broken_seal
+from clipprobe.runs.summaries import check_summary
 
 MANIFEST = "manifest.json"
 CONFIG = "config.json"
@@ -30,25 +34,28 @@ class RunReader:
         """The path of ``name`` inside the run folder, whether it exists or not.
 
         Raises:
-            RunFolderError: ``name`` is absolute or leads out of the folder.
+            RunFolderError: ``name`` is absolute, leads out of the folder, or through a link.
         """
-        pure = PurePosixPath(name)
-        if not name or pure.is_absolute() or ".." in pure.parts or "\\" in name or "\0" in name:
-            raise RunFolderError(
-                f"The name {name!r} leads out of the run folder {self.path}: give a relative name."
-            )
-        return self.path.joinpath(*pure.parts)
+        return inside(self.path, name)
 
-    def has(self, name: str) -> bool:
-        """Whether the run folder holds the file ``name``."""
-        return self.file(name).is_file()
+    def has(self, *names: str) -> bool:
+        """Whether the run folder holds all these files."""
+        return all(self.file(name).is_file() for name in names)
+
+    def read_bytes(self, name: str) -> bytes:
+        """Read a file of the run as it is."""
+        path = self._existing(name)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise self._damaged(name, error) from None
 
     def read_json(self, name: str) -> Any:
         """Read a JSON file of the run."""
-        path = self._existing(name)
+        data = self.read_bytes(name)
         try:
-            return jsonio.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            return jsonio.loads(data.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
             raise self._damaged(name, error) from None
 
     def read_table(self, name: str) -> Any:
@@ -105,6 +112,25 @@ class RunView(RunReader):
         """What made the run, for example ``"typographic"``."""
         return str(self.manifest["kind"])
 
+    def refuse_damaged(self) -> None:
+        """Raise unless every file of the run is what its manifest says.
+
+        Raises:
+            RunFolderError: names the files that are not.
+        """
+        refuse_damaged(self.path, self.manifest)
+
+    def _existing(self, name: str) -> Path:
+        """The path of a file whose content is the one that the manifest says."""
+        path = RunReader._existing(self, name)
+        entry = self.manifest["files"].get(name)
+        if entry is not None and (wrong := flaw(path, entry)):
+            raise RunFolderError(
+                f"The run {self.path} is damaged ({name} {wrong}): make it again with --overwrite, "
+                "or restore it from a copy."
+            )
+        return path
+
     def about(self) -> dict[str, Any]:
         """What a comparison says of the run: folder name, model, weights, configuration, seed."""
         model = self.manifest.get("model") or {}
@@ -118,13 +144,29 @@ class RunView(RunReader):
 
 
 def load_run(path: str | Path) -> RunView:
-    """Open a complete run.
+    """Open a complete run, all of whose files are what its manifest says.
 
     Raises:
-        RunFolderError: no run is there, it is unfinished, or another version wrote it.
+        RunFolderError: no run is there, it is unfinished or damaged, or another version wrote it.
     """
+    view = _view(Path(path))
+    view.refuse_damaged()
+    return view
+
+
+def list_runs(folder: str | Path) -> list[RunView]:
+    """Every complete, readable run in ``folder`` and below, ordered by path.
+
+    Unfinished and damaged runs are left out: :func:`load_run` says what is wrong with one. Here
+    the summary is compared with its hash, and every other file when it is read.
+    """
+    return sorted(_runs_below(Path(folder)), key=lambda run: run.path.as_posix())
+
+
+def _view(path: Path) -> RunView:
+    """A complete run, its manifest and summary checked."""
     reader = RunReader()
-    reader.path = Path(path)
+    reader.path = path
     if not reader.has(MANIFEST):
         if reader.has(CONFIG):
             raise RunFolderError(
@@ -139,16 +181,16 @@ def load_run(path: str | Path) -> RunView:
             f"The run {path} has the schema version {manifest.get('schema_version')!r}, and this "
             f"clipprobe reads {SCHEMA_VERSION}: read it with the clipprobe that wrote it."
         )
-    summary = reader.read_json(SUMMARY) if reader.has(SUMMARY) else {}
-    return RunView(path=reader.path, manifest=manifest, summary=summary)
-
-
-def list_runs(folder: str | Path) -> list[RunView]:
-    """Every complete, readable run in ``folder`` and below, ordered by path.
-
-    Unfinished and damaged runs are left out: :func:`load_run` says what is wrong with one.
-    """
-    return sorted(_runs_below(Path(folder)), key=lambda run: run.path.as_posix())
+    if broken_seal(manifest) or not isinstance(manifest.get("files"), dict):
+        raise RunFolderError(
+            f"The run {path} is damaged ({MANIFEST} was changed): make it again with --overwrite, "
+            "or restore it from a copy."
+        )
+    view = RunView(path=path, manifest=manifest, summary={})
+    if SUMMARY in manifest["files"] or view.has(SUMMARY):
+        view = replace(view, summary=view.read_json(SUMMARY))
+    check_summary(view.summary, path)
+    return view
 
 
 def _runs_below(folder: Path) -> Iterator[RunView]:
@@ -156,6 +198,6 @@ def _runs_below(folder: Path) -> Iterator[RunView]:
         folders[:] = [name for name in folders if name != PARTS and not name.startswith(".")]
         if MANIFEST in names:
             try:
-                yield load_run(root)
+                yield _view(Path(root))
             except RunFolderError:
                 continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from clipprobe.errors import RunFolderError
 from clipprobe.runs import RunView
 from dashboard.components import framed, numbers_row, plain
 from dashboard.runs import Found, choose_run, data_words, find_runs, model_words, report_files
@@ -62,13 +61,7 @@ def show_report(run: RunView) -> None:
     if not files:
         st.info("This run has written no report.")
         return
-    path = run.file(files[0])
-    try:
-        page = path.read_bytes()
-    except OSError as error:
-        raise RunFolderError(
-            f"The report {path} cannot be read ({error.strerror}): make the run again."
-        ) from None
+    path, page = run.file(files[0]), run.read_bytes(files[0])
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "Download",
@@ -89,7 +82,7 @@ def show_json(run: RunView, name: str, content: object) -> None:
         return
     st.download_button(
         f"Download {name}",
-        run.file(name).read_bytes(),
+        run.read_bytes(name),
         file_name=f"{run.path.name}-{name}",
         mime="application/json",
         icon=":material/download:",

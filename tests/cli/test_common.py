@@ -109,6 +109,9 @@ def test_settings_of_a_file(tmp_path: Path) -> None:
         ("- 3", "holds a list"),
         ("a: [", "not valid YAML"),
         ("a: !!python/object/apply:os.system ['true']", "not valid YAML"),
+        ("seed: " + "[" * 3000 + "]" * 3000, "not valid YAML: it is nested too deep"),
+        ("seed: " + "7" * 5000, "not valid YAML: it holds a number or a date that cannot"),
+        ("seed: 2026-13-45", "not valid YAML: it holds a number or a date that cannot"),
     ],
 )
 def test_settings_that_cannot_be_used(tmp_path: Path, text: str, message: str) -> None:

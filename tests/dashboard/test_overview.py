@@ -87,8 +87,8 @@ def test_what_is_no_proper_run_is_said_and_nothing_is_lost(tmp_path: Path) -> No
     (tmp_path / "folder" / "manifest.json").symlink_to(tmp_path / "nowhere")
     found = {item.name: item for item in find_runs(tmp_path)}
     assert found[f"{tmp_path.name}/"].run is not None  # the runs folder may itself be a run
-    assert "has no kind" in found["inner"].problem
-    assert "holds no run" in found["folder"].problem
+    assert "manifest.json was changed" in found["inner"].problem
+    assert "is a link" in found["folder"].problem
 
 
 def test_a_model_folder_is_no_unfinished_run(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ import pytest
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import Run, list_runs, load_run
 from clipprobe.runs.files import TEMPORARY
+from clipprobe.runs.ledger import LEDGER
+from clipprobe.runs.lock import LOCK
 
 CONFIG = {"seed": 0, "words": ["ipod", "pizza"], "size": 0.12}
 
@@ -34,13 +36,13 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name not in (LEDGER, LOCK)
     }
 
 
 def test_an_unfinished_run_goes_on_with_its_parts(tmp_path: Path) -> None:
-    first = start(tmp_path / "run")
-    first.write_table("parts/00000.parquet", {"x": [1, 2]})
+    with start(tmp_path / "run") as first:
+        first.write_table("parts/00000.parquet", {"x": [1, 2]})
     again = start(tmp_path / "run", words=("ipod", "pizza"))  # JSON knows no tuples
     assert not again.complete
     assert again.parts(".parquet") == ["parts/00000.parquet"]
@@ -92,9 +94,12 @@ def test_overwrite_empties_a_run_and_nothing_else(tmp_path: Path) -> None:
         Run.open(precious, kind="k", config={}, overwrite=True)
     finish(start(tmp_path / "run"))
     (tmp_path / "run" / "link").symlink_to(precious)
+    (tmp_path / "run" / "notes.txt").write_text("mine")
     fresh = Run.open(tmp_path / "run", kind="k", config={}, overwrite=True)
     assert not fresh.complete and not fresh.has("images.parquet")
-    assert sorted(path.name for path in fresh.path.iterdir()) == ["config.json"]
+    fresh.close()
+    there = sorted(path.name for path in fresh.path.iterdir())
+    assert there == ["config.json", "link", "notes.txt"]
     assert (precious / "thesis.tex").read_text() == "all of it"
 
 
@@ -126,6 +131,7 @@ def test_a_full_disk_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.Mo
             assert str(caught.value).count("\n") == 0
     assert contents(tmp_path) == before
     assert not run.complete
+    run.close()
     finish(start(tmp_path))
     assert load_run(tmp_path).summary["kind"] == "typographic"
 
@@ -158,6 +164,9 @@ def test_a_killed_run_resumes_without_half_a_file(tmp_path: Path) -> None:
     run = Run.open(tmp_path, kind="typographic", config={"seed": 0})
     assert run.parts() == ["parts/0.parquet"] and not run.has("parts/1.parquet")
     finish(run)
+    assert sorted(contents(tmp_path)) == [
+        "config.json", "images.parquet", "manifest.json", "summary.json"
+    ]  # fmt: skip
     assert not list(tmp_path.rglob(f"{TEMPORARY}*"))
 
 
@@ -200,7 +209,7 @@ def test_runs_are_listed_with_their_inner_runs(tmp_path: Path) -> None:
     assert names == ["demo", "demo/typo"]
     listed = load_run(tmp_path / "demo").manifest["files"]
     assert not [name for name in listed if "typo" in name]
-    assert "checkpoint/config.json" in listed  # a model's, not a run's
+    assert "checkpoint/config.json" not in listed  # nobody said that it is the run's
 
 
 def test_damage_is_reported_in_one_sentence(tmp_path: Path) -> None:
@@ -208,7 +217,7 @@ def test_damage_is_reported_in_one_sentence(tmp_path: Path) -> None:
     view = load_run(tmp_path)
     (tmp_path / "images.parquet").write_bytes(b"PAR1 no")
     (tmp_path / "arrays.safetensors").write_bytes(b"no")
-    with pytest.raises(RunFolderError, match=r"images.parquet.*cannot be read"):
+    with pytest.raises(RunFolderError, match=r"damaged \(images.parquet has 7 bytes instead of"):
         view.read_table("images.parquet")
     with pytest.raises(RunFolderError, match=r"arrays.safetensors.*cannot be read"):
         view.read_arrays("arrays.safetensors")

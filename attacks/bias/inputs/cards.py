@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.yamltext import parse_yaml
 
 NOT_STATED = "not stated"
 UNDOCUMENTED = (
@@ -93,13 +94,10 @@ def read_card(card: str | Path) -> Card:
 
 def parse_card(text: str, where: str) -> Card:
     """A card from its YAML text; see :func:`read_card`."""
-    import yaml
-
     try:
-        loaded: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"The card {where} is not valid YAML: {reason}.") from None
+        loaded: Any = parse_yaml(text)
+    except ValueError as error:
+        raise DataError(f"The card {where} is not valid YAML: {error}.") from None
     if not isinstance(loaded, dict):
         raise ConfigError(f"The card {where} must be a mapping of fields to text.")
     known = [field.name for field in fields(Card)]

@@ -102,22 +102,22 @@ def mitigate_bias(
     )
     columns = [make_column(name, pictures.columns[name]) for name in data.columns]
     prompts = _prompts(columns[0], sentences, group_prompts)
-    run = Run.open(out, kind=KIND, config=config, overwrite=overwrite)
-    if run.complete:
+    with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
+        if run.complete:
+            return load_run(run.path)
+        work = Work(
+            clip=clip, pictures=pictures, columns=columns, words=chosen, templates=sentences,
+            prompts=prompts, n_units=n_units, lam=lam, n_boot=n_boot, batch_size=batch_size,
+            seed=seed, utility=Utility.read(clip, labelled, classes, sentences, workers),
+            advance=progress or (lambda n: None),
+        )  # fmt: skip
+        found, absent = work.run(asked)
+        write_mitigation(
+            run, found, absent=absent, columns=columns, words=chosen, templates=sentences,
+            prompts=prompts, n_pictures=len(pictures.images), n_scored=int((~work.fit).sum()),
+            failures=pictures.failures, provenance=clip.provenance(), data=data, seed=seed,
+        )  # fmt: skip
         return load_run(run.path)
-    work = Work(
-        clip=clip, pictures=pictures, columns=columns, words=chosen, templates=sentences,
-        prompts=prompts, n_units=n_units, lam=lam, n_boot=n_boot, batch_size=batch_size, seed=seed,
-        utility=Utility.read(clip, labelled, classes, sentences, workers),
-        advance=progress or (lambda n: None),
-    )  # fmt: skip
-    found, absent = work.run(asked)
-    write_mitigation(
-        run, found, absent=absent, columns=columns, words=chosen, templates=sentences,
-        prompts=prompts, n_pictures=len(pictures.images), n_scored=int((~work.fit).sum()),
-        failures=pictures.failures, provenance=clip.provenance(), data=data, seed=seed,
-    )  # fmt: skip
-    return load_run(run.path)
 
 
 def _prompts(

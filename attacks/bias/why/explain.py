@@ -95,15 +95,15 @@ def explain_gap(
     )
     groups = make_column(column, pictures.columns[column])
     task = gap_task(texts, chosen, word, groups, group, clusters=pictures.clusters, seed=seed)
-    run = Run.open(out, kind=KIND, config=config, overwrite=overwrite)
-    if run.complete:
+    with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
+        if run.complete:
+            return load_run(run.path)
+        shown = [pictures.images[i] for i in task.rows]
+        study = Study(clip, shown, task, run, n_random, n_boot, seed, batch_size, progress)
+        ranked, removals, absent = study.all(kinds)
+        write_gap_run(
+            run, task, study.before, ranked, removals, absent=absent, heading=groups.heading,
+            words=chosen, templates=sentences, n_boot=n_boot, seed=seed, pictures=pictures,
+            provenance=clip.provenance(), data=data,
+        )  # fmt: skip
         return load_run(run.path)
-    shown = [pictures.images[i] for i in task.rows]
-    study = Study(clip, shown, task, run, n_random, n_boot, seed, batch_size, progress)
-    ranked, removals, absent = study.all(kinds)
-    write_gap_run(
-        run, task, study.before, ranked, removals, absent=absent, heading=groups.heading,
-        words=chosen, templates=sentences, n_boot=n_boot, seed=seed, pictures=pictures,
-        provenance=clip.provenance(), data=data,
-    )  # fmt: skip
-    return load_run(run.path)

@@ -164,60 +164,62 @@ def audit_written(
         "batch_size": batch_size,
         "pillow": PIL.__version__,  # the pixels of the text are those of this Pillow
     }
-    run = Run.open(out, kind=KIND, config=config, overwrite=overwrite)
-    if run.complete:
+    with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
+        if run.complete:
+            return load_run(run.path)
+        answers = answer_all(
+            clip,
+            records,
+            run,
+            question,
+            renderer,
+            name=gathered.dataset.name,
+            batch_size=batch_size,
+            workers=workers,
+            progress=progress,
+        )
+        used = {record.id for record in answers.records}
+        rows = [i for i, record in enumerate(records) if record.id in used]
+        columns = protect(
+            [make_column(name, [v[i] for i in rows]) for name, v in annotated.items()]
+        )
+        key, unpaired = pair_key([records[i].id for i in rows])
+        ids = None
+        if clusters is not None and pictured is not None:
+            ids = cluster_ids([pictured[i] for i in rows], clusters)
+        cells, family_size = correct(
+            written_cells(answers, question, columns, ids, settings, key=key),
+            alpha=alpha,
+            min_effect=0.0,
+        )
+        evaluation = Evaluation(
+            cells=tuple(cells),
+            family_size=family_size,
+            columns=tuple(columns),
+            items={PROBE: tuple(outcome.item for outcome in question.outcomes)},
+        )
+        write_run(
+            run,
+            evaluation,
+            question,
+            answers,
+            attack=attack,
+            settings=settings,
+            clusters=clusters,
+            organism=organism,
+            card=documented,
+            notes=[
+                *gathered.notes,
+                *data_notes(records, annotated, columns, clusters),
+                *([unpaired] if unpaired else []),
+            ],
+            key=key,
+            dataset=described,
+            provenance=provenance,
+            unmatched=gathered.unmatched,
+            n_unmatched=gathered.skipped,
+        )
         return load_run(run.path)
-    answers = answer_all(
-        clip,
-        records,
-        run,
-        question,
-        renderer,
-        name=gathered.dataset.name,
-        batch_size=batch_size,
-        workers=workers,
-        progress=progress,
-    )
-    used = {record.id for record in answers.records}
-    rows = [i for i, record in enumerate(records) if record.id in used]
-    columns = protect([make_column(name, [v[i] for i in rows]) for name, v in annotated.items()])
-    key, unpaired = pair_key([records[i].id for i in rows])
-    ids = None
-    if clusters is not None and pictured is not None:
-        ids = cluster_ids([pictured[i] for i in rows], clusters)
-    cells, family_size = correct(
-        written_cells(answers, question, columns, ids, settings, key=key),
-        alpha=alpha,
-        min_effect=0.0,
-    )
-    evaluation = Evaluation(
-        cells=tuple(cells),
-        family_size=family_size,
-        columns=tuple(columns),
-        items={PROBE: tuple(outcome.item for outcome in question.outcomes)},
-    )
-    write_run(
-        run,
-        evaluation,
-        question,
-        answers,
-        attack=attack,
-        settings=settings,
-        clusters=clusters,
-        organism=organism,
-        card=documented,
-        notes=[
-            *gathered.notes,
-            *data_notes(records, annotated, columns, clusters),
-            *([unpaired] if unpaired else []),
-        ],
-        key=key,
-        dataset=described,
-        provenance=provenance,
-        unmatched=gathered.unmatched,
-        n_unmatched=gathered.skipped,
-    )
-    return load_run(run.path)
 
 
 def _named(groups: GroupSpec, aliases: Mapping[str, str]) -> GroupSpec:

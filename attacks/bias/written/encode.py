@@ -119,8 +119,7 @@ def answer_all(
     for start in range(0, len(records), size):
         part = records[start : start + size]
         stem = f"parts/written-{start // size:06d}"
-        # The list of ids is written after the answers: where it is, both are whole.
-        if not run.has(f"{stem}.json"):
+        if not run.has(f"{stem}-vectors.safetensors", f"{stem}.safetensors", f"{stem}.json"):
             found, ahead_by, problems = _answer(
                 encodings, part, texts, question, renderer, workers, advance
             )

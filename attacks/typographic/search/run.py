@@ -124,59 +124,59 @@ def search_attack(
         "seed": seed,
         "pillow": PIL.__version__,
     }
-    run = Run.open(out, kind=KIND, config=config, overwrite=overwrite)
-    if run.complete:
-        view = load_run(run.path)
-        return SearchResult.from_json(view.summary, run.path)
+    with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
+        if run.complete:
+            view = load_run(run.path)
+            return SearchResult.from_json(view.summary, run.path)
 
-    nonsense = _nonsense(found_space, known, seed)
-    total, done = queries * (2 if nonsense else 1), [0]
+        nonsense = _nonsense(found_space, known, seed)
+        total, done = queries * (2 if nonsense else 1), [0]
 
-    def advance(n: int) -> None:
-        done[0] += n
-        if progress is not None:
-            progress(done[0], total)
+        def advance(n: int) -> None:
+            done[0] += n
+            if progress is not None:
+                progress(done[0], total)
 
-    def oracle(arm: str, written: Mapping[str, str], within: SearchSpace) -> Oracle:
-        return Oracle(
-            clip=clip, base=base, classifier=classifier, goal=goal, space=within,
-            budget=queries, max_area=max_area, batch_size=batch_size, run=run, arm=arm,
-            written=written, advance=advance,
-        )  # fmt: skip
+        def oracle(arm: str, written: Mapping[str, str], within: SearchSpace) -> Oracle:
+            return Oracle(
+                clip=clip, base=base, classifier=classifier, goal=goal, space=within,
+                budget=queries, max_area=max_area, batch_size=batch_size, run=run, arm=arm,
+                written=written, advance=advance,
+            )  # fmt: skip
 
-    arms = {"words": oracle("words", {}, found_space)}
-    if nonsense:
-        within = dataclasses.replace(found_space, words=tuple(nonsense))
-        arms["nonsense"] = oracle("nonsense", nonsense, within)
-    for arm in arms.values():
-        run_search(arm, seed=seed)
-        if not arm.answers:
-            run.abandon()
-            raise DataError(
-                f"No text of {len(chosen)} word(s) fits on {name} within {max_area:.1%} of its "
-                "pixels: allow a larger area, smaller sizes, or shorter words."
-            )
-    least = best(arms["words"])
-    verified: bool | None = None
-    controls: dict[str, dict[str, Any]] = {}
-    if least is not None:
-        verified, controls = _verify(run, arms["words"], least, seed)
-    result = SearchResult(
-        image=name,
-        label=known.names[own],
-        target=None if wanted is None else known.names[wanted],
-        clean_answer=known.names[answer],
-        clean_margin=margin,
-        budget=queries,
-        max_area=max_area,
-        words=arm_of(arms["words"]),
-        nonsense=arm_of(arms["nonsense"]) if nonsense else None,
-        verified=verified,
-        controls=controls,
-        path=run.path,
-    )
-    _finish(run, result, arms, base, clip.provenance(), seed)
-    return result
+        arms = {"words": oracle("words", {}, found_space)}
+        if nonsense:
+            within = dataclasses.replace(found_space, words=tuple(nonsense))
+            arms["nonsense"] = oracle("nonsense", nonsense, within)
+        for arm in arms.values():
+            run_search(arm, seed=seed)
+            if not arm.answers:
+                run.abandon()
+                raise DataError(
+                    f"No text of {len(chosen)} word(s) fits on {name} within {max_area:.1%} of its "
+                    "pixels: allow a larger area, smaller sizes, or shorter words."
+                )
+        least = best(arms["words"])
+        verified: bool | None = None
+        controls: dict[str, dict[str, Any]] = {}
+        if least is not None:
+            verified, controls = _verify(run, arms["words"], least, seed)
+        result = SearchResult(
+            image=name,
+            label=known.names[own],
+            target=None if wanted is None else known.names[wanted],
+            clean_answer=known.names[answer],
+            clean_margin=margin,
+            budget=queries,
+            max_area=max_area,
+            words=arm_of(arms["words"]),
+            nonsense=arm_of(arms["nonsense"]) if nonsense else None,
+            verified=verified,
+            controls=controls,
+            path=run.path,
+        )
+        _finish(run, result, arms, base, clip.provenance(), seed)
+        return result
 
 
 def _classes(

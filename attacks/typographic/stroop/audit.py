@@ -124,10 +124,10 @@ def audit_stroop(
         "batch_size": size,
         "seed": whole(seed, "seed"),
     }
-    run = Run.open(out, kind=KIND, config=config, overwrite=overwrite)
-    if not run.complete:
-        _execute(run, clip, source, asked, size, whole(workers, "workers"), progress)
-    return load_run(run.path)
+    with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
+        if not run.complete:
+            _execute(run, clip, source, asked, size, whole(workers, "workers"), progress)
+        return load_run(run.path)
 
 
 def _execute(
@@ -152,7 +152,7 @@ def _execute(
     tables, failed, step = [], [], batch_size * BATCHES_PER_PART
     for start in range(0, len(shown), step):
         part, name = shown[start : start + step], f"parts/{start // step:07d}"
-        if not run.has(f"{name}.parquet"):
+        if not run.has(f"{name}.json", f"{name}.parquet"):
             rows, problems = _rows(clip, source, part, vectors, inks, words, batch_size, workers)
             run.write_json(f"{name}.json", [problem.to_json() for problem in problems])
             run.write_table(f"{name}.parquet", pa.Table.from_pylist(rows, schema=schema))

@@ -158,14 +158,15 @@ def sweep(
         "controls": [kind for kind in kinds if kind != "attack"],
         "level": float(level),
     }
-    run = Run.open(out, kind=KIND, config=config, overwrite=overwrite)
-    if not run.complete:
-        _execute(
-            run, clip, dataset, known, grid, chosen, renderer, cases, skipped,
-            templates=templates, per_image=per_image, batch=batch, level=float(level), seed=seed,
-            workers=whole(workers, "workers"), progress=progress or (lambda done, total: None),
-        )  # fmt: skip
-    return load_run(run.path)
+    with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
+        if not run.complete:
+            _execute(
+                run, clip, dataset, known, grid, chosen, renderer, cases, skipped,
+                templates=templates, per_image=per_image, batch=batch, level=float(level),
+                seed=seed, workers=whole(workers, "workers"),
+                progress=progress or (lambda done, total: None),
+            )  # fmt: skip
+        return load_run(run.path)
 
 
 def _execute(

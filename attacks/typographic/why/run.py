@@ -127,7 +127,7 @@ def explain_reading(
         settings=config,
         progress=progress or (lambda step, done, total: None),
     )
-    folder = Run.open(out, kind=KIND, config=job.config(), overwrite=overwrite)
-    if not folder.complete:
-        job.execute(folder)
-    return load_run(folder.path)
+    with Run.open(out, kind=KIND, config=job.config(), overwrite=overwrite) as folder:
+        if not folder.complete:
+            job.execute(folder)
+        return load_run(folder.path)

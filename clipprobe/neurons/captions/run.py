@@ -80,27 +80,33 @@ def captions_run(
         "seed": seed,
     }
     config = jsonio.plain(config)
-    run = Run.open(out, kind=KIND, config=config, overwrite=overwrite)
-    if run.complete:
-        return load_captions(run.path)
-    if vision:
-        found = vision_captions(
-            clip,
-            units,
-            listed,
-            images=images,
-            subtract_mean=subtract_mean,
-            top=top,
-            n_random=n_random,
-            seed=seed,
-            progress=progress,
-        )
-    else:
-        found = text_prompts(
-            clip, units, listed, pool=pool, subtract_mean=subtract_mean, top=top, progress=progress
-        )
-    _write(run, found, config, provenance, listed)
-    return found
+    with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
+        if run.complete:
+            return load_captions(run.path)
+        if vision:
+            found = vision_captions(
+                clip,
+                units,
+                listed,
+                images=images,
+                subtract_mean=subtract_mean,
+                top=top,
+                n_random=n_random,
+                seed=seed,
+                progress=progress,
+            )
+        else:
+            found = text_prompts(
+                clip,
+                units,
+                listed,
+                pool=pool,
+                subtract_mean=subtract_mean,
+                top=top,
+                progress=progress,
+            )
+        _write(run, found, config, provenance, listed)
+        return found
 
 
 def load_captions(path: str | Path) -> list[UnitCaptions]:

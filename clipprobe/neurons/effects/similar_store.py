@@ -73,22 +73,22 @@ def similar_run(
             "batch_size": batch_size,
         }
     )
-    run = Run.open(out, kind=KIND, config=config, overwrite=overwrite)
-    if run.complete:
-        return read(run)
-    found = similar_units(
-        clip,
-        dataset,
-        own,
-        sites=sites,
-        pool=pool,
-        k=k,
-        batch_size=batch_size,
-        workers=workers,
-        progress=progress,
-    )
-    write(found, run)
-    return found
+    with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
+        if run.complete:
+            return read(run)
+        found = similar_units(
+            clip,
+            dataset,
+            own,
+            sites=sites,
+            pool=pool,
+            k=k,
+            batch_size=batch_size,
+            workers=workers,
+            progress=progress,
+        )
+        write(found, run)
+        return found
 
 
 def write(found: SimilarUnits, run: Run) -> None:

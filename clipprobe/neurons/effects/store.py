@@ -50,35 +50,35 @@ def compare_effects(
         "device": clip.device.type,
         **settings,
     }
-    run = Run.open(out, kind=KIND, config=config, overwrite=overwrite)
-    records, failures = readable(dataset)
-    found: list[SiteEffects] = []
-    for site in sites:
-        part = f"parts/{site}.safetensors"
-        if not run.complete and not run.has(part):
-            one = site_effects(
-                clip, records, texts, site,
-                per_site=per_site, method=method, seed=seed, batch_size=batch_size,
-            )  # fmt: skip
-            arrays = {name: np.asarray(getattr(one, name)) for name in _ARRAYS}
-            run.write_arrays(part, {**arrays, "n_there": np.array([one.n_there])})
-        name = "effects.safetensors" if run.complete else part
-        prefix = f"{site}/" if run.complete else ""
-        arrays = run.read_arrays(name)
-        found.append(
-            SiteEffects(
-                site=site,
-                kind="head" if site.endswith("head_out") else "neuron",
-                n_there=int(arrays[f"{prefix}n_there"][0]),
-                **{key: arrays[prefix + key] for key in _ARRAYS},
+    with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
+        records, failures = readable(dataset)
+        found: list[SiteEffects] = []
+        for site in sites:
+            part = f"parts/{site}.safetensors"
+            if not run.complete and not run.has(part):
+                one = site_effects(
+                    clip, records, texts, site,
+                    per_site=per_site, method=method, seed=seed, batch_size=batch_size,
+                )  # fmt: skip
+                arrays = {name: np.asarray(getattr(one, name)) for name in _ARRAYS}
+                run.write_arrays(part, {**arrays, "n_there": np.array([one.n_there])})
+            name = "effects.safetensors" if run.complete else part
+            prefix = f"{site}/" if run.complete else ""
+            arrays = run.read_arrays(name)
+            found.append(
+                SiteEffects(
+                    site=site,
+                    kind="head" if site.endswith("head_out") else "neuron",
+                    n_there=int(arrays[f"{prefix}n_there"][0]),
+                    **{key: arrays[prefix + key] for key in _ARRAYS},
+                )
             )
-        )
-        if progress is not None:
-            progress(1)
-    compared = agreements(found, seed=seed)
-    if not run.complete:
-        _write(run, clip, dataset, found, compared, texts, method, seed, failures)
-    return compared
+            if progress is not None:
+                progress(1)
+        compared = agreements(found, seed=seed)
+        if not run.complete:
+            _write(run, clip, dataset, found, compared, texts, method, seed, failures)
+        return compared
 
 
 def _write(

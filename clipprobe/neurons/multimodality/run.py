@@ -7,6 +7,7 @@ units as pictures, without a number. See ``docs/multimodality.md`` for the defin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,34 +110,37 @@ def multimodality(
             "batch_size": batch_size,
         }
     )
-    run = None if out is None else Run.open(out, kind=KIND, config=config, overwrite=overwrite)
-    if run is not None and run.complete:
-        return Multimodality.load(run.path)
-    clips = [clip]
-    if "random_weights" in controls:
-        from clipprobe.models import random_twin
+    opened: Run | nullcontext[None] = nullcontext()
+    if out is not None:
+        opened = Run.open(out, kind=KIND, config=config, overwrite=overwrite)
+    with opened as run:
+        if run is not None and run.complete:
+            return Multimodality.load(run.path)
+        clips = [clip]
+        if "random_weights" in controls:
+            from clipprobe.models import random_twin
 
-        clips.append(random_twin(clip, seed=seed))
-    plan = tiles(found, len(probes.dataset), memory_mb, len(clips))
-    trial = Trial(clips, probes, pool, min_images, split_share, top_k, n_permutations, seed)
-    for number, tile in enumerate(plan):
-        trial.run(
-            tile,
-            (number, len(plan)),
-            run,
-            batch_size=batch_size,
-            workers=workers,
-            progress=progress,
-        )
-    result = assemble(trial, plan, [site.name for site in found], config, alpha, provenance)
-    if "words" in controls:
-        result = _with_words(result, clip, n_controls, seed, batch_size)
-    if run is not None:
-        from clipprobe.neurons.multimodality.store import write
+            clips.append(random_twin(clip, seed=seed))
+        plan = tiles(found, len(probes.dataset), memory_mb, len(clips))
+        trial = Trial(clips, probes, pool, min_images, split_share, top_k, n_permutations, seed)
+        for number, tile in enumerate(plan):
+            trial.run(
+                tile,
+                (number, len(plan)),
+                run,
+                batch_size=batch_size,
+                workers=workers,
+                progress=progress,
+            )
+        result = assemble(trial, plan, [site.name for site in found], config, alpha, provenance)
+        if "words" in controls:
+            result = _with_words(result, clip, n_controls, seed, batch_size)
+        if run is not None:
+            from clipprobe.neurons.multimodality.store import write
 
-        write(result, run, probes)
-        return Multimodality.load(run.path)
-    return result
+            write(result, run, probes)
+            return Multimodality.load(run.path)
+        return result
 
 
 def _with_words(

@@ -128,13 +128,15 @@ def word_probe(
         }
     )
     if out is not None:
-        run = Run.open(out, kind=KIND, config=config, overwrite=overwrite)
-        if not run.complete:
-            _fill(clip, run, listed, control, found, grid, pool, batch_size, progress)
-            _finish(run, listed, control, found, config, provenance, top)
-        return read(run.path)
-    with tempfile.TemporaryDirectory(prefix="clipprobe-words-") as folder:
-        run = Run.open(Path(folder) / "run", kind=KIND, config=config)
+        with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
+            if not run.complete:
+                _fill(clip, run, listed, control, found, grid, pool, batch_size, progress)
+                _finish(run, listed, control, found, config, provenance, top)
+            return read(run.path)
+    with (
+        tempfile.TemporaryDirectory(prefix="clipprobe-words-") as folder,
+        Run.open(Path(folder) / "run", kind=KIND, config=config) as run,
+    ):
         _fill(clip, run, listed, control, found, grid, pool, batch_size, progress)
         _finish(run, listed, control, found, config, provenance, top)
         probe = read(run.path)
