@@ -27,14 +27,17 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         envvar="CLIPPROBE_MODEL",
-        help="A checkpoint folder, a Hugging Face id, or open_clip:NAME/TAG "
-        "[default: the bundled model].",
-        show_default=False,
+        help="A checkpoint folder, a Hugging Face id, or open_clip:NAME/TAG.",
+        show_default="the bundled model",
     ),
 ]
 RevisionOption = Annotated[
     str | None,
-    typer.Option("--revision", help="Branch, tag or commit of a Hugging Face id."),
+    typer.Option(
+        "--revision",
+        help="Branch, tag or commit of a Hugging Face id.",
+        show_default="the main branch",
+    ),
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed, the same bytes.")]
@@ -52,21 +55,29 @@ ImagesOption = Annotated[
         help="A folder, a metadata table, a WebDataset .tar, or a Hugging Face dataset.",
     ),
 ]
-SitesOption = Annotated[
-    list[str] | None,
-    typer.Option("--sites", help="Hook points, as names or globs; repeat for more."),
-]
+
+
+def sites_option(default: str) -> Any:
+    """``--sites``; ``default`` says what a command takes without it."""
+    return typer.Option(
+        "--sites", help="Hook points, as names or globs; repeat for more.", show_default=default
+    )
+
+
+SitesOption = Annotated[list[str] | None, sites_option("the neurons of every block")]
 PoolOption = Annotated[
     str, typer.Option("--pool", help="How tokens become one number: cls, mean, max or eos.")
 ]
 ShardOption = Annotated[
-    str | None, typer.Option("--shard", help="I/N: only every N-th image, from 0.")
+    str | None,
+    typer.Option("--shard", help="I/N: only every N-th image, from 0.", show_default="all images"),
 ]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="A YAML file with settings; flags win over it.")
 ]
 LimitOption = Annotated[
-    int | None, typer.Option("--limit", min=1, help="Use at most so many images.")
+    int | None,
+    typer.Option("--limit", min=1, help="Use at most N images.", show_default="all"),
 ]
 BatchSizeOption = Annotated[
     int, typer.Option("--batch-size", min=1, help="Images in one forward pass.")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 OutOption = Annotated[Path, typer.Option("--out", help="The folder to write.")]
 ConceptsOption = Annotated[
     int | None,
-    typer.Option("--concepts", min=8, help="Use only the first so many concepts [default: all]."),
+    typer.Option("--concepts", min=8, help="Use only the first N concepts.", show_default="all"),
 ]
 MODALITIES = ("picture", "drawing", "word")
 #: Plain people of each perceived gender and skin tone.

@@ -19,6 +19,7 @@ from clipprobe.cli.common import (
     say,
 )
 from clipprobe.errors import ConfigError
+from clipprobe.people import refuse_person_groups
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -52,17 +53,24 @@ def explain(
     ] = None,
     pool: PoolOption = "max",
     hook: Annotated[
-        str | None, typer.Option("--hook", help="token_grad_cam: the hook point that is mapped.")
+        str | None,
+        typer.Option(
+            "--hook",
+            help="token_grad_cam: the hook point that is mapped.",
+            show_default="the stream before the last block, or before the unit's",
+        ),
     ] = None,
     n_steps: Annotated[
         int | None,
         typer.Option(
-            "--steps", min=1, help="integrated_gradients: steps [default: 64, more if needed]."
+            "--steps", min=1, help="integrated_gradients: steps.", show_default="64, more if needed"
         ),
     ] = None,
     baseline: Annotated[
         str | None,
-        typer.Option("--baseline", help="integrated_gradients: grey, black or white [grey]."),
+        typer.Option(
+            "--baseline", help="integrated_gradients: grey, black or white.", show_default="grey"
+        ),
     ] = None,
     model: ModelOption = None,
     revision: RevisionOption = None,
@@ -77,6 +85,7 @@ def explain(
         )
     if out is not None and out.suffix.lower() != ".png":
         raise ConfigError(f"The map is written as PNG, and {out} ends otherwise: name it .png.")
+    refuse_person_groups(text or [], "explain")  # before a model is loaded
     from clipprobe.attribution import explain as explain_image
     from clipprobe.attribution.registry import find_method
 

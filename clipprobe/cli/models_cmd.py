@@ -15,11 +15,11 @@ from clipprobe.cli.common import (
     JsonOption,
     ModelOption,
     RevisionOption,
-    SitesOption,
     load_model,
     progress,
     result,
     say,
+    sites_option,
 )
 from clipprobe.errors import DataError, UnknownModelError
 
@@ -31,8 +31,8 @@ ModelArgument = Annotated[
     typer.Argument(
         metavar="MODEL",
         envvar="CLIPPROBE_MODEL",
-        help="As --model elsewhere [default: the bundled model].",
-        show_default=False,
+        help="As --model elsewhere.",
+        show_default="the bundled model",
     ),
 ]
 TextOption = Annotated[
@@ -93,7 +93,7 @@ def models_text(data: dict[str, Any]) -> str:
 
 def hooks(
     model: ModelArgument = None,
-    sites: SitesOption = None,
+    sites: Annotated[list[str] | None, sites_option("all")] = None,
     revision: RevisionOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,

@@ -46,8 +46,9 @@ WithOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--with",
-        help="A run of another instrument (words, multimodal, labels, effects, …); repeat for "
-        "more. Those beside the atlas are found without.",
+        help="A run of another instrument (words, multimodal, labels, effects, …); "
+        "repeat for more. Those beside the atlas are found without.",
+        show_default="those beside the atlas",
     ),
 ]
 
@@ -82,9 +83,8 @@ def scan(
         str | None,
         typer.Option(
             "--pool",
-            help="How tokens become one number: cls, mean, max or eos. [default: max; of texts "
-            "the token that the model reads]",
-            show_default=False,
+            help="How tokens become one number: cls, mean, max or eos.",
+            show_default="max; of texts the token that the model reads",
         ),
     ] = None,
     top_k: Annotated[

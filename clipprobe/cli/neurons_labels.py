@@ -48,15 +48,18 @@ def label(
     concepts: Annotated[
         Path | None,
         typer.Option(
-            "--concepts", help="A file with one possible label a line [default: the bundled ones]."
+            "--concepts",
+            help="A file with one possible label a line.",
+            show_default="the bundled ones",
         ),
     ] = None,
     judge: Annotated[
         str | None,
         typer.Option(
             "--judge",
-            help="Who says what images show: another model; labels (the images' own); column:NAME "
-            "(tags between semicolons) [default: the model itself, which is circular].",
+            help="Who says what images show: another model; labels (the images' own); "
+            "column:NAME (tags between semicolons).",
+            show_default="the model itself, which is circular",
         ),
     ] = None,
     scorer: Annotated[
@@ -65,7 +68,9 @@ def label(
     ] = "soft_wpmi",
     top_k: Annotated[
         int | None,
-        typer.Option("--top-k", min=1, help="Strongest images looked at [default: the paper's]."),
+        typer.Option(
+            "--top-k", min=1, help="Strongest images looked at.", show_default="the paper's"
+        ),
     ] = None,
     alpha: Annotated[
         float, typer.Option("--alpha", help="False discovery rate of the labels given.")

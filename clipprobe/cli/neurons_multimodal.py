@@ -52,9 +52,8 @@ def multimodal(
         str | None,
         typer.Option(
             "--images",
-            help="A table with the columns file_name, concept and modality, or a folder with one "
-            "[default: the bundled concepts as picture, drawing and word].",
-            show_default=False,
+            help="A table with the columns file_name, concept and modality, or a folder with one.",
+            show_default="the bundled concepts as picture, drawing and word",
         ),
     ] = None,
     out: OutOption = DEFAULT_RUN,

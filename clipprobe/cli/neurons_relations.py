@@ -25,6 +25,7 @@ from clipprobe.cli.common import (
     progress,
     result,
     say,
+    sites_option,
 )
 from clipprobe.errors import ConfigError
 
@@ -51,12 +52,16 @@ def compose(
         bool, typer.Option("--emotions", help="The bundled words of ten feelings.")
     ] = False,
     target: Annotated[
-        list[str] | None, typer.Option("--target", help="A class; repeat for more [all].")
+        list[str] | None,
+        typer.Option("--target", help="A class; repeat for more.", show_default="all"),
     ] = None,
     sites: SitesOption = None,
     pool: PoolOption = "max",
     max_units: Annotated[
-        int | None, typer.Option("--max-units", min=1, help="Use no more units than this.")
+        int | None,
+        typer.Option(
+            "--max-units", min=1, help="Use no more units than this.", show_default="no limit"
+        ),
     ] = None,
     limit: LimitOption = None,
     model: ModelOption = None,
@@ -126,7 +131,7 @@ def similar(
             "--out", help="Keep the result as a run, beside an atlas for its unit's sheet."
         ),
     ] = None,
-    sites: SitesOption = None,
+    sites: Annotated[list[str] | None, sites_option("the unit's own kind in every block")] = None,
     pool: PoolOption = "max",
     k: Annotated[int, typer.Option("--k", min=1, help="Units at either end.")] = 10,
     limit: LimitOption = None,
