@@ -21,6 +21,7 @@ from clipprobe.cli.common import (
     read_lines,
     result,
     say,
+    use_folder,
 )
 from clipprobe.errors import ConfigError
 
@@ -291,6 +292,7 @@ def bias(
             "--config), and got none."
         )
     check_types(settings)
+    use_folder(settings.get("out", "runs/bias"))
     wanted = settings.pop("model", None)
     device, revision = settings.pop("device", "auto"), settings.pop("revision", None)
     from attacks.bias import audit_bias

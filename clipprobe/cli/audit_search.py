@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clipprobe.cli.audit_settings import read_synonyms
+from clipprobe.cli.audit_settings import read_synonyms, say_twice
 from clipprobe.cli.common import (
     DeviceOption,
     JsonOption,
@@ -19,6 +19,7 @@ from clipprobe.cli.common import (
     group,
     load_model,
     progress,
+    read_image,
     result,
     say,
 )
@@ -132,8 +133,8 @@ def search(
         knobs["font"] = tuple(part.strip() for part in fonts.split(","))
     if rotations is not None:
         knobs["rotation"] = numbers(rotations, "rotations")
-    if not image.is_file():
-        raise ConfigError(f"There is no picture at {image}: give the path of one.")
+    read_image(image)
+    say_twice(classes)
     clip = load_model(model, device=device, revision=revision)
     with progress("searching", total=2 * queries) as advance:
         seen = [0]

@@ -21,6 +21,7 @@ from clipprobe.cli.common import (
     read_config,
     result,
     say,
+    use_folder,
 )
 from clipprobe.errors import ConfigError
 
@@ -138,6 +139,7 @@ def stroop(
     target = settings.pop("out", None)
     if not target:
         raise ConfigError("The audit needs --out: give it, or write it into the --config.")
+    use_folder(target)
     from attacks.typographic import audit_stroop
 
     name, version = settings.pop("model", None), settings.pop("revision", None)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clipprobe.cli.audit_settings import parsed
+from clipprobe.cli.audit_settings import parsed, say_twice
 from clipprobe.cli.common import (
     ConfigOption,
     DeviceOption,
@@ -26,6 +26,7 @@ from clipprobe.cli.common import (
     read_config,
     result,
     say,
+    use_folder,
 )
 from clipprobe.errors import ConfigError
 
@@ -179,10 +180,12 @@ def sweep_command(
         if not settings.get(name):
             flag = "--factor" if name == "factors" else f"--{name}"
             raise ConfigError(f"A sweep needs {flag}: give it as a flag or in the config file.")
+    use_folder(settings["out"])
     options = parsed(settings)
     # The data set is opened before the model, so that a wrong path is said at once.
     dataset = open_dataset(str(options.pop("images")), limit=options.pop("limit", None))
     names = Path(str(options.pop("classes")))
+    say_twice(names)
     clip = load_model(
         options.pop("model", None), device=device, revision=options.pop("revision", None)
     )

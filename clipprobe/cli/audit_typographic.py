@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clipprobe.cli.audit_lines import candidate_lines, headline
-from clipprobe.cli.audit_settings import parsed, word_source
+from clipprobe.cli.audit_settings import parsed, say_twice, word_source
 from clipprobe.cli.common import (
     ConfigOption,
     DeviceOption,
@@ -23,6 +23,7 @@ from clipprobe.cli.common import (
     read_config,
     result,
     say,
+    use_folder,
 )
 from clipprobe.cli.knobs import KNOBS, with_knobs
 from clipprobe.errors import ConfigError
@@ -186,6 +187,7 @@ def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool
     for name in ("images", "out"):
         if not settings.get(name):
             raise ConfigError(f"The audit needs --{name}: give it, or write it into the --config.")
+    use_folder(settings["out"])
     from attacks.typographic import audit_typographic
     from attacks.typographic.protocols import protocol
     from attacks.typographic.thresholds import check_thresholds, enforce
@@ -204,6 +206,7 @@ def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool
     dataset = attacks or open_dataset(given, limit=limit)
     chosen = options.pop("classes", None)
     classes = Path(str(chosen)) if chosen else None
+    say_twice(classes)
     model, revision = options.pop("model", None), options.pop("revision", None)
     clip = load_model(model, device=device, revision=revision)
     with countdown("auditing, pictures encoded") as step:

@@ -22,6 +22,7 @@ from clipprobe.cli.common import (
     read_config,
     result,
     say,
+    use_folder,
 )
 from clipprobe.errors import ConfigError
 
@@ -195,8 +196,9 @@ def explain(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: 
             raise ConfigError(
                 f"The explanation needs --{name}: give it, or write it into the --config."
             )
+    use_folder(settings["out"])
     from attacks.typographic.why import explain_reading
-    from clipprobe.cli.audit_settings import parsed
+    from clipprobe.cli.audit_settings import parsed, say_twice
     from clipprobe.data import open_dataset
 
     options = parsed(settings)
@@ -204,6 +206,7 @@ def explain(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: 
     dataset = open_dataset(str(options.pop("images")))
     if options.get("classes") is not None:
         options["classes"] = Path(str(options["classes"]))
+        say_twice(options["classes"])
     clip = load_model(
         options.pop("model", None), device=device, revision=options.pop("revision", None)
     )

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipprobe.cli.boundary import one_line
-from clipprobe.errors import ConfigError, DataError
+from clipprobe.cli.boundary import RUN_FOLDER, SuggestingGroup, one_line
+from clipprobe.errors import ConfigError, DataError, UnreadableImageError
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from clipprobe.models import Clip
 
 ModelOption = Annotated[
@@ -44,7 +46,31 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed, t
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON on stdout, words on stderr.")
 ]
-OutOption = Annotated[Path, typer.Option("--out", help="The run folder to write.")]
+
+
+def use_folder(out: Path | str) -> Path:
+    """Say that a command keeps its work in the run folder ``out``, before anything slow.
+
+    Raises:
+        RunFolderError: it cannot be written, or holds other files.
+    """
+    from clipprobe.runs.run import check_folder
+
+    check_folder(out)
+    RUN_FOLDER.set(Path(out))
+    return Path(out)
+
+
+def _checked_out(ctx: typer.Context, out: Path | None) -> Path | None:
+    return out if out is None or ctx.resilient_parsing else use_folder(out)
+
+
+def out_option(help: str = "The run folder to write.") -> Any:
+    """``--out`` of a run, which is refused at once where it cannot be used."""
+    return typer.Option("--out", help=help, callback=_checked_out)
+
+
+OutOption = Annotated[Path, out_option()]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Empty the run folder first when it holds another run.")
 ]
@@ -96,7 +122,7 @@ def group(app: typer.Typer, name: str, help: str) -> typer.Typer:
     for info in app.registered_groups:
         if info.name == name and info.typer_instance is not None:
             return info.typer_instance
-    made = typer.Typer(no_args_is_help=True, help=help)
+    made = typer.Typer(cls=SuggestingGroup, no_args_is_help=True, help=help)
     app.add_typer(made, name=name, help=help)
     return made
 
@@ -221,6 +247,22 @@ def _bar(time_column: Any) -> Any:
         time_column,
     )
     return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def read_image(path: Path) -> Image.Image:
+    """The image of a command, read before anything slow.
+
+    Raises:
+        UnreadableImageError: it cannot be decoded; the message names it.
+    """
+    from clipprobe.data import decode_image
+
+    try:
+        return decode_image(path)
+    except UnreadableImageError as error:
+        raise UnreadableImageError(
+            f"The image {path} could not be read ({error}): give another file."
+        ) from None
 
 
 def read_lines(path: Path, what: str) -> list[str]:

@@ -46,7 +46,8 @@ def compare(
     a, b = load_run(run_a), load_run(run_b)
     if a.kind != b.kind:
         raise RunFolderError(
-            f"{run_a} holds a {a.kind} run and {run_b} a {b.kind} run: give two of one kind."
+            f"{run_a} is of the kind {a.kind!r} and {run_b} of the kind {b.kind!r}: give two runs "
+            "of one kind."
         )
     if a.kind not in COMPARERS:
         raise RunFolderError(

@@ -16,6 +16,7 @@ from clipprobe.cli.common import (
     SeedOption,
     countdown,
     load_model,
+    out_option,
     progress,
     result,
     say,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
     from clipprobe.statistics import Estimate
 
-OutOption = Annotated[Path, typer.Option("--out", help="The folder to write.")]
+OutOption = Annotated[Path, out_option("The folder to write.")]
 ConceptsOption = Annotated[
     int | None,
     typer.Option("--concepts", min=8, help="Use only the first N concepts.", show_default="all"),

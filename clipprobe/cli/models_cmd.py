@@ -38,6 +38,7 @@ ModelArgument = Annotated[
 TextOption = Annotated[
     list[str], typer.Option("--text", help="A text to compare with; repeat for more.")
 ]
+_TEXT_WIDTH = 100  # of a text above the table
 PathsArgument = Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Image files.")]
 
 
@@ -162,7 +163,7 @@ def similarity_text(data: dict[str, Any]) -> str:
     heads = [f"[{i}]" for i in range(len(data["texts"]))]
     return "\n".join(
         [
-            *(f"[{i}] {one_line(text)}" for i, text in enumerate(data["texts"])),
+            *(f"[{i}] {_shortened(one_line(text))}" for i, text in enumerate(data["texts"])),
             " " * width + "".join(f"{head:>9}" for head in heads),
             *(
                 f"{name:<{width}}" + "".join(f"{value:>9.4f}" for value in row)
@@ -170,3 +171,7 @@ def similarity_text(data: dict[str, Any]) -> str:
             ),
         ]
     )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _TEXT_WIDTH else text[: _TEXT_WIDTH - 1].rstrip() + "…"

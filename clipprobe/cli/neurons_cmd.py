@@ -32,6 +32,7 @@ from clipprobe.cli.common import (
     say,
 )
 from clipprobe.errors import ConfigError
+from clipprobe.runs.files import check_file
 
 if TYPE_CHECKING:
     from clipprobe.neurons import Atlas, Firing, Unit
@@ -189,6 +190,8 @@ def show(
     """One unit: its numbers, what lies along its range, what other instruments found."""
     from clipprobe.neurons import Atlas
 
+    if out is not None:
+        check_file(out)
     loaded = Atlas.load(atlas)
     unit = loaded.unit(address)
     if out is not None:

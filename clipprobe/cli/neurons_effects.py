@@ -20,6 +20,7 @@ from clipprobe.cli.common import (
     group,
     load_model,
     progress,
+    read_image,
     result,
     say,
     sites_option,
@@ -64,6 +65,8 @@ def effect(
     methods = method or ["zero", "mean"]
     for name in methods:
         parse_method(name)  # before a model is loaded
+    if not all(one.strip() for one in text):
+        raise ConfigError("--text is empty: give the text whose score is measured.")
     clip = load_model(model, device=device, revision=revision)
     from clipprobe.data import as_dataset
     from clipprobe.neurons.effects import total_effects
@@ -114,6 +117,7 @@ def decompose(
     if tower not in ("vision", "text"):
         raise ConfigError(f"--tower is vision or text, but {tower!r} was given.")
     refuse_person_groups(text, "neurons decompose")
+    read_image(image)
     clip = load_model(model, device=device, revision=revision)
     from clipprobe.neurons.effects import decompose as take_apart
 

@@ -28,6 +28,7 @@ from clipprobe.cli.common import (
     result,
     say,
 )
+from clipprobe.errors import ClipprobeError
 
 if TYPE_CHECKING:
     from clipprobe.neurons.labels import Labels
@@ -90,13 +91,17 @@ def label(
 ) -> None:
     """Name units from a list of concepts (CLIP-Dissect), with held-out scores and abstention."""
     names = None if concepts is None else read_lines(concepts, "concepts")
-    clip = load_model(model, device=device, revision=revision)
-    chosen: Any = judge
-    if judge is not None and judge != "labels" and not judge.startswith("column:"):
-        chosen = load_model(judge, device=device)
     from clipprobe.data import as_dataset
     from clipprobe.neurons.labels import label_units
+    from clipprobe.neurons.labels.labelling import check_settings
     from clipprobe.neurons.labels.store import open_run, write
+
+    tags = judge if judge == "labels" or (judge or "").startswith("column:") else None
+    check_settings(tags, scorer, top_k, None, alpha, threshold)  # before a model is loaded
+    clip = load_model(model, device=device, revision=revision)
+    chosen: Any = judge
+    if judge is not None and tags is None:
+        chosen = load_model(judge, device=device)
 
     dataset = as_dataset(images, limit=limit)
     settings = {
@@ -116,23 +121,27 @@ def label(
         say(f"{out} holds this labelling already.")
         result(run.read_json("summary.json"), as_json=as_json, text=str(out))
         return
-    with progress("labelling", len(dataset)) as advance:
-        found = label_units(
-            clip,
-            dataset,
-            sites=sites,
-            pool=pool,
-            concepts=names,
-            judge=chosen,
-            scorer=scorer,
-            top_k=top_k,
-            alpha=alpha,
-            threshold=threshold,
-            seed=seed,
-            batch_size=batch_size,
-            workers=workers,
-            progress=advance,
-        )
+    try:
+        with progress("labelling", len(dataset)) as advance:
+            found = label_units(
+                clip,
+                dataset,
+                sites=sites,
+                pool=pool,
+                concepts=names,
+                judge=chosen,
+                scorer=scorer,
+                top_k=top_k,
+                alpha=alpha,
+                threshold=threshold,
+                seed=seed,
+                batch_size=batch_size,
+                workers=workers,
+                progress=advance,
+            )
+    except ClipprobeError:
+        run.abandon()  # nothing is in it, and it must not bar the next try
+        raise
     write(found, run)
     result(found.summary(), as_json=as_json, text=lambda: words(found))
     say(f"The report is {out}/report.html.")

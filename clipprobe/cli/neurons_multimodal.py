@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from clipprobe.neurons.multimodality import Multimodality
 
 DEFAULT_RUN = Path("runs/multimodal")
-DEFAULT_GALLERY = Path("docs/gallery")
+DEFAULT_GALLERY = Path("runs/gallery")
 
 PerConceptOption = Annotated[
     int,

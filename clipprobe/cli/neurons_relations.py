@@ -22,12 +22,15 @@ from clipprobe.cli.common import (
     WorkersOption,
     group,
     load_model,
+    out_option,
     progress,
+    read_image,
     result,
     say,
     sites_option,
 )
 from clipprobe.errors import ConfigError
+from clipprobe.runs.files import check_file, file_errors, write_atomically
 
 UnitOption = Annotated[
     str, typer.Argument(metavar="UNIT", help="A unit, as vision.blocks.3.mlp.post:17.")
@@ -127,9 +130,7 @@ def similar(
     images: ImagesOption,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", help="Keep the result as a run, beside an atlas for its unit's sheet."
-        ),
+        out_option("Keep the result as a run, beside an atlas for its unit's sheet."),
     ] = None,
     sites: Annotated[list[str] | None, sites_option("the unit's own kind in every block")] = None,
     pool: PoolOption = "max",
@@ -193,16 +194,18 @@ def where(
     """Where in an image a unit fires; `clipprobe explain --unit` says which pixels drive it."""
     if out is not None and out.suffix.lower() != ".png":
         raise ConfigError(f"The map is written as PNG, and {out} ends otherwise: name it .png.")
+    read_image(image)
+    if out is not None:
+        check_file(out)
     clip = load_model(model, device=device, revision=revision)
     from clipprobe.neurons import unit_map
 
     found = unit_map(clip, image, unit)
     if out is not None:
         from clipprobe.figures.attribution import panel
-        from clipprobe.runs.files import disk_errors, write_atomically
 
         sheet = panel(clip.preprocess.to_grid(image), found.map)
-        with disk_errors(out.parent):
+        with file_errors(out):
             write_atomically(out, lambda path: sheet.save(path, "PNG"))
         say(f"The map is {out}: orange where the activation is positive, blue where negative.")
     lines = [f"{found.address}: largest {found.map.max():.4f}, smallest {found.map.min():.4f}"]

@@ -17,9 +17,40 @@ import clipprobe
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import jsonio, tables
 from clipprobe.runs.differences import refuse_other
-from clipprobe.runs.files import TEMPORARY, disk_errors, write_atomically
+from clipprobe.runs.files import TEMPORARY, check_writable, disk_errors, write_atomically
 from clipprobe.runs.provenance import versions
 from clipprobe.runs.view import CONFIG, FORMAT, MANIFEST, PARTS, SCHEMA_VERSION, RunReader
+
+
+def check_folder(out: str | Path) -> None:
+    """Refuse, before anything slow, a folder that :meth:`Run.open` would refuse for any run.
+
+    Nothing is made or left there.
+
+    Raises:
+        RunFolderError: the folder holds other files, or cannot be written.
+    """
+    path = Path(out)
+    with disk_errors(path):
+        check_writable(path)
+        if path.exists():
+            _holds_run(path)
+
+
+def _holds_run(path: Path) -> bool:
+    """Whether a run was begun in a folder; False where it is empty.
+
+    Raises:
+        RunFolderError: it holds other files.
+    """
+    names = sorted(entry.name for entry in path.iterdir())
+    names = [name for name in names if not name.startswith(TEMPORARY)]
+    if names and CONFIG not in names:
+        raise RunFolderError(
+            f"The folder {path} holds other files ({', '.join(map(repr, names[:3]))}) and "
+            "no run: choose an empty or a new folder."
+        )
+    return bool(names)
 
 
 class Run(RunReader):
@@ -72,14 +103,7 @@ class Run(RunReader):
         with disk_errors(path):
             path.mkdir(parents=True, exist_ok=True)
             run = cls(path, kind, wanted["config"], complete=False)
-            names = sorted(entry.name for entry in path.iterdir())
-            names = [name for name in names if not name.startswith(TEMPORARY)]
-            if names and CONFIG not in names:
-                raise RunFolderError(
-                    f"The folder {path} holds other files ({', '.join(map(repr, names[:3]))}) and "
-                    "no run: choose an empty or a new folder."
-                )
-            if names:
+            if _holds_run(path):
                 found = run.read_json(CONFIG)
                 if not isinstance(found, dict) or found.get("format") != FORMAT:
                     raise RunFolderError(

@@ -115,8 +115,9 @@ def audit_stroop(
         source = Drawn(deck, side=int(getattr(clip.preprocess, "size", 224)))
     else:
         source = FromFolder.open(images, None if colours is None else list(inks), control)
+    named = [*source.inks(), control] if images is None else source.words()  # without nonsense
     refuse_person_groups(
-        [*in_sentences(source.inks(), asked["ink"]), *in_sentences(source.words(), asked["word"])],
+        [*in_sentences(source.inks(), asked["ink"]), *in_sentences(named, asked["word"])],
         "audit stroop, which lists every answer,",
     )
     size = whole(batch_size, "batch_size", least=1)
