@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import signal
 import warnings
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ INTERNAL_ERROR = 70
 
 #: The run folder of the command that is running; None where it keeps nothing on the way.
 RUN_FOLDER: ContextVar[Path | None] = ContextVar("RUN_FOLDER", default=None)
+
+_TAG = re.compile(r"\[(?=[a-zA-Z#/@])")  # what Rich takes for the start of one
 
 # Not "printable" to Python, but no danger: tab, the spaces of other scripts, the joiner of emoji.
 _HARMLESS = "\t\xa0\u3000\u200d"
@@ -88,7 +91,23 @@ def end_by_sigterm() -> None:
 
 
 class SuggestingGroup(TyperGroup):
-    """A group that knows a command by its beginning: "typo" may be meant for "typographic"."""
+    """A group that knows a command by its beginning: "typo" may be meant for "typographic".
+
+    Help is plain text: a bracket in it is a bracket, where Typer would read a tag of Rich and
+    swallow it. A default that is told in words stands as those that Typer knows itself.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for command in self.commands.values():
+            command.help = _plain(command.help)
+            for parameter in command.params:
+                default = getattr(parameter, "show_default", None)
+                text = _plain(getattr(parameter, "help", None))
+                if isinstance(default, str):
+                    text = f"{text} {_plain(f'[default: {default}]')}"
+                    parameter.show_default = False  # type: ignore[attr-defined]
+                parameter.help = text  # type: ignore[attr-defined]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command; the error about an unknown one names those that begin like it."""
@@ -101,6 +120,11 @@ class SuggestingGroup(TyperGroup):
                 named = ", ".join(map(repr, near))
                 error.message = f"{message.rstrip('.')}. Did you mean {named}?"  # type: ignore[attr-defined]
             raise
+
+
+def _plain(text: str | None) -> str | None:
+    """Text that Rich shows as it is."""
+    return None if text is None else _TAG.sub(r"\\[", text)
 
 
 class BoundaryGroup(SuggestingGroup):

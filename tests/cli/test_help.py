@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -112,10 +113,16 @@ def commands() -> Iterator[tuple[str, Any]]:
 COMMANDS = dict(commands())
 
 
+def said_default(parameter: Any) -> str | None:
+    """The default that the help tells in words."""
+    found = re.search(r"\\\[default: (.*)\]$", parameter.help or "")
+    return None if found is None else found[1]
+
+
 def shown_default(parameter: Any) -> str | None:
-    """The default in the words of the help; None where it shows none."""
-    if isinstance(parameter.show_default, str):
-        return parameter.show_default
+    """The default in the help, in words or by Typer itself; None where it shows none."""
+    if (said := said_default(parameter)) is not None:
+        return said
     if parameter.default is None or callable(parameter.default):
         return None
     return str(parameter.default)
@@ -139,15 +146,25 @@ def test_the_help_shows_every_word_and_every_default(
     for parameter in COMMANDS[verb].params:
         if parameter.name == "help":
             continue
-        assert parameter.help and parameter.help[-1] in ".:", parameter.name
-        assert " ".join(parameter.help.split()) in said, parameter.name
+        text = " ".join((parameter.help or "").replace("\\[", "[").split())
+        assert text.partition(" [default: ")[0].endswith("."), parameter.name
         default = shown_default(parameter)
-        if isinstance(parameter.show_default, str):
-            assert f"[default: ({default})]" in said, parameter.name
+        if parameter.envvar is None:
+            assert text in said, parameter.name
+        if default is not None and not isinstance(parameter.default, bool):
+            assert f"[default: {default}]" in said, parameter.name
         required = parameter.required or "required here or in --config" in parameter.help
         if not required and default is None:
             optional = OPTIONAL.get(verb, set())
             assert parameter.name in optional, f"{parameter.name} has no default in the help"
+
+
+def test_nothing_is_written_outside_runs_unless_asked() -> None:
+    for verb, command in COMMANDS.items():
+        out = next((p for p in command.params if p.name == "out"), None)
+        default = None if out is None else shown_default(out)
+        if default is not None:
+            assert default.startswith("runs/") or default == "RUN/model-card.json", verb
 
 
 def test_nothing_is_called_optional_that_shows_a_default() -> None:
