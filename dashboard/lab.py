@@ -6,7 +6,6 @@ One picture is an anecdote: it has no interval, and its effect says nothing of o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,7 +16,8 @@ from PIL import Image
 from attacks.typographic import TypographicAttack
 from attacks.typographic.classes import Classes, key
 from attacks.typographic.controls import nonsense_word
-from clipprobe.errors import ConfigError, DataError
+from clipprobe.errors import DataError
+from clipprobe.people import refuse_person_groups
 
 MAX_CLASSES = 1000
 MAX_WORD = 60
@@ -25,32 +25,6 @@ STARTING_CLASSES = (
     "apple", "dog", "cat", "car", "house", "tree", "banana", "guitar", "phone", "fish", "clock",
     "rose",
 )  # fmt: skip
-
-# What a person is cannot be read off a picture, and this page answers for single pictures.
-_PERSON = re.compile(
-    r"\b(wom[ae]n|m[ae]n|boys?|girls?|males?|females?|lad(y|ies)|gentlem[ae]n|transgender|"
-    r"non-?binary|gay|lesbian|bisexual|queer|heterosexual|homosexual|asians?|africans?|"
-    r"europeans?|caucasians?|hispanics?|latin[oax]s?|arabs?|muslims?|islamic|jew(s|ish)?|"
-    r"christians?|hindus?|buddhists?|(black|white|brown|indian|old|young) (person|people)|"
-    r"criminals?|thie(f|ves)|terrorists?|immigrants?|refugees?|disabled|elderly)\b",
-    re.IGNORECASE,
-)
-
-
-def refuse_person_groups(words: Sequence[str]) -> None:
-    """Refuse words that would sort a single person into a group.
-
-    A list of words is a speed bump, not a wall; it says what this page is not for.
-
-    Raises:
-        ConfigError: one of the words names a group of people.
-    """
-    for word in words:
-        if _PERSON.search(word):
-            raise ConfigError(
-                f"{word!r} names a group of people, and the lab answers for single pictures: take "
-                "it out, and use clipprobe audit bias, which compares groups of annotated images."
-            )
 
 
 def read_classes(text: str) -> list[str]:
@@ -75,7 +49,7 @@ def read_classes(text: str) -> list[str]:
             f"The class list holds {len(names):,} names and the lab takes {MAX_CLASSES:,}: shorten "
             "it, or use clipprobe audit typographic."
         )
-    refuse_person_groups(names)
+    refuse_person_groups(names, "the lab")
     return names
 
 

@@ -34,8 +34,8 @@ def export_model_card(run: RunView, path: str | Path) -> Path:
 
     if run.kind != "bias":
         raise RunFolderError(
-            f"{run.path} holds a {run.kind} run, and a model card is made of a bias report: give "
-            "the folder of an audit bias run."
+            f"{run.path} is of the kind {run.kind!r}, and a model card is made of a bias report: "
+            "give the folder of an audit bias run."
         )
     target = Path(path)
     try:

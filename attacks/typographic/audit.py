@@ -34,6 +34,7 @@ from attacks.typographic.settings import (
 from attacks.typographic.summary import summarise
 from attacks.typographic.texts import TextBank
 from attacks.typographic.thresholds import check_thresholds, enforce
+from attacks.typographic.withholding import asked_of, withheld
 from attacks.typographic.words import Guard, Words, parse_words, possible_words
 from attacks.typographic.words.prepared import check_words, prepare
 from attacks.typographic.words.scores import WordScores
@@ -80,7 +81,8 @@ def audit_typographic(
     Each picture is encoded clean, with an attack word, and with four controls in the same place:
     a blank label, a nonsense word, the word's letters scrambled, and the true word. Pictures that
     carry words already are encoded as they are. The same arguments give the same bytes, whatever
-    the number of workers; an interrupted audit goes on where it stopped.
+    the number of workers; an interrupted audit goes on where it stopped. Where classes or words
+    name groups of people, totals alone are written: no row, example or picture of an answer.
 
     Args:
         clip: A loaded model.
@@ -122,7 +124,8 @@ def audit_typographic(
         **knobs: Fields of :class:`TypographicAttack` other than ``word`` and ``seed``, and
             ``preset``, the name of a preset (``attacks.typographic.PRESETS``) that they change.
     Returns:
-        The finished run; ``run.summary`` holds the numbers, ``results.parquet`` every answer.
+        The finished run; ``run.summary`` holds the numbers, ``results.parquet`` every answer
+        (absent where classes or words name groups of people).
     Raises:
         ThresholdCrossedError: a ``fail_under`` or ``fail_over`` was crossed; the run is complete.
         UnknownMethodError: no protocol has that name.
@@ -162,10 +165,11 @@ def audit_typographic(
         progress=progress or (lambda done, total: None),
         attacks=attacks,
     )
+    hold = withheld(asked_of(known, audit.templates, audit.written_words()), len(cases))
     unfit = audit.check()
     with Run.open(out, kind=KIND, config=audit.config(), overwrite=overwrite) as run:
         if not run.complete:
-            audit.execute(run, skipped, unfit)
+            audit.execute(run, skipped, unfit, hold)
     view = load_run(run.path)
     enforce(least, view.summary, most)
     return view
@@ -254,6 +258,12 @@ class _Audit:
         planned = [case.planned for case in self.cases if case.planned]
         return list(dict.fromkeys([*planned, *possible_words(self.words, self.classes)]))
 
+    def written_words(self) -> list[str]:
+        """Every word that stands on a picture of this audit, or may be written on one."""
+        if self.natural:
+            return list(dict.fromkeys(case.word for case in self.cases if case.word))
+        return self.possible_words()
+
     def renderer(self) -> Renderer:
         """What draws the pictures of this audit."""
         taken = {key(word) for word in self.possible_words()}
@@ -266,8 +276,14 @@ class _Audit:
             draw_at="model" if self.natural else self.draw_at,
         )
 
-    def execute(self, run: Run, skipped: Sequence[Failure], unfit: Sequence[str]) -> None:
-        """Score what is not scored yet, then write table, summary, report and manifest."""
+    def execute(
+        self, run: Run, skipped: Sequence[Failure], unfit: Sequence[str], hold: str | None
+    ) -> None:
+        """Score what is not scored yet, then write table, summary, report and manifest.
+
+        Args:
+            hold: Why answers of single images are not written; None where they are.
+        """
         renderer = self.renderer()
         again = set(self.protocol.templates if self.protocol else ()) & set(self.templates)
         if self.protocol and not self.protocol.templates:
@@ -332,7 +348,11 @@ class _Audit:
             natural=self.natural,
             seed=self.seed,
         )
-        run.write_table(RESULTS, table)
+        if hold is None:
+            run.write_table(RESULTS, table)
+        else:
+            summary["worst"] = []
+            summary["warnings"].insert(0, hold)
         summary["warnings"] += warned
         if choice:
             summary["word_choice"] = choice
@@ -340,7 +360,8 @@ class _Audit:
         summary["n"].update(failed=len(failed), skipped=len(left_out))
         if self.attacks:
             summary["source"] = self.attacks.describe()
-            summary["warnings"] = [*self.attacks.notices(), *summary["warnings"]]
+            at = 0 if hold is None else 1  # what is withheld stands first
+            summary["warnings"][at:at] = self.attacks.notices()
         run.write_json("summary.json", summary)
         provenance = self.clip.provenance()
         write_report(run, renderer, self.cases, provenance)

@@ -15,6 +15,7 @@ import numpy as np
 
 from attacks.typographic.metrics import Outcomes, paired, rate
 from attacks.typographic.summary import columns_of, natural_outcomes, written_outcomes
+from attacks.typographic.withholding import require_answers
 from clipprobe.errors import RunFolderError
 from clipprobe.figures.typographic import ORDER, TITLES, difference_chart
 from clipprobe.report import (
@@ -92,6 +93,8 @@ def refuse_incomparable(a: RunView, b: RunView) -> list[tuple[str, Any, Any]]:
             "compare two of one kind."
         )
     configs = [a.read_json("config.json")["config"], b.read_json("config.json")["config"]]
+    for run in (a, b):
+        require_answers(run)
     found = differing(configs[0], configs[1])
     for name, x, y in found:
         top = name.partition(".")[0]

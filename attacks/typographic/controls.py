@@ -16,6 +16,7 @@ from PIL import Image
 from attacks.typographic.attack import TypographicAttack
 from attacks.typographic.drawing.result import AttackedImage
 from attacks.typographic.placement import rng
+from clipprobe.neurons.words.lists import is_blocked
 
 _ALPHABETS = (
     "aeiouy", "bcdfghjklmnpqrstvwxz", "0123456789", "$%&@#*+=?!",
@@ -87,7 +88,8 @@ def nonsense_word(
 
     Vowels become other vowels, consonants other consonants, digits other digits, so that it stays
     pronounceable (Latin, Cyrillic, Greek); other characters stay. No dictionary is bundled: a
-    short result can by chance be a word of some language, but never one that ``known`` knows.
+    short result can by chance be a word of some language, but never one that ``known`` knows, and
+    no slur or sexual word of the bundled list.
 
     Args:
         known: Whether a word is taken: a class, a synonym, any word of the audit.
@@ -99,7 +101,7 @@ def nonsense_word(
     for _ in range(_TRIES):
         letters = [_other(letter, source) for letter in word]
         made = "".join(letters)
-        if made != word and not known(made):
+        if made != word and not known(made) and not is_blocked(made):
             return made
     return None
 
@@ -120,7 +122,7 @@ def scrambled_word(
         for place, other in zip(places, order, strict=True):
             letters[place] = word[places[other]]
         made = "".join(letters)
-        if made.casefold() != word.casefold() and not known(made):
+        if made.casefold() != word.casefold() and not known(made) and not is_blocked(made):
             return made
     return None
 

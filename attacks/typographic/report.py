@@ -67,9 +67,9 @@ def build_page(
     if summary["effects"]:
         sections.append(Section("What does it: reading, clutter or hiding", _effects(summary)))
     sections += comparable_sections(summary)
-    answers = _answers(run)
-    by_id = {case.record.id: case for case in cases}
-    sections += _pictures(summary, renderer, by_id, answers)
+    if run.has("results.parquet"):  # else answers of single images are withheld
+        by_id = {case.record.id: case for case in cases}
+        sections += _pictures(summary, renderer, by_id, _answers(run))
     if summary["words"]:
         sections.append(Section("Words", _words(summary)))
     if source := summary.get("source"):

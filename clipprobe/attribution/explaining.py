@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from clipprobe.attribution.explanation import Explanation
 from clipprobe.attribution.integrated_gradients import completeness_gaps
 from clipprobe.attribution.registry import Maps, find_method
-from clipprobe.attribution.target import score_of
+from clipprobe.attribution.target import score_of, texts_of
 from clipprobe.attribution.token_grad_cam import patch_grid
+from clipprobe.people import refuse_person_groups
 
 if TYPE_CHECKING:
     from clipprobe.attribution.target import Score
@@ -45,7 +46,8 @@ def explain(
 
     Raises:
         UnknownMethodError: no such method; lists all.
-        ConfigError: no such setting of the method, or a value that cannot be used.
+        ConfigError: no such setting of the method, a value that cannot be used, or a text that
+            says what the person in the image is.
         UnreadableImageError: the image cannot be decoded.
         UnknownHookPointError, UnsupportedHookError: the unit or a hook point cannot be used.
 
@@ -55,6 +57,8 @@ def explain(
         found.map.shape  # (8, 8) on a grid of 8 x 8 patches
     """
     chosen = find_method(method, settings)
+    if texts := texts_of(target):
+        refuse_person_groups(texts, "explain")
     pixels = clip.preprocess([image]).to(clip.device)
     score = score_of(clip, target, pool)
     maps = chosen(clip, pixels, score, **settings)

@@ -61,17 +61,27 @@ def score_of(clip: Clip, target: str | Sequence[str] | UnitAddress, pool: str = 
     """
     from clipprobe.hooks import UnitAddress, parse_unit
 
-    if isinstance(target, str) and _UNIT.fullmatch(target.strip()):
-        target = parse_unit(target.strip())
-    if isinstance(target, UnitAddress):
-        return _unit_score(clip, target, pool)
-    texts = [target] if isinstance(target, str) else list(target)
+    texts = texts_of(target)
+    if texts is None:
+        address = target if isinstance(target, UnitAddress) else parse_unit(str(target).strip())
+        return _unit_score(clip, address, pool)
     if not texts or not all(text.strip() for text in texts):
         raise ConfigError(
             "There is no text to explain the image by: give a text, several, or a unit such as "
             "vision.blocks.3.mlp.post:17."
         )
     return _text_score(clip, texts)
+
+
+def texts_of(target: str | Sequence[str] | UnitAddress) -> list[str] | None:
+    """The texts that a target is; None for a unit."""
+    from clipprobe.hooks import UnitAddress
+
+    if isinstance(target, UnitAddress):
+        return None
+    if isinstance(target, str):
+        return None if _UNIT.fullmatch(target.strip()) else [target]
+    return list(target)
 
 
 def _text_score(clip: Clip, texts: list[str]) -> Score:

@@ -35,7 +35,7 @@ from clipprobe.cli import (
     pretrain_cmd,
     verify_cmd,
 )
-from clipprobe.cli.boundary import INTERNAL_ERROR, BoundaryGroup
+from clipprobe.cli.boundary import INTERNAL_ERROR, BoundaryGroup, end_by_sigterm
 
 app = typer.Typer(
     name="clipprobe",
@@ -96,6 +96,7 @@ for _module in (
 
 def main() -> None:
     """Entry point of the ``clipprobe`` command."""
+    end_by_sigterm()
     try:
         app()
     except Exception:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from clipprobe.cli.common import JsonOption, SeedOption, result
+from clipprobe.cli.common import JsonOption, SeedOption, read_image, result
 from clipprobe.cli.knobs import parsed_knobs, with_knobs
-from clipprobe.errors import ConfigError, RunFolderError, UnreadableImageError
+from clipprobe.errors import ConfigError, RunFolderError
 
 
 def register(app: typer.Typer) -> None:
@@ -59,12 +59,12 @@ def attack(
     if (name := given.pop("preset", None)) is not None:
         given = preset_knobs(name, given)
     described = TypographicAttack(word=word, seed=seed, **given)
-    picture = _read(image)
+    picture = read_image(image)
     known = None
     if object_mask is not None:
         import numpy as np
 
-        known = np.asarray(_read(object_mask).convert("L")) > 127
+        known = np.asarray(read_image(object_mask).convert("L")) > 127
     attacked = described(picture, object_mask=known)
     _save(attacked.image, out)
     if mask_out is not None:
@@ -129,24 +129,8 @@ def _check_outputs(image: Path, out: Path, mask_out: Path | None, controls: Path
             )
 
 
-def _read(path: Path) -> Any:
-    from clipprobe.data import decode_image
-
-    try:
-        return decode_image(path)
-    except UnreadableImageError as error:
-        raise UnreadableImageError(
-            f"The picture {path} could not be read ({error}): give another file."
-        ) from None
-
-
 def _save(image: Any, path: Path) -> None:
-    from clipprobe.runs.files import write_atomically
+    from clipprobe.runs.files import file_errors, write_atomically
 
-    try:
+    with file_errors(path):
         write_atomically(path, lambda temporary: image.save(temporary, "PNG"))
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise RunFolderError(
-            f"The file {path} could not be written ({reason}): choose another place."
-        ) from None

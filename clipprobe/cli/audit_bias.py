@@ -21,7 +21,7 @@ from clipprobe.cli.common import (
     read_lines,
     result,
     say,
-    usable_out,
+    use_folder,
 )
 from clipprobe.errors import ConfigError
 
@@ -71,17 +71,27 @@ CardFile = Annotated[
 ]
 LabelFormat = Annotated[
     str | None,
-    typer.Option("--label-format", help="auto, fairface, utkface, visogender or table."),
+    typer.Option(
+        "--label-format", help="auto, fairface, utkface, visogender or table.", show_default="auto"
+    ),
 ]
 IdColumn = Annotated[
-    str | None, typer.Option("--id-column", help="The column that identifies an image.")
+    str | None,
+    typer.Option(
+        "--id-column", help="The column that identifies an image.", show_default="detected"
+    ),
 ]
 PredictionColumn = Annotated[
-    str | None, typer.Option("--prediction-column", help="The column of predicted labels.")
+    str | None,
+    typer.Option(
+        "--prediction-column", help="The column of predicted labels.", show_default="detected"
+    ),
 ]
 ScoreKind = Annotated[
     str | None,
-    typer.Option("--score-kind", help="What scores are: cosine, logit or probability."),
+    typer.Option(
+        "--score-kind", help="What scores are: cosine, logit or probability.", show_default="cosine"
+    ),
 ]
 Scale = Annotated[
     float | None, typer.Option("--scale", help="The model's logit scale, for cosines in a table.")
@@ -89,7 +99,9 @@ Scale = Annotated[
 Thresholds = Annotated[
     list[float] | None,
     typer.Option(
-        "--threshold", help="Of probability (0.01 is 1 %), beside 0.005 and 0.04; repeat for more."
+        "--threshold",
+        help="Of probability (0.01 is 1 %), beside 0.005 and 0.04; repeat for more.",
+        show_default="none",
     ),
 ]
 Groups = Annotated[
@@ -97,21 +109,31 @@ Groups = Annotated[
     typer.Option(
         "--groups",
         help='Column with perceived or annotated groups, or "a x b"; repeat for more.',
+        show_default="those that a known format names",
     ),
 ]
 Probes = Annotated[
-    list[str] | None, typer.Option("--probe", help="Question to ask; repeat for more.")
+    list[str] | None,
+    typer.Option("--probe", help="Question to ask; repeat for more.", show_default="occupations"),
 ]
 Out = Annotated[
-    Path | None,
-    typer.Option("--out", help="The run folder [default: runs/bias].", callback=usable_out),
+    Path | None, typer.Option("--out", help="The run folder.", show_default="runs/bias")
 ]
 Words = Annotated[
-    Path | None, typer.Option("--words", help="Instead of the probe's words: a file, one a line.")
+    Path | None,
+    typer.Option(
+        "--words",
+        help="Instead of the probe's words: a file, one a line.",
+        show_default="the probe's own",
+    ),
 ]
 Templates = Annotated[
     list[str] | None,
-    typer.Option("--template", help="Sentence with {} for the word; several are averaged."),
+    typer.Option(
+        "--template",
+        help="Sentence with {} for the word; several are averaged.",
+        show_default="the probe's own",
+    ),
 ]
 Clusters = Annotated[
     str | None,
@@ -127,14 +149,30 @@ PlantedFile = Annotated[
     Path | None, typer.Option("--planted", help="A model organism's planted.json to compare with.")
 ]
 Depth = Annotated[
-    int | None, typer.Option("--k", min=1, help="Depth of retrieval figures, at most half of N.")
+    int | None,
+    typer.Option(
+        "--k",
+        min=1,
+        help="Depth of retrieval figures, at most half of N.",
+        show_default="a tenth of the images, at most 1000",
+    ),
 ]
 Alpha = Annotated[
-    float | None, typer.Option("--alpha", help="False discovery rate at which a cell is flagged.")
+    float | None,
+    typer.Option(
+        "--alpha", help="False discovery rate at which a cell is flagged.", show_default="0.05"
+    ),
 ]
-MinEffect = Annotated[float | None, typer.Option("--min-effect", help="Least |d| that is flagged.")]
-Boots = Annotated[int | None, typer.Option("--n-boot", help="Bootstrap draws.")]
-Permutations = Annotated[int | None, typer.Option("--n-permutations", help="Permutations.")]
+MinEffect = Annotated[
+    float | None,
+    typer.Option("--min-effect", help="Least |d| that is flagged.", show_default="0.2"),
+]
+Boots = Annotated[
+    int | None, typer.Option("--n-boot", help="Bootstrap draws.", show_default="2000")
+]
+Permutations = Annotated[
+    int | None, typer.Option("--n-permutations", help="Permutations.", show_default="10000")
+]
 IncludeImages = Annotated[
     bool,
     typer.Option(
@@ -142,13 +180,23 @@ IncludeImages = Annotated[
         help="Show a few pictures of the data set in the report; needs a card with its licence.",
     ),
 ]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="The same seed, the same bytes.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Use at most so many images.")]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", min=0, help="The same seed, the same bytes.", show_default="0"),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, help="Use at most N images.", show_default="all"),
+]
 BatchSize = Annotated[
-    int | None, typer.Option("--batch-size", min=1, help="Images in one forward pass.")
+    int | None,
+    typer.Option("--batch-size", min=1, help="Images in one forward pass.", show_default="32"),
 ]
 Workers = Annotated[
-    int | None, typer.Option("--workers", min=0, help="Threads that decode beside the model.")
+    int | None,
+    typer.Option(
+        "--workers", min=0, help="Threads that decode beside the model.", show_default="2"
+    ),
 ]
 
 
@@ -244,6 +292,7 @@ def bias(
             "--config), and got none."
         )
     check_types(settings)
+    use_folder(settings.get("out", "runs/bias"))
     wanted = settings.pop("model", None)
     device, revision = settings.pop("device", "auto"), settings.pop("revision", None)
     from attacks.bias import audit_bias

@@ -43,10 +43,15 @@ def gap(
     out: OutOption,
     words: Annotated[
         Path | None,
-        typer.Option("--words", help="The list that the word belongs to [default: occupations]."),
+        typer.Option(
+            "--words", help="The list that the word belongs to.", show_default="occupations"
+        ),
     ] = None,
     template: Annotated[
-        list[str] | None, typer.Option("--template", help="Sentence with {} for the word.")
+        list[str] | None,
+        typer.Option(
+            "--template", help="Sentence with {} for the word.", show_default="a photo of a {}"
+        ),
     ] = None,
     clusters: Annotated[
         str | None, typer.Option("--clusters", help="Column of what is pictured several times.")
@@ -59,14 +64,12 @@ def gap(
         typer.Option("--card", help="Who annotated the data: a YAML file, or a shipped card."),
     ] = None,
     kind: Annotated[
-        list[str] | None, typer.Option("--kind", help="neuron or head [default: both].")
+        list[str] | None, typer.Option("--kind", help="neuron or head.", show_default="both")
     ] = None,
     n_random: Annotated[
         int, typer.Option("--n-random", min=20, help="Random sets of units, the control.")
     ] = 100,
-    limit: Annotated[
-        int, typer.Option("--limit", min=1, help="Use at most so many images.")
-    ] = 1000,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Use at most N images.")] = 1000,
     model: ModelOption = None,
     revision: RevisionOption = None,
     device: DeviceOption = "auto",

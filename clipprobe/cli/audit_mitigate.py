@@ -42,17 +42,26 @@ def mitigate(
     out: OutOption,
     other: Annotated[
         list[str] | None,
-        typer.Option("--other", help="Another group column, for side effects; repeat for more."),
+        typer.Option(
+            "--other",
+            help="Another group column, for side effects; repeat for more.",
+            show_default="none",
+        ),
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", help="projection, clip-clip or ablation [default: all three]."),
+        typer.Option(
+            "--method", help="projection, clip-clip or ablation.", show_default="all three"
+        ),
     ] = None,
     words: Annotated[
-        Path | None, typer.Option("--words", help="Words, one a line [default: occupations].")
+        Path | None, typer.Option("--words", help="Words, one a line.", show_default="occupations")
     ] = None,
     template: Annotated[
-        list[str] | None, typer.Option("--template", help="Sentence with {} for the word.")
+        list[str] | None,
+        typer.Option(
+            "--template", help="Sentence with {} for the word.", show_default="a photo of a {}"
+        ),
     ] = None,
     group_prompt: Annotated[
         list[str] | None,
@@ -73,19 +82,23 @@ def mitigate(
         typer.Option("--utility", help="Labelled images, for the cost in zero-shot accuracy."),
     ] = None,
     classes: Annotated[
-        Path | None, typer.Option("--classes", help="Classes of the utility images, one a line.")
+        Path | None,
+        typer.Option(
+            "--classes",
+            help="Classes of the utility images, one a line.",
+            show_default="the labels that occur",
+        ),
     ] = None,
     n_units: Annotated[
         int | None,
         typer.Option(
             "--n-units",
             min=1,
-            help="Neurons that the ablation takes out [default: chosen on the fitting half].",
+            help="Neurons that the ablation takes out.",
+            show_default="chosen on the fitting half",
         ),
     ] = None,
-    limit: Annotated[
-        int, typer.Option("--limit", min=1, help="Use at most so many images.")
-    ] = 2000,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Use at most N images.")] = 2000,
     model: ModelOption = None,
     revision: RevisionOption = None,
     device: DeviceOption = "auto",

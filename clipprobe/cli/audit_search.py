@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clipprobe.cli.audit_settings import read_synonyms
+from clipprobe.cli.audit_settings import read_synonyms, say_twice
 from clipprobe.cli.common import (
     DeviceOption,
     JsonOption,
@@ -19,6 +19,7 @@ from clipprobe.cli.common import (
     group,
     load_model,
     progress,
+    read_image,
     result,
     say,
 )
@@ -38,9 +39,15 @@ def search(
     out: OutOption,
     target: Annotated[
         str | None,
-        typer.Option(help="The class that the answer shall become [default: any wrong one]."),
+        typer.Option(help="The class that the answer shall become.", show_default="any wrong one"),
     ] = None,
-    words: Annotated[Path | None, typer.Option(help="A text file, one word a line.")] = None,
+    words: Annotated[
+        Path | None,
+        typer.Option(
+            help="A text file, one word a line.",
+            show_default="the target, or the likeliest wrong classes",
+        ),
+    ] = None,
     word: Annotated[list[str] | None, typer.Option(help="A word; repeat for more.")] = None,
     max_area: Annotated[
         float, typer.Option("--max-area", help="Largest share of pixels inked.")
@@ -54,17 +61,36 @@ def search(
         ),
     ] = 500,
     sizes: Annotated[
-        str | None, typer.Option(help="Line heights to try, as fractions: 0.08,0.12,0.2.")
+        str | None,
+        typer.Option(
+            help="Line heights to try, as fractions: 0.08,0.12,0.2.",
+            show_default="nine from 0.07 to 0.3",
+        ),
     ] = None,
-    opacities: Annotated[str | None, typer.Option(help="Opacities to try: 0.5,1.")] = None,
-    colors: Annotated[str | None, typer.Option(help="Colours to try: white,#ff0000.")] = None,
-    places: Annotated[int | None, typer.Option(min=1, help="Rows and columns of places.")] = None,
-    fonts: Annotated[str | None, typer.Option(help="Bundled fonts to try, with commas.")] = None,
-    rotations: Annotated[str | None, typer.Option(help="Degrees to try: -15,0,15.")] = None,
+    opacities: Annotated[
+        str | None,
+        typer.Option(help="Opacities to try: 0.5,1.", show_default="0.25, 0.4, 0.6, 0.8, 1"),
+    ] = None,
+    colors: Annotated[
+        str | None,
+        typer.Option(
+            help="Colours to try: white,#ff0000.", show_default="white, black, red, yellow, blue"
+        ),
+    ] = None,
+    places: Annotated[
+        int | None, typer.Option(min=1, help="Rows and columns of places.", show_default="6")
+    ] = None,
+    fonts: Annotated[
+        str | None,
+        typer.Option(help="Bundled fonts to try, with commas.", show_default="DejaVuSans-Bold"),
+    ] = None,
+    rotations: Annotated[
+        str | None, typer.Option(help="Degrees to try: -15,0,15.", show_default="0")
+    ] = None,
     outline: Annotated[
         str | None,
         typer.Option(
-            help="A name or #rrggbb, or none [default: black; white round black letters]."
+            help="A name or #rrggbb, or none.", show_default="black; white round black letters"
         ),
     ] = None,
     synonyms: Annotated[
@@ -107,8 +133,8 @@ def search(
         knobs["font"] = tuple(part.strip() for part in fonts.split(","))
     if rotations is not None:
         knobs["rotation"] = numbers(rotations, "rotations")
-    if not image.is_file():
-        raise ConfigError(f"There is no picture at {image}: give the path of one.")
+    read_image(image)
+    say_twice(classes)
     clip = load_model(model, device=device, revision=revision)
     with progress("searching", total=2 * queries) as advance:
         seen = [0]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from clipprobe.cli.common import say
 from clipprobe.cli.knobs import parsed_knobs
 from clipprobe.errors import ConfigError
 
@@ -76,6 +78,24 @@ def _strategy_or_file(text: str) -> str | Path:
     from attacks.typographic.words import STRATEGIES
 
     return text if text.replace("_", "-") in STRATEGIES else Path(text)
+
+
+def say_twice(classes: Path | None) -> None:
+    """Say which names stand in a class file twice, in any spelling; it may be meant (ImageNet)."""
+    if classes is None:
+        return
+    from attacks.typographic.classes import key
+    from attacks.typographic.words import read_list
+
+    names = read_list(classes, "class")
+    counts = Counter(key(name) for name in names)
+    seen = {key(name): name for name in reversed(names)}  # in the first spelling
+    if twice := [seen[one] for one, n in counts.items() if n > 1]:
+        named = ", ".join(map(repr, twice[:5])) + (", ..." if len(twice) > 5 else "")
+        say(
+            f"The class file {classes} names {named} more than once: an answer of either counts "
+            "for both, and no strategy writes such a name."
+        )
 
 
 def word_source(

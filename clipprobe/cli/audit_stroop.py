@@ -22,6 +22,7 @@ from clipprobe.cli.common import (
     read_config,
     result,
     say,
+    use_folder,
 )
 from clipprobe.errors import ConfigError
 
@@ -50,41 +51,71 @@ def stroop(
     device: DeviceOption = "auto",
     colour: Annotated[
         list[str] | None,
-        typer.Option(help="An ink, by name; repeat for more [default: the eight of the paper]."),
+        typer.Option(
+            help="An ink, by name; repeat for more.", show_default="the eight of the paper"
+        ),
     ] = None,
     control: Annotated[
-        str | None, typer.Option(help="A word that is no colour [default: example].")
+        str | None, typer.Option(help="A word that is no colour.", show_default="example")
     ] = None,
-    nonsense: Annotated[int | None, typer.Option(min=0, help="How many nonsense words.")] = None,
+    nonsense: Annotated[
+        int | None, typer.Option(min=0, help="How many nonsense words.", show_default="2")
+    ] = None,
     presentation: Annotated[
         list[str] | None,
         typer.Option(
             help="upright, mirrored, inverted (upside down) or negative (figure and ground "
-            "exchanged); repeat for more [default: all]."
+            "exchanged); repeat for more.",
+            show_default="all",
         ),
     ] = None,
-    font: Annotated[list[str] | None, typer.Option(help="A bundled font; repeat for more.")] = None,
+    font: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A bundled font; repeat for more.",
+            show_default="DejaVuSans-Bold, Roboto-Bold, DejaVuSerif-Bold, CourierPrime-Bold",
+        ),
+    ] = None,
     size: Annotated[
         list[float] | None,
-        typer.Option(help="Line height as a fraction of the side; repeat for more."),
+        typer.Option(
+            help="Line height as a fraction of the side; repeat for more.",
+            show_default="0.22, 0.32",
+        ),
     ] = None,
     ground: Annotated[
-        list[str] | None, typer.Option(help="Colour of the ground; repeat for more.")
+        list[str] | None,
+        typer.Option(
+            help="Colour of the ground; repeat for more.", show_default="white and three greys"
+        ),
     ] = None,
     variants: Annotated[
         int | None,
-        typer.Option(min=1, help="Cards of each ink, word and presentation [default: 4]."),
+        typer.Option(min=1, help="Cards of each ink, word and presentation.", show_default="4"),
     ] = None,
     ink_template: Annotated[
-        list[str] | None, typer.Option(help="A text with {} for the colour of the ink.")
+        list[str] | None,
+        typer.Option(
+            help="A text with {} for the colour of the ink.",
+            show_default="my favorite word, written in the color {}",
+        ),
     ] = None,
     word_template: Annotated[
-        list[str] | None, typer.Option(help="A text with {} for the written word.")
+        list[str] | None,
+        typer.Option(
+            help="A text with {} for the written word.",
+            show_default="the word {}; text that reads {}",
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="The same seed, the same bytes.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Cards in one pass.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="The same seed, the same bytes.", show_default="0")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Cards in one pass.", show_default="32")
+    ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Threads that draw beside the model.")
+        int | None,
+        typer.Option(min=0, help="Threads that draw beside the model.", show_default="2"),
     ] = None,
     overwrite: OverwriteOption = False,
     config: ConfigOption = None,
@@ -107,6 +138,7 @@ def stroop(
     target = settings.pop("out", None)
     if not target:
         raise ConfigError("The audit needs --out: give it, or write it into the --config.")
+    use_folder(target)
     from attacks.typographic import audit_stroop
 
     name, version = settings.pop("model", None), settings.pop("revision", None)

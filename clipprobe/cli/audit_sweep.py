@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clipprobe.cli.audit_settings import parsed
+from clipprobe.cli.audit_settings import parsed, say_twice
 from clipprobe.cli.common import (
     ConfigOption,
     DeviceOption,
@@ -27,6 +27,7 @@ from clipprobe.cli.common import (
     read_config,
     result,
     say,
+    use_folder,
 )
 from clipprobe.errors import ConfigError
 
@@ -47,24 +48,29 @@ def register(app: typer.Typer) -> None:
 def sweep_command(
     images: Annotated[
         str | None,
-        typer.Option(help="A folder, a metadata table, a WebDataset .tar, or a Hugging Face id."),
+        typer.Option(
+            help="A folder, a metadata table, a WebDataset .tar, or a Hugging Face id; "
+            "required here or in --config."
+        ),
     ] = None,
     classes: Annotated[
-        Path | None, typer.Option(help="A text file, one candidate class a line.")
+        Path | None,
+        typer.Option(help="A text file, one candidate class a line; required here or in --config."),
     ] = None,
     out: OutOrConfigOption = None,
     factor: Annotated[
         list[str] | None,
         typer.Option(
-            help="A setting of the attack and its levels, size=0.05,0.1,0.2; without levels the "
-            "default ones; repeat for more. 'none' is no colour, 0.5/0.25 a place."
+            help="A setting of the attack and its levels, size=0.05,0.1,0.2; without levels "
+            "the default ones; repeat for more. 'none' is no colour, 0.5/0.25 a place; "
+            "required here or in --config."
         ),
     ] = None,
     design: Annotated[
         str | None,
         typer.Option(
-            help="one-factor (one at a time around the base) or factorial (every combination) "
-            "[default: one-factor]."
+            help="one-factor (one at a time around the base) or factorial (every combination).",
+            show_default="one-factor",
         ),
     ] = None,
     base: Annotated[
@@ -75,11 +81,16 @@ def sweep_command(
     ] = None,
     control: Annotated[
         list[str] | None,
-        typer.Option(help="A control beside the nonsense word: blank, scrambled or true; repeat."),
+        typer.Option(
+            help="A control beside the nonsense word: blank, scrambled or true; repeat.",
+            show_default="none",
+        ),
     ] = None,
     level: Annotated[
         float | None,
-        typer.Option(help="Success that a text must exceed to count as working [default: 0.5]."),
+        typer.Option(
+            help="Success that a text must exceed to count as working.", show_default="0.5"
+        ),
     ] = None,
     model: ModelOption = None,
     revision: RevisionOption = None,
@@ -88,10 +99,14 @@ def sweep_command(
     word: Annotated[list[str] | None, typer.Option(help="An attack word; repeat for more.")] = None,
     strategy: Annotated[
         str | None,
-        typer.Option(help="How words are chosen from the classes; see audit typographic."),
+        typer.Option(
+            help="How words are chosen from the classes; see audit typographic.",
+            show_default="random",
+        ),
     ] = None,
     words_per_image: Annotated[
-        int | None, typer.Option(min=1, help="Different attack words for each picture.")
+        int | None,
+        typer.Option(min=1, help="Different attack words for each picture.", show_default="1"),
     ] = None,
     synonyms: Annotated[
         Path | None,
@@ -102,20 +117,31 @@ def sweep_command(
     ] = None,
     template: Annotated[
         list[str] | None,
-        typer.Option(help="A text with {} for the class name; repeat to average over several."),
+        typer.Option(
+            help="A text with {} for the class name; repeat to average over several.",
+            show_default="a {}; a photo of a {}; a picture of a {}; this is a {}",
+        ),
     ] = None,
     draw_at: Annotated[
-        str | None, typer.Option(help="Resolution of the text: model or image [default: model].")
+        str | None,
+        typer.Option(help="Resolution of the text: model or image.", show_default="model"),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="The same seed, the same bytes.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Images in one pass.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="The same seed, the same bytes.", show_default="0")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Images in one pass.", show_default="32")
+    ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Threads that draw beside the model.")
+        int | None,
+        typer.Option(min=0, help="Threads that draw beside the model.", show_default="2"),
     ] = None,
     limit: LimitOption = None,
     max_encodings: Annotated[
         int | None,
-        typer.Option(min=1, help="Refuse a grid that needs more pictures encoded [50000]."),
+        typer.Option(
+            min=1, help="Refuse a grid that needs more pictures encoded.", show_default="50000"
+        ),
     ] = None,
     overwrite: OverwriteOption = False,
     config: ConfigOption = None,
@@ -153,10 +179,12 @@ def sweep_command(
         if not settings.get(name):
             flag = "--factor" if name == "factors" else f"--{name}"
             raise ConfigError(f"A sweep needs {flag}: give it as a flag or in the config file.")
+    use_folder(settings["out"])
     options = parsed(settings)
     # The data set is opened before the model, so that a wrong path is said at once.
     dataset = open_dataset(str(options.pop("images")), limit=options.pop("limit", None))
     names = Path(str(options.pop("classes")))
+    say_twice(names)
     clip = load_model(
         options.pop("model", None), device=device, revision=options.pop("revision", None)
     )

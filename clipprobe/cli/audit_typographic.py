@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clipprobe.cli.audit_lines import candidate_lines, headline
-from clipprobe.cli.audit_settings import parsed, word_source
+from clipprobe.cli.audit_settings import parsed, say_twice, word_source
 from clipprobe.cli.common import (
     ConfigOption,
     DeviceOption,
@@ -24,6 +24,7 @@ from clipprobe.cli.common import (
     read_config,
     result,
     say,
+    use_folder,
 )
 from clipprobe.cli.knobs import KNOBS, with_knobs
 from clipprobe.errors import ConfigError
@@ -50,12 +51,13 @@ def typographic(
     images: Annotated[
         str | None,
         typer.Option(
-            help="A folder (one sub-folder for each class), a metadata table, a WebDataset .tar, "
-            "or a Hugging Face dataset."
+            help="A folder (one sub-folder for each class), a metadata table, a WebDataset "
+            ".tar, or a Hugging Face dataset; required here or in --config."
         ),
     ] = None,
     classes: Annotated[
-        Path | None, typer.Option(help="A text file, one candidate class a line.")
+        Path | None,
+        typer.Option(help="A text file, one candidate class a line; required here or in --config."),
     ] = None,
     out: OutOrConfigOption = None,
     model: ModelOption = None,
@@ -66,14 +68,17 @@ def typographic(
     strategy: Annotated[
         str | None,
         typer.Option(
-            help="Which word each picture gets: random, runner-up, most-similar, least-similar, "
-            "image-similar, brute-force, neuron or head; of the classes, or of --words "
-            "[default: random]."
+            help="Which word each picture gets: random, runner-up, most-similar, "
+            "least-similar, image-similar, brute-force, neuron or head; of the "
+            "classes, or of --words.",
+            show_default="random",
         ),
     ] = None,
     budget: Annotated[
         int | None,
-        typer.Option(min=1, help="Queries that --strategy brute-force may spend [default: 2000]."),
+        typer.Option(
+            min=1, help="Queries that --strategy brute-force may spend.", show_default="2000"
+        ),
     ] = None,
     forbidden: Annotated[
         Path | None, typer.Option(help="A text file with words that may never be written.")
@@ -83,7 +88,8 @@ def typographic(
         typer.Option(help="A text file with words to allow although they are known as slurs."),
     ] = None,
     words_per_image: Annotated[
-        int | None, typer.Option(min=1, help="Different attack words for each picture.")
+        int | None,
+        typer.Option(min=1, help="Different attack words for each picture.", show_default="1"),
     ] = None,
     synonyms: Annotated[
         Path | None,
@@ -102,14 +108,18 @@ def typographic(
     layout: Annotated[
         str | None,
         typer.Option(
-            help="Read the images as this attack data set: rta-100, paint, scam, rta-100-triplet, "
-            "disentangling, distill, typod, self-gen, table, ... or none. Detected where the files "
-            "leave no doubt; brings its own classes."
+            help="Read the images as this attack data set: rta-100, paint, scam, "
+            "rta-100-triplet, disentangling, distill, typod, self-gen, table, ... or "
+            "none. Detected where the files leave no doubt; brings its own classes.",
+            show_default="detected",
         ),
     ] = None,
     template: Annotated[
         list[str] | None,
-        typer.Option(help="A text with {} for the class name; repeat to average over several."),
+        typer.Option(
+            help="A text with {} for the class name; repeat to average over several.",
+            show_default="a {}; a photo of a {}; a picture of a {}; this is a {}",
+        ),
     ] = None,
     protocol: Annotated[
         str | None,
@@ -119,12 +129,18 @@ def typographic(
         ),
     ] = None,
     draw_at: Annotated[
-        str | None, typer.Option(help="Resolution of the text: model or image [default: model].")
+        str | None,
+        typer.Option(help="Resolution of the text: model or image.", show_default="model"),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="The same seed, the same bytes.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Images in one pass.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="The same seed, the same bytes.", show_default="0")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Images in one pass.", show_default="32")
+    ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=0, help="Threads that draw beside the model.")
+        int | None,
+        typer.Option(min=0, help="Threads that draw beside the model.", show_default="2"),
     ] = None,
     limit: LimitOption = None,
     fail_under: Annotated[
@@ -170,6 +186,7 @@ def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool
     for name in ("images", "out"):
         if not settings.get(name):
             raise ConfigError(f"The audit needs --{name}: give it, or write it into the --config.")
+    use_folder(settings["out"])
     from attacks.typographic import audit_typographic
     from attacks.typographic.protocols import protocol
     from attacks.typographic.thresholds import check_thresholds, enforce
@@ -188,6 +205,7 @@ def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool
     dataset = attacks or open_dataset(given, limit=limit)
     chosen = options.pop("classes", None)
     classes = Path(str(chosen)) if chosen else None
+    say_twice(classes)
     model, revision = options.pop("model", None), options.pop("revision", None)
     clip = load_model(model, device=device, revision=revision)
     with countdown("auditing, pictures encoded") as step:

@@ -23,6 +23,7 @@ from clipprobe.cli.common import (
     read_config,
     result,
     say,
+    use_folder,
 )
 from clipprobe.errors import ConfigError
 
@@ -49,12 +50,13 @@ def why(
     images: Annotated[
         str | None,
         typer.Option(
-            help="A folder (one sub-folder for each class), a metadata table, a WebDataset .tar, "
-            "or a Hugging Face dataset."
+            help="A folder (one sub-folder for each class), a metadata table, a WebDataset "
+            ".tar, or a Hugging Face dataset; required here or in --config."
         ),
     ] = None,
     classes: Annotated[
-        Path | None, typer.Option(help="A text file, one candidate class a line.")
+        Path | None,
+        typer.Option(help="A text file, one candidate class a line; required here or in --config."),
     ] = None,
     out: OutOrConfigOption = None,
     run: Annotated[
@@ -71,12 +73,14 @@ def why(
     strategy: Annotated[
         str | None,
         typer.Option(
-            help="Which class each picture is attacked with: random, runner-up, most-similar or "
-            "least-similar [default: random]."
+            help="Which class each picture is attacked with: random, runner-up, "
+            "most-similar or least-similar.",
+            show_default="random",
         ),
     ] = None,
     words_per_image: Annotated[
-        int | None, typer.Option(min=1, help="Different attack words for each picture.")
+        int | None,
+        typer.Option(min=1, help="Different attack words for each picture.", show_default="1"),
     ] = None,
     synonyms: Annotated[
         Path | None,
@@ -87,48 +91,79 @@ def why(
     ] = None,
     template: Annotated[
         list[str] | None,
-        typer.Option(help="A text with {} for the class name; repeat to average over several."),
+        typer.Option(
+            help="A text with {} for the class name; repeat to average over several.",
+            show_default="a {}; a photo of a {}; a picture of a {}; this is a {}",
+        ),
     ] = None,
     draw_at: Annotated[
-        str | None, typer.Option(help="Resolution of the text: model or image [default: model].")
+        str | None,
+        typer.Option(help="Resolution of the text: model or image.", show_default="model"),
     ] = None,
     size: Annotated[
-        float | None, typer.Option(help="Line height as a fraction of the short side.")
+        float | None,
+        typer.Option(help="Line height as a fraction of the short side.", show_default="0.2"),
     ] = None,
     position: Annotated[
         str | None,
-        typer.Option(help="random, center, top-left, r1c1 .. r4c4, or fractions such as 0.5,0.25."),
+        typer.Option(
+            help="random, center, top-left, r1c1 .. r4c4, or fractions such as 0.5,0.25.",
+            show_default="random",
+        ),
     ] = None,
-    copies: Annotated[int | None, typer.Option(help="1 to 16.")] = None,
-    color: Annotated[str | None, typer.Option(help="A name or #rrggbb.")] = None,
-    opacity: Annotated[float | None, typer.Option(help="Above 0, at most 1.")] = None,
-    outline: Annotated[str | None, typer.Option(help="A name or #rrggbb, or none.")] = None,
-    background: Annotated[str | None, typer.Option(help="A name or #rrggbb, or none.")] = None,
-    rotation: Annotated[float | None, typer.Option(help="Degrees, counter-clockwise.")] = None,
-    font: Annotated[str | None, typer.Option(help="A bundled font.")] = None,
-    case: Annotated[str | None, typer.Option(help="as-is, lower, upper or title.")] = None,
+    copies: Annotated[int | None, typer.Option(help="1 to 16.", show_default="1")] = None,
+    color: Annotated[
+        str | None, typer.Option(help="A name or #rrggbb.", show_default="white")
+    ] = None,
+    opacity: Annotated[
+        float | None, typer.Option(help="Above 0, at most 1.", show_default="1")
+    ] = None,
+    outline: Annotated[
+        str | None, typer.Option(help="A name or #rrggbb, or none.", show_default="black")
+    ] = None,
+    background: Annotated[
+        str | None, typer.Option(help="A name or #rrggbb, or none.", show_default="none")
+    ] = None,
+    rotation: Annotated[
+        float | None, typer.Option(help="Degrees, counter-clockwise.", show_default="0")
+    ] = None,
+    font: Annotated[
+        str | None, typer.Option(help="A bundled font.", show_default="DejaVuSans-Bold")
+    ] = None,
+    case: Annotated[
+        str | None, typer.Option(help="as-is, lower, upper or title.", show_default="as-is")
+    ] = None,
     heads: Annotated[
         int | None,
-        typer.Option(min=1, help="Heads that are listed and taken out [default: 20]."),
+        typer.Option(min=1, help="Heads that are listed and taken out.", show_default="20"),
     ] = None,
     neurons: Annotated[
-        int | None, typer.Option(min=1, help="Neurons that are patched and listed [default: 20].")
+        int | None,
+        typer.Option(min=1, help="Neurons that are patched and listed.", show_default="20"),
     ] = None,
     n_random: Annotated[
         int | None,
-        typer.Option("--random", min=20, help="Random sets of heads, and neurons [default: 20]."),
+        typer.Option(
+            "--random", min=20, help="Random sets of heads, and neurons.", show_default="20"
+        ),
     ] = None,
     tokens: Annotated[
-        str | None, typer.Option(help="Where units are patched: auto, cls or all [default: auto].")
+        str | None,
+        typer.Option(help="Where units are patched: auto, cls or all.", show_default="auto"),
     ] = None,
     ablation: Annotated[
-        str | None, typer.Option(help="What heads are replaced with: zero or mean [default: zero].")
+        str | None,
+        typer.Option(help="What heads are replaced with: zero or mean.", show_default="zero"),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=2, help="Explain so many pictures [default: 48].")
+        int | None, typer.Option(min=2, help="Explain so many pictures.", show_default="48")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="The same seed, the same bytes.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Pictures in one pass.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="The same seed, the same bytes.", show_default="0")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Pictures in one pass.", show_default="16")
+    ] = None,
     overwrite: OverwriteOption = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -160,8 +195,9 @@ def explain(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: 
             raise ConfigError(
                 f"The explanation needs --{name}: give it, or write it into the --config."
             )
+    use_folder(settings["out"])
     from attacks.typographic.why import explain_reading
-    from clipprobe.cli.audit_settings import parsed
+    from clipprobe.cli.audit_settings import parsed, say_twice
     from clipprobe.data import open_dataset
 
     options = parsed(settings)
@@ -169,6 +205,7 @@ def explain(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: 
     dataset = open_dataset(str(options.pop("images")))
     if options.get("classes") is not None:
         options["classes"] = Path(str(options["classes"]))
+        say_twice(options["classes"])
     clip = load_model(
         options.pop("model", None), device=device, revision=options.pop("revision", None)
     )

@@ -57,17 +57,25 @@ def written(
         Path | None,
         typer.Option(
             "--classes",
-            help="The labels to choose from, one a line [default: the 21 labels of the CLIP "
-            "paper's denigration probe].",
+            help="The labels to choose from, one a line.",
+            show_default="the 21 labels of the CLIP paper's denigration probe",
         ),
     ] = None,
     watch: Annotated[
         list[str] | None,
-        typer.Option("--watch", help="A label to follow whatever is written; repeat for more."),
+        typer.Option(
+            "--watch",
+            help="A label to follow whatever is written; repeat for more.",
+            show_default="none",
+        ),
     ] = None,
     template: Annotated[
         list[str] | None,
-        typer.Option("--template", help="Sentence with {} for a label; several are averaged."),
+        typer.Option(
+            "--template",
+            help="Sentence with {} for a label; several are averaged.",
+            show_default="a photo of a {}",
+        ),
     ] = None,
     labels: Annotated[
         Path | None,
@@ -82,7 +90,8 @@ def written(
         typer.Option("--clusters", help="Column of what is pictured several times (a person)."),
     ] = None,
     draw_at: Annotated[
-        str | None, typer.Option(help="Resolution of the text: model or image [default: model].")
+        str | None,
+        typer.Option(help="Resolution of the text: model or image.", show_default="model"),
     ] = None,
     alpha: Annotated[
         float, typer.Option("--alpha", help="False discovery rate at which a cell is flagged.")

@@ -20,7 +20,7 @@ def export_card(
         Path, typer.Argument(metavar="RUN", help="The folder of a complete audit bias run.")
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", help="The file [default: RUN/model-card.json].")
+        Path | None, typer.Option("--out", help="The file.", show_default="RUN/model-card.json")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

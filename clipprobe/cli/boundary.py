@@ -1,14 +1,21 @@
 """Where errors become one line on stderr and an exit code, and nowhere else.
 
 A user's mistake (:class:`clipprobe.errors.ClipprobeError`) prints its sentence and exits with its
-own code: 2 for wrong use, 1 for a threshold that was crossed. Ctrl-C exits with 130. Anything else
-is a bug of ours: it keeps its traceback and exits with 70, so that nobody takes a crash for a
-threshold that was crossed.
+own code: 2 for wrong use, 1 for a threshold that was crossed. Ctrl-C exits with 130, SIGTERM with
+143. Anything else is a bug of ours: it keeps its traceback and exits with 70, so that nobody takes
+a crash for a threshold that was crossed. Warnings of Python are said as sentences.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +25,13 @@ from typer.core import TyperGroup
 from clipprobe.errors import ClipprobeError, ConfigError
 
 INTERRUPTED = 130
+TERMINATED = 143
 INTERNAL_ERROR = 70
+
+#: The run folder of the command that is running; None where it keeps nothing on the way.
+RUN_FOLDER: ContextVar[Path | None] = ContextVar("RUN_FOLDER", default=None)
+
+_TAG = re.compile(r"\[(?=[a-zA-Z#/@])")  # what Rich takes for the start of one
 
 # Not "printable" to Python, but no danger: tab, the spaces of other scripts, the joiner of emoji.
 _HARMLESS = "\t\xa0\u3000\u200d"
@@ -60,26 +73,111 @@ def require_own_package(name: str) -> None:
         )
 
 
-class BoundaryGroup(TyperGroup):
+class Terminated(BaseException):
+    """SIGTERM arrived; like ``KeyboardInterrupt`` no error of the code that it ends."""
+
+
+def end_by_sigterm() -> None:
+    """Let SIGTERM end this process with a line and 143; its child processes end silently."""
+    parent = os.getpid()
+
+    def handler(number: int, frame: Any) -> None:
+        if os.getpid() != parent:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, handler)
+
+
+class SuggestingGroup(TyperGroup):
+    """A group that knows a command by its beginning: "typo" may be meant for "typographic".
+
+    Help is plain text: a bracket in it is a bracket, where Typer would read a tag of Rich and
+    swallow it. A default that is told in words stands as those that Typer knows itself.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for command in self.commands.values():
+            command.help = _plain(command.help)
+            for parameter in command.params:
+                default = getattr(parameter, "show_default", None)
+                text = _plain(getattr(parameter, "help", None))
+                if isinstance(default, str):
+                    text = f"{text} {_plain(f'[default: {default}]')}"
+                    parameter.show_default = False  # type: ignore[attr-defined]
+                parameter.help = text  # type: ignore[attr-defined]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; the error about an unknown one names those that begin like it."""
+        try:
+            return super().resolve_command(ctx, args)
+        except Exception as error:
+            message = getattr(error, "message", "")
+            near = [name for name in self.commands if args and name.startswith(args[0])]
+            if near and message and "Did you mean" not in message:
+                named = ", ".join(map(repr, near))
+                error.message = f"{message.rstrip('.')}. Did you mean {named}?"  # type: ignore[attr-defined]
+            raise
+
+
+def _plain(text: str | None) -> str | None:
+    """Text that Rich shows as it is."""
+    return None if text is None else _TAG.sub(r"\\[", text)
+
+
+class BoundaryGroup(SuggestingGroup):
     """The root command: runs the sub-command and turns what it raises into an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen command inside the boundary."""
+        RUN_FOLDER.set(None)
         try:
             for name in [*getattr(ctx, "_protected_args", ()), *ctx.args][:1]:
                 for package in _NEEDS_PACKAGE.get(name, ()):
                     require_own_package(package)
-            return super().invoke(ctx)
+            with _warnings_said():
+                return super().invoke(ctx)
         except ClipprobeError as error:
             typer.echo(f"clipprobe: {one_line(str(error))}", err=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            typer.echo(
-                "clipprobe: interrupted; what was saved is kept, and the same command goes on "
-                "from there.",
-                err=True,
-            )
+            typer.echo(f"clipprobe: interrupted{_what_is_kept()}", err=True)
             raise typer.Exit(INTERRUPTED) from None
+        except Terminated:
+            typer.echo(f"clipprobe: ended by SIGTERM{_what_is_kept()}", err=True)
+            raise typer.Exit(TERMINATED) from None
+
+
+def _what_is_kept() -> str:
+    """What becomes of the work that was done; says no more than is so."""
+    folder = RUN_FOLDER.get()
+    try:
+        kept = folder is not None and any(folder.iterdir())
+    except OSError:
+        kept = False
+    if kept:
+        return "; what was saved is kept, and the same command goes on from there."
+    return "; nothing was saved."
+
+
+@contextmanager
+def _warnings_said() -> Iterator[None]:
+    """Say Python's warnings on stderr as sentences, without a path and a line of source."""
+
+    def said(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+        if category.__name__ == "DecompressionBombWarning":
+            return  # such an image is refused, and the refusal says why
+        text = " ".join(str(message).split())
+        typer.echo(f"clipprobe: warning: {one_line(text)}", err=True)
+
+    previous = warnings.showwarning
+    warnings.showwarning = said
+    try:
+        yield
+    finally:
+        warnings.showwarning = previous
 
 
 def one_line(text: str) -> str:

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipprobe.cli.boundary import one_line
-from clipprobe.errors import ConfigError, DataError
+from clipprobe.cli.boundary import RUN_FOLDER, SuggestingGroup, one_line
+from clipprobe.errors import ConfigError, DataError, UnreadableImageError
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from clipprobe.models import Clip
 
 ModelOption = Annotated[
@@ -27,14 +29,17 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         envvar="CLIPPROBE_MODEL",
-        help="A checkpoint folder, a Hugging Face id, or open_clip:NAME/TAG "
-        "[default: the bundled model].",
-        show_default=False,
+        help="A checkpoint folder, a Hugging Face id, or open_clip:NAME/TAG.",
+        show_default="the bundled model",
     ),
 ]
 RevisionOption = Annotated[
     str | None,
-    typer.Option("--revision", help="Branch, tag or commit of a Hugging Face id."),
+    typer.Option(
+        "--revision",
+        help="Branch, tag or commit of a Hugging Face id.",
+        show_default="the main branch",
+    ),
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed, the same bytes.")]
@@ -43,24 +48,31 @@ JsonOption = Annotated[
 ]
 
 
-def usable_out(out: Path | None) -> Path | None:
-    """Refuse a run folder that cannot be used before a model is loaded for it.
+def use_folder(out: Path | str) -> Path:
+    """Say that a command keeps its work in the run folder ``out``, before anything slow.
 
     Raises:
         RunFolderError: see :func:`clipprobe.runs.folder.refuse_unusable`.
     """
-    if out is not None:
-        from clipprobe.runs.folder import refuse_unusable
+    from clipprobe.runs.folder import refuse_unusable
 
-        refuse_unusable(out)
-    return out
+    refuse_unusable(Path(out))
+    RUN_FOLDER.set(Path(out))
+    return Path(out)
 
 
-OutOption = Annotated[
-    Path, typer.Option("--out", help="The run folder to write.", callback=usable_out)
-]
+def _checked_out(ctx: typer.Context, out: Path | None) -> Path | None:
+    return out if out is None or ctx.resilient_parsing else use_folder(out)
+
+
+def out_option(help: str = "The run folder to write.") -> Any:
+    """``--out`` of a run, which is refused at once where it cannot be used."""
+    return typer.Option("--out", help=help, callback=_checked_out)
+
+
+OutOption = Annotated[Path, out_option()]
 OutOrConfigOption = Annotated[
-    Path | None, typer.Option("--out", help="The run folder to write.", callback=usable_out)
+    Path | None, out_option("The run folder to write; required here or in --config.")
 ]
 OverwriteOption = Annotated[
     bool,
@@ -73,21 +85,29 @@ ImagesOption = Annotated[
         help="A folder, a metadata table, a WebDataset .tar, or a Hugging Face dataset.",
     ),
 ]
-SitesOption = Annotated[
-    list[str] | None,
-    typer.Option("--sites", help="Hook points, as names or globs; repeat for more."),
-]
+
+
+def sites_option(default: str) -> Any:
+    """``--sites``; ``default`` says what a command takes without it."""
+    return typer.Option(
+        "--sites", help="Hook points, as names or globs; repeat for more.", show_default=default
+    )
+
+
+SitesOption = Annotated[list[str] | None, sites_option("the neurons of every block")]
 PoolOption = Annotated[
     str, typer.Option("--pool", help="How tokens become one number: cls, mean, max or eos.")
 ]
 ShardOption = Annotated[
-    str | None, typer.Option("--shard", help="I/N: only every N-th image, from 0.")
+    str | None,
+    typer.Option("--shard", help="I/N: only every N-th image, from 0.", show_default="all images"),
 ]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="A YAML file with settings; flags win over it.")
 ]
 LimitOption = Annotated[
-    int | None, typer.Option("--limit", min=1, help="Use at most so many images.")
+    int | None,
+    typer.Option("--limit", min=1, help="Use at most N images.", show_default="all"),
 ]
 BatchSizeOption = Annotated[
     int, typer.Option("--batch-size", min=1, help="Images in one forward pass.")
@@ -106,7 +126,7 @@ def group(app: typer.Typer, name: str, help: str) -> typer.Typer:
     for info in app.registered_groups:
         if info.name == name and info.typer_instance is not None:
             return info.typer_instance
-    made = typer.Typer(no_args_is_help=True, help=help)
+    made = typer.Typer(cls=SuggestingGroup, no_args_is_help=True, help=help)
     app.add_typer(made, name=name, help=help)
     return made
 
@@ -231,6 +251,22 @@ def _bar(time_column: Any) -> Any:
         time_column,
     )
     return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def read_image(path: Path) -> Image.Image:
+    """The image of a command, read before anything slow.
+
+    Raises:
+        UnreadableImageError: it cannot be decoded; the message names it.
+    """
+    from clipprobe.data import decode_image
+
+    try:
+        return decode_image(path)
+    except UnreadableImageError as error:
+        raise UnreadableImageError(
+            f"The image {path} could not be read ({error}): give another file."
+        ) from None
 
 
 def read_lines(path: Path, what: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from clipprobe.cli.common import JsonOption, SeedOption, result, say, usable_out
+from clipprobe.cli.common import JsonOption, SeedOption, out_option, result, say
 from clipprobe.errors import RunFolderError
 
 #: Kind of the runs -> module with
@@ -36,9 +36,7 @@ def compare(
     run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another of the same kind.")],
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", help="A folder for the report of the comparison.", callback=usable_out
-        ),
+        out_option("A folder for the report of the comparison."),
     ] = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -49,7 +47,8 @@ def compare(
     a, b = load_run(run_a), load_run(run_b)
     if a.kind != b.kind:
         raise RunFolderError(
-            f"{run_a} holds a {a.kind} run and {run_b} a {b.kind} run: give two of one kind."
+            f"{run_a} is of the kind {a.kind!r} and {run_b} of the kind {b.kind!r}: give two runs "
+            "of one kind."
         )
     if a.kind not in COMPARERS:
         raise RunFolderError(

@@ -29,8 +29,8 @@ RunsOption = Annotated[
     Path | None,
     typer.Option(
         "--runs",
-        help=f"The folder whose runs are shown [default: {DEFAULT_RUNS}].",
-        show_default=False,
+        help="The folder whose runs are shown.",
+        show_default=DEFAULT_RUNS,
     ),
 ]
 PortOption = Annotated[
@@ -39,8 +39,8 @@ PortOption = Annotated[
         "--port",
         min=1,
         max=65535,
-        help=f"[default: the first free one from {_FIRST_PORT}]",
-        show_default=False,
+        help=f"The port of {ADDRESS} that the app is served on.",
+        show_default=f"the first free one from {_FIRST_PORT}",
     ),
 ]
 

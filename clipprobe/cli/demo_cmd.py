@@ -16,10 +16,10 @@ from clipprobe.cli.common import (
     SeedOption,
     countdown,
     load_model,
+    out_option,
     progress,
     result,
     say,
-    usable_out,
 )
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
     from clipprobe.statistics import Estimate
 
-OutOption = Annotated[Path, typer.Option("--out", help="The folder to write.", callback=usable_out)]
+OutOption = Annotated[Path, out_option("The folder to write.")]
 ConceptsOption = Annotated[
     int | None,
-    typer.Option("--concepts", min=8, help="Use only the first so many concepts [default: all]."),
+    typer.Option("--concepts", min=8, help="Use only the first N concepts.", show_default="all"),
 ]
 MODALITIES = ("picture", "drawing", "word")
 #: Plain people of each perceived gender and skin tone.

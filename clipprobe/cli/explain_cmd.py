@@ -15,10 +15,13 @@ from clipprobe.cli.common import (
     PoolOption,
     RevisionOption,
     load_model,
+    read_image,
     result,
     say,
 )
 from clipprobe.errors import ConfigError
+from clipprobe.people import refuse_person_groups
+from clipprobe.runs.files import check_file, file_errors, write_atomically
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -52,17 +55,24 @@ def explain(
     ] = None,
     pool: PoolOption = "max",
     hook: Annotated[
-        str | None, typer.Option("--hook", help="token_grad_cam: the hook point that is mapped.")
+        str | None,
+        typer.Option(
+            "--hook",
+            help="token_grad_cam: the hook point that is mapped.",
+            show_default="the stream before the last block, or before the unit's",
+        ),
     ] = None,
     n_steps: Annotated[
         int | None,
         typer.Option(
-            "--steps", min=1, help="integrated_gradients: steps [default: 64, more if needed]."
+            "--steps", min=1, help="integrated_gradients: steps.", show_default="64, more if needed"
         ),
     ] = None,
     baseline: Annotated[
         str | None,
-        typer.Option("--baseline", help="integrated_gradients: grey, black or white [grey]."),
+        typer.Option(
+            "--baseline", help="integrated_gradients: grey, black or white.", show_default="grey"
+        ),
     ] = None,
     model: ModelOption = None,
     revision: RevisionOption = None,
@@ -77,12 +87,17 @@ def explain(
         )
     if out is not None and out.suffix.lower() != ".png":
         raise ConfigError(f"The map is written as PNG, and {out} ends otherwise: name it .png.")
+    refuse_person_groups(text or [], "explain")  # before a model is loaded
     from clipprobe.attribution import explain as explain_image
     from clipprobe.attribution.registry import find_method
 
     options = {"hook": hook, "n_steps": n_steps, "baseline": baseline}
     settings = {name: value for name, value in options.items() if value is not None}
-    find_method(method, settings)  # before a model is loaded
+    # Before a model is loaded: a wrong method, an image or a place that cannot be used.
+    find_method(method, settings)
+    read_image(image)
+    if out is not None:
+        check_file(out)
     clip = load_model(model, device=device, revision=revision)
     from clipprobe.hooks import parse_unit
 
@@ -132,12 +147,11 @@ def write_picture(clip: Clip, image: Path, found: Explanation, out: Path) -> Non
     from PIL.PngImagePlugin import PngInfo
 
     from clipprobe.figures.attribution import panel
-    from clipprobe.runs.files import disk_errors, write_atomically
 
     pixels = found.map if found.resolution == "pixels" else None
     sheet: Image.Image = panel(clip.preprocess.to_grid(image), found.patches, pixels)
     notes = PngInfo()
     for name in ("target", "method", "units", "score"):
         notes.add_itxt(name, str(getattr(found, name)))
-    with disk_errors(out.parent):
+    with file_errors(out):
         write_atomically(out, lambda path: sheet.save(path, "PNG", pnginfo=notes))

@@ -12,42 +12,43 @@ import typer
 from clipprobe.errors import ConfigError
 
 _COLOR = "A name or #rrggbb"
-#: Name -> type and help. No option has a default of its own: an attack's or a preset's stands.
-_OPTIONS: dict[str, tuple[Any, str]] = {
+#: Name -> type, help and what stands where the knob is not given: the attack's own default, or a
+#: preset's. No option has a default of its own.
+_OPTIONS: dict[str, tuple[Any, str, str | None]] = {
     "preset": (
         str, "distill, defense_prefix, dyslexify, multi_image, self_generated or sticky_note; "
-        "other knobs win over it.",
+        "other knobs win over it.", None,
     ),
-    "size": (float, "Line height as a fraction of the short side [default: 0.2]."),
+    "size": (float, "Line height as a fraction of the short side.", "0.2"),
     "position": (
         str, "random, center, top-left, r1c1 .. r4c4, fractions such as 0.5,0.25 (with ; between "
-        "the places of several copies), on or off the object [default: random].",
+        "the places of several copies), on or off the object.", "random",
     ),
-    "anchor": (str, "What stands on the place: center or baseline [default: center]."),
-    "copies": (int, "1 to 16 [default: 1]."),
-    "color": (str, f"Of the letters: {_COLOR.lower()} [default: white]."),
-    "opacity": (float, "Of the label, above 0, at most 1 [default: 1]."),
-    "contrast": (float, "WCAG ratio of the letters to what lies under them, 1 to 21."),
-    "outline": (str, f"{_COLOR}, or none [default: black]."),
-    "outline_width": (float, "In line heights [default: 0.06]."),
-    "background": (str, f"{_COLOR}, or none [default: none]."),
-    "padding": (float, "Of the background around the ink, in line heights [default: 0.25]."),
-    "shadow": (float, "Darkness of the background's shadow, 0 to 1 [default: 0]."),
-    "rotation": (float, "Degrees, counter-clockwise [default: 0]."),
-    "perspective": (str, "Degrees of tilt, one such as 30 or two such as 30,10 [default: 0]."),
-    "blur": (float, "Gaussian blur of the label, in line heights [default: 0]."),
-    "downscale": (float, "Resolution left of the label, as from afar, 0 to 1 [default: 1]."),
-    "font": (str, "A bundled font [default: DejaVuSans-Bold]."),
-    "case": (str, "as-is, lower, upper or title [default: as-is]."),
+    "anchor": (str, "What stands on the place: center or baseline.", "center"),
+    "copies": (int, "1 to 16.", "1"),
+    "color": (str, f"Of the letters: {_COLOR.lower()}.", "white"),
+    "opacity": (float, "Of the label, above 0, at most 1.", "1"),
+    "contrast": (float, "WCAG ratio of the letters to what lies under them, 1 to 21.", None),
+    "outline": (str, f"{_COLOR}, or none.", "black"),
+    "outline_width": (float, "In line heights.", "0.06"),
+    "background": (str, f"{_COLOR}, or none.", "none"),
+    "padding": (float, "Of the background around the ink, in line heights.", "0.25"),
+    "shadow": (float, "Darkness of the background's shadow, 0 to 1.", "0"),
+    "rotation": (float, "Degrees, counter-clockwise.", "0"),
+    "perspective": (str, "Degrees of tilt, one such as 30 or two such as 30,10.", "0"),
+    "blur": (float, "Gaussian blur of the label, in line heights.", "0"),
+    "downscale": (float, "Resolution left of the label, as from afar, 0 to 1.", "1"),
+    "font": (str, "A bundled font.", "DejaVuSans-Bold"),
+    "case": (str, "as-is, lower, upper or title.", "as-is"),
     "script": (
-        str, "as-is, cyrillic, greek, cyrillic-lookalikes, greek-lookalikes or leetspeak "
-        "[default: as-is].",
+        str, "as-is, cyrillic, greek, cyrillic-lookalikes, greek-lookalikes or leetspeak.", "as-is",
     ),
-    "mirrored": (bool, "Exchange left and right of the label."),
-    "misspelt": (int, "Typing mistakes, 0 to 4 [default: 0]."),
-    "repeated": (int, "Times that the word stands in one label, 1 to 8 [default: 1]."),
-    "band": (float, "White bands above and below that take the text, as a fraction of the height."),
-    "fit": (str, "A word that is too long: shrink, wrap or error [default: shrink]."),
+    "mirrored": (bool, "Exchange left and right of the label.", "no-mirrored"),
+    "misspelt": (int, "Typing mistakes, 0 to 4.", "0"),
+    "repeated": (int, "Times that the word stands in one label, 1 to 8.", "1"),
+    "band": (float, "White bands above and below that take the text, as a share of the height.",
+             "0"),
+    "fit": (str, "A word that is too long: shrink, wrap or error.", "shrink"),
 }  # fmt: skip
 KNOBS = tuple(_OPTIONS)
 
@@ -61,10 +62,10 @@ def with_knobs(command: Callable[..., None]) -> Callable[..., None]:
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD
     ]
     added = []
-    for name, (kind, help_text) in _OPTIONS.items():
+    for name, (kind, help_text, default) in _OPTIONS.items():
         flag = "--" + name.replace("_", "-")
         flags = (f"{flag}/--no-{name}",) if kind is bool else (flag,)
-        option = typer.Option(*flags, help=help_text, show_default=False)
+        option = typer.Option(*flags, help=help_text, show_default=default or False)
         added.append(
             inspect.Parameter(
                 name,

@@ -15,11 +15,11 @@ from clipprobe.cli.common import (
     JsonOption,
     ModelOption,
     RevisionOption,
-    SitesOption,
     load_model,
     progress,
     result,
     say,
+    sites_option,
 )
 from clipprobe.errors import DataError, UnknownModelError
 
@@ -31,13 +31,14 @@ ModelArgument = Annotated[
     typer.Argument(
         metavar="MODEL",
         envvar="CLIPPROBE_MODEL",
-        help="As --model elsewhere [default: the bundled model].",
-        show_default=False,
+        help="As --model elsewhere.",
+        show_default="the bundled model",
     ),
 ]
 TextOption = Annotated[
     list[str], typer.Option("--text", help="A text to compare with; repeat for more.")
 ]
+_TEXT_WIDTH = 100  # of a text above the table
 PathsArgument = Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Image files.")]
 
 
@@ -93,7 +94,7 @@ def models_text(data: dict[str, Any]) -> str:
 
 def hooks(
     model: ModelArgument = None,
-    sites: SitesOption = None,
+    sites: Annotated[list[str] | None, sites_option("all")] = None,
     revision: RevisionOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -162,7 +163,7 @@ def similarity_text(data: dict[str, Any]) -> str:
     heads = [f"[{i}]" for i in range(len(data["texts"]))]
     return "\n".join(
         [
-            *(f"[{i}] {one_line(text)}" for i, text in enumerate(data["texts"])),
+            *(f"[{i}] {_shortened(one_line(text))}" for i, text in enumerate(data["texts"])),
             " " * width + "".join(f"{head:>9}" for head in heads),
             *(
                 f"{name:<{width}}" + "".join(f"{value:>9.4f}" for value in row)
@@ -170,3 +171,7 @@ def similarity_text(data: dict[str, Any]) -> str:
             ),
         ]
     )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _TEXT_WIDTH else text[: _TEXT_WIDTH - 1].rstrip() + "…"

@@ -32,6 +32,7 @@ from clipprobe.cli.common import (
     say,
 )
 from clipprobe.errors import ConfigError
+from clipprobe.runs.files import check_file
 
 if TYPE_CHECKING:
     from clipprobe.neurons import Atlas, Firing, Unit
@@ -46,8 +47,9 @@ WithOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--with",
-        help="A run of another instrument (words, multimodal, labels, effects, …); repeat for "
-        "more. Those beside the atlas are found without.",
+        help="A run of another instrument (words, multimodal, labels, effects, …); "
+        "repeat for more. Those beside the atlas are found without.",
+        show_default="those beside the atlas",
     ),
 ]
 
@@ -82,9 +84,8 @@ def scan(
         str | None,
         typer.Option(
             "--pool",
-            help="How tokens become one number: cls, mean, max or eos. [default: max; of texts "
-            "the token that the model reads]",
-            show_default=False,
+            help="How tokens become one number: cls, mean, max or eos.",
+            show_default="max; of texts the token that the model reads",
         ),
     ] = None,
     top_k: Annotated[
@@ -189,6 +190,8 @@ def show(
     """One unit: its numbers, what lies along its range, what other instruments found."""
     from clipprobe.neurons import Atlas
 
+    if out is not None:
+        check_file(out)
     loaded = Atlas.load(atlas)
     unit = loaded.unit(address)
     if out is not None:

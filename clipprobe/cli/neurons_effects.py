@@ -12,20 +12,21 @@ from clipprobe.cli.common import (
     DeviceOption,
     ImagesOption,
     JsonOption,
-    LimitOption,
     ModelOption,
     OutOption,
     OverwriteOption,
     RevisionOption,
     SeedOption,
-    SitesOption,
     group,
     load_model,
     progress,
+    read_image,
     result,
     say,
+    sites_option,
 )
 from clipprobe.errors import ConfigError
+from clipprobe.people import refuse_person_groups
 
 TextOption = Annotated[list[str], typer.Option("--text", help="A text; repeat for more.")]
 
@@ -43,12 +44,14 @@ def effect(
     unit: Annotated[list[str], typer.Option("--unit", help="A unit; repeat for more.")],
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", help="zero, mean, resample or steer:K; repeat [zero, mean]."),
+        typer.Option(
+            "--method", help="zero, mean, resample or steer:K; repeat.", show_default="zero, mean"
+        ),
     ] = None,
     controls: Annotated[
         int, typer.Option("--controls", min=0, help="Random units of the same scale.")
     ] = 20,
-    limit: LimitOption = 64,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Use at most N images.")] = 64,
     model: ModelOption = None,
     revision: RevisionOption = None,
     device: DeviceOption = "auto",
@@ -62,6 +65,8 @@ def effect(
     methods = method or ["zero", "mean"]
     for name in methods:
         parse_method(name)  # before a model is loaded
+    if not all(one.strip() for one in text):
+        raise ConfigError("--text is empty: give the text whose score is measured.")
     clip = load_model(model, device=device, revision=revision)
     from clipprobe.data import as_dataset
     from clipprobe.neurons.effects import total_effects
@@ -111,6 +116,8 @@ def decompose(
     """The logit of an image with a text as an exact sum over heads, MLPs, neurons and biases."""
     if tower not in ("vision", "text"):
         raise ConfigError(f"--tower is vision or text, but {tower!r} was given.")
+    refuse_person_groups(text, "neurons decompose")
+    read_image(image)
     clip = load_model(model, device=device, revision=revision)
     from clipprobe.neurons.effects import decompose as take_apart
 
@@ -133,12 +140,14 @@ def predict(
     images: ImagesOption,
     text: TextOption,
     out: OutOption = Path("runs/effects"),
-    sites: SitesOption = None,
+    sites: Annotated[list[str] | None, sites_option("the heads and neurons of every block")] = None,
     per_site: Annotated[
         int, typer.Option("--per-site", min=3, help="Units drawn from each hook point.")
     ] = 24,
-    method: Annotated[str, typer.Option("--method", help="zero or mean.")] = "zero",
-    limit: LimitOption = 32,
+    method: Annotated[
+        str, typer.Option("--method", help="zero or mean.", show_default="zero, mean")
+    ] = "zero",
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Use at most N images.")] = 32,
     model: ModelOption = None,
     revision: RevisionOption = None,
     device: DeviceOption = "auto",

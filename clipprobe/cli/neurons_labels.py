@@ -28,6 +28,7 @@ from clipprobe.cli.common import (
     result,
     say,
 )
+from clipprobe.errors import ClipprobeError
 
 if TYPE_CHECKING:
     from clipprobe.neurons.labels import Labels
@@ -48,15 +49,18 @@ def label(
     concepts: Annotated[
         Path | None,
         typer.Option(
-            "--concepts", help="A file with one possible label a line [default: the bundled ones]."
+            "--concepts",
+            help="A file with one possible label a line.",
+            show_default="the bundled ones",
         ),
     ] = None,
     judge: Annotated[
         str | None,
         typer.Option(
             "--judge",
-            help="Who says what images show: another model; labels (the images' own); column:NAME "
-            "(tags between semicolons) [default: the model itself, which is circular].",
+            help="Who says what images show: another model; labels (the images' own); "
+            "column:NAME (tags between semicolons).",
+            show_default="the model itself, which is circular",
         ),
     ] = None,
     scorer: Annotated[
@@ -65,7 +69,9 @@ def label(
     ] = "soft_wpmi",
     top_k: Annotated[
         int | None,
-        typer.Option("--top-k", min=1, help="Strongest images looked at [default: the paper's]."),
+        typer.Option(
+            "--top-k", min=1, help="Strongest images looked at.", show_default="the paper's"
+        ),
     ] = None,
     alpha: Annotated[
         float, typer.Option("--alpha", help="False discovery rate of the labels given.")
@@ -85,13 +91,17 @@ def label(
 ) -> None:
     """Name units from a list of concepts (CLIP-Dissect), with held-out scores and abstention."""
     names = None if concepts is None else read_lines(concepts, "concepts")
-    clip = load_model(model, device=device, revision=revision)
-    chosen: Any = judge
-    if judge is not None and judge != "labels" and not judge.startswith("column:"):
-        chosen = load_model(judge, device=device)
     from clipprobe.data import as_dataset
     from clipprobe.neurons.labels import label_units
+    from clipprobe.neurons.labels.labelling import check_settings
     from clipprobe.neurons.labels.store import open_run, write
+
+    tags = judge if judge == "labels" or (judge or "").startswith("column:") else None
+    check_settings(tags, scorer, top_k, None, alpha, threshold)  # before a model is loaded
+    clip = load_model(model, device=device, revision=revision)
+    chosen: Any = judge
+    if judge is not None and tags is None:
+        chosen = load_model(judge, device=device)
 
     dataset = as_dataset(images, limit=limit)
     settings = {
@@ -111,23 +121,27 @@ def label(
             say(f"{out} holds this labelling already.")
             result(run.read_json("summary.json"), as_json=as_json, text=str(out))
             return
-        with progress("labelling", len(dataset)) as advance:
-            found = label_units(
-                clip,
-                dataset,
-                sites=sites,
-                pool=pool,
-                concepts=names,
-                judge=chosen,
-                scorer=scorer,
-                top_k=top_k,
-                alpha=alpha,
-                threshold=threshold,
-                seed=seed,
-                batch_size=batch_size,
-                workers=workers,
-                progress=advance,
-            )
+        try:
+            with progress("labelling", len(dataset)) as advance:
+                found = label_units(
+                    clip,
+                    dataset,
+                    sites=sites,
+                    pool=pool,
+                    concepts=names,
+                    judge=chosen,
+                    scorer=scorer,
+                    top_k=top_k,
+                    alpha=alpha,
+                    threshold=threshold,
+                    seed=seed,
+                    batch_size=batch_size,
+                    workers=workers,
+                    progress=advance,
+                )
+        except ClipprobeError:
+            run.abandon()  # nothing is in it, and it must not bar the next try
+            raise
         write(found, run)
         result(found.summary(), as_json=as_json, text=lambda: words(found))
         say(f"The report is {out}/report.html.")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from clipprobe.neurons.multimodality import Multimodality
 
 DEFAULT_RUN = Path("runs/multimodal")
-DEFAULT_GALLERY = Path("docs/gallery")
+DEFAULT_GALLERY = Path("runs/gallery")
 
 PerConceptOption = Annotated[
     int,
@@ -52,9 +52,8 @@ def multimodal(
         str | None,
         typer.Option(
             "--images",
-            help="A table with the columns file_name, concept and modality, or a folder with one "
-            "[default: the bundled concepts as picture, drawing and word].",
-            show_default=False,
+            help="A table with the columns file_name, concept and modality, or a folder with one.",
+            show_default="the bundled concepts as picture, drawing and word",
         ),
     ] = None,
     out: OutOption = DEFAULT_RUN,

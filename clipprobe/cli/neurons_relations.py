@@ -22,12 +22,15 @@ from clipprobe.cli.common import (
     WorkersOption,
     group,
     load_model,
+    out_option,
     progress,
+    read_image,
     result,
     say,
-    usable_out,
+    sites_option,
 )
 from clipprobe.errors import ConfigError
+from clipprobe.runs.files import check_file, file_errors, write_atomically
 
 UnitOption = Annotated[
     str, typer.Argument(metavar="UNIT", help="A unit, as vision.blocks.3.mlp.post:17.")
@@ -52,12 +55,16 @@ def compose(
         bool, typer.Option("--emotions", help="The bundled words of ten feelings.")
     ] = False,
     target: Annotated[
-        list[str] | None, typer.Option("--target", help="A class; repeat for more [all].")
+        list[str] | None,
+        typer.Option("--target", help="A class; repeat for more.", show_default="all"),
     ] = None,
     sites: SitesOption = None,
     pool: PoolOption = "max",
     max_units: Annotated[
-        int | None, typer.Option("--max-units", min=1, help="Use no more units than this.")
+        int | None,
+        typer.Option(
+            "--max-units", min=1, help="Use no more units than this.", show_default="no limit"
+        ),
     ] = None,
     limit: LimitOption = None,
     model: ModelOption = None,
@@ -123,13 +130,9 @@ def similar(
     images: ImagesOption,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            help="Keep the result as a run, beside an atlas for its unit's sheet.",
-            callback=usable_out,
-        ),
+        out_option("Keep the result as a run, beside an atlas for its unit's sheet."),
     ] = None,
-    sites: SitesOption = None,
+    sites: Annotated[list[str] | None, sites_option("the unit's own kind in every block")] = None,
     pool: PoolOption = "max",
     k: Annotated[int, typer.Option("--k", min=1, help="Units at either end.")] = 10,
     limit: LimitOption = None,
@@ -191,16 +194,18 @@ def where(
     """Where in an image a unit fires; `clipprobe explain --unit` says which pixels drive it."""
     if out is not None and out.suffix.lower() != ".png":
         raise ConfigError(f"The map is written as PNG, and {out} ends otherwise: name it .png.")
+    read_image(image)
+    if out is not None:
+        check_file(out)
     clip = load_model(model, device=device, revision=revision)
     from clipprobe.neurons import unit_map
 
     found = unit_map(clip, image, unit)
     if out is not None:
         from clipprobe.figures.attribution import panel
-        from clipprobe.runs.files import disk_errors, write_atomically
 
         sheet = panel(clip.preprocess.to_grid(image), found.map)
-        with disk_errors(out.parent):
+        with file_errors(out):
             write_atomically(out, lambda path: sheet.save(path, "PNG"))
         say(f"The map is {out}: orange where the activation is positive, blue where negative.")
     lines = [f"{found.address}: largest {found.map.max():.4f}, smallest {found.map.min():.4f}"]

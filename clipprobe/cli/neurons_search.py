@@ -45,7 +45,7 @@ def search(
     ] = None,
     site: Annotated[str, typer.Option("--sites", help="Only hook points of this glob.")] = "*",
     runs: WithOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many units.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most N units.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Units by word, concept, property or statistic, or by what their strongest images show."""

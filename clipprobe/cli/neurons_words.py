@@ -25,6 +25,7 @@ from clipprobe.cli.common import (
     read_lines,
     result,
     say,
+    sites_option,
 )
 from clipprobe.cli.neurons_words_text import (
     captions_text,
@@ -62,28 +63,44 @@ def register(app: typer.Typer) -> None:
 def words(
     words_file: Annotated[
         Path | None,
-        typer.Option("--words", help="Words, one a line [default: 10,000 common English words]."),
+        typer.Option(
+            "--words", help="Words, one a line.", show_default="10,000 common English words"
+        ),
     ] = None,
     out: OutOption = Path("runs/words"),
     sites: SitesOption = None,
     pool: PoolOption = "max",
     unit: UnitOption = None,
     fonts: Annotated[
-        list[str] | None, typer.Option("--fonts", help="A bundled font; repeat for more.")
+        list[str] | None,
+        typer.Option(
+            "--fonts",
+            help="A bundled font; repeat for more.",
+            show_default="DejaVuSans-Bold, DejaVuSerif-Bold, ComicNeue-Bold",
+        ),
     ] = None,
     sizes: Annotated[
         list[float] | None,
-        typer.Option("--sizes", help="Line height as a share of the image; repeat for more."),
+        typer.Option(
+            "--sizes",
+            help="Line height as a share of the image; repeat for more.",
+            show_default="0.15, 0.25",
+        ),
     ] = None,
     places: Annotated[
         list[str] | None,
-        typer.Option("--places", help="center, top, bottom-left, …; repeat for more."),
+        typer.Option(
+            "--places",
+            help="center, top, bottom-left, …; repeat for more.",
+            show_default="center, top, bottom",
+        ),
     ] = None,
     ink: Annotated[str, typer.Option("--ink", help="Colour of the letters.")] = "black",
     ground: Annotated[str, typer.Option("--ground", help="Colour behind them.")] = "white",
     top: Annotated[int, typer.Option("--top", min=1, help="Words at either end of a unit.")] = 20,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Only the first so many words.")
+        int | None,
+        typer.Option("--limit", min=1, help="Only the first N words.", show_default="all"),
     ] = None,
     scrambled: Annotated[
         int, typer.Option("--scrambled", min=0, help="Letter strings that serve as a control.")
@@ -146,11 +163,11 @@ def words(
 
 def captions(
     units: UnitOption = None,
-    sites: SitesOption = None,
+    sites: Annotated[list[str] | None, sites_option("none, --unit is given")] = None,
     captions_file: Annotated[
         Path | None,
         typer.Option(
-            "--captions", help="Captions, one a line [default: bundled concepts in templates]."
+            "--captions", help="Captions, one a line.", show_default="bundled concepts in templates"
         ),
     ] = None,
     out: OutOption = Path("runs/captions"),
@@ -160,7 +177,7 @@ def captions(
     images: Annotated[
         str | None,
         typer.Option(
-            "--images", help="Images to linearise vision units at [default: bundled pictures]."
+            "--images", help="Images to linearise vision units at.", show_default="bundled pictures"
         ),
     ] = None,
     keep_mean: Annotated[

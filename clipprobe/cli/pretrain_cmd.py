@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clipprobe.cli.boundary import RUN_FOLDER
 from clipprobe.cli.common import DeviceOption, JsonOption, SeedOption, progress, result
 from clipprobe.cli.evaluate_cmd import abilities_text
 from clipprobe.errors import ConfigError
@@ -14,6 +15,7 @@ from clipprobe.errors import ConfigError
 if TYPE_CHECKING:
     from clipprobe.pretraining.recipe import Recipe
 
+OutOption = Annotated[Path, typer.Option("--out", help="The folder of the training to write.")]
 RecipeOption = Annotated[str, typer.Option("--recipe", help="emoji-clip, the bundled model's.")]
 PairsOption = Annotated[
     Path | None,
@@ -54,6 +56,7 @@ def pretrain(
     from clipprobe.pretraining.recipe import RECIPES
     from clipprobe.pretraining.run import pretrain as run
 
+    RUN_FOLDER.set(out)
     if recipe not in RECIPES:
         raise ConfigError(f"No recipe is called {recipe!r}: there is {', '.join(RECIPES)}.")
     chosen = RECIPES[recipe](seed)

@@ -24,7 +24,7 @@ from clipprobe.report.charts import figure_json, plotly_script
 from clipprobe.report.images import data_uri
 from clipprobe.report.numbers import format_cell, is_number
 from clipprobe.report.page import Block, Chart, Histogram, ImageRows, Images, Page, safe_href
-from clipprobe.runs.files import disk_errors, write_atomically
+from clipprobe.runs.files import file_errors, write_atomically
 
 
 def write_html(page: Page, path: str | Path) -> Path:
@@ -37,7 +37,7 @@ def write_html(page: Page, path: str | Path) -> Path:
     """
     target = Path(path)
     data = render_html(page).encode("utf-8", "backslashreplace")
-    with disk_errors(target.parent):
+    with file_errors(target):
         write_atomically(target, lambda temporary: _write(temporary, data))
     return target
 

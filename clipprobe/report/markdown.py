@@ -24,7 +24,7 @@ from clipprobe.report.page import (
     Warning,
     safe_href,
 )
-from clipprobe.runs.files import disk_errors, write_atomically
+from clipprobe.runs.files import file_errors, write_atomically
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
 
@@ -37,7 +37,7 @@ def write_markdown(page: Page, path: str | Path) -> Path:
     """
     target = Path(path)
     data = render_markdown(page).encode("utf-8", "backslashreplace")
-    with disk_errors(target.parent):
+    with file_errors(target):
         write_atomically(target, lambda temporary: _write(temporary, data))
     return target
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -49,6 +50,40 @@ def disk_errors(folder: Path) -> Iterator[None]:
             todo = "choose a folder that can be written, or mend this one; finished parts are kept"
         raise RunFolderError(
             f"The run folder {folder} could not be used ({reason}): {todo}."
+        ) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Raise the ``OSError`` of a folder that cannot be made or written; leaves nothing behind."""
+    place = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not place.is_dir():
+        code = errno.EEXIST if place == folder else errno.ENOTDIR
+        raise OSError(code, os.strerror(code))
+    with tempfile.TemporaryFile(dir=place):
+        pass
+
+
+def check_file(path: Path) -> None:
+    """Refuse, before anything slow, a file that cannot be written.
+
+    Raises:
+        RunFolderError: see :func:`file_errors`.
+    """
+    with file_errors(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        check_writable(path.parent)
+
+
+@contextmanager
+def file_errors(path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` inside the block into a :class:`RunFolderError` about one file."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+        raise RunFolderError(
+            f"The file {path} could not be written ({reason}): choose another place."
         ) from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Any
 
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import jsonio
-from clipprobe.runs.files import TEMPORARY, disk_errors, inside
+from clipprobe.runs.files import TEMPORARY, check_writable, disk_errors, inside
 from clipprobe.runs.ledger import LEDGER, ledger_names
 from clipprobe.runs.lock import LOCK, FolderLock, refuse_in_use
 from clipprobe.runs.view import CONFIG, FORMAT, MANIFEST, PARTS, SUMMARY
@@ -60,12 +59,8 @@ def refuse_unusable(folder: Path) -> None:
     with disk_errors(folder):
         run_in(folder)
         refuse_in_use(folder)
-        there = next(path for path in (folder.absolute(), *folder.absolute().parents)
-                     if path.exists())  # fmt: skip
-        if not there.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        if not (folder / MANIFEST).exists() and not os.access(there, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if not (folder / MANIFEST).exists():
+            check_writable(folder)
 
 
 def files_in(folder: Path) -> Iterator[Path]:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipprobe.errors import DataError
+from clipprobe.people import in_sentences, refuse_person_groups, withheld_because
 from clipprobe.statistics import Estimate, wilson
 from clipprobe.zeroshot.prompts import TEMPLATES, check_classes, check_templates, fill
 
@@ -47,6 +48,9 @@ class ZeroShotResult:
     accuracy: Estimate
     """Share of labelled images whose choice is right, with Wilson's 95 % interval."""
     provenance: dict[str, Any]
+    withheld: str | None = None
+    """Why ``predictions``, ``labels`` and margins are empty: the classes name groups of people,
+    and then the accuracy alone is given. None where they are not."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; an undefined margin becomes null."""
@@ -59,6 +63,7 @@ class ZeroShotResult:
             "label_margin": _nulls(self.label_margin),
             "accuracy": self.accuracy.to_json(),
             "provenance": self.provenance,
+            "withheld": self.withheld,
         }
 
     @classmethod
@@ -73,6 +78,7 @@ class ZeroShotResult:
             label_margin=np.array(data["label_margin"], np.float32),
             accuracy=Estimate.from_json(data["accuracy"]),
             provenance=dict(data["provenance"]),
+            withheld=data["withheld"],
         )
 
 
@@ -120,14 +126,22 @@ def zero_shot(
 ) -> ZeroShotResult:
     """Classify images by their nearest class text.
 
+    Where the classes name groups of people (:mod:`clipprobe.people`) the accuracy over all images
+    is given, and no answer for one of them.
+
     Args:
         images: As for ``Clip.encode_images``, or their embeddings ``(n, d_embed)``.
         labels: The true class of each image, by name or by index.
         progress: Called after each batch with the number of images in it.
     Raises:
-        DataError, ConfigError: see :func:`build_classifier`; or the labels do not fit.
+        DataError, ConfigError: see :func:`build_classifier`; or the labels do not fit; or the
+            classes name groups of people and there is one image, or no label.
     """
     names, sentences = check_classes(classes), check_templates(templates)
+    asked = list(in_sentences(names, sentences))
+    if labels is None or len(labels) < 2:
+        refuse_person_groups(asked, "zero_shot with fewer than two labelled images")
+    withheld = withheld_because(asked)
     vectors = build_classifier(clip, names, sentences)
     if isinstance(images, np.ndarray) and images.ndim == 2:
         embeddings = images
@@ -136,15 +150,17 @@ def zero_shot(
     truth = label_indices(labels, names, len(embeddings))
     chosen, top, margin = decide(clip, embeddings, vectors, truth)
     known = truth >= 0
+    shown = slice(0, 0 if withheld else None)
     return ZeroShotResult(
         classes=names,
         templates=sentences,
-        predictions=chosen,
-        labels=truth,
-        top_margin=top,
-        label_margin=margin,
+        predictions=chosen[shown],
+        labels=truth[shown],
+        top_margin=top[shown],
+        label_margin=margin[shown],
         accuracy=wilson(int((chosen == truth)[known].sum()), int(known.sum())),
         provenance=clip.provenance(),
+        withheld=withheld,
     )
 
 

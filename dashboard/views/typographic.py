@@ -15,6 +15,7 @@ from clipprobe.errors import DataError
 from clipprobe.figures.common import interval_bars
 from clipprobe.figures.typographic import TITLES, in_order
 from clipprobe.models import Clip
+from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.stimuli import Picture, Scene, render
 from clipprobe.zeroshot.prompts import check_templates
 from dashboard import lab, snippets, state
@@ -44,8 +45,8 @@ def show() -> None:
         picture, code, name = source_picture(clip, source)
         attack = TypographicAttack(**attack_settings)
         names, added = lab.with_added(lab.read_classes(class_text), [name, attack.word])
-        lab.refuse_person_groups([attack.word])
         templates = check_templates(template_text.splitlines())
+        refuse_person_groups([*in_sentences(names, templates), attack.word], "the lab")
         classes = Classes(names)
         trial = lab.draw(picture, attack, classes)
         vectors = state.class_vectors(clip, state.identity(clip), tuple(names), templates)

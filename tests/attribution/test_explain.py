@@ -237,3 +237,13 @@ def test_mistakes_get_one_sentence_and_exit_code_2(
     assert done.exit_code == 2
     assert words in done.stderr and "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("target", ["a photo of a criminal", ["a dog", "an Asian face"]])
+def test_what_a_person_is_is_not_explained(
+    clip: Any, picture: np.ndarray, target: str | list[str]
+) -> None:
+    with pytest.raises(ConfigError, match="explain answers for single images"):
+        explain(clip, picture, target)
+    texts = [target] if isinstance(target, str) else target
+    assert clip.similarity([picture], texts).shape == (1, len(texts))  # numbers stay open

@@ -155,7 +155,7 @@ def test_the_command_writes_beside_the_run_and_refuses_other_runs(
     assert out.read_bytes() == again.read_bytes()
     other = Run.open(tmp_path / "other", kind="atlas", config={})
     other.finish(counts={"used": 0}, seed=0)
-    with pytest.raises(RunFolderError, match="holds a atlas run"):
+    with pytest.raises(RunFolderError, match="is of the kind 'atlas'"):
         export_model_card(load_run(tmp_path / "other"), out)
     called = CliRunner().invoke(app, ["export-card", str(tmp_path / "none")])
     assert called.exit_code == 2 and "holds no run" in called.stderr

@@ -126,7 +126,7 @@ def test_what_cannot_be_explained_is_said(planted: Any, people: Path, tmp_path: 
         asked = {"column": "perceived_gender", "word": "judge", "group": "b", **changed}
         explain_gap(planted, people, out=tmp_path / "no", words=WORDS, **asked)
 
-    with pytest.raises(DataError, match="'mayor' is not in the list"):
+    with pytest.raises(DataError, match=r"'mayor' is not in the list .*--words"):
         ask(word="mayor")
     with pytest.raises(DataError, match="none of those"):
         ask(group="c")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
 from clipprobe.cli import app as real_app
 from clipprobe.cli.boundary import BoundaryGroup, one_line, require_own_package
-from clipprobe.cli.common import group
+from clipprobe.cli.common import group, out_option
 from clipprobe.errors import ClipprobeError, ConfigError, DataError, ThresholdCrossedError
 
 RAISES = {
@@ -35,6 +38,17 @@ def app() -> typer.Typer:
     def fail(how: str, times: int = 1) -> None:
         raise RAISES[how]
 
+    @made.command("save")
+    def save(out: Annotated[Path, out_option()], how: str = "interrupt") -> None:
+        out.mkdir()
+        (out / "config.json").touch()
+        raise RAISES[how]
+
+    @made.command("warn")
+    def warn(kind: str = "UserWarning") -> None:
+        kinds = {"UserWarning": UserWarning, "Bomb": Image.DecompressionBombWarning}
+        warnings.warn("One of two texts\nwas cut.", kinds[kind], stacklevel=1)
+
     @made.command("work")
     def work() -> None:
         typer.echo("done")
@@ -48,7 +62,7 @@ def app() -> typer.Typer:
     [
         ("data", 2, "clipprobe: The folder 'a\\nb\\x1b[31m' is empty: give another.\n"),
         ("threshold", 1, "clipprobe: The success rate 0.4 is over 0.3.\n"),
-        ("interrupt", 130, "clipprobe: interrupted; what was saved is kept, and the same "),
+        ("interrupt", 130, "clipprobe: interrupted; nothing was saved.\n"),
     ],
 )
 def test_one_line_and_an_exit_code(
@@ -57,6 +71,49 @@ def test_one_line_and_an_exit_code(
     result = CliRunner().invoke(app, [*prefix, how])
     assert result.exit_code == code and result.stdout == ""
     assert result.stderr.startswith(said) and result.stderr.count("\n") == 1
+
+
+def test_what_is_kept_is_said_only_where_it_is(app: typer.Typer, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["save", "--out", str(tmp_path / "run")])
+    assert result.exit_code == 130
+    assert result.stderr == (
+        "clipprobe: interrupted; what was saved is kept, and the same command goes on from there.\n"
+    )
+    after = CliRunner().invoke(app, ["fail", "interrupt"])  # not the folder of another command
+    assert after.stderr == "clipprobe: interrupted; nothing was saved.\n"
+
+
+@pytest.mark.filterwarnings("default")
+def test_warnings_are_sentences(app: typer.Typer) -> None:
+    before = warnings.showwarning
+    result = CliRunner().invoke(app, ["warn"])
+    assert result.exit_code == 0 and result.stdout == ""
+    assert result.stderr == "clipprobe: warning: One of two texts was cut.\n"
+    # Such an image is refused, with its own reason.
+    assert CliRunner().invoke(app, ["warn", "--kind", "Bomb"]).stderr == ""
+    assert warnings.showwarning is before
+
+
+def test_a_command_is_known_by_its_beginning() -> None:
+    said = CliRunner().invoke(real_app, ["audit", "typo"])
+    assert said.exit_code == 2 and "Did you mean 'typographic'?" in said.stderr
+    said = CliRunner().invoke(real_app, ["sim"])
+    assert said.exit_code == 2 and "Did you mean 'similarity'?" in said.stderr
+
+
+@pytest.mark.parametrize("place", ["file", "file/run", "full", "/proc/run"])
+def test_a_folder_that_cannot_be_used_is_refused_before_the_command(
+    app: typer.Typer, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").touch()
+    before = sorted(tmp_path.rglob("*"))
+    result = CliRunner().invoke(app, ["save", "--out", str(tmp_path / place), "--how", "bug"])
+    assert result.exit_code == 2, result.output  # the command itself has a bug
+    what = "holds other files ('notes.txt')" if place == "full" else "could not be used"
+    assert what in result.stderr and str(tmp_path / place) in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize(
@@ -92,7 +149,11 @@ cli.main()
 """
 
 
-def test_ctrl_c_in_a_real_process() -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "line"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "ended by SIGTERM")],
+)
+def test_a_signal_in_a_real_process(number: int, code: int, line: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", SCRIPT, "wait"],
         stdout=subprocess.PIPE,
@@ -100,10 +161,10 @@ def test_ctrl_c_in_a_real_process() -> None:
         text=True,
     ) as process:
         assert process.stdout and process.stdout.readline() == "waiting\n"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, said = process.communicate()
-    assert process.returncode == 130
-    assert said.startswith("clipprobe: interrupted") and "Traceback" not in said
+    assert process.returncode == code
+    assert said == f"clipprobe: {line}; nothing was saved.\n"
 
 
 def test_a_crash_is_told_from_a_threshold() -> None:

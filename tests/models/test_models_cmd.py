@@ -101,3 +101,16 @@ def test_wrong_use_is_one_line_and_exit_code_2(
     assert result.stderr.startswith("clipprobe: ")
     assert len(result.stderr.splitlines()) == 1
     assert result.stdout == ""
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_long_text_is_shortened_and_its_cut_is_a_sentence(
+    checkpoint: Callable[[str], Path], picture: str
+) -> None:
+    text = " ".join(["dog"] * 500)
+    done = run("similarity", picture, "--text", text, "--model", str(checkpoint("clip")))
+    (said,) = [line for line in done.stderr.splitlines() if "cut at their end" in line]
+    assert said.startswith("clipprobe: warning: 1 of 1 texts have more than the ")
+    assert "UserWarning" not in done.stderr and ".py" not in done.stderr
+    first = done.stdout.splitlines()[0]
+    assert first.startswith("[0] dog dog") and first.endswith("…") and len(first) <= 104

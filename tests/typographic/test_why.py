@@ -197,3 +197,21 @@ def test_one_picture(reader: Callable[[bool], Any], pictures: Path) -> None:
     assert found.to_json()["target"] == "ship"
     with pytest.raises(DataError, match="means its true label"):
         why_image(reader(True), pictures / "dog" / "03.png", toy.NAMES, label="dog", word="Dog")
+
+
+def test_no_answer_about_single_people(
+    reader: Callable[[bool], Any], pictures: Path, tmp_path: Path
+) -> None:
+    named = {"ship": ["criminal"]}
+    why = explain_reading(
+        reader(True), pictures, toy.NAMES, attack=toy.ATTACK, synonyms=named, out=tmp_path / "why",
+        heads=3, neurons=2, limit=8,
+    )  # fmt: skip
+    assert not why.has("images.parquet") and not why.has("image_heads.parquet")
+    assert why.has("heads.parquet") and "'criminal'" in why.summary["warnings"][0]
+    assert "One picture" not in (why.path / "report.html").read_text(encoding="utf-8")
+    with pytest.raises(ConfigError, match="why_image answers for single images"):
+        why_image(
+            reader(True), pictures / "dog" / "03.png", toy.NAMES, label="dog", word="ship",
+            attack=toy.ATTACK, synonyms=named,
+        )  # fmt: skip

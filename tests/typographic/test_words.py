@@ -13,6 +13,7 @@ from attacks.typographic.classes import Classes
 from attacks.typographic.controls import nonsense_word, scrambled_word
 from attacks.typographic.words import Words, choose, parse_words
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.neurons.words.lists import is_blocked
 
 NAMES = ["dog", "ice cream", "Granny Smith", "crane", "crane", "pizza", "apple", "lamp"]
 
@@ -126,3 +127,11 @@ def test_controls_avoid_known_words() -> None:
             break
         taken.add(made)
     assert taken == set("AEOUY")
+
+
+@pytest.mark.parametrize("seed", [2, 42, 215, 285])
+def test_a_control_is_never_a_slur(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = nonsense_word("red", known=lambda word: False, key=(seed,))
+    assert made is not None and not is_blocked(made)
+    monkeypatch.setattr("attacks.typographic.controls.is_blocked", lambda word: False)
+    assert is_blocked(str(nonsense_word("red", known=lambda word: False, key=(seed,))))

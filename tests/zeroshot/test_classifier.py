@@ -133,3 +133,38 @@ def test_labels_that_do_not_fit(clip: Any, labels: Any, says: str) -> None:
 def test_a_template_without_a_place_for_the_class(clip: Any) -> None:
     with pytest.raises(ConfigError, match="has no"):
         build_classifier(clip, CLASSES, ["a photo"])
+
+
+PEOPLE = ["man", "woman"]
+
+
+def test_groups_of_people_get_totals_alone(clip: Any) -> None:
+    images = tiny.pictures()[:4]
+    labels = [0, 1, 1, 0]
+    open_run = zero_shot(clip, images, ["dog", "cat"], labels=labels)
+    assert open_run.withheld is None and len(open_run.predictions) == 4
+    found = zero_shot(clip, images, PEOPLE, labels=labels)
+    assert found.accuracy.n == 4 and "'man' names a group of people" in str(found.withheld)
+    for name in ("predictions", "labels", "top_margin", "label_margin"):
+        assert len(getattr(found, name)) == 0
+    vectors = build_classifier(clip, PEOPLE)
+    chosen = clip.logits(clip.encode_images(images), vectors).argmax(axis=1)  # these stay open
+    assert found.accuracy == wilson(int((chosen == labels).sum()), 4)
+    assert ZeroShotResult.from_json(json.loads(json.dumps(found.to_json()))).withheld
+
+
+@pytest.mark.parametrize(
+    ("classes", "templates", "labels"),
+    [
+        (PEOPLE, TEMPLATES, None),
+        (["dog", "thief"], TEMPLATES, None),
+        (["black", "white"], ["a photo of a {} person"], None),
+        (PEOPLE, TEMPLATES, ["man"]),
+    ],
+)
+def test_no_answer_about_one_person(
+    clip: Any, classes: list[str], templates: list[str], labels: list[str] | None
+) -> None:
+    images = tiny.pictures()[: 1 if labels else 3]
+    with pytest.raises(ConfigError, match="zero_shot with fewer than two labelled images"):
+        zero_shot(clip, images, classes, templates, labels)

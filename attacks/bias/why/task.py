@@ -111,7 +111,10 @@ def gap_task(
         DataError: the word or the group is not there, or a side is too small to be cut in two.
     """
     if word not in words:
-        raise DataError(f"The word {word!r} is not in the list of {len(words)} words: add it.")
+        raise DataError(
+            f"The word {word!r} is not in the list of {len(words)} words: name one of the list, or "
+            "give a list that holds it (--words FILE, words=[...])."
+        )
     if group not in column.levels:
         raise DataError(
             f"The group {group!r} is none of those of {column.name!r} with enough pictures "

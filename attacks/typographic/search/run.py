@@ -29,9 +29,11 @@ from attacks.typographic.search.result import SearchResult, arm_of
 from attacks.typographic.search.space import SearchSpace
 from attacks.typographic.search.strategy import best, run_search
 from attacks.typographic.settings import checked_draw_at, whole
+from attacks.typographic.withholding import asked_of
 from attacks.typographic.words import Guard, overlaps, parse_words, read_list
 from clipprobe.data import ImageRecord, decode_image
 from clipprobe.errors import ConfigError, DataError, UnreadableImageError
+from clipprobe.people import refuse_person_groups
 from clipprobe.runs import Run, load_run
 from clipprobe.zeroshot import TEMPLATES
 from clipprobe.zeroshot.prompts import check_templates
@@ -87,6 +89,9 @@ def search_attack(
     """
     name, picture = _opened(image)
     known, own, wanted = _classes(classes, synonyms, name, label, target)
+    guard = Guard(forbidden=tuple(forbidden), allowed=tuple(allowed))
+    listed = None if words is None else _listed(words, guard)
+    refuse_person_groups(asked_of(known, templates, listed or ()), "audit search")
     if isinstance(max_area, bool) or not 0 < max_area <= 1:
         raise ConfigError(f"max_area={max_area!r} is no share of pixels: give a number in (0, 1].")
     whole(queries, "queries", least=2)
@@ -103,8 +108,7 @@ def search_attack(
             f"{'the target' if target else 'already wrong'}: there is nothing to flip. Give "
             "another picture, label or target."
         )
-    guard = Guard(forbidden=tuple(forbidden), allowed=tuple(allowed))
-    chosen = _words(words, known, own, wanted, clean, guard)
+    chosen = _words(listed, known, own, wanted, clean, guard)
     found_space = SearchSpace(words=chosen, **space)
     config = {
         "model": clip.provenance()["model"],
@@ -229,7 +233,7 @@ def _base(
 
 
 def _words(
-    words: Sequence[str] | Path | None,
+    given: Sequence[str] | None,
     known: Classes,
     own: int,
     wanted: int | None,
@@ -237,9 +241,9 @@ def _words(
     guard: Guard,
 ) -> tuple[str, ...]:
     """What may be written: never the truth, nothing forbidden."""
-    if words is not None:
-        listed: Sequence[str] = parse_words(words if isinstance(words, Path) else list(words),
-                                            guard=guard).listed  # fmt: skip
+    listed: Sequence[str]
+    if given is not None:
+        listed = given
     elif wanted is not None:
         listed = (known.names[wanted],)
     else:
@@ -256,7 +260,11 @@ def _words(
             f"None of the {len(listed)} word(s) may be written on a picture of "
             f"{known.names[own]!r}: each means the label or is forbidden. Give other words."
         )
-    return tuple(found if words is not None else found[:RUNNERS_UP])
+    return tuple(found if given is not None else found[:RUNNERS_UP])
+
+
+def _listed(words: Sequence[str] | Path, guard: Guard) -> Sequence[str]:
+    return parse_words(words if isinstance(words, Path) else list(words), guard=guard).listed
 
 
 def _nonsense(space: SearchSpace, known: Classes, seed: int) -> dict[str, str]:

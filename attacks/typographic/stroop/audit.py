@@ -34,6 +34,7 @@ from attacks.typographic.stroop.sources import Drawn, FromFolder, Shown
 from attacks.typographic.stroop.summary import summarise
 from clipprobe.data import Failure
 from clipprobe.errors import DataError, TextFitError, UnreadableImageError
+from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.runs import Run, RunView, load_run
 from clipprobe.stimuli.text.draw import Color
 from clipprobe.zeroshot.prompts import check_templates
@@ -114,6 +115,11 @@ def audit_stroop(
         source = Drawn(deck, side=int(getattr(clip.preprocess, "size", 224)))
     else:
         source = FromFolder.open(images, None if colours is None else list(inks), control)
+    named = [*source.inks(), control] if images is None else source.words()  # without nonsense
+    refuse_person_groups(
+        [*in_sentences(source.inks(), asked["ink"]), *in_sentences(named, asked["word"])],
+        "audit stroop, which lists every answer,",
+    )
     size = whole(batch_size, "batch_size", least=1)
     config = {
         "model": clip.provenance()["model"],

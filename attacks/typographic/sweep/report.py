@@ -68,7 +68,8 @@ def build_page(
     ]
     for factor in grid.factors:
         blocks = _curve(summary, grid, factor)
-        blocks.append(_strip(grid, factor, renderer, cases[0], words[cases[0].record.id][0]))
+        if run.has("results.parquet"):  # else single images are withheld
+            blocks.append(_strip(grid, factor, renderer, cases[0], words[cases[0].record.id][0]))
         sections.append(Section(f"Over {factor}", blocks))
     if grid.design == "factorial" and len(grid.factors) == 2:
         sections.append(Section("Over both", _maps(summary, grid)))

@@ -26,6 +26,7 @@ from attacks.typographic.sweep.grid import Factors, Grid, build
 from attacks.typographic.sweep.measures import CONTROL
 from attacks.typographic.sweep.report import write_report
 from attacks.typographic.sweep.summary import summarise
+from attacks.typographic.withholding import asked_of, withheld
 from attacks.typographic.words import Words, parse_words, possible_words, read_list
 from attacks.typographic.words.scores import WordScores, word_texts
 from clipprobe.data import Dataset, Failure, as_dataset, require_readable
@@ -79,8 +80,8 @@ def sweep(
         factors: Levels by setting of :class:`TypographicAttack`, such as ``{"size": [0.1, 0.2]}``;
             None as levels, or a list of settings, takes the default levels.
         out: The run folder: ``results.parquet`` (one row for each picture, word, cell and
-            condition; the clean ones have no cell), ``cells.csv``, ``summary.json``,
-            ``report.html`` and ``report.md``.
+            condition; the clean ones have no cell; absent where classes or words name groups of
+            people), ``cells.csv``, ``summary.json``, ``report.html`` and ``report.md``.
         design: ``one-factor`` varies one setting at a time around the base; ``factorial`` takes
             every combination.
         controls: Controls at every cell: the nonsense word always, and any of ``blank``,
@@ -134,6 +135,7 @@ def sweep(
         bases=Bases(BASES_BYTES),
     )
     templates = check_templates(templates)
+    hold = withheld(asked_of(known, templates, possible), len(cases))
     per_image = whole(words_per_image, "words_per_image", least=1)
     batch = whole(batch_size, "batch_size", least=1)
     _check_size(len(cases), per_image * len(kinds), len(grid.cells), max_encodings)
@@ -162,8 +164,8 @@ def sweep(
         if not run.complete:
             _execute(
                 run, clip, dataset, known, grid, chosen, renderer, cases, skipped,
-                templates=templates, per_image=per_image, batch=batch, level=float(level),
-                seed=seed, workers=whole(workers, "workers"),
+                templates=templates, hold=hold, per_image=per_image, batch=batch,
+                level=float(level), seed=seed, workers=whole(workers, "workers"),
                 progress=progress or (lambda done, total: None),
             )  # fmt: skip
         return load_run(run.path)
@@ -181,6 +183,7 @@ def _execute(
     skipped: Sequence[Failure],
     *,
     templates: Sequence[str],
+    hold: str | None,
     per_image: int,
     batch: int,
     level: float,
@@ -239,8 +242,11 @@ def _execute(
         run.abandon()
         raise DataError(f"In no cell could a word be written on any picture ({reason}).")
     everything = pa.concat_tables(tables)
-    run.write_table(RESULTS, everything)
     summary = summarise(everything, grid, classes, level=level, left_out=without, seed=seed)
+    if hold is None:
+        run.write_table(RESULTS, everything)
+    else:
+        summary["warnings"].insert(0, hold)
     summary["n"].update(failed=len(failed), skipped=len(left_out))
     run.write_json("summary.json", summary)
     run.write_table(CELLS, [cell_row(item) for item in summary["cells"]])

@@ -24,6 +24,7 @@ from attacks.typographic.why.settings import Settings, Source
 from attacks.typographic.why.streams import Variant
 from attacks.typographic.why.summary import summarise
 from attacks.typographic.why.tables import write_tables
+from attacks.typographic.withholding import asked_of, withheld
 from attacks.typographic.words import possible_words
 from clipprobe.data import Dataset, Failure, require_readable
 from clipprobe.errors import DataError, UnreadableImageError
@@ -67,6 +68,8 @@ class Job:
             )
         vectors = class_vectors(self.clip, classes, self.source.templates)
         drawer = Drawer(self.clip, self._renderer())
+        words = possible_words(self.source.words, classes)
+        hold = withheld(asked_of(classes, self.source.templates, words), len(cases))
         planned, failed, left_out = self._usable(cases, drawer, vectors)
         left_out = [*skipped, *left_out]
         if len({one.case.record.id for one in planned}) < 4:
@@ -82,7 +85,9 @@ class Job:
         found = self._measured(run, measurer, drawer, planned)
         summary = summarise(found, self.settings, self._audit_gap(found))
         summary["n"].update(failed=len(failed), skipped=len(left_out))
-        write_tables(run, found)
+        if hold is not None:
+            summary["warnings"].insert(0, hold)
+        write_tables(run, found, images=hold is None)
         run.write_json("summary.json", summary)
         provenance = self.clip.provenance()
         write_report(run, found, drawer, self.clip.grid, provenance)

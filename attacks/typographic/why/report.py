@@ -65,7 +65,11 @@ def build_page(
         Section("Taking heads out", _curves(summary)),
         Section("Where the word is", _places(summary)),
         Section("Neurons", _neurons(summary)),
-        Section("One picture", worked_picture(found, drawer, grid)),
+        *(
+            [Section("One picture", worked_picture(found, drawer, grid))]
+            if run.has("images.parquet")  # else answers of single images are withheld
+            else []
+        ),
         Section("How to read this", [Paragraph(text) for text in _notes(summary)]),
     ]
     return Page(

@@ -10,6 +10,7 @@ from attacks.typographic.attack import TypographicAttack
 from attacks.typographic.classes import Classes
 from attacks.typographic.pipeline import DrawAt
 from attacks.typographic.settings import checked_draw_at, prototype, whole
+from attacks.typographic.withholding import require_answers
 from attacks.typographic.words import Words
 from clipprobe.data import Dataset
 from clipprobe.errors import ConfigError, DataError
@@ -145,6 +146,7 @@ def audited(run: RunView, dataset: Dataset) -> Source:
             f"The pictures of the run {run.path} carried their words already, so there is no clean "
             "twin and no ink mask to explain them with: give a run that wrote its words itself."
         )
+    require_answers(run)
     table = run.read_table("results.parquet")
     columns = ("image", "word", "target", "condition", "logit_target", "logit_label")
     rows = [row for row in zip(*(table[name].to_pylist() for name in columns), strict=True)]

@@ -26,8 +26,10 @@ from attacks.typographic.why.measure import Measurer, head_name, neuron_name
 from attacks.typographic.why.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word
 from attacks.typographic.why.ranking import causal, reading
 from attacks.typographic.why.settings import settings_of
+from attacks.typographic.withholding import asked_of
 from clipprobe.data import Failure, as_dataset
 from clipprobe.errors import DataError
+from clipprobe.people import refuse_person_groups
 from clipprobe.zeroshot import TEMPLATES
 from clipprobe.zeroshot.prompts import check_templates
 
@@ -145,6 +147,7 @@ def why_image(
     record = as_dataset([Path(image) if isinstance(image, str) else image]).records[0]
     case = Case(record=record, label=label_index(known, label, record.id), cluster=record.id)
     planned = of_word(case, word, known)
+    refuse_person_groups(asked_of(known, templates, [word]), "why_image")
     renderer = Renderer(
         clip=clip,
         classes=known,

@@ -14,11 +14,12 @@ from attacks.typographic.why.ranking import causal, reading
 from clipprobe.runs import Run
 
 
-def write_tables(run: Run, found: Found) -> None:
-    """``images.parquet``, ``heads.parquet`` (every head), ``image_heads.parquet``, arrays."""
-    run.write_table("images.parquet", _images(found))
+def write_tables(run: Run, found: Found, *, images: bool) -> None:
+    """``heads.parquet`` (every head), arrays, and with ``images`` the two tables of images."""
+    if images:
+        run.write_table("images.parquet", _images(found))
+        run.write_table("image_heads.parquet", _image_heads(found))
     run.write_table("heads.parquet", _all_heads(found))
-    run.write_table("image_heads.parquet", _image_heads(found))
     run.write_arrays(
         "neurons.safetensors",
         {

@@ -24,6 +24,7 @@ from clipprobe.errors import UnknownHookPointError
 from clipprobe.neurons.effects.inputs import Inputs, encode_other, names_of
 from clipprobe.neurons.effects.parts import TowerParts
 from clipprobe.neurons.effects.readout import ScoreName
+from clipprobe.people import refuse_person_groups
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -131,6 +132,7 @@ def decompose(
     Raises:
         UnsupportedHookError: the tower has no exact decomposition (ResNets, post-norm towers), or
             ``tokens`` was asked for where attention is fused; the message says why.
+        ConfigError: a text says what the person in an image is.
     Example:
         >>> found = decompose(clip, [image], ["a dog"])  # doctest: +SKIP
         >>> abs(found.values.sum(-1) - found.totals).max() < 1e-5  # doctest: +SKIP
@@ -138,6 +140,7 @@ def decompose(
     """
     if isinstance(texts, str):
         texts = [texts]
+    refuse_person_groups(texts, "decompose")
     parts = TowerParts(clip, tower, score, tokens=tokens)
     rows, others = (images, texts) if tower == "vision" else (texts, images)
     inputs = Inputs(clip, tower, rows, batch_size)

@@ -21,6 +21,7 @@ from clipprobe.neurons.effects.changes import change_of, parse_method
 from clipprobe.neurons.effects.readout import ScoreName
 from clipprobe.neurons.effects.scales import SiteScale
 from clipprobe.neurons.effects.sweep import Sweep
+from clipprobe.people import refuse_person_groups
 from clipprobe.statistics import Estimate, cluster_bootstrap, permutation_p
 
 if TYPE_CHECKING:
@@ -93,8 +94,13 @@ def total_effects(
         One effect for each unit, method and target, in that order.
     Raises:
         UnknownHookPointError, UnsupportedHookError: a unit that is not there or cannot be changed.
-        ConfigError: units of both towers, an unknown method, resampling of one input.
+        ConfigError: units of both towers, an unknown method, resampling of one input, an empty
+            text, or a single image whose person a text would sort.
     """
+    if not all(text.strip() for text in texts):
+        raise ConfigError("One of the texts is empty: give the texts whose scores are measured.")
+    if len(images) == 1:
+        refuse_person_groups(texts, "the effect on one image")
     sweep = Sweep(clip, images, texts, units, score=score, batch_size=batch_size)
     for method in methods:
         parse_method(method)

@@ -17,8 +17,8 @@ from clipprobe.data import Dataset
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.labels.judges import Judgement, judged_by_clip, judged_by_tags
 from clipprobe.neurons.labels.result import Labels, UnitLabel
-from clipprobe.neurons.labels.scorers import scores
-from clipprobe.neurons.labels.validation import halves, validate
+from clipprobe.neurons.labels.scorers import check_scorer, scores
+from clipprobe.neurons.labels.validation import check_levels, halves, validate
 from clipprobe.neurons.pooled import PooledActivations, pooled_activations
 from clipprobe.zeroshot.prompts import TEMPLATES
 
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 _N_ALTERNATIVES = 4
+_NO_ORDER = (
+    "rank_reorder puts images into the judge's order, and tags have none: use another scorer, or a "
+    "CLIP as judge."
+)
 
 
 def label_units(
@@ -68,10 +72,7 @@ def label_units(
         UnknownHookPointError, UnsupportedHookError, NoReadableImagesError, DataError,
         UnknownMethodError, ConfigError: what was given cannot be used; the message says why.
     """
-    if isinstance(judge, str) and judge != "labels" and not judge.startswith("column:"):
-        raise ConfigError(
-            f'The judge {judge!r} is not known: give a model, "labels" or "column:NAME".'
-        )
+    check_settings(judge, scorer, top_k, temperature, alpha, threshold)
     acts = pooled_activations(
         clip,
         images,
@@ -96,6 +97,29 @@ def label_units(
         seed=seed,
         provenance=clip.provenance(),
     )
+
+
+def check_settings(
+    judge: Clip | str | None,
+    scorer: str,
+    top_k: int | None,
+    temperature: float | None,
+    alpha: float,
+    threshold: float,
+) -> None:
+    """Refuse settings of :func:`label_units` that cannot be used, before anything is measured.
+
+    Raises:
+        UnknownMethodError, ConfigError: the message says which.
+    """
+    if isinstance(judge, str) and judge != "labels" and not judge.startswith("column:"):
+        raise ConfigError(
+            f'The judge {judge!r} is not known: give a model, "labels" or "column:NAME".'
+        )
+    check_scorer(scorer, top_k, temperature)
+    check_levels(alpha, threshold)
+    if scorer == "rank_reorder" and isinstance(judge, str):
+        raise ConfigError(_NO_ORDER)
 
 
 def judge_images(
@@ -141,10 +165,7 @@ def label_activations(
 ) -> Labels:
     """Label units whose activations and judgement are at hand; see :func:`label_units`."""
     if scorer == "rank_reorder" and not judgement.graded:
-        raise ConfigError(
-            "rank_reorder puts images into the judge's order, and tags have none: use another "
-            "scorer, or a CLIP as judge."
-        )
+        raise ConfigError(_NO_ORDER)
     choose, held_out = halves([record.id for record in acts.records], seed)
     values, columns = acts.stacked()
     k = fitting_top_k(scorer, top_k, len(choose))

@@ -134,6 +134,26 @@ SCORERS: dict[str, Callable[..., Floats]] = {
 }
 
 
+def check_scorer(scorer: str, top_k: int | None, temperature: float | None) -> None:
+    """Refuse what :func:`scores` cannot use.
+
+    Raises:
+        UnknownMethodError: there is no such scorer. ConfigError: ``top_k`` below 1, or a
+            temperature that is not positive.
+    """
+    if scorer not in SCORERS:
+        near = difflib.get_close_matches(scorer, SCORERS, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise UnknownMethodError(
+            f"There is no label scorer {scorer!r}{hint}: use one of {', '.join(SCORERS)}."
+        )
+    if (top_k is not None and top_k < 1) or (temperature is not None and not temperature > 0):
+        raise ConfigError(
+            f"top_k={top_k} with temperature={temperature} cannot be used: give at least 1 image "
+            "and a positive temperature."
+        )
+
+
 def scores(
     scorer: str,
     activations: NDArray[np.floating],
@@ -153,17 +173,7 @@ def scores(
         UnknownMethodError: there is no such scorer. ConfigError: ``top_k`` below 1, or a
             temperature that is not positive. DataError: shapes that do not fit, or NaN.
     """
-    if scorer not in SCORERS:
-        near = difflib.get_close_matches(scorer, SCORERS, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise UnknownMethodError(
-            f"There is no label scorer {scorer!r}{hint}: use one of {', '.join(SCORERS)}."
-        )
-    if (top_k is not None and top_k < 1) or (temperature is not None and not temperature > 0):
-        raise ConfigError(
-            f"top_k={top_k} with temperature={temperature} cannot be used: give at least 1 image "
-            "and a positive temperature."
-        )
+    check_scorer(scorer, top_k, temperature)
     a, p = np.asarray(activations, np.float64), np.asarray(judged, np.float64)
     if a.ndim != 2 or p.ndim != 2 or len(a) != len(p) or not a.size or not p.size:
         raise DataError(

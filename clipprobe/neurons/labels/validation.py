@@ -71,6 +71,19 @@ def halves(ids: Sequence[str], seed: int) -> tuple[NDArray[np.intp], NDArray[np.
     return np.sort(order[:half]), np.sort(order[half:])
 
 
+def check_levels(alpha: float, threshold: float) -> None:
+    """Refuse levels that no label can be judged by.
+
+    Raises:
+        ConfigError: one is out of range.
+    """
+    if not 0 < alpha < 1 or not 0 <= threshold < 1:
+        raise ConfigError(
+            f"alpha={alpha} and threshold={threshold} cannot be used: give an alpha between 0 and "
+            "1 and a threshold from 0 to below 1."
+        )
+
+
 def validate(
     activations: NDArray[np.floating],
     present: NDArray[np.bool_],
@@ -88,11 +101,7 @@ def validate(
         alpha: Expected share of false labels among those given (false discovery rate).
         threshold: AUROC that the lower end must exceed.
     """
-    if not 0 < alpha < 1 or not 0 <= threshold < 1:
-        raise ConfigError(
-            f"alpha={alpha} and threshold={threshold} cannot be used: give an alpha between 0 and "
-            "1 and a threshold from 0 to below 1."
-        )
+    check_levels(alpha, threshold)
     values = np.asarray(activations, np.float64)
     labels = np.asarray(labels)
     ps = np.full(len(labels), np.nan)

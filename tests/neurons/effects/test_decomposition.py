@@ -170,3 +170,8 @@ def test_the_result_is_plain_and_the_same_again(clip: Any) -> None:
     first, second = (decompose(clip, tiny.pictures()[:2], TEXTS) for _ in range(2))
     assert jsonio.dumps(first.to_json()) == jsonio.dumps(second.to_json())
     assert first.to_json()["gap"] == first.gap and first.provenance["model"]["family"] == "clip"
+
+
+def test_one_image_is_not_asked_what_its_person_is(clip: Any) -> None:
+    with pytest.raises(ConfigError, match="decompose answers for single images"):
+        decompose(clip, tiny.pictures()[:1], ["a dog", "a terrorist"])

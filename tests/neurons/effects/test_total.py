@@ -163,3 +163,13 @@ def test_mistakes_are_named(clip: Any) -> None:
         total_effects(clip, images, TEXTS, ["vision.blocks.1.attn.head_out:1"], methods=["steer:1"])
     with pytest.raises(UnsupportedHookError, match="different numbers"):
         total_effects(clip, images, TEXTS, ["text.blocks.0.mlp.post:1"], methods=["resample"])
+
+
+def test_one_image_is_not_asked_what_its_person_is(clip: Any) -> None:
+    images = tiny.pictures()[:2]
+    found = total_effects(clip, images, ["a man"], [UNIT], methods=["zero"], n_controls=0)
+    assert found[0].effect.n == 2  # a mean over images says nothing about one of them
+    with pytest.raises(ConfigError, match="the effect on one image answers for single images"):
+        total_effects(clip, images[:1], ["a man"], [UNIT], methods=["zero"], n_controls=0)
+    with pytest.raises(ConfigError, match="One of the texts is empty"):
+        total_effects(clip, images, ["a dog", " "], [UNIT], methods=["zero"])

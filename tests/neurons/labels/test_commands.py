@@ -89,14 +89,20 @@ def test_effect_decompose_similar_where_compose_answer(
     assert json.loads(made.stdout)["compositions"][0]["target"] == "red"
 
 
-def test_mistakes_are_one_line_and_exit_2(run: Callable[..., Any], pictures: Path) -> None:
+def test_mistakes_are_one_line_and_exit_2(
+    run: Callable[..., Any], pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "labels"
     for words in (
         ["compose"],
         ["compose", "--emotions", "--images", pictures],
         ["effect", "--images", pictures, "--text", "a", "--unit", f"{SITE}:1", "--method", "no"],
         ["where", f"{SITE}:1", pictures / "red" / "00.png", "--out", "map.jpg"],
         ["decompose", pictures / "red" / "00.png", "--text", "a", "--tower", "both"],
-        ["label", "--images", pictures, "--scorer", "pmi", "--sites", SITE, "--judge", "labels"],
+        ["label", "--images", pictures, "--scorer", "pmi", "--out", out],
+        ["label", "--images", pictures, "--sites", "vision.nothing", "--out", out],
+        ["label", "--images", pictures, "--sites", SITE, "--judge", "column:no", "--out", out],
     ):
         done = run(*words)
         assert done.exit_code == 2 and "Traceback" not in done.output, words
+    assert not out.exists()  # a wrong setting bars no next try in the same folder
