@@ -1,4 +1,4 @@
-"""Neurons that answer to one concept as picture, drawing and word, against none by chance."""
+"""Neurons that tell one concept as picture, drawing and word, beside what coincidence gives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def neurons(clip: Clip) -> list[Ability]:
-    """Share of multimodal vision neurons, and the same in the network at random weights."""
+    """Share of vision neurons at the threshold: seen, with shuffled concepts, and untrained."""
     from clipprobe.neurons.multimodality import count_multimodal
 
     count = count_multimodal(clip, seed=SEED)
@@ -20,27 +20,39 @@ def neurons(clip: Clip) -> list[Ability]:
         f"vision neurons with a confirmed AUROC of at least {count.threshold:g} for one concept in "
         "all of picture, drawing and word, against the other concepts of the same modality"
     )
-    tests = {
-        "strong": ("", count.strong, count.random_strong),
-        "": (
-            "; permutation q < 0.05, one test a neuron",
-            count.units_selected,
-            count.random_units_selected,
-        ),
+    shares = {
+        "strong": ("", count.strong),
+        "strong_random": (", the same network at random weights", count.random_strong),
         "all_pairs": (
             "; permutation q < 0.05 over all neurons and concepts",
             count.units,
+        ),
+        "all_pairs_random": (
+            "; permutation q < 0.05 over all neurons and concepts, the same network at random "
+            "weights",
             count.random_units,
         ),
     }
-    return [
+    found = [
         Ability(
-            name="_".join(part for part in ("multimodal_neurons", name, twin) if part),
-            meaning=f"share of {reach}{how}: {round(share.value * tested)} of {tested}"
-            + (", the same network at random weights" if twin else ""),
+            name=f"multimodal_neurons_{name}",
+            meaning=f"share of {reach}{how}: {round(share.value * share.n)} of {tested}",
             estimate=share,
             about="neurons",
         )
-        for name, (how, found, random) in tests.items()
-        for twin, share in (("", found), ("random", random))
+        for name, (how, share) in shares.items()
     ]
+    shuffled = [
+        Ability(
+            name=f"multimodal_neurons_strong_{name}",
+            meaning=f"the same share after {what}, mean and 95 % of {one.share.n} shuffles: {one} "
+            f"of {tested} (mean ± sd); as many as seen or more: one-sided p = {one.p:.2g}",
+            estimate=one.share,
+            about="neurons",
+        )
+        for name, what, one in (
+            ("words_shuffled", "the words' concepts changed places", count.one_shuffled),
+            ("all_shuffled", "the concepts of every modality changed places", count.all_shuffled),
+        )
+    ]
+    return [found[0], *shuffled, *found[1:]]
