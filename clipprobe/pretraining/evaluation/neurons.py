@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 
+_ALONE = "So the count alone is not evidence of neurons with one concept in all modalities"
+
+
 def neurons(clip: Clip) -> list[Ability]:
     """Share of vision neurons at the threshold: seen, with shuffled concepts, and untrained."""
     from clipprobe.neurons.multimodality import count_multimodal
@@ -20,39 +23,34 @@ def neurons(clip: Clip) -> list[Ability]:
         f"vision neurons with a confirmed AUROC of at least {count.threshold:g} for one concept in "
         "all of picture, drawing and word, against the other concepts of the same modality"
     )
-    shares = {
-        "strong": ("", count.strong),
-        "strong_random": (", the same network at random weights", count.random_strong),
-        "all_pairs": (
-            "; permutation q < 0.05 over all neurons and concepts",
-            count.units,
-        ),
-        "all_pairs_random": (
-            "; permutation q < 0.05 over all neurons and concepts, the same network at random "
-            "weights",
-            count.random_units,
-        ),
-    }
+    pairs = "; permutation q < 0.05 over all neurons and concepts"
+    twin = ", the same network at random weights"
     found = [
         Ability(
             name=f"multimodal_neurons_{name}",
-            meaning=f"share of {reach}{how}: {round(share.value * share.n)} of {tested}",
+            meaning=f"share of {reach}{how}: {round(share.value * share.n)} of {tested}{where}",
             estimate=share,
             about="neurons",
         )
-        for name, (how, share) in shares.items()
+        for name, how, share, where in (
+            ("strong", "", count.strong, ""),
+            ("strong_random", "", count.random_strong, twin),
+            ("all_pairs", pairs, count.units, ""),
+            ("all_pairs_random", pairs, count.random_units, twin),
+        )
     ]
     shuffled = [
         Ability(
             name=f"multimodal_neurons_strong_{name}",
-            meaning=f"the same share after {what}, mean and 95 % of {one.share.n} shuffles: {one} "
-            f"of {tested} (mean ± sd); as many as seen or more: one-sided p = {one.p:.2g}",
+            meaning=f"the same share with {what} shuffled: {one} of {tested}, mean ± sd of "
+            f"{one.share.n} shuffles; as many as seen or more: one-sided p = {one.p:.2g}"
+            + (f". {_ALONE}" if one.p > count.alpha else ""),
             estimate=one.share,
             about="neurons",
         )
         for name, what, one in (
-            ("words_shuffled", "the words' concepts changed places", count.one_shuffled),
-            ("all_shuffled", "the concepts of every modality changed places", count.all_shuffled),
+            ("words_shuffled", "the concepts of the words", count.one_shuffled),
+            ("all_shuffled", "those of every modality", count.all_shuffled),
         )
     ]
     return [found[0], *shuffled, *found[1:]]
