@@ -53,8 +53,9 @@ def explain(
 
     Example::
 
-        found = explain(clip, "dog.png", "a dog", method="token_grad_cam")
-        found.map.shape  # (8, 8) on a grid of 8 x 8 patches
+        found = explain(clip, "dog.png", "a dog")
+        found.map.shape  # (64, 64), the model's own pixels
+        found.patches.shape  # (8, 8), summed over each patch
     """
     chosen = find_method(method, settings)
     if texts := texts_of(target):
@@ -91,6 +92,7 @@ def _explanation(
         baseline_score=baseline,
         completeness_gap=gap,
         reason=reason,
+        caution=maps.caution,
         settings=dict(maps.settings),
         provenance={**clip.provenance(), "target": score.name, "method": method},
     )

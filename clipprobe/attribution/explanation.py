@@ -32,6 +32,7 @@ class Explanation:
         completeness_gap: ``|sum(map) - (score - baseline_score)|`` as a share of
             ``|score - baseline_score|``; NaN where undefined.
         reason: Why numbers are undefined; empty where all are defined.
+        caution: What is known against maps of this kind; empty if nothing.
         settings: Settings of the method, resolved.
         provenance: Model, versions, target.
     """
@@ -50,6 +51,7 @@ class Explanation:
     reason: str
     settings: Mapping[str, Any]
     provenance: Mapping[str, Any]
+    caution: str = ""
 
     @property
     def patches(self) -> Array:

@@ -25,6 +25,7 @@ class Maps:
         scores: ``(b,)`` float64 scores.
         baseline_scores: ``(b,)`` float64; None where the method has no baseline.
         reason: Why there is no completeness gap, where there is none.
+        caution: What is known against maps of this kind; empty if nothing.
         settings: Settings as resolved.
     """
 
@@ -34,6 +35,7 @@ class Maps:
     scores: NDArray[np.float64]
     baseline_scores: NDArray[np.float64] | None = None
     reason: str = ""
+    caution: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 

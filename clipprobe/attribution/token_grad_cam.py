@@ -1,10 +1,13 @@
 """Grad-CAM on the patch tokens of a vision transformer.
 
 captum's LayerGradCam takes tokens for channels and never returns a map, so this is our own. Limits:
-a map of where features are that raise the score on average over the image; it is no decomposition
-of the score, and gradient maps of this kind hardly tell several objects apart. The gradient of a
-neuron's maximum over tokens sits on few tokens, and its mean over all says little: prefer
-integrated gradients, or the neuron's own map (``clipprobe.neurons.unit_map``).
+a map of where features are that raise the score on average over the image; it is not a
+decomposition of the score. **For texts it mostly points away from the object** (see
+:data:`CAUTION` and ``docs/explanations.md``), so it is here for comparison: explain with integrated
+gradients. Subtracting the mean over patches from the activations moves the whole map by a constant
+and mends nothing. The gradient of a neuron's maximum over tokens sits on few tokens, and its mean
+over all says little: prefer integrated gradients, or the neuron's own map
+(``clipprobe.neurons.unit_map``).
 """
 
 from __future__ import annotations
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
 
+CAUTION = (
+    "token_grad_cam mostly points away from the object: with emoji-clip, on 200 images of one "
+    "thing with a known mask, its map is higher on the thing than on the background in 24 %, and "
+    "its strongest patch lies on the thing in 28 % (integrated_gradients: 100 % and 96 %)"
+)
+"""Of texts; ``tests/attribution/test_pointing.py`` holds both methods to it."""
 _AFTER_ATTENTION = ("attn.out", "resid_mid", "mlp.out", "resid_post")
 
 
@@ -70,6 +79,7 @@ def token_grad_cam(clip: Clip, pixels: Tensor, score: Score, *, hook: str | None
         units="{score} (mean gradient times activation, summed over channels)",
         scores=scores.detach().cpu().double().numpy(),
         reason="Grad-CAM does not share out the score, so there is no completeness gap",
+        caution=CAUTION if score.point is None else "",
         settings={"hook": point.name},
     )
 

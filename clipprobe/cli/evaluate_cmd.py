@@ -35,7 +35,11 @@ def evaluate(
     model: ModelArgument = None,
     out: EvaluationOption = None,
     neurons: Annotated[
-        bool, typer.Option(help="Count multimodal neurons too, which takes most of the time.")
+        bool,
+        typer.Option(
+            help="Count neurons that tell one concept in every modality, which takes most of the "
+            "time."
+        ),
     ] = True,
     revision: RevisionOption = None,
     device: DeviceOption = "auto",

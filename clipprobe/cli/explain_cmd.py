@@ -48,7 +48,12 @@ def explain(
         typer.Option("--unit", help="A unit instead of a text, as vision.blocks.3.mlp.post:17."),
     ] = None,
     method: Annotated[
-        str, typer.Option("--method", help="integrated_gradients or token_grad_cam.")
+        str,
+        typer.Option(
+            "--method",
+            help="integrated_gradients, or token_grad_cam, which mostly points away from the "
+            "object of a text.",
+        ),
     ] = "integrated_gradients",
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the picture with its map here (PNG).")
@@ -112,6 +117,8 @@ def explain(
     if out is not None:
         write_picture(clip, image, found, out)
         say(f"The map is {out}: orange raises the score, blue lowers it.")
+    if found.caution:
+        say(f"Caution: {found.caution}.")
     result(numbers(found), as_json=as_json, text=lambda: words(found))
 
 

@@ -147,7 +147,7 @@ def gallery(
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw the best multimodal units of a model, one small sheet each, with an index."""
+    """Draw the units that best tell one concept in every modality: a sheet each, and an index."""
     clip = load_model(model, device=device, revision=revision)
     from clipprobe.neurons.multimodality.gallery import write_gallery
     from clipprobe.stimuli import concepts
@@ -179,8 +179,7 @@ def ranking_text(found: Multimodality, top: int) -> str:
     lines = [
         f"{len(found.units):,} units, {len(found.concepts)} concepts in "
         f"{', '.join(found.modalities)}, pooled by {found.pool}; family of {found.family_size:,}",
-        f"units with a confirmed AUROC of 0.85 or more in every modality: {found.n_strong}"
-        + ("" if floor is None else f" (random weights: {floor.n_strong})"),
+        found.verdict,
         f"units significant at q = {found.alpha:g}: {found.n_significant} with whole concepts "
         f"permuted, {found.n_significant_images} with images permuted alone"
         + (
@@ -188,9 +187,6 @@ def ranking_text(found: Multimodality, top: int) -> str:
             if floor is None
             else f" (random weights: {floor.n_significant}, {floor.n_significant_images})"
         ),
-        f"the same, one test a unit (its concept was chosen on other images): "
-        f"{found.n_significant_selected}"
-        + ("" if floor is None else f" (random weights: {floor.n_significant_selected})"),
         f"concepts with a unit beyond the best of all units by chance: {found.n_concepts_found} "
         f"of {len(found.concepts)}",
         "",

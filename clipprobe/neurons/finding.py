@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from clipprobe.errors import RunFolderError
 from clipprobe.neurons.evidence import Evidence, addressed, rows_with
 from clipprobe.neurons.instruments import INSTRUMENTS
-from clipprobe.neurons.properties import MAX_Q, MIN_AUROC, Property, property_of
+from clipprobe.neurons.properties import MIN_AUROC, Property, property_of
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas import Atlas
@@ -42,7 +42,8 @@ def find_units(
 
     Args:
         word: Units among whose top words is this one (rendered as a picture), in order of rank.
-        concept: Units that a label or a multimodality test ties to this concept.
+        concept: Units that a label ties to this concept, and those that a multimodality test
+            selected it for and that tell it in every modality (AUROC of at least 0.9).
         kind: A property; see ``properties``.
         label, where, site, limit: As for :meth:`Atlas.search`.
     Returns:
@@ -96,9 +97,9 @@ def _with_concept(evidence: Evidence, concept: str) -> Found:
     ]
     for run in evidence.runs.get("multimodal", ()):
         rows = rows_with(run, "units.parquet", "concept", concept)
-        wanted += [row | {"measure": row["score"]} for row in rows if row["q_selected"] <= MAX_Q]
+        wanted += [row | {"measure": row["score"]} for row in rows if row["score"] >= MIN_AUROC]
     wanted.sort(key=lambda row: -_number(row["measure"]))
-    return _by_address(wanted, "label", "concept", "auroc", "score", "q", "q_selected")
+    return _by_address(wanted, "label", "concept", "auroc", "score", "q")
 
 
 def _with_property(evidence: Evidence, named: Property) -> Found:
@@ -114,10 +115,7 @@ def _with_property(evidence: Evidence, named: Property) -> Found:
                 f"{named.table} of {run.path} has no column {', '.join(map(repr, lacking))}: "
                 "the test must have a modality `word` to say which units read text."
             )
-        mask = pc.greater_equal(table.column(key), MIN_AUROC)
-        if "q_selected" in named.columns:
-            mask = pc.and_(mask, pc.less_equal(table.column("q_selected"), MAX_Q))
-        wanted += addressed(run, table.filter(mask))
+        wanted += addressed(run, table.filter(pc.greater_equal(table.column(key), MIN_AUROC)))
     wanted.sort(key=lambda row: -_number(row[key]))
     return _by_address(wanted, "concept", *named.columns)
 

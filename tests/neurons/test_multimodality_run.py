@@ -12,7 +12,6 @@ import pytest
 from neurons import planted
 from PIL import Image
 from runs.checks import check_run, check_tables
-from statsmodels.stats.multitest import multipletests
 from typer.testing import CliRunner
 
 import clipprobe
@@ -279,11 +278,10 @@ def test_counts_are_those_of_the_tables(clip: Any, probes: Any) -> None:
     units = found.units
     assert count.n_strong == int((units["score"] >= 0.6).sum()) > 0
     assert count.n_units == int(((units["score"] >= 0.6) & (units["q"] <= 0.05)).sum())
-    selected = (units["score"] >= 0.6) & (units["q_selected"] <= 0.05)
-    assert count.n_units_selected == int(selected.sum())
-    assert units["q_selected"].to_numpy() == pytest.approx(
-        multipletests(units["p"], method="fdr_bh")[1]
-    )
+    assert found.shuffles is not None
+    by_hand = (found.shuffles.one >= np.float32(0.6)).sum(axis=1)
+    assert count.one_shuffled.mean == by_hand.mean() and 0 < count.one_shuffled.p <= 1
+    assert count.all_shuffled.sd == (found.shuffles.all >= np.float32(0.6)).sum(axis=1).std(ddof=1)
     assert count.units.n == len(units) and count.random_strong.n == len(units)
     assert found.floor is not None
     assert count.random_strong.value == pytest.approx((found.floor.score >= 0.6).mean())

@@ -73,10 +73,27 @@ def test_it_reaches_what_its_recipe_aims_at() -> None:
         assert by_name[f"{measure}_balanced_flagged"]["value"] == 0, measure
     assert by_name["planted_rank_correlation"]["low"] > 0
     trained, random = (
-        by_name[f"multimodal_neurons{twin}"]["value"] * by_name[f"multimodal_neurons{twin}"]["n"]
-        for twin in ("", "_random")
+        by_name[f"multimodal_neurons_strong{twin}"]["value"] for twin in ("", "_random")
     )
-    assert trained >= 20 and random < trained / 5
+    assert trained * 4608 >= 20 and random < trained / 5
+
+
+def test_the_card_counts_neurons_beside_shuffled_concepts() -> None:
+    """Neurons that tell one concept in every modality are as many with the words shuffled."""
+    shipped = json.loads((bundled_folder() / "evaluation.json").read_text())["abilities"]
+    names = [entry["name"] for entry in shipped if entry["about"] == "neurons"]
+    at = names.index("multimodal_neurons_strong")
+    assert names[at + 1 : at + 3] == [
+        "multimodal_neurons_strong_words_shuffled",
+        "multimodal_neurons_strong_all_shuffled",
+    ]
+    by_name = {entry["name"]: entry for entry in shipped}
+    seen, words, every = (by_name[name] for name in names[at : at + 3])
+    assert words["low"] <= seen["value"] <= words["high"] and words["n"] == every["n"] == 60
+    assert every["high"] < seen["value"]
+    assert "not evidence" in words["meaning"] and "multimodal_neurons" not in by_name
+    card = (bundled_folder() / "README.md").read_text(encoding="utf-8")
+    assert all(f"| {entry['meaning']} |" in card for entry in (seen, words, every))
 
 
 @pytest.mark.slow

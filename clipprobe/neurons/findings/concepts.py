@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from clipprobe.neurons.findings.rows import Rows, UnitRows, interval, missing, of_row
+from clipprobe.neurons.multimodality.notes import WITHDRAWN, WITHDRAWN_NOTE
 
 if TYPE_CHECKING:
     from clipprobe.runs import RunView
@@ -18,21 +19,22 @@ def multimodal(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
     n = sum(unit[f"n_{name}"] for name in names)
     score = interval(unit["score"], unit["low"], unit["high"], n, "it is undefined")
     floor = unit["floor"]
+    verdict = summary.get("verdict", "This run has no count with shuffled concepts beside it.")
     tables = [
         UnitRows(
             run=run,
+            warning=WITHDRAWN_NOTE if WITHDRAWN in unit else "",
             caption="The concept was chosen on half of the images and everything else is of the "
             "other half. Score: the smallest AUROC over modalities. q: "
-            f"Benjamini-Hochberg over all {summary['family_size']:,} pairs of unit and concept; "
-            "over units: one test a unit. Floor: share of units of the same network at random "
-            "weights that score as much. Balance: weakest over strongest standardised response.",
-            columns=("concept", "score", "q over pairs", "q over units", "floor", "balance"),
+            f"Benjamini-Hochberg over all {summary['family_size']:,} pairs of unit and concept. "
+            "Floor: share of units of the same network at random weights that score as much. "
+            f"Balance: weakest over strongest standardised response. {verdict}",
+            columns=("concept", "score", "q over pairs", "floor", "balance"),
             rows=(
                 (
                     unit["concept"],
                     score,
                     unit["q"],
-                    unit["q_selected"],
                     None if missing(floor) else f"{floor:.1%}",
                     unit["balance"],
                 ),

@@ -14,6 +14,7 @@ from clipprobe.neurons.multimodality.measure import Scores
 from clipprobe.neurons.multimodality.notes import notes_of
 from clipprobe.neurons.multimodality.result import Floor, Multimodality, Nulls
 from clipprobe.neurons.multimodality.scores import Floats
+from clipprobe.neurons.multimodality.shuffles import Shuffles, shuffled_modality
 from clipprobe.neurons.multimodality.trial import Trial
 from clipprobe.runs.provenance import versions
 from clipprobe.statistics import benjamini_hochberg
@@ -49,7 +50,7 @@ def assemble(
     alpha: float,
     provenance: dict[str, Any],
 ) -> Multimodality:
-    """The result of all tiles: tables, nulls and the random floor."""
+    """The result of all tiles: tables, nulls, shuffles and the random floor."""
     assert test.joint is not None
     modalities, concepts, joint = test.probes.modalities, test.concepts, test.joint
     scores = Scores.joined(test.scores[0])
@@ -97,6 +98,11 @@ def assemble(
             best_unit_null=joint.best_unit,
         ),
         floor=floor,
+        shuffles=Shuffles(
+            modality=modalities[shuffled_modality(modalities)],
+            one=np.concatenate([one for one, _ in test.shuffled], axis=1),
+            all=np.concatenate([every for _, every in test.shuffled], axis=1),
+        ),
         n_images={
             m: (int(test.selects[m].sum()), int((~test.selects[m]).sum())) for m in modalities
         },
@@ -117,6 +123,5 @@ def _floor(scores: Scores, alpha: float, seed: int) -> Floor:
         score=scores.at("score", chosen),
         q=corrected.q[chosen, each],
         q_images=corrected.q_images[chosen, each],
-        q_selected=benjamini_hochberg(corrected.p[chosen, each]),
         n_any=int((corrected.q <= alpha).any(axis=0).sum()),
     )

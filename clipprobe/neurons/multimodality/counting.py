@@ -1,4 +1,4 @@
-"""How many multimodal neurons a model has, and how many it would have had without learning."""
+"""How many units reach a score in every modality, beside shuffled concepts and no learning."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clipprobe.neurons.multimodality.probes import Concepts, Probes, bundled_probes
 from clipprobe.neurons.multimodality.result import STRONG, Multimodality
 from clipprobe.neurons.multimodality.run import multimodality
+from clipprobe.neurons.multimodality.shuffles import ShuffledCount
 from clipprobe.runs import jsonio
 from clipprobe.statistics import Estimate, wilson
 
@@ -25,14 +26,14 @@ class MultimodalCount:
         units: Share of units that reach the threshold and have q at most alpha, by the headline
             p (whole concepts and images permuted); ``units.n`` is how many were tested.
         units_images: The same with q by permuting single images only.
-        units_selected: The same with the headline p, corrected over one test a unit: its concept
-            was chosen on other images.
         strong: Share of units that reach the threshold, whatever their q.
-        n_units, n_units_images, n_units_selected, n_strong: The counts behind these shares.
+        n_units, n_units_images, n_strong: The counts behind these shares.
+        one_shuffled, all_shuffled: ``n_strong`` with the concepts of the written words shuffled
+            (of the last modality where none is called ``word``), and with those of every modality.
+            A count that is not beyond these is not evidence of multimodal units.
         n_concepts: Concepts whose best unit beats the best of all units under permutation, with q
             at most alpha over the concepts.
-        random_units, random_units_images, random_units_selected, random_strong: The same for the
-            random twin.
+        random_units, random_units_images, random_strong: The same for the random twin.
         n_images: Images that were run; half of them chose the concepts.
         provenance: Model, data, settings and versions.
     """
@@ -41,16 +42,15 @@ class MultimodalCount:
     alpha: float
     units: Estimate
     units_images: Estimate
-    units_selected: Estimate
     strong: Estimate
     n_units: int
     n_units_images: int
-    n_units_selected: int
     n_strong: int
+    one_shuffled: ShuffledCount
+    all_shuffled: ShuffledCount
     n_concepts: int
     random_units: Estimate
     random_units_images: Estimate
-    random_units_selected: Estimate
     random_strong: Estimate
     n_images: int
     provenance: dict[str, Any]
@@ -75,7 +75,7 @@ def count_multimodal(
     batch_size: int = 32,
     progress: Callable[[int], None] | None = None,
 ) -> MultimodalCount:
-    """Count the multimodal neurons of a model and of its random twin.
+    """Count the units that reach a score in every modality, with shuffled concepts beside them.
 
     Args:
         concepts: As for :func:`multimodality`; None draws ``per_concept`` images of every bundled
@@ -105,13 +105,13 @@ def count_multimodal(
 
 
 def count_of(found: Multimodality, threshold: float = STRONG) -> MultimodalCount:
-    """The counts of a result that has the random-weights control."""
-    assert found.floor is not None
+    """The counts of a result that has both controls."""
+    assert found.floor is not None and found.shuffles is not None
     units, floor = found.units, found.floor
     reach = units["score"] >= threshold
     tested = int(units["score"].notna().sum())
     random_tested = int((floor.score == floor.score).sum())
-    kinds = ("q", "q_images", "q_selected")
+    kinds = ("q", "q_images")
     counts = [int((reach & (units[kind] <= found.alpha)).sum()) for kind in kinds]
     counts.append(int(reach.sum()))
     random_reach = floor.score >= threshold
@@ -126,17 +126,16 @@ def count_of(found: Multimodality, threshold: float = STRONG) -> MultimodalCount
         alpha=found.alpha,
         units=shares[0],
         units_images=shares[1],
-        units_selected=shares[2],
-        strong=shares[3],
+        strong=shares[2],
         n_units=counts[0],
         n_units_images=counts[1],
-        n_units_selected=counts[2],
-        n_strong=counts[3],
+        n_strong=counts[2],
+        one_shuffled=found.shuffles.count_one(counts[2], threshold),
+        all_shuffled=found.shuffles.count_all(counts[2], threshold),
         n_concepts=found.n_concepts_found,
         random_units=random[0],
         random_units_images=random[1],
-        random_units_selected=random[2],
-        random_strong=random[3],
+        random_strong=random[2],
         n_images=sum(sum(images) for images in found.n_images.values()),
         provenance=found.provenance,
     )

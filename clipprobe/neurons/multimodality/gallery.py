@@ -1,4 +1,4 @@
-"""The best multimodal neurons of a model as a page of small sheets.
+"""The units that best tell one concept in every modality, as a page of small sheets.
 
 The units are chosen by a test on one set of drawn images; the scores on the sheets are measured
 on a fresh set that took part in no choice, so being the best of thousands does not flatter them.
@@ -246,7 +246,9 @@ def _index(found: Multimodality, entries: Sequence[GalleryEntry], per_concept: i
         f"(weights `{model['weights_sha256'][:12]}`), by "
         "`clipprobe neurons gallery`. Each sheet shows a unit's strongest images of each modality, "
         "whatever they show; marked images show its concept.",
-        f"{CLAIM}",
+        CLAIM,
+        f"{found.verdict} A sheet shows one unit; whether its concept is one in all modalities is "
+        "for its word controls and fresh images to say.",
         f"Chosen among {len(found.units):,} units and {len(found.concepts)} concepts on "
         f"{per_concept} images of each concept and modality, one unit for each concept; scores "
         f"are from fresh images, pooled by {found.pool}. {_floor_words(found)} "

@@ -48,14 +48,14 @@ class Scores:
     """All pairs of units ``u`` and concepts ``c``, over modalities ``m``.
 
     Attributes:
-        selection_score: Smallest AUROC over modalities on the selecting half, ``(c, u)``.
+        selection_aurocs: On the selecting half, ``(m, c, u)``.
         aurocs, dprime, response, purity: On the confirming half, ``(m, c, u)``.
         score: Smallest of ``aurocs``, ``(c, u)``.
         balance: Weakest over strongest response, ``(c, u)``.
         p_concepts, p_images: See ``nulls``; ``(c, u)``.
     """
 
-    selection_score: Floats
+    selection_aurocs: Floats
     aurocs: Floats
     dprime: Floats
     response: Floats
@@ -66,10 +66,15 @@ class Scores:
     p_images: Floats
 
     @property
+    def selection_score(self) -> Floats:
+        """Smallest AUROC over modalities on the selecting half, ``(c, u)``."""
+        smallest: Floats = self.selection_aurocs.min(axis=0)
+        return smallest
+
+    @property
     def selected(self) -> NDArray[np.int64]:
         """Each unit's concept by the selecting half, ``(u,)``; 0 where nothing is defined."""
-        filled = np.where(np.isnan(self.selection_score), -1, self.selection_score)
-        best: NDArray[np.int64] = filled.argmax(axis=0)
+        best: NDArray[np.int64] = np.nan_to_num(self.selection_score, nan=-1.0).argmax(axis=0)
         return best
 
     def at(self, name: str, concepts: NDArray[np.int64]) -> Floats:
@@ -114,7 +119,7 @@ def measure(
     score = aurocs.min(axis=0)
     response = np.stack([part.response for part in strengths])
     found = Scores(
-        selection_score=np.min(selecting, axis=0),
+        selection_aurocs=np.stack(selecting),
         aurocs=aurocs,
         dprime=np.stack([part.dprime for part in strengths]),
         response=response,

@@ -9,6 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+WITHDRAWN = "q_selected"
+"""A column of older runs that is not read any more."""
+WITHDRAWN_NOTE = (
+    "The column q_selected of this older run is withdrawn and not read: both halves of the images "
+    "show the same drawings and words, so the half that confirms is not independent of the choice."
+)
+
 
 def notes_of(
     confirming: NDArray[np.int64], family: int, alpha: float, config: Mapping[str, Any]

@@ -70,10 +70,13 @@ def _overview(result: Multimodality) -> Section:
             )
         )
     blocks: list[Block] = [
+        Paragraph(result.verdict),
         Paragraph(
             "The score of a unit for a concept is its smallest AUROC over the modalities, against "
             "images of other concepts in the same modality. A unit's concept is chosen on one half "
-            "of the images; every number here is from the other half."
+            "of the images; every number here is from the other half, which shows the same "
+            "drawings and words on other grounds. For the shuffled counts the concepts of a "
+            "modality change places, and units select and confirm anew."
         ),
         Numbers(numbers),
         Paragraph(CLAIM),

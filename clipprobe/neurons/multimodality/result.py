@@ -1,4 +1,4 @@
-"""What a multimodality test found: tables, nulls, the random floor, and what they do not claim."""
+"""What a multimodality test found: tables, nulls, controls, and what they do not claim."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.data import Failure
+from clipprobe.neurons.multimodality.shuffles import ShuffledCount, Shuffles
 from clipprobe.runs import jsonio
-from clipprobe.statistics import Estimate, wilson
+from clipprobe.statistics import Estimate
 
 Floats = NDArray[np.float64]
 
@@ -53,7 +54,7 @@ class Floor:
         seed: Of the weights.
         alpha: As of the test.
         score: Each unit's confirmed score for its own selected concept, ``(u,)``.
-        q, q_images, q_selected: Of that pair, ``(u,)``; see ``units`` of the result.
+        q, q_images: Of that pair, ``(u,)``; see ``units`` of the result.
         n_any: Units with any concept at q at most alpha.
     """
 
@@ -62,18 +63,12 @@ class Floor:
     score: Floats
     q: Floats
     q_images: Floats
-    q_selected: Floats
     n_any: int
 
     @property
     def n_significant(self) -> int:
         """Units whose selected concept has q at most alpha."""
         return int((self.q <= self.alpha).sum())
-
-    @property
-    def n_significant_selected(self) -> int:
-        """The same with q over one test a unit."""
-        return int((self.q_selected <= self.alpha).sum())
 
     @property
     def n_significant_images(self) -> int:
@@ -99,10 +94,8 @@ class Multimodality:
             smallest AUROC), ``balance``, ``selection_score`` (on the other half), ``p``, ``q``
             (Benjamini-Hochberg over all rows), ``p_images``, ``q_images``.
         units: pandas, one row per unit, best first, for its selected concept: the columns above,
-            ``q_selected`` (Benjamini-Hochberg of ``p`` over the units, one test each: the concept
-            was chosen on the other half of the images), ``low`` and ``high`` of the score and of
-            each AUROC, and ``floor``: the share of units of the random network with at least this
-            score. NaN without that control.
+            ``low`` and ``high`` of the score and of each AUROC, and ``floor``: the share of units
+            of the random network with at least this score. NaN without that control.
         concept_table: pandas, one row per concept: images per modality, ``best_unit`` and its
             confirmed ``score``, the median and 95th percentile of the best unit's score under
             permutation, ``p_best`` by that null, and ``q_best`` over the concepts.
@@ -111,6 +104,7 @@ class Multimodality:
         controls: pandas, one row per ranked unit and word control; empty without that control.
         nulls: See :class:`Nulls`.
         floor: See :class:`Floor`; None without that control.
+        shuffles: See :class:`Shuffles`; None in a run that was made before it had this control.
         n_images: Modality -> images that select, and images that confirm.
         notes: What the reader must know before using the numbers.
         failures: Images that could not be used, and why.
@@ -130,6 +124,7 @@ class Multimodality:
     controls: Any
     nulls: Nulls
     floor: Floor | None
+    shuffles: Shuffles | None
     n_images: Mapping[str, tuple[int, int]]
     notes: tuple[str, ...]
     failures: tuple[Failure, ...]
@@ -159,11 +154,6 @@ class Multimodality:
         return int((self.units["q"] <= self.alpha).sum())
 
     @property
-    def n_significant_selected(self) -> int:
-        """The same with q over one test a unit."""
-        return int((self.units["q_selected"] <= self.alpha).sum())
-
-    @property
     def n_concepts_found(self) -> int:
         """Concepts that have a unit which scores beyond what the best of all units does by chance.
 
@@ -181,6 +171,23 @@ class Multimodality:
     def n_strong(self) -> int:
         """Units with a confirmed score of at least 0.85."""
         return int((self.units["score"] >= STRONG).sum())
+
+    @property
+    def strong_shuffled(self) -> tuple[ShuffledCount, ...]:
+        """``n_strong`` with the concepts of one modality shuffled, and of all; see ``shuffles``."""
+        if self.shuffles is None:
+            return ()
+        return (
+            self.shuffles.count_one(self.n_strong, STRONG),
+            self.shuffles.count_all(self.n_strong, STRONG),
+        )
+
+    @property
+    def verdict(self) -> str:
+        """The number of strong units beside its controls, and whether it is evidence."""
+        from clipprobe.neurons.multimodality.summary import verdict_of
+
+        return verdict_of(self)
 
     def ranked(self, limit: int | None = None) -> list[dict[str, Any]]:
         """The best units as plain rows, NaN as such."""
@@ -204,67 +211,9 @@ class Multimodality:
 
     def summary(self) -> dict[str, Any]:
         """The headline numbers as plain JSON."""
-        n_units = int(self.units["score"].notna().sum())
-        headline = [
-            {
-                "name": "significant",
-                "estimate": wilson(self.n_significant, n_units),
-                "meaning": f"units whose selected concept has q at most {self.alpha:g} when whole "
-                "concepts and single images are permuted",
-            },
-            {
-                "name": "strong",
-                "estimate": wilson(self.n_strong, n_units),
-                "meaning": f"units with a confirmed AUROC of at least {STRONG} in all of "
-                f"{', '.join(self.modalities)}",
-            },
-        ]
-        if self.floor is not None:
-            known = int(np.isfinite(self.floor.score).sum())
-            headline.append(
-                {
-                    "name": "strong at random weights",
-                    "estimate": wilson(self.floor.n_strong, known),
-                    "meaning": "the same share in the same network at random weights",
-                }
-            )
-        summary: dict[str, Any] = jsonio.plain(
-            {
-                "kind": KIND,
-                "headline": headline,
-                "claim": CLAIM,
-                "modalities": self.modalities,
-                "n_concepts": len(self.concepts),
-                "n_units": len(self.units),
-                "family_size": self.family_size,
-                "alpha": self.alpha,
-                "pool": self.pool,
-                "n_images": {name: list(counts) for name, counts in self.n_images.items()},
-                "n_failed": len(self.failures),
-                "n_significant": self.n_significant,
-                "n_significant_images": self.n_significant_images,
-                "n_strong": self.n_strong,
-                "n_concepts_found": self.n_concepts_found,
-                "random_weights": None if self.floor is None else self._floor(),
-                "notes": self.notes,
-                "units": self.ranked(20),
-            }
-        )
-        return summary
+        from clipprobe.neurons.multimodality.summary import summary_of
 
-    def _floor(self) -> dict[str, Any]:
-        assert self.floor is not None
-        score = self.floor.score[np.isfinite(self.floor.score)]
-        return {
-            "seed": self.floor.seed,
-            "n_units": len(self.floor.score),
-            "n_significant": self.floor.n_significant,
-            "n_significant_images": self.floor.n_significant_images,
-            "n_any": self.floor.n_any,
-            "n_strong": self.floor.n_strong,
-            "median": float(np.median(score)) if len(score) else math.nan,
-            "largest": float(score.max()) if len(score) else math.nan,
-        }
+        return summary_of(self)
 
     def to_json(self) -> dict[str, Any]:
         """The summary with its provenance, as plain JSON; the tables are in the run folder."""

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from clipprobe.data import Failure
 from clipprobe.errors import RunFolderError
+from clipprobe.neurons.multimodality.notes import WITHDRAWN, WITHDRAWN_NOTE
 from clipprobe.neurons.multimodality.result import KIND, Floor, Multimodality, Nulls
+from clipprobe.neurons.multimodality.shuffles import Shuffles
 
 if TYPE_CHECKING:
     from clipprobe.neurons.multimodality.probes import Probes
@@ -82,6 +84,10 @@ def read(path: str | Path) -> Multimodality:
     frames: dict[str, Any] = {
         name: run.read_table(file).to_pandas() for name, file in TABLES.items()
     }
+    notes = tuple(summary["notes"])
+    if WITHDRAWN in frames["units"]:
+        frames["units"] = frames["units"].drop(columns=WITHDRAWN)
+        notes = (*notes, WITHDRAWN_NOTE)
     return Multimodality(
         **frames,
         modalities=tuple(summary["modalities"]),
@@ -90,11 +96,12 @@ def read(path: str | Path) -> Multimodality:
         alpha=config["alpha"],
         nulls=Nulls(**{name: arrays[f"nulls/{name}"] for name in Nulls.__slots__}),
         floor=_floor(summary["random_weights"], config["alpha"], arrays),
+        shuffles=_shuffles(summary.get("shuffled"), arrays),
         n_images={
             name: (int(counts[0]), int(counts[1]))
             for name, counts in summary["counts_per_modality"].items()
         },
-        notes=tuple(summary["notes"]),
+        notes=notes,
         failures=tuple(Failure(item["id"], item["reason"]) for item in summary["failures"]),
         config=config,
         versions=run.manifest["versions"],
@@ -102,7 +109,8 @@ def read(path: str | Path) -> Multimodality:
     )
 
 
-FLOOR_ARRAYS = ("score", "q", "q_images", "q_selected")
+FLOOR_ARRAYS = ("score", "q", "q_images")
+SHUFFLED_ARRAYS = ("one", "all")
 
 
 def _arrow(frame: Any) -> Any:
@@ -122,7 +130,20 @@ def _arrays(result: Multimodality) -> dict[str, NDArray[Any]]:
     if result.floor is not None:
         floor = result.floor
         arrays |= {f"floor/{name}": getattr(floor, name) for name in FLOOR_ARRAYS}
+    if result.shuffles is not None:
+        arrays |= {f"shuffled/{name}": getattr(result.shuffles, name) for name in SHUFFLED_ARRAYS}
     return arrays
+
+
+def _shuffles(
+    data: Mapping[str, Any] | None, arrays: Mapping[str, NDArray[Any]]
+) -> Shuffles | None:
+    if data is None:
+        return None
+    return Shuffles(
+        modality=data["modality"],
+        **{name: arrays[f"shuffled/{name}"] for name in SHUFFLED_ARRAYS},
+    )
 
 
 def _floor(
@@ -136,6 +157,5 @@ def _floor(
         score=arrays["floor/score"],
         q=arrays["floor/q"],
         q_images=arrays["floor/q_images"],
-        q_selected=arrays["floor/q_selected"],
         n_any=int(data["n_any"]),
     )

@@ -101,8 +101,6 @@ def unit_table(
         columns[f"purity_{name}"] = scores.at("purity", chosen)[number]
     for name, values in corrected.items():
         columns[name] = values[chosen, each]
-    # One test a unit: its concept was chosen on other images, so the choice costs nothing here.
-    columns["q_selected"] = benjamini_hochberg(columns["p"])
     columns["floor"] = (
         np.full(len(chosen), np.nan) if floor is None else _reached(floor, columns["score"])
     )

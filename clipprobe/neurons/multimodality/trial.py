@@ -19,6 +19,7 @@ from clipprobe.neurons.multimodality.measure import Scores, Seen, intervals, mea
 from clipprobe.neurons.multimodality.nulls import JointNull
 from clipprobe.neurons.multimodality.probes import Probes, enough, split
 from clipprobe.neurons.multimodality.scores import Floats
+from clipprobe.neurons.multimodality.shuffles import draw_orders, shuffled_scores
 from clipprobe.runs import Run, jsonio
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Trial:
         self.kept: dict[str, NDArray[np.bool_]] = {}
         self.concepts: tuple[str, ...] = ()
         self.joint: JointNull | None = None
+        self.orders: tuple[NDArray[np.int64], ...] = ()
+        self.shuffled: list[tuple[NDArray[np.float32], ...]] = []
 
     def run(
         self,
@@ -92,6 +95,7 @@ class Trial:
             if model == 0:
                 assert self.joint is not None
                 self.joint.update(np.nan_to_num(scores.aurocs, nan=0.0))
+                self.shuffled.append(tuple(shuffled_scores(scores, o) for o in self.orders))
                 self.intervals.append(intervals(seen, scores.selected))
                 for name, part in seen.items():
                     self.strongest[name].append(strongest(part))
@@ -168,3 +172,4 @@ class Trial:
                 self.ids[name], self.codes[name], self.split_share, self.seed
             )
         self.joint = JointNull.empty(len(self.codes), len(self.concepts), n=N_JOINT, seed=self.seed)
+        self.orders = draw_orders(self.probes.modalities, len(self.concepts), seed=self.seed)

@@ -1,0 +1,141 @@
+"""The headline numbers of a multimodality test, and the sentence that weighs them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clipprobe.neurons.multimodality.result import CLAIM, KIND, STRONG
+from clipprobe.runs import jsonio
+from clipprobe.statistics import wilson
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.multimodality.result import Multimodality
+
+
+def verdict_of(result: Multimodality) -> str:
+    """The number of strong units beside its controls, and whether it is evidence."""
+    seen = (
+        f"{result.n_strong:,} of {len(result.units):,} units reach AUROC {STRONG} for one concept "
+        f"in all of {', '.join(result.modalities)}"
+    )
+    if result.floor is not None:
+        seen += f"; at random weights {result.floor.n_strong:,} do"
+    if result.shuffles is None:
+        return (
+            f"{seen}. This run has no count with shuffled concepts, which alone can make the "
+            "number evidence: make the run again."
+        )
+    one, every = result.strong_shuffled
+    shuffled = (
+        f"With the concepts of {result.shuffles.modality} images shuffled {one} do, with those of "
+        f"every modality {every} (mean ± sd of {one.share.n} shuffles, one-sided p = {one.p:.2g} "
+        f"and {every.p:.2g})"
+    )
+    if max(one.p, every.p) > result.alpha:
+        return (
+            f"{seen}. {shuffled}, so this count alone is not evidence that units have one concept "
+            "in all modalities."
+        )
+    return (
+        f"{seen}. {shuffled}: the count is beyond what shuffled concepts give, which does not say "
+        "of any single unit that it is no coincidence."
+    )
+
+
+def summary_of(result: Multimodality) -> dict[str, Any]:
+    """The headline numbers as plain JSON."""
+    n_units = int(result.units["score"].notna().sum())
+    headline = [
+        {
+            "name": "strong",
+            "estimate": wilson(result.n_strong, n_units),
+            "meaning": f"units with a confirmed AUROC of at least {STRONG} in all of "
+            f"{', '.join(result.modalities)}",
+        },
+    ]
+    if result.shuffles is not None:
+        shuffled = (result.shuffles.modality, "all modalities")
+        for name, count in zip(shuffled, result.strong_shuffled, strict=True):
+            headline.append(
+                {
+                    "name": f"strong, concepts of {name} shuffled",
+                    "estimate": count.share,
+                    "meaning": f"the same share: {count} units, mean ± sd of {count.share.n} "
+                    f"shuffles; as many as seen or more: p = {count.p:.2g}",
+                }
+            )
+    if result.floor is not None:
+        known = int(np.isfinite(result.floor.score).sum())
+        headline.append(
+            {
+                "name": "strong at random weights",
+                "estimate": wilson(result.floor.n_strong, known),
+                "meaning": "the same share in the same network at random weights",
+            }
+        )
+    headline.append(
+        {
+            "name": "significant",
+            "estimate": wilson(result.n_significant, n_units),
+            "meaning": f"units whose selected concept has q at most {result.alpha:g} when whole "
+            "concepts and single images are permuted",
+        }
+    )
+    summary: dict[str, Any] = jsonio.plain(
+        {
+            "kind": KIND,
+            "headline": headline,
+            "verdict": result.verdict,
+            "claim": CLAIM,
+            "modalities": result.modalities,
+            "n_concepts": len(result.concepts),
+            "n_units": len(result.units),
+            "family_size": result.family_size,
+            "alpha": result.alpha,
+            "pool": result.pool,
+            "n_images": {name: list(counts) for name, counts in result.n_images.items()},
+            "n_failed": len(result.failures),
+            "n_significant": result.n_significant,
+            "n_significant_images": result.n_significant_images,
+            "n_strong": result.n_strong,
+            "n_concepts_found": result.n_concepts_found,
+            "shuffled": _shuffled(result),
+            "random_weights": None if result.floor is None else _floor(result),
+            "notes": result.notes,
+            "units": result.ranked(20),
+        }
+    )
+    return summary
+
+
+def _shuffled(result: Multimodality) -> dict[str, Any] | None:
+    if result.shuffles is None:
+        return None
+    counts = {
+        name: {"mean": count.mean, "sd": count.sd, "p": count.p}
+        for name, count in zip(("one", "all"), result.strong_shuffled, strict=True)
+    }
+    return {
+        "modality": result.shuffles.modality,
+        "threshold": STRONG,
+        "n_shuffles": len(result.shuffles.one),
+        **counts,
+    }
+
+
+def _floor(result: Multimodality) -> dict[str, Any]:
+    assert result.floor is not None
+    score = result.floor.score[np.isfinite(result.floor.score)]
+    return {
+        "seed": result.floor.seed,
+        "n_units": len(result.floor.score),
+        "n_significant": result.floor.n_significant,
+        "n_significant_images": result.floor.n_significant_images,
+        "n_any": result.floor.n_any,
+        "n_strong": result.floor.n_strong,
+        "median": float(np.median(score)) if len(score) else math.nan,
+        "largest": float(score.max()) if len(score) else math.nan,
+    }
