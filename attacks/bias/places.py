@@ -76,7 +76,8 @@ def _levelled(low: Floats, high: Floats) -> Floats:
     for _ in range(60):
         level = (below + above) / 2
         below, above = (level, above) if np.clip(level, low, high).sum() < 1 else (below, level)
-    return np.clip(above, low, high)
+    shares: Floats = np.clip(above, low, high)
+    return shares
 
 
 def _terms(shares: Floats) -> Floats:
