@@ -18,6 +18,7 @@ from clipprobe.errors import RunFolderError
 from clipprobe.runs import jsonio, tables
 from clipprobe.runs.differences import refuse_other
 from clipprobe.runs.files import TEMPORARY, disk_errors, write_atomically
+from clipprobe.runs.model import check_same_model, refuse_interventions
 from clipprobe.runs.provenance import versions
 from clipprobe.runs.view import CONFIG, FORMAT, MANIFEST, PARTS, SCHEMA_VERSION, RunReader
 
@@ -60,8 +61,10 @@ class Run(RunReader):
         Raises:
             RunFolderError: the folder holds other files, a run with another configuration, or
                 cannot be written.
+            ConfigError: an intervention or hook changes the model of the run.
         """
         path = Path(out)
+        refuse_interventions(path, config)
         wanted = {
             "format": FORMAT,
             "schema_version": SCHEMA_VERSION,
@@ -164,8 +167,13 @@ class Run(RunReader):
             failures: ``{"id", "reason"}`` of each input that could not be used.
             seed: The seed of everything random.
             dataset: ``Dataset.describe()``: name, fingerprint, number of records.
+
+        Raises:
+            RunFolderError: the model is not the one that the run was opened with, or the folder
+                cannot be written.
         """
         extra = dict(provenance or {})
+        check_same_model(self, extra.get("model"))
         with disk_errors(self.path):
             for leftover in self.path.rglob(f"{TEMPORARY}*"):
                 leftover.unlink(missing_ok=True)

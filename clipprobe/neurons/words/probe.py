@@ -42,6 +42,7 @@ from clipprobe.neurons.words.store import (
 )
 from clipprobe.neurons.words.sweep import chunks, run_chunk
 from clipprobe.runs import Run, jsonio
+from clipprobe.runs.model import without_interventions
 from clipprobe.runs.provenance import versions
 
 if TYPE_CHECKING:
@@ -134,9 +135,11 @@ def word_probe(
             _finish(run, listed, control, found, config, provenance, top)
         return read(run.path)
     with tempfile.TemporaryDirectory(prefix="clipprobe-words-") as folder:
-        run = Run.open(Path(folder) / "run", kind=KIND, config=config)
+        scratch = without_interventions(provenance)
+        plain = {**config, "model": scratch["model"]}
+        run = Run.open(Path(folder) / "run", kind=KIND, config=plain)
         _fill(clip, run, listed, control, found, grid, pool, batch_size, progress)
-        _finish(run, listed, control, found, config, provenance, top)
+        _finish(run, listed, control, found, plain, scratch, top)
         probe = read(run.path)
         return WordProbe(
             sites=probe.sites,
@@ -145,7 +148,7 @@ def word_probe(
             n_shrunk=probe.n_shrunk,
             n_scrambled=probe.n_scrambled,
             values=dict(probe.values),
-            config=probe.config,
+            config=config,
             versions=probe.versions,
         )
 

@@ -1,0 +1,167 @@
+"""One small run of every kind that has a model, made by what the commands call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+POST = "vision.blocks.1.mlp.post"
+N_IMAGES = 48
+
+
+def write_images(folder: Path) -> Path:
+    """Images of noise with two labels and two groups, and a broken one."""
+    noise = np.random.default_rng(0)
+    rows = ["file_name,label,gender"]
+    for i in range(N_IMAGES):
+        name, label = f"{i:02}.png", ("cat", "dog")[i % 2]
+        Image.fromarray(noise.integers(0, 256, (32, 32, 3), np.uint8)).save(folder / name)
+        rows.append(f"{name},{label},{('woman', 'man')[i // 2 % 2]}")
+    (folder / "broken.png").write_bytes(b"")
+    rows.append("broken.png,cat,man")
+    (folder / "metadata.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def scan(clip: Any, images: Path, out: Path) -> None:
+    import clipprobe
+
+    clipprobe.scan(clip, images, sites=["vision.blocks.*.mlp.post"], pool="max", top_k=3, out=out)
+
+
+def typographic(clip: Any, images: Path, out: Path) -> None:
+    from attacks.typographic import audit_typographic
+
+    audit_typographic(clip, images, ["cat", "dog"], out=out)
+
+
+def stroop(clip: Any, images: Path, out: Path) -> None:
+    from attacks.typographic import audit_stroop
+
+    colours = ["red", "blue"]
+    audit_stroop(clip, out=out, colours=colours, variants=1, sizes=[0.3], presentations=["upright"])
+
+
+def why(clip: Any, images: Path, out: Path) -> None:
+    from attacks.typographic.why import explain_reading
+
+    explain_reading(clip, images, ["cat", "dog"], out=out, heads=2, neurons=1, limit=6)
+
+
+def bias(clip: Any, images: Path, out: Path) -> None:
+    from attacks.bias import audit_bias
+
+    audit_bias(clip, images, "gender", out=out)
+
+
+def multimodality(clip: Any, images: Path, out: Path) -> None:
+    import clipprobe
+    from clipprobe.neurons.multimodality import bundled_probes
+    from clipprobe.stimuli import concepts
+
+    probes = bundled_probes(per_concept=4, concepts=concepts()[:4])
+    clipprobe.multimodality(clip, probes, sites=["vision.blocks.1.mlp.post"], out=out, n_controls=1)
+
+
+def words(clip: Any, images: Path, out: Path) -> None:
+    from clipprobe.neurons.words import WordGrid, word_probe
+
+    grid, sites = WordGrid(sizes=(0.3,), places=("top",)), ["vision.blocks.0.mlp.post"]
+    word_probe(clip, ["dog", "bird"], sites=sites, grid=grid, top=2, out=out)
+
+
+def captions(clip: Any, images: Path, out: Path) -> None:
+    from clipprobe.neurons.captions import captions_run
+
+    captions_run(clip, ["vision.blocks.2.mlp.post:1"], ["a dog", "a cat"], n_random=9, out=out)
+
+
+def labels(clip: Any, images: Path, out: Path) -> None:
+    from clipprobe.data import as_dataset
+    from clipprobe.neurons.labels import label_units
+    from clipprobe.neurons.labels.store import open_run, write
+
+    dataset = as_dataset(images)
+    found = label_units(clip, dataset, sites=[POST], concepts=["cat", "dog"], judge="labels")
+    write(found, open_run(out, clip, dataset, {"pool": "max"}))
+
+
+def effects(clip: Any, images: Path, out: Path) -> None:
+    from clipprobe.data import as_dataset
+    from clipprobe.neurons.effects.store import compare_effects
+
+    compare_effects(clip, as_dataset(images, limit=3), ["a cat"], [POST], out, per_site=3)
+
+
+def similar(clip: Any, images: Path, out: Path) -> None:
+    from clipprobe.neurons.effects.similar_store import similar_run
+
+    similar_run(clip, images, f"{POST}:3", out=out, k=2)
+
+
+def scan_texts(clip: Any, images: Path, out: Path) -> None:
+    from clipprobe.neurons import scan_texts
+
+    scan_texts(clip, ["a cat", "a dog", "the sea"], sites=["text.blocks.1.mlp.post"], out=out)
+
+
+def sweep(clip: Any, images: Path, out: Path) -> None:
+    from attacks.typographic.sweep import sweep
+
+    sweep(clip, images, ["cat", "dog"], factors={"size": [0.4, 0.5]}, out=out, limit=4)
+
+
+def search(clip: Any, images: Path, out: Path) -> None:
+    from attacks.typographic.search import search_attack
+
+    names, image = ["cat", "dog"], images / "00.png"
+    label = names[int(clip.logits([image], [f"a photo of a {name}" for name in names]).argmax())]
+    space = {"sizes": (0.4,), "templates": ("a photo of a {}",)}
+    search_attack(clip, image, label, names, out=out, queries=4, max_area=1.0, **space)
+
+
+def written(clip: Any, images: Path, out: Path) -> None:
+    from attacks.bias.written import audit_written
+
+    audit_written(clip, images, "gender", ["thief"], out=out, n_boot=100, n_permutations=100)
+
+
+def gap(clip: Any, images: Path, out: Path) -> None:
+    from attacks.bias.why import explain_gap
+
+    words = ["doctor", "nurse", "farmer"]
+    explain_gap(
+        clip, images, "gender", "doctor", "man", out=out, words=words, n_random=20, n_boot=100
+    )
+
+
+def mitigation(clip: Any, images: Path, out: Path) -> None:
+    from attacks.bias.mitigation import mitigate_bias
+
+    words = ["doctor", "nurse", "farmer"]
+    mitigate_bias(clip, images, "gender", out=out, words=words, n_boot=100)
+
+
+MAKERS: dict[str, Callable[[Any, Path, Path], None]] = {
+    "atlas": scan,
+    "atlas of texts": scan_texts,
+    "typographic": typographic,
+    "sweep": sweep,
+    "search": search,
+    "stroop": stroop,
+    "why": why,
+    "bias": bias,
+    "bias-written": written,
+    "gap": gap,
+    "mitigation": mitigation,
+    "multimodality": multimodality,
+    "words": words,
+    "captions": captions,
+    "labels": labels,
+    "effects": effects,
+    "similar": similar,
+}
