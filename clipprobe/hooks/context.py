@@ -32,6 +32,8 @@ class Listener(Protocol):
     """Whether its block was left: copies of the context may still hold it."""
     changes: bool
     """Whether it may hand back another tensor than it was shown."""
+    edits: tuple[str, ...]
+    """What it does to activations, in words; empty for a capture."""
     slots: frozenset[tuple[int, str]]
     """Keys of the module sides that it hooked."""
 
@@ -143,6 +145,11 @@ def listeners(module: nn.Module) -> tuple[Listener, ...]:
     if not opened:
         return ()
     return tuple(one for one in opened if one.module is module and not one.closed)
+
+
+def edits(module: nn.Module) -> list[str]:
+    """What the open interventions of this model do, in words, outermost first."""
+    return [edit for one in listeners(module) for edit in one.edits]
 
 
 def current_rows() -> Rows | None:

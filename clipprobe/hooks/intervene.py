@@ -18,7 +18,7 @@ from torch import Tensor
 
 from clipprobe.errors import ConfigError
 from clipprobe.hooks import context
-from clipprobe.hooks.changes import At, How, check_how
+from clipprobe.hooks.changes import At, How, check_how, describe
 from clipprobe.hooks.edits import Edit
 from clipprobe.hooks.session import Session
 from clipprobe.hooks.sites import check_unit, hook_points, match, split_unit
@@ -56,6 +56,7 @@ class Intervention(Session):
                 "No intervention was given: name at least one address and what to do there, as in "
                 '{"vision.blocks.3.mlp.post:17": "zero"}.'
             )
+        self.edits = tuple(describe(address, how) for address, how in changes.items())
         super().__init__(clip, points)
 
     def __enter__(self) -> None:

@@ -31,6 +31,8 @@ class Session:
 
     changes: bool = False
     """Whether it may hand back another tensor than it was shown."""
+    edits: tuple[str, ...] = ()
+    """What it does to activations, in words."""
 
     def __init__(self, clip: Clip, points: Iterable[HookPoint]) -> None:
         self.clip = clip

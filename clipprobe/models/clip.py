@@ -21,6 +21,7 @@ from clipprobe.errors import ConfigError, DataError
 from clipprobe.hooks import context
 from clipprobe.models.families.base import Family
 from clipprobe.models.finite import refuse_meaningless
+from clipprobe.models.identity import Weights, foreign_code
 from clipprobe.models.preprocess import Preprocess
 from clipprobe.models.source import Source, versions
 from clipprobe.models.texts import Tokens, check_texts, length_batches
@@ -42,7 +43,7 @@ class Clip:
     """A loaded model. Build one with :func:`clipprobe.load`.
 
     Attributes:
-        id, revision, weights_sha256: What was loaded.
+        id, revision: What was loaded.
         family: Name of the architecture family.
         module: The wrapped model, in evaluation mode, its parameters without gradients.
         image_size: Side of the model's input in pixels.
@@ -59,7 +60,6 @@ class Clip:
         self.adapter = family
         self.source = source
         self.id, self.revision = source.id, source.revision
-        self.weights_sha256 = source.weights_sha256
         self.family = family.name
         self.module: nn.Module = family.module.eval().requires_grad_(False)
         self.image_size = family.image_size
@@ -72,9 +72,15 @@ class Clip:
         self.scale, self.bias = family.scale, family.bias
         self.grid = self.anatomy.vision.grid or family.nominal_grid
         self.d_embed = family.d_embed
+        self._weights = Weights(self.module, source.weights_sha256)
 
     def __repr__(self) -> str:
         return f"Clip({self.id!r}, family={self.family!r}, {self.image_size} px, d={self.d_embed})"
+
+    @property
+    def weights_sha256(self) -> str:
+        """Hash of the weights in memory, which is that of the files while they are unchanged."""
+        return self._weights.sha256(self.module)
 
     def image_embeddings(self, pixels: Tensor) -> Tensor:
         """Unit image vectors, differentiable with respect to the pixels.
@@ -238,19 +244,26 @@ class Clip:
         return hook_points(self)
 
     def provenance(self) -> dict[str, Any]:
-        """What determines this model's numbers, for the manifest of every result."""
-        return {
-            "model": {
-                "id": self.id,
-                "revision": self.revision,
-                "weights_sha256": self.weights_sha256,
-                "family": self.family,
-                "dtype": str(self.dtype).removeprefix("torch."),
-                "attention": self.source.attention,
-                "preprocessing": self.preprocess.fingerprint,
-            },
-            "versions": versions(),
+        """What determines this model's numbers, for the manifest of every result.
+
+        ``model`` has two more keys where they are needed: ``edited_from``, the hash of the files,
+        once the weights in memory are others; and ``interventions``, in words, while this thread
+        has some open or somebody's hooks hang on the module. No run is stored with the latter.
+        """
+        model: dict[str, Any] = {
+            "id": self.id,
+            "revision": self.revision,
+            "weights_sha256": self.weights_sha256,
+            "family": self.family,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "attention": self.adapter.attention or self.source.attention,
+            "preprocessing": self.preprocess.fingerprint,
         }
+        if model["weights_sha256"] != self.source.weights_sha256:
+            model["edited_from"] = self.source.weights_sha256
+        if found := [*context.edits(self.module), *foreign_code(self.module)]:
+            model["interventions"] = found
+        return {"model": model, "versions": versions()}
 
 
 def unit(vectors: Tensor) -> Tensor:

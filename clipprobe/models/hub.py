@@ -94,6 +94,7 @@ def _refuse_pickles(model: str, revision: str | None) -> None:
         raise UnsafeWeightsError(
             f"The hub model {model!r} has pickled weights only, which can run code when they are "
             f"opened and are never loaded: convert it once, then give the folder {target}, with "
-            "this command, which reads tensors and refuses everything else: "
+            "this command, which needs torch 2.6 or newer (CVE-2025-32434), reads tensors and "
+            "refuses everything else: "
             f"hf download {model} --local-dir {target} && {conversion_command(target)}"
         )

@@ -8,16 +8,13 @@ alone (Adebayo et al. 2018, arXiv:1810.03292, ask the same of attribution maps).
 from __future__ import annotations
 
 import copy
-import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
 from clipprobe.models.clip import Clip, Source
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from clipprobe.models.identity import state_sha256
 
 
 def random_twin(clip: Clip, *, seed: int = 0) -> Clip:
@@ -50,7 +47,7 @@ def random_twin(clip: Clip, *, seed: int = 0) -> Clip:
         source=Source(
             id=f"{clip.id} (random weights, seed {seed})",
             revision=None,
-            weights_sha256=_digest(module),
+            weights_sha256=state_sha256(module),
             attention=clip.source.attention,
         ),
     )
@@ -82,15 +79,3 @@ def _redrawn(module: nn.Module) -> nn.Module:
                 parameter.normal_(std=parameter.shape[-1] ** -0.5)
     return made
 
-
-def _digest(module: nn.Module) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(_bytes(tensor))
-    return digest.hexdigest()
-
-
-def _bytes(tensor: Tensor) -> bytes:
-    flat = tensor.detach().cpu().contiguous().reshape(-1)
-    return flat.view(torch.uint8).numpy().tobytes()

@@ -58,6 +58,7 @@ def weight_files(folder: Path) -> list[Path]:
         raise UnsafeWeightsError(
             f"{folder} holds pickled weights only ({', '.join(pickled[:3])}), which can run code "
             "when they are opened and are never loaded: convert them once with this command, which "
+            "needs torch 2.6 or newer (CVE-2025-32434), "
             f"reads tensors and refuses everything else: {conversion_command(folder)}"
         )
     raise UnsupportedModelError(
@@ -73,10 +74,13 @@ def has_safetensors(folder: Path) -> bool:
 def conversion_command(folder: Path) -> str:
     """A shell line that writes ``model.safetensors`` beside ``pytorch_model*.bin``.
 
-    ``weights_only=True`` makes torch read tensors and refuse everything else in the pickle.
+    ``weights_only=True`` makes torch read tensors and refuse everything else in the pickle. Below
+    torch 2.6 it does not (CVE-2025-32434), so the line stops there: it may be run elsewhere.
     """
     code = (
-        "import pathlib, torch; from safetensors.torch import save_file; "
+        "import pathlib, sys, torch; from safetensors.torch import save_file; "
+        'torch.__version__ >= "2.6" or sys.exit("torch 2.6 or newer is needed: in older ones '
+        'weights_only=True can run code (CVE-2025-32434)"); '
         f"folder = pathlib.Path({json.dumps(str(folder))}); "
         "save_file({name: tensor.clone().contiguous() "
         'for file in sorted(folder.glob("pytorch_model*.bin")) '

@@ -21,6 +21,7 @@ from clipprobe.runs.files import disk_errors, write_atomically
 from clipprobe.runs.folder import empty, remove, remove_temporaries, run_in
 from clipprobe.runs.lock import LOCK, FolderLock
 from clipprobe.runs.manifest import make_manifest, sha256_of_json
+from clipprobe.runs.model import check_same_model, refuse_interventions
 from clipprobe.runs.view import (
     CONFIG,
     FORMAT,
@@ -90,8 +91,10 @@ class Run(RunReader):
             RunFolderError: the folder holds other files, a run with another configuration, a
                 complete run that is damaged, or one that a process is working on; or it cannot be
                 written.
+            ConfigError: an intervention or hook changes the model of the run.
         """
         path = Path(out)
+        refuse_interventions(path, config)
         wanted = _head(kind, jsonio.plain(config))
         with disk_errors(path):
             found = run_in(path)
@@ -216,7 +219,12 @@ class Run(RunReader):
             failures: ``{"id", "reason"}`` of each input that could not be used.
             seed: The seed of everything random.
             dataset: ``Dataset.describe()``: name, fingerprint, number of records.
+
+        Raises:
+            RunFolderError: the model is not the one that the run was opened with, or the folder
+                cannot be written.
         """
+        check_same_model(self, dict(provenance or {}).get("model"))
         with disk_errors(self.path):
             lock = self._open_lock()
             remove_temporaries(self.path)

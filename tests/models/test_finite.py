@@ -85,7 +85,7 @@ def test_a_broken_model_is_one_sentence_of_every_audit(
     for file in checkpoint("clip").iterdir():
         if not (tmp_path / "broken" / file.name).exists():
             (tmp_path / "broken" / file.name).write_bytes(file.read_bytes())
-    images = image_folder(tmp_path / "images")
+    images = image_folder(tmp_path / "images", n=12)
     (tmp_path / "classes.txt").write_text("cat\ndog\n")
     for command in (
         ["audit", "typographic", "--classes", str(tmp_path / "classes.txt")],

@@ -146,6 +146,22 @@ def test_the_conversion_refuses_a_pickle_that_holds_code(folder: Path, tmp_path:
     assert not (folder / "model.safetensors").exists()
 
 
+def test_the_conversion_stops_where_weights_only_can_run_code(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin")
+    message = refused(folder, UnsafeWeightsError)
+    assert "needs torch 2.6 or newer (CVE-2025-32434)" in message
+    code = shlex.split(message.split("everything else: ")[1])[2]
+    for version, stops in (("2.5.1", True), ("2.10.0+cpu", False)):
+        older = f"import torch; torch.__version__ = type(torch.__version__)({version!r})"
+        done = subprocess.run(
+            [sys.executable, "-c", f"{older}; {code}"], capture_output=True, text=True
+        )
+        assert (done.returncode != 0) is stops and ("torch 2.6 or newer" in done.stderr) is stops
+        assert (folder / "model.safetensors").exists() is not stops
+
+
 def test_safetensors_beside_a_pickle_is_used(folder: Path) -> None:
     (folder / "pytorch_model.bin").write_bytes(b"never opened")
     assert clipprobe.load(folder).id == "copy"

@@ -1,4 +1,4 @@
-"""One small run of every kind, by the functions that the commands call."""
+"""One small run of every kind that has a model, by the functions that the commands call."""
 
 from __future__ import annotations
 
@@ -10,6 +10,24 @@ import numpy as np
 from PIL import Image
 
 POST = "vision.blocks.1.mlp.post"
+
+
+def image_folder(folder: Path, n: int = 48) -> Path:
+    """``n`` images of noise with two labels and two groups, and a broken one.
+
+    The audits of people need 48 to say anything.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(0)
+    rows = ["file_name,label,gender"]
+    for i in range(n):
+        name, label = f"{i:02}.png", ("cat", "dog")[i % 2]
+        Image.fromarray(noise.integers(0, 256, (32, 32, 3), np.uint8)).save(folder / name)
+        rows.append(f"{name},{label},{('woman', 'man')[i // 2 % 2]}")
+    (folder / "broken.png").write_bytes(b"")
+    rows.append("broken.png,cat,man")
+    (folder / "metadata.csv").write_text("\n".join(rows) + "\n")
+    return folder
 
 
 def scan(clip: Any, images: Path, out: Path) -> None:
@@ -88,27 +106,61 @@ def similar(clip: Any, images: Path, out: Path) -> None:
     similar_run(clip, images, f"{POST}:3", out=out, k=2)
 
 
-def image_folder(folder: Path) -> Path:
-    """Twelve images of two classes and two groups, and one that cannot be read."""
-    folder.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(0)
-    rows = ["file_name,label,gender"]
-    for i in range(12):
-        name, label = f"{i:02}.png", ("cat", "dog")[i % 2]
-        Image.fromarray(noise.integers(0, 256, (32, 32, 3), np.uint8)).save(folder / name)
-        rows.append(f"{name},{label},{('woman', 'man')[i // 2 % 2]}")
-    (folder / "broken.png").write_bytes(b"")
-    rows.append("broken.png,cat,man")
-    (folder / "metadata.csv").write_text("\n".join(rows) + "\n")
-    return folder
+def scan_texts(clip: Any, images: Path, out: Path) -> None:
+    from clipprobe.neurons import scan_texts
+
+    scan_texts(clip, ["a cat", "a dog", "the sea"], sites=["text.blocks.1.mlp.post"], out=out)
+
+
+def sweep(clip: Any, images: Path, out: Path) -> None:
+    from attacks.typographic.sweep import sweep
+
+    sweep(clip, images, ["cat", "dog"], factors={"size": [0.4, 0.5]}, out=out, limit=4)
+
+
+def search(clip: Any, images: Path, out: Path) -> None:
+    from attacks.typographic.search import search_attack
+
+    names, image = ["cat", "dog"], images / "00.png"
+    label = names[int(clip.logits([image], [f"a photo of a {name}" for name in names]).argmax())]
+    space = {"sizes": (0.4,), "templates": ("a photo of a {}",)}
+    search_attack(clip, image, label, names, out=out, queries=4, max_area=1.0, **space)
+
+
+def written(clip: Any, images: Path, out: Path) -> None:
+    from attacks.bias.written import audit_written
+
+    audit_written(clip, images, "gender", ["thief"], out=out, n_boot=100, n_permutations=100)
+
+
+def gap(clip: Any, images: Path, out: Path) -> None:
+    from attacks.bias.why import explain_gap
+
+    words = ["doctor", "nurse", "farmer"]
+    explain_gap(
+        clip, images, "gender", "doctor", "man", out=out, words=words, n_random=20, n_boot=100
+    )
+
+
+def mitigation(clip: Any, images: Path, out: Path) -> None:
+    from attacks.bias.mitigation import mitigate_bias
+
+    words = ["doctor", "nurse", "farmer"]
+    mitigate_bias(clip, images, "gender", out=out, words=words, n_boot=100)
 
 
 KINDS: dict[str, Callable[[Any, Path, Path], None]] = {
     "atlas": scan,
+    "atlas of texts": scan_texts,
     "typographic": typographic,
+    "sweep": sweep,
+    "search": search,
     "stroop": stroop,
     "why": why,
     "bias": bias,
+    "bias-written": written,
+    "gap": gap,
+    "mitigation": mitigation,
     "multimodality": multimodality,
     "words": words,
     "captions": captions,

@@ -134,7 +134,7 @@ def test_a_folder_of_somebody_else_gets_no_lock(tmp_path: Path) -> None:
 
 def test_two_processes_never_share_a_run(checkpoint: Any, tmp_path: Path) -> None:
     """Twenty starts for each of three kinds, from at once to after the other has finished."""
-    images, model = image_folder(tmp_path / "images"), checkpoint("clip")
+    images, model = image_folder(tmp_path / "images", n=12), checkpoint("clip")
     workers = [Worker(model, images) for _ in range(2)]
     try:
         assert [worker.answer() for worker in workers] == ["ready", "ready"]

@@ -85,6 +85,12 @@ class Family(ABC):
         """Most tokens of a text."""
 
     @property
+    def attention(self) -> str | None:
+        """The attention implementation that the model is set to; None where it has no choice."""
+        config: Any = getattr(self.module, "config", None)
+        return getattr(config, "_attn_implementation", None)
+
+    @property
     def scale(self) -> float:
         """What a cosine is multiplied by to become a logit."""
         parameter: Any = self.module.logit_scale

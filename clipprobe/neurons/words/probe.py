@@ -42,6 +42,7 @@ from clipprobe.neurons.words.store import (
 )
 from clipprobe.neurons.words.sweep import chunks, run_chunk
 from clipprobe.runs import Run, jsonio
+from clipprobe.runs.model import without_interventions
 from clipprobe.runs.provenance import versions
 
 if TYPE_CHECKING:
@@ -133,12 +134,14 @@ def word_probe(
                 _fill(clip, run, listed, control, found, grid, pool, batch_size, progress)
                 _finish(run, listed, control, found, config, provenance, top)
             return read(run.path)
+    scratch = without_interventions(provenance)
+    plain = {**config, "model": scratch["model"]}
     with (
         tempfile.TemporaryDirectory(prefix="clipprobe-words-") as folder,
-        Run.open(Path(folder) / "run", kind=KIND, config=config) as run,
+        Run.open(Path(folder) / "run", kind=KIND, config=plain) as run,
     ):
         _fill(clip, run, listed, control, found, grid, pool, batch_size, progress)
-        _finish(run, listed, control, found, config, provenance, top)
+        _finish(run, listed, control, found, plain, scratch, top)
         probe = read(run.path)
         return WordProbe(
             sites=probe.sites,
@@ -147,7 +150,7 @@ def word_probe(
             n_shrunk=probe.n_shrunk,
             n_scrambled=probe.n_scrambled,
             values=dict(probe.values),
-            config=probe.config,
+            config=config,
             versions=probe.versions,
         )
 

@@ -1,0 +1,61 @@
+"""What a run says about its model must be what made it, from its first file to its last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.errors import ConfigError, RunFolderError
+from clipprobe.runs import jsonio
+from clipprobe.runs.differences import differing
+
+if TYPE_CHECKING:
+    from clipprobe.runs.run import Run
+
+
+def refuse_interventions(out: Path, config: Mapping[str, Any]) -> None:
+    """Raise where the model of a run is changed by more than its weights.
+
+    Args:
+        out: The run folder, for the message.
+        config: Of the run; ``model`` is that of ``Clip.provenance()``, which lists what is open.
+    Raises:
+        ConfigError: names the interventions and hooks.
+    """
+    found = list((config.get("model") or {}).get("interventions", ()))
+    if found:
+        more = f" and {len(found) - 3} more" * (len(found) > 3)
+        raise ConfigError(
+            f"No run can be written to {out} while the model is changed by {'; '.join(found[:3])}"
+            f"{more}, because the run could be taken for one of the unchanged model: leave the "
+            "intervene block (or remove the hook) first, or leave the output folder away."
+        )
+
+
+def without_interventions(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """The provenance for a scratch run, which nobody can take for another one."""
+    model = {name: it for name, it in provenance["model"].items() if name != "interventions"}
+    return {**provenance, "model": model}
+
+
+def check_same_model(run: Run, model: Mapping[str, Any] | None) -> None:
+    """Raise where a run is to be finished with another model than it was opened with.
+
+    The run is removed: its parts may be of either, and a resumed run would take them.
+
+    Args:
+        run: Unfinished.
+        model: What made the results; None where the run has no model.
+    Raises:
+        RunFolderError: names what differs.
+    """
+    opened = run.config.get("model")
+    found = differing(opened, jsonio.plain(model)) if opened and model else []
+    if found:
+        run.abandon()
+        raise RunFolderError(
+            f"The model that was to be recorded in {run.path} is not the one that the run was "
+            f"opened with ({', '.join(name for name, _, _ in found)}), so the run was removed: "
+            "make it again and leave the model as it is meanwhile."
+        )
