@@ -30,7 +30,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return image_folder(tmp_path_factory.mktemp("images"), n=12)
+    return image_folder(tmp_path_factory.mktemp("images"))
 
 
 class Killed(Exception):
@@ -120,7 +120,7 @@ def test_parts_of_another_run_are_not_taken(
     halted: tuple[Path, Path], clip: Any, images: Path, tmp_path: Path
 ) -> None:
     """All of ``parts/``, its ledger included, from a run on other images."""
-    other = image_folder(tmp_path / "images", n=12)
+    other = image_folder(tmp_path / "images")
     (other / "00.png").write_bytes((other / "01.png").read_bytes())
     unfinished(lambda: typographic(clip, other, tmp_path / "other"))
     shutil.copytree(halted[1], tmp_path / "run")
