@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.data import Failure, ImageRecord, require_readable, stream_batches
+from clipprobe.errors import RunFolderError
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -65,6 +66,11 @@ def embed(
         used += [record for record in part if record.id in read]
         failures += [Failure(item["id"], item["reason"]) for item in listed["failures"]]
         vectors.append(run.read_arrays(f"{stem}.safetensors")["vectors"])
+    if sum(map(len, vectors)) != len(used):
+        raise RunFolderError(
+            f"The parts of the run {run.path} hold {sum(map(len, vectors))} vectors for "
+            f"{len(used)} images: start it anew with --overwrite."
+        )
     if not used:
         run.abandon()
     require_readable(len(used), failures, name)

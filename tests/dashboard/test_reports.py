@@ -101,3 +101,20 @@ def test_a_page_cannot_break_out_of_its_frame() -> None:
     assert made.count("<iframe") == 1 and "<script" not in made
     (found,) = re.findall(r'srcdoc="([^"]*)"', made)
     assert html.unescape(found) == page
+
+
+def test_a_forged_report_is_not_shown(
+    app: Any, scenery: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    run = tmp_path / "typographic"
+    shutil.copytree(scenery.runs / "demo" / "typographic", run)
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path))
+    page = (run / "report.html").read_text(encoding="utf-8")
+    (run / "report.html").write_text(page.replace("</h1>", "</h1>All is well."), encoding="utf-8")
+    test = app("views/reports.py")
+    assert not test.exception and "No complete run" in test.info[0].value
+    from dashboard.runs import find_runs
+
+    assert "damaged (report.html has" in find_runs(tmp_path)[0].problem

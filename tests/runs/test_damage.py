@@ -23,6 +23,51 @@ def typographic(clip: Any, images: Path, out: Path) -> None:
     audit_typographic(clip, images, ["cat", "dog"], out=out, batch_size=1)
 
 
+def scanned(clip: Any, images: Path, out: Path) -> None:
+    """With a checkpoint after every batch."""
+    import clipprobe
+
+    site = "vision.blocks.0.mlp.post"
+    clipprobe.scan(clip, images, sites=site, out=out, batch_size=4, checkpoint_seconds=0)
+
+
+def swept(clip: Any, images: Path, out: Path) -> None:
+    from attacks.typographic.sweep import sweep
+
+    sweep(clip, images, ["cat", "dog"], factors={"size": [0.2, 0.3]}, out=out, batch_size=2)
+
+
+def searched(clip: Any, images: Path, out: Path) -> None:
+    from attacks.typographic.search import search_attack
+
+    image, names = images / "00.png", ["cat", "dog", "ship"]
+    prompts = [f"a photo of a {name}" for name in names]
+    label = names[int(clip.logits([image], prompts)[0].argmax())]
+    search_attack(
+        clip, image, label, names, out=out, queries=8, batch_size=4, max_area=0.5,
+        templates=["a photo of a {}"],
+    )  # fmt: skip
+
+
+def written(clip: Any, images: Path, out: Path) -> None:
+    from attacks.bias.written import audit_written
+
+    audit_written(
+        clip, images, "gender", ["thief"], out=out, n_boot=100, n_permutations=100, batch_size=1,
+        labels=["thief", "person"], size=0.2,
+    )  # fmt: skip
+
+
+#: Kinds that are not in the table of those whose files the page lists, or are but for their parts.
+MORE = {
+    "atlas": scanned,
+    "typographic": typographic,
+    "typographic-sweep": swept,
+    "typographic-search": searched,
+    "bias-written": written,
+}
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
@@ -102,14 +147,15 @@ def test_a_damaged_part_is_done_again(
     assert contents(tmp_path / "run") == contents(whole)
 
 
-@pytest.mark.parametrize("kind", [name for name in KINDS if name not in ("captions", "similar")])
+@pytest.mark.parametrize("kind", sorted({*KINDS, *MORE} - {"captions", "similar", "labels"}))
 def test_every_kind_does_damaged_parts_again(
     kind: str, clip: Any, images: Path, tmp_path: Path
 ) -> None:
-    make, run = KINDS[kind], tmp_path / "run"
+    make, run = {**KINDS, **MORE}[kind], tmp_path / "run"
     make(clip, images, tmp_path / "whole")
     unfinished(lambda: make(clip, images, run))
     parts = [path for path in sorted((run / "parts").iterdir()) if path.name != LEDGER]
+    assert parts, "this kind has no parts to damage"
     for number, path in enumerate(parts):
         DAMAGES[number % 3](path, parts)
     make(clip, images, run)

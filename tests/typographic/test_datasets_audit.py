@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from attacks.typographic import TypographicAttack, audit_typographic, load_attacks
 from clipprobe.cli import app
-from clipprobe.errors import ConfigError
+from clipprobe.errors import ConfigError, DataError
 from clipprobe.runs.tables import read_parquet
 
 NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
@@ -151,3 +151,15 @@ def test_the_command_detects_the_layout_and_says_so(
     assert plain.exit_code == 2 and "needs --classes" in plain.output
     wrong = runner.invoke(app, [*arguments, "--out", str(tmp_path / "b"), "--layout", "scan"])
     assert wrong.exit_code == 2 and "did you mean scam" in wrong.output
+
+
+def test_a_table_without_a_word_is_refused(toy: Callable[..., Any], tmp_path: Path) -> None:
+    Image.new("RGB", (96, 96), COLORS[1]).save(tmp_path / "a.png")
+    (tmp_path / "table.csv").write_text("image,label,word\na.png,cat,\n")
+    audit: dict[str, Any] = {"layout": "table", "out": tmp_path / "run"}
+    with pytest.raises(DataError, match="has a word, so there is no attack to measure"):
+        audit_typographic(toy(reads=True), tmp_path / "table.csv", NAMES, **audit)
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "table.csv").write_text("image,label,word\na.png,cat,cat\n")  # its own name only
+    run = audit_typographic(toy(reads=True), tmp_path / "table.csv", NAMES, **audit)
+    assert run.summary["candidate_sets"]["pairwise"]["attacked_accuracy"]["value"] is None

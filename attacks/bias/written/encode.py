@@ -30,7 +30,7 @@ from attacks.typographic.pipeline import (
     attempt,
 )
 from clipprobe.data import Failure, ImageRecord, require_readable
-from clipprobe.errors import ConfigError, DataError
+from clipprobe.errors import ConfigError, DataError, RunFolderError
 from clipprobe.runs import Run
 
 CONDITIONS = ("clean", "blank", "nonsense", "word")  # as they are reported
@@ -153,6 +153,11 @@ def answer_all(
             f"{skipped[0].reason}): change the words, their size, or the images."
         )
     table = np.concatenate(choices)
+    if not len(table) == len(used) == sum(map(len, margins)):
+        raise RunFolderError(
+            f"The parts of the run {run.path} hold answers for {len(table)} images of "
+            f"{len(used)}: start it anew with --overwrite."
+        )
     return Answers(
         records=tuple(used),
         clean=table[:, 0],
