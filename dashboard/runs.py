@@ -15,8 +15,6 @@ from clipprobe.runs import RunView, load_run
 from clipprobe.runs.view import CONFIG, FORMAT, MANIFEST, PARTS
 from dashboard.components import plain
 
-REPORTS = ("report.html", "index.html")
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -49,21 +47,33 @@ def find_runs(folder: Path) -> list[Found]:
     return sorted(found, key=lambda item: item.name)
 
 
-def choose_run(runs: list[Found], *, label: str, key: str) -> RunView:
+def choose_run(runs: list[Found], *, label: str, key: str) -> RunView | None:
     """Let the user choose one of some complete runs; the choice is ``run`` in the page's address.
 
-    It stands there even where there is only one run to choose, so that the address keeps its
-    meaning when there are more (a bound widget leaves its default out).
+    A view keeps its run while other views are open. An address wins over that, and where it names
+    a run that is not here nothing is shown until the user has chosen one.
+
+    Returns:
+        The run; None where one has to be chosen first.
     """
     views = {item.name: item.run for item in runs if item.run is not None}
     names = list(views)
-    asked = st.query_params.get("run")
-    if st.session_state.get(key) not in names:
-        st.session_state[key] = asked if asked in names else names[0]
-        if asked is not None and asked not in names:
-            st.warning(plain(f"There is no run {asked!r} to show here: another one was chosen."))
-    name = st.selectbox(label, names, key=key)
-    st.query_params["run"] = name
+    asked, kept = st.query_params.get("run"), f"{key} kept"  # a widget forgets in other views
+    if asked is not None and asked != st.session_state.get(kept):  # a link, or Back
+        st.session_state[key] = st.session_state[kept] = asked
+    elif key not in st.session_state:
+        st.session_state[key] = st.session_state.get(kept, names[0])
+    if st.session_state[key] not in views:
+        st.session_state[key] = None
+    name = st.selectbox(
+        label, names, index=None, key=key, placeholder="Choose a run", required=True
+    )
+    if name is None:
+        missing = st.session_state.get(kept)
+        gone = "" if missing in views else f"There is no run {missing!r} to show here. "
+        st.warning(plain(f"{gone}Choose one of the {len(names)} in the list."))
+        return None
+    st.session_state[kept] = st.query_params["run"] = name
     return views[name]
 
 
@@ -85,11 +95,6 @@ def data_words(run: RunView) -> str:
     name = dataset.get("name")
     mark = str(dataset.get("fingerprint") or "")[:12]
     return (f"{name}: " if name else "") + words + (f", fingerprint {mark}" if mark else "")
-
-
-def report_files(run: RunView) -> list[str]:
-    """The pages that the run has written."""
-    return [name for name in REPORTS if run.has(name)]
 
 
 @st.cache_data(ttl=5, show_spinner=False, max_entries=8)

@@ -39,6 +39,8 @@ def show() -> None:
     left, right = st.columns([2, 3])
     with left:
         run = choose_run(runs, label="Atlas", key="atlas_run")
+    if run is None:
+        return
     atlas = state.open_atlas(run)
     finder = st.expander("Find a unit in a table", icon=":material/search:")
     with finder, errors_shown():

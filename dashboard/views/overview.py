@@ -6,7 +6,8 @@ import streamlit as st
 
 from clipprobe.runs import RunView
 from dashboard.components import numbers_row, plain
-from dashboard.runs import Found, data_words, find_runs, model_words, report_files
+from dashboard.framing import report_file
+from dashboard.runs import Found, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
 
 KIND_ICONS = {
@@ -85,7 +86,7 @@ def run_card(item: Found, run: RunView) -> None:
         links = st.container(horizontal=True)
         where = {"run": item.name}
         with links:
-            if report_files(run):
+            if report_file(run) is not None:
                 st.page_link(
                     "views/reports.py",
                     label="Report",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from clipprobe.errors import RunFolderError
 from clipprobe.runs import RunView
-from dashboard.components import framed, numbers_row, plain
-from dashboard.runs import Found, choose_run, data_words, find_runs, model_words, report_files
+from dashboard.components import numbers_row, plain
+from dashboard.framing import framed, read_report, report_file
+from dashboard.runs import Found, choose_run, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
 
 HEIGHT_PX = 900
@@ -21,6 +21,8 @@ def show() -> None:
         st.info(f"No complete run in {plain(runs_folder())}: `clipprobe demo` makes some.")
         return
     run = choose_run(runs, label="Run", key="report_run")
+    if run is None:
+        return
     st.caption(f"{plain(run.kind)} · {plain(model_words(run))} · {plain(data_words(run))}")
     link_inner_runs(run, runs)
     report, summary, manifest = st.tabs(["Report", "Summary", "Manifest"])
@@ -43,7 +45,7 @@ def link_inner_runs(run: RunView, runs: list[Found]) -> None:
     inner = [
         item
         for item in runs
-        if item.run and run.path in item.run.path.parents and report_files(item.run)
+        if item.run and run.path in item.run.path.parents and report_file(item.run)
     ]
     if inner:
         with st.container(horizontal=True):
@@ -58,17 +60,15 @@ def link_inner_runs(run: RunView, runs: list[Found]) -> None:
 
 def show_report(run: RunView) -> None:
     """The page that the run wrote, inside a frame, and as a file."""
-    files = report_files(run)
-    if not files:
+    report = report_file(run)
+    if report is None:
         st.info("This run has written no report.")
         return
-    path = run.file(files[0])
-    try:
-        page = path.read_bytes()
-    except OSError as error:
-        raise RunFolderError(
-            f"The report {path} cannot be read ({error.strerror}): make the run again."
-        ) from None
+    if report.problem:
+        st.warning(plain(report.problem))
+        return
+    path = report.path
+    page = read_report(path)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "Download",

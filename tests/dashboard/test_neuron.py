@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 
 import clipprobe
 from clipprobe.report.numbers import format_number
@@ -41,6 +43,45 @@ def test_the_address_opens_the_unit_with_its_statistics(app: Any, atlas: Any, ma
 def test_the_run_is_in_the_address_even_where_it_is_the_only_one(app: Any) -> None:
     # That the unit gets there too is the browser's doing: see the journey.
     assert app(VIEW).query_params["run"] == "demo/atlas"
+
+
+@pytest.fixture
+def two_atlases(scenery: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A runs folder with an atlas ``a`` and an atlas ``b``."""
+    for name in ("a", "b"):
+        shutil.copytree(scenery.runs / "demo" / "atlas", tmp_path / name)
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path))
+    return tmp_path
+
+
+def test_a_view_keeps_its_run_while_others_are_open(app: Any, two_atlases: Path) -> None:
+    test = app(VIEW, run="b", unit=UNIT)
+    for view, key, run in (
+        ("views/reports.py", "report_run", "a"),
+        ("views/overview.py", "", ""),
+        (VIEW, "atlas_run", "b"),
+        ("views/reports.py", "report_run", "a"),
+    ):
+        test.query_params.clear()  # as the browser does when it changes views
+        test.switch_page(view).run()
+        if key:
+            assert test.selectbox(key=key).value == run
+            assert test.query_params["run"] == run
+
+
+def test_a_link_changes_the_run_of_an_open_view(app: Any, two_atlases: Path) -> None:
+    test = app(VIEW, unit=UNIT)
+    assert test.selectbox(key="atlas_run").value == "a"
+    test.query_params["run"] = "b"
+    test.run()
+    assert test.selectbox(key="atlas_run").value == "b"
+    test.selectbox(key="atlas_run").set_value("a").run()
+    assert test.query_params["run"] == "a"
+    shutil.rmtree(two_atlases / "a")
+    st.cache_data.clear()
+    test.run()
+    assert test.selectbox(key="atlas_run").value is None and not test.metric
+    assert "no run 'a'" in test.warning[0].value.replace("\\", "")
 
 
 def test_a_negative_block_is_counted_from_the_end(app: Any, markup: Any) -> None:
@@ -177,9 +218,17 @@ def test_a_wrong_address_is_one_sentence(app: Any, markup: Any, asked: str, answ
     assert not test.metric
 
 
-def test_an_unknown_run_in_the_address_is_said(app: Any, markup: Any) -> None:
-    test = app(VIEW, run="../../etc")
-    assert "There is no run '../../etc' to show here" in markup(test.warning[0].value)
+def test_an_unknown_run_in_the_address_stops_the_page_until_one_is_chosen(
+    app: Any, markup: Any
+) -> None:
+    test = app(VIEW, run="../../etc", unit=UNIT)
+    for _ in range(2):  # the question stays until it is answered
+        assert "There is no run '../../etc' to show here" in markup(test.warning[0].value)
+        assert test.query_params["run"] == "../../etc"
+        assert not test.metric and not test.header and not test.dataframe
+        test.run()
+    test.selectbox(key="atlas_run").set_value("demo/atlas").run()
+    assert not test.warning and UNIT in [markup(item.value) for item in test.header]
     assert test.query_params["run"] == "demo/atlas"
 
 
