@@ -31,11 +31,15 @@ def plain(text: object) -> str:
     Addresses and names of icons are found by the browser after escapes are read, so these are
     broken by an invisible character.
     """
-    one_line = " ".join(str(text).split())
-    visible = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in one_line
+    return _MARKUP.sub(r"\\\1", _LINK.sub("\u2060", visible(text)))
+
+
+def visible(text: object) -> str:
+    """``text`` on one line for a cell or a field, what cannot be printed as its escape."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in " ".join(str(text).split())
     )
-    return _MARKUP.sub(r"\\\1", _LINK.sub("\u2060", visible))
 
 
 def favicon() -> Image.Image:

@@ -13,7 +13,9 @@ import streamlit as st
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import RunView, load_run
 from clipprobe.runs.view import CONFIG, FORMAT, MANIFEST, PARTS
-from dashboard.components import plain
+from dashboard.components import plain, visible
+
+COMPLETE, UNFINISHED, DAMAGED = "complete", "not finished", "damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,20 @@ class Found:
         name: Its path below the runs folder, as it stands in addresses.
         run: The run; None where it is unfinished or damaged.
         problem: Why there is no run; else empty.
+        written: When its manifest was written, in nanoseconds; 0 without one.
     """
 
     name: str
     run: RunView | None
     problem: str
+    written: int
+
+    @property
+    def state(self) -> str:
+        """Whether there is a run, and if not, whether there was one."""
+        if self.run is not None:
+            return COMPLETE
+        return DAMAGED if self.written else UNFINISHED
 
 
 def find_runs(folder: Path) -> list[Found]:
@@ -36,14 +47,18 @@ def find_runs(folder: Path) -> list[Found]:
     found = []
     for path, stamp in _run_folders(folder):
         relative = path.relative_to(folder).as_posix()
-        name = f"{folder.name}/" if relative == "." else relative
+        name = visible(f"{folder.name}/" if relative == "." else relative)
+        run, problem = None, ""
         try:
-            found.append(Found(name, _read(path, stamp), ""))
+            str(path).encode()
+            run = _read(path, stamp)
         except RunFolderError as error:
-            found.append(Found(name, None, str(error)))
+            problem = str(error)
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            found.append(Found(name, None, f"The run {path} cannot be read ({reason})."))
+            problem = f"The run {path} cannot be read ({error.strerror or type(error).__name__})."
+        except UnicodeEncodeError:  # no such name can stand in an address or on a page
+            problem = f"The name of the folder {path} is not UTF-8: rename it."
+        found.append(Found(name, run, problem, stamp))
     return sorted(found, key=lambda item: item.name)
 
 
@@ -90,7 +105,7 @@ def model_words(run: RunView) -> str:
 def data_words(run: RunView) -> str:
     """Data set, and how many of its images were used."""
     dataset: dict[str, Any] = run.manifest.get("dataset") or {}
-    counts = {name: n for name, n in (run.manifest.get("counts") or {}).items() if n}
+    counts = {name: n for name, n in run.manifest["counts"].items() if n}
     words = ", ".join(f"{n:,} {name}" for name, n in counts.items()) or "no images"
     name = dataset.get("name")
     mark = str(dataset.get("fingerprint") or "")[:12]
@@ -127,13 +142,7 @@ def _is_ours(config: Path) -> bool:
     return isinstance(content, dict) and content.get("format") == FORMAT
 
 
-@st.cache_resource(show_spinner=False, max_entries=256)
+@st.cache_resource(show_spinner=False, max_entries=4096)
 def _read(path: Path, stamp: int) -> RunView:
     """A run, read again when its manifest changes."""
-    run = load_run(path)
-    if not isinstance(run.manifest.get("kind"), str) or not isinstance(run.summary, dict):
-        raise RunFolderError(
-            f"The run {path} has no kind in its {MANIFEST}, or a summary that is none: make it "
-            "again with --overwrite."
-        )
-    return run
+    return load_run(path)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import jsonio, tables
+from clipprobe.runs.shape import manifest_problem, summary_problem
 
 MANIFEST = "manifest.json"
 CONFIG = "config.json"
@@ -48,7 +49,7 @@ class RunReader:
         path = self._existing(name)
         try:
             return jsonio.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # a file may nest as deep as it likes
             raise self._damaged(name, error) from None
 
     def read_table(self, name: str) -> Any:
@@ -121,7 +122,7 @@ def load_run(path: str | Path) -> RunView:
     """Open a complete run.
 
     Raises:
-        RunFolderError: no run is there, it is unfinished, or another version wrote it.
+        RunFolderError: no run is there, it is unfinished or damaged, or another version wrote it.
     """
     reader = RunReader()
     reader.path = Path(path)
@@ -140,6 +141,15 @@ def load_run(path: str | Path) -> RunView:
             f"clipprobe reads {SCHEMA_VERSION}: read it with the clipprobe that wrote it."
         )
     summary = reader.read_json(SUMMARY) if reader.has(SUMMARY) else {}
+    for name, problem in (
+        (MANIFEST, manifest_problem(manifest)),
+        (SUMMARY, summary_problem(summary)),
+    ):
+        if problem:
+            raise RunFolderError(
+                f"The {name} of the run {path} is damaged ({problem}): make the run again with "
+                "--overwrite."
+            )
     return RunView(path=reader.path, manifest=manifest, summary=summary)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from clipprobe.runs import RunView
-from dashboard.components import numbers_row, plain
+from dashboard.components import numbers_row, plain, visible
 from dashboard.framing import framed, read_report, report_file
 from dashboard.runs import Found, choose_run, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
@@ -33,10 +33,12 @@ def show() -> None:
         show_json(run, "summary.json", run.summary)
     with manifest:
         show_json(run, "manifest.json", run.manifest)
-        failures = run.manifest.get("failures") or []
+        failures = run.manifest["failures"]
         if failures:
             st.dataframe(
-                failures, hide_index=True, alt=f"{len(failures)} inputs that could not be used"
+                [{name: visible(value) for name, value in item.items()} for item in failures],
+                hide_index=True,
+                alt=f"{len(failures)} inputs that could not be used",
             )
 
 
