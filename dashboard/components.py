@@ -226,7 +226,6 @@ def faded(image: Image.Image) -> Image.Image:
     return grey.point(lambda level: 110 + level * 145 // 255).convert("RGB")
 
 
-def python_snippet(code: str) -> None:
-    """Code that does the same without the app, with a button to copy it."""
-    with st.expander("Copy as Python", icon=":material/code:"):
-        st.code(code, language="python")
+def python_expander() -> st.delta_generator.DeltaGenerator:
+    """The place of the code that does the same without the app."""
+    return st.expander("Copy as Python", icon=":material/code:")
