@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 _MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
 _LINK = re.compile(r"(?<=:)(?=[a-z/+-])|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
-_SCRIPT = re.compile(r"(<script\b.*?</script>)", re.DOTALL | re.IGNORECASE)
-_OUTWARD = re.compile(r"""(<a\b[^>]*?)\shref\s*=\s*(?:"(?!#)[^"]*"|'(?!#)[^']*')""", re.IGNORECASE)
 CRISP_BELOW_PX = 192
 
 
@@ -34,11 +31,15 @@ def plain(text: object) -> str:
     Addresses and names of icons are found by the browser after escapes are read, so these are
     broken by an invisible character.
     """
-    one_line = " ".join(str(text).split())
-    visible = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in one_line
+    return _MARKUP.sub(r"\\\1", _LINK.sub("\u2060", visible(text)))
+
+
+def visible(text: object) -> str:
+    """``text`` on one line for a cell or a field, what cannot be printed as its escape."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode()
+        for char in " ".join(str(text).split())
     )
-    return _MARKUP.sub(r"\\\1", _LINK.sub("\u2060", visible))
 
 
 def favicon() -> Image.Image:
@@ -225,26 +226,6 @@ def faded(image: Image.Image) -> Image.Image:
     return grey.point(lambda level: 110 + level * 145 // 255).convert("RGB")
 
 
-def python_snippet(code: str) -> None:
-    """Code that does the same without the app, with a button to copy it."""
-    with st.expander("Copy as Python", icon=":material/code:"):
-        st.code(code, language="python")
-
-
-def framed(page: str) -> str:
-    """A page around ``page`` that keeps it away from the app.
-
-    Streamlit's own frame shares the app's origin. A report may come from somebody else, so it
-    stands in an inner frame with an origin of its own: its scripts run, but reach nothing here.
-    Links that lead out of the page would lead nowhere from there, and become text.
-    """
-    parts = _SCRIPT.split(page)  # a script keeps its bytes: the page names it by its hash
-    parts[::2] = [_OUTWARD.sub(r"\1", part) for part in parts[::2]]
-    return (
-        "<!doctype html><html><head><style>:root{color-scheme:light dark}"
-        "html,body{margin:0;height:100%}"
-        "iframe{border:0;width:100%;height:100%}</style></head><body>"
-        '<iframe sandbox="allow-scripts allow-downloads" title="report" srcdoc="'
-        + html.escape("".join(parts))
-        + '"></iframe></body></html>'
-    )
+def python_expander() -> st.delta_generator.DeltaGenerator:
+    """The place of the code that does the same without the app."""
+    return st.expander("Copy as Python", icon=":material/code:")

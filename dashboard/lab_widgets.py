@@ -70,8 +70,9 @@ def choose_lettering() -> dict[str, Any]:
         bind="query-params",
     )
     position: Any = place
+    sliders = st.container()  # there without sliders too, so that what follows keeps its place
     if place == OWN_PLACE:
-        left, right = st.columns(2)
+        left, right = sliders.columns(2)
         x = left.slider("Across", 0.0, 1.0, 0.5, 0.01, key="across", bind="query-params")
         y = right.slider("Down", 0.0, 1.0, 0.5, 0.01, key="down", bind="query-params")
         position = (x, y)

@@ -13,9 +13,9 @@ import streamlit as st
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import RunView, load_run
 from clipprobe.runs.view import CONFIG, FORMAT, MANIFEST, PARTS
-from dashboard.components import plain
+from dashboard.components import plain, visible
 
-REPORTS = ("report.html", "index.html")
+COMPLETE, UNFINISHED, DAMAGED = "complete", "not finished", "damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,20 @@ class Found:
         name: Its path below the runs folder, as it stands in addresses.
         run: The run; None where it is unfinished or damaged.
         problem: Why there is no run; else empty.
+        written: When its manifest was written, in nanoseconds; 0 without one.
     """
 
     name: str
     run: RunView | None
     problem: str
+    written: int
+
+    @property
+    def state(self) -> str:
+        """Whether there is a run, and if not, whether there was one."""
+        if self.run is not None:
+            return COMPLETE
+        return DAMAGED if self.written else UNFINISHED
 
 
 def find_runs(folder: Path) -> list[Found]:
@@ -38,32 +47,48 @@ def find_runs(folder: Path) -> list[Found]:
     found = []
     for path, stamp in _run_folders(folder):
         relative = path.relative_to(folder).as_posix()
-        name = f"{folder.name}/" if relative == "." else relative
+        name = visible(f"{folder.name}/" if relative == "." else relative)
+        run, problem = None, ""
         try:
-            found.append(Found(name, _read(path, stamp), ""))
+            str(path).encode()
+            run = _read(path, stamp)
         except RunFolderError as error:
-            found.append(Found(name, None, str(error)))
+            problem = str(error)
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            found.append(Found(name, None, f"The run {path} cannot be read ({reason})."))
+            problem = f"The run {path} cannot be read ({error.strerror or type(error).__name__})."
+        except UnicodeEncodeError:  # no such name can stand in an address or on a page
+            problem = f"The name of the folder {path} is not UTF-8: rename it."
+        found.append(Found(name, run, problem, stamp))
     return sorted(found, key=lambda item: item.name)
 
 
-def choose_run(runs: list[Found], *, label: str, key: str) -> RunView:
+def choose_run(runs: list[Found], *, label: str, key: str) -> RunView | None:
     """Let the user choose one of some complete runs; the choice is ``run`` in the page's address.
 
-    It stands there even where there is only one run to choose, so that the address keeps its
-    meaning when there are more (a bound widget leaves its default out).
+    A view keeps its run while other views are open. An address wins over that, and where it names
+    a run that is not here nothing is shown until the user has chosen one.
+
+    Returns:
+        The run; None where one has to be chosen first.
     """
     views = {item.name: item.run for item in runs if item.run is not None}
     names = list(views)
-    asked = st.query_params.get("run")
-    if st.session_state.get(key) not in names:
-        st.session_state[key] = asked if asked in names else names[0]
-        if asked is not None and asked not in names:
-            st.warning(plain(f"There is no run {asked!r} to show here: another one was chosen."))
-    name = st.selectbox(label, names, key=key)
-    st.query_params["run"] = name
+    asked, kept = st.query_params.get("run"), f"{key} kept"  # a widget forgets in other views
+    if asked is not None and asked != st.session_state.get(kept):  # a link, or Back
+        st.session_state[key] = st.session_state[kept] = asked
+    elif key not in st.session_state:
+        st.session_state[key] = st.session_state.get(kept, names[0])
+    if st.session_state[key] not in views:
+        st.session_state[key] = None
+    name = st.selectbox(
+        label, names, index=None, key=key, placeholder="Choose a run", required=True
+    )
+    if name is None:
+        missing = st.session_state.get(kept)
+        gone = "" if missing in views else f"There is no run {missing!r} to show here. "
+        st.warning(plain(f"{gone}Choose one of the {len(names)} in the list."))
+        return None
+    st.session_state[kept] = st.query_params["run"] = name
     return views[name]
 
 
@@ -80,16 +105,11 @@ def model_words(run: RunView) -> str:
 def data_words(run: RunView) -> str:
     """Data set, and how many of its images were used."""
     dataset: dict[str, Any] = run.manifest.get("dataset") or {}
-    counts = {name: n for name, n in (run.manifest.get("counts") or {}).items() if n}
+    counts = {name: n for name, n in run.manifest["counts"].items() if n}
     words = ", ".join(f"{n:,} {name}" for name, n in counts.items()) or "no images"
     name = dataset.get("name")
     mark = str(dataset.get("fingerprint") or "")[:12]
     return (f"{name}: " if name else "") + words + (f", fingerprint {mark}" if mark else "")
-
-
-def report_files(run: RunView) -> list[str]:
-    """The pages that the run has written."""
-    return [name for name in REPORTS if run.has(name)]
 
 
 @st.cache_data(ttl=5, show_spinner=False, max_entries=8)
@@ -122,13 +142,7 @@ def _is_ours(config: Path) -> bool:
     return isinstance(content, dict) and content.get("format") == FORMAT
 
 
-@st.cache_resource(ttl=5, show_spinner=False, max_entries=256)
+@st.cache_resource(ttl=5, show_spinner=False, max_entries=4096)
 def _read(path: Path, stamp: int) -> RunView:
     """A run whose files are what its manifest says; read again when that changes, and soon."""
-    run = load_run(path)
-    if not isinstance(run.manifest.get("kind"), str) or not isinstance(run.summary, dict):
-        raise RunFolderError(
-            f"The run {path} has no kind in its {MANIFEST}, or a summary that is none: make it "
-            "again with --overwrite."
-        )
-    return run
+    return load_run(path)

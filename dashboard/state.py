@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 THUMBNAIL_PX = 320
+MAX_UPLOAD_PIXELS = 32_000_000
+CLASSES_AT_ONCE, MAX_KNOWN_CLASSES = 32, 4096
 
 
 @st.cache_resource(show_spinner="Loading the model (once)…", max_entries=2)
@@ -50,41 +52,75 @@ def identity(clip: Clip) -> str:
     return hashlib.sha256(facts.encode()).hexdigest()
 
 
-@st.cache_data(show_spinner=False, max_entries=512)
+def pixels(image: Image.Image) -> str:
+    """A key of every pixel of a picture. Streamlit's own is of a sample of a large one."""
+    return hashlib.sha256(f"{image.mode} {image.size} ".encode() + image.tobytes()).hexdigest()
+
+
+BY_PIXELS: Any = {Image.Image: pixels}
+
+
+@st.cache_data(show_spinner=False, max_entries=512, hash_funcs=BY_PIXELS)
 def image_vector(_clip: Clip, key: str, image: Image.Image) -> Floats:
     """Unit vector of one picture, ``(d,)``; encoded only when its pixels are new."""
     vector: Floats = _clip.encode_images([image])[0]
     return vector
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@st.cache_resource(show_spinner=False, max_entries=8)
+def known_classes(key: str, templates: tuple[str, ...]) -> dict[str, Floats]:
+    """Vectors of the classes that were asked for so far, the oldest first."""
+    return {}
+
+
 def class_vectors(
-    _clip: Clip, key: str, classes: tuple[str, ...], templates: tuple[str, ...]
+    clip: Clip, classes: Sequence[str], templates: tuple[str, ...], progress: Callable[[int], None]
 ) -> Floats:
-    """Unit vectors of the classes, ``(n_classes, d)``."""
+    """Unit vectors of the classes, ``(n_classes, d)``; only those that are new are encoded.
+
+    Args:
+        progress: Called with how many of the new ones are still to come.
+    """
     from clipprobe.zeroshot import build_classifier
 
-    return build_classifier(_clip, classes, templates)
+    known = known_classes(identity(clip), templates)
+    vectors = {name: known[name] for name in classes if name in known}
+    missing = [name for name in classes if name not in vectors]
+    for start in range(0, len(missing), CLASSES_AT_ONCE):
+        progress(len(missing) - start)
+        chunk = missing[start : start + CLASSES_AT_ONCE]
+        vectors |= zip(chunk, build_classifier(clip, chunk, templates), strict=True)
+    known.update((name, vectors[name]) for name in missing)
+    for name in list(known)[: max(0, len(known) - MAX_KNOWN_CLASSES)]:
+        known.pop(name, None)
+    return np.stack([vectors[name] for name in classes])
 
 
-@st.cache_data(show_spinner=False, max_entries=8)
-def decoded_upload(data: bytes) -> Image.Image:
-    """An uploaded file as an RGB picture.
+def upload_view(clip: Clip, data: bytes) -> Image.Image:
+    """An uploaded file as the model sees it; the picture itself is not kept.
 
     Raises:
-        UnreadableImageError: it is no readable image; the message is a sentence.
+        UnreadableImageError: it is not a readable image, or too large; the message is a sentence.
     """
+    return _upload_view(clip, identity(clip), data, hashlib.sha256(data).hexdigest())
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _upload_view(_clip: Clip, key: str, _data: bytes, digest: str) -> Image.Image:
     from clipprobe.data.decode import decode_image
 
     try:
-        return decode_image(data)
+        picture = decode_image(_data, max_pixels=MAX_UPLOAD_PIXELS)
     except UnreadableImageError as error:
         raise UnreadableImageError(
-            f"The uploaded file cannot be read ({error}): choose a PNG, JPEG or WebP picture."
+            f"The uploaded file cannot be read ({error}): choose a PNG, JPEG or WebP picture of at "
+            f"most {MAX_UPLOAD_PIXELS // 10**6} megapixels."
         ) from None
+    seen: Image.Image = _clip.preprocess.to_grid(picture)
+    return seen
 
 
-@st.cache_data(show_spinner=False, max_entries=256)
+@st.cache_data(show_spinner=False, max_entries=256, hash_funcs=BY_PIXELS)
 def model_view(_clip: Clip, key: str, image: Image.Image) -> Image.Image:
     """A picture as the model sees it, at the model's size."""
     seen: Image.Image = _clip.preprocess.to_grid(image)
@@ -177,7 +213,7 @@ def atlas_view(_clip: Clip, key: str, _atlas: Atlas, atlas: str, number: int) ->
     return seen
 
 
-@st.cache_data(show_spinner="Running the model…", max_entries=128)
+@st.cache_data(show_spinner="Running the model…", max_entries=128, hash_funcs=BY_PIXELS)
 def firing_map(
     _clip: Clip, key: str, _site: Site, address: str, image: Image.Image
 ) -> tuple[npt.NDArray[np.float64] | None, float | None]:

@@ -1,15 +1,17 @@
-"""What the other instruments found about a unit, from the runs beside its atlas."""
+"""What the other instruments found about a unit, and how to ask those that were not asked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from clipprobe.neurons.evidence import gather
-from clipprobe.neurons.instruments import INSTRUMENTS
+from clipprobe.neurons.instruments import INSTRUMENTS, Instrument
 from clipprobe.neurons.sheet import run_warnings
 from clipprobe.report.numbers import format_cell
+from clipprobe.runs import RunView
 from dashboard.components import plain
 
 if TYPE_CHECKING:
@@ -17,14 +19,18 @@ if TYPE_CHECKING:
     from clipprobe.neurons.unit import Unit
 
 
-def show_evidence(atlas: Atlas, unit: Unit) -> None:
-    """A folded part for every instrument that says something of the unit; nothing if none does."""
-    evidence = gather(atlas)
+def show_evidence(atlas: Atlas, unit: Unit, runs: Sequence[RunView]) -> None:
+    """A folded part for every instrument that says something of the unit, and one for the others.
+
+    Args:
+        runs: Where to look besides the folder of the atlas; those about other weights are left out.
+    """
+    evidence = gather(atlas, among=runs)
     asked = [(one, evidence.about(one.name, unit.address)) for one in INSTRUMENTS]
+    silent = [one for one, found in asked if not found]
     asked = [(one, found) for one, found in asked if found]
-    if not asked:
-        return
-    st.subheader("What other runs found", anchor=False)
+    if asked:
+        st.subheader("What other runs found", anchor=False)
     for instrument, found in asked:
         with st.expander(instrument.title):
             st.caption(plain(instrument.question))
@@ -45,3 +51,16 @@ def show_evidence(atlas: Atlas, unit: Unit) -> None:
                     alt=f"{instrument.title}, from {one.run.path.name}: {', '.join(one.columns)}",
                 )
                 st.caption(plain(one.caption))
+    show_unasked(atlas, unit, silent)
+
+
+def show_unasked(atlas: Atlas, unit: Unit, instruments: Sequence[Instrument]) -> None:
+    """The questions about the unit that no run answers, each with its command."""
+    site = unit.address.rpartition(":")[0]
+    open_ones = [one for one in instruments if one.knows(atlas.tower, site)]
+    if not open_ones:
+        return
+    with st.expander("Not asked yet", icon=":material/contact_support:"):
+        for one in open_ones:
+            st.caption(plain(f"{one.title}. {one.question}"))
+            st.code(one.command_for(atlas, unit.address), language="shell", wrap_lines=True)

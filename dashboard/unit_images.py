@@ -113,9 +113,7 @@ def show_map(atlas: Atlas, site: Site, unit: Unit, clip: Clip) -> snippets.Mappe
             help="It stays on this machine and is not written to disk.",
         )
         if upload is not None:
-            picture = state.model_view(
-                clip, state.identity(clip), state.decoded_upload(upload.getvalue())
-            )
+            picture = state.upload_view(clip, upload.getvalue())
         else:
             picture = seen_by(clip, atlas, chosen)
     values, single = state.firing_map(clip, state.identity(clip), site, unit.address, picture)

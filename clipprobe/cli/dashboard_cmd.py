@@ -139,6 +139,7 @@ def command(app: Path, port: int) -> list[str]:
         "server.maxUploadSize": 20,
         "server.showEmailPrompt": "false",
         "browser.gatherUsageStats": "false",
+        "client.showErrorLinks": "false",  # they carry an error's text to search engines
         "browser.serverAddress": ADDRESS,
     }
     flags = [f"--{name}={value}" for name, value in options.items()]

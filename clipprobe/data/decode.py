@@ -42,11 +42,14 @@ _TRUNCATED = "the file is truncated or damaged"
 _ADDRESS = re.compile(r"\s*<[^>]*\bat 0x[0-9a-fA-F]+>")
 
 
-def decode_image(source: Source | ImageRecord | str) -> Image.Image:
+def decode_image(
+    source: Source | ImageRecord | str, *, max_pixels: int = MAX_PIXELS
+) -> Image.Image:
     """Decode one image.
 
     Args:
         source: A path, the encoded bytes, a record, or anything with ``read() -> bytes``.
+        max_pixels: More are refused before any is decoded.
 
     Returns:
         A loaded PIL image of mode ``RGB``, independent of the file.
@@ -63,8 +66,10 @@ def decode_image(source: Source | ImageRecord | str) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=_formats()) as image:
             width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise UnreadableImageError(_BOMB)
+            if width * height > max_pixels:
+                raise UnreadableImageError(
+                    _BOMB if max_pixels == MAX_PIXELS else f"more than {max_pixels:,} pixels"
+                )
             image.load()
             return to_rgb(_upright(image))
     except UnreadableImageError:

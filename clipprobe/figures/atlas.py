@@ -17,20 +17,28 @@ if TYPE_CHECKING:
 
 
 def activation_histogram(
-    edges: npt.ArrayLike, counts: npt.ArrayLike, *, pooled: str, mean: float, title: str = ""
+    edges: npt.ArrayLike,
+    counts: npt.ArrayLike,
+    *,
+    pooled: str,
+    mean: float,
+    inputs: str = "images",
+    title: str = "",
 ) -> go.Figure:
-    """How many images gave which activation, on a logarithmic count axis.
+    """How many inputs gave which activation, on a logarithmic count axis.
 
     Args:
         edges, counts: ``Unit.histogram_edges`` and ``Unit.histogram``.
         pooled: How tokens became one number, in words.
         mean: Marked with a line.
+        inputs: What is counted, ``images`` or ``texts``.
     """
     figure = histogram(
         edges, counts, title=title, axis=f"activation ({pooled})", mark=mean, mark_name="mean"
     )
     # Rare strong answers are what a neuron is looked at for, and vanish on a linear axis.
-    figure.update_yaxes(title_text="images", type="log", dtick=1)
+    few = float(np.max(np.asarray(counts), initial=0.0)) < 100  # powers of ten alone say too little
+    figure.update_yaxes(title_text=inputs, type="log", dtick="D2" if few else 1)
     return figure
 
 

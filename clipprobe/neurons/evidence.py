@@ -9,8 +9,9 @@ tables is shown, and how, is in :mod:`clipprobe.neurons.findings`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,12 +45,19 @@ class Evidence:
         return found
 
 
-def gather(atlas: Atlas, given: Sequence[str | Path] = ()) -> Evidence:
-    """The runs given, and all that lie beside the atlas, of instruments and on the same weights.
+def gather(
+    atlas: Atlas, given: Sequence[str | Path] = (), *, among: Iterable[RunView] = ()
+) -> Evidence:
+    """The runs given, and all that lie near the atlas, of instruments and on the same weights.
 
+    Near is beside the atlas, and beside the run that the atlas is part of, as that of a demo is.
+
+    Args:
+        given: Runs that have to fit.
+        among: More runs; those that do not fit are left out, as are those near the atlas.
     Raises:
         RunFolderError: a run that was given is incomplete, of no instrument, or about other
-            weights. Runs beside the atlas that do not fit are left out.
+            weights.
     """
     from clipprobe.runs import load_run
 
@@ -59,19 +67,29 @@ def gather(atlas: Atlas, given: Sequence[str | Path] = ()) -> Evidence:
         if reason:
             raise RunFolderError(f"The run {run.path} cannot be shown with this atlas: {reason}.")
     seen = {run.path.resolve() for run in runs}
-    if atlas.path is not None:
-        for folder in sorted(atlas.path.resolve().parent.iterdir()):
-            if folder.resolve() in seen or not (folder / "manifest.json").is_file():
-                continue
-            try:
-                beside = load_run(folder)
-            except RunFolderError:
-                continue
-            if not _unfit(atlas, beside):
-                runs.append(beside)
+    for run in chain(_near(atlas), among):
+        if run.path.resolve() not in seen and not _unfit(atlas, run):
+            seen.add(run.path.resolve())
+            runs.append(run)
     return Evidence(
         runs={one.name: tuple(run for run in runs if run.kind == one.kind) for one in INSTRUMENTS}
     )
+
+
+def _near(atlas: Atlas) -> Iterator[RunView]:
+    """The complete runs beside the atlas, and beside each run around it."""
+    from clipprobe.runs import load_run
+    from clipprobe.runs.view import MANIFEST
+
+    folder = None if atlas.path is None else atlas.path.resolve().parent
+    while folder is not None:
+        for path in sorted(folder.iterdir()):
+            if (path / MANIFEST).is_file():
+                try:
+                    yield load_run(path)
+                except RunFolderError:
+                    continue
+        folder = folder.parent if (folder / MANIFEST).is_file() else None
 
 
 def _unfit(atlas: Atlas, run: RunView) -> str:

@@ -15,7 +15,7 @@ from clipprobe.runs import jsonio, tables
 from clipprobe.runs.files import inside
 from clipprobe.runs.integrity import flaw, refuse_damaged
 from clipprobe.runs.manifest import broken_seal
-from clipprobe.runs.summaries import check_summary
+from clipprobe.runs.shape import manifest_problem, summary_problem
 
 MANIFEST = "manifest.json"
 CONFIG = "config.json"
@@ -55,7 +55,7 @@ class RunReader:
         data = self.read_bytes(name)
         try:
             return jsonio.loads(data.decode("utf-8"))
-        except (ValueError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # a file may nest as deep as it likes
             raise self._damaged(name, error) from None
 
     def read_table(self, name: str) -> Any:
@@ -187,10 +187,19 @@ def _view(path: Path) -> RunView:
             "or restore it from a copy."
         )
     view = RunView(path=path, manifest=manifest, summary={})
+    _refuse_unusable(path, MANIFEST, manifest_problem(manifest))
     if SUMMARY in manifest["files"] or view.has(SUMMARY):
         view = replace(view, summary=view.read_json(SUMMARY))
-    check_summary(view.summary, path)
+    _refuse_unusable(path, SUMMARY, summary_problem(view.summary))
     return view
+
+
+def _refuse_unusable(path: Path, name: str, problem: str) -> None:
+    if problem:
+        raise RunFolderError(
+            f"The {name} of the run {path} cannot be used ({problem}): make the run again with "
+            "--overwrite."
+        )
 
 
 def _runs_below(folder: Path) -> Iterator[RunView]:

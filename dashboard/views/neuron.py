@@ -12,7 +12,7 @@ from clipprobe.figures.atlas import activation_histogram
 from clipprobe.report.numbers import format_number
 from clipprobe.runs import RunView
 from dashboard import snippets, state
-from dashboard.components import errors_shown, number, plain, python_snippet
+from dashboard.components import errors_shown, number, plain, python_expander
 from dashboard.finder import pick_from_table
 from dashboard.runs import choose_run, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 def show() -> None:
     """The whole page."""
     st.title("What does this unit respond to?")
-    runs = [item for item in find_runs(runs_folder()) if item.run and item.run.kind == "atlas"]
+    found = find_runs(runs_folder())
+    runs = [item for item in found if item.run and item.run.kind == "atlas"]
     if not runs:
         st.info(
             f"There is no atlas in {plain(runs_folder())}. `clipprobe demo` makes one, and "
@@ -39,6 +40,8 @@ def show() -> None:
     left, right = st.columns([2, 3])
     with left:
         run = choose_run(runs, label="Atlas", key="atlas_run")
+    if run is None:
+        return
     atlas = state.open_atlas(run)
     finder = st.expander("Find a unit in a table", icon=":material/search:")
     with finder, errors_shown():
@@ -56,11 +59,12 @@ def show() -> None:
             "then names the unit, and can be shared."
         )
         return
-    show_unit(run, atlas, atlas.unit(address.strip()))
+    others = [item.run for item in found if item.run]
+    show_unit(run, atlas, atlas.unit(address.strip()), others)
 
 
-def show_unit(run: RunView, atlas: Atlas, unit: Unit) -> None:
-    """Statistics, images and map of one unit."""
+def show_unit(run: RunView, atlas: Atlas, unit: Unit, others: list[RunView]) -> None:
+    """Statistics, images and map of one unit, and what other runs found about it."""
     site = atlas.site(unit.address.rpartition(":")[0])
     st.header(plain(unit.address), anchor=False)
     st.caption(
@@ -73,7 +77,11 @@ def show_unit(run: RunView, atlas: Atlas, unit: Unit) -> None:
     if not unit.n_images:
         return
     figure = activation_histogram(
-        unit.histogram_edges, unit.histogram, pooled=site.pooled(unit.pool), mean=unit.mean
+        unit.histogram_edges,
+        unit.histogram,
+        pooled=site.pooled(unit.pool),
+        mean=unit.mean,
+        inputs=atlas.inputs,
     )
     st.plotly_chart(
         figure,
@@ -104,9 +112,9 @@ def show_unit(run: RunView, atlas: Atlas, unit: Unit) -> None:
             with errors_shown():
                 mapped = show_map(atlas, site, unit, clip)
     with errors_shown():
-        show_evidence(atlas, unit)
+        show_evidence(atlas, unit, others)
     code = snippets.unit_code(run=str(run.path), address=unit.address, spec=spec, mapped=mapped)
-    python_snippet(code)
+    python_expander().code(code, language="python")
 
 
 def show_numbers(unit: Unit, inputs: str) -> None:

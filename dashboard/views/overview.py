@@ -6,7 +6,9 @@ import streamlit as st
 
 from clipprobe.runs import RunView
 from dashboard.components import numbers_row, plain
-from dashboard.runs import Found, data_words, find_runs, model_words, report_files
+from dashboard.framing import report_file
+from dashboard.run_table import pick_run
+from dashboard.runs import Found, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
 
 KIND_ICONS = {
@@ -44,22 +46,23 @@ def show() -> None:
         )
         return
     runs = find_runs(folder)
-    complete = [item for item in runs if item.run is not None]
-    others = [item for item in runs if item.run is None]
     if not runs:
         st.info(
             f"No runs in {plain(folder)}. `clipprobe demo` makes some; the typographic lab works "
             "without any."
         )
         return
+    n_complete = sum(item.run is not None for item in runs)
     st.caption(
-        f"{len(complete)} complete, {len(others)} not, in {plain(folder)}. Every number has its "
-        "95 % interval where one can be had, and its n."
+        f"{n_complete} complete, {len(runs) - n_complete} not, in {plain(folder)}. Every number "
+        "has its 95 % interval where one can be had, and its n."
     )
-    for item in complete:
-        if item.run is not None:
-            run_card(item, item.run)
-    for item in others:
+    item = pick_run(runs)
+    if item is None:
+        return
+    if item.run is not None:
+        run_card(item, item.run)
+    else:
         with st.container(border=True):
             st.subheader(plain(item.name), anchor=False)
             st.warning(plain(item.problem), icon=":material/pending:")
@@ -85,7 +88,7 @@ def run_card(item: Found, run: RunView) -> None:
         links = st.container(horizontal=True)
         where = {"run": item.name}
         with links:
-            if report_files(run):
+            if report_file(run) is not None:
                 st.page_link(
                     "views/reports.py",
                     label="Report",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from clipprobe.runs import RunView
-from dashboard.components import framed, numbers_row, plain
-from dashboard.runs import Found, choose_run, data_words, find_runs, model_words, report_files
+from dashboard.components import numbers_row, plain, visible
+from dashboard.framing import framed, report_file
+from dashboard.runs import Found, choose_run, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
 
 HEIGHT_PX = 900
@@ -20,6 +21,8 @@ def show() -> None:
         st.info(f"No complete run in {plain(runs_folder())}: `clipprobe demo` makes some.")
         return
     run = choose_run(runs, label="Run", key="report_run")
+    if run is None:
+        return
     st.caption(f"{plain(run.kind)} · {plain(model_words(run))} · {plain(data_words(run))}")
     link_inner_runs(run, runs)
     report, summary, manifest = st.tabs(["Report", "Summary", "Manifest"])
@@ -30,10 +33,12 @@ def show() -> None:
         show_json(run, "summary.json", run.summary)
     with manifest:
         show_json(run, "manifest.json", run.manifest)
-        failures = run.manifest.get("failures") or []
+        failures = run.manifest["failures"]
         if failures:
             st.dataframe(
-                failures, hide_index=True, alt=f"{len(failures)} inputs that could not be used"
+                [{name: visible(value) for name, value in item.items()} for item in failures],
+                hide_index=True,
+                alt=f"{len(failures)} inputs that could not be used",
             )
 
 
@@ -42,7 +47,7 @@ def link_inner_runs(run: RunView, runs: list[Found]) -> None:
     inner = [
         item
         for item in runs
-        if item.run and run.path in item.run.path.parents and report_files(item.run)
+        if item.run and run.path in item.run.path.parents and report_file(item.run)
     ]
     if inner:
         with st.container(horizontal=True):
@@ -57,11 +62,15 @@ def link_inner_runs(run: RunView, runs: list[Found]) -> None:
 
 def show_report(run: RunView) -> None:
     """The page that the run wrote, inside a frame, and as a file."""
-    files = report_files(run)
-    if not files:
+    report = report_file(run)
+    if report is None:
         st.info("This run has written no report.")
         return
-    path, page = run.file(files[0]), run.read_bytes(files[0])
+    if report.problem:
+        st.warning(plain(report.problem))
+        return
+    path = report.path
+    page = run.read_bytes(path.name)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "Download",

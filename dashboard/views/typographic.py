@@ -19,7 +19,7 @@ from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.stimuli import Picture, Scene, render
 from clipprobe.zeroshot.prompts import check_templates
 from dashboard import lab, snippets, state
-from dashboard.components import Shown, errors_shown, number, pictures, plain, python_snippet
+from dashboard.components import Shown, errors_shown, number, pictures, plain, python_expander
 from dashboard.lab_widgets import choose_classes, choose_lettering, choose_picture
 from dashboard.settings import model_spec
 
@@ -40,7 +40,11 @@ def show() -> None:
         source = choose_picture()
         attack_settings = choose_lettering()
         class_text, template_text = choose_classes()
-    with results, errors_shown():
+    with results:
+        # Fixed places: what is unfolded stays so when a part above is absent or an error stands.
+        shown, status = st.container(), st.empty()
+        table, code_place = st.expander("All classes"), python_expander()
+    with shown, errors_shown():
         clip = state.the_model()
         picture, code, name = source_picture(clip, source)
         attack = TypographicAttack(**attack_settings)
@@ -49,14 +53,22 @@ def show() -> None:
         refuse_person_groups([*in_sentences(names, templates), attack.word], "the lab")
         classes = Classes(names)
         trial = lab.draw(picture, attack, classes)
-        vectors = state.class_vectors(clip, state.identity(clip), tuple(names), templates)
+        vectors = state.class_vectors(
+            clip,
+            names,
+            templates,
+            lambda left: status.info(f"Encoding new classes: {left:,} to come…"),
+        )
+        status.empty()
         logits = state.logits(clip, list(trial.images.values()), vectors)
         shares = dict(zip(trial.images, lab.probabilities(logits), strict=True))
         show_conditions(trial, shares, names)
         show_effect(trial, shares, classes)
         show_chart(shares, names, always=[classes.index(name), classes.index(attack.word)])
+        with table:
+            show_table(shares, names)
         note_classes(names, added, templates, clip)
-        python_snippet(
+        code_place.code(
             snippets.trial_code(
                 spec=model_spec(),
                 picture=code,
@@ -64,7 +76,8 @@ def show() -> None:
                 nonsense=trial.nonsense,
                 classes=names,
                 templates=templates,
-            )
+            ),
+            language="python",
         )
 
 
@@ -75,19 +88,18 @@ def source_picture(clip: Clip, source: dict[str, Any]) -> tuple[Image.Image, lis
         DataError: no file was uploaded yet.
         UnreadableImageError: the file is no picture.
     """
-    key = state.identity(clip)
     if "concept" in source:
         scene = Scene(
             items=(Picture(concept=source["concept"], style=source["style"]),),
             size_px=max(16, clip.image_size),
         )
         lines = snippets.stimulus_lines(source["concept"], source["style"], scene.size_px)
-        return state.model_view(clip, key, render(scene).image), lines, source["concept"]
+        seen = state.model_view(clip, state.identity(clip), render(scene).image)
+        return seen, lines, source["concept"]
     upload = source["upload"]
     if upload is None:
         raise DataError("No picture was uploaded yet: choose a file on the left.")
-    picture = state.decoded_upload(upload.getvalue())
-    return state.model_view(clip, key, picture), snippets.upload_lines(upload.name), ""
+    return state.upload_view(clip, upload.getvalue()), snippets.upload_lines(upload.name), ""
 
 
 def show_conditions(trial: lab.Trial, shares: dict[str, Floats], names: list[str]) -> None:
@@ -173,17 +185,20 @@ def show_chart(shares: dict[str, Floats], names: list[str], *, always: list[int 
         for name in ordered
     )
     st.plotly_chart(figure, alt=f"Probabilities of the likeliest classes. {said}.", key="bars")
-    with st.expander("All classes"):
-        rows = {"class": names} | {TITLES[name]: shares[name] for name in ordered}
-        st.dataframe(
-            rows,
-            hide_index=True,
-            column_config={
-                TITLES[name]: st.column_config.NumberColumn(format="%.4f") for name in ordered
-            },
-            alt="Probability of every class under every condition",
-            key="all_classes",
-        )
+
+
+def show_table(shares: dict[str, Floats], names: list[str]) -> None:
+    """Every class under every condition."""
+    ordered = in_order(shares)
+    st.dataframe(
+        {"class": names} | {TITLES[name]: shares[name] for name in ordered},
+        hide_index=True,
+        column_config={
+            TITLES[name]: st.column_config.NumberColumn(format="%.4f") for name in ordered
+        },
+        alt="Probability of every class under every condition",
+        key="all_classes",
+    )
 
 
 def note_classes(

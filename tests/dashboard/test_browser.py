@@ -1,8 +1,8 @@
-"""One journey through the app in a real browser, as a user makes it.
+"""Journeys through the app in a real browser, as a user makes them.
 
 What only a browser shows: that the command serves the app, that addresses open what they name,
 that nothing is fetched from elsewhere, that pictures and charts have texts, that a report works in
-its frame, and that the console stays free of errors.
+its frame and one from a stranger reaches nobody, and that the console stays free of errors.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from clipprobe.runs import Run
 
 pytestmark = pytest.mark.browser
 
@@ -49,16 +53,66 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture
-def address(scenery: Any, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def stranger() -> Iterator[tuple[str, list[str]]]:
+    """A server that nobody should call: its address, and what it was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+        do_POST = do_GET
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()
+
+
+CALLS_HOME = {
+    "loads": "<img src=URL/img><link rel=stylesheet href=URL/css><script src=URL/js></script>"
+    "<style>body{background:url(URL/background)}</style><iframe src=URL/frame></iframe>"
+    "<script>fetch('URL/fetch');navigator.sendBeacon('URL/beacon');open('URL/open')</script>",
+    "refreshes": "<meta http-equiv=refresh content='0;url=URL/refresh'>",
+    "goes": "<script>location = 'URL/location'</script>",
+    "downloads": "<a id=out download href=URL/x>x</a><script>out.href='URL/x';out.click()</script>",
+    "sends": "<form id=f method=post action=URL/form></form><script>f.submit()</script>",
+}
+
+
+@pytest.fixture(scope="module")
+def runs(
+    scenery: Any, stranger: tuple[str, list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The runs of the other tests, a second atlas, and reports that call a stranger."""
+    folder = tmp_path_factory.mktemp("browser") / "runs"
+    shutil.copytree(scenery.runs, folder)
+    shutil.copytree(folder / "demo" / "atlas", folder / "later" / "atlas")
+    for name, page in CALLS_HOME.items():
+        run = Run.open(folder / name, kind="note", config={})
+        run.write_text("report.html", f"<h1>Hello</h1>{page.replace('URL', stranger[0])}")
+        run.finish(counts={"used": 0}, seed=0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(runs: Path, scenery: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app, started by its command."""
     chromium()
     from clipprobe.cli.dashboard_cmd import free_port
 
     port = free_port()
-    log = tmp_path / "server.log"
+    log = tmp_path_factory.mktemp("log") / "server.log"
     command = [sys.executable, "-m", "clipprobe", "dashboard", "--port", str(port)]
-    command += ["--runs", str(scenery.runs), "--model", str(scenery.model)]
+    command += ["--runs", str(runs), "--model", str(scenery.model)]
     environment = os.environ | {"STREAMLIT_SERVER_HEADLESS": "true", "CI": ""}
     with (
         log.open("w") as output,
@@ -91,47 +145,55 @@ def wait_for(root: str, process: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"the server does not answer: {log.read_text()}")
 
 
-@pytest.fixture
-def page(address: str, tmp_path: Path) -> Iterator[Any]:
-    """A browser window that collects console errors and requests to elsewhere."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium."""
+    executable = chromium()
     from playwright.sync_api import sync_playwright
 
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Any, address: str, tmp_path: Path) -> Iterator[Any]:
+    """A browser window that collects console errors and requests to elsewhere."""
     troubles: list[str] = []
     missed: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        window = browser.new_page(viewport={"width": 1440, "height": 1400})
-        window.set_default_timeout(PATIENCE_MS)
-        window.on("pageerror", lambda error: troubles.append(f"script: {error}"))
-        window.on(
-            "console",
-            lambda said: (
-                troubles.append(f"console: {said.text} {said.location['url']}")
-                if said.type == "error" and not PROBES.search(said.location["url"])
-                else None
-            ),
-        )
-        window.on(
-            "response",
-            lambda answer: (
-                missed.append(answer.url)
-                if answer.status >= 400 and not PROBES.search(answer.url)
-                else None
-            ),
-        )
-        window.on(
-            "request",
-            lambda asked: (
-                troubles.append(f"elsewhere: {asked.url}")
-                if not asked.url.startswith((address, "data:", "blob:", "about:"))
-                else None
-            ),
-        )
-        try:
-            yield window
-        finally:
-            window.screenshot(path=tmp_path / "last.png")
-            browser.close()
+    window = browser.new_page(viewport={"width": 1440, "height": 1400})
+    window.set_default_timeout(PATIENCE_MS)
+    window.on("pageerror", lambda error: troubles.append(f"script: {error}"))
+    window.on(
+        "console",
+        lambda said: (
+            troubles.append(f"console: {said.text} {said.location['url']}")
+            if said.type == "error" and not PROBES.search(said.location["url"])
+            else None
+        ),
+    )
+    window.on(
+        "response",
+        lambda answer: (
+            missed.append(answer.url)
+            if answer.status >= 400 and not PROBES.search(answer.url)
+            else None
+        ),
+    )
+    window.on(
+        "request",
+        lambda asked: (
+            troubles.append(f"elsewhere: {asked.url}")
+            if not asked.url.startswith((address, "data:", "blob:", "about:"))
+            else None
+        ),
+    )
+    try:
+        yield window
+    finally:
+        window.screenshot(path=tmp_path / "last.png")
+        window.close()
     assert troubles == []
     assert missed == []
 
@@ -139,11 +201,16 @@ def page(address: str, tmp_path: Path) -> Iterator[Any]:
 def test_a_journey(page: Any, address: str, tmp_path: Path) -> None:
     page.goto(address)
     page.get_by_role("heading", name="What has been run?").wait_for()
-    page.get_by_text("3 complete, 2 not").wait_for()
-    page.get_by_text("demo/atlas", exact=True).wait_for()
-    page.locator('[data-testid="stMetric"]').nth(7).wait_for()
+    page.get_by_text(f"{4 + len(CALLS_HOME)} complete, 2 not").wait_for()
+    name = page.get_by_label("Name contains")
+    name.fill("odd")
+    name.press("Enter")
+    page.get_by_role("heading", name="odd").wait_for()
     assert page.get_by_text("![x](http").count() >= 3  # kind, name, reason
     assert page.locator('script:text("alert(1)"), a[href*="example.invalid"]').count() == 0
+    name.fill("demo/atlas")
+    name.press("Enter")
+    page.get_by_role("heading", name="demo/atlas").wait_for()
     page.screenshot(path=tmp_path / "1-overview.png")
 
     page.locator('a[href*="neuron?run=demo%2Fatlas"]').click()
@@ -172,9 +239,19 @@ def test_a_journey(page: Any, address: str, tmp_path: Path) -> None:
     attacked = page.get_by_alt_text(re.compile("attack word “guitar”"))
     attacked.wait_for()
     before = attacked.get_attribute("src")
+    parts = [page.get_by_text(name, exact=True) for name in ("Lettering", "All classes")]
+    for part in parts:
+        part.click()
+    unfolded = page.locator('[data-testid="stMain"] details[open]')
+    choose(page, "Place", "where the sliders say")
+    page.get_by_role("slider", name="Across").first.wait_for()
     box = page.get_by_label("Write", exact=True)
-    box.fill("cat")
-    box.press("Enter")
+    for word in ("猫", "—…—", "cat"):  # an error, a word without an effect, a word
+        box.fill(word)
+        box.press("Enter")
+        settled(page)
+        assert unfolded.count() == len(parts)
+    choose(page, "Place", "center")
     attacked = page.get_by_alt_text(re.compile("attack word “cat”"))
     attacked.wait_for()
     assert attacked.get_attribute("src") != before
@@ -195,7 +272,68 @@ def test_a_journey(page: Any, address: str, tmp_path: Path) -> None:
     assert frame.evaluate("origin") == "null"
     reached = "() => { try { return !!window.top.document } catch (error) { return false } }"
     assert frame.evaluate(reached) is False
+    report.locator("nav a").last.click()
+    assert frame.url.startswith("about:srcdoc#") and frame.evaluate("scrollY") > 0
+    report.get_by_role("heading", name="Neuron atlas").wait_for()
     page.screenshot(path=tmp_path / "4-reports.png", full_page=True)
+
+
+def test_a_view_keeps_its_run(page: Any, address: str) -> None:
+    def shown(label: str, run: str) -> None:
+        chosen = page.get_by_role("combobox", name=label)
+        chosen.and_(page.locator(f'[value="{run}"]')).wait_for()
+
+    unit = "vision.blocks.1.mlp.post:5"
+    page.goto(f"{address}/neuron?run=later/atlas&unit={unit}")
+    shown("Atlas", "later/atlas")
+    page.get_by_role("link", name="Reports").click()
+    shown("Run", "demo/atlas")
+    page.get_by_role("link", name="Runs", exact=True).click()
+    page.get_by_role("heading", name="What has been run?").wait_for()
+    page.get_by_role("link", name="Neuron", exact=True).click()
+    shown("Atlas", "later/atlas")
+    page.get_by_role("heading", name=unit, exact=True).wait_for()
+    assert "run=later%2Fatlas" in page.url
+
+    page.goto(f"{address}/neuron?run=gone&unit={unit}")
+    page.get_by_text("There is no run 'gone' to show here.").wait_for()
+    settled(page)
+    assert page.get_by_role("heading", name=unit).count() == 0 and "run=gone" in page.url
+    choose(page, "Atlas", "demo/atlas")
+    page.get_by_role("heading", name=unit, exact=True).wait_for()
+    assert "run=demo%2Fatlas" in page.url
+
+
+@pytest.mark.parametrize("name", CALLS_HOME)
+def test_a_stranger_s_report_calls_nobody(
+    browser: Any, address: str, stranger: tuple[str, list[str]], name: str
+) -> None:
+    home, asked = stranger
+    window = browser.new_page()
+    window.set_default_timeout(PATIENCE_MS)
+    said: list[str] = []
+    window.on("console", lambda message: said.append(message.text))
+    sent: list[str] = []
+    window.on("request", lambda request: sent.append(request.url))
+    window.goto(f"{address}/reports?run={name}")
+    window.locator("iframe").wait_for()
+    for _ in range(PATIENCE_MS // 100):
+        if any(re.search("Content Security Policy|is sandboxed", text) for text in said):
+            break
+        window.wait_for_timeout(100)
+    else:
+        pytest.fail(f"the browser blocked nothing: {said}")
+    settled(window)
+    window.close()
+    assert sent and not any(url.startswith(home) for url in sent)
+    assert asked == []
+
+
+def choose(page: Any, label: str, option: str) -> None:
+    """Take an option of a list."""
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    settled(page)
 
 
 def settled(page: Any) -> None:

@@ -48,6 +48,7 @@ def test_the_server_is_for_this_machine_and_calls_nobody(
     for flag in (
         "--server.address=127.0.0.1",
         "--browser.gatherUsageStats=false",
+        "--client.showErrorLinks=false",
         "--server.fileWatcherType=none",
         "--server.maxUploadSize=20",
     ):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 
 import clipprobe
 from clipprobe.report.numbers import format_number
+from clipprobe.runs import load_run
 
 VIEW = "views/neuron.py"
 UNIT = "vision.blocks.1.mlp.post:5"
@@ -41,6 +44,45 @@ def test_the_address_opens_the_unit_with_its_statistics(app: Any, atlas: Any, ma
 def test_the_run_is_in_the_address_even_where_it_is_the_only_one(app: Any) -> None:
     # That the unit gets there too is the browser's doing: see the journey.
     assert app(VIEW).query_params["run"] == "demo/atlas"
+
+
+@pytest.fixture
+def two_atlases(scenery: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A runs folder with an atlas ``a`` and an atlas ``b``."""
+    for name in ("a", "b"):
+        shutil.copytree(scenery.runs / "demo" / "atlas", tmp_path / name)
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path))
+    return tmp_path
+
+
+def test_a_view_keeps_its_run_while_others_are_open(app: Any, two_atlases: Path) -> None:
+    test = app(VIEW, run="b", unit=UNIT)
+    for view, key, run in (
+        ("views/reports.py", "report_run", "a"),
+        ("views/overview.py", "", ""),
+        (VIEW, "atlas_run", "b"),
+        ("views/reports.py", "report_run", "a"),
+    ):
+        test.query_params.clear()  # as the browser does when it changes views
+        test.switch_page(view).run()
+        if key:
+            assert test.selectbox(key=key).value == run
+            assert test.query_params["run"] == run
+
+
+def test_a_link_changes_the_run_of_an_open_view(app: Any, two_atlases: Path) -> None:
+    test = app(VIEW, unit=UNIT)
+    assert test.selectbox(key="atlas_run").value == "a"
+    test.query_params["run"] = "b"
+    test.run()
+    assert test.selectbox(key="atlas_run").value == "b"
+    test.selectbox(key="atlas_run").set_value("a").run()
+    assert test.query_params["run"] == "a"
+    shutil.rmtree(two_atlases / "a")
+    st.cache_data.clear()
+    test.run()
+    assert test.selectbox(key="atlas_run").value is None and not test.metric
+    assert "no run 'a'" in test.warning[0].value.replace("\\", "")
 
 
 def test_a_negative_block_is_counted_from_the_end(app: Any, markup: Any) -> None:
@@ -102,7 +144,7 @@ def test_another_picture_of_the_atlas_has_another_map(app: Any, atlas: Any, char
     test.selectbox(key=f"picture of {UNIT}").select_index(1).run()
     after = charts(test)[1]["data"][0]["z"]
     assert before != after
-    assert f"atlas.picture({atlas.unit(UNIT).top[1].image})" in test.code[0].value
+    assert f"atlas.picture({atlas.unit(UNIT).top[1].image})" in test.code[-1].value
 
 
 def test_an_uploaded_picture_is_mapped(app: Any, scenery: Any, clip: Any, charts: Any) -> None:
@@ -128,7 +170,7 @@ def test_the_snippet_runs_and_says_the_same(
 ) -> None:
     test = app(VIEW, unit=UNIT)
     space: dict[str, Any] = {}
-    exec(test.code[0].value, space)
+    exec(test.code[-1].value, space)
     shown = np.array(charts(test)[1]["data"][0]["z"], float)
     assert np.allclose(space["values"].numpy()[1:], shown.ravel(), atol=1e-6)
     printed = capsys.readouterr().out
@@ -177,9 +219,17 @@ def test_a_wrong_address_is_one_sentence(app: Any, markup: Any, asked: str, answ
     assert not test.metric
 
 
-def test_an_unknown_run_in_the_address_is_said(app: Any, markup: Any) -> None:
-    test = app(VIEW, run="../../etc")
-    assert "There is no run '../../etc' to show here" in markup(test.warning[0].value)
+def test_an_unknown_run_in_the_address_stops_the_page_until_one_is_chosen(
+    app: Any, markup: Any
+) -> None:
+    test = app(VIEW, run="../../etc", unit=UNIT)
+    for _ in range(2):  # the question stays until it is answered
+        assert "There is no run '../../etc' to show here" in markup(test.warning[0].value)
+        assert test.query_params["run"] == "../../etc"
+        assert not test.metric and not test.header and not test.dataframe
+        test.run()
+    test.selectbox(key="atlas_run").set_value("demo/atlas").run()
+    assert not test.warning and UNIT in [markup(item.value) for item in test.header]
     assert test.query_params["run"] == "demo/atlas"
 
 
@@ -196,7 +246,7 @@ def test_another_model_shows_statistics_and_no_map(
     assert "maps cannot be computed" in markup(test.warning[0].value)
     assert len(test.get("image")) == 3  # the top images, without frames
     space: dict[str, Any] = {}
-    exec(test.code[0].value, space)
+    exec(test.code[-1].value, space)
     assert space["unit"].n_images == 8 and "clip" not in space
 
 
@@ -229,12 +279,13 @@ def test_a_unit_of_the_text_tower_shows_texts_and_no_pictures(
     assert not test.warning and not test.error and not test.get("image")
     assert {item.label: item.value for item in test.metric}["Texts"] == "4"
     assert len(charts(test)) == 1 and "Texts by activation" in charts(test)[0]["alt"]
+    assert charts(test)[0]["layout"]["yaxis"]["title"]["text"] == "texts"
     top = atlas.unit(unit).top
     shown = test.dataframe[-1].value
     assert shown["text"].tolist() == [one.id for one in top]
     assert shown["token that fired"].str.contains("token").all()
     space: dict[str, Any] = {}
-    exec(test.code[0].value, space)
+    exec(test.code[-1].value, space)
     assert space["unit"].n_images == 4 and "clip" not in space
     test.segmented_control(key="show").set_value("whole range").run()
     bins = [one for one in atlas.unit(unit).bins if one.firings]
@@ -247,11 +298,22 @@ def test_what_other_runs_found_is_shown(
     from clipprobe.neurons.captions import captions_run
 
     runs, site = tmp_path / "runs", UNIT.rpartition(":")[0]
-    clipprobe.scan(clip, scenery.images, sites=[site], out=runs / "atlas", top_k=2, workers=0)
-    (found,) = captions_run(clip, [UNIT], ["a cat", "a dog"], n_random=9, out=runs / "captions")
+    clipprobe.scan(clip, scenery.images, sites=[site], out=runs / "a/atlas", top_k=2, workers=0)
+    folder = runs / "elsewhere" / "captions"  # not beside the atlas
+    (found,) = captions_run(clip, [UNIT], ["a cat", "a dog"], n_random=9, out=folder)
+    other = folder.with_name("of-another-model")
+    shutil.copytree(folder, other)
+    weights = load_run(folder).manifest["model"]["weights_sha256"]
+    manifest = (other / "manifest.json").read_text().replace(weights, "0" * 64)
+    (other / "manifest.json").write_text(manifest)
     monkeypatch.setenv("CLIPPROBE_RUNS", str(runs))
     test = app(VIEW, unit=UNIT)
-    assert "Captions" in [one.label for one in test.expander]
+    labels = [one.label for one in test.expander]
+    assert labels.count("Captions") == 1 and "Not asked yet" in labels
+    commands = [one.value for one in test.code[:-1]]
+    assert any(one.startswith(f"clipprobe neurons words --sites {site} ") for one in commands)
+    assert not any("neurons captions" in one for one in commands)
+    assert not any("of-another-model" in one.value for one in test.caption)
     shown = test.dataframe[-2].value
     assert shown["highest captions"].tolist() == [one.caption for one in found.top]
     assert shown["score less mean"].tolist() == [format_number(one.score) for one in found.top]

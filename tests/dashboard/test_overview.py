@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clipprobe.report.numbers import format_number
-from clipprobe.runs import Run, load_run
+from clipprobe.runs import Run, RunView, load_run
+
+
+def looking_at(test: Any, name: str) -> Any:
+    """The page after a click on the row of a run."""
+    from dashboard.run_table import table_key
+
+    names = test.dataframe[0].value["run"].tolist()
+    rows = {"rows": [names.index(name)], "columns": [], "cells": []}
+    test.session_state[table_key(names)] = {"selection": rows}
+    return test.run()
 
 
 def test_every_headline_number_stands_with_interval_and_n(
     app: Any, scenery: Any, markup: Any
 ) -> None:
-    test = app()
+    test = looking_at(app(), "demo/typographic")
     shown = {markup(item.label): item.value for item in test.metric}
     captions = [markup(item.value) for item in test.caption]
     headline = load_run(scenery.runs / "demo" / "typographic").summary["headline"]
@@ -33,25 +47,42 @@ def test_every_headline_number_stands_with_interval_and_n(
 
 def test_incomplete_and_damaged_runs_are_shown_as_such(app: Any, scenery: Any, markup: Any) -> None:
     test = app()
-    warnings = [markup(item.value) for item in test.warning]
-    assert len(warnings) == 2
-    half = f"The run {scenery.runs / 'half'} is not finished: give the command that started it"
-    assert any(text.startswith(half) for text in warnings)
-    assert any("manifest.json" in text and "cannot be read" in text for text in warnings)
+    table = test.dataframe[0].value.set_index("run")
+    assert table["state"].to_dict() == {
+        "demo/atlas": "complete",
+        "demo/typographic": "complete",
+        "odd": "complete",
+        "half": "not finished",
+        "damaged": "damaged",
+    }
     assert any("3 complete, 2 not" in markup(item.value) for item in test.caption)
+    for name, problem in (
+        ("half", f"The run {scenery.runs / 'half'} is not finished: give the command that started"),
+        ("damaged", "The file manifest.json of the run"),
+    ):
+        (warning,) = looking_at(test, name).warning
+        assert markup(warning.value).startswith(problem)
+        assert table["first number"][name] == markup(warning.value)
 
 
 def test_links_lead_to_the_views_of_a_run(app: Any) -> None:
-    links = {(item.proto.page, item.proto.query_string) for item in app().get("page_link")}
-    assert ("neuron", "run=demo%2Fatlas") in links
-    assert ("reports", "run=demo%2Ftypographic") in links
-    assert not any("odd" in query for _, query in links)  # that run has no report
+    test = app()
+    links = {
+        name: {
+            (item.proto.page, item.proto.query_string)
+            for item in looking_at(test, name).get("page_link")
+        }
+        for name in ("demo/atlas", "demo/typographic", "odd")
+    }
+    assert ("neuron", "run=demo%2Fatlas") in links["demo/atlas"]
+    assert ("reports", "run=demo%2Ftypographic") in links["demo/typographic"]
+    assert not links["odd"]  # that run has no report
 
 
 def test_hostile_names_stay_text(app: Any, scenery: Any) -> None:
     from dashboard.components import plain
 
-    test = app()
+    test = looking_at(app(), "odd")
     hostile = json.loads((scenery.runs / "odd" / "manifest.json").read_text())["kind"]
     labels = [item.label for item in test.metric]
     assert plain(hostile) in labels
@@ -59,18 +90,153 @@ def test_hostile_names_stay_text(app: Any, scenery: Any) -> None:
     assert not any(item.proto.allow_html for item in test.markdown)
 
 
+ODD = {
+    "summary.json": [
+        '{"headline": "abc"}',
+        '{"headline": [{"nme": 3}, 5]}',
+        '{"headline": [{"name": "a", "estimate": {"value": [1], "low": 0, "high": 1, "n": 1}}]}',
+        '{"headline": [{"name": "a", "estimate": {"value": 1, "low": 0, "high": 1, "n": []}}]}',
+        '{"headline": [{"name": "a", "estimate": 1' + "0" * 400 + "}]}",
+        "[" * 100_000,
+        "[]",
+    ],
+    "manifest.json": [
+        '"model": "x"', '"model": {"revision": 3, "weights_sha256": []}', '"dataset": [1]',
+        '"counts": {"used": "many"}', '"counts": 4', '"failures": {"a": 1}', '"failures": [{}]',
+        '"config": []', '"kind": 7',
+    ],
+}  # fmt: skip
+
+
+def test_an_odd_run_is_called_damaged_and_takes_no_page_down(
+    app: Any, scenery: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = tmp_path / "good"
+    shutil.copytree(scenery.runs / "demo" / "atlas", good)
+    for name, contents in ODD.items():
+        for number, content in enumerate(contents):
+            copy = tmp_path / f"odd-{name}-{number}"
+            shutil.copytree(good, copy)
+            if name == "manifest.json":  # of two fields of one name the last counts
+                content = (good / name).read_text().rstrip().removesuffix("}") + f", {content}}}"
+            (copy / name).write_text(content)
+    copy.rename(os.fsdecode(os.fsencode(tmp_path / "name-") + b"\xff"))
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path))
+    test = app()
+    pages = [test.dataframe[0].value]
+    pages.append(test.pagination(key="runs_page").set_value(2).run().dataframe[0].value)
+    table = pd.concat(pages).set_index("run")
+    assert table["state"].value_counts().to_dict() == {"damaged": 16, "complete": 1}
+    assert table["state"]["good"] == "complete"
+    said = table["first number"].str.contains("is damaged ") & table["first number"].str.contains(
+        "make it again with --overwrite, or restore"
+    )
+    assert said.sum() == 15
+    assert "is not UTF-8: rename it" in table["first number"]["name-\\udcff"]
+    for view in ("views/neuron.py", "views/reports.py"):
+        test = app(view, run="good")
+        assert not test.error and test.get("selectbox")[0].options == ["good"]
+
+
+def test_a_failed_input_with_a_name_that_is_no_text_is_listed(
+    app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run.open(tmp_path / "run", kind="note", config={})
+    failures = [{"id": "\udcff.png", "reason": "the file is empty"}]
+    run.finish(counts={"failed": 1}, failures=failures, seed=0)
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path))
+    test = app("views/reports.py")
+    assert test.dataframe[0].value["id"].tolist() == ["\\udcff.png"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+ESTIMATE = st.fixed_dictionaries({name: JSON for name in ("value", "low", "high", "n")})
+HEADLINE = st.lists(
+    st.fixed_dictionaries({"name": JSON, "estimate": JSON | ESTIMATE, "meaning": JSON}), max_size=2
+)
+NAMES = ("kind", "model", "dataset", "counts", "config", "failures")
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), JSON, max_size=2), JSON | HEADLINE)
+def test_what_passes_for_a_run_can_be_shown(fields: dict[str, Any], headline: Any) -> None:
+    from clipprobe.runs.shape import manifest_problem, summary_problem
+    from dashboard.components import estimate_words
+    from dashboard.run_table import first_number, used
+    from dashboard.runs import Found, data_words, model_words
+
+    whole = {"kind": "a", "model": None, "dataset": None, "counts": {}, "config": {}}
+    manifest, summary = whole | {"failures": []} | fields, {"headline": headline}
+    if manifest_problem(manifest) or summary_problem(summary):
+        return
+    run = RunView(path=Path("x"), manifest=manifest, summary=summary)
+    item = Found("x", run, "", 1)
+    assert all((model_words(run), data_words(run), item.state))
+    assert first_number(item) is not None and used(item) in (None, *manifest["counts"].values())
+    for one in headline or []:
+        assert all(isinstance(text, str) for text in estimate_words(one["estimate"]))
+
+
+@pytest.fixture
+def many_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A folder of many runs of two kinds, the later the newer; how many."""
+    for number in range(120):
+        kind = "words" if number % 3 else "labels"
+        run = Run.open(tmp_path / f"run-{number:03d}", kind=kind, config={})
+        estimate = {"value": number / 120, "low": None, "high": None, "n": number, "reason": ""}
+        headline = [{"name": f"n_{i}", "estimate": estimate, "meaning": ""} for i in range(2)]
+        run.write_json("summary.json", {"kind": kind, "headline": headline})
+        run.finish(counts={"used": number}, seed=0)
+        os.utime(run.path / "manifest.json", (number + 1, number + 1))
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path))
+    return 120
+
+
+def test_many_runs_stand_in_a_table_page_by_page(app: Any, many_runs: int) -> None:
+    from dashboard.run_table import PER_PAGE
+
+    test = app()
+    rows = test.dataframe[0].value
+    assert rows["run"].tolist() == [f"run-{119 - i:03d}" for i in range(PER_PAGE)]
+    assert rows["first number"][0] == f"n 0: {119 / 120:.3f} [no interval] n=119"
+    assert rows["used"][0] == 119 and rows["written"][0].startswith("1970-01-01")
+    assert len(test.metric) == 2  # of the one run that is looked at
+    assert sum(1 for _ in test.main) < 60  # elements, whatever the number of runs
+    test.pagination(key="runs_page").set_value(12).run()
+    assert test.dataframe[0].value["run"].tolist()[-1] == "run-000"
+    test.selectbox(key="runs_order").set_value("by name").run()
+    test.text_input(key="runs_name").set_value("RUN-01").run()
+    names = [f"run-01{i}" for i in range(10)]
+    assert test.dataframe[0].value["run"].tolist() == names
+    assert not test.get("pagination")
+    test.selectbox(key="runs_kind").set_value("labels").run()
+    kept = test.dataframe[0].value
+    assert kept["run"].tolist() == [f"run-{i:03d}" for i in range(10, 20) if i % 3 == 0]
+    assert set(kept["kind"]) == {"labels"}
+    looking_at(test, "run-015")
+    test.switch_page("views/reports.py").run()
+    test.switch_page("views/overview.py").run()
+    assert test.text_input(key="runs_name").value == "RUN-01"
+    assert any(item.value == "run\\-015" for item in test.subheader)
+    test.text_input(key="runs_name").set_value("nothing like it").run()
+    assert "No run is like that" in test.info[0].value
+
+
 def test_a_new_run_appears(app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import streamlit as st
+    import streamlit
 
     monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path))
     from dashboard.runs import find_runs
 
     assert find_runs(tmp_path) == []
     run = Run.open(tmp_path / "new", kind="atlas", config={})
-    st.cache_data.clear()
+    streamlit.cache_data.clear()
     assert [(item.name, item.run) for item in find_runs(tmp_path)] == [("new", None)]
     run.finish(counts={"used": 1}, seed=0)
-    st.cache_data.clear()
+    streamlit.cache_data.clear()
     (found,) = find_runs(tmp_path)
     assert found.run is not None and found.problem == ""
 

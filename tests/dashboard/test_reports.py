@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,19 @@ import pytest
 from clipprobe.runs import Run, load_run
 
 VIEW = "views/reports.py"
+BASE = '<base href="about:srcdoc">'
+
+
+def within(outer: str) -> str:
+    """The page inside the inner frame, as it was written."""
+    (found,) = re.findall(r'srcdoc="([^"]*)"', outer)
+    return html.unescape(found).replace(BASE, "", 1)
 
 
 def inner(test: Any) -> str:
-    """The page inside the inner frame."""
+    """The page inside the inner frame of the app."""
     (frame,) = test.get("iframe")
-    (found,) = re.findall(r'srcdoc="([^"]*)"', frame.proto.srcdoc)
-    return html.unescape(found)
+    return within(frame.proto.srcdoc)
 
 
 def test_the_report_is_shown_whole(app: Any, scenery: Any) -> None:
@@ -59,18 +66,71 @@ def test_a_run_without_report_says_so_and_lists_failures(app: Any) -> None:
 
 
 def test_links_that_lead_out_become_text_and_scripts_keep_their_bytes() -> None:
-    from dashboard.components import framed
+    from dashboard.framing import framed
 
     page = (
         '<a id="x" href="atlas/report.html">one</a> <a href="#here">two</a> '
-        "<A class=y HREF='https://example.invalid'>three</A>"
+        "<A class=y HREF='https://example.invalid'>three</A> <a href=z>four</a>"
         "<script>const a = '<a href=\"z\">'</script>"
     )
-    (found,) = re.findall(r'srcdoc="([^"]*)"', framed(page))
-    assert html.unescape(found) == (
-        '<a id="x">one</a> <a href="#here">two</a> <A class=y>three</A>'
+    assert within(framed(page)) == (
+        '<a id="x">one</a> <a href="#here">two</a> <A class=y>three</A> <a>four</a>'
         "<script>const a = '<a href=\"z\">'</script>"
     )
+
+
+def test_a_report_is_framed_under_a_policy_and_keeps_its_own_links() -> None:
+    from dashboard.framing import framed
+
+    made = framed("<!-- saved --> <!DOCTYPE html>\n<html><head><meta charset=utf-8></head></html>")
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', made)
+    rules = dict(rule.strip().split(" ", 1) for rule in html.unescape(policy).split(";"))
+    assert rules["default-src"] == rules["form-action"] == "'none'"
+    assert not re.search("http|[*]|self|ws:", policy)
+    assert made.index("Content-Security-Policy") < made.index("<iframe")
+    (found,) = re.findall(r'srcdoc="([^"]*)"', made)
+    assert html.unescape(found).startswith(f"<!-- saved --> <!DOCTYPE html>{BASE}\n<html>")
+    (bare,) = re.findall(r'srcdoc="([^"]*)"', framed("\ufeff<p>hello"))
+    assert html.unescape(bare) == f"{BASE}<p>hello"
+
+
+def test_a_page_made_to_take_long_does_not() -> None:
+    from dashboard.framing import framed
+
+    started = time.process_time()
+    for piece in ("<script ", "<a ", "<!-- "):
+        framed(piece * 40_000)
+    assert time.process_time() - started < 2.0
+
+
+def test_a_report_that_is_a_link_is_not_followed(
+    app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, markup: Any
+) -> None:
+    (tmp_path / "secret.html").write_text("a secret")
+    run = Run.open(tmp_path / "runs" / "linked", kind="note", config={})
+    run.finish(counts={"used": 0}, seed=0)
+    (run.path / "report.html").symlink_to(tmp_path / "secret.html")
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path / "runs"))
+    test = app(VIEW, run="linked")
+    assert "links are not followed" in markup(test.warning[0].value)
+    assert not test.get("iframe") and "secret" not in str(test.get("download_button"))
+
+
+def test_a_very_large_report_is_not_sent(
+    app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, markup: Any
+) -> None:
+    from dashboard.framing import MAX_BYTES
+
+    run = Run.open(tmp_path / "runs" / "large", kind="note", config={})
+    run.finish(counts={"used": 0}, seed=0)
+    for size, shown in ((MAX_BYTES, True), (MAX_BYTES + 1, False)):
+        (run.path / "report.html").write_bytes(b"x" * size)
+        monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path / "runs"))
+        test = app(VIEW, run="large")
+        assert bool(test.get("iframe")) == shown
+        assert [str(run.path / "report.html") in markup(one.value) for one in test.warning] == (
+            [] if shown else [True]
+        )
 
 
 def test_the_runs_inside_a_run_are_linked(app: Any, scenery: Any, tmp_path: Path) -> None:
@@ -94,13 +154,12 @@ def test_the_runs_inside_a_run_are_linked(app: Any, scenery: Any, tmp_path: Path
 
 
 def test_a_page_cannot_break_out_of_its_frame() -> None:
-    from dashboard.components import framed
+    from dashboard.framing import framed
 
     page = '"></iframe><script>parent.alert(1)</script><iframe srcdoc="'
     made = framed(page)
     assert made.count("<iframe") == 1 and "<script" not in made
-    (found,) = re.findall(r'srcdoc="([^"]*)"', made)
-    assert html.unescape(found) == page
+    assert within(made) == page
 
 
 def test_a_forged_report_is_not_shown(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -29,7 +30,7 @@ from clipprobe.neurons.sheet import unit_sheet
 from clipprobe.neurons.words import WordGrid, word_probe
 from clipprobe.report import render_html
 from clipprobe.report.numbers import format_cell, format_number
-from clipprobe.runs import load_run
+from clipprobe.runs import Run, list_runs, load_run
 from clipprobe.stimuli import concepts
 
 POST = "vision.blocks.1.mlp.post"
@@ -274,3 +275,23 @@ def test_a_search_without_its_run_says_what_makes_one(
     ):
         done = run(*base, *flags)
         assert done.exit_code == 2 and f"`{command}`" in done.stderr
+
+
+def test_runs_beside_the_run_around_the_atlas_are_found(asked: Asked, tmp_path: Path) -> None:
+    assert asked.atlas.path is not None
+    shutil.copytree(asked.atlas.path, tmp_path / "demo" / "atlas")
+    shutil.copytree(asked.atlas.path.parent / "words", tmp_path / "words")
+    shutil.copytree(asked.atlas.path.parent / "captions", tmp_path / "far" / "off" / "captions")
+    atlas = Atlas.load(tmp_path / "demo" / "atlas")
+    assert not gather(atlas).runs["words"]
+    Run.open(tmp_path / "empty", kind="demo", config={}).finish(counts={"used": 0}, seed=0)
+    shutil.copytree(tmp_path / "empty", tmp_path / "demo", dirs_exist_ok=True)
+    near = gather(atlas).runs
+    assert [run.path for run in near["words"]] == [tmp_path / "words"] and not near["captions"]
+    found = gather(atlas, among=list_runs(tmp_path)).runs
+    assert [run.path.name for run in found["words"]] == ["words"]  # once
+    assert [run.path.name for run in found["captions"]] == ["captions"]
+    result = CliRunner().invoke(
+        app, ["neurons", "search", "--atlas", str(atlas.path), "--word", "red", "--json"]
+    )
+    assert result.exit_code == 0 and json.loads(result.stdout)

@@ -86,6 +86,10 @@ def test_charts_hold_the_numbers(labelled: Atlas) -> None:
     )
     assert list(figure.data[0].y) == unit.histogram.tolist()
     assert figure.layout.xaxis.title.text == "activation (max over tokens)"
+    assert figure.layout.yaxis.title.text == "images"
+    for count, ticks in ((9, "D2"), (5000, 1)):  # below 10 the powers of ten are one tick
+        texts = activation_histogram([0, 1, 2], [1, count], pooled="", mean=1.0, inputs="texts")
+        assert (texts.layout.yaxis.title.text, texts.layout.yaxis.dtick) == ("texts", ticks)
     values = np.array([1.0, 2.0, 3.0, np.nan])
     box = peaks_by_site({"a<b": values, "silent": np.array([np.nan])}, 1.5).data[0]
     assert list(box.x) == ["a&lt;b"] and list(box.median) == [2.0]

@@ -1,0 +1,146 @@
+"""The runs in a table: filtered, in order, page by page; one of them is looked at."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import streamlit as st
+
+from clipprobe.report.numbers import format_cell
+from dashboard.components import visible
+from dashboard.runs import COMPLETE, Found, model_words
+
+PER_PAGE = 10
+ANY = "any"
+NEWEST, BY_NAME = "newest first", "by name"
+
+
+def pick_run(runs: list[Found]) -> Found | None:
+    """Filters, the table, and its pages.
+
+    Returns:
+        The run of the chosen row, the first one without a choice; None where no run fits.
+    """
+    listed = filtered(runs)
+    if not listed:
+        st.info("No run is like that: change what is looked for.")
+        return None
+    table = st.container()
+    n_pages = -(-len(listed) // PER_PAGE)
+    page = 1
+    if n_pages > 1:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            page = st.pagination(n_pages, key="runs_page", persist_state="session")
+            st.caption(f"{len(listed):,} of {len(runs):,} runs, {PER_PAGE} on a page")
+    first = (min(page, n_pages) - 1) * PER_PAGE
+    shown = listed[first : first + PER_PAGE]
+    with table:
+        item = chosen(shown)
+    st.session_state["run looked at"] = item.name
+    return item
+
+
+def filtered(runs: list[Found]) -> list[Found]:
+    """The runs that the widgets ask for, in the order that they ask for."""
+    name, kind, model, state, order = st.columns([3, 2, 3, 2, 2])
+    part = name.text_input(
+        "Name contains", key="runs_name", placeholder="any name", persist_state="session"
+    )
+    kinds = one_of(kind, "Kind", runs, kind_words)
+    models = one_of(model, "Model", runs, model_of)
+    states = one_of(state, "State", runs, lambda item: item.state)
+    by = order.selectbox("Order", [NEWEST, BY_NAME], key="runs_order", persist_state="session")
+    wanted = [
+        item
+        for item in runs
+        if (part or "").strip().casefold() in item.name.casefold()
+        and kinds in (ANY, kind_words(item))
+        and models in (ANY, model_of(item))
+        and states in (ANY, item.state)
+    ]
+    return wanted if by == BY_NAME else sorted(wanted, key=lambda item: -item.written)
+
+
+def one_of(
+    place: st.delta_generator.DeltaGenerator,
+    label: str,
+    runs: Iterable[Found],
+    fact: Callable[[Found], str],
+) -> str:
+    """A list of what the runs are, to choose one from."""
+    options = [ANY, *sorted({fact(item) for item in runs} - {""})]
+    key = f"runs_{label.casefold()}"
+    if st.session_state.get(key, ANY) not in options:  # the last run of this sort is gone
+        st.session_state[key] = ANY
+    return str(place.selectbox(label, options, key=key, persist_state="session"))
+
+
+def chosen(shown: list[Found]) -> Found:
+    """The table of a page; the run of the row that is chosen there."""
+    names = [item.name for item in shown]
+    seen = st.session_state.get("run looked at")
+    event = st.dataframe(
+        {
+            "run": names,
+            "kind": [kind_words(item) for item in shown],
+            "state": [item.state for item in shown],
+            "first number": [first_number(item) for item in shown],
+            "used": [used(item) for item in shown],
+            "written": [when(item.written) for item in shown],
+            "model": [model_of(item) for item in shown],
+        },
+        key=table_key(names),
+        on_select="rerun",
+        selection_mode="single-row-required",
+        selection_default={"selection": {"rows": [names.index(seen) if seen in names else 0]}},
+        hide_index=True,
+        placeholder="",
+        column_config={
+            "run": st.column_config.TextColumn(width="medium"),
+            "first number": st.column_config.TextColumn(width=250),
+            "used": st.column_config.NumberColumn(format="localized"),
+        },
+        alt=f"{len(names)} runs with kind, state, first number, inputs used, time and model; "
+        "choose a row to see more",
+    )
+    rows = event["selection"]["rows"]
+    return shown[rows[0] if rows and rows[0] < len(shown) else 0]
+
+
+def table_key(names: list[str]) -> str:
+    """Another table for other rows, so that no row of the last one stays chosen."""
+    return f"runs {hashlib.sha256(chr(10).join(names).encode()).hexdigest()[:12]}"
+
+
+def kind_words(item: Found) -> str:
+    """The kind of a complete run."""
+    return visible(item.run.kind) if item.run else ""
+
+
+def model_of(item: Found) -> str:
+    """The model of a complete run."""
+    return visible(model_words(item.run)) if item.run else ""
+
+
+def first_number(item: Found) -> str:
+    """The first of the headline numbers."""
+    headline = item.run.summary.get("headline") if item.run else None
+    if not headline:
+        return "" if item.state == COMPLETE else visible(item.problem)
+    name = headline[0]["name"].replace("_", " ")
+    return visible(f"{name}: {format_cell(headline[0]['estimate'])}")
+
+
+def used(item: Found) -> int | None:
+    """How many inputs a complete run used."""
+    return item.run.manifest["counts"].get("used") if item.run else None
+
+
+def when(written: int) -> str:
+    """Local time of a manifest; empty without one."""
+    try:
+        return f"{datetime.fromtimestamp(written / 1e9):%Y-%m-%d %H:%M}" if written else ""
+    except (OverflowError, ValueError, OSError):  # a file may bear any time
+        return ""
