@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.cells import Cell
+from attacks.bias.cells import Cell, hidden_cells
 from attacks.bias.frame import Frame
 from attacks.bias.measures import floor, percentile_interval
 from attacks.bias.resampling import Copies, Floats, generator
@@ -58,14 +58,7 @@ def rate_cells(
     """
     column = frame.column
     common: dict[str, Any] = {"probe": probe, "item": item, "column": column.name}
-    cells = [
-        Cell(
-            measure=measure, group=level, reference="", n=n, n_reference=0,
-            status="insufficient", method="none",
-            reason=column.why_hidden(level), **common,
-        )
-        for level, n in column.too_small.items()
-    ]  # fmt: skip
+    cells = hidden_cells(column, [item], probe=probe, measure=measure)
     if not column.levels:
         return cells
     counts, sizes = _counts(frame, hits), np.array(frame.sizes, dtype=np.int64)

@@ -34,7 +34,7 @@ def test_labels_are_shuffled_as_numpy_shuffles_them(strata: np.ndarray | None) -
 
 
 def test_frames_of_the_same_images_and_column_share_their_draws() -> None:
-    sample = asked(pair_key="k")
+    sample = asked(paired=True)
     a, b = sample.columns
     one, two = (sample.framed(np.zeros((60, m)), a) for m in (1, 3))
     assert one.weights is two.weights and one.permutations is two.permutations
@@ -52,7 +52,7 @@ def test_frames_of_the_same_images_and_column_share_their_draws() -> None:
         ),
         replace(sample, clusters=np.arange(60) // 2).framed(np.zeros((60, 1)), a),
         replace(sample, strata=np.arange(60) % 2).framed(np.zeros((60, 1)), a),
-        replace(sample, pair_key="").framed(np.zeros((60, 1)), a),
+        replace(sample, paired=False).framed(np.zeros((60, 1)), a),
     ):
         assert changed.permutations is not one.permutations
 

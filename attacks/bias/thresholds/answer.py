@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from attacks.bias.cells import Cell
+from attacks.bias.cells import Cell, hidden_cells
 from attacks.bias.evidence import Evidence, LabelSet, NotAnswerableError
 from attacks.bias.frame import Frame
 from attacks.bias.groups import GroupColumn
@@ -94,14 +94,7 @@ def most_marked(tests: LabelTests, sizes: Sequence[int], levels: Sequence[str]) 
 def _column(
     p: Floats, labels: LabelSet, column: GroupColumn, wanted: Sequence[float], sample: Sample
 ) -> list[Cell]:
-    cells = [
-        Cell(
-            probe=NAME, measure=f"{SHARE} {at(wanted[0])}", item=labels.name, column=column.name,
-            group=level, reference="", n=n, n_reference=0, status="insufficient", method="none",
-            reason=column.why_hidden(level),
-        )
-        for level, n in column.too_small.items()
-    ]  # fmt: skip
+    cells = hidden_cells(column, [labels.name], probe=NAME, measure=f"{SHARE} {at(wanted[0])}")
     if len(column.levels) < 2:
         return cells
     frame, inside = framed(column, np.ones(len(p), dtype=bool), sample)

@@ -35,15 +35,11 @@ def gap_of(shift: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """Shifts of the groups: ``value`` ``(g, k)``, ``boot`` and ``null`` ``(draws, g, k)``.
-
-    ``pairs``: on the resamples that another audit of the same images repeats, or None.
-    """
+    """Shifts of the groups: ``value`` ``(g, k)``, ``boot`` and ``null`` ``(draws, g, k)``."""
 
     value: Floats
     boot: Floats
     null: Floats
-    pairs: Floats | None
 
     def outcome(self, j: int) -> Moved:
         """Those of one outcome, without the last axis."""
@@ -51,7 +47,6 @@ class Moved:
             value=self.value[:, j],
             boot=self.boot[:, :, j],
             null=self.null[:, :, j],
-            pairs=None if self.pairs is None else self.pairs[:, :, j],
         )
 
 
@@ -67,7 +62,6 @@ def resample(frame: Frame, change: Floats) -> Moved:
         value=value,
         boot=group_means(frame, frame.weights, change),
         null=np.concatenate(null),
-        pairs=None if frame.pairing is None else group_means(frame, frame.pairing, change),
     )
 
 
@@ -94,8 +88,6 @@ def difference_cells(
                 "p": permutation_p(value, null, "two-sided"),
                 "method": f"{how}, {len(null)} permutations",
             }
-            if moved.pairs is not None:
-                given["draws"] = moved.pairs[:, g] - moved.pairs[:, others] @ shares
         cells.append(
             Cell(
                 probe=PROBE, measure=difference_of(shift), item=one.item,

@@ -46,20 +46,13 @@ def written_cells(
     columns: Sequence[GroupColumn],
     clusters: Ints | None,
     settings: Settings,
-    *,
-    key: str = "",
 ) -> list[Cell]:
-    """Every figure of every outcome in every group column, uncorrected.
-
-    Args:
-        key: Of the resamples that another audit of the same images repeats; empty: none are kept.
-    """
+    """Every figure of every outcome in every group column, uncorrected."""
     place = {word: i for i, word in enumerate(question.words)}
     cells: list[Cell] = []
     for column in columns:
-        frame = make_frame(
-            np.zeros((len(column.labels), 1)), column, clusters, settings, pair_key=key
-        )  # the outcomes come later, the draws are shared
+        # The outcomes come later, the draws are shared.
+        frame = make_frame(np.zeros((len(column.labels), 1)), column, clusters, settings)
         inside = column.labels >= 0
         seen = [
             Seen(
