@@ -36,7 +36,7 @@ def small_sets(rows: Floats, sizes: Ints, least: int) -> list[Floats]:
     """
     small = sizes < least
     pieces = np.flatnonzero(small)
-    left, _, _ = _eliminated(rows, np.flatnonzero(~small), back=False)
+    left, _, _ = _eliminated(np.unique(rows, axis=0), np.flatnonzero(~small), back=False)
     table = left[:, pieces]
     copies = sizes[pieces].copy()
     found: dict[bytes, Floats] = {}
@@ -48,10 +48,12 @@ def small_sets(rows: Floats, sizes: Ints, least: int) -> list[Floats]:
             weights = (basis != 0) @ sizes[pieces]
             for row in basis[weights < least]:
                 found.setdefault(np.packbits(row != 0).tobytes(), row)
+            if found:  # whoever asks will change the rows, and ask again
+                break
             if lightest is None or weights.min() < (lightest != 0) @ sizes[pieces]:
                 lightest = basis[int(np.argmin(weights))]
         if len(rest):  # too few images are left for another basis
-            if not found and lightest is not None:
+            if lightest is not None:
                 found[b""] = lightest
             break
         copies[pivots] -= 1
@@ -86,8 +88,10 @@ def _eliminated(rows: Floats, order: Ints, *, back: bool) -> tuple[Floats, Float
         if not back:
             factors[:done] = 0.0
         hit = np.flatnonzero(factors)
-        table[hit] -= factors[hit, None] * table[done]
-        table[np.abs(table) <= _ZERO] = 0.0
+        some = np.flatnonzero(table[done])
+        changed = table[np.ix_(hit, some)] - np.outer(factors[hit], table[done, some])
+        changed[np.abs(changed) <= _ZERO] = 0.0
+        table[np.ix_(hit, some)] = changed
         pivots.append(int(column))
         done += 1
     rest = table[done:]

@@ -76,11 +76,7 @@ def protect(
             place, level = _victim(found, published, hidden[0])
             found[place] = withhold(found[place], level)
             continue
-        gone = np.zeros(len(published.pieces), dtype=bool)
-        for vector in exposed:
-            images = np.isin(published.pieces, np.flatnonzero(vector))
-            if not (gone & images).any():  # else what is left of it may be mended by now
-                gone |= images
+        gone = np.isin(published.pieces, _left_out(published, exposed))
         found = [without(column, gone) for column in found]
 
 
@@ -91,7 +87,8 @@ def n_taking_part(columns: Sequence[GroupColumn]) -> int:
 
 def _published(columns: Sequence[GroupColumn], parts: Sequence[NDArray[np.bool_]]) -> _Published:
     """Every set of images that there are figures of."""
-    domains = [list(columns), *([restrict(c, part) for c in columns] for part in parts)]
+    some = {part.tobytes(): part for part in parts if not part.all()}
+    domains = [list(columns), *([restrict(c, part) for c in columns] for part in some.values())]
     labels = np.stack([column.labels for domain in domains for column in domain])
     annotated = np.stack([column.codes >= 0 for column in columns]).all(axis=0)
     inside = (labels >= 0).any(axis=0)
@@ -113,6 +110,19 @@ def _published(columns: Sequence[GroupColumn], parts: Sequence[NDArray[np.bool_]
         sizes=np.bincount(piece.ravel(), minlength=patterns.shape[1]),
         annotated=patterns[-1].astype(bool),
     )
+
+
+def _left_out(published: _Published, exposed: Sequence[Floats]) -> Ints:
+    """The pieces to leave out next: those of small sets that lack an annotation, lightest first and
+    one set after the other, since without the first another may be large enough; where no set has
+    such a piece, the lightest set.
+    """
+    gone = np.zeros(len(published.sizes), dtype=bool)
+    for vector in exposed:
+        pieces = vector != 0
+        if not (gone & pieces).any():
+            gone |= pieces & ~published.annotated
+    return np.flatnonzero(gone if gone.any() else exposed[0])
 
 
 def _is_hidden_group(published: _Published, vector: Floats) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from attacks.bias.leftovers import leftovers
 from clipprobe.runs import RunView
 from dashboard.components import numbers_row, plain
 from dashboard.runs import Found, data_words, find_runs, model_words, report_files
@@ -77,6 +78,8 @@ def run_card(item: Found, run: RunView) -> None:
             else:  # a badge reads its text in ways of its own
                 st.caption(plain(run.kind), width="content")
         st.caption(f"{plain(model_words(run))} · {plain(data_words(run))}")
+        for problem in leftovers(run):
+            st.warning(plain(problem), icon=":material/warning:")
         headline = run.summary.get("headline") or []
         if headline:
             numbers_row(headline)

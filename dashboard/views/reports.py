@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from attacks.bias.leftovers import leftovers
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import RunView
 from dashboard.components import framed, numbers_row, plain
@@ -22,6 +23,8 @@ def show() -> None:
         return
     run = choose_run(runs, label="Run", key="report_run")
     st.caption(f"{plain(run.kind)} · {plain(model_words(run))} · {plain(data_words(run))}")
+    for problem in leftovers(run):
+        st.warning(plain(problem), icon=":material/warning:")
     link_inner_runs(run, runs)
     report, summary, manifest = st.tabs(["Report", "Summary", "Manifest"])
     with report:

@@ -175,7 +175,8 @@ def test_what_is_withheld_is_said_and_counted() -> None:
 
 @pytest.mark.parametrize(
     ("n", "status", "said"),
-    [(9, "insufficient", "insufficient: below 10 images"), (10, "shown", "insufficient (n=10) to infer"),
+    [(9, "insufficient", "insufficient: below 10 images"),
+     (10, "shown", "insufficient (n=10) to infer"),
      (29, "shown", "insufficient (n=29) to infer"), (30, "inferred", "")],
 )  # fmt: skip
 def test_the_two_thresholds(n: int, status: str, said: str) -> None:
