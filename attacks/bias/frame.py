@@ -16,7 +16,9 @@ from attacks.bias.resampling import (
     Floats,
     Ints,
     Shared,
+    alike,
     bootstrap_weights,
+    exchanged,
     generator,
     permuted_labels,
 )
@@ -60,6 +62,18 @@ class Frame:
         """What is permuted, in words."""
         what = "permutations" if self.clusters is None else "permutations of clusters"
         return what if self.strata is None else f"{what} within strata"
+
+    def anonymous(self, *name: str) -> Ints:
+        """An order of the images, ``(n,)``, that is an outcome's own: images that no draw can tell
+        apart have changed places.
+
+        All outcomes share their draws. Without this, two outcomes with one hit each would have the
+        same null floor exactly where the hit is the same image, which could so be followed.
+        """
+        units = self.kept.get("alike")
+        if not isinstance(units, list):
+            units = self.kept["alike"] = alike(self.labels, self.clusters, self.strata)
+        return exchanged(units, len(self.labels), generator(0, "anonymous", *name))
 
     def judge(self, *sides: Sequence[int]) -> tuple[Status, str]:
         """What may be said about a comparison of these sides (lists of levels), and why not more.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,10 +51,16 @@ class Moved:
         )
 
 
-def resample(frame: Frame, change: Floats) -> Moved:
-    """Shifts ``(n, k)`` by group as seen, under resampled clusters, and under permuted labels."""
+def resample(frame: Frame, change: Floats, names: Sequence[str]) -> Moved:
+    """Shifts ``(n, k)`` by group as seen, under resampled clusters, and under permuted labels.
+
+    Args:
+        names: Of the ``k`` outcomes.
+    """
     levels = range(len(frame.sizes))
     value = np.stack([change[frame.labels == g].mean(axis=0) for g in levels])
+    orders = [frame.anonymous(PROBE, name, frame.column.name) for name in names]
+    change = np.stack([change[order, j] for j, order in enumerate(orders)], axis=1)
     null = []
     for labels in frame.permutations:
         means = [weighted_means((labels == g).astype(np.float64), change) for g in levels]

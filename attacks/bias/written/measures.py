@@ -85,7 +85,8 @@ def _column(frame: Frame, seen: Sequence[Seen], settings: Settings) -> list[Cell
     if len(frame.column.levels) < 2:
         return cells
     shifts = [(one, shift) for shift in (SHIFT, MARGIN_SHIFT) for one in seen]
-    moved = resample(frame, np.stack([one.change(shift) for one, shift in shifts], axis=1))
+    changes = np.stack([one.change(shift) for one, shift in shifts], axis=1)
+    moved = resample(frame, changes, [f"{shift} {one.item}" for one, shift in shifts])
     for j, (one, shift) in enumerate(shifts):
         cells += difference_cells(frame, moved.outcome(j), one, shift, settings)
         cells.append(gap_cell(frame, moved.outcome(j), one, shift, settings))
