@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from attacks.bias.core import Evaluation, evaluate
 from attacks.bias.embed import embed
@@ -16,7 +20,7 @@ from attacks.bias.evidence import (
     NotAnswerableError,
 )
 from attacks.bias.inputs.gather import Gathered
-from attacks.bias.probes import Asked, Sample, get_probe
+from attacks.bias.probes import Asked, Sample, Truth, get_probe
 from attacks.bias.prompts import check_templates, check_words
 from clipprobe.errors import ConfigError, DataError
 
@@ -36,8 +40,14 @@ def find_evidence(
     batch_size: int,
     workers: int,
     progress: Callable[[int], None] | None,
+    *,
+    part: str = "embeddings",
 ) -> tuple[Sequence[ImageRecord], Sequence[Failure], Evidence]:
-    """The records that can be used, those that cannot, and what the model says about the former."""
+    """The records that can be used, those that cannot, and what the model says about the former.
+
+    Args:
+        part: Name of the run's parts, other for another model.
+    """
     records = gathered.dataset.records
     rows = [gathered.rows[record.id] for record in records if gathered.rows]
     if gathered.predictions is not None:
@@ -56,12 +66,49 @@ def find_evidence(
         records,
         run,
         name=gathered.dataset.name,
+        part=part,
         batch_size=batch_size,
         workers=workers,
         progress=progress,
     )
     road = FromEmbeddings(embedded.vectors, clip.encode_texts, own)
     return embedded.records, embedded.failures, road
+
+
+def ask_again(
+    clip: Clip,
+    gathered: Gathered,
+    records: Sequence[ImageRecord],
+    run: Run,
+    scale: float | None,
+    batch_size: int,
+    workers: int,
+    progress: Callable[[int], None] | None,
+) -> Evidence:
+    """What a second model says about the images that the first could read.
+
+    Raises:
+        DataError: it cannot read one of them.
+    """
+    same = replace(gathered, dataset=replace(gathered.dataset, records=tuple(records)))
+    _, failures, evidence = find_evidence(
+        clip, same, run, scale, batch_size, workers, progress, part="embeddings-against"
+    )
+    if failures:
+        raise DataError(
+            f"{len(failures)} of the images that the first model could read cannot be prepared for "
+            f"the second ({failures[0].id}: {failures[0].reason}): leave them out."
+        )
+    return evidence
+
+
+def find_parts(asked: Iterable[str], truth: Truth) -> list[NDArray[np.bool_]]:
+    """The images that some figures of the probes asked are about, where these are not all."""
+    found = []
+    for name in asked:
+        parts = get_probe(name).parts
+        found += [] if parts is None else parts(truth)
+    return found
 
 
 def ask_all(
@@ -90,7 +137,7 @@ def ask_all(
         sample.columns,
         clusters=sample.clusters,
         strata=sample.strata,
-        pair_key=sample.pair_key,
+        paired=sample.paired,
         settings=sample.settings,
         answers=answers,
         shared=sample.shared,

@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.asking import ask_all, check_thresholds, find_evidence, find_questions
+from attacks.bias.asking import (
+    ask_again,
+    ask_all,
+    check_thresholds,
+    find_evidence,
+    find_parts,
+    find_questions,
+)
 from attacks.bias.groups import (
     CROSS,
     GroupSpec,
@@ -19,8 +26,8 @@ from attacks.bias.groups import (
 from attacks.bias.illustrations import check_pictures, draw_pictures
 from attacks.bias.inputs.cards import Card, read_card
 from attacks.bias.inputs.gather import Gathered, Inputs, gather
+from attacks.bias.limits import LIMITS, ORGANISM
 from attacks.bias.notes import data_notes
-from attacks.bias.pairs import pair_key
 from attacks.bias.planted import PLANTED_FILE, Planted, read_planted
 from attacks.bias.probes import Asked, Sample
 from attacks.bias.prompts import check_templates, check_words
@@ -43,6 +50,7 @@ def audit_bias(
     probes: Sequence[str] = ("occupations",),
     out: str | Path = "runs/bias",
     *,
+    against: Clip | None = None,
     labels: str | Path | None = None,
     embeddings: str | Path | None = None,
     predictions: str | Path | None = None,
@@ -82,6 +90,9 @@ def audit_bias(
             format has them.
         probes: Which questions; ``probe_names()`` lists them.
         out: The run folder.
+        against: A second model, asked the same about the same images. Then the run holds the
+            paired differences, ``against`` less ``clip``, instead of a report; see
+            :mod:`attacks.bias.against`.
         labels: A table of groups by id: FairFace, UTKFace, VisoGender or any other.
         embeddings: ``.npz`` or ``.safetensors`` of image vectors by id, of this very model.
         predictions: A table of predicted labels or of scores by id.
@@ -106,18 +117,22 @@ def audit_bias(
         progress: Called with the number of images newly finished.
     Returns:
         The complete run: ``cells.csv`` and ``cells.parquet`` (one row a figure), ``summary.json``,
-        ``report.html``, ``report.md``. No row, vector or picture of a single person.
+        ``report.html``, ``report.md``. No row, vector or picture of a single person, and nothing
+        from which one can be followed. With ``against`` a run of the kind ``bias-comparison``.
     Raises:
         DataError: an unknown column, one group only, unreadable data, ids that do not match, NaN
             embeddings, or a table that answers none of the probes.
         UnknownMethodError: no probe has that name.
-        ConfigError: k over half of the images, an empty word list, a template without ``{}``,
-            several roads at once, or a choice that nothing asked uses.
+        ConfigError: k below 10 or over half of the images, ``against`` with a table of answers,
+            an empty word list, a template without ``{}``, several roads at once, or a choice that
+            nothing asked uses.
     Example:
         >>> run = audit_bias(clip, "faces/", ["perceived_gender"], out="runs/bias")
         >>> run.summary["headline"][0]["name"]
         'mean |d| of occupations by perceived gender'
     """
+    from attacks.bias.against import write_against
+    from attacks.bias.differences import KIND as COMPARISON
     from attacks.bias.write import write_run
     from clipprobe.runs import Run, load_run
 
@@ -139,6 +154,11 @@ def audit_bias(
     truth = planted_truth(clip, planted)
     if clip is None and predictions is None:
         raise ConfigError("Without a model only a table of predictions can be audited.")
+    if against is not None and (images is None or include_images):
+        raise ConfigError(
+            "Two models are compared on images that both can see, in a run of figures only: give "
+            "images, no embeddings or predictions, and leave pictures out of the report."
+        )
     gathered = gather(
         Inputs(
             images=images,
@@ -187,7 +207,10 @@ def audit_bias(
         "include_images": include_images,
         "batch_size": batch_size,
     }
-    with Run.open(out, kind="bias", config=config, overwrite=overwrite) as run:
+    if against is not None:
+        config["against"] = against.provenance()["model"]
+    kind = "bias" if against is None else COMPARISON
+    with Run.open(out, kind=kind, config=config, overwrite=overwrite) as run:
         if run.complete:
             return load_run(run.path)
         used, failures, evidence = find_evidence(
@@ -195,22 +218,22 @@ def audit_bias(
         )
         readable = {record.id for record in used}
         rows = [i for i, record in enumerate(records) if record.id in readable]
+        annotations, notes = read_truth([records[i] for i in rows])
         columns = protect(
-            [make_column(name, [v[i] for i in rows]) for name, v in annotated.items()]
+            [make_column(name, [v[i] for i in rows]) for name, v in annotated.items()],
+            find_parts(asked, annotations),
         )
         ids = None
         if clusters is not None and pictured is not None:
             ids = cluster_ids([pictured[i] for i in rows], clusters)
-        annotations, notes = read_truth([records[i] for i in rows])
-        told = data_notes(records, annotated, columns, clusters)
-        key, unpaired = pair_key([records[i].id for i in rows])
+        told = [*gathered.notes, *data_notes(records, annotated, columns, clusters), *notes]
         sample = Sample(
             columns=tuple(columns),
             truth=annotations,
             clusters=ids,
             settings=settings,
             strata=strata_ids([[v[i] for i in rows] for v in controlled.values()]),
-            pair_key=key,
+            paired=against is not None,
         )
         try:
             evaluation, missing = ask_all(asked, chosen, evidence, sample)
@@ -219,6 +242,17 @@ def audit_bias(
             if predictions is not None:
                 run.abandon()
             raise
+        lost = [failure.to_json() for failure in (*failures, *gathered.unmatched)]
+        if against is not None:
+            other = ask_again(against, gathered, used, run, scale, batch_size, workers, progress)
+            write_against(
+                run, (evaluation, ask_all(asked, chosen, other, sample)[0]),
+                (provenance, against.provenance()),
+                counts={"skipped": gathered.skipped, "failed": len(failures)},
+                failures=lost, dataset=described, seed=seed,
+                notes=[*told, *missing], limits=[*LIMITS, *([ORGANISM] if truth else [])],
+            )  # fmt: skip
+            return load_run(run.path)
         write_run(
             run,
             evaluation,
@@ -228,13 +262,11 @@ def audit_bias(
             clusters=clusters,
             controls=held,
             sample=sample,
-            ids=[records[i].id for i in rows],
             dataset=described,
             provenance=provenance,
-            n_used=len(used),
-            failures=[*failures, *gathered.unmatched],
+            failures=lost,
             card=documented,
-            notes=[*gathered.notes, *told, *notes, *missing, *([unpaired] if unpaired else [])],
+            notes=[*told, *missing],
             n_failed=len(failures),
             n_skipped=gathered.skipped,
             pictures=draw_pictures(used, seed) if include_images else (),

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from attacks.bias.groups import INFER_FROM, SHOW_FROM
+from attacks.bias.groups import INFER_FROM, SHOW_FROM, GroupColumn
 from attacks.bias.resampling import Floats
 from clipprobe.statistics import Estimate, benjamini_hochberg
 
@@ -30,7 +30,8 @@ class Cell:
     ``item``: the text that was probed, e.g. ``doctor``; empty for a figure over all items.
     ``column``, ``group``: the annotated attribute and its value; no value for a whole column.
     ``reference``: what the group is compared with: another group, ``rest``, or a target.
-    ``n``, ``n_reference``: images on both sides; ``k``: depth of a ranking, 0 where there is none.
+    ``n``, ``n_reference``: images on both sides, 0 where the group is hidden (then a table has
+    null); ``k``: depth of a ranking, 0 where there is none.
     ``value``, ``low``, ``high``: estimate and interval in the measure's unit; NaN with ``reason``.
     ``null_mean``, ``null_low``, ``null_high``: mean, 5th and 95th percentile without any bias
     (permuted labels, i.e. a random ranking); ``excess``: value minus null mean.
@@ -38,8 +39,9 @@ class Cell:
     ``flagged``: q at most alpha, and no smaller than the least effect that is spoken of.
     ``status``: ``inferred``, ``shown`` (value only) or ``insufficient`` (not even the value).
     ``method``, ``reason``: how it was computed; why something is absent or can mislead.
-    ``draws``: ``(b,)`` resamples that another audit of the same images repeats, for a paired
-    comparison; None where there are none. They are no part of the table.
+    ``draws``: ``(b,)``, the value on resamples that are the same for another model, for a paired
+    comparison in one process; None where there are none. They are written nowhere: with one hit a
+    row of them would be the mark of a single image.
     """
 
     probe: str
@@ -84,13 +86,37 @@ class Cell:
         )
 
     def to_row(self) -> dict[str, Any]:
-        """A table row; NaN becomes None."""
-        return {one.name: _none(getattr(self, one.name)) for one in table_fields()}
+        """A table row; NaN becomes None, and so do the sizes of a hidden group."""
+        row = {one.name: _none(getattr(self, one.name)) for one in table_fields()}
+        return row | ({"n": None, "n_reference": None} if self.status == "insufficient" else {})
 
 
 def table_fields() -> list[Field[Any]]:
     """The fields of a cell that are columns of ``cells.csv``."""
     return [one for one in fields(Cell) if one.name != "draws"]
+
+
+def hidden_cells(
+    column: GroupColumn, items: Sequence[str], *, probe: str, measure: str
+) -> list[Cell]:
+    """Cells of groups that are not shown: named, without a number and without their size."""
+    return [
+        Cell(
+            probe=probe,
+            measure=measure,
+            item=item,
+            column=column.name,
+            group=level,
+            reference="",
+            n=0,
+            n_reference=0,
+            status="insufficient",
+            method="none",
+            reason=column.why_hidden(level),
+        )
+        for level in column.hidden
+        for item in items
+    ]
 
 
 def status_for(sizes: Iterable[int]) -> Status:
@@ -104,7 +130,7 @@ def status_for(sizes: Iterable[int]) -> Status:
 def small_cell_reason(status: Status, smallest: int) -> str:
     """The words that stand where a small cell has no number."""
     if status == "insufficient":
-        return f"insufficient (n={smallest})"
+        return f"insufficient: below {SHOW_FROM} images"
     if status == "shown":
         return f"insufficient (n={smallest}) to infer: below {INFER_FROM} no interval and no test"
     return ""

@@ -57,7 +57,7 @@ def evaluate(
     *,
     clusters: Ints | None = None,
     strata: Ints | None = None,
-    pair_key: str = "",
+    paired: bool = False,
     settings: Settings | None = None,
     answers: Mapping[str, Answer] | None = None,
     shared: Shared | None = None,
@@ -70,7 +70,7 @@ def evaluate(
             are withheld (:func:`attacks.bias.suppression.protect`).
         clusters: ``(n,)`` numbers; images of one cluster are not independent.
         strata: ``(n,)`` numbers; labels are permuted within a stratum only.
-        pair_key: Names the images, for :mod:`attacks.bias.comparison`; empty: no pairing.
+        paired: Whether another model is asked about the same images, to be compared.
         answers: Probe name -> what a probe of label sets found; its tests join the family.
         shared: Draws that were made for the answers and serve here too.
     Raises:
@@ -81,7 +81,7 @@ def evaluate(
     columns = protect(columns)
     sample = Sample(
         columns=tuple(columns), truth={}, clusters=clusters, settings=chosen,
-        strata=strata, pair_key=pair_key, shared=shared or Shared(),
+        strata=strata, paired=paired, shared=shared or Shared(),
     )  # fmt: skip
     cells: list[Cell] = []
     items: dict[str, tuple[str, ...]] = {}

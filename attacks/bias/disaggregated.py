@@ -163,7 +163,7 @@ def _of(
     by_group: dict[tuple[str, ...], Estimate] = {}
     for value, n in column.sizes.items():
         if value not in column.levels:
-            by_group[place[value]] = undefined(column.why_hidden(value), n=n)
+            by_group[place[value]] = undefined(column.why_hidden(value), n=0)
             continue
         inside = column.labels == column.levels.index(value)
         rate = wilson(int(hits[inside].sum()), n, level)

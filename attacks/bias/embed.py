@@ -34,6 +34,7 @@ def embed(
     run: Run,
     *,
     name: str,
+    part: str = "embeddings",
     batch_size: int = 32,
     workers: int = 2,
     progress: Callable[[int], None] | None = None,
@@ -45,25 +46,26 @@ def embed(
 
     Args:
         name: What the user calls the data set, for the message when nothing could be read.
+        part: Name of the parts, other for another model.
         progress: Called with the number of images newly finished, readable or not.
     Raises:
         NoReadableImagesError: not one image could be decoded.
     """
     vectors, used, failures = [], [], []
     for start in range(0, len(records), CHUNK):
-        part = records[start : start + CHUNK]
-        stem = f"parts/embeddings-{start // CHUNK:06d}"
+        chunk = records[start : start + CHUNK]
+        stem = f"parts/{part}-{start // CHUNK:06d}"
         if not run.has(f"{stem}.safetensors", f"{stem}.json"):
-            ids, found, lost = _encode(clip, part, batch_size, workers, progress)
+            ids, found, lost = _encode(clip, chunk, batch_size, workers, progress)
             run.write_arrays(f"{stem}.safetensors", {"vectors": found})
             run.write_json(
                 f"{stem}.json", {"ids": ids, "failures": [failure.to_json() for failure in lost]}
             )
         elif progress is not None:
-            progress(len(part))
+            progress(len(chunk))
         listed = run.read_json(f"{stem}.json")
         read = set(listed["ids"])
-        used += [record for record in part if record.id in read]
+        used += [record for record in chunk if record.id in read]
         failures += [Failure(item["id"], item["reason"]) for item in listed["failures"]]
         vectors.append(run.read_arrays(f"{stem}.safetensors")["vectors"])
     if sum(map(len, vectors)) != len(used):

@@ -231,9 +231,9 @@ def hidden_note(context: Context, probe: str, column: GroupColumn, measure: str)
     hidden = sum(cell.status == "insufficient" for cell in cells)
     if not hidden:
         return []
-    sizes = ", ".join(f"{name} (n={n})" for name, n in column.too_small.items())
+    names = ", ".join(column.hidden)
     said = "insufficient or withheld" if column.withheld else "insufficient"
-    return [Paragraph(f"{hidden} cells are {said} and hold no number: {sizes}.")]
+    return [Paragraph(f"{hidden} cells are {said} and hold no number: {names}.")]
 
 
 def towards(cell: Cell) -> str:

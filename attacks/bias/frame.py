@@ -16,15 +16,15 @@ from attacks.bias.resampling import (
     Floats,
     Ints,
     Shared,
+    alike,
     bootstrap_weights,
+    exchanged,
     generator,
     permuted_labels,
 )
 from attacks.bias.settings import Settings
 
-#: For a standard error, which 200 draws give to 5 %. It is the key that protects single images,
-#: not their number.
-PAIR_DRAWS = 200
+PAIR_DRAWS = 200  # for a standard error, which they give to 5 %
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +34,8 @@ class Frame:
     ``scores``: cosines ``(n, m)``; ``labels``: ``(n,)`` into ``column.levels``.
     ``clusters``: ``(n,)`` or None. ``sizes``: images per level; ``n_clusters``: clusters per level.
     ``weights``, ``permutations``: chunks of bootstrap draws and of permuted labels.
-    ``strata``: ``(n,)`` or None: labels are permuted within each. ``pairing``: bootstrap draws that
-    another audit of the same images repeats; None where images are not named.
+    ``strata``: ``(n,)`` or None: labels are permuted within each. ``pairing``: bootstrap draws for
+    comparing two models; None where one model is audited.
     ``kept``: what one measure found in these scores and another needs too.
     """
 
@@ -63,6 +63,18 @@ class Frame:
         what = "permutations" if self.clusters is None else "permutations of clusters"
         return what if self.strata is None else f"{what} within strata"
 
+    def anonymous(self, *name: str) -> Ints:
+        """An order of the images, ``(n,)``, that is an outcome's own: images that no draw can tell
+        apart have changed places.
+
+        All outcomes share their draws. Without this, two outcomes with one hit each would have the
+        same null floor exactly where the hit is the same image, which could so be followed.
+        """
+        units = self.kept.get("alike")
+        if not isinstance(units, list):
+            units = self.kept["alike"] = alike(self.labels, self.clusters, self.strata)
+        return exchanged(units, len(self.labels), generator(0, "anonymous", *name))
+
     def judge(self, *sides: Sequence[int]) -> tuple[Status, str]:
         """What may be said about a comparison of these sides (lists of levels), and why not more.
 
@@ -88,14 +100,14 @@ def make_frame(
     settings: Settings,
     *,
     strata: Ints | None = None,
-    pair_key: str = "",
+    paired: bool = False,
     shared: Shared | None = None,
 ) -> Frame:
     """Take the images with a shown level and draw everything once, from the seed and the name.
 
     Args:
-        strata: ``(n,)`` over all images. pair_key: names them, so that two audits of the same
-            images draw the same :attr:`Frame.pairing`; it is written nowhere.
+        strata: ``(n,)`` over all images. paired: whether another model is asked about the same
+            frame, so that :attr:`Frame.pairing` is needed.
         shared: Where other frames of the same images and column find the same draws.
     """
     part = column.labels >= 0
@@ -112,7 +124,7 @@ def make_frame(
         within=within,
         name=column.name,
         settings=settings,
-        pair_key=pair_key,
+        paired=paired,
     )
     weights, permutations, *pairing = (
         design.draw() if shared is None else shared.get(design.key(), design.draw)
@@ -145,40 +157,32 @@ class _Design:
     """Strata."""
     name: str
     settings: Settings
-    pair_key: str
+    paired: bool
 
     def draw(self) -> tuple[Draws[Any], ...]:
-        """Bootstrap weights, permuted labels, and the weights of pairing where images are named."""
+        """Bootstrap weights, permuted labels, and the weights of pairing where they are needed."""
+        seed = self.settings.seed
 
-        def resampled(n_boot: int, seed: int, *path: str) -> Draws[np.uint8]:
+        def resampled(n_boot: int, kind: str) -> Draws[np.uint8]:
+            rng = (seed, kind, self.name)
             return Draws(
-                lambda: bootstrap_weights(self.labels, self.ids, n_boot, generator(seed, *path)),
+                lambda: bootstrap_weights(self.labels, self.ids, n_boot, generator(*rng)),
                 n_boot * len(self.labels),
             )
 
         def dealt() -> Any:
-            rng = generator(self.settings.seed, "permutation", self.name)
+            rng = generator(seed, "permutation", self.name)
             n = self.settings.n_permutations
             return permuted_labels(self.labels, self.ids, n, rng, self.within)
 
         permuted: Draws[np.int8] = Draws(dealt, self.settings.n_permutations * len(self.labels))
-        drawn = (
-            resampled(self.settings.n_boot, self.settings.seed, "bootstrap", self.name),
-            permuted,
-        )
-        if not self.pair_key:
-            return drawn
-        return (*drawn, resampled(PAIR_DRAWS, 0, *_chunks(self.pair_key), self.name))
+        drawn = (resampled(self.settings.n_boot, "bootstrap"), permuted)
+        return (*drawn, resampled(PAIR_DRAWS, "pairs")) if self.paired else drawn
 
     def key(self) -> str:
         """The same for two frames whose draws are the same."""
-        told = repr((self.name, self.pair_key, self.settings.to_json()))
+        told = repr((self.name, self.paired, self.settings.to_json()))
         found = hashlib.sha256(told.encode())
         for given in (self.labels, self.ids, self.within):
             found.update(b"none" if given is None else given.tobytes())
         return found.hexdigest()
-
-
-def _chunks(key: str) -> list[str]:
-    """Eight characters each: a name counts with 32 bits, a key with all of its bits."""
-    return ["pairs", *(key[i : i + 8] for i in range(0, len(key), 8))]

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,6 @@ class GroupColumn:
     ``levels``: its values with at least ``SHOW_FROM`` images, sorted, numbers by their size.
     ``labels``: ``(n,)``, the index into ``levels``; -1 where the image takes no part.
     ``sizes``: images of every value, too small ones included.
-    ``unlabelled``: images without a value in this column.
     ``codes``: ``(n,)``, the index into the sorted values of ``sizes``, too small ones included.
     ``withheld``: values that are large enough and yet not shown, because a smaller group's figures
     could be computed from theirs; see :mod:`attacks.bias.suppression`.
@@ -51,7 +50,6 @@ class GroupColumn:
     levels: tuple[str, ...]
     labels: Ints
     sizes: Mapping[str, int]
-    unlabelled: int
     codes: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     withheld: tuple[str, ...] = ()
 
@@ -62,17 +60,20 @@ class GroupColumn:
         return words if words.lower().startswith(_SAID) else f"annotated {words}"
 
     @property
-    def too_small(self) -> dict[str, int]:
-        """Values that are counted but not shown, with their sizes."""
-        return {name: n for name, n in self.sizes.items() if name not in self.levels}
+    def hidden(self) -> tuple[str, ...]:
+        """Values that are not shown."""
+        return tuple(name for name in self.sizes if name not in self.levels)
+
+    @property
+    def shown_sizes(self) -> dict[str, int]:
+        """Values that are shown, with their sizes."""
+        return {name: self.sizes[name] for name in self.levels}
 
     def why_hidden(self, level: str) -> str:
-        """The words that stand where a hidden group has no number."""
-        n = self.sizes[level]
+        """The words that stand where a hidden group has no number; its size is not among them."""
         if level in self.withheld:
-            said = f"withheld (n={n})" if n >= INFER_FROM else f"insufficient (n={n}), withheld"
-            return f"{said}: beside the other figures it would give away a group below {SHOW_FROM}"
-        return f"insufficient (n={n}): below {SHOW_FROM} nothing is shown"
+            return f"withheld: it would give away a group below {SHOW_FROM}"
+        return f"insufficient: below {SHOW_FROM} images nothing is shown, not even how many"
 
 
 def restrict(column: GroupColumn, part: NDArray[np.bool_]) -> GroupColumn:
@@ -82,18 +83,45 @@ def restrict(column: GroupColumn, part: NDArray[np.bool_]) -> GroupColumn:
     kept = np.where(part, column.labels, -1)
     counted = np.bincount(kept[kept >= 0], minlength=len(column.levels))
     sizes = {level: int(counted[i]) for i, level in enumerate(column.levels) if counted[i]}
-    levels = tuple(level for level, n in sizes.items() if n >= SHOW_FROM)
-    renumbered = np.full(len(column.levels) + 1, -1, dtype=np.int64)
-    for new, level in enumerate(levels):
-        renumbered[column.levels.index(level)] = new
+    sizes |= {level: column.sizes[level] for level in column.hidden}
     return replace(
         column,
-        levels=levels,
-        labels=renumbered[kept],
-        sizes=_in_order(column.too_small | sizes),
-        unlabelled=column.unlabelled + int(np.count_nonzero((column.labels >= 0) & ~part)),
+        **_shown(column, kept, counted),
+        sizes=_in_order(sizes),
         codes=np.zeros(0, dtype=np.int64),  # they count into the values of the whole column
     )
+
+
+def without(column: GroupColumn, gone: NDArray[np.bool_]) -> GroupColumn:
+    """The column as if the images of ``gone`` ``(n,)`` had no annotation in it."""
+    codes = np.where(gone, -1, column.codes)
+    kept = np.where(gone, -1, column.labels)
+    counted = np.bincount(kept[kept >= 0], minlength=len(column.levels))
+    every = np.bincount(codes[codes >= 0], minlength=len(column.sizes))
+    return replace(
+        column,
+        **_shown(column, kept, counted),
+        sizes={value: int(n) for value, n in zip(column.sizes, every, strict=True)},
+        codes=codes,
+    )
+
+
+def withhold(column: GroupColumn, level: str) -> GroupColumn:
+    """The column with one of its levels not shown, whatever its size."""
+    kept = np.where(column.labels == column.levels.index(level), -1, column.labels)
+    counted = np.bincount(kept[kept >= 0], minlength=len(column.levels))
+    return replace(column, **_shown(column, kept, counted), withheld=(*column.withheld, level))
+
+
+def _shown(column: GroupColumn, kept: Ints, counted: Ints) -> dict[str, Any]:
+    """Levels and labels where only the images of ``kept`` are left, ``counted`` of each level."""
+    large = counted >= SHOW_FROM
+    renumbered = np.append(np.where(large, np.cumsum(large) - 1, -1), -1)
+    return {
+        "levels": tuple(level for level, is_large in zip(column.levels, large, strict=True)
+                        if is_large),
+        "labels": renumbered[kept].astype(np.int64),
+    }  # fmt: skip
 
 
 def _in_order(sizes: Mapping[str, int]) -> dict[str, int]:
@@ -149,7 +177,6 @@ def make_column(name: str, values: Sequence[str | None]) -> GroupColumn:
         levels=levels,
         labels=labels,
         sizes=sizes,
-        unlabelled=sum(not value for value in cleaned),
         codes=codes,
     )
 

@@ -21,6 +21,11 @@ LIMITS = (
     "Cells with fewer than 30 images in a group carry no test, with fewer than 10 no value. That "
     "nothing was flagged does not show that there is nothing: the intervals say what remains "
     "possible.",
+    "No sum or difference of this report's figures is about fewer than 10 images. That does not "
+    "hold for two reports together: with other groups, or a few images more or less, the "
+    "difference of two can be the answer for a single image. Publish one report on a set of "
+    "images, or two only where whoever reads both may know each answer. And a rate of 0 or 100 % "
+    "tells the answer of every image of its group.",
     "Not for judging, sorting or identifying people: nothing is computed or written for a single "
     "picture, and the tool must not be used so.",
 )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from attacks.bias.association import effect_sizes, permuted_effect_sizes, resampled_effect_sizes
-from attacks.bias.cells import ASSOCIATION, RELATIVE, Cell
+from attacks.bias.cells import ASSOCIATION, RELATIVE, Cell, hidden_cells
 from attacks.bias.frame import Frame
 from attacks.bias.resampling import Floats
 from attacks.bias.settings import Settings
@@ -255,21 +255,5 @@ def comparisons(n_levels: int) -> list[tuple[int, list[int]]]:
 
 
 def hidden(frame: Frame, items: Sequence[str], probe: str, measure: str) -> list[Cell]:
-    """Cells of groups that are too small to show: named and counted, without a number."""
-    return [
-        Cell(
-            probe=probe,
-            measure=measure,
-            item=item,
-            column=frame.column.name,
-            group=level,
-            reference="",
-            n=n,
-            n_reference=0,
-            status="insufficient",
-            method="none",
-            reason=frame.column.why_hidden(level),
-        )
-        for level, n in frame.column.too_small.items()
-        for item in items
-    ]
+    """Cells of groups that are too small to show: named, without a number."""
+    return hidden_cells(frame.column, items, probe=probe, measure=measure)

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from attacks.bias.cells import Cell
 from attacks.bias.evidence import Evidence
 from attacks.bias.frame import Frame, make_frame
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from clipprobe.report import Section
 
 Measure = Callable[[Frame, Sequence[str], str, Settings], list[Cell]]
+Truth = Mapping[str, tuple[str | None, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +33,16 @@ class Sample:
     ``columns``: group columns. ``truth``: attribute (``gender``, ``race``, ``age``) -> the
     annotated value of each image in the words of :mod:`attacks.bias.section7.vocabulary`, None
     where it has none. ``clusters``: ``(n,)`` or None. ``settings``: how numbers are made.
-    ``strata``: ``(n,)`` combinations of control columns, or None; ``pair_key``: see ``make_frame``.
+    ``strata``: ``(n,)`` combinations of control columns, or None; ``paired``: see ``make_frame``.
     ``shared``: draws that the probes share.
     """
 
     columns: tuple[GroupColumn, ...]
-    truth: Mapping[str, tuple[str | None, ...]]
+    truth: Truth
     clusters: Ints | None
     settings: Settings
     strata: Ints | None = None
-    pair_key: str = ""
+    paired: bool = False
     shared: Shared = field(default_factory=Shared, compare=False, repr=False)
 
     def framed(self, scores: Floats, column: GroupColumn, *, share: bool = True) -> Frame:
@@ -49,7 +53,7 @@ class Sample:
         """
         return make_frame(
             scores, column, self.clusters, self.settings, strata=self.strata,
-            pair_key=self.pair_key, shared=self.shared if share else None,
+            paired=self.paired, shared=self.shared if share else None,
         )  # fmt: skip
 
 
@@ -96,6 +100,7 @@ class Probe:
     ``sections``, ``sentence``, ``headline``: its part of the report, its line in the opening, and
     the few numbers that a list of runs shows.
     ``takes``: which of ``words``, ``templates``, ``thresholds`` a user can choose.
+    ``parts``: images ``(n,)`` that some of its figures are about, where these are not all.
     """
 
     name: str
@@ -110,6 +115,7 @@ class Probe:
     sentence: Callable[[Context], str] | None = None
     headline: Callable[[Evaluation], list[dict[str, Any]]] | None = None
     takes: frozenset[str] = frozenset({"words", "templates"})
+    parts: Callable[[Truth], list[NDArray[np.bool_]]] | None = None
 
     def cells(self, frame: Frame, items: Sequence[str], settings: Settings) -> list[Cell]:
         """Every figure of this probe for one group column, uncorrected."""

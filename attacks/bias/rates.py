@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.cells import Cell
+from attacks.bias.cells import Cell, hidden_cells
 from attacks.bias.frame import Frame
 from attacks.bias.measures import floor, percentile_interval
-from attacks.bias.resampling import Copies, Floats, generator
+from attacks.bias.resampling import Copies, Floats, Ints, generator
 from attacks.bias.settings import Settings
 from clipprobe.statistics import permutation_p, wilson
 
@@ -58,14 +58,7 @@ def rate_cells(
     """
     column = frame.column
     common: dict[str, Any] = {"probe": probe, "item": item, "column": column.name}
-    cells = [
-        Cell(
-            measure=measure, group=level, reference="", n=n, n_reference=0,
-            status="insufficient", method="none",
-            reason=column.why_hidden(level), **common,
-        )
-        for level, n in column.too_small.items()
-    ]  # fmt: skip
+    cells = hidden_cells(column, [item], probe=probe, measure=measure)
     if not column.levels:
         return cells
     counts, sizes = _counts(frame, hits), np.array(frame.sizes, dtype=np.int64)
@@ -103,6 +96,7 @@ class _Draws:
         self.frame, self.hits, self.counts, self.settings = frame, hits, counts, settings
         self.sizes = np.array(frame.sizes, dtype=np.int64)
         self.name = (*name, frame.column.name)
+        self._order: Ints | None = None
         self._boot: tuple[Floats, Floats] | None = None
         self._null: Floats | None = None
         self._pairs: Floats | None = None
@@ -127,6 +121,13 @@ class _Draws:
         if self._pairs is None and self.frame.pairing is not None:
             self._pairs = self._weighted(self.frame.pairing)
         return self._pairs
+
+    @property
+    def shuffled(self) -> Hits:
+        """The hits over the images in an order of this outcome's own; for draws that are shared."""
+        if self._order is None:
+            self._order = self.frame.anonymous(*self.name)
+        return self.hits[self._order]
 
     def _binomial(self) -> tuple[Floats, Floats]:
         # Half a hit is added on both sides: a rate of 0 of 50 must not resample to 0 for ever.
@@ -179,21 +180,21 @@ class _Draws:
         return min(float(low), rate), max(float(high), rate), how
 
     def _weighted(self, weights: Iterable[Copies]) -> Floats:
-        one_hot = np.eye(len(self.sizes))[self.frame.labels]
+        one_hot, hits = np.eye(len(self.sizes))[self.frame.labels], self.shuffled
         parts = []
         for chunk in weights:
             copies = chunk.astype(np.float64)
             with np.errstate(invalid="ignore"):
-                parts.append((copies * self.hits) @ one_hot / (copies @ one_hot))
+                parts.append((copies * hits) @ one_hot / (copies @ one_hot))
         return np.concatenate(parts)
 
     def _permuted(self) -> Floats:
-        parts = []
+        parts, hits = [], self.shuffled
         for chunk in self.frame.permutations:
             columns = []
             for g in range(len(self.sizes)):
                 inside = chunk == g
-                columns.append(inside[:, self.hits].sum(axis=1) / inside.sum(axis=1))
+                columns.append(inside[:, hits].sum(axis=1) / inside.sum(axis=1))
             parts.append(np.stack(columns, axis=1))
         return np.concatenate(parts)
 

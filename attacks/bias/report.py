@@ -96,11 +96,9 @@ def data_section(card: Card | None, notes: Sequence[str]) -> Section:
 def _groups(context: Context) -> Section:
     rows: list[list[Any]] = []
     for column in context.evaluation.columns:
-        for value, n in column.sizes.items():
-            said = said_of(column, value)
-            rows.append([column.heading, value, n, said])
-        if column.unlabelled:
-            rows.append([column.heading, "no annotation", column.unlabelled, "left out"])
+        for value in column.sizes:
+            size = column.shown_sizes.get(value, "not shown")
+            rows.append([column.heading, value, size, said_of(column, value)])
     blocks: list[Block] = [
         Table(
             ["attribute", "annotated value", "images", "use"],
@@ -131,15 +129,19 @@ _USES = {
 
 def _sizes(found: Mapping[str, Any]) -> str:
     """What becomes of the groups of one column and of their images; no image is left out."""
-    uses = [
-        f"{found['groups'][use]} ({found['images'][use]:,} images) are {meaning}"
-        for use, meaning in _USES.items()
-        if found["groups"][use]
-    ]
-    bare = f"; {found['unlabelled']:,} images have no annotation" if found["unlabelled"] else ""
+    uses = []
+    for use, meaning in _USES.items():
+        if found["groups"][use]:
+            images = f" ({found['images'][use]:,} images)" if use in found["images"] else ""
+            uses.append(f"{found['groups'][use]}{images} are {meaning}")
+    others = (
+        f"; {found['not_shown']:,} images are in none of the groups shown or have no annotation"
+        if found["not_shown"]
+        else ""
+    )
     return (
         f"{found['below_30']} of {found['n_groups']} groups have fewer than 30 images. Of the "
-        f"groups {', '.join(uses)}{bare}: {found['n_images']:,} images in all."
+        f"groups {', '.join(uses)}{others}: {found['n_images']:,} images in all."
     )
 
 

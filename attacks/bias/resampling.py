@@ -163,6 +163,32 @@ def permuted_labels(
         yield _shuffled(small, blocks, rows, rng)
 
 
+def alike(labels: Ints, clusters: Ints | None, strata: Ints | None) -> list[Ints]:
+    """Units (images, or whole clusters) that no draw can tell apart, ``(units, size)`` each: of one
+    size, with the same labels and strata in the same order.
+    """
+    _, kind = np.unique(
+        np.stack([labels, np.zeros_like(labels) if strata is None else strata]),
+        axis=1, return_inverse=True,
+    )  # fmt: skip
+    kind = kind.ravel()
+    units = np.arange(len(labels)) if clusters is None else clusters
+    order = np.lexsort((kind, units))
+    members = np.split(order, np.flatnonzero(np.diff(units[order])) + 1)
+    found: dict[bytes, list[Ints]] = {}
+    for own in members:
+        found.setdefault(kind[own].tobytes(), []).append(own)
+    return [np.stack(same) for same in found.values()]
+
+
+def exchanged(units: Sequence[Ints], n: int, rng: np.random.Generator) -> Ints:
+    """An order of the images, ``(n,)``, in which units that are alike have changed places."""
+    order = np.arange(n)
+    for same in units:
+        order[same.ravel()] = same[rng.permutation(len(same))].ravel()
+    return order
+
+
 def _shuffled(
     labels: Labels, blocks: Sequence[Ints], rows: int, rng: np.random.Generator
 ) -> Labels:

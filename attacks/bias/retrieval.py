@@ -36,14 +36,15 @@ def resolve_k(k: int | None, n: int) -> int:
     """The k that is used for ``n`` ranked images: the given one, or a tenth of them.
 
     Raises:
-        ConfigError: k is below 1 or above ``n / 2``.
+        ConfigError: k is below 10 or above ``n / 2``.
     """
     if k is None:
         return min(max(MIN_K, n // 10), 1000, n // 2)
-    if not 1 <= k <= n // 2:
+    if not MIN_K <= k <= n // 2:
         raise ConfigError(
-            f"Skew@{k} was asked of {n} images: choose k from 1 to {n // 2}, half of them, because "
-            "near k = N every skew is 0 however biased the ranking is."
+            f"Skew@{k} was asked of {n} images: choose k from {MIN_K} (fewer tell of single ones) "
+            f"to {n // 2}, half of them, because near k = N every skew is 0 however biased the "
+            "ranking is."
         )
     return k
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from attacks.bias.groups import SHOW_FROM
 from clipprobe.errors import ConfigError
 
 
@@ -12,7 +13,7 @@ from clipprobe.errors import ConfigError
 class Settings:
     """How the numbers are made.
 
-    ``k``: depth of the retrieval figures; None: a tenth of the images, from 10 to 1,000.
+    ``k``: depth of the retrieval figures, at least 10; None: a tenth of the images, up to 1,000.
     ``alpha``: the false discovery rate at which a cell is flagged.
     ``min_effect``: least ``|d|`` that is flagged, in standard deviations (0.2 is "small", Cohen).
     ``level``: of the intervals. ``n_boot``, ``n_permutations``: draws. ``seed``: of all draws.
@@ -38,6 +39,11 @@ class Settings:
                     f"{name} must be at least 100 for an interval or a test, but "
                     f"{getattr(self, name)!r} was given."
                 )
+        if self.k is not None and self.k < SHOW_FROM:
+            raise ConfigError(
+                f"k is {self.k!r}, but the groups of the first {self.k} images would be those "
+                f"of single ones: choose {SHOW_FROM} or more."
+            )
         if self.min_effect < 0 or self.seed < 0:
             raise ConfigError("min_effect and seed cannot be negative.")
 

@@ -7,30 +7,35 @@ from typing import Any
 
 from attacks.bias.cells import status_for
 from attacks.bias.groups import INFER_FROM, GroupColumn
+from attacks.bias.suppression import n_taking_part
 
 
 def count_groups(columns: Sequence[GroupColumn]) -> dict[str, dict[str, Any]]:
-    """Column -> groups and images of each kind, and how many groups have fewer than 30 images.
+    """Column -> groups of each kind, and how many have fewer than 30 images.
 
     ``inferred``: from 30 images. ``value_only``: from 10 to 29. ``insufficient``: below 10.
-    ``withheld``: large enough, but they would give away a smaller group. ``n_images`` is the sum of
-    the four and of ``unlabelled``, so nothing is dropped.
+    ``withheld``: large enough, but they would give away a smaller group. ``images`` counts those of
+    groups that are shown; ``not_shown`` are all others that take part in the report: of hidden
+    groups, or not annotated in this column. How many of each is not told, since it would be the
+    size of a hidden group. ``n_images`` is the sum.
     """
     found: dict[str, dict[str, Any]] = {}
+    n_images = n_taking_part(columns)
     for column in columns:
         groups = dict.fromkeys(("inferred", "value_only", "insufficient", "withheld"), 0)
-        images = dict(groups)
-        for value, n in column.sizes.items():
+        images = dict.fromkeys(("inferred", "value_only"), 0)
+        for value in column.sizes:
             kind = kind_of(column, value)
             groups[kind] += 1
-            images[kind] += n
+            if kind in images:
+                images[kind] += column.sizes[value]
         found[column.name] = {
             "n_groups": len(column.sizes),
             "groups": groups,
             "images": images,
             "below_30": sum(n < INFER_FROM for n in column.sizes.values()),
-            "unlabelled": column.unlabelled,
-            "n_images": sum(images.values()) + column.unlabelled,
+            "not_shown": n_images - sum(images.values()),
+            "n_images": n_images,
         }
     return found
 
@@ -45,11 +50,8 @@ def kind_of(column: GroupColumn, value: str) -> str:
 
 
 def said_of(column: GroupColumn, value: str) -> str:
-    """The same in words, with the size where it decides."""
-    n = column.sizes[value]
+    """The same in words."""
     return {
         "inferred": "compared",
-        "value_only": f"insufficient (n={n}) to infer: shown without tests",
-        "insufficient": f"insufficient (n={n}): counted, left out of this column",
-        "withheld": column.why_hidden(value) if value in column.withheld else "",
-    }[kind_of(column, value)]
+        "value_only": f"below {INFER_FROM}: shown without tests",
+    }.get(kind_of(column, value)) or column.why_hidden(value)

@@ -41,7 +41,7 @@ def top_k(frame: Frame, settings: Settings) -> TopK:
     """The top k of a frame: counted at the first call, remembered for the next.
 
     Raises:
-        ConfigError: k is below 1 or above half of the images.
+        ConfigError: k is below 10 or above half of the images.
     """
     k = retrieval.resolve_k(settings.k, len(frame.labels))
     found = frame.kept.get(("top", k))

@@ -11,17 +11,16 @@ from attacks.bias.core import Evaluation
 from attacks.bias.findings import Context
 from attacks.bias.inputs.cards import UNDOCUMENTED, Card
 from attacks.bias.limits import LIMITS, ORGANISM
-from attacks.bias.pairs import write_draws
 from attacks.bias.planted import Comparison, Planted, compare, recovery
 from attacks.bias.power import detectable
 from attacks.bias.probes import Sample, get_probe
 from attacks.bias.report import build_page
 from attacks.bias.settings import Settings
 from attacks.bias.small_cells import count_groups
+from attacks.bias.suppression import n_taking_part
 from clipprobe.statistics import Estimate, undefined
 
 if TYPE_CHECKING:
-    from clipprobe.data import Failure
     from clipprobe.runs import Run
 
 Questions = Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
@@ -37,11 +36,9 @@ def write_run(
     clusters: str | None,
     controls: Sequence[str],
     sample: Sample,
-    ids: Sequence[str],
     dataset: Mapping[str, Any],
     provenance: Mapping[str, Any],
-    n_used: int,
-    failures: Sequence[Failure],
+    failures: Sequence[Mapping[str, Any]],
     card: Card | None = None,
     notes: Sequence[str] = (),
     n_failed: int | None = None,
@@ -52,15 +49,15 @@ def write_run(
 
     Args:
         planted: The truth, empty where there is none. clusters, controls: the columns named.
-        sample: The images that were asked about; ids: theirs. pictures: shown in the report, with
-            captions.
-        n_used: Images that were read; failures: those that were not, and examples of ids without
-            partner. n_failed: how many could not be read (default: all failures); n_skipped: ids
-            without partner. card: who annotated the data; notes: what else a reader must know.
+        sample: The images that were asked about. pictures: shown in the report, with captions.
+        failures: Images that could not be read, and examples of ids without partner. n_failed: how
+            many could not be read (default: all failures); n_skipped: ids without partner.
+        card: who annotated the data; notes: what else a reader must know.
     """
     from clipprobe.report import write_html, write_markdown
 
     failed = len(failures) if n_failed is None else n_failed
+    n_used = n_taking_part(evaluation.columns)
     power = detectable(
         evaluation.columns,
         sample.clusters,
@@ -72,7 +69,6 @@ def write_run(
     table = cells_table(evaluation.cells)
     run.write_table("cells.parquet", table)
     run.write_table("cells.csv", table)
-    pairing = write_draws(run, evaluation.cells, sample.pair_key, ids)
     run.write_json(
         "summary.json",
         {
@@ -81,7 +77,6 @@ def write_run(
             **counted(evaluation),
             "small_cells": count_groups(evaluation.columns),
             "detectable": power,
-            "pairing": pairing,
             "clusters": clusters,
             "controls": list(controls),
             "probes": {
@@ -128,7 +123,7 @@ def write_run(
     run.finish(
         provenance=provenance,
         counts={"used": n_used, "skipped": n_skipped, "failed": failed},
-        failures=[failure.to_json() for failure in failures],
+        failures=list(failures),
         seed=settings.seed,
         dataset=dataset,
     )
@@ -146,9 +141,10 @@ def counted(evaluation: Evaluation) -> dict[str, Any]:
         "groups": {
             column.name: {
                 "heading": column.heading,
-                "sizes": dict(column.sizes),
+                "sizes": column.shown_sizes,
                 "compared": list(column.levels),
-                "unlabelled": column.unlabelled,
+                "insufficient": [v for v in column.hidden if v not in column.withheld],
+                "withheld": list(column.withheld),
             }
             for column in evaluation.columns
         },

@@ -33,13 +33,20 @@ _SETTINGS = frozenset(
     "images labels embeddings predictions card label_format id_column prediction_column score_kind "
     "scale thresholds groups probes out words templates clusters controls planted k alpha "
     "min_effect n_boot include_images n_permutations seed limit batch_size workers model "
-    "revision device".split()
+    "against revision device".split()
 )
 _ROADS = ("images", "embeddings", "predictions")
 _LISTS = ("groups", "probes", "words", "templates", "controls")
 _WHOLE = ("k", "n_boot", "n_permutations", "seed", "limit", "batch_size", "workers")
 _NUMBERS = ("alpha", "min_effect", "scale")
 
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        help="A second model: the run holds its differences from --model, paired over the images.",
+    ),
+]
 Images = Annotated[
     str | None,
     typer.Option(
@@ -152,8 +159,7 @@ Depth = Annotated[
     int | None,
     typer.Option(
         "--k",
-        min=1,
-        help="Depth of retrieval figures, at most half of N.",
+        help="Depth of retrieval figures, from 10 to half of N.",
         show_default="a tenth of the images, at most 1000",
     ),
 ]
@@ -208,6 +214,7 @@ def register(app: typer.Typer) -> None:
 
 def bias(
     model: ModelOption = None,
+    against: Against = None,
     images: Images = None,
     labels: Labels = None,
     embeddings: EmbeddingsFile = None,
@@ -279,6 +286,7 @@ def bias(
         "batch_size": batch_size,
         "workers": workers,
         "model": model,
+        "against": against,
         "revision": revision,
         "include_images": include_images or None,
         "device": None if device == "auto" else device,
@@ -293,7 +301,7 @@ def bias(
         )
     check_types(settings)
     use_folder(settings.get("out", "runs/bias"))
-    wanted = settings.pop("model", None)
+    wanted, other = settings.pop("model", None), settings.pop("against", None)
     device, revision = settings.pop("device", "auto"), settings.pop("revision", None)
     from attacks.bias import audit_bias
     from clipprobe.data import open_dataset
@@ -301,12 +309,15 @@ def bias(
     clip, total = None, None
     if settings.get("predictions") is None:  # else the table says all that the model said
         clip = load_model(wanted, device=device, revision=revision)
+    if other is not None:
+        settings["against"] = load_model(other, device=device, revision=None)
     if settings.get("images") is not None:
         dataset = open_dataset(settings.pop("images"))
         settings["images"], total = dataset, min(len(dataset), settings.get("limit", len(dataset)))
+        total *= 1 if other is None else 2
     with progress("encoding", total=total) as advance:
         run = audit_bias(clip, **settings, overwrite=overwrite, progress=advance)
-    for note in run.summary["notes"]:
+    for note in run.summary["warnings" if other is not None else "notes"]:
         say(note)
     say(f"The report is {run.path / 'report.html'}.")
     result(

@@ -17,6 +17,7 @@ from typing import Any
 
 from clipprobe.errors import RunFolderError
 from clipprobe.runs.files import inside
+from clipprobe.runs.leftovers import leftovers
 from clipprobe.runs.manifest import broken_seal
 
 #: A file that changed so recently may change again without its time telling.
@@ -53,7 +54,10 @@ def flaws(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
     files = manifest.get("files")
     if not isinstance(files, dict):
         return {"manifest.json": "lists no files"}
+    deletable = leftovers(manifest)
     for name, entry in sorted(files.items()):
+        if name in deletable and not (folder / name).exists():
+            continue
         try:
             wrong = flaw(inside(folder, name), entry)
         except RunFolderError:

@@ -10,12 +10,10 @@ from clipprobe.errors import RunFolderError
 from clipprobe.runs.files import TEMPORARY
 from clipprobe.runs.folder import files_in, inner_runs
 from clipprobe.runs.integrity import flaws
+from clipprobe.runs.leftovers import leftovers
 from clipprobe.runs.lock import LOCK
 from clipprobe.runs.manifest import SEAL
 from clipprobe.runs.view import CONFIG, MANIFEST, PARTS, RunReader
-
-#: Kind of run -> name of a file that runs of older versions hold -> what to say where it is there.
-LEFTOVERS: dict[str, dict[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +72,8 @@ def _verified(folder: Path, top: Path) -> Verified:
         problem = f"its {MANIFEST} lists no files"
     kind = manifest.get("kind")
     there = [path.relative_to(folder).as_posix() for path in files_in(folder)]
-    leftovers = LEFTOVERS.get(str(kind), {})
-    notes = [f"{one}: {leftovers[one]}" for one in there if one in leftovers]
+    old = leftovers(manifest)
+    notes = [f"{one}: {old[one]}." for one in there if one in old]
     if manifest and SEAL not in manifest:
         notes.append(f"{MANIFEST} has no hash of itself: an older clipprobe wrote it.")
     if manifest:

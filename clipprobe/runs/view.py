@@ -14,6 +14,7 @@ from clipprobe.errors import RunFolderError
 from clipprobe.runs import jsonio, tables
 from clipprobe.runs.files import inside
 from clipprobe.runs.integrity import flaw, refuse_damaged
+from clipprobe.runs.leftovers import leftovers
 from clipprobe.runs.manifest import broken_seal
 from clipprobe.runs.shape import manifest_problem, summary_problem
 
@@ -111,6 +112,14 @@ class RunView(RunReader):
     def kind(self) -> str:
         """What made the run, for example ``"typographic"``."""
         return str(self.manifest["kind"])
+
+    def leftovers(self) -> list[str]:
+        """Sentences about files of earlier versions that must be deleted from the run."""
+        return [
+            f"{self.path} still holds {name}: {why}."
+            for name, why in leftovers(self.manifest).items()
+            if self.has(name)
+        ]
 
     def refuse_damaged(self) -> None:
         """Raise unless every file of the run is what its manifest says.

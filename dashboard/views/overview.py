@@ -80,6 +80,8 @@ def run_card(item: Found, run: RunView) -> None:
             else:  # a badge reads its text in ways of its own
                 st.caption(plain(run.kind), width="content")
         st.caption(f"{plain(model_words(run))} · {plain(data_words(run))}")
+        for problem in run.leftovers():
+            st.warning(plain(problem), icon=":material/warning:")
         headline = run.summary.get("headline") or []
         if headline:
             numbers_row(headline)

@@ -24,6 +24,8 @@ def show() -> None:
     if run is None:
         return
     st.caption(f"{plain(run.kind)} · {plain(model_words(run))} · {plain(data_words(run))}")
+    for problem in run.leftovers():
+        st.warning(plain(problem), icon=":material/warning:")
     link_inner_runs(run, runs)
     report, summary, manifest = st.tabs(["Report", "Summary", "Manifest"])
     with report:

@@ -53,11 +53,15 @@ def show() -> None:
         refuse_person_groups([*in_sentences(names, templates), attack.word], "the lab")
         classes = Classes(names)
         trial = lab.draw(picture, attack, classes)
+
+        def say_left(left: int) -> None:
+            status.info(f"Encoding new classes: {left:,} to come…")
+
         vectors = state.class_vectors(
             clip,
             names,
             templates,
-            lambda left: status.info(f"Encoding new classes: {left:,} to come…"),
+            say_left,
         )
         status.empty()
         logits = state.logits(clip, list(trial.images.values()), vectors)

@@ -97,7 +97,6 @@ def test_the_report_says_perceived_and_its_limits_and_shows_nobody(
         "cells.csv",
         "cells.parquet",
         "config.json",
-        "draws.safetensors",
         "manifest.json",
         "report.html",
         "report.md",
@@ -201,7 +200,8 @@ def test_a_mapping_of_ids_is_a_column_too(
     groups = {f"{i:03d}.png": "odd" if i % 2 else "even" for i in range(70)}
     run = audit_bias(redness, folder, groups, out=tmp_path / "run", words=WORDS, **QUICK)
     described = run.summary["groups"]["annotated_group"]
-    assert described["sizes"] == {"even": 35, "odd": 35} and described["unlabelled"] == 10
+    assert described["sizes"] == {"even": 35, "odd": 35}
+    assert run.manifest["counts"]["used"] == 70  # ten without a group are in no figure
     assert "000.png" not in run.file("config.json").read_text()
 
 

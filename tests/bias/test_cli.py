@@ -93,3 +93,30 @@ def test_wrong_use_exits_with_2(audit: Callable[..., Result], people: Callable[.
     ):
         called = audit(*arguments)
         assert called.exit_code == 2 and message in called.stderr, called.output
+
+
+def test_two_models_are_compared_paired_in_one_call(
+    audit: Callable[..., Result],
+    checkpoint: Callable[[str], Path],
+    people: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("judge\npilot\n")
+    called = audit(
+        "--images", people(), "--groups", "perceived_gender", "--words", words,
+        "--against", checkpoint("siglip"), "--json",
+    )  # fmt: skip
+    assert called.exit_code == 0, called.output
+    summary = json.loads(called.stdout)["summary"]
+    assert summary["kind"] == "bias-comparison" and summary["paired"]
+    models = {summary["runs"][side]["weights_sha256"] for side in ("a", "b")}
+    assert len(models) == 2 and summary["family_size"] > 0
+    assert not list((tmp_path / "run").glob("*.safetensors"))
+
+
+def test_a_ranking_of_few_places_is_refused_before_the_groups_are_read(
+    audit: Callable[..., Result], people: Callable[..., Path]
+) -> None:
+    called = audit("--images", people(), "--groups", "not there", "--k", "9")
+    assert called.exit_code == 2 and "choose 10 or more" in " ".join(called.stderr.split())

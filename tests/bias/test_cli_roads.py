@@ -41,7 +41,7 @@ def test_a_table_of_labels_is_audited_without_a_model(
     )  # fmt: skip
     assert called.exit_code == 0, called.output
     summary = json.loads(called.stdout)["summary"]
-    assert summary["groups"]["perceived_gender"]["unlabelled"] == 1
+    assert summary["small_cells"]["perceived_gender"]["n_images"] == 79  # one has no gender
     [crime] = summary["headline"][-1:]
     assert crime["name"] == "crime or non-human rate (denigration-21)"
     assert crime["estimate"]["value"] == pytest.approx(20 / 79)

@@ -14,12 +14,12 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from attacks.bias import Settings, audit_bias, make_column
-from attacks.bias.comparison import compare_runs, paired_difference, unpaired_difference
-from attacks.bias.frame import PAIR_DRAWS
+from attacks.bias.comparison import compare_runs
+from attacks.bias.differences import paired_difference, unpaired_difference
 from attacks.bias.probes import Sample
 from attacks.bias.rates import rate_cells
 from clipprobe.cli import app
-from clipprobe.errors import RunFolderError
+from clipprobe.errors import ConfigError, RunFolderError
 from clipprobe.runs import RunView
 from tests.bias.conftest import RednessClip
 
@@ -37,22 +37,37 @@ class CalmClip(RednessClip):
         return np.asarray(rows)
 
 
+GROUPS = ["perceived_gender", "skin_tone"]
+
+
+@pytest.fixture(scope="module")
+def folder(people: Callable[..., Path]) -> Path:
+    return people(160)
+
+
 @pytest.fixture(scope="module")
 def runs(
-    people: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+    folder: Path, people: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, RunView]:
-    out, folder, other = tmp_path_factory.mktemp("runs"), people(160), people(120, "others")
-    groups = ["perceived_gender", "skin_tone"]
+    out = tmp_path_factory.mktemp("runs")
     made = {
-        name: audit_bias(clip, where, groups, out=out / name, words=WORDS, **(QUICK | more))
-        for name, clip, where, more in (
-            ("before", RednessClip(), folder, {}),
-            ("after", CalmClip(), folder, {"seed": 5}),
-            ("again", RednessClip(), folder, {"seed": 7}),
-            ("elsewhere", RednessClip(), other, {}),
+        name: audit_bias(clip, where, GROUPS, out=out / name, words=WORDS, **QUICK)
+        for name, clip, where in (
+            ("before", RednessClip(), folder),
+            ("after", CalmClip(), folder),
+            ("elsewhere", RednessClip(), people(120, "others")),
+            ("fewer", RednessClip(), people(152, "fewer")),
         )
     }
     return made
+
+
+@pytest.fixture(scope="module")
+def paired(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> RunView:
+    return audit_bias(
+        RednessClip(), folder, GROUPS, against=CalmClip(), words=WORDS,
+        out=tmp_path_factory.mktemp("paired") / "run", **QUICK,
+    )  # fmt: skip
 
 
 def rows_of(summary: dict[str, Any]) -> dict[tuple[str, ...], dict[str, Any]]:
@@ -65,9 +80,9 @@ def rows_of(summary: dict[str, Any]) -> dict[tuple[str, ...], dict[str, Any]]:
 D = ("association d", "judge", "perceived_gender", "woman", "man")
 
 
-def test_a_change_is_found_paired_and_only_that(runs: dict[str, RunView], tmp_path: Path) -> None:
-    summary = compare_runs(runs["before"], runs["after"], out=tmp_path / "c", seed=0)
-    assert summary["paired"] and not any("other images" in w for w in summary["warnings"])
+def test_a_change_is_found_paired_and_only_that(paired: RunView, runs: dict[str, RunView]) -> None:
+    summary = paired.summary
+    assert paired.kind == "bias-comparison" and summary["paired"]
     rows = rows_of(summary)
     judge = rows[D]
     assert judge["differs"] and judge["difference"]["high"] < 0
@@ -86,34 +101,63 @@ def test_a_change_is_found_paired_and_only_that(runs: dict[str, RunView], tmp_pa
     assert [r["q"] for r in tested] == pytest.approx(
         stats.false_discovery_control([r["p"] for r in tested])
     )
-    files = sorted(p.name for p in (tmp_path / "c").iterdir())
+    # A and B are what each model's own report prints.
+    for side, name in (("a", "before"), ("b", "after")):
+        own = {
+            (r["measure"], r["item"], r["column"], r["group"], r["reference"]): r["value"]
+            for r in runs[name].read_table("cells.parquet").to_pylist()
+        }
+        assert {key: row[side]["value"] for key, row in rows.items()} == own
+
+
+def test_the_paired_run_keeps_figures_and_no_resample(paired: RunView, folder: Path) -> None:
+    files = sorted(p.name for p in paired.path.iterdir())
     assert files == ["config.json", "differences.csv", "manifest.json", "report.html", "report.md",
                      "summary.json"]  # fmt: skip
-    written = (tmp_path / "c/differences.csv").read_text(encoding="utf-8")
-    table = list(csv.DictReader(written.splitlines()))
-    assert len(table) == summary["n"]["shared"]
-    text = (tmp_path / "c/report.md").read_text(encoding="utf-8")
+    table = list(csv.DictReader(paired.file("differences.csv").read_text("utf-8").splitlines()))
+    assert len(table) == paired.summary["n"]["shared"]
+    text = paired.file("report.md").read_text(encoding="utf-8")
     headings = [line for line in text.splitlines() if line.startswith("## ")][:-1]
     assert headings and all("erceived" in h or "annotated" in h for h in headings)
-    assert "Not for judging" in text
+    assert "Not for judging" in text and "redness" in text and "calm" in text
+    assert paired.manifest["counts"] == {"used": 160, "skipped": 0, "failed": 0}
 
 
-def test_the_same_model_and_images_do_not_differ_whatever_the_seed(
-    runs: dict[str, RunView],
+def test_one_model_against_itself_does_not_differ(folder: Path, tmp_path: Path) -> None:
+    run = audit_bias(
+        RednessClip(), folder, GROUPS, against=RednessClip(), out=tmp_path / "r",
+        words=WORDS, **QUICK,
+    )  # fmt: skip
+    values = [r["difference"]["value"] for r in run.summary["differences"]]
+    assert values == [0.0] * len(values) and run.summary["n_differ"] == 0
+
+
+def test_two_models_need_images(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="images that both can see"):
+        audit_bias(
+            None, predictions=tmp_path / "p.csv", against=RednessClip(), out=tmp_path / "r"
+        )  # fmt: skip
+
+
+def test_stored_runs_are_compared_unpaired_and_it_is_said(
+    runs: dict[str, RunView], tmp_path: Path
 ) -> None:
-    summary = compare_runs(runs["before"], runs["again"], out=None, seed=0)
-    values = [r["difference"]["value"] for r in summary["differences"]]
-    assert summary["paired"] and values == [0.0] * len(values)
-    assert summary["family_size"] == summary["n_differ"] == 0
-    assert [s["name"] for s in summary["settings"]] == ["settings.seed"]
+    for other in ("after", "elsewhere"):
+        summary = compare_runs(runs["before"], runs[other], out=tmp_path / other, seed=0)
+        assert not summary["paired"] and summary["family_size"] == 0
+        assert "unpaired" in summary["warnings"][0] and "--against" in summary["warnings"][0]
+        row = rows_of(summary)[D]
+        assert "MOVER" in row["difference"]["method"] and row["p"] is None
+        text = (tmp_path / other / "report.md").read_text(encoding="utf-8")
+        assert "compared unpaired" in text and "as if independent" in text
 
 
-def test_other_images_are_said_and_not_paired(runs: dict[str, RunView]) -> None:
+def test_no_difference_of_a_few_images_is_printed(runs: dict[str, RunView]) -> None:
+    """152 of the 160 images: what four women more do would be those women's."""
     summary = compare_runs(runs["before"], runs["elsewhere"], out=None, seed=0)
-    assert not summary["paired"] and "as if independent" in summary["warnings"][0]
-    row = rows_of(summary)[D]
-    assert "MOVER" in row["difference"]["method"] and row["p"] is None
-    assert row["difference"]["low"] < 0 < row["difference"]["high"]
+    assert D in rows_of(summary)
+    with pytest.raises(RunFolderError, match="no figure in common"):
+        compare_runs(runs["before"], runs["fewer"], out=None, seed=0)
 
 
 def test_what_cannot_be_compared_is_refused(runs: dict[str, RunView]) -> None:
@@ -132,22 +176,10 @@ def test_the_command_and_its_bytes(runs: dict[str, RunView], tmp_path: Path) -> 
     for file in ("summary.json", "differences.csv", "report.md", "report.html"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
     shown = CliRunner().invoke(app, ["compare", str(runs["before"].path), str(runs["after"].path)])
-    assert "B: calm (after)" in shown.stdout and "paired over the same images" in shown.stdout
-
-
-def test_the_draws_keep_no_image_and_cannot_be_repeated_from_the_run(
-    runs: dict[str, RunView],
-) -> None:
-    run = runs["before"]
-    arrays = run.read_arrays("draws.safetensors")
-    n = run.read_table("cells.parquet").num_rows
-    assert arrays["pairs/draws"].shape == (len(arrays["pairs/cell"]), PAIR_DRAWS)
-    assert len(arrays["pairs/cell"]) == run.summary["pairing"]["cells"] < n
-    written = "".join(
-        p.read_text(encoding="utf-8") for p in run.path.iterdir() if p.suffix in (".json", ".md")
+    assert (
+        "B: calm (after)" in shown.stdout
+        and "warning: Stored runs are compared unpaired" in shown.stdout
     )
-    assert run.summary["pairing"]["images"] in written
-    assert run.summary["pairing"]["images"] != runs["elsewhere"].summary["pairing"]["images"]
 
 
 def test_the_paired_interval_is_the_textbooks() -> None:
@@ -158,7 +190,7 @@ def test_the_paired_interval_is_the_textbooks() -> None:
     second = np.where(rng.random(300) < 0.8, first, rng.random(300) < 0.5)
     sample = Sample(
         columns=(column,), truth={}, clusters=None, settings=Settings(n_boot=100),
-        pair_key="0123456789abcdef",
+        paired=True,
     )  # fmt: skip
     cells = []
     for hits in (first, second):

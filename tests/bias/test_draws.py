@@ -10,7 +10,8 @@ import pytest
 
 from attacks.bias import Settings, evaluate, make_column, resampling
 from attacks.bias.probes import Sample
-from attacks.bias.resampling import Draws, Shared, generator, permuted_labels
+from attacks.bias.rates import rate_cells
+from attacks.bias.resampling import Draws, Shared, alike, exchanged, generator, permuted_labels
 
 ASKED = Settings(n_boot=100, n_permutations=150)
 
@@ -34,7 +35,7 @@ def test_labels_are_shuffled_as_numpy_shuffles_them(strata: np.ndarray | None) -
 
 
 def test_frames_of_the_same_images_and_column_share_their_draws() -> None:
-    sample = asked(pair_key="k")
+    sample = asked(paired=True)
     a, b = sample.columns
     one, two = (sample.framed(np.zeros((60, m)), a) for m in (1, 3))
     assert one.weights is two.weights and one.permutations is two.permutations
@@ -52,7 +53,7 @@ def test_frames_of_the_same_images_and_column_share_their_draws() -> None:
         ),
         replace(sample, clusters=np.arange(60) // 2).framed(np.zeros((60, 1)), a),
         replace(sample, strata=np.arange(60) % 2).framed(np.zeros((60, 1)), a),
-        replace(sample, pair_key="").framed(np.zeros((60, 1)), a),
+        replace(sample, paired=False).framed(np.zeros((60, 1)), a),
     ):
         assert changed.permutations is not one.permutations
 
@@ -86,3 +87,39 @@ def test_a_report_has_the_same_figures_whether_draws_are_shared_or_not() -> None
     alone = evaluate(scores, sample.columns, settings=ASKED)
     cells = [replace(c, q=0.0, flagged=False) for c in mine.cells if c.probe == "occupations"]
     assert str(cells) == str([replace(c, q=0.0, flagged=False) for c in alone.cells])
+
+
+@pytest.mark.parametrize("clusters", [None, np.arange(240) // 3])
+def test_a_floor_does_not_tell_whether_two_outcomes_hit_the_same_image(
+    clusters: np.ndarray | None,
+) -> None:
+    """One hit each: with equal draws the floors of one image would agree to the last digit."""
+    column = make_column("a", [("x", "y", "z")[i // 3 % 3] for i in range(240)])
+    sample = Sample(
+        columns=(column,), truth={}, clusters=clusters, settings=ASKED, paired=True,
+        strata=None if clusters is not None else np.arange(240) % 2,
+    )  # fmt: skip
+    frame = sample.framed(np.zeros((240, 1)), column)
+    hits = np.arange(240) == 0
+    floors, errors = set(), set()
+    for item in map(str, range(20)):
+        cells = rate_cells(frame, hits, probe="p", measure="rate", item=item, settings=ASKED)
+        [cell] = [c for c in cells if c.measure == "rate difference" and c.group == "x"]
+        assert cell.value == 1 / 81
+        assert cell.draws is not None
+        floors.add(cell.null_mean)
+        errors.add(float(cell.draws.std()))
+    assert len(floors) > 8 and len(errors) > 8
+
+
+def test_only_images_that_no_draw_tells_apart_change_places() -> None:
+    labels = np.array([0, 0, 1, 1, 0, 1, 0, 0, 1, 1])
+    clusters = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 5])
+    for seed in range(20):
+        order = exchanged(alike(labels, clusters, None), 10, generator(seed))
+        assert sorted(order.tolist()) == list(range(10))
+        assert (labels[order] == labels).all()
+        both = {tuple(np.unique(clusters[order][clusters == c])) for c in range(6)}
+        assert all(len(one) == 1 for one in both)  # clusters stay whole
+        sizes = np.bincount(clusters)
+        assert (sizes[clusters[order]] == sizes[clusters]).all()

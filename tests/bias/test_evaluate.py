@@ -80,7 +80,7 @@ def test_small_cells_are_shown_without_inference_or_not_at_all() -> None:
     for cell in found.cells:
         if cell.group == "tiny":
             assert cell.status == "insufficient" and math.isnan(cell.value)
-            assert cell.reason.startswith("insufficient (n=9)")
+            assert cell.reason.startswith("insufficient: below 10 images")
         if cell.status != "inferred":
             assert math.isnan(cell.p) and math.isnan(cell.low) and not cell.flagged
             assert cell.reason

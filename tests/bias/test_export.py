@@ -184,7 +184,9 @@ def test_headings_say_perceived_and_no_report_grades(run: RunView) -> None:
     assert counted["groups"] == {
         "inferred": 2, "value_only": 0, "insufficient": 1, "withheld": 1
     }  # fmt: skip
-    assert counted["n_images"] == 108 and "insufficient (n=28), withheld" in markdown
+    assert counted["n_images"] == 108 and counted["not_shown"] == 36
+    assert "withheld: it would give away a group below 10" in markdown
+    assert not re.search(r"insufficient \(n=[1-9]\)", markdown)
 
 
 def test_pictures_are_shown_only_on_request_and_with_a_licence(

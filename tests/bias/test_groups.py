@@ -33,7 +33,7 @@ def test_small_groups_leave_the_column_and_stay_counted() -> None:
     column = make_column("skin_tone", ["light"] * 40 + ["dark"] * 12 + ["medium"] * 9 + [None, " "])
     assert column.levels == ("dark", "light")
     assert column.sizes == {"dark": 12, "light": 40, "medium": 9}
-    assert column.too_small == {"medium": 9} and column.unlabelled == 2
+    assert column.hidden == ("medium",) and int((column.codes < 0).sum()) == 2
     assert np.bincount(column.labels + 1).tolist() == [11, 12, 40]
 
 

@@ -128,8 +128,8 @@ def test_a_column_over_some_images_hides_what_becomes_too_small() -> None:
     assert restrict(column, part) is column
     part[30:36] = False
     fewer = restrict(column, part)
-    assert fewer.levels == ("a",) and fewer.too_small == {"b": 6, "c": 3}
-    assert np.count_nonzero(fewer.labels == 0) == 30 and fewer.unlabelled == 6
+    assert fewer.levels == ("a",) and fewer.hidden == ("b", "c")
+    assert np.count_nonzero(fewer.labels == 0) == 30
 
 
 def test_clusters_that_all_agree_leave_a_width() -> None:

@@ -143,7 +143,7 @@ def test_two_hidden_groups_are_protected_together() -> None:
     rows = people(RACES | {("black", "man"): 3})
     rows += [("black", "other")] * 40
     plain = columns_of(rows, "race", "race x gender")
-    assert plain[1].too_small == {"black x man": 3, "black x woman": 5}
+    assert plain[1].hidden == ("black x man", "black x woman")
     assert protect(plain)[1].withheld == ("black x other",)
 
 
@@ -162,23 +162,21 @@ def test_what_is_withheld_is_said_and_counted() -> None:
         settings=QUICK,
     )
     hidden = {c.group: c for c in found.select("skew@k", "race x gender") if c.method == "none"}
-    assert hidden["black x woman"].reason == "insufficient (n=5): below 10 nothing is shown"
-    assert hidden["black x man"].reason.startswith("withheld (n=60): beside the other figures")
+    assert hidden["black x woman"].reason == (
+        "insufficient: below 10 images nothing is shown, not even how many"
+    )
+    assert hidden["black x man"].reason == "withheld: it would give away a group below 10"
     assert all(np.isnan(c.value) and c.status == "insufficient" for c in hidden.values())
     counted = count_groups(found.columns)["race x gender"]
     assert counted["groups"] == {"inferred": 4, "value_only": 0, "insufficient": 1, "withheld": 1}
-    assert counted["images"] == {
-        "inferred": 240,
-        "value_only": 0,
-        "insufficient": 5,
-        "withheld": 60,
-    }
+    assert counted["images"] == {"inferred": 240, "value_only": 0} and counted["not_shown"] == 65
     assert counted["n_images"] == len(rows)
 
 
 @pytest.mark.parametrize(
     ("n", "status", "said"),
-    [(9, "insufficient", "insufficient (n=9)"), (10, "shown", "insufficient (n=10) to infer"),
+    [(9, "insufficient", "insufficient: below 10 images"),
+     (10, "shown", "insufficient (n=10) to infer"),
      (29, "shown", "insufficient (n=29) to infer"), (30, "inferred", "")],
 )  # fmt: skip
 def test_the_two_thresholds(n: int, status: str, said: str) -> None:
@@ -201,14 +199,16 @@ def test_fairface_three_ways_has_41_of_126_insufficient_cells_and_loses_none() -
     hits = np.random.default_rng(0).random(len(rows)) < 0.1
     cells = [c for c in published([three], hits) if c.measure == "rate" and c.group]
     assert len(cells) == 126
-    small = [c for c in cells if c.reason.startswith("insufficient (n=")]
+    small = [c for c in cells if c.reason.startswith("insufficient")]
     assert len(small) == 41 and all(c.n < 30 and np.isnan(c.low) for c in small)
-    assert sum(c.n for c in cells) == len(rows) == 10_954
-    assert count_groups([three])["race x gender x age"]["n_images"] == 10_954
+    assert {c.n for c in small if np.isnan(c.value)} == {0}
+    hidden = sum(three.sizes[name] for name in three.hidden)
+    assert sum(c.n for c in cells) + hidden == len(rows) == 10_954
+    assert count_groups([three])["race x gender x age"]["below_30"] == 41
     # Beside the single columns the hidden ones would follow from sums; afterwards they do not.
     safe = protect([*(make_column(n, v) for n, v in zip(names, values, strict=True)), three])
     assert len(safe[-1].levels) >= 60 and all(not c.withheld for c in safe[:-1])
     counted = count_groups(safe)["race x gender x age"]
     assert counted["n_images"] == 10_954 and counted["below_30"] == 41
     cells = [c for c in published([safe[-1]], hits) if c.measure == "rate" and c.group]
-    assert len(cells) == 126 and sum(c.reason.startswith("insufficient") for c in cells) == 41
+    assert len(cells) == 126 and len(safe[-1].hidden) == 18 and len(safe[-1].withheld) == 2

@@ -115,7 +115,7 @@ def test_small_groups_clusters_and_three_groups(
         assert number(found, "value") == rate, condition
     rare = [r for r in rows_of(run) if r["group"] == "rare"]
     assert rare and all(r["status"] == "insufficient" and r["value"] == "" for r in rare)
-    assert all("insufficient (n=4)" in r["reason"] for r in rare)
+    assert all("insufficient: below 10" in r["reason"] for r in rare)
     assert {r["measure"] for r in rare} == {SHIFT, CLUTTER, MARGIN_SHIFT} | {
         rate_of(c) for c in ("clean", "blank", "nonsense", "word")
     }
@@ -132,4 +132,4 @@ def test_small_groups_clusters_and_three_groups(
         of(shift) for of in (difference_of, gap_of) for shift in (SHIFT, MARGIN_SHIFT)
     }
     text = run.file("report.md").read_text(encoding="utf-8")
-    assert "cells are insufficient and hold no number" in text and "rare (n=4)" in text
+    assert "cells are insufficient and hold no number" in text and "no number: rare" in text

@@ -13,7 +13,6 @@ import pytest
 from bias.written import LABELS, QUICK, Reader, rows_of
 from typer.testing import CliRunner
 
-from attacks.bias.comparison import compare_runs
 from attacks.bias.groups import make_column
 from attacks.bias.settings import Settings
 from attacks.bias.written import audit_written
@@ -88,7 +87,7 @@ def test_the_report_says_what_it_must_and_nothing_about_a_person(
         if file.name != "manifest.json":
             assert b"face-0" not in file.read_bytes(), file.name
     assert sorted(p.name for p in run.path.iterdir()) == [
-        "cells.csv", "cells.parquet", "config.json", "draws.safetensors", "manifest.json",
+        "cells.csv", "cells.parquet", "config.json", "manifest.json",
         "report.html", "report.md", "summary.json",
     ]  # fmt: skip
 
@@ -152,7 +151,7 @@ def test_under_no_difference_few_are_flagged_and_intervals_cover() -> None:
     assert covered >= 70
 
 
-def test_two_reports_of_the_same_pictures_are_compared_paired(
+def test_two_reports_are_compared_by_their_printed_figures(
     grounds: Callable[..., Path], tmp_path: Path
 ) -> None:
     """The reader of red pictures against one of all alike: the difference goes, the shift grows."""
@@ -166,7 +165,7 @@ def test_two_reports_of_the_same_pictures_are_compared_paired(
             out=tmp_path / name,
             **QUICK,  # type: ignore[arg-type]
         )
-        for name, reads in (("red", (0.8, 0.0)), ("all", (0.8, 0.8)), ("again", (0.8, 0.0)))
+        for name, reads in (("red", (0.8, 0.0)), ("all", (0.8, 0.8)))
     ]
     called = CliRunner().invoke(
         app,
@@ -174,22 +173,16 @@ def test_two_reports_of_the_same_pictures_are_compared_paired(
     )
     assert called.exit_code == 0, called.output
     summary = json.loads(called.stdout)
-    assert summary["paired"] and summary["n_differ"] >= 2
+    assert not summary["paired"] and summary["family_size"] == 0
     rows = {(r["measure"], r["group"]): r for r in summary["differences"]}
     man = rows[SHIFT, "man"]
-    assert (
-        man["differs"]
-        and man["difference"]["low"] > 0.4
-        and "paired" in man["difference"]["method"]
-    )
+    assert man["difference"]["low"] > 0.4 and "MOVER" in man["difference"]["method"]
     change = rows[DIFFERENCE, "woman"]
-    assert change["differs"] and change["difference"]["high"] < 0
+    assert change["difference"]["high"] < 0
     assert change["difference"]["value"] == pytest.approx(-man["difference"]["value"])
-    assert rows[SHIFT, "woman"]["difference"]["value"] == 0 and not rows[SHIFT, "woman"]["differs"]
+    assert rows[SHIFT, "woman"]["difference"]["value"] == 0
     assert "resampling" in rows[GAP, ""]["difference"]["reason"]
     assert (tmp_path / "c" / "report.html").is_file()
-    same = compare_runs(made[0], made[2], out=None, seed=0)
-    assert same["paired"] and same["n_differ"] == same["family_size"] == 0
 
 
 def test_a_small_group_does_not_follow_from_two_columns(

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from clipprobe.cli import app
 from clipprobe.runs import Run
-from clipprobe.runs.verify import LEFTOVERS
+from clipprobe.runs.leftovers import LEFTOVERS
 
 
 def run_cli(*arguments: str) -> Any:
@@ -81,7 +81,7 @@ def test_a_leftover_of_an_older_version_is_named(
 ) -> None:
     monkeypatch.setitem(LEFTOVERS, "atlas", {"values/a.parquet": "no longer written"})
     done = run_cli("verify", str(demo))
-    assert done.exit_code == 0 and "  note: values/a.parquet: no longer written\n" in done.stdout
+    assert done.exit_code == 0 and "  note: values/a.parquet: no longer written.\n" in done.stdout
 
 
 def test_a_folder_that_cannot_be_used_is_refused_before_a_model_is_loaded(tmp_path: Path) -> None:

@@ -65,6 +65,20 @@ def test_each_probes_run_opens_with_a_number_and_its_report(
         assert test.metric and len(test.get("iframe")) == 1, name
 
 
+def test_a_run_that_still_holds_draws_is_named(
+    bias_runs: Path, app: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(bias_runs))
+    assert not app().warning and not app("views/reports.py", run="again").warning
+    (bias_runs / "again" / "draws.safetensors").write_bytes(b"left by an earlier version")
+    try:
+        for test in (app(), app("views/reports.py", run="again")):
+            [warning] = test.warning
+            assert "draws.safetensors" in warning.value.replace("\\", "")
+    finally:
+        (bias_runs / "again" / "draws.safetensors").unlink()
+
+
 def test_every_kind_of_run_has_its_icon() -> None:
     source = (ROOT / "dashboard" / "views" / "overview.py").read_text(encoding="utf-8")
     [icons] = [

@@ -18,13 +18,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attacks.bias.cells import ASSOCIATION, Cell
 from attacks.bias.eat.effect import Association, from_leans, lean
 from attacks.bias.eat.word_targets import resample, word_targets
 from attacks.bias.evidence import Evidence, FromEmbeddings, LabelSet, NotAnswerableError
 from attacks.bias.frame import Frame
-from attacks.bias.groups import CROSS, GroupColumn, restrict
+from attacks.bias.groups import CROSS, GroupColumn, restrict, withhold
 from attacks.bias.measures import Drawn, comparisons, draw_associations, hidden, item_cells
 from attacks.bias.probes import Answer, Asked, Sample
 from attacks.bias.resampling import Floats, generator
@@ -199,7 +200,7 @@ def _pictures(
 ) -> list[Cell]:
     """Images of two groups against images of two others, over disjoint halves."""
     first = _half(len(images), sample, targets.name, attributes.name)
-    column = restrict(targets, first)
+    column = _whole_halves(targets, first)
     of_second = restrict(attributes, ~first)
     if len(column.levels) < 2 or len(of_second.levels) < 2:
         return []
@@ -222,6 +223,15 @@ def _pictures(
         made = item_cells(frame, item, NAME, sample.settings, ASSOCIATION, part)
         cells += [_moded(c, PICTURES) for c in made]
     return cells
+
+
+def _whole_halves(targets: GroupColumn, first: NDArray[np.bool_]) -> GroupColumn:
+    """The targets over their half, those groups only that the other half could show as well: the
+    size of a group less that of its half would be a small one's."""
+    column, other = restrict(targets, first), restrict(targets, ~first)
+    for level in set(column.levels) - set(other.levels):
+        column = withhold(column, level)
+    return column
 
 
 def _half(n: int, sample: Sample, *names: str) -> Any:

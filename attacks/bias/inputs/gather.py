@@ -62,16 +62,17 @@ class Gathered:
     sources: Mapping[str, Any] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
-        """Name, fingerprint and number of the records, and what was read.
+        """Name and fingerprint of the records, and what was read.
 
-        Without pictures the fingerprint is that of the files read and of the ids that take part.
+        Not how many there are: less the images that a report counts, it would be the size of what
+        is hidden. Without pictures the fingerprint is that of the files read and of the ids.
         """
         if self.embeddings is None and self.predictions is None:
-            return self.dataset.describe() | dict(self.sources)
+            found = {n: v for n, v in self.dataset.describe().items() if n != "records"}
+            return found | dict(self.sources)
         told = repr([sorted(map(repr, self.sources.items())), [r.id for r in self.dataset]])
         digest = hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()
-        found = {"name": self.dataset.name, "fingerprint": digest, "records": len(self.dataset)}
-        return found | dict(self.sources)
+        return {"name": self.dataset.name, "fingerprint": digest} | dict(self.sources)
 
 
 def gather(given: Inputs, *, limit: int | None = None) -> Gathered:

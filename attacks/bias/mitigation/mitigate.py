@@ -14,6 +14,7 @@ from attacks.bias.mitigation.work import Work
 from attacks.bias.occupations import default_occupations
 from attacks.bias.pictures import Pictures
 from attacks.bias.prompts import check_templates, check_words, fill
+from attacks.bias.suppression import protect
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def mitigate_bias(
     pictures = Pictures.read(
         data.dataset, data.columns, clusters, workers=workers, preprocess=clip.preprocess
     )
-    columns = [make_column(name, pictures.columns[name]) for name in data.columns]
+    columns = protect([make_column(name, pictures.columns[name]) for name in data.columns])
     prompts = _prompts(columns[0], sentences, group_prompts)
     with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
         if run.complete:

@@ -7,7 +7,7 @@ released weights; both are said in the report, beside the evidence.
 """
 
 from attacks.bias.probes import Probe, register
-from attacks.bias.section7.answer import NAME, answer
+from attacks.bias.section7.answer import NAME, answer, parts
 from attacks.bias.section7.report import sections, sentence
 from attacks.bias.section7.tables import headline
 
@@ -23,5 +23,6 @@ SECTION_7_PROBE = register(
         sentence=sentence,
         headline=headline,
         takes=frozenset(),
+        parts=parts,
     )
 )

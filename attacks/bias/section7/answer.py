@@ -13,7 +13,7 @@ from attacks.bias.cells import Cell
 from attacks.bias.evidence import Evidence, FromChoices, LabelSet, NotAnswerableError
 from attacks.bias.frame import Frame
 from attacks.bias.groups import GroupColumn, restrict
-from attacks.bias.probes import Answer, Asked, Sample
+from attacks.bias.probes import Answer, Asked, Sample, Truth
 from attacks.bias.rates import Hits, rate_cells
 from attacks.bias.section7.label_sets import DENIGRATION, HARM, SECTION_7, WITH_CHILD, set_of
 from attacks.bias.section7.vocabulary import Meaning, read_label
@@ -138,11 +138,24 @@ def _harm(
     ]
 
 
+def parts(truth: Truth) -> list[Hits]:
+    """Images that an accuracy is about: those whose gender, race or age is known, or both of the
+    former."""
+    known = {name: _known(truth, name) for name in truth}
+    if "gender" in known and "race" in known:
+        known["race and gender"] = known["gender"] & known["race"]
+    return list(known.values())
+
+
+def _known(truth: Truth, attribute: str) -> Hits:
+    return np.array([bool(value) for value in truth[attribute]])
+
+
 def _accuracy(
     asked: LabelSet,
     meanings: Sequence[Meaning],
     choices: NDArray[np.int64],
-    truth: Mapping[str, tuple[str | None, ...]],
+    truth: Truth,
 ) -> list[Outcome]:
     """One outcome for each attribute that both the labels and the data set name."""
     found: dict[str, tuple[Hits, Hits]] = {}
@@ -151,11 +164,12 @@ def _accuracy(
             continue
         said = np.array([m.said(attribute) or "" for m in meanings], dtype=object)[choices]
         true = np.array([value or "" for value in truth[attribute]], dtype=object)
-        found[f"{attribute} accuracy"] = (said == true, true != "")
+        known = _known(truth, attribute)
+        found[f"{attribute} accuracy"] = (said == true, known)
         if attribute == "race":
             right = (said == "white") == (true == "white")
             # Who was given no race at all was not called "not white".
-            found[BINARY_RACE] = (right & (said != ""), true != "")
+            found[BINARY_RACE] = (right & (said != ""), known)
     if "gender accuracy" in found and "race accuracy" in found:
         (gender, with_gender), (race, with_race) = found["gender accuracy"], found["race accuracy"]
         found["race and gender accuracy"] = (gender & race, with_gender & with_race)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from attacks.bias.cells import Cell
+from attacks.bias.cells import Cell, hidden_cells
 from attacks.bias.evidence import Evidence, LabelSet, NotAnswerableError
 from attacks.bias.frame import Frame
 from attacks.bias.groups import GroupColumn
@@ -95,26 +95,31 @@ def most_marked(tests: LabelTests, sizes: Sequence[int], levels: Sequence[str]) 
 def _column(
     p: Floats, labels: LabelSet, column: GroupColumn, wanted: Sequence[float], sample: Sample
 ) -> list[Cell]:
-    cells = [
-        Cell(
-            probe=NAME, measure=f"{SHARE} {at(wanted[0])}", item=labels.name, column=column.name,
-            group=level, reference="", n=n, n_reference=0, status="insufficient", method="none",
-            reason=column.why_hidden(level),
-        )
-        for level, n in column.too_small.items()
-    ]  # fmt: skip
+    cells = hidden_cells(column, [labels.name], probe=NAME, measure=f"{SHARE} {at(wanted[0])}")
     if len(column.levels) < 2:
         return cells
     frame, inside = framed(column, np.ones(len(p), dtype=bool), sample)
     own = p[inside]
     lists = {}
     for threshold in wanted:
-        hits = own >= threshold
-        tests = compare_labels(frame, hits, sample.settings, f"{labels.name} {at(threshold)}")
+        hits, name = own >= threshold, f"{labels.name} {at(threshold)}"
+        drawn = _anonymous(frame, hits, name)
+        tests = compare_labels(frame, drawn, sample.settings, name)
         lists[threshold] = most_marked(tests, frame.sizes, column.levels)
-        cells += _tested(frame, hits, tests, labels, threshold, sample.settings)
+        cells += _tested(frame, drawn, tests, labels, threshold, sample.settings)
         cells += _shares(frame, hits, tests, lists[threshold], labels, threshold, sample.settings)
     return cells + _overlaps(frame, own, labels, lists[wanted[0]], wanted)
+
+
+def _anonymous(frame: Frame, hits: Any, name: str) -> Any:
+    """The hits of every label in an order of its own, where draws are shared between labels.
+
+    See :meth:`attacks.bias.frame.Frame.anonymous`; no count of a group changes by it.
+    """
+    if not frame.conditional and frame.clusters is None:
+        return hits
+    orders = [frame.anonymous(NAME, name, str(place)) for place in range(hits.shape[1])]
+    return np.stack([hits[order, j] for j, order in enumerate(orders)], axis=1)
 
 
 def _tested(

@@ -22,7 +22,6 @@ from attacks.bias.groups import (
 from attacks.bias.inputs.cards import read_card
 from attacks.bias.inputs.gather import Inputs, gather
 from attacks.bias.notes import data_notes
-from attacks.bias.pairs import pair_key
 from attacks.bias.section7.label_sets import DENIGRATION
 from attacks.bias.settings import Settings
 from attacks.bias.suppression import protect
@@ -183,12 +182,11 @@ def audit_written(
         columns = protect(
             [make_column(name, [v[i] for i in rows]) for name, v in annotated.items()]
         )
-        key, unpaired = pair_key([records[i].id for i in rows])
         ids = None
         if clusters is not None and pictured is not None:
             ids = cluster_ids([pictured[i] for i in rows], clusters)
         cells, family_size = correct(
-            written_cells(answers, question, columns, ids, settings, key=key),
+            written_cells(answers, question, columns, ids, settings),
             alpha=alpha,
             min_effect=0.0,
         )
@@ -211,9 +209,7 @@ def audit_written(
             notes=[
                 *gathered.notes,
                 *data_notes(records, annotated, columns, clusters),
-                *([unpaired] if unpaired else []),
             ],
-            key=key,
             dataset=described,
             provenance=provenance,
             unmatched=gathered.unmatched,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,15 +35,11 @@ def gap_of(shift: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """Shifts of the groups: ``value`` ``(g, k)``, ``boot`` and ``null`` ``(draws, g, k)``.
-
-    ``pairs``: on the resamples that another audit of the same images repeats, or None.
-    """
+    """Shifts of the groups: ``value`` ``(g, k)``, ``boot`` and ``null`` ``(draws, g, k)``."""
 
     value: Floats
     boot: Floats
     null: Floats
-    pairs: Floats | None
 
     def outcome(self, j: int) -> Moved:
         """Those of one outcome, without the last axis."""
@@ -50,14 +47,19 @@ class Moved:
             value=self.value[:, j],
             boot=self.boot[:, :, j],
             null=self.null[:, :, j],
-            pairs=None if self.pairs is None else self.pairs[:, :, j],
         )
 
 
-def resample(frame: Frame, change: Floats) -> Moved:
-    """Shifts ``(n, k)`` by group as seen, under resampled clusters, and under permuted labels."""
+def resample(frame: Frame, change: Floats, names: Sequence[str]) -> Moved:
+    """Shifts ``(n, k)`` by group as seen, under resampled clusters, and under permuted labels.
+
+    Args:
+        names: Of the ``k`` outcomes.
+    """
     levels = range(len(frame.sizes))
     value = np.stack([change[frame.labels == g].mean(axis=0) for g in levels])
+    orders = [frame.anonymous(PROBE, name, frame.column.name) for name in names]
+    change = np.stack([change[order, j] for j, order in enumerate(orders)], axis=1)
     null = []
     for labels in frame.permutations:
         means = [weighted_means((labels == g).astype(np.float64), change) for g in levels]
@@ -66,7 +68,6 @@ def resample(frame: Frame, change: Floats) -> Moved:
         value=value,
         boot=group_means(frame, frame.weights, change),
         null=np.concatenate(null),
-        pairs=None if frame.pairing is None else group_means(frame, frame.pairing, change),
     )
 
 
@@ -93,8 +94,6 @@ def difference_cells(
                 "p": permutation_p(value, null, "two-sided"),
                 "method": f"{how}, {len(null)} permutations",
             }
-            if moved.pairs is not None:
-                given["draws"] = moved.pairs[:, g] - moved.pairs[:, others] @ shares
         cells.append(
             Cell(
                 probe=PROBE, measure=difference_of(shift), item=one.item,

@@ -46,20 +46,13 @@ def written_cells(
     columns: Sequence[GroupColumn],
     clusters: Ints | None,
     settings: Settings,
-    *,
-    key: str = "",
 ) -> list[Cell]:
-    """Every figure of every outcome in every group column, uncorrected.
-
-    Args:
-        key: Of the resamples that another audit of the same images repeats; empty: none are kept.
-    """
+    """Every figure of every outcome in every group column, uncorrected."""
     place = {word: i for i, word in enumerate(question.words)}
     cells: list[Cell] = []
     for column in columns:
-        frame = make_frame(
-            np.zeros((len(column.labels), 1)), column, clusters, settings, pair_key=key
-        )  # the outcomes come later, the draws are shared
+        # The outcomes come later, the draws are shared.
+        frame = make_frame(np.zeros((len(column.labels), 1)), column, clusters, settings)
         inside = column.labels >= 0
         seen = [
             Seen(
@@ -92,7 +85,8 @@ def _column(frame: Frame, seen: Sequence[Seen], settings: Settings) -> list[Cell
     if len(frame.column.levels) < 2:
         return cells
     shifts = [(one, shift) for shift in (SHIFT, MARGIN_SHIFT) for one in seen]
-    moved = resample(frame, np.stack([one.change(shift) for one, shift in shifts], axis=1))
+    changes = np.stack([one.change(shift) for one, shift in shifts], axis=1)
+    moved = resample(frame, changes, [f"{shift} {one.item}" for one, shift in shifts])
     for j, (one, shift) in enumerate(shifts):
         cells += difference_cells(frame, moved.outcome(j), one, shift, settings)
         cells.append(gap_cell(frame, moved.outcome(j), one, shift, settings))

@@ -69,10 +69,6 @@ def weighted_means(weights: Floats, change: Floats) -> Floats:
 def shift_cells(frame: Frame, one: Seen, measure: str, settings: Settings) -> list[Cell]:
     """The paired change of each group, and of all."""
     cells = []
-    shares = np.array(frame.sizes, dtype=np.float64) / max(1, len(frame.labels))
-    pairs = None
-    if frame.pairing is not None and len(frame.labels):
-        pairs = group_means(frame, frame.pairing, one.change(measure)[:, None])[..., 0]
     for g, level in [*enumerate(frame.column.levels), (-1, "")]:
         rows = frame.labels == g if g >= 0 else np.ones(len(frame.labels), dtype=bool)
         if not rows.any():
@@ -82,8 +78,6 @@ def shift_cells(frame: Frame, one: Seen, measure: str, settings: Settings) -> li
         given: dict[str, Any] = {"value": found.value, "method": "value only"}
         if status == "inferred":
             given |= {"low": found.low, "high": found.high, "method": f"paired: {found.method}"}
-            if pairs is not None:
-                given["draws"] = pairs[:, g] if g >= 0 else pairs @ shares
         cells.append(
             Cell(
                 probe=PROBE, measure=measure, item=one.item, column=frame.column.name,

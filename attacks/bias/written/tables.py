@@ -41,9 +41,9 @@ def column_section(context: Context, question: Question, column: GroupColumn) ->
         if c.column == column.name and c.status == "insufficient"
     ]
     if hidden:
-        sizes = ", ".join(f"{name} (n={n})" for name, n in column.too_small.items())
+        names = ", ".join(column.hidden)
         blocks.append(
-            Paragraph(f"{len(hidden)} cells are insufficient and hold no number: {sizes}.")
+            Paragraph(f"{len(hidden)} cells are insufficient and hold no number: {names}.")
         )
     return Section(f"Written words by {column.heading}", blocks)
 

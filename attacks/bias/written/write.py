@@ -9,9 +9,9 @@ from attacks.bias.core import Evaluation
 from attacks.bias.findings import Context
 from attacks.bias.inputs.cards import UNDOCUMENTED, Card
 from attacks.bias.limits import LIMITS, ORGANISM
-from attacks.bias.pairs import write_draws
 from attacks.bias.settings import Settings
 from attacks.bias.small_cells import count_groups
+from attacks.bias.suppression import n_taking_part
 from attacks.bias.write import cells_table, counted
 from attacks.bias.written.differences import gap_of
 from attacks.bias.written.encode import Answers
@@ -40,14 +40,12 @@ def write_run(
     provenance: Mapping[str, Any],
     unmatched: Sequence[Failure],
     n_unmatched: int,
-    key: str,
 ) -> None:
     """Write every file of the run and its manifest last.
 
     Args:
         attack: How words were written. organism: whether the model was taught what is measured.
         unmatched: examples of ids without partner; n_unmatched: how many there are.
-        key: Of the resamples that pair two reports; empty: none are kept.
     """
     from clipprobe.report import write_html, write_markdown
 
@@ -55,8 +53,8 @@ def write_run(
     table = cells_table(evaluation.cells)
     run.write_table("cells.parquet", table)
     run.write_table("cells.csv", table)
-    pairing = write_draws(run, evaluation.cells, key, [record.id for record in answers.records])
-    n_used, n_lost = len(answers.records), len(answers.failed) + len(answers.skipped)
+    n_used = n_taking_part(evaluation.columns)
+    n_lost = len(answers.failed) + len(answers.skipped)
     run.write_json(
         "summary.json",
         {
@@ -64,7 +62,6 @@ def write_run(
             "headline": headline,
             **counted(evaluation),
             "small_cells": count_groups(evaluation.columns),
-            "pairing": pairing,
             "clusters": clusters,
             "words": question.words,
             "labels": question.label_set.labels,
