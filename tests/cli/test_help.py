@@ -39,7 +39,7 @@ OPTIONAL = {
     "audit search": {"word", "synonyms", "forbidden"},
     "audit bias": {
         "images", "labels", "embeddings", "predictions", "card", "scale", "clusters", "control",
-        "planted", "config",
+        "planted", "config", "against",
     },
     "audit gap": {"clusters", "labels", "card"},
     "audit mitigate": {"group_prompt", "clusters", "labels", "card", "utility"},
