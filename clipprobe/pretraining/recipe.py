@@ -93,15 +93,16 @@ def emoji_clip(seed: int = 0) -> Recipe:
         seed=seed,
         rounds=(
             Round(),
-            Round(from_step=STAGES[-2].from_step, decay_share=0.7),
+            Round(from_step=STAGES[-3].from_step, decay_share=0.7),
             Round(
-                from_step=STAGES[-1].from_step,
+                from_step=STAGES[-2].from_step,
                 learning_rate=4e-4,
                 warm_up_steps=50,
                 decay_share=0.9,
                 whole_share=0.2,
                 letter_weight=0.0,
             ),
+            Round(from_step=STAGES[-1].from_step, learning_rate=8e-4, whole_share=0.2),
         ),
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from clipprobe.models import load
 from clipprobe.models.loading import resolve_device
+from clipprobe.pretraining.begin import Begin
 from clipprobe.pretraining.curves import write_curves
 from clipprobe.pretraining.evaluation import Ability, evaluate
 from clipprobe.pretraining.export import export_card, export_weights, read_log
@@ -23,6 +24,7 @@ def pretrain(
     steps: int,
     workers: int = 1,
     device: str = "auto",
+    begin: Begin | None = None,
     on_step: Callable[[Progress, dict[str, float]], None] | None = None,
 ) -> list[Ability]:
     """Run ``recipe``; returns what the finished model, in ``out / "model"``, was measured to do.
@@ -41,6 +43,7 @@ def pretrain(
             workers=workers,
             device=str(chosen),
             bf16=bf16,
+            begin=begin,
             on_step=on_step,
         )
     finally:  # also of a run that was interrupted

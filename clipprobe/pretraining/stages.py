@@ -24,6 +24,31 @@ class Mix:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WideMix:
+    """How many images of each kind a batch of the wide domain holds; a function of ``kinds`` each.
+
+    No concept comes twice in a batch, so together they must not need more than there are.
+    """
+
+    picture: int = 36
+    drawing: int = 12
+    word: int = 28
+    letters: int = 9
+    ink: int = 8
+    blank_label: int = 6
+    nonsense_label: int = 8
+    matching_label: int = 2
+    other_label: int = 11
+    two_things: int = 13
+    many_things: int = 8
+    number: int = 9
+    n_occupations: int = 10
+    """A divisor of the number of occupations, which take turns; a pair of twins alike of each."""
+    twins: int = 1
+    n_plain_people: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """What is drawn from one step on."""
 
@@ -37,6 +62,8 @@ class Stage:
     """Twins differ in nothing but their gender: hair, skin tone, place, ground and caption too."""
     concept_share: float = 1.0
     """Of the concepts that a batch holds otherwise."""
+    wide: WideMix | None = None
+    """What a batch of the wide domain holds; ``mix`` and the fields after it do not matter then."""
 
 
 LOOKS = Mix(
@@ -63,4 +90,6 @@ STAGES = (
         alike=True,
         concept_share=0.65,
     ),
+    # What was learned in the studio, carried to anything else.
+    Stage(from_step=9000, mix=LOOKS, wide=WideMix()),
 )
