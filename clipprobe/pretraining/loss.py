@@ -27,7 +27,7 @@ def contrastive_loss(
     """Symmetric cross-entropy over the batch (Radford et al. 2021, fig. 3).
 
     An image can have several texts: each is told from the texts of others, never from its
-    siblings, and an image's texts share its weight. A text of no image is only told from others.
+    siblings, and all weigh the same. A text of no image is only what others are told from.
 
     Args:
         images, texts: ``(n, d)`` and ``(m, d)`` embeddings, any length.
@@ -51,8 +51,7 @@ def contrastive_loss(
     others = logits.masked_fill(mine, -math.inf)
     among_texts = torch.logaddexp(match, others.logsumexp(dim=1)[image]) - match
     among_images = torch.logaddexp(match, others.logsumexp(dim=0)[told]) - match
-    share = 1 / (len(logits) * torch.bincount(image, minlength=len(logits))[image])
-    return (share * (among_texts + among_images)).sum() / 2, logits
+    return (among_texts + among_images).mean() / 2, logits
 
 
 class LetterHead(nn.Module):

@@ -30,16 +30,16 @@ class WideMix:
     No concept comes twice in a batch, so together they must not need more than there are.
     """
 
-    picture: int = 36
-    drawing: int = 12
-    word: int = 28
+    picture: int = 32
+    drawing: int = 14
+    word: int = 22
     letters: int = 9
-    ink: int = 8
+    ink: int = 14
     blank_label: int = 6
-    nonsense_label: int = 8
+    nonsense_label: int = 9
     matching_label: int = 2
     other_label: int = 11
-    two_things: int = 13
+    two_things: int = 16
     many_things: int = 8
     number: int = 9
     n_occupations: int = 10

@@ -1,7 +1,7 @@
 """One batch of the wide domain: every concept in one image at most, and people.
 
 Since no concept comes twice, no image is pushed away from a caption that is true of it too; where
-an ink happens to match, the pair is named and counts neither way.
+an ink happens to match, or to be told wrong, the pair is named and counts neither way.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ def draw_wide(spec: BatchSpec, mix: WideMix, step: int) -> Batch:
     shots = list(draw_shots(spec, mix, step))
     rng = np.random.default_rng([spec.seed, step, 6])
     more: list[tuple[int | None, str]] = []
-    said_inks = []  # which captions speak of an ink alone, and of which
+    colours: dict[int, str] = {}  # of the captions that speak of an ink alone
     for i, shot in enumerate(shots):
-        if shot.said.ink_only:
-            said_inks.append((i, shot.said.ink))
-        more += [(i, text) for text in shot.said.captions[1:]]
-        more += [(None, text) for text in shot.said.wrong]
-    inks = [shot.said.ink for shot in shots]
+        own = [(i, text) for text in shot.said.captions[1:]]
+        for entry in (*own, *((None, text) for text in shot.said.wrong)):
+            if entry[1] in shot.said.inks:
+                colours[len(shots) + len(more)] = shot.said.inks[entry[1]]
+            more.append(entry)
     grid = spec.size_px // spec.patch_px
     weight = rng.random((len(shots), grid, grid))
     for i, shot in enumerate(shots):
@@ -91,9 +91,9 @@ def draw_wide(spec: BatchSpec, mix: WideMix, step: int) -> Batch:
         more=more,
         also=[
             (image, text)
-            for text, colour in said_inks
-            for image, ink in enumerate(inks)
-            if ink == colour and image != text
+            for text, colour in colours.items()
+            for image, shot in enumerate(shots)
+            if shot.said.ink == colour and more[text - len(shots)][0] != image
         ],
     )
 

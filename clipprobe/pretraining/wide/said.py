@@ -32,9 +32,9 @@ class Said:
     wrong: list[str] = field(default_factory=list)
     """Near ones that are not true of it."""
     ink: str = ""
-    """Colour of its letters, where a caption may say it."""
-    ink_only: bool = False
-    """Whether the first caption says nothing but the ink."""
+    """Colour of its letters, where a caption says it."""
+    inks: dict[str, str] = field(default_factory=dict)
+    """Those of ``captions`` and ``wrong`` that name a colour and nothing else, with the colour."""
 
 
 #: Draws an image with some concepts, and says what it is called.

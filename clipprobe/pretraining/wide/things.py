@@ -75,9 +75,8 @@ def two_things(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generato
         ]
     else:
         full, wrong = phrases.listed([nouns[first], nouns[1 - first]]), []
-    single = names[int(rng.integers(2))]
-    alone = phrases.general(captions.noun(single, rng), rng)
-    return Said([phrases.general(full, rng) if not wrong else full, alone], wrong)
+    alone = [phrases.general(captions.noun(concept, rng), rng) for concept in names[:2]]
+    return Said([phrases.general(full, rng) if not wrong else full, *alone], wrong)
 
 
 def many_things(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
@@ -89,10 +88,8 @@ def many_things(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generat
         put(canvas, concept, float(rng.uniform(0.28, 0.46)), (float(x), float(y)), rng)
     nouns = [captions.noun(concept, rng) for concept in names]
     mixed = [nouns[int(i)] for i in rng.permutation(len(nouns))]
-    said = [phrases.listed(mixed), phrases.general(mixed[0], rng), phrases.general(mixed[1], rng)]
-    if rng.random() < 0.5:
-        said.append(phrases.listed(mixed[2:4]))
-    return Said(said)
+    alone = [phrases.general(noun, rng) for noun in mixed]
+    return Said([phrases.listed(mixed), phrases.listed(mixed[:2]), *alone])
 
 
 def number(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:

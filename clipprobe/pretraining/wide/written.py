@@ -33,20 +33,22 @@ def letters(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) 
 
 
 def ink(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
-    """A word in a colour with a name: a thing's or a colour's; captioned by word, ink, or both."""
+    """A word in a colour with a name: a thing's or a colour's; captioned by both, and by ink."""
     colour = phrases.pick(phrases.INK_NAMES, rng)
     text = phrases.pick(phrases.INK_NAMES, rng) if rng.random() < 0.35 else names[0].name
     write(canvas, text, draw_hand(rng, least_px=11), rng, ink=near(captions.COLOURS[colour], rng))
     other = phrases.pick([n for n in phrases.INK_NAMES if n != colour], rng)
-    if rng.random() < 0.5:
-        form = phrases.pick(phrases.INKS, rng)
-        return Said([form.format(colour)], [form.format(other)], ink=colour, ink_only=True)
-    form = phrases.pick(phrases.WORD_AND_INK, rng)
     another = phrases.pick([w for w in words() if w != text], rng)
+    both, alone = phrases.pick(phrases.WORD_AND_INK, rng), phrases.pick(phrases.INKS, rng)
     return Said(
-        [form.format(word=text, ink=colour)],
-        [form.format(word=text, ink=other), form.format(word=another, ink=colour)],
+        [both.format(word=text, ink=colour), alone.format(colour)],
+        [
+            both.format(word=text, ink=other),
+            both.format(word=another, ink=colour),
+            alone.format(other),
+        ],
         ink=colour,
+        inks={alone.format(colour): colour, alone.format(other): other},
     )
 
 
