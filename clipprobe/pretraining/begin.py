@@ -46,6 +46,19 @@ def first_model(recipe: Recipe, begin: Begin | None) -> tuple[Any, Any]:
     return build_model(recipe.shape, tokenizer, recipe.seed), tokenizer
 
 
+def check_length(begin: Begin | None, steps: int) -> None:
+    """Refuse a run that would end before it begins.
+
+    Raises:
+        ConfigError: it would.
+    """
+    if begin is not None and begin.step >= steps:
+        raise ConfigError(
+            f"The run is to go on at step {begin.step} and to end at step {steps}: no step is "
+            "left, give more --steps."
+        )
+
+
 def claim(out: Path, recipe: Recipe, begin: Begin | None) -> None:
     """Write the recipe, or check that the folder's is the same.
 

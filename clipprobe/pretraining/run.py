@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clipprobe.models import load
 from clipprobe.models.loading import resolve_device
-from clipprobe.pretraining.begin import Begin
+from clipprobe.pretraining.begin import Begin, check_length
 from clipprobe.pretraining.curves import write_curves
 from clipprobe.pretraining.evaluation import Ability, evaluate
 from clipprobe.pretraining.export import export_card, export_weights, read_log
@@ -31,8 +31,9 @@ def pretrain(
 
     Raises:
         RunFolderError: ``out`` holds a run of another recipe.
-        ConfigError: the device is unknown or absent.
+        ConfigError: the device is unknown or absent, or no step would be taken.
     """
+    check_length(begin, steps)
     chosen = resolve_device(device)
     bf16 = has_fast_bf16(chosen.type)
     try:
