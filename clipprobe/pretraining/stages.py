@@ -76,6 +76,23 @@ LOOKS = Mix(
     pair=0.08,
     count=0.05,
 )
+PEOPLE_TOO = WideMix(
+    picture=26,
+    drawing=10,
+    word=18,
+    letters=7,
+    ink=10,
+    blank_label=5,
+    nonsense_label=7,
+    matching_label=1,
+    other_label=9,
+    two_things=12,
+    many_things=6,
+    number=7,
+    n_occupations=20,
+    twins=2,
+    n_plain_people=10,
+)
 #: Once words are read, what is still learned is how things look; then also before busy grounds.
 STAGES = (
     Stage(from_step=0, mix=Mix()),
@@ -92,4 +109,6 @@ STAGES = (
     ),
     # What was learned in the studio, carried to anything else.
     Stage(from_step=9000, mix=LOOKS, wide=WideMix()),
+    # And once more people last, for the same reason as in the studio.
+    Stage(from_step=27000, mix=LOOKS, wide=PEOPLE_TOO),
 )

@@ -263,6 +263,8 @@ def test_the_learning_rate_warms_up_holds_and_decays() -> None:
 
 def test_the_schedule_begins_anew_with_each_round() -> None:
     recipe = emoji_clip()
+    first_steps = {stage.from_step for stage in SPEC.stages}
+    assert {part.from_step for part in recipe.rounds} <= first_steps
     _, second, *_, last = recipe.rounds
     n = last.from_step + 1000
     for part, end in zip(
