@@ -31,7 +31,7 @@ class WideMix:
     """
 
     picture: int = 32
-    drawing: int = 14
+    drawing: int = 20
     word: int = 22
     letters: int = 9
     ink: int = 14
@@ -78,7 +78,7 @@ LOOKS = Mix(
 )
 PEOPLE_TOO = WideMix(
     picture=26,
-    drawing=10,
+    drawing=14,
     word=18,
     letters=7,
     ink=10,

@@ -21,7 +21,7 @@ from clipprobe.pretraining.wide.batches import KINDS, Shot, draw_shots, draw_wid
 from clipprobe.pretraining.wide.canvas import Canvas, blank
 from clipprobe.pretraining.wide.grounds import PATTERNS, draw_ground
 from clipprobe.pretraining.wide.writing import LEAST_CONTRAST, LUMA, draw_hand, write
-from clipprobe.stimuli import Picture, Word, concepts, unseen_concepts
+from clipprobe.stimuli import Concept, Picture, Word, concepts, unseen_concepts
 from clipprobe.stimuli.splits import (
     TRAINED_FONTS,
     TRAINED_STYLES,
@@ -138,31 +138,32 @@ def test_relations_are_true(monkeypatch: pytest.MonkeyPatch) -> None:
     names = concepts()
     rng = np.random.default_rng(0)
     seen = Counter()
-    signs = {"left": (0, -1), "right": (0, 1), "above": (1, -1), "over": (1, -1)}
+    signs = {"left of": (0, -1), "right of": (0, 1), "above": (1, -1), "over": (1, -1)}
     signs |= {"below": (1, 1), "under": (1, 1)}
+    sides = {"on the left": (0, -1), "on the right": (0, 1), "at the top": (1, -1)}
+    sides |= {"at the bottom": (1, 1)}
     for _ in range(120):
         places.clear()
         a, b = (names[int(i)] for i in rng.permutation(len(names))[:2])
         said = things.two_things(canvas(rng), [a, b], rng)
-        for text, true in [(said.captions[0], True), *((wrong, False) for wrong in said.wrong)]:
-            word = next((w for w in signs if re.search(rf"\b{w}\b", text)), None)
+        lines = [(text, True) for text in said.captions] + [(text, False) for text in said.wrong]
+        for text, true in lines:
+            word = next((w for w in signs if f" {w} " in text), None)
+            word = word or next((w for w in sides if text.endswith(w)), None)
             if word is None:
                 continue
             seen[word, true] += 1
-            first = next(i for i, c in enumerate((a, b)) if _named_first(c, (a, b), text))
-            axis, sign = signs[word]
-            way = np.sign(places[first][1][axis] - places[1 - first][1][axis])
-            assert bool(way == sign) == true, text
-    assert {word for word, _ in seen} == set(signs)
+            axis, sign = (signs | sides)[word]
+            first = int(_place_in(b, text) < _place_in(a, text))
+            middle = places[1 - first][1][axis] if word in signs else 0.5
+            assert bool(np.sign(places[first][1][axis] - middle) == sign) == true, text
+    assert set(seen) == {(word, true) for word in (*signs, *sides) for true in (True, False)}
 
 
-def _named_first(concept, pair, text) -> bool:  # type: ignore[no-untyped-def]
-    def at(c) -> int:  # type: ignore[no-untyped-def]
-        words = [c.name, *c.synonyms]
-        return min(m.start() for w in words for m in re.finditer(rf"\b{w}\b", text))
-
-    other = pair[1] if concept is pair[0] else pair[0]
-    return at(concept) < at(other)
+def _place_in(concept: Concept, text: str) -> float:
+    """Where a text speaks of a thing; infinite where it does not."""
+    words = [concept.name, *concept.synonyms]
+    return min((m.start() for w in words for m in re.finditer(rf"\b{w}\b", text)), default=np.inf)
 
 
 def test_counts_are_those_drawn() -> None:

@@ -14,6 +14,12 @@ RELATIONS = {
     (1, True): ("{} above {}", "{} over {}"),
     (1, False): ("{} below {}", "{} under {}"),
 }
+SIDES = {
+    (0, True): "{} on the left",
+    (0, False): "{} on the right",
+    (1, True): "{} at the top",
+    (1, False): "{} at the bottom",
+}
 INK_NAMES = tuple(COLOURS)
 INKS = (
     "{} letters",
@@ -55,3 +61,8 @@ def related(first: str, second: str, axis: int, before: bool, rng: np.random.Gen
     """Where ``first`` stands from ``second``: on the x (0) or y axis (1), before or after it."""
     options = RELATIONS[axis, before]
     return (options[0] if rng.random() < 0.8 else options[1]).format(first, second)
+
+
+def at_side(noun: str, axis: int, before: bool) -> str:
+    """On which side of the image a thing stands: of the x (0) or y axis (1), before or after."""
+    return SIDES[axis, before].format(noun)

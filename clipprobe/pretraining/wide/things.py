@@ -54,29 +54,35 @@ def drawing(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) 
 
 
 def two_things(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
-    """Two things and how they stand to each other."""
+    """Two things, how they stand to each other, and where each of them stands."""
     sizes = rng.uniform(0.3, 0.5, 2)
     axis = int(rng.integers(2))
     along = np.array([rng.uniform(0.18, 0.32), rng.uniform(0.68, 0.82)])
     middle = rng.uniform(0.3, 0.7)
     across = np.clip(middle + rng.uniform(-0.12, 0.12, 2), 0.2, 0.8)
     for i, concept in enumerate(names[:2]):
-        place = (along[i], across[i]) if axis == 0 else (across[i], along[i])
-        put(canvas, concept, sizes[i], (float(place[0]), float(place[1])), rng)
+        where = (along[i], across[i]) if axis == 0 else (across[i], along[i])
+        put(canvas, concept, sizes[i], (float(where[0]), float(where[1])), rng)
     first = int(rng.integers(2))
-    nouns = [captions.noun(concept, rng) for concept in names[:2]]
-    if rng.random() < 0.65:
-        a, b = nouns[first], nouns[1 - first]
-        before = first == 0
-        full = phrases.related(a, b, axis, before, rng)
-        wrong = [
+    before = first == 0
+    a, b = (captions.noun(names[i], rng) for i in (first, 1 - first))
+    alone = [phrases.general(captions.noun(concept, rng), rng) for concept in names[:2]]
+    if rng.random() < 0.25:
+        return Said([phrases.general(phrases.listed([a, b]), rng), *alone])
+    return Said(
+        [
+            phrases.related(a, b, axis, before, rng),
+            phrases.at_side(a, axis, before),
+            phrases.at_side(b, axis, not before),
+            *alone,
+        ],
+        [
             phrases.related(b, a, axis, before, rng),
             phrases.related(a, b, axis, not before, rng),
-        ]
-    else:
-        full, wrong = phrases.listed([nouns[first], nouns[1 - first]]), []
-    alone = [phrases.general(captions.noun(concept, rng), rng) for concept in names[:2]]
-    return Said([phrases.general(full, rng) if not wrong else full, *alone], wrong)
+            phrases.at_side(a, axis, not before),
+            phrases.at_side(b, axis, before),
+        ],
+    )
 
 
 def many_things(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
