@@ -17,7 +17,7 @@ from clipprobe.pretraining.samples import BatchSpec, plan_batch
 from clipprobe.pretraining.stages import STAGES, WideMix
 from clipprobe.pretraining.wide import said as standing
 from clipprobe.pretraining.wide import things, written
-from clipprobe.pretraining.wide.batches import KINDS, Shot, draw_shots, draw_wide
+from clipprobe.pretraining.wide.batches import KINDS, Shot, _countable, draw_shots, draw_wide
 from clipprobe.pretraining.wide.canvas import Canvas, blank
 from clipprobe.pretraining.wide.grounds import PATTERNS, draw_ground
 from clipprobe.pretraining.wide.writing import LEAST_CONTRAST, LUMA, draw_hand, write
@@ -72,6 +72,15 @@ def test_a_batch_holds_what_its_mix_says_and_no_concept_twice(mix: WideMix) -> N
     assert len(shown) == len(set(shown)) > 120
     with pytest.raises(ConfigError, match="more than the 224 concepts"):
         list(draw_shots(SPEC, replace(mix, picture=300), 0))
+
+
+def test_a_number_of_things_is_only_asked_of_what_can_be_counted() -> None:
+    mass = [c for c in concepts() if c.kind != "count"]
+    ring = next(c for c in concepts() if c.name == "ring")
+    deck = [ring, *mass[1:]]
+    assert _countable(mass[0], deck) is ring and set(deck) == set(mass)
+    with pytest.raises(ConfigError, match="can be several"):
+        _countable(mass[0], list(mass[1:]))
 
 
 def test_texts_belong_to_their_images() -> None:

@@ -130,10 +130,12 @@ def draw_shots(spec: BatchSpec, mix: WideMix, step: int) -> Iterator[Shot]:
 
 def _countable(concept: Concept, deck: list[Concept]) -> Concept:
     """The concept, or the next of the deck in its place, of which there can be several."""
-    while concept.kind != "count":
+    for _ in range(len(deck) + 1):
+        if concept.kind == "count":
+            return concept
         deck.insert(0, concept)
         concept = deck.pop()
-    return concept
+    raise ConfigError("No concept is left of which there can be several: ask for fewer images.")
 
 
 def _person(scene: Scene, rng: np.random.Generator, px: dict[str, int]) -> Canvas:
