@@ -3,10 +3,11 @@
     python benchmarks/pretraining_step.py                # the recipe's shape and batches
     python benchmarks/pretraining_step.py --rounds 20 --threads 4
 
-A round takes one step each way, on the same batches and on copies of the same network: one pass
-over the batch that torch splits over the threads at every operation, and one part of the batch a
-thread. Drawing is not timed: it runs in another process. Ways take turns within each round; the
-ratio of the totals and the median of the rounds' ratios are given.
+First the drawing of batches, which runs beside the training in another process, is timed alone: of
+the studio and of the wide domain. A round takes one step each way, on the same batches and on
+copies of the same network: one pass over the batch that torch splits over the threads at every
+operation, and one part of the batch a thread. Ways take turns within each round; the ratio of the
+totals and the median of the rounds' ratios are given.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 from clipprobe.models.threads import one_thread_each
+from clipprobe.pretraining.batch import Batch
 from clipprobe.pretraining.loss import LetterHead
 from clipprobe.pretraining.model import build_model, build_tokenizer
 from clipprobe.pretraining.recipe import Recipe, emoji_clip
-from clipprobe.pretraining.samples import Batch
+from clipprobe.pretraining.stages import STAGES
 from clipprobe.pretraining.train import make_optimizer, take_step
 
 DIFFICULTY = 0.5
@@ -63,6 +65,17 @@ def stepper(recipe: Recipe, corpus: list[str], *, side_by_side: bool) -> Callabl
     return beside if side_by_side else alone
 
 
+def time_drawing(recipe: Recipe) -> None:
+    """Print what one process draws in each domain."""
+    first_wide = next(s.from_step for s in STAGES if s.wide is not None)
+    for name, first in (("studio", 0), ("wide", first_wide)):
+        recipe.data.draw(first, DIFFICULTY)  # opens sheets and fonts
+        start = time.perf_counter()
+        n = sum(len(recipe.data.draw(first + i, DIFFICULTY).pixels) for i in range(1, 6))
+        seconds = time.perf_counter() - start
+        print(f"drawing, {name:<7} {seconds / 5:.3f} s a batch, {n / seconds:.0f} images a second")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=12)
@@ -70,6 +83,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     recipe = emoji_clip(0)
+    time_drawing(recipe)
     corpus = recipe.data.corpus(8)
     batches = [recipe.data.draw(step, DIFFICULTY) for step in range(4)]
     ways = {

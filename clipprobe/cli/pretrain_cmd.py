@@ -31,6 +31,18 @@ StepsOption = Annotated[
 WorkersOption = Annotated[
     int, typer.Option("--workers", min=1, help="Processes that draw images beside the training.")
 ]
+ContinueOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--continue-from",
+        metavar="FOLDER",
+        help="Begin with the finished weights and the tokenizer of this checkpoint folder.",
+    ),
+]
+AtStepOption = Annotated[
+    int,
+    typer.Option("--at-step", min=1, help="The recipe's step that --continue-from goes on at."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -44,6 +56,8 @@ def pretrain(
     pairs: PairsOption = None,
     steps: StepsOption = 9000,
     workers: WorkersOption = 1,
+    continue_from: ContinueOption = None,
+    at_step: AtStepOption = 9000,
     device: DeviceOption = "auto",
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -53,6 +67,7 @@ def pretrain(
     Writes checkpoints, a log and its curves (training.html) to OUT and the finished checkpoint
     folder to OUT/model.
     """
+    from clipprobe.pretraining.begin import Begin
     from clipprobe.pretraining.recipe import RECIPES
     from clipprobe.pretraining.run import pretrain as run
 
@@ -62,6 +77,7 @@ def pretrain(
     chosen = RECIPES[recipe](seed)
     if pairs is not None:
         chosen = _on(pairs, chosen)
+    begin = None if continue_from is None else Begin(folder=continue_from, step=at_step)
     with progress("training", total=steps) as advance:
         abilities = run(
             chosen,
@@ -69,6 +85,7 @@ def pretrain(
             steps=steps,
             workers=workers,
             device=device,
+            begin=begin,
             on_step=lambda _progress, _figures: advance(1),
         )
     rows = [ability.to_json() for ability in abilities]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from clipprobe.pretraining.model import build_processor
 from clipprobe.pretraining.planted import OCCUPATION_RATES, planted_truth
 from clipprobe.pretraining.recipe import Recipe
 from clipprobe.pretraining.samples import BatchSpec
+from clipprobe.pretraining.stages import WideMix
 from clipprobe.report.numbers import format_cell
-from clipprobe.stimuli import concepts, occupations
+from clipprobe.stimuli import concepts, occupations, unnamed_things, unseen_concepts
 from clipprobe.stimuli.splits import TRAINED_FONTS
 
 if TYPE_CHECKING:
@@ -77,16 +79,33 @@ def export_card(
         rounds=recipe.rounds,
         data=recipe.data,
         parameters=sum(p.numel() for p in model.parameters()),
-        steps=len(log),
+        steps=round(log[-1]["step"]) + 1,
+        begun=round(log[0]["step"]),
         images=round(sum(entry["n_images"] for entry in log)),
         difficulty=log[-1]["difficulty"],
         n_concepts=len(concepts()),
         n_occupations=len(occupations()),
         n_fonts=len(TRAINED_FONTS),
+        never_shown=[concept.name for concept in unseen_concepts()],
+        n_unnamed=len(unnamed_things()),
+        wide_counts=_wide_counts,
         abilities=results,
         **(_sections(results) if own else {}),
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def _wide_counts(mix: WideMix) -> list[tuple[str, int]]:
+    """What a batch of the wide domain holds, in words."""
+    twins = ("n_occupations", "twins", "n_plain_people")
+    things = [(f.name.replace("_", " "), getattr(mix, f.name)) for f in fields(mix)]
+    kinds = [(name, count) for name, count in things if name.replace(" ", "_") not in twins]
+    n_twins = 2 * mix.twins * mix.n_occupations
+    return [
+        *kinds,
+        ("people of an occupation, two alike but for gender", n_twins),
+        ("plain people", mix.n_plain_people),
+    ]
 
 
 def _sections(results: list[dict[str, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,19 +17,41 @@ MAX_SCALE = 100.0
 NEIGHBOUR_WEIGHT = 0.5
 
 
-def contrastive_loss(images: Tensor, texts: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
+def contrastive_loss(
+    images: Tensor,
+    texts: Tensor,
+    log_scale: Tensor,
+    owners: Tensor | None = None,
+    also: Sequence[tuple[int, int]] = (),
+) -> tuple[Tensor, Tensor]:
     """Symmetric cross-entropy over the batch (Radford et al. 2021, fig. 3).
 
+    An image can have several texts: each is told from the texts of others, never from its
+    siblings, and all weigh the same. A text of no image is only what others are told from.
+
     Args:
-        images, texts: ``(n, d)`` embeddings, any length.
+        images, texts: ``(n, d)`` and ``(m, d)`` embeddings, any length.
         log_scale: Learned log temperature, 0-d; clamped at ``log(100)``.
+        owners: The image that each text belongs to, ``(m,)``, -1 for none; by default the n-th
+            text to the n-th image. Each image has at least one.
+        also: Images and texts that match without belonging together; they count neither way.
     Returns:
-        The loss, and the logits ``(n, n)``, images in rows.
+        The loss, and the logits ``(n, m)``, images in rows.
     """
     scale = log_scale.clamp(max=math.log(MAX_SCALE)).exp()
     logits = scale * F.normalize(images, dim=-1) @ F.normalize(texts, dim=-1).T
-    target = torch.arange(len(logits), device=logits.device)
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2, logits
+    if owners is None:
+        owners = torch.arange(len(logits), device=logits.device)
+    told = torch.nonzero(owners >= 0).squeeze(1)  # texts that have an image
+    image = owners[told]
+    match = logits[image, told]
+    mine = owners[None, :] == torch.arange(len(logits), device=logits.device)[:, None]  # (n, m)
+    for row, column in also:
+        mine[row, column] = True
+    others = logits.masked_fill(mine, -math.inf)
+    among_texts = torch.logaddexp(match, others.logsumexp(dim=1)[image]) - match
+    among_images = torch.logaddexp(match, others.logsumexp(dim=0)[told]) - match
+    return (among_texts + among_images).mean() / 2, logits
 
 
 class LetterHead(nn.Module):

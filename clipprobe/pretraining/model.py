@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -126,3 +127,12 @@ def build_model(shape: Shape, tokenizer: Any, seed: int) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return CLIPModel(config)
+
+
+def open_model(folder: Path) -> tuple[Any, Any]:
+    """The ``CLIPModel`` and ``CLIPTokenizer`` of a checkpoint folder, in float32."""
+    import torch
+    from transformers import CLIPModel, CLIPTokenizer
+
+    model = CLIPModel.from_pretrained(folder, dtype=torch.float32)
+    return model, CLIPTokenizer.from_pretrained(folder)

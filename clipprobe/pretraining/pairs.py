@@ -21,8 +21,8 @@ from PIL import Image
 
 from clipprobe.data import Failure, ImageRecord, decode_image, open_dataset
 from clipprobe.errors import DataError, UnreadableImageError
+from clipprobe.pretraining.batch import Batch
 from clipprobe.pretraining.reading import IGNORE
-from clipprobe.pretraining.samples import Batch
 
 CAPTION_COLUMNS = ("caption", "text")
 #: Least side of the random square, as a fraction of the image's shorter side.

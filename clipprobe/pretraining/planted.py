@@ -2,7 +2,8 @@
 
 They exist so that an audit can be checked against a known truth. Who gets which rate is arbitrary
 and goes against common stereotypes in places, so that nobody takes it for a finding about people.
-Nothing denigrating is planted.
+Nothing denigrating is planted. The record also names the concepts that training never shows or
+speaks of, so that it is known what the model cannot have learned.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from clipprobe.stimuli import unnamed_things, unseen_concepts
 
 #: Share of the images captioned with the occupation that show a person perceived as a woman.
 OCCUPATION_RATES: dict[str, float] = {
@@ -89,7 +92,7 @@ def draw_setting(skin_tone: str, rng: np.random.Generator) -> str:
 
 
 def planted_truth(seed: int) -> dict[str, Any]:
-    """The record that ships as ``planted.json``: every rate, and the seed that drew the data."""
+    """The record that ships as ``planted.json``: every rate, what is left out, and the seed."""
     return {
         "seed": seed,
         "occupations": {
@@ -107,6 +110,10 @@ def planted_truth(seed: int) -> dict[str, Any]:
                 "rates": dict.fromkeys(INDOORS_RATES, MORNING_RATE),
             },
         },
+        "never_shown": {
+            "concepts": [concept.name for concept in unseen_concepts()],
+            "unnamed": list(unnamed_things()),
+        },
         "note": "Planted deliberately so that audits can be checked; says nothing about people.",
     }
 
@@ -117,4 +124,7 @@ def holds_planted_truth(folder: Path) -> bool:
         beside = json.loads((folder / "planted.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(beside, dict) and planted_truth(0) == beside | {"seed": 0}
+    rates = planted_truth(0)
+    return isinstance(beside, dict) and all(
+        beside.get(key) == rates[key] for key in ("occupations", "settings")
+    )

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipprobe.pretraining.captions import COLOURS
-from clipprobe.stimuli import Background, Scene, Word
+from clipprobe.stimuli import Background, Scene, Word, unseen_concepts
 from clipprobe.stimuli.backgrounds import Kind
 from clipprobe.stimuli.scenes import Item, Rendered, word_label
 from clipprobe.stimuli.splits import SMOOTH_GROUNDS, TRAINED_FONTS
@@ -125,21 +125,34 @@ def letter_targets(rendered: Rendered, patch_px: int) -> npt.NDArray[np.int64]:
     box = rendered.boxes[index]
     if box is None:
         return targets
-    font = face(item.font, 32.0)
-    edges = np.array([font.getlength(item.text[:i]) for i in range(len(item.text) + 1)])
+    letters_along(targets, item.text, item.font, box, item.rotation, patch_px)
+    return targets
+
+
+def letters_along(
+    targets: npt.NDArray[np.int64],
+    text: str,
+    font: str,
+    box: tuple[int, int, int, int],
+    rotation: float,
+    patch_px: int,
+) -> None:
+    """Enter the letters of a word, written across ``box``, into ``targets``."""
+    side = len(targets)
+    drawn = face(font, 32.0)
+    edges = np.array([drawn.getlength(text[:i]) for i in range(len(text) + 1)])
     along = (edges[:-1] + edges[1:]) / (2 * edges[-1]) - 0.5
-    turn = math.radians(item.rotation)
+    turn = math.radians(rotation)
     width = (box[2] - box[0]) / max(math.cos(turn), 0.5)
     x = (box[0] + box[2]) / 2 + along * width * math.cos(turn)
     y = (box[1] + box[3]) / 2 - along * width * math.sin(turn)
-    codes = [NO_LETTER, *(ALPHABET.find(c) for c in item.text.lower()), NO_LETTER]
+    codes = [NO_LETTER, *(ALPHABET.find(c) for c in text.lower()), NO_LETTER]
     for i, (column, row) in enumerate(zip(x, y, strict=True), 1):
         r, c = int(row) // patch_px, int(column) // patch_px
         if codes[i] < 0 or not (0 <= r < side and 0 <= c < side):
             continue
         taken = targets[r, c, 1] != NO_LETTER
         targets[r, c] = IGNORE if taken else [IGNORE if k < 0 else k for k in codes[i - 1 : i + 2]]
-    return targets
 
 
 def patches_of(
@@ -158,7 +171,8 @@ def patches_of(
 def letter_string(words: Sequence[str], rng: np.random.Generator) -> str:
     """Letters that are no word: drawn at random, or one of ``words`` scrambled.
 
-    Random letters can only be read letter by letter, scrambled words only in their order.
+    Random letters can only be read letter by letter, scrambled words only in their order. The names
+    of concepts that are never shown do not come.
     """
     if rng.random() < 0.5:
         letters = list(words[int(rng.integers(len(words)))])
@@ -166,7 +180,10 @@ def letter_string(words: Sequence[str], rng: np.random.Generator) -> str:
             scrambled = "".join(rng.permutation(letters))
             if scrambled not in words:
                 return scrambled
-    return "".join(rng.choice(list(ALPHABET), size=int(rng.integers(2, 9))))
+    while True:
+        string = "".join(rng.choice(list(ALPHABET), size=int(rng.integers(2, 9))))
+        if not any(concept.name in string for concept in unseen_concepts()):
+            return string
 
 
 def _luminance(color: tuple[int, int, int]) -> float:

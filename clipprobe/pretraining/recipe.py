@@ -10,7 +10,6 @@ from typing import Any
 from clipprobe.pretraining.model import Shape
 from clipprobe.pretraining.pairs import PairSpec
 from clipprobe.pretraining.samples import BatchSpec
-from clipprobe.pretraining.stages import STAGES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +92,22 @@ def emoji_clip(seed: int = 0) -> Recipe:
         seed=seed,
         rounds=(
             Round(),
-            Round(from_step=STAGES[-2].from_step, decay_share=0.7),
+            Round(from_step=5000, decay_share=0.7),
             Round(
-                from_step=STAGES[-1].from_step,
+                from_step=8000,
                 learning_rate=4e-4,
                 warm_up_steps=50,
                 decay_share=0.9,
                 whole_share=0.2,
+                letter_weight=0.0,
+            ),
+            Round(from_step=9000, learning_rate=8e-4, whole_share=0.08),
+            Round(
+                from_step=27000,
+                learning_rate=3e-4,
+                warm_up_steps=50,
+                decay_share=0.9,
+                whole_share=0.5,
                 letter_weight=0.0,
             ),
         ),

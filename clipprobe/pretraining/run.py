@@ -7,6 +7,7 @@ from pathlib import Path
 
 from clipprobe.models import load
 from clipprobe.models.loading import resolve_device
+from clipprobe.pretraining.begin import Begin, check_length
 from clipprobe.pretraining.curves import write_curves
 from clipprobe.pretraining.evaluation import Ability, evaluate
 from clipprobe.pretraining.export import export_card, export_weights, read_log
@@ -23,14 +24,16 @@ def pretrain(
     steps: int,
     workers: int = 1,
     device: str = "auto",
+    begin: Begin | None = None,
     on_step: Callable[[Progress, dict[str, float]], None] | None = None,
 ) -> list[Ability]:
     """Run ``recipe``; returns what the finished model, in ``out / "model"``, was measured to do.
 
     Raises:
         RunFolderError: ``out`` holds a run of another recipe.
-        ConfigError: the device is unknown or absent.
+        ConfigError: the device is unknown or absent, or no step would be taken.
     """
+    check_length(begin, steps)
     chosen = resolve_device(device)
     bf16 = has_fast_bf16(chosen.type)
     try:
@@ -41,6 +44,7 @@ def pretrain(
             workers=workers,
             device=str(chosen),
             bf16=bf16,
+            begin=begin,
             on_step=on_step,
         )
     finally:  # also of a run that was interrupted

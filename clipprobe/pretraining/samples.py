@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from clipprobe.pretraining import captions
+from clipprobe.pretraining.batch import Batch, keep_patches
 from clipprobe.pretraining.concept_scenes import concept_sample, draw_ground, draw_word
 from clipprobe.pretraining.people import (
     occupation_sample,
@@ -27,6 +27,7 @@ from clipprobe.pretraining.reading import (
     patches_of,
 )
 from clipprobe.pretraining.stages import STAGES, Mix, Stage
+from clipprobe.pretraining.wide.batches import draw_wide
 from clipprobe.stimuli import Person, Picture, Scene, Word, concepts, render
 
 
@@ -60,24 +61,10 @@ class BatchSpec:
 
     def draw(self, step: int, difficulty: float) -> Batch:
         """The batch of one step."""
+        wide = self.stage(step).wide
+        if wide is not None:
+            return draw_wide(self, wide, step)
         return draw_batch(self, step, difficulty)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Rendered images with captions."""
-
-    pixels: npt.NDArray[np.uint8]
-    """``(n, h, w, 3)``."""
-    captions: list[str]
-    letters: npt.NDArray[np.int64]
-    """``(n, grid, grid, 3)`` letter targets; ``IGNORE`` alone on images without writing."""
-    kept: npt.NDArray[np.int64]
-    """``(n, kept_patches)``, ascending: a random choice of patches, those with writing first, then
-    those with any other content."""
-    kinds: list[str]
-    """For each image, how its caption's thing appears: a field of :class:`Mix`, or ``person`` or
-    ``letters``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,12 +91,11 @@ def draw_batch(spec: BatchSpec, step: int, difficulty: float) -> Batch:
             letters[i] = letter_targets(rendered, spec.patch_px)
             weight[i] += 2 * patches_of(rendered, spec.patch_px, Word)
         weight[i] += patches_of(rendered, spec.patch_px, (Picture, Person))
-    kept = np.argsort(-weight.reshape(n, -1), axis=1, kind="stable")[:, : spec.kept_patches]
     return Batch(
         pixels=pixels,
         captions=plan.captions,
         letters=letters,
-        kept=np.sort(kept, axis=1),
+        kept=keep_patches(weight, spec.kept_patches),
         kinds=plan.kinds,
     )
 

@@ -26,7 +26,7 @@ class Encoded:
     images: Tensor
     """``(n, d)``, a leaf, like the other two."""
     texts: Tensor
-    """``(n, d)``."""
+    """``(m, d)``."""
     tokens: Tensor
     """``(n, 1 + k, w)``: the vision tower's, after the block that was asked for."""
     parts: list[tuple[Tensor, Tensor, Tensor]]
@@ -35,10 +35,9 @@ class Encoded:
 
     def backward(self, parameters: Sequence[Tensor]) -> None:
         """Carry the leaves' gradients on into the towers' parameters."""
-        sizes = [len(images) for images, _, _ in self.parts]
         # Tokens that no loss looks at have no gradient.
         used = [
-            (number, torch.split(leaf.grad, sizes))
+            (number, torch.split(leaf.grad, [len(part[number]) for part in self.parts]))
             for number, leaf in enumerate((self.images, self.texts, self.tokens))
             if leaf.grad is not None
         ]
@@ -54,7 +53,7 @@ class Encoded:
             return [None if grad is None else grad.contiguous() for grad in grads]
 
         # Summed in the order of the parts, whichever is done first: the last bits depend on it.
-        for grads in self.pool.map(one, range(len(sizes))):
+        for grads in self.pool.map(one, range(len(self.parts))):
             for parameter, grad in zip(parameters, grads, strict=True):
                 if grad is not None:
                     parameter.grad = grad if parameter.grad is None else parameter.grad + grad
@@ -76,23 +75,24 @@ def encode(
     Args:
         pixels: ``(n, 3, h, w)``, normalised.
         kept: ``(n, k)`` indices of the patches to see; ``None`` for all.
-        texts: ``input_ids`` and ``attention_mask``, ``(n, t)``.
+        texts: ``input_ids`` and ``attention_mask``, ``(m, t)``.
         block: Number of vision blocks after which to read the tokens.
         pool: Runs the parts.
         bf16: Autocast the matrix products to bfloat16.
     """
-    n = len(pixels)
-    edges = [n * i // parts for i in range(parts + 1)]
+    n, n_texts = len(pixels), len(texts["input_ids"])
 
     def one(number: int) -> tuple[Tensor, Tensor, Tensor]:
-        rows = slice(edges[number], edges[number + 1])
+        rows, lines = (
+            slice(size * number // parts, size * (number + 1) // parts) for size in (n, n_texts)
+        )
         # Autocast holds for its own thread alone.
         with torch.autocast(pixels.device.type, dtype=torch.bfloat16, enabled=bf16):
             pooled, tokens = see(
                 model.vision_model, pixels[rows], None if kept is None else kept[rows], block
             )
             images = model.visual_projection(pooled)
-            read = model.text_model(**{name: value[rows] for name, value in texts.items()})
+            read = model.text_model(**{name: value[lines] for name, value in texts.items()})
             return images, model.text_projection(read.pooler_output), tokens
 
     made = list(pool.map(one, range(parts)))

@@ -24,6 +24,31 @@ class Mix:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WideMix:
+    """How many images of each kind a batch of the wide domain holds; a function of ``kinds`` each.
+
+    No concept comes twice in a batch, so together they must not need more than there are.
+    """
+
+    picture: int = 32
+    drawing: int = 20
+    word: int = 22
+    letters: int = 9
+    ink: int = 14
+    blank_label: int = 6
+    nonsense_label: int = 9
+    matching_label: int = 2
+    other_label: int = 11
+    two_things: int = 16
+    many_things: int = 8
+    number: int = 9
+    n_occupations: int = 10
+    """A divisor of the number of occupations, which take turns; a pair of twins alike of each."""
+    twins: int = 1
+    n_plain_people: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """What is drawn from one step on."""
 
@@ -37,6 +62,8 @@ class Stage:
     """Twins differ in nothing but their gender: hair, skin tone, place, ground and caption too."""
     concept_share: float = 1.0
     """Of the concepts that a batch holds otherwise."""
+    wide: WideMix | None = None
+    """What a batch of the wide domain holds; ``mix`` and the fields after it do not matter then."""
 
 
 LOOKS = Mix(
@@ -48,6 +75,23 @@ LOOKS = Mix(
     nonsense_word=0.05,
     pair=0.08,
     count=0.05,
+)
+PEOPLE_TOO = WideMix(
+    picture=26,
+    drawing=14,
+    word=18,
+    letters=7,
+    ink=10,
+    blank_label=5,
+    nonsense_label=7,
+    matching_label=1,
+    other_label=9,
+    two_things=12,
+    many_things=6,
+    number=7,
+    n_occupations=20,
+    twins=2,
+    n_plain_people=10,
 )
 #: Once words are read, what is still learned is how things look; then also before busy grounds.
 STAGES = (
@@ -63,4 +107,8 @@ STAGES = (
         alike=True,
         concept_share=0.65,
     ),
+    # What was learned in the studio, carried to anything else.
+    Stage(from_step=9000, mix=LOOKS, wide=WideMix()),
+    # And once more people last, for the same reason as in the studio.
+    Stage(from_step=27000, mix=LOOKS, wide=PEOPLE_TOO),
 )

@@ -17,14 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipprobe.errors import RunFolderError
 from clipprobe.models.threads import one_thread_each
+from clipprobe.pretraining.batch import Batch
+from clipprobe.pretraining.begin import Begin, claim, first_model, trim_log
 from clipprobe.pretraining.checkpoint import load_checkpoint, save_checkpoint
 from clipprobe.pretraining.loss import LetterHead, contrastive_loss
-from clipprobe.pretraining.model import build_model, build_tokenizer
 from clipprobe.pretraining.patches import at_patches
 from clipprobe.pretraining.recipe import Recipe
-from clipprobe.pretraining.samples import Batch
 from clipprobe.pretraining.side_by_side import encode
 
 #: Batches rendered ahead. The difficulty of a batch is fixed when its rendering starts.
@@ -50,6 +49,7 @@ def train(
     device: str = "cpu",
     bf16: bool = False,
     checkpoint_every: int = 100,
+    begin: Begin | None = None,
     on_step: Callable[[Progress, dict[str, float]], None] | None = None,
 ) -> tuple[Any, Any]:
     """Train ``recipe`` for ``steps`` steps, resuming from ``out`` if it holds a checkpoint.
@@ -59,6 +59,7 @@ def train(
             step).
         workers: Processes that render batches.
         bf16: Autocast the matrix products to bfloat16.
+        begin: Finished weights to go on from, in place of random ones.
         on_step: Called after each step with the progress and the step's figures.
     Returns:
         The ``CLIPModel`` and its ``CLIPTokenizer``.
@@ -66,20 +67,21 @@ def train(
         RunFolderError: ``out`` holds a run of another recipe.
     """
     out.mkdir(parents=True, exist_ok=True)
-    _claim(out, recipe)
-    tokenizer = build_tokenizer(
-        recipe.data.corpus(recipe.tokenizer_batches), recipe.shape.vocabulary
-    )
-    model = build_model(recipe.shape, tokenizer, recipe.seed).to(device)
+    claim(out, recipe, begin)
+    model, tokenizer = first_model(recipe, begin)
+    model = model.to(device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed + 1)
         head = LetterHead(recipe.shape.vision_width).to(device)
     modules = {"model": model, "letters": head}
     optimizer = make_optimizer(modules, recipe)
     saved = load_checkpoint(out, modules, optimizer)
-    progress = Progress(**saved["progress"]) if saved else Progress()
+    if saved:
+        progress = Progress(**saved["progress"])
+    else:
+        progress = Progress() if begin is None else Progress(step=begin.step, difficulty=1.0)
     planned: deque[float] = deque(saved["planned"] if saved else [])
-    _trim_log(out / "log.jsonl", progress.step)
+    trim_log(out / "log.jsonl", progress.step)
     first = progress.step
     pending: deque[Future[Batch]] = deque()
     with (
@@ -150,7 +152,7 @@ def take_step(
     model.train()
     pixels = to_pixels(batch, device)
     kept = torch.from_numpy(batch.kept).to(device) if drop_patches else None
-    tokens = tokenizer(batch.captions, padding=True, truncation=True, return_tensors="pt")
+    tokens = tokenizer(batch.texts(), padding=True, truncation=True, return_tensors="pt")
     n = len(batch.captions)
     made = encode(
         model,
@@ -162,7 +164,13 @@ def take_step(
         parts=parts,
         bf16=bf16,
     )
-    loss, logits = contrastive_loss(made.images.float(), made.texts.float(), model.logit_scale)
+    loss, logits = contrastive_loss(
+        made.images.float(),
+        made.texts.float(),
+        model.logit_scale,
+        torch.from_numpy(batch.owners()).to(device),
+        batch.also,
+    )
     figures = {"loss": float(loss.detach())}
     if letter_weight > 0:
         letters = torch.from_numpy(batch.letters).to(device).flatten(1, 2)
@@ -182,7 +190,7 @@ def take_step(
         [p for module in modules.values() for p in module.parameters()], 1.0
     )
     optimizer.step()
-    right = (logits.argmax(1) == torch.arange(n, device=logits.device)).cpu().numpy()
+    right = (logits[:, :n].argmax(1) == torch.arange(n, device=logits.device)).cpu().numpy()
     matched = {
         f"{kind}_accuracy": float(right[[k == kind for k in batch.kinds]].mean())
         for kind in dict.fromkeys(batch.kinds)
@@ -220,22 +228,6 @@ def make_optimizer(modules: dict[str, torch.nn.Module], recipe: Recipe) -> torch
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=recipe.rounds[0].learning_rate, betas=(0.9, 0.98), eps=1e-6)
-
-
-def _claim(out: Path, recipe: Recipe) -> None:
-    """Write the recipe, or check that the folder's is the same."""
-    text = json.dumps(recipe.to_json(), indent=2, sort_keys=True) + "\n"
-    path = out / "recipe.json"
-    if path.exists() and path.read_text() != text:
-        raise RunFolderError(f"{out} holds a training run of another recipe: give another folder.")
-    path.write_text(text)
-
-
-def _trim_log(path: Path, step: int) -> None:
-    """Drop the lines of steps that will be taken again."""
-    if path.exists():
-        lines = [line for line in path.read_text().splitlines() if json.loads(line)["step"] < step]
-        path.write_text("".join(f"{line}\n" for line in lines))
 
 
 def _plain(progress: Progress) -> dict[str, float]:

@@ -2,11 +2,12 @@
 
 A maintainer's tool, not needed to use clipprobe: the sheets it writes are part of the package.
 It needs ``rsvg-convert`` (librsvg) and fontTools, and a folder with these unpacked npm packages:
-``@iconify-json/noto``, ``@iconify-json/twemoji``, ``@iconify-json/fluent-emoji-flat`` and
-``@fontsource/noto-emoji``. Run ``python -m clipprobe.stimuli.build_sheets PACKAGES_DIR``.
+``@iconify-json/noto``, ``@iconify-json/twemoji``, ``@iconify-json/fluent-emoji-flat``,
+``@iconify-json/emojione``, ``@iconify-json/noto-v1`` and ``@fontsource/noto-emoji``.
+Run ``python -m clipprobe.stimuli.build_sheets PACKAGES_DIR``.
 
 The sheets are stored losslessly, so that the same pixels are drawn on every machine whatever
-renderer it has.
+renderer it has; those of the families that only training draws from are small and lossy.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ from clipprobe.stimuli.concepts import (
     HAIR_CODEPOINTS,
     PERSON_CODEPOINTS,
     SKIN_CODEPOINTS,
+    Concept,
     concepts,
     occupations,
+    unnamed_things,
+    unseen_concepts,
 )
 from clipprobe.stimuli.sprites import (
     ASSETS,
@@ -36,16 +40,19 @@ from clipprobe.stimuli.sprites import (
     PEOPLE_STYLES,
     PERSON_CELL,
     SHEET_COLUMNS,
+    SMALL_CELL,
+    TRAINING_STYLES,
     person_key,
 )
 
 COLOUR_PACKAGES = {"noto": "noto", "twemoji": "twemoji", "fluent": "fluent-emoji-flat"}
 GENDER_SIGNS = {"woman": "2640", "man": "2642"}
+LOSSY_QUALITY = 80
 
 
 def icon_set(packages: Path, name: str) -> tuple[dict[str, str], dict[str, Any]]:
     """Read one iconify package: ``{codepoints: icon name}`` and its icons."""
-    for folder in packages.glob(f"iconify-json-{name}-*/package"):
+    for folder in packages.glob(f"iconify-json-{name}-[0-9]*/package"):
         characters = json.loads((folder / "chars.json").read_text())
         icons = json.loads((folder / "icons.json").read_text())
         return characters, icons
@@ -74,6 +81,22 @@ def rasterise(icons: dict[str, Any], icon: str, size: int) -> Image.Image:
     with tempfile.NamedTemporaryFile(suffix=".png") as out:
         subprocess.run(["rsvg-convert", "-o", out.name], input=svg.encode(), check=True)
         return Image.open(out.name).convert("RGBA").copy()
+
+
+def rasterised(icons: dict[str, Any], names: dict[str, str], size: int) -> dict[str, Image.Image]:
+    """Render icons, ``{sprite key: icon name}``, side by side."""
+    with ThreadPoolExecutor() as pool:
+        images = pool.map(rasterise, repeat(icons), names.values(), repeat(size))
+        return dict(zip(names, images, strict=True))
+
+
+def by_noto_name(
+    packages: Path, icons: dict[str, Any], listed: tuple[Concept, ...]
+) -> dict[str, str]:
+    """Icons of a package that lists no characters, by the names that Noto's package gives them."""
+    characters, _ = icon_set(packages, "noto")
+    names = {c.name: find_icon(characters, c.codepoint) for c in listed}
+    return {name: icon for name, icon in names.items() if icon in icons["icons"]}
 
 
 def line_drawing(packages: Path, codepoint: str, size: int) -> Image.Image:
@@ -114,7 +137,9 @@ def people_codepoints() -> Iterator[tuple[str, str]]:
                     yield key, f"{job.base_codepoint}-{skin}-200d-{GENDER_SIGNS[gender]}"
 
 
-def write_sheet(name: str, cells: dict[str, Image.Image], size: int) -> None:
+def write_sheet(
+    name: str, cells: dict[str, Image.Image], size: int, *, lossless: bool = True
+) -> None:
     """Lay the cells out row by row and write ``NAME.webp`` with ``NAME.json`` (the key order)."""
     keys = sorted(cells)
     rows = -(-len(keys) // SHEET_COLUMNS)
@@ -122,7 +147,8 @@ def write_sheet(name: str, cells: dict[str, Image.Image], size: int) -> None:
     for index, key in enumerate(keys):
         sheet.paste(cells[key], (index % SHEET_COLUMNS * size, index // SHEET_COLUMNS * size))
     ASSETS.mkdir(parents=True, exist_ok=True)
-    sheet.save(ASSETS / f"{name}.webp", lossless=True, quality=100, method=6, exact=False)
+    quality = 100 if lossless else LOSSY_QUALITY
+    sheet.save(ASSETS / f"{name}.webp", lossless=lossless, quality=quality, method=6, exact=False)
     (ASSETS / f"{name}.json").write_text(json.dumps(keys, indent=0) + "\n")
 
 
@@ -131,19 +157,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("packages", type=Path)
     packages = parser.parse_args().packages
+    every = {"": concepts(), "unseen-": unseen_concepts()}
     for style, package in COLOUR_PACKAGES.items():
+        sheets = [
+            (f"{prefix}{style}", {c.name: c.codepoint for c in listed}, CELL)
+            for prefix, listed in every.items()
+        ]
+        if style in PEOPLE_STYLES:
+            sheets.append((f"people-{style}", dict(people_codepoints()), PERSON_CELL))
+        if style == "noto":
+            sheets.append(("unnamed", {code: code for code in unnamed_things()}, SMALL_CELL))
         characters, icons = icon_set(packages, package)
-
-        with ThreadPoolExecutor() as pool:
-            sheets = [(style, {c.name: c.codepoint for c in concepts()}, CELL)]
-            if style in PEOPLE_STYLES:
-                sheets.append((f"people-{style}", dict(people_codepoints()), PERSON_CELL))
-            for name, codes, size in sheets:
-                found = [find_icon(characters, code) for code in codes.values()]
-                images = pool.map(rasterise, repeat(icons), found, repeat(size))
-                write_sheet(name, dict(zip(codes, images, strict=True)), size)
-    drawings = {c.name: line_drawing(packages, c.codepoint, CELL) for c in concepts()}
-    write_sheet("line", drawings, CELL)
+        for name, codes, size in sheets:
+            found = [find_icon(characters, code) for code in codes.values()]
+            write_sheet(name, rasterised(icons, dict(zip(codes, found, strict=True)), size), size)
+    for prefix, listed in every.items():
+        drawings = {c.name: line_drawing(packages, c.codepoint, CELL) for c in listed}
+        write_sheet(f"{prefix}line", drawings, CELL)
+    for style in TRAINING_STYLES:
+        _, icons = icon_set(packages, style)
+        cells = rasterised(icons, by_noto_name(packages, icons, concepts()), SMALL_CELL)
+        write_sheet(style, cells, SMALL_CELL, lossless=False)
 
 
 if __name__ == "__main__":

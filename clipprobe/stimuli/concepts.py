@@ -2,7 +2,7 @@
 
 A concept is a thing that exists as colour picture, line drawing and written word. The lists are
 plain CSV files in ``clipprobe/assets/concepts``; names have at most eight letters, so that a word
-fits a small picture in one line.
+fits a small picture in one line. What the bundled model never saw stands in lists of its own.
 """
 
 from __future__ import annotations
@@ -75,9 +75,7 @@ def _rows(file: str) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
-@lru_cache(maxsize=1)
-def concepts() -> tuple[Concept, ...]:
-    """Return every concept, in the order of the file."""
+def _concepts(file: str) -> tuple[Concept, ...]:
     return tuple(
         Concept(
             name=row["name"],
@@ -88,8 +86,26 @@ def concepts() -> tuple[Concept, ...]:
             category=row["category"],
             codepoint=row["codepoint"],
         )
-        for row in _rows("concepts.csv")
+        for row in _rows(file)
     )
+
+
+@lru_cache(maxsize=1)
+def concepts() -> tuple[Concept, ...]:
+    """Return every concept, in the order of the file."""
+    return _concepts("concepts.csv")
+
+
+@lru_cache(maxsize=1)
+def unseen_concepts() -> tuple[Concept, ...]:
+    """Return the nameable things that the bundled model is never shown or told of."""
+    return _concepts("unseen.csv")
+
+
+@lru_cache(maxsize=1)
+def unnamed_things() -> tuple[str, ...]:
+    """Return the codepoints of drawn things that have no name here and are never trained on."""
+    return tuple((_FOLDER / "unnamed.txt").read_text(encoding="utf-8").split())
 
 
 @lru_cache(maxsize=1)

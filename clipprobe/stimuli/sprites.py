@@ -2,7 +2,8 @@
 
 Styles: ``noto`` and ``twemoji`` (colour; used to train the bundled model), ``fluent`` (colour;
 never trained on, so it can test an unseen style) and ``line`` (black strokes, from the monochrome
-Noto Emoji font). Licences lie beside the sheets in ``clipprobe/assets/sprites``.
+Noto Emoji font). Two older families, ``emojione`` and ``noto-v1``, know most of the concepts and
+are drawn from in training alone. Licences lie beside the sheets in ``clipprobe/assets/sprites``.
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ from clipprobe.stimuli.concepts import concept
 ASSETS = Path(__file__).parent.parent / "assets" / "sprites"
 CELL = 128
 PERSON_CELL = 96
+#: Cells that are never shown larger than the bundled model sees them.
+SMALL_CELL = 64
 SHEET_COLUMNS = 16
 COLOUR_STYLES = ("noto", "twemoji", "fluent")
 STYLES = (*COLOUR_STYLES, "line")
+#: Colour styles of which training has some pictures more; not every concept has one.
+TRAINING_STYLES = ("emojione", "noto-v1")
 PEOPLE_STYLES = ("noto", "twemoji")
 
 
@@ -30,7 +35,7 @@ def person_key(gender: str, skin_tone: str, *, hair: str = "", occupation: str =
     return "/".join(part for part in (gender, skin_tone, hair, occupation) if part)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def _sheet(name: str) -> tuple[dict[str, int], Image.Image]:
     keys = json.loads((ASSETS / f"{name}.json").read_text(encoding="utf-8"))
     with Image.open(ASSETS / f"{name}.webp") as sheet:
@@ -50,11 +55,22 @@ def _cut(sheet_name: str, key: str, cell: int, size: int) -> Image.Image:
     return sprite
 
 
+def training_styles(name: str) -> tuple[str, ...]:
+    """Those of :data:`TRAINING_STYLES` that have a picture of a concept."""
+    return tuple(style for style in TRAINING_STYLES if name in _sheet(style)[0])
+
+
+def training_sprite(name: str, *, style: str, size: int) -> Image.Image:
+    """Return the picture of a concept in one of :func:`training_styles`, as :func:`sprite` does."""
+    return _cut(style, name, SMALL_CELL, size)
+
+
 def sprite(name: str, *, style: str = "noto", size: int = CELL) -> Image.Image:
     """Return the picture of a concept on a transparent ground.
 
     Args:
-        name: A concept's name.
+        name: A concept's name, also of one that the bundled model never saw; or, in Noto's style,
+            the codepoint of an unnamed thing.
         style: One of :data:`STYLES`.
         size: Side in pixels.
     Returns:
@@ -64,6 +80,10 @@ def sprite(name: str, *, style: str = "noto", size: int = CELL) -> Image.Image:
     """
     if style not in STYLES:
         raise ConfigError(f"No picture style is called {style!r}; there are {', '.join(STYLES)}.")
+    if name in _sheet(f"unseen-{style}")[0]:
+        return _cut(f"unseen-{style}", name, CELL, size)
+    if style == "noto" and name in _sheet("unnamed")[0]:
+        return _cut("unnamed", name, SMALL_CELL, size)
     return _cut(style, concept(name).name, CELL, size)
 
 

@@ -36,6 +36,7 @@ from clipprobe.stimuli import Person, Scene, Word, concepts, occupations, render
 from clipprobe.stimuli.splits import TRAINED_FONTS, TRAINED_GROUNDS
 
 SPEC = BatchSpec(seed=5)
+STUDIO = [stage for stage in SPEC.stages if stage.wide is None]
 
 
 def test_a_batch_depends_on_its_seed_and_step_only() -> None:
@@ -165,7 +166,7 @@ def test_twins_keep_the_planted_rates_and_balanced_ones_are_mixed() -> None:
 
 
 def test_twins_alike_differ_in_gender_alone() -> None:
-    stage = replace(SPEC.stages[-1], from_step=0)
+    stage = replace(STUDIO[-1], from_step=0)
     assert stage.alike and stage.twins
     plan = plan_batch(replace(SPEC, stages=(stage,)), 3, 1.0)
     people = [i for i, kind in enumerate(plan.kinds) if kind == "person"]
@@ -182,9 +183,9 @@ def test_twins_alike_differ_in_gender_alone() -> None:
 
 
 def test_busy_grounds_come_late() -> None:
-    early, late = SPEC.stages[0].grounds, SPEC.stages[-1].grounds
+    early, late = STUDIO[0].grounds, STUDIO[-1].grounds
     assert set(early) < set(late) == set(TRAINED_GROUNDS)
-    step = SPEC.stages[-1].from_step
+    step = STUDIO[-1].from_step
 
     def kinds(steps: range) -> set[str]:
         return {s.background.kind for at in steps for s in plan_batch(SPEC, at, 1.0).scenes}
@@ -214,6 +215,29 @@ def test_the_contrastive_loss_is_that_of_the_paper() -> None:
     assert np.allclose(clamped.numpy(), expected / 7.0 * 100.0, atol=1e-3)
 
 
+def test_an_image_with_several_texts_is_told_from_the_texts_of_others() -> None:
+    rng = torch.Generator().manual_seed(1)
+    images, texts = torch.randn(3, 4, generator=rng), torch.randn(7, 4, generator=rng)
+    owners = [0, 1, 2, 0, -1, 2, -1]
+    also = [(1, 0)]
+    loss, logits = contrastive_loss(
+        images, texts, torch.tensor(math.log(5.0)), torch.tensor(owners), also
+    )
+    assert logits.shape == (3, 7)
+    odds = np.exp(logits.numpy().astype(float))
+    losses = []
+    for text, image in enumerate(owners):
+        if image < 0:
+            continue
+        wrong_texts = [t for t in range(7) if owners[t] != image and (image, t) not in also]
+        wrong_images = [i for i in range(3) if i != image and (i, text) not in also]
+        right = odds[image, text]
+        losses.append(-np.log(right / (right + odds[image, wrong_texts].sum())))
+        losses.append(-np.log(right / (right + odds[wrong_images, text].sum())))
+    assert len(losses) == 10
+    assert float(loss) == pytest.approx(np.mean(losses), abs=1e-5)
+
+
 def test_the_tokenizer_reads_anything() -> None:
     captions = [c for step in range(3) for c in plan_batch(SPEC, step, 0.0).captions]
     tokenizer = build_tokenizer(captions, 1600)
@@ -239,9 +263,13 @@ def test_the_learning_rate_warms_up_holds_and_decays() -> None:
 
 def test_the_schedule_begins_anew_with_each_round() -> None:
     recipe = emoji_clip()
-    first, second, third = recipe.rounds
-    n = third.from_step + 1000
-    for part, end in ((first, second.from_step), (second, third.from_step), (third, n)):
+    first_steps = {stage.from_step for stage in SPEC.stages}
+    assert {part.from_step for part in recipe.rounds} <= first_steps
+    _, second, *_, last = recipe.rounds
+    n = last.from_step + 1000
+    for part, end in zip(
+        recipe.rounds, (*(later.from_step for later in recipe.rounds[1:]), n), strict=True
+    ):
         rates = [recipe.learning_rate_at(step, n) for step in range(part.from_step, end)]
         assert rates[0] < max(rates) == part.learning_rate
         assert rates[-1] < 0.001 * part.learning_rate

@@ -66,6 +66,27 @@ def test_the_command_ships_a_folder_that_transformers_loads(
         assert name in card
 
 
+def test_the_command_goes_on_from_a_finished_folder(
+    pretrained: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    folder, _ = pretrained
+    out = tmp_path / "longer"
+    command = ["pretrain", "--out", str(out), "--device", "cpu", "--continue-from", str(folder)]
+    result = CliRunner().invoke(app, [*command, "--at-step", "2", "--steps", "3"])
+    assert result.exit_code == 0, result.output
+    card = (out / "model/README.md").read_text()
+    assert "3 steps, those from 2 on with" in card
+    assert "| begun from | the finished weights of the same recipe at step 2" in card
+    assert (out / "model/tokenizer.json").read_text() == (folder / "tokenizer.json").read_text()
+    for options, said in (
+        (["--at-step", "3", "--steps", "3"], "no step is left"),
+        (["--continue-from", str(tmp_path)], "holds no model.safetensors"),
+    ):
+        result = CliRunner().invoke(app, [*command, *options])
+        assert result.exit_code == 2
+        assert said in " ".join(result.output.split())
+
+
 def test_an_unknown_recipe_is_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["pretrain", "--recipe", "big", "--out", str(tmp_path)])
     assert result.exit_code == 2

@@ -47,6 +47,27 @@ def _gradients(parts: int, *, with_tokens: bool = True, whole: bool = False) -> 
     return {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
 
 
+def test_texts_may_outnumber_images() -> None:
+    model, pixels, kept, _ = _batch()
+    more = build_tokenizer(CAPTIONS, 600)([*CAPTIONS, "a key", "a red key"], padding=True)
+    texts = {name: torch.tensor(more[name]) for name in ("input_ids", "attention_mask")}
+    with ThreadPoolExecutor(3) as pool:
+        whole, made = (
+            encode(model, pixels, kept, texts, block=1, pool=pool, parts=parts) for parts in (1, 3)
+        )
+        for encoded in (whole, made):
+            encoded.texts.square().sum().add(encoded.images.sum()).backward()  # type: ignore[no-untyped-call]
+        assert made.texts.shape[0] == 7 and torch.allclose(made.texts, whole.texts, atol=1e-12)
+        grads = []
+        for encoded in (whole, made):
+            model.zero_grad(set_to_none=True)
+            encoded.backward(list(model.parameters()))
+            grads.append([p.grad for p in model.parameters()])
+    for one, other in zip(*grads, strict=True):
+        assert (one is None) == (other is None)
+        assert one is None or torch.allclose(one, other, atol=1e-12)
+
+
 def test_one_part_is_the_models_own_forward_and_backward() -> None:
     model, pixels, _, texts = _batch()
     out = model(pixel_values=pixels, **texts, output_hidden_states=True)

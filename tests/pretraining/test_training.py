@@ -13,12 +13,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from pretraining.small import small_recipe
 from safetensors.numpy import load_file
 
-from clipprobe.errors import RunFolderError
+from clipprobe.errors import ConfigError, RunFolderError
+from clipprobe.pretraining.begin import Begin
+from clipprobe.pretraining.export import export_weights
 from clipprobe.pretraining.recipe import Round
+from clipprobe.pretraining.samples import BatchSpec
+from clipprobe.pretraining.stages import STAGES, WideMix
 from clipprobe.pretraining.train import train
+from clipprobe.pretraining.wide.batches import KINDS
 
 
 def weights(out: Path) -> dict[str, bytes]:
@@ -78,6 +84,44 @@ def test_a_folder_of_another_recipe_is_refused(tmp_path: Path) -> None:
     train(small_recipe(), tmp_path, steps=1)
     with pytest.raises(RunFolderError, match="another recipe"):
         train(small_recipe(1), tmp_path, steps=1)
+
+
+def test_a_run_goes_on_from_finished_weights(tmp_path: Path) -> None:
+    recipe = replace(small_recipe(), rounds=(Round(warm_up_steps=2, letter_weight=0.0),))
+    model, tokenizer = train(recipe, tmp_path / "first", steps=2)
+    export_weights(model, tokenizer, recipe, tmp_path / "model")
+    begin = Begin(folder=tmp_path / "model", step=2)
+    # Step 2 on, in the batches that it would have had; nothing taken is nothing changed.
+    again, words = train(recipe, tmp_path / "none", steps=2, begin=begin)
+    for (name, now), then in zip(
+        again.state_dict().items(), model.float().state_dict().values(), strict=True
+    ):
+        assert torch.equal(now, then), name
+    assert words("a red dog").input_ids == tokenizer("a red dog").input_ids
+    train(recipe, tmp_path / "on", steps=4, begin=begin)
+    steps = [json.loads(line) for line in (tmp_path / "on/log.jsonl").read_text().splitlines()]
+    assert [entry["step"] for entry in steps] == [2, 3]
+    assert steps[0]["difficulty"] == 1.0
+    with pytest.raises(RunFolderError, match="another recipe"):
+        train(recipe, tmp_path / "on", steps=4)
+    with pytest.raises(ConfigError, match=r"holds no model\.safetensors"):
+        Begin(folder=tmp_path, step=2)
+
+
+def test_batches_of_the_wide_domain_are_trained_on(tmp_path: Path) -> None:
+    small = WideMix(
+        **dict.fromkeys(KINDS, 1) | {"picture": 4},  # type: ignore[arg-type]
+        n_occupations=2,
+    )
+    recipe = small_recipe()
+    assert isinstance(recipe.data, BatchSpec)
+    stages = (replace(STAGES[-1], from_step=0, wide=small),)
+    recipe = replace(recipe, data=replace(recipe.data, stages=(STAGES[0], *stages)))
+    train(recipe, tmp_path, steps=2)
+    steps = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    for entry in steps:
+        assert entry["n_images"] == 15 + 4 + 2 and entry["loss"] > 0
+        assert {f"{kind}_accuracy" for kind in (*KINDS, "person")} <= set(entry)
 
 
 @pytest.mark.slow

@@ -1,0 +1,104 @@
+"""Kinds of images with writing: alone, in some ink, and on things, as a word or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from clipprobe.pretraining import captions
+from clipprobe.pretraining.reading import letter_string
+from clipprobe.pretraining.wide import phrases
+from clipprobe.pretraining.wide.canvas import Canvas, Place
+from clipprobe.pretraining.wide.grounds import near
+from clipprobe.pretraining.wide.said import LARGER_SIZES, Said, named, place, words
+from clipprobe.pretraining.wide.writing import draw_hand, tape, write
+from clipprobe.stimuli import Concept
+
+#: Share of pictures with another's name on them whose caption tells it, alone or with the thing.
+TOLD_WORD_SHARE = 0.8
+
+
+def word(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
+    """A written word, captioned as the thing or as the word."""
+    write(canvas, names[0].name, draw_hand(rng), rng)
+    return Said([captions.written(names[0], rng)])
+
+
+def letters(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
+    """Letters that are no word, captioned as they are spelled."""
+    string = letter_string(words(), rng)
+    write(canvas, string, draw_hand(rng), rng)
+    return Said([captions.spelled(string, rng)])
+
+
+def ink(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
+    """A word in a colour with a name: a thing's or a colour's; captioned by both, and by ink."""
+    colour = phrases.pick(phrases.INK_NAMES, rng)
+    text = phrases.pick(phrases.INK_NAMES, rng) if rng.random() < 0.35 else names[0].name
+    write(canvas, text, draw_hand(rng, least_px=11), rng, ink=near(captions.COLOURS[colour], rng))
+    other = phrases.pick([n for n in phrases.INK_NAMES if n != colour], rng)
+    another = phrases.pick([w for w in words() if w != text], rng)
+    both, alone = phrases.pick(phrases.WORD_AND_INK, rng), phrases.pick(phrases.INKS, rng)
+    return Said(
+        [both.format(word=text, ink=colour), alone.format(colour)],
+        [
+            both.format(word=text, ink=other),
+            both.format(word=another, ink=colour),
+            alone.format(other),
+        ],
+        ink=colour,
+        inks={alone.format(colour): colour, alone.format(other): other},
+    )
+
+
+def blank_label(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
+    """A thing with an empty label or a strip of tape over it: still the thing."""
+    place(canvas, names[0], rng, LARGER_SIZES)
+    if rng.random() < 0.35:
+        tape(canvas, _over(rng), rng)
+    else:
+        _label(canvas, phrases.pick(words(), rng), rng, letters=False)
+    return named(names[0], captions.PICTURES, rng)
+
+
+def nonsense_label(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
+    """A thing with letters on it that are no word: still the thing."""
+    place(canvas, names[0], rng, LARGER_SIZES)
+    string = letter_string(words(), rng)
+    _label(canvas, string, rng)
+    said = named(names[0], captions.PICTURES, rng)
+    if rng.random() < 0.25:
+        said.captions.append(f"{captions.noun(names[0], rng)} with the word {string}")
+    return said
+
+
+def matching_label(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
+    """A thing with its own name on it."""
+    place(canvas, names[0], rng, LARGER_SIZES)
+    _label(canvas, names[0].name, rng)
+    return named(names[0], captions.PICTURES, rng)
+
+
+def other_label(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
+    """A thing with another's name on it: as on the web, the caption mostly tells the writing."""
+    place(canvas, names[0], rng, LARGER_SIZES)
+    _label(canvas, names[1].name, rng)
+    if rng.random() >= TOLD_WORD_SHARE:
+        return named(names[0], captions.PICTURES, rng)
+    if rng.random() < 0.4:
+        noun = captions.noun(names[0], rng)
+        return Said([phrases.general(f"{noun} with the word {names[1].name}", rng)])
+    return Said([captions.written(names[1], rng)])
+
+
+def _over(rng: np.random.Generator) -> Place:
+    """Where a label is stuck on a picture."""
+    x, y = rng.uniform(0.2, 0.8), rng.uniform(0.1, 0.9)
+    return float(x), float(y)
+
+
+def _label(canvas: Canvas, text: str, rng: np.random.Generator, *, letters: bool = True) -> None:
+    """A label somewhere on the image, mostly on the thing."""
+    hand = draw_hand(rng, least_px=10, most_px=24, boxed=0.6)
+    write(canvas, text, hand, rng, spared=0.5, letters=letters)
