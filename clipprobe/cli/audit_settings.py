@@ -59,10 +59,13 @@ def read_synonyms(path: Path) -> dict[str, list[str]]:
     """
     import yaml
 
+    from clipprobe.yamlio import load_yaml
+
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        found = load_yaml(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = getattr(error, "strerror", None) or "it is not valid YAML"
+        reason = getattr(error, "strerror", None) or f"it is not valid YAML: {error}"
+        reason = " ".join(reason.split())
         raise ConfigError(f"The synonyms file {path} could not be read ({reason}).") from None
     if not isinstance(found, dict) or not all(isinstance(v, list) for v in found.values()):
         raise ConfigError(

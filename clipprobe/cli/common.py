@@ -256,8 +256,10 @@ def read_config(path: Path | None, known: Collection[str]) -> dict[str, Any]:
         return {}
     import yaml
 
+    from clipprobe.yamlio import load_yaml
+
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        loaded = load_yaml(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ConfigError(f"The config file {path} could not be read ({reason}).") from None

@@ -95,8 +95,10 @@ def parse_card(text: str, where: str) -> Card:
     """A card from its YAML text; see :func:`read_card`."""
     import yaml
 
+    from clipprobe.yamlio import load_yaml
+
     try:
-        loaded: Any = yaml.safe_load(text)
+        loaded: Any = load_yaml(text)
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise DataError(f"The card {where} is not valid YAML: {reason}.") from None

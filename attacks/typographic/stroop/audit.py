@@ -34,6 +34,7 @@ from attacks.typographic.stroop.sources import Drawn, FromFolder, Shown
 from attacks.typographic.stroop.summary import summarise
 from clipprobe.data import Failure
 from clipprobe.errors import DataError, TextFitError, UnreadableImageError
+from clipprobe.memory import fitting_batch
 from clipprobe.runs import Run, RunView, load_run
 from clipprobe.stimuli.text.draw import Color
 from clipprobe.zeroshot.prompts import check_templates
@@ -115,6 +116,7 @@ def audit_stroop(
     else:
         source = FromFolder.open(images, None if colours is None else list(inks), control)
     size = whole(batch_size, "batch_size", least=1)
+    fitting_batch(clip, size, len(source.shown()))
     config = {
         "model": clip.provenance()["model"],
         **source.config(),
