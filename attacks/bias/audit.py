@@ -36,6 +36,7 @@ from attacks.bias.strata import check_controls, strata_ids
 from attacks.bias.suppression import protect
 from attacks.bias.truth import read_truth
 from clipprobe.errors import ConfigError, DataError, UnknownModelError
+from clipprobe.memory import fitting_batch
 
 if TYPE_CHECKING:
     from clipprobe.data import Dataset
@@ -173,6 +174,8 @@ def audit_bias(
         limit=limit,
     )
     _same_model(clip, gathered)
+    if clip is not None:
+        fitting_batch(clip, batch_size, len(gathered.dataset))
     documented = _card(card, gathered)
     if include_images:
         check_pictures(gathered, documented)

@@ -16,6 +16,7 @@ import PIL
 from attacks.typographic.attack import TypographicAttack
 from attacks.typographic.cases import Case, cases_of, read_cases
 from attacks.typographic.classes import Classes, key
+from attacks.typographic.controls import CONDITIONS
 from attacks.typographic.datasets.inputs import attack_set, class_names
 from attacks.typographic.datasets.pictures import AttackSet
 from attacks.typographic.encodings import Encodings, Tally
@@ -40,6 +41,7 @@ from attacks.typographic.words.prepared import check_words, prepare
 from attacks.typographic.words.scores import WordScores
 from clipprobe.data import Dataset, Failure, as_dataset, require_readable
 from clipprobe.errors import DataError
+from clipprobe.memory import fitting_batch
 from clipprobe.runs import Run, RunView, load_run
 from clipprobe.zeroshot import TEMPLATES
 from clipprobe.zeroshot.prompts import check_templates
@@ -166,6 +168,7 @@ def audit_typographic(
         attacks=attacks,
     )
     hold = withheld(asked_of(known, audit.templates, audit.written_words()), len(cases))
+    fitting_batch(clip, audit.batch_size, len(cases) * (1 + len(CONDITIONS) * words_per_image))
     unfit = audit.check()
     with Run.open(out, kind=KIND, config=audit.config(), overwrite=overwrite) as run:
         if not run.complete:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from clipprobe.attribution.registry import Maps
 from clipprobe.errors import ConfigError
+from clipprobe.memory import fitting_batch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 BASELINES = ("grey", "black", "white")
 FIRST_STEPS, MOST_STEPS = 64, 1024
+MOST_GIVEN = 4096
 GAP_WANTED = 0.01
 SMALLEST_EFFECT = 1e-5
 """Difference to the baseline below which float32 leaves no digits to check completeness with."""
@@ -60,6 +62,13 @@ def integrated_gradients(
             f"Integrated gradients with n_steps={n_steps} and batch_size={batch_size} cannot run: "
             "give numbers of at least 1."
         )
+    if n_steps is not None and n_steps > MOST_GIVEN:
+        raise ConfigError(
+            f"n_steps={n_steps} is more than the {MOST_GIVEN} whose places can be computed (they "
+            f"take a matrix of n_steps squared): give fewer; {MOST_STEPS} are the most that are "
+            "tried without being asked for."
+        )
+    fitting_batch(clip, batch_size, len(pixels) * (n_steps or MOST_STEPS), grad=True)
     plain = baseline_pixels(clip, pixels, baseline)
     scores, plain_scores = _scores(score, pixels), _scores(score, plain)
     steps = n_steps or FIRST_STEPS

@@ -64,7 +64,7 @@ def read_synonyms(path: Path) -> dict[str, list[str]]:
     try:
         found = parse_yaml(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not valid YAML"
+        reason = getattr(error, "strerror", None) or f"it is not valid YAML: {error}"
         raise ConfigError(f"The synonyms file {path} could not be read ({reason}).") from None
     if not isinstance(found, dict) or not all(isinstance(v, list) for v in found.values()):
         raise ConfigError(

@@ -144,6 +144,9 @@ def similarity(
             f"give files, for example {folders[0]}/*."
         )
     clip = load_model(model, device=device, revision=revision)
+    from clipprobe.memory import fitting_batch
+
+    fitting_batch(clip, batch_size, len(images))
     with progress("encoding images", len(images)) as advance:
         encoded = clip.encode_images(images, batch_size=batch_size, progress=advance)
     cosines = clip.similarity(encoded, text)

@@ -22,7 +22,12 @@ from clipprobe.models.clip import Clip, Source
 from clipprobe.models.families import HF_FAMILIES, Family, HFFamily
 from clipprobe.models.processors import from_processor
 from clipprobe.models.texts import HFTokens
-from clipprobe.models.weights import check_weights, full_precision_logits, weights_sha256
+from clipprobe.models.weights import (
+    check_size,
+    check_weights,
+    full_precision_logits,
+    weights_sha256,
+)
 
 # The settings that `quiet` changes are global: two threads would restore each other's.
 _QUIET = threading.RLock()
@@ -52,6 +57,7 @@ def load_folder(
     """
     kind = read_family(folder)
     files = check_weights(folder)
+    check_size(folder, json.loads((folder / "config.json").read_text(encoding="utf-8")), files)
     with quiet():
         # The model first: the others read its configuration too and would be blamed for it.
         module = load_module(folder, kind, dtype=dtype, attention=attention)

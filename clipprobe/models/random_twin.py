@@ -78,4 +78,3 @@ def _redrawn(module: nn.Module) -> nn.Module:
                 # Position tables, class tokens and projections, as CLIP's own code starts them.
                 parameter.normal_(std=parameter.shape[-1] ** -0.5)
     return made
-

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,6 +15,11 @@ from clipprobe.errors import UnsafeWeightsError, UnsupportedModelError
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+_TABLES = ("vocab_size", "max_position_embeddings")
+_SIZES = (
+    "num_hidden_layers", "hidden_size", "intermediate_size", "image_size", "patch_size", *_TABLES
+)  # fmt: skip
+_LAYER_TENSORS = 6
 
 
 def check_weights(folder: Path) -> list[Path]:
@@ -107,6 +114,41 @@ def check_safetensors(path: Path) -> None:
             f"{path} cannot be read as safetensors ({error}), so it is damaged or incomplete: "
             "download it again."
         ) from error
+
+
+def check_size(folder: Path, config: Mapping[str, Any], files: list[Path]) -> None:
+    """Refuse a configuration whose towers are larger than the files before they are built.
+
+    Raises:
+        UnsupportedModelError: names what is configured and what there is.
+    """
+    from safetensors import safe_open
+
+    n_tensors = 0
+    for path in files:
+        with safe_open(path, framework="pt") as opened:
+            n_tensors += len(opened.keys())
+    n_bytes = sum(path.stat().st_size for path in files)
+    for name in ("text_config", "vision_config"):
+        tower = config.get(name)
+        given = {key: _whole(tower, key) for key in _SIZES} if isinstance(tower, Mapping) else {}
+        layers, width = given.get("num_hidden_layers", 0), given.get("hidden_size", 0)
+        rows = sum(given.get(key, 0) for key in _TABLES)
+        rows += (given.get("image_size", 0) // max(1, given.get("patch_size", 1))) ** 2
+        # At least: six tensors a layer, two square matrices, one byte a number.
+        least = width * (layers * (width + given.get("intermediate_size", 0)) + rows)
+        if _LAYER_TENSORS * layers > n_tensors or least > n_bytes:
+            raise UnsupportedModelError(
+                f"The {name} of {folder} describes {layers:,} layers of width {width:,} and tables "
+                f"of {rows:,} rows, more than its {n_tensors:,} tensors of {n_bytes / 1e6:,.1f} MB "
+                "can be: its config.json belongs to another checkpoint; download both again."
+            )
+
+
+def _whole(settings: Mapping[str, Any], key: str) -> int:
+    """A whole number of a configuration; 0 for what is absent or something else."""
+    value = settings.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def full_precision_logits(module: torch.nn.Module, files: list[Path]) -> None:

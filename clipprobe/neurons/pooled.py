@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from clipprobe.data import Dataset, Failure, ImageRecord, as_dataset, require_readable
 from clipprobe.errors import DataError, UnsupportedHookError
+from clipprobe.memory import fitting_batch
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -80,6 +81,7 @@ def pooled_activations(
 
     found = find_sites(clip, list(sites or default_sites(clip)), pool)
     dataset = as_dataset(images, limit=limit)
+    fitting_batch(clip, batch_size, len(dataset))
     _check_size(len(dataset), sum(site.n_units for site in found))
     table = _Table(clip, [site.name for site in found], pool)
     records: list[ImageRecord] = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,9 +19,11 @@ import numpy as np
 from clipprobe.data import Dataset, as_dataset, require_readable
 from clipprobe.data.texts import text_dataset
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.memory import check_fits, fitting_batch
 from clipprobe.neurons.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.atlas import Atlas
 from clipprobe.neurons.images import ImageTable
+from clipprobe.neurons.samples import N_BINS
 from clipprobe.neurons.sites import default_pool, default_sites, find_sites
 from clipprobe.neurons.store import KIND
 from clipprobe.neurons.stream import CHECKPOINT, ScanState, Stream
@@ -30,6 +32,9 @@ from clipprobe.runs.provenance import versions
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
+
+_UNIT_BYTES, _PLACE_BYTES = 5_000, 200
+"""What a unit takes, and each place for an image of it (both ends, and its rows when written)."""
 
 
 def scan(
@@ -58,12 +63,13 @@ def scan(
         sites: Hook points or globs of the vision tower; None for the neurons of every block.
         pool: How the tokens (or places) of an image become one number per unit: ``max``,
             ``mean``, ``cls``; ``none`` for hook points without tokens.
-        top_k: Images kept at the top and at the bottom of each unit.
+        top_k: Images kept at the top and at the bottom of each unit; no more than there are.
         per_bin: Images that stand for each activation bin of each unit.
         threshold: Activation above which an image counts as one that the unit responds to.
         out: Run folder; None keeps the atlas in memory only.
         shard: ``(i, n)``: only the images i, i + n, i + 2n, … of the data set in order of id.
         limit: Use only so many images, drawn by the hash of their ids.
+        batch_size: Images in one forward pass; no more than there are.
         workers: Threads that decode; 0 for none. Never changes the result.
         seed: Which images stand for the bins.
         overwrite: Replace a different run in ``out``.
@@ -75,7 +81,7 @@ def scan(
         UnknownHookPointError, UnsupportedHookError: see ``sites.find_sites``.
         NoReadableImagesError: not one image could be read.
         RunFolderError: ``out`` holds another run or cannot be written.
-        ConfigError: a setting that cannot be used.
+        ConfigError: a setting that cannot be used, or that needs more memory than the budget.
     """
     dataset = as_dataset(images, limit=limit)
     return _scan(
@@ -164,6 +170,9 @@ def _scan(
 ) -> Atlas:
     _check(settings, shard, batch_size)
     found = find_sites(clip, _patterns(clip, sites, tower), pool, tower)
+    # Of the whole data set, not of the shard: the shards must give the bytes of one pass.
+    batch_size = fitting_batch(clip, batch_size, len(dataset), tower=tower)
+    settings = _fitting(settings, len(dataset), sum(site.n_units for site in found))
     numbers = range(shard[0], len(dataset), shard[1])
     if not numbers:
         raise DataError(
@@ -234,6 +243,20 @@ def _view(clip: Clip) -> dict[str, Any]:
 
 def _settings(top_k: int, per_bin: int, threshold: float, seed: int) -> Settings:
     return Settings(top_k=top_k, per_bin=per_bin, threshold=float(threshold), seed=seed)
+
+
+def _fitting(keep: Settings, n: int, n_units: int) -> Settings:
+    """What is kept, no more than there are inputs.
+
+    Raises:
+        ConfigError: the places would not fit into memory; names the number that does.
+    """
+    keep = replace(keep, top_k=min(keep.top_k, n), per_bin=min(keep.per_bin, n))
+    fixed, bins = float(_UNIT_BYTES * n_units), _PLACE_BYTES * n_units * N_BINS
+    check_fits("top_k", keep.top_k, _PLACE_BYTES * n_units, fixed=fixed)
+    fixed += keep.top_k * _PLACE_BYTES * n_units
+    check_fits("per_bin", keep.per_bin, bins, fixed=fixed)
+    return keep
 
 
 def _check(keep: Settings, shard: tuple[int, int], batch_size: int) -> None:

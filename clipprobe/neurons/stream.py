@@ -1,6 +1,7 @@
 """The loop of a scan, and what it leaves behind when it is killed.
 
-The last, smaller batch is filled up to the batch size: matrix products of another height may round
+The last, smaller batch is filled up to the batch size (which is no more than the whole data set
+has): matrix products of another height may round
 differently, and then a shard would not give the same bytes as its part of one pass.
 """
 

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -270,6 +271,27 @@ def test_unsupported_architecture(folder: Path, kind: str | None) -> None:
 def test_impossible_config(folder: Path, change: dict[str, Any]) -> None:
     edit_config(folder, "vision_config", **change)
     assert "cannot be built as CLIPModel" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("tower", "change"),
+    [
+        ("vision_config", {"num_hidden_layers": 100_000}),
+        ("text_config", {"num_hidden_layers": 100_000}),
+        ("vision_config", {"hidden_size": 1_000_000}),
+        ("text_config", {"intermediate_size": 1_000_000_000}),
+        ("text_config", {"vocab_size": 1_000_000_000}),
+        ("vision_config", {"image_size": 10_000_000}),
+    ],
+)
+def test_a_tower_that_its_weights_cannot_fill_is_not_built(
+    folder: Path, tower: str, change: dict[str, Any]
+) -> None:
+    edit_config(folder, tower, **change)
+    start = time.monotonic()
+    message = refused(folder)
+    assert f"The {tower} of" in message and "belongs to another checkpoint" in message
+    assert time.monotonic() - start < 5
 
 
 def test_code_in_a_checkpoint_is_never_run(folder: Path, tmp_path: Path, clip: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from attacks.typographic import audit_typographic
+from attacks.typographic import TypographicAttack, audit_typographic
+from attacks.typographic.words import parse_words
 from clipprobe.data import Dataset, ImageRecord
 from clipprobe.errors import (
     ConfigError,
@@ -152,3 +154,15 @@ def test_hostile_names_are_shown_as_text(toy: Callable[..., Any], tmp_path: Path
     assert "&lt;script&gt;alert(1)" in html
     assert evil not in html
     assert evil not in (run.path / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_text_that_no_image_can_show_is_refused_at_once() -> None:
+    word = "a" * 10_000_000
+    start = time.monotonic()
+    with pytest.raises(TextFitError, match=r"has 10,000,000 characters, and at most 1,000"):
+        TypographicAttack(word=word)
+    with pytest.raises(TextFitError, match="10,000,000 characters"):
+        TypographicAttack(word="cat").with_word(word)
+    with pytest.raises(DataError, match="10,000,000 characters"):
+        parse_words(["cat", word])
+    assert time.monotonic() - start < 5

@@ -16,6 +16,7 @@ from attacks.bias.pictures import Pictures
 from attacks.bias.prompts import check_templates, check_words, fill
 from attacks.bias.suppression import protect
 from clipprobe.errors import ConfigError
+from clipprobe.memory import fitting_batch
 
 if TYPE_CHECKING:
     from clipprobe.data import Dataset
@@ -88,6 +89,7 @@ def mitigate_bias(
     data = documented(
         clip, images, [column, *others], labels=labels, card=card, clusters=clusters, limit=limit
     )
+    fitting_batch(clip, batch_size, len(data.dataset))
     labelled = None if utility is None else as_dataset(utility)
     config = {
         "model": clip.provenance()["model"], "dataset": data.described, "column": data.columns[0],

@@ -15,6 +15,7 @@ from attacks.bias.why.contributions import KINDS
 from attacks.bias.why.study import BAND, Study
 from attacks.bias.why.task import gap_task
 from clipprobe.errors import ConfigError
+from clipprobe.memory import fitting_batch
 
 if TYPE_CHECKING:
     from clipprobe.data import Dataset
@@ -80,6 +81,7 @@ def explain_gap(
         clip, images, [column], labels=labels, card=card, clusters=clusters, limit=limit
     )
     [column] = data.columns
+    fitting_batch(clip, batch_size, len(data.dataset))
     config = {
         "model": clip.provenance()["model"], "dataset": data.described, "column": column,
         "card": data.card and data.card.to_json(),

@@ -32,6 +32,7 @@ from attacks.bias.written.shifts import PROBE
 from attacks.bias.written.write import write_run
 from attacks.typographic.pipeline import DrawAt, Renderer
 from attacks.typographic.settings import checked_draw_at, prototype, whole
+from clipprobe.memory import fitting_batch
 
 if TYPE_CHECKING:
     from clipprobe.data import Dataset
@@ -135,6 +136,8 @@ def audit_written(
     chosen = card if card is not None else gathered.card
     documented = None if chosen is None else read_card(chosen)
     records = gathered.dataset.records
+    # Each picture clean, and for each word with the word, a blank label and a nonsense word.
+    fitting_batch(clip, batch_size, len(records) * (1 + 3 * len(question.words)))
     wanted = _named(groups, gathered.aliases)
     # Everything that can be wrong with the groups is found before the first image is encoded.
     annotated = read_columns(records, wanted)

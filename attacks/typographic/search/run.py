@@ -33,6 +33,7 @@ from attacks.typographic.withholding import asked_of
 from attacks.typographic.words import Guard, overlaps, parse_words, read_list
 from clipprobe.data import ImageRecord, decode_image
 from clipprobe.errors import ConfigError, DataError, UnreadableImageError
+from clipprobe.memory import fitting_batch
 from clipprobe.people import refuse_person_groups
 from clipprobe.runs import Run, load_run
 from clipprobe.zeroshot import TEMPLATES
@@ -95,7 +96,7 @@ def search_attack(
     if isinstance(max_area, bool) or not 0 < max_area <= 1:
         raise ConfigError(f"max_area={max_area!r} is no share of pixels: give a number in (0, 1].")
     whole(queries, "queries", least=2)
-    whole(batch_size, "batch_size", least=1)
+    fitting_batch(clip, whole(batch_size, "batch_size", least=1), queries)
     whole(seed, "seed")
     base = _base(clip, known, name, picture, own, checked_draw_at(draw_at), seed)
     classifier = class_vectors(clip, known, check_templates(templates))

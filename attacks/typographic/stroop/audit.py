@@ -34,6 +34,7 @@ from attacks.typographic.stroop.sources import Drawn, FromFolder, Shown
 from attacks.typographic.stroop.summary import summarise
 from clipprobe.data import Failure
 from clipprobe.errors import DataError, TextFitError, UnreadableImageError
+from clipprobe.memory import fitting_batch
 from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.runs import Run, RunView, load_run
 from clipprobe.stimuli.text.draw import Color
@@ -121,6 +122,7 @@ def audit_stroop(
         "audit stroop, which lists every answer,",
     )
     size = whole(batch_size, "batch_size", least=1)
+    fitting_batch(clip, size, len(source.shown()))
     config = {
         "model": clip.provenance()["model"],
         **source.config(),

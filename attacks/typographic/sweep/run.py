@@ -31,6 +31,7 @@ from attacks.typographic.words import Words, parse_words, possible_words, read_l
 from attacks.typographic.words.scores import WordScores, word_texts
 from clipprobe.data import Dataset, Failure, as_dataset, require_readable
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.memory import fitting_batch
 from clipprobe.runs import Run, RunView, load_run
 from clipprobe.statistics import Estimate
 from clipprobe.zeroshot import TEMPLATES
@@ -139,6 +140,7 @@ def sweep(
     per_image = whole(words_per_image, "words_per_image", least=1)
     batch = whole(batch_size, "batch_size", least=1)
     _check_size(len(cases), per_image * len(kinds), len(grid.cells), max_encodings)
+    fitting_batch(clip, batch, len(cases) * (1 + per_image * len(kinds) * len(grid.cells)))
     _check_words(grid, possible)
     renderer.check()
     config = {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from attacks.typographic.attack import TypographicAttack
 from attacks.typographic.classes import Classes
+from attacks.typographic.controls import CONDITIONS
 from attacks.typographic.pipeline import DrawAt
 from attacks.typographic.settings import checked_draw_at, prototype, whole
 from attacks.typographic.why.job import Job
@@ -21,6 +22,7 @@ from attacks.typographic.why.streams import check_tower
 from attacks.typographic.words import parse_words, read_list
 from clipprobe.data import Dataset, as_dataset
 from clipprobe.errors import ConfigError
+from clipprobe.memory import fitting_batch
 from clipprobe.runs import Run, RunView, load_run
 from clipprobe.zeroshot import TEMPLATES
 from clipprobe.zeroshot.prompts import check_templates
@@ -120,6 +122,9 @@ def explain_reading(
         )
     if limit is not None:
         dataset = as_dataset(dataset, limit=whole(limit, "limit", least=2))
+    # A picture runs with its attack and controls, and again with units patched.
+    shots = len(dataset) * (1 + len(CONDITIONS) * source.per_image)
+    fitting_batch(clip, batch_size, shots, grad=True)
     job = Job(
         clip=clip,
         dataset=dataset,

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from attacks.typographic.classes import key
 from clipprobe.errors import DataError
+from clipprobe.stimuli.text.fonts import MAX_CHARACTERS
 
 _IMAGE_LINE = re.compile(r"([^,]+\.(?:jpe?g|png|webp|bmp|gif|tiff?)),(.+)", re.IGNORECASE)
 #: Larger files are no lists of words.
@@ -88,8 +89,13 @@ def distinct(words: Sequence[str], what: str) -> tuple[str, ...]:
     """
     found: dict[str, str] = {}
     for word in words:
-        if not isinstance(word, str) or not key(word):
+        if not isinstance(word, str) or not (len(word) > MAX_CHARACTERS or key(word)):
             raise DataError(f"The {what} holds {word!r}: every word needs a visible character.")
+        if len(word) > MAX_CHARACTERS:
+            raise DataError(
+                f"The {what} holds {word[:20]!r}… with {len(word):,} characters, and at most "
+                f"{MAX_CHARACTERS:,} can be written on an image: one word a line."
+            )
         found.setdefault(word, word)
     if not found:
         raise DataError(f"The {what} is empty: give at least one word.")

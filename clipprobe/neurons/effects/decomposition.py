@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import UnknownHookPointError
+from clipprobe.memory import fitting_batch
 from clipprobe.neurons.effects.inputs import Inputs, encode_other, names_of
 from clipprobe.neurons.effects.parts import TowerParts
 from clipprobe.neurons.effects.readout import ScoreName
@@ -143,7 +144,7 @@ def decompose(
     refuse_person_groups(texts, "decompose")
     parts = TowerParts(clip, tower, score, tokens=tokens)
     rows, others = (images, texts) if tower == "vision" else (texts, images)
-    inputs = Inputs(clip, tower, rows, batch_size)
+    inputs = Inputs(clip, tower, rows, fitting_batch(clip, batch_size, len(rows), tower=tower))
     targets = encode_other(clip, tower, others, batch_size)
     n, m = len(inputs), len(targets)
     names: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from clipprobe.data import Dataset, Failure, as_dataset, require_readable
 from clipprobe.errors import DataError
+from clipprobe.memory import fitting_batch
 from clipprobe.statistics import Estimate, undefined
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ def similar_units(
     patterns = list(sites or [_kind(point.name)])
     found = find_sites(clip, list(dict.fromkeys([point.name, *patterns])), pool)
     dataset = as_dataset(images, limit=limit)
+    fitting_batch(clip, batch_size, len(dataset))
     running = Correlations()
     names = [f"{site.name}:{i}" for site in found for i in range(site.n_units)]
     column = names.index(own)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.memory import fitting_batch
 from clipprobe.neurons.effects.inputs import Inputs, encode_other, names_of
 from clipprobe.neurons.effects.readout import ScoreName
 from clipprobe.neurons.effects.scales import SiteScale, site_scales
@@ -42,6 +43,7 @@ class Sweep:
             raise ConfigError("Units of both towers were named: measure one tower at a time.")
         self.tower = towers.pop()
         rows, others = (images, texts) if self.tower == "vision" else (texts, images)
+        batch_size = fitting_batch(clip, batch_size, len(rows), tower=self.tower)
         self.inputs = Inputs(clip, self.tower, rows, batch_size)
         self.targets = names_of(others)
         self.others = encode_other(clip, self.tower, others, batch_size).double()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import ConfigError
+from clipprobe.memory import fitting_batch
 from clipprobe.neurons.multimodality import tables
 from clipprobe.neurons.multimodality.activations import tiles
 from clipprobe.neurons.multimodality.assembly import assemble
@@ -90,6 +91,7 @@ def multimodality(
     patterns = [sites] if isinstance(sites, str) else sites
     found = find_sites(clip, default_sites(clip) if patterns is None else list(patterns), pool)
     probes = as_probes(concepts, min_images=min_images)
+    batch_size = fitting_batch(clip, batch_size, len(probes.dataset))
     provenance = clip.provenance()
     config: dict[str, Any] = jsonio.plain(
         {

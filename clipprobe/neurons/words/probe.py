@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.memory import fitting_batch
 from clipprobe.neurons.sites import Site, default_sites, find_sites
 from clipprobe.neurons.words.grid import WordGrid, scrambled
 from clipprobe.neurons.words.lists import WordList, bundled_words, word_list
@@ -105,6 +106,8 @@ def word_probe(
     found = find_sites(clip, [patterns] if isinstance(patterns, str) else list(patterns), pool)
     _check_size(found, len(listed.words), in_memory=out is None)
     control = scrambled(listed.words, n_scrambled, seed)
+    largest = max(map(len, chunks([*listed.words, *control, ""], grid)))
+    batch_size = fitting_batch(clip, batch_size, largest * grid.n_renderings)
     provenance = clip.provenance()
     config = jsonio.plain(
         {

@@ -25,10 +25,12 @@ from types import MappingProxyType
 
 from PIL import ImageFont
 
-from clipprobe.errors import ConfigError, GlyphError
+from clipprobe.errors import ConfigError, GlyphError, TextFitError
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "fonts"
 DEFAULT_FONT = "DejaVuSans-Bold"
+MAX_CHARACTERS = 1000
+"""Longest text that is drawn: laying out a longer one takes minutes, and no image shows it."""
 #: Sizes are rounded to this step, so that faces and stamps can be cached.
 SIZE_STEP_PX = 0.25
 
@@ -114,8 +116,14 @@ def writable(text: str, font: str) -> str:
     Raises:
         GlyphError: a glyph is missing; the message names it and a bundled font that has all.
         ConfigError: the text holds nothing visible, or the font is unknown.
+        TextFitError: the text is longer than any image can show.
     """
     info = font_info(font)
+    if len(text) > MAX_CHARACTERS:
+        raise TextFitError(
+            f"The text {text[:20]!r}… has {len(text):,} characters, and at most {MAX_CHARACTERS:,} "
+            "can be written on an image: shorten it."
+        )
     text = unicodedata.normalize("NFC", text)
     if not text.strip():
         raise ConfigError("The text to draw is empty: give at least one visible character.")
