@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.bias.core import Evaluation, evaluate
-from attacks.bias.embed import embed
-from attacks.bias.evidence import (
+from attacks.bias.evidence.answers import (
     Evidence,
     FromChoices,
     FromEmbeddings,
@@ -19,8 +18,9 @@ from attacks.bias.evidence import (
     LabelSet,
     NotAnswerableError,
 )
+from attacks.bias.evidence.embed import embed
 from attacks.bias.inputs.gather import Gathered
-from attacks.bias.probes import Asked, Sample, Truth, get_probe
+from attacks.bias.probe import Asked, Sample, Truth, get_probe
 from attacks.bias.prompts import check_templates, check_words
 from clipprobe.errors import ConfigError, DataError
 

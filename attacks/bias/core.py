@@ -12,13 +12,13 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import ArrayLike
 
-from attacks.bias.cells import Cell, correct
-from attacks.bias.evidence import unit_rows
-from attacks.bias.groups import GroupColumn
-from attacks.bias.probes import Answer, Sample, get_probe
-from attacks.bias.resampling import Floats, Ints, Shared
-from attacks.bias.settings import Settings
-from attacks.bias.suppression import protect
+from attacks.bias.evidence.answers import unit_rows
+from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.groups.suppression import protect
+from attacks.bias.measures.cells import Cell, correct
+from attacks.bias.measures.draws import Floats, Ints, Shared
+from attacks.bias.measures.inference import Settings
+from attacks.bias.probe import Answer, Sample, get_probe
 from clipprobe.errors import DataError
 
 
@@ -67,7 +67,7 @@ def evaluate(
     Args:
         scores: Probe name -> (its words, cosines ``(n images, m words)``).
         columns: Group columns over the same images. Values that would give away a smaller group
-            are withheld (:func:`attacks.bias.suppression.protect`).
+            are withheld (:func:`attacks.bias.groups.suppression.protect`).
         clusters: ``(n,)`` numbers; images of one cluster are not independent.
         strata: ``(n,)`` numbers; labels are permuted within a stratum only.
         paired: Whether another model is asked about the same images, to be compared.

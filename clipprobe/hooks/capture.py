@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 
 from clipprobe.errors import UnsupportedHookError
-from clipprobe.hooks import context
 from clipprobe.hooks.pooling import check_pool, pool_tokens
 from clipprobe.hooks.session import Session
 from clipprobe.hooks.sites import (
@@ -31,6 +30,7 @@ from clipprobe.hooks.sites import (
     split_unit,
 )
 from clipprobe.hooks.store import Captures, RowCounter, RowNumbers
+from clipprobe.models import listening as context
 
 if TYPE_CHECKING:
     from clipprobe.models.anatomy import Tower

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from clipprobe.errors import ConfigError
-from clipprobe.hooks import context
 from clipprobe.hooks.changes import At, How, check_how, describe
 from clipprobe.hooks.edits import Edit
 from clipprobe.hooks.session import Session
 from clipprobe.hooks.sites import check_unit, hook_points, match, split_unit
+from clipprobe.models import listening as context
 
 if TYPE_CHECKING:
     from clipprobe.models.clip import Clip

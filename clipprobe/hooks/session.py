@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from clipprobe.errors import ConfigError, HookNeverFiredError
-from clipprobe.hooks import context, wiring
+from clipprobe.hooks import wiring
+from clipprobe.models import listening as context
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle

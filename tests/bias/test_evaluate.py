@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from attacks.bias import Evaluation, Settings, cosines, evaluate, make_column
-from attacks.bias.association import effect_sizes
-from attacks.bias.groups import GroupColumn
+from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.measures.association import effect_sizes
 from clipprobe.errors import ConfigError, DataError, UnknownMethodError
 from clipprobe.statistics import benjamini_hochberg
 
@@ -139,7 +139,7 @@ def test_draws_too_large_to_keep_are_the_same_every_time(monkeypatch: pytest.Mon
     rng = np.random.default_rng(0)
     scores, values = rng.normal(size=(60, 2)), ["a", "b"] * 30
     kept = run(scores, values)
-    monkeypatch.setattr("attacks.bias.resampling._KEEP_BYTES", 0)
+    monkeypatch.setattr("attacks.bias.measures.draws._KEEP_BYTES", 0)
     assert str(run(scores, values).cells) == str(kept.cells)
 
 

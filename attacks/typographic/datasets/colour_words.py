@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from attacks.typographic.classes import key
 from attacks.typographic.datasets.files import image_files, names_of
 from attacks.typographic.datasets.pictures import Picture, Reading, spaced
 from attacks.typographic.datasets.registry import Layout, register
 from clipprobe.data import Failure
+from clipprobe.zeroshot.classes import key
 
 _INKS = frozenset(
     "black white red green blue yellow orange purple pink gray grey brown cyan magenta".split()

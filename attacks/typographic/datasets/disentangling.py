@@ -11,12 +11,12 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from attacks.typographic.classes import key
 from attacks.typographic.datasets.files import image_files, inside, read_json
 from attacks.typographic.datasets.pictures import Picture, Reading, spaced
 from attacks.typographic.datasets.registry import Layout, register
 from clipprobe.data import Failure
 from clipprobe.errors import DataError
+from clipprobe.zeroshot.classes import key
 
 _NAMES = ("annotations.json", "annotation.json")
 _OBJECT = ("true object", "true_object", "object")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from attacks.typographic.classes import key
 from attacks.typographic.datasets.files import image_files
 from attacks.typographic.datasets.pictures import Picture, Reading
 from attacks.typographic.datasets.registry import Layout, register
 from clipprobe.data import Failure
+from clipprobe.zeroshot.classes import key
 
 #: Names of the photographs -> names that the published answers use for the same thing.
 ALIASES: tuple[tuple[str, tuple[str, ...]], ...] = (

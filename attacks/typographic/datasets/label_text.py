@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath
 
-from attacks.typographic.classes import key
 from attacks.typographic.datasets.files import image_files, names_of
 from attacks.typographic.datasets.pictures import Reading, attack_picture, spaced
 from attacks.typographic.datasets.registry import Layout, register
 from clipprobe.data import Failure
+from clipprobe.zeroshot.classes import key
 
 _NAME = re.compile(r"label=(?P<label>.+)_text=(?P<word>.+)", re.IGNORECASE)
 RTA_N, PAINT_N = 1000, 110

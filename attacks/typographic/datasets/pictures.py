@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from attacks.typographic.classes import key
 from clipprobe.data import Dataset, Failure, ImageRecord
 from clipprobe.data.records import Source
+from clipprobe.zeroshot.classes import key
 
 if TYPE_CHECKING:
     from attacks.typographic.datasets.registry import Layout

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from attacks.typographic.classes import key
 from attacks.typographic.datasets.archives import ParquetCell, parquet_rows
 from attacks.typographic.datasets.files import inside, read_text
 from attacks.typographic.datasets.pictures import Picture, Reading, spaced
@@ -22,6 +21,7 @@ from attacks.typographic.datasets.registry import Layout, register
 from clipprobe.data import Failure
 from clipprobe.data.sources import IMAGE_SUFFIXES
 from clipprobe.errors import DataError
+from clipprobe.zeroshot.classes import key
 
 _NEEDED = ("image", "label", "word")
 _NO_WORD = ("", "blank", "none")

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from attacks.typographic.classes import key
 from attacks.typographic.datasets.archives import ZipMember, parquet_rows, zip_names, zip_text
 from attacks.typographic.datasets.files import inside, read_text
 from attacks.typographic.datasets.pictures import ATTACK, CLEAN, SYNTH, Picture, Reading, spaced
@@ -23,6 +22,7 @@ from attacks.typographic.datasets.registry import Layout, register
 from clipprobe.data import Failure
 from clipprobe.data.records import Source, Unreadable
 from clipprobe.errors import DataError
+from clipprobe.zeroshot.classes import key
 
 _COLUMNS = ("type", "id", "object_label", "attack_word")
 _METADATA = "metadata.jsonl"

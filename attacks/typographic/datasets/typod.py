@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from attacks.typographic.classes import key
 from attacks.typographic.datasets.files import image_files
 from attacks.typographic.datasets.pictures import Reading, attack_picture, spaced
 from attacks.typographic.datasets.registry import Layout, register
 from clipprobe.data import Failure
+from clipprobe.zeroshot.classes import key
 
 
 def read_typod(path: Path) -> Reading:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import ConfigError
+from clipprobe.hooks.units import default_sites, find_sites
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.multimodality import tables
 from clipprobe.neurons.multimodality.activations import tiles
@@ -21,7 +22,6 @@ from clipprobe.neurons.multimodality.controls import word_controls
 from clipprobe.neurons.multimodality.probes import Concepts, Probes, as_probes
 from clipprobe.neurons.multimodality.result import KIND, Multimodality
 from clipprobe.neurons.multimodality.trial import Progress, Trial
-from clipprobe.neurons.sites import default_sites, find_sites
 from clipprobe.runs import Run, jsonio
 
 if TYPE_CHECKING:
