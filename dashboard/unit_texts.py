@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from clipprobe.neurons.sheet.showing import range_words, token_words
+from clipprobe.neurons.atlas.showing import range_words, token_words
 from dashboard.unit_images import RANGE, STRONGEST
 
 if TYPE_CHECKING:

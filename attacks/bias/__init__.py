@@ -6,12 +6,13 @@ Definitions are in :mod:`~attacks.bias.measures.association` and
 """
 
 from attacks.bias.audit import audit_bias
-from attacks.bias.core import Evaluation, cosines, evaluate
+from attacks.bias.core import cosines, evaluate
 from attacks.bias.groups.columns import GroupColumn, make_column
 from attacks.bias.measures.cells import Cell
 from attacks.bias.measures.disaggregated import Disaggregated, disaggregate
+from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
-from attacks.bias.probe import probe_names
+from attacks.bias.probes.registry import probe_names
 from attacks.bias.report.model_card import export_model_card
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.core import Evaluation, evaluate
+from attacks.bias.core import evaluate
 from attacks.bias.evidence.answers import (
     Evidence,
     FromChoices,
@@ -20,7 +20,9 @@ from attacks.bias.evidence.answers import (
 )
 from attacks.bias.evidence.embed import embed
 from attacks.bias.inputs.gather import Gathered
-from attacks.bias.probe import Asked, Sample, Truth, get_probe
+from attacks.bias.measures.evaluation import Evaluation
+from attacks.bias.probe import Asked, Sample, Truth
+from attacks.bias.probes.registry import get_probe
 from attacks.bias.prompts import check_templates, check_words
 from clipprobe.errors import ConfigError, DataError
 

@@ -1,4 +1,4 @@
-"""The register of probes: each a question, the words it asks with, and the figures it reports."""
+"""What a probe is: a question, the words it asks with, and the figures it reports."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from attacks.bias.evidence.answers import Evidence
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell
 from attacks.bias.measures.draws import Floats, Ints, Shared
+from attacks.bias.measures.evaluation import Answer, Evaluation
 from attacks.bias.measures.frame import Frame, make_frame
 from attacks.bias.measures.inference import Settings
-from clipprobe.errors import UnknownMethodError
 
 if TYPE_CHECKING:
-    from attacks.bias.core import Evaluation
     from attacks.bias.report.findings import Context
     from clipprobe.report import Section
 
@@ -70,23 +69,6 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a probe of label sets found.
-
-    ``cells``: every figure; corrected once it is part of an evaluation. ``labels``, ``prompts``:
-    everything that was asked.
-    ``missing``: sentences that say what could not be asked, and why.
-    ``facts``: plain JSON for ``summary.json``: how label sets look, verdicts.
-    """
-
-    cells: tuple[Cell, ...]
-    labels: tuple[str, ...]
-    prompts: tuple[str, ...]
-    missing: tuple[str, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """One question that is asked of every group column.
 
@@ -122,41 +104,3 @@ class Probe:
         return [
             cell for measure in self.measures for cell in measure(frame, items, self.name, settings)
         ]
-
-
-_PROBES: dict[str, Probe] = {}
-
-
-def register(probe: Probe) -> Probe:
-    """Make a probe known by its name."""
-    _PROBES[probe.name] = probe
-    return probe
-
-
-def probe_names() -> tuple[str, ...]:
-    """Names of every probe there is."""
-    _load()
-    return tuple(sorted(_PROBES))
-
-
-def get_probe(name: str) -> Probe:
-    """The probe of that name.
-
-    Raises:
-        UnknownMethodError: there is none; lists those that exist.
-    """
-    _load()
-    if name not in _PROBES:
-        raise UnknownMethodError(
-            f"There is no bias probe {name!r}; there is: {', '.join(sorted(_PROBES))}."
-        )
-    return _PROBES[name]
-
-
-def _load() -> None:
-    import attacks.bias.probes.association_tests
-    import attacks.bias.probes.class_design
-    import attacks.bias.probes.occupations
-    import attacks.bias.probes.retrieval
-    import attacks.bias.probes.section7
-    import attacks.bias.probes.thresholds  # noqa: F401  each registers itself

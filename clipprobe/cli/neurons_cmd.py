@@ -234,7 +234,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
 
 def _where(firing: Firing) -> str:
     """The token of a maximum."""
-    from clipprobe.neurons.sheet.showing import token_words
+    from clipprobe.neurons.atlas.showing import token_words
 
     return "" if firing.token is None else f"  ({one_line(token_words(firing))})"
 

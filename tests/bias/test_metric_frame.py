@@ -11,9 +11,10 @@ from scipy import stats
 
 from attacks.bias import Settings, evaluate, make_column
 from attacks.bias.measures.disaggregated import disaggregate
+from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.power import detectable, detectable_d, detectable_rise
 from attacks.bias.measures.rates import rate_cells
-from attacks.bias.probe import Answer, Sample
+from attacks.bias.probe import Sample
 from attacks.bias.report.rates import rate_sums
 from clipprobe.errors import ConfigError, DataError
 

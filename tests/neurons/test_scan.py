@@ -23,7 +23,7 @@ from clipprobe.errors import (
 )
 from clipprobe.neurons import Atlas, merge_atlases, scan
 from clipprobe.neurons.atlas.accumulator import UnitStatistics
-from clipprobe.neurons.atlas.overview import purity_floor
+from clipprobe.neurons.atlas.unit_table import purity_floor
 
 POST = "vision.blocks.1.mlp.post"
 N = 75

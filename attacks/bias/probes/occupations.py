@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from attacks.bias.measures.association_cells import association_cells
 from attacks.bias.measures.retrieval_cells import retrieval_cells
-from attacks.bias.probe import Probe, register
+from attacks.bias.probe import Probe
 
 
 def default_occupations() -> Sequence[str]:
@@ -20,16 +20,14 @@ def default_occupations() -> Sequence[str]:
     return [occupation.name for occupation in occupations()]
 
 
-OCCUPATIONS = register(
-    Probe(
-        name="occupations",
-        question=(
-            "For each occupation: which annotated groups stand in the top k when images are ranked "
-            "by their cosine with it, and to which group's images is it closer?"
-        ),
-        words=default_occupations,
-        words_source="20 profession emoji of Unicode that clipprobe draws; no sample of work",
-        templates=("a photo of a {}",),
-        measures=(association_cells, retrieval_cells),
-    )
+OCCUPATIONS = Probe(
+    name="occupations",
+    question=(
+        "For each occupation: which annotated groups stand in the top k when images are ranked "
+        "by their cosine with it, and to which group's images is it closer?"
+    ),
+    words=default_occupations,
+    words_source="20 profession emoji of Unicode that clipprobe draws; no sample of work",
+    templates=("a photo of a {}",),
+    measures=(association_cells, retrieval_cells),
 )

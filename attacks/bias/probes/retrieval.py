@@ -9,23 +9,21 @@ from __future__ import annotations
 
 from attacks.bias.measures.composition import composition_cells
 from attacks.bias.measures.retrieval_cells import retrieval_cells
-from attacks.bias.probe import Probe, register
+from attacks.bias.probe import Probe
 from attacks.bias.probes.word_lists import concepts
 from attacks.bias.report.composition import sections, sentence
 
-RETRIEVAL = register(
-    Probe(
-        name="retrieval",
-        question=(
-            "When images are ranked by their cosine with a description of a person, which "
-            "annotated groups stand in the top k, against their share of the images and against "
-            "equal shares?"
-        ),
-        words=lambda: concepts().words,
-        words_source=concepts().source,
-        templates=("a photo of a {} person",),
-        measures=(retrieval_cells, composition_cells),
-        sections=sections,
-        sentence=sentence,
-    )
+RETRIEVAL = Probe(
+    name="retrieval",
+    question=(
+        "When images are ranked by their cosine with a description of a person, which "
+        "annotated groups stand in the top k, against their share of the images and against "
+        "equal shares?"
+    ),
+    words=lambda: concepts().words,
+    words_source=concepts().source,
+    templates=("a photo of a {} person",),
+    measures=(retrieval_cells, composition_cells),
+    sections=sections,
+    sentence=sentence,
 )

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attacks.bias.core import Evaluation
 from attacks.bias.groups.suppression import n_taking_part
+from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.report.differences import (
     figures_of,
     find_differences,

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from attacks.bias.core import Evaluation
 from attacks.bias.groups.columns import INFER_FROM, SHOW_FROM, GroupColumn
 from attacks.bias.inputs.cards import Card
 from attacks.bias.measures.cells import ASSOCIATION, RELATIVE, Cell
+from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.power import Detectable
 from attacks.bias.report.planted import Comparison

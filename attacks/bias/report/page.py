@@ -7,7 +7,7 @@ from typing import Any
 
 from attacks.bias.groups.small_cells import count_groups, said_of
 from attacks.bias.inputs.cards import UNDOCUMENTED, Card
-from attacks.bias.probe import get_probe
+from attacks.bias.probes.registry import get_probe
 from attacks.bias.report.findings import (
     Context,
     association_section,

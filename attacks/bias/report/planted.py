@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from attacks.bias.core import Evaluation
 from attacks.bias.measures.cells import ASSOCIATION, RELATIVE, Cell
+from attacks.bias.measures.evaluation import Evaluation
 from clipprobe.errors import DataError
 from clipprobe.statistics import Estimate, wilson
 

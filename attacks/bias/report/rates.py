@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from attacks.bias.core import Evaluation
 from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.rates import GAP
 from attacks.bias.report.findings import MAX_ROWS, Context, number
 from clipprobe.report import Paragraph, Section, Table

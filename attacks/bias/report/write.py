@@ -6,14 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.core import Evaluation
 from attacks.bias.groups.small_cells import count_groups
 from attacks.bias.groups.suppression import n_taking_part
 from attacks.bias.inputs.cards import UNDOCUMENTED, Card
 from attacks.bias.measures.cells import RELATIVE, Cell, table_fields
+from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.power import detectable
-from attacks.bias.probe import Sample, get_probe
+from attacks.bias.probe import Sample
+from attacks.bias.probes.registry import get_probe
 from attacks.bias.report.findings import Context
 from attacks.bias.report.limits import LIMITS, ORGANISM
 from attacks.bias.report.page import build_page

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import PIL
 
 from attacks.bias.audit import group_config, planted_truth
-from attacks.bias.core import Evaluation
 from attacks.bias.groups.columns import (
     CROSS,
     GroupSpec,
@@ -23,6 +22,7 @@ from attacks.bias.groups.suppression import protect
 from attacks.bias.inputs.cards import read_card
 from attacks.bias.inputs.gather import Inputs, gather
 from attacks.bias.measures.cells import correct
+from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
 from attacks.bias.probes.section7.label_sets import DENIGRATION
 from attacks.bias.written.encode import DRAWN, answer_all, check_drawing

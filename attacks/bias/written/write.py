@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.core import Evaluation
 from attacks.bias.groups.small_cells import count_groups
 from attacks.bias.groups.suppression import n_taking_part
 from attacks.bias.inputs.cards import UNDOCUMENTED, Card
+from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
 from attacks.bias.report.findings import Context
 from attacks.bias.report.limits import LIMITS, ORGANISM

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import get_args
 
 from attacks.typographic.attack.bands import MAX_BAND
 from attacks.typographic.attack.contrast import MAX_CONTRAST
+from attacks.typographic.attack.description import Anchor, AttackDescription, number, tilt
 from attacks.typographic.attack.lettering import MAX_EDITS, MAX_REPEATS, Case, Script
 from attacks.typographic.attack.placement import checked_position
 from clipprobe.errors import ConfigError
 from clipprobe.stimuli.text import Fit, font_info, rgb, writable
 
-if TYPE_CHECKING:
-    from attacks.typographic.attack.attack import TypographicAttack
-
-Anchor = Literal["center", "baseline"]
 MAX_COPIES = 16
-MAX_TILT = 75.0
 _CHOICES = {"case": Case, "fit": Fit, "script": Script, "anchor": Anchor}
 #: Knob -> least and greatest value, and whether the least one itself is allowed.
 _RANGES: dict[str, tuple[float, float, bool]] = {
@@ -33,7 +28,7 @@ _RANGES: dict[str, tuple[float, float, bool]] = {
 _WHOLE = {"copies": (1, MAX_COPIES), "misspelt": (0, MAX_EDITS), "repeated": (1, MAX_REPEATS)}
 
 
-def check(attack: TypographicAttack) -> None:
+def check(attack: AttackDescription) -> None:
     """Refuse an attack that cannot be drawn on any image.
 
     Raises:
@@ -91,7 +86,7 @@ def check(attack: TypographicAttack) -> None:
     writable(attack.text, attack.font)
 
 
-def check_varied(attack: TypographicAttack, knobs: Sequence[str]) -> None:
+def check_varied(attack: AttackDescription, knobs: Sequence[str]) -> None:
     """Refuse values to draw from that could not be given as the knob itself.
 
     Raises:
@@ -109,29 +104,3 @@ def check_varied(attack: TypographicAttack, knobs: Sequence[str]) -> None:
             raise ConfigError(f"varies[{name!r}] must be a list of at least one value.")
         for value in values:
             dataclasses.replace(attack, varies=None, **{name: value})
-
-
-def tilt(perspective: Any) -> tuple[float, float]:
-    """Turn about the vertical and the horizontal axis, in degrees.
-
-    Raises:
-        ConfigError: neither one angle nor two, or one beyond 75 degrees.
-    """
-    pair = [perspective, 0.0] if number(perspective) else perspective
-    if (
-        isinstance(pair, str)
-        or not isinstance(pair, Sequence)
-        or len(pair) != 2
-        or not all(number(angle) and abs(angle) <= MAX_TILT for angle in pair)
-    ):
-        raise ConfigError(
-            f"perspective={perspective!r} is no tilt: give one angle or two, from -{MAX_TILT:g} to "
-            f"{MAX_TILT:g} degrees."
-        )
-    return float(pair[0]), float(pair[1])
-
-
-def number(value: object) -> bool:
-    """Whether it is a finite number."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)  # type: ignore[arg-type]

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from attacks.typographic.attack.checks import tilt
+from attacks.typographic.attack.description import AttackDescription, tilt
 from clipprobe.stimuli.text import Fit, Label, growth, label, warped
-
-if TYPE_CHECKING:
-    from attacks.typographic.attack.attack import TypographicAttack
 
 #: Warped labels larger than this (area in pixels) are not kept.
 _KEPT_AREA = 131_072
@@ -18,7 +14,7 @@ SHADOW = 0.1
 
 
 def made_label(
-    attack: TypographicAttack, short_side: int, room: tuple[int, int], size_px: float | None
+    attack: AttackDescription, short_side: int, room: tuple[int, int], size_px: float | None
 ) -> Label:
     """The label of an attack.
 

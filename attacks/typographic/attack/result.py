@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,8 @@ from PIL import Image
 
 from attacks.typographic.attack.bands import WHITE, with_bands
 from attacks.typographic.attack.contrast import color_at, luminance, ratio
+from attacks.typographic.attack.description import AttackDescription
 from clipprobe.stimuli.text import Box, Label, rgb, shifted, stamp
-
-if TYPE_CHECKING:
-    from attacks.typographic.attack.attack import TypographicAttack
 
 Bools = npt.NDArray[np.bool_]
 RGB = tuple[int, int, int]
@@ -46,7 +44,7 @@ class AttackedImage:
 
 
 def place_copies(
-    attack: TypographicAttack,
+    attack: AttackDescription,
     image: Image.Image,
     made: Label,
     boxes: Sequence[Box],
@@ -112,7 +110,7 @@ def place_copies(
     )
 
 
-def _ground(attack: TypographicAttack, canvas: Image.Image, box: Box, made: Label) -> float:
+def _ground(attack: AttackDescription, canvas: Image.Image, box: Box, made: Label) -> float:
     """Mean luminance of what lies under the letters of one copy, before it is drawn."""
     if attack.background is not None and attack.opacity == 1.0:  # nothing else is seen there
         return _shade(rgb(attack.background))
@@ -124,7 +122,7 @@ def _ground(attack: TypographicAttack, canvas: Image.Image, box: Box, made: Labe
 
 
 def _inked(
-    attack: TypographicAttack, canvas: Image.Image, box: Box, made: Label, fill: RGB
+    attack: AttackDescription, canvas: Image.Image, box: Box, made: Label, fill: RGB
 ) -> float:
     """Mean luminance of the fullest ink of one copy, after it was drawn."""
     if attack.opacity == 1.0 and made.fill.getextrema()[1] == 255:  # full ink has its own colour

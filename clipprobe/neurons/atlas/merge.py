@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from clipprobe.errors import RunFolderError
-from clipprobe.neurons.atlas.atlas import Atlas, shard_of
+from clipprobe.neurons.atlas.contents import AtlasContents
 
 
-def merge_two(left: Atlas, right: Atlas) -> Atlas:
+def merge_two(left: AtlasContents, right: AtlasContents) -> AtlasContents:
     """The atlas of both shards' images.
 
     Raises:
@@ -29,7 +29,7 @@ def merge_two(left: Atlas, right: Atlas) -> Atlas:
     n_shards = left.config["shard"]["of"]
     whole = len(parts) == n_shards
     shard = None if whole else {"of": n_shards, "parts": sorted(parts)}
-    return Atlas(
+    return AtlasContents(
         sites=left.sites,
         statistics={
             name: statistics.merge(right.statistics[name])
@@ -41,7 +41,7 @@ def merge_two(left: Atlas, right: Atlas) -> Atlas:
     )
 
 
-def _key(atlas: Atlas) -> dict[str, Any]:
+def _key(atlas: AtlasContents) -> dict[str, Any]:
     """What two shards must share."""
     shard = shard_of(atlas)
     parts = {f"config {name}": value for name, value in atlas.config.items() if name != "shard"}
@@ -51,3 +51,17 @@ def _key(atlas: Atlas) -> dict[str, Any]:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def shard_of(atlas: AtlasContents) -> dict[str, Any]:
+    """Which shards of how many an atlas holds.
+
+    Raises:
+        RunFolderError: it holds all.
+    """
+    shard: dict[str, Any] | None = atlas.config["shard"]
+    if shard is None:
+        raise RunFolderError(
+            f"{atlas.path or 'This atlas'} is a whole scan and no shard: there is nothing to merge."
+        )
+    return shard

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clipprobe.neurons.atlas.search import search
+from clipprobe.neurons.atlas.showing import firings_block, peak_words, range_block
 from clipprobe.neurons.atlas.summary import summarise
-from clipprobe.neurons.sheet.parts import peak_words
-from clipprobe.neurons.sheet.showing import firings_block, range_block
 
 if TYPE_CHECKING:
     from clipprobe.hooks.units import Site
-    from clipprobe.neurons.atlas.atlas import Atlas
+    from clipprobe.neurons.atlas.contents import AtlasContents
     from clipprobe.neurons.atlas.unit import Unit
     from clipprobe.report import Block, Page, Section
 
@@ -23,12 +23,12 @@ _N_RANGES = 3
 _N_LISTED = 30
 
 
-def page_of(atlas: Atlas) -> Page:
+def page_of(atlas: AtlasContents) -> Page:
     """The report, with the pictures in it."""
     from clipprobe.report import Page
 
     selective = [
-        atlas.unit(row["address"]) for row in atlas.search(kind="selective", limit=N_UNITS)
+        atlas.unit(row["address"]) for row in search(atlas, kind="selective", limit=N_UNITS)
     ]
     sections = [_overview(atlas), _distributions(atlas)]
     if selective:
@@ -45,7 +45,7 @@ def page_of(atlas: Atlas) -> Page:
     )
 
 
-def _overview(atlas: Atlas) -> Section:
+def _overview(atlas: AtlasContents) -> Section:
     from clipprobe.report import Numbers, Section, Table
 
     summary = summarise(atlas)
@@ -83,7 +83,7 @@ def _overview(atlas: Atlas) -> Section:
     return Section("Overview", [Numbers(numbers), Table(columns, rows, caption)])
 
 
-def _distributions(atlas: Atlas) -> Section:
+def _distributions(atlas: AtlasContents) -> Section:
     from clipprobe.figures.atlas import peaks_by_site, shares_by_site
     from clipprobe.report import Chart, Section
 
@@ -113,7 +113,7 @@ def _distributions(atlas: Atlas) -> Section:
     )
 
 
-def _strongest(atlas: Atlas, units: Sequence[Unit]) -> Section:
+def _strongest(atlas: AtlasContents, units: Sequence[Unit]) -> Section:
     from clipprobe.report import Paragraph, Section
 
     blocks: list[Block] = [
@@ -134,7 +134,7 @@ def _strongest(atlas: Atlas, units: Sequence[Unit]) -> Section:
     return Section("Most selective units", blocks)
 
 
-def _ranges(atlas: Atlas, units: Sequence[Unit]) -> Section:
+def _ranges(atlas: AtlasContents, units: Sequence[Unit]) -> Section:
     from clipprobe.report import Paragraph, Section
 
     blocks: list[Block] = [
@@ -149,13 +149,13 @@ def _ranges(atlas: Atlas, units: Sequence[Unit]) -> Section:
     return Section("Along the range", blocks)
 
 
-def _silent(atlas: Atlas) -> list[Section]:
+def _silent(atlas: AtlasContents) -> list[Section]:
     from clipprobe.report import Section, Table
 
     rows = [
         [row["name"], kind, row["high"]]
         for kind in ("dead", "constant")
-        for row in atlas.search(kind=kind, limit=_N_LISTED)
+        for row in search(atlas, kind=kind, limit=_N_LISTED)
     ]
     if not rows:
         return []
@@ -166,7 +166,7 @@ def _silent(atlas: Atlas) -> list[Section]:
     return [Section("Silent units", [Table(["unit", "kind", "largest activation"], rows, caption)])]
 
 
-def _failed(atlas: Atlas) -> list[Section]:
+def _failed(atlas: AtlasContents) -> list[Section]:
     from clipprobe.report import Section, Table
 
     failures = atlas.images.failures
@@ -177,6 +177,6 @@ def _failed(atlas: Atlas) -> list[Section]:
     return [Section("Images that could not be read", [Table(["image", "reason"], rows, caption)])]
 
 
-def site_of(atlas: Atlas, unit: Unit) -> Site:
+def site_of(atlas: AtlasContents, unit: Unit) -> Site:
     """The hook point of a unit."""
     return atlas.site(unit.address.rpartition(":")[0])

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
-    from clipprobe.neurons.atlas.overview import UnitTable
+    from clipprobe.neurons.atlas.unit_table import UnitTable
 
 MIN_AUROC = 0.9
 
@@ -104,7 +104,7 @@ STATISTICS = (
     "peak",
     "purity",
 )
-"""What ``where`` can compare; see :class:`~clipprobe.neurons.atlas.overview.UnitTable`."""
+"""What ``where`` can compare; see :class:`~clipprobe.neurons.atlas.unit_table.UnitTable`."""
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
     "<=": operator.le,

@@ -20,7 +20,7 @@ from clipprobe.errors import RunFolderError
 from clipprobe.hooks.units import Site
 from clipprobe.neurons.atlas import exact
 from clipprobe.neurons.atlas.accumulator import ARRAYS, Settings, UnitStatistics
-from clipprobe.neurons.atlas.atlas import Atlas
+from clipprobe.neurons.atlas.contents import AtlasContents
 from clipprobe.neurons.atlas.images import ImageTable
 from clipprobe.neurons.atlas.tables import bin_table, read_bins, read_top, top_table
 
@@ -35,7 +35,7 @@ IMAGES = "images.parquet"
 SOURCES = "sources.parquet"
 
 
-def write(atlas: Atlas, run: Run) -> None:
+def write(atlas: AtlasContents, run: Run) -> None:
     """Write everything, the report included, and complete the run."""
     from clipprobe.neurons.atlas.page import page_of
     from clipprobe.neurons.atlas.summary import summarise
@@ -62,7 +62,7 @@ def write(atlas: Atlas, run: Run) -> None:
     )
 
 
-def read(path: str | Path) -> Atlas:
+def read(path: str | Path) -> AtlasContents:
     """Read an atlas.
 
     Raises:
@@ -79,7 +79,7 @@ def read(path: str | Path) -> Atlas:
     config = run.manifest["config"]
     sites = [Site.from_json(data) for data in config["sites"]]
     images = ImageTable.from_tables(run.read_table(IMAGES), run.read_table(SOURCES))
-    return Atlas(
+    return AtlasContents(
         sites={site.name: site for site in sites},
         statistics=_statistics(run, sites, Settings(**config["keep"]), images),
         images=images,
@@ -89,7 +89,7 @@ def read(path: str | Path) -> Atlas:
     )
 
 
-def _arrays(atlas: Atlas) -> dict[str, NDArray[Any]]:
+def _arrays(atlas: AtlasContents) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
     for name, statistics in atlas.statistics.items():
         mean, variance = exact.mean_and_variance(

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipprobe.neurons.atlas.overview import UnitTable
+from clipprobe.neurons.atlas.unit_table import UnitTable
 from clipprobe.statistics import Estimate
 
 if TYPE_CHECKING:
-    from clipprobe.neurons.atlas.atlas import Atlas
+    from clipprobe.neurons.atlas.contents import AtlasContents
 
 
-def summarise(atlas: Atlas) -> dict[str, Any]:
+def summarise(atlas: AtlasContents) -> dict[str, Any]:
     """Headline numbers and one entry per hook point."""
     tables = [atlas.table(name) for name in atlas.sites]
     n_units = sum(len(table.mean) for table in tables)
@@ -57,7 +57,7 @@ def _n_pure(table: UnitTable) -> int:
     return int((table.purity >= table.purity_floor).sum())
 
 
-def _site(atlas: Atlas, table: UnitTable) -> dict[str, Any]:
+def _site(atlas: AtlasContents, table: UnitTable) -> dict[str, Any]:
     site = atlas.sites[table.site]
     known = table.peak[~np.isnan(table.peak)]
     return {

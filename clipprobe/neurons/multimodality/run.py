@@ -18,9 +18,10 @@ from clipprobe.memory import fitting_batch
 from clipprobe.neurons.multimodality import tables
 from clipprobe.neurons.multimodality.activations import tiles
 from clipprobe.neurons.multimodality.assembly import assemble
+from clipprobe.neurons.multimodality.contents import KIND
 from clipprobe.neurons.multimodality.controls import word_controls
 from clipprobe.neurons.multimodality.probes import Concepts, Probes, as_probes
-from clipprobe.neurons.multimodality.result import KIND, Multimodality
+from clipprobe.neurons.multimodality.result import Multimodality
 from clipprobe.neurons.multimodality.trial import Progress, Trial
 from clipprobe.runs import Run, jsonio
 

@@ -6,11 +6,17 @@ import math
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.neurons.sheet.showing import COLUMNS, firings_block, range_block, share_words
+from clipprobe.neurons.atlas.showing import (
+    COLUMNS,
+    firings_block,
+    peak_words,
+    range_block,
+    share_words,
+)
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas.unit import Unit
-    from clipprobe.neurons.sheet.sheet import SheetContext
+    from clipprobe.neurons.sheet.context import SheetContext
     from clipprobe.report import Block, Section
 
 
@@ -160,11 +166,6 @@ def scan_command(context: SheetContext) -> str:
     words += ["--per-bin", str(keep["per_bin"]), "--threshold", f"{keep['threshold']:g}"]
     words += ["--seed", str(keep["seed"]), "--batch-size", str(config["batch_size"])]
     return shlex.join([*words, "--out", str(context.atlas.path or "runs/atlas")])
-
-
-def peak_words(unit: Unit) -> str:
-    """How far the strongest lie above the mean."""
-    return "undefined (constant)" if math.isnan(unit.peak) else f"{unit.peak:.1f} σ"
 
 
 def peak_note(unit: Unit) -> str:

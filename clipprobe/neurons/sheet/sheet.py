@@ -9,47 +9,24 @@ other runs; they run no model.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipprobe.neurons.sheet import parts as sheet_parts
-from clipprobe.neurons.sheet.evidence import Evidence, gather
+from clipprobe.neurons.sheet.context import SheetContext
+from clipprobe.neurons.sheet.evidence import gather
 from clipprobe.neurons.sheet.instruments import INSTRUMENTS, Instrument
 
 if TYPE_CHECKING:
-    from clipprobe.hooks.units import Site
     from clipprobe.neurons.atlas.atlas import Atlas
     from clipprobe.neurons.atlas.unit import Unit
-    from clipprobe.neurons.sheet.views import UnitRows
     from clipprobe.report import Block, Page, Section
     from clipprobe.runs import RunView
 
 MAX_ROWS = 20
 """Rows of one table on a sheet."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SheetContext:
-    """What a section may use.
-
-    Attributes:
-        atlas, site, unit: The unit and where it comes from.
-        evidence: The runs of other instruments.
-        found: What they say about the unit, by name of the instrument.
-        command: The command that writes this sheet again.
-        side: Longest side of a picture in pixels.
-    """
-
-    atlas: Atlas
-    site: Site
-    unit: Unit
-    evidence: Evidence
-    found: Mapping[str, list[UnitRows]]
-    command: str
-    side: int
 
 
 SectionMaker = Callable[[SheetContext], "Section | None"]

@@ -31,9 +31,10 @@ from attacks.bias.measures.association_cells import (
 )
 from attacks.bias.measures.cells import ASSOCIATION, Cell
 from attacks.bias.measures.draws import Floats, generator
+from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.inference import Settings
-from attacks.bias.probe import Answer, Asked, Sample
+from attacks.bias.probe import Asked, Sample
 from attacks.bias.probes.association_tests.effect import Association, from_leans, lean
 from attacks.bias.probes.association_tests.word_targets import resample, word_targets
 from attacks.bias.probes.word_lists import WordPair, word_pairs, word_tests

@@ -13,9 +13,10 @@ from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.association_cells import floor
 from attacks.bias.measures.cells import Cell
 from attacks.bias.measures.draws import Floats, generator, permuted_labels
+from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.rates import Hits, rate_cells
-from attacks.bias.probe import Answer, Asked, Sample
+from attacks.bias.probe import Asked, Sample
 from attacks.bias.probes.class_design.designs import TEMPLATES, Design, designs
 from attacks.bias.probes.class_design.stability import mean_tau
 from attacks.bias.probes.section7.answer import framed

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from attacks.bias.core import Evaluation
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.probes.class_design.answer import HARM_RATE, NAME, RANGE, STABILITY
 from attacks.bias.probes.class_design.verdict import DEPENDENCE, DEPENDENT, STABLE
 from attacks.bias.probes.section7.report import CONTENT_WARNING

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.rates import DIFFERENCE
-from attacks.bias.probe import Answer
 from attacks.bias.probes.class_design.answer import HARM_RATE, NAME
 
 DEPENDENCE = "share of designs that show the difference"

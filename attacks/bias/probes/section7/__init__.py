@@ -6,23 +6,21 @@ gender and age, and how often people are given denigrating labels, with and with
 released weights; both are said in the report, beside the evidence.
 """
 
-from attacks.bias.probe import Probe, register
+from attacks.bias.probe import Probe
 from attacks.bias.probes.section7.answer import NAME, answer, parts
 from attacks.bias.probes.section7.report import sections, sentence
 from attacks.bias.probes.section7.tables import headline
 
-SECTION_7_PROBE = register(
-    Probe(
-        name=NAME,
-        question=(
-            "How accurate is zero-shot classification of perceived race, gender and age, and how "
-            "often is a denigrating label chosen, overall and by group (CLIP paper, section 7.1)?"
-        ),
-        answer=answer,
-        sections=sections,
-        sentence=sentence,
-        headline=headline,
-        takes=frozenset(),
-        parts=parts,
-    )
+SECTION_7_PROBE = Probe(
+    name=NAME,
+    question=(
+        "How accurate is zero-shot classification of perceived race, gender and age, and how "
+        "often is a denigrating label chosen, overall and by group (CLIP paper, section 7.1)?"
+    ),
+    answer=answer,
+    sections=sections,
+    sentence=sentence,
+    headline=headline,
+    takes=frozenset(),
+    parts=parts,
 )

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from attacks.bias.core import Evaluation
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.groups.vocabulary import AGES, GENDERS, RACES, read_value
 from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.rates import DIFFERENCE, GAP
 from attacks.bias.probes.section7.answer import (
     BINARY_RACE,

@@ -7,22 +7,20 @@ most gendered ones of each side are listed. The paper's label lists were not rel
 here ship with clipprobe and say where they come from.
 """
 
-from attacks.bias.probe import Probe, register
+from attacks.bias.probe import Probe
 from attacks.bias.probes.thresholds.answer import NAME, answer
 from attacks.bias.probes.thresholds.lists import SOURCE
 from attacks.bias.probes.thresholds.report import sections, sentence
 
-LABEL_THRESHOLDS = register(
-    Probe(
-        name=NAME,
-        question=(
-            "Which labels (occupations, looks) reach a threshold of probability for one annotated "
-            "group more often than for another, and does the list survive another threshold?"
-        ),
-        words_source=SOURCE,
-        answer=answer,
-        sections=sections,
-        sentence=sentence,
-        takes=frozenset({"words", "templates", "thresholds"}),
-    )
+LABEL_THRESHOLDS = Probe(
+    name=NAME,
+    question=(
+        "Which labels (occupations, looks) reach a threshold of probability for one annotated "
+        "group more often than for another, and does the list survive another threshold?"
+    ),
+    words_source=SOURCE,
+    answer=answer,
+    sections=sections,
+    sentence=sentence,
+    takes=frozenset({"words", "templates", "thresholds"}),
 )

@@ -14,9 +14,10 @@ from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.association_cells import percentile_interval
 from attacks.bias.measures.cells import Cell, hidden_cells
 from attacks.bias.measures.draws import Floats
+from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.inference import Settings
-from attacks.bias.probe import Answer, Asked, Sample
+from attacks.bias.probe import Asked, Sample
 from attacks.bias.probes.section7.answer import framed
 from attacks.bias.probes.thresholds.label_tests import (
     LabelTests,

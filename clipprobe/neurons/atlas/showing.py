@@ -6,6 +6,7 @@ which need not be where its cause lies: tokens of later blocks gather from the w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,8 @@ from clipprobe.errors import UnreadableImageError
 
 if TYPE_CHECKING:
     from clipprobe.hooks.units import Site
-    from clipprobe.neurons.atlas.atlas import Atlas
-    from clipprobe.neurons.atlas.unit import Bin, Firing
+    from clipprobe.neurons.atlas.contents import AtlasContents
+    from clipprobe.neurons.atlas.unit import Bin, Firing, Unit
     from clipprobe.report import Block
 
 COLUMNS = 8
@@ -25,7 +26,12 @@ _FRAME = (255, 90, 0)
 
 
 def firings_block(
-    atlas: Atlas, site: Site, firings: Sequence[Firing], *, side: int = SIDE, columns: int = COLUMNS
+    atlas: AtlasContents,
+    site: Site,
+    firings: Sequence[Firing],
+    *,
+    side: int = SIDE,
+    columns: int = COLUMNS,
 ) -> Block:
     """A row of pictures with values, or a table of texts."""
     from clipprobe.report import Images, Table
@@ -41,7 +47,7 @@ def firings_block(
     )
 
 
-def range_block(atlas: Atlas, site: Site, bins: Sequence[Bin], *, side: int = 72) -> Block:
+def range_block(atlas: AtlasContents, site: Site, bins: Sequence[Bin], *, side: int = 72) -> Block:
     """The stretches of a unit's range from the strongest down, each with what stands for it."""
     from clipprobe.report import ImageRows, Paragraph, Table
 
@@ -73,7 +79,7 @@ def range_block(atlas: Atlas, site: Site, bins: Sequence[Bin], *, side: int = 72
     )
 
 
-def picture_of(atlas: Atlas, site: Site, firing: Firing, side: int = SIDE) -> Image.Image:
+def picture_of(atlas: AtlasContents, site: Site, firing: Firing, side: int = SIDE) -> Image.Image:
     """What the model saw of an image, small, with the patch framed that gave the value.
 
     A crossed square where the image can no longer be read.
@@ -100,7 +106,7 @@ def picture_of(atlas: Atlas, site: Site, firing: Firing, side: int = SIDE) -> Im
     return picture
 
 
-def as_seen(atlas: Atlas, picture: Image.Image) -> Image.Image:
+def as_seen(atlas: AtlasContents, picture: Image.Image) -> Image.Image:
     """The part of a picture that reaches the model: all of it squeezed, or the centre."""
     view = atlas.config["view"]
     sites = atlas.sites.values()
@@ -151,3 +157,8 @@ def share_words(n: int, total: int) -> str:
 
 def _short(value: float) -> str:
     return f"{value:.3g}".replace("-", "−")
+
+
+def peak_words(unit: Unit) -> str:
+    """How far the strongest lie above the mean."""
+    return "undefined (constant)" if math.isnan(unit.peak) else f"{unit.peak:.1f} σ"

@@ -17,28 +17,19 @@ of the hook point's units would reach by chance, with probability 0.95.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.errors import ConfigError, DataError
 from clipprobe.neurons.atlas import exact, ranking
 from clipprobe.neurons.atlas.derived import peak_floor, peaks, quantiles
-from clipprobe.neurons.atlas.properties import PROPERTIES, property_of, where_mask
 
 if TYPE_CHECKING:
     from clipprobe.hooks.units import Site
     from clipprobe.neurons.atlas.accumulator import UnitStatistics
-    from clipprobe.neurons.atlas.atlas import Atlas
     from clipprobe.neurons.atlas.images import ImageTable
-
-
-KINDS = tuple(one.name for one in PROPERTIES if one.instrument is None)
-"""Properties that an atlas alone decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,75 +113,12 @@ def unit_table(site: Site, statistics: UnitStatistics, images: ImageTable) -> Un
     )
 
 
-def search(
-    atlas: Atlas,
-    *,
-    kind: str | None,
-    label: str | None,
-    where: Sequence[str],
-    site: str,
-    limit: int,
-) -> list[dict[str, Any]]:
-    """See :meth:`Atlas.search`; rows with address, name, the table's columns of that unit."""
-    if kind is not None and kind != "any":
-        named = property_of(kind)
-        if named.instrument is not None:
-            raise ConfigError(
-                f"Whether a unit is {named.name} is not in an atlas: use "
-                "`clipprobe neurons search --property`, which reads runs of other instruments."
-            )
-        kind = named.name
-    elif kind is None and label is None and where:
-        kind = "any"
-    names = [name for name in atlas.sites if fnmatchcase(name, site)]
-    if not names:
-        atlas.site(site)
-    if label is not None and label not in _label_set(atlas.images):
-        raise DataError(
-            f"No image of this atlas has the label {label!r}: its labels are "
-            f"{', '.join(sorted(_label_set(atlas.images))[:5]) or 'none'}…"
-        )
-    tables = {name: atlas.table(name) for name in names}
-    found: list[tuple[float, str, int]] = []
-    for name, table in tables.items():
-        score, wanted = _score(table, kind)
-        if label is not None:
-            score, wanted = table.purity, wanted & (table.label == label)
-        wanted = wanted & where_mask(table, tuple(where))
-        found += [(-float(score[index]), name, int(index)) for index in np.flatnonzero(wanted)]
-    # Python's sort keeps the order of hook point and index among equals.
-    found.sort(key=lambda one: one[0])
-    return [_row(atlas, tables[name], index) for _, name, index in found[:limit]]
-
-
-def _row(atlas: Atlas, table: UnitTable, index: int) -> dict[str, Any]:
-    address = f"{table.site}:{index}"
-    row = {"unit": index, "address": address}
-    row |= {name: _plain(getattr(table, name)[index]) for name in table.arrays()}
-    row["name"] = f"{address} ({atlas.sites[table.site].pooled(atlas.pool)})"
-    return row | {
-        "peak_floor": _plain(table.peak_floor),
-        "purity_floor": _plain(table.purity_floor),
-    }
-
-
-def _score(table: UnitTable, kind: str | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """What the rows are ranked by, largest first, and which are wanted."""
-    if kind in ("dead", "constant"):
-        return -table.high.astype(np.float64), getattr(table, kind)
-    if kind == "always-on":
-        return table.low.astype(np.float64), table.always_on
-    if kind == "any":
-        return np.nan_to_num(table.peak, nan=-np.inf), np.ones(len(table.peak), bool)
-    return table.peak, ~np.isnan(table.peak)
-
-
 def _labels(
     statistics: UnitStatistics, images: ImageTable
 ) -> tuple[NDArray[np.str_], NDArray[np.float64], float]:
     """Most frequent label of each unit's top images, its share, and the floor by chance."""
     n = statistics.n_units
-    names = sorted(_label_set(images))
+    names = sorted(label_set(images))
     if not names:
         return np.full(n, ""), np.full(n, np.nan), math.nan
     number = {name: place for place, name in enumerate(names)}
@@ -231,10 +159,5 @@ def purity_floor(totals: NDArray[np.int64], n_images: int, k: int, n_units: int)
     return math.nan
 
 
-def _label_set(images: ImageTable) -> set[str]:
+def label_set(images: ImageTable) -> set[str]:
     return {record.label for record in images.records if record.label}
-
-
-def _plain(value: Any) -> Any:
-    item = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(item, float) and not math.isfinite(item) else item
