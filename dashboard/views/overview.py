@@ -57,6 +57,9 @@ def show() -> None:
         f"{n_complete} complete, {len(runs) - n_complete} not, in {plain(folder)}. Every number "
         "has its 95 % interval where one can be had, and its n."
     )
+    for found in runs:
+        for problem in found.run.leftovers() if found.run is not None else ():
+            st.warning(plain(problem), icon=":material/warning:")
     item = pick_run(runs)
     if item is None:
         return
@@ -80,8 +83,6 @@ def run_card(item: Found, run: RunView) -> None:
             else:  # a badge reads its text in ways of its own
                 st.caption(plain(run.kind), width="content")
         st.caption(f"{plain(model_words(run))} · {plain(data_words(run))}")
-        for problem in run.leftovers():
-            st.warning(plain(problem), icon=":material/warning:")
         headline = run.summary.get("headline") or []
         if headline:
             numbers_row(headline)

@@ -314,7 +314,10 @@ def test_a_stranger_s_report_calls_nobody(
     said: list[str] = []
     window.on("console", lambda message: said.append(message.text))
     sent: list[str] = []
-    window.on("request", lambda request: sent.append(request.url))
+    # What the policy blocks is announced as a request too, and then as one that failed by it.
+    window.on("requestfinished", lambda request: sent.append(request.url))
+    failed: dict[str, str | None] = {}
+    window.on("requestfailed", lambda request: failed.update({request.url: request.failure}))
     window.goto(f"{address}/reports?run={name}")
     window.locator("iframe").wait_for()
     for _ in range(PATIENCE_MS // 100):
@@ -326,6 +329,7 @@ def test_a_stranger_s_report_calls_nobody(
     settled(window)
     window.close()
     assert sent and not any(url.startswith(home) for url in sent)
+    assert {why for url, why in failed.items() if url.startswith(home)} <= {"csp"}
     assert asked == []
 
 
