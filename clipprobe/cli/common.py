@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipprobe.cli.boundary import RUN_FOLDER, SuggestingGroup, one_line
-from clipprobe.errors import ConfigError, DataError, UnreadableImageError
+from clipprobe.cli.boundary import RUN_FOLDER, one_line
+from clipprobe.cli.lazy import PlainGroup
+from clipprobe.errors import ConfigError, UnreadableImageError
+from clipprobe.lines import read_lines as read_lines
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -126,7 +128,7 @@ def group(app: typer.Typer, name: str, help: str) -> typer.Typer:
     for info in app.registered_groups:
         if info.name == name and info.typer_instance is not None:
             return info.typer_instance
-    made = typer.Typer(cls=SuggestingGroup, no_args_is_help=True, help=help)
+    made = typer.Typer(cls=PlainGroup, no_args_is_help=True, help=help)
     app.add_typer(made, name=name, help=help)
     return made
 
@@ -269,36 +271,6 @@ def read_image(path: Path) -> Image.Image:
         ) from None
 
 
-def read_lines(path: Path, what: str) -> list[str]:
-    """The lines of a text file such as ``--classes``: stripped, without blank ones, in order.
-
-    Raises:
-        DataError: the file is absent, is not UTF-8 text, is empty, or says a line twice.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise DataError(
-            f"The {what} file {path} could not be read ({reason}): give a text file with one entry "
-            "a line."
-        ) from None
-    except UnicodeDecodeError:
-        raise DataError(
-            f"The {what} file {path} is not UTF-8 text: save it as UTF-8 with one entry a line."
-        ) from None
-    lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line]
-    if not lines:
-        raise DataError(f"The {what} file {path} holds no entry: write one a line.")
-    seen: set[str] = set()
-    for line in lines:
-        if line in seen:
-            raise DataError(f"The {what} file {path} says {line!r} twice: keep one of them.")
-        seen.add(line)
-    return lines
-
-
 def read_config(path: Path | None, known: Collection[str]) -> dict[str, Any]:
     """The settings of a ``--config`` YAML file; flags given on the command line win over them.
 
@@ -311,6 +283,23 @@ def read_config(path: Path | None, known: Collection[str]) -> dict[str, Any]:
     """
     if path is None:
         return {}
+    loaded = read_mapping(path)
+    for key in loaded:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = (
+                f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}."
+            )
+            raise ConfigError(f"The config file {path} has the unknown setting {key!r}: {hint}")
+    return loaded
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """A YAML file that maps settings to values; no setting stands in it twice.
+
+    Raises:
+        ConfigError: the file cannot be read, or is not a mapping.
+    """
     from clipprobe.yamltext import parse_yaml
 
     try:
@@ -327,13 +316,6 @@ def read_config(path: Path | None, known: Collection[str]) -> dict[str, Any]:
             f"The config file {path} holds a {type(loaded).__name__}: it must be a mapping of "
             "settings to values."
         )
-    for key in loaded:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = (
-                f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}."
-            )
-            raise ConfigError(f"The config file {path} has the unknown setting {key!r}: {hint}")
     return dict(loaded)
 
 

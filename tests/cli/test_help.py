@@ -21,7 +21,7 @@ OPTIONAL = {
     "attack": {"mask_out", "controls", "true_word", "object_mask", "preset", "contrast"},
     "compare": {"out"},
     "evaluate": {"out"},
-    "pretrain": {"pairs"},
+    "pretrain": {"pairs", "continue_from"},
     "neurons scan": {"images", "texts"},
     "neurons show": {"out"},
     "neurons compose": {"images", "texts"},
@@ -101,11 +101,11 @@ IN_WORDS = {
 
 def commands() -> Iterator[tuple[str, Any]]:
     def below(command: Any, path: list[str]) -> Iterator[tuple[str, Any]]:
-        if not hasattr(command, "commands"):
+        if not hasattr(command, "list_commands"):
             yield " ".join(path), command
             return
-        for name, sub in command.commands.items():
-            yield from below(sub, [*path, name])
+        for name in command.list_commands(None):
+            yield from below(command.get_command(None, name), [*path, name])
 
     yield from below(typer.main.get_command(app), [])
 
