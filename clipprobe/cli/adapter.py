@@ -92,7 +92,7 @@ def _option(one: Setting) -> Any:
     terminal = one.where == "terminal"
     return typer.Option(
         f"{flag}/--no-{one.flag}" if one.type is bool and not terminal else flag,
-        help=_help(one),
+        help=plain(help_of_setting(one)),
         show_default=False,
         metavar=_metavar(one),
         envvar=one.env or None,
@@ -104,7 +104,7 @@ def _option(one: Setting) -> Any:
 
 def _argument(one: Setting) -> Any:
     return typer.Argument(
-        help=_help(one),
+        help=plain(help_of_setting(one)),
         show_default=False,
         metavar=one.flag.upper() if one.required else f"[{one.flag.upper()}]",
         autocompletion=_completion(one),
@@ -117,14 +117,14 @@ def _metavar(one: Setting) -> str | None:
     return _NOUNS[one.type] + (" [required]" if one.required else "")
 
 
-def _help(one: Setting) -> str:
+def help_of_setting(one: Setting) -> str:
     """The text of a setting, then its limits or choices and its default."""
     facts = [one.limits] if one.limits else []
     if one.choices:
         facts.append(" or ".join(filter(None, [", ".join(one.choices[:-1]), one.choices[-1]])))
     if one.shown:
         facts.append(f"default: {one.shown}")
-    return plain(f"{one.help} [{'; '.join(facts)}]" if facts else one.help)
+    return f"{one.help} [{'; '.join(facts)}]" if facts else one.help
 
 
 def _completion(one: Setting) -> Callable[[str], list[str]] | None:

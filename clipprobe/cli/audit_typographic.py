@@ -26,18 +26,17 @@ from clipprobe.cli.common import (
     say,
     use_folder,
 )
-from clipprobe.cli.knobs import KNOBS, with_knobs
+from clipprobe.cli.knobs import with_knobs
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
     from attacks.typographic.datasets import AttackSet
 
-#: Settings that a ``--config`` file may hold; flags win over it.
+#: Settings that a ``--config`` file may hold beside knobs; flags win over it.
 SETTINGS = (
     "images", "classes", "out", "model", "revision", "words", "words_per_image", "synonyms",
     "name_pattern", "word_column", "layout", "templates", "draw_at", "seed", "batch_size",
     "workers", "limit", "protocol", "fail_under", "fail_over", "forbidden", "allowed",
-    *KNOBS, "varies",
 )  # fmt: skip
 
 
@@ -170,8 +169,9 @@ def typographic(
     pictures that were photographed with words on them are audited as they are.
     """
     given = {**locals(), **knobs}
-    settings = read_config(config, SETTINGS)
-    for name in SETTINGS:
+    known = (*SETTINGS, "varies", *knobs)
+    settings = read_config(config, known)
+    for name in known:
         if given.get(name) is not None:
             settings[name] = given[name]
     if template:

@@ -116,7 +116,7 @@ def _setting(record: Any, name: str) -> Setting:
         source=flag.choices if isinstance(flag.choices, str) else "",
         limits=shape.limits if kind in (int, float) else "",
         default=default,
-        shown="" if required else flag.default or _read(default),
+        shown="" if required else flag.default or _read(default) or _off(name, flag, default),
         help=" ".join(text.split()),
         required=required,
         where=flag.where,
@@ -169,6 +169,12 @@ def _limits(metadata: Sequence[Any]) -> str:
         for kind, (word, bound) in words.items()
         if isinstance(part, kind)
     )
+
+
+def _off(name: str, flag: Flag, default: Any) -> str:
+    """The other half of a flag that is off: ``no-mirrored``."""
+    paired = default is False and flag.where not in ("terminal", "python")
+    return f"no-{flag.name or name.replace('_', '-')}" if paired else ""
 
 
 def _read(default: Any) -> str:

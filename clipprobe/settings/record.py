@@ -17,7 +17,7 @@ from pydantic_core import ArgsKwargs
 
 from clipprobe.errors import ConfigError
 from clipprobe.settings.described import settings_of
-from clipprobe.settings.wording import nearest, sentence
+from clipprobe.settings.wording import nearest, sentence, who, wrong_truth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +43,9 @@ class Settings:
         said = info.context or {}
         given = (value.kwargs or {}) if isinstance(value, ArgsKwargs) else value
         for one in settings_of(cls) if isinstance(given, Mapping) else ():
-            # To pydantic true is 1.
-            if isinstance(given.get(one.name), bool) and one.type in (int, float):
-                who = said.get(one.name, f"{one.name} =")
-                raise ConfigError(f"{who} {given[one.name]!r} is not {one.noun}.")
+            # To pydantic true is 1, and "yes" is true.
+            if wrong_truth(one, given.get(one.name)):
+                raise ConfigError(f"{who(one, given[one.name], said)} is not {one.noun}.")
         try:
             return check(value)
         except ValidationError as error:
@@ -76,12 +75,9 @@ class Settings:
             elif one.name in config:
                 value = config[one.name]
                 flag = f" (--{one.flag})" if one.where in ("anywhere", "flag") else ""
-                who = f"In {file} the setting {one.name!r}{flag}"
-                scalar = isinstance(value, bool | int | float | str)
-                if scalar and one.type is bool and not isinstance(value, bool):
-                    raise ConfigError(f"{who} {value!r} is not {one.noun}.")
-                single = one.many and scalar
-                found[one.name], said[one.name] = [value] if single else value, who
+                single = one.many and isinstance(value, bool | int | float | str)
+                found[one.name] = [value] if single else value
+                said[one.name] = f"In {file} the setting {one.name!r}{flag}"
             elif one.required:
                 raise ConfigError(
                     f"{one.flag.upper()} is needed: {one.help}"

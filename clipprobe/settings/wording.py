@@ -58,19 +58,18 @@ def sentence(record: Any, error: ValidationError, said: Mapping[str, str]) -> st
         return f"{place or record.__name__}: {first['msg']}."
     if kind in _MISSING:
         return f"The setting {setting.name!r} is needed: {setting.help}"
-    source = said.get(setting.name)
-    who = f"{source or setting.name + ' ='} {_shown(setting, first['input'], kind)}"
+    named = who(setting, first["input"], said, bare=kind in _OUT_OF_RANGE)
     if kind == "value_error":
-        return f"{source or setting.name + ':'} {first['ctx']['error']}"
+        return f"{said.get(setting.name, setting.name + ':')} {first['ctx']['error']}"
     if kind == "literal_error":
-        return f"{who} is unknown: {nearest(str(first['input']), setting.known())}"
+        return f"{named} is unknown: {nearest(str(first['input']), setting.known())}"
     if kind in _OUT_OF_RANGE:
-        return f"{who} is out of range: give {_finite(setting)}."
+        return f"{named} is out of range: give {_finite(setting)}."
     if kind in _NOT_SEVERAL or (kind in _WRONG_TYPE and setting.many and len(first["loc"]) < 2):
-        return f"{who} is not {'a list' if setting.many else setting.noun}."
+        return f"{named} is not {'a list' if setting.many else setting.noun}."
     if kind in _WRONG_TYPE:
-        return f"{who} is not {setting.noun}."
-    return f"{who} cannot be used: {first['msg']}."
+        return f"{named} is not {setting.noun}."
+    return f"{named} cannot be used: {first['msg']}."
 
 
 def nearest(given: str, known: Collection[str]) -> str:
@@ -88,10 +87,20 @@ def _finite(setting: Setting) -> str:
     return noun + (f" ({setting.limits})" if setting.limits else "")
 
 
-def _shown(setting: Setting, value: Any, kind: str) -> str:
-    if setting.mark is PRIVATE:
-        return "(not repeated here)"
-    if kind in _OUT_OF_RANGE and isinstance(value, str):
-        return value
+def who(setting: Setting, value: Any, said: Mapping[str, str], *, bare: bool = False) -> str:
+    """Which value is meant: ``--seed 'x'`` of a flag, ``seed='x'`` of Python."""
     text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    if setting.mark is PRIVATE:
+        text = "(not repeated here)"
+    elif bare and isinstance(value, str):
+        text = value
+    text = text if len(text) <= 80 else text[:77] + "..."
+    source = said.get(setting.name)
+    return f"{source} {text}" if source else f"{setting.name}={text}"
+
+
+def wrong_truth(setting: Setting, value: Any) -> bool:
+    """Whether it is true or false where that is not meant, or something else where it is."""
+    if setting.type is bool:
+        return isinstance(value, int | float | str) and not isinstance(value, bool)
+    return isinstance(value, bool) and setting.type in (int, float)
