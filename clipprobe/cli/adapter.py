@@ -40,10 +40,16 @@ def help_of(record: Any) -> str:
 
 
 def _called(verb: Verb) -> Callable[..., None]:
+    from clipprobe.cli.common import use_folder
     from clipprobe.settings import settings_of
+    from clipprobe.settings.shared import Output
 
     def run(**given: Any) -> None:
-        verb.run(*made(verb.records, given))
+        records = made(verb.records, given)
+        for one in records:
+            if isinstance(one, Output):
+                use_folder(one.out)
+        verb.run(*records)
 
     run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [

@@ -149,7 +149,7 @@ _OURS = {
         "Measure where a model breaks, with intervals and controls.",
     ),
     "audit typographic": (
-        "clipprobe.cli.audit_typographic:register",
+        "attacks.typographic.verb:TYPOGRAPHIC",
         "Write words on labelled pictures and measure how far a model follows them.",
     ),
     "audit sweep": (

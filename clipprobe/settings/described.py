@@ -183,5 +183,6 @@ def _read(default: Any) -> str:
     if isinstance(default, bool):
         return "yes"
     if isinstance(default, tuple | list):
-        return ", ".join(map(_read, default))
+        texts = [_read(one) for one in default]
+        return ("; " if any("{}" in one for one in texts) else ", ").join(texts)
     return f"{default:g}" if isinstance(default, float) else str(default)

@@ -78,12 +78,16 @@ class Settings:
                 single = one.many and isinstance(value, bool | int | float | str)
                 found[one.name] = [value] if single else value
                 said[one.name] = f"In {file} the setting {one.name!r}{flag}"
-            elif one.required:
-                raise ConfigError(
-                    f"{one.flag.upper()} is needed: {one.help}"
-                    if one.argument
-                    else f"--{one.flag} is needed: give it, or write {one.name} into the --config."
-                )
+        absent = [one for one in settings_of(cls) if one.required and one.name not in found]
+        if absent:
+            names = " and ".join(
+                one.flag.upper() if one.argument else f"--{one.flag}" for one in absent
+            )
+            raise ConfigError(
+                f"{cls.panel} needs {names}: give it, or write it into the --config."
+                if len(absent) == 1
+                else f"{cls.panel} needs {names}: give them, or write them into the --config."
+            )
         return TypeAdapter(cls).validate_python(found, context=said)
 
 

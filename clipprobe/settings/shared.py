@@ -25,10 +25,10 @@ else:
 
 @dataclass(frozen=True, kw_only=True)
 class Images(Settings):
-    """Which images, and how many of them."""
+    """Which images, and how many of them; a study that can do without gives a default."""
 
     panel: ClassVar[str] = "Images"
-    images: ImagesLike | None = None
+    images: ImagesLike | None
     """A folder, a metadata table, a WebDataset .tar, or a Hugging Face dataset."""
     limit: Annotated[int | None, Ge(1), Flag(default="all")] = None
     """Use at most so many images, spread over the data set."""
@@ -41,7 +41,7 @@ class Model(Settings):
     panel: ClassVar[str] = "Model"
     model: Annotated[str | None, Flag(default="the bundled model", env="CLIPPROBE_MODEL")] = None
     """A checkpoint folder, a Hugging Face id, or open_clip:NAME/TAG."""
-    revision: str | None = None
+    revision: Annotated[str | None, Flag(default="the main branch")] = None
     """Branch, tag or commit of a Hugging Face id."""
     device: Annotated[str, HOW] = "auto"
     """auto, cpu, cuda, cuda:N or mps."""
@@ -55,7 +55,7 @@ class Output(Settings):
     out: Annotated[str | Path, HOW]
     """The run folder to write."""
     overwrite: Annotated[bool, HOW] = False
-    """Empty the run folder first when it holds another run."""
+    """Remove the run that is in the folder; other files stay."""
 
 
 @dataclass(frozen=True, kw_only=True)

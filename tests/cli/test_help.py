@@ -31,8 +31,8 @@ OPTIONAL = {
     "neurons words": {"unit", "distill"},
     "neurons captions": {"units"},
     "audit typographic": {
-        "words", "word", "forbidden", "allowed", "synonyms", "name_pattern", "word_column",
-        "protocol", "fail_under", "fail_over", "config", "preset", "contrast",
+        "classes", "file", "word", "forbidden", "allowed", "synonyms", "name_pattern",
+        "word_column", "protocol", "fail_under", "fail_over", "config", "preset", "contrast",
     },
     "audit sweep": {"base", "words", "word", "synonyms", "name_pattern", "config"},
     "audit stroop": {"images", "config"},
