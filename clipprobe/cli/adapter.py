@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from clipprobe.cli.lazy import plain
+from clipprobe.cli.config_file import read_mapping
+from clipprobe.cli.markup import plain
+from clipprobe.cli.run_folder import use_folder
 from clipprobe.cli.verbs import Verb
 
 if TYPE_CHECKING:
@@ -40,7 +42,6 @@ def help_of(record: Any) -> str:
 
 
 def _called(verb: Verb) -> Callable[..., None]:
-    from clipprobe.cli.common import use_folder
     from clipprobe.settings import settings_of
     from clipprobe.settings.shared import Output
 
@@ -71,7 +72,6 @@ def made(records: tuple[Any, ...], given: Mapping[str, Any]) -> list[Any]:
     Raises:
         ConfigError: the file cannot be read, sets what is not known, or a value cannot be used.
     """
-    from clipprobe.cli.common import read_mapping
     from clipprobe.settings.record import check_keys
 
     file = given.get("config")

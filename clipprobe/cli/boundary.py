@@ -14,21 +14,18 @@ import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
 
 from clipprobe.cli.lazy import LazyGroup
+from clipprobe.cli.run_folder import RUN_FOLDER
 from clipprobe.errors import ClipprobeError, ConfigError
 
 INTERRUPTED = 130
 TERMINATED = 143
 INTERNAL_ERROR = 70
-
-#: The run folder of the command that is running; None where it keeps nothing on the way.
-RUN_FOLDER: ContextVar[Path | None] = ContextVar("RUN_FOLDER", default=None)
 
 # Not "printable" to Python, but no danger: tab, the spaces of other scripts, the joiner of emoji.
 _HARMLESS = "\t\xa0\u3000\u200d"

@@ -9,15 +9,17 @@ from __future__ import annotations
 import difflib
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipprobe.cli.boundary import RUN_FOLDER, one_line
+from clipprobe.cli.boundary import one_line
+from clipprobe.cli.config_file import read_mapping
 from clipprobe.cli.lazy import PlainGroup
+from clipprobe.cli.run_folder import use_folder as use_folder
 from clipprobe.errors import ConfigError, UnreadableImageError
 from clipprobe.lines import read_lines as read_lines
 
@@ -48,19 +50,6 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed, t
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON on stdout, words on stderr.")
 ]
-
-
-def use_folder(out: Path | str) -> Path:
-    """Say that a command keeps its work in the run folder ``out``, before anything slow.
-
-    Raises:
-        RunFolderError: see :func:`clipprobe.runs.folder.refuse_unusable`.
-    """
-    from clipprobe.runs.folder import refuse_unusable
-
-    refuse_unusable(Path(out))
-    RUN_FOLDER.set(Path(out))
-    return Path(out)
 
 
 def _checked_out(ctx: typer.Context, out: Path | None) -> Path | None:
@@ -292,31 +281,6 @@ def read_config(path: Path | None, known: Collection[str]) -> dict[str, Any]:
             )
             raise ConfigError(f"The config file {path} has the unknown setting {key!r}: {hint}")
     return loaded
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """A YAML file that maps settings to values; no setting stands in it twice.
-
-    Raises:
-        ConfigError: the file cannot be read, or is not a mapping.
-    """
-    from clipprobe.yamltext import parse_yaml
-
-    try:
-        loaded = parse_yaml(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ConfigError(f"The config file {path} could not be read ({reason}).") from None
-    except ValueError as error:
-        raise ConfigError(f"The config file {path} is not valid YAML: {error}.") from None
-    if loaded is None:
-        return {}
-    if not isinstance(loaded, Mapping):
-        raise ConfigError(
-            f"The config file {path} holds a {type(loaded).__name__}: it must be a mapping of "
-            "settings to values."
-        )
-    return dict(loaded)
 
 
 def parse_shard(shard: str | None) -> tuple[int, int]:

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import functools
-import re
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from clipprobe.cli.markup import plain
 from clipprobe.cli.verbs import VERBS, Entry, Verb, all_verbs, load
 from clipprobe.errors import ConfigError
-
-_TAG = re.compile(r"\[(?=[a-zA-Z#/@])")  # what Rich takes for the start of one
-
-
-def plain(text: str) -> str:
-    """Text that Rich shows as it is."""
-    return _TAG.sub(r"\\[", text)
 
 
 class PlainGroup(TyperGroup):
