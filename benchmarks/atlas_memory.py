@@ -39,13 +39,13 @@ import torch
 from PIL import Image
 
 from clipprobe.data import Dataset, ImageRecord
+from clipprobe.hooks.units import find_sites
 from clipprobe.models.clip import Clip, Source
 from clipprobe.models.families.hf_clip import HFClip
 from clipprobe.models.processors import from_processor
 from clipprobe.neurons import scan
-from clipprobe.neurons.accumulator import Settings, UnitStatistics
-from clipprobe.neurons.sites import find_sites
-from clipprobe.neurons.stream import PooledBuffer, ScanState, Stream
+from clipprobe.neurons.atlas.accumulator import Settings, UnitStatistics
+from clipprobe.neurons.atlas.stream import PooledBuffer, ScanState, Stream
 
 WIDE = {"image_size": 64, "patch_size": 32}
 """ViT-B/32, on fewer tokens."""

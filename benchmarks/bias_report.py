@@ -31,7 +31,7 @@ import numpy as np
 
 from attacks.bias import audit_bias
 from attacks.bias.inputs import write_embeddings
-from attacks.bias.probes import probe_names
+from attacks.bias.probes.registry import probe_names
 
 SHARES = {
     "age": {"0-2": 2, "3-9": 12, "10-19": 11, "20-29": 30, "30-39": 21, "40-49": 12, "50-59": 7,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from clipprobe.version import __version__
 
 if TYPE_CHECKING:
     from clipprobe.attribution import attribution_methods as attribution_methods
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from clipprobe.neurons import scan_texts as scan_texts
     from clipprobe.neurons.captions import text_prompts as text_prompts
     from clipprobe.neurons.captions import vision_captions as vision_captions
-    from clipprobe.neurons.directions import unit_direction as unit_direction
     from clipprobe.neurons.effects import decompose as decompose
     from clipprobe.neurons.effects import similar_units as similar_units
     from clipprobe.neurons.effects import total_effects as total_effects
+    from clipprobe.neurons.effects.directions import unit_direction as unit_direction
     from clipprobe.neurons.labels import label_units as label_units
     from clipprobe.neurons.multimodality import count_multimodal as count_multimodal
     from clipprobe.neurons.multimodality import multimodality as multimodality
@@ -49,7 +49,7 @@ _PUBLIC = {
     "similar_units": "clipprobe.neurons.effects",
     "text_prompts": "clipprobe.neurons.captions",
     "total_effects": "clipprobe.neurons.effects",
-    "unit_direction": "clipprobe.neurons.directions",
+    "unit_direction": "clipprobe.neurons.effects.directions",
     "vision_captions": "clipprobe.neurons.captions",
     "word_probe": "clipprobe.neurons.words",
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from clipprobe.neurons.overview import KINDS
+from clipprobe.neurons.atlas.search import KINDS
 from dashboard import state
 
 if TYPE_CHECKING:

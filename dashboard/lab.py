@@ -14,10 +14,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from attacks.typographic import TypographicAttack
-from attacks.typographic.classes import Classes, key
-from attacks.typographic.controls import nonsense_word
+from attacks.typographic.attack.controls import nonsense_word
 from clipprobe.errors import DataError
 from clipprobe.people import refuse_person_groups
+from clipprobe.zeroshot.classes import Classes, key
 
 MAX_CLASSES = 1000
 MAX_WORD = 60

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from attacks.typographic.placement import PLACES
+from attacks.typographic.attack.placement import PLACES
 from clipprobe.stimuli import STYLES, concepts
 from clipprobe.stimuli.text import DEFAULT_FONT, fonts
 from clipprobe.zeroshot import TEMPLATES

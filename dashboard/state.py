@@ -21,9 +21,9 @@ from clipprobe.errors import UnreadableImageError, UnsupportedModelError
 from dashboard.settings import model_spec
 
 if TYPE_CHECKING:
+    from clipprobe.hooks.units import Site
     from clipprobe.models import Clip
     from clipprobe.neurons import Atlas
-    from clipprobe.neurons.sites import Site
     from clipprobe.runs import RunView
 
 Floats = npt.NDArray[np.float32]

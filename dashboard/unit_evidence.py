@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from clipprobe.neurons.evidence import gather
-from clipprobe.neurons.instruments import INSTRUMENTS, Instrument
-from clipprobe.neurons.sheet import run_warnings
+from clipprobe.neurons.sheet.evidence import gather
+from clipprobe.neurons.sheet.instruments import INSTRUMENTS, Instrument
+from clipprobe.neurons.sheet.sheet import run_warnings
 from clipprobe.report.numbers import format_cell
 from clipprobe.runs import RunView
 from dashboard.components import plain
 
 if TYPE_CHECKING:
     from clipprobe.neurons import Atlas
-    from clipprobe.neurons.unit import Unit
+    from clipprobe.neurons.atlas.unit import Unit
 
 
 def show_evidence(atlas: Atlas, unit: Unit, runs: Sequence[RunView]) -> None:

@@ -20,10 +20,10 @@ from dashboard.components import (
 )
 
 if TYPE_CHECKING:
+    from clipprobe.hooks.units import Site
     from clipprobe.models import Clip
     from clipprobe.neurons import Atlas
-    from clipprobe.neurons.sites import Site
-    from clipprobe.neurons.unit import Bin, Firing, Unit
+    from clipprobe.neurons.atlas.unit import Bin, Firing, Unit
 
 COLUMNS = 8
 STRONGEST, RANGE, WEAKEST = "strongest", "whole range", "weakest"

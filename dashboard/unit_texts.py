@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from clipprobe.neurons.showing import range_words, token_words
+from clipprobe.neurons.atlas.showing import range_words, token_words
 from dashboard.unit_images import RANGE, STRONGEST
 
 if TYPE_CHECKING:
-    from clipprobe.neurons.unit import Unit
+    from clipprobe.neurons.atlas.unit import Unit
 
 
 def show_texts(unit: Unit, part: str) -> None:

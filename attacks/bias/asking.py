@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.core import Evaluation, evaluate
-from attacks.bias.embed import embed
-from attacks.bias.evidence import (
+from attacks.bias.core import evaluate
+from attacks.bias.evidence.answers import (
     Evidence,
     FromChoices,
     FromEmbeddings,
@@ -19,8 +18,11 @@ from attacks.bias.evidence import (
     LabelSet,
     NotAnswerableError,
 )
+from attacks.bias.evidence.embed import embed
 from attacks.bias.inputs.gather import Gathered
-from attacks.bias.probes import Asked, Sample, Truth, get_probe
+from attacks.bias.measures.evaluation import Evaluation
+from attacks.bias.probe import Asked, Sample, Truth
+from attacks.bias.probes.registry import get_probe
 from attacks.bias.prompts import check_templates, check_words
 from clipprobe.errors import ConfigError, DataError
 

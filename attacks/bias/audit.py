@@ -15,7 +15,7 @@ from attacks.bias.asking import (
     find_parts,
     find_questions,
 )
-from attacks.bias.groups import (
+from attacks.bias.groups.columns import (
     CROSS,
     GroupSpec,
     cluster_ids,
@@ -23,18 +23,18 @@ from attacks.bias.groups import (
     read_attribute,
     read_columns,
 )
-from attacks.bias.illustrations import check_pictures, draw_pictures
+from attacks.bias.groups.notes import data_notes
+from attacks.bias.groups.strata import check_controls, strata_ids
+from attacks.bias.groups.suppression import protect
+from attacks.bias.groups.truth import read_truth
 from attacks.bias.inputs.cards import Card, read_card
 from attacks.bias.inputs.gather import Gathered, Inputs, gather
-from attacks.bias.limits import LIMITS, ORGANISM
-from attacks.bias.notes import data_notes
-from attacks.bias.planted import PLANTED_FILE, Planted, read_planted
-from attacks.bias.probes import Asked, Sample
+from attacks.bias.measures.inference import Settings
+from attacks.bias.probe import Asked, Sample
 from attacks.bias.prompts import check_templates, check_words
-from attacks.bias.settings import Settings
-from attacks.bias.strata import check_controls, strata_ids
-from attacks.bias.suppression import protect
-from attacks.bias.truth import read_truth
+from attacks.bias.report.illustrations import check_pictures, draw_pictures
+from attacks.bias.report.limits import LIMITS, ORGANISM
+from attacks.bias.report.planted import PLANTED_FILE, Planted, read_planted
 from clipprobe.errors import ConfigError, DataError, UnknownModelError
 from clipprobe.memory import fitting_batch
 
@@ -93,7 +93,7 @@ def audit_bias(
         out: The run folder.
         against: A second model, asked the same about the same images. Then the run holds the
             paired differences, ``against`` less ``clip``, instead of a report; see
-            :mod:`attacks.bias.against`.
+            :mod:`attacks.bias.report.against`.
         labels: A table of groups by id: FairFace, UTKFace, VisoGender or any other.
         embeddings: ``.npz`` or ``.safetensors`` of image vectors by id, of this very model.
         predictions: A table of predicted labels or of scores by id.
@@ -110,7 +110,7 @@ def audit_bias(
         planted: A ``planted.json``; default: the one beside the bundled model's weights,
             if this is that model.
         k: Depth of retrieval figures. alpha, min_effect, n_boot, n_permutations, seed: see
-            :class:`~attacks.bias.settings.Settings`.
+            :class:`~attacks.bias.measures.inference.Settings`.
         limit: Audit so many images, spread over the data set.
         include_images: Put a few pictures into the report, drawn from the data set without regard
             to groups. By default no report holds a picture.
@@ -132,9 +132,9 @@ def audit_bias(
         >>> run.summary["headline"][0]["name"]
         'mean |d| of occupations by perceived gender'
     """
-    from attacks.bias.against import write_against
-    from attacks.bias.differences import KIND as COMPARISON
-    from attacks.bias.write import write_run
+    from attacks.bias.report.against import write_against
+    from attacks.bias.report.differences import KIND as COMPARISON
+    from attacks.bias.report.write import write_run
     from clipprobe.runs import Run, load_run
 
     settings = Settings(

@@ -6,49 +6,22 @@ This is the road for anybody who has embeddings already, and the one that tests 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from attacks.bias.cells import Cell, correct
-from attacks.bias.evidence import unit_rows
-from attacks.bias.groups import GroupColumn
-from attacks.bias.probes import Answer, Sample, get_probe
-from attacks.bias.resampling import Floats, Ints, Shared
-from attacks.bias.settings import Settings
-from attacks.bias.suppression import protect
+from attacks.bias.evidence.answers import unit_rows
+from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.groups.suppression import protect
+from attacks.bias.measures.cells import Cell, correct
+from attacks.bias.measures.draws import Floats, Ints, Shared
+from attacks.bias.measures.evaluation import Answer, Evaluation
+from attacks.bias.measures.inference import Settings
+from attacks.bias.probe import Sample
+from attacks.bias.probes.registry import get_probe
 from clipprobe.errors import DataError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """What was found.
-
-    ``cells``: every figure, shown or not. ``family_size``: how many of them were tested, and so
-    corrected together. ``columns``: the group columns. ``items``: probe -> its words.
-    ``answers``: probe -> what it says beside its cells, for probes that start from label sets.
-    """
-
-    cells: tuple[Cell, ...]
-    family_size: int
-    columns: tuple[GroupColumn, ...]
-    items: dict[str, tuple[str, ...]]
-    answers: Mapping[str, Answer] = field(default_factory=dict)
-
-    def select(
-        self, measure: str, column: str = "", reference: str = "", *, probe: str = ""
-    ) -> list[Cell]:
-        """Cells of one measure; of one column, reference and probe where they are given."""
-        return [
-            cell
-            for cell in self.cells
-            if cell.measure == measure
-            and column in ("", cell.column)
-            and reference in ("", cell.reference)
-            and probe in ("", cell.probe)
-        ]
 
 
 def evaluate(
@@ -67,7 +40,7 @@ def evaluate(
     Args:
         scores: Probe name -> (its words, cosines ``(n images, m words)``).
         columns: Group columns over the same images. Values that would give away a smaller group
-            are withheld (:func:`attacks.bias.suppression.protect`).
+            are withheld (:func:`attacks.bias.groups.suppression.protect`).
         clusters: ``(n,)`` numbers; images of one cluster are not independent.
         strata: ``(n,)`` numbers; labels are permuted within a stratum only.
         paired: Whether another model is asked about the same images, to be compared.

@@ -9,10 +9,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from attacks.typographic.attack import TypographicAttack, redraw
-from attacks.typographic.controls import nonsense_word, scrambled_word, with_controls
-from attacks.typographic.drawing.result import AttackedImage
-from attacks.typographic.presets import DISTILL_PAIRS, PRESETS, Preset, preset
+from attacks.typographic.attack.attack import TypographicAttack, redraw
+from attacks.typographic.attack.controls import nonsense_word, scrambled_word, with_controls
+from attacks.typographic.attack.presets import DISTILL_PAIRS, PRESETS, Preset, preset
+from attacks.typographic.attack.result import AttackedImage
 
 if TYPE_CHECKING:
     from attacks.typographic.audit import audit_typographic as audit_typographic

@@ -13,28 +13,26 @@ from typing import Any, cast
 
 import PIL
 
-from attacks.typographic.attack import TypographicAttack
-from attacks.typographic.cases import Case, cases_of, read_cases
-from attacks.typographic.classes import Classes, key
-from attacks.typographic.controls import CONDITIONS
+from attacks.typographic.attack.attack import TypographicAttack
+from attacks.typographic.attack.controls import CONDITIONS
 from attacks.typographic.datasets.inputs import attack_set, class_names
 from attacks.typographic.datasets.pictures import AttackSet
-from attacks.typographic.encodings import Encodings, Tally
 from attacks.typographic.engine import Engine
-from attacks.typographic.pipeline import DrawAt, Encoder, Renderer
 from attacks.typographic.protocols.catalogue import protocol as find_protocol
 from attacks.typographic.protocols.record import Protocol
-from attacks.typographic.report import write_report
-from attacks.typographic.rescoring import rescore
-from attacks.typographic.scoring import class_vectors
-from attacks.typographic.settings import (
+from attacks.typographic.rendering.cases import Case, cases_of, read_cases
+from attacks.typographic.rendering.encodings import Encodings, Tally
+from attacks.typographic.rendering.render import DrawAt, Encoder, Renderer
+from attacks.typographic.rendering.settings import (
     checked_draw_at,
     prototype,
     whole,
 )
-from attacks.typographic.summary import summarise
-from attacks.typographic.texts import TextBank
-from attacks.typographic.thresholds import check_thresholds, enforce
+from attacks.typographic.report.page import write_report
+from attacks.typographic.report.rescoring import rescore
+from attacks.typographic.report.summary import summarise
+from attacks.typographic.scoring.rows import class_vectors
+from attacks.typographic.scoring.thresholds import check_thresholds, enforce
 from attacks.typographic.withholding import asked_of, withheld
 from attacks.typographic.words import Guard, Words, parse_words, possible_words
 from attacks.typographic.words.prepared import check_words, prepare
@@ -44,7 +42,9 @@ from clipprobe.errors import DataError
 from clipprobe.memory import fitting_batch
 from clipprobe.runs import Run, RunView, load_run
 from clipprobe.zeroshot import TEMPLATES
+from clipprobe.zeroshot.classes import Classes, key
 from clipprobe.zeroshot.prompts import check_templates
+from clipprobe.zeroshot.text_bank import TextBank
 
 KIND = "typographic"
 RESULTS = "results.parquet"

@@ -10,10 +10,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from attacks.typographic.cases import Case
-from attacks.typographic.classes import Classes
-from attacks.typographic.encodings import Encodings
-from attacks.typographic.pipeline import (
+from attacks.typographic.rendering.cases import Case
+from attacks.typographic.rendering.encodings import Encodings
+from attacks.typographic.rendering.render import (
     Encoder,
     Floats,
     Problem,
@@ -22,11 +21,12 @@ from attacks.typographic.pipeline import (
     ahead,
     attempt,
 )
-from attacks.typographic.scoring import Scored, case_rows, natural_row, score, to_table
+from attacks.typographic.scoring.rows import Scored, case_rows, natural_row, score, to_table
 from attacks.typographic.words import Words, choose
 from attacks.typographic.words.scores import WordScores
 from clipprobe.data import Failure
 from clipprobe.runs import Run
+from clipprobe.zeroshot.classes import Classes
 
 #: Pictures in a chunk, in batches; with one word each makes six times as many encodings.
 BATCHES_PER_CHUNK = 4

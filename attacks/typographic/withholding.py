@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from attacks.typographic.classes import Classes
 from clipprobe.errors import RunFolderError
 from clipprobe.people import in_sentences, refuse_person_groups, withheld_because
 from clipprobe.runs import RunView
+from clipprobe.zeroshot.classes import Classes
 
 
 def asked_of(

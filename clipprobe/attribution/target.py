@@ -106,7 +106,7 @@ def _unit_score(clip: Clip, address: UnitAddress, pool: str) -> Score:
     from clipprobe.hooks import capture
     from clipprobe.hooks.pooling import pool_tokens
     from clipprobe.hooks.sites import check_unit, resolve
-    from clipprobe.neurons.sites import find_sites
+    from clipprobe.hooks.units import find_sites
 
     point = resolve(clip, address.hook)[0]
     check_unit(point, address.index)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from clipprobe import __version__
 from clipprobe.cli import (
     attack_cmd,
     audit_bias,
@@ -36,6 +35,7 @@ from clipprobe.cli import (
     verify_cmd,
 )
 from clipprobe.cli.boundary import INTERNAL_ERROR, BoundaryGroup, end_by_sigterm
+from clipprobe.version import __version__
 
 app = typer.Typer(
     name="clipprobe",

@@ -50,7 +50,7 @@ def attack(
     The word is drawn at the picture's own resolution.
     """
     from attacks.typographic import TypographicAttack
-    from attacks.typographic.presets import preset_knobs
+    from attacks.typographic.attack.presets import preset_knobs
 
     _check_outputs(image, out, mask_out, controls)
     if true_word is not None and controls is None:
@@ -88,7 +88,7 @@ def _write_controls(
     described: Any, attacked: Any, picture: Any, true_word: str | None, folder: Path
 ) -> dict[str, Any]:
     """Write the attack and its controls; what each file shows, by kind."""
-    from attacks.typographic.controls import controls_of
+    from attacks.typographic.attack.controls import controls_of
 
     taken = {described.word.casefold(), (true_word or described.word).casefold()}
     try:

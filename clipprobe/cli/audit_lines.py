@@ -18,8 +18,8 @@ def headline(summary: dict[str, Any]) -> str:
 
 def candidate_lines(summary: dict[str, Any]) -> list[str]:
     """Accuracy and success among the three lists of candidates, and by the protocol."""
-    from attacks.typographic.candidate_sets import lines
     from attacks.typographic.protocols.scoring import said
+    from attacks.typographic.scoring.candidate_sets import lines
     from clipprobe.report.numbers import format_cell
 
     found = []

@@ -84,8 +84,8 @@ def say_twice(classes: Path | None) -> None:
     """Say which names stand in a class file twice, in any spelling; it may be meant (ImageNet)."""
     if classes is None:
         return
-    from attacks.typographic.classes import key
     from attacks.typographic.words import read_list
+    from clipprobe.zeroshot.classes import key
 
     names = read_list(classes, "class")
     counts = Counter(key(name) for name in names)

@@ -189,7 +189,7 @@ def run(settings: dict[str, Any], *, device: str, overwrite: bool, as_json: bool
     use_folder(settings["out"])
     from attacks.typographic import audit_typographic
     from attacks.typographic.protocols import protocol
-    from attacks.typographic.thresholds import check_thresholds, enforce
+    from attacks.typographic.scoring.thresholds import check_thresholds, enforce
     from clipprobe.data import open_dataset
 
     options = parsed(settings)

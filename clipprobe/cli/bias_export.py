@@ -25,7 +25,7 @@ def export_card(
     as_json: JsonOption = False,
 ) -> None:
     """Export a bias report to the JSON of the model-card-toolkit (schema 0.0.2)."""
-    from attacks.bias.model_card import export_model_card
+    from attacks.bias.report.model_card import export_model_card
     from clipprobe.runs import load_run
 
     view = load_run(run)

@@ -20,9 +20,9 @@ from clipprobe.errors import RunFolderError
 #: writes ``summary.json``, ``report.html`` and ``report.md`` into ``out`` where one is given) and
 #: ``comparison_text(summary: dict) -> str``, its lines for the terminal.
 COMPARERS = {
-    "typographic": "attacks.typographic.comparison",
-    "bias": "attacks.bias.comparison",
-    "bias-written": "attacks.bias.comparison",
+    "typographic": "attacks.typographic.report.comparison",
+    "bias": "attacks.bias.report.comparison",
+    "bias-written": "attacks.bias.report.comparison",
 }
 
 

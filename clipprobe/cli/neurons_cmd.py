@@ -195,7 +195,7 @@ def show(
     loaded = Atlas.load(atlas)
     unit = loaded.unit(address)
     if out is not None:
-        from clipprobe.neurons.sheet import unit_sheet
+        from clipprobe.neurons.sheet.sheet import unit_sheet
         from clipprobe.report import write_html
 
         page = unit_sheet(loaded, unit, runs=runs or [], out=out, side=picture_size)
@@ -207,7 +207,7 @@ def show(
 
 
 def _report(atlas: Atlas, out: Path, *, as_json: bool) -> None:
-    from clipprobe.neurons.summary import summarise
+    from clipprobe.neurons.atlas.summary import summarise
 
     summary = summarise(atlas)
     result(summary, as_json=as_json, text=lambda: summary_text(summary))
@@ -234,7 +234,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
 
 def _where(firing: Firing) -> str:
     """The token of a maximum."""
-    from clipprobe.neurons.showing import token_words
+    from clipprobe.neurons.atlas.showing import token_words
 
     return "" if firing.token is None else f"  ({one_line(token_words(firing))})"
 

@@ -50,9 +50,9 @@ def search(
 ) -> None:
     """Units by word, concept, property or statistic, or by what their strongest images show."""
     from clipprobe.neurons import Atlas
-    from clipprobe.neurons.evidence import gather
-    from clipprobe.neurons.finding import find_units
-    from clipprobe.neurons.properties import property_of
+    from clipprobe.neurons.atlas.properties import property_of
+    from clipprobe.neurons.sheet.evidence import gather
+    from clipprobe.neurons.sheet.search import find_units
 
     loaded = Atlas.load(atlas)
     if kind is not None:

@@ -9,13 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clipprobe.data.records import Dataset, ImageRecord, Unreadable, make_dataset
+from clipprobe.data.suffixes import IMAGE_SUFFIXES, TABLE_SUFFIXES
 from clipprobe.errors import DataError
 
-IMAGE_SUFFIXES = frozenset(
-    ".avif .bmp .dds .dib .gif .icns .ico .jfif .jp2 .jpe .jpeg .jpg .pbm .pcx .pgm .png .ppm .sgi "
-    ".tif .tiff .webp .xbm".split()
-)
-TABLE_SUFFIXES = (".csv", ".jsonl", ".parquet")
 _SYSTEM_FILES = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from clipprobe.data.records import ImageRecord, MemberRef, Source, Unreadable
-from clipprobe.data.sources import IMAGE_SUFFIXES
+from clipprobe.data.suffixes import IMAGE_SUFFIXES
 from clipprobe.data.tables import LABEL, cell_text
 from clipprobe.errors import DataError
 

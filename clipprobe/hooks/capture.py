@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 
 from clipprobe.errors import UnsupportedHookError
-from clipprobe.hooks import context
 from clipprobe.hooks.pooling import check_pool, pool_tokens
 from clipprobe.hooks.session import Session
 from clipprobe.hooks.sites import (
@@ -31,10 +30,11 @@ from clipprobe.hooks.sites import (
     split_unit,
 )
 from clipprobe.hooks.store import Captures, RowCounter, RowNumbers
+from clipprobe.models import listening as context
 
 if TYPE_CHECKING:
+    from clipprobe.hooks.hooked import Hooked
     from clipprobe.models.anatomy import Tower
-    from clipprobe.models.clip import Clip
 
 Sink = Callable[[str, Tensor, RowNumbers, Tensor | None], None]
 
@@ -44,7 +44,7 @@ class Capture(Session):
 
     def __init__(
         self,
-        clip: Clip,
+        clip: Hooked,
         sites: str | Iterable[str],
         *,
         pool: str,
@@ -137,7 +137,7 @@ class Capture(Session):
 
 
 def capture(
-    clip: Clip,
+    clip: Hooked,
     sites: str | Iterable[str],
     *,
     pool: str = "none",
@@ -172,7 +172,7 @@ def capture(
     return Capture(clip, sites, pool=pool, sink=sink, argmax=argmax, grad=grad)
 
 
-def _readings(clip: Clip, sites: str | Iterable[str]) -> dict[str, tuple[HookPoint, int | None]]:
+def _readings(clip: Hooked, sites: str | Iterable[str]) -> dict[str, tuple[HookPoint, int | None]]:
     readings: dict[str, tuple[HookPoint, int | None]] = {}
     points = hook_points(clip)
     for site in [sites] if isinstance(sites, str) else sites:
@@ -215,5 +215,5 @@ def _check_options(
         )
 
 
-def _tower(clip: Clip, point: HookPoint) -> Tower:
+def _tower(clip: Hooked, point: HookPoint) -> Tower:
     return clip.anatomy.vision if point.tower == "vision" else clip.anatomy.text

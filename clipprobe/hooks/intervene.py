@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from clipprobe.errors import ConfigError
-from clipprobe.hooks import context
 from clipprobe.hooks.changes import At, How, check_how, describe
 from clipprobe.hooks.edits import Edit
 from clipprobe.hooks.session import Session
 from clipprobe.hooks.sites import check_unit, hook_points, match, split_unit
+from clipprobe.models import listening as context
 
 if TYPE_CHECKING:
-    from clipprobe.models.clip import Clip
+    from clipprobe.hooks.hooked import Hooked
 
 
 # A mapping is invariant in its keys, so a plain dict of strings needs a line of its own.
@@ -36,7 +36,7 @@ class Intervention(Session):
 
     changes = True
 
-    def __init__(self, clip: Clip, changes: Changes) -> None:
+    def __init__(self, clip: Hooked, changes: Changes) -> None:
         self._edits: dict[str, list[Edit]] = {}
         known = hook_points(clip)
         points = []
@@ -79,7 +79,7 @@ class Intervention(Session):
         return value
 
 
-def intervene(clip: Clip, changes: Changes) -> Intervention:
+def intervene(clip: Hooked, changes: Changes) -> Intervention:
     """Change activations while the block runs; see ``docs/hook-points.md``.
 
     Args:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from clipprobe.errors import ConfigError, HookNeverFiredError
-from clipprobe.hooks import context, wiring
+from clipprobe.hooks import wiring
+from clipprobe.models import listening as context
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
 
+    from clipprobe.hooks.hooked import Hooked
     from clipprobe.hooks.sites import HookPoint
-    from clipprobe.models.clip import Clip
 
 # torch numbers hooks with a class attribute that it reads and increments in two steps: two
 # threads that register at once would get the same number and overwrite each other's hook.
@@ -34,7 +35,7 @@ class Session:
     edits: tuple[str, ...] = ()
     """What it does to activations, in words."""
 
-    def __init__(self, clip: Clip, points: Iterable[HookPoint]) -> None:
+    def __init__(self, clip: Hooked, points: Iterable[HookPoint]) -> None:
         self.clip = clip
         self.module = clip.module
         self.points = {point.name: point for point in points}

@@ -24,8 +24,8 @@ from clipprobe.hooks.names import (
 )
 
 if TYPE_CHECKING:
+    from clipprobe.hooks.hooked import Hooked
     from clipprobe.models.anatomy import Block, Tower
-    from clipprobe.models.clip import Clip
 
 __all__ = [
     "BLOCK_SITES",
@@ -88,7 +88,7 @@ class HookPoint:
         return next(i for i, axis in enumerate(self.axes) if axis in names)
 
 
-def hook_points(clip: Clip) -> list[HookPoint]:
+def hook_points(clip: Hooked) -> list[HookPoint]:
     """Every hook point of the model, vision first, in the order of a forward pass."""
     points: list[HookPoint] = []
     for tower in (clip.anatomy.vision, clip.anatomy.text):
@@ -96,7 +96,7 @@ def hook_points(clip: Clip) -> list[HookPoint]:
     return points
 
 
-def resolve(clip: Clip, patterns: str | Iterable[str]) -> list[HookPoint]:
+def resolve(clip: Hooked, patterns: str | Iterable[str]) -> list[HookPoint]:
     """The hook points that the names and globs mean, each once, in order of first mention.
 
     Raises:
@@ -113,7 +113,7 @@ def resolve(clip: Clip, patterns: str | Iterable[str]) -> list[HookPoint]:
     return list(found.values())
 
 
-def match(clip: Clip, points: list[HookPoint], pattern: str) -> list[HookPoint]:
+def match(clip: Hooked, points: list[HookPoint], pattern: str) -> list[HookPoint]:
     """The points that one name or glob means; see :func:`resolve`."""
     names = [plain_name(clip, name) for name in _for_each_tower(pattern)]
     matched = [
@@ -207,7 +207,7 @@ def _for_each_tower(pattern: str) -> list[str]:
     return [tower + found.group(2) for tower in matched] or [pattern]
 
 
-def plain_name(clip: Clip, pattern: str) -> str:
+def plain_name(clip: Hooked, pattern: str) -> str:
     """The name with a negative block number counted out.
 
     Raises:
@@ -227,7 +227,7 @@ def plain_name(clip: Clip, pattern: str) -> str:
     return f"{tower}.blocks.{index}.{site}"
 
 
-def _refuse_absent_site(clip: Clip, name: str) -> None:
+def _refuse_absent_site(clip: Hooked, name: str) -> None:
     try:
         parsed = parse_name(name)
     except UnknownHookPointError:

@@ -14,8 +14,8 @@ from clipprobe.errors import UnknownHookPointError
 from clipprobe.hooks.sites import nearest, plain_name
 
 if TYPE_CHECKING:
-    from clipprobe.hooks.context import Rows
-    from clipprobe.models.clip import Clip
+    from clipprobe.hooks.hooked import Hooked
+    from clipprobe.models.listening import Rows
 
 RowNumbers = npt.NDArray[np.int64]
 
@@ -96,7 +96,7 @@ class Captures(Mapping[str, Tensor]):
     token counts are filled up with NaN along their token axes.
     """
 
-    def __init__(self, clip: Clip, names: Iterable[str], *, streams: bool) -> None:
+    def __init__(self, clip: Hooked, names: Iterable[str], *, streams: bool) -> None:
         self._clip = clip
         self._columns = {name: Column() for name in names}
         self._streams = streams

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from clipprobe.errors import UnsupportedHookError
 from clipprobe.hooks.attention import attention_mask, attention_pattern
-from clipprobe.hooks.context import Listener, visit
+from clipprobe.models.listening import Listener, visit
 
 if TYPE_CHECKING:
     from clipprobe.hooks.sites import HookPoint

@@ -17,11 +17,11 @@ import numpy.typing as npt
 from clipprobe.errors import BrokenModelError
 
 if TYPE_CHECKING:
-    from clipprobe.models.clip import Clip
+    from clipprobe.hooks.hooked import Hooked
 
 
 def refuse_meaningless(
-    clip: Clip,
+    clip: Hooked,
     tower: str,
     vectors: npt.NDArray[np.float32],
     again: Callable[[int], object],
@@ -53,14 +53,14 @@ def refuse_meaningless(
     )
 
 
-def _origin(clip: Clip, tower: str, run: Callable[[], object]) -> tuple[str, bool]:
+def _origin(clip: Hooked, tower: str, run: Callable[[], object]) -> tuple[str, bool]:
     """The first hook point of a pass after which nothing is usable, and whether it is all zero.
 
     Empty where the tower's output can be used.
     """
     import torch
 
-    from clipprobe.hooks import capture
+    from clipprobe.hooks import capture, hook_points
 
     not_finite = ""
     first_zero = ""
@@ -74,7 +74,7 @@ def _origin(clip: Clip, tower: str, run: Callable[[], object]) -> tuple[str, boo
         elif not first_zero:
             first_zero = name
 
-    points = [point.name for point in clip.hook_points() if point.tower == tower]
+    points = [point.name for point in hook_points(clip) if point.tower == tower]
     with torch.no_grad(), capture(clip, points, sink=look):
         run()
     return not_finite or first_zero, not not_finite

@@ -6,7 +6,7 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import version
 
-import clipprobe
+from clipprobe.version import __version__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ def versions() -> dict[str, str]:
     """Versions of everything between the weights and the embeddings."""
     libraries = ("torch", "transformers", "tokenizers", "numpy", "pillow")
     return {
-        "clipprobe": clipprobe.__version__,
+        "clipprobe": __version__,
         "python": platform.python_version(),
         **{library: version(library) for library in libraries},
     }

@@ -77,7 +77,7 @@ def pooled_activations(
         DataError: the table would not fit into memory.
     """
     from clipprobe.data import stream_batches
-    from clipprobe.neurons.sites import default_sites, find_sites
+    from clipprobe.hooks.units import default_sites, find_sites
 
     found = find_sites(clip, list(sites or default_sites(clip)), pool)
     dataset = as_dataset(images, limit=limit)
@@ -167,7 +167,7 @@ class _Table:
         import torch
 
         from clipprobe.hooks import capture
-        from clipprobe.neurons.stream import same_shape
+        from clipprobe.neurons.atlas.stream import same_shape
 
         rows: dict[str, NDArray[np.float32]] = {}
         embeddings = np.zeros((len(pixels), self.clip.d_embed), np.float32)

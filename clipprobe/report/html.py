@@ -17,7 +17,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-import clipprobe
 from clipprobe.errors import UnreadableImageError
 from clipprobe.report.bars import histogram_svg
 from clipprobe.report.charts import figure_json, plotly_script
@@ -25,6 +24,7 @@ from clipprobe.report.images import data_uri
 from clipprobe.report.numbers import format_cell, is_number
 from clipprobe.report.page import Block, Chart, Histogram, ImageRows, Images, Page, safe_href
 from clipprobe.runs.files import file_errors, write_atomically
+from clipprobe.version import __version__
 
 
 def write_html(page: Page, path: str | Path) -> Path:
@@ -61,7 +61,7 @@ def render_html(page: Page) -> str:
             style=Markup(_resource("style.css")),
             scripts=[Markup(script) for script in scripts],
             script_hashes=[_csp_hash(script) for script in scripts],
-            version=clipprobe.__version__,
+            version=__version__,
         )
     )
 

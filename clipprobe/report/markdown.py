@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import clipprobe
 from clipprobe.report.html import flatten
 from clipprobe.report.numbers import format_cell, is_number
 from clipprobe.report.page import (
@@ -25,6 +24,7 @@ from clipprobe.report.page import (
     safe_href,
 )
 from clipprobe.runs.files import file_errors, write_atomically
+from clipprobe.version import __version__
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
 
@@ -54,7 +54,7 @@ def render_markdown(page: Page) -> str:
         rows = flatten(page.provenance)
         parts.append("## How this was made")
         parts.append(_table(["Setting", "Value"], rows))
-    parts.append(f"Written by clipprobe {clipprobe.__version__}.")
+    parts.append(f"Written by clipprobe {__version__}.")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from clipprobe.errors import ConfigError, RunFolderError
 from clipprobe.runs import jsonio
 from clipprobe.runs.differences import differing
 
-if TYPE_CHECKING:
-    from clipprobe.runs.run import Run
+
+class Unfinished(Protocol):
+    """The part of an unfinished :class:`clipprobe.runs.Run` that is asked here."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def config(self) -> Mapping[str, Any]: ...
+
+    def abandon(self) -> None: ...
 
 
 def refuse_interventions(out: Path, config: Mapping[str, Any]) -> None:
@@ -39,7 +48,7 @@ def without_interventions(provenance: Mapping[str, Any]) -> dict[str, Any]:
     return {**provenance, "model": model}
 
 
-def check_same_model(run: Run, model: Mapping[str, Any] | None) -> None:
+def check_same_model(run: Unfinished, model: Mapping[str, Any] | None) -> None:
     """Raise where a run is to be finished with another model than it was opened with.
 
     The run is removed: its parts may be of either, and a resumed run would take them.

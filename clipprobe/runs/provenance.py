@@ -5,14 +5,14 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-import clipprobe
+from clipprobe.version import __version__
 
 _PACKAGES = ("captum", "numpy", "pillow", "pyarrow", "scipy", "torch", "transformers")
 
 
 def versions() -> dict[str, str]:
     """Versions of clipprobe, Python and the packages that numbers depend on."""
-    found = {"clipprobe": clipprobe.__version__, "python": platform.python_version()}
+    found = {"clipprobe": __version__, "python": platform.python_version()}
     for name in _PACKAGES:
         try:
             found[name] = version(name)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-import clipprobe
+from clipprobe import version
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import jsonio, tables
 from clipprobe.runs.differences import refuse_other
@@ -282,7 +282,7 @@ def _head(kind: str, config: dict[str, Any]) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "kind": kind,
         "config": config,
-        "clipprobe": clipprobe.__version__,
+        "clipprobe": version.__version__,
     }
 
 

@@ -23,7 +23,7 @@ from dashboard.unit_texts import show_texts
 if TYPE_CHECKING:
     from clipprobe.models import Clip
     from clipprobe.neurons import Atlas
-    from clipprobe.neurons.unit import Unit
+    from clipprobe.neurons.atlas.unit import Unit
 
 
 def show() -> None:

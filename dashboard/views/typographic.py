@@ -10,13 +10,13 @@ import streamlit as st
 from PIL import Image
 
 from attacks.typographic import TypographicAttack
-from attacks.typographic.classes import Classes
 from clipprobe.errors import DataError
 from clipprobe.figures.common import interval_bars
 from clipprobe.figures.typographic import TITLES, in_order
 from clipprobe.models import Clip
 from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.stimuli import Picture, Scene, render
+from clipprobe.zeroshot.classes import Classes
 from clipprobe.zeroshot.prompts import check_templates
 from dashboard import lab, snippets, state
 from dashboard.components import Shown, errors_shown, number, pictures, plain, python_expander

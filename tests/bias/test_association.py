@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from attacks.bias.association import (
+from attacks.bias.measures.association import (
     effect_sizes,
     permuted_effect_sizes,
     resampled_effect_sizes,
     weighted_effect_sizes,
 )
-from attacks.bias.group_sums import permuted_sums
-from attacks.bias.resampling import bootstrap_weights, generator, permuted_labels
+from attacks.bias.measures.draws import bootstrap_weights, generator, permuted_labels
+from attacks.bias.measures.group_sums import permuted_sums
 
 
 def textbook_d(s: np.ndarray, group: np.ndarray) -> float:

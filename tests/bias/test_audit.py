@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from attacks.bias import audit_bias, probe_names
-from attacks.bias.limits import LIMITS
+from attacks.bias.report.limits import LIMITS
 from clipprobe.data import open_dataset
 from clipprobe.errors import (
     ConfigError,
@@ -126,7 +126,7 @@ def test_the_same_seed_gives_the_same_bytes(
 def test_a_killed_audit_goes_on_and_a_complete_one_is_recognised(
     redness: Any, people: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from attacks.bias import embed
+    from attacks.bias.evidence import embed
 
     monkeypatch.setattr(embed, "CHUNK", 32)
     folder, out = people(), tmp_path / "run"

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from attacks.bias.class_design.designs import HUMAN_LABELS, TEMPLATES, designs
-from attacks.bias.class_design.stability import mean_tau, tau_matrix
-from attacks.bias.class_design.verdict import DEPENDENT, NOTHING, STABLE
-from attacks.bias.core import Evaluation, evaluate
-from attacks.bias.evidence import FromScores, NotAnswerableError
-from attacks.bias.groups import make_column
-from attacks.bias.probes import Asked, Sample, get_probe
-from attacks.bias.section7.label_sets import HARM
-from attacks.bias.settings import Settings
+from attacks.bias.core import evaluate
+from attacks.bias.evidence.answers import FromScores, NotAnswerableError
+from attacks.bias.groups.columns import make_column
+from attacks.bias.measures.evaluation import Evaluation
+from attacks.bias.measures.inference import Settings
+from attacks.bias.probe import Asked, Sample
+from attacks.bias.probes.class_design.designs import HUMAN_LABELS, TEMPLATES, designs
+from attacks.bias.probes.class_design.stability import mean_tau, tau_matrix
+from attacks.bias.probes.class_design.verdict import DEPENDENT, NOTHING, STABLE
+from attacks.bias.probes.registry import get_probe
+from attacks.bias.probes.section7.label_sets import HARM
 
 NAME = "class-design"
 QUICK = Settings(n_boot=200, n_permutations=200)

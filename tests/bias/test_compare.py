@@ -14,10 +14,10 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from attacks.bias import Settings, audit_bias, make_column
-from attacks.bias.comparison import compare_runs
-from attacks.bias.differences import paired_difference, unpaired_difference
-from attacks.bias.probes import Sample
-from attacks.bias.rates import rate_cells
+from attacks.bias.measures.rates import rate_cells
+from attacks.bias.probe import Sample
+from attacks.bias.report.comparison import compare_runs
+from attacks.bias.report.differences import paired_difference, unpaired_difference
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, RunFolderError
 from clipprobe.runs import RunView

@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import entropy, hypergeom
 
 from attacks.bias import Settings, audit_bias, evaluate, make_column
-from attacks.bias.composition import bias_at, normalised_entropy
-from attacks.bias.places import entropy_ends
+from attacks.bias.measures.composition import bias_at, normalised_entropy
+from attacks.bias.measures.places import entropy_ends
 from clipprobe.statistics import wilson
 
 SETTINGS = Settings(k=20, n_boot=200, n_permutations=4000)

@@ -13,11 +13,11 @@ import pytest
 from bias.attacker import Findings, Mask, Reader
 
 from attacks.bias import Settings, audit_bias, make_column
-from attacks.bias.exposure import small_sets
-from attacks.bias.section7.answer import parts as truth_parts
-from attacks.bias.section7.label_sets import DENIGRATION
-from attacks.bias.section7.vocabulary import read_value
-from attacks.bias.suppression import protect
+from attacks.bias.groups.exposure import small_sets
+from attacks.bias.groups.suppression import protect
+from attacks.bias.groups.vocabulary import read_value
+from attacks.bias.probes.section7.answer import parts as truth_parts
+from attacks.bias.probes.section7.label_sets import DENIGRATION
 from clipprobe.errors import ConfigError
 from clipprobe.runs import RunView, load_run
 

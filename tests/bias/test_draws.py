@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attacks.bias import Settings, evaluate, make_column, resampling
-from attacks.bias.probes import Sample
-from attacks.bias.rates import rate_cells
-from attacks.bias.resampling import Draws, Shared, alike, exchanged, generator, permuted_labels
+from attacks.bias import Settings, evaluate, make_column
+from attacks.bias.measures import draws as resampling
+from attacks.bias.measures.draws import Draws, Shared, alike, exchanged, generator, permuted_labels
+from attacks.bias.measures.rates import rate_cells
+from attacks.bias.probe import Sample
 
 ASKED = Settings(n_boot=100, n_permutations=150)
 

@@ -12,12 +12,12 @@ import pytest
 from scipy import stats
 
 from attacks.bias import Settings, evaluate, make_column
-from attacks.bias.eat import association_test
-from attacks.bias.eat.answer import NAME, WORDS, answer
-from attacks.bias.eat.effect import EXACT_LIMIT, from_leans, partitions
-from attacks.bias.evidence import FromEmbeddings, FromScores, LabelSet, NotAnswerableError
-from attacks.bias.probes import Asked, Sample
-from attacks.bias.word_lists import concepts, word_pairs, word_tests
+from attacks.bias.evidence.answers import FromEmbeddings, FromScores, LabelSet, NotAnswerableError
+from attacks.bias.probe import Asked, Sample
+from attacks.bias.probes.association_tests import association_test
+from attacks.bias.probes.association_tests.answer import NAME, WORDS, answer
+from attacks.bias.probes.association_tests.effect import EXACT_LIMIT, from_leans, partitions
+from attacks.bias.probes.word_lists import concepts, word_pairs, word_tests
 from clipprobe.errors import ConfigError, DataError
 
 D = 24

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from attacks.bias import Evaluation, Settings, cosines, evaluate, make_column
-from attacks.bias.association import effect_sizes
-from attacks.bias.groups import GroupColumn
+from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.measures.association import effect_sizes
 from clipprobe.errors import ConfigError, DataError, UnknownMethodError
 from clipprobe.statistics import benjamini_hochberg
 
@@ -139,7 +139,7 @@ def test_draws_too_large_to_keep_are_the_same_every_time(monkeypatch: pytest.Mon
     rng = np.random.default_rng(0)
     scores, values = rng.normal(size=(60, 2)), ["a", "b"] * 30
     kept = run(scores, values)
-    monkeypatch.setattr("attacks.bias.resampling._KEEP_BYTES", 0)
+    monkeypatch.setattr("attacks.bias.measures.draws._KEEP_BYTES", 0)
     assert str(run(scores, values).cells) == str(kept.cells)
 
 
@@ -219,7 +219,7 @@ def test_what_cannot_be_used_is_refused_in_one_sentence() -> None:
         evaluate({"occupations": (["x"], good[:39])}, [column])
     with pytest.raises(DataError, match="one column for each of 2 words"):
         evaluate({"occupations": (["x", "y"], good)}, [column])
-    with pytest.raises(UnknownMethodError, match=r"no bias probe 'no-such-probe'; there is: "):
+    with pytest.raises(UnknownMethodError, match=r"no bias probe 'no-such-probe'; Known are association, "):
         evaluate({"no-such-probe": (["x"], good)}, [column])
     with pytest.raises(ConfigError, match="Skew@40 was asked of 40 images"):
         evaluate({"occupations": (["x"], good)}, [column], settings=Settings(k=40))

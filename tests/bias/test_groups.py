@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attacks.bias.groups import (
+from attacks.bias.groups.columns import (
     cluster_ids,
     make_column,
     read_attribute,

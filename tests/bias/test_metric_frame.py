@@ -10,11 +10,12 @@ import pytest
 from scipy import stats
 
 from attacks.bias import Settings, evaluate, make_column
-from attacks.bias.disaggregated import disaggregate
-from attacks.bias.power import detectable, detectable_d, detectable_rise
-from attacks.bias.probes import Answer, Sample
-from attacks.bias.rates import rate_cells
-from attacks.bias.sums import rate_sums
+from attacks.bias.measures.disaggregated import disaggregate
+from attacks.bias.measures.evaluation import Answer
+from attacks.bias.measures.power import detectable, detectable_d, detectable_rise
+from attacks.bias.measures.rates import rate_cells
+from attacks.bias.probe import Sample
+from attacks.bias.report.rates import rate_sums
 from clipprobe.errors import ConfigError, DataError
 
 fairlearn = pytest.importorskip("fairlearn.metrics", reason="fairlearn is not installed")

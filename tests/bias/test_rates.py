@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from attacks.bias.frame import make_frame
-from attacks.bias.groups import make_column, restrict
-from attacks.bias.rates import DIFFERENCE, GAP, compare_proportions, rate_cells
-from attacks.bias.resampling import permuted_labels
-from attacks.bias.settings import Settings
+from attacks.bias.groups.columns import make_column, restrict
+from attacks.bias.measures.draws import permuted_labels
+from attacks.bias.measures.frame import make_frame
+from attacks.bias.measures.inference import Settings
+from attacks.bias.measures.rates import DIFFERENCE, GAP, compare_proportions, rate_cells
 
 QUICK = Settings(n_boot=400, n_permutations=400)
 

@@ -14,10 +14,11 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 from scipy.stats import entropy
 
-from attacks.bias import Settings, audit_bias, evaluate, make_column, retrieval
-from attacks.bias.cells import Cell
-from attacks.bias.ndkl_floor import NDKL_PERMUTATIONS, NdklFloors
-from attacks.bias.probes import Sample
+from attacks.bias import Settings, audit_bias, evaluate, make_column
+from attacks.bias.measures import retrieval
+from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.ndkl_floor import NDKL_PERMUTATIONS, NdklFloors
+from attacks.bias.probe import Sample
 from clipprobe.errors import ConfigError
 
 

@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from attacks.bias import audit_bias
-from attacks.bias.class_design.designs import TEMPLATES, designs
-from attacks.bias.evidence import FromEmbeddings, FromScores, LabelSet, NotAnswerableError
+from attacks.bias.evidence.answers import FromEmbeddings, FromScores, LabelSet, NotAnswerableError
 from attacks.bias.inputs import write_embeddings
-from attacks.bias.section7.label_sets import DENIGRATION, SECTION_7
+from attacks.bias.probes.class_design.designs import TEMPLATES, designs
+from attacks.bias.probes.section7.label_sets import DENIGRATION, SECTION_7
 from clipprobe.data import open_dataset
 from clipprobe.data.decode import decode_image
 from clipprobe.errors import DataError

@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 
 from attacks.bias import audit_bias
-from attacks.bias.core import Evaluation, evaluate
-from attacks.bias.evidence import FromChoices, FromScores, LabelSet, NotAnswerableError
-from attacks.bias.groups import make_column
-from attacks.bias.probes import Asked, Sample, get_probe
-from attacks.bias.section7 import published
-from attacks.bias.section7.label_sets import DENIGRATION, RACE_GENDER, SECTION_7, WITH_CHILD
-from attacks.bias.section7.vocabulary import read_label, read_value
-from attacks.bias.settings import Settings
+from attacks.bias.core import evaluate
+from attacks.bias.evidence.answers import FromChoices, FromScores, LabelSet, NotAnswerableError
+from attacks.bias.groups.columns import make_column
+from attacks.bias.groups.vocabulary import read_label, read_value
+from attacks.bias.measures.evaluation import Evaluation
+from attacks.bias.measures.inference import Settings
+from attacks.bias.probe import Asked, Sample
+from attacks.bias.probes.registry import get_probe
+from attacks.bias.probes.section7 import published
+from attacks.bias.probes.section7.label_sets import DENIGRATION, RACE_GENDER, SECTION_7, WITH_CHILD
 
 FAIRFACE = Path(__file__).resolve().parents[3] / "shared" / "data" / "fairface"
 needs_fairface = pytest.mark.skipif(

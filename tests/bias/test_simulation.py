@@ -13,14 +13,16 @@ from scipy.optimize import brentq
 from scipy.stats import entropy, norm
 
 from attacks.bias import Settings, evaluate, make_column
-from attacks.bias.class_design.designs import designs
-from attacks.bias.class_design.verdict import DEPENDENT, STABLE
-from attacks.bias.composition import composition_cells
-from attacks.bias.evidence import FromScores
-from attacks.bias.measures import association_cells
-from attacks.bias.probes import Answer, Asked, Sample, get_probe
-from attacks.bias.rates import rate_cells
-from attacks.bias.retrieval_cells import retrieval_cells
+from attacks.bias.evidence.answers import FromScores
+from attacks.bias.measures.association_cells import association_cells
+from attacks.bias.measures.composition import composition_cells
+from attacks.bias.measures.evaluation import Answer
+from attacks.bias.measures.rates import rate_cells
+from attacks.bias.measures.retrieval_cells import retrieval_cells
+from attacks.bias.probe import Asked, Sample
+from attacks.bias.probes.class_design.designs import designs
+from attacks.bias.probes.class_design.verdict import DEPENDENT, STABLE
+from attacks.bias.probes.registry import get_probe
 
 COVERAGE = (0.93, 0.97)
 

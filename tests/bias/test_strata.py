@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from attacks.bias import Settings, evaluate, make_column
-from attacks.bias.probes import Sample
-from attacks.bias.rates import rate_cells
-from attacks.bias.resampling import generator, permuted_labels
-from attacks.bias.strata import check_controls, strata_ids
+from attacks.bias.groups.strata import check_controls, strata_ids
+from attacks.bias.measures.draws import generator, permuted_labels
+from attacks.bias.measures.rates import rate_cells
+from attacks.bias.probe import Sample
 from clipprobe.cli import app
 from clipprobe.errors import DataError
 

@@ -11,15 +11,17 @@ import pytest
 from scipy.stats import chi2_contingency, fisher_exact
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from attacks.bias.core import Evaluation, evaluate
-from attacks.bias.evidence import FromScores, LabelSet
-from attacks.bias.frame import make_frame
-from attacks.bias.groups import make_column
-from attacks.bias.probes import Asked, Sample, get_probe
-from attacks.bias.settings import Settings
-from attacks.bias.thresholds.answer import most_marked
-from attacks.bias.thresholds.label_tests import compare_labels
-from attacks.bias.thresholds.lists import appearance, label_sets, occupations
+from attacks.bias.core import evaluate
+from attacks.bias.evidence.answers import FromScores, LabelSet
+from attacks.bias.groups.columns import make_column
+from attacks.bias.measures.evaluation import Evaluation
+from attacks.bias.measures.frame import make_frame
+from attacks.bias.measures.inference import Settings
+from attacks.bias.probe import Asked, Sample
+from attacks.bias.probes.registry import get_probe
+from attacks.bias.probes.thresholds.answer import most_marked
+from attacks.bias.probes.thresholds.label_tests import compare_labels
+from attacks.bias.probes.thresholds.lists import appearance, label_sets, occupations
 from clipprobe.statistics import wilson
 
 NAME = "label-thresholds"

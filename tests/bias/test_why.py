@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 import clipprobe
-from attacks.bias.groups import make_column
+from attacks.bias.groups.columns import make_column
 from attacks.bias.mitigation import clip_clip, mitigate_bias, prompt_projection
 from attacks.bias.mitigation.measures import aligned_change
 from attacks.bias.why import contributions, explain_gap

@@ -13,8 +13,8 @@ import pytest
 from bias.written import LABELS, QUICK, Reader, rows_of
 from typer.testing import CliRunner
 
-from attacks.bias.groups import make_column
-from attacks.bias.settings import Settings
+from attacks.bias.groups.columns import make_column
+from attacks.bias.measures.inference import Settings
 from attacks.bias.written import audit_written
 from attacks.bias.written.differences import difference_of, gap_of
 from attacks.bias.written.encode import Answers

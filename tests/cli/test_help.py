@@ -21,7 +21,7 @@ OPTIONAL = {
     "attack": {"mask_out", "controls", "true_word", "object_mask", "preset", "contrast"},
     "compare": {"out"},
     "evaluate": {"out"},
-    "pretrain": {"pairs"},
+    "pretrain": {"pairs", "continue_from"},
     "neurons scan": {"images", "texts"},
     "neurons show": {"out"},
     "neurons compose": {"images", "texts"},

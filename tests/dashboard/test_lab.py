@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from attacks.typographic import TypographicAttack
-from attacks.typographic.classes import Classes
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.zeroshot.classes import Classes
 from dashboard import components, lab
 
 

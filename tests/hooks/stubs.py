@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clipprobe.hooks import context
+from clipprobe.models import listening as context
 from clipprobe.models.anatomy import Anatomy, Block, ChannelSite, Tower
 
 WIDTH, N_HEADS = 8, 2

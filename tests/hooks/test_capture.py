@@ -26,9 +26,10 @@ from clipprobe.errors import (
     UnknownHookPointError,
     UnsupportedHookError,
 )
-from clipprobe.hooks import capture, context
+from clipprobe.hooks import capture
 from clipprobe.hooks.pooling import max_and_token
 from clipprobe.hooks.store import RowCounter
+from clipprobe.models import listening as context
 
 POST = "vision.blocks.1.mlp.post"
 TEXT_POST = "text.blocks.1.mlp.post"

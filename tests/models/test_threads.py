@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import clipprobe
-from attacks.typographic.encodings import Encodings
-from attacks.typographic.pipeline import Caption, Shot, digest
+from attacks.typographic.rendering.encodings import Encodings
+from attacks.typographic.rendering.render import Caption, Shot, digest
 from clipprobe.models.threads import one_thread_each
 from clipprobe.stimuli import concept_set, concepts, render
 

@@ -25,7 +25,7 @@ from clipprobe.neurons.captions import (
     text_prompts,
     vision_captions,
 )
-from clipprobe.neurons.directions import Directions, unit_direction
+from clipprobe.neurons.effects.directions import Directions, unit_direction
 
 LAST = "vision.blocks.2.mlp.post"
 TEXTS = [f"a photo of a {word}" for word in "dog cat pig cow ant bee owl fox hen elk".split()]

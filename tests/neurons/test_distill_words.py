@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, DataError
-from clipprobe.neurons.sites import Site
+from clipprobe.hooks.units import Site
 from clipprobe.neurons.words import WordProbe
 from clipprobe.neurons.words.distill import compare_distill, read_published
 from clipprobe.neurons.words.result import SiteWords

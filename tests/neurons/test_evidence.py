@@ -17,16 +17,17 @@ from typer.testing import CliRunner
 from clipprobe.cli import app
 from clipprobe.data import as_dataset
 from clipprobe.errors import RunFolderError
-from clipprobe.neurons import Atlas, finding, scan
+from clipprobe.neurons import Atlas, scan
 from clipprobe.neurons.captions import captions_run
 from clipprobe.neurons.effects.similar_store import similar_run
 from clipprobe.neurons.effects.store import compare_effects
-from clipprobe.neurons.evidence import gather
-from clipprobe.neurons.instruments import INSTRUMENTS
 from clipprobe.neurons.labels import label_units
 from clipprobe.neurons.labels.store import open_run, write
 from clipprobe.neurons.multimodality import bundled_probes, multimodality
-from clipprobe.neurons.sheet import unit_sheet
+from clipprobe.neurons.sheet import search as finding
+from clipprobe.neurons.sheet.evidence import gather
+from clipprobe.neurons.sheet.instruments import INSTRUMENTS
+from clipprobe.neurons.sheet.sheet import unit_sheet
 from clipprobe.neurons.words import WordGrid, word_probe
 from clipprobe.report import render_html
 from clipprobe.report.numbers import format_cell, format_number

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import clipprobe
 from clipprobe.cli import app
 from clipprobe.errors import ClipprobeError, ConfigError, DataError, RunFolderError
+from clipprobe.hooks.units import find_sites
 from clipprobe.neurons.multimodality import Multimodality, bundled_probes, multimodality
 from clipprobe.neurons.multimodality import trial as trial_module
 from clipprobe.neurons.multimodality.activations import tiles
@@ -24,7 +25,6 @@ from clipprobe.neurons.multimodality.controls import AGAINST, drawings, word_con
 from clipprobe.neurons.multimodality.gallery import write_gallery
 from clipprobe.neurons.multimodality.probes import split
 from clipprobe.neurons.multimodality.sheet import LARGEST
-from clipprobe.neurons.sites import find_sites
 from clipprobe.stimuli import concepts
 
 SITE = "vision.blocks.1.mlp.post"

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from clipprobe.neurons.evidence import Evidence
 from clipprobe.neurons.multimodality import Multimodality, bundled_probes, multimodality
 from clipprobe.neurons.multimodality.measure import Scores, Seen, measure
 from clipprobe.neurons.multimodality.notes import WITHDRAWN_NOTE
@@ -21,6 +20,7 @@ from clipprobe.neurons.multimodality.shuffles import (
     shuffled_scores,
 )
 from clipprobe.neurons.multimodality.store import TABLES
+from clipprobe.neurons.sheet.evidence import Evidence
 from clipprobe.runs import Run, load_run
 from clipprobe.stimuli import concepts
 

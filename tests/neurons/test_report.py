@@ -17,7 +17,7 @@ from clipprobe.cli import app
 from clipprobe.data import ImageRecord
 from clipprobe.figures.atlas import activation_histogram, peaks_by_site, shares_by_site
 from clipprobe.neurons import Atlas, scan
-from clipprobe.neurons.page import N_IMAGES, N_UNITS
+from clipprobe.neurons.atlas.page import N_IMAGES, N_UNITS
 from clipprobe.report import render_html
 from clipprobe.runs.jsonio import dumps
 
@@ -74,7 +74,7 @@ def test_the_report_survives_images_that_are_gone(clip: Any, tmp_path: Path) -> 
     atlas = scan(clip, tmp_path, sites=[POST])
     for path in tmp_path.iterdir():
         path.unlink()
-    from clipprobe.neurons.page import page_of
+    from clipprobe.neurons.atlas.page import page_of
 
     assert "data:image/" in render_html(page_of(atlas))
 

@@ -22,8 +22,8 @@ from clipprobe.errors import (
     UnsupportedHookError,
 )
 from clipprobe.neurons import Atlas, merge_atlases, scan
-from clipprobe.neurons.accumulator import UnitStatistics
-from clipprobe.neurons.overview import purity_floor
+from clipprobe.neurons.atlas.accumulator import UnitStatistics
+from clipprobe.neurons.atlas.unit_table import purity_floor
 
 POST = "vision.blocks.1.mlp.post"
 N = 75

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from clipprobe.cli import app
 from clipprobe.neurons import Atlas, scan, scan_texts
-from clipprobe.neurons.instruments import INSTRUMENTS
-from clipprobe.neurons.sheet import SECTIONS, section, unit_sheet
-from clipprobe.neurons.showing import as_seen, picture_of
+from clipprobe.neurons.atlas.showing import as_seen, picture_of
+from clipprobe.neurons.sheet.instruments import INSTRUMENTS
+from clipprobe.neurons.sheet.sheet import SECTIONS, section, unit_sheet
 from clipprobe.report import Paragraph, Section, render_html
 
 POST = "vision.blocks.1.mlp.post"

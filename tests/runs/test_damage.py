@@ -183,7 +183,7 @@ def test_parts_of_another_run_are_not_taken(
 def test_a_row_without_its_vector_is_an_error(tmp_path: Path) -> None:
     import numpy as np
 
-    from attacks.typographic.stored import Stored
+    from attacks.typographic.rendering.stored import Stored
 
     run = Run.open(tmp_path / "run", kind="typographic", config={})
     names = [f"{i:032x}" for i in range(3)]

@@ -80,7 +80,7 @@ def test_half_a_run_of_another_version_is_refused_a_complete_one_is_not(
 ) -> None:
     start(tmp_path / "half")
     finish(start(tmp_path / "whole"))
-    monkeypatch.setattr("clipprobe.__version__", "99.0")
+    monkeypatch.setattr("clipprobe.version.__version__", "99.0")
     with pytest.raises(RunFolderError, match=r'asked is "99.0"'):
         start(tmp_path / "half")
     assert start(tmp_path / "whole").complete

@@ -13,13 +13,13 @@ import pytest
 
 import attacks.typographic
 from attacks.typographic import audit_typographic
-from attacks.typographic.candidate_sets import other_words, score_pairs, union_names
-from attacks.typographic.classes import Classes
-from attacks.typographic.pairs import make_pairs
-from attacks.typographic.retrieval import gallery, ranks
-from attacks.typographic.thresholds import check_thresholds, enforce
+from attacks.typographic.scoring.candidate_sets import other_words, score_pairs, union_names
+from attacks.typographic.scoring.pairs import make_pairs
+from attacks.typographic.scoring.retrieval import gallery, ranks
+from attacks.typographic.scoring.thresholds import check_thresholds, enforce
 from clipprobe.errors import ConfigError, ThresholdCrossedError
 from clipprobe.runs import Run
+from clipprobe.zeroshot.classes import Classes
 
 NAMES = ["dog", "cat", "ship", "Cat"]  # a class that stands twice under two spellings
 WORDS = ["cat", "ship", "meow", "dog", "Meow", "zap"]

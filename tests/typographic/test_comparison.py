@@ -15,8 +15,8 @@ from statsmodels.stats.multitest import multipletests
 from typer.testing import CliRunner
 
 from attacks.typographic import audit_typographic
-from attacks.typographic.comparison import compare_runs, comparison_text, differences
-from attacks.typographic.metrics import Outcomes, effects
+from attacks.typographic.report.comparison import compare_runs, comparison_text, differences
+from attacks.typographic.scoring.metrics import Outcomes, effects
 from clipprobe.cli import app
 from clipprobe.errors import RunFolderError
 from clipprobe.runs.differences import differing

@@ -222,7 +222,7 @@ def test_limits_keep_pairs_whole(tmp_path: Path) -> None:
 
 
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="did you mean rta-100"):
+    with pytest.raises(ConfigError, match="did you mean 'rta-100'"):
         find_layout("rta100")
     with pytest.raises(ConfigError, match="Known are disentangling, distill"):
         find_layout("zzz")

@@ -150,7 +150,7 @@ def test_the_command_detects_the_layout_and_says_so(
     plain = runner.invoke(app, [*arguments, "--out", str(tmp_path / "b"), "--layout", "none"])
     assert plain.exit_code == 2 and "needs --classes" in plain.output
     wrong = runner.invoke(app, [*arguments, "--out", str(tmp_path / "b"), "--layout", "scan"])
-    assert wrong.exit_code == 2 and "did you mean scam" in wrong.output
+    assert wrong.exit_code == 2 and "did you mean 'scam'" in wrong.output
 
 
 def test_a_table_without_a_word_is_refused(toy: Callable[..., Any], tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from attacks.typographic import AttackedImage, TypographicAttack, redraw, with_controls
-from attacks.typographic.drawing.contrast import color_at, luminance, ratio
-from attacks.typographic.drawing.lettering import misspell, transliterated, written
+from attacks.typographic.attack.contrast import color_at, luminance, ratio
+from attacks.typographic.attack.lettering import misspell, transliterated, written
 from clipprobe.errors import ConfigError, GlyphError, TextFitError
 
 #: Each knob at values that differ from its default.

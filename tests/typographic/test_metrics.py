@@ -9,7 +9,7 @@ import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from attacks.typographic.metrics import (
+from attacks.typographic.scoring.metrics import (
     Outcomes,
     condition_rates,
     distill_fractions,

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from attacks.typographic import TypographicAttack, audit_typographic
-from attacks.typographic.cases import compile_pattern, read_cases
-from attacks.typographic.classes import Classes
+from attacks.typographic.rendering.cases import compile_pattern, read_cases
 from clipprobe.data import open_dataset
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.zeroshot.classes import Classes
 
 NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
 COLORS = ["#c81e1e", "#1ea01e", "#2828c8", "#beb414", "#9614a0", "#00a0aa"]

@@ -21,7 +21,7 @@ from attacks.typographic import (
     redraw,
     with_controls,
 )
-from attacks.typographic.drawing.bands import letterboxed
+from attacks.typographic.attack.bands import letterboxed
 from clipprobe.cli import app
 from clipprobe.cli.knobs import KNOBS, parsed_knobs, place
 from clipprobe.errors import ConfigError, TextFitError

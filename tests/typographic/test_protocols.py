@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from attacks.typographic import audit_typographic
-from attacks.typographic.pairs import Pairs
 from attacks.typographic.protocols import PROTOCOLS, answer, protocol
 from attacks.typographic.protocols.scoring import beside, captions
-from attacks.typographic.texts import TextBank
+from attacks.typographic.scoring.pairs import Pairs
 from clipprobe.errors import UnknownMethodError
 from clipprobe.statistics import wilson
+from clipprobe.zeroshot.text_bank import TextBank
 
 NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
 ALL = ("scam", "defense_prefix", "dyslexify", "zer0int", "distill", "typod_set2")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from attacks.typographic.datasets import load_attacks, published_table, read_published
-from attacks.typographic.metrics import condition_rates
-from attacks.typographic.summary import natural_outcomes
+from attacks.typographic.report.summary import natural_outcomes
+from attacks.typographic.scoring.metrics import condition_rates
 from clipprobe.statistics import wilson
 
 DISTILL = Path(__file__).resolve().parents[3] / "shared" / "data" / "distill"

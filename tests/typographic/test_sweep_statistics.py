@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 
-from attacks.typographic.attack import TypographicAttack
+from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.sweep.grid import (
     FACTORS,
     Cell,

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from attacks.typographic import audit_typographic
-from attacks.typographic.comparison import compare_runs
+from attacks.typographic.report.comparison import compare_runs
 from attacks.typographic.search import search_attack
 from attacks.typographic.stroop.audit import audit_stroop
 from attacks.typographic.sweep import sweep

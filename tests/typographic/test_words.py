@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attacks.typographic.classes import Classes
-from attacks.typographic.controls import nonsense_word, scrambled_word
+from attacks.typographic.attack.controls import nonsense_word, scrambled_word
 from attacks.typographic.words import Words, choose, parse_words
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.neurons.words.lists import is_blocked
+from clipprobe.zeroshot.classes import Classes
 
 NAMES = ["dog", "ice cream", "Granny Smith", "crane", "crane", "pizza", "apple", "lamp"]
 
@@ -133,5 +133,5 @@ def test_controls_avoid_known_words() -> None:
 def test_a_control_is_never_a_slur(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     made = nonsense_word("red", known=lambda word: False, key=(seed,))
     assert made is not None and not is_blocked(made)
-    monkeypatch.setattr("attacks.typographic.controls.is_blocked", lambda word: False)
+    monkeypatch.setattr("attacks.typographic.attack.controls.is_blocked", lambda word: False)
     assert is_blocked(str(nonsense_word("red", known=lambda word: False, key=(seed,))))

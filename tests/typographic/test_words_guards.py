@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from attacks.typographic import TypographicAttack, audit_typographic
-from attacks.typographic.classes import Classes
 from attacks.typographic.words import (
     Guard,
     Words,
@@ -25,6 +24,7 @@ from attacks.typographic.words.derived import unit_words
 from attacks.typographic.words.scores import unit_scores
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.neurons.words import bundled_words, is_blocked
+from clipprobe.zeroshot.classes import Classes
 
 NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
 PROMPTS = Path(__file__).resolve().parents[3] / "shared" / "data" / "prompts"

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.association import weighted_effect_sizes
-from attacks.bias.groups import GroupColumn
-from attacks.bias.resampling import Floats, Ints, bootstrap_weights, generator
+from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.measures.association import weighted_effect_sizes
+from attacks.bias.measures.draws import Floats, Ints, bootstrap_weights, generator
 from clipprobe.statistics import (
     Estimate,
     difference_of_paired_proportions,

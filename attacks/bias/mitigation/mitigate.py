@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.documented import documented
-from attacks.bias.groups import GroupColumn, make_column
+from attacks.bias.groups.columns import GroupColumn, make_column
+from attacks.bias.groups.suppression import protect
+from attacks.bias.inputs.people import documented
+from attacks.bias.inputs.pictures import Pictures
 from attacks.bias.mitigation.transforms import LAMBDA
 from attacks.bias.mitigation.utility import Utility
 from attacks.bias.mitigation.work import Work
-from attacks.bias.occupations import default_occupations
-from attacks.bias.pictures import Pictures
+from attacks.bias.probes.occupations import default_occupations
 from attacks.bias.prompts import check_templates, check_words, fill
-from attacks.bias.suppression import protect
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
 

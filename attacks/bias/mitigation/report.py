@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.groups import GroupColumn
+from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.inputs.cards import UNDOCUMENTED
 from attacks.bias.mitigation.measures import LEAST
 from clipprobe.report import (
@@ -22,7 +22,7 @@ from clipprobe.report import (
 )
 
 if TYPE_CHECKING:
-    from attacks.bias.documented import Documented
+    from attacks.bias.inputs.people import Documented
     from attacks.bias.mitigation.work import Mitigated
     from clipprobe.runs import Run
 

@@ -13,8 +13,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.groups import GroupColumn
-from attacks.bias.measures import percentile_interval
+from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.measures.association_cells import percentile_interval
+from attacks.bias.measures.draws import Floats, Ints
 from attacks.bias.mitigation.measures import (
     HALF_TOO_SMALL,
     Change,
@@ -22,7 +23,6 @@ from attacks.bias.mitigation.measures import (
     scoring_draws,
     too_small,
 )
-from attacks.bias.resampling import Floats, Ints
 from clipprobe.statistics import (
     Estimate,
     auroc_estimate,

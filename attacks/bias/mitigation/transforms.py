@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from attacks.bias.resampling import Floats, Ints
+from attacks.bias.measures.draws import Floats, Ints
 from clipprobe.errors import ConfigError, DataError
 
 LAMBDA = 1000.0  # the paper's, for classification

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from attacks.bias.measures.draws import Floats
 from attacks.bias.prompts import ensemble, fill
-from attacks.bias.resampling import Floats
 from clipprobe.errors import DataError
 
 if TYPE_CHECKING:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.groups import GroupColumn
+from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.inputs.pictures import Pictures
+from attacks.bias.measures.draws import Floats, generator
 from attacks.bias.mitigation.measures import (
     Change,
     accuracy_change,
@@ -22,9 +24,7 @@ from attacks.bias.mitigation.measures import (
 from attacks.bias.mitigation.separability import separability_change
 from attacks.bias.mitigation.transforms import Transform, clip_clip, prompt_projection
 from attacks.bias.mitigation.utility import Utility
-from attacks.bias.pictures import Pictures
 from attacks.bias.prompts import ensemble, fill
-from attacks.bias.resampling import Floats, generator
 from attacks.bias.why.ablation import encode_without, random_sets
 from attacks.bias.why.contributions import contributions, means, unit_points
 from attacks.bias.why.study import ENOUGH

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attacks.bias.resampling import Floats
+from attacks.bias.measures.draws import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.resampling import Floats
+from attacks.bias.measures.draws import Floats
 from clipprobe.errors import UnsupportedHookError
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.documented import documented
-from attacks.bias.groups import make_column
-from attacks.bias.occupations import default_occupations
-from attacks.bias.pictures import Pictures
+from attacks.bias.groups.columns import make_column
+from attacks.bias.inputs.people import documented
+from attacks.bias.inputs.pictures import Pictures
+from attacks.bias.probes.occupations import default_occupations
 from attacks.bias.prompts import check_templates, check_words, ensemble, fill
 from attacks.bias.why.contributions import KINDS
 from attacks.bias.why.study import BAND, Study

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.inputs.cards import UNDOCUMENTED
-from attacks.bias.resampling import Floats
+from attacks.bias.measures.draws import Floats
 from attacks.bias.why.contributions import Contributions
 from attacks.bias.why.study import ENOUGH
 from attacks.bias.why.task import GapTask
@@ -25,8 +25,8 @@ from clipprobe.report import (
 from clipprobe.statistics import Estimate, difference_of_means
 
 if TYPE_CHECKING:
-    from attacks.bias.documented import Documented
-    from attacks.bias.pictures import Pictures
+    from attacks.bias.inputs.people import Documented
+    from attacks.bias.inputs.pictures import Pictures
     from attacks.bias.why.study import Removal
     from clipprobe.runs import Run
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attacks.bias.resampling import Floats, generator
+from attacks.bias.measures.draws import Floats, generator
 from attacks.bias.why.ablation import encode_without, random_sets
 from attacks.bias.why.contributions import Contributions, contributions, means, unit_points
 from attacks.bias.why.task import GapTask

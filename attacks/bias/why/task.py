@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from attacks.bias.groups import GroupColumn
-from attacks.bias.resampling import Floats, Ints, bootstrap_weights, generator
+from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.measures.draws import Floats, Ints, bootstrap_weights, generator
 from clipprobe.errors import DataError
 from clipprobe.statistics import Estimate
 

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import PIL
 
 from attacks.bias.audit import group_config, planted_truth
-from attacks.bias.cells import correct
-from attacks.bias.core import Evaluation
-from attacks.bias.groups import (
+from attacks.bias.groups.columns import (
     CROSS,
     GroupSpec,
     cluster_ids,
@@ -19,19 +17,21 @@ from attacks.bias.groups import (
     read_attribute,
     read_columns,
 )
+from attacks.bias.groups.notes import data_notes
+from attacks.bias.groups.suppression import protect
 from attacks.bias.inputs.cards import read_card
 from attacks.bias.inputs.gather import Inputs, gather
-from attacks.bias.notes import data_notes
-from attacks.bias.section7.label_sets import DENIGRATION
-from attacks.bias.settings import Settings
-from attacks.bias.suppression import protect
+from attacks.bias.measures.cells import correct
+from attacks.bias.measures.evaluation import Evaluation
+from attacks.bias.measures.inference import Settings
+from attacks.bias.probes.section7.label_sets import DENIGRATION
 from attacks.bias.written.encode import DRAWN, answer_all, check_drawing
 from attacks.bias.written.measures import written_cells
 from attacks.bias.written.question import read_question
 from attacks.bias.written.shifts import PROBE
 from attacks.bias.written.write import write_run
-from attacks.typographic.pipeline import DrawAt, Renderer
-from attacks.typographic.settings import checked_draw_at, prototype, whole
+from attacks.typographic.rendering.render import DrawAt, Renderer
+from attacks.typographic.rendering.settings import checked_draw_at, prototype, whole
 from clipprobe.memory import fitting_batch
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def audit_written(
         card: A data-set card: the name of a shipped one, or a YAML file.
         clusters: Column of what is pictured more than once (a person, a drawing).
         draw_at: ``model`` writes on the picture as the model sees it; ``image`` at its own size.
-        alpha, n_boot, n_permutations, seed: see :class:`~attacks.bias.settings.Settings`.
+        alpha, n_boot, n_permutations, seed: see :class:`~attacks.bias.measures.inference.Settings`.
         limit: Use so many images, spread over the data set.
         batch_size, workers: of encoding, and of decoding and drawing.
         progress: Called with the number of images newly finished.

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from attacks.bias.cells import Cell
-from attacks.bias.frame import Frame
-from attacks.bias.measures import floor, percentile_interval
-from attacks.bias.resampling import Floats
-from attacks.bias.settings import Settings
+from attacks.bias.measures.association_cells import floor, percentile_interval
+from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.draws import Floats
+from attacks.bias.measures.frame import Frame
+from attacks.bias.measures.inference import Settings
 from attacks.bias.written.shifts import (
     PROBE,
     Seen,

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.bias.core import cosines
+from attacks.bias.measures.draws import Floats
 from attacks.bias.prompts import ensemble
-from attacks.bias.resampling import Floats
 from attacks.bias.written.question import Question
-from attacks.typographic.cases import Case
-from attacks.typographic.controls import nonsense_word
-from attacks.typographic.encodings import Encodings
-from attacks.typographic.pipeline import (
+from attacks.typographic.attack.controls import nonsense_word
+from attacks.typographic.rendering.cases import Case
+from attacks.typographic.rendering.encodings import Encodings
+from attacks.typographic.rendering.render import (
     Encoder,
     Problem,
     Renderer,

@@ -19,13 +19,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from attacks.bias.cells import Cell
-from attacks.bias.frame import Frame, make_frame
-from attacks.bias.groups import GroupColumn
-from attacks.bias.measures import hidden
-from attacks.bias.rates import rate_cells
-from attacks.bias.resampling import Ints
-from attacks.bias.settings import Settings
+from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.measures.association_cells import hidden
+from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.draws import Ints
+from attacks.bias.measures.frame import Frame, make_frame
+from attacks.bias.measures.inference import Settings
+from attacks.bias.measures.rates import rate_cells
 from attacks.bias.written.differences import difference_cells, gap_cell, resample
 from attacks.bias.written.encode import CONDITIONS, Answers
 from attacks.bias.written.question import Question

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.evidence import LabelSet
+from attacks.bias.evidence.answers import LabelSet
+from attacks.bias.groups.vocabulary import read_label
+from attacks.bias.measures.draws import Floats
 from attacks.bias.prompts import check_templates, check_words
-from attacks.bias.resampling import Floats
-from attacks.bias.section7.vocabulary import read_label
-from attacks.typographic.classes import Classes, key
 from attacks.typographic.words import read_list
 from clipprobe.errors import ConfigError
+from clipprobe.zeroshot.classes import Classes, key
 
 NAMED = "the word names it"
 WATCHED = "asked for"

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.cells import Cell
-from attacks.bias.frame import Frame
-from attacks.bias.rates import Hits
-from attacks.bias.resampling import Copies, Floats
-from attacks.bias.settings import Settings
+from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.draws import Copies, Floats
+from attacks.bias.measures.frame import Frame
+from attacks.bias.measures.inference import Settings
+from attacks.bias.measures.rates import Hits
 from clipprobe.statistics import Estimate, cluster_bootstrap, difference_of_paired_proportions
 
 PROBE = "written-words"

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from attacks.bias.cells import Cell
-from attacks.bias.findings import Context, number
-from attacks.bias.groups import GroupColumn
-from attacks.bias.section7.tables import in_order, percent
+from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.measures.cells import Cell
+from attacks.bias.probes.section7.tables import in_order, percent
+from attacks.bias.report.findings import Context, number
 from attacks.bias.written.differences import difference_of, gap_of
 from attacks.bias.written.encode import CONDITIONS
 from attacks.bias.written.question import Question

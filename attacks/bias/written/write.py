@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.core import Evaluation
-from attacks.bias.findings import Context
+from attacks.bias.groups.small_cells import count_groups
+from attacks.bias.groups.suppression import n_taking_part
 from attacks.bias.inputs.cards import UNDOCUMENTED, Card
-from attacks.bias.limits import LIMITS, ORGANISM
-from attacks.bias.settings import Settings
-from attacks.bias.small_cells import count_groups
-from attacks.bias.suppression import n_taking_part
-from attacks.bias.write import cells_table, counted
+from attacks.bias.measures.evaluation import Evaluation
+from attacks.bias.measures.inference import Settings
+from attacks.bias.report.findings import Context
+from attacks.bias.report.limits import LIMITS, ORGANISM
+from attacks.bias.report.write import cells_table, counted
 from attacks.bias.written.differences import gap_of
 from attacks.bias.written.encode import Answers
 from attacks.bias.written.question import Question

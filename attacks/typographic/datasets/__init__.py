@@ -4,8 +4,9 @@
 its own file. Nothing is downloaded, and nothing of an archive is ever written to the disk.
 """
 
+from attacks.typographic.datasets.layout import Layout, Picture, Reading
 from attacks.typographic.datasets.multi_image import WordCounts, read_multi_image
-from attacks.typographic.datasets.pictures import AttackSet, Picture, Reading
+from attacks.typographic.datasets.pictures import AttackSet
 from attacks.typographic.datasets.published import (
     PublishedAnswer,
     published_table,
@@ -13,7 +14,6 @@ from attacks.typographic.datasets.published import (
     read_published_stroop,
 )
 from attacks.typographic.datasets.registry import (
-    Layout,
     detect_layout,
     find_layout,
     layouts,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from attacks.typographic.classes import key
 from attacks.typographic.datasets.files import image_files, names_of
-from attacks.typographic.datasets.pictures import Picture, Reading, spaced
-from attacks.typographic.datasets.registry import Layout, register
+from attacks.typographic.datasets.layout import Layout, Picture, Reading, spaced
 from clipprobe.data import Failure
+from clipprobe.zeroshot.classes import key
 
 _INKS = frozenset(
     "black white red green blue yellow orange purple pink gray grey brown cyan magenta".split()
@@ -45,13 +44,11 @@ def _recognise(path: Path) -> bool:
     return bool(parts) and all(ink in _INKS and bar and word for ink, bar, word in parts)
 
 
-register(
-    Layout(
-        name="stroop",
-        title="colour words in coloured ink",
-        read=read_colour_words,
-        recognise=_recognise,
-        licence="not stated",
-        source="https://github.com/zer0int/CLIP-fine-tune-cross-attention-read-noread",
-    )
+STROOP = Layout(
+    name="stroop",
+    title="colour words in coloured ink",
+    read=read_colour_words,
+    recognise=_recognise,
+    licence="not stated",
+    source="https://github.com/zer0int/CLIP-fine-tune-cross-attention-read-noread",
 )

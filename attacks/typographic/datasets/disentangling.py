@@ -11,12 +11,11 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from attacks.typographic.classes import key
 from attacks.typographic.datasets.files import image_files, inside, read_json
-from attacks.typographic.datasets.pictures import Picture, Reading, spaced
-from attacks.typographic.datasets.registry import Layout, register
+from attacks.typographic.datasets.layout import Layout, Picture, Reading, spaced
 from clipprobe.data import Failure
 from clipprobe.errors import DataError
+from clipprobe.zeroshot.classes import key
 
 _NAMES = ("annotations.json", "annotation.json")
 _OBJECT = ("true object", "true_object", "object")
@@ -103,17 +102,15 @@ def _value(entry: Any, names: tuple[str, ...]) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-register(
-    Layout(
-        name="disentangling",
-        title="the photographs of Disentangling visual and written concepts in CLIP",
-        read=read_disentangling,
-        recognise=lambda path: path.is_dir() and _annotations(path) is not None,
-        expected=(180, 171),
-        expected_note="180 in the data set's README and in Dyslexify, 171 in Defense-Prefix, so "
-        "published numbers on it cannot be compared with each other",
-        licence="MIT",
-        source="https://github.com/joaanna/disentangling_spelling_in_clip",
-        citation="Materzynska et al., Disentangling visual and written concepts in CLIP, CVPR 2022",
-    )
+DISENTANGLING = Layout(
+    name="disentangling",
+    title="the photographs of Disentangling visual and written concepts in CLIP",
+    read=read_disentangling,
+    recognise=lambda path: path.is_dir() and _annotations(path) is not None,
+    expected=(180, 171),
+    expected_note="180 in the data set's README and in Dyslexify, 171 in Defense-Prefix, so "
+    "published numbers on it cannot be compared with each other",
+    licence="MIT",
+    source="https://github.com/joaanna/disentangling_spelling_in_clip",
+    citation="Materzynska et al., Disentangling visual and written concepts in CLIP, CVPR 2022",
 )

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from attacks.typographic.classes import key
 from attacks.typographic.datasets.files import image_files
-from attacks.typographic.datasets.pictures import Picture, Reading
-from attacks.typographic.datasets.registry import Layout, register
+from attacks.typographic.datasets.layout import Layout, Picture, Reading
 from clipprobe.data import Failure
+from clipprobe.zeroshot.classes import key
 
 #: Names of the photographs -> names that the published answers use for the same thing.
 ALIASES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -71,18 +70,16 @@ def _recognise(path: Path) -> bool:
     return path.resolve().name in FOLDERS or all((path / name).is_dir() for name in FOLDERS)
 
 
-register(
-    Layout(
-        name="distill",
-        title="the photographs of the Distill article",
-        read=read_distill,
-        recognise=_recognise,
-        expected=(171, 56, 227),
-        expected_note="171 in in-the-wild-2, 56 in in-the-wild-3",
-        licence="CC-BY-4.0",
-        source="https://github.com/distillpub/post--multimodal",
-        citation="Goh et al., Multimodal Neurons in Artificial Neural Networks, Distill 2021, "
-        "doi:10.23915/distill.00030",
-        synonyms=ALIASES,
-    )
+DISTILL = Layout(
+    name="distill",
+    title="the photographs of the Distill article",
+    read=read_distill,
+    recognise=_recognise,
+    expected=(171, 56, 227),
+    expected_note="171 in in-the-wild-2, 56 in in-the-wild-3",
+    licence="CC-BY-4.0",
+    source="https://github.com/distillpub/post--multimodal",
+    citation="Goh et al., Multimodal Neurons in Artificial Neural Networks, Distill 2021, "
+    "doi:10.23915/distill.00030",
+    synonyms=ALIASES,
 )

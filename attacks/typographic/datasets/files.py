@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from clipprobe.data import Failure, ImageRecord
-from clipprobe.data.sources import IMAGE_SUFFIXES, open_dataset
+from clipprobe.data.sources import open_dataset
+from clipprobe.data.suffixes import IMAGE_SUFFIXES
 from clipprobe.errors import DataError
 
 #: An annotation file is text about thousands of pictures; a larger one is something else.

@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath
 
-from attacks.typographic.classes import key
 from attacks.typographic.datasets.files import image_files, names_of
-from attacks.typographic.datasets.pictures import Reading, attack_picture, spaced
-from attacks.typographic.datasets.registry import Layout, register
+from attacks.typographic.datasets.layout import Layout, Reading, attack_picture, spaced
 from clipprobe.data import Failure
+from clipprobe.zeroshot.classes import key
 
 _NAME = re.compile(r"label=(?P<label>.+)_text=(?P<word>.+)", re.IGNORECASE)
 RTA_N, PAINT_N = 1000, 110
@@ -45,37 +44,31 @@ def _count(path: Path) -> int:
     return len(names) if names and all(_NAME.match(name) for name in names) else 0
 
 
-register(
-    Layout(
-        name="rta-100",
-        title="RTA-100",
-        read=read_label_text,
-        recognise=lambda path: _count(path) == RTA_N,
-        expected=(RTA_N,),
-        licence="MIT (of the repository; the photographs' own terms are not stated)",
-        source="https://github.com/azuma164/Defense-Prefix",
-        citation="Azuma and Matsui, Defense-Prefix for Preventing Typographic Attacks on CLIP, "
-        "ICCV Workshops 2023",
-    )
+RTA_100 = Layout(
+    name="rta-100",
+    title="RTA-100",
+    read=read_label_text,
+    recognise=lambda path: _count(path) == RTA_N,
+    expected=(RTA_N,),
+    licence="MIT (of the repository; the photographs' own terms are not stated)",
+    source="https://github.com/azuma164/Defense-Prefix",
+    citation="Azuma and Matsui, Defense-Prefix for Preventing Typographic Attacks on CLIP, "
+    "ICCV Workshops 2023",
 )
-register(
-    Layout(
-        name="paint",
-        title="the PAINT typographic attack photographs",
-        read=read_label_text,
-        recognise=lambda path: _count(path) == PAINT_N,
-        expected=(PAINT_N,),
-        licence="MIT (of the repository; the photographs' own terms are not stated)",
-        source="https://github.com/mlfoundations/patching",
-        citation="Ilharco et al., Patching open-vocabulary models by interpolating weights, "
-        "NeurIPS 2022",
-    )
+PAINT = Layout(
+    name="paint",
+    title="the PAINT typographic attack photographs",
+    read=read_label_text,
+    recognise=lambda path: _count(path) == PAINT_N,
+    expected=(PAINT_N,),
+    licence="MIT (of the repository; the photographs' own terms are not stated)",
+    source="https://github.com/mlfoundations/patching",
+    citation="Ilharco et al., Patching open-vocabulary models by interpolating weights, "
+    "NeurIPS 2022",
 )
-register(
-    Layout(
-        name="label-text",
-        title="pictures named label=X_text=Y",
-        read=read_label_text,
-        recognise=lambda path: _count(path) not in (0, RTA_N, PAINT_N),
-    )
+LABEL_TEXT = Layout(
+    name="label-text",
+    title="pictures named label=X_text=Y",
+    read=read_label_text,
+    recognise=lambda path: _count(path) not in (0, RTA_N, PAINT_N),
 )

@@ -1,9 +1,4 @@
-"""What every layout becomes: pictures with label, word, condition and pair, and what was left out.
-
-Terms. *Pair*: the pictures of one object that are compared with each other: the photographed
-attack, its *clean twin* (the same object without a word) and its *synthetic twin* (the word drawn
-by a program instead of written by hand).
-"""
+"""An attack data set that was read: its pictures, checked and paired, and what was left out."""
 
 from __future__ import annotations
 
@@ -11,53 +6,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from attacks.typographic.classes import key
+from attacks.typographic.datasets.layout import Layout, Picture, condition_of
 from clipprobe.data import Dataset, Failure, ImageRecord
-from clipprobe.data.records import Source
-
-if TYPE_CHECKING:
-    from attacks.typographic.datasets.registry import Layout
-
-CLEAN, ATTACK, SYNTH = "clean", "attack", "synth"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """One picture of an attack data set."""
-
-    id: str
-    """Unique in its data set and the same on every machine."""
-    source: Source
-    label: str
-    """What is shown."""
-    word: str
-    """What is written over it; ``""`` on a clean picture."""
-    pair: str
-    """What it is compared within: a triplet, or all photographs of one object."""
-    condition: str = ""
-    """``clean`` or ``synth`` where the data set says so; ``""`` follows from the word."""
-    aim: str = ""
-    """On a clean twin: the word of its attack, so that both answer the same question."""
-    planned: bool = False
-    """Whether the word is still to be written on the picture, by the audit."""
-
-
-def attack_picture(record: ImageRecord, label: str, word: str, pair: str) -> Picture | Failure:
-    """One attack of a file name, or why it is none: its word is its own label."""
-    if key(label) == key(word):
-        return Failure(record.id, f"its word {word!r} is its own label, so it attacks nothing")
-    return Picture(id=record.id, source=record.source, label=label, word=word, pair=pair)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What one layout found at a path."""
-
-    pictures: Sequence[Picture]
-    skipped: Sequence[Failure] = ()
-    warnings: Sequence[str] = ()
+from clipprobe.zeroshot.classes import key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,19 +120,3 @@ class AttackSet:
         """Warnings, and the licence where it limits the use."""
         licence = self.layout.licence_notice()
         return [*([licence] if licence else []), *self.warnings]
-
-
-def condition_of(p: Picture) -> str:
-    """``planned``, ``clean``, ``synth``, ``true`` or ``attack``."""
-    if p.planned:
-        return "planned"
-    if p.condition:
-        return p.condition
-    if not p.word:
-        return CLEAN
-    return "true" if key(p.word) == key(p.label) else ATTACK
-
-
-def spaced(text: str) -> str:
-    """``hot_dog`` as ``hot dog``: file names cannot hold what a prompt needs."""
-    return " ".join(text.replace("_", " ").split())

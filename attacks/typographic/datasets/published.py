@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from attacks.typographic.cases import Case
-from attacks.typographic.classes import Classes
 from attacks.typographic.datasets.distill import ALIASES
 from attacks.typographic.datasets.files import read_json
-from attacks.typographic.pipeline import Caption
-from attacks.typographic.scoring import natural_row, score, to_table
+from attacks.typographic.rendering.cases import Case
+from attacks.typographic.rendering.render import Caption
+from attacks.typographic.scoring.rows import natural_row, score, to_table
 from clipprobe.data import ImageRecord
 from clipprobe.errors import DataError
+from clipprobe.zeroshot.classes import Classes
 
 HEADS = {"zero-shot": "zero_shot_statistics", "linear-probe": "linear_probe_statistics"}
 _NOTHING = 1e-12

@@ -2,92 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
-from attacks.typographic.datasets.pictures import AttackSet, Reading
+from attacks.typographic.datasets.layout import Layout, Reading
+from attacks.typographic.datasets.pictures import AttackSet
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.registry import Registry
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """One data set's way of keeping its pictures."""
-
-    name: str
-    """What to ask for, such as ``rta-100``."""
-    title: str
-    read: Callable[[Path], Reading]
-    recognise: Callable[[Path], bool]
-    """Whether a path can only be this layout; cheap, and False in every doubt."""
-    expected: tuple[int, ...] = ()
-    """Published numbers of pictures; any of them is right. Empty: no number is published."""
-    expected_note: str = ""
-    """Why there is more than one published number."""
-    licence: str = "not stated"
-    noncommercial: bool = False
-    source: str = ""
-    """Where the data set is published."""
-    citation: str = ""
-    synonyms: tuple[tuple[str, tuple[str, ...]], ...] = ()
-
-    def describe(self) -> dict[str, Any]:
-        """Plain JSON: name, title, licence, source, citation and expected counts."""
-        return {
-            "layout": self.name,
-            "title": self.title,
-            "licence": self.licence,
-            "noncommercial": self.noncommercial,
-            "source": self.source,
-            "citation": self.citation,
-            "expected": list(self.expected),
-        }
-
-    def licence_notice(self) -> str:
-        """One sentence where the licence limits what may be done, else ``""``."""
-        if not self.noncommercial:
-            return ""
-        return (
-            f"The pictures of {self.title} are under {self.licence}: they may not be used for "
-            "commercial purposes."
-        )
-
-
-_LAYOUTS: dict[str, Layout] = {}
+#: Every layout, and where it stands; packages outside add theirs as entry points of this group.
+_LAYOUTS: Registry[Layout] = Registry(
+    "layout",
+    {
+        "disentangling": "attacks.typographic.datasets.disentangling:DISENTANGLING",
+        "distill": "attacks.typographic.datasets.distill:DISTILL",
+        "label-text": "attacks.typographic.datasets.label_text:LABEL_TEXT",
+        "paint": "attacks.typographic.datasets.label_text:PAINT",
+        "rta-100": "attacks.typographic.datasets.label_text:RTA_100",
+        "rta-100-triplet": "attacks.typographic.datasets.triplets:RTA_100_TRIPLET",
+        "scam": "attacks.typographic.datasets.triplets:SCAM_TRIPLET",
+        "self-gen": "attacks.typographic.datasets.tables:SELF_GENERATED",
+        "stroop": "attacks.typographic.datasets.colour_words:STROOP",
+        "table": "attacks.typographic.datasets.tables:TABLE",
+        "typod": "attacks.typographic.datasets.typod:TYPOD",
+    },
+    group="clipprobe.layouts",
+    error=ConfigError,
+    help="Any other data set can be given as a table with the columns image, label and word "
+    "(layout 'table').",
+    spelling=lambda name: name.strip().lower().replace("_", "-"),
+)
 
 
 def register(layout: Layout) -> Layout:
     """Add a layout under its name."""
-    _LAYOUTS[layout.name] = layout
-    return layout
+    return _LAYOUTS.add(layout.name, layout)
 
 
 def layouts() -> dict[str, Layout]:
     """Every layout by name, in alphabetical order."""
-    from attacks.typographic.datasets import families
-
-    assert families is not None  # its import fills the table
-    return dict(sorted(_LAYOUTS.items()))
+    return {layout.name: layout for layout in _LAYOUTS.values()}
 
 
 def find_layout(name: str) -> Layout:
     """The layout of that name.
 
     Raises:
-        ConfigError: there is none; the message names the nearest, or all.
+        ConfigError: there is none; the message names the nearest, and all.
     """
-    table = layouts()
-    wanted = name.strip().lower().replace("_", "-")
-    if wanted not in table:
-        near = get_close_matches(wanted, table, n=2)
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise ConfigError(
-            f"There is no layout {name!r}: {hint}Known are {', '.join(table)}. Any other data set "
-            "can be given as a table with the columns image, label and word (layout 'table')."
-        )
-    return table[wanted]
+    return _LAYOUTS[name]
 
 
 def detect_layout(path: str | Path) -> Layout | None:

@@ -14,14 +14,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from attacks.typographic.classes import key
 from attacks.typographic.datasets.archives import ParquetCell, parquet_rows
 from attacks.typographic.datasets.files import inside, read_text
-from attacks.typographic.datasets.pictures import Picture, Reading, spaced
-from attacks.typographic.datasets.registry import Layout, register
+from attacks.typographic.datasets.layout import Layout, Picture, Reading, spaced
 from clipprobe.data import Failure
-from clipprobe.data.sources import IMAGE_SUFFIXES
+from clipprobe.data.suffixes import IMAGE_SUFFIXES
 from clipprobe.errors import DataError
+from clipprobe.zeroshot.classes import key
 
 _NEEDED = ("image", "label", "word")
 _NO_WORD = ("", "blank", "none")
@@ -206,24 +205,20 @@ def _label(name: PurePosixPath) -> str:
     return name.stem.rstrip("0123456789").rstrip("_- ") or name.stem
 
 
-register(
-    Layout(
-        name="table",
-        title="a table of image, label and word",
-        read=read_table,
-        recognise=_is_table,
-        licence="the user's own",
-    )
+TABLE = Layout(
+    name="table",
+    title="a table of image, label and word",
+    read=read_table,
+    recognise=_is_table,
+    licence="the user's own",
 )
-register(
-    Layout(
-        name="self-gen",
-        title="self-generated typographic attacks",
-        read=read_self_generated,
-        recognise=lambda path: False,  # any list of files and words would fit
-        licence="none stated (word lists); the pictures have their own",
-        source="https://github.com/mqraitem/Self-Gen-Typo-Attack",
-        citation="Qraitem et al., Vision-LLMs Can Fool Themselves with Self-Generated Typographic "
-        "Attacks, 2024",
-    )
+SELF_GENERATED = Layout(
+    name="self-gen",
+    title="self-generated typographic attacks",
+    read=read_self_generated,
+    recognise=lambda path: False,  # any list of files and words would fit
+    licence="none stated (word lists); the pictures have their own",
+    source="https://github.com/mqraitem/Self-Gen-Typo-Attack",
+    citation="Qraitem et al., Vision-LLMs Can Fool Themselves with Self-Generated Typographic "
+    "Attacks, 2024",
 )

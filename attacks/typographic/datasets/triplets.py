@@ -15,14 +15,21 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from attacks.typographic.classes import key
 from attacks.typographic.datasets.archives import ZipMember, parquet_rows, zip_names, zip_text
 from attacks.typographic.datasets.files import inside, read_text
-from attacks.typographic.datasets.pictures import ATTACK, CLEAN, SYNTH, Picture, Reading, spaced
-from attacks.typographic.datasets.registry import Layout, register
+from attacks.typographic.datasets.layout import (
+    ATTACK,
+    CLEAN,
+    SYNTH,
+    Layout,
+    Picture,
+    Reading,
+    spaced,
+)
 from clipprobe.data import Failure
 from clipprobe.data.records import Source, Unreadable
 from clipprobe.errors import DataError
+from clipprobe.zeroshot.classes import key
 
 _COLUMNS = ("type", "id", "object_label", "attack_word")
 _METADATA = "metadata.jsonl"
@@ -207,31 +214,27 @@ def _recognise(path: Path, kinds: Mapping[str, str]) -> bool:
     return first is not None and first.text("type") in kinds
 
 
-register(
-    Layout(
-        name="scam",
-        title="SCAM",
-        read=partial(read_triplets, kinds=SCAM),
-        recognise=partial(_recognise, kinds=SCAM),
-        expected=(3486,),
-        expected_note="1,162 triplets; the published table fits 1,161",
-        licence="CC-BY-NC-4.0",
-        noncommercial=True,
-        source="https://huggingface.co/datasets/BLISS-e-V/SCAM",
-        citation="SCAM: A Real-World Typographic Robustness Evaluation for Multimodal Foundation "
-        "Models, 2025",
-    )
+SCAM_TRIPLET = Layout(
+    name="scam",
+    title="SCAM",
+    read=partial(read_triplets, kinds=SCAM),
+    recognise=partial(_recognise, kinds=SCAM),
+    expected=(3486,),
+    expected_note="1,162 triplets; the published table fits 1,161",
+    licence="CC-BY-NC-4.0",
+    noncommercial=True,
+    source="https://huggingface.co/datasets/BLISS-e-V/SCAM",
+    citation="SCAM: A Real-World Typographic Robustness Evaluation for Multimodal Foundation "
+    "Models, 2025",
 )
-register(
-    Layout(
-        name="rta-100-triplet",
-        title="RTA-100-Triplet",
-        read=partial(read_triplets, kinds=RTA),
-        recognise=partial(_recognise, kinds=RTA),
-        expected=(3000,),
-        expected_note="1,000 triplets",
-        licence="not stated here; see the data set's page",
-        source="https://huggingface.co/datasets/zer0int/RTA-100-Triplet",
-        citation="made from RTA-100 (Azuma and Matsui, ICCV Workshops 2023)",
-    )
+RTA_100_TRIPLET = Layout(
+    name="rta-100-triplet",
+    title="RTA-100-Triplet",
+    read=partial(read_triplets, kinds=RTA),
+    recognise=partial(_recognise, kinds=RTA),
+    expected=(3000,),
+    expected_note="1,000 triplets",
+    licence="not stated here; see the data set's page",
+    source="https://huggingface.co/datasets/zer0int/RTA-100-Triplet",
+    citation="made from RTA-100 (Azuma and Matsui, ICCV Workshops 2023)",
 )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from attacks.typographic.classes import key
 from attacks.typographic.datasets.files import image_files
-from attacks.typographic.datasets.pictures import Reading, attack_picture, spaced
-from attacks.typographic.datasets.registry import Layout, register
+from attacks.typographic.datasets.layout import Layout, Reading, attack_picture, spaced
 from clipprobe.data import Failure
+from clipprobe.zeroshot.classes import key
 
 
 def read_typod(path: Path) -> Reading:
@@ -36,14 +35,12 @@ def read_typod(path: Path) -> Reading:
     return Reading(pictures, skipped)
 
 
-register(
-    Layout(
-        name="typod",
-        title="TypoD",
-        read=read_typod,
-        recognise=lambda path: False,  # any name with three hyphens would fit
-        licence="none stated",
-        source="https://github.com/ChaduCheng/TypoDeceptions",
-        citation="Cheng et al., Unveiling Typographic Deceptions, ECCV 2024",
-    )
+TYPOD = Layout(
+    name="typod",
+    title="TypoD",
+    read=read_typod,
+    recognise=lambda path: False,  # any name with three hyphens would fit
+    licence="none stated",
+    source="https://github.com/ChaduCheng/TypoDeceptions",
+    citation="Cheng et al., Unveiling Typographic Deceptions, ECCV 2024",
 )

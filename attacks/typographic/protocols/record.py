@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from clipprobe.zeroshot.text_bank import Averaging
+
 Candidates = Literal["pairwise", "union", "full", "captions"]
-Averaging = Literal["unit-mean-unit", "unit-mean", "raw-mean-unit"]
 
 #: What the three orders of averaging over templates do.
 AVERAGING: dict[str, str] = {

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from attacks.typographic.candidate_sets import union_names
-from attacks.typographic.metrics import Outcomes, distill_fractions, paired, rate
-from attacks.typographic.pairs import Pairs
-from attacks.typographic.pipeline import Encoder
 from attacks.typographic.protocols.record import Protocol, Published
 from attacks.typographic.protocols.rule import Answers, answer
-from attacks.typographic.stored import Stored
-from attacks.typographic.texts import TextBank
+from attacks.typographic.rendering.render import Encoder
+from attacks.typographic.rendering.stored import Stored
+from attacks.typographic.scoring.candidate_sets import union_names
+from attacks.typographic.scoring.metrics import Outcomes, distill_fractions, paired, rate
+from attacks.typographic.scoring.pairs import Pairs
 from clipprobe.runs import Run
 from clipprobe.statistics import Estimate, cluster_bootstrap, undefined
+from clipprobe.zeroshot.text_bank import TextBank
 
 NO_ROW = "no published row for this model"
 

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from attacks.typographic.classes import Classes
-from attacks.typographic.drawing.result import AttackedImage
-from attacks.typographic.pipeline import Encoder, Floats
+from attacks.typographic.attack.result import AttackedImage
+from attacks.typographic.rendering.render import Encoder, Floats
 from attacks.typographic.search.space import Point, SearchSpace
 from clipprobe.errors import TextFitError
 from clipprobe.runs import Run
+from clipprobe.zeroshot.classes import Classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,17 +18,16 @@ import numpy as np
 import PIL
 from PIL import Image
 
-from attacks.typographic.attack import TypographicAttack
-from attacks.typographic.cases import Case
-from attacks.typographic.classes import Classes, key, label_index
-from attacks.typographic.controls import nonsense_word, with_controls
-from attacks.typographic.pipeline import DrawAt, Encoder, Floats, Renderer
-from attacks.typographic.scoring import class_vectors
+from attacks.typographic.attack.attack import TypographicAttack
+from attacks.typographic.attack.controls import nonsense_word, with_controls
+from attacks.typographic.rendering.cases import Case
+from attacks.typographic.rendering.render import DrawAt, Encoder, Floats, Renderer
+from attacks.typographic.rendering.settings import checked_draw_at, whole
+from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.search.oracle import Answer, Goal, Oracle
 from attacks.typographic.search.result import SearchResult, arm_of
 from attacks.typographic.search.space import SearchSpace
 from attacks.typographic.search.strategy import best, run_search
-from attacks.typographic.settings import checked_draw_at, whole
 from attacks.typographic.withholding import asked_of
 from attacks.typographic.words import Guard, overlaps, parse_words, read_list
 from clipprobe.data import ImageRecord, decode_image
@@ -37,6 +36,7 @@ from clipprobe.memory import fitting_batch
 from clipprobe.people import refuse_person_groups
 from clipprobe.runs import Run, load_run
 from clipprobe.zeroshot import TEMPLATES
+from clipprobe.zeroshot.classes import Classes, key, label_index
 from clipprobe.zeroshot.prompts import check_templates
 
 KIND = "typographic-search"
@@ -334,6 +334,6 @@ def _finish(
 
 
 def _sha256(image: Image.Image) -> str:
-    from attacks.typographic.pipeline import digest
+    from attacks.typographic.rendering.render import digest
 
     return digest(image)

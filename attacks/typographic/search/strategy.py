@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from attacks.typographic.placement import rng
+from attacks.typographic.attack.placement import rng
 from attacks.typographic.search.oracle import Answer, Oracle
 from attacks.typographic.search.space import SHRINK, Point
 

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 import PIL
 
-from attacks.typographic.classes import Classes
-from attacks.typographic.pipeline import Encoder, ahead
-from attacks.typographic.scoring import class_vectors
-from attacks.typographic.settings import whole
+from attacks.typographic.rendering.render import Encoder, ahead
+from attacks.typographic.rendering.settings import whole
+from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.stroop.cards import (
     CONTROL,
     FONTS,
@@ -38,6 +37,7 @@ from clipprobe.memory import fitting_batch
 from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.runs import Run, RunView, load_run
 from clipprobe.stimuli.text.draw import Color
+from clipprobe.zeroshot.classes import Classes
 from clipprobe.zeroshot.prompts import check_templates
 
 KIND = "stroop"

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from attacks.typographic.controls import nonsense_word
-from attacks.typographic.placement import rng
+from attacks.typographic.attack.controls import nonsense_word
+from attacks.typographic.attack.placement import rng
 from clipprobe.errors import ConfigError
 from clipprobe.stimuli.text import draw_text, rgb, writable
 from clipprobe.stimuli.text.draw import Color

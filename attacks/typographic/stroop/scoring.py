@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.metrics import rate
+from attacks.typographic.scoring.metrics import rate
 from clipprobe.statistics import Estimate, difference_of_paired_proportions, undefined
 
 #: One row per card. ``ink_answer`` is the answer to the question for the ink, and so on.

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.metrics import Outcomes, condition_rates, effects, paired
-from attacks.typographic.summary import written_outcomes
+from attacks.typographic.report.summary import written_outcomes
+from attacks.typographic.scoring.metrics import Outcomes, condition_rates, effects, paired
 from clipprobe.statistics import Estimate, undefined
 
 Conditions = Mapping[str, Outcomes]

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from attacks.typographic.cases import Case
-from attacks.typographic.pipeline import Renderer
+from attacks.typographic.rendering.cases import Case
+from attacks.typographic.rendering.render import Renderer
 from attacks.typographic.sweep.grid import Grid, level_name
 from clipprobe.errors import TextFitError
 from clipprobe.figures.sweep import CURVES, cell_map, security_curve

@@ -13,15 +13,14 @@ from typing import Any
 
 import PIL
 
-from attacks.typographic.attack import TypographicAttack
-from attacks.typographic.cases import Case, read_cases
-from attacks.typographic.classes import Classes, key
-from attacks.typographic.controls import CONDITIONS
-from attacks.typographic.encodings import Encodings, Tally
+from attacks.typographic.attack.attack import TypographicAttack
+from attacks.typographic.attack.controls import CONDITIONS
 from attacks.typographic.engine import Engine
-from attacks.typographic.pipeline import Bases, DrawAt, Encoder, Renderer
-from attacks.typographic.scoring import class_vectors
-from attacks.typographic.settings import checked_draw_at, prototype, whole
+from attacks.typographic.rendering.cases import Case, read_cases
+from attacks.typographic.rendering.encodings import Encodings, Tally
+from attacks.typographic.rendering.render import Bases, DrawAt, Encoder, Renderer
+from attacks.typographic.rendering.settings import checked_draw_at, prototype, whole
+from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.sweep.grid import Factors, Grid, build
 from attacks.typographic.sweep.measures import CONTROL
 from attacks.typographic.sweep.report import write_report
@@ -35,6 +34,7 @@ from clipprobe.memory import fitting_batch
 from clipprobe.runs import Run, RunView, load_run
 from clipprobe.statistics import Estimate
 from clipprobe.zeroshot import TEMPLATES
+from clipprobe.zeroshot.classes import Classes, key
 from clipprobe.zeroshot.prompts import check_templates
 
 KIND = "typographic-sweep"

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from attacks.typographic.classes import Classes
-from attacks.typographic.findings import warnings as audit_warnings
-from attacks.typographic.metrics import Outcomes, rate
+from attacks.typographic.report.findings import warnings as audit_warnings
+from attacks.typographic.scoring.metrics import Outcomes, rate
 from attacks.typographic.sweep.grid import Cell, Grid, level_name
 from attacks.typographic.sweep.measures import (
     CONTROL,
@@ -24,6 +23,7 @@ from attacks.typographic.sweep.smallest import smallest_texts
 from attacks.typographic.sweep.trend import Trend, trend
 from attacks.typographic.sweep.worst import Extreme, extreme, in_every_cell
 from clipprobe.statistics import Estimate, undefined
+from clipprobe.zeroshot.classes import Classes
 
 #: Outcomes whose trend is tested: name -> (outcome, condition).
 TRENDS = {

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.metrics import rate
-from attacks.typographic.placement import rng
+from attacks.typographic.attack.placement import rng
+from attacks.typographic.scoring.metrics import rate
 from clipprobe.statistics import Estimate, permutation_p, undefined
 
 Floats = npt.NDArray[np.float64]

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.metrics import rate
-from attacks.typographic.placement import rng
+from attacks.typographic.attack.placement import rng
+from attacks.typographic.scoring.metrics import rate
 from attacks.typographic.why.measure import Measurer
 from attacks.typographic.why.pairs import Drawn
 from attacks.typographic.why.streams import Acts, of_heads

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.classes import Classes
 from attacks.typographic.why.measure import Arrays
 from attacks.typographic.why.pairs import CONDITIONS, Planned
 from attacks.typographic.why.ranking import Ranking
+from clipprobe.zeroshot.classes import Classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

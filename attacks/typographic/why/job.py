@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import PIL
 
-from attacks.typographic.cases import Case, read_cases
-from attacks.typographic.classes import key
-from attacks.typographic.pipeline import Renderer
-from attacks.typographic.scoring import class_vectors
+from attacks.typographic.rendering.cases import Case, read_cases
+from attacks.typographic.rendering.render import Renderer
+from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.why.found import Found
 from attacks.typographic.why.measure import Arrays, Measurer
 from attacks.typographic.why.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word, plan
@@ -30,6 +29,7 @@ from clipprobe.data import Dataset, Failure, require_readable
 from clipprobe.errors import DataError, UnreadableImageError
 from clipprobe.runs import Run
 from clipprobe.runs.jsonio import plain
+from clipprobe.zeroshot.classes import key
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip

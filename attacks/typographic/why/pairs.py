@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from attacks.typographic.cases import Case
-from attacks.typographic.classes import Classes
-from attacks.typographic.pipeline import Renderer
+from attacks.typographic.rendering.cases import Case
+from attacks.typographic.rendering.render import Renderer
 from attacks.typographic.words import Words, choose
 from clipprobe.data import Failure
 from clipprobe.errors import TextFitError
+from clipprobe.zeroshot.classes import Classes
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip

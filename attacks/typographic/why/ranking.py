@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.placement import rng
+from attacks.typographic.attack.placement import rng
 from clipprobe.statistics import Estimate, cluster_bootstrap, holm, permutation_p, undefined
 
 Floats = npt.NDArray[np.float64]

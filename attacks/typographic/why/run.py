@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attacks.typographic.attack import TypographicAttack
-from attacks.typographic.classes import Classes
-from attacks.typographic.controls import CONDITIONS
-from attacks.typographic.pipeline import DrawAt
-from attacks.typographic.settings import checked_draw_at, prototype, whole
+from attacks.typographic.attack.attack import TypographicAttack
+from attacks.typographic.attack.controls import CONDITIONS
+from attacks.typographic.rendering.render import DrawAt
+from attacks.typographic.rendering.settings import checked_draw_at, prototype, whole
 from attacks.typographic.why.job import Job
 from attacks.typographic.why.settings import Source, audited, settings_of
 from attacks.typographic.why.streams import check_tower
@@ -25,6 +24,7 @@ from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
 from clipprobe.runs import Run, RunView, load_run
 from clipprobe.zeroshot import TEMPLATES
+from clipprobe.zeroshot.classes import Classes
 from clipprobe.zeroshot.prompts import check_templates
 
 if TYPE_CHECKING:

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from attacks.typographic.attack import TypographicAttack
-from attacks.typographic.classes import Classes
-from attacks.typographic.pipeline import DrawAt
-from attacks.typographic.settings import checked_draw_at, prototype, whole
+from attacks.typographic.attack.attack import TypographicAttack
+from attacks.typographic.rendering.render import DrawAt
+from attacks.typographic.rendering.settings import checked_draw_at, prototype, whole
 from attacks.typographic.withholding import require_answers
 from attacks.typographic.words import Words
 from clipprobe.data import Dataset
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.runs import RunView
+from clipprobe.zeroshot.classes import Classes
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip

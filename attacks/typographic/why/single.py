@@ -16,12 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from attacks.typographic.attack import TypographicAttack
-from attacks.typographic.cases import Case
-from attacks.typographic.classes import Classes, key, label_index
-from attacks.typographic.pipeline import DrawAt, Renderer
-from attacks.typographic.scoring import class_vectors
-from attacks.typographic.settings import checked_draw_at, prototype
+from attacks.typographic.attack.attack import TypographicAttack
+from attacks.typographic.rendering.cases import Case
+from attacks.typographic.rendering.render import DrawAt, Renderer
+from attacks.typographic.rendering.settings import checked_draw_at, prototype
+from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.why.measure import Measurer, head_name, neuron_name
 from attacks.typographic.why.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word
 from attacks.typographic.why.ranking import causal, reading
@@ -31,6 +30,7 @@ from clipprobe.data import Failure, as_dataset
 from clipprobe.errors import DataError
 from clipprobe.people import refuse_person_groups
 from clipprobe.zeroshot import TEMPLATES
+from clipprobe.zeroshot.classes import Classes, key, label_index
 from clipprobe.zeroshot.prompts import check_templates
 
 if TYPE_CHECKING:

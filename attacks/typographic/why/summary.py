@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.metrics import rate
+from attacks.typographic.scoring.metrics import rate
 from attacks.typographic.why.found import Found
 from attacks.typographic.why.measure import PLACES, head_name, neuron_name
 from attacks.typographic.why.pairs import CONDITIONS

@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attacks.typographic.classes import Classes
-from attacks.typographic.placement import rng
+from attacks.typographic.attack.placement import rng
 from attacks.typographic.words.strategies import Words, vocabulary, writable_on
 from clipprobe.data.images import batches
 from clipprobe.errors import DataError, TextFitError, UnreadableImageError
 from clipprobe.statistics import wilson
+from clipprobe.zeroshot.classes import Classes
 
 if TYPE_CHECKING:
-    from attacks.typographic.cases import Case
-    from attacks.typographic.pipeline import Encoder, Floats, Renderer
+    from attacks.typographic.rendering.cases import Case
+    from attacks.typographic.rendering.render import Encoder, Floats, Renderer
 
 #: Share of the pictures that choose.
 CHOOSING = 0.25

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from attacks.typographic.attack import TypographicAttack
+from attacks.typographic.attack.attack import TypographicAttack
 from clipprobe.errors import DataError, TextFitError
 
 if TYPE_CHECKING:

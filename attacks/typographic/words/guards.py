@@ -16,8 +16,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from attacks.typographic.classes import Classes, key
 from clipprobe.errors import DataError
+from clipprobe.zeroshot.classes import Classes, key
 
 
 def overlaps(classes: Classes, word: str, label: str) -> bool:

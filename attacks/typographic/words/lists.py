@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from attacks.typographic.classes import key
 from clipprobe.errors import DataError
 from clipprobe.stimuli.text.fonts import MAX_CHARACTERS
+from clipprobe.zeroshot.classes import key
 
 _IMAGE_LINE = re.compile(r"([^,]+\.(?:jpe?g|png|webp|bmp|gif|tiff?)),(.+)", re.IGNORECASE)
 #: Larger files are no lists of words.

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from PIL import Image
 
-from attacks.typographic.cases import Case
-from attacks.typographic.classes import Classes
+from attacks.typographic.rendering.cases import Case
 from attacks.typographic.words.brute import brute_force, split
 from attacks.typographic.words.derived import unit_words
 from attacks.typographic.words.guards import check_some_word, collisions
 from attacks.typographic.words.scores import Floats, WordScores, word_texts
 from attacks.typographic.words.strategies import Words, possible_words, vocabulary
 from clipprobe.errors import TextFitError
+from clipprobe.zeroshot.classes import Classes
 
 if TYPE_CHECKING:
-    from attacks.typographic.pipeline import Encoder, Renderer
+    from attacks.typographic.rendering.render import Encoder, Renderer
     from clipprobe.runs import Run
 
 CHOICE = "words.json"

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.classes import Classes
 from attacks.typographic.words.strategies import Words, vocabulary
 from clipprobe.errors import ConfigError
 from clipprobe.zeroshot import build_classifier
+from clipprobe.zeroshot.classes import Classes
 
 if TYPE_CHECKING:
-    from attacks.typographic.pipeline import Encoder
-    from attacks.typographic.scoring import Scored
+    from attacks.typographic.rendering.render import Encoder
+    from attacks.typographic.scoring.rows import Scored
 
 Floats = npt.NDArray[np.float32]
 

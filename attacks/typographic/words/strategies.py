@@ -30,11 +30,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.classes import Classes
-from attacks.typographic.placement import rng
+from attacks.typographic.attack.placement import rng
 from attacks.typographic.words.guards import Guard, overlapping
 from attacks.typographic.words.lists import distinct, read_word_file, words_of
 from clipprobe.errors import ConfigError
+from clipprobe.zeroshot.classes import Classes
 
 STRATEGIES = (
     "random", "runner-up", "most-similar", "least-similar", "image-similar", "brute-force",

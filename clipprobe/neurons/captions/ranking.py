@@ -23,7 +23,7 @@ from clipprobe.neurons.captions.lists import caption_list
 from clipprobe.neurons.captions.result import ALIGNMENT, TEXT_ALONE, UnitCaptions
 from clipprobe.neurons.captions.scoring import corrected, ends, highest_by_chance, unit_rows
 from clipprobe.neurons.direction_results import SiteDirections
-from clipprobe.neurons.directions import Directions
+from clipprobe.neurons.effects.directions import Directions
 
 if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint

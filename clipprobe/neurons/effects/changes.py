@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clipprobe.errors import ConfigError, UnsupportedHookError
-from clipprobe.hooks import context
+from clipprobe.models import listening as context
 
 if TYPE_CHECKING:
     from torch import Tensor

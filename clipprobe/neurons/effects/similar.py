@@ -142,9 +142,9 @@ def similar_units(
 
     from clipprobe.data import stream_batches
     from clipprobe.hooks import capture
+    from clipprobe.hooks.units import find_sites
+    from clipprobe.neurons.atlas.stream import same_shape
     from clipprobe.neurons.effects.sweep import find_units
-    from clipprobe.neurons.sites import find_sites
-    from clipprobe.neurons.stream import same_shape
 
     if k < 1:
         raise DataError(f"{k} units at either end are none: give at least 1.")

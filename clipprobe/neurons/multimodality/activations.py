@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from clipprobe.hooks.units import Site
     from clipprobe.models import Clip
-    from clipprobe.neurons.sites import Site
 
 Tile = tuple[tuple[str, int, int], ...]
 """``(hook point, first unit, unit after the last)`` of each piece."""

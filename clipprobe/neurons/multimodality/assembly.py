@@ -10,9 +10,10 @@ import numpy as np
 
 from clipprobe.neurons.multimodality import tables
 from clipprobe.neurons.multimodality.activations import Tile
+from clipprobe.neurons.multimodality.contents import Floor, Nulls
 from clipprobe.neurons.multimodality.measure import Scores
 from clipprobe.neurons.multimodality.notes import notes_of
-from clipprobe.neurons.multimodality.result import Floor, Multimodality, Nulls
+from clipprobe.neurons.multimodality.result import Multimodality
 from clipprobe.neurons.multimodality.scores import Floats
 from clipprobe.neurons.multimodality.shuffles import Shuffles, shuffled_modality
 from clipprobe.neurons.multimodality.trial import Trial

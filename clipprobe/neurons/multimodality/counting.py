@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.neurons.multimodality.contents import STRONG
 from clipprobe.neurons.multimodality.probes import Concepts, Probes, bundled_probes
-from clipprobe.neurons.multimodality.result import STRONG, Multimodality
+from clipprobe.neurons.multimodality.result import Multimodality
 from clipprobe.neurons.multimodality.run import multimodality
 from clipprobe.neurons.multimodality.shuffles import ShuffledCount
 from clipprobe.runs import jsonio

@@ -10,7 +10,8 @@ from PIL import Image
 
 from clipprobe.data import ImageRecord, decode_image
 from clipprobe.errors import UnreadableImageError
-from clipprobe.neurons.multimodality.result import CLAIM, Multimodality
+from clipprobe.neurons.multimodality.contents import CLAIM, MultimodalityContents
+from clipprobe.neurons.multimodality.summary import summary_of, verdict_of
 from clipprobe.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ N_IMAGES = 6
 _SIDE = 96
 
 
-def page_of(result: Multimodality, probes: Probes) -> Page:
+def page_of(result: MultimodalityContents, probes: Probes) -> Page:
     """The report, with the pictures in it."""
     from clipprobe.report import Page
 
@@ -40,10 +41,10 @@ def page_of(result: Multimodality, probes: Probes) -> Page:
     )
 
 
-def _overview(result: Multimodality) -> Section:
+def _overview(result: MultimodalityContents) -> Section:
     from clipprobe.report import Numbers, Paragraph, Section, Warning
 
-    headline = result.summary()["headline"]
+    headline = summary_of(result)["headline"]
     numbers: list[tuple[str, Any, str]] = [
         (item["name"], item["estimate"], item["meaning"]) for item in headline
     ]
@@ -70,7 +71,7 @@ def _overview(result: Multimodality) -> Section:
             )
         )
     blocks: list[Block] = [
-        Paragraph(result.verdict),
+        Paragraph(verdict_of(result)),
         Paragraph(
             "The score of a unit for a concept is its smallest AUROC over the modalities, against "
             "images of other concepts in the same modality. A unit's concept is chosen on one half "
@@ -84,7 +85,7 @@ def _overview(result: Multimodality) -> Section:
     return Section("Overview", [*blocks, *(Warning(note) for note in result.notes)])
 
 
-def _nulls(result: Multimodality) -> Section:
+def _nulls(result: MultimodalityContents) -> Section:
     from clipprobe.figures.multimodality import ranked_scores, score_histogram
     from clipprobe.report import Chart, Section
 
@@ -121,7 +122,7 @@ def _nulls(result: Multimodality) -> Section:
     )
 
 
-def _units(result: Multimodality) -> Section:
+def _units(result: MultimodalityContents) -> Section:
     from clipprobe.figures.multimodality import modality_dots
     from clipprobe.report import Chart, Section, Table
 
@@ -167,7 +168,7 @@ def _units(result: Multimodality) -> Section:
     )
 
 
-def _pictures(result: Multimodality, probes: Probes) -> Section:
+def _pictures(result: MultimodalityContents, probes: Probes) -> Section:
     from clipprobe.report import Images, Paragraph, Section
 
     blocks: list[Block] = [
@@ -194,7 +195,7 @@ def _pictures(result: Multimodality, probes: Probes) -> Section:
 
 
 def strongest_images(
-    result: Multimodality, probes: Probes, row: Mapping[str, Any], limit: int
+    result: MultimodalityContents, probes: Probes, row: Mapping[str, Any], limit: int
 ) -> dict[str, list[tuple[Image.Image, float, str]]]:
     """Modality -> picture, activation and concept of a unit's strongest images."""
     records = {record.id: record for record in probes.dataset}
@@ -219,7 +220,7 @@ def _picture(record: ImageRecord) -> Image.Image:
     return picture
 
 
-def _concepts(result: Multimodality) -> Section:
+def _concepts(result: MultimodalityContents) -> Section:
     from clipprobe.report import Section, Table
 
     table = result.concept_table
@@ -246,7 +247,7 @@ def _concepts(result: Multimodality) -> Section:
     return Section("Concepts", [Table(columns, rows, caption)])
 
 
-def _controls(result: Multimodality) -> list[Section]:
+def _controls(result: MultimodalityContents) -> list[Section]:
     from clipprobe.report import Section, Table
 
     if not len(result.controls):
@@ -273,7 +274,7 @@ def _estimate(row: Mapping[str, Any]) -> Any:
     return {name: row[name] for name in ("value", "low", "high", "n", "reason")}
 
 
-def _failed(result: Multimodality) -> list[Section]:
+def _failed(result: MultimodalityContents) -> list[Section]:
     from clipprobe.report import Section, Table
 
     if not result.failures:

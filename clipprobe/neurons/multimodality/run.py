@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import ConfigError
+from clipprobe.hooks.units import default_sites, find_sites
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.multimodality import tables
 from clipprobe.neurons.multimodality.activations import tiles
 from clipprobe.neurons.multimodality.assembly import assemble
+from clipprobe.neurons.multimodality.contents import KIND
 from clipprobe.neurons.multimodality.controls import word_controls
 from clipprobe.neurons.multimodality.probes import Concepts, Probes, as_probes
-from clipprobe.neurons.multimodality.result import KIND, Multimodality
+from clipprobe.neurons.multimodality.result import Multimodality
 from clipprobe.neurons.multimodality.trial import Progress, Trial
-from clipprobe.neurons.sites import default_sites, find_sites
 from clipprobe.runs import Run, jsonio
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from clipprobe.data import Failure
 from clipprobe.errors import RunFolderError
+from clipprobe.neurons.multimodality.contents import KIND, Floor, MultimodalityContents, Nulls
 from clipprobe.neurons.multimodality.notes import WITHDRAWN, WITHDRAWN_NOTE
-from clipprobe.neurons.multimodality.result import KIND, Floor, Multimodality, Nulls
 from clipprobe.neurons.multimodality.shuffles import Shuffles
+from clipprobe.neurons.multimodality.summary import summary_of
 
 if TYPE_CHECKING:
     from clipprobe.neurons.multimodality.probes import Probes
@@ -29,7 +30,7 @@ TABLES = {
 NULLS = "nulls.safetensors"
 
 
-def write(result: Multimodality, run: Run, probes: Probes) -> None:
+def write(result: MultimodalityContents, run: Run, probes: Probes) -> None:
     """Write everything, the report included, and complete the run."""
     from clipprobe.neurons.multimodality.page import page_of
     from clipprobe.report import write_html, write_markdown
@@ -40,7 +41,7 @@ def write(result: Multimodality, run: Run, probes: Probes) -> None:
     run.write_json(
         "summary.json",
         {
-            **result.summary(),
+            **summary_of(result),
             "concepts": result.concepts,
             "counts_per_modality": result.n_images,
             "failures": [failure.to_json() for failure in result.failures],
@@ -64,7 +65,7 @@ def write(result: Multimodality, run: Run, probes: Probes) -> None:
     )
 
 
-def read(path: str | Path) -> Multimodality:
+def read(path: str | Path) -> MultimodalityContents:
     """Read a result.
 
     Raises:
@@ -88,7 +89,7 @@ def read(path: str | Path) -> Multimodality:
     if WITHDRAWN in frames["units"]:
         frames["units"] = frames["units"].drop(columns=WITHDRAWN)
         notes = (*notes, WITHDRAWN_NOTE)
-    return Multimodality(
+    return MultimodalityContents(
         **frames,
         modalities=tuple(summary["modalities"]),
         concepts=tuple(summary["concepts"]),
@@ -125,7 +126,7 @@ def _arrow(frame: Any) -> Any:
     return table.cast(pa.schema(plain))
 
 
-def _arrays(result: Multimodality) -> dict[str, NDArray[Any]]:
+def _arrays(result: MultimodalityContents) -> dict[str, NDArray[Any]]:
     arrays = {f"nulls/{name}": np.asarray(getattr(result.nulls, name)) for name in Nulls.__slots__}
     if result.floor is not None:
         floor = result.floor

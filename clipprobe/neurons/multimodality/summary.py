@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipprobe.neurons.multimodality.result import CLAIM, KIND, STRONG
+from clipprobe.neurons.multimodality.contents import CLAIM, KIND, STRONG
 from clipprobe.runs import jsonio
 from clipprobe.statistics import wilson
 
 if TYPE_CHECKING:
-    from clipprobe.neurons.multimodality.result import Multimodality
+    from clipprobe.neurons.multimodality.contents import MultimodalityContents
 
 
-def verdict_of(result: Multimodality) -> str:
+def verdict_of(result: MultimodalityContents) -> str:
     """The number of strong units beside its controls, and whether it is evidence."""
     seen = (
         f"{result.n_strong:,} of {len(result.units):,} units reach AUROC {STRONG} for one concept "
@@ -45,7 +45,7 @@ def verdict_of(result: Multimodality) -> str:
     )
 
 
-def summary_of(result: Multimodality) -> dict[str, Any]:
+def summary_of(result: MultimodalityContents) -> dict[str, Any]:
     """The headline numbers as plain JSON."""
     n_units = int(result.units["score"].notna().sum())
     headline = [
@@ -88,7 +88,7 @@ def summary_of(result: Multimodality) -> dict[str, Any]:
         {
             "kind": KIND,
             "headline": headline,
-            "verdict": result.verdict,
+            "verdict": verdict_of(result),
             "claim": CLAIM,
             "modalities": result.modalities,
             "n_concepts": len(result.concepts),
@@ -111,7 +111,7 @@ def summary_of(result: Multimodality) -> dict[str, Any]:
     return summary
 
 
-def _shuffled(result: Multimodality) -> dict[str, Any] | None:
+def _shuffled(result: MultimodalityContents) -> dict[str, Any] | None:
     if result.shuffles is None:
         return None
     counts = {
@@ -126,7 +126,7 @@ def _shuffled(result: Multimodality) -> dict[str, Any] | None:
     }
 
 
-def _floor(result: Multimodality) -> dict[str, Any]:
+def _floor(result: MultimodalityContents) -> dict[str, Any]:
     assert result.floor is not None
     score = result.floor.score[np.isfinite(result.floor.score)]
     return {

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from clipprobe.errors import ConfigError, DataError
-from clipprobe.neurons.sites import Site
+from clipprobe.hooks.units import Site
 from clipprobe.neurons.words.result import WordProbe
 
 ARTICLE_MODEL = "contrastive_4x"

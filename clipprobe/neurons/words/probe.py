@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.hooks.units import Site, default_sites, find_sites
 from clipprobe.memory import fitting_batch
-from clipprobe.neurons.sites import Site, default_sites, find_sites
 from clipprobe.neurons.words.grid import WordGrid, scrambled
 from clipprobe.neurons.words.lists import WordList, bundled_words, word_list
 from clipprobe.neurons.words.result import SiteWords, WordProbe

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import UnknownHookPointError
-from clipprobe.neurons.sites import Site
+from clipprobe.hooks.units import Site
 
 Floats = NDArray[np.float32]
 CLAIM = "image-modality invariance"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import RunFolderError
-from clipprobe.neurons.sites import Site
+from clipprobe.hooks.units import Site
 from clipprobe.neurons.words.result import SiteWords, WordProbe, half_width, zscores
 from clipprobe.runs import RunView, load_run
 

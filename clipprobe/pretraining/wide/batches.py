@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from PIL import Image
@@ -27,8 +27,23 @@ from clipprobe.pretraining.wide.said import Kind, Said
 from clipprobe.stimuli import Background, Concept, Person, Scene, concepts, person_sprite
 
 if TYPE_CHECKING:
-    from clipprobe.pretraining.samples import BatchSpec
     from clipprobe.pretraining.stages import WideMix
+
+class Numbers(Protocol):
+    """What a batch needs of :class:`clipprobe.pretraining.samples.BatchSpec`."""
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def size_px(self) -> int: ...
+
+    @property
+    def patch_px(self) -> int: ...
+
+    @property
+    def kept_patches(self) -> int: ...
+
 
 #: Kinds by name, with the number of concepts that one image of it takes.
 KINDS: dict[str, tuple[Kind, int]] = {
@@ -60,7 +75,7 @@ class Shot:
     """Concepts that it shows or spells."""
 
 
-def draw_wide(spec: BatchSpec, mix: WideMix, step: int) -> Batch:
+def draw_wide(spec: Numbers, mix: WideMix, step: int) -> Batch:
     """Draw and render the batch of one step."""
     shots = list(draw_shots(spec, mix, step))
     rng = np.random.default_rng([spec.seed, step, 6])
@@ -98,7 +113,7 @@ def draw_wide(spec: BatchSpec, mix: WideMix, step: int) -> Batch:
     )
 
 
-def draw_shots(spec: BatchSpec, mix: WideMix, step: int) -> Iterator[Shot]:
+def draw_shots(spec: Numbers, mix: WideMix, step: int) -> Iterator[Shot]:
     """Draw the images of one step, things first, then people."""
     rng = np.random.default_rng([spec.seed, step, 5])
     px = {"size_px": spec.size_px, "patch_px": spec.patch_px}

@@ -1,0 +1,268 @@
+"""What a probe may ask of a model, whatever road its answers come by.
+
+:class:`LabelSet` is one question with its possible answers; :class:`Evidence` answers it, as
+cosines or as the label that each image is closest to. Three kinds answer: embeddings with a text
+encoder, a table of scores, a table of predicted labels. The numbers of one image are the same by
+each, because a cosine is computed text by text, whatever other texts are asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.bias.measures.draws import Floats, Ints
+from attacks.bias.prompts import ensemble, fill
+from clipprobe.errors import DataError
+
+
+class NotAnswerableError(DataError):
+    """This road holds no answer to the question; other questions may still be answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelSet:
+    """Labels of which every image gets one, each with its sentences (averaged where several).
+
+    ``name``: e.g. ``denigration-21``. ``labels``: unique. ``templates``: with ``{}`` each.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    templates: tuple[str, ...] = ("a photo of a {}",)
+
+    def sentences(self, label: str) -> tuple[str, ...]:
+        """The sentences that stand for a label."""
+        return tuple(fill(template, label) for template in self.templates)
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """All sentences, label by label."""
+        return tuple(s for label in self.labels for s in self.sentences(label))
+
+
+class Evidence(Protocol):
+    """Answers of one model to label sets over the same ``n`` images."""
+
+    @property
+    def scale(self) -> float | None:
+        """The model's logit scale; None where it is not known."""
+        ...
+
+    def cosines(self, asked: LabelSet) -> Floats:
+        """``(n, m)``, one column a label.
+
+        Raises:
+            NotAnswerableError: this road has no cosines for some label.
+        """
+        ...
+
+    def probabilities(self, asked: LabelSet) -> Floats:
+        """``(n, m)``, the softmax over the labels at the model's scale.
+
+        Raises:
+            NotAnswerableError: neither probabilities nor cosines and a scale are there.
+        """
+        ...
+
+    def choices(self, asked: LabelSet) -> Ints:
+        """``(n,)``, the place of the closest label; the first of equally close ones.
+
+        Raises:
+            NotAnswerableError: this road cannot tell.
+        """
+        ...
+
+
+class FromEmbeddings:
+    """Image vectors, and a function that embeds texts.
+
+    Args:
+        vectors: ``(n, d)``, of any length; refused where NaN or zero.
+        encode_texts: Sentences -> ``(m, d)``. scale: the model's logit scale.
+    """
+
+    def __init__(
+        self, vectors: Any, encode_texts: Callable[[Sequence[str]], Any], scale: float | None
+    ) -> None:
+        self._images = unit_rows(vectors, "image")
+        self._encode = encode_texts
+        self._scale = scale
+        self._texts: dict[str, Floats] = {}
+
+    @property
+    def scale(self) -> float | None:
+        """The model's logit scale."""
+        return self._scale
+
+    @property
+    def image_vectors(self) -> Floats:
+        """``(n, d)``, unit length."""
+        return self._images
+
+    def text_vectors(self, asked: LabelSet) -> Floats:
+        """``(m, d)``, unit length: the mean over its sentences for each label."""
+        self._encode_missing(asked.prompts)
+        return np.stack(
+            [
+                ensemble(np.stack([self._texts[s] for s in asked.sentences(label)]), 1)[0]
+                for label in asked.labels
+            ]
+        )
+
+    def cosines(self, asked: LabelSet) -> Floats:
+        """One matrix-vector product a label: a column does not depend on its neighbours."""
+        return np.stack([self._images @ text for text in self.text_vectors(asked)], axis=1)
+
+    def probabilities(self, asked: LabelSet) -> Floats:
+        """Softmax of scale times cosine."""
+        return softmax(self.cosines(asked), self._scale)
+
+    def choices(self, asked: LabelSet) -> Ints:
+        """The label with the largest cosine."""
+        found: Ints = np.argmax(self.cosines(asked), axis=1)
+        return found
+
+    def _encode_missing(self, sentences: Sequence[str]) -> None:
+        missing = [s for s in dict.fromkeys(sentences) if s not in self._texts]
+        if not missing:
+            return
+        found = unit_rows(self._encode(missing), "text")
+        if found.shape[1] != self._images.shape[1]:
+            raise DataError(
+                f"Image and text embeddings must have one width, but have the shapes "
+                f"{self._images.shape} and {found.shape}: encode both with one model."
+            )
+        self._texts.update(zip(missing, found, strict=True))
+
+
+class FromScores:
+    """One column of numbers a label or a sentence.
+
+    Args:
+        columns: Name (a label, or a whole sentence) -> ``(n,)``.
+        kind: ``cosine``, ``logit`` or ``probability``. scale: of the model, for cosines.
+    """
+
+    def __init__(
+        self, columns: Mapping[str, Floats], kind: str, scale: float | None = None
+    ) -> None:
+        self._columns, self._kind, self._scale = dict(columns), kind, scale
+
+    @property
+    def scale(self) -> float | None:
+        """The scale that was given; logits carry it in themselves."""
+        return 1.0 if self._kind == "logit" else self._scale
+
+    def cosines(self, asked: LabelSet) -> Floats:
+        """The columns of the labels (logits serve as well: a scale changes no comparison)."""
+        if self._kind == "probability":
+            raise NotAnswerableError(
+                f"{asked.name}: needs cosines, and the table holds probabilities"
+            )
+        return self._table(asked)
+
+    def probabilities(self, asked: LabelSet) -> Floats:
+        """The columns as they are, or their softmax."""
+        if self._kind == "probability":
+            return self._table(asked)
+        return softmax(self._table(asked), self.scale)
+
+    def choices(self, asked: LabelSet) -> Ints:
+        """The label with the largest score."""
+        found: Ints = np.argmax(self._table(asked), axis=1)
+        return found
+
+    def _table(self, asked: LabelSet) -> Floats:
+        columns, missing = [], []
+        for label in asked.labels:
+            # A whole sentence is certain; a bare label is taken where no sentence is there. The
+            # label cannot stand for one template of several designs, so those must be sentences.
+            sentences = asked.sentences(label)
+            name = sentences[0] if len(sentences) == 1 and sentences[0] in self._columns else label
+            if name in self._columns:
+                columns.append(self._columns[name])
+            else:
+                missing.append(sentences[0] if len(sentences) == 1 else label)
+        if missing:
+            raise NotAnswerableError(
+                f"{asked.name}: {len(missing)} of {len(asked.labels)} labels have no column in the "
+                f"table of scores (the first is {missing[0]!r})"
+            )
+        return np.stack(columns, axis=1)
+
+
+class FromChoices:
+    """One predicted label an image: answers only the label set that the labels came from.
+
+    Args:
+        labels: The predicted label of each image, as the table has it.
+    """
+
+    scale: float | None = None
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = tuple(labels)
+
+    def cosines(self, asked: LabelSet) -> Floats:
+        """Never: a predicted label is no score."""
+        raise NotAnswerableError(f"{asked.name}: needs scores, and the table holds one label each")
+
+    def probabilities(self, asked: LabelSet) -> Floats:
+        """Never: a predicted label is no probability."""
+        return self.cosines(asked)
+
+    def choices(self, asked: LabelSet) -> Ints:
+        """The labels, where they are those of the label set asked: all of them and no other.
+
+        Labels that merely fit another set would not be its answers: with other labels to choose
+        from the model might have chosen otherwise.
+        """
+        if set(asked.labels) != set(self.labels):
+            raise NotAnswerableError(
+                f"{asked.name}: the predictions were made among other labels, and would need scores"
+            )
+        place = {label: i for i, label in enumerate(asked.labels)}
+        return np.array([place[label] for label in self.labels], dtype=np.int64)
+
+
+def unit_rows(vectors: Any, what: str) -> Floats:
+    """Rows as float64 of length 1.
+
+    Raises:
+        DataError: not a table, or a row is NaN, infinite or zero.
+    """
+    table: NDArray[np.float64] = np.asarray(vectors, dtype=np.float64)
+    if table.ndim != 2:
+        raise DataError(f"{what} embeddings must be a table, but have the shape {table.shape}.")
+    lengths = np.linalg.norm(table, axis=1)
+    broken = int(np.count_nonzero(~np.isfinite(lengths) | (lengths == 0)))
+    if broken:
+        raise DataError(
+            f"{broken} of {len(table)} {what} embeddings are NaN, infinite or zero: the model "
+            "or the file is broken, so nothing is computed from them."
+        )
+    result: Floats = table / lengths[:, None]
+    return result
+
+
+def softmax(scores: Floats, scale: float | None) -> Floats:
+    """Softmax over labels of ``scale * scores``, ``(n, m)``.
+
+    Raises:
+        NotAnswerableError: the scale is not known.
+    """
+    if scale is None or not math.isfinite(scale) or scale <= 0:
+        raise NotAnswerableError(
+            "probabilities need the model's logit scale: give it with --scale (100 for OpenAI's "
+            "CLIP), or the model"
+        )
+    logits = scale * (scores - scores.max(axis=1, keepdims=True))
+    powers = np.exp(logits)
+    result: Floats = powers / powers.sum(axis=1, keepdims=True)
+    return result

@@ -1,0 +1,56 @@
+"""What was found: every figure of a report, and what probes of label sets say beside theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.measures.cells import Cell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a probe of label sets found.
+
+    ``cells``: every figure; corrected once it is part of an evaluation. ``labels``, ``prompts``:
+    everything that was asked.
+    ``missing``: sentences that say what could not be asked, and why.
+    ``facts``: plain JSON for ``summary.json``: how label sets look, verdicts.
+    """
+
+    cells: tuple[Cell, ...]
+    labels: tuple[str, ...]
+    prompts: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What was found.
+
+    ``cells``: every figure, shown or not. ``family_size``: how many of them were tested, and so
+    corrected together. ``columns``: the group columns. ``items``: probe -> its words.
+    ``answers``: probe -> what it says beside its cells, for probes that start from label sets.
+    """
+
+    cells: tuple[Cell, ...]
+    family_size: int
+    columns: tuple[GroupColumn, ...]
+    items: dict[str, tuple[str, ...]]
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+
+    def select(
+        self, measure: str, column: str = "", reference: str = "", *, probe: str = ""
+    ) -> list[Cell]:
+        """Cells of one measure; of one column, reference and probe where they are given."""
+        return [
+            cell
+            for cell in self.cells
+            if cell.measure == measure
+            and column in ("", cell.column)
+            and reference in ("", cell.reference)
+            and probe in ("", cell.probe)
+        ]

@@ -1,0 +1,188 @@
+"""The images of one group column that take part, with the draws that all cells share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from attacks.bias.groups.columns import SHOW_FROM, GroupColumn
+from attacks.bias.measures.cells import Status, small_cell_reason, status_for
+from attacks.bias.measures.draws import (
+    Draws,
+    Floats,
+    Ints,
+    Shared,
+    alike,
+    bootstrap_weights,
+    exchanged,
+    generator,
+    permuted_labels,
+)
+from attacks.bias.measures.inference import Settings
+
+PAIR_DRAWS = 200  # for a standard error, which they give to 5 %
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Scores and groups of the images that have a large enough group in one column.
+
+    ``scores``: cosines ``(n, m)``; ``labels``: ``(n,)`` into ``column.levels``.
+    ``clusters``: ``(n,)`` or None. ``sizes``: images per level; ``n_clusters``: clusters per level.
+    ``weights``, ``permutations``: chunks of bootstrap draws and of permuted labels.
+    ``strata``: ``(n,)`` or None: labels are permuted within each. ``pairing``: bootstrap draws for
+    comparing two models; None where one model is audited.
+    ``kept``: what one measure found in these scores and another needs too.
+    """
+
+    column: GroupColumn
+    scores: Floats
+    labels: Ints
+    clusters: Ints | None
+    sizes: tuple[int, ...]
+    n_clusters: tuple[int, ...]
+    weights: Draws[np.uint8]
+    permutations: Draws[np.int8]
+    strata: Ints | None = None
+    pairing: Draws[np.uint8] | None = None
+    # Not given, so that a copy with other scores starts without it.
+    kept: dict[Any, object] = field(init=False, default_factory=dict, compare=False, repr=False)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether labels may not be dealt to all images alike, so that no closed form holds."""
+        return self.clusters is not None or self.strata is not None
+
+    @property
+    def permuted(self) -> str:
+        """What is permuted, in words."""
+        what = "permutations" if self.clusters is None else "permutations of clusters"
+        return what if self.strata is None else f"{what} within strata"
+
+    def anonymous(self, *name: str) -> Ints:
+        """An order of the images, ``(n,)``, that is an outcome's own: images that no draw can tell
+        apart have changed places.
+
+        All outcomes share their draws. Without this, two outcomes with one hit each would have the
+        same null floor exactly where the hit is the same image, which could so be followed.
+        """
+        units = self.kept.get("alike")
+        if not isinstance(units, list):
+            units = self.kept["alike"] = alike(self.labels, self.clusters, self.strata)
+        return exchanged(units, len(self.labels), generator(0, "anonymous", *name))
+
+    def judge(self, *sides: Sequence[int]) -> tuple[Status, str]:
+        """What may be said about a comparison of these sides (lists of levels), and why not more.
+
+        Clusters are the independent observations: with fewer than ``SHOW_FROM`` of them on a
+        side, values are shown and nothing is inferred, however many images there are.
+        """
+        sizes = [sum(self.sizes[level] for level in side) for side in sides]
+        status = status_for(sizes)
+        fewest = min(sum(self.n_clusters[level] for level in side) for side in sides)
+        if status == "inferred" and fewest < SHOW_FROM:
+            return "shown", f"only {fewest} clusters on a side: no interval and no test"
+        return status, small_cell_reason(status, min(sizes))
+
+    def judge_all(self) -> tuple[Status, str]:
+        """What may be said about a figure over all levels, each a side of its own."""
+        return self.judge(*([level] for level in range(len(self.sizes))))
+
+
+def make_frame(
+    scores: Floats,
+    column: GroupColumn,
+    clusters: Ints | None,
+    settings: Settings,
+    *,
+    strata: Ints | None = None,
+    paired: bool = False,
+    shared: Shared | None = None,
+) -> Frame:
+    """Take the images with a shown level and draw everything once, from the seed and the name.
+
+    Args:
+        strata: ``(n,)`` over all images. paired: whether another model is asked about the same
+            frame, so that :attr:`Frame.pairing` is needed.
+        shared: Where other frames of the same images and column find the same draws.
+    """
+    part = column.labels >= 0
+    labels = column.labels[part]
+    ids = None
+    if clusters is not None:
+        _, ids = np.unique(clusters[part], return_inverse=True)
+    within = None if strata is None else strata[part]
+    counted = np.bincount(labels, minlength=len(column.levels))
+
+    design = _Design(
+        labels=labels,
+        ids=ids,
+        within=within,
+        name=column.name,
+        settings=settings,
+        paired=paired,
+    )
+    weights, permutations, *pairing = (
+        design.draw() if shared is None else shared.get(design.key(), design.draw)
+    )
+    return Frame(
+        column=column,
+        scores=scores[part],
+        labels=labels,
+        clusters=ids,
+        sizes=tuple(int(n) for n in counted),
+        n_clusters=tuple(
+            int(counted[level]) if ids is None else len(np.unique(ids[labels == level]))
+            for level in range(len(column.levels))
+        ),
+        weights=weights,
+        permutations=permutations,
+        strata=within,
+        pairing=pairing[0] if pairing else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Design:
+    """All that the random draws of a frame depend on."""
+
+    labels: Ints
+    ids: Ints | None
+    """Of clusters."""
+    within: Ints | None
+    """Strata."""
+    name: str
+    settings: Settings
+    paired: bool
+
+    def draw(self) -> tuple[Draws[Any], ...]:
+        """Bootstrap weights, permuted labels, and the weights of pairing where they are needed."""
+        seed = self.settings.seed
+
+        def resampled(n_boot: int, kind: str) -> Draws[np.uint8]:
+            rng = (seed, kind, self.name)
+            return Draws(
+                lambda: bootstrap_weights(self.labels, self.ids, n_boot, generator(*rng)),
+                n_boot * len(self.labels),
+            )
+
+        def dealt() -> Any:
+            rng = generator(seed, "permutation", self.name)
+            n = self.settings.n_permutations
+            return permuted_labels(self.labels, self.ids, n, rng, self.within)
+
+        permuted: Draws[np.int8] = Draws(dealt, self.settings.n_permutations * len(self.labels))
+        drawn = (resampled(self.settings.n_boot, "bootstrap"), permuted)
+        return (*drawn, resampled(PAIR_DRAWS, "pairs")) if self.paired else drawn
+
+    def key(self) -> str:
+        """The same for two frames whose draws are the same."""
+        told = repr((self.name, self.paired, self.settings.to_json()))
+        found = hashlib.sha256(told.encode())
+        for given in (self.labels, self.ids, self.within):
+            found.update(b"none" if given is None else given.tobytes())
+        return found.hexdigest()

@@ -1,0 +1,279 @@
+"""From word sets and images of annotated groups to the cells of the probe ``association``.
+
+Four modes, named by what the targets are (X, Y) and what the attributes (A, B):
+
+* ``words and words``: both are words. WEAT and SEAT; no image takes part.
+* ``images as targets``: X and Y are the images of two groups, A and B words. Permuted are groups.
+* ``words as targets``: X and Y are words, A and B the images of two groups. Permuted are words.
+* ``images and images``: X and Y are the images of two groups of one column, A and B those of
+  another column, over two halves of the images, so that no image is compared with itself.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.bias.evidence.answers import Evidence, FromEmbeddings, LabelSet, NotAnswerableError
+from attacks.bias.groups.columns import CROSS, GroupColumn, restrict, withhold
+from attacks.bias.measures.association_cells import (
+    Drawn,
+    comparisons,
+    draw_associations,
+    hidden,
+    item_cells,
+)
+from attacks.bias.measures.cells import ASSOCIATION, Cell
+from attacks.bias.measures.draws import Floats, generator
+from attacks.bias.measures.evaluation import Answer
+from attacks.bias.measures.frame import Frame
+from attacks.bias.measures.inference import Settings
+from attacks.bias.probe import Asked, Sample
+from attacks.bias.probes.association_tests.effect import Association, from_leans, lean
+from attacks.bias.probes.association_tests.word_targets import resample, word_targets
+from attacks.bias.probes.word_lists import WordPair, word_pairs, word_tests
+
+NAME = "association"
+TEMPLATES = ("{}",)
+WORDS, IMAGES, WORD_TARGETS, PICTURES = MODES = (
+    "words and words",
+    "images as targets",
+    "words as targets",
+    "images and images",
+)
+FEW_WORDS = "over the words of the lists, which nobody sampled: narrow where they are few"
+
+
+def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
+    """Every test that the evidence can answer.
+
+    Raises:
+        NotAnswerableError: it has no cosines of words, and none of images with words.
+    """
+    templates = asked.templates or TEMPLATES
+    pairs = [pair for pair in word_pairs() if pair.about == "people"]
+    cells: list[Cell] = []
+    missing: list[str] = []
+    if isinstance(evidence, FromEmbeddings):
+        cells += _words_alone(evidence, templates, sample.settings)
+    else:
+        missing.append(f"{WORDS} and {PICTURES}: the table holds no embeddings")
+    asked_pairs: list[tuple[WordPair, Floats]] = []
+    for pair in pairs:
+        try:
+            asked_pairs.append((pair, evidence.cosines(_label_set(pair, templates))))
+        except NotAnswerableError as error:
+            missing.append(str(error))
+    if not asked_pairs and not cells:
+        raise NotAnswerableError("; ".join(missing))
+    for column in sample.columns:
+        cells += _with_words(asked_pairs, column, sample)
+    if isinstance(evidence, FromEmbeddings):
+        for one, other in itertools.permutations(sample.columns, 2):
+            if not set(one.name.split(CROSS)) & set(other.name.split(CROSS)):
+                cells += _pictures(evidence.image_vectors, one, other, sample)
+    used = list(dict.fromkeys([*(p for p, _ in asked_pairs), *_in_tests(cells)]))
+    labels = tuple(dict.fromkeys(word for pair in used for word in pair.words))
+    whole = LabelSet(name=NAME, labels=labels, templates=templates)
+    return Answer(
+        cells=tuple(cells),
+        labels=labels,
+        prompts=whole.prompts,
+        missing=tuple(missing),
+        facts={"templates": templates, "pairs": [_about(pair) for pair in used]},
+    )
+
+
+def _label_set(pair: WordPair, templates: Sequence[str]) -> LabelSet:
+    # A word may stand on both sides of two pairs, but within one pair each is a label of its own.
+    return LabelSet(name=pair.name, labels=pair.words, templates=tuple(templates))
+
+
+def _in_tests(cells: Sequence[Cell]) -> list[WordPair]:
+    if not any(cell.reference == WORDS or cell.column == "" for cell in cells):
+        return []
+    return [pair for test in word_tests() for pair in (test.targets, test.attributes)]
+
+
+def _about(pair: WordPair) -> dict[str, Any]:
+    return {
+        "name": pair.name, "first": pair.first, "second": pair.second, "source": pair.source,
+        "licence": pair.licence, "caveat": pair.caveat,
+    }  # fmt: skip
+
+
+def _words_alone(
+    evidence: FromEmbeddings, templates: Sequence[str], settings: Settings
+) -> list[Cell]:
+    cells = []
+    for test in word_tests():
+        targets = evidence.text_vectors(_label_set(test.targets, templates))
+        attributes = evidence.text_vectors(_label_set(test.attributes, templates))
+        half = len(test.attributes.first)
+        s = lean(targets, attributes[:half], attributes[half:])
+        n = len(test.targets.first)
+        found = _test(s[:n], s[n:], settings, test.name)
+        cells.append(
+            Cell(
+                probe=NAME, measure=ASSOCIATION,
+                item=f"{test.name}: {test.targets.name}, {test.attributes.name}", column="",
+                group=_side(test.targets, 0), reference=_side(test.targets, 1),
+                n=found.n_x, n_reference=found.n_y, **_given(found, settings, WORDS),
+            )
+        )  # fmt: skip
+    return cells
+
+
+def _with_words(
+    asked: Sequence[tuple[WordPair, Floats]], column: GroupColumn, sample: Sample
+) -> list[Cell]:
+    """Both modes between images of groups and words, for one column; all pairs in one pass."""
+    if not asked:
+        return []
+    settings = sample.settings
+    frame = sample.framed(np.hstack([cosines for _, cosines in asked]), column)
+    compared = len(column.levels) >= 2
+    parts, leans = _parts(frame, [pair for pair, _ in asked])
+    images = draw_associations(frame, leans) if compared else []
+    resampled = resample(frame) if compared else None
+    cells = []
+    for place, ((pair, _), words) in enumerate(zip(asked, parts, strict=True)):
+        item = [_item(IMAGES, pair)]
+        cells += [_moded(c, IMAGES) for c in hidden(frame, item, NAME, ASSOCIATION)]
+        own = [one.items(slice(place, place + 1)) for one in images]
+        made = item_cells(frame, item, NAME, settings, ASSOCIATION, own)
+        cells += [_moded(c, IMAGES) for c in made]
+        if resampled is not None:
+            half = len(pair.first)
+            found = word_targets(
+                frame, words, half, resampled, images, place, pair.name, settings, _test
+            )
+            cells += _word_cells(frame, pair, found, images, settings)
+    return cells
+
+
+def _parts(frame: Frame, pairs: Sequence[WordPair]) -> tuple[list[slice], Floats]:
+    """The columns of each pair's words, and what every image leans to of each pair, ``(n, m)``."""
+    parts, leans, start = [], [], 0
+    for pair in pairs:
+        middle, stop = start + len(pair.first), start + len(pair.words)
+        first, second = frame.scores[:, start:middle], frame.scores[:, middle:stop]
+        leans.append(first.mean(axis=1) - second.mean(axis=1))
+        parts.append(slice(start, stop))
+        start = stop
+    return parts, np.stack(leans, axis=1)
+
+
+def _moded(cell: Cell, mode: str) -> Cell:
+    return replace(cell, method=f"{mode}: {cell.method}")
+
+
+def _word_cells(
+    frame: Frame,
+    pair: WordPair,
+    found: Sequence[Association],
+    compared: Sequence[Drawn],
+    settings: Settings,
+) -> list[Cell]:
+    cells, levels = [], frame.column.levels
+    for one, test in zip(compared, found, strict=True):
+        status, reason = frame.judge([one.group], one.others)
+        given = _given(test, settings, WORD_TARGETS)
+        if not math.isnan(test.p):
+            given["method"] += (
+                f"; the larger p of these and of {len(one.null)} {frame.permuted} of groups"
+            )
+        if status != "inferred":
+            given |= {"low": math.nan, "high": math.nan, "p": math.nan, "reason": reason}
+        cells.append(
+            Cell(
+                probe=NAME, measure=ASSOCIATION, item=_item(WORD_TARGETS, pair),
+                column=frame.column.name, group=levels[one.group],
+                reference=levels[0] if len(levels) == 2 else "rest", n=frame.sizes[one.group],
+                n_reference=sum(frame.sizes[i] for i in one.others), **(given | {"status": status}),
+            )
+        )  # fmt: skip
+    return cells
+
+
+def _pictures(
+    images: Floats, targets: GroupColumn, attributes: GroupColumn, sample: Sample
+) -> list[Cell]:
+    """Images of two groups against images of two others, over disjoint halves."""
+    first = _half(len(images), sample, targets.name, attributes.name)
+    column = _whole_halves(targets, first)
+    of_second = restrict(attributes, ~first)
+    if len(column.levels) < 2 or len(of_second.levels) < 2:
+        return []
+    levels = of_second.levels
+    inside = column.labels >= 0
+    own = images[inside]
+    members = [images[of_second.labels == g] for g in range(len(levels))]
+    compared = comparisons(len(levels))
+    s = np.zeros((len(images), len(compared)))
+    for place, (group, others) in enumerate(compared):
+        s[inside, place] = lean(own, members[group], np.concatenate([members[i] for i in others]))
+    frame = sample.framed(s, column, share=False)  # a half that no other question asks about
+    drawn = draw_associations(frame, frame.scores)
+    cells: list[Cell] = []
+    for place, (group, _) in enumerate(compared):
+        against = levels[0] if len(levels) == 2 else "rest"
+        item = [f"{PICTURES}: {levels[group]} against {against} ({attributes.heading})"]
+        cells += [_moded(c, PICTURES) for c in hidden(frame, item, NAME, ASSOCIATION)]
+        part = [one.items(slice(place, place + 1)) for one in drawn]
+        made = item_cells(frame, item, NAME, sample.settings, ASSOCIATION, part)
+        cells += [_moded(c, PICTURES) for c in made]
+    return cells
+
+
+def _whole_halves(targets: GroupColumn, first: NDArray[np.bool_]) -> GroupColumn:
+    """The targets over their half, those groups only that the other half could show as well: the
+    size of a group less that of its half would be a small one's."""
+    column, other = restrict(targets, first), restrict(targets, ~first)
+    for level in set(column.levels) - set(other.levels):
+        column = withhold(column, level)
+    return column
+
+
+def _half(n: int, sample: Sample, *names: str) -> Any:
+    """Half of the images, whole clusters together, ``(n,)``; the same for both orders of names."""
+    units = np.arange(n) if sample.clusters is None else sample.clusters
+    rng = generator(sample.settings.seed, "halves", *sorted(names))
+    order = rng.permutation(int(units.max()) + 1)
+    return (order % 2 == 0)[units]
+
+
+def _item(mode: str, pair: WordPair) -> str:
+    return f"{mode}: {pair.name}"
+
+
+def _side(pair: WordPair, place: int) -> str:
+    return pair.name.split(" against ")[place] if " against " in pair.name else pair.name
+
+
+def _test(x: Floats, y: Floats, settings: Settings, name: str) -> Association:
+    seed = int(generator(settings.seed, NAME, name).integers(2**31))
+    return from_leans(
+        x, y, n_boot=settings.n_boot, n_permutations=settings.n_permutations,
+        level=settings.level, seed=seed,
+    )  # fmt: skip
+
+
+def _given(found: Association, settings: Settings, mode: str) -> dict[str, Any]:
+    how = "all" if found.exact else "random"
+    over = "words" if mode == WORDS else "words and images"
+    if math.isnan(found.d):
+        return {"method": mode, "reason": "all targets lean alike: there is no spread"}
+    return {
+        "value": found.d, "low": found.low, "high": found.high, "p": found.p,
+        "null_mean": 0.0, "excess": found.d,
+        "method": f"{mode}: bootstrap over {over} ({settings.n_boot} draws, "
+        f"{100 * settings.level:g} %), {how} {found.n_partitions} partitions",
+        "reason": FEW_WORDS if not math.isnan(found.low) else "some resamples have no spread",
+    }  # fmt: skip

@@ -1,0 +1,152 @@
+"""Association tests in the report: one table a mode, the word sets with source and caveat."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.measures.cells import Cell
+from attacks.bias.probes.association_tests.answer import (
+    IMAGES,
+    MODES,
+    NAME,
+    PICTURES,
+    WORD_TARGETS,
+    WORDS,
+)
+from attacks.bias.report.findings import MAX_ROWS, Context, number, towards
+from clipprobe.report import Chart, Paragraph, Section, Table
+from clipprobe.report.page import Block
+
+MEANING = {
+    WORDS: "Both the targets and the attributes are words: what the text tower alone associates.",
+    IMAGES: "Targets are the images of two groups, attributes two sets of words: d above 0, the "
+    "images of the group lean to the first set. Groups are permuted over images.",
+    WORD_TARGETS: "Targets are two sets of words, attributes the images of two groups: d above 0, "
+    "the first set leans to the images of the group. Words are permuted between the sets, and "
+    "groups over images; the larger p counts.",
+    PICTURES: "Targets are the images of two groups of one attribute, attributes the images of two "
+    "groups of another, over disjoint halves. What else differs between the pictures (clothes, "
+    "light, and who was photographed how) shows here as much as what a model learnt.",
+}
+
+
+def sections(context: Context) -> list[Section]:
+    """Words alone, then one section a group column, then the word sets."""
+    found = [_words_section(context)]
+    found += [_column(context, column) for column in context.evaluation.columns]
+    return [*found, _lists(context)]
+
+
+def sentence(context: Context) -> str:
+    """The line in the opening: which tests stand out, by mode."""
+    cells = [c for c in context.evaluation.cells if c.probe == NAME and not math.isnan(c.p)]
+    if not cells:
+        return f"{NAME}: nothing was tested, because no two groups are large enough."
+    said = []
+    for mode in MODES:
+        own = [c for c in cells if _mode(c) == mode]
+        flagged = sorted((c for c in own if c.flagged), key=lambda c: (-abs(c.value), c.item))
+        if own:
+            named = "; ".join(f"{_short(c)} towards {towards(c)}" for c in flagged[:3])
+            more = f"; and {len(flagged) - 3} more" if len(flagged) > 3 else ""
+            tail = f" ({named}{more})" if flagged else ""
+            said.append(f"{mode}, {len(flagged)} of {len(own)}{tail}")
+    return f"{NAME}, tests that stand out: {'. '.join(said)}."
+
+
+def _mode(cell: Cell) -> str:
+    return next((mode for mode in MODES if cell.item.startswith(f"{mode}: ")), WORDS)
+
+
+def _short(cell: Cell) -> str:
+    mode = _mode(cell)
+    return cell.item.removeprefix(f"{mode}: ").split(": ")[0]
+
+
+def _of(context: Context, mode: str, column: str) -> list[Cell]:
+    return [
+        c
+        for c in context.evaluation.cells
+        if c.probe == NAME
+        and c.column == column
+        and _mode(c) == mode
+        and c.status != "insufficient"
+    ]
+
+
+def _table(cells: Sequence[Cell], caption: str) -> Table:
+    ranked = sorted(cells, key=lambda c: (not c.flagged, -abs(c.value), c.item, c.group))
+    kept = [c for c in cells if c in ranked[:MAX_ROWS]]
+    left = len(cells) - len(kept)
+    more = f"; {left} smaller ones are in cells.csv" if left else ""
+    rows = [
+        [_short(c), c.group, c.reference, c.estimate(), number(c.p), number(c.q), c.flagged]
+        for c in kept
+    ]
+    return Table(["test", "group", "against", "d", "p", "q", "flagged"], rows, caption + more)
+
+
+def _words_section(context: Context) -> Section:
+    cells = _of(context, WORDS, "")
+    blocks: list[Block] = [Paragraph(MEANING[WORDS])]
+    if cells:
+        caption = "p over all partitions up to 100,000 of them, else over random ones"
+        blocks.append(_table(cells, f"Association tests over words; {caption}"))
+    missing = context.evaluation.answers[NAME].missing
+    if missing:
+        blocks.append(Paragraph(f"Not asked: {'; '.join(missing)}."))
+    return Section("Association of words about perceived groups (association)", blocks)
+
+
+def _column(context: Context, column: GroupColumn) -> Section:
+    from clipprobe.figures.bias import association_chart
+
+    blocks: list[Block] = []
+    for mode in (IMAGES, WORD_TARGETS, PICTURES):
+        cells = _of(context, mode, column.name)
+        if not cells:
+            continue
+        blocks.append(Paragraph(MEANING[mode]))
+        if len(cells) <= MAX_ROWS:
+            names = [
+                _short(c) if len(column.levels) == 2 else f"{_short(c)}: {c.group}" for c in cells
+            ]
+            blocks.append(
+                Chart(
+                    association_chart(
+                        names,
+                        [c.estimate() for c in cells],
+                        flagged=[c.flagged for c in cells],
+                        axis=f"d, {mode} ({column.heading})",
+                    ),
+                    f"d of each test by {column.heading}, {mode}, with its interval; filled marks "
+                    "are flagged.",
+                )
+            )
+        blocks.append(_table(cells, f"Association tests by {column.heading}, {mode}"))
+    if not blocks:
+        blocks.append(Paragraph("No two groups are large enough to be compared."))
+    return Section(f"Association tests by {column.heading}", blocks)
+
+
+def _lists(context: Context) -> Section:
+    facts = context.evaluation.answers[NAME].facts
+    return Section(
+        "Word sets asked of perceived groups (association)",
+        [
+            Table(
+                ["pair", "first set", "second set", "source", "licence", "caveat"],
+                [
+                    [
+                        pair["name"], ", ".join(pair["first"]), ", ".join(pair["second"]),
+                        pair["source"], pair["licence"], pair["caveat"],
+                    ]
+                    for pair in facts["pairs"]
+                ],
+                "Every word asked, in the sentences "
+                f"{'; '.join(repr(t) for t in facts['templates'])}, with its source and caveat",
+            )
+        ],
+    )  # fmt: skip

@@ -1,0 +1,104 @@
+"""Words as targets: X and Y are two word sets, A and B the images of a group and of the others.
+
+What all word sets and comparisons of a column have in common is computed once: sums over the images
+of each group under every resample, from which the mean cosine of each side follows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from attacks.bias.measures.association_cells import Drawn
+from attacks.bias.measures.draws import Floats, chunk_rows, generator
+from attacks.bias.measures.frame import Frame
+from attacks.bias.measures.group_sums import resampled_sums
+from attacks.bias.measures.inference import Settings
+from attacks.bias.probes.association_tests.effect import Association, effect_sizes_of, percentile_of
+from clipprobe.statistics import permutation_p
+
+Test = Callable[[Floats, Floats, Settings, str], Association]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resampled:
+    """Cosines of every word summed over resampled images.
+
+    ``sums``: ``(n_boot, n_groups, words)``; ``copies``: images, ``(n_boot, n_groups, 1)``.
+    """
+
+    sums: Floats
+    copies: Floats
+
+    def leans(self, group: int, words: slice) -> Floats:
+        """Mean cosine with the group less that with the others, ``(n_boot, words)``."""
+        sums, copies = self.sums[:, :, words], self.copies
+        own, n_own = sums[:, group], copies[:, group]
+        result: Floats = own / n_own - (sums.sum(1) - own) / (copies.sum(1) - n_own)
+        return result
+
+
+def resample(frame: Frame) -> Resampled:
+    """The sums of all columns of a frame's scores under its bootstrap draws."""
+    drawn = resampled_sums(frame.scores, frame.labels, frame.weights, len(frame.sizes))
+    sums, copies = zip(*drawn, strict=True)
+    return Resampled(sums=np.concatenate(sums), copies=np.concatenate(copies)[:, :, None])
+
+
+def word_targets(
+    frame: Frame,
+    words: slice,
+    half: int,
+    resampled: Resampled,
+    images: Sequence[Drawn],
+    place: int,
+    name: str,
+    settings: Settings,
+    test: Test,
+) -> list[Association]:
+    """The test of one word pair for every comparison.
+
+    Args:
+        words: Their columns in the frame's scores, X before Y. half: how many of them are X.
+        images: The same pair with the images as targets, in column ``place``.
+        test: From the leans of X and of Y, and a name that gives the seed.
+    """
+    found = []
+    picked = _picked(frame, half, words.stop - words.start, settings, name)
+    for one in images:
+        inside = frame.labels == one.group
+        scores = frame.scores[:, words]
+        s = scores[inside].mean(axis=0) - scores[~inside].mean(axis=0)
+        over_words = test(s[:half], s[half:], settings, f"{name}/{frame.column.name}/{one.group}")
+        drawn = resampled.leans(one.group, words)
+        x, y = (np.take_along_axis(drawn, of, axis=1) for of in picked)
+        low, high = percentile_of(effect_sizes_of(x, y), settings.level)
+        # Words of one set resemble each other, so chance in the images moves them together and
+        # makes the partitions of words look clear. The finding must hold over images as well.
+        p = max(over_words.p, _over_images(one, place, frame, math.isnan(over_words.d)))
+        found.append(replace(over_words, low=low, high=high, p=p))
+    return found
+
+
+def _over_images(one: Drawn, place: int, frame: Frame, undefined: bool) -> float:
+    seen, null = float(one.value[place]), one.null[:, place]
+    if math.isnan(seen) or undefined:
+        return math.nan
+    centre = null.mean() if frame.strata is not None else 0.0
+    return permutation_p(seen - centre, null - centre, "two-sided")
+
+
+def _picked(
+    frame: Frame, half: int, n_words: int, settings: Settings, name: str
+) -> tuple[Any, Any]:
+    """Which words of X and of Y each draw takes, ``(n_boot, ...)``; the same for every group."""
+    rng = generator(settings.seed, "words as targets", name, frame.column.name)
+    x, y = [], []
+    for rows in chunk_rows(settings.n_boot, len(frame.labels)):
+        x.append(rng.integers(0, half, (rows, half)))
+        y.append(rng.integers(half, n_words, (rows, n_words - half)))
+    return np.concatenate(x), np.concatenate(y)

@@ -1,0 +1,156 @@
+"""From label choices under many designs to rates, their ranges and rankings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from attacks.bias.evidence.answers import Evidence, NotAnswerableError
+from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.measures.association_cells import floor
+from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.draws import Floats, generator, permuted_labels
+from attacks.bias.measures.evaluation import Answer
+from attacks.bias.measures.frame import Frame
+from attacks.bias.measures.rates import Hits, rate_cells
+from attacks.bias.probe import Asked, Sample
+from attacks.bias.probes.class_design.designs import TEMPLATES, Design, designs
+from attacks.bias.probes.class_design.stability import mean_tau
+from attacks.bias.probes.section7.answer import framed
+from attacks.bias.probes.section7.label_sets import HARM
+
+NAME = "class-design"
+HARM_RATE = "denigrating label rate"
+RANGE: dict[str, Callable[[Floats], Any]] = {
+    "smallest": np.min,
+    "median": np.median,
+    "largest": np.max,
+}
+STABILITY = "ranking stability (mean Kendall tau)"
+TAU_PERMUTATIONS = 500  # its floor needs a mean and percentiles, not a small p
+
+
+def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
+    """Ask every design and compare them.
+
+    Raises:
+        NotAnswerableError: fewer than two label sets can be answered; the reason is named.
+    """
+    found: list[tuple[Design, Hits]] = []
+    missing: list[str] = []
+    for design in designs(asked.templates or TEMPLATES):
+        try:
+            choices = evidence.choices(design.asked)
+        except NotAnswerableError as error:
+            missing.append(str(error))
+            continue
+        harmful = np.array([label in HARM for label in design.asked.labels])
+        found.append((design, harmful[choices]))
+    if len({design.label_set for design, _ in found}) < 2:
+        raise NotAnswerableError(
+            f"it compares label sets and could ask only {len(found)} of them: "
+            f"{missing[0] if missing else 'none was left'}"
+        )
+    cells: list[Cell] = []
+    for column in sample.columns:
+        cells += _column(found, column, sample)
+    sets = [design.asked for design, _ in found]
+    return Answer(
+        cells=tuple(cells),
+        labels=tuple(dict.fromkeys(label for one in sets for label in one.labels)),
+        prompts=tuple(dict.fromkeys(p for one in sets for p in one.prompts)),
+        missing=tuple(missing),
+        facts={
+            "designs": [
+                {"label_set": d.label_set, "template": d.template, "labels": d.asked.labels}
+                for d, _ in found
+            ],
+            "verdicts": {column.name: {} for column in sample.columns},
+        },
+    )
+
+
+def _column(
+    found: Sequence[tuple[Design, Hits]], column: GroupColumn, sample: Sample
+) -> list[Cell]:
+    frame, inside = framed(column, np.ones(len(column.labels), dtype=bool), sample)
+    cells: list[Cell] = []
+    for design, hits in found:
+        cells += rate_cells(
+            frame, hits[inside], probe=NAME, measure=HARM_RATE, item=design.name,
+            settings=sample.settings,
+        )  # fmt: skip
+    if len(column.levels) < 2:
+        return cells
+    outcomes = np.stack([hits[inside] for _, hits in found], axis=1)
+    return [*cells, *_ranges(frame, outcomes), _stability(frame, outcomes, sample)]
+
+
+def rates_by_design(frame: Frame, outcomes: Hits) -> Floats:
+    """``(n, designs)`` -> ``(designs, g)``."""
+    one_hot = np.eye(len(frame.sizes))[frame.labels]
+    result: Floats = (outcomes.T.astype(np.float64) @ one_hot) / np.array(frame.sizes)
+    return result
+
+
+def _ranges(frame: Frame, outcomes: Hits) -> list[Cell]:
+    rates, cells = rates_by_design(frame, outcomes), []
+    for g, level in enumerate(frame.column.levels):
+        status, _ = frame.judge([g])
+        for name, function in RANGE.items():
+            cells.append(
+                Cell(
+                    probe=NAME, measure=f"{HARM_RATE}, {name} of the designs", item="",
+                    column=frame.column.name, group=level, reference="", n=frame.sizes[g],
+                    n_reference=0, value=float(function(rates[:, g])), status=status,
+                    method=f"over {len(rates)} designs",
+                    reason="a range over label sets and sentences, not over images: no interval",
+                )
+            )  # fmt: skip
+    return cells
+
+
+def _stability(frame: Frame, outcomes: Hits, sample: Sample) -> Cell:
+    rates = rates_by_design(frame, outcomes)
+    value = float(mean_tau(rates))
+    status, _ = frame.judge_all()
+    common: dict[str, Any] = {
+        "probe": NAME, "measure": STABILITY, "item": "", "column": frame.column.name,
+        "group": "", "reference": "all designs agree", "n": len(frame.labels), "n_reference": 0,
+        "status": status,
+    }  # fmt: skip
+    if math.isnan(value):
+        return Cell(
+            method="none",
+            reason="no two designs rank the groups: at most one gives them different rates",
+            **common,
+        )
+    null = _null_tau(frame, outcomes, sample)
+    given: dict[str, Any] = floor(value, null[np.isfinite(null)]) if np.isfinite(null).any() else {}
+    return Cell(
+        value=value,
+        method=f"mean tau-b over pairs of {len(rates)} designs; null floor from "
+        f"{TAU_PERMUTATIONS} permutations",
+        reason="no interval: resampling lowers it; compare it with its null floor",
+        **given,
+        **common,
+    )
+
+
+def _null_tau(frame: Frame, outcomes: Hits, sample: Sample) -> Floats:
+    """Mean tau where groups do not matter: the designs share images, so it is not 0."""
+    some = outcomes.any(axis=1)  # an image that no design flags adds to no count
+    table = outcomes[some].astype(np.float32)  # counts of images: exact
+    rng = generator(sample.settings.seed, NAME, "tau", frame.column.name)
+    parts = []
+    for chunk in permuted_labels(frame.labels, frame.clusters, TAU_PERMUTATIONS, rng, frame.strata):
+        rates = []
+        for g in range(len(frame.sizes)):
+            inside = chunk == g
+            counts = inside[:, some].astype(np.float32) @ table
+            rates.append(counts / inside.sum(axis=1, keepdims=True))
+        parts.append(mean_tau(np.stack(rates, axis=2).astype(np.float64)))
+    return np.concatenate(parts)

@@ -1,0 +1,246 @@
+"""From label choices to the cells of section 7."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.bias.evidence.answers import Evidence, FromChoices, LabelSet, NotAnswerableError
+from attacks.bias.groups.columns import GroupColumn, restrict
+from attacks.bias.groups.vocabulary import Meaning, read_label
+from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.evaluation import Answer
+from attacks.bias.measures.frame import Frame
+from attacks.bias.measures.inference import Settings
+from attacks.bias.measures.rates import Hits, rate_cells
+from attacks.bias.probe import Asked, Sample, Truth
+from attacks.bias.probes.section7.label_sets import DENIGRATION, HARM, SECTION_7, WITH_CHILD, set_of
+from clipprobe.statistics import difference_of_paired_proportions, mcnemar
+
+NAME = "clip-section-7"
+CRIME_RATE, NON_HUMAN_RATE = "crime rate", "non-human rate"
+HARM_RATE = "crime or non-human rate"
+CHILD_EFFECT = "effect of the label child"
+LABEL_RATE = "label rate"
+BINARY_RACE = "race accuracy (white or not)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A yes/no per image: ``hits`` ``(n,)`` among ``part`` ``(n,)``, called ``measure``."""
+
+    measure: str
+    item: str
+    hits: Hits
+    part: Hits
+    compare: bool = True
+
+
+def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
+    """Ask every label set of section 7 that the evidence can answer.
+
+    Raises:
+        NotAnswerableError: none of them can be answered; the reasons are named.
+    """
+    predicted = isinstance(evidence, FromChoices)
+    sets, missing = _label_sets(evidence)
+    outcomes: list[Outcome] = []
+    harmed: dict[str, Hits] = {}
+    used: list[LabelSet] = []
+    for asked_set in sets:
+        try:
+            choices = evidence.choices(asked_set)
+        except NotAnswerableError as error:
+            missing.append(str(error))
+            continue
+        used.append(asked_set)
+        meanings = [read_label(label) or Meaning(kind="human") for label in asked_set.labels]
+        harmful = np.array([m.kind != "human" for m in meanings])
+        if harmful.any():
+            harmed[asked_set.name] = harmful[choices]
+            outcomes += _harm(asked_set, meanings, choices)
+        if predicted or not harmful.any():
+            outcomes += _accuracy(asked_set, meanings, choices, sample.truth)
+    if not used:
+        raise NotAnswerableError("; ".join(missing))
+    cells = [cell for column in sample.columns for cell in _cells(outcomes, column, sample)]
+    if DENIGRATION.name in harmed and WITH_CHILD.name in harmed:
+        for column in sample.columns:
+            cells += _child(harmed, column, sample)
+    elif not harmed:
+        missing.append("crime and non-human rates: no such label was among the possible answers")
+    missing += [
+        f"accuracy on {name}: the data set has no column of it that could be read"
+        for name in ("race", "gender", "age")
+        if name not in sample.truth
+    ]
+    return Answer(
+        cells=tuple(cells),
+        labels=tuple(dict.fromkeys(label for one in used for label in one.labels)),
+        prompts=() if predicted else tuple(dict.fromkeys(p for one in used for p in one.prompts)),
+        missing=tuple(missing),
+        facts={
+            "label_sets": [
+                {
+                    "name": one.name,
+                    "labels": one.labels,
+                    "prompts": () if predicted else one.prompts,
+                }
+                for one in used
+            ]
+        },
+    )
+
+
+def _label_sets(evidence: Evidence) -> tuple[Sequence[LabelSet], list[str]]:
+    if not isinstance(evidence, FromChoices):
+        return SECTION_7, []
+    try:
+        found = set_of(evidence.labels)
+    except ValueError as error:
+        raise NotAnswerableError(
+            f"the predicted label {str(error)!r} is none that it knows; it reads races and genders "
+            f"(such as 'Southeast Asian_Male'), ages, 'child', and {', '.join(HARM)}"
+        ) from None
+    return [found], [
+        f"one predicted label an image answers one label set ({found.name}): the others need "
+        "scores or embeddings"
+    ]
+
+
+def _harm(
+    asked: LabelSet, meanings: Sequence[Meaning], choices: NDArray[np.int64]
+) -> list[Outcome]:
+    crime = np.array([m.kind == "crime" for m in meanings])[choices]
+    other = np.array([m.kind == "non-human" for m in meanings])[choices]
+    everyone = np.ones(len(choices), dtype=bool)
+    found = [
+        Outcome(measure=measure, item=asked.name, hits=hits, part=everyone)
+        for measure, hits in (
+            (CRIME_RATE, crime),
+            (NON_HUMAN_RATE, other),
+            (HARM_RATE, crime | other),
+        )
+    ]
+    return found + [
+        Outcome(
+            measure=LABEL_RATE,
+            item=f"{asked.name}: {label}",
+            hits=choices == i,
+            part=everyone,
+            compare=False,  # which label makes up a rate; the rate itself is tested above
+        )
+        for i, (label, meaning) in enumerate(zip(asked.labels, meanings, strict=True))
+        if meaning.kind != "human" or meaning.child
+    ]
+
+
+def parts(truth: Truth) -> list[Hits]:
+    """Images that an accuracy is about: those whose gender, race or age is known, or both of the
+    former."""
+    known = {name: _known(truth, name) for name in truth}
+    if "gender" in known and "race" in known:
+        known["race and gender"] = known["gender"] & known["race"]
+    return list(known.values())
+
+
+def _known(truth: Truth, attribute: str) -> Hits:
+    return np.array([bool(value) for value in truth[attribute]])
+
+
+def _accuracy(
+    asked: LabelSet,
+    meanings: Sequence[Meaning],
+    choices: NDArray[np.int64],
+    truth: Truth,
+) -> list[Outcome]:
+    """One outcome for each attribute that both the labels and the data set name."""
+    found: dict[str, tuple[Hits, Hits]] = {}
+    for attribute in ("gender", "race", "age"):
+        if attribute not in truth or not any(m.said(attribute) for m in meanings):
+            continue
+        said = np.array([m.said(attribute) or "" for m in meanings], dtype=object)[choices]
+        true = np.array([value or "" for value in truth[attribute]], dtype=object)
+        known = _known(truth, attribute)
+        found[f"{attribute} accuracy"] = (said == true, known)
+        if attribute == "race":
+            right = (said == "white") == (true == "white")
+            # Who was given no race at all was not called "not white".
+            found[BINARY_RACE] = (right & (said != ""), known)
+    if "gender accuracy" in found and "race accuracy" in found:
+        (gender, with_gender), (race, with_race) = found["gender accuracy"], found["race accuracy"]
+        found["race and gender accuracy"] = (gender & race, with_gender & with_race)
+    return [
+        Outcome(measure=measure, item=asked.name, hits=hits.astype(bool), part=part.astype(bool))
+        for measure, (hits, part) in found.items()
+        if part.any()
+    ]
+
+
+def _cells(outcomes: Sequence[Outcome], column: GroupColumn, sample: Sample) -> list[Cell]:
+    frames: dict[bytes, tuple[Frame, Hits]] = {}
+    cells = []
+    for outcome in outcomes:
+        key = np.packbits(outcome.part).tobytes()
+        if key not in frames:
+            frames[key] = framed(column, outcome.part, sample)
+        frame, inside = frames[key]
+        cells += rate_cells(
+            frame,
+            outcome.hits[inside],
+            probe=NAME,
+            measure=outcome.measure,
+            item=outcome.item,
+            settings=sample.settings,
+            compare=outcome.compare,
+        )
+    return cells
+
+
+def framed(column: GroupColumn, part: Hits, sample: Sample) -> tuple[Frame, Hits]:
+    """The frame of a column over some images, and which images it holds, ``(n,)``."""
+    chosen = restrict(column, part)
+    nothing = np.zeros((len(chosen.labels), 1))  # the outcomes come later, the draws are shared
+    return sample.framed(nothing, chosen), chosen.labels >= 0
+
+
+def _child(harmed: Mapping[str, Hits], column: GroupColumn, sample: Sample) -> list[Cell]:
+    """The change that the label ``child`` makes for the same images, by group and for all."""
+    frame, inside = framed(column, np.ones(len(column.labels), dtype=bool), sample)
+    after, before = harmed[WITH_CHILD.name][inside], harmed[DENIGRATION.name][inside]
+    cells = []
+    for g, level in [*enumerate(column.levels), (-1, "")]:
+        rows = frame.labels == g if g >= 0 else np.ones(len(frame.labels), dtype=bool)
+        status, reason = frame.judge([g]) if g >= 0 else ("inferred", "")
+        clusters = None if frame.clusters is None else frame.clusters[rows]
+        given = _paired(after[rows], before[rows], clusters, sample.settings, status)
+        cells.append(
+            Cell(
+                probe=NAME, measure=CHILD_EFFECT, item=WITH_CHILD.name, column=column.name,
+                group=level, reference=DENIGRATION.name, n=int(rows.sum()), n_reference=0,
+                status=status, **(given | {"reason": reason or given["reason"]}),
+            )
+        )  # fmt: skip
+    return cells
+
+
+def _paired(
+    after: Hits, before: Hits, clusters: Any, settings: Settings, status: str
+) -> dict[str, Any]:
+    found = difference_of_paired_proportions(
+        after, before, clusters=clusters, n_boot=settings.n_boot, seed=settings.seed,
+        level=settings.level,
+    )  # fmt: skip
+    given: dict[str, Any] = {"value": found.value, "method": "value only", "reason": found.reason}
+    if status == "inferred":
+        given |= {"low": found.low, "high": found.high, "method": f"paired: {found.method}"}
+        if clusters is None:
+            given |= {"p": mcnemar(after, before)}
+            given["method"] += "; McNemar's exact test"
+        else:
+            given["reason"] = found.reason or "no test: images of one cluster are not independent"
+    return given

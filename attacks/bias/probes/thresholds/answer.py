@@ -1,0 +1,310 @@
+"""From probabilities to attached labels, tests, lists and their stability."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from attacks.bias.evidence.answers import Evidence, LabelSet, NotAnswerableError
+from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.measures.association_cells import percentile_interval
+from attacks.bias.measures.cells import Cell, hidden_cells
+from attacks.bias.measures.draws import Floats
+from attacks.bias.measures.evaluation import Answer
+from attacks.bias.measures.frame import Frame
+from attacks.bias.measures.inference import Settings
+from attacks.bias.probe import Asked, Sample
+from attacks.bias.probes.section7.answer import framed
+from attacks.bias.probes.thresholds.label_tests import (
+    LabelTests,
+    chi_squared,
+    compare_labels,
+    count,
+)
+from attacks.bias.probes.thresholds.lists import label_sets
+
+NAME = "label-thresholds"
+THRESHOLDS = (0.005, 0.04)
+GRID = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
+TOP = 20
+DIFFERENCE, GAP, SHARE = "label share difference", "label share gap", "label share"
+OVERLAP = "top labels in common"
+NO_INTERVAL = "no interval, as resampling clusters raises the gap of three and more groups"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """The labels of one side of a comparison, most frequent first; ``group``: "" for a gap."""
+
+    group: str
+    labels: tuple[int, ...]
+
+
+def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
+    """Attach labels at every threshold and compare groups.
+
+    Raises:
+        NotAnswerableError: no label set has probabilities.
+    """
+    wanted = tuple(sorted({*THRESHOLDS, *asked.thresholds}))
+    missing, used, cells = [], [], []
+    facts: dict[str, Any] = {"thresholds": wanted, "scale": evidence.scale, "lists": {}}
+    for labels in label_sets(asked.words, asked.templates):
+        try:
+            p = evidence.probabilities(labels)
+        except NotAnswerableError as error:
+            missing.append(str(error))
+            continue
+        used.append(labels)
+        facts["lists"][labels.name] = {"labels": labels.labels, "templates": labels.templates}
+        for column in sample.columns:
+            cells += _column(p, labels, column, wanted, sample)
+    if not used:
+        raise NotAnswerableError("; ".join(missing))
+    return Answer(
+        cells=tuple(cells),
+        labels=tuple(dict.fromkeys(label for one in used for label in one.labels)),
+        prompts=tuple(dict.fromkeys(prompt for one in used for prompt in one.prompts)),
+        missing=tuple(missing),
+        facts=facts,
+    )
+
+
+def at(threshold: float) -> str:
+    """``"at 0.5 %"``."""
+    return f"at {100 * threshold:g} %"
+
+
+def most_marked(tests: LabelTests, sizes: Sequence[int], levels: Sequence[str]) -> list[Side]:
+    """The top labels of each side: chosen by chi-squared, sorted by how many images have them.
+
+    Two groups have two sides; more have one list of the labels that differ most between them.
+    """
+    total = tests.counts.sum(axis=0)
+    rates = tests.counts / np.array(sizes)[:, None]
+    sides = [("", np.ones(len(total), dtype=bool))]
+    if len(levels) == 2:
+        sides = [(levels[0], rates[0] > rates[1]), (levels[1], rates[1] > rates[0])]
+    found = []
+    for group, mine in sides:
+        candidates = [j for j in np.flatnonzero(mine) if tests.statistic[j] > 0]
+        best = sorted(candidates, key=lambda j: (-tests.statistic[j], j))[:TOP]
+        order = sorted(best, key=lambda j: (-total[j], j))
+        found.append(Side(group=group, labels=tuple(int(j) for j in order)))
+    return found
+
+
+def _column(
+    p: Floats, labels: LabelSet, column: GroupColumn, wanted: Sequence[float], sample: Sample
+) -> list[Cell]:
+    cells = hidden_cells(column, [labels.name], probe=NAME, measure=f"{SHARE} {at(wanted[0])}")
+    if len(column.levels) < 2:
+        return cells
+    frame, inside = framed(column, np.ones(len(p), dtype=bool), sample)
+    own = p[inside]
+    lists = {}
+    for threshold in wanted:
+        hits, name = own >= threshold, f"{labels.name} {at(threshold)}"
+        drawn = _anonymous(frame, hits, name)
+        tests = compare_labels(frame, drawn, sample.settings, name)
+        lists[threshold] = most_marked(tests, frame.sizes, column.levels)
+        cells += _tested(frame, drawn, tests, labels, threshold, sample.settings)
+        cells += _shares(frame, hits, tests, lists[threshold], labels, threshold, sample.settings)
+    return cells + _overlaps(frame, own, labels, lists[wanted[0]], wanted)
+
+
+def _anonymous(frame: Frame, hits: Any, name: str) -> Any:
+    """The hits of every label in an order of its own, where draws are shared between labels.
+
+    See :meth:`attacks.bias.measures.frame.Frame.anonymous`; no count of a group changes by it.
+    """
+    if not frame.conditional and frame.clusters is None:
+        return hits
+    orders = [frame.anonymous(NAME, name, str(place)) for place in range(hits.shape[1])]
+    return np.stack([hits[order, j] for j, order in enumerate(orders)], axis=1)
+
+
+def _tested(
+    frame: Frame,
+    hits: Any,
+    tests: LabelTests,
+    labels: LabelSet,
+    threshold: float,
+    settings: Settings,
+) -> list[Cell]:
+    """One tested cell a label that some image has: a difference of two groups, or a gap of more."""
+    levels, sizes = frame.column.levels, np.array(frame.sizes)
+    status, reason = frame.judge_all()
+    rates = tests.counts / sizes[:, None]
+    low, high = _ends(frame, hits, tests, settings)
+    two = len(levels) == 2
+    why = "a maximum is above 0 by chance: see p"
+    why += "" if frame.clusters is None else f"; {NO_INTERVAL}"
+    values = rates[1] - rates[0] if two else np.ptp(rates, axis=0)
+    cells = []
+    for j, label in enumerate(labels.labels):
+        if math.isnan(tests.p[j]):
+            continue
+        given: dict[str, Any] = {"value": float(values[j]), "method": "value only"}
+        if status == "inferred":
+            given |= {"low": float(low[j]), "high": float(high[j]), "p": float(tests.p[j])}
+            given["method"] = f"{tests.method[j]}; {_how(frame, two)}"
+            given["method"] += "" if math.isnan(low[j]) else f", {100 * settings.level:g} %"
+        cells.append(
+            Cell(
+                probe=NAME,
+                measure=f"{DIFFERENCE if two else GAP} {at(threshold)}",
+                item=f"{labels.name}: {label}",
+                column=frame.column.name,
+                group=levels[1] if two else "",
+                reference=levels[0] if two else "largest minus smallest",
+                n=int(sizes[1]) if two else int(sizes.sum()),
+                n_reference=int(sizes[0]) if two else 0,
+                status=status,
+                reason=reason or ("" if two else why),
+                **given,
+            )
+        )
+    return cells
+
+
+def _how(frame: Frame, two: bool) -> str:
+    if frame.clusters is not None:
+        return "bootstrap of clusters" if two else NO_INTERVAL
+    return "Newcombe" if two else "from Wilson intervals that hold for all groups at once"
+
+
+def _ends(frame: Frame, hits: Any, tests: LabelTests, settings: Settings) -> tuple[Floats, Floats]:
+    """Ends of the interval of each label's difference or gap, ``(m,)`` each.
+
+    Newcombe 1998 (method 10) for two groups. For more, Wilson intervals at a Bonferroni level
+    bound every group at once, and so their range. With clusters the bootstrap of a range is too
+    high on average, so a gap has none.
+    """
+    from statsmodels.stats.proportion import proportion_confint
+
+    sizes = np.array(frame.sizes)
+    if frame.clusters is not None:
+        if len(sizes) > 2:
+            return np.full(hits.shape[1], np.nan), np.full(hits.shape[1], np.nan)
+        return _bootstrapped(frame, hits, tests, settings)
+    rates = tests.counts / sizes[:, None]
+    alpha = (1 - settings.level) / (1 if len(sizes) == 2 else len(sizes))
+    ends = [proportion_confint(c, n, alpha=alpha, method="wilson")
+            for c, n in zip(tests.counts, sizes, strict=True)]  # fmt: skip
+    lower, upper = np.array([e[0] for e in ends]), np.array([e[1] for e in ends])
+    if len(sizes) == 2:
+        return _from_both(rates, lower, upper)
+    low = np.maximum(0.0, lower.max(axis=0) - upper.min(axis=0))
+    return low, upper.max(axis=0) - lower.min(axis=0)
+
+
+def _from_both(rates: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+    """Ends of the second rate less the first, from both sides' ends, ``(2, m)`` each."""
+    value = rates[1] - rates[0]
+    down = np.hypot(rates[1] - lower[1], upper[0] - rates[0])
+    up = np.hypot(upper[1] - rates[1], rates[0] - lower[0])
+    return value - down, value + up
+
+
+def _bootstrapped(
+    frame: Frame, hits: Any, tests: LabelTests, settings: Settings
+) -> tuple[Floats, Floats]:
+    """Of two groups, whole clusters resampled; where all clusters of a side answer alike, from both
+    sides' ends, that side's being Wilson's over its clusters, as in
+    :mod:`attacks.bias.measures.rates`."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    table = hits.astype(np.float64)
+    parts: list[list[Floats]] = [[], []]
+    for chunk in frame.weights:
+        copies = chunk.astype(np.float64)
+        for g, part in enumerate(parts):
+            mine = copies * (frame.labels == g)
+            with np.errstate(invalid="ignore"):
+                part.append(mine @ table / mine.sum(axis=1, keepdims=True))
+    draws = np.stack([np.concatenate(part) for part in parts])
+
+    def ends(values: Floats) -> Floats:
+        return np.array([percentile_interval(column, settings.level) for column in values.T]).T
+
+    low, high = ends(draws[1] - draws[0])
+    rates, still = tests.counts / np.array(frame.sizes)[:, None], np.ptp(draws, axis=1) == 0
+    sides = np.stack([ends(side) for side in draws])  # (2, ends, m)
+    for g, k in enumerate(frame.n_clusters):
+        wilson = proportion_confint(rates[g] * k, k, alpha=1 - settings.level, method="wilson")
+        sides[g][:, still[g]] = np.array(wilson)[:, still[g]]
+    below, above = _from_both(rates, np.minimum(sides[:, 0], rates), np.maximum(sides[:, 1], rates))
+    alike = still.any(axis=0)
+    return np.where(alike, below, low), np.where(alike, above, high)
+
+
+def _shares(
+    frame: Frame,
+    hits: Any,
+    tests: LabelTests,
+    sides: Sequence[Side],
+    labels: LabelSet,
+    threshold: float,
+    settings: Settings,
+) -> list[Cell]:
+    """The share of each group that has a listed label: what the bars of the paper show."""
+    from clipprobe.statistics import wilson
+
+    cells = []
+    for side in sides:
+        for place, j in enumerate(side.labels, start=1):
+            for g, level in enumerate(frame.column.levels):
+                status, reason = frame.judge([g])
+                found = wilson(int(tests.counts[g, j]), frame.sizes[g], settings.level)
+                given: dict[str, Any] = {
+                    "low": found.low,
+                    "high": found.high,
+                    "method": found.method,
+                }
+                if status != "inferred" or frame.clusters is not None:
+                    given = {"method": "value only"}
+                    reason = reason or "its interval is that of the difference, over clusters"
+                cells.append(
+                    Cell(
+                        probe=NAME, measure=f"{SHARE} {at(threshold)}",
+                        item=f"{labels.name}: {labels.labels[j]}", column=frame.column.name,
+                        group=level, reference=f"list of {side.group or 'all groups'}",
+                        n=frame.sizes[g], n_reference=0, k=place, value=found.value,
+                        status=status, reason=reason, **given,
+                    )
+                )  # fmt: skip
+    return cells
+
+
+def _overlaps(
+    frame: Frame, p: Floats, labels: LabelSet, first: Sequence[Side], wanted: Sequence[float]
+) -> list[Cell]:
+    """How many of the first threshold's top labels are there at other thresholds."""
+    cells, sizes = [], np.array(frame.sizes)
+    for threshold in sorted({*GRID, *wanted}):
+        counts = count(frame, p >= threshold)
+        nothing = np.full(p.shape[1], np.nan)
+        tests = LabelTests(
+            counts=counts, statistic=chi_squared(counts, sizes), p=nothing, method=()
+        )
+        sides = most_marked(tests, frame.sizes, frame.column.levels)
+        for before, now in zip(first, sides, strict=True):
+            union = {*before.labels, *now.labels}
+            shared = len({*before.labels} & {*now.labels})
+            value = shared / len(union) if union else math.nan
+            reason = "a share of labels, not of images: no interval"
+            cells.append(
+                Cell(
+                    probe=NAME, measure=f"{OVERLAP} with {at(wanted[0])[3:]}",
+                    item=f"{labels.name} {at(threshold)}", column=frame.column.name,
+                    group=before.group, reference=at(wanted[0]), n=len(frame.labels),
+                    n_reference=0, value=value, status="inferred", method="Jaccard index",
+                    reason=reason if union else "no label is attached to this side",
+                )
+            )  # fmt: skip
+    return cells

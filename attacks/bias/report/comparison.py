@@ -1,0 +1,107 @@
+"""Two stored bias reports side by side: their printed figures, unpaired.
+
+A stored run keeps nothing from which one image can be followed, so nothing that would pair it with
+another either. Two models are compared on the same images, paired, in one process:
+``audit_bias(clip, ..., against=other)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from attacks.bias.groups.columns import SHOW_FROM
+from attacks.bias.report.comparison_page import comparison_page, comparison_text
+from attacks.bias.report.differences import (
+    KIND,
+    figures_of,
+    find_differences,
+    n_shown,
+    summarise,
+    write_comparison,
+)
+from clipprobe.errors import RunFolderError
+from clipprobe.runs import Run, RunView
+from clipprobe.runs.differences import differing
+
+__all__ = ["compare_runs", "comparison_page", "comparison_text"]
+
+UNPAIRED = (
+    "Stored runs are compared unpaired, figure by printed figure and as if their images were "
+    "independent: a stored run keeps nothing that tells one image from another. Over the same "
+    "images the intervals are wider than they need be, and nothing is tested. To pair two models "
+    "over the same images, audit them together: clipprobe audit bias --model A --against B."
+)
+
+
+def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict[str, Any]:
+    """Compare two complete bias reports.
+
+    Args:
+        out: The run folder for the comparison, if one is wanted.
+        seed: Of nothing here: nothing is drawn. Kept for the command.
+    Returns:
+        The summary: what was shared, and each figure's difference, in JSON types.
+    Raises:
+        RunFolderError: one run was given twice, or they have no figure in common.
+    """
+    if a.path.resolve() == b.path.resolve():
+        raise RunFolderError(f"{a.path} was given twice: give two runs.")
+    first, second = _figures(a), _figures(b)
+    rows = find_differences(first, second, paired=False)
+    if not rows:
+        raise RunFolderError(
+            f"{a.path} and {b.path} have no figure in common that both could show: ask both the "
+            "same probes about the same group columns."
+        )
+    settings = _settings(a, b)
+    summary = summarise(
+        rows,
+        runs={
+            name: {**view.about(), "used": view.manifest["counts"]["used"]}
+            for name, view in (("a", a), ("b", b))
+        },
+        first=first,
+        second=second,
+        paired=False,
+        warnings=_warnings(settings, n_shown(first) - len(rows), n_shown(second) - len(rows)),
+        settings=[{"name": s, "a": x, "b": y} for s, x, y in settings],
+        limits=b.summary["limits"],
+    )
+    if out is not None:
+        with Run.open(out, kind=KIND, config={"runs": summary["runs"], "seed": seed}) as run:
+            if not run.complete:
+                write_comparison(summary, run)
+                run.finish(counts={"used": len(rows)}, seed=seed, dataset=b.manifest.get("dataset"))
+    return summary
+
+
+def _figures(view: RunView) -> dict[tuple[Any, ...], dict[str, Any]]:
+    return figures_of(view.read_table("cells.parquet").to_pylist())
+
+
+def _settings(a: RunView, b: RunView) -> list[tuple[str, Any, Any]]:
+    configs = [view.read_json("config.json")["config"] for view in (a, b)]
+    return [
+        item for item in differing(*configs)
+        if item[0].partition(".")[0] not in ("model", "batch_size", "planted")
+    ]  # fmt: skip
+
+
+def _warnings(settings: Sequence[tuple[str, Any, Any]], only_a: int, only_b: int) -> list[str]:
+    found = [UNPAIRED]
+    other = [name for name, _, _ in settings if not name.startswith("settings.")]
+    if other:
+        found.append(
+            "The runs differ in more than the model or instead of it "
+            f"({', '.join(other[:5])}{', …' if len(other) > 5 else ''}): the difference is that of "
+            "all of it together."
+        )
+    if only_a or only_b:
+        found.append(
+            f"{only_a} figures of A and {only_b} of B are left out: the other run does not show "
+            f"them, or it is about a few images more or less (fewer than {SHOW_FROM}), so that the "
+            "difference would be theirs."
+        )
+    return found

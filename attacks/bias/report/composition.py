@@ -1,0 +1,115 @@
+"""The probe ``retrieval`` in the report: skews, and what the top k is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.composition import BIAS, C_ASC, ENTROPY
+from attacks.bias.report.findings import MAX_ROWS, Context, hidden_note, number, short
+from attacks.bias.report.skew import MAX_COLUMNS, retrieval_section
+from clipprobe.report import Chart, Paragraph, Section, Table
+from clipprobe.report.page import Block
+
+NAME = "retrieval"
+
+
+def sections(context: Context) -> list[Section]:
+    """Two sections a column: skews beside their floors, then the composition of the top k."""
+    found = []
+    for column in context.evaluation.columns:
+        found.append(retrieval_section(context, NAME, column))
+        found.append(_composition(context, column))
+    return found
+
+
+def sentence(context: Context) -> str:
+    """The line in the opening: for how many texts some group stands out among the first k."""
+    found = context.evaluation.select("max skew@k", reference="dataset target", probe=NAME)
+    cells = [c for c in found if not math.isnan(c.p)]
+    if not cells:
+        return f"{NAME}: nothing was tested, because no two groups are large enough for this k."
+    flagged = sorted((c for c in cells if c.flagged), key=lambda c: (-c.excess, c.item, c.column))
+    named = "; ".join(
+        f"{c.item} by {c.column.replace('_', ' ')} ({short(c.value)}, {short(c.null_mean)} by "
+        "chance)"
+        for c in flagged[:6]
+    )
+    more = f"; and {len(flagged) - 6} more" if len(flagged) > 6 else ""
+    said = f"{NAME}: for {len(flagged)} of {len(cells)} texts and columns MaxSkew stands out"
+    return f"{said}: {named}{more}." if named else f"{said}."
+
+
+def _composition(context: Context, column: GroupColumn) -> Section:
+    title = f"What the top of each ranking holds, by {column.heading}"
+    select = context.evaluation.select
+    spread = {c.item: c for c in select(ENTROPY, column.name, probe=NAME)}
+    note = hidden_note(context, NAME, column, C_ASC)
+    if not spread:
+        return Section(title, [Paragraph("No two groups are large enough to be compared."), *note])
+    bias = {c.item: c for c in select(BIAS, column.name, probe=NAME)}
+    order = sorted(spread, key=lambda item: (spread[item].excess, item))
+    shown, k = order[:MAX_ROWS], next(iter(spread.values())).k
+    left = len(order) - len(shown)
+    more = f"; {left} words nearer to chance are in cells.csv" if left else ""
+    blocks: list[Block] = [
+        Paragraph(
+            f"Of the {k:,} images closest to each text: entropy is 1 where every group has the "
+            "same share, 0 where one group has all. "
+            + (
+                f"Bias@k is the share of {column.levels[1]} less that of {column.levels[0]}. "
+                if bias
+                else ""
+            )
+            + "Both aim at equal shares; the null mean says what a random ranking of these images "
+            "gives. C-ASC is the difference of mean cosine, a group against the others, in "
+            "standard deviations over all images. None of them is tested: MaxSkew and d are."
+        )
+    ]
+    if "" in bias:
+        mean = bias[""]
+        blocks.append(
+            Paragraph(
+                f"Mean Bias@{k} over the {len(order)} texts: {short(mean.value)} "
+                f"[{short(mean.low)}, {short(mean.high)}], {short(mean.null_mean)} by chance."
+            )
+        )
+    blocks.append(_tops(shown, spread, bias, f"by {column.heading}, k = {k}{more}"))
+    blocks += _c_asc(context, column, shown, more)
+    return Section(title, [*blocks, *note])
+
+
+def _tops(
+    items: Sequence[str], spread: dict[str, Cell], bias: dict[str, Cell], named: str
+) -> Table:
+    head = ["word", "entropy", "null mean", "null 5th"]
+    head += ["Bias@k", "null mean"] if bias else []
+    rows = []
+    for item in items:
+        cell = spread[item]
+        row = [item, cell.estimate(), number(cell.null_mean), number(cell.null_low)]
+        if bias:
+            row += [bias[item].estimate(), number(bias[item].null_mean)]
+        rows.append(row)
+    return Table(head, rows, f"Composition of the top of each ranking {named}")
+
+
+def _c_asc(context: Context, column: GroupColumn, items: Sequence[str], more: str) -> list[Block]:
+    from clipprobe.figures.bias import group_map
+
+    cells = {
+        (c.item, c.group): c for c in context.evaluation.select(C_ASC, column.name, probe=NAME)
+    }
+    named = f"C-ASC of each word with each {column.heading} against the others{more}"
+    if len(column.levels) > MAX_COLUMNS:
+        values = [[cells[item, level].value for level in column.levels] for item in items]
+        return [Chart(group_map(items, column.levels, values, unit="C-ASC"), named)]
+    return [
+        Table(
+            ["word", *(f"C-ASC of {level}" for level in column.levels)],
+            [[item, *(cells[item, level].estimate() for level in column.levels)] for item in items],
+            named,
+        )
+    ]

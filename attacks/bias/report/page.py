@@ -1,0 +1,260 @@
+"""The report: what was asked, what can be said, the numbers, the planted truth, the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attacks.bias.groups.small_cells import count_groups, said_of
+from attacks.bias.inputs.cards import UNDOCUMENTED, Card
+from attacks.bias.probes.registry import get_probe
+from attacks.bias.report.findings import (
+    Context,
+    association_section,
+    finding,
+    number,
+    planted_section,
+)
+from attacks.bias.report.limits import LIMITS, ORGANISM
+from attacks.bias.report.rates import rates_section
+from attacks.bias.report.skew import retrieval_section
+from clipprobe.report import Images, Numbers, Page, Paragraph, Section, Table, Warning
+from clipprobe.report.page import Block
+
+
+def build_page(context: Context) -> Page:
+    """The whole page. The limits are part of it whatever was asked."""
+    sections = [_opening(context), data_section(context.card, context.notes), _groups(context)]
+    for probe in context.questions:
+        own = get_probe(probe).sections
+        if own is not None:
+            sections += own(context)
+            continue
+        for column in context.evaluation.columns:
+            sections.append(association_section(context, probe, column))
+            sections.append(retrieval_section(context, probe, column))
+    for group in dict.fromkeys(c.planted.group for c in context.comparisons):
+        sections.append(planted_section(context, group))
+    sections += rates_section(context)
+    sections += [*_power(context), *_pictures(context), _method(context), _limits(context)]
+    return Page(
+        title="Bias report by perceived or annotated group",
+        subtitle=(
+            f"{context.n_used:,} images, {context.evaluation.family_size:,} tests corrected "
+            "together; perceived groups, never what a person is"
+        ),
+        sections=sections,
+        provenance=context.provenance,
+    )
+
+
+def _opening(context: Context) -> Section:
+    blocks: list[Block] = [Warning(ORGANISM)] if context.organism else []
+    blocks += [Warning(UNDOCUMENTED)] if context.card is None else []
+    blocks += [Paragraph(get_probe(name).question) for name in context.questions]
+    flagged = sum(cell.flagged for cell in context.evaluation.cells)
+    blocks.append(
+        Numbers(
+            [
+                *((item["name"], item["estimate"], item["meaning"]) for item in context.headline),
+                (
+                    "flagged",
+                    f"{flagged} of {context.evaluation.family_size}",
+                    "tests that stand out, of all tests of this report, corrected together",
+                ),
+            ]
+        )
+    )
+    for probe in context.questions:
+        sentence = get_probe(probe).sentence
+        if sentence is not None:
+            blocks.append(Paragraph(sentence(context)))
+            continue
+        blocks += [Paragraph(finding(context, probe, c)) for c in context.evaluation.columns]
+    if context.n_failed:
+        blocks.append(
+            Warning(
+                f"{context.n_failed} image(s) could not be read and take no part; the manifest "
+                "names each with its reason."
+            )
+        )
+    return Section(
+        "What was asked about perceived groups, and what can be said", blocks, id="summary"
+    )
+
+
+def data_section(card: Card | None, notes: Sequence[str]) -> Section:
+    """Who annotated the data, as its card says; the stamp where there is no card."""
+    blocks: list[Block] = [Warning(UNDOCUMENTED)]
+    if card is not None:
+        rows = [[name.replace("_", " "), text] for name, text in card.to_json().items()]
+        blocks = [Table(["what", "as the card says"], rows, "The data set's card")]
+    blocks += [Paragraph(note) for note in notes]
+    return Section("The data, and who annotated it", blocks, id="data")
+
+
+def _groups(context: Context) -> Section:
+    rows: list[list[Any]] = []
+    for column in context.evaluation.columns:
+        for value in column.sizes:
+            size = column.shown_sizes.get(value, "not shown")
+            rows.append([column.heading, value, size, said_of(column, value)])
+    blocks: list[Block] = [
+        Table(
+            ["attribute", "annotated value", "images", "use"],
+            rows,
+            "Perceived or annotated groups and their sizes",
+        )
+    ]
+    if context.clusters:
+        blocks.append(
+            Paragraph(
+                f"Images that share a value of {context.clusters!r} show one thing several times; "
+                "they were resampled and permuted together."
+            )
+        )
+    for name, found in count_groups(context.evaluation.columns).items():
+        blocks.append(Paragraph(f"{name.replace('_', ' ')}: {_sizes(found)}"))
+    return Section("Perceived or annotated groups", blocks, id="groups")
+
+
+#: What becomes of groups of a size, in words.
+_USES = {
+    "inferred": "compared",
+    "value_only": "insufficient to infer and shown without tests",
+    "insufficient": "insufficient to show",
+    "withheld": "withheld, because they would give a smaller group away",
+}
+
+
+def _sizes(found: Mapping[str, Any]) -> str:
+    """What becomes of the groups of one column and of their images; no image is left out."""
+    uses = []
+    for use, meaning in _USES.items():
+        if found["groups"][use]:
+            images = f" ({found['images'][use]:,} images)" if use in found["images"] else ""
+            uses.append(f"{found['groups'][use]}{images} are {meaning}")
+    others = (
+        f"; {found['not_shown']:,} images are in none of the groups shown or have no annotation"
+        if found["not_shown"]
+        else ""
+    )
+    return (
+        f"{found['below_30']} of {found['n_groups']} groups have fewer than 30 images. Of the "
+        f"groups {', '.join(uses)}{others}: {found['n_images']:,} images in all."
+    )
+
+
+def _power(context: Context) -> list[Section]:
+    """The least effects that these sizes can show: without them nothing found means little."""
+    if not context.power:
+        return []
+    rows = [
+        [
+            f"{one.column.replace('_', ' ')}: {one.group}", one.reference, one.n, one.n_reference,
+            f"{one.alpha:.2g}", one.d, *map(number, (one.rise_from_5, one.rise_from_50)),
+        ]
+        for one in context.power
+    ]  # fmt: skip
+    first = context.power[0]
+    return [
+        Section(
+            "What could have been found about perceived groups",
+            [
+                Paragraph(
+                    f"The smallest true effect that a two-sided test finds with "
+                    f"{100 * first.power:g} % power, at the level {first.alpha:g} and at that "
+                    f"level over the {context.evaluation.family_size:,} tests of this report (the "
+                    "Benjamini-Hochberg correction lies between). Smaller effects are likely to "
+                    "be missed: that nothing is flagged says nothing about them. Where clusters "
+                    "are named, clusters are counted."
+                ),
+                Table(
+                    ["group", "against", "n", "n against", "level", "least |d|", "least rise of a "
+                     "5 % rate", "of a 50 % rate"],
+                    rows,
+                    "Minimum detectable effect of each comparison of perceived or annotated groups",
+                ),
+            ],
+            id="detectable",
+        )
+    ]  # fmt: skip
+
+
+def _method(context: Context) -> Section:
+    chosen = context.settings
+    blocks: list[Block] = [
+        Paragraph(
+            f"Intervals are at {100 * chosen.level:g} %: of associations percentile bootstraps "
+            f"within groups ({chosen.n_boot:,} draws), of skews, Bias@k and entropy Wilson's on "
+            "the k places, of rates Wilson's and Newcombe's (with clusters bootstraps of whole "
+            f"clusters). p-values come from {chosen.n_permutations:,} permutations "
+            f"of the group labels, two-sided for d. The {context.evaluation.family_size:,} tests "
+            "were corrected together (Benjamini-Hochberg); a cell is flagged where q ≤ "
+            f"{chosen.alpha:g}, a d or relative d only where also |d| ≥ {chosen.min_effect:g}. "
+            "MaxSkew is tested against the dataset target, MinSkew and NDKL stand beside their "
+            "null floors. Tied images share the places that are left. Seed: "
+            f"{chosen.seed}."
+        )
+    ]
+    if context.controls:
+        blocks.append(
+            Paragraph(
+                f"Group labels were permuted only among images that agree in "
+                f"{', '.join(context.controls)}: p, q and null floors are about what these columns "
+                "do not explain. Values and intervals are not adjusted."
+            )
+        )
+    family = context.evaluation.family_size
+    if family > chosen.alpha * (chosen.n_permutations + 1):
+        blocks.append(
+            Warning(
+                f"With {chosen.n_permutations:,} permutations a p-value cannot be smaller than "
+                f"{1 / (chosen.n_permutations + 1):.2g}, so a single true difference among "
+                f"{family:,} tests could not be flagged: raise the number of permutations."
+            )
+        )
+    for name, (words, templates) in context.questions.items():
+        if get_probe(name).answer is not None:
+            continue  # its own section writes out every label and prompt
+        blocks.append(
+            Paragraph(
+                f"Probe {name}. Sentences: {'; '.join(repr(t) for t in templates)} (several are "
+                f"averaged). Words ({len(words)}): {', '.join(words)}. Default list: "
+                f"{get_probe(name).words_source}."
+            )
+        )
+    return Section("Method of comparing perceived groups", blocks, id="method")
+
+
+def _pictures(context: Context) -> list[Section]:
+    """Some pictures of the data set, where the user asked for them; without any group."""
+    if not context.pictures:
+        return []
+    return [
+        Section(
+            "Pictures of the annotated data set",
+            [
+                Warning(
+                    "Pictures of people, included on request. They are a draw from the data set, "
+                    "in no order and without any group: nothing is said about who is pictured."
+                ),
+                Images(list(context.pictures), exact=False),
+            ],
+            id="pictures",
+        )
+    ]
+
+
+def _limits(context: Context) -> Section:
+    blocks: list[Block] = [Paragraph(ORGANISM)] if context.organism else []
+    return Section(
+        "Limits of perceived groups and of this report",
+        [*blocks, *(Paragraph(limit) for limit in LIMITS)],
+        id="limits",
+    )
+
+
+def shared_sections(context: Context) -> tuple[Section, Section, Section]:
+    """The data, the groups and the limits: what every report about groups holds."""
+    return data_section(context.card, context.notes), _groups(context), _limits(context)

@@ -1,0 +1,136 @@
+"""What an attack is compared with: the same label without its meaning.
+
+Most of what passes for typographic success is clutter: over 579 words a published attack changed
+47.6 % of the answers, but only 9.8 % to the word (Wang et al., NAACL 2025; recomputed from its
+files). So each attacked image has four controls in the same place and size: a blank label,
+a nonsense word, the word's own letters scrambled, and the true word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+import numpy as np
+from PIL import Image
+
+from attacks.typographic.attack.attack import TypographicAttack
+from attacks.typographic.attack.placement import rng
+from attacks.typographic.attack.result import AttackedImage
+from clipprobe.neurons.words.lists import is_blocked
+
+_ALPHABETS = (
+    "aeiouy", "bcdfghjklmnpqrstvwxz", "0123456789", "$%&@#*+=?!",
+    "аеиоуыэюя", "бвгджзклмнпрстфхцчшщ", "αεηιουω", "βγδζθκλμνξπρστφχψ",
+)  # fmt: skip
+_TRIES = 200
+
+#: The attack and its controls, in the order in which they are drawn.
+CONDITIONS = ("attack", "blank", "nonsense", "scrambled", "true")
+
+
+def with_controls(
+    attack: TypographicAttack,
+    image: Image.Image,
+    *,
+    true_word: str | None,
+    known: Callable[[str], bool],
+    key: tuple[object, ...],
+    image_id: str | None = None,
+    kinds: Collection[str] = CONDITIONS,
+) -> Iterator[tuple[str, AttackedImage]]:
+    """The attack and each of its controls on ``image``, drawn one at a time.
+
+    A control that does not exist for the word (``$$$`` cannot be scrambled) is left out.
+
+    Args:
+        true_word: What the picture shows; None leaves that control out.
+        known, key: See :func:`nonsense_word`.
+        image_id: See :meth:`TypographicAttack.__call__`.
+        kinds: Which of :data:`CONDITIONS` are drawn.
+    Raises:
+        TextFitError: a word does not fit.
+    """
+    attacked = attack(image, image_id=image_id)
+    yield from controls_of(
+        attack, attacked, image, true_word=true_word, known=known, key=key, kinds=kinds
+    )
+
+
+def controls_of(
+    attack: TypographicAttack,
+    attacked: AttackedImage,
+    image: Image.Image,
+    *,
+    true_word: str | None,
+    known: Callable[[str], bool],
+    key: tuple[object, ...],
+    kinds: Collection[str] = CONDITIONS,
+) -> Iterator[tuple[str, AttackedImage]]:
+    """The same for an attack that is drawn already; see :func:`with_controls`."""
+    if "attack" in kinds:
+        yield "attack", attacked
+    if "blank" in kinds:
+        yield "blank", attack.blank(attacked, image)
+    others: dict[str, Callable[[], str | None]] = {
+        "nonsense": lambda: nonsense_word(attack.word, known=known, key=key),
+        "scrambled": lambda: scrambled_word(attack.word, known=known, key=key),
+        "true": lambda: true_word,
+    }
+    for kind, choose in others.items():
+        if kind in kinds and (other := choose()) is not None:
+            yield kind, attack.with_word(other).in_place_of(attacked, image, kind=kind)
+
+
+def nonsense_word(
+    word: str, *, known: Callable[[str], bool], key: tuple[object, ...]
+) -> str | None:
+    """A word of the same length, case and rhythm that means nothing.
+
+    Vowels become other vowels, consonants other consonants, digits other digits, so that it stays
+    pronounceable (Latin, Cyrillic, Greek); other characters stay. No dictionary is bundled: a
+    short result can by chance be a word of some language, but never one that ``known`` knows, and
+    no slur or sexual word of the bundled list.
+
+    Args:
+        known: Whether a word is taken: a class, a synonym, any word of the audit.
+        key: What the choice depends on.
+    Returns:
+        None where nothing can be replaced, or every try was a known word.
+    """
+    source = rng(*key, "nonsense", word)
+    for _ in range(_TRIES):
+        letters = [_other(letter, source) for letter in word]
+        made = "".join(letters)
+        if made != word and not known(made) and not is_blocked(made):
+            return made
+    return None
+
+
+def scrambled_word(
+    word: str, *, known: Callable[[str], bool], key: tuple[object, ...]
+) -> str | None:
+    """The letters of the word in another order, spaces and signs in their places.
+
+    Returns:
+        None where every order is the word itself or another known word (``$$$``, ``ox``).
+    """
+    source = rng(*key, "scrambled", word)
+    places = [i for i, letter in enumerate(word) if letter.isalnum()]
+    for _ in range(_TRIES):
+        letters = list(word)
+        order = source.permutation(len(places))
+        for place, other in zip(places, order, strict=True):
+            letters[place] = word[places[other]]
+        made = "".join(letters)
+        if made.casefold() != word.casefold() and not known(made) and not is_blocked(made):
+            return made
+    return None
+
+
+def _other(letter: str, source: np.random.Generator) -> str:
+    for alphabet in _ALPHABETS:
+        if letter.lower() in alphabet:
+            choices = alphabet.replace(letter.lower(), "")
+            chosen = choices[int(source.integers(len(choices)))]
+            return chosen.upper() if letter.isupper() else chosen
+    return letter

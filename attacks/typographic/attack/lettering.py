@@ -1,0 +1,128 @@
+"""From the word to what is written: misspelt, in another script, in another case, repeated.
+
+Look-alikes are letters of another script that are drawn as the Latin ones (a homoglyph attack);
+transliteration writes the sound. A letter without a counterpart stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from attacks.typographic.attack.placement import rng
+
+Case = Literal["as-is", "lower", "upper", "title"]
+Script = Literal[
+    "as-is", "cyrillic", "greek", "cyrillic-lookalikes", "greek-lookalikes", "leetspeak"
+]
+MAX_EDITS = 4
+MAX_REPEATS = 8
+
+_LOOKALIKES = {
+    "cyrillic-lookalikes": dict(
+        zip("aceopxyijsABCEHIJKMOPSTXY", "асеорхуіјѕАВСЕНІЈКМОРЅТХУ", strict=True)
+    ),
+    "greek-lookalikes": dict(zip("ovABEZHIKMNOPTYX", "ονΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", strict=True)),
+    "leetspeak": dict(zip("aAeEiIoOsStTbB", "44331100557788", strict=True)),
+}
+# The longest spelling first, so that "shch" is one letter.
+_SOUNDS = {
+    "cyrillic": {
+        "shch": "щ", "sh": "ш", "ch": "ч", "zh": "ж", "kh": "х", "ts": "ц", "ya": "я", "yu": "ю",
+        "yo": "ё", "ck": "к", "ph": "ф", "a": "а", "b": "б", "c": "к", "d": "д", "e": "е",
+        "f": "ф", "g": "г", "h": "х", "i": "и", "j": "дж", "k": "к", "l": "л", "m": "м", "n": "н",
+        "o": "о", "p": "п", "q": "к", "r": "р", "s": "с", "t": "т", "u": "у", "v": "в", "w": "в",
+        "x": "кс", "y": "й", "z": "з",
+    },
+    "greek": {
+        "th": "θ", "ph": "φ", "ch": "χ", "kh": "χ", "ps": "ψ", "ks": "ξ", "ck": "κ", "ou": "ου",
+        "a": "α", "b": "μπ", "c": "κ", "d": "ντ", "e": "ε", "f": "φ", "g": "γ", "h": "χ", "i": "ι",
+        "j": "τζ", "k": "κ", "l": "λ", "m": "μ", "n": "ν", "o": "ο", "p": "π", "q": "κ", "r": "ρ",
+        "s": "σ", "t": "τ", "u": "ου", "v": "β", "w": "ου", "x": "ξ", "y": "υ", "z": "ζ",
+    },
+}  # fmt: skip
+
+
+def written(word: str, *, case: str, script: str, misspelt: int, repeated: int, seed: int) -> str:
+    """What is written for ``word``; the same word and seed give the same text."""
+    text = misspell(word, misspelt, seed)
+    if script in _SOUNDS:
+        text = transliterated(text, script)
+    elif script in _LOOKALIKES:
+        text = "".join(_LOOKALIKES[script].get(letter, letter) for letter in text)
+    if case != "as-is":
+        # A case must not undo a script: "a" has no Greek look-alike and "A" has one.
+        text = {"lower": text.lower(), "upper": text.upper(), "title": text.title()}[case]
+        if script in _LOOKALIKES:
+            text = "".join(_LOOKALIKES[script].get(letter, letter) for letter in text)
+    return "\n".join([text] * repeated)
+
+
+def misspell(word: str, edits: int, seed: int) -> str:
+    """``word`` with so many typing mistakes: letters exchanged, doubled, left out or mistyped.
+
+    The first letter stays. A mistake never makes the word that was there before; a word of fewer
+    than three letters has its last letter doubled.
+    """
+    if edits == 0:  # of most words; a generator costs as much as a label
+        return word
+    source = rng(seed, "misspelt", word)
+    text = word
+    for _ in range(edits):
+        places = [i for i in range(1, len(text)) if text[i].isalnum()]
+        if len(places) < 2:
+            text += text[-1]
+            continue
+        for _ in range(50):
+            i = places[int(source.integers(len(places)))]
+            kind = int(source.integers(4))
+            if kind == 0 and i + 1 < len(text):
+                made = text[:i] + text[i + 1] + text[i] + text[i + 2 :]
+            elif kind == 1:
+                made = text[:i] + text[i] + text[i:]
+            elif kind == 2 and len(places) > 2:
+                made = text[:i] + text[i + 1 :]
+            else:
+                made = text[:i] + _beside(text[i], int(source.integers(2))) + text[i + 1 :]
+            if made.casefold() not in (word.casefold(), text.casefold()):
+                text = made
+                break
+        else:
+            text += text[-1]
+    return text
+
+
+_KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890")
+
+
+def _beside(letter: str, side: int) -> str:
+    """The key to the left or right of a letter's; the letter twice where there is none."""
+    for row in _KEYBOARD:
+        at = row.find(letter.lower())
+        if at >= 0:
+            other = row[(at + 2 * side - 1) % len(row)]
+            return other.upper() if letter.isupper() else other
+    return letter * 2
+
+
+def transliterated(text: str, script: str) -> str:
+    """``text`` in the letters of ``cyrillic`` or ``greek``, by one simple rule for each sound."""
+    table = _SOUNDS[script]
+    made, at = [], 0
+    while at < len(text):
+        for length in (4, 2, 1):
+            piece = text[at : at + length]
+            sound = table.get(piece.lower())
+            if sound is not None and len(piece) == length:
+                if piece[0].isupper():
+                    sound = sound.upper() if piece.isupper() and len(text) > 1 else sound.title()
+                made.append(sound)
+                at += length
+                break
+        else:
+            made.append(text[at])
+            at += 1
+    joined = "".join(made)
+    if script == "greek":  # the s at the end of a word has its own form
+        joined = re.sub(r"(?<=\w)σ(?!\w)", "ς", joined)
+    return joined

@@ -1,0 +1,115 @@
+"""What a layout is, and what it reads: pictures with label, word, condition and pair.
+
+Terms. *Pair*: the pictures of one object that are compared with each other: the photographed
+attack, its *clean twin* (the same object without a word) and its *synthetic twin* (the word drawn
+by a program instead of written by hand).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clipprobe.data import Failure, ImageRecord
+from clipprobe.data.records import Source
+from clipprobe.zeroshot.classes import key
+
+CLEAN, ATTACK, SYNTH = "clean", "attack", "synth"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """One picture of an attack data set."""
+
+    id: str
+    """Unique in its data set and the same on every machine."""
+    source: Source
+    label: str
+    """What is shown."""
+    word: str
+    """What is written over it; ``""`` on a clean picture."""
+    pair: str
+    """What it is compared within: a triplet, or all photographs of one object."""
+    condition: str = ""
+    """``clean`` or ``synth`` where the data set says so; ``""`` follows from the word."""
+    aim: str = ""
+    """On a clean twin: the word of its attack, so that both answer the same question."""
+    planned: bool = False
+    """Whether the word is still to be written on the picture, by the audit."""
+
+
+def attack_picture(record: ImageRecord, label: str, word: str, pair: str) -> Picture | Failure:
+    """One attack of a file name, or why it is none: its word is its own label."""
+    if key(label) == key(word):
+        return Failure(record.id, f"its word {word!r} is its own label, so it attacks nothing")
+    return Picture(id=record.id, source=record.source, label=label, word=word, pair=pair)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one layout found at a path."""
+
+    pictures: Sequence[Picture]
+    skipped: Sequence[Failure] = ()
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """One data set's way of keeping its pictures."""
+
+    name: str
+    """What to ask for, such as ``rta-100``."""
+    title: str
+    read: Callable[[Path], Reading]
+    recognise: Callable[[Path], bool]
+    """Whether a path can only be this layout; cheap, and False in every doubt."""
+    expected: tuple[int, ...] = ()
+    """Published numbers of pictures; any of them is right. Empty: no number is published."""
+    expected_note: str = ""
+    """Why there is more than one published number."""
+    licence: str = "not stated"
+    noncommercial: bool = False
+    source: str = ""
+    """Where the data set is published."""
+    citation: str = ""
+    synonyms: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def describe(self) -> dict[str, Any]:
+        """Plain JSON: name, title, licence, source, citation and expected counts."""
+        return {
+            "layout": self.name,
+            "title": self.title,
+            "licence": self.licence,
+            "noncommercial": self.noncommercial,
+            "source": self.source,
+            "citation": self.citation,
+            "expected": list(self.expected),
+        }
+
+    def licence_notice(self) -> str:
+        """One sentence where the licence limits what may be done, else ``""``."""
+        if not self.noncommercial:
+            return ""
+        return (
+            f"The pictures of {self.title} are under {self.licence}: they may not be used for "
+            "commercial purposes."
+        )
+
+
+def condition_of(p: Picture) -> str:
+    """``planned``, ``clean``, ``synth``, ``true`` or ``attack``."""
+    if p.planned:
+        return "planned"
+    if p.condition:
+        return p.condition
+    if not p.word:
+        return CLEAN
+    return "true" if key(p.word) == key(p.label) else ATTACK
+
+
+def spaced(text: str) -> str:
+    """``hot_dog`` as ``hot dog``: file names cannot hold what a prompt needs."""
+    return " ".join(text.replace("_", " ").split())

@@ -1,1 +1,0 @@
-"""The parts of drawing an attack: its letters, its colours, its place on the object, its bands."""

@@ -1,0 +1,157 @@
+"""What is known about each picture before it is decoded: its class, and the word on it if any.
+
+Attacks that were photographed carry their word in the file name (``apple-ipod.jpg``, read with
+``--name-pattern '{label}-{word}'``) or in a column of the metadata table. A picture whose word is
+empty, ``blank`` or ``none`` shows no word, and is the clean twin of its object.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from clipprobe.data import Dataset, Failure, ImageRecord
+from clipprobe.errors import ConfigError, DataError
+from clipprobe.zeroshot.classes import Classes, key, label_index
+
+if TYPE_CHECKING:
+    from attacks.typographic.datasets.pictures import AttackSet
+
+NO_WORD = ("", "blank", "none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One picture of an audit."""
+
+    record: ImageRecord
+    label: int
+    """Number of its class."""
+    word: str | None = None
+    """The photographed word; ``""`` for none; None where the audit writes the words itself."""
+    cluster: str
+    """What hangs together: the picture, or all photographs of one object in one folder."""
+    condition: str = ""
+    """``clean`` or ``synth`` where the data set says so; ``""`` follows from the word."""
+    aim: str = ""
+    """On a clean twin the word of its attack, so that both answer the same question."""
+    planned: str = ""
+    """The word that the audit shall write; ``""`` where it chooses one."""
+
+
+def read_cases(
+    dataset: Dataset,
+    classes: Classes,
+    *,
+    name_pattern: str | None = None,
+    word_column: str | None = None,
+) -> tuple[list[Case], list[Failure]]:
+    """The cases of a data set, and the pictures that cannot be one, with the reason.
+
+    Args:
+        name_pattern: Where label and word stand in the file name without its ending, such as
+            ``{label}-{word}``; with ``{label}`` alone it gives the label only.
+        word_column: The metadata column that holds the photographed word.
+    Raises:
+        DataError: no picture has a label, no name fits the pattern, the column is absent, or a
+            label is not among the classes.
+        ConfigError: the pattern is not one.
+    """
+    pattern = compile_pattern(name_pattern) if name_pattern is not None else None
+    natural = word_column is not None or (pattern is not None and "word" in pattern.groupindex)
+    cases: list[Case] = []
+    skipped: list[Failure] = []
+    for record in dataset.records:
+        label, word = record.label, None
+        if pattern is not None:
+            match = pattern.fullmatch(PurePosixPath(record.id).stem)
+            if match is None:
+                skipped.append(Failure(record.id, f"its name is not of the form {name_pattern}"))
+                continue
+            label, word = match["label"], match.groupdict().get("word")
+        if word_column is not None:
+            word = record.attributes.get(word_column)
+        if label is None or not key(label):
+            skipped.append(Failure(record.id, "it has no label"))
+            continue
+        if natural and word is None:
+            skipped.append(Failure(record.id, f"it has no value in the column {word_column!r}"))
+            continue
+        index = label_index(classes, label, record.id)
+        cluster = record.id
+        if natural:
+            cluster = f"{PurePosixPath(record.id).parent.as_posix()}/{classes.names[index]}"
+            word = "" if word is None or word.strip().lower() in NO_WORD else word.strip()
+        cases.append(Case(record=record, label=index, word=word, cluster=cluster))
+    if not cases:
+        raise DataError(_nothing(dataset, skipped, name_pattern, word_column))
+    return cases, skipped
+
+
+def cases_of(attacks: AttackSet, classes: Classes) -> tuple[list[Case], list[Failure]]:
+    """The cases of a data set that was read by its layout, and what the layout left out.
+
+    Raises:
+        DataError: a label is not among the classes.
+    """
+    cases = [
+        Case(
+            record=record,
+            label=label_index(classes, picture.label, picture.id),
+            word=None if picture.planned else picture.word,
+            cluster=picture.id if picture.planned else picture.pair,
+            condition=picture.condition,
+            aim=picture.aim,
+            planned=picture.word if picture.planned else "",
+        )
+        for record, picture in zip(attacks.dataset.records, attacks.pictures, strict=True)
+    ]
+    return cases, list(attacks.skipped)
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """``{label}-{word}`` as a regular expression; the label takes as much as it can.
+
+    Raises:
+        ConfigError: ``{label}`` is missing, something is there twice, or another name is in it.
+    """
+    parts = re.split(r"(\{[^{}]*\})", pattern)
+    names = [part[1:-1] for part in parts if part.startswith("{")]
+    known = {"label": "(?P<label>.+)", "word": "(?P<word>.*)", "": ".*"}
+    if names.count("label") != 1 or names.count("word") > 1 or not set(names) <= set(known):
+        raise ConfigError(
+            f"The name pattern {pattern!r} cannot be used: it needs {{label}} once, {{word}} at "
+            "most once, and {} for what to ignore, as in '{label}-{word}'."
+        )
+    return re.compile(
+        "".join(known[p[1:-1]] if p.startswith("{") else re.escape(p) for p in parts),
+        re.DOTALL,
+    )
+
+
+def has_clean_twins(cases: Sequence[Case]) -> bool:
+    """Whether any photographed object is also there without a word."""
+    return any(case.word == "" for case in cases)
+
+
+def _nothing(
+    dataset: Dataset, skipped: Sequence[Failure], pattern: str | None, column: str | None
+) -> str:
+    example = dataset.records[0].id
+    if pattern is not None:
+        return (
+            f"None of the {len(dataset)} file names of {dataset.name!r} is of the form {pattern!r} "
+            f"(the first is {example!r}): correct --name-pattern."
+        )
+    if column is not None and any(record.label for record in dataset.records):
+        return (
+            f"No image of {dataset.name!r} has a value in the column {column!r}: correct "
+            "--word-column, or leave it away to have the words written by the audit."
+        )
+    return (
+        f"None of the {len(skipped)} images of {dataset.name!r} has a label: put them into one "
+        "folder for each class, add a label column to the metadata table, or give --name-pattern."
+    )

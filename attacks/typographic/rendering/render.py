@@ -1,0 +1,270 @@
+"""From cases to pictures and scores: worker threads decode and draw, the caller encodes.
+
+What is drawn, and its order, depend on the cases alone; so the numbers are the same for one worker
+or four, and for a resumed run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from attacks.typographic.attack.attack import TypographicAttack
+from attacks.typographic.attack.bands import letterboxed
+from attacks.typographic.attack.controls import CONDITIONS, with_controls
+from attacks.typographic.attack.result import AttackedImage
+from attacks.typographic.rendering.cases import Case
+from clipprobe.data import Failure, decode_image
+from clipprobe.errors import ConfigError, TextFitError, UnreadableImageError
+from clipprobe.stimuli.text import Box
+from clipprobe.zeroshot.classes import Classes
+
+DrawAt = Literal["model", "image"]
+#: Bytes of a picture's SHA-256 that are kept: two of a billion meet with probability 1e-21.
+DIGEST_BYTES = 16
+Floats = npt.NDArray[np.float32]
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Encoder(Protocol):
+    """The part of :class:`clipprobe.Clip` that an audit uses."""
+
+    preprocess: Any
+    d_embed: int
+
+    def encode_images(self, images: Iterable[object], *, batch_size: int = 32) -> Floats: ...
+
+    def encode_texts(self, texts: Iterable[str]) -> Floats: ...
+
+    def logits(self, images: Any, texts: Any) -> Floats: ...
+
+    def provenance(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caption:
+    """What one picture shows besides its object."""
+
+    condition: str
+    """``clean``, ``attack``, or a control."""
+    word: str = ""
+    """The attack word that it belongs to; empty for the clean picture."""
+    text: str = ""
+    """What is written on it."""
+    box: Box | None = None
+    """Ink box of the first copy, in pixels of the picture that was drawn on."""
+    size_px: float | None = None
+    """Line height after fitting, in the same pixels."""
+    ink: float | None = None
+    """Share of the picture's pixels that the text (or the blank label) covers."""
+    pixels: str = ""
+    """Digest of the picture as the model gets it: equal digests are equal pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture at the model's size, and what it shows."""
+
+    image: Image.Image
+    caption: Caption
+
+
+class Bases:
+    """Decoded pictures that a sweep draws on again and again, as many as fit in the memory given.
+
+    The first ones stay: pictures come in the same order for every cell, so that throwing out the
+    oldest would throw out each one just before it is asked for.
+    """
+
+    def __init__(self, max_bytes: int = 0) -> None:
+        self._room, self._kept = max_bytes, dict[str, Image.Image]()
+
+    def get(self, case: Case, make: Callable[[], Image.Image]) -> Image.Image:
+        """The picture of a case, made by ``make`` where it is not kept."""
+        found = self._kept.get(case.record.id)
+        if found is not None:
+            return found
+        made = make()
+        size = 3 * made.width * made.height
+        if size <= self._room:  # two threads that both pass here exceed the room by one picture
+            self._room -= size
+            self._kept[case.record.id] = made
+        return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renderer:
+    """Draws the conditions of a case; called from several threads at once."""
+
+    clip: Encoder
+    classes: Classes
+    attack: TypographicAttack
+    """The attack with any word; its word is replaced."""
+    known: Callable[[str], bool]
+    """Whether a control word would be a word that means something in this audit."""
+    seed: int
+    draw_at: DrawAt
+    kinds: Collection[str] = CONDITIONS
+    """Which of the attack and its controls are drawn."""
+    bases: Bases = field(default_factory=Bases)
+
+    def check(self) -> None:
+        """Make sure that what is drawn at the model's size reaches the model as it is.
+
+        Raises:
+            ConfigError: the model would crop or enlarge it again.
+        """
+        if self.draw_at == "model" and not self._kept(self._grid(Image.new("RGB", (96, 64)))):
+            raise ConfigError(
+                "This model crops or enlarges even a picture of its own size, so text cannot be "
+                "drawn on what it sees: draw at the image instead (draw_at='image')."
+            )
+
+    def base(self, case: Case) -> Image.Image:
+        """The picture that is drawn on.
+
+        Raises:
+            UnreadableImageError: it cannot be decoded.
+        """
+
+        def decoded() -> Image.Image:
+            image = decode_image(case.record)
+            return self._grid(image) if self.draw_at == "model" else image
+
+        return self.bases.get(case, decoded)
+
+    def clean(self, case: Case) -> list[Shot]:
+        """The picture as it is: the clean one, or the photograph with whatever is on it.
+
+        Raises:
+            UnreadableImageError: the picture cannot be decoded.
+        """
+        return [self._as_it_is(case, self.base(case))]
+
+    def written(self, case: Case, words: Sequence[str], *, clean: bool) -> list[Shot]:
+        """For each word the attack and its controls, after the clean picture if it is wanted.
+
+        A control that does not exist for a word (``$$$`` cannot be scrambled) is left out.
+
+        Raises:
+            UnreadableImageError: the picture cannot be decoded.
+            TextFitError: a word does not fit on it.
+        """
+        base = self.base(case)
+        shots = [self._as_it_is(case, base)] if clean else []
+        for word in words:
+            for kind, drawn in self.conditions(case, base, word):
+                image = self._seen(drawn.image, base)
+                caption = Caption(
+                    condition=kind,
+                    word=word,
+                    text=drawn.spec["text"],
+                    box=drawn.boxes[0],
+                    size_px=drawn.spec["size_px"],
+                    ink=float(drawn.mask.mean()),
+                    pixels=digest(image),
+                )
+                shots.append(Shot(image, caption))
+        return shots
+
+    def attacked(self, case: Case, word: str) -> Image.Image:
+        """The picture with the attack alone, as the model gets it.
+
+        Raises:
+            UnreadableImageError, TextFitError: see :meth:`written`.
+        """
+        base = self.base(case)
+        made = self.attack.with_word(word)(base, image_id=f"{case.record.id}\x1f{word}").image
+        return self._seen(made, base)
+
+    def _seen(self, drawn: Image.Image, base: Image.Image) -> Image.Image:
+        """The drawn picture as the model gets it."""
+        if drawn.size != base.size:  # it has bands, which a square crop would cut away
+            return self._grid(letterboxed(drawn, base.size))
+        # What was drawn on at the model's size stays at it.
+        return self._grid(drawn) if self.draw_at == "image" else drawn
+
+    def conditions(
+        self, case: Case, base: Image.Image, word: str
+    ) -> Iterator[tuple[str, AttackedImage]]:
+        """The attack with one word and its controls, on ``base``, one at a time."""
+        return with_controls(
+            self.attack.with_word(word),
+            base,
+            true_word=self.classes.names[case.label],
+            known=self.known,
+            key=(self.seed, case.record.id),
+            image_id=f"{case.record.id}\x1f{word}",
+            kinds=self.kinds,
+        )
+
+    def _as_it_is(self, case: Case, base: Image.Image) -> Shot:
+        image, word = self._grid(base), case.word or ""
+        return Shot(image, Caption(condition="clean", word=word, text=word, pixels=digest(image)))
+
+    def _grid(self, image: Image.Image) -> Image.Image:
+        """The picture as the model sees it, or as it is where the model would change that again."""
+        if self._kept(image):
+            return image
+        grid: Image.Image = self.clip.preprocess.to_grid(image)
+        return grid if self._kept(grid) else image
+
+    def _kept(self, image: Image.Image) -> bool:
+        return bool(self.clip.preprocess.keeps(image.height, image.width))
+
+
+def digest(image: Image.Image) -> str:
+    """Name of a picture's pixels: the first 32 hexadecimal digits of their SHA-256."""
+    found = hashlib.sha256(f"{image.mode} {image.width}x{image.height} ".encode())
+    found.update(image.tobytes())
+    return found.hexdigest()[: 2 * DIGEST_BYTES]
+
+
+def ahead(
+    work: Callable[[T], R], items: Iterable[T], *, workers: int, window: int
+) -> Generator[R, None, None]:
+    """``map(work, items)`` in order, by threads that stay at most ``window`` items ahead.
+
+    ``workers=0`` works in the caller's thread. Closing the generator stops the threads.
+    """
+    if workers == 0:
+        yield from map(work, items)
+        return
+    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="clipprobe-draw")
+    waiting: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= window:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a case has no result; nothing of a case that fails is used."""
+
+    failure: Failure
+    unreadable: bool
+    """Whether the picture could not be decoded; else it was decoded and left out."""
+
+
+def attempt(render: Callable[[Case], list[Shot]], case: Case) -> list[Shot] | Problem:
+    """The shots of a case, or why it has none."""
+    try:
+        return render(case)
+    except (UnreadableImageError, TextFitError) as error:
+        unreadable = isinstance(error, UnreadableImageError)
+        return Problem(Failure(case.record.id, str(error)), unreadable)

@@ -1,0 +1,67 @@
+"""Checking the settings of an audit before anything is loaded or written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from attacks.typographic.attack.attack import TypographicAttack
+from attacks.typographic.attack.presets import preset_knobs
+from attacks.typographic.rendering.render import DrawAt
+from clipprobe.errors import ConfigError
+
+#: What of an attack can be set for a whole audit.
+KNOBS = tuple(
+    field.name for field in fields(TypographicAttack) if field.name not in ("word", "seed")
+)
+
+
+def prototype(knobs: Mapping[str, Any], seed: int) -> TypographicAttack:
+    """The attack of an audit; its word is a placeholder.
+
+    Args:
+        knobs: Fields of an attack, and ``preset`` for the name of one whose knobs they change.
+    Raises:
+        ConfigError: a knob is unknown, or a value cannot be used.
+    """
+    given = dict(knobs)
+    chosen = given.pop("preset", None)
+    for name in given:
+        if name not in KNOBS:
+            near = get_close_matches(name, (*KNOBS, "preset"), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(KNOBS)}."
+            raise ConfigError(f"An attack has no setting {name!r}: {hint}")
+    if given.get("position") in ("on", "off"):
+        raise ConfigError(
+            f"position={given['position']!r} needs a mask of the object in every image, which an "
+            "audit does not have: use another position, or TypographicAttack with object_mask."
+        )
+    if chosen is not None:
+        given = preset_knobs(chosen, given)
+    return TypographicAttack(word="word", seed=seed, **given)
+
+
+def checked_draw_at(draw_at: DrawAt) -> DrawAt:
+    """``model`` or ``image``.
+
+    Raises:
+        ConfigError: something else.
+    """
+    if draw_at not in get_args(DrawAt):
+        raise ConfigError(
+            f"draw_at={draw_at!r} is unknown: use one of {', '.join(get_args(DrawAt))}."
+        )
+    return draw_at
+
+
+def whole(number: int, name: str, *, least: int = 0) -> int:
+    """A whole number of at least ``least``.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if isinstance(number, bool) or not isinstance(number, int) or number < least:
+        raise ConfigError(f"{name}={number!r} is out of range: give a whole number from {least}.")
+    return number

@@ -1,0 +1,1 @@
+"""What an audit tells: summary, findings, page, comparison of runs."""

@@ -1,0 +1,106 @@
+"""Sections of the report about comparability: candidates, protocol, retrieval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attacks.typographic.protocols.scoring import said
+from attacks.typographic.scoring.candidate_sets import NUMBERS, lines
+from clipprobe.figures.typographic import TITLES, candidate_chart, in_order
+from clipprobe.report import Block, Chart, Paragraph, Section, Table
+
+_DIRECTIONS = {"image_to_text": "image to text", "text_to_image": "text to image"}
+
+
+def comparable_sections(summary: Mapping[str, Any]) -> list[Section]:
+    """Candidate sets, the protocol if there is one, and retrieval if it can be had."""
+    sections = [Section("The same answers among three lists", _candidates(summary))]
+    if summary["protocol"] is not None:
+        section = summary["protocol"]
+        sections.append(Section(f"By the protocol of {section['title']}", _protocol(section)))
+    if summary["retrieval"] is not None:
+        sections.append(Section("Retrieval", _retrieval(summary["retrieval"])))
+    return sections
+
+
+def _candidates(summary: Mapping[str, Any]) -> list[Block]:
+    sets = lines(summary["candidate_sets"])
+    said = "; ".join(
+        f"{name} clean {_value(item['clean_accuracy'])}, attacked "
+        f"{_value(item['attacked_accuracy'])}"
+        for name, item in sets
+    )
+    return [
+        Chart(candidate_chart(summary["candidate_sets"]), f"Accuracy by candidates: {said}."),
+        Table(
+            ["candidates", "how many", *(name.replace("_", " ") for name in NUMBERS)],
+            [[name, item["n_candidates"], *(item[key] for key in NUMBERS)] for name, item in sets],
+            "All from one encoding; success among pictures that are right when clean. "
+            + "; ".join(f"{name}: {item['rule']}" for name, item in sets)
+            + ".",
+        ),
+    ]
+
+
+def _protocol(section: Mapping[str, Any]) -> list[Block]:
+    templates = section["templates"]
+    rows = [
+        ["clean accuracy", section["clean"]],
+        ["attacked accuracy", section["attacked"]],
+        ["targeted success", section["targeted_success"]],
+        ["mean margin of the object, in logits", section["margin"]],
+    ]
+    blocks: list[Block] = [
+        Paragraph(
+            f"{section['definition'].capitalize()}. Candidates: {section['candidates']} "
+            f"({section['n_candidates']:,}); templates: {len(templates)}, the first "
+            f"“{templates[0]}”; averaging: {section['averaging']}; a tie: {section['ties']}."
+        ),
+        Paragraph(f"Source: {section['source']}. {section['unknown']}"),
+        Table(["measure", "these pictures"], rows, f"Protocol of {section['title']}, 95 %."),
+    ]
+    if not section["published"]:
+        return [*blocks, Paragraph(f"Published: {said(section)}.")]
+    published = [
+        [
+            row["model"],
+            row["data"],
+            row["n"],
+            " to ".join(f"{value:g}" for value in sorted(set(row["percent"]))) + " %",
+            row["gap_points"],
+            row["why"] or ("agrees" if row["agrees"] else "differs"),
+        ]
+        for row in section["published"]
+    ]
+    return [
+        *blocks,
+        Table(
+            ["model", "data", "n", "published", "gap, points", "beside ours"],
+            published,
+            f"Published {section['measure'].replace('_', ' ')} on attacked pictures. Numbers of "
+            f"the same pictures agree within {section['tolerance']:g} points.",
+        ),
+    ]
+
+
+def _retrieval(found: Mapping[str, Any]) -> list[Block]:
+    rows = []
+    for direction, title in _DIRECTIONS.items():
+        drop = found[f"{direction}_drop"]
+        for kind in in_order(found[direction]):
+            for k, estimate in sorted(found[direction][kind].items()):
+                rows.append([TITLES[kind], f"{title} at {k}", estimate, drop.get(kind, {}).get(k)])
+    return [
+        Paragraph(found["definition"]),
+        Table(
+            ["condition", "recall", "share", "clean minus this"],
+            rows,
+            f"{found['n_images']:,} pictures and {found['n_texts']:,} class texts, the same under "
+            "every condition; differences paired over pictures or texts, 95 %.",
+        ),
+    ]
+
+
+def _value(estimate: Mapping[str, Any]) -> str:
+    return "undefined" if estimate["value"] is None else f"{estimate['value']:.3f}"

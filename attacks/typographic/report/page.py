@@ -1,0 +1,278 @@
+"""The report of a typographic audit: what a reader needs to believe, or doubt, its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attacks.typographic.rendering.cases import Case
+from attacks.typographic.rendering.render import Renderer
+from attacks.typographic.report.comparability import comparable_sections
+from attacks.typographic.scoring.metrics import EFFECTS
+from clipprobe.figures.typographic import (
+    TITLES,
+    condition_chart,
+    effect_chart,
+    in_order,
+    word_chart,
+)
+from clipprobe.report import (
+    Block,
+    Chart,
+    Images,
+    Numbers,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    Warning,
+    write_html,
+    write_markdown,
+)
+from clipprobe.runs import Run
+
+PANELS = 3
+_METRICS = ("accuracy", "pairwise_accuracy", "targeted_success", "untargeted_success")
+_METRICS_OF_CONTROLS = ("accuracy", "targeted_success")
+_CONTROLS = ("true", "blank", "scrambled", "nonsense")
+_DENOMINATORS = {
+    "all": "all pictures",
+    "clean_right": "right when clean",
+    "not_already_target": "not already the word",
+}
+
+
+def write_report(
+    run: Run, renderer: Renderer, cases: Sequence[Case], provenance: Mapping[str, Any]
+) -> None:
+    """Write ``report.html`` and ``report.md`` from the table and the summary of the run.
+
+    The pictures are drawn again; the same settings give the same pictures.
+    """
+    page = build_page(run, renderer, cases, provenance)
+    write_html(page, run.file("report.html"))
+    write_markdown(page, run.file("report.md"))
+
+
+def build_page(
+    run: Run, renderer: Renderer, cases: Sequence[Case], provenance: Mapping[str, Any]
+) -> Page:
+    """The page, from what is in the run folder."""
+    summary = run.read_json("summary.json")
+    n = summary["n"]
+    sections = [
+        Section("In short", [*(Warning(text) for text in summary["warnings"]), _headline(summary)]),
+        Section("Accuracy and answers", _conditions(summary)),
+    ]
+    if summary["effects"]:
+        sections.append(Section("What does it: reading, clutter or hiding", _effects(summary)))
+    sections += comparable_sections(summary)
+    if run.has("results.parquet"):  # else answers of single images are withheld
+        by_id = {case.record.id: case for case in cases}
+        sections += _pictures(summary, renderer, by_id, _answers(run))
+    if summary["words"]:
+        sections.append(Section("Words", _words(summary)))
+    if source := summary.get("source"):
+        sections.append(Section("Data", data_blocks(source)))
+    sections.append(Section("How to read this", [Paragraph(text) for text in _notes(summary)]))
+    return Page(
+        title="Typographic audit",
+        subtitle=f"{n['images']:,} pictures, {n['classes']:,} classes, {n['encoded']:,} images "
+        f"encoded; {n['failed']:,} unreadable, {n['skipped']:,} left out.",
+        sections=sections,
+        provenance={**provenance, "settings": _settings(run.config)},
+    )
+
+
+def _headline(summary: Mapping[str, Any]) -> Numbers:
+    return Numbers(
+        [
+            (item["name"].replace("_", " "), item["estimate"], item["meaning"])
+            for item in summary["headline"]
+        ]
+    )
+
+
+def _conditions(summary: Mapping[str, Any]) -> list[Block]:
+    conditions = summary["conditions"]
+    names = in_order(conditions)
+    rows = [
+        [TITLES[name], metric.replace("_", " "), _DENOMINATORS[denominator], estimate]
+        for name in names
+        for metric in (_METRICS_OF_CONTROLS if name in _CONTROLS else _METRICS)
+        for denominator, estimate in conditions[name].get(metric, {}).items()
+        if name in ("attack", "synth") or denominator == "all"
+    ]
+    said = "; ".join(
+        f"{TITLES[name]} {_share(conditions[name]['accuracy']['all'])}" for name in names
+    )
+    blocks: list[Block] = [
+        Chart(condition_chart(conditions), f"Share answered with the true class: {said}."),
+        Table(
+            ["condition", "measure", "of", "share"],
+            rows,
+            "Every share with its denominator and 95 % interval. Targeted success of a control is "
+            "the share answered with the word that the attack wrote. All denominators of the "
+            "controls are in summary.json.",
+        ),
+    ]
+    fractions = summary["distill_fractions"]
+    if fractions and None not in fractions.values():
+        blocks.append(
+            Table(
+                ["change of the answer", "share"],
+                [[name.replace("_", " "), value] for name, value in fractions.items()],
+                "Attacked against clean, pictures with a target (Goh et al. 2021); sums to 1.",
+            )
+        )
+    return blocks
+
+
+def _effects(summary: Mapping[str, Any]) -> list[Block]:
+    # Read back from JSON the names are sorted; here they stand from reading to clutter.
+    effects = {name: summary["effects"][name] for name in EFFECTS if name in summary["effects"]}
+    said = "; ".join(
+        f"{name.replace('_', ' ')} {_share(item['estimate'])}" for name, item in effects.items()
+    )
+    return [
+        Chart(effect_chart(effects), f"Paired differences: {said}."),
+        Table(
+            ["effect", "difference", "McNemar p", "Holm p", "meaning"],
+            [
+                [
+                    name.replace("_", " "),
+                    item["estimate"],
+                    item["mcnemar_p"],
+                    item["holm_p"],
+                    item["meaning"],
+                ]
+                for name, item in effects.items()
+            ],
+            "Paired over the same pictures, 95 % intervals; p exact, Holm over the rows.",
+        ),
+    ]
+
+
+def _pictures(
+    summary: Mapping[str, Any],
+    renderer: Renderer,
+    cases: Mapping[str, Case],
+    answers: Mapping[tuple[str, str, str], str],
+) -> list[Section]:
+    worst = summary["worst"]
+    if summary["natural"]:
+        shown = [(renderer.base(cases[w["image"]]), _caption(w)) for w in worst]
+        return [Section("Worst cases", [Images(shown)])] if shown else []
+    attacked = [k for k in answers if k[2] == "attack"]
+    chosen = [(w["image"], w["word"]) for w in worst[:PANELS]]
+    chosen += [k[:2] for k in attacked if k[:2] not in chosen][: PANELS - len(chosen)]
+    panels: list[Block] = [
+        Paragraph(
+            "The same picture under every condition, with the model's answer: the controls stand "
+            "in the place of the attack, at its size."
+        )
+    ]
+    for image, word in chosen:
+        base = renderer.base(cases[image])
+        drawn = {"clean": base}
+        drawn.update((k, a.image) for k, a in renderer.conditions(cases[image], base, word))
+        true = renderer.classes.names[cases[image].label]
+        panels.append(Paragraph(f"A picture of “{true}”, attacked with “{word}” ({image})."))
+        captions = [(k, answers.get((image, word, k))) for k in in_order(drawn)]
+        panels.append(Images([(drawn[k], f"{TITLES[k]}: “{a}”") for k, a in captions], columns=6))
+    sections = [Section("Conditions side by side", panels)]
+    if worst:
+        shown = []
+        for w in worst:
+            case = cases[w["image"]]
+            kinds = renderer.conditions(case, renderer.base(case), w["word"])
+            shown.append((next(kinds)[1].image, _caption(w)))
+        sections.append(Section("Worst cases", [Images(shown)]))
+    return sections
+
+
+def _caption(worst: Mapping[str, Any]) -> str:
+    return (
+        f"{worst['label']} with “{worst['word']}”: answered “{worst['predicted']}”, "
+        f"p {worst['p_target']:.2f} (true {worst['p_label']:.2f})"
+    )
+
+
+def data_blocks(source: Mapping[str, Any]) -> list[Block]:
+    """Where the pictures come from, what may be done with them, and how many there are."""
+    expected = " or ".join(f"{n:,}" for n in source["expected"]) or "no number is published"
+    rows = [
+        ["data set", source["title"]],
+        ["licence", source["licence"]],
+        ["commercial use", "not allowed" if source["noncommercial"] else "see the licence"],
+        ["source", source["source"] or "local"],
+        ["citation", source["citation"] or "none"],
+        ["pictures as published", expected],
+        *[[f"found: {TITLES.get(name, name)}", n] for name, n in source["found"].items()],
+    ]
+    return [Table(["", ""], rows, "The attack data set, as its layout describes it.")]
+
+
+def _words(summary: Mapping[str, Any]) -> list[Block]:
+    words = summary["words"]
+    return [
+        Chart(
+            word_chart(words),
+            "Targeted success by word: "
+            + "; ".join(f"{w['word']} {_share(w['success'])}" for w in words[:5])
+            + ".",
+        ),
+        Table(
+            ["word", "class", "targeted success"],
+            [[w["word"], w["target"], w["success"]] for w in words],
+            "Words that stand on at least five pictures, the most successful first; the order is "
+            "itself a selection, so the first rates are too high on average.",
+        ),
+    ]
+
+
+def _notes(summary: Mapping[str, Any]) -> list[str]:
+    notes = [
+        "An answer is the class whose text vector is nearest; the text vectors are averages over "
+        "the templates. Pairwise accuracy chooses between the true class and the written word "
+        "only, a tie counting as wrong.",
+        "Intervals are 95 %: Wilson for shares of independent pictures, percentile bootstrap over "
+        "pictures (photographed objects) else. They say nothing about other pictures, words, "
+        "fonts or prompts than those used here.",
+    ]
+    if summary["natural"] and "synth" in summary["conditions"]:
+        return [
+            *notes,
+            "These pictures carried their words already. Clean, photographed and synthetic twin "
+            "show one scene and are compared in pairs. There is no nonsense-word control, so what "
+            "is reading and what is clutter cannot be told apart.",
+        ]
+    if summary["natural"]:
+        return [
+            *notes,
+            "These pictures carried their words already. Clean and attacked are different "
+            "photographs of one object, and there is no nonsense-word control, so what is reading "
+            "and what is clutter cannot be told apart.",
+        ]
+    return [
+        *notes,
+        "Text was written by this program. Handwriting, distance, light and perspective of real "
+        "attacks are not in it.",
+        "A nonsense word is made by exchanging letters and checked against the classes and words "
+        "of this audit, not against a dictionary.",
+    ]
+
+
+def _answers(run: Run) -> dict[tuple[str, str, str], str]:
+    table = run.read_table("results.parquet")
+    columns = [table[name].to_pylist() for name in ("image", "word", "condition", "predicted")]
+    return {(i, w, c): p for i, w, c, p in zip(*columns, strict=True)}
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {k: v for k, v in config.items() if k not in ("model", "classes", "synonyms")}
+    return {**shown, "classes": len(config["classes"])}
+
+
+def _share(estimate: Mapping[str, Any]) -> str:
+    return "undefined" if estimate["value"] is None else f"{estimate['value']:.3f}"

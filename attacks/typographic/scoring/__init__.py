@@ -1,0 +1,1 @@
+"""From encoded conditions to rows, success rates, pairs and thresholds."""

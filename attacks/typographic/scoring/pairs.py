@@ -1,0 +1,108 @@
+"""Rows that belong together: a picture and an attack word, clean, attacked and under controls.
+
+Where the audit wrote the words, the pairs are the rows of the result table. Photographs are paired
+with the blank photograph of their object, which then stands once for each attacked one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from attacks.typographic.scoring.metrics import Outcomes
+from clipprobe.zeroshot.classes import Classes
+
+Texts = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """``n`` rows with an attack word that does not mean their label; all arrays ``(n,)``."""
+
+    row: npt.NDArray[np.intp]
+    """Row of the result table with the picture."""
+    pair: Texts
+    """What the row is paired by: picture and word."""
+    condition: Texts
+    cluster: Texts
+    pixels: Texts
+    label: Texts
+    """Name of the true class."""
+    word: Texts
+    """The attack word: the class that it means, or the word itself where it means none."""
+
+    def outcomes(self, correct: Any, hit: Any, margin: Any) -> dict[str, Outcomes]:
+        """Outcomes by condition; ``margin`` is logit(word) minus logit(label)."""
+        found = {}
+        for condition in dict.fromkeys(self.condition):
+            rows = np.flatnonzero(self.condition == condition)
+            found[condition] = Outcomes(
+                pair=self.pair[rows].astype(str),
+                cluster=self.cluster[rows].astype(str),
+                correct=np.asarray(correct, bool)[rows],
+                hit=np.asarray(hit, bool)[rows],
+                has_target=np.ones(len(rows), dtype=bool),
+                margin=np.asarray(margin, float)[rows],
+            )
+        return found
+
+
+def make_pairs(data: Mapping[str, Any], classes: Classes, *, natural: bool) -> Pairs:
+    """The pairs of a result table.
+
+    Args:
+        data: Columns of the table as object arrays.
+    """
+    meant = meanings(data["word"], classes)
+    own = np.array(
+        [
+            bool(word) and not classes.same(word, label)
+            for word, label in zip(meant, data["label"], strict=True)
+        ],
+        dtype=bool,
+    )
+    rows = np.flatnonzero(own)
+    if not natural:
+        pair = [
+            f"{image}\x1f{word}" for image, word in zip(data["image"], data["word"], strict=True)
+        ]
+        return _pairs(data, rows, rows, np.array(pair, object), meant)
+    twins: dict[str, int] = {}
+    for row in np.flatnonzero(data["condition"] == "clean"):
+        twins.setdefault(data["cluster"][row], int(row))
+    with_twin = np.array([r for r in rows if data["cluster"][r] in twins], dtype=int)
+    clean = np.array([twins[data["cluster"][r]] for r in with_twin], dtype=int)
+    return _pairs(
+        data,
+        np.concatenate([rows, clean]),
+        np.concatenate([rows, with_twin]),
+        data["image"],
+        meant,
+    )
+
+
+def meanings(words: Any, classes: Classes) -> Texts:
+    """For each word the class that it means; else its first spelling in sorted order."""
+    spelling: dict[str, str] = {}
+    found: dict[str, str] = {"": ""}
+    for word in sorted({str(word) for word in words if word}):
+        index = classes.index(word)
+        first = spelling.setdefault(classes.meaning(word), word)
+        found[word] = first if index is None else classes.names[index]
+    return np.array([found[word or ""] for word in words], dtype=object)
+
+
+def _pairs(data: Mapping[str, Any], row: Any, of: Any, pair: Any, meant: Texts) -> Pairs:
+    return Pairs(
+        row=row,
+        pair=pair[of],
+        condition=data["condition"][row],
+        cluster=data["cluster"][of],
+        pixels=data["pixels"][row],
+        label=data["label"][of],
+        word=meant[of],
+    )

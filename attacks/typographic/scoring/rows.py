@@ -1,0 +1,153 @@
+"""From embeddings to the rows of the result table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from attacks.typographic.rendering.cases import Case
+from attacks.typographic.rendering.render import Caption, Encoder, Floats
+from clipprobe.zeroshot import build_classifier
+from clipprobe.zeroshot.classes import Classes
+from clipprobe.zeroshot.text_bank import TextBank
+
+#: One row per picture, attack word and condition.
+COLUMNS = {
+    "image": "string",
+    "cluster": "string",
+    "label": "string",
+    "word": "string",
+    "target": "string",
+    "condition": "string",
+    "text": "string",
+    "predicted": "string",
+    "correct": "bool",
+    "hit": "bool",
+    "logit_label": "float",
+    "logit_target": "float",
+    "p_label": "float",
+    "p_target": "float",
+    "x0": "int32",
+    "y0": "int32",
+    "x1": "int32",
+    "y1": "int32",
+    "size_px": "float",
+    "ink": "float",
+    "pixels": "string",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One picture's answer; what depends on a word is computed from the logits."""
+
+    caption: Caption
+    logits: Floats
+    """Logit of each class's meaning, ``(n_classes,)``."""
+    answer: int
+    """Number of the answered class."""
+    vector: Floats | None = None
+    """Unit vector of the picture, ``(d,)``."""
+
+
+def class_vectors(clip: Encoder | TextBank, classes: Classes, templates: Sequence[str]) -> Floats:
+    """Unit text vectors of the classes, ``(n_classes, d)``; a name that stands twice has one."""
+    distinct = list(dict.fromkeys(classes.names))
+    vectors = build_classifier(cast("Any", clip), distinct, templates)
+    place = {name: i for i, name in enumerate(distinct)}
+    return vectors[[place[name] for name in classes.names]]
+
+
+def score(
+    captions: Sequence[Caption],
+    logits: Floats,
+    classes: Classes,
+    vectors: Floats | None = None,
+) -> list[Scored]:
+    """The answers of a batch, from logits ``(b, n_classes)`` and the vectors ``(b, d)``."""
+    grouped, answers = classes.grouped(logits), classes.pick(logits)
+    return [
+        Scored(caption, row, int(answer), None if vectors is None else vectors[i])
+        for i, (caption, row, answer) in enumerate(zip(captions, grouped, answers, strict=True))
+    ]
+
+
+def case_rows(
+    case: Case, scored: Sequence[Scored], words: Sequence[str], classes: Classes
+) -> list[dict[str, Any]]:
+    """The rows of one case. The clean picture gets a row for each word that it is paired with."""
+    rows = []
+    for word in words:
+        for item in scored:
+            if item.caption.condition == "clean" or item.caption.word == word:
+                rows.append(_row(case, item, word, item.caption.condition, classes))
+    return rows
+
+
+def natural_row(case: Case, scored: Scored, classes: Classes) -> dict[str, Any]:
+    """The row of one photographed picture; its condition follows from the word on it."""
+    condition = natural_condition(case, classes)
+    return _row(case, scored, case.word or "", condition, classes, aim=case.aim)
+
+
+def natural_condition(case: Case, classes: Classes) -> str:
+    """What the data set says, or ``clean`` without a word, ``true`` or ``attack``."""
+    if case.condition:
+        return case.condition
+    if not case.word:
+        return "clean"
+    return "true" if classes.same(case.word, classes.names[case.label]) else "attack"
+
+
+def _row(
+    case: Case, item: Scored, word: str, condition: str, classes: Classes, *, aim: str = ""
+) -> dict[str, Any]:
+    caption, logits = item.caption, item.logits
+    sought = word or aim  # a clean twin is asked about the word of its attack
+    label, target = case.label, classes.index(sought) if sought else None
+    if target is not None and classes.group[target] == classes.group[label]:
+        target = None  # the true word on a photograph aims at nothing else
+    p = _softmax(logits, classes.group)
+    box: tuple[int | None, ...] = caption.box or (None, None, None, None)
+    return {
+        "image": case.record.id,
+        "cluster": case.cluster,
+        "label": classes.names[label],
+        "word": word,
+        "target": None if target is None else classes.names[target],
+        "condition": condition,
+        "text": caption.text,
+        "predicted": classes.names[item.answer],
+        "correct": bool(classes.group[item.answer] == classes.group[label]),
+        "hit": None
+        if target is None
+        else bool(classes.group[item.answer] == classes.group[target]),
+        "logit_label": float(logits[label]),
+        "logit_target": None if target is None else float(logits[target]),
+        "p_label": float(p[label]),
+        "p_target": None if target is None else float(p[target]),
+        **dict(zip(("x0", "y0", "x1", "y1"), box, strict=True)),
+        "size_px": caption.size_px,
+        "ink": caption.ink,
+        "pixels": caption.pixels,
+    }
+
+
+def _softmax(logits: Floats, group: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Probability of each class's meaning; a meaning with several names counts once."""
+    first = group == np.arange(len(group))
+    weights = np.exp(logits.astype(np.float64) - float(logits.max()))
+    probabilities: npt.NDArray[np.float64] = weights / weights[first].sum()
+    return probabilities
+
+
+def to_table(rows: Sequence[dict[str, Any]]) -> Any:
+    """Rows as a ``pyarrow.Table`` of the fixed schema, so that parts always fit together."""
+    import pyarrow as pa
+
+    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
+    return pa.Table.from_pylist(list(rows), schema=schema)

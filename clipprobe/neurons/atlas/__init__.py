@@ -1,0 +1,1 @@
+"""The atlas: what each unit responds to over a data set, scanned once and stored."""

@@ -1,0 +1,108 @@
+"""The atlas: what the units of a tower answered to a set of images, or of texts.
+
+    atlas = clipprobe.scan(clip, "photos/", out="runs/atlas")
+    atlas = clipprobe.Atlas.load("runs/atlas")
+    atlas.unit("vision.blocks.3.mlp.post:17").top     # its strongest images
+    atlas.search(label="dog")                          # units whose strongest images are dogs
+
+An atlas reads no model: everything is in the run folder (``store`` says how).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from clipprobe.errors import RunFolderError
+from clipprobe.neurons.atlas.contents import AtlasContents
+from clipprobe.neurons.atlas.merge import merge_two, shard_of
+from clipprobe.neurons.atlas.search import search
+from clipprobe.neurons.atlas.store import KIND, read, write
+from clipprobe.runs import Run
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Atlas(AtlasContents):
+    """Contents of an atlas, searched, merged, written and read."""
+
+    def search(
+        self,
+        *,
+        kind: str | None = None,
+        label: str | None = None,
+        where: Sequence[str] = (),
+        site: str = "*",
+        limit: int = 20,
+    ) -> list[dict[str, Any]]:
+        """Units by property or by the label of their strongest images.
+
+        Args:
+            kind: ``selective``, ``dead``, ``always-on`` or ``constant``; see ``properties``.
+            label: Units with the most images of this label among their top images.
+            where: Conditions on statistics, such as ``"mean>0.5"``, all of which must hold.
+            site: Only hook points that this glob means.
+            limit: At most so many.
+        """
+        return search(self, kind=kind, label=label, where=where, site=site, limit=limit)
+
+    def merge(self, other: Atlas) -> Atlas:
+        """The atlas of the images of two shards of one scan.
+
+        Raises:
+            RunFolderError: they are of different scans, or overlap.
+        """
+        return Atlas.of(merge_two(self, other))
+
+    def write(self, run: Run) -> None:
+        """Write everything into a run folder and complete it."""
+        write(self, run)
+
+    def save(self, out: str | Path, *, overwrite: bool = False) -> Atlas:
+        """Write the atlas as a run folder of its own.
+
+        Raises:
+            RunFolderError: ``out`` holds another run or cannot be written.
+        """
+        with Run.open(out, kind=KIND, config=self.config, overwrite=overwrite) as run:
+            if not run.complete:
+                self.write(run)
+            return Atlas.load(run.path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Atlas:
+        """Read an atlas from its run folder.
+
+        Raises:
+            RunFolderError: there is no complete atlas.
+        """
+        return cls.of(read(path))
+
+    @classmethod
+    def of(cls, contents: AtlasContents) -> Atlas:
+        """The same contents with everything that can be done with them."""
+        return cls(**{field.name: getattr(contents, field.name) for field in fields(contents)})
+
+
+def merge_atlases(atlases: Sequence[Atlas]) -> Atlas:
+    """All shards of a scan as one atlas, the same bytes in any order.
+
+    Raises:
+        RunFolderError: they are of different scans, overlap, or shards are missing.
+    """
+    if not atlases:
+        raise RunFolderError("No atlas was given to merge: name the folders of all shards.")
+    merged = atlases[0]
+    shard_of(merged)
+    for other in atlases[1:]:
+        merged = merged.merge(other)
+    shard = merged.config["shard"]
+    if shard is not None:
+        missing = sorted(set(range(shard["of"])) - set(shard["parts"]))
+        raise RunFolderError(
+            f"Of the {shard['of']} shards of this scan number "
+            f"{', '.join(map(str, missing))} is missing: scan with --shard {missing[0]}/"
+            f"{shard['of']} and give all of them."
+        )
+    return merged

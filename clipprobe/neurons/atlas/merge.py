@@ -1,0 +1,67 @@
+"""Putting the shards of one scan together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clipprobe.errors import RunFolderError
+from clipprobe.neurons.atlas.contents import AtlasContents
+
+
+def merge_two(left: AtlasContents, right: AtlasContents) -> AtlasContents:
+    """The atlas of both shards' images.
+
+    Raises:
+        RunFolderError: they are no shards of one scan, or share a shard.
+    """
+    mine, theirs = _key(left), _key(right)
+    for name in sorted(mine):
+        if mine[name] != theirs[name]:
+            raise RunFolderError(
+                f"These atlases are no shards of one scan, their {name} differs "
+                f"({_short(mine[name])} and {_short(theirs[name])}): scan every shard with the "
+                "same settings, data and versions."
+            )
+    parts = [*left.config["shard"]["parts"], *right.config["shard"]["parts"]]
+    if len(set(parts)) < len(parts):
+        twice = next(part for part in sorted(parts) if parts.count(part) > 1)
+        raise RunFolderError(f"Shard {twice} was given twice: name each shard once.")
+    n_shards = left.config["shard"]["of"]
+    whole = len(parts) == n_shards
+    shard = None if whole else {"of": n_shards, "parts": sorted(parts)}
+    return AtlasContents(
+        sites=left.sites,
+        statistics={
+            name: statistics.merge(right.statistics[name])
+            for name, statistics in left.statistics.items()
+        },
+        images=left.images.merge(right.images),
+        config={**left.config, "shard": shard},
+        versions=left.versions,
+    )
+
+
+def _key(atlas: AtlasContents) -> dict[str, Any]:
+    """What two shards must share."""
+    shard = shard_of(atlas)
+    parts = {f"config {name}": value for name, value in atlas.config.items() if name != "shard"}
+    return {**parts, "number of shards": shard["of"], "versions": atlas.versions}
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def shard_of(atlas: AtlasContents) -> dict[str, Any]:
+    """Which shards of how many an atlas holds.
+
+    Raises:
+        RunFolderError: it holds all.
+    """
+    shard: dict[str, Any] | None = atlas.config["shard"]
+    if shard is None:
+        raise RunFolderError(
+            f"{atlas.path or 'This atlas'} is a whole scan and no shard: there is nothing to merge."
+        )
+    return shard

@@ -1,0 +1,182 @@
+"""The report of an atlas: one page of the units as a whole, and of the most selective ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clipprobe.neurons.atlas.search import search
+from clipprobe.neurons.atlas.showing import firings_block, peak_words, range_block
+from clipprobe.neurons.atlas.summary import summarise
+
+if TYPE_CHECKING:
+    from clipprobe.hooks.units import Site
+    from clipprobe.neurons.atlas.contents import AtlasContents
+    from clipprobe.neurons.atlas.unit import Unit
+    from clipprobe.report import Block, Page, Section
+
+N_UNITS = 12
+N_IMAGES = 8
+_N_RANGES = 3
+_N_LISTED = 30
+
+
+def page_of(atlas: AtlasContents) -> Page:
+    """The report, with the pictures in it."""
+    from clipprobe.report import Page
+
+    selective = [
+        atlas.unit(row["address"]) for row in search(atlas, kind="selective", limit=N_UNITS)
+    ]
+    sections = [_overview(atlas), _distributions(atlas)]
+    if selective:
+        sections += [_strongest(atlas, selective), _ranges(atlas, selective[:_N_RANGES])]
+    sections += _silent(atlas) + _failed(atlas)
+    sites = ", ".join(atlas.sites) if len(atlas.sites) < 4 else f"{len(atlas.sites)} hook points"
+    return Page(
+        title="Neuron atlas",
+        subtitle=f"{sites} of {atlas.config['model']['id']} on {atlas.images.n_used} "
+        f"{atlas.inputs} of "
+        f"{atlas.config['data']['name']}, pooled by {atlas.pool}",
+        sections=sections,
+        provenance=atlas.provenance,
+    )
+
+
+def _overview(atlas: AtlasContents) -> Section:
+    from clipprobe.report import Numbers, Section, Table
+
+    summary = summarise(atlas)
+    numbers: list[tuple[str, Any, str]] = [
+        ("units", summary["n_units"], f"of {len(atlas.sites)} hook points"),
+        (atlas.inputs, summary["n_images"], f"{summary['n_failed']} could not be read"),
+    ]
+    numbers += [
+        (item["name"], f"{item['estimate'].value:.1%}", item["meaning"])
+        for item in summary["headline"]
+    ]
+    columns = ["hook point", "pooled", "units", "dead", "always on", "constant", "median peak, σ"]
+    labelled = any(site["one_label"] for site in summary["sites"])
+    rows = [
+        [
+            site["site"],
+            site["pooled"],
+            site["n_units"],
+            site["dead"],
+            site["always_on"],
+            site["constant"],
+            site["median_peak"],
+            *([site["one_label"]] if labelled else []),
+        ]
+        for site in summary["sites"]
+    ]
+    caption = (
+        "Units of each hook point. Dead: never above 0; always on: above 0 on all of them. Peak: "
+        "how far the strongest lie above the mean, in standard deviations; a unit that "
+        f"answers to nothing in particular has about {summary['sites'][0]['peak_floor']:.1f}."
+    )
+    if labelled:
+        columns.append("one label")
+        caption += " One label: the strongest images share a label beyond chance."
+    return Section("Overview", [Numbers(numbers), Table(columns, rows, caption)])
+
+
+def _distributions(atlas: AtlasContents) -> Section:
+    from clipprobe.figures.atlas import peaks_by_site, shares_by_site
+    from clipprobe.report import Chart, Section
+
+    tables = {name: atlas.table(name) for name in atlas.sites}
+    first = next(iter(tables.values()))
+    return Section(
+        "Distributions",
+        [
+            Chart(
+                peaks_by_site(
+                    {name: table.peak for name, table in tables.items()}, first.peak_floor
+                ),
+                "Peak of the units of each hook point: the middle half, the median, and 5 % to 95 "
+                "%; the dashed line is the peak of a unit with bell-shaped activations.",
+            ),
+            Chart(
+                shares_by_site(
+                    list(tables),
+                    {
+                        "dead": [float(np.mean(table.dead)) for table in tables.values()],
+                        "always on": [float(np.mean(table.always_on)) for table in tables.values()],
+                    },
+                ),
+                "Share of units that are never above 0, and of those that always are.",
+            ),
+        ],
+    )
+
+
+def _strongest(atlas: AtlasContents, units: Sequence[Unit]) -> Section:
+    from clipprobe.report import Paragraph, Section
+
+    blocks: list[Block] = [
+        Paragraph(
+            f"The {len(units)} units whose strongest images lie furthest above their mean, of all "
+            f"hook points. They were chosen for it, so their peaks are not typical; each shows its "
+            f"{N_IMAGES} strongest {atlas.inputs}."
+        )
+    ]
+    for unit in units:
+        blocks += [
+            Paragraph(
+                f"{unit.name}: mean {unit.mean:.3g}, standard deviation {unit.std:.3g}, peak "
+                f"{peak_words(unit)}, above 0 on {unit.share_positive:.1%} of {atlas.inputs}"
+            ),
+            firings_block(atlas, site_of(atlas, unit), unit.top[:N_IMAGES], columns=N_IMAGES),
+        ]
+    return Section("Most selective units", blocks)
+
+
+def _ranges(atlas: AtlasContents, units: Sequence[Unit]) -> Section:
+    from clipprobe.report import Paragraph, Section
+
+    blocks: list[Block] = [
+        Paragraph(
+            f"{atlas.inputs.capitalize()} drawn evenly from each stretch of a unit's range, from "
+            "the strongest to the weakest: what a unit's few strongest show need not hold further "
+            "down."
+        )
+    ]
+    for unit in units:
+        blocks += [Paragraph(unit.name), range_block(atlas, site_of(atlas, unit), unit.bins)]
+    return Section("Along the range", blocks)
+
+
+def _silent(atlas: AtlasContents) -> list[Section]:
+    from clipprobe.report import Section, Table
+
+    rows = [
+        [row["name"], kind, row["high"]]
+        for kind in ("dead", "constant")
+        for row in search(atlas, kind=kind, limit=_N_LISTED)
+    ]
+    if not rows:
+        return []
+    caption = (
+        f"Units that answer to none of the {atlas.inputs}; at most {_N_LISTED} of each kind are "
+        "listed."
+    )
+    return [Section("Silent units", [Table(["unit", "kind", "largest activation"], rows, caption)])]
+
+
+def _failed(atlas: AtlasContents) -> list[Section]:
+    from clipprobe.report import Section, Table
+
+    failures = atlas.images.failures
+    if not failures:
+        return []
+    rows = [[failure.id, failure.reason] for failure in failures[:_N_LISTED]]
+    caption = f"The first {len(rows)} of {len(failures)}; the manifest names all."
+    return [Section("Images that could not be read", [Table(["image", "reason"], rows, caption)])]
+
+
+def site_of(atlas: AtlasContents, unit: Unit) -> Site:
+    """The hook point of a unit."""
+    return atlas.site(unit.address.rpartition(":")[0])

@@ -1,0 +1,87 @@
+"""Which units of an atlas have a property, or a label among their strongest images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.errors import ConfigError, DataError
+from clipprobe.neurons.atlas.contents import AtlasContents
+from clipprobe.neurons.atlas.properties import PROPERTIES, property_of, where_mask
+from clipprobe.neurons.atlas.unit_table import UnitTable, label_set
+
+KINDS = tuple(one.name for one in PROPERTIES if one.instrument is None)
+"""Properties that an atlas alone decides."""
+
+
+def search(
+    atlas: AtlasContents,
+    *,
+    kind: str | None = None,
+    label: str | None = None,
+    where: Sequence[str] = (),
+    site: str = "*",
+    limit: int = 20,
+) -> list[dict[str, Any]]:
+    """See :meth:`Atlas.search`; rows with address, name, the table's columns of that unit."""
+    if kind is not None and kind != "any":
+        named = property_of(kind)
+        if named.instrument is not None:
+            raise ConfigError(
+                f"Whether a unit is {named.name} is not in an atlas: use "
+                "`clipprobe neurons search --property`, which reads runs of other instruments."
+            )
+        kind = named.name
+    elif kind is None and label is None and where:
+        kind = "any"
+    names = [name for name in atlas.sites if fnmatchcase(name, site)]
+    if not names:
+        atlas.site(site)
+    if label is not None and label not in label_set(atlas.images):
+        raise DataError(
+            f"No image of this atlas has the label {label!r}: its labels are "
+            f"{', '.join(sorted(label_set(atlas.images))[:5]) or 'none'}…"
+        )
+    tables = {name: atlas.table(name) for name in names}
+    found: list[tuple[float, str, int]] = []
+    for name, table in tables.items():
+        score, wanted = _score(table, kind)
+        if label is not None:
+            score, wanted = table.purity, wanted & (table.label == label)
+        wanted = wanted & where_mask(table, tuple(where))
+        found += [(-float(score[index]), name, int(index)) for index in np.flatnonzero(wanted)]
+    # Python's sort keeps the order of hook point and index among equals.
+    found.sort(key=lambda one: one[0])
+    return [_row(atlas, tables[name], index) for _, name, index in found[:limit]]
+
+
+def _row(atlas: AtlasContents, table: UnitTable, index: int) -> dict[str, Any]:
+    address = f"{table.site}:{index}"
+    row = {"unit": index, "address": address}
+    row |= {name: _plain(getattr(table, name)[index]) for name in table.arrays()}
+    row["name"] = f"{address} ({atlas.sites[table.site].pooled(atlas.pool)})"
+    return row | {
+        "peak_floor": _plain(table.peak_floor),
+        "purity_floor": _plain(table.purity_floor),
+    }
+
+
+def _score(table: UnitTable, kind: str | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """What the rows are ranked by, largest first, and which are wanted."""
+    if kind in ("dead", "constant"):
+        return -table.high.astype(np.float64), getattr(table, kind)
+    if kind == "always-on":
+        return table.low.astype(np.float64), table.always_on
+    if kind == "any":
+        return np.nan_to_num(table.peak, nan=-np.inf), np.ones(len(table.peak), bool)
+    return table.peak, ~np.isnan(table.peak)
+
+
+def _plain(value: Any) -> Any:
+    item = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(item, float) and not math.isfinite(item) else item

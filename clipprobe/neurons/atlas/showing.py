@@ -1,0 +1,164 @@
+"""How the inputs of an atlas are shown on a page: pictures as the model saw them, texts as text.
+
+The frame on a picture is the patch that gave the maximum. It marks where the activation was read,
+which need not be where its cause lies: tokens of later blocks gather from the whole image.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageDraw
+
+from clipprobe.errors import UnreadableImageError
+
+if TYPE_CHECKING:
+    from clipprobe.hooks.units import Site
+    from clipprobe.neurons.atlas.contents import AtlasContents
+    from clipprobe.neurons.atlas.unit import Bin, Firing, Unit
+    from clipprobe.report import Block
+
+COLUMNS = 8
+SIDE = 96
+_FRAME = (255, 90, 0)
+
+
+def firings_block(
+    atlas: AtlasContents,
+    site: Site,
+    firings: Sequence[Firing],
+    *,
+    side: int = SIDE,
+    columns: int = COLUMNS,
+) -> Block:
+    """A row of pictures with values, or a table of texts."""
+    from clipprobe.report import Images, Table
+
+    if atlas.tower == "vision":
+        items = [(picture_of(atlas, site, one, side), caption(one)) for one in firings]
+        return Images(items, columns=columns, exact=False)
+    placed = any(one.token is not None for one in firings)
+    return Table(
+        ["text", "activation", *(["token that fired"] if placed else [])],
+        [[one.id, one.value, *([token_words(one)] if placed else [])] for one in firings],
+        f"{len(firings)} texts in order of activation.",
+    )
+
+
+def range_block(atlas: AtlasContents, site: Site, bins: Sequence[Bin], *, side: int = 72) -> Block:
+    """The stretches of a unit's range from the strongest down, each with what stands for it."""
+    from clipprobe.report import ImageRows, Paragraph, Table
+
+    filled = [one for one in bins[::-1] if one.firings]
+    if not filled:
+        return Paragraph("No samples were kept (--per-bin 0).")
+    total = sum(one.n_images for one in bins)
+    if atlas.tower == "vision":
+        return ImageRows(
+            [
+                (
+                    range_words(one),
+                    f"{count_words(one.n_images, 'image')}, {share_words(one.n_images, total)}",
+                    [
+                        (picture_of(atlas, site, firing, side), caption(firing))
+                        for firing in one.firings[::-1]
+                    ],
+                )
+                for one in filled
+            ]
+        )
+    return Table(
+        ["activation", "texts", "for example"],
+        [
+            [range_words(one), one.n_images, " · ".join(f.id for f in one.firings[::-1])]
+            for one in filled
+        ],
+        "Texts drawn evenly from each stretch of the range.",
+    )
+
+
+def picture_of(atlas: AtlasContents, site: Site, firing: Firing, side: int = SIDE) -> Image.Image:
+    """What the model saw of an image, small, with the patch framed that gave the value.
+
+    A crossed square where the image can no longer be read.
+    """
+    try:
+        picture = as_seen(atlas, atlas.picture(firing.image))
+    except UnreadableImageError:
+        picture = Image.new("RGB", (side, side), (225, 225, 225))
+        draw = ImageDraw.Draw(picture)
+        draw.line((0, 0, side, side), (150, 150, 150), 2)
+        draw.line((0, side, side, 0), (150, 150, 150), 2)
+        return picture
+    if picture.width != picture.height:
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+        return picture
+    picture = picture.resize((side, side), Image.Resampling.LANCZOS)
+    if firing.place is None or site.grid is None:
+        return picture
+    row, column = firing.place
+    high, wide = picture.height / site.grid[0], picture.width / site.grid[1]
+    box = (column * wide, row * high, (column + 1) * wide - 1, (row + 1) * high - 1)
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle(tuple(round(edge) for edge in box), outline=_FRAME, width=max(1, side // 48))
+    return picture
+
+
+def as_seen(atlas: AtlasContents, picture: Image.Image) -> Image.Image:
+    """The part of a picture that reaches the model: all of it squeezed, or the centre."""
+    view = atlas.config["view"]
+    sites = atlas.sites.values()
+    if not any(site.grid for site in sites) and any(site.layout != "vector" for site in sites):
+        return picture  # the grid follows the picture's own shape
+    if view["resize_to"] is None:
+        side = min(picture.size)
+        return picture.resize((side, side), Image.Resampling.BICUBIC)
+    side = round(min(picture.size) * min(1.0, view["size"] / view["resize_to"]))
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    return picture.crop((left, top, left + side, top + side))
+
+
+def caption(firing: Firing) -> str:
+    """Value, label or id, and the token where the picture cannot show it with a frame."""
+    place = ""
+    if firing.token is not None and firing.place is None:
+        place = f" ({token_words(firing)})"
+    return f"{_short(firing.value)} · {firing.label or firing.id}{place}"
+
+
+def token_words(firing: Firing) -> str:
+    """Where a value was taken."""
+    if firing.token is None:
+        return "–"
+    if firing.piece is not None:
+        return f"{firing.piece} (token {firing.token})"
+    if firing.place is not None:
+        return f"row {firing.place[0] + 1}, column {firing.place[1] + 1}"
+    return "class token" if firing.token == 0 else f"token {firing.token}"
+
+
+def range_words(one: Bin) -> str:
+    """A stretch of the range."""
+    return f"{_short(one.low)} to {_short(one.high)}"
+
+
+def count_words(n: int, what: str) -> str:
+    """``1 image``, ``1,204 images``."""
+    return f"{n:,} {what}" + ("" if n == 1 else "s")
+
+
+def share_words(n: int, total: int) -> str:
+    """A share that is never rounded to nothing or to all."""
+    share = n / total if total else 0.0
+    return "<0.1 %" if 0 < share < 0.001 else f"{share:.1%}".replace("%", " %")
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
+
+
+def peak_words(unit: Unit) -> str:
+    """How far the strongest lie above the mean."""
+    return "undefined (constant)" if math.isnan(unit.peak) else f"{unit.peak:.1f} σ"

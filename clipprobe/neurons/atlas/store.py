@@ -1,0 +1,116 @@
+"""The run folder of an atlas, written and read.
+
+``stats.safetensors``: for each hook point ``<name>/<array>``: the arrays of ``UnitStatistics``
+(exact sums as integer limbs, extremes, counts, half range, histogram) and, for other readers,
+``mean`` and ``std`` as float64. ``topk.parquet`` and ``bins.parquet``: see ``tables``.
+``images.parquet`` and ``sources.parquet``: see ``images``. All but ``sources.parquet`` are the
+same on every machine and for every number and order of shards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.errors import RunFolderError
+from clipprobe.hooks.units import Site
+from clipprobe.neurons.atlas import exact
+from clipprobe.neurons.atlas.accumulator import ARRAYS, Settings, UnitStatistics
+from clipprobe.neurons.atlas.contents import AtlasContents
+from clipprobe.neurons.atlas.images import ImageTable
+from clipprobe.neurons.atlas.tables import bin_table, read_bins, read_top, top_table
+
+if TYPE_CHECKING:
+    from clipprobe.runs import Run, RunView
+
+KIND = "atlas"
+STATISTICS = "stats.safetensors"
+TOP = "topk.parquet"
+BINS = "bins.parquet"
+IMAGES = "images.parquet"
+SOURCES = "sources.parquet"
+
+
+def write(atlas: AtlasContents, run: Run) -> None:
+    """Write everything, the report included, and complete the run."""
+    from clipprobe.neurons.atlas.page import page_of
+    from clipprobe.neurons.atlas.summary import summarise
+    from clipprobe.report import write_html, write_markdown
+
+    for statistics in atlas.statistics.values():
+        statistics.flush()
+    run.write_arrays(STATISTICS, _arrays(atlas))
+    run.write_table(TOP, top_table(atlas.statistics, atlas.images))
+    run.write_table(BINS, bin_table(atlas.statistics, atlas.images))
+    run.write_table(IMAGES, atlas.images.columns())
+    run.write_table(SOURCES, atlas.images.source_columns())
+    run.write_json("summary.json", summarise(atlas))
+    page = page_of(atlas)
+    write_html(page, run.file("report.html"))
+    write_markdown(page, run.file("report.md"))
+    failures = [failure.to_json() for failure in atlas.images.failures]
+    run.finish(
+        provenance={"model": atlas.config["model"], "versions": atlas.versions},
+        counts={"used": atlas.images.n_used, "skipped": 0, "failed": len(failures)},
+        failures=failures,
+        seed=atlas.config["keep"]["seed"],
+        dataset=atlas.config["data"],
+    )
+
+
+def read(path: str | Path) -> AtlasContents:
+    """Read an atlas.
+
+    Raises:
+        RunFolderError: the folder holds no complete run, or one of another kind.
+    """
+    from clipprobe.runs import load_run
+
+    run = load_run(path)
+    if run.kind != KIND:
+        raise RunFolderError(
+            f"The run {path} is of the kind {run.kind!r} and no atlas: make one with "
+            "`clipprobe neurons scan`."
+        )
+    config = run.manifest["config"]
+    sites = [Site.from_json(data) for data in config["sites"]]
+    images = ImageTable.from_tables(run.read_table(IMAGES), run.read_table(SOURCES))
+    return AtlasContents(
+        sites={site.name: site for site in sites},
+        statistics=_statistics(run, sites, Settings(**config["keep"]), images),
+        images=images,
+        config=config,
+        versions=run.manifest["versions"],
+        path=run.path,
+    )
+
+
+def _arrays(atlas: AtlasContents) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, statistics in atlas.statistics.items():
+        mean, variance = exact.mean_and_variance(
+            statistics.count, statistics.sums, statistics.squares
+        )
+        state = statistics.state()
+        kept = {array: state[array] for array in ARRAYS}
+        kept |= {"mean": mean, "std": np.sqrt(variance)}
+        arrays |= {f"{name}/{array}": values for array, values in kept.items()}
+    return arrays
+
+
+def _statistics(
+    run: RunView, sites: Sequence[Site], settings: Settings, images: ImageTable
+) -> Mapping[str, UnitStatistics]:
+    arrays = run.read_arrays(STATISTICS)
+    statistics: dict[str, UnitStatistics] = {}
+    for site in sites:
+        state = UnitStatistics.empty(site.name, site.n_units, settings).state()
+        state |= {array: arrays[f"{site.name}/{array}"] for array in ARRAYS}
+        statistics[site.name] = UnitStatistics.from_state(site.name, settings, state)
+    read_top(run.read_table(TOP), statistics)
+    read_bins(run.read_table(BINS), statistics, images)
+    return statistics

@@ -1,0 +1,163 @@
+"""All units of a hook point side by side, and the search for those with a property.
+
+Properties (``properties`` has them all), over the images of the atlas and for pooled activations:
+
+* ``dead``: never above 0;
+* ``always-on``: above 0 on every image;
+* ``constant``: the same value on every image;
+* ``selective``: not constant, ranked by *peak*, how far the mean of the top images lies above the
+  mean of all, in standard deviations. A bell-shaped unit that answers to nothing in particular has
+  a peak too (``peak_floor``), which grows with the number of images.
+
+*Purity* is the share of the unit's top images that carry the most frequent label among them. With
+few top images and many units some unit is pure by chance: ``purity_floor`` is the purity that none
+of the hook point's units would reach by chance, with probability 0.95.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.neurons.atlas import exact, ranking
+from clipprobe.neurons.atlas.derived import peak_floor, peaks, quantiles
+
+if TYPE_CHECKING:
+    from clipprobe.hooks.units import Site
+    from clipprobe.neurons.atlas.accumulator import UnitStatistics
+    from clipprobe.neurons.atlas.images import ImageTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitTable:
+    """One entry per unit of a hook point, in order of index; every array is ``(n,)``.
+
+    Attributes:
+        site: Hook point.
+        mean, std, low, median, high: Of the pooled activation over images.
+        share_positive, share_above: Shares of images above 0 and above the threshold.
+        sparsity: Share of images at or below the threshold.
+        n_outside: Images left out because the activation was not finite or too large.
+        peak: See the module; NaN where a unit is constant.
+        peak_floor: The peak of a bell-shaped unit, for this number of images.
+        label: Most frequent label among the top images, ties in alphabetical order; "" without.
+        purity: Its share of the top images; NaN without labels.
+        purity_floor: See the module; NaN without labels.
+        dead, always_on, constant: See the module.
+    """
+
+    site: str
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+    low: NDArray[np.float32]
+    median: NDArray[np.float64]
+    high: NDArray[np.float32]
+    share_positive: NDArray[np.float64]
+    share_above: NDArray[np.float64]
+    sparsity: NDArray[np.float64]
+    n_outside: NDArray[np.int64]
+    peak: NDArray[np.float64]
+    peak_floor: float
+    label: NDArray[np.str_]
+    purity: NDArray[np.float64]
+    purity_floor: float
+    dead: NDArray[np.bool_]
+    always_on: NDArray[np.bool_]
+    constant: NDArray[np.bool_]
+
+    def columns(self) -> dict[str, Any]:
+        """Columns for a data frame: unit, address and every array."""
+        unit = np.arange(len(self.mean))
+        address = [f"{self.site}:{index}" for index in unit]
+        arrays = {name: getattr(self, name) for name in self.arrays()}
+        return {"unit": unit, "address": address} | arrays
+
+    def arrays(self) -> list[str]:
+        """Names of the fields with one entry per unit."""
+        single = ("site", "peak_floor", "purity_floor")
+        return [name for name in self.__slots__ if name not in single]
+
+
+def unit_table(site: Site, statistics: UnitStatistics, images: ImageTable) -> UnitTable:
+    """The table of one hook point."""
+    statistics.flush()
+    count = statistics.count
+    mean, variance = exact.mean_and_variance(count, statistics.sums, statistics.squares)
+    seen = count > 0
+    share = np.where(seen, count, 1).astype(np.float64)
+    undefined = np.where(seen, 0.0, np.nan)
+    label, purity, floor = _labels(statistics, images)
+    return UnitTable(
+        site=site.name,
+        mean=mean,
+        std=np.sqrt(variance),
+        low=np.where(seen, statistics.low, np.float32(np.nan)),
+        median=quantiles(statistics, (0.5,))[:, 0],
+        high=np.where(seen, statistics.high, np.float32(np.nan)),
+        share_positive=statistics.n_positive / share + undefined,
+        share_above=statistics.n_above / share + undefined,
+        sparsity=1 - statistics.n_above / share + undefined,
+        n_outside=statistics.n_outside,
+        peak=peaks(statistics),
+        peak_floor=peak_floor(images.n_used, statistics.settings.top_k),
+        label=label,
+        purity=purity,
+        purity_floor=floor,
+        dead=seen & (statistics.n_positive == 0),
+        always_on=seen & (statistics.n_positive == count),
+        constant=seen & (statistics.low == statistics.high),
+    )
+
+
+def _labels(
+    statistics: UnitStatistics, images: ImageTable
+) -> tuple[NDArray[np.str_], NDArray[np.float64], float]:
+    """Most frequent label of each unit's top images, its share, and the floor by chance."""
+    n = statistics.n_units
+    names = sorted(label_set(images))
+    if not names:
+        return np.full(n, ""), np.full(n, np.nan), math.nan
+    number = {name: place for place, name in enumerate(names)}
+    of_row = np.array(
+        [number.get(record.label, -1) if record.label else -1 for record in images.records]
+    )
+    _, found = ranking.unpack(statistics.top.keys, largest=True)
+    rows = np.searchsorted(images.numbers, np.maximum(found, 0)).clip(max=len(images) - 1)
+    label_of = np.where(found >= 0, of_row[rows], -1)
+    units, places = np.nonzero(label_of >= 0)
+    flat = np.bincount(units * len(names) + label_of[units, places], minlength=n * len(names))
+    counts = flat.reshape(n, len(names))
+    best = counts.argmax(axis=1)
+    size = (found >= 0).sum(axis=1)
+    share = counts[np.arange(n), best] / np.maximum(size, 1)
+    share = np.where(size > 0, share, np.nan)
+    totals = np.bincount(
+        [of for of, reason in zip(of_row, images.reasons, strict=True) if of >= 0 and not reason],
+        minlength=len(names),
+    )
+    floor = purity_floor(totals, images.n_used, statistics.settings.top_k, n)
+    return np.where(counts.max(axis=1) > 0, np.array(names)[best], ""), share, floor
+
+
+def purity_floor(totals: NDArray[np.int64], n_images: int, k: int, n_units: int) -> float:
+    """The smallest purity that, with probability 0.95, no unit reaches by chance.
+
+    For k images drawn without replacement the count of a label is hypergeometric; a union bound
+    over labels and units gives the level. NaN where even a purity of 1 is within chance.
+    """
+    from scipy.stats import hypergeom
+
+    k = min(k, n_images)
+    for count in range(1, k + 1):
+        chance = float(hypergeom.sf(count - 1, n_images, totals, k).sum())
+        if n_units * chance <= 0.05:
+            return count / k
+    return math.nan
+
+
+def label_set(images: ImageTable) -> set[str]:
+    return {record.label for record in images.records if record.label}

@@ -1,0 +1,166 @@
+"""The unit sheet: everything that is known of one unit, on one page that stands alone.
+
+A sheet is a row of sections, each made by a function ``section(context) -> Section | None`` (None:
+nothing to say about this unit). :data:`SECTIONS` holds them in reading order; a further one is
+registered with :func:`section`. Sections read the atlas and, through :mod:`evidence`, the tables of
+other runs; they run no model.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clipprobe.neurons.sheet import parts as sheet_parts
+from clipprobe.neurons.sheet.context import SheetContext
+from clipprobe.neurons.sheet.evidence import gather
+from clipprobe.neurons.sheet.instruments import INSTRUMENTS, Instrument
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.atlas.atlas import Atlas
+    from clipprobe.neurons.atlas.unit import Unit
+    from clipprobe.report import Block, Page, Section
+    from clipprobe.runs import RunView
+
+MAX_ROWS = 20
+"""Rows of one table on a sheet."""
+
+
+SectionMaker = Callable[[SheetContext], "Section | None"]
+SECTIONS: dict[str, SectionMaker] = {}
+"""Name -> section, in reading order."""
+
+
+def section(name: str, *, before: str | None = None) -> Callable[[SectionMaker], SectionMaker]:
+    """Register a section, or replace the one of that name in its place.
+
+    Args:
+        name: Its key.
+        before: The section that it stands in front of; at the end where none is named.
+    """
+
+    def add(make: SectionMaker) -> SectionMaker:
+        if name in SECTIONS:
+            SECTIONS[name] = make
+            return make
+        later = list(SECTIONS)[list(SECTIONS).index(before) :] if before else []
+        moved = {key: SECTIONS.pop(key) for key in later}
+        SECTIONS[name] = make
+        SECTIONS.update(moved)
+        return make
+
+    return add
+
+
+def unit_sheet(
+    atlas: Atlas,
+    unit: Unit,
+    *,
+    runs: Sequence[str | Path] = (),
+    out: str | Path | None = None,
+    side: int = 128,
+) -> Page:
+    """Everything about a unit on one page.
+
+    Args:
+        runs: Runs of other instruments; those beside the atlas are found without being named.
+        out: Where the page goes, for the command on it.
+        side: Longest side of a picture in pixels; less makes a smaller file.
+    Raises:
+        RunFolderError: one of the runs does not belong to this atlas.
+    """
+    from clipprobe.report import Page
+
+    evidence = gather(atlas, runs)
+    context = SheetContext(
+        atlas=atlas,
+        site=atlas.site(unit.address.rpartition(":")[0]),
+        unit=unit,
+        evidence=evidence,
+        found={one.name: evidence.about(one.name, unit.address) for one in INSTRUMENTS},
+        command=show_command(atlas, unit, runs, out),
+        side=side,
+    )
+    made = [make(context) for make in SECTIONS.values()]
+    return Page(
+        title=unit.name,
+        subtitle=sheet_parts.subtitle(context),
+        sections=[one for one in made if one is not None],
+        provenance=atlas.provenance,
+    )
+
+
+def show_command(
+    atlas: Atlas, unit: Unit, runs: Sequence[str | Path], out: str | Path | None
+) -> str:
+    """The command line that makes the sheet again."""
+    words = ["clipprobe", "neurons", "show", unit.address]
+    words += ["--atlas", str(atlas.path or "runs/atlas")]
+    for run in runs:
+        words += ["--with", str(run)]
+    return shlex.join([*words, "--out", str(out or "sheet.html")])
+
+
+def instrument_section(instrument: Instrument, context: SheetContext) -> Section | None:
+    """What one instrument found about the unit; None where nothing (see :func:`unasked`)."""
+    from clipprobe.report import Paragraph, Section, Table, Warning
+
+    found = context.found[instrument.name]
+    if not found:
+        return None
+    blocks: list[Block] = [Paragraph(instrument.question)]
+    for place, one in enumerate(found):
+        if not place or one.run is not found[place - 1].run:
+            blocks += [Warning(text) for text in run_warnings(one.run, context.unit)]
+            blocks.append(Paragraph(f"Run {one.run.path.name}:"))
+        if one.warning:
+            blocks.append(Warning(one.warning))
+        rows = [list(row) for row in one.rows[:MAX_ROWS]]
+        cut = f" The first {MAX_ROWS} of {len(one.rows)} rows." if len(one.rows) > MAX_ROWS else ""
+        blocks.append(Table(list(one.columns), rows, f"{one.caption}{cut}"))
+    return Section(instrument.title, blocks, id=instrument.name)
+
+
+def run_warnings(run: RunView, unit: Unit) -> list[str]:
+    """What must be known before a run is read beside this atlas."""
+    pool = run.manifest["config"].get("pool")
+    if not isinstance(pool, str) or pool == unit.pool:
+        return []
+    return [
+        f"{run.path.name} was pooled by {pool}, this atlas by {unit.pool}: rankings of units "
+        "depend on it."
+    ]
+
+
+def unasked(context: SheetContext) -> Section | None:
+    """The instruments that say nothing of this unit, each with the command that asks."""
+    from clipprobe.report import Code, Paragraph, Section
+
+    blocks: list[Block] = [
+        Paragraph(
+            "These instruments can say more of this unit. Each command makes a run beside the "
+            "atlas, and this page, made again, shows it. IMAGES and TEXT are for you to fill in."
+        )
+    ]
+    address = context.unit.address
+    for one in INSTRUMENTS:
+        if not one.knows(context.atlas.tower, context.site.name):
+            continue
+        if not context.found[one.name]:
+            blocks.append(Paragraph(f"{one.title}. {one.question}"))
+            blocks.append(Code(one.command_for(context.atlas, address)))
+    return Section("Not asked yet", blocks, id="unasked") if len(blocks) > 1 else None
+
+
+section("numbers")(sheet_parts.numbers)
+section("distribution")(sheet_parts.distribution)
+section("strongest")(sheet_parts.strongest)
+section("range")(sheet_parts.along_the_range)
+section("weakest")(sheet_parts.weakest)
+for _one in INSTRUMENTS:
+    section(_one.name)(partial(instrument_section, _one))
+section("unasked")(unasked)
+section("again")(sheet_parts.again)

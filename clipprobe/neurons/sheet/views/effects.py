@@ -1,0 +1,75 @@
+"""What a unit does, and which units are like it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from clipprobe.neurons.sheet.views.rows import Rows, UnitRows, interval, number
+
+if TYPE_CHECKING:
+    from clipprobe.runs import RunView
+
+
+def effects(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
+    rows = found["effects.parquet"]
+    return [
+        UnitRows(
+            run=run,
+            caption=f"Change of the logit when the unit is ablated ({rows[0]['method']}), mean "
+            "over inputs, the largest measured first. Predicted: its direct path alone, with the "
+            "last norm's scale held; first order: with that scale moving. Measured: the whole "
+            "model, 95 % interval over inputs. Where they differ, the unit acts through later "
+            "parts.",
+            columns=("logit of", "predicted", "first order", "measured"),
+            rows=tuple(
+                (
+                    row["target"],
+                    row["predicted"],
+                    row["first_order"],
+                    interval(
+                        row["measured"], row["measured_low"], row["measured_high"], row["n"],
+                        "one input",
+                    ),
+                )
+                for row in sorted(rows, key=lambda row: -abs(row["measured"]))
+            ),
+        )
+    ]  # fmt: skip
+
+
+def similar(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
+    rows, summary = found["similar.parquet"], run.summary
+    shown = []
+    for measure, caption in (
+        (
+            "activation",
+            f"Pearson's r of activations over {summary['n_images']:,} images, with "
+            f"{summary['n_units']:,} units compared. The best of as many unrelated units exceeds "
+            f"|r| = {number(summary['floor'])} in 5 % of cases.",
+        ),
+        ("output", "Cosine of what the units write into the residual stream, from the weights."),
+    ):
+        mine = [row for row in rows if row["measure"] == measure]
+        if mine:
+            name = "r" if measure == "activation" else "cosine"
+            shown.append(
+                UnitRows(
+                    run=run,
+                    caption=caption,
+                    columns=("unit", "is", name),
+                    rows=tuple(
+                        (
+                            row["other"],
+                            row["end"],
+                            row["value"]
+                            if measure == "output"
+                            else interval(
+                                row["value"], row["low"], row["high"], row["n"], "too few images"
+                            ),
+                        )
+                        for row in mine
+                    ),
+                )
+            )
+    return shown
