@@ -1,7 +1,7 @@
 """Typographic attacks: words written on pictures, and how far a model follows them.
 
 :class:`TypographicAttack` writes one word on one picture; :func:`audit_typographic` measures a
-model over a data set, with controls and intervals. The audit loads when it is first asked for.
+model over a data set, with controls and intervals. Each loads when it is first asked for.
 """
 
 from __future__ import annotations
@@ -9,12 +9,17 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from attacks.typographic.attack.attack import TypographicAttack, redraw
-from attacks.typographic.attack.controls import nonsense_word, scrambled_word, with_controls
-from attacks.typographic.attack.presets import DISTILL_PAIRS, PRESETS, Preset, preset
-from attacks.typographic.attack.result import AttackedImage
-
 if TYPE_CHECKING:
+    from attacks.typographic.attack.attack import TypographicAttack as TypographicAttack
+    from attacks.typographic.attack.attack import redraw as redraw
+    from attacks.typographic.attack.controls import nonsense_word as nonsense_word
+    from attacks.typographic.attack.controls import scrambled_word as scrambled_word
+    from attacks.typographic.attack.controls import with_controls as with_controls
+    from attacks.typographic.attack.presets import DISTILL_PAIRS as DISTILL_PAIRS
+    from attacks.typographic.attack.presets import PRESETS as PRESETS
+    from attacks.typographic.attack.presets import Preset as Preset
+    from attacks.typographic.attack.presets import preset as preset
+    from attacks.typographic.attack.result import AttackedImage as AttackedImage
     from attacks.typographic.audit import audit_typographic as audit_typographic
     from attacks.typographic.datasets import load_attacks as load_attacks
     from attacks.typographic.stroop import audit_stroop as audit_stroop
@@ -37,6 +42,14 @@ __all__ = [
 
 
 _LATER = {
+    **dict.fromkeys(("TypographicAttack", "redraw"), "attacks.typographic.attack.attack"),
+    **dict.fromkeys(
+        ("nonsense_word", "scrambled_word", "with_controls"), "attacks.typographic.attack.controls"
+    ),
+    **dict.fromkeys(
+        ("DISTILL_PAIRS", "PRESETS", "Preset", "preset"), "attacks.typographic.attack.presets"
+    ),
+    "AttackedImage": "attacks.typographic.attack.result",
     "audit_stroop": "attacks.typographic.stroop",
     "audit_typographic": "attacks.typographic.audit",
     "load_attacks": "attacks.typographic.datasets",

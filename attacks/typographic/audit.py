@@ -6,9 +6,8 @@ already), asks a model with its zero-shot classifier, and compares every attack 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import PIL
@@ -23,16 +22,13 @@ from attacks.typographic.protocols.record import Protocol
 from attacks.typographic.rendering.cases import Case, cases_of, read_cases
 from attacks.typographic.rendering.encodings import Encodings, Tally
 from attacks.typographic.rendering.render import DrawAt, Encoder, Renderer
-from attacks.typographic.rendering.settings import (
-    checked_draw_at,
-    prototype,
-    whole,
-)
+from attacks.typographic.rendering.settings import prototype
 from attacks.typographic.report.page import write_report
 from attacks.typographic.report.rescoring import rescore
 from attacks.typographic.report.summary import summarise
 from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.scoring.thresholds import check_thresholds, enforce
+from attacks.typographic.settings import TypographicAudit
 from attacks.typographic.withholding import asked_of, withheld
 from attacks.typographic.words import Guard, Words, parse_words, possible_words
 from attacks.typographic.words.prepared import check_words, prepare
@@ -41,7 +37,7 @@ from clipprobe.data import Dataset, Failure, as_dataset, require_readable
 from clipprobe.errors import DataError
 from clipprobe.memory import fitting_batch
 from clipprobe.runs import Run, RunView, load_run
-from clipprobe.zeroshot import TEMPLATES
+from clipprobe.settings import takes
 from clipprobe.zeroshot.classes import Classes, key
 from clipprobe.zeroshot.prompts import check_templates
 from clipprobe.zeroshot.text_bank import TextBank
@@ -51,33 +47,8 @@ RESULTS = "results.parquet"
 Progress = Callable[[int, int], None]
 
 
-def audit_typographic(
-    clip: Encoder,
-    images: AttackSet | Dataset | str | Path | Iterable[Any],
-    classes: Sequence[str] | str | Path | None = None,
-    *,
-    out: str | Path,
-    words: str | Path | Sequence[str] | Words | Mapping[str, Any] = "random",
-    words_per_image: int = 1,
-    synonyms: Mapping[str, Sequence[str]] | None = None,
-    forbidden: Sequence[str] = (),
-    allowed: Sequence[str] = (),
-    name_pattern: str | None = None,
-    word_column: str | None = None,
-    layout: str | None = None,
-    templates: Sequence[str] = TEMPLATES,
-    protocol: str | None = None,
-    draw_at: DrawAt = "model",
-    seed: int = 0,
-    batch_size: int = 32,
-    workers: int = 2,
-    limit: int | None = None,
-    fail_under: Mapping[str, float] | None = None,
-    fail_over: Mapping[str, float] | None = None,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-    **knobs: Any,
-) -> RunView:
+@takes(TypographicAudit)
+def audit_typographic(clip: Encoder, settings: TypographicAudit) -> RunView:
     """Audit a model with typographic attacks and their controls.
 
     Each picture is encoded clean, with an attack word, and with four controls in the same place:
@@ -86,45 +57,6 @@ def audit_typographic(
     the number of workers; an interrupted audit goes on where it stopped. Where classes or words
     name groups of people, totals alone are written: no row, example or picture of an answer.
 
-    Args:
-        clip: A loaded model.
-        images: What :func:`clipprobe.data.as_dataset` takes: a data set, its path or images. Labels
-            come from its folders or metadata, or from ``name_pattern``. Or an attack data set of
-            :func:`attacks.typographic.datasets.load_attacks`, with its own labels, words and twins.
-        classes: The candidate classes, or the path of a file with one a line; every label must be
-            among them. Without, an attack data set is audited with the union of its labels and
-            words.
-        out: The run folder.
-        words: A strategy (:data:`attacks.typographic.words.STRATEGIES`), a list of words, a
-            ``Path`` to a file with one word a line or lines ``image.jpg,word``, or a mapping
-            ``{"strategy": ..., "listed": [...], "budget": n}`` that joins strategy and list.
-        words_per_image: How many different words each picture gets.
-        synonyms: Other names of classes; an answer of either counts for both.
-        forbidden: Words that may never be written, neither as attack nor as control.
-        allowed: Words to let through although the built-in filter of slurs knows them.
-        name_pattern: For labels, or for labels and photographed words, in file names:
-            ``{label}-{word}``.
-        word_column: The metadata column with the photographed word.
-        layout: Read the path ``images`` as this attack data set (``rta-100``, ``scam``, ...), or
-            ``auto``; see :func:`attacks.typographic.datasets.layouts`.
-        templates: Texts with ``{}`` for the class name; their vectors are averaged.
-        protocol: A published way to score (:data:`attacks.typographic.protocols.PROTOCOLS`), whose
-            number is given beside the audit's own and the row published for the model.
-        draw_at: ``model`` draws on the picture as the model sees it, so that the text keeps its
-            size and is never cropped away; ``image`` draws at the picture's own resolution.
-        seed: Decides words, places and controls.
-        batch_size: Pictures in one forward pass.
-        workers: Threads that decode and draw beside the model.
-        limit: Use so many pictures, spread over the data set; only where ``images`` is a path.
-        fail_under: For numbers of the headline, the least value that the lower end of the
-            interval may have; also for a list of candidates: ``union.attacked_accuracy``.
-        fail_over: The same for numbers that are better when lower (``targeted_success``,
-            ``untargeted_success``, ``reading_effect``): the largest upper end.
-        overwrite: Empty a folder that holds another run.
-        progress: Called after each batch with the number of pictures that this call has encoded,
-            and of all that it has to encode; the second can shrink, never grow.
-        **knobs: Fields of :class:`TypographicAttack` other than ``word`` and ``seed``, and
-            ``preset``, the name of a preset (``attacks.typographic.PRESETS``) that they change.
     Returns:
         The finished run; ``run.summary`` holds the numbers, ``results.parquet`` every answer
         (absent where classes or words name groups of people).
@@ -134,43 +66,59 @@ def audit_typographic(
         NoReadableImagesError: not one picture could be used.
         DataError, ConfigError, GlyphError, RunFolderError: see the message.
     """
-    least, most = check_thresholds(fail_under or {}), check_thresholds(fail_over or {}, over=True)
-    chosen = None if protocol is None else find_protocol(protocol)
-    attacks = attack_set(
-        images, layout, name_pattern=name_pattern, word_column=word_column, limit=limit
+    least, most = (
+        check_thresholds(settings.fail_under or {}),
+        check_thresholds(settings.fail_over or {}, over=True),
     )
-    dataset = attacks.dataset if attacks else as_dataset(cast("Any", images), limit=limit)
-    names = class_names(classes, attacks)
-    known = Classes(names, attacks.with_synonyms(synonyms) if attacks else synonyms)
+    chosen = None if settings.protocol is None else find_protocol(settings.protocol)
+    attacks = attack_set(
+        settings.images,
+        settings.layout,
+        name_pattern=settings.name_pattern,
+        word_column=settings.word_column,
+        limit=settings.limit,
+    )
+    dataset = (
+        attacks.dataset
+        if attacks
+        else as_dataset(cast("Any", settings.images), limit=settings.limit)
+    )
+    names = class_names(settings.classes, attacks)
+    known = Classes(
+        names, attacks.with_synonyms(settings.synonyms) if attacks else settings.synonyms
+    )
     if attacks:
         cases, skipped = cases_of(attacks, known)
     else:
         cases, skipped = read_cases(
-            dataset, known, name_pattern=name_pattern, word_column=word_column
+            dataset, known, name_pattern=settings.name_pattern, word_column=settings.word_column
         )
+    guard = Guard(forbidden=tuple(settings.forbidden), allowed=tuple(settings.allowed))
     audit = _Audit(
         clip=clip,
         dataset=dataset,
         classes=known,
         cases=cases,
-        words=parse_words(words, guard=Guard(forbidden=tuple(forbidden), allowed=tuple(allowed))),
-        words_per_image=whole(words_per_image, "words_per_image", least=1),
-        attack=prototype(knobs, seed),
-        templates=check_templates(templates),
+        words=parse_words(settings.words, guard=guard),
+        words_per_image=settings.words_per_image,
+        attack=prototype(settings.knobs(), settings.seed),
+        templates=check_templates(settings.templates),
         protocol=chosen,
-        name_pattern=name_pattern,
-        word_column=word_column,
-        draw_at=checked_draw_at(draw_at),
-        seed=whole(seed, "seed"),
-        batch_size=whole(batch_size, "batch_size", least=1),
-        workers=whole(workers, "workers"),
-        progress=progress or (lambda done, total: None),
+        name_pattern=settings.name_pattern,
+        word_column=settings.word_column,
+        draw_at=settings.draw_at,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        workers=settings.workers,
+        progress=settings.progress or (lambda done, total: None),
         attacks=attacks,
     )
     hold = withheld(asked_of(known, audit.templates, audit.written_words()), len(cases))
-    fitting_batch(clip, audit.batch_size, len(cases) * (1 + len(CONDITIONS) * words_per_image))
+    encodings = len(cases) * (1 + len(CONDITIONS) * settings.words_per_image)
+    fitting_batch(clip, audit.batch_size, encodings)
     unfit = audit.check()
-    with Run.open(out, kind=KIND, config=audit.config(), overwrite=overwrite) as run:
+    config = audit.config()
+    with Run.open(settings.out, kind=KIND, config=config, overwrite=settings.overwrite) as run:
         if not run.complete:
             audit.execute(run, skipped, unfit, hold)
     view = load_run(run.path)

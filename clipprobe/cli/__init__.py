@@ -1,4 +1,4 @@
-"""The command line: one file per group of verbs, heavy imports inside the commands."""
+"""The command line: verbs stand in one table of text and are imported when they are asked for."""
 
 from __future__ import annotations
 
@@ -7,33 +7,6 @@ from typing import Annotated
 
 import typer
 
-from clipprobe.cli import (
-    attack_cmd,
-    audit_bias,
-    audit_gap,
-    audit_mitigate,
-    audit_search,
-    audit_stroop,
-    audit_sweep,
-    audit_typographic,
-    audit_why,
-    audit_written,
-    bias_export,
-    compare_cmd,
-    dashboard_cmd,
-    demo_cmd,
-    evaluate_cmd,
-    explain_cmd,
-    models_cmd,
-    neurons_cmd,
-    neurons_effects,
-    neurons_labels,
-    neurons_relations,
-    neurons_search,
-    neurons_words,
-    pretrain_cmd,
-    verify_cmd,
-)
 from clipprobe.cli.boundary import INTERNAL_ERROR, BoundaryGroup, end_by_sigterm
 from clipprobe.version import __version__
 
@@ -62,36 +35,6 @@ def _root(
     ] = False,
 ) -> None:
     """What does this CLIP model see, why, and where does it break?"""
-
-
-for _module in (
-    demo_cmd,
-    models_cmd,
-    neurons_cmd,
-    neurons_effects,
-    neurons_labels,
-    neurons_relations,
-    neurons_search,
-    neurons_words,
-    explain_cmd,
-    attack_cmd,
-    audit_typographic,
-    audit_sweep,
-    audit_stroop,
-    audit_search,
-    audit_bias,
-    audit_gap,
-    audit_mitigate,
-    compare_cmd,
-    bias_export,
-    audit_why,
-    audit_written,
-    dashboard_cmd,
-    pretrain_cmd,
-    evaluate_cmd,
-    verify_cmd,
-):
-    _module.register(app)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clipprobe.cli.audit_settings import read_synonyms, say_twice
+from clipprobe.cli.audit_settings import say_twice
 from clipprobe.cli.common import (
     DeviceOption,
     JsonOption,
@@ -115,6 +115,7 @@ def search(
     budget, and with the same search over nonsense words as the control.
     """
     from attacks.typographic.search import search_attack
+    from attacks.typographic.texts import read_synonyms
     from attacks.typographic.words import read_forbidden
 
     if words is not None and word:
@@ -153,7 +154,7 @@ def search(
             words=words if words is not None else (word or None),
             max_area=max_area,
             queries=queries,
-            synonyms=None if synonyms is None else read_synonyms(synonyms),
+            synonyms=read_synonyms(synonyms),
             forbidden=() if forbidden is None else read_forbidden(forbidden),
             draw_at=draw_at,  # type: ignore[arg-type]  # checked where it is used
             seed=seed,

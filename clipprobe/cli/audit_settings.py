@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,59 +17,19 @@ def parsed(settings: dict[str, Any]) -> dict[str, Any]:
     if "words" in options and isinstance(options["words"], str):
         options["words"] = _strategy_or_file(options["words"])
     options.update(parsed_knobs(options))
-    if options.get("synonyms") is not None and not isinstance(options["synonyms"], dict):
-        options["synonyms"] = read_synonyms(Path(str(options["synonyms"])))
-    for name in ("forbidden", "allowed"):
-        if isinstance(options.get(name), str | Path):
-            from attacks.typographic.words import read_list
+    from attacks.typographic.texts import listed, read_synonyms, thresholds
 
-            options[name] = read_list(Path(str(options[name])), f"{name} word")
-    for name in ("fail_under", "fail_over"):
-        if name in options and not isinstance(options[name], dict):
-            options[name] = thresholds_of(options[name], flag=name)
+    readers = {
+        "synonyms": read_synonyms,
+        "forbidden": listed("forbidden word"),
+        "allowed": listed("allowed word"),
+        "fail_under": thresholds("fail-under"),
+        "fail_over": thresholds("fail-over"),
+    }
+    for name, read in readers.items():
+        if options.get(name) is not None:
+            options[name] = read(options[name])
     return options
-
-
-def thresholds_of(texts: Sequence[str], flag: str = "fail_under") -> dict[str, float]:
-    """``METRIC=NUMBER`` texts as a mapping.
-
-    Raises:
-        ConfigError: a text is of another form.
-    """
-    found = {}
-    for text in texts:
-        name, _, number = text.partition("=")
-        try:
-            found[name.strip()] = float(number)
-        except ValueError:
-            number = "nan"
-        if not math.isfinite(float(number)):
-            raise ConfigError(
-                f"--{flag.replace('_', '-')} {text!r} is not METRIC=NUMBER: give for example "
-                f"{'attacked_accuracy=0.6' if flag == 'fail_under' else 'targeted_success=0.2'}."
-            )
-    return found
-
-
-def read_synonyms(path: Path) -> dict[str, list[str]]:
-    """A YAML mapping of names to lists of names that mean the same.
-
-    Raises:
-        ConfigError: the file cannot be read or is of another form.
-    """
-    from clipprobe.yamltext import parse_yaml
-
-    try:
-        found = parse_yaml(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or f"it is not valid YAML: {error}"
-        raise ConfigError(f"The synonyms file {path} could not be read ({reason}).") from None
-    if not isinstance(found, dict) or not all(isinstance(v, list) for v in found.values()):
-        raise ConfigError(
-            f"The synonyms file {path} is not a mapping of names to lists: write for example "
-            "'apple: [Granny Smith]'."
-        )
-    return {str(name): [str(other) for other in others] for name, others in found.items()}
 
 
 def _strategy_or_file(text: str) -> str | Path:

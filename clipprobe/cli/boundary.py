@@ -10,28 +10,22 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
+from clipprobe.cli.lazy import LazyGroup
+from clipprobe.cli.run_folder import RUN_FOLDER
 from clipprobe.errors import ClipprobeError, ConfigError
 
 INTERRUPTED = 130
 TERMINATED = 143
 INTERNAL_ERROR = 70
-
-#: The run folder of the command that is running; None where it keeps nothing on the way.
-RUN_FOLDER: ContextVar[Path | None] = ContextVar("RUN_FOLDER", default=None)
-
-_TAG = re.compile(r"\[(?=[a-zA-Z#/@])")  # what Rich takes for the start of one
 
 # Not "printable" to Python, but no danger: tab, the spaces of other scripts, the joiner of emoji.
 _HARMLESS = "\t\xa0\u3000\u200d"
@@ -90,45 +84,18 @@ def end_by_sigterm() -> None:
     signal.signal(signal.SIGTERM, handler)
 
 
-class SuggestingGroup(TyperGroup):
-    """A group that knows a command by its beginning: "typo" may be meant for "typographic".
-
-    Help is plain text: a bracket in it is a bracket, where Typer would read a tag of Rich and
-    swallow it. A default that is told in words stands as those that Typer knows itself.
-    """
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        for command in self.commands.values():
-            command.help = _plain(command.help)
-            for parameter in command.params:
-                default = getattr(parameter, "show_default", None)
-                text = _plain(getattr(parameter, "help", None))
-                if isinstance(default, str):
-                    text = f"{text} {_plain(f'[default: {default}]')}"
-                    parameter.show_default = False  # type: ignore[attr-defined]
-                parameter.help = text  # type: ignore[attr-defined]
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command; the error about an unknown one names those that begin like it."""
-        try:
-            return super().resolve_command(ctx, args)
-        except Exception as error:
-            message = getattr(error, "message", "")
-            near = [name for name in self.commands if args and name.startswith(args[0])]
-            if near and message and "Did you mean" not in message:
-                named = ", ".join(map(repr, near))
-                error.message = f"{message.rstrip('.')}. Did you mean {named}?"  # type: ignore[attr-defined]
-            raise
+_UsageError: Any = typer.BadParameter.__mro__[1]
 
 
-def _plain(text: str | None) -> str | None:
-    """Text that Rich shows as it is."""
-    return None if text is None else _TAG.sub(r"\\[", text)
-
-
-class BoundaryGroup(SuggestingGroup):
+class BoundaryGroup(LazyGroup):
     """The root command: runs the sub-command and turns what it raises into an exit code."""
+
+    def make_context(self, *arguments: Any, **extra: Any) -> Any:
+        """Read the options of the root inside the boundary."""
+        try:
+            return super().make_context(*arguments, **extra)
+        except _UsageError as error:
+            _refuse(error)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the chosen command inside the boundary."""
@@ -142,6 +109,8 @@ class BoundaryGroup(SuggestingGroup):
         except ClipprobeError as error:
             typer.echo(f"clipprobe: {one_line(str(error))}", err=True)
             raise typer.Exit(error.exit_code) from None
+        except _UsageError as error:
+            _refuse(error)
         except KeyboardInterrupt:
             typer.echo(f"clipprobe: interrupted{_what_is_kept()}", err=True)
             raise typer.Exit(INTERRUPTED) from None
@@ -178,6 +147,19 @@ def _warnings_said() -> Iterator[None]:
         yield
     finally:
         warnings.showwarning = previous
+
+
+def _refuse(error: Any) -> NoReturn:
+    """Say in one line what of the command line could not be read, and exit."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        raise typer.Exit(error.exit_code) from None
+    said = str(error.message or error.format_message()).rstrip(".")
+    near = [repr(name) for name in getattr(error, "possibilities", None) or ()]
+    path = error.ctx.command_path if error.ctx else "clipprobe"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"{path} --help says what there is."
+    typer.echo(f"clipprobe: {one_line(f'{said}: {hint}')}", err=True)
+    raise typer.Exit(error.exit_code) from None
 
 
 def one_line(text: str) -> str:

@@ -9,15 +9,19 @@ from __future__ import annotations
 import difflib
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipprobe.cli.boundary import RUN_FOLDER, SuggestingGroup, one_line
-from clipprobe.errors import ConfigError, DataError, UnreadableImageError
+from clipprobe.cli.boundary import one_line
+from clipprobe.cli.config_file import read_mapping
+from clipprobe.cli.lazy import PlainGroup
+from clipprobe.cli.run_folder import use_folder as use_folder
+from clipprobe.errors import ConfigError, UnreadableImageError
+from clipprobe.lines import read_lines as read_lines
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -46,19 +50,6 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed, t
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON on stdout, words on stderr.")
 ]
-
-
-def use_folder(out: Path | str) -> Path:
-    """Say that a command keeps its work in the run folder ``out``, before anything slow.
-
-    Raises:
-        RunFolderError: see :func:`clipprobe.runs.folder.refuse_unusable`.
-    """
-    from clipprobe.runs.folder import refuse_unusable
-
-    refuse_unusable(Path(out))
-    RUN_FOLDER.set(Path(out))
-    return Path(out)
 
 
 def _checked_out(ctx: typer.Context, out: Path | None) -> Path | None:
@@ -126,7 +117,7 @@ def group(app: typer.Typer, name: str, help: str) -> typer.Typer:
     for info in app.registered_groups:
         if info.name == name and info.typer_instance is not None:
             return info.typer_instance
-    made = typer.Typer(cls=SuggestingGroup, no_args_is_help=True, help=help)
+    made = typer.Typer(cls=PlainGroup, no_args_is_help=True, help=help)
     app.add_typer(made, name=name, help=help)
     return made
 
@@ -269,36 +260,6 @@ def read_image(path: Path) -> Image.Image:
         ) from None
 
 
-def read_lines(path: Path, what: str) -> list[str]:
-    """The lines of a text file such as ``--classes``: stripped, without blank ones, in order.
-
-    Raises:
-        DataError: the file is absent, is not UTF-8 text, is empty, or says a line twice.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise DataError(
-            f"The {what} file {path} could not be read ({reason}): give a text file with one entry "
-            "a line."
-        ) from None
-    except UnicodeDecodeError:
-        raise DataError(
-            f"The {what} file {path} is not UTF-8 text: save it as UTF-8 with one entry a line."
-        ) from None
-    lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line]
-    if not lines:
-        raise DataError(f"The {what} file {path} holds no entry: write one a line.")
-    seen: set[str] = set()
-    for line in lines:
-        if line in seen:
-            raise DataError(f"The {what} file {path} says {line!r} twice: keep one of them.")
-        seen.add(line)
-    return lines
-
-
 def read_config(path: Path | None, known: Collection[str]) -> dict[str, Any]:
     """The settings of a ``--config`` YAML file; flags given on the command line win over them.
 
@@ -311,22 +272,7 @@ def read_config(path: Path | None, known: Collection[str]) -> dict[str, Any]:
     """
     if path is None:
         return {}
-    from clipprobe.yamltext import parse_yaml
-
-    try:
-        loaded = parse_yaml(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ConfigError(f"The config file {path} could not be read ({reason}).") from None
-    except ValueError as error:
-        raise ConfigError(f"The config file {path} is not valid YAML: {error}.") from None
-    if loaded is None:
-        return {}
-    if not isinstance(loaded, Mapping):
-        raise ConfigError(
-            f"The config file {path} holds a {type(loaded).__name__}: it must be a mapping of "
-            "settings to values."
-        )
+    loaded = read_mapping(path)
     for key in loaded:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1)
@@ -334,7 +280,7 @@ def read_config(path: Path | None, known: Collection[str]) -> dict[str, Any]:
                 f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}."
             )
             raise ConfigError(f"The config file {path} has the unknown setting {key!r}: {hint}")
-    return dict(loaded)
+    return loaded
 
 
 def parse_shard(shard: str | None) -> tuple[int, int]:

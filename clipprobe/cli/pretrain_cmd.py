@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clipprobe.cli.boundary import RUN_FOLDER
 from clipprobe.cli.common import DeviceOption, JsonOption, SeedOption, progress, result
 from clipprobe.cli.evaluate_cmd import abilities_text
+from clipprobe.cli.run_folder import RUN_FOLDER
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from attacks.typographic.settings import KNOBS
 from clipprobe.cli import app
-from clipprobe.cli.knobs import KNOBS
 
 #: Options that do something only when given: nothing stands in their place.
 OPTIONAL = {
@@ -31,8 +31,8 @@ OPTIONAL = {
     "neurons words": {"unit", "distill"},
     "neurons captions": {"units"},
     "audit typographic": {
-        "words", "word", "forbidden", "allowed", "synonyms", "name_pattern", "word_column",
-        "protocol", "fail_under", "fail_over", "config", "preset", "contrast",
+        "classes", "file", "word", "forbidden", "allowed", "synonyms", "name_pattern",
+        "word_column", "protocol", "fail_under", "fail_over", "config", "preset", "contrast",
     },
     "audit sweep": {"base", "words", "word", "synonyms", "name_pattern", "config"},
     "audit stroop": {"images", "config"},
@@ -101,11 +101,11 @@ IN_WORDS = {
 
 def commands() -> Iterator[tuple[str, Any]]:
     def below(command: Any, path: list[str]) -> Iterator[tuple[str, Any]]:
-        if not hasattr(command, "commands"):
+        if not hasattr(command, "list_commands"):
             yield " ".join(path), command
             return
-        for name, sub in command.commands.items():
-            yield from below(sub, [*path, name])
+        for name in command.list_commands(None):
+            yield from below(command.get_command(None, name), [*path, name])
 
     yield from below(typer.main.get_command(app), [])
 
@@ -115,7 +115,7 @@ COMMANDS = dict(commands())
 
 def said_default(parameter: Any) -> str | None:
     """The default that the help tells in words."""
-    found = re.search(r"\\\[default: (.*)\]$", parameter.help or "")
+    found = re.search(r"\\\[(?:[^\[\]]*; )?default: (.*)\]$", parameter.help or "")
     return None if found is None else found[1]
 
 
@@ -147,14 +147,19 @@ def test_the_help_shows_every_word_and_every_default(
         if parameter.name == "help":
             continue
         text = " ".join((parameter.help or "").replace("\\[", "[").split())
-        assert text.partition(" [default: ")[0].endswith("."), parameter.name
+        assert re.sub(r" \[[^\[]*\]$", "", text).endswith("."), parameter.name
         default = shown_default(parameter)
         if parameter.envvar is None:
             assert text in said, parameter.name
         if default is not None and not isinstance(parameter.default, bool):
-            assert f"[default: {default}]" in said, parameter.name
-        required = parameter.required or "required here or in --config" in parameter.help
-        if not required and default is None:
+            assert f"default: {default}]" in said, parameter.name
+        needed = (
+            "required here or in --config" in parameter.help,
+            "[required]" in str(parameter.metavar),
+        )
+        required = parameter.required or any(needed)
+        off = getattr(parameter, "is_flag", False) and not parameter.secondary_opts
+        if not required and not off and default is None:
             optional = OPTIONAL.get(verb, set())
             assert parameter.name in optional, f"{parameter.name} has no default in the help"
 

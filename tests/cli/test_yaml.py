@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from attacks.bias.inputs.cards import parse_card
-from clipprobe.cli.audit_settings import read_synonyms
+from attacks.typographic.texts import read_synonyms
 from clipprobe.cli.common import read_config
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.yamltext import parse_yaml

@@ -114,12 +114,15 @@ def test_config_file_gives_settings_and_flags_win(
     assert wrong.exit_code == 2 and "did you mean 'size'" in wrong.output
 
 
+GIVEN = ["--images", "absent", "--classes", "c.txt", "--out", "run"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "needs --images"),
-        (["--images", "absent", "--classes", "c.txt", "--out", "run"], "no images at 'absent'"),
-        (["--strategy", "random", "--word", "dog"], "choose one source of words"),
+        (GIVEN, "no images at 'absent'"),
+        ([*GIVEN, "--strategy", "random", "--word", "dog"], "choose one source of words"),
     ],
 )
 def test_audit_says_what_is_wrong(arguments: list[str], message: str) -> None:

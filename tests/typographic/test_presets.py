@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +23,10 @@ from attacks.typographic import (
     with_controls,
 )
 from attacks.typographic.attack.bands import letterboxed
+from attacks.typographic.attack.knobs import place
+from attacks.typographic.settings import KNOBS, Lettering
 from clipprobe.cli import app
-from clipprobe.cli.knobs import KNOBS, parsed_knobs, place
+from clipprobe.cli.knobs import parsed_knobs
 from clipprobe.errors import ConfigError, TextFitError
 
 DISTILL = Path(__file__).resolve().parents[3] / "shared" / "data" / "distill"
@@ -171,8 +174,8 @@ def test_an_audit_takes_a_preset(
 
 
 def test_command_line_has_every_knob_and_writes_controls(tmp_path: Path) -> None:
-    fields = set(TypographicAttack.__dataclass_fields__)
-    assert set(KNOBS) == (fields - {"word", "seed", "varies"}) | {"preset"}
+    knobs = {field.name for field in dataclasses.fields(TypographicAttack)} - {"word", "seed"}
+    assert set(KNOBS) == knobs
     source, out, mask = tmp_path / "a.png", tmp_path / "out.png", tmp_path / "mask.png"
     thing = tmp_path / "thing.png"
     picture().save(source)
@@ -215,6 +218,20 @@ def test_command_line_has_every_knob_and_writes_controls(tmp_path: Path) -> None
     ):
         wrong = CliRunner().invoke(app, ["attack", str(source), "dog", "--out", str(out), *extra])
         assert wrong.exit_code == 2 and message in wrong.output, wrong.output
+
+
+def test_a_preset_stands_between_what_is_given_and_the_defaults() -> None:
+    assert Lettering(preset="distill", copies=8).copies == 8
+    kept = Lettering(preset="sticky-note", rotation=0)
+    assert kept.rotation == 0 and kept.background == PRESETS["sticky_note"].knobs["background"]
+    assert Lettering.from_texts({"preset": "distill"}, {"size": 0.3}).size == 0.3
+    assert Lettering().knobs() == {
+        field.name: field.default
+        for field in dataclasses.fields(TypographicAttack)
+        if field.name in KNOBS
+    }
+    with pytest.raises(ConfigError, match="There is no preset 'distil': did you mean 'distill'"):
+        Lettering(preset="distil")
 
 
 def test_texts_of_options() -> None:

@@ -15,18 +15,17 @@ import copy
 import dataclasses
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from pydantic.dataclasses import dataclass
 
-from attacks.typographic.attack.checks import MAX_COPIES as MAX_COPIES
 from attacks.typographic.attack.checks import check, check_varied
 from attacks.typographic.attack.description import AttackDescription
-from attacks.typographic.attack.lettering import Case as Case
+from attacks.typographic.attack.knobs import Case as Case
 from attacks.typographic.attack.made import made_label
 from attacks.typographic.attack.objects import checked_mask, object_boxes
 from attacks.typographic.attack.placement import (
@@ -48,7 +47,7 @@ from clipprobe.stimuli.text import Box, Label, rgb, writable
 ImageLike = Image.Image | str | Path | npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TypographicAttack(AttackDescription):
     """A word and how it is written.
 

@@ -6,7 +6,6 @@ from PIL import Image
 
 from attacks.typographic.attack.placement import band_px
 
-MAX_BAND = 1.0
 WHITE = (255, 255, 255)
 
 

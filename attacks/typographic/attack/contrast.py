@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-MAX_CONTRAST = 21.0
 RGB = tuple[int, int, int]
 _WEIGHTS = np.array([0.2126, 0.7152, 0.0722])
 

@@ -7,16 +7,8 @@ transliteration writes the sound. A letter without a counterpart stays as it is.
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 from attacks.typographic.attack.placement import rng
-
-Case = Literal["as-is", "lower", "upper", "title"]
-Script = Literal[
-    "as-is", "cyrillic", "greek", "cyrillic-lookalikes", "greek-lookalikes", "leetspeak"
-]
-MAX_EDITS = 4
-MAX_REPEATS = 8
 
 _LOOKALIKES = {
     "cyrillic-lookalikes": dict(

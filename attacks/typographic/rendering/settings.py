@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any, get_args
 
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.presets import preset_knobs
 from attacks.typographic.rendering.render import DrawAt
+from attacks.typographic.settings import KNOBS
 from clipprobe.errors import ConfigError
-
-#: What of an attack can be set for a whole audit.
-KNOBS = tuple(
-    field.name for field in fields(TypographicAttack) if field.name not in ("word", "seed")
-)
 
 
 def prototype(knobs: Mapping[str, Any], seed: int) -> TypographicAttack:

@@ -13,7 +13,6 @@ from typing import Any
 
 import PIL
 
-from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.controls import CONDITIONS
 from attacks.typographic.engine import Engine
 from attacks.typographic.rendering.cases import Case, read_cases
@@ -21,6 +20,7 @@ from attacks.typographic.rendering.encodings import Encodings, Tally
 from attacks.typographic.rendering.render import Bases, DrawAt, Encoder, Renderer
 from attacks.typographic.rendering.settings import checked_draw_at, prototype, whole
 from attacks.typographic.scoring.rows import class_vectors
+from attacks.typographic.settings import KNOBS
 from attacks.typographic.sweep.grid import Factors, Grid, build
 from attacks.typographic.sweep.measures import CONTROL
 from attacks.typographic.sweep.report import write_report
@@ -310,7 +310,7 @@ def _check_words(grid: Grid, words: Sequence[str]) -> None:
     tried: set[tuple[Any, ...]] = set()
     for cell in grid.cells:
         # Glyphs depend on font, case and script, not on numbers, places or colours.
-        names = [name for name in TypographicAttack.__slots__ if name not in ("word", "position")]
+        names = [name for name in KNOBS if name != "position"]
         values = [getattr(cell.attack, name) for name in names]
         key_of = tuple(value for value in values if isinstance(value, (str, bool)))
         if key_of not in tried:

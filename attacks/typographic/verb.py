@@ -1,0 +1,105 @@
+"""``clipprobe audit typographic``: how far a model follows what is written over what is shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attacks.typographic.settings import TypographicAudit, WordFlags
+from clipprobe.cli.audit_lines import candidate_lines, headline
+from clipprobe.cli.audit_settings import say_twice, word_source
+from clipprobe.cli.common import countdown, load_model, result, say
+from clipprobe.cli.verbs import Verb
+from clipprobe.errors import ConfigError
+from clipprobe.settings.shared import Model, Terminal
+
+if TYPE_CHECKING:
+    from attacks.typographic.datasets import AttackSet
+
+
+def typographic(
+    audit: TypographicAudit, words: WordFlags, model: Model, terminal: Terminal
+) -> None:
+    """Run the audit that flags and config file ask for, and print its headline."""
+    from attacks.typographic.audit import audit_typographic
+    from attacks.typographic.protocols import protocol
+    from attacks.typographic.scoring.thresholds import check_thresholds
+    from clipprobe.data import open_dataset
+
+    if audit.protocol is not None:
+        protocol(audit.protocol)  # a wrong name is said before the model is loaded
+    check_thresholds(audit.fail_under or {})
+    check_thresholds(audit.fail_over or {}, over=True)
+    chosen: Any = word_source(words.file, [*words.word], words.strategy, words.budget)
+    # The data set is opened before the model, so that a wrong path is said at once.
+    attacks = attack_set(audit)
+    if attacks is None and not audit.classes:
+        raise ConfigError("The audit needs --classes: give it, or write it into the --config.")
+    dataset = attacks or open_dataset(str(audit.images), limit=audit.limit)
+    classes = Path(audit.classes) if isinstance(audit.classes, str) else audit.classes
+    if isinstance(classes, Path):
+        say_twice(classes)
+    audit = replace(
+        audit,
+        images=dataset,
+        words=chosen or _strategy_or_file(audit.words),
+        classes=classes,
+        layout=None,
+        limit=None,
+    )
+    clip = load_model(model.model, device=model.device, revision=model.revision)
+    with countdown("auditing, pictures encoded") as step:
+        carry_out: Any = audit_typographic  # which takes the record too
+        settings = replace(audit, progress=step, fail_under=None, fail_over=None)
+        view = carry_out(clip, settings)
+    result(
+        view.summary,
+        as_json=terminal.as_json,
+        text=lambda: "\n".join([headline(view.summary), *candidate_lines(view.summary)]),
+    )
+    counts = view.manifest["counts"]
+    if lost := counts["skipped"] + counts["failed"]:
+        say(f"{lost} of {counts['used'] + lost} pictures were left out; manifest.json says why.")
+    say(f"report: {view.path / 'report.html'}")
+    _enforce(audit, view.summary)
+
+
+def _enforce(audit: TypographicAudit, summary: dict[str, Any]) -> None:
+    from attacks.typographic.scoring.thresholds import check_thresholds, enforce
+
+    under = check_thresholds(audit.fail_under or {})
+    enforce(under, summary, check_thresholds(audit.fail_over or {}, over=True))
+
+
+def _strategy_or_file(words: Any) -> Any:
+    """In a file a text is a strategy, or the path of a list."""
+    if not isinstance(words, str):
+        return words
+    from attacks.typographic.words import STRATEGIES
+
+    return words if words.replace("_", "-") in STRATEGIES else Path(words)
+
+
+def attack_set(audit: TypographicAudit) -> AttackSet | None:
+    """The attack data set that the settings name, or that the files leave no doubt about."""
+    from attacks.typographic.datasets import detect_layout, load_attacks
+    from attacks.typographic.datasets.inputs import attack_set as checked
+
+    path = str(audit.images)
+    names = {"name_pattern": audit.name_pattern, "word_column": audit.word_column}
+    if audit.layout == "none":
+        return None
+    if audit.layout is None:
+        found = None if any(names.values()) else detect_layout(path)
+        if found is None:
+            return None
+        say(
+            f"{path} is read as the layout {found.name!r} ({found.title}); --layout none reads it "
+            "as plain images."
+        )
+        return load_attacks(found.name, path, limit=audit.limit)
+    return checked(path, audit.layout, limit=audit.limit, **names)
+
+
+TYPOGRAPHIC = Verb(typographic, (TypographicAudit, WordFlags, Model, Terminal))

@@ -1,0 +1,139 @@
+"""From records of settings to a Typer command, which only cuts the command line into texts.
+
+What a text means is decided by the record (:mod:`clipprobe.settings`), so a flag, a key of the
+``--config`` file and an argument in Python are read by one rule.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from clipprobe.cli.config_file import read_mapping
+from clipprobe.cli.markup import plain
+from clipprobe.cli.run_folder import use_folder
+from clipprobe.cli.verbs import Verb
+
+if TYPE_CHECKING:
+    from clipprobe.settings import Setting
+
+_NOUNS = {bool: "", int: "<whole>", float: "<number>", str: "<text>", Path: "<path>"}
+
+
+def command(name: str, verb: Verb) -> TyperCommand:
+    """The Typer command of a verb."""
+    app = typer.Typer(add_completion=False)
+    app.command(name, help=help_of(verb.records[0]))(_called(verb))
+    made = typer.main.get_command(app)
+    assert isinstance(made, TyperCommand)
+    made.name = name
+    return made
+
+
+def help_of(record: Any) -> str:
+    """The docstring of a record, each paragraph on one line, nothing of it read as markup."""
+    paragraphs = inspect.cleandoc(record.__doc__ or "").split("\n\n")
+    return "\n\n".join(plain(" ".join(paragraph.split())) for paragraph in paragraphs)
+
+
+def _called(verb: Verb) -> Callable[..., None]:
+    from clipprobe.settings import settings_of
+    from clipprobe.settings.shared import Output
+
+    def run(**given: Any) -> None:
+        records = made(verb.records, given)
+        for one in records:
+            if isinstance(one, Output):
+                use_folder(one.out)
+        verb.run(*records)
+
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            _parameter(one)
+            for record in verb.records
+            for one in settings_of(record)
+            if one.where in ("anywhere", "flag", "terminal")
+        ]
+    )
+    run.__annotations__ = {
+        name: parameter.annotation for name, parameter in inspect.signature(run).parameters.items()
+    }
+    return run
+
+
+def made(records: tuple[Any, ...], given: Mapping[str, Any]) -> list[Any]:
+    """A record of each kind, from flags and from the file that ``--config`` names.
+
+    Raises:
+        ConfigError: the file cannot be read, sets what is not known, or a value cannot be used.
+    """
+    from clipprobe.settings.record import check_keys
+
+    file = given.get("config")
+    config = read_mapping(Path(file)) if file else {}
+    check_keys(config, records, file)
+    return [record.from_texts(given, config, file) for record in records]
+
+
+def _parameter(one: Setting) -> inspect.Parameter:
+    """A parameter for Typer, given as text; only Typer's own conversion to bool is used."""
+    kind: Any = bool if one.type is bool else str
+    if one.many:
+        kind = list[str]
+    return inspect.Parameter(
+        one.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[kind | None, _argument(one) if one.argument else _option(one)],
+    )
+
+
+def _option(one: Setting) -> Any:
+    flag = f"--{one.flag}"
+    terminal = one.where == "terminal"
+    return typer.Option(
+        f"{flag}/--no-{one.flag}" if one.type is bool and not terminal else flag,
+        help=plain(help_of_setting(one)),
+        show_default=False,
+        metavar=_metavar(one),
+        envvar=one.env or None,
+        show_envvar=bool(one.env),
+        rich_help_panel=one.panel,
+        autocompletion=_completion(one),
+    )
+
+
+def _argument(one: Setting) -> Any:
+    return typer.Argument(
+        help=plain(help_of_setting(one)),
+        show_default=False,
+        metavar=one.flag.upper() if one.required else f"[{one.flag.upper()}]",
+        autocompletion=_completion(one),
+    )
+
+
+def _metavar(one: Setting) -> str | None:
+    if one.type is bool:
+        return None
+    return _NOUNS[one.type] + (" [required]" if one.required else "")
+
+
+def help_of_setting(one: Setting) -> str:
+    """The text of a setting, then its limits or choices and its default."""
+    facts = [one.limits] if one.limits else []
+    if one.choices:
+        facts.append(" or ".join(filter(None, [", ".join(one.choices[:-1]), one.choices[-1]])))
+    if one.shown:
+        facts.append(f"default: {one.shown}")
+    return f"{one.help} [{'; '.join(facts)}]" if facts else one.help
+
+
+def _completion(one: Setting) -> Callable[[str], list[str]] | None:
+    if not (one.choices or one.source):
+        return None
+    return lambda incomplete: [value for value in one.known() if value.startswith(incomplete)]

@@ -1,0 +1,209 @@
+"""Every verb by name, as text: where it is, and the line that the help of its group shows.
+
+The place of a verb is ``"package.module:thing"``. The thing is a :class:`Verb`, whose flags come
+from records of settings, or a function ``register(app)`` of this package that adds commands to a
+Typer app. Neither is imported before that verb runs or its own help is shown, so this package ties
+to none of them. Another package adds verbs through the entry-point group ``clipprobe.verbs``
+(``audit-mine = "package.module:VERB"``).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+GROUP = "clipprobe.verbs"
+
+
+class Verb(NamedTuple):
+    """A command made from records: ``run`` takes one made record of each, in order."""
+
+    run: Callable[..., None]
+    records: tuple[Any, ...]
+
+
+class Entry(NamedTuple):
+    """One line of the table; a group of verbs has no place."""
+
+    place: str
+    help: str
+
+
+_OURS = {
+    "demo": (
+        "clipprobe.cli.demo_cmd:register",
+        "Run the main job: zero-shot accuracy, an atlas, a typographic audit, a bias report.",
+    ),
+    "models": (
+        "clipprobe.cli.models_cmd:register",
+        "What can be loaded.",
+    ),
+    "hooks": (
+        "clipprobe.cli.models_cmd:register",
+        "Every hook point of a model: its name, axes and units.",
+    ),
+    "similarity": (
+        "clipprobe.cli.models_cmd:register",
+        "The cosine of every image with every text.",
+    ),
+    "explain": (
+        "clipprobe.cli.explain_cmd:register",
+        "Explain the score of an image with a text, or a neuron's activation.",
+    ),
+    "attack": (
+        "clipprobe.cli.attack_cmd:register",
+        "Write WORD on IMAGE; the same picture, settings and seed give the same pixels.",
+    ),
+    "compare": (
+        "clipprobe.cli.compare_cmd:register",
+        "Compare two runs, paired over the images that both used; differences are B minus A.",
+    ),
+    "export-card": (
+        "clipprobe.cli.bias_export:register",
+        "Export a bias report to the JSON of the model-card-toolkit (schema 0.0.2).",
+    ),
+    "verify": (
+        "clipprobe.cli.verify_cmd:register",
+        "Check the files of a run, and of the runs inside it, against their hashes.",
+    ),
+    "dashboard": (
+        "clipprobe.cli.dashboard_cmd:register",
+        "Browse runs, neurons and typographic attacks in the browser, until Ctrl-C.",
+    ),
+    "pretrain": (
+        "clipprobe.cli.pretrain_cmd:register",
+        "Train a CLIP; the same command goes on where a killed one stopped.",
+    ),
+    "evaluate": (
+        "clipprobe.cli.evaluate_cmd:register",
+        "The numbers of the model card, measured again: sight, reading, scenes, neurons, planted.",
+    ),
+    "neurons": (
+        "",
+        "What makes each neuron fire.",
+    ),
+    "neurons scan": (
+        "clipprobe.cli.neurons_cmd:register",
+        "Stream images (or texts) once through their tower and keep what each unit did.",
+    ),
+    "neurons show": (
+        "clipprobe.cli.neurons_cmd:register",
+        "One unit: its numbers, what lies along its range, what other instruments found.",
+    ),
+    "neurons merge": (
+        "clipprobe.cli.neurons_cmd:register",
+        "Put the shards of one scan together; the same bytes in any order.",
+    ),
+    "neurons multimodal": (
+        "clipprobe.cli.neurons_cmd:register",
+        "Rank units by how well they tell one concept in every modality.",
+    ),
+    "neurons gallery": (
+        "clipprobe.cli.neurons_cmd:register",
+        "Draw the units that best tell one concept in every modality: a sheet each, and an index.",
+    ),
+    "neurons effect": (
+        "clipprobe.cli.neurons_effects:register",
+        "What ablating or steering units does to logits, with controls of the same scale.",
+    ),
+    "neurons decompose": (
+        "clipprobe.cli.neurons_effects:register",
+        "The logit of an image with a text as an exact sum over heads, MLPs, neurons and biases.",
+    ),
+    "neurons predict": (
+        "clipprobe.cli.neurons_effects:register",
+        "How well direct effects predict what ablation does, for heads and neurons of every block.",
+    ),
+    "neurons label": (
+        "clipprobe.cli.neurons_labels:register",
+        "Name units from a list of concepts (CLIP-Dissect), with held-out scores and abstention.",
+    ),
+    "neurons compose": (
+        "clipprobe.cli.neurons_relations:register",
+        "Which few units make a class, an emotion or a place: sparse logistic regression.",
+    ),
+    "neurons similar": (
+        "clipprobe.cli.neurons_relations:register",
+        "The units most similar and most opposed: by what they answer to, and by what they write.",
+    ),
+    "neurons where": (
+        "clipprobe.cli.neurons_relations:register",
+        "Where in an image a unit fires; `clipprobe explain --unit` says which pixels drive it.",
+    ),
+    "neurons search": (
+        "clipprobe.cli.neurons_search:register",
+        "Units by word, concept, property or statistic, or by what their strongest images show.",
+    ),
+    "neurons words": (
+        "clipprobe.cli.neurons_words:register",
+        "Which written words, shown as images, make each vision unit fire.",
+    ),
+    "neurons captions": (
+        "clipprobe.cli.neurons_words:register",
+        "Captions along what a vision unit writes; or the prompts that activate a text unit most.",
+    ),
+    "audit": (
+        "",
+        "Measure where a model breaks, with intervals and controls.",
+    ),
+    "audit typographic": (
+        "attacks.typographic.verb:TYPOGRAPHIC",
+        "Write words on labelled pictures and measure how far a model follows them.",
+    ),
+    "audit sweep": (
+        "clipprobe.cli.audit_sweep:register",
+        "Write the same words on the same pictures over a grid of sizes, places, colours, ...",
+    ),
+    "audit stroop": (
+        "clipprobe.cli.audit_stroop:register",
+        "Show colour words in coloured ink; ask for the ink and for the word.",
+    ),
+    "audit search": (
+        "clipprobe.cli.audit_search:register",
+        "Search the least visible text on IMAGE that flips the model's answer.",
+    ),
+    "audit bias": (
+        "clipprobe.cli.audit_bias:register",
+        "Report how scores differ between perceived or annotated groups of people.",
+    ),
+    "audit gap": (
+        "clipprobe.cli.audit_gap:register",
+        "Rank heads and neurons by what they add to a gap, take them out, compare with random "
+        "sets.",
+    ),
+    "audit mitigate": (
+        "clipprobe.cli.audit_mitigate:register",
+        "Fit mitigations on half of the images and score them on the other half, cost included.",
+    ),
+    "audit why": (
+        "clipprobe.cli.audit_why:register",
+        "Say which heads and neurons carry a written word to the answer, and check it by ablation.",
+    ),
+    "audit written": (
+        "clipprobe.cli.audit_written:register",
+        "Write words on pictures of people and compare, between groups, how far labels follow "
+        "them.",
+    ),
+}
+VERBS: Mapping[str, Entry] = {name: Entry(*line) for name, line in _OURS.items()}
+"""The verbs of this distribution, in the order in which help shows them."""
+
+
+@functools.cache
+def all_verbs() -> Mapping[str, Entry]:
+    """Ours, then those of other packages, which cannot take a name of ours."""
+    from importlib.metadata import entry_points
+
+    found = dict(VERBS)
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        owner = entry.dist.name if entry.dist else "another package"
+        found.setdefault(entry.name, Entry(entry.value, f"Of {owner}."))
+    return found
+
+
+def load(place: str) -> Any:
+    """The thing at a place of the table."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,37 @@
+"""Text files with one entry a line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clipprobe.errors import DataError
+
+
+def read_lines(path: Path, what: str) -> list[str]:
+    """The lines of a text file such as ``--classes``: stripped, without blank ones, in order.
+
+    Raises:
+        DataError: the file is absent, is not UTF-8 text, is empty, or says a line twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DataError(
+            f"The {what} file {path} could not be read ({reason}): give a text file with one entry "
+            "a line."
+        ) from None
+    except UnicodeDecodeError:
+        raise DataError(
+            f"The {what} file {path} is not UTF-8 text: save it as UTF-8 with one entry a line."
+        ) from None
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line]
+    if not lines:
+        raise DataError(f"The {what} file {path} holds no entry: write one a line.")
+    seen: set[str] = set()
+    for line in lines:
+        if line in seen:
+            raise DataError(f"The {what} file {path} says {line!r} twice: keep one of them.")
+        seen.add(line)
+    return lines

@@ -1,0 +1,98 @@
+"""Settings that mean the same everywhere: each flag and its help stand here once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Ge
+from pydantic.dataclasses import dataclass
+
+from clipprobe.settings.marks import HOW, Flag
+from clipprobe.settings.record import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from clipprobe.data import Dataset
+
+    ImagesLike = Dataset | str | Path | Iterable[Any]
+    Tell = Callable[[int, int], None]
+else:
+    ImagesLike = Tell = Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images(Settings):
+    """Which images, and how many of them; a study that can do without gives a default."""
+
+    panel: ClassVar[str] = "Images"
+    images: ImagesLike | None
+    """A folder, a metadata table, a WebDataset .tar, or a Hugging Face dataset."""
+    limit: Annotated[int | None, Ge(1), Flag(default="all")] = None
+    """Use at most so many images, spread over the data set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Settings):
+    """Which model; only the command line loads one by its name."""
+
+    panel: ClassVar[str] = "Model"
+    model: Annotated[str | None, Flag(default="the bundled model", env="CLIPPROBE_MODEL")] = None
+    """A checkpoint folder, a Hugging Face id, or open_clip:NAME/TAG."""
+    revision: Annotated[str | None, Flag(default="the main branch")] = None
+    """Branch, tag or commit of a Hugging Face id."""
+    device: Annotated[str, HOW] = "auto"
+    """auto, cpu, cuda, cuda:N or mps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output(Settings):
+    """Where a run is written; a study gives ``out`` a default of its own, or needs it."""
+
+    panel: ClassVar[str] = "Run"
+    out: Annotated[str | Path, HOW]
+    """The run folder to write."""
+    overwrite: Annotated[bool, HOW] = False
+    """Remove the run that is in the folder; other files stay."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Random(Settings):
+    """What is random, made repeatable."""
+
+    panel: ClassVar[str] = "Run"
+    seed: Annotated[int, Ge(0)] = 0
+    """The same seed, the same bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inference(Settings):
+    """How images go through the model."""
+
+    panel: ClassVar[str] = "Run"
+    batch_size: Annotated[int, Ge(1)] = 32
+    """Images in one forward pass."""
+    workers: Annotated[int, Ge(0), HOW] = 2
+    """Threads that decode or draw beside the model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(Settings):
+    """Who is told how far the work is; only in Python."""
+
+    panel: ClassVar[str] = "Run"
+    progress: Annotated[Tell | None, HOW, Flag(where="python")] = None
+    """Called with the number of items that are done, and of all; the second may shrink."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terminal(Settings):
+    """What only a command line has."""
+
+    panel: ClassVar[str] = "Command line"
+    config: Annotated[Path | None, Flag(where="terminal")] = None
+    """A YAML file with settings; flags win over it."""
+    as_json: Annotated[bool, Flag(name="json", where="terminal")] = False
+    """Print the result as JSON on stdout, words on stderr."""

@@ -1,0 +1,37 @@
+"""Kinds of values that several records hold: existing files, texts, lines of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+from clipprobe.lines import read_lines
+
+Texts = Annotated[Sequence[str], AfterValidator(tuple)]
+"""Several texts; a list is taken, a tuple is kept, so that records can be compared and hashed."""
+
+
+def _there(path: Path | str | None) -> Path | str | None:
+    if path is not None and not Path(path).exists():
+        raise ValueError(f"{str(path)!r} does not exist: give the path of a file.")
+    return path
+
+
+Existing = AfterValidator(_there)
+"""``Annotated[Path, Existing]``: a path that is there when the record is made."""
+
+
+def lines_if_path(what: str) -> Callable[[Any], Any]:
+    """A reader for ``BeforeValidator``: the lines of a file where a path is given.
+
+    Args:
+        what: What one line is, for messages: ``class``.
+    """
+
+    def read(value: Any) -> Any:
+        return read_lines(Path(value), what) if isinstance(value, str | Path) else value
+
+    return read

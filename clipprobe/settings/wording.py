@@ -1,0 +1,106 @@
+"""What is said of a value that was refused: one sentence, in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.settings.described import Setting, positional, settings_of
+from clipprobe.settings.marks import PRIVATE
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+_OUT_OF_RANGE = {
+    "greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number",
+}  # fmt: skip
+_WRONG_TYPE = {
+    "bool_parsing", "bool_type", "float_parsing", "float_type", "int_from_float", "int_parsing",
+    "int_parsing_size", "int_type", "path_type", "string_type",
+}  # fmt: skip
+_NOT_SEVERAL = {
+    "dict_type", "is_instance_of", "iterable_type", "list_type", "mapping_type", "sequence_str",
+    "tuple_type",
+}  # fmt: skip
+_MISSING = {"missing", "missing_argument", "missing_keyword_only_argument"}
+#: Types of errors that are worded here; of any other the words of pydantic follow the name.
+WORDED = (
+    _OUT_OF_RANGE | _WRONG_TYPE | _NOT_SEVERAL | _MISSING
+    | {"literal_error", "unexpected_keyword_argument", "unexpected_positional_argument",
+       "value_error"}
+)  # fmt: skip
+
+
+def sentence(record: Any, error: ValidationError, said: Mapping[str, str]) -> str:
+    """What was refused first, and what to give.
+
+    Args:
+        record: The record that was to be made.
+        said: Field -> how a message names where its value came from: ``--n-boot``. A value that
+            Python gave is named after the field.
+    """
+    first = error.errors(include_url=False, include_context=True)[0]
+    kind, place = first["type"], first["loc"][0] if first["loc"] else ""
+    if isinstance(place, int):
+        taken = positional(record)
+        place = taken[place] if place < len(taken) else ""
+    if kind == "unexpected_keyword_argument":
+        names = [one.name for one in settings_of(record) if one.where != "terminal"]
+        return f"There is no setting {place!r}: {nearest(str(place), names)}"
+    if kind == "unexpected_positional_argument":
+        return (
+            f"At most {len(positional(record))} settings can be given by their place: give the "
+            "others by name."
+        )
+    setting = next((one for one in settings_of(record) if one.name == place), None)
+    if setting is None:
+        return f"{place or record.__name__}: {first['msg']}."
+    if kind in _MISSING:
+        return f"The setting {setting.name!r} is needed: {setting.help}"
+    named = who(setting, first["input"], said, bare=kind in _OUT_OF_RANGE)
+    if kind == "value_error":
+        return f"{said.get(setting.name, setting.name + ':')} {first['ctx']['error']}"
+    if kind == "literal_error":
+        return f"{named} is unknown: {nearest(str(first['input']), setting.known())}"
+    if kind in _OUT_OF_RANGE:
+        return f"{named} is out of range: give {_finite(setting)}."
+    if kind in _NOT_SEVERAL or (kind in _WRONG_TYPE and setting.many and len(first["loc"]) < 2):
+        return f"{named} is not {'a list' if setting.many else setting.noun}."
+    if kind in _WRONG_TYPE:
+        return f"{named} is not {setting.noun}."
+    return f"{named} cannot be used: {first['msg']}."
+
+
+def nearest(given: str, known: Collection[str]) -> str:
+    """``did you mean 'x'?``, or what is known where nothing is near."""
+    near = get_close_matches(given, list(known), n=2)
+    if not near and given:
+        near = [name for name in known if name.startswith(given)][:2]
+    if near:
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    return f"known are {', '.join(known)}." if known else "there are none."
+
+
+def _finite(setting: Setting) -> str:
+    noun = "a finite number" if setting.type is float else "a whole number"
+    return noun + (f" ({setting.limits})" if setting.limits else "")
+
+
+def who(setting: Setting, value: Any, said: Mapping[str, str], *, bare: bool = False) -> str:
+    """Which value is meant: ``--seed 'x'`` of a flag, ``seed='x'`` of Python."""
+    text = repr(value)
+    if setting.mark is PRIVATE:
+        text = "(not repeated here)"
+    elif bare and isinstance(value, str):
+        text = value
+    text = text if len(text) <= 80 else text[:77] + "..."
+    source = said.get(setting.name)
+    return f"{source} {text}" if source else f"{setting.name}={text}"
+
+
+def wrong_truth(setting: Setting, value: Any) -> bool:
+    """Whether it is true or false where that is not meant, or something else where it is."""
+    if setting.type is bool:
+        return isinstance(value, int | float | str) and not isinstance(value, bool)
+    return isinstance(value, bool) and setting.type in (int, float)
