@@ -23,7 +23,7 @@ from attacks.typographic.rendering.cases import Case, cases_of, read_cases
 from attacks.typographic.rendering.encodings import Encodings, Tally
 from attacks.typographic.rendering.render import DrawAt, Encoder, Renderer
 from attacks.typographic.rendering.settings import prototype
-from attacks.typographic.report.page import write_report
+from attacks.typographic.report.page import build_page
 from attacks.typographic.report.rescoring import rescore
 from attacks.typographic.report.summary import summarise
 from attacks.typographic.scoring.rows import class_vectors
@@ -36,13 +36,13 @@ from attacks.typographic.words.scores import WordScores
 from clipprobe.data import Dataset, Failure, as_dataset, require_readable
 from clipprobe.errors import DataError
 from clipprobe.memory import fitting_batch
-from clipprobe.runs import Run, RunView, load_run
+from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
+from clipprobe.study import Outcome, Plan, Study, carry_out
 from clipprobe.zeroshot.classes import Classes, key
 from clipprobe.zeroshot.prompts import check_templates
 from clipprobe.zeroshot.text_bank import TextBank
 
-KIND = "typographic"
 RESULTS = "results.parquet"
 Progress = Callable[[int, int], None]
 
@@ -66,10 +66,16 @@ def audit_typographic(clip: Encoder, settings: TypographicAudit) -> RunView:
         NoReadableImagesError: not one picture could be used.
         DataError, ConfigError, GlyphError, RunFolderError: see the message.
     """
-    least, most = (
-        check_thresholds(settings.fail_under or {}),
-        check_thresholds(settings.fail_over or {}, over=True),
-    )
+    # Thresholds that make no sense are refused before the work, and are looked at after it.
+    least = check_thresholds(settings.fail_under or {})
+    most = check_thresholds(settings.fail_over or {}, over=True)
+    run = carry_out(TYPOGRAPHIC, settings, clip).run
+    enforce(least, run.summary, most)
+    return run
+
+
+def prepare_audit(settings: TypographicAudit, clip: Encoder) -> Plan[None]:
+    """Read the inputs, refuse what cannot be written or asked, and plan the audit."""
     chosen = None if settings.protocol is None else find_protocol(settings.protocol)
     attacks = attack_set(
         settings.images,
@@ -117,13 +123,13 @@ def audit_typographic(clip: Encoder, settings: TypographicAudit) -> RunView:
     encodings = len(cases) * (1 + len(CONDITIONS) * settings.words_per_image)
     fitting_batch(clip, audit.batch_size, encodings)
     unfit = audit.check()
-    config = audit.config()
-    with Run.open(settings.out, kind=KIND, config=config, overwrite=settings.overwrite) as run:
-        if not run.complete:
-            audit.execute(run, skipped, unfit, hold)
-    view = load_run(run.path)
-    enforce(least, view.summary, most)
-    return view
+    return Plan(
+        config=audit.config(),
+        execute=lambda run: audit.execute(run, skipped, unfit, hold),
+        seed=settings.seed,
+        provenance=clip.provenance(),
+        dataset=dataset.describe(),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,8 +235,8 @@ class _Audit:
 
     def execute(
         self, run: Run, skipped: Sequence[Failure], unfit: Sequence[str], hold: str | None
-    ) -> None:
-        """Score what is not scored yet, then write table, summary, report and manifest.
+    ) -> Outcome[None]:
+        """Score what is not scored yet, and say what the run holds.
 
         Args:
             hold: Why answers of single images are not written; None where they are.
@@ -279,7 +285,6 @@ class _Audit:
         )
         left_out = [*skipped, *left_out]
         if not table.num_rows:
-            run.abandon()
             require_readable(0 if failed and not left_out else 1, failed, self.dataset.name)
             raise DataError(
                 f"No image of {self.dataset.name!r} could be attacked "
@@ -299,9 +304,7 @@ class _Audit:
             natural=self.natural,
             seed=self.seed,
         )
-        if hold is None:
-            run.write_table(RESULTS, table)
-        else:
+        if hold is not None:
             summary["worst"] = []
             summary["warnings"].insert(0, hold)
         summary["warnings"] += warned
@@ -313,13 +316,16 @@ class _Audit:
             summary["source"] = self.attacks.describe()
             at = 0 if hold is None else 1  # what is withheld stands first
             summary["warnings"][at:at] = self.attacks.notices()
-        run.write_json("summary.json", summary)
-        provenance = self.clip.provenance()
-        write_report(run, renderer, self.cases, provenance)
-        run.finish(
-            provenance=provenance,
-            counts={"used": used, "skipped": len(left_out), "failed": len(failed)},
-            failures=[item.to_json() for item in [*failed, *left_out]],
-            seed=self.seed,
-            dataset=self.dataset.describe(),
+        return Outcome(
+            value=None,
+            files=[] if hold is not None else [(RESULTS, table)],
+            summary=lambda: summary,
+            page=lambda run: build_page(run, renderer, self.cases, self.clip.provenance()),
+            used=used,
+            skipped=len(left_out),
+            failed=len(failed),
+            failures=[*failed, *left_out],
         )
+
+
+TYPOGRAPHIC = Study(kind="typographic", settings=TypographicAudit, prepare=prepare_audit)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from clipprobe.errors import DataError, NoReadableImagesError, UnreadableImageError
+from clipprobe.origin import Origin
 
 # A larger file is no image that anybody decodes; reading it would only fill the memory.
 MAX_FILE_BYTES = 1 << 30
@@ -107,10 +108,12 @@ class Dataset:
     Attributes:
         name: What the user called it: the last part of the path, or the hub id.
         records: Sorted by id.
+        origin: What opens it again; None for images in memory.
     """
 
     name: str
     records: tuple[ImageRecord, ...]
+    origin: Origin | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return len(self.records)

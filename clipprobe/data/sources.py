@@ -6,11 +6,13 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from clipprobe.data.records import Dataset, ImageRecord, Unreadable, make_dataset
 from clipprobe.data.suffixes import IMAGE_SUFFIXES, TABLE_SUFFIXES
 from clipprobe.errors import DataError
+from clipprobe.origin import Origin, absolute
 
 _SYSTEM_FILES = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 
@@ -36,6 +38,11 @@ def open_dataset(spec: str | Path, *, limit: int | None = None) -> Dataset:
         NoReadableImagesError: it holds no file at all.
         MissingExtraError: a Hugging Face data set, and ``datasets`` is not installed.
     """
+    origin = Origin(opener="images", arguments={"spec": absolute(spec), "limit": limit})
+    return replace(_open(spec, limit), origin=origin)
+
+
+def _open(spec: str | Path, limit: int | None) -> Dataset:
     if limit is not None and limit < 1:
         raise DataError(f"The limit {limit} leaves no image: give at least 1.")
     path = Path(spec)

@@ -25,6 +25,7 @@ from clipprobe.models.identity import Weights, foreign_code
 from clipprobe.models.preprocess import Preprocess
 from clipprobe.models.source import Source, versions
 from clipprobe.models.texts import Tokens, check_texts, length_batches
+from clipprobe.origin import Origin
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -52,7 +53,10 @@ class Clip:
         scale, bias: ``logit = scale * cosine + bias``.
         preprocess: Images to tensors.
         anatomy: Where the parts of the towers are.
+        origin: What loads it again; None where :func:`clipprobe.load` did not make it.
     """
+
+    origin: Origin | None = None
 
     def __init__(
         self, family: Family, *, preprocess: Preprocess, tokens: Tokens, source: Source

@@ -11,6 +11,7 @@ from clipprobe.models.bundled import BUNDLED_NAME, bundled_folder
 from clipprobe.models.clip import Clip
 from clipprobe.models.hub import fetch, is_hub_id
 from clipprobe.models.huggingface import load_folder
+from clipprobe.origin import Origin, absolute
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 ATTENTION = ("sdpa", "eager")
@@ -54,21 +55,31 @@ def load(
         _no_revision(revision, model)
         from clipprobe.models.open_clip import load_open_clip
 
-        return load_open_clip(
+        clip = load_open_clip(
             model.removeprefix(OPEN_CLIP),
             device=place,
             dtype=DTYPES[dtype],
             attention=attn_implementation,
         )
-    folder, name, commit = find(model, revision)
-    return load_folder(
-        folder,
-        name=name,
-        revision=commit,
-        device=place,
-        dtype=DTYPES[dtype],
-        attention=attn_implementation,
-    )
+    else:
+        folder, name, commit = find(model, revision)
+        clip = load_folder(
+            folder,
+            name=name,
+            revision=commit,
+            device=place,
+            dtype=DTYPES[dtype],
+            attention=attn_implementation,
+        )
+    named = {
+        "model": None if model is None else absolute(model),
+        "revision": revision,
+        "device": str(place),
+        "dtype": dtype,
+        "attn_implementation": attn_implementation,
+    }
+    clip.origin = Origin(opener="model", arguments=named)
+    return clip
 
 
 def find(model: str | Path | None, revision: str | None) -> tuple[Path, str, str | None]:

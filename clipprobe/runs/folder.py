@@ -14,7 +14,7 @@ from clipprobe.runs import jsonio
 from clipprobe.runs.files import TEMPORARY, check_writable, disk_errors, inside
 from clipprobe.runs.ledger import LEDGER, ledger_names
 from clipprobe.runs.lock import LOCK, FolderLock, refuse_in_use
-from clipprobe.runs.view import CONFIG, FORMAT, MANIFEST, PARTS, SUMMARY
+from clipprobe.runs.view import CALL, CONFIG, FORMAT, MANIFEST, PARTS, SUMMARY
 
 #: Names that belong to every run, whoever wrote them into its folder.
 PAGES = ("report.html", "report.md")
@@ -86,7 +86,7 @@ def empty(folder: Path) -> None:
     What its manifest, its ledger or the format names is the run's; all else stays. Links are
     removed, never followed.
     """
-    names = {SUMMARY, *PAGES, *_listed(folder)}
+    names = {SUMMARY, CALL, *PAGES, *_listed(folder)}
     with suppress(RunFolderError):
         names |= ledger_names(inside(folder, f"{PARTS}/{LEDGER}"))
     # The manifest goes first: a run that is half removed must not look complete.

@@ -32,7 +32,7 @@ def refuse_interventions(out: Path, config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: names the interventions and hooks.
     """
-    found = list((config.get("model") or {}).get("interventions", ()))
+    found = _interventions(config)
     if found:
         more = f" and {len(found) - 3} more" * (len(found) > 3)
         raise ConfigError(
@@ -42,10 +42,21 @@ def refuse_interventions(out: Path, config: Mapping[str, Any]) -> None:
         )
 
 
-def without_interventions(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """The provenance for a scratch run, which nobody can take for another one."""
-    model = {name: it for name, it in provenance["model"].items() if name != "interventions"}
-    return {**provenance, "model": model}
+def _interventions(config: Any) -> list[str]:
+    """What changes any of the models that a configuration names, in order."""
+    found: list[str] = []
+    for name, value in config.items() if isinstance(config, Mapping) else ():
+        found += list(value) if name == "interventions" else _interventions(value)
+    return found
+
+
+def without_interventions(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration for a scratch run, which nobody can take for another one."""
+    return {
+        name: without_interventions(value) if isinstance(value, Mapping) else value
+        for name, value in config.items()
+        if name != "interventions"
+    }
 
 
 def check_same_model(run: Unfinished, model: Mapping[str, Any] | None) -> None:

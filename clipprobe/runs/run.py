@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shutil
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from clipprobe.runs.files import disk_errors, write_atomically
 from clipprobe.runs.folder import empty, remove, remove_temporaries, run_in
 from clipprobe.runs.lock import LOCK, FolderLock
 from clipprobe.runs.manifest import make_manifest, sha256_of_json
-from clipprobe.runs.model import check_same_model, refuse_interventions
+from clipprobe.runs.model import check_same_model, refuse_interventions, without_interventions
 from clipprobe.runs.view import (
     CONFIG,
     FORMAT,
@@ -63,6 +64,7 @@ class Run(RunReader):
         self.config = config
         self.complete = complete
         self._lock = lock
+        self._parts_only = False
         if lock is not None:
             self._written = Written(path, sha256_of_json([kind, config]))
             # For callers that let go of a run without closing it.
@@ -124,6 +126,15 @@ class Run(RunReader):
                 raise
 
     @classmethod
+    def scratch(cls, path: Path, *, kind: str, config: Mapping[str, Any]) -> Run:
+        """A run that nobody will open again, for a result that stays in memory.
+
+        Unlike a run that is kept, its model may be under an open intervention.
+        """
+        plain = without_interventions(jsonio.plain(config))
+        return cls(path, kind, plain, complete=False, lock=FolderLock.take(path))
+
+    @classmethod
     def _recognised(cls, path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> Run:
         refuse_other(path, found, wanted, complete=True)
         load_run(path)  # refuses a damaged one
@@ -165,6 +176,26 @@ class Run(RunReader):
             self._written.adopt(name)
         return path
 
+    @contextmanager
+    def parts_only(self) -> Iterator[None]:
+        """Inside the block nothing but parts can be written."""
+        self._parts_only = True
+        try:
+            yield
+        finally:
+            self._parts_only = False
+
+    def write(self, name: str, content: Any) -> Path:
+        """Write a table, named arrays, JSON, text or bytes, whichever the suffix says."""
+        by_suffix: dict[str, Callable[[str, Any], Path]] = {
+            ".parquet": self.write_table,
+            ".csv": self.write_table,
+            ".safetensors": self.write_arrays,
+            ".json": self.write_json,
+        }
+        other = self.write_text if isinstance(content, str) else self.write_bytes
+        return by_suffix.get(Path(name).suffix, other)(name, content)
+
     def write_json(self, name: str, value: Any) -> Path:
         """Write ``value`` as JSON: sorted keys, NaN as null (see :mod:`clipprobe.runs.jsonio`)."""
         return self.write_text(name, jsonio.dumps(value))
@@ -185,6 +216,13 @@ class Run(RunReader):
     def write_arrays(self, name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Path:
         """Write named arrays as safetensors."""
         return self._write(name, lambda path: tables.write_arrays(path, arrays))
+
+    def write_aside(self, name: str, text: str) -> None:
+        """Write a text that differs between machines, so that no manifest lists it."""
+        data = text.encode("utf-8")
+        with disk_errors(self.path):
+            self._open_lock()
+            write_atomically(self.file(name), lambda place: _write_bytes(place, data))
 
     def part(self, name: str) -> Path:
         """The path ``parts/<name>``, for a stage that a resumed run need not do again.
@@ -264,6 +302,8 @@ class Run(RunReader):
 
     def _write(self, name: str, write: Callable[[Path], None]) -> Path:
         path = self.file(name)
+        if self._parts_only and not name.startswith(f"{PARTS}/"):
+            raise RuntimeError(f"an execution writes parts only, and hands over {name!r}")
 
         def noted(temporary: Path) -> None:
             write(temporary)

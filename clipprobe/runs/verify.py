@@ -13,7 +13,7 @@ from clipprobe.runs.integrity import flaws
 from clipprobe.runs.leftovers import leftovers
 from clipprobe.runs.lock import LOCK
 from clipprobe.runs.manifest import SEAL
-from clipprobe.runs.view import CONFIG, MANIFEST, PARTS, RunReader
+from clipprobe.runs.view import CALL, CONFIG, MANIFEST, PARTS, RunReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def _verified(folder: Path, top: Path) -> Verified:
         parts = [one for one in there if one.split("/")[0] == PARTS or one == LOCK]
         if parts:
             notes.append(f"{len(parts)} files of unfinished work were left: open it once more.")
-    own = {MANIFEST, CONFIG, LOCK, *names}
+    own = {MANIFEST, CALL, CONFIG, LOCK, *names}
     return Verified(
         name=name,
         kind=kind if isinstance(kind, str) else "",

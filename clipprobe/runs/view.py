@@ -21,6 +21,8 @@ from clipprobe.runs.shape import manifest_problem, summary_problem
 MANIFEST = "manifest.json"
 CONFIG = "config.json"
 SUMMARY = "summary.json"
+CALL = "call.json"
+"""Rebuilds the call of a run; it holds paths, so it stands outside the files of the manifest."""
 PARTS = "parts"
 FORMAT = "clipprobe-run"
 SCHEMA_VERSION = 1

@@ -49,6 +49,8 @@ class Setting:
     env: str
     panel: str
     mark: Mark | None
+    place: bool = False
+    """Whether a text in it may be a path."""
 
     def known(self) -> tuple[str, ...]:
         """The values that can be given; loads what lists them."""
@@ -124,6 +126,7 @@ def _setting(record: Any, name: str) -> Setting:
         env=flag.env,
         panel=homes[-1].panel,
         mark=mark,
+        place=flag.place,
     )
 
 

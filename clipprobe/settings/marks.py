@@ -48,3 +48,5 @@ class Flag:
     env: str = ""
     """An environment variable that stands in for the flag."""
     where: Where = "anywhere"
+    place: bool = False
+    """A text in it may be a path; a stored call keeps that one whole."""

@@ -28,7 +28,7 @@ class Images(Settings):
     """Which images, and how many of them; a study that can do without gives a default."""
 
     panel: ClassVar[str] = "Images"
-    images: ImagesLike | None
+    images: Annotated[ImagesLike | None, Flag(place=True)]
     """A folder, a metadata table, a WebDataset .tar, or a Hugging Face dataset."""
     limit: Annotated[int | None, Ge(1), Flag(default="all")] = None
     """Use at most so many images, spread over the data set."""

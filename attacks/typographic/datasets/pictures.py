@@ -10,6 +10,7 @@ from typing import Any
 
 from attacks.typographic.datasets.layout import Layout, Picture, condition_of
 from clipprobe.data import Dataset, Failure, ImageRecord
+from clipprobe.origin import Origin
 from clipprobe.zeroshot.classes import key
 
 
@@ -24,6 +25,7 @@ class AttackSet:
         skipped: Files that could not be used, each with its reason.
         warnings: Sentences for the reader: counts that differ from the published ones.
         synonyms: Names that mean the same in this data set.
+        origin: What opens it again; None for one that was made in memory.
     """
 
     name: str
@@ -32,6 +34,7 @@ class AttackSet:
     skipped: tuple[Failure, ...] = ()
     warnings: tuple[str, ...] = ()
     synonyms: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    origin: Origin | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return len(self.pictures)

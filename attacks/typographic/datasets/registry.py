@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from attacks.typographic.datasets.layout import Layout, Reading
 from attacks.typographic.datasets.pictures import AttackSet
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.origin import Origin, absolute
 from clipprobe.registry import Registry
 
 #: Every layout, and where it stands; packages outside add theirs as entry points of this group.
@@ -116,7 +118,8 @@ def load_attacks(layout: str, path: str | Path, *, limit: int | None = None) -> 
         warnings=tuple(warnings),
         synonyms={name: list(others) for name, others in found.synonyms},
     )
-    return whole.sample(limit)
+    named = {"layout": found.name, "path": absolute(place), "limit": limit}
+    return replace(whole.sample(limit), origin=Origin(opener="attack-set", arguments=named))
 
 
 def _nothing(layout: Layout, path: Path, reading: Reading) -> str:

@@ -26,8 +26,6 @@ from clipprobe.report import (
     Section,
     Table,
     Warning,
-    write_html,
-    write_markdown,
 )
 from clipprobe.runs import Run
 
@@ -42,22 +40,13 @@ _DENOMINATORS = {
 }
 
 
-def write_report(
-    run: Run, renderer: Renderer, cases: Sequence[Case], provenance: Mapping[str, Any]
-) -> None:
-    """Write ``report.html`` and ``report.md`` from the table and the summary of the run.
-
-    The pictures are drawn again; the same settings give the same pictures.
-    """
-    page = build_page(run, renderer, cases, provenance)
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
-
-
 def build_page(
     run: Run, renderer: Renderer, cases: Sequence[Case], provenance: Mapping[str, Any]
 ) -> Page:
-    """The page, from what is in the run folder."""
+    """The page, from table and summary in the run folder.
+
+    The pictures are rendered again; the same settings give the same pictures.
+    """
     summary = run.read_json("summary.json")
     n = summary["n"]
     sections = [

@@ -1,0 +1,91 @@
+"""The one way in which a run is made, gone on with, or recognised."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from clipprobe.errors import ConfigError, DataError
+from clipprobe.runs import Run, jsonio, load_run
+from clipprobe.runs.differences import differing
+from clipprobe.study.call import CALL, call_of
+from clipprobe.study.plan import Finished, Outcome, Plan, Settled, Study
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+S = TypeVar("S", bound=Settled)
+R = TypeVar("R")
+
+
+def carry_out(
+    study: Study[S, R], settings: S, clip: Any, *, expected: Mapping[str, Any] | None = None
+) -> Finished[R]:
+    """Make the run of a study in ``settings.out``, go on with it, or recognise it complete.
+
+    Args:
+        study: What makes the run.
+        settings: A record of ``study.settings``; with ``out=None`` the result stays in memory.
+        clip: The model; None for a study that needs none.
+        expected: The configuration that the plan must have, where a run is made again.
+    Raises:
+        RunFolderError: the folder holds another run or other files, is damaged, or cannot be used.
+        ConfigError: an intervention or hook changes the model, or the plan is not ``expected``.
+        DataError: the inputs cannot be used; no run is left behind.
+    """
+    plan = study.prepare(settings, clip)
+    if expected is not None:
+        _same_config(expected, plan)
+    if settings.out is None:
+        with (
+            tempfile.TemporaryDirectory(prefix="clipprobe-") as folder,
+            Run.scratch(Path(folder) / "run", kind=study.kind, config=plan.config) as scratch,
+        ):
+            return Finished(view=None, value=plan.execute(scratch).value)
+    out = Path(settings.out)
+    with Run.open(out, kind=study.kind, config=plan.config, overwrite=settings.overwrite) as run:
+        if not run.complete:
+            outcome = _executed(plan, run)
+            _write(run, outcome, plan, call_of(study, settings, clip))
+            return Finished(view=load_run(out), value=outcome.value)
+    view = load_run(out)
+    return Finished(view=view, value=cast(R, None) if study.load is None else study.load(view))
+
+
+def _executed(plan: Plan[R], run: Run) -> Outcome[R]:
+    with run.parts_only():
+        try:
+            return plan.execute(run)
+        except DataError:
+            run.abandon()  # the same inputs would fail again: bar no next try with others
+            raise
+
+
+def _write(run: Run, outcome: Outcome[Any], plan: Plan[Any], call: Mapping[str, Any]) -> None:
+    from clipprobe.report import write_html, write_markdown
+
+    for name, content in outcome.files:
+        run.write(name, content)
+    run.write_json("summary.json", outcome.summary())
+    page = outcome.page(run)
+    write_html(page, run.file("report.html"))
+    write_markdown(page, run.file("report.md"))
+    run.write_aside(CALL, jsonio.dumps(call))
+    run.finish(
+        provenance=plan.provenance,
+        counts={"used": outcome.used, "skipped": outcome.skipped, "failed": outcome.failed},
+        failures=[failure.to_json() for failure in outcome.failures],
+        seed=plan.seed,
+        dataset=plan.dataset,
+    )
+
+
+def _same_config(expected: Mapping[str, Any], plan: Plan[Any]) -> None:
+    found = differing(expected, jsonio.plain(plan.config))
+    if found:
+        shown = "; ".join(f"{name} was {a}, is {b}" for name, a, b in found[:3])
+        raise ConfigError(
+            f"The same call does not lead to the same run any more ({shown}): give what the run "
+            "was made from, or make a new run with the verb itself."
+        )

@@ -1,0 +1,104 @@
+"""The words of everything that makes a run: a study, its plan of one model, and the outcome.
+
+A *study* ties a kind of run to the record of its settings and to the function that prepares it. It
+*prepares* a plan: what decides the result, and the function that gets it. Preparing refuses and
+resolves, but writes nothing and encodes nothing. The *execution* writes parts only, and hands
+files, summary and page to the driver (:func:`clipprobe.study.carry_out`), which alone opens, locks,
+resumes, verifies, finishes and reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from clipprobe.data import Failure
+    from clipprobe.report import Page
+    from clipprobe.runs import Run, RunView
+
+
+class Settled(Protocol):
+    """What the driver reads of every record of settings: where the run is written."""
+
+    @property
+    def out(self) -> Any: ...
+
+    @property
+    def overwrite(self) -> bool: ...
+
+
+S = TypeVar("S", bound=Settled)
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome(Generic[R]):
+    """What an execution hands to the driver, which writes it."""
+
+    value: R
+    """What the public function gives in memory; None where the run is the result."""
+    files: Iterable[tuple[str, Any]]
+    """Name -> table, arrays, JSON, text or bytes, told by the suffix; may be made one at a time."""
+    summary: Callable[[], Mapping[str, Any]]
+    """Of ``summary.json``; called when the files are on disk, never for a result in memory."""
+    page: Callable[[Run], Page]
+    """The report; called when the summary is on disk, never for a result in memory."""
+    used: int
+    skipped: int = 0
+    failed: int = 0
+    failures: Sequence[Failure] = ()
+    """What could not be used and why; skipped ones too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(Generic[R]):
+    """A study of one model, checked and resolved; nothing is written and nothing encoded yet."""
+
+    config: Mapping[str, Any]
+    """Everything that changes the result, and nothing else: the identity of the run."""
+    execute: Callable[[Run], Outcome[R]]
+    """Gets the result. What it writes are parts, which a killed run finds again. A ``DataError``
+    means that the same inputs can never be used: then the run is removed."""
+    seed: int = 0
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """``Clip.provenance()``, or less where no model is used; for the manifest."""
+    dataset: Mapping[str, Any] | None = None
+    """``Dataset.describe()``, for the manifest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study(Generic[S, R]):
+    """One kind of run: what can be set, and how a run of it is prepared.
+
+    Example:
+        >>> from clipprobe.study import STUDIES
+        >>> STUDIES["typographic"].kind
+        'typographic'
+    """
+
+    kind: str
+    settings: type[S]
+    """The record of settings: its fields are the arguments, the flags, and the keys of a file."""
+    prepare: Callable[[S, Any], Plan[R]]
+    """Refuses what cannot work, before anything is written, and resolves the rest. Takes the
+    settings and the model (None for a study that needs none)."""
+    load: Callable[[RunView], R] | None = None
+    """Reads the value of a finished run; None where the run is the result."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished(Generic[R]):
+    """A study that was carried out."""
+
+    view: RunView | None
+    """The run; None where no folder was given."""
+    value: R
+    """What the study gives in memory; None where the run is the result."""
+
+    @property
+    def run(self) -> RunView:
+        """The run of a study that was written to a folder."""
+        assert self.view is not None
+        return self.view
