@@ -10,6 +10,11 @@ from clipprobe.study.plan import Study
 STUDIES: Registry[Study[Any, Any]] = Registry(
     "study",
     {
+        "bias": "attacks.bias.audit:BIAS",
+        "bias-comparison": "attacks.bias.report.comparison:COMPARISON",
+        "bias-gap": "attacks.bias.why.explain:GAP",
+        "bias-mitigation": "attacks.bias.mitigation.mitigate:MITIGATION",
+        "bias-written": "attacks.bias.written.audit:WRITTEN",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
     },
     group="clipprobe.studies",
@@ -19,7 +24,10 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
 
 COMPARISONS: Registry[Study[Any, Any]] = Registry(
     "comparison",
-    {},
+    {
+        "bias": "attacks.bias.report.comparison:COMPARISON",
+        "bias-written": "attacks.bias.report.comparison:COMPARISON",
+    },
     group="clipprobe.comparisons",
     help="Runs of that kind cannot be compared.",
 )
