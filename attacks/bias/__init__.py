@@ -57,3 +57,7 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         return getattr(importlib.import_module(_LATER[name]), name)
     raise AttributeError(f"module 'attacks.bias' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -11,6 +11,7 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
     "study",
     {
         "bias": "attacks.bias.audit:BIAS",
+        "bias-against": "attacks.bias.report.against:AGAINST",
         "bias-comparison": "attacks.bias.report.comparison:COMPARISON",
         "bias-gap": "attacks.bias.why.explain:GAP",
         "bias-mitigation": "attacks.bias.mitigation.mitigate:MITIGATION",

@@ -122,5 +122,5 @@ def _about(provenance: Mapping[str, Any]) -> dict[str, Any]:
     return {"model": model.get("id"), "weights_sha256": model.get("weights_sha256")}
 
 
-AGAINST = Study(kind=KIND, settings=BiasAudit, prepare=prepare_against)
-"""Beside the comparison of two stored runs, which makes the same kind: a study of its own."""
+AGAINST = Study(kind=KIND, name="bias-against", settings=BiasAudit, prepare=prepare_against)
+"""The comparison of two stored runs makes the same kind."""
