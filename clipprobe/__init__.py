@@ -6,9 +6,9 @@ answers at once.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from clipprobe.later import later
 from clipprobe.version import __version__
 
 if TYPE_CHECKING:
@@ -57,10 +57,7 @@ _PUBLIC = {
 __all__ = ["__version__", *sorted(_PUBLIC)]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'clipprobe' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+__getattr__ = later(__name__, _PUBLIC)
 
 
 def __dir__() -> list[str]:
