@@ -1,9 +1,9 @@
 """What a unit does: its direct effect on a score, its total effect, and what it is like."""
 
 from clipprobe.neurons.effects.agreement import Agreement, agreements, site_effects
-from clipprobe.neurons.effects.attribution_patching import PredictedEffects, attribution_patching
 from clipprobe.neurons.effects.compose import Composition, compose
 from clipprobe.neurons.effects.decomposition import Decomposition, decompose
+from clipprobe.neurons.effects.first_order import PredictedEffects, attribution_patching
 from clipprobe.neurons.effects.similar import SimilarUnits, similar_units
 from clipprobe.neurons.effects.total import UnitEffect, total_effects
 
