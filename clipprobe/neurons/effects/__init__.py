@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from clipprobe.neurons.effects.composition import compose as compose
     from clipprobe.neurons.effects.decomposition import Decomposition as Decomposition
     from clipprobe.neurons.effects.decomposition import decompose as decompose
+    from clipprobe.neurons.effects.first_order import PredictedEffects as PredictedEffects
+    from clipprobe.neurons.effects.first_order import attribution_patching as attribution_patching
     from clipprobe.neurons.effects.similar import SimilarUnits as SimilarUnits
     from clipprobe.neurons.effects.similar import similar_units as similar_units
     from clipprobe.neurons.effects.total import UnitEffect as UnitEffect
@@ -21,9 +23,11 @@ __all__ = [
     "Agreement",
     "Composition",
     "Decomposition",
+    "PredictedEffects",
     "SimilarUnits",
     "UnitEffect",
     "agreements",
+    "attribution_patching",
     "compose",
     "decompose",
     "similar_units",
@@ -36,6 +40,7 @@ _LATER = {
     **dict.fromkeys(("Agreement", "agreements", "site_effects"), f"{_HERE}.agreement"),
     **dict.fromkeys(("Composition", "compose"), f"{_HERE}.composition"),
     **dict.fromkeys(("Decomposition", "decompose"), f"{_HERE}.decomposition"),
+    **dict.fromkeys(("PredictedEffects", "attribution_patching"), f"{_HERE}.first_order"),
     **dict.fromkeys(("SimilarUnits", "similar_units"), f"{_HERE}.similar"),
     **dict.fromkeys(("UnitEffect", "total_effects"), f"{_HERE}.total"),
 }
