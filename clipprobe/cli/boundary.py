@@ -35,6 +35,7 @@ _NEEDS_PACKAGE = {
     "attack": ("attacks",),
     "audit": ("attacks",),
     "demo": ("attacks",),
+    "export-card": ("attacks",),
     "dashboard": ("attacks", "dashboard"),
 }
 

@@ -3,56 +3,25 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from clipprobe.cli.boundary import one_line
-from clipprobe.cli.common import (
-    BatchSizeOption,
-    DeviceOption,
-    JsonOption,
-    ModelOption,
-    RevisionOption,
-    load_model,
-    progress,
-    result,
-    say,
-    sites_option,
-)
+from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.verbs import Verb
 from clipprobe.errors import DataError, UnknownModelError
+from clipprobe.models.settings import Hooks, Models, Similarity
+from clipprobe.settings.shared import Model, Terminal
 
 if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
 
-ModelArgument = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="MODEL",
-        envvar="CLIPPROBE_MODEL",
-        help="As --model elsewhere.",
-        show_default="the bundled model",
-    ),
-]
-TextOption = Annotated[
-    list[str], typer.Option("--text", help="A text to compare with; repeat for more.")
-]
 _TEXT_WIDTH = 100  # of a text above the table
-PathsArgument = Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Image files.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the root."""
-    app.command("models")(models)
-    app.command("hooks")(hooks)
-    app.command("similarity")(similarity)
-
-
-def models(as_json: JsonOption = False) -> None:
-    """What can be loaded."""
+def models(settings: Models) -> None:
+    """Print what can be loaded."""
     data = loadable()
-    result(data, as_json=as_json, text=lambda: models_text(data))
+    result(data, as_json=settings.as_json, text=lambda: models_text(data))
 
 
 def loadable() -> dict[str, Any]:
@@ -92,20 +61,14 @@ def models_text(data: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def hooks(
-    model: ModelArgument = None,
-    sites: Annotated[list[str] | None, sites_option("all")] = None,
-    revision: RevisionOption = None,
-    device: DeviceOption = "auto",
-    as_json: JsonOption = False,
-) -> None:
-    """Every hook point of a model: its name, axes and units."""
-    clip = load_model(model, device=device, revision=revision)
+def hooks(settings: Hooks, terminal: Terminal) -> None:
+    """Print the hook points of a model."""
+    clip = load_model(settings.model, device=settings.device, revision=settings.revision)
     points = clip.hook_points()
-    if sites:
+    if settings.sites:
         from clipprobe.hooks import resolve
 
-        points = resolve(clip, sites)
+        points = resolve(clip, list(settings.sites))
     data = {
         "model": clip.provenance()["model"],
         "hook_points": [
@@ -113,7 +76,7 @@ def hooks(
             for p in points
         ],
     }
-    result(data, as_json=as_json, text=lambda: hooks_text(points))
+    result(data, as_json=terminal.as_json, text=lambda: hooks_text(points))
     say(f"{len(points)} hook points of {clip.id}; a unit is written NAME:INDEX.")
 
 
@@ -127,36 +90,29 @@ def hooks_text(points: list[HookPoint]) -> str:
     )
 
 
-def similarity(
-    images: PathsArgument,
-    text: TextOption,
-    model: ModelOption = None,
-    revision: RevisionOption = None,
-    device: DeviceOption = "auto",
-    batch_size: BatchSizeOption = 32,
-    as_json: JsonOption = False,
-) -> None:
-    """The cosine of every image with every text."""
+def similarity(settings: Similarity, model: Model, terminal: Terminal) -> None:
+    """Print the cosine of every image with every text."""
+    images, texts = list(settings.images), list(settings.texts)
     folders = [path for path in images if path.is_dir()]
     if folders:
         raise DataError(
             f"{folders[0]} is a folder, and this command compares single images: "
             f"give files, for example {folders[0]}/*."
         )
-    clip = load_model(model, device=device, revision=revision)
+    clip = load_model(model.model, device=model.device, revision=model.revision)
     from clipprobe.memory import fitting_batch
 
-    fitting_batch(clip, batch_size, len(images))
+    fitting_batch(clip, settings.batch_size, len(images))
     with progress("encoding images", len(images)) as advance:
-        encoded = clip.encode_images(images, batch_size=batch_size, progress=advance)
-    cosines = clip.similarity(encoded, text)
+        encoded = clip.encode_images(images, batch_size=settings.batch_size, progress=advance)
+    cosines = clip.similarity(encoded, texts)
     data = {
         "model": clip.provenance()["model"],
         "images": [str(path) for path in images],
-        "texts": text,
+        "texts": texts,
         "cosine": cosines.tolist(),
     }
-    result(data, as_json=as_json, text=lambda: similarity_text(data))
+    result(data, as_json=terminal.as_json, text=lambda: similarity_text(data))
 
 
 def similarity_text(data: dict[str, Any]) -> str:
@@ -178,3 +134,8 @@ def similarity_text(data: dict[str, Any]) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _TEXT_WIDTH else text[: _TEXT_WIDTH - 1].rstrip() + "…"
+
+
+MODELS = Verb(models, (Models,))
+HOOKS = Verb(hooks, (Hooks, Terminal))
+SIMILARITY = Verb(similarity, (Similarity, Model, Terminal))

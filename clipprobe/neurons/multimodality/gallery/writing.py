@@ -18,11 +18,11 @@ from clipprobe.errors import RunFolderError
 from clipprobe.hooks.units import find_sites
 from clipprobe.neurons.multimodality.activations import pooled
 from clipprobe.neurons.multimodality.contents import CLAIM
+from clipprobe.neurons.multimodality.gallery.sheet import N_IMAGES, Sheet, draw, encode
 from clipprobe.neurons.multimodality.page import strongest_images
 from clipprobe.neurons.multimodality.probes import Probes, bundled_probes
 from clipprobe.neurons.multimodality.result import Multimodality
 from clipprobe.neurons.multimodality.run import multimodality
-from clipprobe.neurons.multimodality.sheet import N_IMAGES, Sheet, draw, encode
 from clipprobe.report.markdown import escape
 from clipprobe.report.numbers import format_cell
 from clipprobe.runs.files import disk_errors, write_atomically

@@ -10,49 +10,30 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from clipprobe.cli.boundary import require_own_package
-from clipprobe.cli.common import ModelOption, say
+from clipprobe.cli.common import say
+from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError, DataError, MissingExtraError
+from clipprobe.settings.shared import ConfigFile
+from dashboard.settings import (
+    ADDRESS,
+    DEFAULT_RUNS,
+    FIRST_PORT,
+    MODEL_VARIABLE,
+    RUNS_VARIABLE,
+    Serving,
+)
 
-ADDRESS = "127.0.0.1"
-DEFAULT_RUNS = "runs"
-RUNS_VARIABLE = "CLIPPROBE_RUNS"
-MODEL_VARIABLE = "CLIPPROBE_MODEL"
-_FIRST_PORT, _LAST_PORT = 8501, 8599
+_LAST_PORT = 8599
 _GRACE_SECONDS = 3.0
 
-RunsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--runs",
-        help="The folder whose runs are shown.",
-        show_default=DEFAULT_RUNS,
-    ),
-]
-PortOption = Annotated[
-    int | None,
-    typer.Option(
-        "--port",
-        min=1,
-        max=65535,
-        help=f"The port of {ADDRESS} that the app is served on.",
-        show_default=f"the first free one from {_FIRST_PORT}",
-    ),
-]
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the root."""
-    app.command("dashboard")(dashboard)
-
-
-def dashboard(runs: RunsOption = None, model: ModelOption = None, port: PortOption = None) -> None:
-    """Browse runs, neurons and typographic attacks in the browser, until Ctrl-C."""
-    app = app_file()
+def dashboard(settings: Serving, config: ConfigFile) -> None:
+    """Serve the app until Ctrl-C."""
+    app, runs, model = app_file(), settings.runs, settings.model
     if runs is not None and not runs.is_dir():
         raise DataError(
             f"There is no folder {runs} to show runs of: make a run there, for example "
@@ -60,12 +41,12 @@ def dashboard(runs: RunsOption = None, model: ModelOption = None, port: PortOpti
         )
     if model is not None:
         check_model(model)
-    chosen = free_port() if port is None else checked_port(port)
+    port = free_port() if settings.port is None else checked_port(settings.port)
     environment = dict(os.environ) | {RUNS_VARIABLE: str((runs or Path(DEFAULT_RUNS)).absolute())}
     if model is not None:
         environment[MODEL_VARIABLE] = model
-    say(f"The dashboard opens at http://{ADDRESS}:{chosen}; Ctrl-C ends it.")
-    code = serve(command(app, chosen), environment)
+    say(f"The dashboard opens at http://{ADDRESS}:{port}; Ctrl-C ends it.")
+    code = serve(command(app, port), environment)
     if code:
         raise typer.Exit(code)
 
@@ -119,11 +100,11 @@ def free_port() -> int:
     Raises:
         ConfigError: all are taken.
     """
-    for port in range(_FIRST_PORT, _LAST_PORT + 1):
+    for port in range(FIRST_PORT, _LAST_PORT + 1):
         if _is_free(port):
             return port
     raise ConfigError(
-        f"No port from {_FIRST_PORT} to {_LAST_PORT} on {ADDRESS} is free: give one with --port."
+        f"No port from {FIRST_PORT} to {_LAST_PORT} on {ADDRESS} is free: give one with --port."
     )
 
 
@@ -177,3 +158,6 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+DASHBOARD = Verb(dashboard, (Serving, ConfigFile))

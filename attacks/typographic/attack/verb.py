@@ -2,69 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-import typer
+from pydantic.dataclasses import dataclass
 
-from clipprobe.cli.common import JsonOption, SeedOption, read_image, result
-from clipprobe.cli.knobs import parsed_knobs, with_knobs
+from attacks.typographic.settings import Lettering
+from clipprobe.cli.common import read_image, result
+from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError, RunFolderError
+from clipprobe.settings import HOW, Flag
+from clipprobe.settings.shared import Random, Terminal
 
 
-def register(app: typer.Typer) -> None:
-    """Add ``attack`` to the commands."""
-    app.command("attack")(with_knobs(attack))
-
-
-def attack(
-    image: Annotated[Path, typer.Argument(help="The picture to write on.")],
-    word: Annotated[str, typer.Argument(help="What to write.")],
-    out: Annotated[Path, typer.Option(help="The PNG file to write.")],
-    mask_out: Annotated[
-        Path | None,
-        typer.Option(
-            "--mask-out", "--mask", help="Also write the ink mask, as a black and white PNG."
-        ),
-    ] = None,
-    controls: Annotated[
-        Path | None,
-        typer.Option(
-            help="A folder for the attack and its controls in the same place: blank label, "
-            "nonsense word, scrambled letters, and the true word where --true-word is given."
-        ),
-    ] = None,
-    true_word: Annotated[
-        str | None, typer.Option(help="What the picture shows, for the control with it.")
-    ] = None,
-    object_mask: Annotated[
-        Path | None,
-        typer.Option(help="A picture that is white on the object, for --position on or off."),
-    ] = None,
-    seed: SeedOption = 0,
-    as_json: JsonOption = False,
-    **knobs: Any,
-) -> None:
+@dataclass(frozen=True)
+class WordOnImage(Lettering, Random):
     """Write WORD on IMAGE; the same picture, settings and seed give the same pixels.
 
     The word is drawn at the picture's own resolution.
     """
-    from attacks.typographic import TypographicAttack
-    from attacks.typographic.attack.presets import preset_knobs
 
-    _check_outputs(image, out, mask_out, controls)
-    if true_word is not None and controls is None:
+    panel: ClassVar[str] = "Attack"
+    image: Annotated[Path, Flag(argument=True)]
+    """The picture to write on."""
+    word: Annotated[str, Flag(argument=True)]
+    """What to write."""
+    _: KW_ONLY
+    out: Annotated[Path, HOW]
+    """The PNG file to write."""
+    mask_out: Annotated[Path | None, HOW, Flag(also="mask")] = None
+    """Also write the ink mask, as a black and white PNG."""
+    controls: Annotated[Path | None, HOW] = None
+    """A folder for the attack and its controls in the same place: blank label, nonsense word,
+    scrambled letters, and the true word where --true-word is given."""
+    true_word: str | None = None
+    """What the picture shows, for the control with it."""
+    object_mask: Path | None = None
+    """A picture that is white on the object, for --position on or off."""
+
+
+def attack(settings: WordOnImage, terminal: Terminal) -> None:
+    """Write the word, and say where the picture is."""
+    from attacks.typographic import TypographicAttack
+
+    image, out, mask_out = settings.image, settings.out, settings.mask_out
+    _check_outputs(image, out, mask_out, settings.controls)
+    if settings.true_word is not None and settings.controls is None:
         raise ConfigError("--true-word is for the controls: give --controls DIR too.")
-    given = parsed_knobs({k: v for k, v in knobs.items() if v is not None})
-    if (name := given.pop("preset", None)) is not None:
-        given = preset_knobs(name, given)
-    described = TypographicAttack(word=word, seed=seed, **given)
+    described = TypographicAttack(word=settings.word, seed=settings.seed, **settings.knobs())
     picture = read_image(image)
     known = None
-    if object_mask is not None:
+    if settings.object_mask is not None:
         import numpy as np
 
-        known = np.asarray(read_image(object_mask).convert("L")) > 127
+        known = np.asarray(read_image(settings.object_mask).convert("L")) > 127
     attacked = described(picture, object_mask=known)
     _save(attacked.image, out)
     if mask_out is not None:
@@ -76,12 +68,14 @@ def attack(
         "mask": mask_out,
         "boxes": attacked.boxes,
         "ink": float(attacked.mask.mean()),
-        "preset": name,
+        "preset": settings.preset,
         "spec": attacked.spec,
     }
-    if controls is not None:
-        data["controls"] = _write_controls(described, attacked, picture, true_word, controls)
-    result(data, as_json=as_json, text=str(out))
+    if settings.controls is not None:
+        data["controls"] = _write_controls(
+            described, attacked, picture, settings.true_word, settings.controls
+        )
+    result(data, as_json=terminal.as_json, text=str(out))
 
 
 def _write_controls(
@@ -134,3 +128,6 @@ def _save(image: Any, path: Path) -> None:
 
     with file_errors(path):
         write_atomically(path, lambda temporary: image.save(temporary, "PNG"))
+
+
+ATTACK = Verb(attack, (WordOnImage, Terminal))

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from clipprobe.cli.common import (
-    DeviceOption,
-    JsonOption,
-    ModelOption,
-    PoolOption,
-    RevisionOption,
-    load_model,
-    read_image,
-    result,
-    say,
-)
+from clipprobe.attribution.settings import Explaining
+from clipprobe.cli.common import load_model, read_image, result, say
+from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
 from clipprobe.people import refuse_person_groups
 from clipprobe.runs.files import check_file, file_errors, write_atomically
+from clipprobe.settings.shared import Model, Terminal
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -30,96 +21,42 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the root."""
-    app.command("explain")(explain)
-
-
-def explain(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.")],
-    text: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[TEXT]...", help="A text; several are explained by their mean direction."
-        ),
-    ] = None,
-    unit: Annotated[
-        str | None,
-        typer.Option("--unit", help="A unit instead of a text, as vision.blocks.3.mlp.post:17."),
-    ] = None,
-    method: Annotated[
-        str,
-        typer.Option(
-            "--method",
-            help="integrated_gradients, or token_grad_cam, which mostly points away from the "
-            "object of a text.",
-        ),
-    ] = "integrated_gradients",
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Write the picture with its map here (PNG).")
-    ] = None,
-    pool: PoolOption = "max",
-    hook: Annotated[
-        str | None,
-        typer.Option(
-            "--hook",
-            help="token_grad_cam: the hook point that is mapped.",
-            show_default="the stream before the last block, or before the unit's",
-        ),
-    ] = None,
-    n_steps: Annotated[
-        int | None,
-        typer.Option(
-            "--steps", min=1, help="integrated_gradients: steps.", show_default="64, more if needed"
-        ),
-    ] = None,
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            "--baseline", help="integrated_gradients: grey, black or white.", show_default="grey"
-        ),
-    ] = None,
-    model: ModelOption = None,
-    revision: RevisionOption = None,
-    device: DeviceOption = "auto",
-    as_json: JsonOption = False,
-) -> None:
-    """Explain the score of an image with a text, or a neuron's activation."""
-    if bool(text) == bool(unit):
+def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
+    """Explain one score, and print or draw the map."""
+    text, out = list(settings.text), settings.out
+    if bool(text) == bool(settings.unit):
         raise ConfigError(
             "Either a text or --unit must be given, and not both: for example "
             '`clipprobe explain dog.png "a dog"`.'
         )
     if out is not None and out.suffix.lower() != ".png":
         raise ConfigError(f"The map is written as PNG, and {out} ends otherwise: name it .png.")
-    refuse_person_groups(text or [], "explain")  # before a model is loaded
+    refuse_person_groups(text, "explain")  # before a model is loaded
     from clipprobe.attribution import explain as explain_image
     from clipprobe.attribution.registry import find_method
 
-    options = {"hook": hook, "n_steps": n_steps, "baseline": baseline}
-    settings = {name: value for name, value in options.items() if value is not None}
     # Before a model is loaded: a wrong method, an image or a place that cannot be used.
-    find_method(method, settings)
-    read_image(image)
+    find_method(settings.method, settings.of_method())
+    read_image(settings.image)
     if out is not None:
         check_file(out)
-    clip = load_model(model, device=device, revision=revision)
+    clip = load_model(model.model, device=model.device, revision=model.revision)
     from clipprobe.hooks import parse_unit
 
     found = explain_image(
         clip,
-        image,
-        parse_unit(unit) if unit else (text or []),
-        method,
-        pool=pool,
-        **settings,
+        settings.image,
+        parse_unit(settings.unit) if settings.unit else text,
+        settings.method,
+        pool=settings.pool,
+        **settings.of_method(),
     )
     if out is not None:
-        write_picture(clip, image, found, out)
+        write_picture(clip, settings.image, found, out)
         say(f"The map is {out}: orange raises the score, blue lowers it.")
     if found.caution:
         say(f"Caution: {found.caution}.")
-    result(numbers(found), as_json=as_json, text=lambda: words(found))
+    result(numbers(found), as_json=terminal.as_json, text=lambda: words(found))
 
 
 def numbers(found: Explanation) -> dict[str, Any]:
@@ -162,3 +99,6 @@ def write_picture(clip: Clip, image: Path, found: Explanation, out: Path) -> Non
         notes.add_itxt(name, str(getattr(found, name)))
     with file_errors(out):
         write_atomically(out, lambda path: sheet.save(path, "PNG", pnginfo=notes))
+
+
+EXPLAIN = Verb(explain, (Explaining, Model, Terminal))
