@@ -8,8 +8,9 @@ first asked for.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clipprobe.later import later
 
 if TYPE_CHECKING:
     from attacks.bias.audit import audit_bias as audit_bias
@@ -40,24 +41,17 @@ __all__ = [
     "probe_names",
 ]
 
-_LATER = {
-    "audit_bias": "attacks.bias.audit",
-    **dict.fromkeys(("cosines", "evaluate"), "attacks.bias.core"),
-    **dict.fromkeys(("GroupColumn", "make_column"), "attacks.bias.groups.columns"),
-    "Cell": "attacks.bias.measures.cells",
-    **dict.fromkeys(("Disaggregated", "disaggregate"), "attacks.bias.measures.disaggregated"),
-    "Evaluation": "attacks.bias.measures.evaluation",
-    "Settings": "attacks.bias.measures.inference",
-    "probe_names": "attacks.bias.probes.registry",
-    "export_model_card": "attacks.bias.report.model_card",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(importlib.import_module(_LATER[name]), name)
-    raise AttributeError(f"module 'attacks.bias' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__ = later(
+    __name__,
+    {
+        "audit_bias": "attacks.bias.audit",
+        **dict.fromkeys(("cosines", "evaluate"), "attacks.bias.core"),
+        **dict.fromkeys(("GroupColumn", "make_column"), "attacks.bias.groups.columns"),
+        "Cell": "attacks.bias.measures.cells",
+        **dict.fromkeys(("Disaggregated", "disaggregate"), "attacks.bias.measures.disaggregated"),
+        "Evaluation": "attacks.bias.measures.evaluation",
+        "Settings": "attacks.bias.measures.inference",
+        "probe_names": "attacks.bias.probes.registry",
+        "export_model_card": "attacks.bias.report.model_card",
+    },
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clipprobe.later import later
 
 if TYPE_CHECKING:
     from attacks.bias.mitigation.mitigate import mitigate_bias as mitigate_bias
@@ -13,15 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["METHODS", "clip_clip", "mitigate_bias", "prompt_projection"]
 
-_LATER = {
-    "METHODS": "attacks.bias.mitigation.settings",
-    "clip_clip": "attacks.bias.mitigation.transforms",
-    "mitigate_bias": "attacks.bias.mitigation.mitigate",
-    "prompt_projection": "attacks.bias.mitigation.transforms",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(importlib.import_module(_LATER[name]), name)
-    raise AttributeError(f"module 'attacks.bias.mitigation' has no attribute {name!r}")
+__getattr__ = later(
+    __name__,
+    {
+        "METHODS": "attacks.bias.mitigation.settings",
+        "clip_clip": "attacks.bias.mitigation.transforms",
+        "mitigate_bias": "attacks.bias.mitigation.mitigate",
+        "prompt_projection": "attacks.bias.mitigation.transforms",
+    },
+)

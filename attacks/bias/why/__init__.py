@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clipprobe.later import later
 
 if TYPE_CHECKING:
     from attacks.bias.why.explain import explain_gap as explain_gap
@@ -14,16 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Contributions", "GapTask", "contributions", "explain_gap", "gap_task"]
 
-_LATER = {
-    "Contributions": "attacks.bias.why.patching",
-    "GapTask": "attacks.bias.why.task",
-    "contributions": "attacks.bias.why.patching",
-    "explain_gap": "attacks.bias.why.explain",
-    "gap_task": "attacks.bias.why.task",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(importlib.import_module(_LATER[name]), name)
-    raise AttributeError(f"module 'attacks.bias.why' has no attribute {name!r}")
+__getattr__ = later(
+    __name__,
+    {
+        "Contributions": "attacks.bias.why.patching",
+        "GapTask": "attacks.bias.why.task",
+        "contributions": "attacks.bias.why.patching",
+        "explain_gap": "attacks.bias.why.explain",
+        "gap_task": "attacks.bias.why.task",
+    },
+)
