@@ -34,6 +34,19 @@ ORDER = {
         __init__ effects pooled sheet
         captions labels (verbs)
     """,
+    "attacks.typographic": """
+        attack datasets withholding
+        rendering
+        scoring
+        protocols published words
+        texts
+        inputs settings
+        engine report
+        search stroop sweep why
+        audit
+        __init__
+        (verbs)
+    """,
     "dashboard": """
         components framing lab settings snippets
         __init__ app lab_widgets runs state unit_evidence (verbs)
