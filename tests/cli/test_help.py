@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from attacks.typographic.settings import KNOBS
+from attacks.typographic.attack.knobs import KNOBS
 from clipprobe.cli import app
 
 #: Options that do something only when given: nothing stands in their place.

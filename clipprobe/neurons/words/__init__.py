@@ -1,7 +1,8 @@
 """Rendered words: which written words make each unit of the vision tower fire."""
 
+from clipprobe.blocked import is_blocked
 from clipprobe.neurons.words.grid import PLACES, WordGrid
-from clipprobe.neurons.words.lists import WordList, bundled_words, is_blocked, word_list
+from clipprobe.neurons.words.lists import WordList, bundled_words, word_list
 from clipprobe.neurons.words.probe import word_probe
 from clipprobe.neurons.words.result import UnitWords, WordProbe, WordValue
 from clipprobe.neurons.words.store import read as load_word_probe
