@@ -22,7 +22,7 @@ from clipprobe.errors import (
     UnsupportedHookError,
 )
 from clipprobe.neurons import Atlas, merge_atlases, scan
-from clipprobe.neurons.atlas.accumulator import UnitStatistics
+from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
 from clipprobe.neurons.atlas.unit_table import purity_floor
 
 POST = "vision.blocks.1.mlp.post"

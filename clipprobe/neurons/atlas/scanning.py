@@ -21,10 +21,10 @@ from clipprobe.data.texts import text_dataset
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.hooks.units import default_pool, default_sites, find_sites
 from clipprobe.memory import check_fits, fitting_batch
-from clipprobe.neurons.atlas.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.atlas.atlas import Atlas
 from clipprobe.neurons.atlas.images import ImageTable
-from clipprobe.neurons.atlas.samples import N_BINS
+from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
+from clipprobe.neurons.atlas.statistics.samples import N_BINS
 from clipprobe.neurons.atlas.store import KIND
 from clipprobe.neurons.atlas.stream import CHECKPOINT, ScanState, Stream
 from clipprobe.runs import Run, jsonio

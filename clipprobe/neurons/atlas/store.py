@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from clipprobe.errors import RunFolderError
 from clipprobe.hooks.units import Site
-from clipprobe.neurons.atlas import exact
-from clipprobe.neurons.atlas.accumulator import ARRAYS, Settings, UnitStatistics
 from clipprobe.neurons.atlas.contents import AtlasContents
 from clipprobe.neurons.atlas.images import ImageTable
+from clipprobe.neurons.atlas.statistics import exact
+from clipprobe.neurons.atlas.statistics.accumulator import ARRAYS, Settings, UnitStatistics
 from clipprobe.neurons.atlas.tables import bin_table, read_bins, read_top, top_table
 
 if TYPE_CHECKING:
