@@ -85,7 +85,7 @@ _OURS = {
         "What makes each neuron fire.",
     ),
     "neurons scan": (
-        "clipprobe.cli.neurons_cmd:register",
+        "clipprobe.neurons.atlas.verb:SCAN",
         "Stream images (or texts) once through their tower and keep what each unit did.",
     ),
     "neurons show": (
@@ -93,7 +93,7 @@ _OURS = {
         "One unit: its numbers, what lies along its range, what other instruments found.",
     ),
     "neurons merge": (
-        "clipprobe.cli.neurons_cmd:register",
+        "clipprobe.neurons.atlas.verb:MERGE",
         "Put the shards of one scan together; the same bytes in any order.",
     ),
     "neurons multimodal": (

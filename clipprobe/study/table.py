@@ -10,6 +10,9 @@ from clipprobe.study.plan import Study
 STUDIES: Registry[Study[Any, Any]] = Registry(
     "study",
     {
+        "atlas": "clipprobe.neurons.atlas.scanning:ATLAS",
+        "atlas-merge": "clipprobe.neurons.atlas.assembling:MERGED",
+        "atlas-save": "clipprobe.neurons.atlas.assembling:SAVED",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
     },
     group="clipprobe.studies",

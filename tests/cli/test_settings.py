@@ -123,7 +123,12 @@ def records() -> list[tuple[str, Any]]:
 
 
 #: (flag, what) that differs between verbs, and why. At most ten.
-APART = {("out", "shown"): "each kind of run has a folder of its own"}
+APART = {
+    ("out", "shown"): "each kind of run has a folder of its own",
+    ("images", "help"): "an audit needs labels, a scan none",
+    ("images", "required"): "a scan takes texts instead",
+    ("out", "required"): "an audit has no folder of its own",
+}
 ALIKE = ("type", "many", "choices", "source", "shown", "help", "required", "limits", "env")
 
 
