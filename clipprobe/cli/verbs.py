@@ -137,7 +137,7 @@ _OURS = {
         "Units by word, concept, property or statistic, or by what their strongest images show.",
     ),
     "neurons words": (
-        "clipprobe.cli.neurons_words:register",
+        "clipprobe.neurons.words.verb:WORDS",
         "Which written words, shown as images, make each vision unit fire.",
     ),
     "neurons captions": (

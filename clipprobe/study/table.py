@@ -14,6 +14,7 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
         "atlas-merge": "clipprobe.neurons.atlas.assembling:MERGED",
         "atlas-save": "clipprobe.neurons.atlas.assembling:SAVED",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
+        "words": "clipprobe.neurons.words.probe:WORD_PROBE",
     },
     group="clipprobe.studies",
     help="Another package adds one through the entry points of clipprobe.studies.",

@@ -127,6 +127,9 @@ APART = {
     ("out", "shown"): "each kind of run has a folder of its own",
     ("images", "help"): "an audit needs labels, a scan none",
     ("images", "required"): "a scan takes texts instead",
+    ("limit", "help"): "a list is cut at its end, a data set is thinned",
+    ("words", "help"): "attack words, and words that a unit is shown",
+    ("words", "shown"): "a probe has a list of its own",
     ("out", "required"): "an audit has no folder of its own",
 }
 ALIKE = ("type", "many", "choices", "source", "shown", "help", "required", "limits", "env")

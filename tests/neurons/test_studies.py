@@ -16,6 +16,8 @@ from clipprobe.cli import app
 from clipprobe.errors import ConfigError, RunFolderError
 from clipprobe.neurons import Atlas, merge_atlases, scan, scan_texts
 from clipprobe.neurons.atlas.settings import AtlasScan, Merge
+from clipprobe.neurons.words import WordGrid, word_probe
+from clipprobe.neurons.words.settings import WordTest
 from clipprobe.study import rerun
 
 POST = "vision.blocks.1.mlp.post"
@@ -134,3 +136,41 @@ def test_shards_are_read_as_i_of_n() -> None:
     for bad in ("4/4", "0/0", "-1/4", "1", "a/b", "1/4/5", ""):
         with pytest.raises(ConfigError, match="is not I/N"):
             AtlasScan(shard=bad)  # type: ignore[arg-type]
+
+
+def test_a_word_probe_is_made_again_from_its_call(model: Any, tmp_path: Path) -> None:
+    grid = WordGrid(sizes=(0.3,), places=("top",), ink=(0, 0, 120))
+    made = word_probe(model, ["dog", "bird"], sites=POST, grid=grid, out=tmp_path / "a")
+    assert made.path == tmp_path / "a" and made.values[POST].value.shape == (2, 64)
+    assert not (tmp_path / "a" / "parts").exists()
+    rerun(tmp_path / "a", tmp_path / "b")
+    same_bytes(tmp_path / "a", tmp_path / "b")
+    check_summary("words", tmp_path / "a")
+    with pytest.raises(ConfigError, match="not known"):
+        WordTest(grid={"places": ["nowhere"]})
+
+
+def test_the_verb_of_words_reads_a_file_that_its_call_names(
+    checkpoint: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "words.txt").write_text("dog\nbird\nboat\n")
+    (tmp_path / "words.yaml").write_text(
+        f"words: {tmp_path}/words.txt\nlimit: 2\nfonts: DejaVuSans\nsizes: 0.3\nplaces: [top]\n"
+    )
+    options = ["--model", str(checkpoint("clip")), "--out", str(tmp_path / "a"), "--json"]
+    unit = f"{POST}:3"
+    done = CliRunner().invoke(
+        app,
+        ["neurons", "words", "--config", str(tmp_path / "words.yaml"), "--unit", unit, *options],
+    )
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["n_words"] == 2 and told["units"][0]["address"] == unit
+    config = clipprobe.runs.load_run(tmp_path / "a").manifest["config"]
+    assert [one["name"] for one in config["sites"]] == [POST]
+    assert config["grid"]["places"] == ["top"] and config["words"]["name"] == "words.txt"
+    rerun(tmp_path / "a", tmp_path / "b")
+    same_bytes(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "words.txt").write_text("dog\ncow\nboat\n")
+    with pytest.raises(ConfigError, match=r"words\.fingerprint was"):
+        rerun(tmp_path / "a", tmp_path / "c")
