@@ -10,12 +10,16 @@ from clipprobe.study.plan import Study
 STUDIES: Registry[Study[Any, Any]] = Registry(
     "study",
     {
+        "atlas": "clipprobe.neurons.atlas.scanning:ATLAS",
+        "atlas-merge": "clipprobe.neurons.atlas.assembling:MERGED",
+        "atlas-save": "clipprobe.neurons.atlas.assembling:SAVED",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
+        "words": "clipprobe.neurons.words.probe:WORD_PROBE",
     },
     group="clipprobe.studies",
     help="Another package adds one through the entry points of clipprobe.studies.",
 )
-"""Kind of run -> ``"package.module:STUDY"``: a :class:`~clipprobe.study.plan.Study`."""
+"""Kind of run (or :attr:`Study.name`) -> ``"package.module:STUDY"``: a :class:`Study`."""
 
 COMPARISONS: Registry[Study[Any, Any]] = Registry(
     "comparison",
