@@ -169,16 +169,16 @@ _OURS = {
         "Search the least visible text on IMAGE that flips the model's answer.",
     ),
     "audit bias": (
-        "clipprobe.cli.audit_bias:register",
+        "attacks.bias.verb:BIAS",
         "Report how scores differ between perceived or annotated groups of people.",
     ),
     "audit gap": (
-        "clipprobe.cli.audit_gap:register",
+        "attacks.bias.why.verb:GAP",
         "Rank heads and neurons by what they add to a gap, take them out, compare with random "
         "sets.",
     ),
     "audit mitigate": (
-        "clipprobe.cli.audit_mitigate:register",
+        "attacks.bias.mitigation.verb:MITIGATE",
         "Fit mitigations on half of the images and score them on the other half, cost included.",
     ),
     "audit why": (
@@ -186,7 +186,7 @@ _OURS = {
         "Say which heads and neurons carry a written word to the answer, and check it by ablation.",
     ),
     "audit written": (
-        "clipprobe.cli.audit_written:register",
+        "attacks.bias.written.verb:WRITTEN",
         "Write words on pictures of people and compare, between groups, how far labels follow "
         "them.",
     ),
