@@ -23,16 +23,19 @@ ORDER = {
         anatomy data figures lines memory people registry statistics stimuli
         hooks settings
         models runs
-        attribution report zeroshot
-        neurons study
+        report
+        study
+        attribution zeroshot
+        neurons
         __init__ pretraining
         cli
         __main__ (verbs)
     """,
     "clipprobe.neurons": """
+        settings
         atlas direction_results multimodality where words
         __init__ effects pooled sheet
-        captions labels (verbs)
+        captions circuits labels (verbs)
     """,
     "attacks.typographic": """
         attack datasets withholding
