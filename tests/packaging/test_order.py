@@ -34,6 +34,12 @@ ORDER = {
         __init__ effects pooled sheet
         captions labels (verbs)
     """,
+    "attacks": """
+        __init__ typographic
+        bias
+        demo
+        (verbs)
+    """,
     "attacks.typographic": """
         attack datasets withholding
         rendering
