@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 
 _OURS = {
     "demo": (
-        "clipprobe.cli.demo_cmd:register",
+        "attacks.demo.verb:DEMO",
         "Run the main job: zero-shot accuracy, an atlas, a typographic audit, a bias report.",
     ),
     "models": (
@@ -89,7 +89,7 @@ _OURS = {
         "What makes each neuron fire.",
     ),
     "neurons scan": (
-        "clipprobe.cli.neurons_cmd:register",
+        "clipprobe.neurons.atlas.verb:SCAN",
         "Stream images (or texts) once through their tower and keep what each unit did.",
     ),
     "neurons show": (
@@ -97,11 +97,11 @@ _OURS = {
         "One unit: its numbers, what lies along its range, what other instruments found.",
     ),
     "neurons merge": (
-        "clipprobe.cli.neurons_cmd:register",
+        "clipprobe.neurons.atlas.verb:MERGE",
         "Put the shards of one scan together; the same bytes in any order.",
     ),
     "neurons multimodal": (
-        "clipprobe.cli.neurons_cmd:register",
+        "clipprobe.cli.neurons_multimodal:register",
         "Rank units by how well they tell one concept in every modality.",
     ),
     "neurons gallery": (
@@ -141,7 +141,7 @@ _OURS = {
         "Units by word, concept, property or statistic, or by what their strongest images show.",
     ),
     "neurons words": (
-        "clipprobe.cli.neurons_words:register",
+        "clipprobe.neurons.words.verb:WORDS",
         "Which written words, shown as images, make each vision unit fire.",
     ),
     "neurons captions": (

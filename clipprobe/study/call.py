@@ -34,6 +34,8 @@ OPENERS: Registry[Any] = Registry(
         "attack-set": "attacks.typographic.datasets:load_attacks",
         "images": "clipprobe.data:open_dataset",
         "model": "clipprobe.models:load",
+        "texts": "clipprobe.data.texts:read_texts",
+        "words": "clipprobe.neurons.words.lists:read_words",
     },
 )
 """What opens the things again that a call cannot hold."""

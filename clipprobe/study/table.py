@@ -10,6 +10,9 @@ from clipprobe.study.plan import Study
 STUDIES: Registry[Study[Any, Any]] = Registry(
     "study",
     {
+        "atlas": "clipprobe.neurons.atlas.scanning:ATLAS",
+        "atlas-merge": "clipprobe.neurons.atlas.assembling:MERGED",
+        "atlas-save": "clipprobe.neurons.atlas.assembling:SAVED",
         "bias": "attacks.bias.audit:BIAS",
         "bias-against": "attacks.bias.report.against:AGAINST",
         "bias-comparison": "attacks.bias.report.comparison:COMPARISON",
@@ -17,6 +20,7 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
         "bias-mitigation": "attacks.bias.mitigation.mitigate:MITIGATION",
         "bias-written": "attacks.bias.written.audit:WRITTEN",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
+        "words": "clipprobe.neurons.words.probe:WORD_PROBE",
     },
     group="clipprobe.studies",
     help="Another package adds one through the entry points of clipprobe.studies.",

@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from attacks.bias.groups.words import HARM, PEOPLE
-from attacks.typographic.settings import KNOBS
+from attacks.typographic.attack.knobs import KNOBS
 from clipprobe.cli import app
 
 #: Options that do something only when given: nothing stands in their place.
