@@ -14,6 +14,7 @@ from pydantic_core import ArgsKwargs
 
 from attacks.typographic.attack.knobs import Knobs
 from attacks.typographic.texts import listed, read_synonyms, thresholds
+from clipprobe.errors import ConfigError
 from clipprobe.settings import Flag, Settings, Texts
 from clipprobe.settings.shared import Images, Inference, Output, Progress, Random
 from clipprobe.zeroshot.prompts import TEMPLATES
@@ -140,3 +141,21 @@ class WordFlags(Settings):
     brute-force, neuron or head; of the classes, or of --words."""
     budget: Annotated[int | None, Ge(1), Flag(where="flag", default="2000")] = None
     """Queries that --strategy brute-force may spend."""
+
+    def source(self) -> str | Path | list[str] | dict[str, Any] | None:
+        """Where the attack words come from, as an audit takes it; None where no flag says.
+
+        Raises:
+            ConfigError: flags that exclude each other, or a budget without what spends it.
+        """
+        if self.word and (self.file or self.strategy):
+            raise ConfigError(
+                "--words, --word and --strategy were given together: choose one source of words, "
+                "or join --strategy with --words."
+            )
+        if self.budget is not None and (self.strategy or "").replace("_", "-") != "brute-force":
+            raise ConfigError("--budget is that of --strategy brute-force: give both, or neither.")
+        if self.strategy and (self.file or self.budget):
+            parts = {"strategy": self.strategy, "file": self.file, "budget": self.budget}
+            return {name: part for name, part in parts.items() if part is not None}
+        return self.file or list(self.word) or self.strategy

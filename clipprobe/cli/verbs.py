@@ -157,7 +157,7 @@ _OURS = {
         "Write the same words on the same pictures over a grid of sizes, places, colours, ...",
     ),
     "audit stroop": (
-        "clipprobe.cli.audit_stroop:register",
+        "attacks.typographic.stroop.verb:STROOP",
         "Show colour words in coloured ink; ask for the ink and for the word.",
     ),
     "audit search": (

@@ -85,8 +85,8 @@ IN_WORDS = {
     ("neurons scan", "pool"): ("max; of texts the token that the model reads", "max"),
     ("neurons scan", "shard"): ("all images", (0, 1)),
     ("audit sweep", "control"): ("none", ("nonsense",)),
-    ("audit stroop", "presentation"): ("all", ("upright", "mirrored", "inverted", "negative")),
-    ("audit stroop", "ground"): (
+    ("audit stroop", "presentations"): ("all", ("upright", "mirrored", "inverted", "negative")),
+    ("audit stroop", "grounds"): (
         "white and three greys", ("white", (128, 128, 128), (24, 24, 24), (205, 205, 205)),
     ),
     ("audit search", "sizes"): (
