@@ -68,6 +68,10 @@ _OURS = {
         "clipprobe.cli.verify_cmd:register",
         "Check the files of a run, and of the runs inside it, against their hashes.",
     ),
+    "rerun": (
+        "clipprobe.study.verb:RERUN",
+        "Make a run again in another folder, from its call.json: the same bytes.",
+    ),
     "dashboard": (
         "clipprobe.cli.dashboard_cmd:register",
         "Browse runs, neurons and typographic attacks in the browser, until Ctrl-C.",

@@ -156,11 +156,12 @@ def test_the_help_shows_every_word_and_every_default(
         needed = (
             "required here or in --config" in parameter.help,
             "[required]" in str(parameter.metavar),
+            parameter.param_type_name == "argument" and str(parameter.metavar)[0] != "[",
         )
         required = parameter.required or any(needed)
         off = getattr(parameter, "is_flag", False) and not parameter.secondary_opts
         if not required and not off and default is None:
-            optional = OPTIONAL.get(verb, set())
+            optional = {"config", *OPTIONAL.get(verb, set())}
             assert parameter.name in optional, f"{parameter.name} has no default in the help"
 
 
