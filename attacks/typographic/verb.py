@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attacks.typographic.settings import TypographicAudit, WordFlags
+from attacks.typographic.settings import Budget, TypographicAudit, WordFlags
 from attacks.typographic.terminal import candidate_lines, headline, say_twice, tell
 from attacks.typographic.texts import strategy_or_file
 from clipprobe.cli.common import countdown, load_model, say
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def typographic(
-    audit: TypographicAudit, words: WordFlags, model: Model, terminal: Terminal
+    audit: TypographicAudit, words: WordFlags, most: Budget, model: Model, terminal: Terminal
 ) -> None:
     """Run the audit that flags and config file ask for, and print its headline."""
     from attacks.typographic.audit import audit_typographic
@@ -31,7 +31,7 @@ def typographic(
         protocol(audit.protocol)  # a wrong name is said before the model is loaded
     check_thresholds(audit.fail_under or {})
     check_thresholds(audit.fail_over or {}, over=True)
-    chosen: Any = words.source()
+    chosen: Any = words.source(most.budget)
     # The data set is opened before the model, so that a wrong path is said at once.
     attacks = attack_set(audit)
     if attacks is None and not audit.classes:
@@ -89,4 +89,4 @@ def attack_set(audit: TypographicAudit) -> AttackSet | None:
     return checked(path, audit.layout, limit=audit.limit, **names)
 
 
-TYPOGRAPHIC = Verb(typographic, (TypographicAudit, WordFlags, Model, Terminal))
+TYPOGRAPHIC = Verb(typographic, (TypographicAudit, WordFlags, Budget, Model, Terminal))

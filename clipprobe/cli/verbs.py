@@ -157,7 +157,7 @@ _OURS = {
         "Write words on labelled pictures and measure how far a model follows them.",
     ),
     "audit sweep": (
-        "clipprobe.cli.audit_sweep:register",
+        "attacks.typographic.sweep.verb:SWEEP",
         "Write the same words on the same pictures over a grid of sizes, places, colours, ...",
     ),
     "audit stroop": (

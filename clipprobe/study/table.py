@@ -12,6 +12,7 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
     {
         "stroop": "attacks.typographic.stroop.audit:STROOP",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
+        "typographic-sweep": "attacks.typographic.sweep.run:SWEEP",
     },
     group="clipprobe.studies",
     help="Another package adds one through the entry points of clipprobe.studies.",

@@ -34,8 +34,8 @@ OPTIONAL = {
         "classes", "file", "word", "forbidden", "allowed", "synonyms", "name_pattern",
         "word_column", "protocol", "fail_under", "fail_over", "config", "preset", "contrast",
     },
-    "audit sweep": {"base", "words", "word", "synonyms", "name_pattern", "config"},
-    "audit stroop": {"images", "config"},
+    "audit sweep": {"base", "file", "word", "synonyms", "name_pattern"},
+    "audit stroop": {"images"},
     "audit search": {"word", "synonyms", "forbidden"},
     "audit bias": {
         "images", "labels", "embeddings", "predictions", "card", "scale", "clusters", "control",
@@ -84,7 +84,7 @@ ALIASES = {
 IN_WORDS = {
     ("neurons scan", "pool"): ("max; of texts the token that the model reads", "max"),
     ("neurons scan", "shard"): ("all images", (0, 1)),
-    ("audit sweep", "control"): ("none", ("nonsense",)),
+    ("audit sweep", "controls"): ("none", ("nonsense",)),
     ("audit stroop", "presentations"): ("all", ("upright", "mirrored", "inverted", "negative")),
     ("audit stroop", "grounds"): (
         "white and three greys", ("white", (128, 128, 128), (24, 24, 24), (205, 205, 205)),

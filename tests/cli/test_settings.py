@@ -130,6 +130,10 @@ APART = {
     "size": {"help", "many", "shown"},
     "font": {"help", "many", "shown"},
     "images": {"help", "required", "type"},
+    # One is a word, of the other there are several kinds.
+    "control": {"choices", "help", "many", "shown"},
+    # An attack data set brings its own.
+    "classes": {"required"},
 }
 ALIKE = ("type", "many", "choices", "source", "shown", "help", "required", "limits", "env")
 
@@ -194,6 +198,17 @@ def test_a_setting_is_described_once() -> None:
     assert found["images"].panel == "Images" and found["kind"].panel == "Toy"
     assert marked(Toy, HOW) == {"out", "overwrite", "workers", "progress"}
     assert marked(Toy, PRIVATE) == {"people"}
+
+
+def test_a_record_can_hide_the_flags_of_what_it_inherits() -> None:
+    @dataclass(frozen=True)
+    class Quiet(Toy):
+        without_flags: ClassVar[frozenset[str]] = frozenset({"alpha", "seed"})
+
+    found = {one.name: one.where for one in settings_of(Quiet)}
+    assert found["alpha"] == found["seed"] == "file" and found["kind"] == "anywhere"
+    assert {one.where for one in settings_of(Toy) if one.name in ("alpha", "seed")} == {"anywhere"}
+    assert Quiet.from_texts({}, {"alpha": 0.2}).alpha == 0.2
 
 
 def test_a_record_must_be_declared_as_one() -> None:

@@ -36,6 +36,27 @@ class Small:
 
 
 MAKE: dict[str, Small] = {
+    "stroop": Small(
+        settings=lambda images: {
+            "colours": ["red", "blue"],
+            "variants": 1,
+            "sizes": [0.3],
+            "batch_size": 1,
+            "presentations": ["upright"],
+        },
+        change={"seed": 1},
+        images="",
+    ),
+    "typographic-sweep": Small(
+        settings=lambda images: {
+            "images": images,
+            "classes": ["cat", "dog"],
+            "limit": 6,
+            "batch_size": 1,
+            "factors": {"size": [0.4, 0.5], "opacity": [1.0]},
+        },
+        change={"seed": 1},
+    ),
     "typographic": Small(
         settings=lambda images: {"images": images, "classes": ["cat", "dog"], "batch_size": 1},
         change={"seed": 1},
