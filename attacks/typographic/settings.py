@@ -78,6 +78,21 @@ class Asking(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Guarding(Settings):
+    """What may not be written."""
+
+    panel: ClassVar[str] = "Words"
+    forbidden: Annotated[
+        Texts, BeforeValidator(listed("forbidden word")), Flag(takes=Path, many=False)
+    ] = ()
+    """A text file with words that may never be written."""
+    allowed: Annotated[
+        Texts, BeforeValidator(listed("allowed word")), Flag(takes=Path, many=False)
+    ] = ()
+    """A text file with words to allow although they are known as slurs."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Writing(Settings):
     """Which word stands on which image."""
 
@@ -95,7 +110,9 @@ class Writing(Settings):
 
 
 @dataclass(frozen=True)
-class TypographicAudit(Progress, Asking, Writing, Lettering, Random, Inference, Output, Images):
+class TypographicAudit(
+    Progress, Asking, Guarding, Writing, Lettering, Random, Inference, Output, Images
+):
     """Write words on labelled pictures and measure how far a model follows them.
 
     Every picture is also encoded clean and with four controls in the place of the word: a blank
@@ -110,14 +127,6 @@ class TypographicAudit(Progress, Asking, Writing, Lettering, Random, Inference, 
     classes: Annotated[Sequence[str] | str | Path | None, Flag(takes=Path, many=False)] = None
     """A text file, one candidate class a line; every label must be among them."""
     _: KW_ONLY
-    forbidden: Annotated[
-        Texts, BeforeValidator(listed("forbidden word")), Flag(takes=Path, many=False)
-    ] = ()
-    """A text file with words that may never be written."""
-    allowed: Annotated[
-        Texts, BeforeValidator(listed("allowed word")), Flag(takes=Path, many=False)
-    ] = ()
-    """A text file with words to allow although they are known as slurs."""
     word_column: str | None = None
     """The metadata column that holds the photographed word."""
     layout: Annotated[str | None, Flag(default="detected")] = None
@@ -141,14 +150,31 @@ class TypographicAudit(Progress, Asking, Writing, Lettering, Random, Inference, 
 
 
 @dataclass(frozen=True, kw_only=True)
-class WordFlags(Settings):
-    """Where attack words come from, as flags; a file and Python say it with ``words``."""
+class WordList(Settings):
+    """The words that may be written, as flags; a file and Python say it with ``words``."""
 
     panel: ClassVar[str] = "Words"
     file: Annotated[Path | None, Flag(name="words", where="flag")] = None
     """A text file, one attack word a line."""
     word: Annotated[Texts, Flag(where="flag")] = ()
     """An attack word; repeat for more."""
+
+    def listed(self) -> Path | list[str] | None:
+        """The file or the list; None where no flag says.
+
+        Raises:
+            ConfigError: both were given.
+        """
+        if self.word and self.file:
+            raise ConfigError("--words and --word were given together: choose one source of words.")
+        return self.file or list(self.word) or None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordFlags(WordList):
+    """Where attack words come from, as flags; a file and Python say it with ``words``."""
+
+    panel: ClassVar[str] = "Words"
     strategy: Annotated[str | None, Flag(where="flag", default="random")] = None
     """Which word each picture gets: random, runner-up, most-similar, least-similar, image-similar,
     brute-force, neuron or head; of the classes, or of --words."""

@@ -165,7 +165,7 @@ _OURS = {
         "Show colour words in coloured ink; ask for the ink and for the word.",
     ),
     "audit search": (
-        "clipprobe.cli.audit_search:register",
+        "attacks.typographic.search.verb:SEARCH",
         "Search the least visible text on IMAGE that flips the model's answer.",
     ),
     "audit bias": (

@@ -12,6 +12,7 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
     {
         "stroop": "attacks.typographic.stroop.audit:STROOP",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
+        "typographic-search": "attacks.typographic.search.run:SEARCH",
         "typographic-sweep": "attacks.typographic.sweep.run:SWEEP",
     },
     group="clipprobe.studies",

@@ -36,7 +36,7 @@ OPTIONAL = {
     },
     "audit sweep": {"base", "file", "word", "synonyms", "name_pattern"},
     "audit stroop": {"images"},
-    "audit search": {"word", "synonyms", "forbidden"},
+    "audit search": {"file", "word", "synonyms", "forbidden", "allowed"},
     "audit bias": {
         "images", "labels", "embeddings", "predictions", "card", "scale", "clusters", "control",
         "planted", "config", "against",

@@ -47,6 +47,20 @@ MAKE: dict[str, Small] = {
         change={"seed": 1},
         images="",
     ),
+    "typographic-search": Small(
+        settings=lambda images: {
+            "image": images / "00.png",
+            "label": "dog",
+            "classes": ["cat", "dog"],
+            "queries": 4,
+            "batch_size": 2,
+            "max_area": 1.0,
+            "sizes": [0.3, 0.4],
+            "templates": ["a photo of a {}"],
+        },
+        change={"seed": 1},
+        images="",
+    ),
     "typographic-sweep": Small(
         settings=lambda images: {
             "images": images,
