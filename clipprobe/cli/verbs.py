@@ -182,7 +182,7 @@ _OURS = {
         "Fit mitigations on half of the images and score them on the other half, cost included.",
     ),
     "audit why": (
-        "clipprobe.cli.audit_why:register",
+        "attacks.typographic.why.verb:WHY",
         "Say which heads and neurons carry a written word to the answer, and check it by ablation.",
     ),
     "audit written": (

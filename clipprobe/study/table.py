@@ -14,6 +14,7 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
         "typographic-search": "attacks.typographic.search.run:SEARCH",
         "typographic-sweep": "attacks.typographic.sweep.run:SWEEP",
+        "why": "attacks.typographic.why.run:WHY",
     },
     group="clipprobe.studies",
     help="Another package adds one through the entry points of clipprobe.studies.",

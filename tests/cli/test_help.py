@@ -43,7 +43,9 @@ OPTIONAL = {
     },
     "audit gap": {"clusters", "labels", "card"},
     "audit mitigate": {"group_prompt", "clusters", "labels", "card", "utility"},
-    "audit why": {"run", "words", "synonyms", "name_pattern", "config"},
+    "audit why": {
+        "classes", "contrast", "file", "name_pattern", "preset", "run", "synonyms", "word",
+    },
     "audit written": {"word", "words", "labels", "card", "clusters", "preset", "contrast"},
 }  # fmt: skip
 #: Verb -> what it calls, whose defaults its help repeats.

@@ -132,6 +132,9 @@ APART = {
     "images": {"help", "required", "type"},
     # One is a word, of the other there are several kinds.
     "control": {"choices", "help", "many", "shown"},
+    # Patching every unit takes long, and gradients take memory.
+    "limit": {"limits", "shown"},
+    "batch-size": {"shown"},
     # An attack data set brings its own.
     "classes": {"required"},
 }
@@ -146,6 +149,8 @@ def disagreeing(found: list[tuple[str, Any]]) -> dict[tuple[str, str], dict[Any,
     seen: dict[tuple[str, str], dict[Any, set[str]]] = defaultdict(lambda: defaultdict(set))
     for verb, record in found:
         for one in filter(has_flag, settings_of(record)):
+            if one.argument:  # has a place and no flag
+                continue
             for what in ALIKE:
                 seen[one.flag, what][getattr(one, what)].add(verb)
     return {key: dict(values) for key, values in seen.items() if len(values) > 1}

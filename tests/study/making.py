@@ -71,6 +71,16 @@ MAKE: dict[str, Small] = {
         },
         change={"seed": 1},
     ),
+    "why": Small(
+        settings=lambda images: {
+            "images": images,
+            "classes": ["cat", "dog"],
+            "heads": 2,
+            "neurons": 1,
+            "limit": 6,
+        },
+        change={"seed": 1},
+    ),
     "typographic": Small(
         settings=lambda images: {"images": images, "classes": ["cat", "dog"], "batch_size": 1},
         change={"seed": 1},
