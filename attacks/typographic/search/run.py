@@ -16,7 +16,7 @@ import PIL
 from PIL import Image
 
 from attacks.typographic.attack.attack import TypographicAttack
-from attacks.typographic.datasets.inputs import class_names
+from attacks.typographic.inputs import class_names
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import Encoder, Renderer, digest
 from attacks.typographic.search.job import Job, allowed_words

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attacks.typographic.attack.attack import TypographicAttack
+from attacks.typographic.attack.knobs import KNOBS
 from attacks.typographic.search.settings import COLORS, OPACITIES, PLACES, SIZES
-from attacks.typographic.settings import KNOBS
 from clipprobe.errors import ConfigError
 from clipprobe.stimuli.text import rgb
 

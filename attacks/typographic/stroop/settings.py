@@ -46,7 +46,7 @@ class StroopAudit(Progress, Random, Inference, Output):
 
     panel: ClassVar[str] = "Stroop audit"
     _: KW_ONLY
-    images: Annotated[str | Path | None, Flag(takes=Path)] = None
+    images: Annotated[str | Path | None, Flag(takes=str, place=True)] = None
     """A folder of {ink}_{word}.png to use instead of drawn cards; its sub-folders (stroop_mir,
     stroop_inv) are presentations of their own."""
     colours: Annotated[

@@ -9,11 +9,11 @@ from typing import Any
 import PIL
 
 from attacks.typographic.attack.controls import CONDITIONS
-from attacks.typographic.datasets.inputs import class_names
+from attacks.typographic.attack.knobs import KNOBS
+from attacks.typographic.inputs import class_names
 from attacks.typographic.rendering.cases import read_cases
 from attacks.typographic.rendering.render import Bases, Encoder, Renderer
 from attacks.typographic.rendering.settings import prototype
-from attacks.typographic.settings import KNOBS
 from attacks.typographic.sweep.grid import Grid, build
 from attacks.typographic.sweep.job import Job
 from attacks.typographic.sweep.settings import CONTROL, TypographicSweep

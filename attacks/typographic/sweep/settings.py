@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from annotated_types import Ge, Lt
 from pydantic.dataclasses import dataclass
 
-from attacks.typographic.settings import KNOBS, Asking, Lettering, Writing
+from attacks.typographic.attack.knobs import KNOBS
+from attacks.typographic.settings import Asking, Lettering, Writing
 from clipprobe.settings import Flag, Settings, Texts
 from clipprobe.settings.shared import Images, Inference, Output, Progress, Random
 

@@ -11,7 +11,8 @@ from annotated_types import Ge
 from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
-from attacks.typographic.settings import KNOBS, Asking, Writing
+from attacks.typographic.attack.knobs import KNOBS
+from attacks.typographic.settings import Asking, Writing
 from clipprobe.settings import HOW, Flag
 from clipprobe.settings.shared import Images, Output, Random
 
@@ -49,7 +50,7 @@ class ReadingExplanation(Asking, Writing, Random, Output, Images):
     classes: Annotated[Sequence[str] | str | Path | None, Flag(takes=Path, many=False)] = None
     """A text file, one candidate class a line; every label must be among them."""
     _: KW_ONLY
-    limit: Annotated[int | None, Ge(2), Flag(default="48")] = 48
+    limit: Annotated[int | None, Ge(1), Flag(default="48")] = 48
     attack: Annotated[AttackLike | None, BeforeValidator(knobs_of), Flag(where="python")] = None
     """How the word is written: an attack (its word is replaced) or its settings."""
     run: Annotated[str | Path | None, Flag(takes=Path)] = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from attacks.typographic.attack.attack import TypographicAttack
-from attacks.typographic.datasets.inputs import class_names
+from attacks.typographic.inputs import class_names
 from attacks.typographic.rendering.render import DrawAt
 from attacks.typographic.rendering.settings import checked_draw_at, prototype
 from attacks.typographic.why.settings import ReadingExplanation, knobs_of
