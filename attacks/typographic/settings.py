@@ -16,7 +16,7 @@ from attacks.typographic.attack.knobs import KNOBS, Knobs
 from attacks.typographic.texts import listed, read_synonyms, thresholds
 from clipprobe.errors import ConfigError
 from clipprobe.settings import Flag, Settings, Texts
-from clipprobe.settings.shared import Images, Inference, Output, Progress, Random
+from clipprobe.settings.shared import Images, Inference, Output, Progress, Random, TwoRuns
 from clipprobe.zeroshot.prompts import TEMPLATES
 
 if TYPE_CHECKING:
@@ -203,3 +203,8 @@ class Budget(Settings):
     panel: ClassVar[str] = "Words"
     budget: Annotated[int | None, Ge(1), Flag(where="flag", default="2000")] = None
     """Queries that --strategy brute-force may spend."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypographicComparison(TwoRuns):
+    """Compare two typographic audits, paired over picture, word and condition."""

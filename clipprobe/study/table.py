@@ -21,6 +21,7 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
         "bias-written": "attacks.bias.written.audit:WRITTEN",
         "stroop": "attacks.typographic.stroop.audit:STROOP",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
+        "typographic-comparison": "attacks.typographic.report.comparison:COMPARISON",
         "typographic-search": "attacks.typographic.search.run:SEARCH",
         "typographic-sweep": "attacks.typographic.sweep.run:SWEEP",
         "why": "attacks.typographic.why.run:WHY",
@@ -36,6 +37,7 @@ COMPARISONS: Registry[Study[Any, Any]] = Registry(
     {
         "bias": "attacks.bias.report.comparison:COMPARISON",
         "bias-written": "attacks.bias.report.comparison:COMPARISON",
+        "typographic": "attacks.typographic.report.comparison:COMPARISON",
     },
     group="clipprobe.comparisons",
     help="Runs of that kind cannot be compared.",

@@ -50,13 +50,18 @@ def against(images: Path) -> dict[str, Any]:
     return {"images": images, "groups": "gender", "against": other, "words": WORDS, **FEW}
 
 
-def two_reports(images: Path) -> dict[str, Any]:
-    """A stored bias report and its copy."""
-    for side in ("a", "b"):
-        zipfile.ZipFile(OLDER).extractall(
-            images.parent / side, [n for n in zipfile.ZipFile(OLDER).namelist() if "bias/" in n]
-        )
-    return {side: images.parent / side / "bias" for side in ("a", "b")}
+def two_of(kind: str) -> Callable[[Path], dict[str, Any]]:
+    """A stored run of a kind and its copy."""
+
+    def made(images: Path) -> dict[str, Any]:
+        for side in ("a", "b"):
+            zipfile.ZipFile(OLDER).extractall(
+                images.parent / side,
+                [n for n in zipfile.ZipFile(OLDER).namelist() if n.startswith(f"{kind}/")],
+            )
+        return {side: images.parent / side / kind for side in ("a", "b")}
+
+    return made
 
 
 MAKE: dict[str, Small] = {
@@ -70,6 +75,9 @@ MAKE: dict[str, Small] = {
         },
         change={"seed": 1},
         images="",
+    ),
+    "typographic-comparison": Small(
+        settings=two_of("typographic"), change={"seed": 1}, passes=False, parts=False, images=""
     ),
     "typographic-search": Small(
         settings=lambda images: {
@@ -111,7 +119,7 @@ MAKE: dict[str, Small] = {
     ),
     "bias-against": Small(settings=against, change={"seed": 1}),
     "bias-comparison": Small(
-        settings=two_reports, change={"seed": 1}, passes=False, parts=False, images=""
+        settings=two_of("bias"), change={"seed": 1}, passes=False, parts=False, images=""
     ),
     "bias-gap": Small(
         settings=lambda images: {
