@@ -37,6 +37,12 @@ ORDER = {
         __init__ effects pooled sheet
         captions circuits labels (verbs)
     """,
+    "attacks": """
+        __init__ typographic
+        bias
+        demo
+        (verbs)
+    """,
     "attacks.typographic": """
         attack datasets withholding
         rendering

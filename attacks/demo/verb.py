@@ -4,66 +4,34 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from clipprobe.cli.common import (
-    DeviceOption,
-    JsonOption,
-    ModelOption,
-    OverwriteOption,
-    SeedOption,
-    countdown,
-    load_model,
-    out_option,
-    progress,
-    result,
-    say,
-)
+from attacks.demo.settings import Demo
+from clipprobe.cli.common import countdown, load_model, progress, result, say
+from clipprobe.cli.verbs import Verb
+from clipprobe.settings.shared import Terminal
 
 if TYPE_CHECKING:
     from clipprobe.data.records import Dataset
     from clipprobe.models import Clip
     from clipprobe.statistics import Estimate
 
-OutOption = Annotated[Path, out_option("The folder to write.")]
-ConceptsOption = Annotated[
-    int | None,
-    typer.Option("--concepts", min=8, help="Use only the first N concepts.", show_default="all"),
-]
 MODALITIES = ("picture", "drawing", "word")
 #: Plain people of each perceived gender and skin tone.
 PEOPLE_PER_CELL = 24
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the root."""
-    app.command("demo")(demo)
-
-
-def demo(
-    out: OutOption = Path("runs/demo"),
-    model: ModelOption = None,
-    n_concepts: ConceptsOption = None,
-    device: DeviceOption = "auto",
-    seed: SeedOption = 0,
-    overwrite: OverwriteOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Run the main job: zero-shot accuracy, an atlas, a typographic audit, a bias report.
-
-    Everything lands in OUT, with OUT/index.html as the page to open. The same command goes on
-    where an interrupted one stopped.
-    """
-    from clipprobe.cli.demo_page import PARTS, write_index
+def demo(settings: Demo, terminal: Terminal) -> None:
+    """Make the runs and the page that leads to them."""
+    from attacks.demo.page import PARTS, write_index
     from clipprobe.runs import Run, load_run
     from clipprobe.runs.folder import discard
     from clipprobe.stimuli import concepts
     from clipprobe.zeroshot import TEMPLATES
 
-    clip = load_model(model, device=device)
-    names = [c.name for c in concepts()[:n_concepts]]
+    out, seed, overwrite = Path(settings.out), settings.seed, settings.overwrite
+    clip = load_model(settings.model, device=settings.device)
+    names = [c.name for c in concepts()[: settings.concepts]]
     config = {
         "model": clip.provenance()["model"],
         "concepts": names,
@@ -90,7 +58,7 @@ def demo(
     index = (out / "index.html").resolve()
     result(
         {"index": str(index), **summary},
-        as_json=as_json,
+        as_json=terminal.as_json,
         text=lambda: "\n".join([*_lines(summary), f"Open {index.as_uri()}"]),
     )
 
@@ -176,3 +144,6 @@ def _bias(clip: Clip, people: Dataset, out: Path, seed: int) -> None:
             seed=seed,
             progress=advance,
         )
+
+
+DEMO = Verb(demo, (Demo, Terminal))
