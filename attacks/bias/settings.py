@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from clipprobe.settings import HOW, PRIVATE, Existing, Flag, Settings, Texts, lines_if_path
-from clipprobe.settings.shared import Images, Inference, Output, Random
+from clipprobe.settings.shared import Images, Inference, Output, Random, TwoRuns
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -181,13 +181,5 @@ class BiasAudit(Advance, Significance, Random, Inference, WordList, Output, Sour
 
 
 @dataclass(frozen=True, kw_only=True)
-class BiasComparison(Random, Output):
+class BiasComparison(TwoRuns):
     """Compare two stored bias reports by their printed figures; differences are B minus A."""
-
-    panel: ClassVar[str] = "Comparison"
-    a: Annotated[str | Path, Flag(argument=True)]
-    """A complete run folder."""
-    b: Annotated[str | Path, Flag(argument=True)]
-    """Another of the same kind."""
-    out: Annotated[str | Path | None, HOW] = None  # type: ignore[assignment]  # None, too
-    """A folder for the report of the comparison."""

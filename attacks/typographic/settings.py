@@ -14,8 +14,9 @@ from pydantic_core import ArgsKwargs
 
 from attacks.typographic.attack.knobs import KNOBS, Knobs
 from attacks.typographic.texts import listed, read_synonyms, thresholds
+from clipprobe.errors import ConfigError
 from clipprobe.settings import Flag, Settings, Texts
-from clipprobe.settings.shared import Images, Inference, Output, Progress, Random
+from clipprobe.settings.shared import Images, Inference, Output, Progress, Random, TwoRuns
 from clipprobe.zeroshot.prompts import TEMPLATES
 
 if TYPE_CHECKING:
@@ -57,8 +58,57 @@ class Lettering(Knobs):
         return {name: getattr(self, name) for name in KNOBS}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asking(Settings):
+    """What a model is asked about each class."""
+
+    panel: ClassVar[str] = "Classes"
+    synonyms: Annotated[
+        Mapping[str, Sequence[str]] | None,
+        BeforeValidator(read_synonyms),
+        Flag(takes=Path, many=False),
+    ] = None
+    """A YAML file: for a class, a list of other names that mean the same."""
+    templates: Annotated[Texts, Flag(name="template")] = TEMPLATES
+    """A text with {} for the class name; repeat to average over several."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guarding(Settings):
+    """What may not be written."""
+
+    panel: ClassVar[str] = "Words"
+    forbidden: Annotated[
+        Texts, BeforeValidator(listed("forbidden word")), Flag(takes=Path, many=False)
+    ] = ()
+    """A text file with words that may never be written."""
+    allowed: Annotated[
+        Texts, BeforeValidator(listed("allowed word")), Flag(takes=Path, many=False)
+    ] = ()
+    """A text file with words to allow although they are known as slurs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing(Settings):
+    """Which word stands on which image."""
+
+    panel: ClassVar[str] = "Words"
+    words: Annotated[WordsLike, Flag(where="file")] = "random"
+    """Where the attack words come from: a strategy, a file, a list, or a mapping with strategy,
+    listed (or file) and budget."""
+    words_per_image: Annotated[int, Ge(1)] = 1
+    """Different attack words for each picture."""
+    name_pattern: str | None = None
+    """Where the label stands in the file names, as in '{label}-{}'; audit typographic takes
+    '{label}-{word}' for photographed words, and then writes none."""
+    draw_at: Literal["model", "image"] = "model"
+    """Resolution of the text: model draws on the picture as the model sees it, image at its own."""
+
+
 @dataclass(frozen=True)
-class TypographicAudit(Progress, Lettering, Random, Inference, Output, Images):
+class TypographicAudit(
+    Progress, Asking, Guarding, Writing, Lettering, Random, Inference, Output, Images
+):
     """Write words on labelled pictures and measure how far a model follows them.
 
     Every picture is also encoded clean and with four controls in the place of the word: a blank
@@ -71,44 +121,17 @@ class TypographicAudit(Progress, Lettering, Random, Inference, Output, Images):
     """A folder (one sub-folder for each class), a metadata table, a WebDataset .tar, or a Hugging
     Face dataset; in Python also a data set, images, or an attack data set."""
     classes: Annotated[Sequence[str] | str | Path | None, Flag(takes=Path, many=False)] = None
-    """A text file, one candidate class a line; every label must be among them. An attack data set
-    brings its own."""
+    """A text file, one candidate class a line; every label must be among them."""
     _: KW_ONLY
-    words: Annotated[WordsLike, Flag(where="file")] = "random"
-    """Where the attack words come from: a strategy, a file, a list, or a mapping with strategy,
-    listed (or file) and budget."""
-    words_per_image: Annotated[int, Ge(1)] = 1
-    """Different attack words for each picture."""
-    synonyms: Annotated[
-        Mapping[str, Sequence[str]] | None,
-        BeforeValidator(read_synonyms),
-        Flag(takes=Path, many=False),
-    ] = None
-    """A YAML file: for a class, a list of other names that mean the same."""
-    forbidden: Annotated[
-        Texts, BeforeValidator(listed("forbidden word")), Flag(takes=Path, many=False)
-    ] = ()
-    """A text file with words that may never be written."""
-    allowed: Annotated[
-        Texts, BeforeValidator(listed("allowed word")), Flag(takes=Path, many=False)
-    ] = ()
-    """A text file with words to allow although they are known as slurs."""
-    name_pattern: str | None = None
-    """Where label and photographed word stand in the file names, as in '{label}-{word}'; then
-    nothing is written on the pictures."""
     word_column: str | None = None
     """The metadata column that holds the photographed word."""
     layout: Annotated[str | None, Flag(default="detected")] = None
     """Read the images as this attack data set: rta-100, paint, scam, rta-100-triplet,
     disentangling, distill, typod, self-gen, table, ... or none. Detected on the command line where
     the files leave no doubt; brings its own classes."""
-    templates: Annotated[Texts, Flag(name="template")] = TEMPLATES
-    """A text with {} for the class name; repeat to average over several."""
     protocol: Annotated[str | None, Flag(choices="attacks.typographic.protocols:PROTOCOLS")] = None
     """Score by a published protocol too, beside its published numbers: scam, defense_prefix,
     dyslexify, zer0int, distill or typod_set2."""
-    draw_at: Literal["model", "image"] = "model"
-    """Resolution of the text: model draws on the picture as the model sees it, image at its own."""
     fail_under: Annotated[Mapping[str, float] | None, BeforeValidator(thresholds("fail-under"))] = (
         None
     )
@@ -123,16 +146,65 @@ class TypographicAudit(Progress, Lettering, Random, Inference, Output, Images):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WordFlags(Settings):
-    """Where attack words come from, as flags; a file and Python say it with ``words``."""
+class WordList(Settings):
+    """The words that may be written, as flags; a file and Python say it with ``words``."""
 
     panel: ClassVar[str] = "Words"
     file: Annotated[Path | None, Flag(name="words", where="flag")] = None
     """A text file, one attack word a line."""
     word: Annotated[Texts, Flag(where="flag")] = ()
     """An attack word; repeat for more."""
+
+    def listed(self) -> Path | list[str] | None:
+        """The file or the list; None where no flag says.
+
+        Raises:
+            ConfigError: both were given.
+        """
+        if self.word and self.file:
+            raise ConfigError("--words and --word were given together: choose one source of words.")
+        return self.file or list(self.word) or None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordFlags(WordList):
+    """Where attack words come from, as flags; a file and Python say it with ``words``."""
+
+    panel: ClassVar[str] = "Words"
     strategy: Annotated[str | None, Flag(where="flag", default="random")] = None
     """Which word each picture gets: random, runner-up, most-similar, least-similar, image-similar,
     brute-force, neuron or head; of the classes, or of --words."""
+
+    def source(self, budget: int | None = None) -> str | Path | list[str] | dict[str, Any] | None:
+        """Where the attack words come from, as an audit takes it; None where no flag says.
+
+        Args:
+            budget: Queries that the strategy brute-force may spend.
+        Raises:
+            ConfigError: flags that exclude each other, or a budget without what spends it.
+        """
+        if self.word and (self.file or self.strategy):
+            raise ConfigError(
+                "--words, --word and --strategy were given together: choose one source of words, "
+                "or join --strategy with --words."
+            )
+        if budget is not None and (self.strategy or "").replace("_", "-") != "brute-force":
+            raise ConfigError("--budget is that of --strategy brute-force: give both, or neither.")
+        if self.strategy and (self.file or budget):
+            parts = {"strategy": self.strategy, "file": self.file, "budget": budget}
+            return {name: part for name, part in parts.items() if part is not None}
+        return self.file or list(self.word) or self.strategy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget(Settings):
+    """What a search for words may cost, as a flag; a file and Python say it with ``words``."""
+
+    panel: ClassVar[str] = "Words"
     budget: Annotated[int | None, Ge(1), Flag(where="flag", default="2000")] = None
     """Queries that --strategy brute-force may spend."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypographicComparison(TwoRuns):
+    """Compare two typographic audits, paired over picture, word and condition."""

@@ -67,3 +67,12 @@ def listed(what: str) -> Callable[[Any], Any]:
         return read_list(Path(given), what)
 
     return read
+
+
+def strategy_or_file(words: Any) -> Any:
+    """In a file a text is a strategy, or the path of a list."""
+    if not isinstance(words, str):
+        return words
+    from attacks.typographic.words import STRATEGIES
+
+    return words if words.replace("_", "-") in STRATEGIES else Path(words)

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attacks.typographic.settings import TypographicAudit, WordFlags
-from clipprobe.cli.audit_lines import candidate_lines, headline
-from clipprobe.cli.audit_settings import say_twice, word_source
-from clipprobe.cli.common import countdown, load_model, result, say
+from attacks.typographic.settings import Budget, TypographicAudit, WordFlags
+from attacks.typographic.terminal import candidate_lines, headline, say_twice, tell
+from attacks.typographic.texts import strategy_or_file
+from clipprobe.cli.common import countdown, load_model, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
 from clipprobe.settings.shared import Model, Terminal
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def typographic(
-    audit: TypographicAudit, words: WordFlags, model: Model, terminal: Terminal
+    audit: TypographicAudit, words: WordFlags, most: Budget, model: Model, terminal: Terminal
 ) -> None:
     """Run the audit that flags and config file ask for, and print its headline."""
     from attacks.typographic.audit import audit_typographic
@@ -31,7 +31,7 @@ def typographic(
         protocol(audit.protocol)  # a wrong name is said before the model is loaded
     check_thresholds(audit.fail_under or {})
     check_thresholds(audit.fail_over or {}, over=True)
-    chosen: Any = word_source(words.file, [*words.word], words.strategy, words.budget)
+    chosen: Any = words.source(most.budget)
     # The data set is opened before the model, so that a wrong path is said at once.
     attacks = attack_set(audit)
     if attacks is None and not audit.classes:
@@ -43,7 +43,7 @@ def typographic(
     audit = replace(
         audit,
         images=dataset,
-        words=chosen or _strategy_or_file(audit.words),
+        words=chosen or strategy_or_file(audit.words),
         classes=classes,
         layout=None,
         limit=None,
@@ -53,15 +53,11 @@ def typographic(
         carry_out: Any = audit_typographic  # which takes the record too
         settings = replace(audit, progress=step, fail_under=None, fail_over=None)
         view = carry_out(clip, settings)
-    result(
-        view.summary,
+    tell(
+        view,
+        lambda: "\n".join([headline(view.summary), *candidate_lines(view.summary)]),
         as_json=terminal.as_json,
-        text=lambda: "\n".join([headline(view.summary), *candidate_lines(view.summary)]),
     )
-    counts = view.manifest["counts"]
-    if lost := counts["skipped"] + counts["failed"]:
-        say(f"{lost} of {counts['used'] + lost} pictures were left out; manifest.json says why.")
-    say(f"report: {view.path / 'report.html'}")
     _enforce(audit, view.summary)
 
 
@@ -70,15 +66,6 @@ def _enforce(audit: TypographicAudit, summary: dict[str, Any]) -> None:
 
     under = check_thresholds(audit.fail_under or {})
     enforce(under, summary, check_thresholds(audit.fail_over or {}, over=True))
-
-
-def _strategy_or_file(words: Any) -> Any:
-    """In a file a text is a strategy, or the path of a list."""
-    if not isinstance(words, str):
-        return words
-    from attacks.typographic.words import STRATEGIES
-
-    return words if words.replace("_", "-") in STRATEGIES else Path(words)
 
 
 def attack_set(audit: TypographicAudit) -> AttackSet | None:
@@ -102,4 +89,4 @@ def attack_set(audit: TypographicAudit) -> AttackSet | None:
     return checked(path, audit.layout, limit=audit.limit, **names)
 
 
-TYPOGRAPHIC = Verb(typographic, (TypographicAudit, WordFlags, Model, Terminal))
+TYPOGRAPHIC = Verb(typographic, (TypographicAudit, WordFlags, Budget, Model, Terminal))

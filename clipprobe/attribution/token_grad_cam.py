@@ -85,7 +85,6 @@ def token_grad_cam(clip: Clip, pixels: Tensor, score: Score, *, hook: str | None
     )
 
 
-
 def _point(clip: Clip, score: Score, hook: str | None) -> HookPoint:
     from clipprobe.hooks import resolve
 

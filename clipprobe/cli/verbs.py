@@ -157,15 +157,15 @@ _OURS = {
         "Write words on labelled pictures and measure how far a model follows them.",
     ),
     "audit sweep": (
-        "clipprobe.cli.audit_sweep:register",
+        "attacks.typographic.sweep.verb:SWEEP",
         "Write the same words on the same pictures over a grid of sizes, places, colours, ...",
     ),
     "audit stroop": (
-        "clipprobe.cli.audit_stroop:register",
+        "attacks.typographic.stroop.verb:STROOP",
         "Show colour words in coloured ink; ask for the ink and for the word.",
     ),
     "audit search": (
-        "clipprobe.cli.audit_search:register",
+        "attacks.typographic.search.verb:SEARCH",
         "Search the least visible text on IMAGE that flips the model's answer.",
     ),
     "audit bias": (
@@ -182,7 +182,7 @@ _OURS = {
         "Fit mitigations on half of the images and score them on the other half, cost included.",
     ),
     "audit why": (
-        "clipprobe.cli.audit_why:register",
+        "attacks.typographic.why.verb:WHY",
         "Say which heads and neurons carry a written word to the answer, and check it by ablation.",
     ),
     "audit written": (

@@ -124,7 +124,7 @@ def _setting(record: Any, name: str) -> Setting:
         shown="" if required else flag.default or _read(default) or _off(name, flag, default),
         help=" ".join(text.split()),
         required=required,
-        where=flag.where,
+        where="file" if name in record.without_flags else flag.where,
         argument=flag.argument,
         env=flag.env,
         panel=homes[-1].panel,

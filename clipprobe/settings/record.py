@@ -36,6 +36,8 @@ class Settings:
         arbitrary_types_allowed=True,
     )
     panel: ClassVar[str] = "Settings"
+    without_flags: ClassVar[frozenset[str]] = frozenset()
+    """Inherited fields that have no flag in this record: a file and Python set them."""
 
     @model_validator(mode="wrap")
     @classmethod

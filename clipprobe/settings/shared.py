@@ -82,6 +82,19 @@ class Random(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TwoRuns(Random, Output):
+    """Which two runs a study compares; its result may stay in memory."""
+
+    panel: ClassVar[str] = "Comparison"
+    a: Annotated[str | Path, Flag(argument=True)]
+    """A complete run folder."""
+    b: Annotated[str | Path, Flag(argument=True)]
+    """Another of the same kind."""
+    out: Annotated[str | Path | None, HOW] = None  # type: ignore[assignment]  # None, too
+    """A folder for the report of the comparison."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Batches(Settings):
     """How many images go through the model at once."""
 

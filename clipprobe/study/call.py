@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["CALL", "OPENERS", "call_of", "read_call", "settings_from"]
 
 FORMAT = "clipprobe-call"
-_PATH, _OPEN = "$path", "$open"
+_PATH, _OPEN, _ITEMS = "$path", "$open", "$items"
 
 OPENERS: Registry[Any] = Registry(
     "opener",
@@ -119,7 +119,10 @@ def _encoded(value: Any, one: Setting | None) -> Any:
     if isinstance(origin, Origin):
         return {_OPEN: origin.opener, "arguments": dict(origin.arguments)}
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return {key: _encoded(item, one) for key, item in value.items()}
+        encoded = {key: _encoded(item, one) for key, item in value.items()}
+        # JSON is written with sorted keys, and the order may decide the result.
+        in_order = list(encoded) == sorted(encoded)
+        return encoded if in_order else {_ITEMS: [list(item) for item in encoded.items()]}
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
         return [_encoded(item, one) for item in value]
     raise _Unkept
@@ -131,7 +134,8 @@ def _decoded(value: Any) -> Any:
     if isinstance(value, Mapping) and _OPEN in value:
         return OPENERS[value[_OPEN]](**value["arguments"])
     if isinstance(value, Mapping):
-        return {key: _decoded(item) for key, item in value.items()}
+        items = value[_ITEMS] if _ITEMS in value else value.items()
+        return {key: _decoded(item) for key, item in items}
     if isinstance(value, list):
         return [_decoded(item) for item in value]
     return value

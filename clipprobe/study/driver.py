@@ -61,14 +61,15 @@ def _executed(plan: Plan[R], run: Run) -> Outcome[R]:
 
 
 def _write(run: Run, outcome: Outcome[Any], plan: Plan[Any], call: Mapping[str, Any]) -> None:
-    from clipprobe.report import write_html, write_markdown
+    from clipprobe.report.html import render_html
+    from clipprobe.report.markdown import render_markdown
 
     for name, content in outcome.files:
         run.write(name, content)
     run.write_json("summary.json", outcome.summary())
     page = outcome.page(run)
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
+    for name, text in (("report.html", render_html(page)), ("report.md", render_markdown(page))):
+        run.write(name, text.encode("utf-8", "backslashreplace"))
     run.write_aside(CALL, jsonio.dumps(call))
     run.finish(
         provenance=plan.provenance,

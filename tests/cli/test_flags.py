@@ -26,19 +26,23 @@ class Apart(NamedTuple):
 
 #: At most ten; each is needed.
 APART = [
-    Apart({"limit", "top"}, {"shown", "help"}, "how many units or parts of a score are printed"),
+    Apart(
+        {"limit", "top", "neurons", "batch-size"},
+        {"shown", "help", "limits", "type"},
+        "how many images, units or parts of a score a verb takes; evaluate counts neurons or not",
+    ),
     Apart(
         {"out"}, {"shown", "help", "required"}, "a run, a sheet, a map: each verb writes its own"
     ),
     Apart({"sites", "pool"}, {"shown"}, "what is read is taken whole; of texts one token is read"),
     Apart({"workers"}, {"shown", "help", "limits"}, "pretraining needs a process of its own"),
     Apart(
-        {"method", "steps", "threshold"},
+        {"method", "steps", "threshold", "control"},
         {"shown", "help", "many", "choices", "source", "limits"},
-        "of an explanation, an optimizer, a unit, a probability: the field has one word for them",
+        "of an explanation, an optimizer, a unit, a group: the field has one word for them",
     ),
     Apart(
-        {"word", "words", "classes"},
+        {"word", "words", "classes", "label"},
         {"shown", "help", "many", "required"},
         "words to write, to ask about or to show a unit; labels to choose from or to measure by",
     ),
@@ -47,6 +51,11 @@ APART = [
         {"groups", "images"},
         {"shown", "help", "many", "required"},
         "tables can stand for images, and a known data set names its groups; some take one column",
+    ),
+    Apart(
+        {"size", "sizes", "font", "fonts", "ground", "places"},
+        {"shown", "help", "many", "limits", "type"},
+        "an attack has one of each, cards and grids have several, a search has several with commas",
     ),
     Apart({"unit"}, {"help", "many"}, "one is explained, several are probed"),
 ]

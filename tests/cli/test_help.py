@@ -35,9 +35,9 @@ OPTIONAL = {
         "classes", "file", "word", "forbidden", "allowed", "synonyms", "name_pattern",
         "word_column", "protocol", "fail_under", "fail_over", "config", "preset", "contrast",
     },
-    "audit sweep": {"base", "words", "word", "synonyms", "name_pattern", "config"},
-    "audit stroop": {"images", "config"},
-    "audit search": {"word", "synonyms", "forbidden"},
+    "audit sweep": {"base", "file", "word", "synonyms", "name_pattern"},
+    "audit stroop": {"images"},
+    "audit search": {"file", "word", "synonyms", "forbidden", "allowed"},
     "audit bias": {
         "images", "labels", "embeddings", "predictions", "card", "scale", "clusters", "controls",
         "config", "against",
@@ -46,7 +46,9 @@ OPTIONAL = {
     "audit mitigate": {
         "others", "group_prompts", "clusters", "labels", "card", "utility", "config",
     },
-    "audit why": {"run", "words", "synonyms", "name_pattern", "config"},
+    "audit why": {
+        "classes", "contrast", "file", "name_pattern", "preset", "run", "synonyms", "word",
+    },
     "audit written": {
         "words", "file", "watch", "group_table", "card", "clusters", "preset", "contrast", "config",
     },
@@ -89,9 +91,9 @@ ALIASES = {
 IN_WORDS = {
     ("neurons scan", "pool"): ("max; of texts the token that the model reads", "max"),
     ("neurons scan", "shard"): ("all images", (0, 1)),
-    ("audit sweep", "control"): ("none", ("nonsense",)),
-    ("audit stroop", "presentation"): ("all", ("upright", "mirrored", "inverted", "negative")),
-    ("audit stroop", "ground"): (
+    ("audit sweep", "controls"): ("none", ("nonsense",)),
+    ("audit stroop", "presentations"): ("all", ("upright", "mirrored", "inverted", "negative")),
+    ("audit stroop", "grounds"): (
         "white and three greys", ("white", (128, 128, 128), (24, 24, 24), (205, 205, 205)),
     ),
     ("audit search", "sizes"): (

@@ -50,7 +50,7 @@ ORDER = {
         protocols published words
         texts
         inputs settings
-        engine report
+        engine report terminal
         search stroop sweep why
         audit
         __init__

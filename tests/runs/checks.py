@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import load_file
@@ -88,6 +89,20 @@ def check_run(folder: Path) -> None:
             for group in groups
             for i in range(group.num_columns)
         )
+
+
+def check_schema(summary: dict[str, Any], schema: Path) -> None:
+    """A summary as it was read from its file, against the published schema of its kind.
+
+    The schema must refuse the same summary without any one of its keys, and with another key.
+    """
+    content = json.loads(schema.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(content)
+    validator = jsonschema.Draft202012Validator(content)
+    assert [f"{e.json_path}: {e.message}" for e in validator.iter_errors(summary)] == []
+    broken = [{k: v for k, v in summary.items() if k != name} for name in content["required"]]
+    assert len(broken) > 3
+    assert all(list(validator.iter_errors(one)) for one in [*broken, {**summary, "another": 1}])
 
 
 def check_tables(folder: Path, kind: str) -> None:

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import TypeAdapter
@@ -33,6 +33,17 @@ def test_a_setting_is_described_once() -> None:
     assert found["images"].panel == "Images" and found["kind"].panel == "Toy"
     assert marked(Toy, HOW) == {"out", "overwrite", "workers", "progress"}
     assert marked(Toy, PRIVATE) == {"people"}
+
+
+def test_a_record_can_hide_the_flags_of_what_it_inherits() -> None:
+    @dataclass(frozen=True)
+    class Quiet(Toy):
+        without_flags: ClassVar[frozenset[str]] = frozenset({"alpha", "seed"})
+
+    found = {one.name: one.where for one in settings_of(Quiet)}
+    assert found["alpha"] == found["seed"] == "file" and found["kind"] == "anywhere"
+    assert {one.where for one in settings_of(Toy) if one.name in ("alpha", "seed")} == {"anywhere"}
+    assert Quiet.from_texts({}, {"alpha": 0.2}).alpha == 0.2
 
 
 def test_a_record_must_be_declared_as_one() -> None:

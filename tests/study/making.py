@@ -50,23 +50,76 @@ def against(images: Path) -> dict[str, Any]:
     return {"images": images, "groups": "gender", "against": other, "words": WORDS, **FEW}
 
 
-def two_reports(images: Path) -> dict[str, Any]:
-    """A stored bias report and its copy."""
-    for side in ("a", "b"):
-        zipfile.ZipFile(OLDER).extractall(
-            images.parent / side, [n for n in zipfile.ZipFile(OLDER).namelist() if "bias/" in n]
-        )
-    return {side: images.parent / side / "bias" for side in ("a", "b")}
+def two_of(kind: str) -> Callable[[Path], dict[str, Any]]:
+    """A stored run of a kind and its copy."""
+
+    def made(images: Path) -> dict[str, Any]:
+        for side in ("a", "b"):
+            zipfile.ZipFile(OLDER).extractall(
+                images.parent / side,
+                [n for n in zipfile.ZipFile(OLDER).namelist() if n.startswith(f"{kind}/")],
+            )
+        return {side: images.parent / side / kind for side in ("a", "b")}
+
+    return made
 
 
 MAKE: dict[str, Small] = {
+    "stroop": Small(
+        settings=lambda images: {
+            "colours": ["red", "blue"],
+            "variants": 1,
+            "sizes": [0.3],
+            "batch_size": 1,
+            "presentations": ["upright"],
+        },
+        change={"seed": 1},
+        images="",
+    ),
+    "typographic-comparison": Small(
+        settings=two_of("typographic"), change={"seed": 1}, passes=False, parts=False, images=""
+    ),
+    "typographic-search": Small(
+        settings=lambda images: {
+            "image": images / "00.png",
+            "label": "dog",
+            "classes": ["cat", "dog"],
+            "queries": 4,
+            "batch_size": 2,
+            "max_area": 1.0,
+            "sizes": [0.3, 0.4],
+            "templates": ["a photo of a {}"],
+        },
+        change={"seed": 1},
+        images="",
+    ),
+    "typographic-sweep": Small(
+        settings=lambda images: {
+            "images": images,
+            "classes": ["cat", "dog"],
+            "limit": 6,
+            "batch_size": 1,
+            "factors": {"size": [0.4, 0.5], "opacity": [1.0]},
+        },
+        change={"seed": 1},
+    ),
+    "why": Small(
+        settings=lambda images: {
+            "images": images,
+            "classes": ["cat", "dog"],
+            "heads": 2,
+            "neurons": 1,
+            "limit": 6,
+        },
+        change={"seed": 1},
+    ),
     "bias": Small(
         settings=lambda images: {"images": images, "groups": "gender", "words": WORDS, **FEW},
         change={"seed": 1},
     ),
     "bias-against": Small(settings=against, change={"seed": 1}),
     "bias-comparison": Small(
-        settings=two_reports, change={"seed": 1}, passes=False, parts=False, images=""
+        settings=two_of("bias"), change={"seed": 1}, passes=False, parts=False, images=""
     ),
     "bias-gap": Small(
         settings=lambda images: {

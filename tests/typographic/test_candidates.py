@@ -160,7 +160,7 @@ def test_an_audit_prints_all_three_and_keeps_to_its_schema(audited: Any) -> None
     with pytest.raises(ThresholdCrossedError, match="upper end of its interval is over"):
         enforce({}, summary, {"targeted_success": high - 0.001})
 
-    from clipprobe.cli.audit_lines import candidate_lines
+    from attacks.typographic.terminal import candidate_lines
 
     text = "\n".join(candidate_lines(summary))
     assert all(part in text for part in ("pairwise (2)", "union (7)", "full (6)", "zer0int"))

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from runs.checks import check_schema
 from statsmodels.stats.contingency_tables import mcnemar as exact
 from statsmodels.stats.multitest import multipletests
 from typer.testing import CliRunner
 
+import attacks.typographic.report
 from attacks.typographic import audit_typographic
 from attacks.typographic.report.comparison import compare_runs, comparison_text, differences
 from attacks.typographic.scoring.metrics import Outcomes, effects
@@ -22,6 +24,7 @@ from clipprobe.errors import RunFolderError
 from clipprobe.runs.differences import differing
 from clipprobe.statistics import wilson
 
+SCHEMA = Path(attacks.typographic.report.__file__).with_name("comparison.schema.json")
 NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
 
 
@@ -109,6 +112,13 @@ def test_a_reader_and_a_non_reader(
     assert rows["accuracy, attack word"]["holm_p"] < 1e-3
     assert summary["n"] == {"pairs": 18, "only_a": 0, "only_b": 0}
     assert summary["warnings"] == []
+    check_schema(summary, SCHEMA)
+    assert [item["estimate"] for item in summary["headline"]] == [
+        row["difference"] for row in summary["differences"]
+    ]
+    with pytest.raises(RunFolderError, match=r"seed"):  # a comparison is recognised, or refused
+        compare_runs(reader, blind, out=tmp_path / "cmp", seed=1)
+    assert compare_runs(reader, blind, out=tmp_path / "cmp", seed=0) == summary
     assert json.loads((tmp_path / "cmp/summary.json").read_text()) == summary
     assert "What changed" in (tmp_path / "cmp/report.html").read_text(encoding="utf-8")
     assert "reading effect" in comparison_text(summary)

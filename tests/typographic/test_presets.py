@@ -26,7 +26,6 @@ from attacks.typographic.attack.bands import letterboxed
 from attacks.typographic.attack.knobs import KNOBS, place
 from attacks.typographic.settings import Lettering
 from clipprobe.cli import app
-from clipprobe.cli.knobs import parsed_knobs
 from clipprobe.errors import ConfigError, TextFitError
 
 DISTILL = Path(__file__).resolve().parents[3] / "shared" / "data" / "distill"
@@ -238,6 +237,5 @@ def test_texts_of_options() -> None:
     assert place("0.5,0.25") == (0.5, 0.25)
     assert place("0.1,0.2;0.3,0.4") == [(0.1, 0.2), (0.3, 0.4)]
     assert place("r1c1") == "r1c1" and place("0.5") == "0.5"
-    assert parsed_knobs({"outline": "none", "perspective": "30"}) == {
-        "outline": None, "perspective": 30.0,
-    }  # fmt: skip
+    read = Lettering(outline="none", perspective="30")
+    assert read.outline is None and read.perspective == 30.0

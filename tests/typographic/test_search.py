@@ -11,15 +11,24 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from runs.checks import check_schema
 from typer.testing import CliRunner
 
+import attacks.typographic.search
 from attacks.typographic.search import SearchResult, search_attack
 from attacks.typographic.search.result import best_of
 from attacks.typographic.search.space import SearchSpace
 from clipprobe.cli import app
-from clipprobe.errors import ConfigError, DataError, TextFitError, UnreadableImageError
+from clipprobe.errors import (
+    ConfigError,
+    DataError,
+    RunFolderError,
+    TextFitError,
+    UnreadableImageError,
+)
 from clipprobe.runs.tables import read_parquet
 
+SCHEMA = Path(attacks.typographic.search.__file__).with_name("summary.schema.json")
 SIDE = 64
 NAMES = ["dog", "cat", "ship"]
 GROUND = (90, 90, 90)
@@ -163,7 +172,7 @@ def test_bytes_do_not_depend_on_interruption(tmp_path: Path) -> None:
     assert rest.n_images < whole.n_images  # the finished batches were not asked again
     complete = InkToy()
     loaded = run(complete, tmp_path / "b")
-    assert complete.n_images == 1  # the clean picture, to know what is asked
+    assert complete.n_images == 0  # not even the clean picture, to know what was asked
     assert loaded == again
 
 
@@ -197,7 +206,7 @@ def test_best_of_n_is_the_mean_over_orders() -> None:
         ({"target": "dog"}, DataError, "means the label"),
         ({"target": "horse"}, DataError, "'horse'.*not among"),
         ({"words": ["Dog"]}, DataError, "may be written on a picture of 'dog'"),
-        ({"max_area": 0}, ConfigError, "max_area=0 is no share"),
+        ({"max_area": 0}, ConfigError, "max_area=0 is out of range"),
         ({"max_area": 0.0001}, DataError, "fits on image within 0.0%"),
         ({"queries": 1}, ConfigError, "queries=1"),
         ({"sizes": (0.3, 0.2)}, ConfigError, "numbers that rise"),
@@ -224,6 +233,28 @@ def test_an_answer_that_is_flipped_already_is_no_case(tmp_path: Path) -> None:
         search_attack(InkToy(), tmp_path / "no.png", "cat", NAMES, out=tmp_path / "run")
 
 
+def test_nothing_is_asked_before_the_run_is_open(tmp_path: Path) -> None:
+    """A folder that cannot be used is refused without a pass, and a flip leaves no folder."""
+    run(InkToy(), tmp_path / "run", queries=8)
+    toy = InkToy()
+    with pytest.raises(RunFolderError, match=r"seed"):
+        run(toy, tmp_path / "run", queries=8, seed=1)
+    assert toy.n_images == 0
+    with pytest.raises(DataError, match="already wrong"):
+        search_attack(InkToy(), picture(), "cat", NAMES, out=tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_model_s_words_stand_in_the_summary(tmp_path: Path) -> None:
+    toy = InkToy()
+    result = search_attack(toy, picture(), "dog", NAMES, out=tmp_path / "run", queries=4, **SPACE)
+    assert sorted(result.candidates) == ["cat", "ship"]
+    named = search_attack(
+        toy, picture(), "dog", NAMES, out=tmp_path / "b", queries=4, target="ship", **SPACE
+    )
+    assert named.candidates == ("ship",)
+
+
 def test_the_command(tmp_path: Path, checkpoint: Callable[[], Path]) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (40, 48, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.png")
@@ -242,13 +273,16 @@ def test_the_command(tmp_path: Path, checkpoint: Callable[[], Path]) -> None:
     assert done.exit_code == 0, done.output
     summary = json.loads(done.stdout)
     assert summary == json.loads((tmp_path / "run" / "summary.json").read_text())
-    assert summary["words"]["queries"] <= 12
+    assert summary["words"]["queries"] <= 12 and 1 <= len(summary["candidates"]) <= 2
+    check_schema(summary, SCHEMA)
+    config = json.loads((tmp_path / "run" / "config.json").read_text())["config"]
+    assert config["space"]["words"] is None  # what was said, not what the model made of it
     wrong = CliRunner().invoke(
         app,
         ["audit", "search", str(tmp_path / "a.png"), "--label", "dog", "--classes",
          str(tmp_path / "classes.txt"), "--out", str(tmp_path / "no"), "--sizes", "big"],
     )  # fmt: skip
-    assert wrong.exit_code == 2 and "no list of numbers" in wrong.output
+    assert wrong.exit_code == 2 and "--sizes 'big' is not a list of numbers" in wrong.output
 
 
 def test_black_letters_are_no_blot() -> None:

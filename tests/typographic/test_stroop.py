@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from runs.checks import check_schema
 from typer.testing import CliRunner
 
+import attacks.typographic.stroop
 from attacks.typographic.stroop import COLOURS, Deck, audit_stroop, draw_card
 from attacks.typographic.stroop.published import published_stroop_rows
 from attacks.typographic.stroop.scoring import columns_of, summarise_rows
@@ -20,8 +22,10 @@ from clipprobe.errors import ConfigError, DataError
 from clipprobe.runs.tables import read_parquet
 from clipprobe.statistics import wilson
 from clipprobe.stimuli.text import rgb
+from clipprobe.study import rerun
 
 STROOP = Path(__file__).resolve().parents[3] / "shared/data/distill/stroop_experiment.json"
+SCHEMA = Path(attacks.typographic.stroop.__file__).with_name("summary.schema.json")
 INKS = ("red", "green", "blue")
 SIDE = 64
 
@@ -170,6 +174,16 @@ def test_interrupted_or_in_other_threads_the_bytes_are_the_same(tmp_path: Path) 
         assert (whole.path / name).read_bytes() == (part.path / name).read_bytes(), name
 
 
+def test_the_call_of_a_run_makes_it_again(tmp_path: Path) -> None:
+    """From JSON, in which a ground is a list of numbers."""
+    run = audit_stroop(Namer(DECK, of_word), out=tmp_path / "run", **OPTIONS)
+    call = json.loads((run.path / "call.json").read_text())
+    assert call["give_again"] == ["model"] and call["settings"]["grounds"][1] == [128, 128, 128]
+    again = rerun(run.path, tmp_path / "again", clip=Namer(DECK, of_word), workers=0)
+    for name in ("results.parquet", "summary.json", "report.html", "manifest.json"):
+        assert (run.path / name).read_bytes() == (again.path / name).read_bytes(), name
+
+
 def test_presentations_are_what_they_say() -> None:
     cards = {
         (c.presentation): c
@@ -234,9 +248,11 @@ def test_a_folder_of_cards(tmp_path: Path) -> None:
         ({"colours": ["red", "red"]}, "given twice"),
         ({"colours": ["red", "rde"]}, "'rde' is unknown"),
         ({"control": "Red"}, "is a colour"),
-        ({"presentations": ["up"]}, "no presentation 'up'"),
+        ({"presentations": ["up"]}, "presentations='up' is unknown: did you mean 'upright'"),
         ({"grounds": ["red"]}, "'red' shows on none of the grounds"),
-        ({"sizes": [2.0]}, "fractions of the side"),
+        ({"sizes": [2.0]}, "sizes=2.0 is out of range"),
+        ({"variants": 0}, "variants=0 is out of range"),
+        ({"colours": "red"}, "colours='red' is not a list"),
         ({"ink_templates": ["colour"]}, "has no {}"),
     ],
 )
@@ -276,8 +292,27 @@ def test_the_command(checkpoint: Callable[[], Path], tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     summary = json.loads(done.stdout)
     assert summary["n"]["cards"] == 2 * 2 * 3 and summary["kind"] == "stroop"
+    check_schema(summary, SCHEMA)
     again = CliRunner().invoke(app, [*arguments, *few])
     assert again.exit_code == 0 and "control ink accuracy" in again.stdout
     assert "report.html" in again.stderr
     wrong = CliRunner().invoke(app, ["audit", "stroop"])
     assert wrong.exit_code == 2 and "needs --out" in wrong.output
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--images", "absent"], "There is nothing at 'absent'"),
+        (["--colour", "red"], "at least two colours"),
+        (["--size", "2"], "--size 2 is out of range"),
+        (["--ink-template", "a colour"], "has no {}"),
+    ],
+)
+def test_mistakes_are_said_before_the_model_is_loaded(
+    tmp_path: Path, flags: list[str], said: str
+) -> None:
+    command = ["audit", "stroop", "--model", "no-model", "--out", str(tmp_path / "run")]
+    done = CliRunner().invoke(app, [*command, *flags])
+    assert done.exit_code == 2 and said in done.stderr, done.stderr
+    assert not (tmp_path / "run").exists()

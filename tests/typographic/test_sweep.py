@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from runs.checks import check_run
+from runs.checks import check_run, check_schema
 from typer.testing import CliRunner
 from typographic.conftest import COLORS, NAMES, SIDE, ToyClip
 
+import attacks.typographic.sweep
 from attacks.typographic.sweep import sweep
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.stimuli.text import DEFAULT_FONT, label
 from clipprobe.zeroshot import TEMPLATES
 
+SCHEMA = Path(attacks.typographic.sweep.__file__).with_name("summary.schema.json")
 SIZES = [0.1, 0.15, 0.2, 0.25]
 #: The size from which words are read on pictures of each class of NAMES.
 READ_FROM = [0.1, 0.15, 0.15, 0.2, 0.2, 0.25]
@@ -217,9 +219,10 @@ def test_bytes_do_not_depend_on_workers_or_interruption(
         ({"factors": {"size": [7]}}, "size=7 of the sweep cannot be written"),
         ({"factors": ["seed"]}, "no setting 'seed'"),
         ({"factors": {"position": ["top", "on"]}}, "needs its mask in every image"),
-        ({"design": "full"}, "one-factor, factorial"),
-        ({"controls": ["word"]}, "'word' is unknown"),
-        ({"level": 1.0}, "level=1.0 is no share"),
+        ({"design": "full"}, "design='full' is unknown: known are one-factor, factorial"),
+        ({"controls": ["word"]}, "controls='word' is unknown: known are nonsense, blank"),
+        ({"level": 1.0}, "level=1.0 is out of range"),
+        ({"sise": 0.2}, "There is no setting 'sise': did you mean 'size'"),
         ({"max_encodings": 100}, r"4 cells, so 48 pictures could need 432 encodings"),
         (
             {"factors": {"position": ["r1c1"], "copies": [1, 2]}, "design": "factorial"},
@@ -247,9 +250,10 @@ def test_strategies_over_a_list_rank_the_list(run: Callable[..., Any]) -> None:
 def test_the_command_line_sweeps(
     colours: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from clipprobe.cli import app, audit_sweep
+    from attacks.typographic.sweep import verb
+    from clipprobe.cli import app
 
-    monkeypatch.setattr(audit_sweep, "load_model", lambda *a, **k: ThresholdClip())
+    monkeypatch.setattr(verb, "load_model", lambda *a, **k: ThresholdClip())
     colours(4)
     (tmp_path / "classes.txt").write_text("\n".join(NAMES), encoding="utf-8")
     command = [
@@ -266,6 +270,7 @@ def test_the_command_line_sweeps(
     summary = json.loads(done.stdout)
     assert values(summary["curves"]["size"], "targeted_success") == pytest.approx(PLANTED)
     assert summary["factors"]["outline"] == [None, "black"] and summary["level"] == 0.3
+    check_schema(summary, SCHEMA)
     assert "pictures to encode at most" in done.stderr and "report:" in done.stderr
     done = runner.invoke(app, [*command, "--factor", "size", "--max-encodings", "9"])
     assert done.exit_code == 2 and "The grid has 7 cells" in done.stderr

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from runs.checks import check_schema
 from typographic import toy_reader as toy
 
+import attacks.typographic.why
 from attacks.typographic import audit_typographic
 from attacks.typographic.why import explain_reading, why_image
 from attacks.typographic.why.measure import head_name, neuron_name
 from clipprobe.errors import ConfigError, DataError
 
+SCHEMA = Path(attacks.typographic.why.__file__).with_name("summary.schema.json")
 PLANTED = {head_name(*head) for head in toy.READERS}
 
 
@@ -72,6 +75,7 @@ def test_planted_heads_are_found_exactly(explained: Callable[[bool], Any]) -> No
     assert {head_name(*head) for head in greedy["heads"]} == PLANTED
     assert greedy["before"]["success"]["value"] > 0.9 > 0.2 > greedy["after"]["success"]["value"]
     assert greedy["after"]["clean_accuracy"]["value"] == 1
+    check_schema(view.summary, SCHEMA)
 
 
 def test_planted_neurons_are_ranked_first(explained: Callable[[bool], Any]) -> None:

@@ -184,12 +184,15 @@ def test_mistakes_are_said(clip: Any, folder: Path) -> None:
     images, out = folder / "images", folder / "run"
     with pytest.raises(ConfigError, match="at least 20"):
         explain_reading(clip, images, NAMES, out=out, n_random=5)
-    with pytest.raises(ConfigError, match="one of zero, mean"):
+    with pytest.raises(ConfigError, match="ablation='half' is unknown: known are zero, mean"):
         explain_reading(clip, images, NAMES, out=out, ablation="half")
     with pytest.raises(DataError, match="carry their words already"):
         explain_reading(
             clip, images, ["0", "1", "x"], out=out, name_pattern="{label}{word}", limit=None
         )
+    for words in ("image-similar", "neuron", {"strategy": "runner-up", "listed": ["cat"]}):
+        with pytest.raises(ConfigError, match="audit with it first, then explain its run"):
+            explain_reading(clip, images, NAMES, out=out, words=words)
     with pytest.raises(DataError, match="needs at least 4"):
         explain_reading(clip, images, NAMES, out=out, words=["zebra"])
     assert not out.exists()

@@ -13,24 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from attacks.typographic.report.comparison_page import comparison_page, comparison_text
 from attacks.typographic.report.summary import columns_of, natural_outcomes, written_outcomes
 from attacks.typographic.scoring.metrics import Outcomes, paired, rate
+from attacks.typographic.settings import TypographicComparison
 from attacks.typographic.withholding import require_answers
 from clipprobe.errors import RunFolderError
-from clipprobe.figures.typographic import ORDER, TITLES, difference_chart
-from clipprobe.report import (
-    Block,
-    Chart,
-    Page,
-    Paragraph,
-    Section,
-    Table,
-    Warning,
-    write_html,
-    write_markdown,
-)
-from clipprobe.report.numbers import format_cell
-from clipprobe.runs import Run, RunView
+from clipprobe.figures.typographic import ORDER, TITLES
+from clipprobe.runs import Run, RunView, jsonio, load_run
 from clipprobe.runs.differences import differing
 from clipprobe.statistics import (
     cluster_bootstrap,
@@ -39,7 +29,11 @@ from clipprobe.statistics import (
     holm,
     mcnemar,
 )
+from clipprobe.study import Outcome, Plan, Study, carry_out
 
+__all__ = ["COMPARISON", "compare_runs", "comparison_page", "comparison_text", "differences"]
+
+KIND = "typographic-comparison"
 #: Settings that must be the same for two audits to answer one question.
 SAME = ("classes", "synonyms")
 
@@ -55,27 +49,67 @@ def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict
     Raises:
         RunFolderError: the two are not comparable; the message says why.
     """
-    settings = refuse_incomparable(a, b)
+    settings = TypographicComparison(a=a.path, b=b.path, out=out, seed=seed)
+    return carry_out(COMPARISON, settings, None).value
+
+
+def prepare_comparison(settings: TypographicComparison, clip: None = None) -> Plan[dict[str, Any]]:
+    """Read both audits, and refuse what cannot be compared."""
+    a, b = load_run(settings.a), load_run(settings.b)
+    apart = refuse_incomparable(a, b)
     first, second = _outcomes(a), _outcomes(b)
-    rows, n = differences(first, second, seed=seed)
-    if not rows:
+    both = (name for name in first if name in second)
+    if not any(len(np.intersect1d(first[name].pair, second[name].pair)) for name in both):
         raise RunFolderError(
             f"{a.path} and {b.path} share no picture with the same word and condition: audit the "
             "same pictures with the same words, for example by giving both the same --seed."
         )
-    summary = _plain(
+    runs = {name: view.about() for name, view in (("a", a), ("b", b))}
+
+    def execute(run: Run) -> Outcome[dict[str, Any]]:
+        rows, n = differences(first, second, seed=settings.seed)
+        summary = _summary(runs, rows, n, apart)
+        return Outcome(
+            value=summary,
+            files=[],
+            summary=lambda: summary,
+            page=lambda run: comparison_page(summary),
+            used=n["pairs"],
+        )
+
+    return Plan(
+        config={"runs": runs, "seed": settings.seed},
+        execute=execute,
+        seed=settings.seed,
+        dataset=a.manifest.get("dataset"),
+    )
+
+
+def _summary(
+    runs: Mapping[str, Any],
+    rows: list[dict[str, Any]],
+    n: Mapping[str, int],
+    apart: list[tuple[str, Any, Any]],
+) -> dict[str, Any]:
+    summary: dict[str, Any] = jsonio.plain(
         {
-            "kind": "typographic-comparison",
+            "kind": KIND,
             "schema_version": 1,
-            "runs": {name: view.about() for name, view in (("a", a), ("b", b))},
+            "headline": [
+                {
+                    "name": row["name"],
+                    "estimate": row["difference"],
+                    "meaning": f"{row['name']}: B minus A over the same pictures and words",
+                }
+                for row in rows
+            ],
+            "runs": runs,
             "n": n,
             "differences": rows,
-            "warnings": _warnings(settings, n),
-            "settings": [{"name": s, "a": x, "b": y} for s, x, y in settings],
+            "warnings": _warnings(apart, n),
+            "settings": [{"name": s, "a": x, "b": y} for s, x, y in apart],
         }
     )
-    if out is not None:
-        _write(summary, a, b, out, seed)
     return summary
 
 
@@ -225,70 +259,14 @@ def _warnings(settings: list[tuple[str, Any, Any]], n: Mapping[str, int]) -> lis
     return found
 
 
-def _plain(value: Any) -> dict[str, Any]:
-    from clipprobe.runs import jsonio
-
-    plain: dict[str, Any] = jsonio.plain(value)
-    return plain
-
-
-def _write(summary: dict[str, Any], a: RunView, b: RunView, out: Path, seed: int) -> None:
-    config = {"runs": summary["runs"], "seed": seed}
-    with Run.open(out, kind="typographic-comparison", config=config) as run:
-        if run.complete:
-            return
-        run.write_json("summary.json", summary)
-        page = comparison_page(summary)
-        write_html(page, run.file("report.html"))
-        write_markdown(page, run.file("report.md"))
-        run.finish(
-            counts={"used": summary["n"]["pairs"]}, seed=seed, dataset=a.manifest.get("dataset")
-        )
-
-
-def comparison_page(summary: Mapping[str, Any]) -> Page:
-    """The report of a comparison."""
-    rows = summary["differences"]
-    said = "; ".join(f"{row['name']} {format_cell(row['difference'])}" for row in rows)
-    blocks: list[Block] = [
-        *(Warning(text) for text in summary["warnings"]),
-        Chart(difference_chart(rows), f"B minus A: {said}."),
-        Table(
-            ["measure", "A", "B", "B minus A", "McNemar p", "Holm p"],
-            [
-                [r["name"], r["a"], r["b"], r["difference"], r["mcnemar_p"], r["holm_p"]]
-                for r in rows
-            ],
-            "Paired over the same picture, word and condition, 95 % intervals; p exact, corrected "
-            "by Holm over these rows.",
-        ),
-        Paragraph(
-            "Intervals and tests are about the choice of pictures and words. They say nothing "
-            "about other pictures, fonts or prompts, nor whether two models differ in general."
-        ),
-    ]
-    runs = summary["runs"]
-    return Page(
-        title="Two typographic audits",
-        subtitle=f"A: {runs['a']['model']} ({runs['a']['name']}). B: {runs['b']['model']} "
-        f"({runs['b']['name']}). {summary['n']['pairs']:,} attacked pictures in both.",
-        sections=[Section("What changed", blocks)],
-        provenance=dict(runs),
-    )
-
-
-def comparison_text(summary: Mapping[str, Any]) -> str:
-    """The comparison as lines for the terminal."""
-    found = [f"warning: {text}" for text in summary["warnings"]]
-    for name in ("a", "b"):
-        about = summary["runs"][name]
-        found.append(f"{name.upper()}: {about['model']} ({about['name']})")
-    for row in summary["differences"]:
-        p = "" if row["holm_p"] is None else f", Holm p {format_cell(row['holm_p'])}"
-        found.append(f"{row['name']:<28} {format_cell(row['difference'])}{p}")
-    return "\n".join(found)
-
-
 def _short(value: Any) -> str:
     text = "none" if value is None else str(value)
     return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+COMPARISON = Study(
+    kind=KIND,
+    settings=TypographicComparison,
+    prepare=prepare_comparison,
+    load=lambda view: view.summary,
+)

@@ -21,8 +21,6 @@ from clipprobe.report import (
     Section,
     Table,
     Warning,
-    write_html,
-    write_markdown,
 )
 from clipprobe.runs import Run
 
@@ -102,12 +100,12 @@ def warnings(result: SearchResult) -> list[str]:
     return found
 
 
-def write_report(
+def build_page(
     run: Run, result: SearchResult, base: Image.Image, provenance: Mapping[str, Any]
-) -> None:
-    """Write ``report.html`` and ``report.md``."""
+) -> Page:
+    """The page, from the result and the picture that was found."""
     goal = f"“{result.target}”" if result.target else "any wrong answer"
-    page = Page(
+    return Page(
         title="Least visible text that flips the answer",
         subtitle=f"{result.image}, a picture of “{result.label}”, searched for {goal} within "
         f"{result.budget:,} queries and {result.max_area:.1%} of the pixels.",
@@ -120,8 +118,6 @@ def write_report(
         provenance={**provenance, "settings": {k: v for k, v in run.config.items()
                                                if k not in ("model", "classes", "synonyms")}},
     )  # fmt: skip
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
 
 
 _NOTES = (

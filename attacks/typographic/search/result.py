@@ -57,6 +57,7 @@ class SearchResult:
 
     ``image``, ``label``, ``target``: names; the target is None for any wrong answer.
     ``clean_answer``, ``clean_margin``: of the picture without text.
+    ``candidates``: the words that were tried, in order.
     ``budget``, ``max_area``: what each arm might spend and ink.
     ``words``, ``nonsense``: the two arms; nonsense is None where no word has any.
     ``verified``: whether the picture that was written flips the answer once more when it is read
@@ -70,6 +71,7 @@ class SearchResult:
     target: str | None
     clean_answer: str
     clean_margin: float
+    candidates: tuple[str, ...]
     budget: int
     max_area: float
     words: Arm
@@ -105,6 +107,7 @@ class SearchResult:
                  "verified", "controls")  # fmt: skip
         return cls(
             **{name: data[name] for name in names},
+            candidates=tuple(data.get("candidates", ())),
             words=words,
             nonsense=arm(data["nonsense"]),
             path=path,

@@ -15,14 +15,11 @@ from typing import Any
 
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.knobs import KNOBS
+from attacks.typographic.search.settings import COLORS, OPACITIES, PLACES, SIZES
 from clipprobe.errors import ConfigError
 from clipprobe.stimuli.text import rgb
 
 Point = tuple[int, ...]
-COLORS = ("white", "black", "red", "yellow", "blue")
-SIZES = (0.07, 0.085, 0.1, 0.12, 0.145, 0.175, 0.21, 0.25, 0.3)
-OPACITIES = (0.25, 0.4, 0.6, 0.8, 1.0)
-PLACES = 6
 _ORDERED = ("row", "column", "size", "opacity", "rotation")
 #: Axes whose lower values are less visible: bisected once a flip is found.
 SHRINK = ("size", "opacity")

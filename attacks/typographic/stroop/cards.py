@@ -20,6 +20,7 @@ from PIL import Image
 
 from attacks.typographic.attack.controls import nonsense_word
 from attacks.typographic.attack.placement import rng
+from attacks.typographic.stroop.settings import CONTROL, FONTS, GROUNDS, PRESENTATIONS, SIZES
 from clipprobe.errors import ConfigError
 from clipprobe.stimuli.text import draw_text, rgb, writable
 from clipprobe.stimuli.text.draw import Color
@@ -35,11 +36,6 @@ COLOURS: Mapping[str, Color] = {
     "pink": (250, 130, 180),
     "yellow": (250, 220, 30),
 }
-GROUNDS: tuple[Color, ...] = ("white", (128, 128, 128), (24, 24, 24), (205, 205, 205))
-FONTS = ("DejaVuSans-Bold", "Roboto-Bold", "DejaVuSerif-Bold", "CourierPrime-Bold")
-SIZES = (0.22, 0.32)
-CONTROL = "example"
-PRESENTATIONS = ("upright", "mirrored", "inverted", "negative")
 #: Ink and ground must differ by so much in some channel, of 255, or the word cannot be seen.
 LEAST_CONTRAST = 90
 

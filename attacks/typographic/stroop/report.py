@@ -18,8 +18,6 @@ from clipprobe.report import (
     Section,
     Table,
     Warning,
-    write_html,
-    write_markdown,
 )
 from clipprobe.runs import Run
 
@@ -30,13 +28,6 @@ _EXPLAINED = {
     "inverted": "turned upside down, by 180 degrees",
     "negative": "figure and ground exchanged: a field of the colour with letters of the ground",
 }
-
-
-def write_report(run: Run, source: Drawn | FromFolder, provenance: Mapping[str, Any]) -> None:
-    """Write ``report.html`` and ``report.md`` from the table and the summary of the run."""
-    page = build_page(run, source, provenance)
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
 
 
 def build_page(run: Run, source: Drawn | FromFolder, provenance: Mapping[str, Any]) -> Page:

@@ -97,7 +97,8 @@ def build(factors: Factors, design: str, base: TypographicAttack) -> Grid:
     """The grid of a sweep.
 
     Args:
-        factors: Levels by setting, None for the default ones; or names, for the default ones.
+        factors: Levels by setting, None for the default ones; or texts as :func:`parse_factors`
+            takes them.
         design: ``one-factor`` or ``factorial``.
         base: The attack of what is not varied.
     Raises:
@@ -110,7 +111,7 @@ def build(factors: Factors, design: str, base: TypographicAttack) -> Grid:
         )
     if isinstance(factors, str):
         factors = [factors]
-    asked = dict(factors) if isinstance(factors, Mapping) else dict.fromkeys(factors)
+    asked = dict(factors) if isinstance(factors, Mapping) else parse_factors(factors)
     if not asked:
         raise ConfigError(f"A sweep needs a factor: give one of {', '.join(FACTORS)}.")
     for name in asked:

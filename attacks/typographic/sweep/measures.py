@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from attacks.typographic.report.summary import written_outcomes
 from attacks.typographic.scoring.metrics import Outcomes, condition_rates, effects, paired
+from attacks.typographic.sweep.settings import CONTROL
 from clipprobe.statistics import Estimate, undefined
 
 Conditions = Mapping[str, Outcomes]
@@ -31,7 +32,6 @@ MEASURES = {
     "nonsense word stands there",
     "accuracy_lost_to_reading": "accuracy with a nonsense word minus accuracy with the attack word",
 }
-CONTROL = "nonsense"
 
 
 def by_cell(table: Any, numbers: Sequence[int]) -> tuple[Outcomes, dict[int, Conditions]]:

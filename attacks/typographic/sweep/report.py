@@ -21,8 +21,6 @@ from clipprobe.report import (
     Section,
     Table,
     Warning,
-    write_html,
-    write_markdown,
 )
 from clipprobe.runs import Run
 
@@ -36,20 +34,6 @@ _LISTED = {
     "reading_effect": "reading effect",
 }
 _OF_CURVE = {**_LISTED, "control_success": "nonsense word: success"}
-
-
-def write_report(
-    run: Run,
-    grid: Grid,
-    renderer: Renderer,
-    cases: Sequence[Case],
-    words: Mapping[str, Sequence[str]],
-    provenance: Mapping[str, Any],
-) -> None:
-    """Write ``report.html`` and ``report.md`` from the summary of the run."""
-    page = build_page(run, grid, renderer, cases, words, provenance)
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
 
 
 def build_page(

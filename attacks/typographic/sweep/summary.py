@@ -11,7 +11,6 @@ from attacks.typographic.report.findings import warnings as audit_warnings
 from attacks.typographic.scoring.metrics import Outcomes, rate
 from attacks.typographic.sweep.grid import Cell, Grid, level_name
 from attacks.typographic.sweep.measures import (
-    CONTROL,
     MEASURES,
     Conditions,
     by_cell,
@@ -19,6 +18,7 @@ from attacks.typographic.sweep.measures import (
     matrix,
     measure,
 )
+from attacks.typographic.sweep.settings import CONTROL
 from attacks.typographic.sweep.smallest import smallest_texts
 from attacks.typographic.sweep.trend import Trend, trend
 from attacks.typographic.sweep.worst import Extreme, extreme, in_every_cell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import PIL
 
-from attacks.typographic.rendering.cases import Case, read_cases
+from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import Renderer
 from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.why.found import Found
@@ -18,17 +19,18 @@ from attacks.typographic.why.measure import Arrays, Measurer
 from attacks.typographic.why.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word, plan
 from attacks.typographic.why.ranking import halves, random_units, rank
 from attacks.typographic.why.removal import Removal
-from attacks.typographic.why.report import write_report
-from attacks.typographic.why.settings import Settings, Source
+from attacks.typographic.why.report import build_page
+from attacks.typographic.why.source import Measuring, Source
 from attacks.typographic.why.streams import Variant
 from attacks.typographic.why.summary import summarise
-from attacks.typographic.why.tables import write_tables
+from attacks.typographic.why.tables import tables_of
 from attacks.typographic.withholding import asked_of, withheld
 from attacks.typographic.words import possible_words
 from clipprobe.data import Dataset, Failure, require_readable
 from clipprobe.errors import DataError, UnreadableImageError
 from clipprobe.runs import Run
 from clipprobe.runs.jsonio import plain
+from clipprobe.study import Outcome
 from clipprobe.zeroshot.classes import key
 
 if TYPE_CHECKING:
@@ -42,7 +44,9 @@ class Job:
     clip: Clip
     dataset: Dataset
     source: Source
-    settings: Settings
+    settings: Measuring
+    cases: Sequence[Case]
+    skipped: Sequence[Failure]
     progress: Callable[[str, int, int], None]
 
     def config(self) -> dict[str, Any]:
@@ -55,25 +59,16 @@ class Job:
             **plain(self.settings),
         }
 
-    def execute(self, run: Run) -> None:
-        """Measure, rank, take out, and write the run."""
+    def execute(self, run: Run) -> Outcome[None]:
+        """Measure, rank, take out, and say what the run holds."""
         classes = self.source.classes
-        cases, skipped = read_cases(self.dataset, classes, name_pattern=self.source.name_pattern)
-        if cases[0].word is not None:
-            run.abandon()
-            raise DataError(
-                "These pictures carry their words already, so there is no clean twin and no ink "
-                "mask to explain them with: give pictures without words, and a name pattern with "
-                "{label} alone."
-            )
         vectors = class_vectors(self.clip, classes, self.source.templates)
-        drawer = Drawer(self.clip, self._renderer())
+        drawer = Drawer(self.clip, self.renderer)
         words = possible_words(self.source.words, classes)
-        hold = withheld(asked_of(classes, self.source.templates, words), len(cases))
-        planned, failed, left_out = self._usable(cases, drawer, vectors)
-        left_out = [*skipped, *left_out]
+        hold = withheld(asked_of(classes, self.source.templates, words), len(self.cases))
+        planned, failed, left_out = self._usable([*self.cases], drawer, vectors)
+        left_out = [*self.skipped, *left_out]
         if len({one.case.record.id for one in planned}) < 4:
-            run.abandon()
             require_readable(len(planned) + len(left_out), failed, self.dataset.name)
             said = f" ({left_out[0].id!r}: {left_out[0].reason})" if left_out else ""
             raise DataError(
@@ -87,26 +82,23 @@ class Job:
         summary["n"].update(failed=len(failed), skipped=len(left_out))
         if hold is not None:
             summary["warnings"].insert(0, hold)
-        write_tables(run, found, images=hold is None)
-        run.write_json("summary.json", summary)
-        provenance = self.clip.provenance()
-        write_report(run, found, drawer, self.clip.grid, provenance)
-        run.finish(
-            provenance=provenance,
-            counts={
-                "used": summary["n"]["images"],
-                "skipped": len(left_out),
-                "failed": len(failed),
-            },
-            failures=[item.to_json() for item in [*failed, *left_out]],
-            seed=self.settings.seed,
-            dataset=self.dataset.describe(),
+        return Outcome(
+            value=None,
+            files=tables_of(found, images=hold is None),
+            summary=lambda: summary,
+            page=lambda run: build_page(run, found, drawer, self.clip.grid, self.clip.provenance()),
+            used=summary["n"]["images"],
+            skipped=len(left_out),
+            failed=len(failed),
+            failures=[*failed, *left_out],
         )
 
-    def _renderer(self) -> Renderer:
+    @functools.cached_property
+    def renderer(self) -> Renderer:
+        """The audit's renderer, which decides words' places and controls."""
         classes, words = self.source.classes, self.source.words
         taken = {key(word) for word in possible_words(words, classes)}
-        renderer = Renderer(
+        return Renderer(
             clip=self.clip,
             classes=classes,
             attack=self.source.attack,
@@ -114,8 +106,6 @@ class Job:
             seed=self.source.seed,
             draw_at=self.source.draw_at,
         )
-        renderer.check()
-        return renderer
 
     def _usable(
         self, cases: list[Case], drawer: Drawer, vectors: npt.NDArray[np.float32]

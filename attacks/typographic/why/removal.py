@@ -22,7 +22,7 @@ from attacks.typographic.why.greedy import greedy
 from attacks.typographic.why.measure import Arrays, Measurer
 from attacks.typographic.why.pairs import CONDITIONS, Drawer, Drawn, Planned
 from attacks.typographic.why.ranking import Ranking, mean_of
-from attacks.typographic.why.settings import Settings
+from attacks.typographic.why.source import Measuring
 from clipprobe.runs import Run
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Removal:
     """
 
     clip: Clip
-    settings: Settings
+    settings: Measuring
     measurer: Measurer
     drawer: Drawer
     planned: list[Planned]

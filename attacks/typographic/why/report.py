@@ -20,25 +20,10 @@ from clipprobe.report import (
     Section,
     Table,
     Warning,
-    write_html,
-    write_markdown,
 )
 from clipprobe.runs import Run
 
 _WHERE = {"cls": "the class token alone", "all": "every token"}
-
-
-def write_report(
-    run: Run,
-    found: Found,
-    drawer: Drawer,
-    grid: tuple[int, int],
-    provenance: Mapping[str, Any],
-) -> None:
-    """Write ``report.html`` and ``report.md`` from the summary and the measured arrays."""
-    page = build_page(run, found, drawer, grid, provenance)
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
 
 
 def build_page(

@@ -1,178 +1,72 @@
-"""What an explanation is asked to do, and what of it comes from a finished audit."""
+"""Settings of an explanation: which attacks, and how heads and neurons are measured."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from attacks.typographic.attack.attack import TypographicAttack
-from attacks.typographic.rendering.render import DrawAt
-from attacks.typographic.rendering.settings import checked_draw_at, prototype, whole
-from attacks.typographic.withholding import require_answers
-from attacks.typographic.words import Words
-from clipprobe.data import Dataset
-from clipprobe.errors import ConfigError, DataError
-from clipprobe.runs import RunView
-from clipprobe.zeroshot.classes import Classes
+from annotated_types import Ge
+from pydantic import BeforeValidator
+from pydantic.dataclasses import dataclass
+
+from attacks.typographic.attack.knobs import KNOBS
+from attacks.typographic.settings import Asking, Writing
+from clipprobe.settings import HOW, Flag
+from clipprobe.settings.shared import Images, Output, Random
 
 if TYPE_CHECKING:
-    from clipprobe.models import Clip
+    from attacks.typographic.attack.attack import TypographicAttack
+    from clipprobe.settings.shared import ImagesLike
+
+    AttackLike = TypographicAttack | Mapping[str, Any]
+    #: Told a step's name, the pictures done in it, and of how many.
+    TellStep = Callable[[str, int, int], None]
+else:
+    ImagesLike = AttackLike = TellStep = Any
 
 LEAST_RANDOM = 20
-TOKENS = ("auto", "cls", "all")
-ABLATIONS = ("zero", "mean")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How heads and neurons are measured; see :func:`explain_reading`.
+def knobs_of(attack: Any) -> Any:
+    """The knobs of an attack as a mapping; a mapping, and None, are left as they are."""
+    if attack is None or isinstance(attack, Mapping):
+        return attack
+    return {name: getattr(attack, name) for name in KNOBS}
 
-    ``heads``, ``neurons``: how many are listed. ``n_random``: random sets and random neurons.
-    ``cls``: whether units are patched at the class token alone. ``ablation``: zero or mean.
-    ``head_share``, ``neuron_share``: least share of the change that a confirmed unit carries.
+
+@dataclass(frozen=True)
+class ReadingExplanation(Asking, Writing, Random, Output, Images):
+    """Say which heads and neurons carry a written word to the answer, and check it by ablation.
+
+    Units are ranked on one half of the pictures and confirmed on the other, against a nonsense
+    word in the same place and against random units. Needs a vision transformer whose heads can be
+    told apart; a ResNet is refused.
     """
 
-    heads: int
-    neurons: int
-    n_random: int
-    cls: bool
-    ablation: str
-    batch_size: int
-    seed: int
-    head_share: float = 0.02
-    neuron_share: float = 0.002
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """What is drawn and asked: the settings of an audit.
-
-    ``pairs``: ``(image id, word)`` in order, where they come from a finished run; else None.
-    ``answers``: of those, the logits of target and label under attack, as the run has them.
-    ``run``: path and configuration hash of that run.
-    """
-
-    classes: Classes
-    templates: tuple[str, ...]
-    attack: TypographicAttack
-    draw_at: DrawAt
-    name_pattern: str | None
-    words: Words
-    per_image: int
-    seed: int
-    pairs: tuple[tuple[str, str], ...] | None = None
-    answers: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
-    weights: str | None = None
-    run: str = ""
-
-    def config(self) -> dict[str, Any]:
-        """Everything that changes what is drawn and asked."""
-        attack = self.attack.to_json()
-        del attack["word"]
-        return {
-            "classes": self.classes.names,
-            "synonyms": self.classes.synonyms,
-            "templates": list(self.templates),
-            "attack": attack,
-            "draw_at": self.draw_at,
-            "name_pattern": self.name_pattern,
-            "words": {"strategy": self.words.strategy, "listed": list(self.words.listed)},
-            "words_per_image": self.per_image,
-            "audit": self.run,
-            "source_seed": self.seed,
-        }
-
-
-def settings_of(
-    *,
-    heads: int,
-    neurons: int,
-    n_random: int,
-    tokens: str,
-    ablation: str,
-    batch_size: int,
-    seed: int,
-    clip: Clip,
-) -> Settings:
-    """Checked settings.
-
-    Raises:
-        ConfigError: a number is out of range, a word unknown, or ``cls`` asked of a model without
-            a class token.
-    """
-    whole(heads, "heads", least=1)
-    whole(neurons, "neurons", least=1)
-    if whole(n_random, "n_random") < LEAST_RANDOM:
-        raise ConfigError(
-            f"n_random={n_random} is too few for a band: give at least {LEAST_RANDOM} random sets."
-        )
-    for name, value, known in (("tokens", tokens, TOKENS), ("ablation", ablation, ABLATIONS)):
-        if value not in known:
-            raise ConfigError(f"{name}={value!r} is unknown: use one of {', '.join(known)}.")
-    tower = clip.anatomy.vision
-    has_class_token = tower.has_class_token and tower.pool_token == "cls"
-    if tokens == "cls" and not has_class_token:
-        raise ConfigError(
-            f"{clip.id} pools all its patches and has no class token to patch at: use tokens='all'."
-        )
-    n_heads = sum(block.n_heads for block in tower.blocks)
-    return Settings(
-        heads=min(heads, max(1, n_heads // 2)),
-        neurons=min(neurons, max(1, tower.d_mlp // 2)),
-        n_random=n_random,
-        cls=has_class_token if tokens == "auto" else tokens == "cls",
-        ablation=ablation,
-        batch_size=batch_size,
-        seed=seed,
-    )
-
-
-def audited(run: RunView, dataset: Dataset) -> Source:
-    """What a finished typographic audit drew and asked.
-
-    Raises:
-        DataError: it is no such run, its pictures carried their words already, or its pictures are
-            not in the data set.
-    """
-    if run.kind != "typographic":
-        raise DataError(
-            f"The run {run.path} is of the kind {run.kind!r}: give a run of `clipprobe audit "
-            "typographic`."
-        )
-    config = run.manifest["config"]
-    if "attack" not in config:
-        raise DataError(
-            f"The pictures of the run {run.path} carried their words already, so there is no clean "
-            "twin and no ink mask to explain them with: give a run that wrote its words itself."
-        )
-    require_answers(run)
-    table = run.read_table("results.parquet")
-    columns = ("image", "word", "target", "condition", "logit_target", "logit_label")
-    rows = [row for row in zip(*(table[name].to_pylist() for name in columns), strict=True)]
-    attacks = [row for row in rows if row[3] == "attack"]
-    there = {record.id for record in dataset.records}
-    absent = sorted({row[0] for row in attacks} - there)
-    if absent:
-        raise DataError(
-            f"{len(absent)} pictures of the run {run.path} are not among the images given (the "
-            f"first is {absent[0]!r}): give the images that it audited."
-        )
-    settings = {name: value for name, value in config["attack"].items() if name != "seed"}
-    if isinstance(settings.get("position"), list):
-        settings["position"] = tuple(tuple(place) for place in settings["position"])
-    words = config["words"]
-    return Source(
-        classes=Classes(config["classes"], config["synonyms"]),
-        templates=tuple(config["templates"]),
-        attack=prototype(settings, config["seed"]),
-        draw_at=checked_draw_at(config["draw_at"]),
-        name_pattern=config["name_pattern"],
-        words=Words(strategy=words["strategy"], listed=tuple(words["listed"])),
-        per_image=config["words_per_image"],
-        seed=config["seed"],
-        pairs=tuple((row[0], row[1]) for row in attacks),
-        answers={(row[0], row[1]): (row[4], row[5]) for row in attacks if row[2] is not None},
-        weights=(run.manifest.get("model") or {}).get("weights_sha256"),
-        run=str(run.manifest["config_sha256"]),
-    )
+    panel: ClassVar[str] = "Explanation"
+    images: ImagesLike
+    classes: Annotated[Sequence[str] | str | Path | None, Flag(takes=Path, many=False)] = None
+    """A text file, one candidate class a line; every label must be among them."""
+    _: KW_ONLY
+    limit: Annotated[int | None, Ge(1), Flag(default="48")] = 48
+    attack: Annotated[AttackLike | None, BeforeValidator(knobs_of), Flag(where="python")] = None
+    """How the word is written: an attack (its word is replaced) or its settings."""
+    run: Annotated[str | Path | None, Flag(takes=Path)] = None
+    """A finished run of `audit typographic`: its classes, words and attacks are explained."""
+    heads: Annotated[int, Ge(1)] = 20
+    """Heads that are listed and taken out; at most half of all."""
+    neurons: Annotated[int, Ge(1)] = 20
+    """Neurons that are patched and listed."""
+    n_random: Annotated[int, Ge(LEAST_RANDOM), Flag(name="random")] = LEAST_RANDOM
+    """Random sets of heads at each number of heads, and random neurons."""
+    tokens: Literal["auto", "cls", "all"] = "auto"
+    """Where units are patched: cls is what they hand to the class token, auto is cls where the
+    model has one."""
+    ablation: Literal["zero", "mean"] = "zero"
+    """What heads are replaced with."""
+    batch_size: Annotated[int, Ge(1)] = 16
+    """Images in one forward pass."""
+    progress: Annotated[TellStep | None, HOW, Flag(where="python")] = None
+    """Called with a step's name, how much of it is done, and of how much."""

@@ -6,7 +6,6 @@ beside a nonsense word in the same place.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,8 @@ from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.why.measure import Measurer, head_name, neuron_name
 from attacks.typographic.why.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word
 from attacks.typographic.why.ranking import causal, reading
-from attacks.typographic.why.settings import settings_of
+from attacks.typographic.why.settings import knobs_of
+from attacks.typographic.why.source import measuring_of
 from attacks.typographic.withholding import asked_of
 from clipprobe.data import Failure, as_dataset
 from clipprobe.errors import DataError
@@ -136,14 +136,11 @@ def why_image(
         DataError: the word means no class or the true one, or it cannot be drawn.
     """
     known = Classes(classes, synonyms)
-    settings = settings_of(
-        heads=1, neurons=1, n_random=20, tokens=tokens, ablation="zero", batch_size=1, seed=seed,
-        clip=_checked(clip),
+    settings = measuring_of(
+        _checked(clip), heads=1, neurons=1, n_random=20, tokens=tokens, ablation="zero",
+        batch_size=1, seed=seed,
     )  # fmt: skip
-    if isinstance(attack, TypographicAttack):
-        drawn_as = dataclasses.replace(attack, word="word", seed=seed)
-    else:
-        drawn_as = prototype(dict(attack or {}), seed)
+    drawn_as = prototype(dict(knobs_of(attack) or {}), seed)
     record = as_dataset([Path(image) if isinstance(image, str) else image]).records[0]
     case = Case(record=record, label=label_index(known, label, record.id), cluster=record.id)
     planned = of_word(case, word, known)

@@ -12,7 +12,7 @@ from attacks.typographic.why.found import Found
 from attacks.typographic.why.measure import PLACES, head_name, neuron_name
 from attacks.typographic.why.pairs import CONDITIONS
 from attacks.typographic.why.ranking import Ranking, mean_of, share_of
-from attacks.typographic.why.settings import Settings
+from attacks.typographic.why.source import Measuring
 from clipprobe.statistics import Estimate, difference_of_paired_proportions, undefined
 
 #: Numbers of the headline, and what they mean.
@@ -31,7 +31,7 @@ _NO_TOKEN = "the model has no class token, so there is no attention of it"
 _FEW = 12
 
 
-def summarise(found: Found, settings: Settings, audit_gap: float | None) -> dict[str, Any]:
+def summarise(found: Found, settings: Measuring, audit_gap: float | None) -> dict[str, Any]:
     """All numbers of an explanation."""
     images, seed = found.images, settings.seed
     change = found.change()

@@ -11,22 +11,20 @@ from attacks.typographic.why.found import Found
 from attacks.typographic.why.measure import head_name
 from attacks.typographic.why.pairs import CONDITIONS
 from attacks.typographic.why.ranking import causal, reading
-from clipprobe.runs import Run
 
 
-def write_tables(run: Run, found: Found, *, images: bool) -> None:
+def tables_of(found: Found, *, images: bool) -> list[tuple[str, Any]]:
     """``heads.parquet`` (every head), arrays, and with ``images`` the two tables of images."""
+    tables: list[tuple[str, Any]] = []
     if images:
-        run.write_table("images.parquet", _images(found))
-        run.write_table("image_heads.parquet", _image_heads(found))
-    run.write_table("heads.parquet", _all_heads(found))
-    run.write_arrays(
-        "neurons.safetensors",
-        {
-            "neurons/first_order": found.arrays["first_order"].mean(axis=0),
-            "neurons/direct": found.arrays["direct_neurons"].mean(axis=0),
-        },
-    )
+        tables.append(("images.parquet", _images(found)))
+        tables.append(("image_heads.parquet", _image_heads(found)))
+    tables.append(("heads.parquet", _all_heads(found)))
+    arrays = {
+        "neurons/first_order": found.arrays["first_order"].mean(axis=0),
+        "neurons/direct": found.arrays["direct_neurons"].mean(axis=0),
+    }
+    return [*tables, ("neurons.safetensors", arrays)]
 
 
 def _images(found: Found) -> dict[str, list[Any]]:

@@ -29,6 +29,7 @@ from clipprobe.stimuli import Background, Concept, Person, Scene, concepts, pers
 if TYPE_CHECKING:
     from clipprobe.pretraining.stages import WideMix
 
+
 class Numbers(Protocol):
     """What a batch needs of :class:`clipprobe.pretraining.samples.BatchSpec`."""
 

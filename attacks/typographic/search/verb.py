@@ -1,0 +1,68 @@
+"""``clipprobe audit search``: the least visible text that flips the answer for one picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from attacks.typographic.search.settings import AttackSearch, OtherKnobs
+from attacks.typographic.settings import WordList
+from attacks.typographic.terminal import say_twice
+from clipprobe.cli.common import countdown, load_model, read_image, result, say
+from clipprobe.cli.verbs import Verb
+from clipprobe.settings.shared import Model, Terminal
+
+
+def search(
+    audit: AttackSearch, words: WordList, other: OtherKnobs, model: Model, terminal: Terminal
+) -> None:
+    """Run the search that flags and config file ask for, and print what it found."""
+    from attacks.typographic.search.report import summary_of
+    from attacks.typographic.search.run import question_of, search_attack
+
+    # What cannot be searched is said before the model is loaded.
+    image, classes = Path(str(audit.image)), audit.classes
+    read_image(image)
+    if isinstance(classes, str | Path):
+        classes = Path(classes)
+        say_twice(classes)
+    audit = replace(
+        audit,
+        image=image,
+        classes=classes,
+        words=words.listed() or audit.words,
+        **other.into(audit.knobs, audit.fixed),
+    )
+    question_of(audit)
+    clip = load_model(model.model, device=model.device, revision=model.revision)
+    with countdown("searching, queries") as step:
+        run: Any = search_attack  # which takes the record too
+        found = run(clip, replace(audit, progress=step))
+    result(summary_of(found), as_json=terminal.as_json, text=lambda: sentences(found))
+    say(f"report: {found.path / 'report.html'}")
+
+
+def sentences(found: Any) -> str:
+    """The result as lines for the terminal."""
+    from attacks.typographic.search.report import warnings
+    from clipprobe.report.numbers import format_cell
+
+    lines = [f"warning: {text}" for text in warnings(found)]
+    least = found.words.found
+    if least is not None:
+        values = ", ".join(f"{name} {value}" for name, value in least.values.items())
+        lines += [
+            f"flips to            {least.answer} (margin {least.margin:.3f} logits)",
+            f"text                {least.text} ({values})",
+            f"ink                 {least.ink:.4f} of the pixels, visibility {least.visibility:.4f}",
+            f"best of             {found.words.queries} queries, found at {least.query}",
+            f"verified            {'yes' if found.verified else 'no'}",
+        ]
+    lines.append(f"coarse tries        {format_cell(found.words.coarse)} flip")
+    if found.nonsense is not None:
+        lines.append(f"nonsense tries      {format_cell(found.nonsense.coarse)} flip")
+    return "\n".join(lines)
+
+
+SEARCH = Verb(search, (AttackSearch, WordList, OtherKnobs, Model, Terminal))

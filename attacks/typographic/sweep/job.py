@@ -1,0 +1,159 @@
+"""Carrying a sweep out: the clean pictures once, then every cell with the same words.
+
+Each cell is a stage of the run with parts of its own, so a killed sweep goes on in the cell where
+it stopped. Clean pictures, and pictures that two cells draw alike, are encoded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from attacks.typographic.engine import Engine
+from attacks.typographic.rendering.cases import Case
+from attacks.typographic.rendering.encodings import Encodings, Tally
+from attacks.typographic.rendering.render import Encoder, Renderer
+from attacks.typographic.scoring.rows import class_vectors
+from attacks.typographic.sweep.grid import Grid, level_name
+from attacks.typographic.sweep.report import build_page
+from attacks.typographic.sweep.settings import TypographicSweep
+from attacks.typographic.sweep.summary import summarise
+from attacks.typographic.words import Words
+from attacks.typographic.words.scores import WordScores, word_texts
+from clipprobe.data import Dataset, Failure, require_readable
+from clipprobe.errors import DataError
+from clipprobe.runs import Run
+from clipprobe.statistics import Estimate
+from clipprobe.study import Outcome
+from clipprobe.zeroshot.classes import Classes
+
+RESULTS = "results.parquet"
+CELLS = "cells.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One sweep, checked and resolved.
+
+    ``skipped``: what of the data set cannot be asked about. ``hold``: why answers of single images
+    are not written; None where they are.
+    """
+
+    clip: Encoder
+    dataset: Dataset
+    classes: Classes
+    grid: Grid
+    words: Words
+    renderer: Renderer
+    cases: Sequence[Case]
+    skipped: Sequence[Failure]
+    hold: str | None
+    settings: TypographicSweep
+
+    def execute(self, run: Run) -> Outcome[None]:
+        """Score every cell, and say what the run holds."""
+        import pyarrow as pa
+
+        engine = self._engine()
+        tally = Tally(tell=self.settings.progress or (lambda done, total: None))
+        encodings = Encodings(self.clip, self.settings.batch_size, tally)
+        in_cells = engine.planned_written * len(self.grid.cells) * len(self.cases)
+        tally.total = engine.unscored(run, self.cases, "clean-") + in_cells
+        clean, failed, left = engine.run(
+            run, self.cases, encodings=encodings, stage="clean-", scorer=engine.score_clean
+        )
+        left_out = [*self.skipped, *left]
+        chosen: dict[str, list[str]] = {}
+        for image, word in zip(clean["image"].to_pylist(), clean["word"].to_pylist(), strict=True):
+            chosen.setdefault(image, []).append(word)
+        kept = [case for case in self.cases if case.record.id in chosen]
+        if not kept:
+            require_readable(0 if failed and not left_out else 1, failed, self.dataset.name)
+            raise DataError(
+                f"No image of {self.dataset.name!r} could be attacked ({left_out[0].id!r}: "
+                f"{left_out[0].reason}): change the words or the images."
+            )
+        stages = {cell.number: f"cell{cell.number:04d}-" for cell in self.grid.cells}
+        open_cases = sum(engine.unscored(run, kept, stage) for stage in stages.values())
+        tally.spared(in_cells - engine.planned_written * open_cases)
+        tables, without = [_numbered(clean, None)], []
+        reason = ""
+        for cell in self.grid.cells:
+            writer = replace(engine, renderer=replace(self.renderer, attack=cell.attack))
+            table, lost, unfit = writer.run(
+                run, kept, encodings=encodings, stage=stages[cell.number],
+                scorer=writer.score_written(chosen),
+            )  # fmt: skip
+            tables.append(_numbered(table, cell.number))
+            without.append(len(lost) + len(unfit))
+            reason = next((failure.reason for failure in [*unfit, *lost]), "")
+        if all(not table.num_rows for table in tables[1:]):
+            raise DataError(f"In no cell could a word be written on any picture ({reason}).")
+        return self._outcome(pa.concat_tables(tables), kept, chosen, without, failed, left_out)
+
+    def _engine(self) -> Engine:
+        settings = self.settings
+        classifier = class_vectors(self.clip, self.classes, settings.templates)
+        texts = word_texts(self.clip, self.words, self.classes, classifier, settings.templates)
+        return Engine(
+            clip=self.clip,
+            classes=self.classes,
+            classifier=classifier,
+            renderer=self.renderer,
+            words=self.words,
+            words_per_image=settings.words_per_image,
+            seed=settings.seed,
+            batch_size=settings.batch_size,
+            workers=settings.workers,
+            word_scores=WordScores(texts=texts),
+        )
+
+    def _outcome(
+        self,
+        table: Any,
+        kept: Sequence[Case],
+        chosen: Mapping[str, Sequence[str]],
+        without: Sequence[int],
+        failed: Sequence[Failure],
+        left_out: Sequence[Failure],
+    ) -> Outcome[None]:
+        settings = self.settings
+        summary = summarise(
+            table, self.grid, self.classes, level=settings.level, left_out=without,
+            seed=settings.seed,
+        )  # fmt: skip
+        if self.hold is not None:
+            summary["warnings"].insert(0, self.hold)
+        summary["n"].update(failed=len(failed), skipped=len(left_out))
+        cells = (CELLS, [cell_row(item) for item in summary["cells"]])
+        return Outcome(
+            value=None,
+            files=[(RESULTS, table), cells] if self.hold is None else [cells],
+            summary=lambda: summary,
+            page=lambda run: build_page(
+                run, self.grid, self.renderer, kept, chosen, self.clip.provenance()
+            ),
+            used=len(kept),
+            skipped=len(left_out),
+            failed=len(failed),
+            failures=[*failed, *left_out],
+        )
+
+
+def cell_row(cell: Mapping[str, Any]) -> dict[str, Any]:
+    """A cell of the summary as a row of ``cells.csv``: levels, then each estimate's parts."""
+    row: dict[str, Any] = {"cell": cell["cell"]}
+    row.update({name: level_name(value) for name, value in cell["levels"].items()})
+    row.update({name: cell[name] for name in ("left_out", "size_px", "ink")})
+    for name, estimate in cell.items():
+        if isinstance(estimate, Estimate):
+            row[name] = estimate.value
+            row.update({f"{name}_{end}": getattr(estimate, end) for end in ("low", "high", "n")})
+    return row
+
+
+def _numbered(table: Any, number: int | None) -> Any:
+    import pyarrow as pa
+
+    return table.add_column(0, "cell", pa.array([number] * table.num_rows, pa.int32()))

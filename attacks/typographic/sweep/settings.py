@@ -1,0 +1,82 @@
+"""Settings of a sweep: what is varied, and what a cell is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Lt
+from pydantic.dataclasses import dataclass
+
+from attacks.typographic.attack.knobs import KNOBS
+from attacks.typographic.settings import Asking, Lettering, Writing
+from clipprobe.settings import Flag, Settings, Texts
+from clipprobe.settings.shared import Images, Inference, Output, Progress, Random
+
+if TYPE_CHECKING:
+    from clipprobe.settings.shared import ImagesLike
+
+    Factors = Mapping[str, Sequence[Any] | None] | Sequence[str]
+else:  # levels are refused by attacks.typographic.sweep.grid
+    ImagesLike = Factors = Any
+
+Control = Literal["nonsense", "blank", "scrambled", "true"]
+CONTROL: Control = "nonsense"
+#: Grids that need more are refused unless asked for: 5 minutes of a small model on two cores, and
+#: most of a day of a large one.
+MAX_ENCODINGS = 50_000
+
+
+@dataclass(frozen=True)
+class TypographicSweep(Progress, Asking, Writing, Lettering, Random, Inference, Output, Images):
+    """Write the same words on the same pictures over a grid of sizes, places, colours, ...
+
+    Gives security curves with a nonsense-word control at every cell, tests whether they are
+    monotone, and finds the worst cell and the smallest text that works. An interrupted sweep goes
+    on in the cell where it stopped.
+    """
+
+    panel: ClassVar[str] = "Sweep"
+    without_flags: ClassVar[frozenset[str]] = frozenset({*KNOBS, "preset"})
+    images: ImagesLike
+    classes: Annotated[Sequence[str] | str | Path, Flag(takes=Path, many=False)]
+    """A text file, one candidate class a line; every label must be among them."""
+    _: KW_ONLY
+    factors: Annotated[Factors, Flag(name="factor", many=True)]
+    """A setting of the attack and its levels, size=0.05,0.1,0.2; without levels the default ones;
+    repeat for more. 'none' is no colour, 0.5/0.25 a place."""
+    design: Literal["one-factor", "factorial"] = "one-factor"
+    """One at a time around the base, or every combination."""
+    controls: Annotated[Sequence[Control], Flag(name="control", default="none")] = (CONTROL,)
+    """A control beside the nonsense word, which every cell has; repeat for more."""
+    level: Annotated[float, Ge(0), Lt(1)] = 0.5
+    """Success that a text must exceed to count as working."""
+    max_encodings: Annotated[int, Ge(1)] = MAX_ENCODINGS
+    """Refuse a grid that needs more pictures encoded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseFlags(Settings):
+    """What is not varied, as flags; a file and Python set it by its name."""
+
+    panel: ClassVar[str] = "Sweep"
+    base: Annotated[Texts, Flag(name="set", where="flag")] = ()
+    """A setting of what is not varied, background=white; repeat for more."""
+
+    def knobs(self) -> dict[str, Any]:
+        """The settings of the attack, read as levels are.
+
+        Raises:
+            ConfigError: one is unknown, or has no value or several.
+        """
+        from attacks.typographic.sweep.grid import parse_factors
+        from clipprobe.errors import ConfigError
+
+        found: dict[str, Any] = {}
+        for name, values in parse_factors(self.base).items():
+            if values is None or len(values) != 1:
+                raise ConfigError(f"--set {name} needs one value, as in --set {name}=VALUE.")
+            found[name] = values[0]
+        return found

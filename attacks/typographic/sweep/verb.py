@@ -1,0 +1,68 @@
+"""``clipprobe audit sweep``: how an attack's effect changes with the way its word is written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from attacks.typographic.settings import WordFlags
+from attacks.typographic.sweep.settings import BaseFlags, TypographicSweep
+from attacks.typographic.terminal import headline, say_twice, tell
+from attacks.typographic.texts import strategy_or_file
+from clipprobe.cli.common import TimeLeft, about, countdown, load_model, say
+from clipprobe.cli.verbs import Verb
+from clipprobe.settings.shared import Model, Terminal
+
+
+def sweep(
+    audit: TypographicSweep, base: BaseFlags, words: WordFlags, model: Model, terminal: Terminal
+) -> None:
+    """Run the sweep that flags and config file ask for, and print its headline."""
+    from attacks.typographic.sweep.run import grid_of
+    from attacks.typographic.sweep.run import sweep as run_sweep
+    from clipprobe.data import open_dataset
+
+    # What cannot be run is said before the model is loaded.
+    dataset = open_dataset(str(audit.images), limit=audit.limit)
+    classes = Path(audit.classes) if isinstance(audit.classes, str) else audit.classes
+    if isinstance(classes, Path):
+        say_twice(classes)
+    chosen: Any = words.source() or strategy_or_file(audit.words)
+    audit = replace(
+        audit, images=dataset, limit=None, classes=classes, words=chosen, **base.knobs()
+    )
+    grid_of(audit)
+    clip = load_model(model.model, device=model.device, revision=model.revision)
+    with countdown("sweeping, pictures encoded") as bar:
+        run: Any = run_sweep  # which takes the record too
+        view = run(clip, replace(audit, progress=announced(bar)))
+    tell(view, lambda: headline(view.summary, width=25), as_json=terminal.as_json)
+
+
+def announced(step: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """``step`` that says, once each, how much there is to do and how long it will take.
+
+    On a terminal the bar shows both, all the time.
+    """
+    if sys.stderr.isatty():
+        return step
+    left = TimeLeft()
+    said = {"work": False, "time": False}
+
+    def tell_once(done: int, total: int) -> None:
+        seconds = left(done, total)
+        if not said["work"]:
+            said["work"] = True
+            say(f"{total:,} pictures to encode at most.")
+        elif seconds is not None and not said["time"] and done * 50 >= total:
+            said["time"] = True
+            say(f"{total - done:,} pictures left, about {about(seconds)} at the pace so far.")
+        step(done, total)
+
+    return tell_once
+
+
+SWEEP = Verb(sweep, (TypographicSweep, BaseFlags, WordFlags, Model, Terminal))

@@ -1,0 +1,94 @@
+"""What the audits of written words say on the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.cli.common import result, say
+
+if TYPE_CHECKING:
+    from clipprobe.runs import RunView
+
+
+def tell(
+    view: RunView,
+    text: Callable[[], str],
+    *,
+    as_json: bool,
+    things: str = "pictures",
+    of_all: bool = True,
+) -> None:
+    """Print a finished run, what it left out, and where its report is.
+
+    Args:
+        text: The lines for people.
+        things: What was used or left out.
+        of_all: Whether used and left-out things add up to all of them.
+    """
+    result(view.summary, as_json=as_json, text=text)
+    counts = view.manifest["counts"]
+    if lost := counts["skipped"] + counts["failed"]:
+        total = f" of {counts['used'] + lost}" if of_all else ""
+        say(f"{lost}{total} {things} were left out; manifest.json says why.")
+    say(f"report: {view.path / 'report.html'}")
+
+
+def headline(summary: dict[str, Any], *, width: int = 20) -> str:
+    """The key figures as lines for the terminal, their names in a column of ``width``."""
+    from clipprobe.report.numbers import format_cell
+
+    lines = [f"warning: {text}" for text in summary["warnings"]]
+    lines += [f"not available: {text}" for text in summary.get("unavailable", ())]
+    for item in summary["headline"]:
+        name = item["name"].replace("_", " ")
+        lines.append(f"{name:<{width}} {format_cell(item['estimate'])}")
+    return "\n".join(lines)
+
+
+def candidate_lines(summary: dict[str, Any]) -> list[str]:
+    """Accuracy and success among the three lists of candidates, and by the protocol."""
+    from attacks.typographic.protocols.scoring import said
+    from attacks.typographic.scoring.candidate_sets import lines
+    from clipprobe.report.numbers import format_cell
+
+    found = []
+    for name, item in lines(summary["candidate_sets"]):
+        found.append(
+            f"{name + ' (' + str(item['n_candidates']) + ')':<20} "
+            + ", ".join(
+                f"{label} {format_cell(item[measure])}"
+                for label, measure in (
+                    ("clean", "clean_accuracy"),
+                    ("attacked", "attacked_accuracy"),
+                    ("success", "targeted_success"),
+                )
+            )
+        )
+    if (by := summary["protocol"]) is not None:
+        found.append(
+            f"{'protocol ' + by['name']:<20} clean {format_cell(by['clean'])}, attacked "
+            f"{format_cell(by['attacked'])}, success {format_cell(by['targeted_success'])}"
+        )
+        found.append(f"{'published':<20} {said(by)}")
+    return found
+
+
+def say_twice(classes: Path | None) -> None:
+    """Say which names stand in a class file twice, in any spelling; it may be meant (ImageNet)."""
+    if classes is None:
+        return
+    from attacks.typographic.words import read_list
+    from clipprobe.zeroshot.classes import key
+
+    names = read_list(classes, "class")
+    counts = Counter(key(name) for name in names)
+    seen = {key(name): name for name in reversed(names)}  # in the first spelling
+    if twice := [seen[one] for one, n in counts.items() if n > 1]:
+        named = ", ".join(map(repr, twice[:5])) + (", ..." if len(twice) > 5 else "")
+        say(
+            f"The class file {classes} names {named} more than once: an answer of either counts "
+            "for both, and no strategy writes such a name."
+        )
