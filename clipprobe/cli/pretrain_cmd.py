@@ -11,6 +11,7 @@ from clipprobe.cli.common import DeviceOption, JsonOption, SeedOption, progress,
 from clipprobe.cli.evaluate_cmd import abilities_text
 from clipprobe.cli.run_folder import RUN_FOLDER
 from clipprobe.errors import ConfigError
+from clipprobe.pretraining.plan import STEPS, STEPS_ON_PAIRS, WIDE_FROM
 
 if TYPE_CHECKING:
     from clipprobe.pretraining.recipe import Recipe
@@ -26,7 +27,13 @@ PairsOption = Annotated[
     ),
 ]
 StepsOption = Annotated[
-    int, typer.Option("--steps", min=1, help="Optimizer steps of about 150 images.")
+    int | None,
+    typer.Option(
+        "--steps",
+        min=1,
+        help="Optimizer steps of about 180 images.",
+        show_default=f"{STEPS}, the recipe's; with --pairs {STEPS_ON_PAIRS}",
+    ),
 ]
 WorkersOption = Annotated[
     int, typer.Option("--workers", min=1, help="Processes that draw images beside the training.")
@@ -54,10 +61,10 @@ def pretrain(
     out: Annotated[Path, typer.Option("--out", help="The folder for the checkpoint.")],
     recipe: RecipeOption = "emoji-clip",
     pairs: PairsOption = None,
-    steps: StepsOption = 9000,
+    steps: StepsOption = None,
     workers: WorkersOption = 1,
     continue_from: ContinueOption = None,
-    at_step: AtStepOption = 9000,
+    at_step: AtStepOption = WIDE_FROM,
     device: DeviceOption = "auto",
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -77,6 +84,8 @@ def pretrain(
     chosen = RECIPES[recipe](seed)
     if pairs is not None:
         chosen = _on(pairs, chosen)
+    if steps is None:
+        steps = STEPS if pairs is None else STEPS_ON_PAIRS
     begin = None if continue_from is None else Begin(folder=continue_from, step=at_step)
     with progress("training", total=steps) as advance:
         abilities = run(
