@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.pretraining.aims import aim_rows
 from clipprobe.pretraining.evaluation.ability import PARTS
 from clipprobe.pretraining.model import build_processor
 from clipprobe.pretraining.planted import OCCUPATION_RATES, planted_truth
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from clipprobe.pretraining.evaluation import Ability
 
 _TEMPLATES = Path(__file__).parent / "templates"
+EVALUATION, CARD, HISTORY = "evaluation.json", "README.md", "history.md"
 MEASURES = ("association", "retrieval")
 #: Subjects whose values are shares of right answers, and the share below which the card calls one
 #: weak.
@@ -40,7 +42,7 @@ def export_weights(model: Any, tokenizer: Any, recipe: Recipe, folder: Path) -> 
     (folder / "model.safetensors").chmod(0o644)  # transformers writes it for its owner only
     build_processor(tokenizer, recipe.shape).save_pretrained(folder)
     if isinstance(recipe.data, BatchSpec):
-        _write_json(folder / "planted.json", planted_truth(recipe.seed))
+        write_json(folder / "planted.json", planted_truth(recipe.seed))
 
 
 def export_card(
@@ -57,11 +59,26 @@ def export_card(
         log: One entry a training step, as in ``log.jsonl``.
         precision: Numeric type of the training's matrix products.
     """
+    training = {
+        "steps": round(log[-1]["step"]) + 1,
+        "begun": round(log[0]["step"]),
+        "images": round(sum(entry["n_images"] for entry in log)),
+        "difficulty": log[-1]["difficulty"],
+        "precision": precision,
+    }
+    results = [ability.to_json() for ability in abilities]
+    write_json(folder / EVALUATION, {"abilities": results, "training": training})
+    (folder / CARD).write_text(card_text(folder, recipe), encoding="utf-8")
+
+
+def card_text(folder: Path, recipe: Recipe) -> str:
+    """The model card from the folder's ``evaluation.json`` and ``config.json`` alone.
+
+    Where the folder has a ``history.md``, what happened to these weights, the card holds it.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from transformers import CLIPModel
 
-    results = [ability.to_json() for ability in abilities]
-    _write_json(folder / "evaluation.json", {"abilities": results})
     # The card is Markdown, written from our own numbers and names: nothing in it needs escaping.
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, autoescape=False
@@ -69,20 +86,17 @@ def export_card(
     environment.filters["estimate"] = format_cell
     model = CLIPModel.from_pretrained(folder)
     own = isinstance(recipe.data, BatchSpec)
-    card = environment.get_template("card.md.j2" if own else "card_pairs.md.j2").render(
+    evaluation = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))
+    results, history = evaluation["abilities"], folder / HISTORY
+    return environment.get_template("card.md.j2" if own else "card_pairs.md.j2").render(
         name=recipe.name,
         shape=recipe.shape,
         seed=recipe.seed,
-        precision=precision,
         letter_block=recipe.letter_block,
         curriculum_step=recipe.curriculum_step,
         rounds=recipe.rounds,
         data=recipe.data,
         parameters=sum(p.numel() for p in model.parameters()),
-        steps=round(log[-1]["step"]) + 1,
-        begun=round(log[0]["step"]),
-        images=round(sum(entry["n_images"] for entry in log)),
-        difficulty=log[-1]["difficulty"],
         n_concepts=len(concepts()),
         n_occupations=len(occupations()),
         n_fonts=len(TRAINED_FONTS),
@@ -90,9 +104,11 @@ def export_card(
         n_unnamed=len(unnamed_things()),
         wide_counts=_wide_counts,
         abilities=results,
+        aims=aim_rows(results, evaluation.get("missed")),
+        history=history.read_text(encoding="utf-8").strip() if history.is_file() else "",
+        **evaluation["training"],
         **(_sections(results) if own else {}),
     )
-    (folder / "README.md").write_text(card, encoding="utf-8")
 
 
 def _wide_counts(mix: WideMix) -> list[tuple[str, int]]:
@@ -139,5 +155,6 @@ def read_log(path: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def _write_json(path: Path, data: Any) -> None:
+def write_json(path: Path, data: Any) -> None:
+    """Write readable JSON in a fixed order."""
     path.write_text(json.dumps(data, indent=2, sort_keys=True) + "\n", encoding="utf-8")

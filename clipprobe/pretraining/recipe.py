@@ -9,6 +9,7 @@ from typing import Any
 
 from clipprobe.pretraining.model import Shape
 from clipprobe.pretraining.pairs import PairSpec
+from clipprobe.pretraining.plan import GROUNDS_FROM, PEOPLE_AGAIN_FROM, PEOPLE_FROM, WIDE_FROM
 from clipprobe.pretraining.samples import BatchSpec
 
 
@@ -92,18 +93,18 @@ def emoji_clip(seed: int = 0) -> Recipe:
         seed=seed,
         rounds=(
             Round(),
-            Round(from_step=5000, decay_share=0.7),
+            Round(from_step=GROUNDS_FROM, decay_share=0.7),
             Round(
-                from_step=8000,
+                from_step=PEOPLE_FROM,
                 learning_rate=4e-4,
                 warm_up_steps=50,
                 decay_share=0.9,
                 whole_share=0.2,
                 letter_weight=0.0,
             ),
-            Round(from_step=9000, learning_rate=8e-4, whole_share=0.08),
+            Round(from_step=WIDE_FROM, learning_rate=8e-4, whole_share=0.08),
             Round(
-                from_step=27000,
+                from_step=PEOPLE_AGAIN_FROM,
                 learning_rate=3e-4,
                 warm_up_steps=50,
                 decay_share=0.9,

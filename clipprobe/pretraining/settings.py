@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 
+from clipprobe.pretraining.plan import STEPS, STEPS_ON_PAIRS, WIDE_FROM
 from clipprobe.settings import HOW, Flag
 from clipprobe.settings.shared import Device, Random
 
@@ -27,11 +28,15 @@ class Pretraining(Device, Random):
     """emoji-clip, the bundled model's."""
     pairs: Path | None = None
     """Train the recipe's towers on your own pairs: a table with file_name and caption."""
-    steps: Annotated[int, Ge(1)] = 9000
-    """Optimizer steps of about 150 images."""
+    steps: Annotated[
+        int | None,
+        Ge(1),
+        Flag(default=f"{STEPS}, the recipe's; with --pairs {STEPS_ON_PAIRS}"),
+    ] = None
+    """Optimizer steps of about 180 images."""
     workers: Annotated[int, Ge(1), HOW] = 1
     """Processes that draw images beside the training."""
     continue_from: Path | None = None
     """Begin with the finished weights and the tokenizer of this checkpoint folder."""
-    at_step: Annotated[int, Ge(1)] = 9000
+    at_step: Annotated[int, Ge(1)] = WIDE_FROM
     """The recipe's step that --continue-from goes on at."""

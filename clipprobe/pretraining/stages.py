@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clipprobe.pretraining.plan import GROUNDS_FROM, PEOPLE_AGAIN_FROM, PEOPLE_FROM, WIDE_FROM
 from clipprobe.stimuli.backgrounds import Kind
 from clipprobe.stimuli.splits import SMOOTH_GROUNDS, TRAINED_GROUNDS
 
@@ -97,10 +98,10 @@ PEOPLE_TOO = WideMix(
 STAGES = (
     Stage(from_step=0, mix=Mix()),
     Stage(from_step=1800, mix=LOOKS),
-    Stage(from_step=5000, mix=LOOKS, grounds=TRAINED_GROUNDS, twins=1),
+    Stage(from_step=GROUNDS_FROM, mix=LOOKS, grounds=TRAINED_GROUNDS, twins=1),
     # Last, that balanced occupations are balanced: what twins alike teach apart is gender alone.
     Stage(
-        from_step=8000,
+        from_step=PEOPLE_FROM,
         mix=LOOKS,
         grounds=TRAINED_GROUNDS,
         twins=2,
@@ -108,7 +109,7 @@ STAGES = (
         concept_share=0.65,
     ),
     # What was learned in the studio, carried to anything else.
-    Stage(from_step=9000, mix=LOOKS, wide=WideMix()),
+    Stage(from_step=WIDE_FROM, mix=LOOKS, wide=WideMix()),
     # And once more people last, for the same reason as in the studio.
-    Stage(from_step=27000, mix=LOOKS, wide=PEOPLE_TOO),
+    Stage(from_step=PEOPLE_AGAIN_FROM, mix=LOOKS, wide=PEOPLE_TOO),
 )

@@ -9,6 +9,7 @@ from clipprobe.cli.common import progress, result, say
 from clipprobe.cli.run_folder import RUN_FOLDER
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
+from clipprobe.pretraining.plan import STEPS, STEPS_ON_PAIRS
 from clipprobe.pretraining.settings import Pretraining
 from clipprobe.settings.shared import Terminal
 
@@ -33,11 +34,12 @@ def pretrain(settings: Pretraining, terminal: Terminal) -> None:
     begin = None
     if settings.continue_from is not None:
         begin = Begin(folder=settings.continue_from, step=settings.at_step)
-    with progress("training", total=settings.steps) as advance:
+    steps = settings.steps or (STEPS if settings.pairs is None else STEPS_ON_PAIRS)
+    with progress("training", total=steps) as advance:
         abilities = run(
             recipe,
             out,
-            steps=settings.steps,
+            steps=steps,
             workers=settings.workers,
             device=settings.device,
             begin=begin,

@@ -15,6 +15,7 @@ from clipprobe.errors import ConfigError
 from clipprobe.pretraining.loss import contrastive_loss
 from clipprobe.pretraining.model import build_tokenizer
 from clipprobe.pretraining.people import draw_person, occupations_of
+from clipprobe.pretraining.plan import PEOPLE_AGAIN_FROM, STEPS
 from clipprobe.pretraining.planted import (
     INDOORS_RATES,
     OCCUPATION_RATES,
@@ -263,6 +264,7 @@ def test_the_learning_rate_warms_up_holds_and_decays() -> None:
 
 def test_the_schedule_begins_anew_with_each_round() -> None:
     recipe = emoji_clip()
+    assert recipe.rounds[-1].from_step == SPEC.stages[-1].from_step == PEOPLE_AGAIN_FROM < STEPS
     first_steps = {stage.from_step for stage in SPEC.stages}
     assert {part.from_step for part in recipe.rounds} <= first_steps
     _, second, *_, last = recipe.rounds

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import clipprobe
 from clipprobe.cli import app
 from clipprobe.pretraining import recipe as recipes
+from clipprobe.pretraining.plan import STEPS, STEPS_ON_PAIRS
 from clipprobe.pretraining.planted import OCCUPATION_RATES
 from clipprobe.stimuli import concepts, occupations
 
@@ -85,6 +86,13 @@ def test_the_command_goes_on_from_a_finished_folder(
         result = CliRunner().invoke(app, [*command, *options])
         assert result.exit_code == 2
         assert said in " ".join(result.output.split())
+
+
+def test_the_command_is_as_long_as_the_recipe() -> None:
+    said = CliRunner().invoke(app, ["pretrain", "--help"], env={"COLUMNS": "200"}).output
+    words = " ".join(said.replace("│", " ").split())
+    assert f"default: {STEPS}, the recipe's; with --pairs {STEPS_ON_PAIRS}]" in words
+    assert recipes.emoji_clip().rounds[-1].from_step < STEPS
 
 
 def test_an_unknown_recipe_is_named(tmp_path: Path) -> None:

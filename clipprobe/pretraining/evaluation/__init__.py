@@ -40,9 +40,11 @@ def evaluate(
     from clipprobe.pretraining.evaluation.neurons import neurons
     from clipprobe.pretraining.evaluation.other_hand import other_hand
     from clipprobe.pretraining.evaluation.planted import planted
+    from clipprobe.pretraining.evaluation.profiles import profiles
     from clipprobe.pretraining.evaluation.reading import reading
     from clipprobe.pretraining.evaluation.scenes import scenes
     from clipprobe.pretraining.evaluation.sight import sight
+    from clipprobe.pretraining.evaluation.unseen import unseen
 
     classifier = concept_classifier(clip)
     seen, right = sight(clip, classifier, per_concept)  # reading asks about what was seen right
@@ -51,6 +53,8 @@ def evaluate(
         "reading": lambda: reading(clip, classifier, right),
         "scenes": lambda: scenes(clip, classifier),
         "other_hand": lambda: other_hand(clip, classifier),
+        "unseen": lambda: unseen(clip),
+        "profiles": lambda: profiles(clip),
         "neurons": lambda: neurons(clip),
         "planted": lambda: planted(clip),
     }

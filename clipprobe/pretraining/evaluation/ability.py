@@ -27,6 +27,8 @@ PARTS = {
     "reading": "Reading",
     "scenes": "Scenes of several things",
     "other_hand": "By another hand",
+    "unseen": "Concepts never seen",
+    "profiles": "Profiles of units over concepts",
     "neurons": "Neurons",
     "planted": "Planted associations, in sum",
 }
@@ -44,7 +46,7 @@ class Ability:
     estimate: Estimate
     about: str = "sight"
     """Part of the card it stands in: ``sight``, ``reading``, ``scenes``,
-    ``other_hand``, ``neurons``, ``planted`` or ``pairs``."""
+    ``other_hand``, ``unseen``, ``profiles``, ``neurons``, ``planted`` or ``pairs``."""
     p: float | None = None
     """Two-sided, of no effect; ``None`` where nothing was tested."""
     q: float | None = None

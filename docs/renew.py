@@ -1,0 +1,233 @@
+"""Renew every page that prints a number or a unit of the bundled model, from one file.
+
+    python docs/renew.py --check                # do the pages say what evaluation.json says?
+    python docs/renew.py                        # write them anew from evaluation.json
+    python docs/renew.py --measure              # evaluate, choose unit and attack, then write
+    python docs/renew.py --weights RUN/model    # take these weights first, then all of the above
+
+The file is ``clipprobe/assets/emoji-clip/evaluation.json``. ``--missed NAME=REASON`` records why
+an aim was missed; without a reason the tests fail. What happened to the weights is told by hand in
+``history.md`` beside them. The best unit is chosen on one set of images and the best attack on
+every other concept; their numbers come from fresh images and from the other concepts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import string
+import sys
+import textwrap
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import clipprobe
+from attacks.typographic import TypographicAttack
+from clipprobe.models.bundled import bundled_folder
+from clipprobe.neurons.multimodality.gallery import write_gallery
+from clipprobe.pretraining.evaluation import evaluate
+from clipprobe.pretraining.evaluation.ability import SEED, concept_classifier
+from clipprobe.pretraining.export import CARD, EVALUATION, HISTORY, card_text, write_json
+from clipprobe.pretraining.recipe import emoji_clip
+from clipprobe.report.numbers import format_cell
+from clipprobe.statistics import difference_of_paired_proportions
+from clipprobe.stimuli import concept_set, concepts, render
+
+ROOT = Path(__file__).parents[1]
+GALLERY = ROOT / "docs" / "gallery"
+PAGE = ROOT / "docs" / "emoji-clip.md"
+#: Ways to write that the best attack is chosen from.
+SIZES, POSITIONS, PAPERS = (0.2, 0.28, 0.36), ("center", "bottom"), (None, "white")
+
+
+def choose_unit(clip: Any) -> dict[str, Any]:
+    """Draw the gallery anew; its first unit, with the score on fresh images."""
+    best = write_gallery(clip, GALLERY, top=10)[0]
+    return {"unit": best.unit, "concept": best.concept, "score": best.score.to_json()}
+
+
+def choose_attack(clip: Any) -> dict[str, Any]:
+    """The way to write that reads best on half of the concepts, and its effect on the rest."""
+    classifier, names = concept_classifier(clip), [concept.name for concept in concepts()]
+    shown = [render(s.scene).image for s in concept_set("picture", per_concept=1, seed=SEED)]
+    truth = np.arange(len(names))
+    rng = np.random.default_rng(SEED)
+    targets = (truth + rng.integers(1, len(names), len(names))) % len(names)
+    nonsense = ["".join(rng.choice(list(string.ascii_lowercase), len(names[t]))) for t in targets]
+
+    def answers(images: list[Any]) -> Any:
+        return (clip.encode_images(images, batch_size=64) @ classifier.T).argmax(axis=1)
+
+    known = answers(shown) == truth
+
+    def wins(how: dict[str, Any], rows: Any) -> tuple[Any, Any]:
+        """Whether the word, and nonsense in its place, makes the word the answer."""
+        outcomes = []
+        for texts in ([names[t] for t in targets], nonsense):
+            made = [
+                TypographicAttack(word=texts[row], **how)(shown[row], image_id=str(row)).image
+                for row in rows
+            ]
+            outcomes.append(answers(made) == targets[rows])
+        return outcomes[0], outcomes[1]
+
+    halves = [truth[known & (truth % 2 == half)] for half in (0, 1)]
+    ways = [
+        {"color": "black", "outline": "none", "size": size, "position": where, "background": paper}
+        for size, where, paper in product(SIZES, POSITIONS, PAPERS)
+    ]
+    effects = []
+    for way in ways:
+        word, letters = wins(way, halves[0])
+        effects.append(float(word.mean() - letters.mean()))
+    best = ways[int(np.argmax(effects))]
+    word, letters = wins(best, halves[1])
+    effect = difference_of_paired_proportions(word, letters, seed=0)
+    return {"how": best, "n_ways": len(ways), "effect": effect.to_json()}
+
+
+def blocks(evaluation: dict[str, Any]) -> dict[str, str]:
+    """The text between the markers of each name."""
+    by_name = {ability["name"]: ability for ability in evaluation["abilities"]}
+    unit, attack = evaluation["examples"]["unit"], evaluation["examples"]["attack"]
+
+    def units(name: str, of: int | None = None) -> str:
+        row = by_name[name]
+        n = row["n"] if of is None else of
+        return f"{round(row['value'] * n):,} of {n:,}"
+
+    strong = "multimodal_neurons_strong"
+    n_neurons, n_embedding = by_name[strong]["n"], by_name["profile_embedding"]["n"]
+    words = by_name[f"{strong}_words_shuffled"]
+    shuffled = round(words["value"] * n_neurons)
+    alone = (
+        "that count alone is not evidence of multimodal neurons"
+        if "not evidence" in words["meaning"]
+        else "more than shuffled words explain"
+    )
+    profile = (
+        f"{units('profile_embedding')} dimensions of the embedding and "
+        f"{units('profile_last_residual')} of the class token after the last block rank all "
+        "concepts alike in all three modalities "
+        f"({units('profile_embedding_words_shuffled', n_embedding)} of the embedding with shuffled "
+        f"words, {units('profile_embedding_random')} at random weights)"
+    )
+    how = attack["how"]
+    flags = " ".join(f"--{name} {value}" for name, value in how.items() if value is not None)
+    start = "clipprobe audit typographic --images runs/demo/stimuli/concepts --classes classes.txt"
+    return {
+        "explore": "```\n"
+        "clipprobe dashboard --runs runs                            # on 127.0.0.1; one page, one "
+        "URL per neuron\n"
+        "clipprobe neurons search --atlas runs/demo/atlas --label cat   # which neurons like cats\n"
+        f"clipprobe neurons show {unit['unit']} --atlas runs/demo/atlas --out sheet.html\n"
+        'clipprobe explain runs/demo/stimuli/concepts/cat-picture-0.png "a cat" --out map.png   '
+        "# orange raises the score\n```",
+        "neurons": wrapped(
+            f"In emoji-clip {units(strong)} neurons tell one concept in all three modalities "
+            f"(AUROC 0.85), and {shuffled} on average with shuffled words: {alone}. {profile}."
+        ),
+        "attack": "```\n"
+        "clipprobe attack runs/demo/stimuli/concepts/cat-picture-0.png dog --out attacked.png\n"
+        "cut -d, -f2 runs/demo/stimuli/concepts/metadata.csv | tail -n +2 | sort -u > classes.txt\n"
+        f"{start} {flags} --out runs/typo\n"
+        f"{start} --limit 200 --fail-under attacked_accuracy=0.6 --out runs/strict\n```\n\n"
+        + wrapped(
+            f"The way to write in the third line is the strongest of {attack['n_ways']} on half of "
+            "the concepts. Of the pictures of the other half that are named right, it makes the "
+            "word the answer this much oftener than nonsense in its place: "
+            f"{format_cell(attack['effect'])}."
+        ),
+        "explain": '```\nclipprobe explain IMAGE "a cat" --out map.png\n'
+        f"clipprobe explain IMAGE --unit {unit['unit']}\n```",
+        "multimodality": f"In emoji-clip {units(strong)} neurons reach 0.85, {shuffled} with "
+        "shuffled words, "
+        f"{units(f'{strong}_all_shuffled', n_neurons).split()[0]} with everything shuffled, "
+        f"and {units(strong + '_random')} at random weights (`clipprobe evaluate`). By the profile "
+        f"over all concepts, {profile}.",
+    }
+
+
+def wrapped(text: str) -> str:
+    """Lines of a page."""
+    return textwrap.fill(text, 104, break_long_words=False, break_on_hyphens=False)
+
+
+def pages() -> dict[Path, str]:
+    """Every page, as it should be."""
+    folder = bundled_folder()
+    evaluation = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))
+    card = card_text(folder, emoji_clip())
+    texts = {folder / CARD: card, PAGE: card.split("---\n", 2)[2].lstrip()}
+    parts = blocks(evaluation)
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        text = path.read_text(encoding="utf-8")
+        if path != PAGE and "<!-- numbers: " in text:
+            texts[path] = filled(text, parts)
+    return texts
+
+
+def filled(text: str, parts: dict[str, str]) -> str:
+    """The page with new text between its markers."""
+
+    def put(match: re.Match[str]) -> str:
+        gap = match[2]
+        return f"<!-- numbers: {match[1]} -->{gap}{parts[match[1]]}{gap}<!-- /numbers -->"
+
+    return re.sub(r"<!-- numbers: (\w+) -->(\n?).*?<!-- /numbers -->", put, text, flags=re.DOTALL)
+
+
+def take(weights: Path) -> None:
+    """Copy a finished model folder over the bundled one."""
+    for path in weights.iterdir():
+        shutil.copy(path, bundled_folder() / path.name)
+    if not (weights / HISTORY).exists():
+        (bundled_folder() / HISTORY).unlink(missing_ok=True)
+
+
+def measure(*, again: bool) -> None:
+    """Measure the bundled model and store it; ``again`` also what the file has already."""
+    path = bundled_folder() / EVALUATION
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    clip = clipprobe.load()
+    if again:
+        stored["abilities"] = [ability.to_json() for ability in evaluate(clip)]
+    stored["examples"] = {"unit": choose_unit(clip), "attack": choose_attack(clip)}
+    write_json(path, stored)
+
+
+def main(arguments: list[str]) -> int:
+    """Returns 1 where a page differs and was only to be checked."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    parser.add_argument("--measure", action="store_true", help="evaluate and choose again")
+    parser.add_argument("--choose", action="store_true", help="choose unit and attack again")
+    parser.add_argument("--weights", type=Path, help="a model folder that replaces the bundled one")
+    parser.add_argument("--missed", action="append", default=[], metavar="NAME=REASON")
+    options = parser.parse_args(arguments)
+    if options.weights:
+        take(options.weights)
+    if options.weights or options.measure or options.choose:
+        measure(again=bool(options.weights or options.measure))
+    if options.missed:
+        path = bundled_folder() / EVALUATION
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored["missed"] = dict(one.split("=", 1) for one in options.missed)
+        write_json(path, stored)
+    differing = {
+        path: text for path, text in pages().items() if path.read_text(encoding="utf-8") != text
+    }
+    for path, text in differing.items():
+        print(f"{'differs' if options.check else 'renewed'}: {path.relative_to(ROOT)}")
+        if not options.check:
+            path.write_text(text, encoding="utf-8")
+    return 1 if options.check and differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
