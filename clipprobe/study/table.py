@@ -13,6 +13,7 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
         "atlas": "clipprobe.neurons.atlas.scanning:ATLAS",
         "atlas-merge": "clipprobe.neurons.atlas.assembling:MERGED",
         "atlas-save": "clipprobe.neurons.atlas.assembling:SAVED",
+        "multimodality": "clipprobe.neurons.multimodality.run:MULTIMODALITY",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
         "words": "clipprobe.neurons.words.probe:WORD_PROBE",
     },
