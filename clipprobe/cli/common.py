@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipprobe.cli.boundary import one_line
 from clipprobe.cli.config_file import read_mapping
 from clipprobe.cli.lazy import PlainGroup
 from clipprobe.cli.run_folder import use_folder as use_folder
 from clipprobe.errors import ConfigError, UnreadableImageError
+from clipprobe.lines import one_line
 from clipprobe.lines import read_lines as read_lines
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from clipprobe.cli.boundary import one_line
+from clipprobe.lines import one_line
 
 if TYPE_CHECKING:
     from clipprobe.neurons.captions import UnitCaptions

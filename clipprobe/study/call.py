@@ -31,6 +31,7 @@ _PATH, _OPEN = "$path", "$open"
 OPENERS: Registry[Any] = Registry(
     "opener",
     {
+        "atlas": "clipprobe.neurons.atlas.store:read",
         "attack-set": "attacks.typographic.datasets:load_attacks",
         "bundled-probes": "clipprobe.neurons.multimodality.probes:open_bundled",
         "images": "clipprobe.data:open_dataset",

@@ -13,6 +13,12 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
         "atlas": "clipprobe.neurons.atlas.scanning:ATLAS",
         "atlas-merge": "clipprobe.neurons.atlas.assembling:MERGED",
         "atlas-save": "clipprobe.neurons.atlas.assembling:SAVED",
+        "bias": "attacks.bias.audit:BIAS",
+        "bias-against": "attacks.bias.report.against:AGAINST",
+        "bias-comparison": "attacks.bias.report.comparison:COMPARISON",
+        "bias-gap": "attacks.bias.why.explain:GAP",
+        "bias-mitigation": "attacks.bias.mitigation.mitigate:MITIGATION",
+        "bias-written": "attacks.bias.written.audit:WRITTEN",
         "multimodality": "clipprobe.neurons.multimodality.run:MULTIMODALITY",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
         "words": "clipprobe.neurons.words.probe:WORD_PROBE",
@@ -24,7 +30,10 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
 
 COMPARISONS: Registry[Study[Any, Any]] = Registry(
     "comparison",
-    {},
+    {
+        "bias": "attacks.bias.report.comparison:COMPARISON",
+        "bias-written": "attacks.bias.report.comparison:COMPARISON",
+    },
     group="clipprobe.comparisons",
     help="Runs of that kind cannot be compared.",
 )

@@ -48,6 +48,8 @@ class Tally:
     def spared(self, n: int) -> None:
         """``n`` planned pictures need no encoding."""
         self.total = max(self.done, self.total - n)
+        if n and self.done == self.total:  # what was spared last would leave the bar short
+            self.tell(self.done, self.total)
 
 
 @dataclass(slots=True)

@@ -34,7 +34,7 @@ class Atlas(AtlasContents):
         kind: str | None = None,
         label: str | None = None,
         where: Sequence[str] = (),
-        site: str = "*",
+        site: str | Sequence[str] = "*",
         limit: int = 20,
     ) -> list[dict[str, Any]]:
         """Units by property or by the label of their strongest images.
@@ -43,7 +43,7 @@ class Atlas(AtlasContents):
             kind: ``selective``, ``dead``, ``always-on`` or ``constant``; see ``properties``.
             label: Units with the most images of this label among their top images.
             where: Conditions on statistics, such as ``"mean>0.5"``, all of which must hold.
-            site: Only hook points that this glob means.
+            site: Only hook points that this glob means, or one of several.
             limit: At most so many.
         """
         return search(self, kind=kind, label=label, where=where, site=site, limit=limit)

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from clipprobe.later import later
 
 if TYPE_CHECKING:
+    from clipprobe.blocked import is_blocked as is_blocked
     from clipprobe.neurons.words.grid import PLACES as PLACES
     from clipprobe.neurons.words.grid import WordGrid as WordGrid
     from clipprobe.neurons.words.lists import WordList as WordList
     from clipprobe.neurons.words.lists import bundled_words as bundled_words
-    from clipprobe.neurons.words.lists import is_blocked as is_blocked
     from clipprobe.neurons.words.lists import word_list as word_list
     from clipprobe.neurons.words.probe import word_probe as word_probe
     from clipprobe.neurons.words.result import UnitWords as UnitWords
@@ -34,7 +34,8 @@ __all__ = [
 _HERE = "clipprobe.neurons.words"
 _LATER = {
     **dict.fromkeys(("PLACES", "WordGrid"), f"{_HERE}.grid"),
-    **dict.fromkeys(("WordList", "bundled_words", "is_blocked", "word_list"), f"{_HERE}.lists"),
+    **dict.fromkeys(("WordList", "bundled_words", "word_list"), f"{_HERE}.lists"),
+    "is_blocked": "clipprobe.blocked",
     **dict.fromkeys(("UnitWords", "WordProbe", "WordValue"), f"{_HERE}.result"),
     "load_word_probe": f"{_HERE}.store",
     "word_probe": f"{_HERE}.probe",

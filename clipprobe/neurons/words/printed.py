@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.cli.boundary import one_line
+from clipprobe.lines import one_line
 
 if TYPE_CHECKING:
     from clipprobe.neurons.words.distill import DistillComparison
