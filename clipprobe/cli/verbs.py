@@ -101,7 +101,7 @@ _OURS = {
         "Put the shards of one scan together; the same bytes in any order.",
     ),
     "neurons multimodal": (
-        "clipprobe.cli.neurons_multimodal:register",
+        "clipprobe.neurons.multimodality.verb:MULTIMODAL",
         "Rank units by how well they tell one concept in every modality.",
     ),
     "neurons gallery": (

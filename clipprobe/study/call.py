@@ -31,9 +31,12 @@ _PATH, _OPEN, _ITEMS = "$path", "$open", "$items"
 OPENERS: Registry[Any] = Registry(
     "opener",
     {
+        "atlas": "clipprobe.neurons.atlas.store:read",
         "attack-set": "attacks.typographic.datasets:load_attacks",
+        "bundled-probes": "clipprobe.neurons.multimodality.probes:open_bundled",
         "images": "clipprobe.data:open_dataset",
         "model": "clipprobe.models:load",
+        "probes": "clipprobe.neurons.multimodality.probes:as_probes",
         "texts": "clipprobe.data.texts:read_texts",
         "words": "clipprobe.neurons.words.lists:read_words",
     },

@@ -19,6 +19,7 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
         "bias-gap": "attacks.bias.why.explain:GAP",
         "bias-mitigation": "attacks.bias.mitigation.mitigate:MITIGATION",
         "bias-written": "attacks.bias.written.audit:WRITTEN",
+        "multimodality": "clipprobe.neurons.multimodality.run:MULTIMODALITY",
         "stroop": "attacks.typographic.stroop.audit:STROOP",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
         "typographic-comparison": "attacks.typographic.report.comparison:COMPARISON",

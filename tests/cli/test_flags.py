@@ -37,7 +37,7 @@ APART = [
     Apart({"sites", "pool"}, {"shown"}, "what is read is taken whole; of texts one token is read"),
     Apart({"workers"}, {"shown", "help", "limits"}, "pretraining needs a process of its own"),
     Apart(
-        {"method", "steps", "threshold", "control"},
+        {"alpha", "control", "method", "steps", "threshold"},
         {"shown", "help", "many", "choices", "source", "limits"},
         "of an explanation, an optimizer, a unit, a group: the field has one word for them",
     ),

@@ -24,7 +24,7 @@ from clipprobe.neurons.multimodality.activations import tiles
 from clipprobe.neurons.multimodality.controls import AGAINST, drawings, word_controls
 from clipprobe.neurons.multimodality.gallery.sheet import LARGEST
 from clipprobe.neurons.multimodality.gallery.writing import write_gallery
-from clipprobe.neurons.multimodality.probes import split
+from clipprobe.neurons.multimodality.probes import as_probes, split
 from clipprobe.stimuli import concepts
 
 SITE = "vision.blocks.1.mlp.post"
@@ -183,6 +183,50 @@ def test_tiles_cover_every_unit_once_and_change_nothing(clip: Any, probes: Any) 
     assert whole.table.equals(tiled.table) and whole.units.equals(tiled.units)
     assert whole.top_images.equals(tiled.top_images)
     assert np.array_equal(whole.nulls.best_unit_null, tiled.nulls.best_unit_null)
+
+
+def test_a_killed_test_goes_on_with_tiles_of_another_size(
+    clip: Any, probes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three tiles of 70, 70, 52 units are not the three of 90, 90, 12."""
+    options: dict[str, Any] = {"sites": ["vision.blocks.*.mlp.post"], "controls": []}
+    one_unit = 4 * 60 / 1e6
+    whole = multimodality(clip, probes, out=tmp_path / "whole", **options)
+    real, calls = trial_module.pooled, []
+
+    def dies(*arguments: Any, **more: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(trial_module, "pooled", dies)
+    out = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        multimodality(clip, probes, memory_mb=70.5 * one_unit, out=out, **options)
+    assert len(list((out / "parts").glob("*.safetensors"))) == 6
+    found = multimodality(clip, probes, memory_mb=90.5 * one_unit, out=out, **options)
+    assert len(calls) == 7 + 9  # nothing of the other tiles was taken
+    assert found.table.equals(whole.table) and found.units.equals(whole.units)
+    for name in whole_files(tmp_path / "whole"):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def whole_files(folder: Path) -> list[str]:
+    return [*json.loads((folder / "manifest.json").read_text())["files"], "manifest.json"]
+
+
+def test_images_left_out_of_given_probes_are_told(table: Path, clip: Any, tmp_path: Path) -> None:
+    """The command reads a table before the model, and the test reads the probes again."""
+    with table.open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    kept = [row for row in rows if (row["concept"], row["modality"]) != ("cat", "sketch")]
+    few = as_probes(write_table(table.parent, kept), min_images=4)
+    assert len(few.skipped) == 5 and few.concepts == ("<b>bus</b>", "=sum()", "dog")
+    found = multimodality(clip, few, sites=[SITE], controls=[])
+    direct = multimodality(clip, table, sites=[SITE], controls=[])
+    assert found.failures == direct.failures and len(found.failures) == 6
+    assert {one.id for one in few.skipped} < {one.id for one in found.failures}
 
 
 def test_a_run_is_what_the_page_says_and_reads_back(made: Multimodality) -> None:

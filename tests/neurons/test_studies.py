@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
+from PIL import Image
 from runs.kinds import image_folder
 from typer.testing import CliRunner
 
@@ -16,8 +18,11 @@ from clipprobe.cli import app
 from clipprobe.errors import ConfigError, RunFolderError
 from clipprobe.neurons import Atlas, merge_atlases, scan, scan_texts
 from clipprobe.neurons.atlas.settings import AtlasScan, Merge
+from clipprobe.neurons.multimodality import bundled_probes, multimodality
 from clipprobe.neurons.words import WordGrid, word_probe
 from clipprobe.neurons.words.settings import WordTest
+from clipprobe.stimuli import concepts
+from clipprobe.stimuli.concepts import unseen_concepts
 from clipprobe.study import rerun
 
 POST = "vision.blocks.1.mlp.post"
@@ -174,3 +179,50 @@ def test_the_verb_of_words_reads_a_file_that_its_call_names(
     (tmp_path / "words.txt").write_text("dog\ncow\nboat\n")
     with pytest.raises(ConfigError, match=r"words\.fingerprint was"):
         rerun(tmp_path / "a", tmp_path / "c")
+
+
+def test_a_multimodality_test_is_made_again_from_its_call(model: Any, tmp_path: Path) -> None:
+    probes = bundled_probes(per_concept=4, concepts=concepts()[1:4], size_px=32)
+    made = multimodality(model, probes, POST, n_controls=1, out=tmp_path / "a")
+    assert made.path == tmp_path / "a"
+    rerun(tmp_path / "a", tmp_path / "b")
+    same_bytes(tmp_path / "a", tmp_path / "b")
+    check_summary("multimodality", tmp_path / "a")
+    bare = multimodality(model, probes, POST, controls=[], out=tmp_path / "bare")
+    assert bare.floor is None
+    check_summary("multimodality", tmp_path / "bare")
+
+
+def test_probes_of_things_that_are_not_bundled_are_given_again() -> None:
+    first = concepts()[:2]
+    assert bundled_probes(per_concept=2, concepts=first).origin is not None
+    other = bundled_probes(per_concept=2, concepts=unseen_concepts()[:2])
+    assert other.origin is None
+
+
+def test_the_verb_of_modalities_reads_its_table_before_the_model(
+    checkpoint: Any, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0)
+    rows = ["file_name,concept,modality"]
+    for i in range(32):
+        name = f"{i:02}.png"
+        Image.fromarray(noise.integers(0, 256, (32, 32, 3), np.uint8)).save(tmp_path / name)
+        rows.append(f"{name},{('dog', 'cat')[i % 2]},{('photo', 'sketch')[i // 2 % 2]}")
+    table = tmp_path / "metadata.csv"
+    table.write_text("\n".join(rows[:-9]) + "\n")
+    options = ["--out", str(tmp_path / "a"), "--sites", POST, "--no-word-controls", "--json"]
+    given = ["neurons", "multimodal", "--images", str(table), *options]
+    done = CliRunner().invoke(app, [*given, "--model", "nowhere/absent", "--min-images", "9"])
+    assert done.exit_code == 2 and "two are needed" in done.stderr
+    table.write_text("\n".join(rows) + "\n")
+    (tmp_path / "test.yaml").write_text("split_share: 0\nn_permutations: 50\n")
+    more = ["--model", str(checkpoint("clip")), "--config", str(tmp_path / "test.yaml")]
+    done = CliRunner().invoke(app, [*given, *more, "--top", "3"])
+    assert done.exit_code == 0, done.output
+    assert len(json.loads(done.stdout)["units"]) == 3
+    config = clipprobe.runs.load_run(tmp_path / "a").manifest["config"]
+    assert config["split_share"] == 0 and config["n_permutations"] == 50
+    assert config["controls"] == ["random_weights"] and config["n_controls"] == 3
+    rerun(tmp_path / "a", tmp_path / "b")
+    same_bytes(tmp_path / "a", tmp_path / "b")

@@ -14,7 +14,11 @@ import tiny
 
 import clipprobe
 from clipprobe.models import Clip
+from clipprobe.neurons import Atlas
+from clipprobe.neurons.multimodality import bundled_probes
+from clipprobe.neurons.words import WordGrid
 from clipprobe.runs import RunView
+from clipprobe.stimuli import concepts
 from clipprobe.study import STUDIES, carry_out
 
 
@@ -24,7 +28,7 @@ class Small:
 
     Attributes:
         settings: Of a folder of images (``runs.kinds.image_folder``).
-        change: A setting that changes the result, with another value.
+        change: A setting that changes the result, with another value, or what makes it.
         passes: Whether the model sees images or texts at all.
         parts: Whether a killed run of this size leaves parts.
         images: The field that holds the images; empty where there are none.
@@ -32,12 +36,17 @@ class Small:
     """
 
     settings: Callable[[Path], Mapping[str, Any]]
-    change: Mapping[str, Any]
+    change: Mapping[str, Any] | Callable[[Path], Mapping[str, Any]]
     passes: bool = True
     parts: bool = True
     images: str = "images"
 
+    def changed(self, images: Path) -> Mapping[str, Any]:
+        """The setting that changes the result."""
+        return self.change(images) if callable(self.change) else self.change
 
+
+POST = "vision.blocks.1.mlp.post"
 OLDER = Path(__file__).parents[1] / "runs" / "runs_of_74780d9.zip"
 FEW = {"n_boot": 100, "n_permutations": 100}
 WORDS = ["doctor", "nurse", "farmer"]
@@ -64,7 +73,65 @@ def two_of(kind: str) -> Callable[[Path], dict[str, Any]]:
     return made
 
 
+def shards(images: Path, seed: int = 0) -> list[Path]:
+    """The two shards of a scan, made once."""
+    folders = [images.parent / f"shard-{i}-seed-{seed}" for i in range(2)]
+    if not all((folder / "manifest.json").exists() for folder in folders):
+        place = images.parent / "model-of-shards"
+        own = clipprobe.load(place if place.exists() else tiny.BUILDERS["clip"](place))
+        for i, folder in enumerate(folders):
+            clipprobe.scan(own, images, sites=POST, shard=(i, 2), seed=seed, out=folder)
+    return folders
+
+
+def few_concepts(images: Path) -> dict[str, Any]:
+    """Three concepts in three modalities."""
+    probes = bundled_probes(per_concept=4, concepts=concepts()[:3], size_px=32)
+    return {
+        "concepts": probes,
+        "sites": POST,
+        "n_controls": 1,
+        "n_permutations": 50,
+        "batch_size": 4,
+    }
+
+
 MAKE: dict[str, Small] = {
+    "atlas": Small(
+        settings=lambda images: {
+            "images": images,
+            "sites": POST,
+            "top_k": 3,
+            "batch_size": 4,
+            "checkpoint_seconds": 0,
+        },
+        change={"seed": 1},
+    ),
+    "atlas-merge": Small(
+        settings=lambda images: {"atlases": shards(images)},
+        change=lambda images: {"atlases": shards(images, 1)},
+        passes=False,
+        parts=False,
+        images="",
+    ),
+    "atlas-save": Small(
+        settings=lambda images: {"atlas": Atlas.load(shards(images)[0])},
+        change=lambda images: {"atlas": Atlas.load(shards(images, 1)[0])},
+        passes=False,
+        parts=False,
+        images="",
+    ),
+    "multimodality": Small(settings=few_concepts, change={"seed": 1}, images=""),
+    "words": Small(
+        settings=lambda images: {
+            "words": ["bird", "house"],
+            "sites": POST,
+            "grid": WordGrid(sizes=(0.3,), places=("top",)),
+            "batch_size": 2,
+        },
+        change={"seed": 1},
+        images="",
+    ),
     "stroop": Small(
         settings=lambda images: {
             "colours": ["red", "blue"],

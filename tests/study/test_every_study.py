@@ -73,7 +73,7 @@ def test_a_finished_run_is_recognised_without_a_pass(
 def test_another_setting_is_refused_by_name_and_overwrite_replaces(
     kind: str, whole: Any, clip: Any, images: Path, tmp_path: Path
 ) -> None:
-    run, change = Path(shutil.copytree(whole(kind), tmp_path / "run")), MAKE[kind].change
+    run, change = Path(shutil.copytree(whole(kind), tmp_path / "run")), MAKE[kind].changed(images)
     before = contents(run)
     with pytest.raises(RunFolderError, match=r"was .*, asked is"):
         make(kind, clip, images, run, **change)

@@ -15,6 +15,7 @@ from clipprobe.neurons.atlas.images import ImageTable
 from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
 from clipprobe.neurons.atlas.unit import Unit, unit_of
 from clipprobe.neurons.atlas.unit_table import UnitTable, unit_table
+from clipprobe.origin import Origin, absolute
 from clipprobe.runs import jsonio
 
 
@@ -38,6 +39,13 @@ class AtlasContents:
     config: dict[str, Any]
     versions: dict[str, str]
     path: Path | None = None
+
+    @property
+    def origin(self) -> Origin | None:
+        """What reads it again; None for one that is in memory only."""
+        if self.path is None:
+            return None
+        return Origin(opener="atlas", arguments={"path": absolute(self.path)})
 
     @property
     def pool(self) -> str:

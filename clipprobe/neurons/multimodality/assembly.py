@@ -17,7 +17,6 @@ from clipprobe.neurons.multimodality.scoring.measure import Scores
 from clipprobe.neurons.multimodality.scoring.scores import Floats
 from clipprobe.neurons.multimodality.scoring.shuffles import Shuffles, shuffled_modality
 from clipprobe.neurons.multimodality.trial import Trial
-from clipprobe.runs.provenance import versions
 from clipprobe.statistics import benjamini_hochberg
 
 
@@ -49,7 +48,7 @@ def assemble(
     sites: Sequence[str],
     config: dict[str, Any],
     alpha: float,
-    provenance: dict[str, Any],
+    versions: dict[str, str],
 ) -> Multimodality:
     """The result of all tiles: tables, nulls, shuffles and the random floor."""
     assert test.joint is not None
@@ -110,7 +109,7 @@ def assemble(
         notes=notes_of(confirming, int(np.isfinite(scores.score).sum()), alpha, config),
         failures=(*test.probes.skipped, *test.failures),
         config=config,
-        versions={**versions(), **provenance["versions"]},
+        versions=versions,
     )
     return result
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from clipprobe.data import Dataset, Failure, ImageRecord, as_dataset
 from clipprobe.data.records import make_dataset
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.origin import Origin, absolute
 from clipprobe.stimuli import COLOUR_STYLES, Concept, Sample, concept_set, render
+from clipprobe.stimuli import concepts as all_concepts
 from clipprobe.stimuli.probe_sets import MODALITIES
 
 Concepts = Mapping[str, Mapping[str, Iterable[Any]]] | str | Path
@@ -34,12 +36,14 @@ class Probes:
         concepts: In alphabetical order.
         modalities: In the order in which they are shown.
         skipped: Images left out before any was read, with the reason.
+        origin: What opens or renders them again; None for images in memory.
     """
 
     dataset: Dataset
     concepts: tuple[str, ...]
     modalities: tuple[str, ...]
     skipped: tuple[Failure, ...] = ()
+    origin: Origin | None = field(default=None, compare=False)
 
     def of(self, modality: str) -> list[ImageRecord]:
         """The images of one modality in order of id."""
@@ -72,11 +76,14 @@ def as_probes(concepts: Concepts | Probes, *, min_images: int) -> Probes:
             f"min_images={min_images} leaves no image to confirm on: give at least 2."
         )
     if isinstance(concepts, Probes):
-        return _complete(concepts.dataset.name, list(concepts.dataset), min_images)
+        again = _complete(concepts.dataset.name, list(concepts.dataset), min_images)
+        return replace(again, skipped=(*concepts.skipped, *again.skipped), origin=concepts.origin)
     if isinstance(concepts, str | Path):
         dataset = as_dataset(concepts)
         records = [_of_table(record, dataset.name) for record in dataset]
-        return _complete(dataset.name, records, min_images)
+        arguments = {"concepts": absolute(concepts), "min_images": min_images}
+        found = _complete(dataset.name, records, min_images)
+        return replace(found, origin=Origin(opener="probes", arguments=arguments))
     if not isinstance(concepts, Mapping):
         raise DataError(
             "Concepts must be {concept: {modality: [images]}} or the path of a table, this is a "
@@ -117,7 +124,28 @@ def bundled_probes(
             size_px=size_px,
         )
     ]
-    return _complete(f"bundled stimuli, seed {seed}", records, 2)
+    arguments = {
+        "per_concept": per_concept,
+        "seed": seed,
+        "size_px": size_px,
+        "names": None if concepts is None else [concept.name for concept in concepts],
+    }
+    known = concepts is None or set(concepts) <= set(all_concepts())
+    origin = Origin(opener="bundled-probes", arguments=arguments) if known else None
+    return replace(_complete(f"bundled stimuli, seed {seed}", records, 2), origin=origin)
+
+
+def open_bundled(
+    *, per_concept: int, seed: int, size_px: int, names: Sequence[str] | None
+) -> Probes:
+    """Bundled probes from plain values, as a call keeps them.
+
+    Args:
+        names: Of bundled concepts; None for all.
+    """
+    by_name = {concept.name: concept for concept in all_concepts()}
+    chosen = None if names is None else [by_name[name] for name in names]
+    return bundled_probes(per_concept=per_concept, seed=seed, concepts=chosen, size_px=size_px)
 
 
 def split(

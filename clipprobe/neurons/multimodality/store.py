@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,13 @@ from clipprobe.neurons.multimodality.contents import KIND, Floor, MultimodalityC
 from clipprobe.neurons.multimodality.notes import WITHDRAWN, WITHDRAWN_NOTE
 from clipprobe.neurons.multimodality.scoring.shuffles import Shuffles
 from clipprobe.neurons.multimodality.summary import summary_of
+from clipprobe.study import Outcome
 
 if TYPE_CHECKING:
     from clipprobe.neurons.multimodality.probes import Probes
-    from clipprobe.runs import Run
+    from clipprobe.runs import RunView
+
+M = TypeVar("M", bound=MultimodalityContents)
 
 TABLES = {
     "table": "pairs.parquet",
@@ -30,38 +33,27 @@ TABLES = {
 NULLS = "nulls.safetensors"
 
 
-def write(result: MultimodalityContents, run: Run, probes: Probes) -> None:
-    """Write everything, the report included, and complete the run."""
+def outcome_of(result: M, probes: Probes) -> Outcome[M]:
+    """A result with the files, the summary and the page of its run."""
     from clipprobe.neurons.multimodality.page import page_of
-    from clipprobe.report import write_html, write_markdown
 
-    for name, file in TABLES.items():
-        run.write_table(file, _arrow(getattr(result, name)))
-    run.write_arrays(NULLS, _arrays(result))
-    run.write_json(
-        "summary.json",
-        {
+    failed = {failure.id for failure in result.failures}
+    skipped = {failure.id for failure in probes.skipped}
+    tables = [(file, _arrow(getattr(result, name))) for name, file in TABLES.items()]
+    return Outcome(
+        value=result,
+        files=[*tables, (NULLS, _arrays(result))],
+        summary=lambda: {
             **summary_of(result),
             "concepts": result.concepts,
             "counts_per_modality": result.n_images,
             "failures": [failure.to_json() for failure in result.failures],
         },
-    )
-    page = page_of(result, probes)
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
-    failed = {failure.id for failure in result.failures}
-    skipped = {failure.id for failure in probes.skipped}
-    run.finish(
-        provenance={"model": result.config["model"], "versions": result.versions},
-        counts={
-            "used": sum(sum(counts) for counts in result.n_images.values()),
-            "skipped": len(skipped),
-            "failed": len(failed - skipped),
-        },
-        failures=[failure.to_json() for failure in result.failures],
-        seed=int(result.config["seed"]),
-        dataset=result.config["data"],
+        page=lambda run: page_of(result, probes),
+        used=sum(sum(counts) for counts in result.n_images.values()),
+        skipped=len(skipped),
+        failed=len(failed - skipped),
+        failures=result.failures,
     )
 
 
@@ -73,11 +65,19 @@ def read(path: str | Path) -> MultimodalityContents:
     """
     from clipprobe.runs import load_run
 
-    run = load_run(path)
+    return read_run(load_run(path))
+
+
+def read_run(run: RunView) -> MultimodalityContents:
+    """Read a result from its run.
+
+    Raises:
+        RunFolderError: the run is of another kind.
+    """
     if run.kind != KIND:
         raise RunFolderError(
-            f"The run {path} is of the kind {run.kind!r} and no multimodality test: make one with "
-            "`clipprobe neurons multimodal`."
+            f"The run {run.path} is of the kind {run.kind!r} and no multimodality test: make one "
+            "with `clipprobe neurons multimodal`."
         )
     summary = run.read_json("summary.json")
     config = run.manifest["config"]

@@ -6,6 +6,7 @@ the last one.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -74,18 +75,23 @@ class Trial:
     def run(
         self,
         tile: Tile,
-        number: tuple[int, int],
+        first: bool,
         run: Run | None,
         *,
         batch_size: int,
         workers: int,
         progress: Progress | None,
     ) -> None:
-        """Stream the images for one tile of units and score them."""
+        """Stream the images for one tile of units and score them.
+
+        Args:
+            first: Whether it is the first tile, whose images say what can be read.
+            run: Keeps what was streamed; None where nobody will go on with it.
+        """
         matrices: dict[str, list[NDArray[np.float32]]] = {}
         for name in self.probes.modalities:
-            matrices[name] = self._matrices(tile, number, name, run, batch_size, workers, progress)
-        if number[0] == 0:
+            matrices[name] = self._matrices(tile, first, name, run, batch_size, workers, progress)
+        if first:
             self._settle()
         for model in range(len(self.clips)):
             seen = {
@@ -109,7 +115,7 @@ class Trial:
     def _matrices(
         self,
         tile: Tile,
-        number: tuple[int, int],
+        first: bool,
         name: str,
         run: Run | None,
         batch_size: int,
@@ -119,7 +125,7 @@ class Trial:
         """Pooled activations of one modality; kept as a part, so that a killed run goes on."""
         records = self.probes.of(name)
         place_of = self.probes.modalities.index(name)
-        part = f"parts/{number[0]}of{number[1]}-{place_of}.safetensors"
+        part = f"parts/{_key(tile)}-{place_of}.safetensors"
         if run is not None and run.has(part):
             arrays = run.read_arrays(part)
             kept = arrays["kept"].tolist()
@@ -148,7 +154,7 @@ class Trial:
                 arrays["failures"] = np.frombuffer(text.encode(), np.uint8)
                 run.write_arrays(part, arrays)
         require_readable(len(kept), failed, f"{self.probes.dataset.name}, {name}")
-        if number[0] == 0:
+        if first:
             self.failures += failed
             self.ids[name] = [records[row].id for row in kept]
             self.codes[name] = self.probes.codes([records[row] for row in kept])
@@ -179,3 +185,8 @@ class Trial:
             )
         self.joint = JointNull.empty(len(self.codes), len(self.concepts), n=N_JOINT, seed=self.seed)
         self.orders = draw_orders(self.probes.modalities, len(self.concepts), seed=self.seed)
+
+
+def _key(tile: Tile) -> str:
+    """What tells a tile from others: its units, which another bound on memory cuts otherwise."""
+    return hashlib.sha256(repr(tile).encode()).hexdigest()[:16]

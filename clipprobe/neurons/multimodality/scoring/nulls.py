@@ -122,16 +122,27 @@ class JointNull:
     Attributes:
         orders: Permutations, ``(b, m, c)``.
         edges: Of the histograms, ``(101,)``.
-        null: Mean count of unit-concept pairs per bin over the permutations, ``(100,)``.
+        pairs: Count of unit-concept pairs per bin over all permutations, ``(100,)``; whole numbers,
+            so that tiles of any size add up to the same.
         best_unit: Largest score over units for each permutation and concept, ``(b, c)``.
-        best_concept: Mean count of units per bin of their best concept's score, ``(100,)``.
+        units: Count of units per bin of their best concept's score, likewise.
     """
 
     orders: NDArray[np.int64]
     edges: Floats
-    null: Floats
+    pairs: Floats
     best_unit: Floats
-    best_concept: Floats
+    units: Floats
+
+    @property
+    def null(self) -> Floats:
+        """Mean count of unit-concept pairs per bin over the permutations, ``(100,)``."""
+        return self.pairs / len(self.orders)
+
+    @property
+    def best_concept(self) -> Floats:
+        """Mean count of units per bin of their best concept's score, ``(100,)``."""
+        return self.units / len(self.orders)
 
     @classmethod
     def empty(cls, n_modalities: int, n_concepts: int, *, n: int, seed: int) -> JointNull:
@@ -141,9 +152,9 @@ class JointNull:
         return cls(
             orders=np.array(orders, np.int64),
             edges=np.linspace(0, 1, 101),
-            null=np.zeros(100),
+            pairs=np.zeros(100),
             best_unit=np.full((n, n_concepts), -np.inf),
-            best_concept=np.zeros(100),
+            units=np.zeros(100),
         )
 
     def update(self, aurocs: Floats) -> None:
@@ -152,8 +163,8 @@ class JointNull:
             score = aurocs[0][order[0]]
             for modality in range(1, len(order)):
                 score = np.minimum(score, aurocs[modality][order[modality]])
-            self.null += self.count(score) / len(self.orders)
-            self.best_concept += self.count(score.max(axis=0)) / len(self.orders)
+            self.pairs += self.count(score)
+            self.units += self.count(score.max(axis=0))
             self.best_unit[number] = np.maximum(self.best_unit[number], score.max(axis=1))
 
     def count(self, score: Floats) -> Floats:

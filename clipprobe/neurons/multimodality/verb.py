@@ -1,0 +1,92 @@
+"""``clipprobe neurons multimodal``: one concept in picture, drawing and word?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from clipprobe.cli.boundary import one_line
+from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.verbs import Verb
+from clipprobe.neurons.multimodality.settings import ConceptFlags, ConceptVerb
+from clipprobe.settings.shared import Model, Terminal
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.multimodality.result import Multimodality
+
+
+def multimodal(
+    settings: ConceptVerb, flags: ConceptFlags, model: Model, terminal: Terminal
+) -> None:
+    """Test the images that flags and config file name, and print the best units."""
+    from clipprobe.neurons.multimodality.probes import as_probes, bundled_probes
+    from clipprobe.neurons.multimodality.run import MULTIMODALITY
+    from clipprobe.study import carry_out
+
+    # A table is read before the model, so that a wrong one is said at once.
+    given = (
+        None if flags.images is None else as_probes(flags.images, min_images=settings.min_images)
+    )
+    clip = load_model(model.model, device=model.device, revision=model.revision)
+    probes = given or bundled_probes(
+        per_concept=flags.per_concept, seed=settings.seed, size_px=max(64, clip.image_size)
+    )
+    named = (("random_weights", flags.random_weights), ("words", flags.words))
+    controls = tuple(name for name, on in named if on)
+    with progress("testing", len(probes.dataset)) as advance:
+        asked = replace(
+            settings, concepts=probes, controls=controls, n_controls=flags.top, progress=advance
+        )
+        done = carry_out(MULTIMODALITY, asked, clip)
+    found = done.value
+    data = {**found.summary(), "units": found.ranked(flags.top)}
+    result(data, as_json=terminal.as_json, text=lambda: ranking_text(found, flags.top))
+    for note in found.notes:
+        say(note)
+    left_out = f" {len(found.failures)} images were left out." if found.failures else ""
+    say(f"{found.claim}\nThe report is {done.run.path}/report.html.{left_out}")
+
+
+def ranking_text(found: Multimodality, top: int) -> str:
+    """The headline and a line for each of the best units."""
+    floor = found.floor
+    lines = [
+        f"{len(found.units):,} units, {len(found.concepts)} concepts in "
+        f"{', '.join(found.modalities)}, pooled by {found.pool}; family of {found.family_size:,}",
+        found.verdict,
+        f"units significant at q = {found.alpha:g}: {found.n_significant} with whole concepts "
+        f"permuted, {found.n_significant_images} with images permuted alone"
+        + (
+            ""
+            if floor is None
+            else f" (random weights: {floor.n_significant}, {floor.n_significant_images})"
+        ),
+        f"concepts with a unit beyond the best of all units by chance: {found.n_concepts_found} "
+        f"of {len(found.concepts)}",
+        "",
+    ]
+    rows = found.ranked(top)
+    unit = max(len(row["address"]) for row in rows)
+    concept = max(len(one_line(str(row["concept"]))) for row in rows)
+    head = "  ".join(f"{one_line(name):>8}" for name in found.modalities)
+    lines.append(
+        f"{'unit':<{unit}}  {'concept':<{concept}}  {'score':<24}  {head}  {'q':>8}  floor"
+    )
+    for row in rows:
+        each = "  ".join(f"{_short(row[f'auroc_{name}']):>8}" for name in found.modalities)
+        score = f"{_short(row['score'])} [{_short(row['low'])}, {_short(row['high'])}]"
+        n = sum(row[f"n_{name}"] for name in found.modalities)
+        lines.append(
+            f"{row['address']:<{unit}}  {one_line(str(row['concept'])):<{concept}}  "
+            f"{f'{score} n={n}':<24}  {each}  {row['q']:>8.2g}  "
+            + ("–" if math.isnan(row["floor"]) else f"{row['floor']:.2%}")
+        )
+    return "\n".join(lines)
+
+
+def _short(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+MULTIMODAL = Verb(multimodal, (ConceptVerb, ConceptFlags, Model, Terminal))
