@@ -59,6 +59,8 @@ def call_of(study: Study[Any, Any], settings: Any, clip: Any) -> dict[str, Any]:
         except _Unkept:
             again.append(one.name)
     call: dict[str, Any] = {"format": FORMAT, "kind": study.kind, "settings": kept}
+    if study.known_as != study.kind:
+        call["study"] = study.name
     call["give_again"] = again
     try:
         call["model"] = _encoded(clip, None)

@@ -15,7 +15,7 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
     group="clipprobe.studies",
     help="Another package adds one through the entry points of clipprobe.studies.",
 )
-"""Kind of run -> ``"package.module:STUDY"``: a :class:`~clipprobe.study.plan.Study`."""
+"""Kind of run (or :attr:`Study.name`) -> ``"package.module:STUDY"``: a :class:`Study`."""
 
 COMPARISONS: Registry[Study[Any, Any]] = Registry(
     "comparison",
