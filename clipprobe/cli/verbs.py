@@ -145,7 +145,7 @@ _OURS = {
         "Which written words, shown as images, make each vision unit fire.",
     ),
     "neurons captions": (
-        "clipprobe.cli.neurons_words:register",
+        "clipprobe.neurons.captions.verb:CAPTIONS",
         "Captions along what a vision unit writes; or the prompts that activate a text unit most.",
     ),
     "audit": (

@@ -32,8 +32,10 @@ OPENERS: Registry[Any] = Registry(
     "opener",
     {
         "attack-set": "attacks.typographic.datasets:load_attacks",
+        "captions": "clipprobe.neurons.captions.lists:read_captions",
         "images": "clipprobe.data:open_dataset",
         "model": "clipprobe.models:load",
+        "words": "clipprobe.neurons.words.lists:read_words",
     },
 )
 """What opens the things again that a call cannot hold."""

@@ -10,6 +10,7 @@ from clipprobe.study.plan import Study
 STUDIES: Registry[Study[Any, Any]] = Registry(
     "study",
     {
+        "captions": "clipprobe.neurons.captions.run:CAPTIONS",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
     },
     group="clipprobe.studies",

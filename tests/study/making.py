@@ -36,6 +36,16 @@ class Small:
 
 
 MAKE: dict[str, Small] = {
+    "captions": Small(
+        settings=lambda images: {
+            "units": ["vision.blocks.2.mlp.post:1"],
+            "captions": ["a dog", "a cat"],
+            "n_random": 9,
+        },
+        change={"seed": 1},
+        parts=False,
+        images="",
+    ),
     "typographic": Small(
         settings=lambda images: {"images": images, "classes": ["cat", "dog"], "batch_size": 1},
         change={"seed": 1},

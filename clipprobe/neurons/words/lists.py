@@ -16,14 +16,17 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.lines import read_lines
+from clipprobe.origin import Origin, absolute
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "words"
 WORDS = "english.txt"
+BUNDLED = "bundled English words"
 BLOCKED = "blocked.txt"
 #: Hexadecimal digits kept of each SHA-256: 64 bits, so that no innocent word is hit by chance.
 DIGITS = 16
@@ -40,12 +43,14 @@ class WordList:
         words: In order, each once.
         n_blocked: How many entries were left out as slurs or sexual words.
         filtered: Whether the filter ran.
+        origin: What reads it again; None for words in memory.
     """
 
     name: str
     words: tuple[str, ...]
     n_blocked: int
     filtered: bool
+    origin: Origin | None = field(default=None, compare=False)
 
     @property
     def fingerprint(self) -> str:
@@ -59,8 +64,29 @@ def bundled_words(limit: int | None = None) -> WordList:
     Args:
         limit: Only the ``limit`` most frequent ones.
     """
-    text = (FOLDER / WORDS).read_text(encoding="utf-8")
-    return word_list(text.splitlines(), name="bundled English words", limit=limit)
+    return read_words(limit=limit)
+
+
+def read_words(
+    path: str | Path | None = None, *, limit: int | None = None, keep_offensive: bool = False
+) -> WordList:
+    """The words of a text file, one a line.
+
+    Args:
+        path: The file; None for the bundled words.
+        limit, keep_offensive: See :func:`word_list`.
+    """
+    if path is None:
+        lines, name = (FOLDER / WORDS).read_text(encoding="utf-8").splitlines(), BUNDLED
+    else:
+        lines, name = read_lines(Path(path), "words"), Path(path).name
+    arguments = {
+        "path": None if path is None else absolute(path),
+        "limit": limit,
+        "keep_offensive": keep_offensive,
+    }
+    found = word_list(lines, name=name, limit=limit, keep_offensive=keep_offensive)
+    return replace(found, origin=Origin(opener="words", arguments=arguments))
 
 
 def word_list(
