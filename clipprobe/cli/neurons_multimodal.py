@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clipprobe.cli.boundary import one_line
 from clipprobe.cli.common import (
     BatchSizeOption,
     DeviceOption,
@@ -27,6 +26,7 @@ from clipprobe.cli.common import (
     result,
     say,
 )
+from clipprobe.lines import one_line
 
 if TYPE_CHECKING:
     from clipprobe.neurons.multimodality import Multimodality

@@ -89,7 +89,7 @@ _OURS = {
         "What makes each neuron fire.",
     ),
     "neurons scan": (
-        "clipprobe.cli.neurons_cmd:register",
+        "clipprobe.neurons.atlas.verb:SCAN",
         "Stream images (or texts) once through their tower and keep what each unit did.",
     ),
     "neurons show": (
@@ -97,11 +97,11 @@ _OURS = {
         "One unit: its numbers, what lies along its range, what other instruments found.",
     ),
     "neurons merge": (
-        "clipprobe.cli.neurons_cmd:register",
+        "clipprobe.neurons.atlas.verb:MERGE",
         "Put the shards of one scan together; the same bytes in any order.",
     ),
     "neurons multimodal": (
-        "clipprobe.cli.neurons_cmd:register",
+        "clipprobe.cli.neurons_multimodal:register",
         "Rank units by how well they tell one concept in every modality.",
     ),
     "neurons gallery": (
@@ -141,7 +141,7 @@ _OURS = {
         "Units by word, concept, property or statistic, or by what their strongest images show.",
     ),
     "neurons words": (
-        "clipprobe.cli.neurons_words:register",
+        "clipprobe.neurons.words.verb:WORDS",
         "Which written words, shown as images, make each vision unit fire.",
     ),
     "neurons captions": (
@@ -169,16 +169,16 @@ _OURS = {
         "Search the least visible text on IMAGE that flips the model's answer.",
     ),
     "audit bias": (
-        "clipprobe.cli.audit_bias:register",
+        "attacks.bias.verb:BIAS",
         "Report how scores differ between perceived or annotated groups of people.",
     ),
     "audit gap": (
-        "clipprobe.cli.audit_gap:register",
+        "attacks.bias.why.verb:GAP",
         "Rank heads and neurons by what they add to a gap, take them out, compare with random "
         "sets.",
     ),
     "audit mitigate": (
-        "clipprobe.cli.audit_mitigate:register",
+        "attacks.bias.mitigation.verb:MITIGATE",
         "Fit mitigations on half of the images and score them on the other half, cost included.",
     ),
     "audit why": (
@@ -186,7 +186,7 @@ _OURS = {
         "Say which heads and neurons carry a written word to the answer, and check it by ablation.",
     ),
     "audit written": (
-        "clipprobe.cli.audit_written:register",
+        "attacks.bias.written.verb:WRITTEN",
         "Write words on pictures of people and compare, between groups, how far labels follow "
         "them.",
     ),

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from clipprobe.later import later
 
 if TYPE_CHECKING:
-    from clipprobe.models.anatomy import Anatomy as Anatomy
-    from clipprobe.models.anatomy import Block as Block
-    from clipprobe.models.anatomy import ChannelSite as ChannelSite
-    from clipprobe.models.anatomy import Tower as Tower
+    from clipprobe.anatomy.parts import Anatomy as Anatomy
+    from clipprobe.anatomy.parts import Block as Block
+    from clipprobe.anatomy.parts import ChannelSite as ChannelSite
+    from clipprobe.anatomy.parts import Tower as Tower
     from clipprobe.models.clip import Clip as Clip
     from clipprobe.models.loading import load as load
     from clipprobe.models.preprocess import Preprocess as Preprocess
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Anatomy", "Block", "ChannelSite", "Clip", "Preprocess", "Tower", "load", "random_twin"]
 
 _LATER = {
-    **dict.fromkeys(("Anatomy", "Block", "ChannelSite", "Tower"), "clipprobe.models.anatomy"),
+    **dict.fromkeys(("Anatomy", "Block", "ChannelSite", "Tower"), "clipprobe.anatomy.parts"),
     "Clip": "clipprobe.models.clip",
     "load": "clipprobe.models.loading",
     "Preprocess": "clipprobe.models.preprocess",

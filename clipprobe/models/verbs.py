@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.cli.boundary import one_line
 from clipprobe.cli.common import load_model, progress, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import DataError, UnknownModelError
+from clipprobe.lines import one_line
 from clipprobe.models.settings import Hooks, Models, Similarity
 from clipprobe.settings.shared import Model, Terminal
 

@@ -22,7 +22,7 @@ class Pretraining(Device, Random):
 
     panel: ClassVar[str] = "Training"
     out: Annotated[Path, HOW]
-    """The folder of the training to write."""
+    """The folder for the checkpoint."""
     recipe: Annotated[str, Flag(choices="clipprobe.pretraining.recipe:RECIPES")] = "emoji-clip"
     """emoji-clip, the bundled model's."""
     pairs: Path | None = None

@@ -35,6 +35,7 @@ OPENERS: Registry[Any] = Registry(
         "captions": "clipprobe.neurons.captions.lists:read_captions",
         "images": "clipprobe.data:open_dataset",
         "model": "clipprobe.models:load",
+        "texts": "clipprobe.data.texts:read_texts",
         "words": "clipprobe.neurons.words.lists:read_words",
     },
 )

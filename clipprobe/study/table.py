@@ -10,8 +10,18 @@ from clipprobe.study.plan import Study
 STUDIES: Registry[Study[Any, Any]] = Registry(
     "study",
     {
+        "atlas": "clipprobe.neurons.atlas.scanning:ATLAS",
+        "atlas-merge": "clipprobe.neurons.atlas.assembling:MERGED",
+        "atlas-save": "clipprobe.neurons.atlas.assembling:SAVED",
+        "bias": "attacks.bias.audit:BIAS",
+        "bias-against": "attacks.bias.report.against:AGAINST",
+        "bias-comparison": "attacks.bias.report.comparison:COMPARISON",
+        "bias-gap": "attacks.bias.why.explain:GAP",
+        "bias-mitigation": "attacks.bias.mitigation.mitigate:MITIGATION",
+        "bias-written": "attacks.bias.written.audit:WRITTEN",
         "captions": "clipprobe.neurons.captions.run:CAPTIONS",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
+        "words": "clipprobe.neurons.words.probe:WORD_PROBE",
     },
     group="clipprobe.studies",
     help="Another package adds one through the entry points of clipprobe.studies.",
@@ -20,7 +30,10 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
 
 COMPARISONS: Registry[Study[Any, Any]] = Registry(
     "comparison",
-    {},
+    {
+        "bias": "attacks.bias.report.comparison:COMPARISON",
+        "bias-written": "attacks.bias.report.comparison:COMPARISON",
+    },
     group="clipprobe.comparisons",
     help="Runs of that kind cannot be compared.",
 )

@@ -22,7 +22,7 @@ from clipprobe.errors import (
     UnsupportedHookError,
 )
 from clipprobe.neurons import Atlas, merge_atlases, scan
-from clipprobe.neurons.atlas.accumulator import UnitStatistics
+from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
 from clipprobe.neurons.atlas.unit_table import purity_floor
 
 POST = "vision.blocks.1.mlp.post"
@@ -30,7 +30,9 @@ N = 75
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    """Every file of a run but its call, which says how it was made."""
+    there = [path for path in folder.iterdir() if path.is_file() and path.name != "call.json"]
+    return {path.name: path.read_bytes() for path in there}
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from clipprobe.models.anatomy import Anatomy, Block, PoolToken, Tower, find_one, find_stack
+from clipprobe.anatomy.parts import Anatomy, Block, PoolToken, Tower, find_one, find_stack
 from clipprobe.models.families.base import Family
 
 BLOCK_PARTS = ("layer_norm1", "self_attn", "layer_norm2", "mlp")

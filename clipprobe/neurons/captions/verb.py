@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.cli.boundary import one_line
 from clipprobe.cli.common import load_model, progress, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
+from clipprobe.lines import one_line
 from clipprobe.neurons.captions.settings import CaptionChoice, CaptionVerb
 from clipprobe.settings.shared import Model, Terminal
 

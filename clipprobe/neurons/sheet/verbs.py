@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.cli.boundary import one_line
 from clipprobe.cli.common import result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
+from clipprobe.lines import one_line
 from clipprobe.neurons.sheet.settings import UnitSearch, UnitSheet
 from clipprobe.runs.files import check_file
 from clipprobe.settings.shared import Terminal

@@ -21,6 +21,6 @@ class Evaluation(ModelArgument):
 
     panel: ClassVar[str] = "Evaluation"
     out: Annotated[Path | None, HOW] = None
-    """A file for the numbers too, as JSON."""
+    """Write the numbers here too, as JSON."""
     neurons: bool = True
     """Count neurons that tell one concept in every modality, which takes most of the time."""

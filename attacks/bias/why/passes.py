@@ -10,7 +10,8 @@ import numpy as np
 
 from attacks.bias.measures.draws import Floats, generator
 from attacks.bias.why.ablation import encode_without, random_sets
-from attacks.bias.why.contributions import Contributions, contributions, means, unit_points
+from attacks.bias.why.patching import Contributions, contributions, means, unit_points
+from attacks.bias.why.settings import BAND
 from attacks.bias.why.task import GapTask
 from clipprobe.errors import UnsupportedHookError
 from clipprobe.statistics import Estimate, permutation_p
@@ -26,7 +27,6 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "head": (1, 2, 3, 5, 8, 12),
 }
 ENOUGH = 0.8  # of the gap gone on the ranking half: the size at which the control is drawn in full
-BAND = 20  # random sets at the other sizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class Removal:
         }
 
 
-class Study:
+class Passes:
     """The passes of one explanation; every finished size is kept in the run folder."""
 
     def __init__(

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.atlas import exact, ranking
-from clipprobe.neurons.atlas.ranges import HISTOGRAM_BITS, N_HISTOGRAM
+from clipprobe.neurons.atlas.statistics import exact, ranking
+from clipprobe.neurons.atlas.statistics.ranges import HISTOGRAM_BITS, N_HISTOGRAM
 
 if TYPE_CHECKING:
-    from clipprobe.neurons.atlas.accumulator import UnitStatistics
+    from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
 
 
 def peaks(statistics: UnitStatistics, block: slice = slice(None)) -> NDArray[np.float64]:

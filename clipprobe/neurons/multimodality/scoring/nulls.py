@@ -33,7 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.multimodality.scores import Floats, Ranks
+from clipprobe.neurons.multimodality.scoring.scores import Floats, Ranks
 
 _TIE = 1e-9  # rank sums are multiples of 1/2; AUROCs that are equal may differ in the last bits
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.multimodality.scores import Floats
+from clipprobe.neurons.multimodality.scoring.scores import Floats
 from clipprobe.statistics import wilson
 
 

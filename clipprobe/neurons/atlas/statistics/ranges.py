@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.atlas.samples import N_BINS, SAMPLE_BITS, Samples, unit_salts
+from clipprobe.neurons.atlas.statistics.samples import N_BINS, SAMPLE_BITS, Samples, unit_salts
 
 Int64 = NDArray[np.int64]
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from clipprobe.statistics import Estimate, permutation_p
 
 if TYPE_CHECKING:
-    from clipprobe.neurons.multimodality.measure import Scores
+    from clipprobe.neurons.multimodality.scoring.measure import Scores
 
 N_SHUFFLES = 60
 Float32 = NDArray[np.float32]

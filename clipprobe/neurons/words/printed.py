@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.cli.boundary import one_line
+from clipprobe.lines import one_line
 
 if TYPE_CHECKING:
-    from clipprobe.neurons.words import UnitWords
     from clipprobe.neurons.words.distill import DistillComparison
+    from clipprobe.neurons.words.result import UnitWords
 
 
 def words_text(summary: dict[str, Any]) -> str:

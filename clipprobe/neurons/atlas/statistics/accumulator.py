@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.atlas import exact, ranking
-from clipprobe.neurons.atlas.ranges import MAX_ROWS, Ranges
-from clipprobe.neurons.atlas.ranking import Ranking
+from clipprobe.neurons.atlas.statistics import exact, ranking
+from clipprobe.neurons.atlas.statistics.ranges import MAX_ROWS, Ranges
+from clipprobe.neurons.atlas.statistics.ranking import Ranking
 
 Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.multimodality import nulls, scores
-from clipprobe.neurons.multimodality.delong import delong
-from clipprobe.neurons.multimodality.scores import Floats
+from clipprobe.neurons.multimodality.scoring import nulls, scores
+from clipprobe.neurons.multimodality.scoring.delong import delong
+from clipprobe.neurons.multimodality.scoring.scores import Floats
 
 Float32 = NDArray[np.float32]
 N_TOP = 8
