@@ -19,6 +19,8 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
         "bias-gap": "attacks.bias.why.explain:GAP",
         "bias-mitigation": "attacks.bias.mitigation.mitigate:MITIGATION",
         "bias-written": "attacks.bias.written.audit:WRITTEN",
+        "effects": "clipprobe.neurons.effects.store:EFFECTS",
+        "similar": "clipprobe.neurons.effects.similar_store:SIMILAR",
         "captions": "clipprobe.neurons.captions.run:CAPTIONS",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
         "words": "clipprobe.neurons.words.probe:WORD_PROBE",

@@ -70,6 +70,27 @@ MAKE: dict[str, Small] = {
         parts=False,
         images="",
     ),
+    "effects": Small(
+        settings=lambda images: {
+            "images": images,
+            "texts": ["a cat"],
+            "sites": ["vision.blocks.0.mlp.post", "vision.blocks.1.mlp.post"],
+            "limit": 6,
+            "per_site": 3,
+        },
+        change={"seed": 1},
+    ),
+    "similar": Small(
+        settings=lambda images: {
+            "images": images,
+            "address": "vision.blocks.1.mlp.post:3",
+            "limit": 6,
+            "batch_size": 3,
+            "k": 2,
+        },
+        change={"k": 3},
+        parts=False,
+    ),
     "bias": Small(
         settings=lambda images: {"images": images, "groups": "gender", "words": WORDS, **FEW},
         change={"seed": 1},
