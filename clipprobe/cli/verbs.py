@@ -121,7 +121,7 @@ _OURS = {
         "How well direct effects predict what ablation does, for heads and neurons of every block.",
     ),
     "neurons label": (
-        "clipprobe.cli.neurons_labels:register",
+        "clipprobe.neurons.labels.verb:LABEL",
         "Name units from a list of concepts (CLIP-Dissect), with held-out scores and abstention.",
     ),
     "neurons compose": (

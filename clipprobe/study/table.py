@@ -20,6 +20,7 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
         "bias-mitigation": "attacks.bias.mitigation.mitigate:MITIGATION",
         "bias-written": "attacks.bias.written.audit:WRITTEN",
         "effects": "clipprobe.neurons.effects.store:EFFECTS",
+        "labels": "clipprobe.neurons.labels.store:LABELS",
         "similar": "clipprobe.neurons.effects.similar_store:SIMILAR",
         "captions": "clipprobe.neurons.captions.run:CAPTIONS",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",

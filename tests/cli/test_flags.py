@@ -30,7 +30,11 @@ APART = [
     Apart(
         {"out"}, {"shown", "help", "required"}, "a run, a sheet, a map: each verb writes its own"
     ),
-    Apart({"sites", "pool"}, {"shown"}, "what is read is taken whole; of texts one token is read"),
+    Apart(
+        {"sites", "pool"},
+        {"shown", "help"},
+        "what is read is taken whole; of texts one token is read",
+    ),
     Apart({"workers"}, {"shown", "help", "limits"}, "pretraining needs a process of its own"),
     Apart(
         {"method", "steps", "threshold"},
@@ -48,7 +52,12 @@ APART = [
         {"shown", "help", "many", "required"},
         "tables can stand for images, and a known data set names its groups; some take one column",
     ),
-    Apart({"unit"}, {"help", "many"}, "one is explained, several are probed"),
+    Apart({"unit"}, {"help", "many", "required"}, "one is explained, several are probed"),
+    Apart(
+        {"alpha", "controls", "k", "texts", "top-k"},
+        {"type", "shown", "help", "limits"},
+        "each method has the letters and words of its paper; texts have labels, or need none",
+    ),
 ]
 ALIKE = ("type", "many", "choices", "source", "shown", "help", "required", "limits", "env", "also")
 FEWEST = 500  # options of the whole command line

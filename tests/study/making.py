@@ -80,6 +80,18 @@ MAKE: dict[str, Small] = {
         },
         change={"seed": 1},
     ),
+    "labels": Small(
+        settings=lambda images: {
+            "images": images,
+            "sites": ["vision.blocks.1.mlp.post"],
+            "concepts": ["cat", "dog"],
+            "judge": "labels",
+            "batch_size": 8,
+            "limit": 16,
+        },
+        change={"alpha": 0.1},
+        parts=False,
+    ),
     "similar": Small(
         settings=lambda images: {
             "images": images,

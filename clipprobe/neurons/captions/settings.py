@@ -60,7 +60,7 @@ class CaptionVerb(CaptionTest):
     """Captions along what a vision unit writes; or the prompts that activate a text unit most."""
 
     panel: ClassVar[str] = "Captions"
-    units: Annotated[Texts, BeforeValidator(_several), Flag(name="unit", default="none")] = ()
+    units: Annotated[Texts, BeforeValidator(_several), Flag(name="unit")] = ()
     _: KW_ONLY
     out: Annotated[str | Path, HOW] = Path("runs/captions")
 

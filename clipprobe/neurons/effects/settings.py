@@ -63,7 +63,7 @@ class SimilarTest(Inference, Counted, Output, Pool, Sites, Images):
     address: Annotated[str, Flag(name="unit", argument=True)]
     """A unit, as vision.blocks.3.mlp.post:17."""
     _: KW_ONLY
-    out: Annotated[str | Path | None, HOW, Flag(default="none, it is printed")] = None  # type: ignore[assignment]
+    out: Annotated[str | Path | None, HOW] = None  # type: ignore[assignment]
     """Keep the result as a run, beside an atlas for its unit's sheet."""
     sites: Annotated[Texts | None, Flag(default="the unit's own kind in every block")] = None
     k: Annotated[int, Ge(1)] = 10

@@ -37,10 +37,10 @@ class ComposeVerb(Inference, Random, Pool, Sites, Images):
     """Which few units make a class, an emotion or a place: sparse logistic regression."""
 
     panel: ClassVar[str] = "Composition"
-    images: Annotated[ImagesLike | None, Flag(place=True, default="none")] = None
+    images: ImagesLike | None = None
     """Labelled images, whose classes are composed: a folder, a metadata table, a WebDataset .tar,
     or a Hugging Face dataset."""
-    texts: Annotated[Path | None, Flag(default="none")] = None
+    texts: Path | None = None
     """Instead of images: a CSV with text, label and maybe group."""
     emotions: bool = False
     """Instead of images: the bundled words of ten feelings."""
