@@ -33,7 +33,7 @@ class Entry(NamedTuple):
 
 _OURS = {
     "demo": (
-        "clipprobe.cli.demo_cmd:register",
+        "attacks.demo.verb:DEMO",
         "Run the main job: zero-shot accuracy, an atlas, a typographic audit, a bias report.",
     ),
     "models": (

@@ -67,15 +67,15 @@ def _write(run: Run, outcome: Outcome[Any], plan: Plan[Any], call: Mapping[str, 
         run.write(name, content)
     run.write_json("summary.json", outcome.summary())
     page = outcome.page(run)
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
+    write_html(page, run.adopt(f"{outcome.page_name}.html"))
+    write_markdown(page, run.adopt(f"{outcome.page_name}.md"))
     run.write_aside(CALL, jsonio.dumps(call))
     run.finish(
         provenance=plan.provenance,
         counts={"used": outcome.used, "skipped": outcome.skipped, "failed": outcome.failed},
         failures=[failure.to_json() for failure in outcome.failures],
         seed=plan.seed,
-        dataset=plan.dataset,
+        dataset=plan.dataset or outcome.dataset,
     )
 
 

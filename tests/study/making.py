@@ -70,6 +70,11 @@ MAKE: dict[str, Small] = {
         parts=False,
         images="",
     ),
+    "demo": Small(
+        settings=lambda images: {"n_concepts": 8, "people_per_cell": 2},
+        change={"seed": 1},
+        images="",
+    ),
     "effects": Small(
         settings=lambda images: {
             "images": images,
@@ -169,7 +174,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     """Name -> bytes of every file in a folder and below; no call, which holds paths."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     named = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-    return {name: data for name, data in named.items() if name != "call.json"}
+    return {name: data for name, data in named.items() if Path(name).name != "call.json"}
 
 
 @contextmanager

@@ -70,12 +70,11 @@ def prepare_labels(settings: LabelTest, clip: Clip) -> Plan[Labels]:
     if isinstance(judge, str):
         column = None if judge == "labels" else judge.removeprefix("column:")
         judged_by_tags(dataset.records, column, settings.concepts)
-    named = judge is None or isinstance(judge, str)
     config = {
         "model": clip.provenance()["model"],
         "data": dataset.describe(),
         "device": clip.device.type,
-        "judge": judge if named else judge.provenance()["model"],
+        "judge": judge if isinstance(judge, str | None) else judge.provenance()["model"],
         "sites": list(settings.sites) if settings.sites else None,
         "concepts": None if settings.concepts is None else list(settings.concepts),
         "pool": settings.pool,

@@ -1,0 +1,41 @@
+"""``clipprobe demo``: the main job, on the bundled model and stimuli drawn on the spot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from attacks.demo.settings import Demo
+from clipprobe.cli.common import countdown, load_model, result, say
+from clipprobe.cli.verbs import Verb
+from clipprobe.settings.shared import Model, Terminal
+
+
+def demo(settings: Demo, model: Model, terminal: Terminal) -> None:
+    """Make the run, and print its headline and the page to open."""
+    clip = load_model(model.model, device=model.device, revision=model.revision)
+    from attacks.demo.study import DEMO
+    from clipprobe.runs.view import MANIFEST
+    from clipprobe.study import carry_out
+
+    kept = not settings.overwrite and (Path(settings.out) / MANIFEST).exists()
+    with countdown("demo, per cent of each stage") as step:
+        run = carry_out(DEMO, replace(settings, progress=step), clip).run
+    if kept:
+        say(f"{settings.out} is already complete.")
+    index = (run.path / "index.html").resolve()
+    result(
+        {"index": str(index), **run.summary},
+        as_json=terminal.as_json,
+        text=lambda: "\n".join([*_lines(run.summary), f"Open {index.as_uri()}"]),
+    )
+
+
+def _lines(summary: dict[str, Any]) -> list[str]:
+    from clipprobe.report.numbers import format_cell
+
+    return [f"{item['name']}: {format_cell(item['estimate'])}" for item in summary["headline"]]
+
+
+DEMO = Verb(demo, (Demo, Model, Terminal))
