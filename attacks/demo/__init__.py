@@ -1,1 +1,1 @@
-"""The main job on the bundled model and stimuli that are drawn on the spot."""
+"""The main job in one run: what the bundled model sees, reads and associates."""

@@ -13,8 +13,6 @@ from clipprobe.report import (
     Paragraph,
     Section,
     Warning,
-    write_html,
-    write_markdown,
 )
 from clipprobe.report.numbers import format_number
 from clipprobe.runs import Run, RunView, load_run
@@ -35,23 +33,8 @@ PARTS = {
 _N_EXAMPLES = 4
 
 
-def write_index(
-    run: Run,
-    clip: Clip,
-    accuracy: Mapping[str, Estimate],
-    concepts: Dataset,
-    people: Dataset,
-    *,
-    seed: int,
-) -> None:
-    """Write ``index.html``, its Markdown twin, ``summary.json`` and the manifest of the demo.
-
-    Args:
-        accuracy: Zero-shot accuracy by modality.
-        concepts: The drawn concepts, in every modality.
-        people: The drawn people; counted, never shown.
-    """
-    parts = {name: load_run(run.path / name) for name in PARTS}
+def summarise(run: Run, accuracy: Mapping[str, Estimate]) -> dict[str, Any]:
+    """``summary.json``: the headlines of the demo and of the runs inside."""
     headline = [
         {
             "name": f"zero-shot accuracy, {_SHOWN[modality]}s",
@@ -60,25 +43,39 @@ def write_index(
         }
         for modality, estimate in accuracy.items()
     ]
-    headline += [item for part in parts.values() for item in part.summary["headline"]]
-    page = Page(
+    headline += [item for part in _parts(run).values() for item in part.summary["headline"]]
+    return {"kind": run.kind, "headline": headline}
+
+
+def index_page(
+    run: Run,
+    clip: Clip,
+    accuracy: Mapping[str, Estimate],
+    concepts: Dataset,
+    people: Dataset,
+    *,
+    seed: int,
+) -> Page:
+    """``index.html``.
+
+    Args:
+        accuracy: Zero-shot accuracy by modality.
+        concepts: The drawn concepts, in every modality.
+        people: The drawn people; counted, never shown.
+    """
+    return Page(
         title="What clipprobe found in its bundled model",
         subtitle=(
             f"{clip.id}, on {len(concepts)} images of concepts and {len(people)} of people "
             "that clipprobe drew itself."
         ),
-        sections=[_about(), _sees(accuracy, concepts), *_reports(parts), _limits()],
+        sections=[_about(), _sees(accuracy, concepts), *_reports(_parts(run)), _limits()],
         provenance=clip.provenance() | {"seed": seed},
     )
-    write_html(page, run.adopt("index.html"))
-    write_markdown(page, run.adopt("index.md"))
-    run.write_json("summary.json", {"kind": run.kind, "headline": headline})
-    run.finish(
-        provenance=clip.provenance(),
-        counts={"used": len(concepts) + len(people), "skipped": 0, "failed": 0},
-        seed=seed,
-        dataset=concepts.describe(),
-    )
+
+
+def _parts(run: Run) -> dict[str, RunView]:
+    return {name: load_run(run.path / name) for name in PARTS}
 
 
 def _about() -> Section:

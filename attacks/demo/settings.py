@@ -1,4 +1,4 @@
-"""Settings of ``demo``."""
+"""Settings of the demonstration."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 
 from clipprobe.settings import HOW, Flag
-from clipprobe.settings.shared import Device, ModelName, Output, Random
+from clipprobe.settings.shared import Output, Progress, Random
+
+#: Plain people of each perceived gender and skin tone.
+PEOPLE_PER_CELL = 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class Demo(Random, Output, Device, ModelName):
+class Demo(Progress, Random, Output):
     """Run the main job: zero-shot accuracy, an atlas, a typographic audit, a bias report.
 
     Everything lands in OUT, with OUT/index.html as the page to open. The same command goes on
@@ -22,5 +25,7 @@ class Demo(Random, Output, Device, ModelName):
 
     panel: ClassVar[str] = "Demo"
     out: Annotated[str | Path, HOW] = Path("runs/demo")
-    concepts: Annotated[int | None, Ge(8), Flag(default="all")] = None
+    n_concepts: Annotated[int | None, Ge(8), Flag(name="concepts", default="all")] = None
     """Use only the first N concepts."""
+    people_per_cell: Annotated[int, Ge(1), Flag(where="python")] = PEOPLE_PER_CELL
+    """Plain people of each perceived gender and skin tone."""

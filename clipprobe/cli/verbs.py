@@ -109,7 +109,7 @@ _OURS = {
         "Draw the units that best tell one concept in every modality: a sheet each, and an index.",
     ),
     "neurons effect": (
-        "clipprobe.cli.neurons_effects:register",
+        "clipprobe.neurons.effects.effect_verbs:EFFECT",
         "What ablating or steering units does to logits, with controls of the same scale.",
     ),
     "neurons decompose": (
@@ -117,19 +117,19 @@ _OURS = {
         "The logit of an image with a text as an exact sum over heads, MLPs, neurons and biases.",
     ),
     "neurons predict": (
-        "clipprobe.cli.neurons_effects:register",
+        "clipprobe.neurons.effects.effect_verbs:PREDICT",
         "How well direct effects predict what ablation does, for heads and neurons of every block.",
     ),
     "neurons label": (
-        "clipprobe.cli.neurons_labels:register",
+        "clipprobe.neurons.labels.verb:LABEL",
         "Name units from a list of concepts (CLIP-Dissect), with held-out scores and abstention.",
     ),
     "neurons compose": (
-        "clipprobe.cli.neurons_relations:register",
+        "clipprobe.neurons.effects.composing.verb:COMPOSE",
         "Which few units make a class, an emotion or a place: sparse logistic regression.",
     ),
     "neurons similar": (
-        "clipprobe.cli.neurons_relations:register",
+        "clipprobe.neurons.effects.similar_verb:SIMILAR",
         "The units most similar and most opposed: by what they answer to, and by what they write.",
     ),
     "neurons where": (
@@ -145,7 +145,7 @@ _OURS = {
         "Which written words, shown as images, make each vision unit fire.",
     ),
     "neurons captions": (
-        "clipprobe.cli.neurons_words:register",
+        "clipprobe.neurons.captions.verb:CAPTIONS",
         "Captions along what a vision unit writes; or the prompts that activate a text unit most.",
     ),
     "audit": (

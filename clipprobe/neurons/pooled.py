@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
+    from clipprobe.hooks.units import Site
     from clipprobe.models import Clip
 
 MAX_BYTES = 4 << 30
@@ -77,12 +78,9 @@ def pooled_activations(
         DataError: the table would not fit into memory.
     """
     from clipprobe.data import stream_batches
-    from clipprobe.hooks.units import default_sites, find_sites
 
-    found = find_sites(clip, list(sites or default_sites(clip)), pool)
     dataset = as_dataset(images, limit=limit)
-    fitting_batch(clip, batch_size, len(dataset))
-    _check_size(len(dataset), sum(site.n_units for site in found))
+    found = check_fits(clip, dataset, sites, pool, batch_size)
     table = _Table(clip, [site.name for site in found], pool)
     records: list[ImageRecord] = []
     failures: list[Failure] = []
@@ -110,6 +108,19 @@ def pooled_activations(
         pool=pool,
         data=dataset.describe(),
     )
+
+
+def check_fits(
+    clip: Clip, dataset: Dataset, sites: Sequence[str] | None, pool: str, batch_size: int
+) -> list[Site]:
+    """The hook points of :func:`pooled_activations`; refuses, before an image is read, what will
+    not fit."""
+    from clipprobe.hooks.units import default_sites, find_sites
+
+    found = find_sites(clip, list(sites or default_sites(clip)), pool)
+    fitting_batch(clip, batch_size, len(dataset))
+    _check_size(len(dataset), sum(site.n_units for site in found))
+    return found
 
 
 def pooled_text_activations(

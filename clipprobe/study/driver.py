@@ -68,15 +68,15 @@ def _write(run: Run, outcome: Outcome[Any], plan: Plan[Any], call: Mapping[str, 
         run.write(name, content)
     run.write_json("summary.json", outcome.summary())
     page = outcome.page(run)
-    for name, text in (("report.html", render_html(page)), ("report.md", render_markdown(page))):
-        run.write(name, text.encode("utf-8", "backslashreplace"))
+    for end, text in ((".html", render_html(page)), (".md", render_markdown(page))):
+        run.write(f"{outcome.page_name}{end}", text.encode("utf-8", "backslashreplace"))
     run.write_aside(CALL, jsonio.dumps(call))
     run.finish(
         provenance=plan.provenance,
         counts={"used": outcome.used, "skipped": outcome.skipped, "failed": outcome.failed},
         failures=[failure.to_json() for failure in outcome.failures],
         seed=plan.seed,
-        dataset=plan.dataset,
+        dataset=plan.dataset or outcome.dataset,
     )
 
 

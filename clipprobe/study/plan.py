@@ -50,6 +50,10 @@ class Outcome(Generic[R]):
     failed: int = 0
     failures: Sequence[Failure] = ()
     """What could not be used and why; skipped ones too."""
+    page_name: str = "report"
+    """Of the report's files, without the suffix."""
+    dataset: Mapping[str, Any] | None = None
+    """For the manifest, where only the execution can describe the data set."""
 
 
 @dataclass(frozen=True, kw_only=True)

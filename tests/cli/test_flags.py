@@ -34,10 +34,14 @@ APART = [
     Apart(
         {"out"}, {"shown", "help", "required"}, "a run, a sheet, a map: each verb writes its own"
     ),
-    Apart({"sites", "pool"}, {"shown"}, "what is read is taken whole; of texts one token is read"),
+    Apart(
+        {"sites", "pool"},
+        {"shown", "help"},
+        "what is read is taken whole; of texts one token is read",
+    ),
     Apart({"workers"}, {"shown", "help", "limits"}, "pretraining needs a process of its own"),
     Apart(
-        {"alpha", "control", "method", "steps", "threshold"},
+        {"control", "method", "steps", "threshold"},
         {"shown", "help", "many", "choices", "source", "limits"},
         "of an explanation, an optimizer, a unit, a group: the field has one word for them",
     ),
@@ -57,7 +61,12 @@ APART = [
         {"shown", "help", "many", "limits", "type"},
         "an attack has one of each, cards and grids have several, a search has several with commas",
     ),
-    Apart({"unit"}, {"help", "many"}, "one is explained, several are probed"),
+    Apart({"unit"}, {"help", "many", "required"}, "one is explained, several are probed"),
+    Apart(
+        {"alpha", "controls", "k", "texts", "top-k"},
+        {"type", "shown", "help", "limits"},
+        "each method has the letters and words of its paper; texts have labels, or need none",
+    ),
 ]
 ALIKE = ("type", "many", "choices", "source", "shown", "help", "required", "limits", "env", "also")
 FEWEST = 500  # options of the whole command line

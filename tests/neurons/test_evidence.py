@@ -22,7 +22,6 @@ from clipprobe.neurons.captions import captions_run
 from clipprobe.neurons.effects.similar_store import similar_run
 from clipprobe.neurons.effects.store import compare_effects
 from clipprobe.neurons.labels import label_units
-from clipprobe.neurons.labels.store import open_run, write
 from clipprobe.neurons.multimodality import bundled_probes, multimodality
 from clipprobe.neurons.sheet import search as finding
 from clipprobe.neurons.sheet.evidence import gather
@@ -69,8 +68,9 @@ def asked(clip: Any, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -
         out=folder / "multimodal",
     )
     dataset = as_dataset(pictures)
-    labels = label_units(clip, dataset, sites=[POST], concepts=COLOURS, judge="labels")
-    write(labels, open_run(folder / "labels", clip, dataset, {"pool": "mean"}))
+    labels = label_units(
+        clip, dataset, sites=[POST], concepts=COLOURS, judge="labels", out=folder / "labels"
+    )
     compare_effects(
         clip,
         as_dataset(pictures, limit=4),
@@ -179,9 +179,10 @@ def test_a_circular_label_and_abstention_are_said(
 ) -> None:
     scan(clip, pictures, sites=[POST], out=tmp_path / "atlas", batch_size=8)
     dataset = as_dataset(pictures)
-    found = label_units(clip, dataset, sites=[POST], concepts=COLOURS, threshold=0.999)
+    found = label_units(
+        clip, dataset, sites=[POST], concepts=COLOURS, threshold=0.999, out=tmp_path / "labels"
+    )
     assert found.circular
-    write(found, open_run(tmp_path / "labels", clip, dataset, {"pool": "max"}))
     atlas = Atlas.load(tmp_path / "atlas")
     row = next(one for one in found.table() if one["label"] is None)
     unit = atlas.unit(f"{row['site']}:{row['unit']}")

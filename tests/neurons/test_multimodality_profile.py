@@ -17,7 +17,7 @@ from clipprobe.neurons.multimodality.profile import (
     run_profiles,
     shuffled_profiles,
 )
-from clipprobe.neurons.multimodality.shuffles import draw_orders
+from clipprobe.neurons.multimodality.scoring.shuffles import draw_orders
 from clipprobe.stimuli import concepts
 
 NAMES = ("picture", "drawing", "word")

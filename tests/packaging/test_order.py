@@ -35,7 +35,8 @@ ORDER = {
         settings
         atlas direction_results multimodality where words
         __init__ effects pooled sheet
-        captions circuits labels (verbs)
+        captions circuits labels
+        (verbs)
     """,
     "attacks": """
         __init__ typographic

@@ -84,13 +84,9 @@ def captions(clip: Any, images: Path, out: Path) -> None:
 
 
 def labels(clip: Any, images: Path, out: Path) -> None:
-    from clipprobe.data import as_dataset
     from clipprobe.neurons.labels import label_units
-    from clipprobe.neurons.labels.store import open_run, write
 
-    dataset = as_dataset(images)
-    found = label_units(clip, dataset, sites=[POST], concepts=["cat", "dog"], judge="labels")
-    write(found, open_run(out, clip, dataset, {"pool": "max"}))
+    label_units(clip, images, sites=[POST], concepts=["cat", "dog"], judge="labels", out=out)
 
 
 def effects(clip: Any, images: Path, out: Path) -> None:

@@ -180,6 +180,54 @@ MAKE: dict[str, Small] = {
         },
         change={"seed": 1},
     ),
+    "captions": Small(
+        settings=lambda images: {
+            "units": ["vision.blocks.2.mlp.post:1"],
+            "captions": ["a dog", "a cat"],
+            "n_random": 9,
+        },
+        change={"seed": 1},
+        parts=False,
+        images="",
+    ),
+    "demo": Small(
+        settings=lambda images: {"n_concepts": 8, "people_per_cell": 2},
+        change={"seed": 1},
+        images="",
+    ),
+    "effects": Small(
+        settings=lambda images: {
+            "images": images,
+            "texts": ["a cat"],
+            "sites": ["vision.blocks.0.mlp.post", "vision.blocks.1.mlp.post"],
+            "limit": 6,
+            "per_site": 3,
+        },
+        change={"seed": 1},
+    ),
+    "labels": Small(
+        settings=lambda images: {
+            "images": images,
+            "sites": ["vision.blocks.1.mlp.post"],
+            "concepts": ["cat", "dog"],
+            "judge": "labels",
+            "batch_size": 8,
+            "limit": 16,
+        },
+        change={"alpha": 0.1},
+        parts=False,
+    ),
+    "similar": Small(
+        settings=lambda images: {
+            "images": images,
+            "address": "vision.blocks.1.mlp.post:3",
+            "limit": 6,
+            "batch_size": 3,
+            "k": 2,
+        },
+        change={"k": 3},
+        parts=False,
+    ),
     "bias": Small(
         settings=lambda images: {"images": images, "groups": "gender", "words": WORDS, **FEW},
         change={"seed": 1},
@@ -246,7 +294,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     """Name -> bytes of every file in a folder and below; no call, which holds paths."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     named = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-    return {name: data for name, data in named.items() if name != "call.json"}
+    return {name: data for name, data in named.items() if Path(name).name != "call.json"}
 
 
 @contextmanager

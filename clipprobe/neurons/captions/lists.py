@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
+from clipprobe.lines import read_lines
 from clipprobe.neurons.words.lists import WordList, word_list
+from clipprobe.origin import Origin, absolute
 from clipprobe.stimuli import concepts
 
 #: Picture, drawing and word of a concept, and the concept alone.
@@ -28,3 +32,11 @@ def caption_list(captions: WordList | Sequence[str] | None) -> WordList:
     return (
         captions if isinstance(captions, WordList) else word_list(captions, name="given captions")
     )
+
+
+def read_captions(path: str | Path, *, keep_offensive: bool = False) -> WordList:
+    """The captions of a text file, one a line."""
+    lines, name = read_lines(Path(path), "captions"), Path(path).name
+    arguments = {"path": absolute(path), "keep_offensive": keep_offensive}
+    found = word_list(lines, name=name, keep_offensive=keep_offensive)
+    return replace(found, origin=Origin(opener="captions", arguments=arguments))

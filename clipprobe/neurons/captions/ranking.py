@@ -111,16 +111,7 @@ def text_prompts(
     """
     _check(top, 0)
     wanted = by_site(clip, units, "text")
-    for point, _ in wanted:
-        if point.axes not in _SCALAR_AXES:
-            raise UnsupportedHookError(
-                f"{point.name} has the axes {' '.join(point.axes)}, so its {point.unit}s have no "
-                "single number per token: use a hook point such as mlp.post or attn.out."
-            )
-        if pool == "none" and "t" in point.axes:
-            raise UnsupportedHookError(
-                f"{point.name} has one value per token: choose pool eos, max or mean."
-            )
+    check_pool(wanted, pool)
     listed = caption_list(captions)
     from clipprobe.hooks import capture
 
@@ -137,6 +128,24 @@ def text_prompts(
             if progress is not None:
                 progress(1)
     return found
+
+
+def check_pool(wanted: Sequence[tuple[HookPoint, list[int]]], pool: str) -> None:
+    """Refuse text hook points that have no single number per text with this pooling.
+
+    Raises:
+        UnsupportedHookError: a head, or a pooling that has no meaning there.
+    """
+    for point, _ in wanted:
+        if point.axes not in _SCALAR_AXES:
+            raise UnsupportedHookError(
+                f"{point.name} has the axes {' '.join(point.axes)}, so its {point.unit}s have no "
+                "single number per token: use a hook point such as mlp.post or attn.out."
+            )
+        if pool == "none" and "t" in point.axes:
+            raise UnsupportedHookError(
+                f"{point.name} has one value per token: choose pool eos, max or mean."
+            )
 
 
 def by_site(

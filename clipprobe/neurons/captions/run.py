@@ -3,63 +3,66 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clipprobe.errors import ConfigError, RunFolderError
-from clipprobe.neurons.captions.lists import caption_list
-from clipprobe.neurons.captions.ranking import N_RANDOM, by_site, text_prompts, vision_captions
+from clipprobe.neurons.captions.lists import caption_list, read_captions
+from clipprobe.neurons.captions.ranking import (
+    by_site,
+    check_pool,
+    text_prompts,
+    vision_captions,
+)
 from clipprobe.neurons.captions.result import ALIGNMENT, CLAIM_TEXTS, TEXT_ALONE, UnitCaptions
-from clipprobe.runs import Run, jsonio, load_run
+from clipprobe.neurons.captions.settings import CaptionTest
+from clipprobe.runs import Run, RunView, jsonio, load_run
+from clipprobe.settings import takes
 from clipprobe.statistics import Estimate
+from clipprobe.study import Outcome, Plan, Study, carry_out
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
-    from clipprobe.neurons.words.lists import WordList
     from clipprobe.report import Block, Page
 
 KIND = "captions"
 TABLE = "captions.parquet"
 UNITS = "units.json"
+MOST_IMAGES = 64
 _N_UNITS = 60
 _N_CAPTIONS = 4
 
 
-def captions_run(
-    clip: Clip,
-    units: Sequence[str],
-    captions: WordList | Sequence[str] | None = None,
-    *,
-    out: str | Path,
-    pool: str = "eos",
-    images: Sequence[Any] | None = None,
-    subtract_mean: bool = True,
-    top: int = 10,
-    n_random: int = N_RANDOM,
-    seed: int = 0,
-    overwrite: bool = False,
-    progress: Callable[[int], None] | None = None,
-) -> list[UnitCaptions]:
+@takes(CaptionTest)
+def captions_run(clip: Clip, settings: CaptionTest) -> list[UnitCaptions]:
     """:func:`vision_captions` or :func:`text_prompts`, whichever the units are for, kept on disk.
 
-    Args:
-        units: Addresses, hook points or globs, all of one tower.
-        out: Run folder.
-        pool: Of text units only.
-        images, n_random, seed: Of vision units only.
+    Units are addresses, hook points or globs, all of one tower. Images, random directions and the
+    seed are of vision units only, the pooling of text units only.
 
     Raises:
         ConfigError: units of both towers.
         RunFolderError: ``out`` holds another run or cannot be written.
     """
-    tower = tower_of(clip, units)
-    listed = caption_list(captions)
+    return carry_out(CAPTIONS, settings, clip).value
+
+
+def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[list[UnitCaptions]]:
+    """Resolve units, captions and images, and refuse what cannot be ranked.
+
+    The few images to linearise at are decoded here: their pixels are the identity of the run.
+    """
+    tower = tower_of(clip, settings.units)
+    listed = caption_list(_read(settings.captions))
     provenance = clip.provenance()
     vision = tower == "vision"
-    wanted = by_site(clip, units, tower)
+    wanted = by_site(clip, settings.units, tower)
+    if not vision:
+        check_pool(wanted, settings.pool)
+    pictures = _pictures(settings.images) if vision else None
     config: dict[str, Any] = {
         "model": provenance["model"],
         "device": clip.device.type,
@@ -72,41 +75,46 @@ def captions_run(
         },
         "claim": ALIGNMENT if vision else TEXT_ALONE,
         "units": {point.name: indices for point, indices in wanted},
-        "pool": None if vision else pool,
-        "subtract_mean": subtract_mean,
-        "top": top,
-        "n_random": n_random if vision else 0,
-        "images": _fingerprint(images) if vision else None,
-        "seed": seed,
+        "pool": None if vision else settings.pool,
+        "subtract_mean": settings.subtract_mean,
+        "top": settings.top,
+        "n_random": settings.n_random if vision else 0,
+        "images": _fingerprint(pictures) if vision else None,
+        "seed": settings.seed,
     }
     config = jsonio.plain(config)
-    with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
-        if run.complete:
-            return load_captions(run.path)
+    shared: dict[str, Any] = {
+        "subtract_mean": settings.subtract_mean,
+        "top": settings.top,
+        "progress": settings.progress,
+    }
+
+    def execute(run: Run) -> Outcome[list[UnitCaptions]]:
         if vision:
-            found = vision_captions(
-                clip,
-                units,
-                listed,
-                images=images,
-                subtract_mean=subtract_mean,
-                top=top,
-                n_random=n_random,
-                seed=seed,
-                progress=progress,
-            )
+            more: dict[str, Any] = {"n_random": settings.n_random, "seed": settings.seed}
+            found = vision_captions(clip, settings.units, listed, images=pictures, **more, **shared)
         else:
-            found = text_prompts(
-                clip,
-                units,
-                listed,
-                pool=pool,
-                subtract_mean=subtract_mean,
-                top=top,
-                progress=progress,
-            )
-        _write(run, found, config, provenance, listed)
-        return found
+            found = text_prompts(clip, settings.units, listed, pool=settings.pool, **shared)
+        return Outcome(
+            value=found,
+            files=[(TABLE, _table(found)), (UNITS, [unit.to_json() for unit in found])],
+            summary=lambda: summarise(found, config),
+            page=lambda run: page_of(found, config, provenance),
+            used=len(listed.words),
+            skipped=listed.n_blocked,
+        )
+
+    return Plan(
+        config=config,
+        execute=execute,
+        seed=settings.seed,
+        provenance=provenance,
+        dataset={
+            "name": listed.name,
+            "fingerprint": listed.fingerprint,
+            "records": len(listed.words),
+        },
+    )
 
 
 def load_captions(path: str | Path) -> list[UnitCaptions]:
@@ -121,6 +129,10 @@ def load_captions(path: str | Path) -> list[UnitCaptions]:
             f"The run {path} is of the kind {run.kind!r} and holds no captions: make one with "
             "`clipprobe neurons captions`."
         )
+    return _loaded(run)
+
+
+def _loaded(run: RunView) -> list[UnitCaptions]:
     return [UnitCaptions.from_json(data) for data in run.read_json(UNITS)]
 
 
@@ -141,42 +153,15 @@ def tower_of(clip: Clip, units: Sequence[str]) -> str:
     return towers.pop()
 
 
-def _write(
-    run: Run,
-    found: Sequence[UnitCaptions],
-    config: dict[str, Any],
-    provenance: dict[str, Any],
-    listed: WordList,
-) -> None:
-    from clipprobe.report import write_html, write_markdown
-
+def _table(found: Sequence[UnitCaptions]) -> dict[str, Any]:
     rows = [row for unit in found for row in unit.rows()]
     types = {"unit": np.int32, "rank": np.int16, "score": np.float64, "raw": np.float64}
-    names = list(rows[0])
-    run.write_table(
-        TABLE,
-        {
-            name: np.array([row[name] for row in rows], types[name])
-            if name in types
-            else [row[name] for row in rows]
-            for name in names
-        },
-    )
-    run.write_json(UNITS, [unit.to_json() for unit in found])
-    run.write_json("summary.json", summarise(found, config))
-    page = page_of(found, config, provenance)
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
-    run.finish(
-        provenance=provenance,
-        counts={"used": len(listed.words), "skipped": listed.n_blocked, "failed": 0},
-        seed=config["seed"],
-        dataset={
-            "name": listed.name,
-            "fingerprint": listed.fingerprint,
-            "records": len(listed.words),
-        },
-    )
+    return {
+        name: np.array([row[name] for row in rows], types[name])
+        if name in types
+        else [row[name] for row in rows]
+        for name in rows[0]
+    }
 
 
 def summarise(found: Sequence[UnitCaptions], config: dict[str, Any]) -> dict[str, Any]:
@@ -276,15 +261,35 @@ def page_of(
     )
 
 
-def _fingerprint(images: Sequence[Any] | None) -> str | None:
+def _read(captions: Any) -> Any:
+    """A path as the list that it holds; anything else as it is."""
+    if not isinstance(captions, str | Path):
+        return captions
+    return read_captions(captions)
+
+
+def _pictures(images: Any) -> list[Any] | None:
+    """The images as pictures; of a data set a few are meant, so all are held at once."""
     if images is None:
+        return None
+    from clipprobe.data import Dataset, as_dataset
+    from clipprobe.data.images import as_pil
+
+    if isinstance(images, str | Path):
+        images = as_dataset(images, limit=MOST_IMAGES)
+    return [as_pil(one) for one in (images.records if isinstance(images, Dataset) else images)]
+
+
+def _fingerprint(pictures: Sequence[Any] | None) -> str | None:
+    if pictures is None:
         return None
     import hashlib
 
-    from clipprobe.data.images import as_pil
-
     digest = hashlib.sha256()
-    for image in images:
-        picture = as_pil(image).convert("RGB")
+    for one in pictures:
+        picture = one.convert("RGB")
         digest.update(str(picture.size).encode() + picture.tobytes())
     return digest.hexdigest()
+
+
+CAPTIONS = Study(kind=KIND, settings=CaptionTest, prepare=prepare_captions, load=_loaded)

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from clipprobe.neurons.effects.agreement import Agreement as Agreement
     from clipprobe.neurons.effects.agreement import agreements as agreements
     from clipprobe.neurons.effects.agreement import site_effects as site_effects
-    from clipprobe.neurons.effects.composition import Composition as Composition
-    from clipprobe.neurons.effects.composition import compose as compose
+    from clipprobe.neurons.effects.composing.composition import Composition as Composition
+    from clipprobe.neurons.effects.composing.composition import compose as compose
     from clipprobe.neurons.effects.decomposition import Decomposition as Decomposition
     from clipprobe.neurons.effects.decomposition import decompose as decompose
     from clipprobe.neurons.effects.first_order import PredictedEffects as PredictedEffects
@@ -38,7 +38,7 @@ __all__ = [
 _HERE = "clipprobe.neurons.effects"
 _LATER = {
     **dict.fromkeys(("Agreement", "agreements", "site_effects"), f"{_HERE}.agreement"),
-    **dict.fromkeys(("Composition", "compose"), f"{_HERE}.composition"),
+    **dict.fromkeys(("Composition", "compose"), f"{_HERE}.composing.composition"),
     **dict.fromkeys(("Decomposition", "decompose"), f"{_HERE}.decomposition"),
     **dict.fromkeys(("PredictedEffects", "attribution_patching"), f"{_HERE}.first_order"),
     **dict.fromkeys(("SimilarUnits", "similar_units"), f"{_HERE}.similar"),

@@ -111,6 +111,23 @@ def effect_sites(clip: Clip, tower: str = "vision") -> list[str]:
     return [name for name in names if name.endswith(("head_out", "mlp.post"))]
 
 
+def comparable(clip: Clip, site: str) -> HookPoint:
+    """The hook point of that name, whose units have a direct effect.
+
+    Raises:
+        UnknownHookPointError: there is none.
+        UnsupportedHookError: it is not what heads or neurons write.
+    """
+    from clipprobe.hooks import resolve
+
+    point = resolve(clip, site)[0]
+    if point.site not in ("attn.head_out", "mlp.post"):
+        raise UnsupportedHookError(
+            f"{point.name} is not what a head or neuron writes: compare attn.head_out or mlp.post."
+        )
+    return point
+
+
 def site_effects(
     clip: Clip,
     images: Sequence[Any],
@@ -131,15 +148,9 @@ def site_effects(
         per_site: How many units, drawn by the seed; None for all.
         method: ``zero`` or ``mean``.
     """
-    from clipprobe.hooks import resolve
-
     if method not in ("zero", "mean"):
         raise ConfigError(f"Direct effects predict zero and mean ablation, not {method!r}.")
-    point = resolve(clip, site)[0]
-    if point.site not in ("attn.head_out", "mlp.post"):
-        raise UnsupportedHookError(
-            f"{point.name} is not what a head or neuron writes: compare attn.head_out or mlp.post."
-        )
+    point = comparable(clip, site)
     n_chosen = point.n_units if per_site is None else min(per_site, point.n_units)
     rng = np.random.default_rng([seed, point.block or 0, point.unit == "head"])
     units = np.sort(rng.permutation(point.n_units)[:n_chosen])

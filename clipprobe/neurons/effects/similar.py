@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
+    from clipprobe.hooks import HookPoint
+    from clipprobe.hooks.units import Site
     from clipprobe.models import Clip
 
 Floats = NDArray[np.float64]
@@ -142,15 +144,11 @@ def similar_units(
 
     from clipprobe.data import stream_batches
     from clipprobe.hooks import capture
-    from clipprobe.hooks.units import find_sites
     from clipprobe.neurons.atlas.stream import same_shape
-    from clipprobe.neurons.effects.sweep import find_units
 
     if k < 1:
         raise DataError(f"{k} units at either end are none: give at least 1.")
-    ((own, (point, _)),) = find_units(clip, [address]).items()
-    patterns = list(sites or [_kind(point.name)])
-    found = find_sites(clip, list(dict.fromkeys([point.name, *patterns])), pool)
+    own, point, found = compared(clip, address, sites, pool)
     dataset = as_dataset(images, limit=limit)
     fitting_batch(clip, batch_size, len(dataset))
     running = Correlations()
@@ -197,6 +195,22 @@ def similar_units(
         failures=tuple(failures),
         provenance={**clip.provenance(), "data": dataset.describe(), "pool": pool},
     )
+
+
+def compared(
+    clip: Clip, address: str, sites: Sequence[str] | None, pool: str
+) -> tuple[str, HookPoint, list[Site]]:
+    """The plain address of a unit, its hook point, and the hook points that it is compared with.
+
+    Raises:
+        UnknownHookPointError, UnsupportedHookError: one is not there or has no such pooling.
+    """
+    from clipprobe.hooks.units import find_sites
+    from clipprobe.neurons.effects.sweep import find_units
+
+    ((own, (point, _)),) = find_units(clip, [address]).items()
+    patterns = list(sites or [_kind(point.name)])
+    return own, point, find_sites(clip, list(dict.fromkeys([point.name, *patterns])), pool)
 
 
 def correlation(r: float, n: int, level: float = 0.95) -> Estimate:

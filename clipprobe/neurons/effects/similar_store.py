@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipprobe.data import Dataset, Failure, as_dataset
-from clipprobe.neurons.effects.similar import SimilarUnits, similar_units
-from clipprobe.runs import Run, RunView, jsonio
+from clipprobe.data import Failure, as_dataset
+from clipprobe.memory import fitting_batch
+from clipprobe.neurons.effects.settings import SimilarTest
+from clipprobe.neurons.effects.similar import SimilarUnits, compared, similar_units
+from clipprobe.runs import Run, RunView
+from clipprobe.settings import takes
 from clipprobe.statistics import Estimate
+from clipprobe.study import Outcome, Plan, Study, carry_out
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -37,76 +40,77 @@ COLUMNS: dict[str, type] = {
 """Columns of the table, in order."""
 
 
-def similar_run(
-    clip: Clip,
-    images: Dataset | str | Path | Iterable[Any],
-    address: str,
-    *,
-    out: str | Path,
-    sites: Sequence[str] | None = None,
-    pool: str = "max",
-    k: int = 10,
-    limit: int | None = None,
-    batch_size: int = 32,
-    workers: int = 2,
-    overwrite: bool = False,
-    progress: Callable[[int], None] | None = None,
-) -> SimilarUnits:
+@takes(SimilarTest)
+def similar_run(clip: Clip, settings: SimilarTest) -> SimilarUnits:
     """:func:`similar_units`, kept on disk; a complete run of the same settings is read.
 
     Raises:
         RunFolderError: ``out`` holds another run or cannot be written.
     """
-    from clipprobe.neurons.effects.sweep import find_units
+    return carry_out(SIMILAR, settings, clip).value
 
-    dataset = as_dataset(images, limit=limit)
-    (own,) = find_units(clip, [address])
-    config = jsonio.plain(
-        {
-            "model": clip.provenance()["model"],
-            "data": dataset.describe(),
-            "device": clip.device.type,
-            "unit": own,
-            "sites": list(sites) if sites else None,
-            "pool": pool,
-            "k": k,
-            "batch_size": batch_size,
-        }
-    )
-    with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
-        if run.complete:
-            return read(run)
+
+def prepare_similar(settings: SimilarTest, clip: Clip) -> Plan[SimilarUnits]:
+    """Find the unit, what it is compared with, and the images."""
+    dataset = as_dataset(settings.images, limit=settings.limit)
+    own, _, _ = compared(clip, settings.address, settings.sites, settings.pool)
+    fitting_batch(clip, settings.batch_size, len(dataset))
+    provenance = clip.provenance()
+    config = {
+        "model": provenance["model"],
+        "data": dataset.describe(),
+        "device": clip.device.type,
+        "unit": own,
+        "sites": list(settings.sites) if settings.sites else None,
+        "pool": settings.pool,
+        "k": settings.k,
+        "batch_size": settings.batch_size,
+    }
+
+    def execute(run: Run) -> Outcome[SimilarUnits]:
         found = similar_units(
             clip,
             dataset,
             own,
-            sites=sites,
-            pool=pool,
-            k=k,
-            batch_size=batch_size,
-            workers=workers,
-            progress=progress,
+            sites=settings.sites,
+            pool=settings.pool,
+            k=settings.k,
+            batch_size=settings.batch_size,
+            workers=settings.workers,
+            progress=settings.progress,
         )
-        write(found, run)
-        return found
+        return Outcome(
+            value=found,
+            files=[(TABLE, _table(found))],
+            summary=lambda: summarise(found),
+            page=lambda run: page_of(found),
+            used=found.n_images,
+            failed=found.n_failed,
+            failures=found.failures,
+        )
+
+    return Plan(
+        config=config,
+        execute=execute,
+        provenance={key: provenance[key] for key in ("model", "versions")},
+        dataset=dataset.describe(),
+    )
 
 
-def write(found: SimilarUnits, run: Run) -> None:
-    """Write the table, the summary and the report, and complete the run."""
+def _table(found: SimilarUnits) -> dict[str, Any]:
     import pyarrow as pa
 
-    from clipprobe.report import write_html, write_markdown
-
     rows = list(_rows(found))
-    run.write_table(
-        TABLE,
-        {
-            name: np.array([row[name] for row in rows], kind)
-            if kind is not str
-            else pa.array([row[name] for row in rows], pa.string())
-            for name, kind in COLUMNS.items()
-        },
-    )
+    return {
+        name: np.array([row[name] for row in rows], kind)
+        if kind is not str
+        else pa.array([row[name] for row in rows], pa.string())
+        for name, kind in COLUMNS.items()
+    }
+
+
+def summarise(found: SimilarUnits) -> dict[str, Any]:
+    """``summary.json``."""
     best = found.similar[0] if found.similar else ("", _no_unit(found))
     headline = {
         "name": "most similar",
@@ -116,22 +120,11 @@ def write(found: SimilarUnits, run: Run) -> None:
     }
     summary = {"kind": KIND, "headline": [headline], **found.to_json()}
     del summary["provenance"], summary["failures"]  # the manifest has both
-    run.write_json("summary.json", summary)
-    page = page_of(found)
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
-    provenance = dict(found.provenance)
-    run.finish(
-        provenance={key: provenance[key] for key in ("model", "versions") if key in provenance},
-        counts={"used": found.n_images, "skipped": 0, "failed": found.n_failed},
-        failures=[failure.to_json() for failure in found.failures],
-        seed=0,
-        dataset=provenance["data"],
-    )
+    return summary
 
 
-def read(run: Run | RunView) -> SimilarUnits:
-    """The result that :func:`write` kept."""
+def read(run: RunView) -> SimilarUnits:
+    """The result that a run kept."""
     data = run.read_json("summary.json")
     rows = run.read_table(TABLE).to_pylist()
     config = run.read_json("config.json")["config"]
@@ -231,3 +224,6 @@ def _no_unit(found: SimilarUnits) -> Estimate:
     from clipprobe.statistics import undefined
 
     return undefined("no other unit varies over the images", n=found.n_images)
+
+
+SIMILAR = Study(kind=KIND, settings=SimilarTest, prepare=prepare_similar, load=read)

@@ -2,106 +2,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipprobe.data import Dataset
-from clipprobe.neurons.effects.agreement import Agreement, SiteEffects, agreements, site_effects
+from clipprobe.data import Dataset, as_dataset
+from clipprobe.errors import ConfigError
+from clipprobe.neurons.effects.agreement import (
+    Agreement,
+    SiteEffects,
+    agreements,
+    comparable,
+    effect_sites,
+    site_effects,
+)
 from clipprobe.neurons.effects.inputs import readable
-from clipprobe.runs import Run
+from clipprobe.neurons.effects.settings import EffectTest
+from clipprobe.runs import Run, RunView
+from clipprobe.settings import takes
 from clipprobe.statistics import cluster_bootstrap
+from clipprobe.study import Outcome, Plan, Study, carry_out
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
     from clipprobe.report import Page
 
 KIND = "effects"
+ARRAYS = "effects.safetensors"
 _ARRAYS = ("units", "predicted", "first_order", "measured", "rms")
 
 
-def compare_effects(
-    clip: Clip,
-    dataset: Dataset,
-    texts: Sequence[str],
-    sites: Sequence[str],
-    out: str | Path,
-    *,
-    per_site: int | None = 24,
-    method: str = "zero",
-    seed: int = 0,
-    batch_size: int = 32,
-    overwrite: bool = False,
-    progress: Callable[[int], None] | None = None,
-) -> list[Agreement]:
-    """Predicted and measured effects of units of these hook points, as a run folder.
+@takes(EffectTest)
+def compare_effects(clip: Clip, settings: EffectTest) -> list[Agreement]:
+    """Predicted and measured effects of units of hook points of one tower, as a run folder.
 
-    Args:
-        sites: Plain names of hook points ``attn.head_out`` and ``mlp.post`` of one tower.
-        progress: Called with 1 after each hook point.
+    Hook points are ``attn.head_out`` and ``mlp.post``; ``progress`` is called with 1 after each.
     """
-    settings = {"texts": list(texts), "sites": list(sites), "per_site": per_site,
-                "method": method, "seed": seed, "batch_size": batch_size}  # fmt: skip
+    return carry_out(EFFECTS, settings, clip).value
+
+
+def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[list[Agreement]]:
+    """Find the images and hook points, and refuse what has no direct effect."""
+    from clipprobe.hooks import resolve
+
+    dataset = as_dataset(settings.images, limit=settings.limit)
+    named = settings.sites
+    sites = [point.name for point in resolve(clip, list(named))] if named else effect_sites(clip)
+    for site in sites:
+        comparable(clip, site)
+    if len({site.partition(".")[0] for site in sites}) > 1:
+        raise ConfigError("Hook points of both towers were named: compare one tower at a time.")
     config = {
         "model": clip.provenance()["model"],
         "data": dataset.describe(),
         "device": clip.device.type,
-        **settings,
+        "texts": list(settings.texts),
+        "sites": sites,
+        "per_site": settings.per_site,
+        "method": settings.method,
+        "seed": settings.seed,
+        "batch_size": settings.batch_size,
     }
-    with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
-        records, failures = readable(dataset)
-        found: list[SiteEffects] = []
-        for site in sites:
-            part = f"parts/{site}.safetensors"
-            if not run.complete and not run.has(part):
-                one = site_effects(
-                    clip, records, texts, site,
-                    per_site=per_site, method=method, seed=seed, batch_size=batch_size,
-                )  # fmt: skip
-                arrays = {name: np.asarray(getattr(one, name)) for name in _ARRAYS}
-                run.write_arrays(part, {**arrays, "n_there": np.array([one.n_there])})
-            name = "effects.safetensors" if run.complete else part
-            prefix = f"{site}/" if run.complete else ""
-            arrays = run.read_arrays(name)
-            found.append(
-                SiteEffects(
-                    site=site,
-                    kind="head" if site.endswith("head_out") else "neuron",
-                    n_there=int(arrays[f"{prefix}n_there"][0]),
-                    **{key: arrays[prefix + key] for key in _ARRAYS},
-                )
-            )
-            if progress is not None:
-                progress(1)
-        compared = agreements(found, seed=seed)
-        if not run.complete:
-            _write(run, clip, dataset, found, compared, texts, method, seed, failures)
-        return compared
+    return Plan(
+        config=config,
+        execute=lambda run: _execute(run, settings, clip, dataset, sites),
+        seed=settings.seed,
+        provenance=clip.provenance(),
+        dataset=dataset.describe(),
+    )
 
 
-def _write(
-    run: Run,
-    clip: Clip,
-    dataset: Dataset,
-    found: Sequence[SiteEffects],
-    compared: Sequence[Agreement],
-    texts: Sequence[str],
-    method: str,
-    seed: int,
-    failures: Sequence[Any],
-) -> None:
-    from clipprobe.report import write_html, write_markdown
-
+def _execute(
+    run: Run, settings: EffectTest, clip: Clip, dataset: Dataset, sites: Sequence[str]
+) -> Outcome[list[Agreement]]:
+    """Measure the hook points that are not measured yet, one part each."""
+    records, failures = readable(dataset)
+    texts, method, seed = settings.texts, settings.method, settings.seed
+    found: list[SiteEffects] = []
+    for site in sites:
+        part = f"parts/{site}.safetensors"
+        if not run.has(part):
+            one = site_effects(
+                clip, records, texts, site,
+                per_site=settings.per_site, method=method, seed=seed,
+                batch_size=settings.batch_size,
+            )  # fmt: skip
+            run.write_arrays(part, _arrays(one))
+        found.append(_site(site, run.read_arrays(part)))
+        if settings.progress is not None:
+            settings.progress(1)
+    compared = agreements(found, seed=seed)
     vision = found[0].site.startswith("vision")
     targets = list(texts) if vision else [f"image {i}" for i in range(found[0].predicted.shape[1])]
-    run.write_table("effects.parquet", _rows(found, targets, method, seed))
-    run.write_arrays(
-        "effects.safetensors",
-        {f"{one.site}/{name}": np.asarray(getattr(one, name)) for one in found for name in _ARRAYS}
-        | {f"{one.site}/n_there": np.array([one.n_there]) for one in found},
+    kept = {f"{one.site}/{key}": array for one in found for key, array in _arrays(one).items()}
+    n_inputs = int(found[0].measured.shape[0])
+    return Outcome(
+        value=compared,
+        files=[
+            ("effects.parquet", _rows(found, targets, method, seed)),
+            (ARRAYS, kept),
+        ],
+        summary=lambda: summarise(compared, method, texts, n_inputs),
+        page=lambda run: page_of(compared, method, n_inputs, texts, clip.provenance()),
+        used=len(records),
+        failed=len(failures),
+        failures=failures,
     )
+
+
+def _arrays(one: SiteEffects) -> dict[str, Any]:
+    arrays = {name: np.asarray(getattr(one, name)) for name in _ARRAYS}
+    return {**arrays, "n_there": np.array([one.n_there])}
+
+
+def _site(site: str, arrays: Mapping[str, Any]) -> SiteEffects:
+    return SiteEffects(
+        site=site,
+        kind="head" if site.endswith("head_out") else "neuron",
+        n_there=int(arrays["n_there"][0]),
+        **{key: arrays[key] for key in _ARRAYS},
+    )
+
+
+def load_effects(run: RunView) -> list[Agreement]:
+    """The comparison that a run kept, from its arrays; no image is read."""
+    config = run.read_json("config.json")["config"]
+    kept = run.read_arrays(ARRAYS)
+    found = [
+        _site(site, {key: kept[f"{site}/{key}"] for key in (*_ARRAYS, "n_there")})
+        for site in config["sites"]
+    ]
+    return agreements(found, seed=config["seed"])
+
+
+def summarise(
+    compared: Sequence[Agreement], method: str, texts: Sequence[str], n_inputs: int
+) -> dict[str, Any]:
+    """``summary.json``."""
     overall = [one for one in compared if one.name.startswith("all ")] or list(compared)
     headline = [
         {
@@ -111,25 +149,14 @@ def _write(
         }
         for one in overall
     ]
-    summary: dict[str, Any] = {
+    return {
         "kind": KIND,
         "headline": headline,
         "method": method,
         "texts": list(texts),
-        "n_inputs": int(found[0].measured.shape[0]),
+        "n_inputs": n_inputs,
         "agreement": [one.to_json() for one in compared],
     }
-    run.write_json("summary.json", summary)
-    page = page_of(compared, method, summary["n_inputs"], texts, clip.provenance())
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
-    run.finish(
-        provenance=clip.provenance(),
-        counts={"used": len(dataset) - len(failures), "skipped": 0, "failed": len(failures)},
-        failures=[failure.to_json() for failure in failures],
-        seed=seed,
-        dataset=dataset.describe(),
-    )
 
 
 def _rows(
@@ -195,3 +222,6 @@ def page_of(
         ],
         provenance={**provenance, "texts": list(texts), "method": method},
     )
+
+
+EFFECTS = Study(kind=KIND, settings=EffectTest, prepare=prepare_effects, load=load_effects)

@@ -7,19 +7,17 @@ whose label does not hold there get none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipprobe.data import Dataset
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.labels.judges import Judgement, judged_by_clip, judged_by_tags
 from clipprobe.neurons.labels.result import Labels, UnitLabel
 from clipprobe.neurons.labels.scorers import check_scorer, scores
 from clipprobe.neurons.labels.validation import check_levels, halves, validate
-from clipprobe.neurons.pooled import PooledActivations, pooled_activations
+from clipprobe.neurons.pooled import PooledActivations
 from clipprobe.zeroshot.prompts import TEMPLATES
 
 if TYPE_CHECKING:
@@ -32,73 +30,6 @@ _NO_ORDER = (
 )
 
 
-def label_units(
-    clip: Clip,
-    images: Dataset | str | Path | Iterable[Any],
-    *,
-    sites: Sequence[str] | None = None,
-    pool: str = "max",
-    concepts: Sequence[str] | None = None,
-    judge: Clip | str | None = None,
-    scorer: str = "soft_wpmi",
-    top_k: int | None = None,
-    temperature: float | None = None,
-    templates: Sequence[str] = TEMPLATES,
-    alpha: float = 0.05,
-    threshold: float = 0.5,
-    seed: int = 0,
-    limit: int | None = None,
-    batch_size: int = 32,
-    workers: int = 2,
-    progress: Callable[[int], None] | None = None,
-) -> Labels:
-    """Name every unit, or say that no name holds.
-
-    Args:
-        images: The probe images: a data set, the path of one, or images.
-        sites: Hook points or globs of the vision tower; None for the neurons of every block.
-        pool: How tokens become one number per image: ``max``, ``mean``, ``cls``.
-        concepts: Possible labels; None for the bundled concepts (with tags as judge: the tags).
-        judge: None for the model itself (circular, and marked so); another model; ``"labels"``
-            for the images' own labels; ``"column:NAME"`` for tags between semicolons in a column.
-        scorer: A name of ``scorers.SCORERS``.
-        top_k, temperature: Of the scorer; None for the paper's. ``top_k`` of more than an eighth
-            of the choosing images is lowered to that: the strongest of few images are not all.
-        alpha, threshold: When a label is kept; see ``validation``.
-        seed: Which half of the images chooses.
-    Returns:
-        One row per unit, in order of hook point and index.
-    Raises:
-        UnknownHookPointError, UnsupportedHookError, NoReadableImagesError, DataError,
-        UnknownMethodError, ConfigError: what was given cannot be used; the message says why.
-    """
-    check_settings(judge, scorer, top_k, temperature, alpha, threshold)
-    acts = pooled_activations(
-        clip,
-        images,
-        sites,
-        pool=pool,
-        limit=limit,
-        batch_size=batch_size,
-        workers=workers,
-        progress=progress,
-    )
-    judgement = judge_images(
-        clip, acts, judge, concepts, templates=templates, batch_size=batch_size
-    )
-    return label_activations(
-        acts,
-        judgement,
-        scorer=scorer,
-        top_k=top_k,
-        temperature=temperature,
-        alpha=alpha,
-        threshold=threshold,
-        seed=seed,
-        provenance=clip.provenance(),
-    )
-
-
 def check_settings(
     judge: Clip | str | None,
     scorer: str,
@@ -107,7 +38,7 @@ def check_settings(
     alpha: float,
     threshold: float,
 ) -> None:
-    """Refuse settings of :func:`label_units` that cannot be used, before anything is measured.
+    """Refuse settings of a labelling that cannot be used, before anything is measured.
 
     Raises:
         UnknownMethodError, ConfigError: the message says which.
@@ -131,7 +62,7 @@ def judge_images(
     templates: Sequence[str] = TEMPLATES,
     batch_size: int = 32,
 ) -> Judgement:
-    """What the judge says of the images of these activations; see :func:`label_units`."""
+    """What the judge says of the images of these activations; see ``label_units``."""
     if isinstance(judge, str):
         column = None if judge == "labels" else judge.removeprefix("column:")
         return judged_by_tags(acts.records, column, concepts)
@@ -163,7 +94,7 @@ def label_activations(
     seed: int = 0,
     provenance: dict[str, Any] | None = None,
 ) -> Labels:
-    """Label units whose activations and judgement are at hand; see :func:`label_units`."""
+    """Label units whose activations and judgement are at hand; see ``label_units``."""
     if scorer == "rank_reorder" and not judgement.graded:
         raise ConfigError(_NO_ORDER)
     choose, held_out = halves([record.id for record in acts.records], seed)

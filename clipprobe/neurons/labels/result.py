@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import UnknownHookPointError
+from clipprobe.neurons.labels.validation import Validation
 from clipprobe.statistics import Estimate
 
 if TYPE_CHECKING:
     from clipprobe.data import Failure
-    from clipprobe.neurons.labels.validation import Validation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +59,21 @@ class UnitLabel:
             "q": checked.q,
             "reason": self.reason,
         }
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, in plain JSON types."""
+        checked = {**asdict(self.validation), "auroc": self.validation.auroc.to_json()}
+        return {**asdict(self), "alternatives": list(self.alternatives), "validation": checked}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> UnitLabel:
+        """The inverse of :meth:`to_json`."""
+        checked = {**data["validation"], "auroc": Estimate.from_json(data["validation"]["auroc"])}
+        for name in ("low_corrected", "p", "q"):
+            checked[name] = math.nan if checked[name] is None else checked[name]
+        score = math.nan if data["score"] is None else data["score"]
+        known = {**data, "score": score, "alternatives": tuple(data["alternatives"])}
+        return cls(**{**known, "validation": Validation(**checked)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

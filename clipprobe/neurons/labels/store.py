@@ -1,66 +1,167 @@
-"""The run folder of a labelling: ``labels.parquet``, summary and report."""
+"""Labels of units as a study: its settings resolved, its run folder, and how it is read back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.runs import Run
+from clipprobe.data import Failure, as_dataset
+from clipprobe.errors import ConfigError, DataError
+from clipprobe.neurons.labels.judges import judged_by_tags
+from clipprobe.neurons.labels.labelling import (
+    check_settings,
+    judge_images,
+    label_activations,
+)
+from clipprobe.neurons.labels.result import Labels, UnitLabel
+from clipprobe.neurons.labels.settings import LabelTest
+from clipprobe.neurons.labels.validation import halves
+from clipprobe.neurons.pooled import check_fits, pooled_activations
+from clipprobe.settings import takes
+from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.zeroshot.prompts import check_classes, check_templates
 
 if TYPE_CHECKING:
     from clipprobe.data import Dataset
     from clipprobe.models import Clip
-    from clipprobe.neurons.labels.result import Labels
     from clipprobe.report import Page
+    from clipprobe.runs import RunView
 
 KIND = "labels"
+UNITS = "labels.json"
 _N_SHOWN = 60
+_TEXTS = ("label", "candidate", "site", "alternatives", "reason", "judge")
 
 
-def open_run(
-    out: str | Path,
-    clip: Clip,
-    dataset: Dataset,
-    settings: Mapping[str, Any],
-    *,
-    overwrite: bool = False,
-) -> Run:
-    """Start the run, or recognise a complete one of the same model, data and settings."""
+@takes(LabelTest)
+def label_units(clip: Clip, settings: LabelTest) -> Labels:
+    """Name every unit, or say that no name holds; in memory, or in the run folder ``out``.
+
+    The judge is the model itself (circular, and marked so), another model, ``"labels"`` for the
+    images' own labels, or ``"column:NAME"`` for tags between semicolons in a column. With tags as
+    judge the concepts are by default the tags. The seed says which half of the images chooses.
+
+    Returns:
+        One row per unit, in order of hook point and index.
+    Raises:
+        UnknownHookPointError, UnsupportedHookError, NoReadableImagesError, DataError,
+        UnknownMethodError, ConfigError, RunFolderError: what was given cannot be used; the message
+        says why.
+    """
+    return carry_out(LABELS, settings, clip).value
+
+
+def prepare_labels(settings: LabelTest, clip: Clip) -> Plan[Labels]:
+    """Refuse what cannot be labelled or judged, and find images and hook points."""
+    judge = settings.judge
+    check_settings(
+        judge,
+        settings.scorer,
+        settings.top_k,
+        settings.temperature,
+        settings.alpha,
+        settings.threshold,
+    )
+    check_templates(settings.templates)
+    if settings.concepts is not None:
+        check_classes(settings.concepts)
+    dataset = as_dataset(settings.images, limit=settings.limit)
+    check_fits(clip, dataset, settings.sites, settings.pool, settings.batch_size)
+    halves([record.id for record in dataset.records], settings.seed)
+    if isinstance(judge, str):
+        column = None if judge == "labels" else judge.removeprefix("column:")
+        judged_by_tags(dataset.records, column, settings.concepts)
     config = {
         "model": clip.provenance()["model"],
         "data": dataset.describe(),
         "device": clip.device.type,
-        **settings,
+        "judge": judge if isinstance(judge, str | None) else judge.provenance()["model"],
+        "sites": list(settings.sites) if settings.sites else None,
+        "concepts": None if settings.concepts is None else list(settings.concepts),
+        "pool": settings.pool,
+        "scorer": settings.scorer,
+        "top_k": settings.top_k,
+        "temperature": settings.temperature,
+        "templates": list(settings.templates),
+        "alpha": settings.alpha,
+        "threshold": settings.threshold,
+        "seed": settings.seed,
+        "batch_size": settings.batch_size,
     }
-    return Run.open(out, kind=KIND, config=config, overwrite=overwrite)
+    return Plan(
+        config=config,
+        execute=lambda run: _execute(settings, clip, dataset),
+        seed=settings.seed,
+        provenance=clip.provenance(),
+        dataset=dataset.describe(),
+    )
 
 
-def write(found: Labels, run: Run) -> None:
-    """Write everything, the report included, and complete the run."""
+def _execute(settings: LabelTest, clip: Clip, dataset: Dataset) -> Outcome[Labels]:
+    acts = pooled_activations(
+        clip,
+        dataset,
+        settings.sites,
+        pool=settings.pool,
+        batch_size=settings.batch_size,
+        workers=settings.workers,
+        progress=settings.progress,
+    )
+    try:
+        judgement = judge_images(
+            clip,
+            acts,
+            settings.judge,
+            settings.concepts,
+            templates=settings.templates,
+            batch_size=settings.batch_size,
+        )
+        labels = label_activations(
+            acts,
+            judgement,
+            scorer=settings.scorer,
+            top_k=settings.top_k,
+            temperature=settings.temperature,
+            alpha=settings.alpha,
+            threshold=settings.threshold,
+            seed=settings.seed,
+            provenance=clip.provenance(),
+        )
+    except ConfigError as error:  # of the images that could be read, so no other try helps
+        raise DataError(str(error)) from None
+    kept = {"settings": dict(labels.settings), "units": [one.to_json() for one in labels.rows]}
+    return Outcome(
+        value=labels,
+        files=[("labels.parquet", _table(labels)), (UNITS, kept)],
+        summary=labels.summary,
+        page=lambda run: page_of(labels),
+        used=labels.n_choose + labels.n_held_out,
+        failed=len(labels.failures),
+        failures=labels.failures,
+    )
+
+
+def _table(labels: Labels) -> dict[str, Any]:
     import pyarrow as pa
 
-    from clipprobe.report import write_html, write_markdown
-
-    rows = found.table()
+    rows = labels.table()
     columns: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
-    for name in ("label", "candidate", "site", "alternatives", "reason", "judge"):
+    for name in _TEXTS:
         columns[name] = pa.array(columns[name], pa.string())
-    run.write_table("labels.parquet", columns)
-    run.write_json("summary.json", found.summary())
-    page = page_of(found)
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
-    run.finish(
-        provenance=found.provenance,
-        counts={
-            "used": found.n_choose + found.n_held_out,
-            "skipped": 0,
-            "failed": len(found.failures),
-        },
-        failures=[failure.to_json() for failure in found.failures],
-        seed=int(found.settings["seed"]),
-        dataset=found.data,
+    return columns
+
+
+def load_labels(run: RunView) -> Labels:
+    """The labelling that a run kept."""
+    kept, summary, manifest = run.read_json(UNITS), run.summary, run.manifest
+    same = ("scorer", "pool", "judge", "circular", "note", "truth")
+    counts = ("n_concepts", "n_choose", "n_held_out")
+    return Labels(
+        rows=tuple(UnitLabel.from_json(one) for one in kept["units"]),
+        settings=kept["settings"],
+        data=manifest["config"]["data"],
+        failures=tuple(Failure(one["id"], one["reason"]) for one in manifest["failures"]),
+        provenance={"model": manifest["model"], "versions": manifest["versions"]},
+        **{name: summary[name] for name in (*same, *counts)},
     )
 
 
@@ -103,3 +204,6 @@ def page_of(found: Labels) -> Page:
         ],
         provenance={**found.provenance, "data": found.data, "settings": found.settings},
     )
+
+
+LABELS = Study(kind=KIND, settings=LabelTest, prepare=prepare_labels, load=load_labels)

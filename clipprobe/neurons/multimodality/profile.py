@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from clipprobe.errors import DataError
 from clipprobe.neurons.multimodality.probes import Probes
-from clipprobe.neurons.multimodality.scores import Floats, by_concept
-from clipprobe.neurons.multimodality.shuffles import (
+from clipprobe.neurons.multimodality.scoring.scores import Floats, by_concept
+from clipprobe.neurons.multimodality.scoring.shuffles import (
     N_SHUFFLES,
     ShuffledCount,
     Shuffles,

@@ -11,13 +11,13 @@ import torch
 
 from clipprobe.errors import ConfigError, DataError, UnsupportedHookError
 from clipprobe.neurons.effects import compose
-from clipprobe.neurons.effects.probes import (
+from clipprobe.neurons.effects.composing.probes import (
     emotion_texts,
     joint_weights,
     read_texts,
     text_values,
 )
-from clipprobe.neurons.effects.sparse import PENALTIES, shuffled_labels, split
+from clipprobe.neurons.effects.composing.sparse import PENALTIES, shuffled_labels, split
 
 NAMES = [f"vision.blocks.0.mlp.post:{i}" for i in range(40)]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 EMOTION_PROMPTS = ("i feel {}", "a photo of a {} face", "a person who is {}")
-_EMOTIONS = Path(__file__).parents[2] / "assets" / "concepts" / "emotions.csv"
+_EMOTIONS = Path(__file__).parents[3] / "assets" / "concepts" / "emotions.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError, DataError
-from clipprobe.neurons.effects.sparse import PENALTIES, PathPoint, fit_path, shuffled_labels, split
+from clipprobe.neurons.effects.composing.sparse import (
+    PENALTIES,
+    PathPoint,
+    fit_path,
+    shuffled_labels,
+    split,
+)
 from clipprobe.statistics import Estimate, auroc_estimate, wilson
 
 Floats = NDArray[np.float64]

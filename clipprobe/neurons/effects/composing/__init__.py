@@ -1,0 +1,1 @@
+"""Which few units make a class: sparse logistic regression on images or texts."""

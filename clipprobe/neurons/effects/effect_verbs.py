@@ -1,0 +1,125 @@
+"""``clipprobe neurons effect`` and ``predict``: what units do to scores."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Ge
+from pydantic.dataclasses import dataclass
+
+from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.verbs import Verb
+from clipprobe.errors import ConfigError
+from clipprobe.neurons.effects.settings import EffectVerb
+from clipprobe.settings import Flag, Texts
+from clipprobe.settings.shared import Batches, Compared, Images, Model, Random, Terminal
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.effects.agreement import Agreement
+    from clipprobe.neurons.effects.total import UnitEffect
+    from clipprobe.settings.shared import ImagesLike
+else:
+    ImagesLike = Any
+
+
+@dataclass(frozen=True)
+class TotalEffect(Batches, Random, Compared, Images):
+    """What ablating or steering units does to logits, with controls of the same scale."""
+
+    panel: ClassVar[str] = "Effects"
+    images: ImagesLike
+    _: KW_ONLY
+    units: Annotated[Texts, Flag(name="unit")]
+    """A unit, as vision.blocks.3.mlp.post:17; repeat for more."""
+    methods: Annotated[Texts, Flag(name="method")] = ("zero", "mean")
+    """zero, mean, resample or steer:K; repeat for more."""
+    controls: Annotated[int, Ge(0)] = 20
+    """Random units of the same scale."""
+    limit: Annotated[int | None, Ge(1)] = 64
+
+
+def effect(settings: TotalEffect, model: Model, terminal: Terminal) -> None:
+    """Print what each change of each unit does to each score."""
+    from clipprobe.data import as_dataset
+    from clipprobe.neurons.effects.changes import parse_method
+
+    for name in settings.methods:
+        parse_method(name)  # before a model is loaded
+    if not all(one.strip() for one in settings.texts):
+        raise ConfigError("--text is empty: give the text whose score is measured.")
+    dataset = as_dataset(settings.images, limit=settings.limit)
+    clip = load_model(model.model, device=model.device, revision=model.revision)
+    from clipprobe.neurons.effects import total_effects
+    from clipprobe.neurons.effects.inputs import readable
+
+    records, failures = readable(dataset)
+    with progress("forward passes (inputs)") as advance:
+        found = total_effects(
+            clip, records, settings.texts, settings.units, methods=settings.methods,
+            n_controls=settings.controls, seed=settings.seed, batch_size=settings.batch_size,
+            progress=advance,
+        )  # fmt: skip
+    data = {
+        "effects": [one.to_json() for one in found],
+        "failures": [failure.to_json() for failure in failures],
+        "seed": settings.seed,
+        "provenance": {**clip.provenance(), "data": dataset.describe()},
+    }
+    result(
+        data, as_json=terminal.as_json, text=lambda: "\n".join(effect_line(one) for one in found)
+    )
+    if failures:
+        say(f"{len(failures)} images could not be read.")
+
+
+def effect_line(one: UnitEffect) -> str:
+    """One effect for people, beside its controls."""
+    e = one.effect
+    line = (
+        f"{one.address}  {one.method}  {one.target}: {e.value:+.4f} [{e.low:+.4f}, {e.high:+.4f}] "
+        f"{one.score}, n={e.n}"
+    )
+    if not one.controls:
+        return line
+    return (
+        f"{line}; {len(one.controls)} controls move it by {one.control:.4f} on average, "
+        f"p={one.p:.3f}"
+    )
+
+
+def predict(settings: EffectVerb, model: Model, terminal: Terminal) -> None:
+    """Print how well direct effects predict ablation, at each hook point."""
+    from clipprobe.data import as_dataset
+
+    dataset = as_dataset(settings.images, limit=settings.limit)
+    clip = load_model(model.model, device=model.device, revision=model.revision)
+    from clipprobe.hooks import resolve
+    from clipprobe.neurons.effects.agreement import effect_sites
+    from clipprobe.neurons.effects.store import EFFECTS
+    from clipprobe.study import carry_out
+
+    named = settings.sites
+    sites = [point.name for point in resolve(clip, list(named))] if named else effect_sites(clip)
+    with progress("hook points", len(sites)) as advance:
+        settings = replace(settings, images=dataset, limit=None, sites=sites, progress=advance)
+        found = carry_out(EFFECTS, settings, clip).value
+    result(
+        [one.to_json() for one in found],
+        as_json=terminal.as_json,
+        text=lambda: "\n".join(agreement_line(one) for one in found),
+    )
+    say(f"The report is {settings.out}/report.html.")
+
+
+def agreement_line(one: Agreement) -> str:
+    """One hook point, or one kind of unit, for people."""
+    return (
+        f"{one.name}: rank correlation {one.spearman.value:.3f} [{one.spearman.low:.3f}, "
+        f"{one.spearman.high:.3f}], Pearson {one.pearson.value:.3f}, first order "
+        f"{one.first_order.value:.3f}; {one.n_units} of {one.n_there} units, p={one.p:.3f}"
+    )
+
+
+EFFECT = Verb(effect, (TotalEffect, Model, Terminal))
+PREDICT = Verb(predict, (EffectVerb, Model, Terminal))

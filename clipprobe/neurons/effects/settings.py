@@ -1,0 +1,70 @@
+"""Settings of the runs of effects: predicted and measured effects, units like one unit."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge
+from pydantic.dataclasses import dataclass
+
+from clipprobe.neurons.settings import Counted
+from clipprobe.settings import HOW, Flag, Texts
+from clipprobe.settings.shared import (
+    Batches,
+    Compared,
+    Images,
+    Inference,
+    Output,
+    Pool,
+    Random,
+    Sites,
+)
+
+if TYPE_CHECKING:
+    from clipprobe.settings.shared import ImagesLike
+else:
+    ImagesLike = Any
+
+
+@dataclass(frozen=True)
+class EffectTest(Batches, Counted, Random, Output, Sites, Compared, Images):
+    """Compare predicted with measured effects: as a function takes it."""
+
+    panel: ClassVar[str] = "Effects"
+    images: ImagesLike
+    texts: Annotated[Texts, Flag(name="text")]
+    sites: Annotated[Texts | None, Flag(default="the heads and neurons of every block")] = None
+    out: Annotated[str | Path | None, HOW] = None  # type: ignore[assignment]  # in memory
+    _: KW_ONLY
+    per_site: Annotated[int | None, Ge(3), Flag(default="all")] = 24
+    """Units drawn from each hook point."""
+    method: Literal["zero", "mean"] = "zero"
+    """What a unit is replaced with."""
+
+
+@dataclass(frozen=True)
+class EffectVerb(EffectTest):
+    """How well direct effects predict what ablation does, for heads and neurons of every block."""
+
+    panel: ClassVar[str] = "Effects"
+    out: Annotated[str | Path, HOW] = Path("runs/effects")
+    _: KW_ONLY
+    limit: Annotated[int | None, Ge(1)] = 32
+
+
+@dataclass(frozen=True)
+class SimilarTest(Inference, Counted, Output, Pool, Sites, Images):
+    """The units most similar and most opposed: by what they answer to, and by what they write."""
+
+    panel: ClassVar[str] = "Units"
+    images: ImagesLike
+    address: Annotated[str, Flag(name="unit", argument=True)]
+    """A unit, as vision.blocks.3.mlp.post:17."""
+    _: KW_ONLY
+    out: Annotated[str | Path | None, HOW] = None  # type: ignore[assignment]
+    """Keep the result as a run, beside an atlas for its unit's sheet."""
+    sites: Annotated[Texts | None, Flag(default="the unit's own kind in every block")] = None
+    k: Annotated[int, Ge(1)] = 10
+    """Units at either end."""

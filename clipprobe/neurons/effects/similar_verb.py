@@ -1,0 +1,54 @@
+"""``clipprobe neurons similar``: what a unit is like."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.verbs import Verb
+from clipprobe.neurons.effects.settings import SimilarTest
+from clipprobe.settings.shared import Model, Terminal
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.effects.similar import SimilarUnits
+
+
+def similar(settings: SimilarTest, model: Model, terminal: Terminal) -> None:
+    """Print the units at either end, and keep them where a folder is given."""
+    from clipprobe.data import as_dataset
+
+    dataset = as_dataset(settings.images, limit=settings.limit)
+    clip = load_model(model.model, device=model.device, revision=model.revision)
+    from clipprobe.neurons.effects.similar_store import SIMILAR
+    from clipprobe.study import carry_out
+
+    with progress("images", len(dataset)) as advance:
+        settings = replace(settings, images=dataset, limit=None, progress=advance)
+        found = carry_out(SIMILAR, settings, clip).value
+    result(found.to_json(), as_json=terminal.as_json, text=lambda: similar_text(found))
+    if settings.out is not None:
+        say(f"The report is {settings.out}/report.html.")
+
+
+def similar_text(found: SimilarUnits) -> str:
+    """Both ends for people."""
+    lines = [
+        f"{found.name}: {found.n_units} units on {found.n_images} images; the best of as many "
+        f"unrelated units exceeds |r| = {found.floor:.3f} in 5 % of cases"
+    ]
+    for name, pairs in (("most similar", found.similar), ("most opposed", found.opposed)):
+        lines.append(f"{name}:")
+        lines += [
+            f"  r {r.value:+.3f} [{r.low:+.3f}, {r.high:+.3f}] n={r.n}  {other}"
+            for other, r in pairs
+        ]
+    for name, outputs in (
+        ("output most alike", found.same_output),
+        ("output most opposed", found.opposite_output),
+    ):
+        lines += [f"{name}:", *(f"  cosine {c:+.3f}  {other}" for other, c in outputs)]
+    return "\n".join(lines)
+
+
+SIMILAR = Verb(similar, (SimilarTest, Model, Terminal))

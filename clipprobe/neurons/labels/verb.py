@@ -1,0 +1,70 @@
+"""``clipprobe neurons label``: names for units, checked on images that did not choose them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.verbs import Verb
+from clipprobe.neurons.labels.settings import LabelVerb
+from clipprobe.settings.shared import Model, Terminal
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.labels.result import Labels
+
+_N_SHOWN = 15
+
+
+def label(settings: LabelVerb, model: Model, terminal: Terminal) -> None:
+    """Label the units, and print how many have a label and the surest."""
+    from clipprobe.data import as_dataset
+    from clipprobe.neurons.labels.labelling import check_settings
+    from clipprobe.neurons.labels.store import LABELS
+    from clipprobe.runs.view import MANIFEST
+    from clipprobe.study import carry_out
+
+    named = str(settings.judge or "")
+    by_model = named not in ("", "labels") and not named.startswith("column:")
+    check_settings(  # before a model is loaded
+        None if by_model else settings.judge,
+        settings.scorer,
+        settings.top_k,
+        settings.temperature,
+        settings.alpha,
+        settings.threshold,
+    )
+    dataset = as_dataset(settings.images, limit=settings.limit)
+    clip = load_model(model.model, device=model.device, revision=model.revision)
+    judge: Any = load_model(named, device=model.device) if by_model else settings.judge
+    kept = not settings.overwrite and (Path(settings.out) / MANIFEST).exists()
+    with progress("labelling", len(dataset)) as advance:
+        settings = replace(settings, images=dataset, limit=None, judge=judge, progress=advance)
+        labels = carry_out(LABELS, settings, clip).value
+    if kept:
+        say(f"{settings.out} holds this labelling already.")
+    result(labels.summary(), as_json=terminal.as_json, text=lambda: labels_text(labels))
+    say(f"The report is {settings.out}/report.html.")
+
+
+def labels_text(found: Labels) -> str:
+    """The labelling for people; the sentence about the judge comes first."""
+    summary = found.summary()
+    lines = [
+        found.note,
+        f"{summary['n_labelled']} of {summary['n_units']} units have a label "
+        f"({found.abstention.value:.1%} have none), of {found.n_concepts} concepts, chosen by "
+        f"{found.scorer} on {found.n_choose} images and scored on {found.n_held_out} others; "
+        f"corrected over {found.family} units",
+    ]
+    for row in found.labelled()[:_N_SHOWN]:
+        auroc = row.validation.auroc
+        lines.append(
+            f"  {row.name}  {row.label}  AUROC {auroc.value:.3f} [{auroc.low:.3f}, "
+            f"{auroc.high:.3f}] n={auroc.n}, {row.validation.n_positive} show it"
+        )
+    return "\n".join(lines)
+
+
+LABEL = Verb(label, (LabelVerb, Model, Terminal))
