@@ -52,7 +52,7 @@ ORDER = {
         texts
         inputs settings
         engine report terminal
-        search stroop sweep why
+        job search stroop sweep why
         audit
         __init__
         (verbs)

@@ -24,7 +24,7 @@ from clipprobe.errors import RunFolderError
 from clipprobe.runs.differences import differing
 from clipprobe.statistics import wilson
 
-SCHEMA = Path(attacks.typographic.report.__file__).with_name("comparison.schema.json")
+SCHEMA = Path(attacks.typographic.report.__file__).with_name("summary.schema.json")
 NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
 
 

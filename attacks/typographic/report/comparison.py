@@ -14,21 +14,14 @@ from typing import Any
 import numpy as np
 
 from attacks.typographic.report.comparison_page import comparison_page, comparison_text
+from attacks.typographic.report.differences import differences
 from attacks.typographic.report.summary import columns_of, natural_outcomes, written_outcomes
-from attacks.typographic.scoring.metrics import Outcomes, paired, rate
+from attacks.typographic.scoring.metrics import Outcomes
 from attacks.typographic.settings import TypographicComparison
 from attacks.typographic.withholding import require_answers
 from clipprobe.errors import RunFolderError
-from clipprobe.figures.typographic import ORDER, TITLES
 from clipprobe.runs import Run, RunView, jsonio, load_run
 from clipprobe.runs.differences import differing
-from clipprobe.statistics import (
-    cluster_bootstrap,
-    difference_of_estimates,
-    difference_of_paired_proportions,
-    holm,
-    mcnemar,
-)
 from clipprobe.study import Outcome, Plan, Study, carry_out
 
 __all__ = ["COMPARISON", "compare_runs", "comparison_page", "comparison_text", "differences"]
@@ -143,98 +136,6 @@ def refuse_incomparable(a: RunView, b: RunView) -> list[tuple[str, Any, Any]]:
                 f"{_short(y)}): give both audits the same --classes and --synonyms."
             )
     return [item for item in found if item[0].partition(".")[0] != "model"]
-
-
-def differences(
-    first: Mapping[str, Outcomes], second: Mapping[str, Outcomes], *, seed: int
-) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Rows of paired differences, B minus A, and how many pairs each side has."""
-    rows: list[dict[str, Any]] = []
-    for kind in (name for name in ORDER if name in first and name in second):
-        x, y = paired(first[kind], second[kind])
-        if kind == "clean":  # stands once for each word: it counts once
-            keep = np.unique(x.cluster, return_index=True)[1]
-            x, y = x.take(keep), y.take(keep)
-        if len(x.pair):
-            rows.append(_difference(f"accuracy, {TITLES[kind]}", x, y, "correct", seed))
-        if kind == "attack":
-            keep = np.flatnonzero(x.has_target & y.has_target)
-            if len(keep):
-                x, y = x.take(keep), y.take(keep)
-                rows.append(_difference("targeted success", x, y, "hit", seed))
-    reading = _reading(first, second, seed)
-    if reading is not None:
-        rows.append(reading)
-    tested = [row for row in rows if row["mcnemar_p"] is not None]
-    for row, p in zip(tested, holm([row["mcnemar_p"] for row in tested]), strict=True):
-        row["holm_p"] = float(p)
-    n = {"pairs": 0, "only_a": 0, "only_b": 0}
-    if "attack" in first and "attack" in second:
-        shared = len(np.intersect1d(first["attack"].pair, second["attack"].pair))
-        n = {
-            "pairs": shared,
-            "only_a": len(first["attack"].pair) - shared,
-            "only_b": len(second["attack"].pair) - shared,
-        }
-    return rows, n
-
-
-def _difference(name: str, x: Outcomes, y: Outcomes, outcome: str, seed: int) -> dict[str, Any]:
-    before, after = getattr(x, outcome), getattr(y, outcome)
-    independent = len(np.unique(x.cluster)) == len(x.cluster)
-    clusters = None if independent else x.cluster
-    return {
-        "name": name,
-        "a": rate(before, x.cluster, seed=seed),
-        "b": rate(after, x.cluster, seed=seed),
-        "difference": difference_of_paired_proportions(after, before, clusters=clusters, seed=seed),
-        "mcnemar_p": mcnemar(before, after) if independent else None,
-        "holm_p": None,
-        "reason": "" if independent else "no test: several rows belong to one cluster",
-    }
-
-
-def _reading(
-    first: Mapping[str, Outcomes], second: Mapping[str, Outcomes], seed: int
-) -> dict[str, Any] | None:
-    """The difference of the reading effects: a difference of differences over the same pairs."""
-    if any(k not in side for side in (first, second) for k in ("attack", "nonsense")):
-        return None
-    names = first["attack"].pair[first["attack"].has_target]
-    for outcomes in (first["nonsense"], second["attack"], second["nonsense"]):
-        names = np.intersect1d(names, outcomes.pair[outcomes.has_target])
-    if not len(names):
-        return None
-    sides = [[_at(side[k], names) for k in ("attack", "nonsense")] for side in (first, second)]
-    clusters = sides[0][0].cluster
-    drawn: dict[str, Any] = {"clusters": clusters, "seed": seed}
-    if len(np.unique(clusters)) == len(clusters):
-        drawn["clusters"] = None
-    # As each audit computes it, so that both say the same of the same pairs.
-    effects = [
-        difference_of_paired_proportions(attack.hit, nonsense.hit, **drawn)
-        for attack, nonsense in sides
-    ]
-    a, b = (attack.hit.astype(float) - nonsense.hit for attack, nonsense in sides)
-    difference = cluster_bootstrap(b - a, **drawn)
-    if difference.low == difference.high:  # no resample differs, which is not certainty
-        difference = difference_of_estimates(
-            effects[1], effects[0], n=len(names), why="all pairs changed alike"
-        )
-    return {
-        "name": "reading effect",
-        "a": effects[0],
-        "b": effects[1],
-        "difference": difference,
-        "mcnemar_p": None,
-        "holm_p": None,
-        "reason": "no test: a difference of differences is no yes/no outcome; see its interval",
-    }
-
-
-def _at(outcomes: Outcomes, names: Any) -> Outcomes:
-    _, rows, _ = np.intersect1d(outcomes.pair, names, return_indices=True)
-    return outcomes.take(rows)
 
 
 def _outcomes(view: RunView) -> dict[str, Outcomes]:
