@@ -46,11 +46,10 @@ APART = [
         "of an explanation, an optimizer, a unit, a group: the field has one word for them",
     ),
     Apart(
-        {"word", "words", "classes", "label"},
+        {"word", "words", "classes", "label", "template"},
         {"shown", "help", "many", "required"},
-        "words to write, to ask about or to show a unit; labels to choose from or to measure by",
+        "words to write, to ask about or to show a unit; labels, and each audit's own sentences",
     ),
-    Apart({"template"}, {"shown", "help"}, "each audit has the sentences of its paper"),
     Apart(
         {"groups", "images"},
         {"shown", "help", "many", "required"},
@@ -61,9 +60,13 @@ APART = [
         {"shown", "help", "many", "limits", "type"},
         "an attack has one of each, cards and grids have several, a search has several with commas",
     ),
-    Apart({"unit"}, {"help", "many", "required"}, "one is explained, several are probed"),
     Apart(
-        {"alpha", "controls", "k", "texts", "top-k"},
+        {"target", "unit"},
+        {"shown", "help", "many", "required"},
+        "one is explained or aimed at, several are probed",
+    ),
+    Apart(
+        {"alpha", "concepts", "controls", "k", "random", "texts", "top-k"},
         {"type", "shown", "help", "limits"},
         "each method has the letters and words of its paper; texts have labels, or need none",
     ),
