@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from clipprobe.neurons import scan_texts as scan_texts
     from clipprobe.neurons.captions import text_prompts as text_prompts
     from clipprobe.neurons.captions import vision_captions as vision_captions
+    from clipprobe.neurons.circuits import logit_lens as logit_lens
+    from clipprobe.neurons.circuits import patch_sweep as patch_sweep
+    from clipprobe.neurons.circuits import path_patch as path_patch
     from clipprobe.neurons.effects import attribution_patching as attribution_patching
     from clipprobe.neurons.effects import decompose as decompose
     from clipprobe.neurons.effects import similar_units as similar_units
@@ -53,7 +56,10 @@ _PUBLIC = {
     "intervene": "clipprobe.hooks",
     "label_units": "clipprobe.neurons.labels",
     "load": "clipprobe.models",
+    "logit_lens": "clipprobe.neurons.circuits",
     "multimodality": "clipprobe.neurons.multimodality",
+    "patch_sweep": "clipprobe.neurons.circuits",
+    "path_patch": "clipprobe.neurons.circuits",
     "scan": "clipprobe.neurons",
     "scan_texts": "clipprobe.neurons",
     "similar_units": "clipprobe.neurons.effects",

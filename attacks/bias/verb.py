@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from attacks.bias.headline import tell
 from attacks.bias.settings import BiasAudit
+from attacks.bias.terminal import tell
 from clipprobe.cli.common import load_model, progress
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError

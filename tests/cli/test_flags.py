@@ -54,7 +54,7 @@ APART = [
     ),
     Apart({"unit"}, {"help", "many", "required"}, "one is explained, several are probed"),
     Apart(
-        {"alpha", "controls", "k", "texts", "top-k"},
+        {"alpha", "concepts", "controls", "k", "texts", "top-k"},
         {"type", "shown", "help", "limits"},
         "each method has the letters and words of its paper; texts have labels, or need none",
     ),

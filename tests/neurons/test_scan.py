@@ -341,6 +341,16 @@ def test_search_by_property_and_label(whole: Atlas) -> None:
         whole.search(label="purple")
 
 
+def test_search_takes_several_globs_and_refuses_one_that_means_nothing(whole: Atlas) -> None:
+    other = next(site for site in whole.sites if site != POST)
+    both = whole.search(kind="any", site=[POST, other], limit=9999)
+    each = [whole.search(kind="any", site=site, limit=9999) for site in (POST, other)]
+    assert each[0] and each[1]
+    assert {r["address"] for r in both} == {r["address"] for rows in each for r in rows}
+    with pytest.raises(UnknownHookPointError, match="nowhere"):
+        whole.search(kind="any", site=[POST, "nowhere.*"])
+
+
 def test_purity_floor_is_not_reached_by_chance() -> None:
     """Of 200 atlases of 50 units with random labels, about 5 % or fewer have a unit above it."""
     rng = np.random.default_rng(0)

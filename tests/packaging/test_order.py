@@ -38,6 +38,12 @@ ORDER = {
         captions circuits labels
         (verbs)
     """,
+    "attacks": """
+        __init__ typographic
+        bias
+        demo
+        (verbs)
+    """,
     "attacks.typographic": """
         attack datasets withholding
         rendering

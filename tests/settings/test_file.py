@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from settings.toys import NEEDY, TOY, Toy
+from settings.toys import Toy
 from typer.testing import CliRunner
 
 from clipprobe.cli import app, verbs
@@ -20,9 +18,9 @@ from clipprobe.errors import ConfigError
 @pytest.fixture
 def invoke(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """The toy verb, as another package would add it."""
-    monkeypatch.setitem(sys.modules, "toy_records", SimpleNamespace(TOY=TOY, NEEDY=NEEDY))
     found = EntryPoints(
-        EntryPoint(name, f"toy_records:{name.upper()}", verbs.GROUP) for name in ("toy", "needy")
+        EntryPoint(name, f"settings.toys:{name.upper()}", verbs.GROUP)
+        for name in ("toy", "needy", "several", "levelled")
     )
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: found.select(group=group))
     monkeypatch.setenv("COLUMNS", "200")
@@ -136,3 +134,23 @@ def test_arguments_by_place(invoke: Callable[..., Any]) -> None:
     )
     assert invoke("needy", "3").stderr.startswith("clipprobe: Settings needs --size")
     assert invoke("needy", "--size", "1").exit_code == 2
+
+
+def test_an_argument_may_repeat_and_a_flag_have_two_names(invoke: Callable[..., Any]) -> None:
+    assert invoke("several", "a", "b", "--mask", "m").stdout == "['a', 'b'] m\n"
+    assert invoke("several", "a", "--mask-out", "m").stdout == "['a'] m\n"
+    shown = " ".join(invoke("several", "--help").stdout.replace("│", " ").split())
+    assert "several [OPTIONS] FILES... " in shown and "What is read. [required]" in shown
+    assert "--mask-out,--mask <path> What is written." in shown
+    assert invoke("several").stderr == (
+        "clipprobe: Settings needs FILES: give it, or write it into the --config.\n"
+    )
+
+
+def test_an_argument_may_come_from_the_environment(invoke: Callable[..., Any]) -> None:
+    assert invoke("levelled").stdout == "None\n"
+    assert invoke("levelled", TOY_LEVEL="high").stdout == "high\n"
+    assert invoke("levelled", "mid", TOY_LEVEL="high").stdout == "mid\n"
+    shown = " ".join(invoke("levelled", "--help").stdout.replace("│", " ").split())
+    assert "levelled [OPTIONS] [LEVEL] " in shown
+    assert "How much. [default: low]" in shown and "TOY_LEVEL" in shown

@@ -57,6 +57,16 @@ class Needy(Settings):
     """How large."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Several(Settings):
+    """Take several."""
+
+    files: Annotated[Sequence[Path], Flag(argument=True)]
+    """What is read."""
+    mask_out: Annotated[Path | None, Flag(also="mask")] = None
+    """What is written."""
+
+
 def run(audit: Toy, model: Model, terminal: Terminal) -> None:
     typer.echo(f"{audit.alpha} {audit.probes} {audit.overwrite} {audit.seed} {model.model}")
     typer.echo(f"{terminal.as_json} {audit.words}")
@@ -66,5 +76,23 @@ def run_needy(needy: Needy) -> None:
     typer.echo(f"{needy.number} {needy.size}")
 
 
+def run_several(several: Several) -> None:
+    typer.echo(f"{[str(path) for path in several.files]} {several.mask_out}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Levelled(Settings):
+    """Take a level."""
+
+    level: Annotated[str | None, Flag(argument=True, env="TOY_LEVEL", default="low")] = None
+    """How much."""
+
+
+def run_levelled(levelled: Levelled) -> None:
+    typer.echo(str(levelled.level))
+
+
 TOY = verbs.Verb(run, (Toy, Model, Terminal))
 NEEDY = verbs.Verb(run_needy, (Needy,))
+SEVERAL = verbs.Verb(run_several, (Several,))
+LEVELLED = verbs.Verb(run_levelled, (Levelled,))

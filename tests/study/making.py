@@ -71,7 +71,7 @@ MAKE: dict[str, Small] = {
         images="",
     ),
     "demo": Small(
-        settings=lambda images: {"n_concepts": 8, "people_per_cell": 2},
+        settings=lambda images: {"concepts": 8, "people_per_cell": 2},
         change={"seed": 1},
         images="",
     ),

@@ -35,4 +35,4 @@ def test_a_summary_follows_its_schema(kind: str, clip: Any, tmp_path: Path) -> N
         {**summary, "headline": []},
     ):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(wrong, schema)
+            jsonschema.validate({**summary, **wrong}, schema)

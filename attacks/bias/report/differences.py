@@ -20,7 +20,7 @@ import numpy as np
 
 from attacks.bias.groups.columns import SHOW_FROM
 from attacks.bias.measures.draws import Floats
-from attacks.bias.report.write import share_of_tests
+from attacks.bias.report.headline import share_of_tests
 from clipprobe.statistics import Estimate, benjamini_hochberg, undefined
 
 KIND = "bias-comparison"

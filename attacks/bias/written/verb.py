@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from attacks.bias.headline import tell
+from attacks.bias.terminal import tell
 from attacks.bias.written.settings import WordFile, WrittenAudit
 from clipprobe.cli.common import load_model, progress, read_lines
 from clipprobe.cli.verbs import Verb

@@ -89,7 +89,7 @@ class Pairs:
         """Logits ``(b, m)`` with the targets, float64 on the CPU; hooks see the rows in order."""
         import torch
 
-        from clipprobe.models import listening as context
+        from clipprobe.anatomy import listening as context
 
         clip = self.clip
         encode = clip.image_embeddings if self.tower == "vision" else clip.text_embeddings
