@@ -25,7 +25,7 @@ class Demo(Progress, Random, Output):
 
     panel: ClassVar[str] = "Demo"
     out: Annotated[str | Path, HOW] = Path("runs/demo")
-    n_concepts: Annotated[int | None, Ge(8), Flag(name="concepts", default="all")] = None
+    concepts: Annotated[int | None, Ge(8), Flag(default="all")] = None
     """Use only the first N concepts."""
     people_per_cell: Annotated[int, Ge(1), Flag(where="python")] = PEOPLE_PER_CELL
     """Plain people of each perceived gender and skin tone."""

@@ -29,7 +29,7 @@ def prepare_demo(settings: Demo, clip: Clip) -> Plan[Inner]:
     """Name the concepts; nothing can be refused but what the driver refuses."""
     from clipprobe.stimuli import concepts
 
-    names = [concept.name for concept in concepts()[: settings.n_concepts]]
+    names = [concept.name for concept in concepts()[: settings.concepts]]
     config = {
         "model": clip.provenance()["model"],
         "concepts": names,

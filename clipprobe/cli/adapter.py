@@ -62,7 +62,7 @@ def _called(verb: Verb) -> Callable[..., None]:
     def run(**given: Any) -> None:
         records = made(verb.records, given)
         for one in records:
-            if isinstance(one, Output):
+            if isinstance(one, Output) and one.out is not None:
                 use_folder(one.out)
         verb.run(*records)
 

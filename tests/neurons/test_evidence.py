@@ -69,7 +69,13 @@ def asked(clip: Any, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -
     )
     dataset = as_dataset(pictures)
     labels = label_units(
-        clip, dataset, sites=[POST], concepts=COLOURS, judge="labels", out=folder / "labels"
+        clip,
+        dataset,
+        sites=[POST],
+        pool="mean",
+        concepts=COLOURS,
+        judge="labels",
+        out=folder / "labels",
     )
     compare_effects(
         clip,

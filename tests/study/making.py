@@ -191,7 +191,7 @@ MAKE: dict[str, Small] = {
         images="",
     ),
     "demo": Small(
-        settings=lambda images: {"n_concepts": 8, "people_per_cell": 2},
+        settings=lambda images: {"concepts": 8, "people_per_cell": 2},
         change={"seed": 1},
         images="",
     ),
@@ -290,11 +290,17 @@ def run_of(kind: str, clip: Any, images: Path, out: Path, **more: Any) -> RunVie
     return view
 
 
+def _of_the_place(name: str) -> bool:
+    """Whether a file says where things are: calls, and where a demo drew its atlas' images."""
+    places = ("atlas/sources.parquet", "atlas/manifest.json")
+    return Path(name).name == "call.json" or name in places
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Name -> bytes of every file in a folder and below; no call, which holds paths."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     named = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-    return {name: data for name, data in named.items() if Path(name).name != "call.json"}
+    return {name: data for name, data in named.items() if not _of_the_place(name)}
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class EffectTest(Batches, Counted, Random, Output, Sites, Compared, Images):
     sites: Annotated[Texts | None, Flag(default="the heads and neurons of every block")] = None
     out: Annotated[str | Path | None, HOW] = None  # type: ignore[assignment]  # in memory
     _: KW_ONLY
-    per_site: Annotated[int | None, Ge(3), Flag(default="all")] = 24
+    per_site: Annotated[int | None, Ge(3)] = 24
     """Units drawn from each hook point."""
     method: Literal["zero", "mean"] = "zero"
     """What a unit is replaced with."""
