@@ -23,11 +23,11 @@ import torch
 
 from clipprobe.models.threads import one_thread_each
 from clipprobe.pretraining.batch import Batch
-from clipprobe.pretraining.loss import LetterHead
 from clipprobe.pretraining.model import build_model, build_tokenizer
 from clipprobe.pretraining.recipe import Recipe, emoji_clip
 from clipprobe.pretraining.stages import STAGES
-from clipprobe.pretraining.train import make_optimizer, take_step
+from clipprobe.pretraining.training.loss import LetterHead
+from clipprobe.pretraining.training.train import make_optimizer, take_step
 
 DIFFICULTY = 0.5
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from clipprobe.models import load
 from clipprobe.models.loading import resolve_device
-from clipprobe.pretraining.begin import Begin, check_length
-from clipprobe.pretraining.curves import write_curves
 from clipprobe.pretraining.evaluation import Ability, evaluate
 from clipprobe.pretraining.export import export_card, export_weights, read_log
 from clipprobe.pretraining.pairs import PairSpec
 from clipprobe.pretraining.recipe import Recipe
 from clipprobe.pretraining.retrieval import evaluate_pairs
-from clipprobe.pretraining.train import Progress, train
+from clipprobe.pretraining.training.begin import Begin, check_length
+from clipprobe.pretraining.training.curves import write_curves
+from clipprobe.pretraining.training.train import Progress, train
 
 
 def pretrain(

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 def pretrain(settings: Pretraining, terminal: Terminal) -> None:
     """Train, and print what the finished model can do."""
-    from clipprobe.pretraining.begin import Begin
     from clipprobe.pretraining.evaluation.lines import abilities_text
     from clipprobe.pretraining.recipe import RECIPES
     from clipprobe.pretraining.run import pretrain as run
+    from clipprobe.pretraining.training.begin import Begin
 
     out, name = settings.out, settings.recipe
     RUN_FOLDER.set(out)

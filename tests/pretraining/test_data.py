@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from clipprobe.errors import ConfigError
-from clipprobe.pretraining.loss import contrastive_loss
 from clipprobe.pretraining.model import build_tokenizer
 from clipprobe.pretraining.people import draw_person, occupations_of
 from clipprobe.pretraining.plan import PEOPLE_AGAIN_FROM, STEPS
@@ -33,6 +32,7 @@ from clipprobe.pretraining.reading import (
 )
 from clipprobe.pretraining.recipe import emoji_clip
 from clipprobe.pretraining.samples import BatchSpec, draw_batch, plan_batch
+from clipprobe.pretraining.training.loss import contrastive_loss
 from clipprobe.stimuli import Person, Scene, Word, concepts, occupations, render
 from clipprobe.stimuli.splits import TRAINED_FONTS, TRAINED_GROUNDS
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from pretraining.small import small_recipe
 
-from clipprobe.pretraining.loss import LetterHead
 from clipprobe.pretraining.model import build_model, build_tokenizer
-from clipprobe.pretraining.patches import at_patches, see
 from clipprobe.pretraining.reading import IGNORE, NO_LETTER
+from clipprobe.pretraining.training.loss import LetterHead
+from clipprobe.pretraining.training.patches import at_patches, see
 
 
 def test_seeing_every_patch_is_the_models_own_forward() -> None:

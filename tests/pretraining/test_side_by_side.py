@@ -10,10 +10,10 @@ import torch
 from pretraining.small import small_recipe
 from torch import Tensor
 
-from clipprobe.pretraining.loss import contrastive_loss
 from clipprobe.pretraining.model import build_model, build_tokenizer
-from clipprobe.pretraining.side_by_side import encode
-from clipprobe.pretraining.train import to_pixels
+from clipprobe.pretraining.training.loss import contrastive_loss
+from clipprobe.pretraining.training.side_by_side import encode
+from clipprobe.pretraining.training.train import to_pixels
 
 CAPTIONS = ["a dog", "two red cars", "a woman", "hgkz", "a cat left of a tree"]
 

@@ -18,12 +18,12 @@ from pretraining.small import small_recipe
 from safetensors.numpy import load_file
 
 from clipprobe.errors import ConfigError, RunFolderError
-from clipprobe.pretraining.begin import Begin
 from clipprobe.pretraining.export import export_weights
 from clipprobe.pretraining.recipe import Round
 from clipprobe.pretraining.samples import BatchSpec
 from clipprobe.pretraining.stages import STAGES, WideMix
-from clipprobe.pretraining.train import train
+from clipprobe.pretraining.training.begin import Begin
+from clipprobe.pretraining.training.train import train
 from clipprobe.pretraining.wide.batches import KINDS
 
 
@@ -48,7 +48,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
         import sys, time
         from pathlib import Path
         from pretraining.small import small_recipe
-        from clipprobe.pretraining.train import train
+        from clipprobe.pretraining.training.train import train
 
         def slow(progress, figures):
             if progress.step >= 3:

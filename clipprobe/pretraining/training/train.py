@@ -19,12 +19,12 @@ from torch import Tensor
 
 from clipprobe.models.threads import one_thread_each
 from clipprobe.pretraining.batch import Batch
-from clipprobe.pretraining.begin import Begin, claim, first_model, trim_log
-from clipprobe.pretraining.checkpoint import load_checkpoint, save_checkpoint
-from clipprobe.pretraining.loss import LetterHead, contrastive_loss
-from clipprobe.pretraining.patches import at_patches
 from clipprobe.pretraining.recipe import Recipe
-from clipprobe.pretraining.side_by_side import encode
+from clipprobe.pretraining.training.begin import Begin, claim, first_model, trim_log
+from clipprobe.pretraining.training.checkpoint import load_checkpoint, save_checkpoint
+from clipprobe.pretraining.training.loss import LetterHead, contrastive_loss
+from clipprobe.pretraining.training.patches import at_patches
+from clipprobe.pretraining.training.side_by_side import encode
 
 #: Batches rendered ahead. The difficulty of a batch is fixed when its rendering starts.
 AHEAD = 3

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipprobe.pretraining.patches import see
+from clipprobe.pretraining.training.patches import see
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

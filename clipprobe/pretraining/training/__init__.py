@@ -1,0 +1,1 @@
+"""The loop: batches through the towers, the loss, checkpoints and curves."""
