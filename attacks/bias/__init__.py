@@ -2,7 +2,7 @@
 
 Definitions are in :mod:`~attacks.bias.measures.association` and
 :mod:`~attacks.bias.measures.retrieval`; what the numbers cannot say is in
-:mod:`~attacks.bias.report.limits` and ``docs/limits-and-ethics.md``. Each name loads when it is
+:mod:`~attacks.bias.sections.limits` and ``docs/limits-and-ethics.md``. Each name loads when it is
 first asked for.
 """
 

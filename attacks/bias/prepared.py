@@ -19,8 +19,8 @@ from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.retrieval import resolve_k
 from attacks.bias.probe import Asked, Sample
 from attacks.bias.prompts import check_templates, check_words
-from attacks.bias.report.illustrations import check_pictures
-from attacks.bias.report.planted import Planted, planted_truth
+from attacks.bias.sections.illustrations import check_pictures
+from attacks.bias.sections.planted import Planted, planted_truth
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.memory import fitting_batch
 

@@ -18,7 +18,7 @@ from attacks.bias.measures.frame import Frame, make_frame
 from attacks.bias.measures.inference import Settings
 
 if TYPE_CHECKING:
-    from attacks.bias.report.findings import Context
+    from attacks.bias.sections.findings import Context
     from clipprobe.report import Section
 
 Measure = Callable[[Frame, Sequence[str], str, Settings], list[Cell]]

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from attacks.bias import audit_bias, probe_names
-from attacks.bias.report.limits import LIMITS
+from attacks.bias.sections.limits import LIMITS
 from clipprobe.data import open_dataset
 from clipprobe.errors import (
     ConfigError,

@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from attacks.bias import audit_bias
-from attacks.bias.report.limits import LIMITS
 from attacks.bias.report.model_card import export_model_card
+from attacks.bias.sections.limits import LIMITS
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, RunFolderError
 from clipprobe.runs import Run, RunView, load_run

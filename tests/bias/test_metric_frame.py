@@ -15,7 +15,7 @@ from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.power import detectable, detectable_d, detectable_rise
 from attacks.bias.measures.rates import rate_cells
 from attacks.bias.probe import Sample
-from attacks.bias.report.rates import rate_sums
+from attacks.bias.sections.rates import rate_sums
 from clipprobe.errors import ConfigError, DataError
 
 fairlearn = pytest.importorskip("fairlearn.metrics", reason="fairlearn is not installed")

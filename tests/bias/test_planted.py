@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from attacks.bias import Settings, evaluate, make_column
-from attacks.bias.report.planted import Planted, compare, read_planted, recovery
+from attacks.bias.sections.planted import Planted, compare, read_planted, recovery
 from clipprobe.errors import DataError
 from clipprobe.statistics import wilson
 

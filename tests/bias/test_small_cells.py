@@ -13,10 +13,10 @@ from scipy.optimize import linprog
 
 from attacks.bias import Settings, evaluate, make_column
 from attacks.bias.groups.columns import CROSS, GroupColumn
-from attacks.bias.groups.small_cells import count_groups
 from attacks.bias.groups.suppression import derivable, protect
 from attacks.bias.measures.cells import Cell
 from attacks.bias.measures.rates import rate_cells
+from attacks.bias.measures.small_cells import count_groups
 from attacks.bias.probe import Sample
 
 FAIRFACE = Path(__file__).parents[3] / "shared/data/fairface/fairface_label_val.csv"

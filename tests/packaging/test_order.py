@@ -19,7 +19,7 @@ TOP = "(verbs)"
 #: Package -> its rooms from the ground up; those of one line do not know each other.
 ORDER = {
     "clipprobe": """
-        blocked errors later origin version yamltext
+        arrays blocked errors later origin version yamltext
         anatomy data figures lines memory people registry statistics stimuli
         hooks settings
         models runs
@@ -42,6 +42,23 @@ ORDER = {
         __init__ typographic
         bias
         demo
+        (verbs)
+    """,
+    "attacks.bias": """
+        prompts terminal
+        groups
+        measures settings
+        evidence inputs
+        sections
+        probe
+        probes
+        core
+        asking
+        prepared
+        report
+        audit people written
+        __init__ why
+        mitigation
         (verbs)
     """,
     "attacks.typographic": """

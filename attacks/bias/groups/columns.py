@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.measures.draws import Ints
+from clipprobe.arrays import Ints
 from clipprobe.errors import DataError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from attacks.bias.measures.draws import Floats, Ints
+from clipprobe.arrays import Floats, Ints
 
 BASES = 5  # more than half of the nine images that a small set can have
 _ZERO = 1e-8

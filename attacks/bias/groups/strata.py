@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from attacks.bias.groups.columns import CROSS
-from attacks.bias.measures.draws import Ints
+from clipprobe.arrays import Ints
 from clipprobe.errors import DataError
 
 

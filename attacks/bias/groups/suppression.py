@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from attacks.bias.groups.columns import CROSS, SHOW_FROM, GroupColumn, restrict, withhold, without
 from attacks.bias.groups.exposure import small_sets
-from attacks.bias.measures.draws import Floats, Ints
+from clipprobe.arrays import Floats, Ints
 
 _ZERO = 1e-9
 Shown = tuple[int, str]  # place of the column, and its value

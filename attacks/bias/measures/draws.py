@@ -14,10 +14,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import Floats as Floats
+from clipprobe.arrays import Ints as Ints
 from clipprobe.errors import DataError
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 Copies = NDArray[np.uint8]  # small types: a report keeps the draws of a column where it can
 Labels = NDArray[np.int8]
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from attacks.bias.groups.columns import GroupColumn, make_column
 from attacks.bias.groups.suppression import protect
-from attacks.bias.inputs.people import Documented, documented
 from attacks.bias.inputs.pictures import Pictures
 from attacks.bias.mitigation.report import MitigationReport
 from attacks.bias.mitigation.settings import Mitigations
 from attacks.bias.mitigation.utility import Labels, Utility, find_labels
 from attacks.bias.mitigation.work import Work
+from attacks.bias.people import Documented, documented
 from attacks.bias.probes.occupations import default_occupations
 from attacks.bias.prompts import check_templates, check_words, fill
 from clipprobe.errors import ConfigError

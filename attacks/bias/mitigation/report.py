@@ -22,8 +22,8 @@ from clipprobe.report import (
 from clipprobe.study import Outcome
 
 if TYPE_CHECKING:
-    from attacks.bias.inputs.people import Documented
     from attacks.bias.mitigation.work import Mitigated
+    from attacks.bias.people import Documented
     from clipprobe.data import Failure
 
 WHAT = {

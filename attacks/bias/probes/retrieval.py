@@ -11,7 +11,7 @@ from attacks.bias.measures.composition import composition_cells
 from attacks.bias.measures.retrieval_cells import retrieval_cells
 from attacks.bias.probe import Probe
 from attacks.bias.probes.word_lists import concepts
-from attacks.bias.report.composition import sections, sentence
+from attacks.bias.sections.composition import sections, sentence
 
 RETRIEVAL = Probe(
     name="retrieval",

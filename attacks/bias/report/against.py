@@ -23,7 +23,7 @@ from attacks.bias.report.differences import (
     find_differences,
     summarise,
 )
-from attacks.bias.report.limits import LIMITS, ORGANISM
+from attacks.bias.sections.limits import LIMITS, ORGANISM
 from attacks.bias.settings import BiasAudit
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.study import Outcome, Plan, Study

@@ -9,7 +9,7 @@ from typing import Any
 from attacks.bias.measures.cells import RELATIVE
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.probes.registry import get_probe
-from attacks.bias.report.planted import Comparison, recovery
+from attacks.bias.sections.planted import Comparison, recovery
 from clipprobe.statistics import Estimate, undefined
 
 

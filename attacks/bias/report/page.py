@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attacks.bias.groups.small_cells import count_groups, said_of
 from attacks.bias.inputs.cards import UNDOCUMENTED, Card
+from attacks.bias.measures.small_cells import count_groups, said_of
 from attacks.bias.probes.registry import get_probe
-from attacks.bias.report.findings import (
+from attacks.bias.sections.findings import (
     Context,
     association_section,
     finding,
     number,
     planted_section,
 )
-from attacks.bias.report.limits import LIMITS, ORGANISM
-from attacks.bias.report.rates import rates_section
-from attacks.bias.report.skew import retrieval_section
+from attacks.bias.sections.limits import LIMITS, ORGANISM
+from attacks.bias.sections.rates import rates_section
+from attacks.bias.sections.skew import retrieval_section
 from clipprobe.report import Images, Numbers, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.page import Block
 

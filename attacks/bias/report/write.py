@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from attacks.bias.groups.small_cells import count_groups
 from attacks.bias.groups.suppression import n_taking_part
 from attacks.bias.inputs.cards import UNDOCUMENTED
 from attacks.bias.measures.cells import Cell, table_fields
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.power import Detectable, detectable
+from attacks.bias.measures.small_cells import count_groups
 from attacks.bias.prepared import Prepared, Sampled
-from attacks.bias.report.findings import Context
 from attacks.bias.report.headline import flagged_share, make_headline
-from attacks.bias.report.illustrations import draw_pictures
-from attacks.bias.report.limits import LIMITS, ORGANISM
 from attacks.bias.report.page import build_page
-from attacks.bias.report.planted import Comparison, compare
+from attacks.bias.sections.findings import Context
+from attacks.bias.sections.illustrations import draw_pictures
+from attacks.bias.sections.limits import LIMITS, ORGANISM
+from attacks.bias.sections.planted import Comparison, compare
 from clipprobe.report import Page
 from clipprobe.study import Outcome
 

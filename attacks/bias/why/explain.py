@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.groups.columns import make_column
-from attacks.bias.inputs.people import Documented, documented
 from attacks.bias.inputs.pictures import Pictures
+from attacks.bias.people import Documented, documented
 from attacks.bias.probes.occupations import default_occupations
 from attacks.bias.prompts import check_templates, check_words, ensemble, fill
 from attacks.bias.why.passes import Passes

@@ -25,7 +25,7 @@ from clipprobe.statistics import Estimate, difference_of_means
 from clipprobe.study import Outcome
 
 if TYPE_CHECKING:
-    from attacks.bias.inputs.people import Documented
+    from attacks.bias.people import Documented
     from attacks.bias.why.passes import Removal
     from clipprobe.data import Failure
 

@@ -13,7 +13,7 @@ from attacks.bias.inputs.annotations import Annotations, read_annotations
 from attacks.bias.measures.cells import correct
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
-from attacks.bias.report.planted import planted_truth
+from attacks.bias.sections.planted import planted_truth
 from attacks.bias.written.encode import DRAWN, answer_all, check_drawing
 from attacks.bias.written.measures import written_cells
 from attacks.bias.written.question import Question, read_question

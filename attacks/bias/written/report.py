@@ -7,9 +7,9 @@ from typing import Any
 
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.inputs.cards import UNDOCUMENTED
-from attacks.bias.report.findings import Context
-from attacks.bias.report.limits import ORGANISM
 from attacks.bias.report.page import shared_sections
+from attacks.bias.sections.findings import Context
+from attacks.bias.sections.limits import ORGANISM
 from attacks.bias.written.differences import difference_of
 from attacks.bias.written.question import Question
 from attacks.bias.written.shifts import MARGIN_SHIFT, SHIFT

@@ -9,7 +9,7 @@ from typing import Any
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell
 from attacks.bias.probes.section7.tables import in_order, percent
-from attacks.bias.report.findings import Context, number
+from attacks.bias.sections.findings import Context, number
 from attacks.bias.written.differences import difference_of, gap_of
 from attacks.bias.written.encode import CONDITIONS
 from attacks.bias.written.question import Question

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from attacks.bias.groups.small_cells import count_groups
 from attacks.bias.groups.suppression import n_taking_part
 from attacks.bias.inputs.annotations import Annotations
 from attacks.bias.inputs.cards import UNDOCUMENTED
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
-from attacks.bias.report.findings import Context
-from attacks.bias.report.limits import LIMITS, ORGANISM
+from attacks.bias.measures.small_cells import count_groups
 from attacks.bias.report.write import cells_table, counted
+from attacks.bias.sections.findings import Context
+from attacks.bias.sections.limits import LIMITS, ORGANISM
 from attacks.bias.written.differences import gap_of
 from attacks.bias.written.encode import Answers
 from attacks.bias.written.question import Question

@@ -15,7 +15,7 @@ from attacks.bias.probes.association_tests.answer import (
     WORD_TARGETS,
     WORDS,
 )
-from attacks.bias.report.findings import MAX_ROWS, Context, number, towards
+from attacks.bias.sections.findings import MAX_ROWS, Context, number, towards
 from clipprobe.report import Chart, Paragraph, Section, Table
 from clipprobe.report.page import Block
 

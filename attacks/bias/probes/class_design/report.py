@@ -12,7 +12,7 @@ from attacks.bias.probes.class_design.answer import HARM_RATE, NAME, RANGE, STAB
 from attacks.bias.probes.class_design.verdict import DEPENDENCE, DEPENDENT, STABLE
 from attacks.bias.probes.section7.report import CONTENT_WARNING
 from attacks.bias.probes.section7.tables import in_order, percent
-from attacks.bias.report.findings import Context, number
+from attacks.bias.sections.findings import Context, number
 from clipprobe.report import Chart, Code, Paragraph, Section, Table, Warning
 from clipprobe.report.page import Block
 from clipprobe.statistics import Estimate, wilson

@@ -24,7 +24,7 @@ from attacks.bias.probes.section7.tables import (
     items_of,
     rate_table,
 )
-from attacks.bias.report.findings import Context
+from attacks.bias.sections.findings import Context
 from clipprobe.report import Chart, Code, Paragraph, Section, Table, Warning
 from clipprobe.report.page import Block
 

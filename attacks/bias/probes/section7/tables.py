@@ -22,7 +22,7 @@ from attacks.bias.probes.section7.answer import (
     NON_HUMAN_RATE,
 )
 from attacks.bias.probes.section7.label_sets import DENIGRATION
-from attacks.bias.report.findings import Context, number
+from attacks.bias.sections.findings import Context, number
 from clipprobe.report import Table
 from clipprobe.report.page import Block
 

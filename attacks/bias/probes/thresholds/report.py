@@ -20,7 +20,7 @@ from attacks.bias.probes.thresholds.answer import (
     at,
 )
 from attacks.bias.probes.thresholds.lists import SOURCE
-from attacks.bias.report.findings import Context, number
+from attacks.bias.sections.findings import Context, number
 from clipprobe.report import Chart, Code, Paragraph, Section, Table
 from clipprobe.report.page import Block
 

@@ -8,7 +8,7 @@ from typing import Any
 from attacks.bias.measures.cells import Cell
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.rates import GAP
-from attacks.bias.report.findings import MAX_ROWS, Context, number
+from attacks.bias.sections.findings import MAX_ROWS, Context, number
 from clipprobe.report import Paragraph, Section, Table
 
 

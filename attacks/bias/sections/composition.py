@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell
 from attacks.bias.measures.composition import BIAS, C_ASC, ENTROPY
-from attacks.bias.report.findings import MAX_ROWS, Context, hidden_note, number, short
-from attacks.bias.report.skew import MAX_COLUMNS, retrieval_section
+from attacks.bias.sections.findings import MAX_ROWS, Context, hidden_note, number, short
+from attacks.bias.sections.skew import MAX_COLUMNS, retrieval_section
 from clipprobe.report import Chart, Paragraph, Section, Table
 from clipprobe.report.page import Block
 

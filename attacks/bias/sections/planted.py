@@ -84,7 +84,7 @@ def read_planted(path: Path) -> tuple[Planted, ...]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"The planted truth {path} does not have the form described in "
-            f"attacks.bias.report.planted ({type(error).__name__}: {error}): correct it, or "
+            f"attacks.bias.sections.planted ({type(error).__name__}: {error}): correct it, or "
             "audit without it."
         ) from None
 

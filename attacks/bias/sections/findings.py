@@ -13,7 +13,7 @@ from attacks.bias.measures.cells import ASSOCIATION, RELATIVE, Cell
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.power import Detectable
-from attacks.bias.report.planted import Comparison
+from attacks.bias.sections.planted import Comparison
 from clipprobe.report import Chart, Paragraph, Section, Table
 from clipprobe.report.page import Block
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from attacks.bias.groups.notes import data_notes
 from attacks.bias.inputs.annotations import Annotations, read_annotations
 from attacks.bias.inputs.cards import Card
-from attacks.bias.report.limits import LIMITS, ORGANISM
 from attacks.bias.report.page import data_section
-from attacks.bias.report.planted import planted_truth
+from attacks.bias.sections.limits import LIMITS, ORGANISM
+from attacks.bias.sections.planted import planted_truth
 from clipprobe.report import Section, Warning
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell
-from attacks.bias.report.findings import MAX_ROWS, Context, hidden_note, number, short
+from attacks.bias.sections.findings import MAX_ROWS, Context, hidden_note, number, short
 from clipprobe.report import Chart, Paragraph, Section, Table
 from clipprobe.report.page import Block
 

@@ -1,0 +1,1 @@
+"""What a report is put together from: sections, findings, limits, planted truth."""
