@@ -29,7 +29,7 @@ import numpy as np
 import clipprobe
 from attacks.typographic import TypographicAttack
 from clipprobe.models.bundled import bundled_folder
-from clipprobe.neurons.multimodality.gallery import write_gallery
+from clipprobe.neurons.multimodality.gallery.writing import write_gallery
 from clipprobe.pretraining.evaluation import evaluate
 from clipprobe.pretraining.evaluation.ability import SEED, concept_classifier
 from clipprobe.pretraining.export import CARD, EVALUATION, HISTORY, card_text, write_json
