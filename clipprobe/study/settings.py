@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 
-from clipprobe.settings import HOW, Flag
+from clipprobe.settings import Flag
 from clipprobe.settings.shared import Output
 
 
@@ -24,6 +22,3 @@ class Rerun(Output):
     panel: ClassVar[str] = "Rerun"
     run: Annotated[Path, Flag(argument=True)]
     """The run folder to read."""
-    _: KW_ONLY
-    workers: Annotated[int | None, Ge(0), HOW, Flag(default="as in the verb")] = None
-    """Threads that decode or render beside the model; they never change the result."""
