@@ -120,9 +120,7 @@ class _Batch:
     vectors: Floats
 
 
-def _side_by_side(
-    clip: Clip, records: Sequence[ImageRecord], batch_size: int
-) -> Iterator[_Batch]:
+def _side_by_side(clip: Clip, records: Sequence[ImageRecord], batch_size: int) -> Iterator[_Batch]:
     """Batches in order, as many at a time as the machine has cores for."""
     parts = batches(records, batch_size)
     with one_thread_each(clip) as n:

@@ -2,8 +2,8 @@
 
 The difference of the two accuracies is made monotone over log2 of the shots (isotonic regression),
 and the first place where it reaches 0 is read off, linear between two shot numbers. Below the
-smallest it is ``-inf`` and reads ``<1``; above the largest it is ``inf`` and reads ``>16``: both are
-answers, and legal ends of an interval. Its interval resamples draws *and* classes, the same
+smallest it is ``-inf`` and reads ``<1``; above the largest it is ``inf`` and reads ``>16``: both
+are answers, and legal ends of an interval. Its interval resamples draws *and* classes, the same
 resample for the probe and for zero-shot: draws alone make it too narrow, because the classes are a
 sample too.
 """
