@@ -84,7 +84,7 @@ class Newton:
         first = rho = float(np.vdot(left, solved))
         along, gain = solved, 0.0
         for _ in range(_MOST_PRODUCTS):
-            product = self.x32.T @ self.labels.curved(residual32, self.x32 @ along)
+            product: Array = self.x32.T @ self.labels.curved(residual32, self.x32 @ along)
             product = product / len(self.x) + ridge * along
             curved = float(np.vdot(along, product))
             if curved <= 0:  # rounding
