@@ -23,6 +23,7 @@ from sklearn.linear_model import LogisticRegression
 import clipprobe
 from clipprobe import stimuli
 from clipprobe.zeroshot import build_classifier
+from clipprobe.zeroshot.embedded import pooled_vectors
 from clipprobe.zeroshot.few_shot.draws import sample, split_rows
 from clipprobe.zeroshot.few_shot.logistic import Regression
 from clipprobe.zeroshot.few_shot.search import search_strength
@@ -80,7 +81,7 @@ def vectors(n_classes: int, style: str) -> LabelledVectors:
     pooled, unit = [], []
     for start in range(0, len(samples), 64):
         images = [stimuli.render(s.scene).image for s in samples[start : start + 64]]
-        before, after = clip.encode_pooled(images)
+        before, after = pooled_vectors(clip, images)
         pooled.append(before)
         unit.append(after)
     place = {concept.name: index for index, concept in enumerate(names)}

@@ -94,14 +94,10 @@ class Clip:
         Returns:
             ``(b, d_embed)`` float32.
         """
-        return self._image_vectors(pixels)[1]
-
-    def _image_vectors(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Pooled vectors ``(b, d_pooled)`` and unit vectors ``(b, d_embed)`` of one pass."""
         pixels = pixels.to(device=self.device, dtype=self.dtype)
         pooled = self._emit("vision.pooled", self.adapter.vision_pooled(pixels))
         projected = self._emit("vision.projected", self.adapter.vision_projected(pooled))
-        return pooled, unit(projected)
+        return unit(projected)
 
     def text_embeddings(self, tokens: Tensor) -> Tensor:
         """Unit text vectors, differentiable with respect to the model's activations.
@@ -167,39 +163,18 @@ class Clip:
         with torch.no_grad():
             for batch in batches(images, batch_size):
                 pils = [as_pil(image) for image in batch]
-                parts.append(self._encode_batch(pils, done, total)[1])
+                encoded = np.zeros((len(pils), self.d_embed), np.float32)
+                for group in self.preprocess.groups(pils):
+                    pixels = self.preprocess([pils[i] for i in group])
+                    with context.rows([done + i for i in group], total):
+                        encoded[group] = as_numpy(self.image_embeddings(pixels))
+                again = partial(self._embed_image, pils)
+                refuse_meaningless(self, "vision", encoded, again)
+                parts.append(encoded)
                 done += len(batch)
                 if progress is not None:
                     progress(len(batch))
         return np.concatenate(parts) if parts else np.zeros((0, self.d_embed), np.float32)
-
-    def encode_pooled(self, images: Sequence[object]) -> tuple[Embeddings, Embeddings]:
-        """One batch of images: their vectors before the projection, and their unit vectors.
-
-        Args:
-            images: As for :meth:`encode_images`; all go through one forward pass.
-        Returns:
-            ``(n, d_pooled)``, not normalised, and ``(n, d_embed)``, of unit length.
-        Raises:
-            UnreadableImageError, BrokenModelError: see :meth:`encode_images`.
-        """
-        pils = [as_pil(image) for image in check_images(images)]
-        with torch.no_grad():
-            return self._encode_batch(pils, 0, len(pils))
-
-    def _encode_batch(
-        self, pils: Sequence[Image.Image], first: int, total: int | None
-    ) -> tuple[Embeddings, Embeddings]:
-        """Pooled and unit vectors of the images that stand in the input from ``first`` on."""
-        pooled = np.zeros((len(pils), self.anatomy.vision.d_pooled), np.float32)
-        encoded = np.zeros((len(pils), self.d_embed), np.float32)
-        for group in self.preprocess.groups(pils):
-            pixels = self.preprocess([pils[i] for i in group])
-            with context.rows([first + i for i in group], total):
-                before, after = self._image_vectors(pixels)
-            pooled[group], encoded[group] = as_numpy(before.float()), as_numpy(after)
-        refuse_meaningless(self, "vision", encoded, partial(self._embed_image, pils))
-        return pooled, encoded
 
     def encode_texts(self, texts: Iterable[str], *, batch_size: int = 256) -> Embeddings:
         """Unit vectors of texts, in input order.

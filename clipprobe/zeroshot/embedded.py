@@ -19,6 +19,7 @@ import numpy.typing as npt
 from clipprobe.data import Dataset, Failure, ImageRecord, decode_image, require_readable
 from clipprobe.data.images import batches
 from clipprobe.errors import DataError, UnreadableImageError
+from clipprobe.hooks import capture
 from clipprobe.memory import fitting_batch
 from clipprobe.models.threads import one_thread_each
 
@@ -79,6 +80,16 @@ def embed(
         vectors=np.concatenate([part for part in vectors if len(part)]),
         failures=tuple(failures),
     )
+
+
+def pooled_vectors(clip: Clip, images: Sequence[object]) -> tuple[Floats, Floats]:
+    """One batch of images: vectors before the projection ``(n, d_pooled)``, and unit vectors.
+
+    The capture is opened by the thread that encodes, so that several can do so at once.
+    """
+    with capture(clip, ["vision.pooled"]) as acts:
+        vectors = clip.encode_images(images, batch_size=len(images))
+    return np.asarray(acts["vision.pooled"], dtype=np.float32), vectors
 
 
 def label_rows(
@@ -152,4 +163,4 @@ def _encode(clip: Clip, records: Sequence[ImageRecord]) -> _Batch:
     if not images:
         nothing = np.zeros((0, 0), np.float32)
         return _Batch(read, failures, nothing, nothing)
-    return _Batch(read, failures, *clip.encode_pooled(images))
+    return _Batch(read, failures, *pooled_vectors(clip, images))
