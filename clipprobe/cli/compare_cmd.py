@@ -21,6 +21,8 @@ from clipprobe.errors import RunFolderError
 #: ``comparison_text(summary: dict) -> str``, its lines for the terminal.
 COMPARERS = {
     "typographic": "attacks.typographic.report.comparison",
+    "few-shot": "clipprobe.zeroshot.comparison",
+    "zeroshot": "clipprobe.zeroshot.comparison",
     "bias": "attacks.bias.report.comparison",
     "bias-written": "attacks.bias.report.comparison",
 }

@@ -10,6 +10,8 @@ from clipprobe.study.plan import Study
 STUDIES: Registry[Study[Any, Any]] = Registry(
     "study",
     {
+        "few-shot": "clipprobe.zeroshot.few_shot.audit:FEW_SHOT",
+        "zeroshot": "clipprobe.zeroshot.audit:ZEROSHOT",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
     },
     group="clipprobe.studies",

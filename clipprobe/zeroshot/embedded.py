@@ -60,25 +60,32 @@ def embed(
         NoReadableImagesError: not one could be read.
     """
     fitting_batch(clip, batch_size, len(dataset))
-    records: list[ImageRecord] = []
-    failures: list[Failure] = []
-    pooled: list[Floats] = []
-    vectors: list[Floats] = []
+    found = encode_records(clip, dataset.records, batch_size, progress)
+    require_readable(len(found.records), found.failures, dataset.name)
+    return found
+
+
+def encode_records(
+    clip: Clip,
+    records: Sequence[ImageRecord],
+    batch_size: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Embedded:
+    """The readable ones of some records, and why the others are not."""
+    parts = []
     done = 0
-    for batch in _side_by_side(clip, dataset.records, batch_size):
-        records += batch.records
-        failures += batch.failures
-        pooled.append(batch.pooled)
-        vectors.append(batch.vectors)
+    for batch in _side_by_side(clip, records, batch_size):
+        parts.append(batch)
         done += len(batch.records) + len(batch.failures)
         if progress is not None:
-            progress(done, len(dataset))
-    require_readable(len(records), failures, dataset.name)
+            progress(done, len(records))
+    filled = [part for part in parts if part.records]
+    nothing = np.zeros((0, 0), np.float32)
     return Embedded(
-        records=tuple(records),
-        pooled=np.concatenate([part for part in pooled if len(part)]),
-        vectors=np.concatenate([part for part in vectors if len(part)]),
-        failures=tuple(failures),
+        records=tuple(record for part in parts for record in part.records),
+        pooled=np.concatenate([part.pooled for part in filled]) if filled else nothing,
+        vectors=np.concatenate([part.vectors for part in filled]) if filled else nothing,
+        failures=tuple(failure for part in parts for failure in part.failures),
     )
 
 

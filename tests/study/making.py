@@ -36,6 +36,20 @@ class Small:
 
 
 MAKE: dict[str, Small] = {
+    "few-shot": Small(
+        settings=lambda images: {
+            "images": images,
+            "shots": [1, 2],
+            "draws": 2,
+            "iterations": 5,
+            "batch_size": 2,
+        },
+        change={"seed": 1},
+    ),
+    "zeroshot": Small(
+        settings=lambda images: {"images": images, "batch_size": 2},
+        change={"templates": ["my {}"]},
+    ),
     "typographic": Small(
         settings=lambda images: {"images": images, "classes": ["cat", "dog"], "batch_size": 1},
         change={"seed": 1},

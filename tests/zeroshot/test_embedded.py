@@ -68,7 +68,7 @@ def test_labels_fit_the_classes_or_the_message_says_which_does_not() -> None:
     assert names == ("a", "b")
     assert rows.tolist() == [1, 0, 1]
     assert label_rows(records, ["b", "a", "c"])[1].tolist() == [0, 1, 0]
-    with pytest.raises(DataError, match="label 'b' of the image '0.png' is not among the 2"):
+    with pytest.raises(DataError, match=r"label 'b' of the image '0\.png' is not among the 2"):
         label_rows(records, ["a", "c"])
     with pytest.raises(DataError, match="no label"):
         label_rows([ImageRecord("x.png", b"")], None)
