@@ -193,6 +193,10 @@ _OURS = {
         "clipprobe.zeroshot.verbs:FEW_SHOT",
         "How many labelled images a linear probe needs to overtake zero-shot.",
     ),
+    "audit limits": (
+        "clipprobe.zeroshot.verbs:LIMITS",
+        "On which kinds of task zero-shot fails, and which tower lacks what it needs.",
+    ),
     "audit written": (
         "clipprobe.cli.audit_written:register",
         "Write words on pictures of people and compare, between groups, how far labels follow "

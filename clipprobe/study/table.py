@@ -11,6 +11,7 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
     "study",
     {
         "few-shot": "clipprobe.zeroshot.few_shot.audit:FEW_SHOT",
+        "limits": "clipprobe.zeroshot.limits.audit:LIMITS",
         "zeroshot": "clipprobe.zeroshot.audit:ZEROSHOT",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
     },

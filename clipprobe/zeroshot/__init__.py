@@ -11,10 +11,12 @@ from clipprobe.zeroshot.prompts import TEMPLATES, fill
 if TYPE_CHECKING:
     from clipprobe.zeroshot.audit import audit_zeroshot as audit_zeroshot
     from clipprobe.zeroshot.few_shot.audit import audit_few_shot as audit_few_shot
+    from clipprobe.zeroshot.limits.audit import audit_limits as audit_limits
 
 # Lazy, because they import torch, and this package is imported for a record of settings.
 _AUDITS = {
     "audit_few_shot": "clipprobe.zeroshot.few_shot.audit",
+    "audit_limits": "clipprobe.zeroshot.limits.audit",
     "audit_zeroshot": "clipprobe.zeroshot.audit",
 }
 
@@ -22,6 +24,7 @@ __all__ = [
     "TEMPLATES",
     "ZeroShotResult",
     "audit_few_shot",
+    "audit_limits",
     "audit_zeroshot",
     "build_classifier",
     "fill",

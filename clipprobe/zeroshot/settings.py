@@ -130,3 +130,32 @@ class FewShotAudit(Thresholds, Progress, Labels, Random, Batches, Output, Images
     """Share of each class that only tests."""
     iterations: Annotated[int, Ge(1)] = 100
     """Steps of LP++, which has no other end where the shots can be separated."""
+
+
+def _tasks(given: Any) -> Any:
+    """Names of tasks as a tuple; each must be known."""
+    from clipprobe.zeroshot.limits.tasks import TASKS
+
+    names = (given,) if isinstance(given, str) else tuple(given)
+    for name in names:
+        if name not in TASKS:
+            raise ConfigError(
+                f"There is no task {name!r}: choose among {', '.join(TASKS)}, or none for all."
+            )
+    return names
+
+
+@dataclass(frozen=True)
+class LimitsAudit(Progress, Random, Batches, Output):
+    """On which kinds of task zero-shot fails, and in which tower what it needs is missing."""
+
+    panel: ClassVar[str] = "Limits audit"
+    _: KW_ONLY
+    tasks: Annotated[Sequence[str], BeforeValidator(_tasks), Flag(name="task", takes=str)] = ()
+    """A task to ask; repeat for several. All of them by default, none beside --pairs."""
+    pairs: Annotated[Path | None, Flag(takes=Path)] = None
+    """A CSV table of your own with the columns image, caption and foil."""
+    scenes: Annotated[int, Ge(1)] = 4
+    """Images of each pair of things; fewer than 4 leave most verdicts undecided."""
+    twin: bool = True
+    """Ask the same network with random weights too: what it can do comes from the images alone."""

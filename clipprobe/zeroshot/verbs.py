@@ -1,4 +1,4 @@
-"""``clipprobe audit zeroshot`` and ``few-shot``: from records to a printed headline."""
+"""``clipprobe audit zeroshot``, ``few-shot`` and ``limits``: from records to a printed headline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from clipprobe.cli.audit_lines import headline
 from clipprobe.cli.common import countdown, load_model, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
-from clipprobe.zeroshot.settings import FewShotAudit, ZeroShotAudit
+from clipprobe.zeroshot.settings import FewShotAudit, LimitsAudit, ZeroShotAudit
 
 
 def zeroshot(audit: ZeroShotAudit, model: Model, terminal: Terminal) -> None:
@@ -24,6 +24,27 @@ def few_shot(audit: FewShotAudit, model: Model, terminal: Terminal) -> None:
     from clipprobe.zeroshot.few_shot.audit import audit_few_shot
 
     _run(audit_few_shot, audit, model, terminal, "images encoded and draws fitted")
+
+
+def limits(audit: LimitsAudit, model: Model, terminal: Terminal) -> None:
+    """Run the audit of limits and print a verdict for each task."""
+    from clipprobe.zeroshot.limits.audit import audit_limits
+    from clipprobe.zeroshot.limits.pairs import Pairs
+
+    if audit.pairs is not None:
+        Pairs.read(audit.pairs)  # a wrong table is said before the model is loaded
+    clip = load_model(model.model, device=model.device, revision=model.revision)
+    with countdown("asking, tasks and models") as step:
+        carry_out: Any = audit_limits  # which takes the record too
+        view = carry_out(clip, replace(audit, progress=step))
+    result(
+        view.summary,
+        as_json=terminal.as_json,
+        text=lambda: "\n".join(
+            f"{one['task']:<16} {one['verdict']['verdict']}" for one in view.summary["tasks"]
+        ),
+    )
+    say(f"report: {view.path / 'report.html'}")
 
 
 def _run(carry_out: Any, audit: Any, model: Model, terminal: Terminal, doing: str) -> None:
@@ -59,3 +80,4 @@ def _crossings(summary: dict[str, Any]) -> list[str]:
 
 ZEROSHOT = Verb(zeroshot, (ZeroShotAudit, Model, Terminal))
 FEW_SHOT = Verb(few_shot, (FewShotAudit, Model, Terminal))
+LIMITS = Verb(limits, (LimitsAudit, Model, Terminal))

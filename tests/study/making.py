@@ -46,6 +46,11 @@ MAKE: dict[str, Small] = {
         },
         change={"seed": 1},
     ),
+    "limits": Small(
+        settings=lambda images: {"tasks": ["style"], "scenes": 1, "batch_size": 4},
+        change={"seed": 1},
+        images="",
+    ),
     "zeroshot": Small(
         settings=lambda images: {"images": images, "batch_size": 2},
         change={"templates": ["my {}"]},
