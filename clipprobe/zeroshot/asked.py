@@ -26,6 +26,8 @@ class Question:
 def question(settings: Labels, dataset: Dataset) -> Question:
     """The classes and templates of a study; every label of the images is a class.
 
+    The templates of a class file are used unless the settings name others than the general ones.
+
     Raises:
         DataError, ConfigError: the class file cannot be read or does not match the labels.
     """
@@ -36,6 +38,8 @@ def question(settings: Labels, dataset: Dataset) -> Question:
     classes, _ = label_rows(dataset.records, None if names is None else check_classes(names))
     return Question(
         classes=classes,
-        templates=check_templates(settings.templates or (text.templates if text else TEMPLATES)),
+        templates=check_templates(
+            text.templates if text and settings.templates == TEMPLATES else settings.templates
+        ),
         source=text.source if text else None,
     )

@@ -15,6 +15,7 @@ from clipprobe.errors import ConfigError
 from clipprobe.settings import Flag, Settings, Texts
 from clipprobe.settings.shared import Images, Output, Progress, Random
 from clipprobe.yamltext import parse_yaml
+from clipprobe.zeroshot.prompts import TEMPLATES
 from clipprobe.zeroshot.text_bank import Averaging
 from clipprobe.zeroshot.thresholds import read_thresholds
 
@@ -62,12 +63,11 @@ class Labels(Settings):
     panel: ClassVar[str] = "Classes"
     classes: Names = None
     """Class names: a text file, one a line; a folder with classes.txt and templates.txt; a JSON
-    file; or OpenAI's prompts.md. The labels of the images by default."""
+    file; or OpenAI's prompts.md."""
     label_set: str | None = None
     """Which data set of such a file, where it holds several: CIFAR10."""
-    templates: Annotated[Texts, Flag(name="template")] = ()
-    """A text with {} for the class name; repeat to average over several. By default those of the
-    class file, or general ones."""
+    templates: Annotated[Texts, Flag(name="template")] = TEMPLATES
+    """A text with {} for the class name; repeat to average over several."""
     averaging: Averaging = "unit-mean-unit"
     """Which vectors have unit length before and after the mean over templates; the first is that
     of the CLIP paper."""
@@ -114,7 +114,7 @@ class FewShotAudit(Thresholds, Progress, Labels, Random, Batches, Output, Images
     """How many labelled images a linear probe needs to overtake zero-shot."""
 
     panel: ClassVar[str] = "Few-shot audit"
-    images: ImagesLike | None = None
+    images: Annotated[ImagesLike | None, Flag(place=True)] = None
     """Labelled images, as for zero-shot; not with --concepts."""
     _: KW_ONLY
     shifted: Annotated[ImagesLike | None, Flag(takes=Path, place=True)] = None

@@ -123,7 +123,13 @@ def records() -> list[tuple[str, Any]]:
 
 
 #: (flag, what) that differs between verbs, and why. At most ten.
-APART = {("out", "shown"): "each kind of run has a folder of its own"}
+APART = {
+    ("out", "shown"): "each kind of run has a folder of its own",
+    ("images", "required"): "few-shot can render its own",
+    ("images", "help"): "some take attack data sets, some need labels",
+    ("classes", "help"): "zero-shot reads class names with their templates",
+    ("fail-under", "help"): "each audit has figures of its own",
+}
 ALIKE = ("type", "many", "choices", "source", "shown", "help", "required", "limits", "env")
 
 

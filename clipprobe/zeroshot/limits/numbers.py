@@ -25,6 +25,9 @@ from clipprobe.zeroshot.limits.logit import Sides, choose_ridge, fit_scores
 
 Floats = npt.NDArray[np.float64]
 N_FOLDS = 5
+_SMALL, _REPEATS = 800, 3
+"""Items times options less one, up to which the folds are dealt three times and answers averaged:
+one deal adds noise of its own, which keeps a probe at chance from being told from the floor."""
 CODED = ("image", "text")
 """The numbers that need codes."""
 
@@ -82,6 +85,17 @@ def fitted(items: Items, name: str, *, seed: int = 0, share: float = 1.0) -> Flo
     Args:
         share: Of the groups of a fitting part, how many it may use: for a learning curve.
     """
+    small = items.n * (items.texts.shape[1] - 1) <= _SMALL
+    deals = [
+        _fitted_once(items, name, seed=seed + 1000 * deal, share=share)
+        for deal in range(_REPEATS if small else 1)
+    ]
+    right: Floats = np.mean(deals, axis=0)
+    return right
+
+
+def _fitted_once(items: Items, name: str, *, seed: int, share: float) -> Floats:
+    """One deal of the folds."""
     right = np.zeros(items.n)
     for number, test in enumerate(folds(items.groups, N_FOLDS, seed)):
         rest = np.setdiff1d(np.arange(items.n), test)

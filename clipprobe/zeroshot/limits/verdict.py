@@ -2,7 +2,8 @@
 
 The floor is ``chance + 0.2 (1 - chance)``; all comparisons are with the ends of 95 % intervals.
 
-1. The upper end of the image's or the text's probe below the floor: *absent* there (in both).
+1. The upper ends of the image's and the text's probe below the floor: *absent in both*; one below
+   and the other's lower end above it: *absent* in that tower.
 2. Both lower ends above it: *fine* where zero-shot's lower end is above the floor and it keeps at
    least 0.8 of what the weaker probe has above chance; *misaligned* where the map helps zero-shot
    (paired, above 0) and clears the floor; *no linear map aligns* where the map's upper end is below
@@ -92,11 +93,11 @@ def _rules(
         return UNDECIDED, "a table without codes never shows that something is absent"
     image, text = found["image"], found["text"]
     missing = tuple(name for name, one in (("image", image), ("text", text)) if one.high < floor)
-    if missing:
+    if len(missing) == 2 or (missing and max(image.low, text.low) > floor):
         return ABSENT[missing], ""
     if image.low <= floor or text.low <= floor:
-        weak = "image" if image.low <= floor else "text"
-        return UNDECIDED, f"the interval of the {weak} probe holds the floor"
+        weak = [n for n, one in (("image", image), ("text", text)) if one.low <= floor <= one.high]
+        return UNDECIDED, f"the interval of the {' and the '.join(weak)} probe holds the floor"
     if zero.low > floor and zero.value - chance >= _KEEPS * (min(image.value, text.value) - chance):
         return FINE, ""
     if gain.low > 0 and mapped.low > floor:
