@@ -44,7 +44,7 @@ from clipprobe.models.clip import Clip, Source
 from clipprobe.models.families.hf_clip import HFClip
 from clipprobe.models.processors import from_processor
 from clipprobe.neurons import scan
-from clipprobe.neurons.atlas.accumulator import Settings, UnitStatistics
+from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.atlas.stream import PooledBuffer, ScanState, Stream
 
 WIDE = {"image_size": 64, "patch_size": 32}

@@ -6,15 +6,19 @@ answers at once.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from clipprobe.later import later
 from clipprobe.version import __version__
 
 if TYPE_CHECKING:
     from clipprobe.attribution import attribution_methods as attribution_methods
     from clipprobe.attribution import explain as explain
     from clipprobe.hooks.capture import capture as capture
+    from clipprobe.hooks.changes import At as At
+    from clipprobe.hooks.changes import Mean as Mean
+    from clipprobe.hooks.changes import Patch as Patch
+    from clipprobe.hooks.changes import Scale as Scale
     from clipprobe.hooks.intervene import intervene as intervene
     from clipprobe.models import Clip as Clip
     from clipprobe.models import load as load
@@ -23,6 +27,10 @@ if TYPE_CHECKING:
     from clipprobe.neurons import scan_texts as scan_texts
     from clipprobe.neurons.captions import text_prompts as text_prompts
     from clipprobe.neurons.captions import vision_captions as vision_captions
+    from clipprobe.neurons.circuits import logit_lens as logit_lens
+    from clipprobe.neurons.circuits import patch_sweep as patch_sweep
+    from clipprobe.neurons.circuits import path_patch as path_patch
+    from clipprobe.neurons.effects import attribution_patching as attribution_patching
     from clipprobe.neurons.effects import decompose as decompose
     from clipprobe.neurons.effects import similar_units as similar_units
     from clipprobe.neurons.effects import total_effects as total_effects
@@ -34,9 +42,14 @@ if TYPE_CHECKING:
     from clipprobe.zeroshot.scores import score_null as score_null
 
 _PUBLIC = {
+    "At": "clipprobe.hooks",
     "Atlas": "clipprobe.neurons",
     "Clip": "clipprobe.models",
+    "Mean": "clipprobe.hooks",
+    "Patch": "clipprobe.hooks",
+    "Scale": "clipprobe.hooks",
     "attribution_methods": "clipprobe.attribution",
+    "attribution_patching": "clipprobe.neurons.effects",
     "capture": "clipprobe.hooks",
     "count_multimodal": "clipprobe.neurons.multimodality",
     "decompose": "clipprobe.neurons.effects",
@@ -44,7 +57,10 @@ _PUBLIC = {
     "intervene": "clipprobe.hooks",
     "label_units": "clipprobe.neurons.labels",
     "load": "clipprobe.models",
+    "logit_lens": "clipprobe.neurons.circuits",
     "multimodality": "clipprobe.neurons.multimodality",
+    "patch_sweep": "clipprobe.neurons.circuits",
+    "path_patch": "clipprobe.neurons.circuits",
     "scan": "clipprobe.neurons",
     "scan_texts": "clipprobe.neurons",
     "score_null": "clipprobe.zeroshot.scores",
@@ -59,10 +75,7 @@ _PUBLIC = {
 __all__ = ["__version__", *sorted(_PUBLIC)]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'clipprobe' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+__getattr__ = later(__name__, _PUBLIC)
 
 
 def __dir__() -> list[str]:

@@ -1,10 +1,13 @@
-"""Text files with one entry a line."""
+"""Text in lines: files with one entry per line, and text that must stay on one."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from clipprobe.errors import DataError
+
+# Not "printable" to Python, but no danger: tab, the spaces of other scripts, the joiner of emoji.
+_HARMLESS = "\t\xa0\u3000\u200d"
 
 
 def read_lines(path: Path, what: str) -> list[str]:
@@ -35,3 +38,15 @@ def read_lines(path: Path, what: str) -> list[str]:
             raise DataError(f"The {what} file {path} says {line!r} twice: keep one of them.")
         seen.add(line)
     return lines
+
+
+def one_line(text: str) -> str:
+    """``text`` on one line, with control characters shown as escapes.
+
+    A file name may hold a newline, a terminal's escape sequence or a character that reverses the
+    line; none may reach the terminal.
+    """
+    return "".join(
+        char if char.isprintable() or char in _HARMLESS else char.encode("unicode_escape").decode()
+        for char in text
+    )

@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from clipprobe.blocked import is_blocked
 from clipprobe.errors import ConfigError
 
 TERMS = Path(__file__).resolve().parent / "assets" / "people" / "terms.yaml"
@@ -154,8 +155,6 @@ def _own_term(text: str, tokens: list[str], terms: _Terms) -> PersonTerm | None:
     for term, (start, end) in _phrases(tokens, terms.adjectives):
         if _of_person(tokens, end, terms) or _said_of_person(tokens, start, end, terms):
             return PersonTerm(text, term, terms.adjectives[(term,)])
-    from clipprobe.neurons.words.lists import is_blocked
-
     if is_blocked(text):
         return PersonTerm(text, "a slur or sexual word", "denigration")
     plain = " ".join(tokens)

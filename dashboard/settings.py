@@ -1,11 +1,35 @@
-"""What ``clipprobe dashboard`` tells the app, through the environment."""
+"""Settings of ``clipprobe dashboard``, and how the app is told them: through the environment."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Annotated, ClassVar
 
-from clipprobe.cli.dashboard_cmd import DEFAULT_RUNS, MODEL_VARIABLE, RUNS_VARIABLE
+from annotated_types import Ge, Le
+from pydantic.dataclasses import dataclass
+
+from clipprobe.settings import HOW, Flag
+from clipprobe.settings.shared import ModelName
+
+ADDRESS = "127.0.0.1"
+FIRST_PORT = 8501
+DEFAULT_RUNS = "runs"
+RUNS_VARIABLE = "CLIPPROBE_RUNS"
+MODEL_VARIABLE = "CLIPPROBE_MODEL"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving(ModelName):
+    """Browse runs, neurons and typographic attacks in the browser, until Ctrl-C."""
+
+    panel: ClassVar[str] = "Dashboard"
+    runs: Annotated[Path | None, Flag(default=DEFAULT_RUNS)] = None
+    """The folder whose runs are shown."""
+    port: Annotated[
+        int | None, Ge(1), Le(65535), HOW, Flag(default=f"the first free one from {FIRST_PORT}")
+    ] = None
+    """The port of 127.0.0.1 that the app is served on."""
 
 
 def runs_folder() -> Path:

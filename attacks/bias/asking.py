@@ -147,20 +147,6 @@ def ask_all(
     return evaluation, missing
 
 
-def check_thresholds(given: Sequence[float] | None) -> tuple[float, ...]:
-    """Checked, from small to large.
-
-    Raises:
-        ConfigError: one does not lie between 0 and 1.
-    """
-    for value in given or ():
-        if not 0 < value < 1:
-            raise ConfigError(
-                f"A threshold is a probability between 0 and 1 (0.005 is 0.5 %), not {value!r}."
-            )
-    return tuple(sorted(set(given or ())))
-
-
 def find_questions(
     probes: Sequence[str],
     words: Sequence[str] | None,

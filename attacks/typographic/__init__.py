@@ -6,8 +6,9 @@ model over a data set, with controls and intervals. Each loads when it is first 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clipprobe.later import later
 
 if TYPE_CHECKING:
     from attacks.typographic.attack.attack import TypographicAttack as TypographicAttack
@@ -40,7 +41,6 @@ __all__ = [
     "with_controls",
 ]
 
-
 _LATER = {
     **dict.fromkeys(("TypographicAttack", "redraw"), "attacks.typographic.attack.attack"),
     **dict.fromkeys(
@@ -54,9 +54,4 @@ _LATER = {
     "audit_typographic": "attacks.typographic.audit",
     "load_attacks": "attacks.typographic.datasets",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(importlib.import_module(_LATER[name]), name)
-    raise AttributeError(f"module 'attacks.typographic' has no attribute {name!r}")
+__getattr__ = later(__name__, _LATER)

@@ -14,9 +14,9 @@ import PIL
 
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.controls import CONDITIONS
-from attacks.typographic.datasets.inputs import attack_set, class_names
 from attacks.typographic.datasets.pictures import AttackSet
 from attacks.typographic.engine import Engine
+from attacks.typographic.inputs import attack_set, class_names
 from attacks.typographic.protocols.catalogue import protocol as find_protocol
 from attacks.typographic.protocols.record import Protocol
 from attacks.typographic.rendering.cases import Case, cases_of, read_cases

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, fields
+from dataclasses import KW_ONLY
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, model_validator
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs
 
-from attacks.typographic.attack.knobs import Knobs
+from attacks.typographic.attack.knobs import KNOBS, Knobs
 from attacks.typographic.texts import listed, read_synonyms, thresholds
 from clipprobe.settings import Flag, Settings, Texts
 from clipprobe.settings.shared import Images, Inference, Output, Progress, Random
@@ -55,10 +55,6 @@ class Lettering(Knobs):
     def knobs(self) -> dict[str, Any]:
         """The knobs as an attack takes them, those of the preset among them."""
         return {name: getattr(self, name) for name in KNOBS}
-
-
-KNOBS = tuple(field.name for field in fields(Knobs))
-"""What of an attack can be set for a whole audit."""
 
 
 @dataclass(frozen=True)

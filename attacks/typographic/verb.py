@@ -84,7 +84,7 @@ def _strategy_or_file(words: Any) -> Any:
 def attack_set(audit: TypographicAudit) -> AttackSet | None:
     """The attack data set that the settings name, or that the files leave no doubt about."""
     from attacks.typographic.datasets import detect_layout, load_attacks
-    from attacks.typographic.datasets.inputs import attack_set as checked
+    from attacks.typographic.inputs import attack_set as checked
 
     path = str(audit.images)
     names = {"name_pattern": audit.name_pattern, "word_column": audit.word_column}

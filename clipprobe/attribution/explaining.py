@@ -13,7 +13,7 @@ from clipprobe.attribution.explanation import Explanation
 from clipprobe.attribution.integrated_gradients import completeness_gaps
 from clipprobe.attribution.registry import Maps, find_method
 from clipprobe.attribution.target import score_of, texts_of
-from clipprobe.attribution.token_grad_cam import patch_grid
+from clipprobe.models.grid import patch_grid
 from clipprobe.people import refuse_person_groups
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from clipprobe.attribution.registry import Maps
 from clipprobe.errors import UnsupportedHookError
+from clipprobe.models.grid import patch_grid
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,13 +84,6 @@ def token_grad_cam(clip: Clip, pixels: Tensor, score: Score, *, hook: str | None
         settings={"hook": point.name},
     )
 
-
-def patch_grid(clip: Clip, pixels: Tensor) -> tuple[int, int]:
-    """Rows and columns of the patches of these pixels; for ResNets, of the last map."""
-    if clip.anatomy.vision.grid is not None:
-        return clip.anatomy.vision.grid
-    side = clip.image_size // clip.grid[0]  # a model that keeps each image's shape
-    return pixels.shape[2] // side, pixels.shape[3] // side
 
 
 def _point(clip: Clip, score: Score, hook: str | None) -> HookPoint:

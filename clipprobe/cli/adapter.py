@@ -32,7 +32,22 @@ def command(name: str, verb: Verb) -> TyperCommand:
     made = typer.main.get_command(app)
     assert isinstance(made, TyperCommand)
     made.name = name
+    usage = ["[OPTIONS]", *(_place(one) for one in _shown(verb) if one.argument)]
+    made.collect_usage_pieces = lambda ctx: usage  # type: ignore[method-assign]
     return made
+
+
+def _shown(verb: Verb) -> list[Setting]:
+    from clipprobe.settings import settings_of
+
+    every = [one for record in verb.records for one in settings_of(record)]
+    return [one for one in every if one.where in ("anywhere", "flag", "terminal")]
+
+
+def _place(one: Setting) -> str:
+    """An argument in the line of usage; Typer is told of none that is required."""
+    name = one.flag.upper() + ("..." if one.many else "")
+    return name if one.required else f"[{name}]"
 
 
 def help_of(record: Any) -> str:
@@ -42,7 +57,6 @@ def help_of(record: Any) -> str:
 
 
 def _called(verb: Verb) -> Callable[..., None]:
-    from clipprobe.settings import settings_of
     from clipprobe.settings.shared import Output
 
     def run(**given: Any) -> None:
@@ -53,12 +67,7 @@ def _called(verb: Verb) -> Callable[..., None]:
         verb.run(*records)
 
     run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            _parameter(one)
-            for record in verb.records
-            for one in settings_of(record)
-            if one.where in ("anywhere", "flag", "terminal")
-        ]
+        [_parameter(one) for one in _shown(verb)]
     )
     run.__annotations__ = {
         name: parameter.annotation for name, parameter in inspect.signature(run).parameters.items()
@@ -94,10 +103,11 @@ def _parameter(one: Setting) -> inspect.Parameter:
 
 
 def _option(one: Setting) -> Any:
-    flag = f"--{one.flag}"
-    terminal = one.where == "terminal"
+    flags = [f"--{name}" for name in (one.flag, one.also) if name]
+    if one.type is bool and one.where != "terminal":
+        flags = [f"--{one.flag}/--no-{one.flag}"]
     return typer.Option(
-        f"{flag}/--no-{one.flag}" if one.type is bool and not terminal else flag,
+        *flags,
         help=plain(help_of_setting(one)),
         show_default=False,
         metavar=_metavar(one),
@@ -112,7 +122,9 @@ def _argument(one: Setting) -> Any:
     return typer.Argument(
         help=plain(help_of_setting(one)),
         show_default=False,
-        metavar=one.flag.upper() if one.required else f"[{one.flag.upper()}]",
+        metavar=one.flag.upper(),
+        envvar=one.env or None,
+        show_envvar=bool(one.env),
         autocompletion=_completion(one),
     )
 
@@ -128,6 +140,8 @@ def help_of_setting(one: Setting) -> str:
     facts = [one.limits] if one.limits else []
     if one.choices:
         facts.append(" or ".join(filter(None, [", ".join(one.choices[:-1]), one.choices[-1]])))
+    if one.argument and one.required:
+        facts.append("required")
     if one.shown:
         facts.append(f"default: {one.shown}")
     return f"{one.help} [{'; '.join(facts)}]" if facts else one.help

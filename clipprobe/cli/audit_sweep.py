@@ -153,7 +153,7 @@ def sweep_command(
     monotone, and finds the worst cell and the smallest text that works. An interrupted sweep goes
     on in the cell where it stopped.
     """
-    from attacks.typographic.settings import KNOBS
+    from attacks.typographic.attack.knobs import KNOBS
     from attacks.typographic.sweep import sweep
     from attacks.typographic.sweep.grid import parse_factors
     from clipprobe.data import open_dataset

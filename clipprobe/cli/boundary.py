@@ -22,19 +22,19 @@ import typer
 from clipprobe.cli.lazy import LazyGroup
 from clipprobe.cli.run_folder import RUN_FOLDER
 from clipprobe.errors import ClipprobeError, ConfigError
+from clipprobe.lines import one_line as one_line
 
 INTERRUPTED = 130
 TERMINATED = 143
 INTERNAL_ERROR = 70
 
-# Not "printable" to Python, but no danger: tab, the spaces of other scripts, the joiner of emoji.
-_HARMLESS = "\t\xa0\u3000\u200d"
 
 # Commands that run code of the two packages whose import names are not ours alone.
 _NEEDS_PACKAGE = {
     "attack": ("attacks",),
     "audit": ("attacks",),
     "demo": ("attacks",),
+    "export-card": ("attacks",),
     "dashboard": ("attacks", "dashboard"),
 }
 
@@ -160,15 +160,3 @@ def _refuse(error: Any) -> NoReturn:
     hint = f"did you mean {' or '.join(near)}?" if near else f"{path} --help says what there is."
     typer.echo(f"clipprobe: {one_line(f'{said}: {hint}')}", err=True)
     raise typer.Exit(error.exit_code) from None
-
-
-def one_line(text: str) -> str:
-    """``text`` on one line, with control characters shown as escapes.
-
-    A file name may hold a newline, a terminal's escape sequence or a character that reverses the
-    line; none may reach the terminal.
-    """
-    return "".join(
-        char if char.isprintable() or char in _HARMLESS else char.encode("unicode_escape").decode()
-        for char in text
-    )

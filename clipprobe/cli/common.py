@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipprobe.cli.boundary import one_line
 from clipprobe.cli.config_file import read_mapping
 from clipprobe.cli.lazy import PlainGroup
 from clipprobe.cli.run_folder import use_folder as use_folder
 from clipprobe.errors import ConfigError, UnreadableImageError
+from clipprobe.lines import one_line
 from clipprobe.lines import read_lines as read_lines
 
 if TYPE_CHECKING:
@@ -88,10 +88,6 @@ def sites_option(default: str) -> Any:
 SitesOption = Annotated[list[str] | None, sites_option("the neurons of every block")]
 PoolOption = Annotated[
     str, typer.Option("--pool", help="How tokens become one number: cls, mean, max or eos.")
-]
-ShardOption = Annotated[
-    str | None,
-    typer.Option("--shard", help="I/N: only every N-th image, from 0.", show_default="all images"),
 ]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="A YAML file with settings; flags win over it.")
@@ -281,20 +277,3 @@ def read_config(path: Path | None, known: Collection[str]) -> dict[str, Any]:
             )
             raise ConfigError(f"The config file {path} has the unknown setting {key!r}: {hint}")
     return loaded
-
-
-def parse_shard(shard: str | None) -> tuple[int, int]:
-    """``"I/N"`` as ``(I, N)``; ``None`` is ``(0, 1)``, the whole.
-
-    Raises:
-        ConfigError: not two numbers, or ``I`` is not from 0 to ``N - 1``.
-    """
-    if shard is None:
-        return 0, 1
-    left, _, right = shard.partition("/")
-    if left.isdecimal() and right.isdecimal() and int(left) < int(right):
-        return int(left), int(right)
-    raise ConfigError(
-        f"--shard {shard!r} is not I/N with I from 0 to N-1: give for example 0/4 for the first "
-        "of four."
-    )

@@ -1,4 +1,4 @@
-"""``clipprobe neurons effect``, ``decompose``, ``predict``: what units do to scores."""
+"""``clipprobe neurons effect``, ``predict``: what units do to scores."""
 
 from __future__ import annotations
 
@@ -20,13 +20,11 @@ from clipprobe.cli.common import (
     group,
     load_model,
     progress,
-    read_image,
     result,
     say,
     sites_option,
 )
 from clipprobe.errors import ConfigError
-from clipprobe.people import refuse_person_groups
 
 TextOption = Annotated[list[str], typer.Option("--text", help="A text; repeat for more.")]
 
@@ -34,7 +32,7 @@ TextOption = Annotated[list[str], typer.Option("--text", help="A text; repeat fo
 def register(app: typer.Typer) -> None:
     """Add the commands to the group ``neurons``."""
     neurons = group(app, "neurons", "What makes each neuron fire.")
-    for command in (effect, decompose, predict):
+    for command in (effect, predict):
         neurons.command(command.__name__)(command)
 
 
@@ -101,39 +99,6 @@ def effect(
     result(data, as_json=as_json, text="\n".join(lines))
     if failures:
         say(f"{len(failures)} images could not be read.")
-
-
-def decompose(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.")],
-    text: TextOption,
-    tower: Annotated[str, typer.Option("--tower", help="vision or text.")] = "vision",
-    top: Annotated[int, typer.Option("--top", min=1, help="Parts and neurons shown.")] = 12,
-    model: ModelOption = None,
-    revision: RevisionOption = None,
-    device: DeviceOption = "auto",
-    as_json: JsonOption = False,
-) -> None:
-    """The logit of an image with a text as an exact sum over heads, MLPs, neurons and biases."""
-    if tower not in ("vision", "text"):
-        raise ConfigError(f"--tower is vision or text, but {tower!r} was given.")
-    refuse_person_groups(text, "neurons decompose")
-    read_image(image)
-    clip = load_model(model, device=device, revision=revision)
-    from clipprobe.neurons.effects import decompose as take_apart
-
-    found = take_apart(clip, [image], text, tower=tower)
-    lines = []
-    for place, name in enumerate(text):
-        row, column = (0, place) if tower == "vision" else (place, 0)
-        total = found.totals[row, column]
-        lines.append(f"{name}: logit {total:.4f}, sum of parts off by {found.gap:.1e}")
-        lines += [f"  {value:+.4f}  {part}" for part, value in found.strongest(row, column, top)]
-        neurons = found.strongest_neurons(row, column, top)
-        if neurons:
-            lines.append("of the MLPs' parts, the largest neurons (already counted above):")
-            lines += [f"  {value:+.4f}  {part}" for part, value in neurons]
-    by_site = {site: values.tolist() for site, values in found.neurons.items()}
-    result({**found.to_json(), "neurons": by_site}, as_json=as_json, text="\n".join(lines))
 
 
 def predict(

@@ -1,4 +1,4 @@
-"""``clipprobe neurons multimodal`` and ``gallery``: one concept in picture, drawing and word?"""
+"""``clipprobe neurons multimodal``: one concept in picture, drawing and word?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clipprobe.cli.boundary import one_line
 from clipprobe.cli.common import (
     BatchSizeOption,
     DeviceOption,
@@ -27,12 +26,12 @@ from clipprobe.cli.common import (
     result,
     say,
 )
+from clipprobe.lines import one_line
 
 if TYPE_CHECKING:
     from clipprobe.neurons.multimodality import Multimodality
 
 DEFAULT_RUN = Path("runs/multimodal")
-DEFAULT_GALLERY = Path("runs/gallery")
 
 PerConceptOption = Annotated[
     int,
@@ -44,7 +43,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the group ``neurons``."""
     neurons = group(app, "neurons", "What makes each neuron fire.")
     neurons.command("multimodal")(multimodal)
-    neurons.command("gallery")(gallery)
 
 
 def multimodal(
@@ -130,47 +128,6 @@ def multimodal(
         say(note)
     left_out = f" {len(found.failures)} images were left out." if found.failures else ""
     say(f"{found.claim}\nThe report is {out}/report.html.{left_out}")
-
-
-def gallery(
-    out: Annotated[
-        Path, typer.Option("--out", help="Folder for the sheets and their README.md.")
-    ] = DEFAULT_GALLERY,
-    top: Annotated[int, typer.Option("--top", min=1, help="Units to draw.")] = 10,
-    sites: SitesOption = None,
-    pool: PoolOption = "max",
-    per_concept: PerConceptOption = 8,
-    model: ModelOption = None,
-    revision: RevisionOption = None,
-    device: DeviceOption = "auto",
-    batch_size: BatchSizeOption = 32,
-    seed: SeedOption = 0,
-    as_json: JsonOption = False,
-) -> None:
-    """Draw the units that best tell one concept in every modality: a sheet each, and an index."""
-    clip = load_model(model, device=device, revision=revision)
-    from clipprobe.neurons.multimodality.gallery import write_gallery
-    from clipprobe.stimuli import concepts
-
-    with progress("testing", 3 * per_concept * len(concepts())) as advance:
-        entries = write_gallery(
-            clip,
-            out,
-            top=top,
-            sites=sites,
-            pool=pool,
-            per_concept=per_concept,
-            seed=seed,
-            batch_size=batch_size,
-            progress=advance,
-        )
-    lines = [
-        f"{entry.unit} ({pool})  {entry.concept}  {entry.score.value:.3f} "
-        f"[{entry.score.low:.3f}, {entry.score.high:.3f}] n={entry.score.n}"
-        for entry in entries
-    ]
-    result([entry.to_json() for entry in entries], as_json=as_json, text="\n".join(lines))
-    say(f"The gallery is {out}/README.md.")
 
 
 def ranking_text(found: Multimodality, top: int) -> str:

@@ -1,4 +1,4 @@
-"""``clipprobe neurons compose``, ``similar``, ``where``: what units make, are like, and see."""
+"""``clipprobe neurons compose``, ``similar``: what units make and are like."""
 
 from __future__ import annotations
 
@@ -24,13 +24,11 @@ from clipprobe.cli.common import (
     load_model,
     out_option,
     progress,
-    read_image,
     result,
     say,
     sites_option,
 )
 from clipprobe.errors import ConfigError
-from clipprobe.runs.files import check_file, file_errors, write_atomically
 
 UnitOption = Annotated[
     str, typer.Argument(metavar="UNIT", help="A unit, as vision.blocks.3.mlp.post:17.")
@@ -40,7 +38,7 @@ UnitOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands to the group ``neurons``."""
     neurons = group(app, "neurons", "What makes each neuron fire.")
-    for command in (compose, similar, where):
+    for command in (compose, similar):
         neurons.command(command.__name__)(command)
 
 
@@ -178,39 +176,3 @@ def similar(
     result(found.to_json(), as_json=as_json, text="\n".join(lines))
     if out is not None:
         say(f"The report is {out}/report.html.")
-
-
-def where(
-    unit: UnitOption,
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Write the picture with its map here (PNG).")
-    ] = None,
-    model: ModelOption = None,
-    revision: RevisionOption = None,
-    device: DeviceOption = "auto",
-    as_json: JsonOption = False,
-) -> None:
-    """Where in an image a unit fires; `clipprobe explain --unit` says which pixels drive it."""
-    if out is not None and out.suffix.lower() != ".png":
-        raise ConfigError(f"The map is written as PNG, and {out} ends otherwise: name it .png.")
-    read_image(image)
-    if out is not None:
-        check_file(out)
-    clip = load_model(model, device=device, revision=revision)
-    from clipprobe.neurons import unit_map
-
-    found = unit_map(clip, image, unit)
-    if out is not None:
-        from clipprobe.figures.attribution import panel
-
-        sheet = panel(clip.preprocess.to_grid(image), found.map)
-        with file_errors(out):
-            write_atomically(out, lambda path: sheet.save(path, "PNG"))
-        say(f"The map is {out}: orange where the activation is positive, blue where negative.")
-    lines = [f"{found.address}: largest {found.map.max():.4f}, smallest {found.map.min():.4f}"]
-    lines += ["  " + " ".join(f"{value:+7.2f}" for value in row) for row in found.map]
-    lines.append(
-        f"  class token {found.class_token:+.4f}" if not found.reason else f"  {found.reason}"
-    )
-    result(found.to_json(), as_json=as_json, text="\n".join(lines))

@@ -1,72 +1,14 @@
-"""What ``neurons words`` and ``captions`` print for people."""
+"""What ``neurons captions`` prints for people."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from clipprobe.cli.boundary import one_line
+from clipprobe.lines import one_line
 
 if TYPE_CHECKING:
     from clipprobe.neurons.captions import UnitCaptions
-    from clipprobe.neurons.words import UnitWords
-    from clipprobe.neurons.words.distill import DistillComparison
-
-
-def words_text(summary: dict[str, Any]) -> str:
-    """The headline of a probe for people."""
-    value = summary["headline"][0]["estimate"]["value"]
-    median = "undefined" if value is None else f"{value:.2f}"
-    floor = summary["z_floor"]
-    chance = "undefined" if floor is None else f"{floor:.2f}"
-    return (
-        f"{summary['n_words']} words, {summary['n_renderings']} images each, {summary['n_units']} "
-        f"units, pooled by {summary['pool']}; {summary['mean_removed']} removed\n"
-        f"claim: {summary['claim']} (the word alone)\n"
-        f"strongest word: median z {median} over units (a bell-shaped unit has {chance})"
-    )
-
-
-def unit_words_text(unit: UnitWords) -> str:
-    """The words of a unit for people."""
-    lines = [
-        unit.name,
-        f"  mean over {unit.n_words} words {unit.mean:.4g} (removed below), standard deviation "
-        f"{unit.std:.4g}; by chance the first word has z {unit.z_floor:.2f}",
-        f"  without a word {unit.blank - unit.mean:+.4g}; {unit.n_scrambled} letter strings "
-        f"{unit.scrambled_mean - unit.mean:+.4g} on average, at most "
-        f"{unit.scrambled_high - unit.mean:+.4g}",
-    ]
-    for end, listed in (("strongest", unit.top), ("weakest", unit.bottom)):
-        lines.append(f"  {end} words (value less the mean, 95 % over {unit.n_fonts} fonts):")
-        lines += [
-            f"    {one.centred:>+9.4g} [{one.low:+.4g}, {one.high:+.4g}]  z {one.z:>6.2f}  "
-            f"n={one.n_renderings}  {one_line(one.word)}"
-            for one in listed
-        ]
-    if unit.reason:
-        lines.append(f"  note: {unit.reason}")
-    return "\n".join(lines)
-
-
-def distill_text(compared: DistillComparison) -> str:
-    """The comparison with the article for people."""
-    lines = [
-        f"{compared.site} against the article's lists of {compared.model}, {compared.n_words} words"
-    ]
-    lines += [
-        f"  {row.unit}  overlap@{row.depth} {row.overlap} of {row.n_probed} probed (by chance "
-        f"{row.expected:.2f}, p {row.p:.2g})  {one_line(', '.join(row.shared))}"
-        for row in compared.rows
-    ]
-    lines += [
-        f"  median overlap@{depth} {compared.median[depth]:g} (by chance "
-        f"{compared.expected[depth]:.2f})"
-        for depth in compared.median
-    ]
-    if compared.reason:
-        lines.append(f"  note: {compared.reason}")
-    return "\n".join(lines)
 
 
 def captions_text(found: Sequence[UnitCaptions]) -> str:

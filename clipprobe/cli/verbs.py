@@ -33,39 +33,39 @@ class Entry(NamedTuple):
 
 _OURS = {
     "demo": (
-        "clipprobe.cli.demo_cmd:register",
+        "attacks.demo.verb:DEMO",
         "Run the main job: zero-shot accuracy, an atlas, a typographic audit, a bias report.",
     ),
     "models": (
-        "clipprobe.cli.models_cmd:register",
+        "clipprobe.models.verbs:MODELS",
         "What can be loaded.",
     ),
     "hooks": (
-        "clipprobe.cli.models_cmd:register",
+        "clipprobe.models.verbs:HOOKS",
         "Every hook point of a model: its name, axes and units.",
     ),
     "similarity": (
-        "clipprobe.cli.models_cmd:register",
+        "clipprobe.models.verbs:SIMILARITY",
         "The cosine of every image with every text.",
     ),
     "explain": (
-        "clipprobe.cli.explain_cmd:register",
+        "clipprobe.attribution.verb:EXPLAIN",
         "Explain the score of an image with a text, or a neuron's activation.",
     ),
     "attack": (
-        "clipprobe.cli.attack_cmd:register",
+        "attacks.typographic.attack.verb:ATTACK",
         "Write WORD on IMAGE; the same picture, settings and seed give the same pixels.",
     ),
     "compare": (
-        "clipprobe.cli.compare_cmd:register",
+        "clipprobe.runs.verbs:COMPARE",
         "Compare two runs, paired over the images that both used; differences are B minus A.",
     ),
     "export-card": (
-        "clipprobe.cli.bias_export:register",
+        "attacks.bias.report.verb:EXPORT_CARD",
         "Export a bias report to the JSON of the model-card-toolkit (schema 0.0.2).",
     ),
     "verify": (
-        "clipprobe.cli.verify_cmd:register",
+        "clipprobe.runs.verbs:VERIFY",
         "Check the files of a run, and of the runs inside it, against their hashes.",
     ),
     "rerun": (
@@ -73,15 +73,15 @@ _OURS = {
         "Make a run again in another folder, from its call.json: the same bytes.",
     ),
     "dashboard": (
-        "clipprobe.cli.dashboard_cmd:register",
+        "dashboard.verb:DASHBOARD",
         "Browse runs, neurons and typographic attacks in the browser, until Ctrl-C.",
     ),
     "pretrain": (
-        "clipprobe.cli.pretrain_cmd:register",
+        "clipprobe.pretraining.verb:PRETRAIN",
         "Train a CLIP; the same command goes on where a killed one stopped.",
     ),
     "evaluate": (
-        "clipprobe.cli.evaluate_cmd:register",
+        "clipprobe.pretraining.evaluation.verb:EVALUATE",
         "The numbers of the model card, measured again: sight, reading, scenes, neurons, planted.",
     ),
     "neurons": (
@@ -89,23 +89,23 @@ _OURS = {
         "What makes each neuron fire.",
     ),
     "neurons scan": (
-        "clipprobe.cli.neurons_cmd:register",
+        "clipprobe.neurons.atlas.verb:SCAN",
         "Stream images (or texts) once through their tower and keep what each unit did.",
     ),
     "neurons show": (
-        "clipprobe.cli.neurons_cmd:register",
+        "clipprobe.neurons.sheet.verbs:SHOW",
         "One unit: its numbers, what lies along its range, what other instruments found.",
     ),
     "neurons merge": (
-        "clipprobe.cli.neurons_cmd:register",
+        "clipprobe.neurons.atlas.verb:MERGE",
         "Put the shards of one scan together; the same bytes in any order.",
     ),
     "neurons multimodal": (
-        "clipprobe.cli.neurons_cmd:register",
+        "clipprobe.cli.neurons_multimodal:register",
         "Rank units by how well they tell one concept in every modality.",
     ),
     "neurons gallery": (
-        "clipprobe.cli.neurons_cmd:register",
+        "clipprobe.neurons.multimodality.gallery.verb:GALLERY",
         "Draw the units that best tell one concept in every modality: a sheet each, and an index.",
     ),
     "neurons effect": (
@@ -113,7 +113,7 @@ _OURS = {
         "What ablating or steering units does to logits, with controls of the same scale.",
     ),
     "neurons decompose": (
-        "clipprobe.cli.neurons_effects:register",
+        "clipprobe.neurons.effects.decompose_verb:DECOMPOSE",
         "The logit of an image with a text as an exact sum over heads, MLPs, neurons and biases.",
     ),
     "neurons predict": (
@@ -133,15 +133,15 @@ _OURS = {
         "The units most similar and most opposed: by what they answer to, and by what they write.",
     ),
     "neurons where": (
-        "clipprobe.cli.neurons_relations:register",
+        "clipprobe.neurons.where_verb:WHERE",
         "Where in an image a unit fires; `clipprobe explain --unit` says which pixels drive it.",
     ),
     "neurons search": (
-        "clipprobe.cli.neurons_search:register",
+        "clipprobe.neurons.sheet.verbs:SEARCH",
         "Units by word, concept, property or statistic, or by what their strongest images show.",
     ),
     "neurons words": (
-        "clipprobe.cli.neurons_words:register",
+        "clipprobe.neurons.words.verb:WORDS",
         "Which written words, shown as images, make each vision unit fire.",
     ),
     "neurons captions": (
@@ -169,16 +169,16 @@ _OURS = {
         "Search the least visible text on IMAGE that flips the model's answer.",
     ),
     "audit bias": (
-        "clipprobe.cli.audit_bias:register",
+        "attacks.bias.verb:BIAS",
         "Report how scores differ between perceived or annotated groups of people.",
     ),
     "audit gap": (
-        "clipprobe.cli.audit_gap:register",
+        "attacks.bias.why.verb:GAP",
         "Rank heads and neurons by what they add to a gap, take them out, compare with random "
         "sets.",
     ),
     "audit mitigate": (
-        "clipprobe.cli.audit_mitigate:register",
+        "attacks.bias.mitigation.verb:MITIGATE",
         "Fit mitigations on half of the images and score them on the other half, cost included.",
     ),
     "audit why": (
@@ -198,7 +198,7 @@ _OURS = {
         "On which kinds of task zero-shot fails, and which tower lacks what it needs.",
     ),
     "audit written": (
-        "clipprobe.cli.audit_written:register",
+        "attacks.bias.written.verb:WRITTEN",
         "Write words on pictures of people and compare, between groups, how far labels follow "
         "them.",
     ),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from clipprobe.data.records import Dataset, ImageRecord, make_dataset
 from clipprobe.errors import DataError
+from clipprobe.origin import Origin, absolute
 
 
 def text_dataset(
@@ -61,4 +63,5 @@ def read_texts(path: str | Path, *, limit: int | None = None) -> Dataset:
         raise DataError(
             f"The texts {path} are no UTF-8 text: save the file as UTF-8 with one text a line."
         ) from None
-    return text_dataset(lines, name=path.name, limit=limit)
+    origin = Origin(opener="texts", arguments={"path": absolute(path), "limit": limit})
+    return replace(text_dataset(lines, name=path.name, limit=limit), origin=origin)

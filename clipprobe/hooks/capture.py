@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from clipprobe.anatomy import listening as context
 from clipprobe.errors import UnsupportedHookError
 from clipprobe.hooks.pooling import check_pool, pool_tokens
 from clipprobe.hooks.session import Session
@@ -30,11 +31,10 @@ from clipprobe.hooks.sites import (
     split_unit,
 )
 from clipprobe.hooks.store import Captures, RowCounter, RowNumbers
-from clipprobe.models import listening as context
 
 if TYPE_CHECKING:
+    from clipprobe.anatomy.parts import Tower
     from clipprobe.hooks.hooked import Hooked
-    from clipprobe.models.anatomy import Tower
 
 Sink = Callable[[str, Tensor, RowNumbers, Tensor | None], None]
 

@@ -17,9 +17,9 @@ from clipprobe.hooks.changes import How, Mean, Patch, Scale
 from clipprobe.hooks.pooling import token_positions, without_token
 
 if TYPE_CHECKING:
+    from clipprobe.anatomy.listening import Positions, Rows
+    from clipprobe.anatomy.parts import Tower
     from clipprobe.hooks.sites import HookPoint
-    from clipprobe.models.anatomy import Tower
-    from clipprobe.models.listening import Positions, Rows
 
 
 class Edit:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from clipprobe.models.anatomy import Anatomy
+    from clipprobe.anatomy.parts import Anatomy
 
 
 class Hooked(Protocol):
@@ -37,4 +37,17 @@ class Hooked(Protocol):
     @property
     def d_embed(self) -> int:
         """Width of the joint space."""
+        ...
+
+
+class Seeing(Hooked, Protocol):
+    """A model that images can be run through."""
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square that it takes, in pixels."""
+        ...
+
+    def image_embeddings(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Unit vectors of preprocessed pixels, ``(b, d_embed)``."""
         ...

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from clipprobe.anatomy import listening as context
 from clipprobe.errors import ConfigError
 from clipprobe.hooks.changes import At, How, check_how, describe
 from clipprobe.hooks.edits import Edit
 from clipprobe.hooks.session import Session
 from clipprobe.hooks.sites import check_unit, hook_points, match, split_unit
-from clipprobe.models import listening as context
 
 if TYPE_CHECKING:
     from clipprobe.hooks.hooked import Hooked

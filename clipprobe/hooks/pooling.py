@@ -16,9 +16,9 @@ from torch import Tensor
 from clipprobe.errors import ConfigError, UnsupportedHookError
 
 if TYPE_CHECKING:
+    from clipprobe.anatomy.listening import Positions
+    from clipprobe.anatomy.parts import Tower
     from clipprobe.hooks.sites import HookPoint
-    from clipprobe.models.anatomy import Tower
-    from clipprobe.models.listening import Positions
 
 POOLS = ("none", "cls", "mean", "max", "eos")
 

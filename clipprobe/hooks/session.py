@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from clipprobe.anatomy import listening as context
 from clipprobe.errors import ConfigError, HookNeverFiredError
 from clipprobe.hooks import wiring
-from clipprobe.models import listening as context
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle

@@ -24,8 +24,8 @@ from clipprobe.hooks.names import (
 )
 
 if TYPE_CHECKING:
+    from clipprobe.anatomy.parts import Block, Tower
     from clipprobe.hooks.hooked import Hooked
-    from clipprobe.models.anatomy import Block, Tower
 
 __all__ = [
     "BLOCK_SITES",

@@ -14,8 +14,8 @@ from clipprobe.errors import UnknownHookPointError
 from clipprobe.hooks.sites import nearest, plain_name
 
 if TYPE_CHECKING:
+    from clipprobe.anatomy.listening import Rows
     from clipprobe.hooks.hooked import Hooked
-    from clipprobe.models.listening import Rows
 
 RowNumbers = npt.NDArray[np.int64]
 

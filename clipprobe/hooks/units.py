@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from clipprobe.errors import UnsupportedHookError
 
 if TYPE_CHECKING:
+    from clipprobe.anatomy.parts import Tower
+    from clipprobe.hooks.hooked import Seeing
     from clipprobe.hooks.sites import HookPoint
-    from clipprobe.models import Clip
-    from clipprobe.models.anatomy import Tower
 
 _POOL_WORDS = {
     "tokens": {
@@ -81,7 +81,7 @@ class Site:
         return cls(**{**data, "grid": grid})
 
 
-def default_sites(clip: Clip, tower_name: str = "vision") -> list[str]:
+def default_sites(clip: Seeing, tower_name: str = "vision") -> list[str]:
     """The neurons of every block; of a ResNet, the last block's channels before the ReLU."""
     tower: Tower = getattr(clip.anatomy, tower_name)
     if tower.blocks:
@@ -90,7 +90,7 @@ def default_sites(clip: Clip, tower_name: str = "vision") -> list[str]:
     return [f"vision.{sums[-1]}"]
 
 
-def default_pool(clip: Clip, tower: str) -> str:
+def default_pool(clip: Seeing, tower: str) -> str:
     """How tokens become one number where nobody says: the maximum; of texts, the token read.
 
     Not the maximum over a text: where tokens see only earlier ones, the first token answers the
@@ -101,7 +101,9 @@ def default_pool(clip: Clip, tower: str) -> str:
     return "cls" if clip.anatomy.text.pool_token == "cls" else "eos"
 
 
-def find_sites(clip: Clip, patterns: Sequence[str], pool: str, tower: str = "vision") -> list[Site]:
+def find_sites(
+    clip: Seeing, patterns: Sequence[str], pool: str, tower: str = "vision"
+) -> list[Site]:
     """The hook points that the names and globs mean, checked for what an atlas can hold.
 
     Args:
@@ -141,7 +143,7 @@ def find_sites(clip: Clip, patterns: Sequence[str], pool: str, tower: str = "vis
     return [_site(clip, point, grids) for point in points]
 
 
-def _site(clip: Clip, point: HookPoint, grids: Mapping[str, tuple[int, int]]) -> Site:
+def _site(clip: Seeing, point: HookPoint, grids: Mapping[str, tuple[int, int]]) -> Site:
     tower: Tower = getattr(clip.anatomy, point.tower)
     layout = _LAYOUTS[point.axes]
     return Site(
@@ -154,7 +156,7 @@ def _site(clip: Clip, point: HookPoint, grids: Mapping[str, tuple[int, int]]) ->
     )
 
 
-def _map_sizes(clip: Clip, points: Sequence[HookPoint]) -> dict[str, tuple[int, int]]:
+def _map_sizes(clip: Seeing, points: Sequence[HookPoint]) -> dict[str, tuple[int, int]]:
     """Rows and columns of each map, from one forward pass; layers of a ResNet differ."""
     if not points or clip.anatomy.vision.grid is None:
         return {}

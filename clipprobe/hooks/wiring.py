@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 
+from clipprobe.anatomy.listening import Listener, visit
 from clipprobe.errors import UnsupportedHookError
 from clipprobe.hooks.attention import attention_mask, attention_pattern
-from clipprobe.models.listening import Listener, visit
 
 if TYPE_CHECKING:
+    from clipprobe.anatomy.parts import Anatomy, Block, Tower
     from clipprobe.hooks.sites import HookPoint
-    from clipprobe.models.anatomy import Anatomy, Block, Tower
 
 Listeners = tuple[Listener, ...]
 Program = Callable[[Listeners, Tensor], Tensor]

@@ -1,9 +1,26 @@
 """Any CLIP-like checkpoint behind one face: :func:`load` gives a :class:`Clip`."""
 
-from clipprobe.models.anatomy import Anatomy, Block, ChannelSite, Tower
-from clipprobe.models.clip import Clip
-from clipprobe.models.loading import load
-from clipprobe.models.preprocess import Preprocess
-from clipprobe.models.random_twin import random_twin
+from typing import TYPE_CHECKING
+
+from clipprobe.later import later
+
+if TYPE_CHECKING:
+    from clipprobe.anatomy.parts import Anatomy as Anatomy
+    from clipprobe.anatomy.parts import Block as Block
+    from clipprobe.anatomy.parts import ChannelSite as ChannelSite
+    from clipprobe.anatomy.parts import Tower as Tower
+    from clipprobe.models.clip import Clip as Clip
+    from clipprobe.models.loading import load as load
+    from clipprobe.models.preprocess import Preprocess as Preprocess
+    from clipprobe.models.twin import random_twin as random_twin
 
 __all__ = ["Anatomy", "Block", "ChannelSite", "Clip", "Preprocess", "Tower", "load", "random_twin"]
+
+_LATER = {
+    **dict.fromkeys(("Anatomy", "Block", "ChannelSite", "Tower"), "clipprobe.anatomy.parts"),
+    "Clip": "clipprobe.models.clip",
+    "load": "clipprobe.models.loading",
+    "Preprocess": "clipprobe.models.preprocess",
+    "random_twin": "clipprobe.models.twin",
+}
+__getattr__ = later(__name__, _LATER)

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from clipprobe.anatomy import listening as context
 from clipprobe.data.images import as_pil, batches, check_images
 from clipprobe.errors import ConfigError, DataError
-from clipprobe.models import listening as context
 from clipprobe.models.families.base import Family
 from clipprobe.models.finite import refuse_meaningless
 from clipprobe.models.identity import Weights, foreign_code

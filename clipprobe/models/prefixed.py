@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clipprobe.models import listening as context
+from clipprobe.anatomy import listening as context
 from clipprobe.models.clip import Clip, Embeddings, as_numpy, unit
 from clipprobe.models.finite import refuse_meaningless
 from clipprobe.models.identity import foreign_code

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
-from clipprobe.models import listening as context
+from clipprobe.anatomy import listening as context
 
 _LOCK = threading.Lock()
 _held = 0

@@ -1,9 +1,19 @@
 """Neurons: what makes each unit fire, over all images and across its whole range."""
 
-from clipprobe.neurons.atlas.atlas import Atlas, merge_atlases
-from clipprobe.neurons.atlas.scanning import scan, scan_texts
-from clipprobe.neurons.atlas.unit import Bin, Firing, Unit
-from clipprobe.neurons.where import UnitMap, unit_map
+from typing import TYPE_CHECKING
+
+from clipprobe.later import later
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.atlas.atlas import Atlas as Atlas
+    from clipprobe.neurons.atlas.atlas import merge_atlases as merge_atlases
+    from clipprobe.neurons.atlas.scanning import scan as scan
+    from clipprobe.neurons.atlas.scanning import scan_texts as scan_texts
+    from clipprobe.neurons.atlas.unit import Bin as Bin
+    from clipprobe.neurons.atlas.unit import Firing as Firing
+    from clipprobe.neurons.atlas.unit import Unit as Unit
+    from clipprobe.neurons.where import UnitMap as UnitMap
+    from clipprobe.neurons.where import unit_map as unit_map
 
 __all__ = [
     "Atlas",
@@ -16,3 +26,11 @@ __all__ = [
     "scan_texts",
     "unit_map",
 ]
+
+_LATER = {
+    **dict.fromkeys(("Atlas", "merge_atlases"), "clipprobe.neurons.atlas.atlas"),
+    **dict.fromkeys(("scan", "scan_texts"), "clipprobe.neurons.atlas.scanning"),
+    **dict.fromkeys(("Bin", "Firing", "Unit"), "clipprobe.neurons.atlas.unit"),
+    **dict.fromkeys(("UnitMap", "unit_map"), "clipprobe.neurons.where"),
+}
+__getattr__ = later(__name__, _LATER)

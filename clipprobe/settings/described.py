@@ -31,6 +31,8 @@ class Setting:
 
     name: str
     flag: str
+    also: str
+    """Another name of the flag; empty where there is none."""
     type: type
     """Of one value."""
     many: bool
@@ -112,6 +114,7 @@ def _setting(record: Any, name: str) -> Setting:
     return Setting(
         name=name,
         flag=flag.name or name.replace("_", "-"),
+        also=flag.also,
         type=kind,
         many=shape.many if flag.many is None else flag.many,
         choices=listed or shape.choices,

@@ -35,6 +35,8 @@ class Flag:
 
     name: str = ""
     """Of the flag, without ``--``: the field's name where it is empty."""
+    also: str = ""
+    """Another name of the flag, without ``--``."""
     default: str = ""
     """How people read the default, where it is None or says too little: ``all``."""
     takes: type | None = None

@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from clipprobe.settings.marks import HOW, Flag
 from clipprobe.settings.record import Settings
+from clipprobe.settings.values import Texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,16 +36,29 @@ class Images(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model(Settings):
-    """Which model; only the command line loads one by its name."""
+class ModelName(Settings):
+    """Which model, by its name."""
 
     panel: ClassVar[str] = "Model"
     model: Annotated[str | None, Flag(default="the bundled model", env="CLIPPROBE_MODEL")] = None
     """A checkpoint folder, a Hugging Face id, or open_clip:NAME/TAG."""
-    revision: Annotated[str | None, Flag(default="the main branch")] = None
-    """Branch, tag or commit of a Hugging Face id."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device(Settings):
+    """Where a model runs."""
+
+    panel: ClassVar[str] = "Model"
     device: Annotated[str, HOW] = "auto"
     """auto, cpu, cuda, cuda:N or mps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Device, ModelName):
+    """Which model; only the command line loads one by its name."""
+
+    revision: Annotated[str | None, Flag(default="the main branch")] = None
+    """Branch, tag or commit of a Hugging Face id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,14 +82,47 @@ class Random(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inference(Settings):
-    """How images go through the model."""
+class Batches(Settings):
+    """How many images go through the model at once."""
 
     panel: ClassVar[str] = "Run"
     batch_size: Annotated[int, Ge(1)] = 32
     """Images in one forward pass."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inference(Batches):
+    """How images go through the model."""
+
     workers: Annotated[int, Ge(0), HOW] = 2
     """Threads that decode or draw beside the model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sites(Settings):
+    """Which hook points; a verb says which it takes when none is given."""
+
+    panel: ClassVar[str] = "Units"
+    sites: Annotated[Texts | None, Flag(default="the neurons of every block")] = None
+    """Hook points, as names or globs; repeat for more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool(Settings):
+    """How the tokens of one image or text become one number for each unit."""
+
+    panel: ClassVar[str] = "Units"
+    pool: str = "max"
+    """How tokens become one number: cls, mean, max or eos."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared(Settings):
+    """Texts whose scores with images are measured."""
+
+    panel: ClassVar[str] = "Texts"
+    texts: Annotated[Texts, Flag(name="text")]
+    """A text; repeat for more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +135,23 @@ class Progress(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terminal(Settings):
-    """What only a command line has."""
+class ConfigFile(Settings):
+    """A file that stands in for flags."""
 
     panel: ClassVar[str] = "Command line"
     config: Annotated[Path | None, Flag(where="terminal")] = None
     """A YAML file with settings; flags win over it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Printing(Settings):
+    """How a result is printed."""
+
+    panel: ClassVar[str] = "Command line"
     as_json: Annotated[bool, Flag(name="json", where="terminal")] = False
     """Print the result as JSON on stdout, words on stderr."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terminal(Printing, ConfigFile):
+    """What only a command line has."""

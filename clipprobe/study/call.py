@@ -34,6 +34,8 @@ OPENERS: Registry[Any] = Registry(
         "attack-set": "attacks.typographic.datasets:load_attacks",
         "images": "clipprobe.data:open_dataset",
         "model": "clipprobe.models:load",
+        "texts": "clipprobe.data.texts:read_texts",
+        "words": "clipprobe.neurons.words.lists:read_words",
     },
 )
 """What opens the things again that a call cannot hold."""
@@ -59,6 +61,8 @@ def call_of(study: Study[Any, Any], settings: Any, clip: Any) -> dict[str, Any]:
         except _Unkept:
             again.append(one.name)
     call: dict[str, Any] = {"format": FORMAT, "kind": study.kind, "settings": kept}
+    if study.known_as != study.kind:
+        call["study"] = study.name
     call["give_again"] = again
     try:
         call["model"] = _encoded(clip, None)

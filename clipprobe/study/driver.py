@@ -46,9 +46,7 @@ def carry_out(
     out = Path(settings.out)
     with Run.open(out, kind=study.kind, config=plan.config, overwrite=settings.overwrite) as run:
         if not run.complete:
-            outcome = _executed(plan, run)
-            _write(run, outcome, plan, call_of(study, settings, clip))
-            return Finished(view=load_run(out), value=outcome.value)
+            _write(run, _executed(plan, run), plan, call_of(study, settings, clip))
     view = load_run(out)
     return Finished(view=view, value=cast(R, None) if study.load is None else study.load(view))
 

@@ -79,13 +79,22 @@ class Study(Generic[S, R]):
     """
 
     kind: str
+    """Of the runs that it makes."""
     settings: type[S]
     """The record of settings: its fields are the arguments, the flags, and the keys of a file."""
     prepare: Callable[[S, Any], Plan[R]]
     """Refuses what cannot work, before anything is written, and resolves the rest. Takes the
     settings and the model (None for a study that needs none)."""
     load: Callable[[RunView], R] | None = None
-    """Reads the value of a finished run; None where the run is the result."""
+    """Reads the value of a finished run; None where the run is the result. A run in a folder has
+    this value from the first time on, so an execution's own value is for memory alone."""
+    name: str = ""
+    """In the table of studies, where several studies make runs of one kind; else the kind."""
+
+    @property
+    def known_as(self) -> str:
+        """Its name in the table of studies."""
+        return self.name or self.kind
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ def rerun(run: str | Path, out: str | Path, *, clip: Any = None, **given: Any) -
     """
     view = load_run(run)
     call = read_call(view)
-    study = STUDIES[view.kind]
+    study = STUDIES[call.get("study", view.kind)]
     absent = [name for name in call.get("give_again", ()) if name != "model" and name not in given]
     if clip is None and "model" in call.get("give_again", ()):
         absent.append("clip")

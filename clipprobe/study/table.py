@@ -13,16 +13,29 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
         "few-shot": "clipprobe.zeroshot.few_shot.audit:FEW_SHOT",
         "limits": "clipprobe.zeroshot.limits.audit:LIMITS",
         "zeroshot": "clipprobe.zeroshot.audit:ZEROSHOT",
+        "atlas": "clipprobe.neurons.atlas.scanning:ATLAS",
+        "atlas-merge": "clipprobe.neurons.atlas.assembling:MERGED",
+        "atlas-save": "clipprobe.neurons.atlas.assembling:SAVED",
+        "bias": "attacks.bias.audit:BIAS",
+        "bias-against": "attacks.bias.report.against:AGAINST",
+        "bias-comparison": "attacks.bias.report.comparison:COMPARISON",
+        "bias-gap": "attacks.bias.why.explain:GAP",
+        "bias-mitigation": "attacks.bias.mitigation.mitigate:MITIGATION",
+        "bias-written": "attacks.bias.written.audit:WRITTEN",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
+        "words": "clipprobe.neurons.words.probe:WORD_PROBE",
     },
     group="clipprobe.studies",
     help="Another package adds one through the entry points of clipprobe.studies.",
 )
-"""Kind of run -> ``"package.module:STUDY"``: a :class:`~clipprobe.study.plan.Study`."""
+"""Kind of run (or :attr:`Study.name`) -> ``"package.module:STUDY"``: a :class:`Study`."""
 
 COMPARISONS: Registry[Study[Any, Any]] = Registry(
     "comparison",
-    {},
+    {
+        "bias": "attacks.bias.report.comparison:COMPARISON",
+        "bias-written": "attacks.bias.report.comparison:COMPARISON",
+    },
     group="clipprobe.comparisons",
     help="Runs of that kind cannot be compared.",
 )

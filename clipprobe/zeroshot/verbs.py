@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from clipprobe.cli.audit_lines import headline
 from clipprobe.cli.common import countdown, load_model, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
@@ -60,7 +59,7 @@ def _run(carry_out: Any, audit: Any, model: Model, terminal: Terminal, doing: st
     result(
         view.summary,
         as_json=terminal.as_json,
-        text=lambda: "\n".join([headline(view.summary), *_crossings(view.summary)]),
+        text=lambda: "\n".join(_lines(view.summary)),
     )
     counts = view.manifest["counts"]
     if lost := counts["failed"]:
@@ -69,12 +68,21 @@ def _run(carry_out: Any, audit: Any, model: Model, terminal: Terminal, doing: st
     enforce(audit.fail_under, view.summary)
 
 
-def _crossings(summary: dict[str, Any]) -> list[str]:
-    """Where the curves of a few-shot audit pass zero-shot."""
+def _lines(summary: dict[str, Any]) -> list[str]:
+    """Warnings, headline, and where the curves of a few-shot audit pass zero-shot."""
+    from clipprobe.report.numbers import format_cell
+
     return [
-        f"{one['name']}: {method} crosses zero-shot at {text} shots"
-        for one in summary.get("sets", ())
-        for method, text in one["crossing_text"].items()
+        *(f"warning: {text}" for text in summary["warnings"]),
+        *(
+            f"{item['name'].replace('_', ' '):<24} {format_cell(item['estimate'])}"
+            for item in summary["headline"]
+        ),
+        *(
+            f"{one['name']}: {method} crosses zero-shot at {text} shots"
+            for one in summary.get("sets", ())
+            for method, text in one["crossing_text"].items()
+        ),
     ]
 
 

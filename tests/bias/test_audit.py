@@ -94,6 +94,7 @@ def test_the_report_says_perceived_and_its_limits_and_shows_nobody(
         if written.name != "manifest.json":
             assert b"000.png" not in written.read_bytes()
     assert sorted(p.name for p in run.path.iterdir()) == [
+        "call.json",
         "cells.csv",
         "cells.parquet",
         "config.json",
@@ -229,7 +230,12 @@ def test_wrong_use_is_one_sentence_and_encodes_nothing(
         ("skin_tone", {"words": []}, ConfigError, "word list is empty"),
         ("skin_tone", {"templates": ["a photo"]}, ConfigError, "exactly one {}"),
         ("skin_tone", {"clusters": "person"}, DataError, "no cluster column 'person'"),
-        ("skin_tone", {"n_boot": 1}, ConfigError, "n_boot must be at least 100"),
+        (
+            "skin_tone",
+            {"n_boot": 1},
+            ConfigError,
+            "n_boot=1 is out of range: give a whole number (at least 100)",
+        ),
         ("skin_tone", {"planted": tmp_path / "absent"}, DataError, "could not be read"),
     ):
         with pytest.raises(error, match=re.escape(message)) as caught:

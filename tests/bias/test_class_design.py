@@ -11,6 +11,7 @@ from scipy.stats import kendalltau
 from attacks.bias.core import evaluate
 from attacks.bias.evidence.answers import FromScores, NotAnswerableError
 from attacks.bias.groups.columns import make_column
+from attacks.bias.groups.words import HARM
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
 from attacks.bias.probe import Asked, Sample
@@ -18,7 +19,6 @@ from attacks.bias.probes.class_design.designs import HUMAN_LABELS, TEMPLATES, de
 from attacks.bias.probes.class_design.stability import mean_tau, tau_matrix
 from attacks.bias.probes.class_design.verdict import DEPENDENT, NOTHING, STABLE
 from attacks.bias.probes.registry import get_probe
-from attacks.bias.probes.section7.label_sets import HARM
 
 NAME = "class-design"
 QUICK = Settings(n_boot=200, n_permutations=200)

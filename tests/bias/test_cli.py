@@ -63,10 +63,10 @@ def test_a_config_file_is_read_and_flags_win(
     ("text", "message"),
     [
         ("kk: 3", "unknown setting 'kk': did you mean 'k'?"),
-        ("k: many", "'k' must be a whole number, not 'many'"),
-        ("alpha: low", "'alpha' must be a number"),
-        ("words: {judge: 1}", "'words' must be a list of texts"),
-        ("clusters: 3", "'clusters' must be text, not 3"),
+        ("k: many", "'k' (--k) 'many' is not a whole number."),
+        ("alpha: low", "'alpha' (--alpha) 'low' is not a finite number (above 0, below 1)."),
+        ("words: {judge: 1}", "'words' (--words) {'judge': 1} is not a path."),
+        ("clusters: 3", "'clusters' (--clusters) 3 is not a text."),
     ],
 )
 def test_a_wrong_config_is_one_sentence(

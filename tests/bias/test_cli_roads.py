@@ -60,9 +60,15 @@ def test_wrong_use_of_tables_is_one_sentence(table: Path, tmp_path: Path) -> Non
         (("--predictions", table, "--probe", "clip-section-7"), "needs --groups"),
         (("--predictions", table, "--images", tmp_path, *group), "but got images and predictions"),
         (("--predictions", tmp_path / "x.csv", *group), "There is no table"),
-        (("--predictions", table, *group, "--threshold", "4"), "between 0 and 1"),
+        (
+            ("--predictions", table, *group, "--threshold", "4"),
+            "--threshold 4 is out of range: give a finite",
+        ),
         (("--predictions", table, *group, "--card", "nowhere"), "no card 'nowhere'"),
-        (("--predictions", table, *group, "--label-format", "coco"), "no label format 'coco'"),
+        (
+            ("--predictions", table, *group, "--label-format", "coco"),
+            "--label-format 'coco' is unknown: known are auto",
+        ),
         (
             ("--predictions", table, *group, "--probe", "clip-section-7", "--template", "{}"),
             "have templates of their own",

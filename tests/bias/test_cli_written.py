@@ -30,7 +30,7 @@ def test_the_command_line(
     for arguments, message in (
         (good, "needs a word to write"),
         ([*good, "--word", "doktor"], "names none of the 3 labels"),
-        ([*good, "--word", "doctor", "--size", "7"], "size=7.0 is out of range: give"),
+        ([*good, "--word", "doctor", "--size", "7"], "--size 7 is out of range: give"),
         (["--groups", "colour", "--word", "doctor", "--classes", classes], "no group column"),
     ):
         called = call(*arguments)

@@ -112,8 +112,8 @@ def test_a_change_is_found_paired_and_only_that(paired: RunView, runs: dict[str,
 
 def test_the_paired_run_keeps_figures_and_no_resample(paired: RunView, folder: Path) -> None:
     files = sorted(p.name for p in paired.path.iterdir())
-    assert files == ["config.json", "differences.csv", "manifest.json", "report.html", "report.md",
-                     "summary.json"]  # fmt: skip
+    assert files == ["call.json", "config.json", "differences.csv", "manifest.json", "report.html",
+                     "report.md", "summary.json"]  # fmt: skip
     table = list(csv.DictReader(paired.file("differences.csv").read_text("utf-8").splitlines()))
     assert len(table) == paired.summary["n"]["shared"]
     text = paired.file("report.md").read_text(encoding="utf-8")

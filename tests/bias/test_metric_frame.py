@@ -170,3 +170,12 @@ def test_detectable_effects_of_a_report() -> None:
     assert found[0].d < found[1].d and found[0].n_reference == 72
     clusters = np.arange(172) // 2
     assert detectable([column], clusters, alpha=0.05, family_size=1)[0].d > found[0].d
+
+
+@pytest.mark.parametrize("n", [2, 3, 9, 10])
+def test_what_has_too_few_clusters_to_be_tested_has_no_detectable_effect(n: int) -> None:
+    column = make_column("perceived_gender", ["man", "woman"] * 60)
+    clusters = np.arange(120) % (2 * n)  # n on each side
+    found = detectable([column], clusters, alpha=0.05, family_size=40)
+    assert [(one.n, one.n_reference) for one in found] == ([] if n < 10 else [(10, 10)] * 2)
+    assert all(one.d > 1 for one in found)

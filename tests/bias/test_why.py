@@ -18,7 +18,7 @@ from attacks.bias.mitigation import clip_clip, mitigate_bias, prompt_projection
 from attacks.bias.mitigation.measures import aligned_change
 from attacks.bias.why import contributions, explain_gap
 from attacks.bias.why.ablation import encode_without
-from attacks.bias.why.contributions import means, unit_points
+from attacks.bias.why.patching import means, unit_points
 from attacks.bias.why.task import gap_task, halves
 from clipprobe.errors import ConfigError, DataError
 from tests import tiny
@@ -130,7 +130,7 @@ def test_what_cannot_be_explained_is_said(planted: Any, people: Path, tmp_path: 
         ask(word="mayor")
     with pytest.raises(DataError, match="none of those"):
         ask(group="c")
-    with pytest.raises(ConfigError, match="neuron or head"):
+    with pytest.raises(ConfigError, match="'dimension' is unknown: known are neuron, head"):
         ask(kinds=["dimension"])
     column = make_column("g", ["a"] * 12 + ["b"] * 12)
     with pytest.raises(DataError, match="each needs 10"):

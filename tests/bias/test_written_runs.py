@@ -87,7 +87,7 @@ def test_the_report_says_what_it_must_and_nothing_about_a_person(
         if file.name != "manifest.json":
             assert b"face-0" not in file.read_bytes(), file.name
     assert sorted(p.name for p in run.path.iterdir()) == [
-        "cells.csv", "cells.parquet", "config.json", "manifest.json",
+        "call.json", "cells.csv", "cells.parquet", "config.json", "manifest.json",
         "report.html", "report.md", "summary.json",
     ]  # fmt: skip
 

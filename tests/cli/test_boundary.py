@@ -222,6 +222,11 @@ def test_commands_check_before_they_run(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.syspath_prepend(str(tmp_path))
     for name in [name for name in sys.modules if name.split(".")[0] == "attacks"]:
         monkeypatch.delitem(sys.modules, name)
-    for command in (["attack", "a.png", "word"], ["audit", "typographic"]):
+    for command in (
+        ["attack", "a.png", "word"],
+        ["audit", "typographic"],
+        ["demo"],
+        ["export-card", "run"],
+    ):
         result = CliRunner().invoke(real_app, command)
         assert result.exit_code == 2 and str(tmp_path / "attacks") in result.stderr

@@ -1,4 +1,4 @@
-"""What commands share: data on stdout, words on stderr, files of lines, settings, shards."""
+"""What commands share: data on stdout, words on stderr, files of lines, settings."""
 
 from __future__ import annotations
 
@@ -122,11 +122,3 @@ def test_settings_that_cannot_be_used(tmp_path: Path, text: str, message: str) -
     assert "\n" not in str(caught.value)
     with pytest.raises(ConfigError, match="could not be read"):
         common.read_config(tmp_path / "absent.yaml", {"seed"})
-
-
-def test_shards() -> None:
-    assert common.parse_shard(None) == (0, 1)
-    assert common.parse_shard("3/4") == (3, 4)
-    for bad in ("4/4", "0/0", "-1/4", "1", "a/b", "1/4/5", ""):
-        with pytest.raises(ConfigError, match="is not I/N"):
-            common.parse_shard(bad)

@@ -58,7 +58,7 @@ def test_listing_imports_no_command(arguments: list[str]) -> None:
     places = {entry.place.partition(":")[0] for entry in verbs.VERBS.values() if entry.place}
     loaded = loaded_by(*arguments)
     assert not loaded & places and "attacks" not in loaded
-    assert "clipprobe.cli.models_cmd" in loaded_by("models", "--help")
+    assert "clipprobe.models.verbs" in loaded_by("models", "--help")
 
 
 @pytest.mark.parametrize(

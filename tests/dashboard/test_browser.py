@@ -107,7 +107,7 @@ def runs(
 def address(runs: Path, scenery: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The app, started by its command."""
     chromium()
-    from clipprobe.cli.dashboard_cmd import free_port
+    from dashboard.verb import free_port
 
     port = free_port()
     log = tmp_path_factory.mktemp("log") / "server.log"

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from clipprobe.cli import app as cli
-from clipprobe.cli import dashboard_cmd
+from dashboard import verb as dashboard_cmd
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ SERVE = """
 import os, signal, sys
 # A shell starts its background jobs with interrupts ignored, and children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from clipprobe.cli.dashboard_cmd import serve
+from dashboard.verb import serve
 child = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
 raise SystemExit(serve([sys.executable, "-c", child], os.environ))
 """

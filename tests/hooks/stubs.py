@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clipprobe.models import listening as context
-from clipprobe.models.anatomy import Anatomy, Block, ChannelSite, Tower
+from clipprobe.anatomy import listening as context
+from clipprobe.anatomy.parts import Anatomy, Block, ChannelSite, Tower
 
 WIDTH, N_HEADS = 8, 2
 

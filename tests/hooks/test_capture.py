@@ -20,6 +20,7 @@ from hooks.checks import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clipprobe.anatomy import listening as context
 from clipprobe.errors import (
     ConfigError,
     HookNeverFiredError,
@@ -29,7 +30,6 @@ from clipprobe.errors import (
 from clipprobe.hooks import capture
 from clipprobe.hooks.pooling import max_and_token
 from clipprobe.hooks.store import RowCounter
-from clipprobe.models import listening as context
 
 POST = "vision.blocks.1.mlp.post"
 TEXT_POST = "text.blocks.1.mlp.post"

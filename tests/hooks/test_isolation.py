@@ -15,9 +15,9 @@ import pytest
 import torch
 from hooks.checks import assert_close, assert_differs, assert_same, hooks_of, pictures
 
+from clipprobe.anatomy import listening as context
 from clipprobe.errors import HookNeverFiredError
 from clipprobe.hooks import capture, intervene
-from clipprobe.models import listening as context
 
 POST = "vision.blocks.1.mlp.post"
 

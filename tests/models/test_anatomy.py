@@ -9,8 +9,8 @@ import pytest
 import tiny
 import torch
 
+from clipprobe.anatomy.parts import find_one, find_stack
 from clipprobe.errors import UnsupportedModelError
-from clipprobe.models.anatomy import find_one, find_stack
 
 FAMILIES = sorted(tiny.BUILDERS)
 TOLERANCE = 1e-5

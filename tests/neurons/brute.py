@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from clipprobe.neurons.atlas.accumulator import Settings, UnitStatistics
-from clipprobe.neurons.atlas.ranges import N_HISTOGRAM, SMALLEST_HALF_RANGE
-from clipprobe.neurons.atlas.samples import N_BINS, priority_of, unit_salts
+from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
+from clipprobe.neurons.atlas.statistics.ranges import N_HISTOGRAM, SMALLEST_HALF_RANGE
+from clipprobe.neurons.atlas.statistics.samples import N_BINS, priority_of, unit_salts
 
 NAME = "vision.blocks.0.mlp.post"
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from neurons import brute
 
-from clipprobe.neurons.atlas import exact, ranking
-from clipprobe.neurons.atlas.accumulator import Settings, UnitStatistics
-from clipprobe.neurons.atlas.samples import NO_SAMPLE
+from clipprobe.neurons.atlas.statistics import exact, ranking
+from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
+from clipprobe.neurons.atlas.statistics.samples import NO_SAMPLE
 
 KEEP = Settings(top_k=3, per_bin=2, threshold=0.5, seed=1)
 

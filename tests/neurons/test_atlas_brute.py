@@ -15,9 +15,9 @@ from clipprobe.errors import UnsupportedHookError
 from clipprobe.hooks import capture
 from clipprobe.hooks.units import find_sites
 from clipprobe.neurons import scan, scan_texts
-from clipprobe.neurons.atlas.accumulator import Settings
-from clipprobe.neurons.atlas.ranges import edges
-from clipprobe.neurons.atlas.samples import N_BINS, priority_of, unit_salts
+from clipprobe.neurons.atlas.statistics.accumulator import Settings
+from clipprobe.neurons.atlas.statistics.ranges import edges
+from clipprobe.neurons.atlas.statistics.samples import N_BINS, priority_of, unit_salts
 
 N = 1000
 POST = "vision.blocks.1.mlp.post"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from neurons import brute
 
-from clipprobe.neurons.atlas.accumulator import Settings
-from clipprobe.neurons.atlas.derived import peak_floor, peaks, quantiles
+from clipprobe.neurons.atlas.statistics.accumulator import Settings
+from clipprobe.neurons.atlas.statistics.derived import peak_floor, peaks, quantiles
 
 SHARES = (0.0, 0.01, 0.25, 0.5, 0.75, 0.99, 1.0)
 

@@ -11,7 +11,7 @@ from neurons import planted
 import clipprobe
 from clipprobe.models import random_twin
 from clipprobe.neurons.multimodality import Multimodality, bundled_probes, multimodality
-from clipprobe.neurons.multimodality.measure import Seen, measure
+from clipprobe.neurons.multimodality.scoring.measure import Seen, measure
 from clipprobe.statistics import benjamini_hochberg
 from clipprobe.stimuli import concepts
 

@@ -22,9 +22,9 @@ from clipprobe.neurons.multimodality import Multimodality, bundled_probes, multi
 from clipprobe.neurons.multimodality import trial as trial_module
 from clipprobe.neurons.multimodality.activations import tiles
 from clipprobe.neurons.multimodality.controls import AGAINST, drawings, word_controls
-from clipprobe.neurons.multimodality.gallery import write_gallery
+from clipprobe.neurons.multimodality.gallery.sheet import LARGEST
+from clipprobe.neurons.multimodality.gallery.writing import write_gallery
 from clipprobe.neurons.multimodality.probes import split
-from clipprobe.neurons.multimodality.sheet import LARGEST
 from clipprobe.stimuli import concepts
 
 SITE = "vision.blocks.1.mlp.post"

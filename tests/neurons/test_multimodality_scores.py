@@ -10,10 +10,10 @@ from scipy.stats import permutation_test
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.multitest import multipletests
 
-from clipprobe.neurons.multimodality import scores
-from clipprobe.neurons.multimodality.delong import delong
-from clipprobe.neurons.multimodality.measure import Seen, intervals, measure, strongest
-from clipprobe.neurons.multimodality.nulls import JointNull, concept_p, image_p
+from clipprobe.neurons.multimodality.scoring import scores
+from clipprobe.neurons.multimodality.scoring.delong import delong
+from clipprobe.neurons.multimodality.scoring.measure import Seen, intervals, measure, strongest
+from clipprobe.neurons.multimodality.scoring.nulls import JointNull, concept_p, image_p
 from clipprobe.statistics import auroc_estimate, benjamini_hochberg
 
 

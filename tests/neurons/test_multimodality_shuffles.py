@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from clipprobe.neurons.multimodality import Multimodality, bundled_probes, multimodality
-from clipprobe.neurons.multimodality.measure import Scores, Seen, measure
 from clipprobe.neurons.multimodality.notes import WITHDRAWN_NOTE
-from clipprobe.neurons.multimodality.shuffles import (
+from clipprobe.neurons.multimodality.scoring.measure import Scores, Seen, measure
+from clipprobe.neurons.multimodality.scoring.shuffles import (
     N_SHUFFLES,
     Shuffles,
     draw_orders,

@@ -22,7 +22,7 @@ from clipprobe.errors import (
     UnsupportedHookError,
 )
 from clipprobe.neurons import Atlas, merge_atlases, scan
-from clipprobe.neurons.atlas.accumulator import UnitStatistics
+from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
 from clipprobe.neurons.atlas.unit_table import purity_floor
 
 POST = "vision.blocks.1.mlp.post"
@@ -30,7 +30,9 @@ N = 75
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    """Every file of a run but its call, which says how it was made."""
+    there = [path for path in folder.iterdir() if path.is_file() and path.name != "call.json"]
+    return {path.name: path.read_bytes() for path in there}
 
 
 @pytest.fixture(scope="module")
@@ -337,6 +339,16 @@ def test_search_by_property_and_label(whole: Atlas) -> None:
         whole.search(kind="grumpy")
     with pytest.raises(DataError, match="blue"):
         whole.search(label="purple")
+
+
+def test_search_takes_several_globs_and_refuses_one_that_means_nothing(whole: Atlas) -> None:
+    other = next(site for site in whole.sites if site != POST)
+    both = whole.search(kind="any", site=[POST, other], limit=9999)
+    each = [whole.search(kind="any", site=site, limit=9999) for site in (POST, other)]
+    assert each[0] and each[1]
+    assert {r["address"] for r in both} == {r["address"] for rows in each for r in rows}
+    with pytest.raises(UnknownHookPointError, match="nowhere"):
+        whole.search(kind="any", site=[POST, "nowhere.*"])
 
 
 def test_purity_floor_is_not_reached_by_chance() -> None:

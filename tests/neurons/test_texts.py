@@ -66,7 +66,8 @@ def test_shards_and_a_killed_scan_give_the_same_files(
     clip: Any, captions: list[str], tmp_path: Path
 ) -> None:
     def files(folder: Path) -> dict[str, bytes]:
-        return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+        there = [path for path in folder.iterdir() if path.is_file() and path.name != "call.json"]
+        return {path.name: path.read_bytes() for path in there}
 
     options: dict[str, Any] = {"batch_size": 8, "pool": "max"}
     scan_texts(clip, captions, out=tmp_path / "whole", **options)

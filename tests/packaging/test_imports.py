@@ -8,10 +8,23 @@ from pathlib import Path
 
 import pytest
 
+from clipprobe.cli.verbs import VERBS
+
 ROOT = Path(__file__).parents[2]
+OWN = ("clipprobe", "attacks", "dashboard")
+
+#: Command files that are not made from records yet, and what only they need: these import an
+#: audit inside functions. Gone with the last of them.
+NOT_YET = {
+    module
+    for entry in VERBS.values()
+    if (module := entry.place.partition(":")[0]).startswith("clipprobe.cli.")
+}
+FOR_THEM = {"clipprobe.cli.knobs", "clipprobe.cli.audit_settings", "clipprobe.cli.audit_lines"}
 
 # (who, may never import); a rule holds for everything below both names.
 RULES = [
+    ("clipprobe", "attacks"),
     ("clipprobe", "dashboard"),
     ("attacks", "dashboard"),
     ("clipprobe.report", "torch"),
@@ -45,7 +58,10 @@ def module_name(path: Path, root: Path) -> str:
 
 
 def imports(path: Path, root: Path) -> Iterator[tuple[str, int, bool]]:
-    """``(module, line, inside a function)`` of every import, and every ``from a import b``."""
+    """``(module, line, inside a function)`` of every import, and every ``from a import b``.
+
+    For types alone a foreign package costs nothing and does not count; our own do.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     package = module_name(path, root).split(".")
     if path.name != "__init__.py":
@@ -54,9 +70,10 @@ def imports(path: Path, root: Path) -> Iterator[tuple[str, int, bool]]:
     def walk(node: ast.AST, inside: bool) -> Iterator[tuple[str, int, bool]]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-                for other in child.orelse:
-                    yield from walk(other, inside)
-                continue  # never runs
+                typed = walk(ast.Module(child.body, []), inside)
+                yield from (one for one in typed if one[0].split(".")[0] in OWN)
+                yield from walk(ast.Module(child.orelse, []), inside)
+                continue
             if isinstance(child, ast.Import):
                 for alias in child.names:
                     yield alias.name, child.lineno, inside
@@ -81,20 +98,25 @@ def below(name: str, package: str) -> bool:
 
 def violations(root: Path) -> list[str]:
     found = []
-    for top in ("clipprobe", "attacks", "dashboard"):
+    for top in OWN:
         for path in sorted((root / top).rglob("*.py")):
             who = module_name(path, root)
             for what, line, inside in imports(path, root):
                 bad = any(below(who, a) and below(what, b) for a, b in RULES)
-                if below(who, "clipprobe") and below(what, "attacks"):
-                    bad = not (below(who, "clipprobe.cli") and inside)
-                if bad:
+                lazily = inside and who in NOT_YET | FOR_THEM and below(what, "attacks")
+                if bad and not lazily:
                     found.append(f"{path.relative_to(root)}:{line} imports {what}")
     return found
 
 
 def test_no_arrow_runs_back() -> None:
     assert violations(ROOT) == []
+
+
+def test_nothing_is_left_of_the_files_of_commands() -> None:
+    if not NOT_YET:
+        left = [name for name in FOR_THEM if (ROOT / f"{name.replace('.', '/')}.py").exists()]
+        assert left == []
 
 
 def test_there_is_something_to_read() -> None:
@@ -109,14 +131,16 @@ def test_there_is_something_to_read() -> None:
         ("clipprobe/x.py", "import attacks", True),
         ("clipprobe/neurons/x.py", "def f():\n    from attacks.bias import audit", True),
         ("clipprobe/cli/x.py", "from attacks.bias import audit", True),
-        ("clipprobe/cli/x.py", "def f():\n    from attacks.bias import audit", False),
+        ("clipprobe/cli/x.py", "def f():\n    from attacks.bias import audit", True),
+        ("clipprobe/cli/knobs.py", "from attacks.bias import audit", True),
         ("clipprobe/report/x.py", "from ..models import Clip", True),
         ("clipprobe/report/x.py", "from .. import models", True),
         ("clipprobe/report/__init__.py", "from ..runs import Run", False),
         ("clipprobe/figures/x.py", "class A:\n    def f(self):\n        import torch.nn", True),
         ("clipprobe/figures/x.py", "import torchless", False),
         ("clipprobe/x.py", "import importlib\nimportlib.import_module('dashboard')", True),
-        ("clipprobe/x.py", "if TYPE_CHECKING:\n    import attacks\nelse:\n    pass", False),
+        ("clipprobe/x.py", "if TYPE_CHECKING:\n    import attacks\nelse:\n    pass", True),
+        ("clipprobe/report/x.py", "if TYPE_CHECKING:\n    import torch", False),
         ("attacks/x.py", "try:\n    import dashboard\nexcept ImportError:\n    pass", True),
         ("dashboard/x.py", "import attacks, clipprobe.models", False),
     ],

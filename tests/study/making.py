@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny
 
+import clipprobe
 from clipprobe.models import Clip
 from clipprobe.runs import RunView
 from clipprobe.study import STUDIES, carry_out
@@ -35,6 +38,27 @@ class Small:
     images: str = "images"
 
 
+OLDER = Path(__file__).parents[1] / "runs" / "runs_of_74780d9.zip"
+FEW = {"n_boot": 100, "n_permutations": 100}
+WORDS = ["doctor", "nurse", "farmer"]
+
+
+def against(images: Path) -> dict[str, Any]:
+    """Two models, the other beside the images."""
+    place = images.parent / "other-model"
+    other = clipprobe.load(place if place.exists() else tiny.BUILDERS["siglip"](place))
+    return {"images": images, "groups": "gender", "against": other, "words": WORDS, **FEW}
+
+
+def two_reports(images: Path) -> dict[str, Any]:
+    """A stored bias report and its copy."""
+    for side in ("a", "b"):
+        zipfile.ZipFile(OLDER).extractall(
+            images.parent / side, [n for n in zipfile.ZipFile(OLDER).namelist() if "bias/" in n]
+        )
+    return {side: images.parent / side / "bias" for side in ("a", "b")}
+
+
 MAKE: dict[str, Small] = {
     "few-shot": Small(
         settings=lambda images: {
@@ -54,6 +78,47 @@ MAKE: dict[str, Small] = {
     "zeroshot": Small(
         settings=lambda images: {"images": images, "batch_size": 2},
         change={"templates": ["my {}"]},
+    ),
+    "bias": Small(
+        settings=lambda images: {"images": images, "groups": "gender", "words": WORDS, **FEW},
+        change={"seed": 1},
+    ),
+    "bias-against": Small(settings=against, change={"seed": 1}),
+    "bias-comparison": Small(
+        settings=two_reports, change={"seed": 1}, passes=False, parts=False, images=""
+    ),
+    "bias-gap": Small(
+        settings=lambda images: {
+            "images": images,
+            "column": "gender",
+            "word": "doctor",
+            "group": "man",
+            "words": WORDS,
+            "n_random": 20,
+            "n_boot": 100,
+        },
+        change={"word": "nurse"},
+    ),
+    "bias-mitigation": Small(
+        settings=lambda images: {
+            "images": images,
+            "column": "gender",
+            "words": WORDS,
+            "n_boot": 100,
+        },
+        change={"methods": ["projection"]},
+        parts=False,
+    ),
+    "bias-written": Small(
+        settings=lambda images: {
+            "images": images,
+            "groups": "gender",
+            "words": ["thief"],
+            "batch_size": 1,
+            "labels": ["thief", "person"],
+            **FEW,
+        },
+        change={"seed": 1},
     ),
     "typographic": Small(
         settings=lambda images: {"images": images, "classes": ["cat", "dog"], "batch_size": 1},

@@ -23,8 +23,8 @@ from attacks.typographic import (
     with_controls,
 )
 from attacks.typographic.attack.bands import letterboxed
-from attacks.typographic.attack.knobs import place
-from attacks.typographic.settings import KNOBS, Lettering
+from attacks.typographic.attack.knobs import KNOBS, place
+from attacks.typographic.settings import Lettering
 from clipprobe.cli import app
 from clipprobe.cli.knobs import parsed_knobs
 from clipprobe.errors import ConfigError, TextFitError

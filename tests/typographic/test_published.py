@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attacks.typographic.datasets import load_attacks, published_table, read_published
+from attacks.typographic.datasets import load_attacks
+from attacks.typographic.published import published_table, read_published
 from attacks.typographic.report.summary import natural_outcomes
 from attacks.typographic.scoring.metrics import condition_rates
 from clipprobe.statistics import wilson

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from attacks.typographic.attack.controls import nonsense_word, scrambled_word
 from attacks.typographic.words import Words, choose, parse_words
+from clipprobe.blocked import is_blocked
 from clipprobe.errors import ConfigError, DataError
-from clipprobe.neurons.words.lists import is_blocked
 from clipprobe.zeroshot.classes import Classes
 
 NAMES = ["dog", "ice cream", "Granny Smith", "crane", "crane", "pizza", "apple", "lamp"]

@@ -73,8 +73,6 @@ def embed(
             f"The parts of the run {run.path} hold {sum(map(len, vectors))} vectors for "
             f"{len(used)} images: start it anew with --overwrite."
         )
-    if not used:
-        run.abandon()
     require_readable(len(used), failures, name)
     return Embedded(records=tuple(used), vectors=np.concatenate(vectors), failures=tuple(failures))
 

@@ -22,7 +22,7 @@ from clipprobe.errors import DataError
 if TYPE_CHECKING:
     from clipprobe.data import ImageRecord
 
-GroupSpec = str | Sequence[str] | Mapping[str, str]
+GroupSpec = str | Sequence[str] | Mapping[str, str | None]
 
 INFER_FROM = 30  # images per group from which a p-value and an interval are given
 SHOW_FROM = 10  # images per group from which a value is shown at all
@@ -240,7 +240,9 @@ def cluster_ids(values: Sequence[str | None], name: str) -> Ints:
     return ids.astype(np.int64)
 
 
-def _from_mapping(records: Sequence[ImageRecord], groups: Mapping[str, str]) -> list[str | None]:
+def _from_mapping(
+    records: Sequence[ImageRecord], groups: Mapping[str, str | None]
+) -> list[str | None]:
     ids = {record.id for record in records}
     strangers = sorted(set(groups) - ids)
     if strangers:

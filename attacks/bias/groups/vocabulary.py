@@ -10,16 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from attacks.bias.groups.words import AGES, CHILD, CRIME, NON_HUMAN, RACES
 from attacks.bias.prompts import article
-
-RACES = (
-    *("black", "white", "indian", "latino", "middle eastern", "southeast asian", "east asian"),
-)  # in the order of the paper's tables
-GENDERS = ("man", "woman")
-AGES = ("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "more than 70")
-NON_HUMAN = ("animal", "gorilla", "chimpanzee", "orangutan")
-CRIME = ("thief", "criminal", "suspicious person")
-CHILD = "child"
 
 _RACE_WORDS = {
     "latino hispanic": "latino", "hispanic latino": "latino", "hispanic": "latino",

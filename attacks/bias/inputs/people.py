@@ -8,42 +8,55 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.audit import planted_truth
-from attacks.bias.groups.columns import CROSS, make_column, read_columns
 from attacks.bias.groups.notes import data_notes
-from attacks.bias.inputs.cards import Card, read_card
-from attacks.bias.inputs.gather import Inputs, gather
+from attacks.bias.inputs.annotations import Annotations, read_annotations
+from attacks.bias.inputs.cards import Card
 from attacks.bias.report.limits import LIMITS, ORGANISM
 from attacks.bias.report.page import data_section
+from attacks.bias.report.planted import planted_truth
 from clipprobe.report import Section, Warning
 
 if TYPE_CHECKING:
-    from clipprobe.data import Dataset, Failure
+    from attacks.bias.settings import Labelled
+    from clipprobe.data import Failure
     from clipprobe.models import Clip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documented:
-    """What is known about the pictures before one is decoded.
+    """What a report says about the pictures before one is decoded.
 
-    ``dataset``: records with every label as an attribute. ``columns``: the group columns asked, by
-    the names that they have after a known format was read. ``card``: who annotated them, or None.
-    ``notes``: what a reader must know. ``organism``: whether the model was taught what is
-    measured. ``described``: name, fingerprint and sources. ``unmatched``, ``skipped``: ids without
-    partner, examples and number.
+    ``annotations``: the images and their groups. ``columns``: the group columns asked, by the names
+    that they have after a known format was read. ``notes``: what a reader must know. ``organism``:
+    whether the model was taught what is measured.
     """
 
-    dataset: Dataset
+    annotations: Annotations
     columns: tuple[str, ...]
-    card: Card | None
     notes: tuple[str, ...]
     organism: bool
-    described: dict[str, Any]
-    unmatched: tuple[Failure, ...]
-    skipped: int
+
+    @property
+    def card(self) -> Card | None:
+        """Who annotated them."""
+        return self.annotations.card
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """Name, fingerprint and sources."""
+        return self.annotations.gathered.describe()
+
+    @property
+    def unmatched(self) -> tuple[Failure, ...]:
+        """Examples of ids without partner."""
+        return self.annotations.gathered.unmatched
+
+    @property
+    def skipped(self) -> int:
+        """How many ids have no partner."""
+        return self.annotations.gathered.skipped
 
     @property
     def warnings(self) -> list[Warning]:
@@ -61,37 +74,17 @@ class Documented:
         return [*LIMITS, *([ORGANISM] if self.organism else [])]
 
 
-def documented(
-    clip: Clip,
-    images: Any,
-    columns: Sequence[str],
-    *,
-    labels: str | Path | None,
-    card: str | Path | None,
-    clusters: str | None,
-    limit: int | None,
-) -> Documented:
+def documented(clip: Clip, settings: Labelled, columns: Sequence[str]) -> Documented:
     """Join labels, find the card and the notes.
 
     Raises:
         DataError: a column that is not there, one group only, ids that do not match.
     """
-    gathered = gather(Inputs(images=images, labels=labels), limit=limit)
-    names = tuple(
-        CROSS.join(gathered.aliases.get(part, part) for part in name.split(CROSS))
-        for name in columns
-    )
-    records = gathered.dataset.records
-    annotated = read_columns(records, list(names))
-    groups = [make_column(name, values) for name, values in annotated.items()]
-    chosen = card if card is not None else gathered.card
+    found = read_annotations(settings, settings.labels, list(columns))
+    told = data_notes(found.records, found.values, found.columns(), settings.clusters)
     return Documented(
-        dataset=gathered.dataset,
-        columns=names,
-        card=None if chosen is None else read_card(chosen),
-        notes=(*gathered.notes, *data_notes(records, annotated, groups, clusters)),
+        annotations=found,
+        columns=tuple(found.values),
+        notes=(*found.gathered.notes, *told),
         organism=bool(planted_truth(clip, None)),
-        described=gathered.describe(),
-        unmatched=gathered.unmatched,
-        skipped=gathered.skipped,
     )

@@ -5,14 +5,15 @@ For what runs every picture many times (ablations); the report itself streams.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.groups.columns import cluster_ids, read_attribute, read_columns
+from attacks.bias.measures.draws import Ints
 
 if TYPE_CHECKING:
-    from clipprobe.data import Dataset
+    from attacks.bias.inputs.annotations import Annotations
+    from clipprobe.data import Failure
+    from clipprobe.models.preprocess import Preprocess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,38 +26,28 @@ class Pictures:
 
     images: list[Any]
     columns: dict[str, list[str | None]]
-    clusters: Any
-    failures: list[Any]
+    clusters: Ints | None
+    failures: list[Failure]
 
     @classmethod
-    def read(
-        cls, dataset: Dataset, columns: Sequence[str], clusters: str | None, *, workers: int,
-        preprocess: Any,
-    ) -> Pictures:  # fmt: skip
+    def read(cls, people: Annotations, *, workers: int, preprocess: Preprocess) -> Pictures:
         """Decode every picture once; they stay in memory at the model's size."""
         from clipprobe.data import require_readable, stream_batches
 
-        annotated = read_columns(dataset.records, list(columns))
-        pictured = (
-            None if clusters is None else read_attribute(dataset.records, clusters, "cluster")
-        )
         images: list[Any] = []
-        failures: list[Any] = []
+        failures: list[Failure] = []
         kept: set[str] = set()
         for batch in stream_batches(
-            dataset.records, preprocess.to_grid, batch_size=64, workers=workers, allow_none=True
+            people.records, preprocess.to_grid, batch_size=64, workers=workers, allow_none=True
         ):
             images += batch.items
             kept |= {record.id for record in batch.records}
             failures += batch.failures
-        require_readable(len(images), failures, dataset.name)
-        rows = [i for i, record in enumerate(dataset.records) if record.id in kept]
-        ids = None
-        if clusters is not None and pictured is not None:
-            ids = cluster_ids([pictured[i] for i in rows], clusters)
+        require_readable(len(images), failures, people.gathered.dataset.name)
+        rows = people.rows(kept)
         return cls(
             images=images,
-            columns={name: [values[i] for i in rows] for name, values in annotated.items()},
-            clusters=ids,
+            columns={name: [values[i] for i in rows] for name, values in people.values.items()},
+            clusters=people.cluster_ids(rows),
             failures=failures,
         )

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.groups.columns import SHOW_FROM, GroupColumn
 from attacks.bias.measures.association_cells import comparisons
 from attacks.bias.measures.cells import status_for
 from attacks.bias.measures.draws import Ints
@@ -73,7 +73,8 @@ def detectable(
         for group, others in comparisons(len(counts)):
             n, rest = counts[group], sum(counts[h] for h in others)
             images = np.bincount(column.labels[column.labels >= 0], minlength=len(counts))
-            if status_for([images[group], images[others].sum()]) != "inferred" or n < 2:
+            tested = status_for([images[group], images[others].sum()]) == "inferred"
+            if not tested or min(n, rest) < SHOW_FROM:  # as few clusters are not tested
                 continue
             reference = column.levels[0] if len(counts) == 2 else "rest"
             for level in levels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.groups.columns import GroupColumn
@@ -17,14 +18,13 @@ from clipprobe.report import (
     Section,
     Table,
     Warning,
-    write_html,
-    write_markdown,
 )
+from clipprobe.study import Outcome
 
 if TYPE_CHECKING:
     from attacks.bias.inputs.people import Documented
     from attacks.bias.mitigation.work import Mitigated
-    from clipprobe.runs import Run
+    from clipprobe.data import Failure
 
 WHAT = {
     "projection": "Calibrated projection of the texts (Chuang et al. 2023, arXiv:2302.00070)",
@@ -34,59 +34,62 @@ WHAT = {
 }
 
 
-def write_mitigation(
-    run: Run,
-    found: Sequence[Mitigated],
-    *,
-    absent: Mapping[str, str],
-    columns: Sequence[GroupColumn],
-    words: Sequence[str],
-    templates: Sequence[str],
-    prompts: Mapping[str, str],
-    n_pictures: int,
-    n_scored: int,
-    failures: Sequence[Any],
-    provenance: Mapping[str, Any],
-    data: Documented,
-    seed: int,
-) -> None:
-    """Write every file of the run, its manifest last.
+@dataclass(frozen=True, kw_only=True)
+class MitigationReport:
+    """Mitigations that were measured, ready to be written.
 
-    Args:
-        data: What is known about the pictures.
-        absent: Methods that the model does not allow -> why.
-        columns: The target first, then the other attributes.
+    ``absent``: methods that the model does not allow -> why. ``columns``: the target first, then
+    the other attributes. ``n_scored``: pictures of the half that fitted nothing. ``failures``:
+    pictures that could not be read. ``data``: what is known about the pictures.
     """
-    import pyarrow as pa
 
-    summary = {
-        "kind": "bias-mitigation",
-        "headline": _headline(found),
-        "column": columns[0].heading,
-        "others": [column.heading for column in columns[1:]],
-        "n": {"pictures": n_pictures, "scored": n_scored, "failed": len(failures)},
-        "words": list(words),
-        "templates": list(templates),
-        "group_prompts": dict(prompts),
-        "methods": [one.to_json() for one in found],
-        "absent": dict(absent),
-        "card": UNDOCUMENTED if data.card is None else data.card.to_json(),
-        "notes": list(data.notes),
-        "limits": data.limits,
-    }
-    run.write_json("summary.json", summary)
-    run.write_table("changes.csv", pa.Table.from_pylist(_rows(found)))
-    told = {**provenance, "dataset": data.described, "seed": seed}
-    page = _page(run.read_json("summary.json"), data, told)
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
-    run.finish(
-        provenance=provenance,
-        counts={"used": n_pictures, "skipped": data.skipped, "failed": len(failures)},
-        failures=[failure.to_json() for failure in (*failures, *data.unmatched)],
-        seed=seed,
-        dataset=data.described,
-    )
+    found: Sequence[Mitigated]
+    absent: Mapping[str, str]
+    columns: Sequence[GroupColumn]
+    words: Sequence[str]
+    templates: Sequence[str]
+    prompts: Mapping[str, str]
+    n_pictures: int
+    n_scored: int
+    failures: Sequence[Failure]
+    provenance: Mapping[str, Any]
+    data: Documented
+    seed: int
+
+    def outcome(self) -> Outcome[None]:
+        """What is written."""
+        import pyarrow as pa
+
+        told = {**self.provenance, "dataset": self.data.described, "seed": self.seed}
+        return Outcome(
+            value=None,
+            files=[("changes.csv", pa.Table.from_pylist(_rows(self.found)))],
+            summary=self.summary,
+            page=lambda run: _page(run.read_json("summary.json"), self.data, told),
+            used=self.n_pictures,
+            skipped=self.data.skipped,
+            failed=len(self.failures),
+            failures=[*self.failures, *self.data.unmatched],
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """The content of ``summary.json``."""
+        data, failed = self.data, len(self.failures)
+        return {
+            "kind": "bias-mitigation",
+            "headline": _headline(self.found),
+            "column": self.columns[0].heading,
+            "others": [column.heading for column in self.columns[1:]],
+            "n": {"pictures": self.n_pictures, "scored": self.n_scored, "failed": failed},
+            "words": list(self.words),
+            "templates": list(self.templates),
+            "group_prompts": dict(self.prompts),
+            "methods": [one.to_json() for one in self.found],
+            "absent": dict(self.absent),
+            "card": UNDOCUMENTED if data.card is None else data.card.to_json(),
+            "notes": list(data.notes),
+            "limits": data.limits,
+        }
 
 
 def _headline(found: Sequence[Mitigated]) -> list[dict[str, Any]]:

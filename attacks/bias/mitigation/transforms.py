@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from attacks.bias.measures.draws import Floats, Ints
+from attacks.bias.mitigation.settings import LAMBDA
 from clipprobe.errors import ConfigError, DataError
 
-LAMBDA = 1000.0  # the paper's, for classification
 KEPT = 0.78125  # 400 of 512 dimensions, as in the paper
 
 

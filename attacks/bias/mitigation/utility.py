@@ -11,8 +11,39 @@ from attacks.bias.prompts import ensemble, fill
 from clipprobe.errors import DataError
 
 if TYPE_CHECKING:
-    from clipprobe.data import Dataset
+    from clipprobe.data import Dataset, ImageRecord
     from clipprobe.models import Clip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """The pictures whose label is one of the classes; none is decoded yet.
+
+    ``classes``: their names; ``records``: those pictures, in the order of the data set.
+    """
+
+    dataset: Dataset
+    classes: tuple[str, ...]
+    records: tuple[ImageRecord, ...]
+
+
+def find_labels(dataset: Dataset, classes: Sequence[str] | None) -> Labels:
+    """The labelled pictures of a data set.
+
+    Args:
+        classes: Names of the classes; by default the labels that occur.
+    Raises:
+        DataError: no picture has a label among them.
+    """
+    records = [record for record in dataset.records if record.label]
+    names = tuple(classes) if classes else tuple(sorted({str(r.label) for r in records}))
+    records = [record for record in records if record.label in names]
+    if not records:
+        raise DataError(
+            f"No picture of {dataset.name!r} has a label among the classes: accuracy cannot be "
+            "measured on it."
+        )
+    return Labels(dataset=dataset, classes=names, records=tuple(records))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,31 +56,23 @@ class Utility:
     labels: list[int]
 
     @classmethod
-    def read(
-        cls, clip: Clip, dataset: Dataset | None, classes: Sequence[str] | None,
-        templates: Sequence[str], workers: int,
-    ) -> Utility | None:  # fmt: skip
-        if dataset is None:
-            return None
+    def read(cls, clip: Clip, found: Labels, templates: Sequence[str], workers: int) -> Utility:
+        """Decode every picture once, and encode the classes."""
         from clipprobe.data import stream_batches
 
-        records = [record for record in dataset.records if record.label]
-        names = list(classes) if classes else sorted({str(record.label) for record in records})
+        names = found.classes
         index = {name: i for i, name in enumerate(names)}
-        records = [record for record in records if record.label in index]
-        if not records:
-            raise DataError(
-                f"No picture of {dataset.name!r} has a label among the classes: accuracy cannot be "
-                "measured on it."
-            )
         images: list[Any] = []
         labels: list[int] = []
         for batch in stream_batches(
-            records, clip.preprocess.to_grid, batch_size=64, workers=workers, allow_none=True
+            found.records, clip.preprocess.to_grid, batch_size=64, workers=workers, allow_none=True
         ):
             images += batch.items
             labels += [index[str(record.label)] for record in batch.records]
         vectors = clip.encode_texts([fill(t, name) for name in names for t in templates])
         return cls(
-            name=dataset.name, images=images, classes=ensemble(vectors, len(names)), labels=labels
+            name=found.dataset.name,
+            images=images,
+            classes=ensemble(vectors, len(names)),
+            labels=labels,
         )

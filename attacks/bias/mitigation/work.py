@@ -26,8 +26,8 @@ from attacks.bias.mitigation.transforms import Transform, clip_clip, prompt_proj
 from attacks.bias.mitigation.utility import Utility
 from attacks.bias.prompts import ensemble, fill
 from attacks.bias.why.ablation import encode_without, random_sets
-from attacks.bias.why.contributions import contributions, means, unit_points
-from attacks.bias.why.study import ENOUGH
+from attacks.bias.why.passes import ENOUGH
+from attacks.bias.why.patching import contributions, means, unit_points
 from attacks.bias.why.task import halves
 from clipprobe.errors import UnsupportedHookError
 

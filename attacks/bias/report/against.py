@@ -8,37 +8,89 @@ the run holds both models' figures, their differences with intervals, and p and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from attacks.bias.asking import ask_all
 from attacks.bias.groups.suppression import n_taking_part
 from attacks.bias.measures.evaluation import Evaluation
+from attacks.bias.prepared import Prepared, prepare
+from attacks.bias.report.comparison_page import comparison_page
 from attacks.bias.report.differences import (
+    KIND,
+    TABLE,
+    differences_table,
     figures_of,
     find_differences,
     summarise,
-    write_comparison,
 )
-from clipprobe.errors import DataError
-from clipprobe.runs import Run
+from attacks.bias.report.limits import LIMITS, ORGANISM
+from attacks.bias.settings import BiasAudit
+from clipprobe.errors import ConfigError, DataError
+from clipprobe.study import Outcome, Plan, Study
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+    from clipprobe.runs import Run
 
 
-def write_against(
-    run: Run,
+def prepare_against(settings: BiasAudit, clip: Clip | None) -> Plan[None]:
+    """Refuse what cannot be paired, and plan the comparison."""
+    other = settings.against
+    if other is None:
+        raise ConfigError("Two models are compared, and only one was given: give --against.")
+    if settings.images is None or settings.include_images:
+        raise ConfigError(
+            "Two models are compared on images that both can see, in a run of figures only: give "
+            "images, no embeddings or predictions, and leave pictures out of the report."
+        )
+    audit = prepare(settings, clip)
+    return Plan(
+        config={**audit.config(), "against": other.provenance()["model"]},
+        execute=lambda run: _execute(audit, other, run),
+        seed=settings.seed,
+        provenance=audit.provenance(),
+        dataset=audit.gathered.describe(),
+    )
+
+
+def _execute(audit: Prepared, other: Clip, run: Run) -> Outcome[None]:
+    found = audit.sampled(run, paired=True)
+    first, missing = ask_all(audit.questions, audit.chosen, found.evidence, found.sample)
+    evidence = audit.asked_again(other, found.records, run)
+    second, _ = ask_all(audit.questions, audit.chosen, evidence, found.sample)
+    summary = compared(
+        (first, second),
+        (audit.provenance(), other.provenance()),
+        seed=audit.settings.seed,
+        notes=[*found.notes, *missing],
+        limits=[*LIMITS, *([ORGANISM] if audit.planted else [])],
+    )
+    gathered = audit.gathered
+    return Outcome(
+        value=None,
+        files=[(TABLE, differences_table(summary["differences"]))],
+        summary=lambda: summary,
+        page=lambda run: comparison_page(summary),
+        used=n_taking_part(first.columns),
+        skipped=gathered.skipped,
+        failed=len(found.failures),
+        failures=[*found.failures, *gathered.unmatched],
+    )
+
+
+def compared(
     evaluations: tuple[Evaluation, Evaluation],
     provenances: tuple[Mapping[str, Any], Mapping[str, Any]],
     *,
-    counts: Mapping[str, int],
-    failures: Sequence[Mapping[str, Any]],
-    dataset: Mapping[str, Any],
     seed: int,
     notes: Sequence[str],
     limits: Sequence[str],
-) -> None:
-    """Compare the figures of both models and finish the run.
+) -> dict[str, Any]:
+    """The summary of both models' figures and their paired differences.
 
     Args:
         evaluations: Of A and of B, over one sample. provenances: theirs.
-        counts: Images skipped and failed. notes: what a reader must know about the data.
+        notes: What a reader must know about the data.
     Raises:
         DataError: there is no figure that both can show.
     """
@@ -50,7 +102,7 @@ def write_against(
     if not rows:
         raise DataError("Nothing could be compared: no group is large enough to be shown.")
     used = n_taking_part(evaluations[0].columns)
-    summary = summarise(
+    return summarise(
         rows,
         runs={
             side: {"name": side.upper(), "used": used, "seed": seed, **_about(provenance)}
@@ -63,16 +115,12 @@ def write_against(
         settings=(),
         limits=limits,
     )
-    write_comparison(summary, run)
-    run.finish(
-        provenance=dict(provenances[0]),
-        counts={"used": used, **counts},
-        failures=failures,
-        seed=seed,
-        dataset=dataset,
-    )
 
 
 def _about(provenance: Mapping[str, Any]) -> dict[str, Any]:
     model = provenance["model"]
     return {"model": model.get("id"), "weights_sha256": model.get("weights_sha256")}
+
+
+AGAINST = Study(kind=KIND, name="bias-against", settings=BiasAudit, prepare=prepare_against)
+"""The comparison of two stored runs makes the same kind."""

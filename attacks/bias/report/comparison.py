@@ -15,17 +15,20 @@ from attacks.bias.groups.columns import SHOW_FROM
 from attacks.bias.report.comparison_page import comparison_page, comparison_text
 from attacks.bias.report.differences import (
     KIND,
+    TABLE,
+    differences_table,
     figures_of,
     find_differences,
     n_shown,
     summarise,
-    write_comparison,
 )
+from attacks.bias.settings import BiasComparison
 from clipprobe.errors import RunFolderError
-from clipprobe.runs import Run, RunView
+from clipprobe.runs import RunView, load_run
 from clipprobe.runs.differences import differing
+from clipprobe.study import Outcome, Plan, Study, carry_out
 
-__all__ = ["compare_runs", "comparison_page", "comparison_text"]
+__all__ = ["COMPARISON", "compare_runs", "comparison_page", "comparison_text"]
 
 UNPAIRED = (
     "Stored runs are compared unpaired, figure by printed figure and as if their images were "
@@ -46,8 +49,31 @@ def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict
     Raises:
         RunFolderError: one run was given twice, or they have no figure in common.
     """
+    return carry_out(COMPARISON, BiasComparison(a=a.path, b=b.path, out=out, seed=seed), None).value
+
+
+def prepare_comparison(settings: BiasComparison, clip: None = None) -> Plan[dict[str, Any]]:
+    """Read both reports, and refuse what cannot be compared."""
+    a, b = load_run(settings.a), load_run(settings.b)
     if a.path.resolve() == b.path.resolve():
         raise RunFolderError(f"{a.path} was given twice: give two runs.")
+    summary = _summary(a, b)
+    outcome: Outcome[dict[str, Any]] = Outcome(
+        value=summary,
+        files=[(TABLE, differences_table(summary["differences"]))],
+        summary=lambda: summary,
+        page=lambda run: comparison_page(summary),
+        used=len(summary["differences"]),
+    )
+    return Plan(
+        config={"runs": summary["runs"], "seed": settings.seed},
+        execute=lambda run: outcome,
+        seed=settings.seed,
+        dataset=b.manifest.get("dataset"),
+    )
+
+
+def _summary(a: RunView, b: RunView) -> dict[str, Any]:
     first, second = _figures(a), _figures(b)
     rows = find_differences(first, second, paired=False)
     if not rows:
@@ -56,7 +82,7 @@ def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict
             "same probes about the same group columns."
         )
     settings = _settings(a, b)
-    summary = summarise(
+    return summarise(
         rows,
         runs={
             name: {**view.about(), "used": view.manifest["counts"]["used"]}
@@ -69,12 +95,6 @@ def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict
         settings=[{"name": s, "a": x, "b": y} for s, x, y in settings],
         limits=b.summary["limits"],
     )
-    if out is not None:
-        with Run.open(out, kind=KIND, config={"runs": summary["runs"], "seed": seed}) as run:
-            if not run.complete:
-                write_comparison(summary, run)
-                run.finish(counts={"used": len(rows)}, seed=seed, dataset=b.manifest.get("dataset"))
-    return summary
 
 
 def _figures(view: RunView) -> dict[tuple[Any, ...], dict[str, Any]]:
@@ -105,3 +125,11 @@ def _warnings(settings: Sequence[tuple[str, Any, Any]], only_a: int, only_b: int
             "difference would be theirs."
         )
     return found
+
+
+COMPARISON = Study(
+    kind=KIND,
+    settings=BiasComparison,
+    prepare=prepare_comparison,
+    load=lambda view: view.summary,
+)

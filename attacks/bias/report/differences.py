@@ -14,20 +14,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from attacks.bias.groups.columns import SHOW_FROM
 from attacks.bias.measures.draws import Floats
-from attacks.bias.report.comparison_page import comparison_page
-from attacks.bias.report.write import share_of_tests
+from attacks.bias.report.headline import share_of_tests
 from clipprobe.statistics import Estimate, benjamini_hochberg, undefined
 
-if TYPE_CHECKING:
-    from clipprobe.runs import Run
-
 KIND = "bias-comparison"
+TABLE = "differences.csv"
 KEY = ("probe", "measure", "item", "column", "group", "reference", "k")
 ALPHA, LEVEL = 0.05, 0.95
 LEAST_SE = 1e-7  # of resamples that do not move
@@ -116,17 +113,6 @@ def n_shown(figures: Figures) -> int:
     return sum(row["value"] is not None for row in figures.values())
 
 
-def write_comparison(summary: dict[str, Any], run: Run) -> None:
-    """Summary, table and report into a run that is still to be finished."""
-    from clipprobe.report import write_html, write_markdown
-
-    run.write_json("summary.json", summary)
-    run.write_table("differences.csv", _table(summary["differences"]))
-    page = comparison_page(summary)
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
-
-
 def paired_difference(a: Floats, b: Floats, value: float, n: int) -> tuple[Estimate, float]:
     """The difference ``value`` with its interval and two-sided p from paired resamples ``(b,)``.
 
@@ -213,7 +199,8 @@ def _side(row: Mapping[str, Any]) -> Estimate:
     )  # fmt: skip
 
 
-def _table(rows: list[dict[str, Any]]) -> Any:
+def differences_table(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """The differences as a ``pyarrow.Table``; undefined is null."""
     import pyarrow as pa
 
     flat = [

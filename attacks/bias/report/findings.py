@@ -29,7 +29,7 @@ MAX_ROWS = 60  # of one table; all of them are in cells.csv, and the caption say
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Everything that a page is made of; see :func:`attacks.bias.report.write.write_run`."""
+    """Everything that a page is made of; see :class:`attacks.bias.report.write.Report`."""
 
     evaluation: Evaluation
     comparisons: Sequence[Comparison]

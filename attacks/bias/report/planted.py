@@ -15,16 +15,20 @@ the relative d; else it is the d of the word alone.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attacks.bias.measures.cells import ASSOCIATION, RELATIVE, Cell
 from attacks.bias.measures.evaluation import Evaluation
-from clipprobe.errors import DataError
+from clipprobe.errors import DataError, UnknownModelError
 from clipprobe.statistics import Estimate, wilson
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
 
 PLANTED_FILE = "planted.json"
 _RATE = "rate_perceived_"
@@ -168,3 +172,24 @@ def recovery(comparisons: Sequence[Comparison]) -> tuple[Estimate, Estimate]:
         wilson(sum(c.verdict == "found" for c in skewed), len(skewed)),
         wilson(sum(c.cell.flagged for c in balanced), len(balanced)),
     )
+
+
+def planted_truth(clip: Clip | None, path: str | Path | None) -> tuple[Planted, ...]:
+    """The named truth; else that of the bundled model, where this is it and it has one."""
+    if path is not None:
+        return read_planted(Path(path))
+    if clip is None:
+        return ()
+    from clipprobe.models.bundled import bundled_folder
+
+    try:
+        folder = bundled_folder()
+    except UnknownModelError:
+        return ()
+    weights, beside = folder / "model.safetensors", folder / PLANTED_FILE
+    if not (weights.is_file() and beside.is_file()):
+        return ()
+    # By content, not by name: a fine-tuned copy has another truth.
+    with weights.open("rb") as handle:
+        same = hashlib.file_digest(handle, "sha256").hexdigest() == clip.weights_sha256
+    return read_planted(beside) if same else ()

@@ -2,132 +2,137 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from attacks.bias.groups.small_cells import count_groups
 from attacks.bias.groups.suppression import n_taking_part
-from attacks.bias.inputs.cards import UNDOCUMENTED, Card
-from attacks.bias.measures.cells import RELATIVE, Cell, table_fields
+from attacks.bias.inputs.cards import UNDOCUMENTED
+from attacks.bias.measures.cells import Cell, table_fields
 from attacks.bias.measures.evaluation import Evaluation
-from attacks.bias.measures.inference import Settings
-from attacks.bias.measures.power import detectable
-from attacks.bias.probe import Sample
-from attacks.bias.probes.registry import get_probe
+from attacks.bias.measures.power import Detectable, detectable
+from attacks.bias.prepared import Prepared, Sampled
 from attacks.bias.report.findings import Context
+from attacks.bias.report.headline import flagged_share, make_headline
+from attacks.bias.report.illustrations import draw_pictures
 from attacks.bias.report.limits import LIMITS, ORGANISM
 from attacks.bias.report.page import build_page
-from attacks.bias.report.planted import Comparison, Planted, compare, recovery
-from clipprobe.statistics import Estimate, undefined
-
-if TYPE_CHECKING:
-    from clipprobe.runs import Run
-
-Questions = Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
+from attacks.bias.report.planted import Comparison, compare
+from clipprobe.report import Page
+from clipprobe.study import Outcome
 
 
-def write_run(
-    run: Run,
-    evaluation: Evaluation,
-    *,
-    settings: Settings,
-    questions: Questions,
-    planted: Sequence[Planted],
-    clusters: str | None,
-    controls: Sequence[str],
-    sample: Sample,
-    dataset: Mapping[str, Any],
-    provenance: Mapping[str, Any],
-    failures: Sequence[Mapping[str, Any]],
-    card: Card | None = None,
-    notes: Sequence[str] = (),
-    n_failed: int | None = None,
-    n_skipped: int = 0,
-    pictures: Sequence[tuple[Any, str]] = (),
-) -> None:
-    """Write every file of the run and its manifest last.
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The figures of one audit, ready to be written.
 
-    Args:
-        planted: The truth, empty where there is none. clusters, controls: the columns named.
-        sample: The images that were asked about. pictures: shown in the report, with captions.
-        failures: Images that could not be read, and examples of ids without partner. n_failed: how
-            many could not be read (default: all failures); n_skipped: ids without partner.
-        card: who annotated the data; notes: what else a reader must know.
+    ``found``: the images that were asked about. ``evaluation``: every figure. ``notes``: what a
+    reader must know.
     """
-    from clipprobe.report import write_html, write_markdown
 
-    failed = len(failures) if n_failed is None else n_failed
-    n_used = n_taking_part(evaluation.columns)
-    power = detectable(
-        evaluation.columns,
-        sample.clusters,
-        alpha=settings.alpha,
-        family_size=evaluation.family_size,
-    )
-    comparisons = compare(evaluation, planted)
-    headline = make_headline(evaluation, comparisons)
-    table = cells_table(evaluation.cells)
-    run.write_table("cells.parquet", table)
-    run.write_table("cells.csv", table)
-    run.write_json(
-        "summary.json",
-        {
+    audit: Prepared
+    found: Sampled
+    evaluation: Evaluation
+    notes: tuple[str, ...]
+
+    @cached_property
+    def comparisons(self) -> list[Comparison]:
+        """The planted truth beside what was measured."""
+        return compare(self.evaluation, self.audit.planted)
+
+    @cached_property
+    def headline(self) -> list[dict[str, Any]]:
+        """The few numbers that sum it up."""
+        return make_headline(self.evaluation, self.comparisons)
+
+    @cached_property
+    def power(self) -> list[Detectable]:
+        """What could have been detected."""
+        return detectable(
+            self.evaluation.columns,
+            self.found.sample.clusters,
+            alpha=self.audit.numbers.alpha,
+            family_size=self.evaluation.family_size,
+        )
+
+    @property
+    def questions(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Those that were answered."""
+        items = self.evaluation.items
+        return {name: asked for name, asked in self.audit.questions.items() if name in items}
+
+    def outcome(self) -> Outcome[None]:
+        """What is written; nothing about a single picture."""
+        table, gathered = cells_table(self.evaluation.cells), self.audit.gathered
+        return Outcome(
+            value=None,
+            files=[("cells.parquet", table), ("cells.csv", table)],
+            summary=self.summary,
+            page=lambda run: self.page(),
+            used=n_taking_part(self.evaluation.columns),
+            skipped=gathered.skipped,
+            failed=len(self.found.failures),
+            failures=[*self.found.failures, *gathered.unmatched],
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """The content of ``summary.json``."""
+        audit, evaluation, card = self.audit, self.evaluation, self.audit.people.card
+        return {
             "kind": "bias",
-            "headline": headline or [flagged_share(evaluation)],
+            "headline": self.headline or [flagged_share(evaluation)],
             **counted(evaluation),
             "small_cells": count_groups(evaluation.columns),
-            "detectable": power,
-            "clusters": clusters,
-            "controls": list(controls),
+            "detectable": self.power,
+            "clusters": audit.settings.clusters,
+            "controls": list(audit.controls),
             "probes": {
                 name: {"words": words, "templates": templates}
-                for name, (words, templates) in questions.items()
+                for name, (words, templates) in self.questions.items()
             },
-            "settings": settings,
-            "planted": [comparison_row(comparison) for comparison in comparisons],
+            "settings": audit.numbers,
+            "planted": [comparison_row(comparison) for comparison in self.comparisons],
             "answers": {
                 name: {**answer.facts, "missing": answer.missing}
                 for name, answer in evaluation.answers.items()
             },
             "card": UNDOCUMENTED if card is None else card.to_json(),
-            "notes": list(notes),
-            "limits": [*LIMITS, *([ORGANISM] if planted else [])],
-        },
-    )
-    page = build_page(
-        Context(
-            evaluation=evaluation,
-            comparisons=comparisons,
-            headline=headline,
-            settings=settings,
-            questions=dict(questions),
-            clusters=clusters,
-            controls=tuple(controls),
-            power=tuple(power),
-            pictures=tuple(pictures),
-            organism=bool(planted),
-            n_used=n_used,
-            n_failed=failed,
-            card=card,
-            notes=tuple(notes),
-            provenance={
-                **provenance,
-                "dataset": dict(dataset),
-                "seed": settings.seed,
-                "tests corrected together": evaluation.family_size,
-            },
+            "notes": list(self.notes),
+            "limits": [*LIMITS, *([ORGANISM] if audit.planted else [])],
+        }
+
+    def page(self) -> Page:
+        """The report."""
+        audit, settings = self.audit, self.audit.settings
+        pictures = (
+            draw_pictures(self.found.records, settings.seed) if settings.include_images else ()
         )
-    )
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
-    run.finish(
-        provenance=provenance,
-        counts={"used": n_used, "skipped": n_skipped, "failed": failed},
-        failures=list(failures),
-        seed=settings.seed,
-        dataset=dataset,
-    )
+        return build_page(
+            Context(
+                evaluation=self.evaluation,
+                comparisons=self.comparisons,
+                headline=self.headline,
+                settings=audit.numbers,
+                questions=self.questions,
+                clusters=settings.clusters,
+                controls=tuple(audit.controls),
+                power=tuple(self.power),
+                pictures=tuple(pictures),
+                organism=bool(audit.planted),
+                n_used=n_taking_part(self.evaluation.columns),
+                n_failed=len(self.found.failures),
+                card=audit.people.card,
+                notes=self.notes,
+                provenance={
+                    **audit.provenance(),
+                    "dataset": audit.gathered.describe(),
+                    "seed": settings.seed,
+                    "tests corrected together": self.evaluation.family_size,
+                },
+            )
+        )
 
 
 def counted(evaluation: Evaluation) -> dict[str, Any]:
@@ -164,71 +169,6 @@ def cells_table(cells: Sequence[Cell]) -> Any:
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def make_headline(
-    evaluation: Evaluation, comparisons: Sequence[Comparison]
-) -> list[dict[str, Any]]:
-    """The few numbers that a list of runs shows, each with what it means."""
-    headline: list[dict[str, Any]] = []
-    for column in evaluation.columns:
-        for cell in evaluation.select("mean |d|", column.name):
-            headline.append(
-                {
-                    "name": f"mean |d| of {cell.probe} by {column.heading}",
-                    "estimate": cell.estimate(),
-                    "meaning": (
-                        f"mean absolute association of {len(evaluation.items[cell.probe])} words "
-                        f"with {column.heading}, in standard deviations; without any association "
-                        f"it would be {_short(cell.null_mean)} on average and below "
-                        f"{_short(cell.null_high)} in 95 % of cases"
-                    ),
-                }
-            )
-    for name in evaluation.answers:
-        own = get_probe(name).headline
-        headline += own(evaluation) if own is not None else []
-    if comparisons:
-        found, false = recovery(comparisons)
-        relative = comparisons[0].cell.measure == RELATIVE
-        judged = f"judged by {'relative d' if relative else 'd'}"
-        headline += [
-            {
-                "name": "planted associations found",
-                "estimate": found,
-                "meaning": "share of the associations planted in the model that were flagged with "
-                f"the right sign, {judged}",
-            },
-            {
-                "name": "balanced controls flagged",
-                "estimate": false,
-                "meaning": "share of the words planted without any association that were flagged, "
-                f"{judged}",
-            },
-        ]
-    return headline
-
-
-def flagged_share(evaluation: Evaluation) -> dict[str, Any]:
-    """What a list of runs shows of probes that have no number of their own to sum them up."""
-    n, flagged = evaluation.family_size, sum(cell.flagged for cell in evaluation.cells)
-    return share_of_tests(
-        "tests that stand out",
-        flagged,
-        n,
-        f"{flagged} of the {n} tests of this report, corrected together; its tables say which",
-    )
-
-
-def share_of_tests(name: str, found: int, n: int, meaning: str) -> dict[str, Any]:
-    """A headline that counts tests: no estimate, so it has no interval."""
-    if not n:
-        return {"name": name, "estimate": undefined("nothing was tested", n=0), "meaning": meaning}
-    count = Estimate(
-        value=found / n, low=math.nan, high=math.nan, n=n, method="count",
-        reason="a count of tests, not an estimate",
-    )  # fmt: skip
-    return {"name": name, "estimate": count, "meaning": meaning}
-
-
 def comparison_row(comparison: Comparison) -> dict[str, Any]:
     """A planted association beside what was found, for ``summary.json``."""
     return {
@@ -244,7 +184,3 @@ def comparison_row(comparison: Comparison) -> dict[str, Any]:
         "flagged": comparison.cell.flagged,
         "verdict": comparison.verdict,
     }
-
-
-def _short(value: float) -> str:
-    return "undefined" if math.isnan(value) else f"{value:.3f}"

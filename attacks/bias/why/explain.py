@@ -2,110 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.groups.columns import make_column
-from attacks.bias.inputs.people import documented
+from attacks.bias.inputs.people import Documented, documented
 from attacks.bias.inputs.pictures import Pictures
 from attacks.bias.probes.occupations import default_occupations
 from attacks.bias.prompts import check_templates, check_words, ensemble, fill
-from attacks.bias.why.contributions import KINDS
-from attacks.bias.why.study import BAND, Study
-from attacks.bias.why.task import gap_task
-from clipprobe.errors import ConfigError
+from attacks.bias.why.passes import Passes
+from attacks.bias.why.report import GapReport
+from attacks.bias.why.settings import GapExplanation
+from attacks.bias.why.task import check_asked, gap_task
 from clipprobe.memory import fitting_batch
+from clipprobe.settings import takes
+from clipprobe.study import Outcome, Plan, Study, carry_out
 
 if TYPE_CHECKING:
-    from clipprobe.data import Dataset
     from clipprobe.models import Clip
-    from clipprobe.runs import RunView
-
-KIND = "bias-gap"
+    from clipprobe.runs import Run, RunView
 
 
-def explain_gap(
-    clip: Clip,
-    images: Dataset | str | Path | Iterable[Any],
-    column: str,
-    word: str,
-    group: str,
-    *,
-    out: str | Path,
-    words: Sequence[str] | None = None,
-    templates: Sequence[str] = ("a photo of a {}",),
-    clusters: str | None = None,
-    labels: str | Path | None = None,
-    card: str | Path | None = None,
-    kinds: Sequence[str] = ("neuron", "head"),
-    n_random: int = 100,
-    n_boot: int = 2000,
-    limit: int | None = 1000,
-    batch_size: int = 32,
-    workers: int = 2,
-    seed: int = 0,
-    overwrite: bool = False,
-    progress: Callable[[int], None] | None = None,
-) -> RunView:
+@takes(GapExplanation)
+def explain_gap(clip: Clip, settings: GapExplanation) -> RunView:
     """Rank units by what they add to a gap, take them out, and compare with random sets.
 
-    Args:
-        column: Group column of the data set.
-        word: Whose scores differ between groups; one of ``words`` (default: occupations).
-        group: A value of the column; the gap is this group less all others.
-        clusters: Column of what is pictured several times.
-        labels: A table of groups by id, where they do not stand beside the pictures.
-        card: A data-set card: the name of a shipped one, or a YAML file.
-        kinds: ``neuron``, ``head``; those that a model lacks are left out, with the reason.
-        n_random: Random sets at the size that the ranking half chooses; fewer at the others.
-        limit: Use at most so many pictures: each set runs all of them again.
-        progress: Called with the number of pictures that went through the model.
+    The gap is the score of ``word`` over the images of ``group`` less that over all others. Half
+    of the images rank the units, the other half measures.
+
     Returns:
-        The run: ``units.csv``, ``removal.csv``, ``summary.json``, ``report.html``, ``report.md``.
+        The run: ``units.csv``, ``summary.json``, ``report.html``, ``report.md``.
     Raises:
         DataError: a word, group or column that is not there, or too few pictures of a group.
         ConfigError: an unknown kind, or fewer than 20 random sets.
     """
-    from attacks.bias.why.report import write_gap_run
-    from clipprobe.runs import Run, load_run
+    return carry_out(GAP, settings, clip).run
 
-    for kind in kinds:
-        if kind not in KINDS:
-            raise ConfigError(f"Units are of the kind {' or '.join(KINDS)}, not {kind!r}.")
-    if n_random < BAND:
-        raise ConfigError(f"The control needs at least {BAND} random sets, not {n_random}.")
+
+def prepare_gap(settings: GapExplanation, clip: Clip) -> Plan[None]:
+    """Refuse what cannot be explained, and plan the explanation."""
+    words = settings.words
     chosen = check_words(default_occupations() if words is None else words)
-    sentences = check_templates(templates)
-    data = documented(
-        clip, images, [column], labels=labels, card=card, clusters=clusters, limit=limit
+    templates = check_templates(settings.templates)
+    data = documented(clip, settings, [settings.column])
+    [column] = data.annotations.columns()
+    check_asked(chosen, settings.word, column, settings.group)
+    fitting_batch(clip, settings.batch_size, len(data.annotations.records))
+    gap = _Gap(settings=settings, clip=clip, words=chosen, templates=templates, data=data)
+    return Plan(
+        config=gap.config(),
+        execute=gap.execute,
+        seed=settings.seed,
+        provenance=clip.provenance(),
+        dataset=data.described,
     )
-    [column] = data.columns
-    fitting_batch(clip, batch_size, len(data.dataset))
-    config = {
-        "model": clip.provenance()["model"], "dataset": data.described, "column": column,
-        "card": data.card and data.card.to_json(),
-        "word": word, "group": group, "words": list(chosen), "templates": list(sentences),
-        "clusters": clusters, "kinds": list(kinds), "n_random": n_random, "n_boot": n_boot,
-        "batch_size": batch_size, "seed": seed,
-    }  # fmt: skip
-    pictures = Pictures.read(
-        data.dataset, [column], clusters, workers=workers, preprocess=clip.preprocess
-    )
-    texts = ensemble(
-        clip.encode_texts([fill(t, w) for w in chosen for t in sentences]), len(chosen)
-    )
-    groups = make_column(column, pictures.columns[column])
-    task = gap_task(texts, chosen, word, groups, group, clusters=pictures.clusters, seed=seed)
-    with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
-        if run.complete:
-            return load_run(run.path)
-        shown = [pictures.images[i] for i in task.rows]
-        study = Study(clip, shown, task, run, n_random, n_boot, seed, batch_size, progress)
-        ranked, removals, absent = study.all(kinds)
-        write_gap_run(
-            run, task, study.before, ranked, removals, absent=absent, heading=groups.heading,
-            words=chosen, templates=sentences, n_boot=n_boot, seed=seed, pictures=pictures,
-            provenance=clip.provenance(), data=data,
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Gap:
+    settings: GapExplanation
+    clip: Clip
+    words: tuple[str, ...]
+    templates: tuple[str, ...]
+    data: Documented
+
+    def config(self) -> dict[str, Any]:
+        """Everything that changes the result."""
+        settings, data = self.settings, self.data
+        return {
+            "model": self.clip.provenance()["model"], "dataset": data.described,
+            "column": data.columns[0], "card": data.card and data.card.to_json(),
+            "word": settings.word, "group": settings.group, "words": list(self.words),
+            "templates": list(self.templates), "clusters": settings.clusters,
+            "kinds": list(settings.kinds), "n_random": settings.n_random,
+            "n_boot": settings.n_boot, "batch_size": settings.batch_size, "seed": settings.seed,
+        }  # fmt: skip
+
+    def execute(self, run: Run) -> Outcome[None]:
+        """Decode the pictures, cut them in two halves, and take units out."""
+        settings, clip = self.settings, self.clip
+        [name] = self.data.columns
+        pictures = Pictures.read(
+            self.data.annotations, workers=settings.workers, preprocess=clip.preprocess
+        )
+        texts = ensemble(
+            clip.encode_texts([fill(t, w) for w in self.words for t in self.templates]),
+            len(self.words),
+        )
+        groups = make_column(name, pictures.columns[name])
+        task = gap_task(
+            texts, self.words, settings.word, groups, settings.group,
+            clusters=pictures.clusters, seed=settings.seed,
         )  # fmt: skip
-        return load_run(run.path)
+        shown = [pictures.images[i] for i in task.rows]
+        passes = Passes(
+            clip, shown, task, run, settings.n_random, settings.n_boot, settings.seed,
+            settings.batch_size, settings.progress,
+        )  # fmt: skip
+        ranked, removals, absent = passes.all(settings.kinds)
+        report = GapReport(
+            task=task, before=passes.before, ranked=ranked, removals=removals, absent=absent,
+            heading=groups.heading, words=self.words, templates=self.templates,
+            n_boot=settings.n_boot, seed=settings.seed, failures=pictures.failures,
+            provenance=clip.provenance(), data=self.data,
+        )  # fmt: skip
+        return report.outcome()
+
+
+GAP = Study(kind="bias-gap", settings=GapExplanation, prepare=prepare_gap)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.inputs.cards import UNDOCUMENTED
 from attacks.bias.measures.draws import Floats
-from attacks.bias.why.contributions import Contributions
-from attacks.bias.why.study import ENOUGH
+from attacks.bias.why.passes import ENOUGH
+from attacks.bias.why.patching import Contributions
 from attacks.bias.why.task import GapTask
 from clipprobe.report import (
     Block,
@@ -19,90 +20,98 @@ from clipprobe.report import (
     Section,
     Table,
     Warning,
-    write_html,
-    write_markdown,
 )
 from clipprobe.statistics import Estimate, difference_of_means
+from clipprobe.study import Outcome
 
 if TYPE_CHECKING:
     from attacks.bias.inputs.people import Documented
-    from attacks.bias.inputs.pictures import Pictures
-    from attacks.bias.why.study import Removal
-    from clipprobe.runs import Run
+    from attacks.bias.why.passes import Removal
+    from clipprobe.data import Failure
 
 N_SHOWN = 25
 
 
-def write_gap_run(
-    run: Run,
-    task: GapTask,
-    before: Floats,
-    ranked: Sequence[Contributions],
-    removals: Sequence[Removal],
-    *,
-    absent: Mapping[str, str],
-    heading: str,
-    words: Sequence[str],
-    templates: Sequence[str],
-    n_boot: int,
-    seed: int,
-    pictures: Pictures,
-    provenance: Mapping[str, Any],
-    data: Documented,
-) -> None:
-    """Write every file of the run, its manifest last.
+@dataclass(frozen=True, kw_only=True)
+class GapReport:
+    """An explained gap, ready to be written.
 
-    Args:
-        before: Scores of the pictures with the model as it is, ``(n,)``.
-        absent: Kinds of unit that the model lacks -> why.
-        heading: The group column in words. data: what is known about the pictures.
+    ``before``: scores of the pictures with the model as it is, ``(n,)``. ``absent``: kinds of unit
+    that the model lacks -> why. ``heading``: the group column in words. ``failures``: pictures that
+    could not be read. ``data``: what is known about the pictures.
     """
-    import pyarrow as pa
 
-    half = ~task.fit
-    gap = difference_of_means(
-        before[half & task.inside], before[half & ~task.inside], n_boot=n_boot, seed=seed
-    )
-    summary = {
-        "kind": "bias-gap",
-        "headline": _headline(gap, removals),
-        "word": task.word,
-        "column": heading,
-        "group": task.group,
-        "reference": task.reference,
-        "gap": gap,
-        "n": {
-            "pictures": len(task.rows),
-            "measured": int(half.sum()),
-            "clusters": len(set(task.clusters.tolist())),
-            "failed": len(pictures.failures),
-        },
-        "words": list(words),
-        "templates": list(templates),
-        "removals": [one.to_json() for one in removals],
-        "absent": dict(absent),
-        "card": UNDOCUMENTED if data.card is None else data.card.to_json(),
-        "notes": list(data.notes),
-        "limits": data.limits,
-    }
-    run.write_table("units.csv", pa.Table.from_pylist(_unit_rows(ranked)))
-    run.write_json("summary.json", summary)
-    page = Page(
-        title="Which units carry a gap between perceived or annotated groups",
-        subtitle=f"“{task.word}” by {heading}: {task.group} against {task.reference}, "
-        f"{len(task.rows):,} pictures",
-        sections=_sections(run.read_json("summary.json"), ranked, data),
-        provenance={**provenance, "dataset": data.described, "seed": seed},
-    )
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
-    run.finish(
-        provenance=provenance,
-        counts={"used": len(task.rows), "skipped": data.skipped, "failed": len(pictures.failures)},
-        failures=[failure.to_json() for failure in (*pictures.failures, *data.unmatched)],
-        seed=seed,
-        dataset=data.described,
-    )
+    task: GapTask
+    before: Floats
+    ranked: Sequence[Contributions]
+    removals: Sequence[Removal]
+    absent: Mapping[str, str]
+    heading: str
+    words: Sequence[str]
+    templates: Sequence[str]
+    n_boot: int
+    seed: int
+    failures: Sequence[Failure]
+    provenance: Mapping[str, Any]
+    data: Documented
+
+    def outcome(self) -> Outcome[None]:
+        """What is written."""
+        import pyarrow as pa
+
+        return Outcome(
+            value=None,
+            files=[("units.csv", pa.Table.from_pylist(_unit_rows(self.ranked)))],
+            summary=self.summary,
+            page=lambda run: self.page(run.read_json("summary.json")),
+            used=len(self.task.rows),
+            skipped=self.data.skipped,
+            failed=len(self.failures),
+            failures=[*self.failures, *self.data.unmatched],
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """The content of ``summary.json``."""
+        task, before, half = self.task, self.before, ~self.task.fit
+        gap = difference_of_means(
+            before[half & task.inside],
+            before[half & ~task.inside],
+            n_boot=self.n_boot,
+            seed=self.seed,
+        )
+        return {
+            "kind": "bias-gap",
+            "headline": _headline(gap, self.removals),
+            "word": task.word,
+            "column": self.heading,
+            "group": task.group,
+            "reference": task.reference,
+            "gap": gap,
+            "n": {
+                "pictures": len(task.rows),
+                "measured": int(half.sum()),
+                "clusters": len(set(task.clusters.tolist())),
+                "failed": len(self.failures),
+            },
+            "words": list(self.words),
+            "templates": list(self.templates),
+            "removals": [one.to_json() for one in self.removals],
+            "absent": dict(self.absent),
+            "card": UNDOCUMENTED if self.data.card is None else self.data.card.to_json(),
+            "notes": list(self.data.notes),
+            "limits": self.data.limits,
+        }
+
+    def page(self, summary: Mapping[str, Any]) -> Page:
+        """The report, from the summary as it is on disk."""
+        task = self.task
+        return Page(
+            title="Which units carry a gap between perceived or annotated groups",
+            subtitle=f"“{task.word}” by {self.heading}: {task.group} against {task.reference}, "
+            f"{len(task.rows):,} pictures",
+            sections=_sections(summary, self.ranked, self.data),
+            provenance={**self.provenance, "dataset": self.data.described, "seed": self.seed},
+        )
 
 
 def _headline(gap: Any, removals: Sequence[Removal]) -> list[dict[str, Any]]:

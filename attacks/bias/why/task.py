@@ -110,16 +110,7 @@ def gap_task(
     Raises:
         DataError: the word or the group is not there, or a side is too small to be cut in two.
     """
-    if word not in words:
-        raise DataError(
-            f"The word {word!r} is not in the list of {len(words)} words: name one of the list, or "
-            "give a list that holds it (--words FILE, words=[...])."
-        )
-    if group not in column.levels:
-        raise DataError(
-            f"The group {group!r} is none of those of {column.name!r} with enough pictures "
-            f"({', '.join(column.levels)})."
-        )
+    check_asked(words, word, column, group)
     direction = texts[list(words).index(word)].copy()
     if len(words) >= 3:
         direction -= texts.mean(axis=0)
@@ -146,6 +137,24 @@ def gap_task(
             f"ranked on one half and measured on the other, and each needs {LEAST} of both."
         )
     return task
+
+
+def check_asked(words: Sequence[str], word: str, column: GroupColumn, group: str) -> None:
+    """Refuse a word or a group that is not there.
+
+    Raises:
+        DataError: the word is not one of the words, or the group not one that can be shown.
+    """
+    if word not in words:
+        raise DataError(
+            f"The word {word!r} is not in the list of {len(words)} words: name one of the list, or "
+            "give a list that holds it (--words FILE, words=[...])."
+        )
+    if group not in column.levels:
+        raise DataError(
+            f"The group {group!r} is none of those of {column.name!r} with enough pictures "
+            f"({', '.join(column.levels)})."
+        )
 
 
 def halves(labels: Ints, clusters: Ints, seed: int) -> NDArray[np.bool_]:

@@ -146,7 +146,6 @@ def answer_all(
         choices.append(arrays["choices"])
         margins.append(arrays["margins"])
     if not used:
-        run.abandon()
         require_readable(0 if not skipped else 1, failed, name)
         raise DataError(
             f"On no image of {name!r} could the words be written ({skipped[0].id!r}: "

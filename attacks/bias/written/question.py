@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,6 @@ from attacks.bias.evidence.answers import LabelSet
 from attacks.bias.groups.vocabulary import read_label
 from attacks.bias.measures.draws import Floats
 from attacks.bias.prompts import check_templates, check_words
-from attacks.typographic.words import read_list
 from clipprobe.errors import ConfigError
 from clipprobe.zeroshot.classes import Classes, key
 
@@ -87,25 +85,24 @@ class Question:
 
 def read_question(
     words: str | Sequence[str],
-    labels: str | Path | Sequence[str],
+    labels: Sequence[str],
     templates: Sequence[str],
     watch: Sequence[str] = (),
 ) -> Question:
     """Check what the user asks, and find the labels that each word names.
 
     Args:
-        words: Written words. labels: the labels to choose from, or a file with one a line.
+        words: Written words. labels: the labels to choose from.
         templates: Sentences with ``{}`` for a label. watch: labels to follow whatever is written.
     Raises:
         ConfigError: a list is empty or holds something twice, a template has no ``{}``, a label to
             watch is not in the list, or a word names no label and none is watched.
-        DataError: the file cannot be read, or there are fewer than two labels.
+        DataError: there are fewer than two labels.
     """
     written = check_words([words] if isinstance(words, str) else list(words))
-    listed = read_list(Path(labels), "class") if isinstance(labels, str | Path) else list(labels)
     asked = LabelSet(
         name="classes",
-        labels=check_words(listed),
+        labels=check_words(labels),
         templates=tuple(dict.fromkeys(check_templates(templates))),
     )
     classes = Classes(asked.labels)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from attacks.bias.groups.small_cells import count_groups
 from attacks.bias.groups.suppression import n_taking_part
-from attacks.bias.inputs.cards import UNDOCUMENTED, Card
+from attacks.bias.inputs.annotations import Annotations
+from attacks.bias.inputs.cards import UNDOCUMENTED
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
 from attacks.bias.report.findings import Context
@@ -18,51 +21,57 @@ from attacks.bias.written.encode import Answers
 from attacks.bias.written.question import Question
 from attacks.bias.written.report import build_page, content_warning
 from attacks.bias.written.shifts import PROBE, SHIFT
-
-if TYPE_CHECKING:
-    from clipprobe.data import Failure
-    from clipprobe.runs import Run
+from clipprobe.report import Page
+from clipprobe.study import Outcome
 
 
-def write_run(
-    run: Run,
-    evaluation: Evaluation,
-    question: Question,
-    answers: Answers,
-    *,
-    attack: Mapping[str, Any],
-    settings: Settings,
-    clusters: str | None,
-    organism: bool,
-    card: Card | None,
-    notes: Sequence[str],
-    dataset: Mapping[str, Any],
-    provenance: Mapping[str, Any],
-    unmatched: Sequence[Failure],
-    n_unmatched: int,
-) -> None:
-    """Write every file of the run and its manifest last.
+@dataclass(frozen=True, kw_only=True)
+class WrittenReport:
+    """The figures of one audit, ready to be written.
 
-    Args:
-        attack: How words were written. organism: whether the model was taught what is measured.
-        unmatched: examples of ids without partner; n_unmatched: how many there are.
+    ``attack``: how words were written. ``organism``: whether the model was taught what is measured.
+    ``notes``: what a reader must know.
     """
-    from clipprobe.report import write_html, write_markdown
 
-    headline = make_headline(evaluation, question)
-    table = cells_table(evaluation.cells)
-    run.write_table("cells.parquet", table)
-    run.write_table("cells.csv", table)
-    n_used = n_taking_part(evaluation.columns)
-    n_lost = len(answers.failed) + len(answers.skipped)
-    run.write_json(
-        "summary.json",
-        {
+    evaluation: Evaluation
+    question: Question
+    answers: Answers
+    attack: Mapping[str, Any]
+    settings: Settings
+    people: Annotations
+    organism: bool
+    notes: tuple[str, ...]
+    provenance: Mapping[str, Any]
+
+    @cached_property
+    def headline(self) -> list[dict[str, Any]]:
+        """The few numbers that sum it up."""
+        return make_headline(self.evaluation, self.question)
+
+    def outcome(self) -> Outcome[None]:
+        """What is written."""
+        table, answers = cells_table(self.evaluation.cells), self.answers
+        gathered = self.people.gathered
+        return Outcome(
+            value=None,
+            files=[("cells.parquet", table), ("cells.csv", table)],
+            summary=self.summary,
+            page=lambda run: self.page(),
+            used=n_taking_part(self.evaluation.columns),
+            skipped=len(answers.skipped) + gathered.skipped,
+            failed=len(answers.failed),
+            failures=[*answers.failed, *answers.skipped, *gathered.unmatched],
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """The content of ``summary.json``."""
+        question, card = self.question, self.people.card
+        return {
             "kind": "bias-written",
-            "headline": headline,
-            **counted(evaluation),
-            "small_cells": count_groups(evaluation.columns),
-            "clusters": clusters,
+            "headline": self.headline,
+            **counted(self.evaluation),
+            "small_cells": count_groups(self.evaluation.columns),
+            "clusters": self.people.clusters,
             "words": question.words,
             "labels": question.label_set.labels,
             "templates": question.label_set.templates,
@@ -71,46 +80,35 @@ def write_run(
                 {"word": o.word, "label": o.label, "why": o.why} for o in question.outcomes
             ],
             "content_warning": content_warning(question),
-            "attack": dict(attack),
-            "settings": settings,
+            "attack": dict(self.attack),
+            "settings": self.settings,
             "card": UNDOCUMENTED if card is None else card.to_json(),
-            "notes": list(notes),
-            "limits": [*LIMITS, *([ORGANISM] if organism else [])],
-        },
-    )
-    context = Context(
-        evaluation=evaluation,
-        comparisons=(),
-        headline=headline,
-        settings=settings,
-        questions={},
-        clusters=clusters,
-        organism=organism,
-        n_used=n_used,
-        n_failed=n_lost,
-        card=card,
-        notes=tuple(notes),
-        provenance={
-            **provenance,
-            "dataset": dict(dataset),
-            "seed": settings.seed,
-            "tests corrected together": evaluation.family_size,
-        },
-    )
-    page = build_page(context, question, dict(attack))
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
-    run.finish(
-        provenance=provenance,
-        counts={
-            "used": n_used,
-            "skipped": len(answers.skipped) + n_unmatched,
-            "failed": len(answers.failed),
-        },
-        failures=[one.to_json() for one in (*answers.failed, *answers.skipped, *unmatched)],
-        seed=settings.seed,
-        dataset=dataset,
-    )
+            "notes": list(self.notes),
+            "limits": [*LIMITS, *([ORGANISM] if self.organism else [])],
+        }
+
+    def page(self) -> Page:
+        """The report."""
+        context = Context(
+            evaluation=self.evaluation,
+            comparisons=(),
+            headline=self.headline,
+            settings=self.settings,
+            questions={},
+            clusters=self.people.clusters,
+            organism=self.organism,
+            n_used=n_taking_part(self.evaluation.columns),
+            n_failed=len(self.answers.failed) + len(self.answers.skipped),
+            card=self.people.card,
+            notes=self.notes,
+            provenance={
+                **self.provenance,
+                "dataset": self.people.gathered.describe(),
+                "seed": self.settings.seed,
+                "tests corrected together": self.evaluation.family_size,
+            },
+        )
+        return build_page(context, self.question, dict(self.attack))
 
 
 def make_headline(evaluation: Evaluation, question: Question) -> list[dict[str, Any]]:

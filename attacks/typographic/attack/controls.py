@@ -16,7 +16,7 @@ from PIL import Image
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.placement import rng
 from attacks.typographic.attack.result import AttackedImage
-from clipprobe.neurons.words.lists import is_blocked
+from clipprobe.blocked import is_blocked
 
 _ALPHABETS = (
     "aeiouy", "bcdfghjklmnpqrstvwxz", "0123456789", "$%&@#*+=?!",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
@@ -123,3 +124,7 @@ class Knobs(Settings):
     """What to do with a word that is too long."""
     varies: Annotated[Varies | None, Flag(where="file")] = None
     """Knobs that are drawn anew for each image, and the values to draw from."""
+
+
+KNOBS = tuple(field.name for field in fields(Knobs))
+"""What of an attack can be set for a whole audit."""

@@ -7,12 +7,6 @@ its own file. Nothing is downloaded, and nothing of an archive is ever written t
 from attacks.typographic.datasets.layout import Layout, Picture, Reading
 from attacks.typographic.datasets.multi_image import WordCounts, read_multi_image
 from attacks.typographic.datasets.pictures import AttackSet
-from attacks.typographic.datasets.published import (
-    PublishedAnswer,
-    published_table,
-    read_published,
-    read_published_stroop,
-)
 from attacks.typographic.datasets.registry import (
     detect_layout,
     find_layout,
@@ -25,16 +19,12 @@ __all__ = [
     "AttackSet",
     "Layout",
     "Picture",
-    "PublishedAnswer",
     "Reading",
     "WordCounts",
     "detect_layout",
     "find_layout",
     "layouts",
     "load_attacks",
-    "published_table",
     "read_multi_image",
-    "read_published",
-    "read_published_stroop",
     "register",
 ]

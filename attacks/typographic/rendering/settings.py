@@ -7,9 +7,9 @@ from difflib import get_close_matches
 from typing import Any, get_args
 
 from attacks.typographic.attack.attack import TypographicAttack
+from attacks.typographic.attack.knobs import KNOBS
 from attacks.typographic.attack.presets import preset_knobs
 from attacks.typographic.rendering.render import DrawAt
-from attacks.typographic.settings import KNOBS
 from clipprobe.errors import ConfigError
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attacks.typographic.attack.attack import TypographicAttack
-from attacks.typographic.settings import KNOBS
+from attacks.typographic.attack.knobs import KNOBS
 from clipprobe.errors import ConfigError
 from clipprobe.stimuli.text import rgb
 

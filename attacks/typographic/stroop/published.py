@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from attacks.typographic.datasets.published import read_published_stroop
+from attacks.typographic.published import read_published_stroop
 
 
 def published_stroop_rows(path: str | Path, *, control: str = "example") -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from attacks.typographic.attack.attack import TypographicAttack
-from attacks.typographic.settings import KNOBS
+from attacks.typographic.attack.knobs import KNOBS
 from clipprobe.errors import ClipprobeError, ConfigError
 from clipprobe.runs import jsonio
 from clipprobe.stimuli.text import fonts

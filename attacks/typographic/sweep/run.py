@@ -14,13 +14,13 @@ from typing import Any
 import PIL
 
 from attacks.typographic.attack.controls import CONDITIONS
+from attacks.typographic.attack.knobs import KNOBS
 from attacks.typographic.engine import Engine
 from attacks.typographic.rendering.cases import Case, read_cases
 from attacks.typographic.rendering.encodings import Encodings, Tally
 from attacks.typographic.rendering.render import Bases, DrawAt, Encoder, Renderer
 from attacks.typographic.rendering.settings import checked_draw_at, prototype, whole
 from attacks.typographic.scoring.rows import class_vectors
-from attacks.typographic.settings import KNOBS
 from attacks.typographic.sweep.grid import Factors, Grid, build
 from attacks.typographic.sweep.measures import CONTROL
 from attacks.typographic.sweep.report import write_report

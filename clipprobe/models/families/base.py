@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from clipprobe.models.anatomy import Anatomy
+from clipprobe.anatomy.parts import Anatomy
 from clipprobe.models.families.prefixes import SharedPrefix
 
 

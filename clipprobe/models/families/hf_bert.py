@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from clipprobe.models.anatomy import Block, Tower, find_stack
+from clipprobe.anatomy.parts import Block, Tower, find_stack
 from clipprobe.models.families.hf_clip import HFClip
 
 

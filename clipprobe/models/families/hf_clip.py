@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from clipprobe.models.anatomy import Anatomy, Block, PoolToken, Tower, find_one, find_stack
+from clipprobe.anatomy.parts import Anatomy, Block, PoolToken, Tower, find_one, find_stack
 from clipprobe.models.families.base import Family
 from clipprobe.models.families.prefixes import SharedPrefix
 

@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from clipprobe.anatomy.parts import Anatomy, Tower
 from clipprobe.errors import UnsupportedModelError
-from clipprobe.models.anatomy import Anatomy, Tower
 from clipprobe.models.families.base import Family
 from clipprobe.models.families.hf_clip import pre_norm_tower
 

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from clipprobe.models.anatomy import (
+from clipprobe.anatomy.parts import (
     Anatomy,
     Block,
     ChannelSite,

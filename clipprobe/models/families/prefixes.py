@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from clipprobe.models.anatomy import Block
+from clipprobe.anatomy.parts import Block
 
 Cache = list[tuple[Tensor, Tensor]]
 """Keys and values of each block, ``(1, n_heads, p, d_head)``."""

@@ -15,12 +15,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from clipprobe.errors import RunFolderError
+from clipprobe.neurons.atlas.assembling import SAVED
 from clipprobe.neurons.atlas.contents import AtlasContents
-from clipprobe.neurons.atlas.merge import merge_two, shard_of
+from clipprobe.neurons.atlas.merge import merge_all, merge_two
 from clipprobe.neurons.atlas.search import search
-from clipprobe.neurons.atlas.store import KIND, read, write
-from clipprobe.runs import Run
+from clipprobe.neurons.atlas.settings import Save
+from clipprobe.neurons.atlas.store import read
+from clipprobe.study import carry_out
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -33,7 +34,7 @@ class Atlas(AtlasContents):
         kind: str | None = None,
         label: str | None = None,
         where: Sequence[str] = (),
-        site: str = "*",
+        site: str | Sequence[str] = "*",
         limit: int = 20,
     ) -> list[dict[str, Any]]:
         """Units by property or by the label of their strongest images.
@@ -42,7 +43,7 @@ class Atlas(AtlasContents):
             kind: ``selective``, ``dead``, ``always-on`` or ``constant``; see ``properties``.
             label: Units with the most images of this label among their top images.
             where: Conditions on statistics, such as ``"mean>0.5"``, all of which must hold.
-            site: Only hook points that this glob means.
+            site: Only hook points that this glob means, or one of several.
             limit: At most so many.
         """
         return search(self, kind=kind, label=label, where=where, site=site, limit=limit)
@@ -55,20 +56,14 @@ class Atlas(AtlasContents):
         """
         return Atlas.of(merge_two(self, other))
 
-    def write(self, run: Run) -> None:
-        """Write everything into a run folder and complete it."""
-        write(self, run)
-
     def save(self, out: str | Path, *, overwrite: bool = False) -> Atlas:
         """Write the atlas as a run folder of its own.
 
         Raises:
             RunFolderError: ``out`` holds another run or cannot be written.
         """
-        with Run.open(out, kind=KIND, config=self.config, overwrite=overwrite) as run:
-            if not run.complete:
-                self.write(run)
-            return Atlas.load(run.path)
+        saved = carry_out(SAVED, Save(self, out=out, overwrite=overwrite), None)
+        return Atlas.of(saved.value)
 
     @classmethod
     def load(cls, path: str | Path) -> Atlas:
@@ -91,18 +86,4 @@ def merge_atlases(atlases: Sequence[Atlas]) -> Atlas:
     Raises:
         RunFolderError: they are of different scans, overlap, or shards are missing.
     """
-    if not atlases:
-        raise RunFolderError("No atlas was given to merge: name the folders of all shards.")
-    merged = atlases[0]
-    shard_of(merged)
-    for other in atlases[1:]:
-        merged = merged.merge(other)
-    shard = merged.config["shard"]
-    if shard is not None:
-        missing = sorted(set(range(shard["of"])) - set(shard["parts"]))
-        raise RunFolderError(
-            f"Of the {shard['of']} shards of this scan number "
-            f"{', '.join(map(str, missing))} is missing: scan with --shard {missing[0]}/"
-            f"{shard['of']} and give all of them."
-        )
-    return merged
+    return Atlas.of(merge_all(atlases))

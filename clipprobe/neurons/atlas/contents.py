@@ -11,8 +11,8 @@ from PIL import Image
 
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.hooks.units import Site
-from clipprobe.neurons.atlas.accumulator import UnitStatistics
 from clipprobe.neurons.atlas.images import ImageTable
+from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
 from clipprobe.neurons.atlas.unit import Unit, unit_of
 from clipprobe.neurons.atlas.unit_table import UnitTable, unit_table
 from clipprobe.runs import jsonio

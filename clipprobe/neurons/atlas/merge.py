@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from clipprobe.errors import RunFolderError
 from clipprobe.neurons.atlas.contents import AtlasContents
+
+
+def merge_all(atlases: Sequence[AtlasContents]) -> AtlasContents:
+    """All shards of a scan as one atlas, the same bytes in any order.
+
+    Raises:
+        RunFolderError: they are of different scans, overlap, or shards are missing.
+    """
+    if not atlases:
+        raise RunFolderError("No atlas was given to merge: name the folders of all shards.")
+    merged = atlases[0]
+    shard_of(merged)
+    for other in atlases[1:]:
+        merged = merge_two(merged, other)
+    shard = merged.config["shard"]
+    if shard is not None:
+        missing = sorted(set(range(shard["of"])) - set(shard["parts"]))
+        raise RunFolderError(
+            f"Of the {shard['of']} shards of this scan number "
+            f"{', '.join(map(str, missing))} is missing: scan with --shard {missing[0]}/"
+            f"{shard['of']} and give all of them."
+        )
+    return merged
 
 
 def merge_two(left: AtlasContents, right: AtlasContents) -> AtlasContents:

@@ -75,6 +75,11 @@ PROPERTIES = (
 )
 
 
+def names() -> tuple[str, ...]:
+    """The names of all properties."""
+    return tuple(one.name for one in PROPERTIES)
+
+
 def property_of(name: str) -> Property:
     """A property by name; spaces and underscores count as hyphens.
 
@@ -85,10 +90,7 @@ def property_of(name: str) -> Property:
     for one in PROPERTIES:
         if one.name == wanted:
             return one
-    raise ConfigError(
-        f"Units are not searched by {name!r}: use one of "
-        f"{', '.join(one.name for one in PROPERTIES)}."
-    )
+    raise ConfigError(f"Units are not searched by {name!r}: use one of {', '.join(names())}.")
 
 
 STATISTICS = (

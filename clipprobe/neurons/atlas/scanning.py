@@ -8,175 +8,103 @@ merged: both end in the same bytes as one pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from clipprobe.data import Dataset, as_dataset, require_readable
-from clipprobe.data.texts import text_dataset
+from clipprobe.data.texts import read_texts, text_dataset
 from clipprobe.errors import ConfigError, DataError
-from clipprobe.hooks.units import default_pool, default_sites, find_sites
+from clipprobe.hooks.units import Site, default_pool, default_sites, find_sites
 from clipprobe.memory import check_fits, fitting_batch
-from clipprobe.neurons.atlas.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.atlas.atlas import Atlas
 from clipprobe.neurons.atlas.images import ImageTable
-from clipprobe.neurons.atlas.samples import N_BINS
-from clipprobe.neurons.atlas.store import KIND
+from clipprobe.neurons.atlas.settings import AtlasScan, ImageScan, TextScan
+from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
+from clipprobe.neurons.atlas.statistics.samples import N_BINS
+from clipprobe.neurons.atlas.store import KIND, outcome_of, read_run
 from clipprobe.neurons.atlas.stream import CHECKPOINT, ScanState, Stream
 from clipprobe.runs import Run, jsonio
 from clipprobe.runs.provenance import versions
+from clipprobe.settings import takes
+from clipprobe.study import Outcome, Plan, Study, carry_out
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
 
+AnyScan = ImageScan | TextScan | AtlasScan
 _UNIT_BYTES, _PLACE_BYTES = 5_000, 200
 """What a unit takes, and each place for an image of it (both ends, and its rows when written)."""
 
 
-def scan(
-    clip: Clip,
-    images: Dataset | str | Path | Iterable[Any],
-    *,
-    sites: Sequence[str] | str | None = None,
-    pool: str = "max",
-    top_k: int = 16,
-    per_bin: int = 4,
-    threshold: float = 1.0,
-    out: str | Path | None = None,
-    shard: tuple[int, int] = (0, 1),
-    limit: int | None = None,
-    batch_size: int = 32,
-    workers: int = 2,
-    seed: int = 0,
-    overwrite: bool = False,
-    checkpoint_seconds: float = 2.0,
-    progress: Callable[[int], None] | None = None,
-) -> Atlas:
+@takes(ImageScan)
+def scan(clip: Clip, settings: ImageScan) -> Atlas:
     """Scan images and keep statistics, top images and samples over the range of every unit.
 
-    Args:
-        images: A data set, the path of one, or images; see :func:`clipprobe.data.as_dataset`.
-        sites: Hook points or globs of the vision tower; None for the neurons of every block.
-        pool: How the tokens (or places) of an image become one number per unit: ``max``,
-            ``mean``, ``cls``; ``none`` for hook points without tokens.
-        top_k: Images kept at the top and at the bottom of each unit; no more than there are.
-        per_bin: Images that stand for each activation bin of each unit.
-        threshold: Activation above which an image counts as one that the unit responds to.
-        out: Run folder; None keeps the atlas in memory only.
-        shard: ``(i, n)``: only the images i, i + n, i + 2n, … of the data set in order of id.
-        limit: Use only so many images, drawn by the hash of their ids.
-        batch_size: Images in one forward pass; no more than there are.
-        workers: Threads that decode; 0 for none. Never changes the result.
-        seed: Which images stand for the bins.
-        overwrite: Replace a different run in ``out``.
-        checkpoint_seconds: Least time after which the state is written to ``out`` again; more
-            where writing it is slow; 0 writes it after every batch.
-        progress: Called with the number of images finished since the last call.
+    The same images and settings give the same bytes, whatever the number of workers or shards; an
+    interrupted scan goes on from its last checkpoint. With ``out=None`` the atlas is kept in memory
+    only.
 
     Raises:
-        UnknownHookPointError, UnsupportedHookError: see ``sites.find_sites``.
+        UnknownHookPointError, UnsupportedHookError: see :func:`clipprobe.hooks.units.find_sites`.
         NoReadableImagesError: not one image could be read.
         RunFolderError: ``out`` holds another run or cannot be written.
         ConfigError: a setting that cannot be used, or that needs more memory than the budget.
     """
-    dataset = as_dataset(images, limit=limit)
-    return _scan(
-        clip,
-        dataset,
-        tower="vision",
-        sites=sites,
-        pool=pool,
-        settings=_settings(top_k, per_bin, threshold, seed),
-        out=out,
-        shard=shard,
-        batch_size=batch_size,
-        workers=workers,
-        overwrite=overwrite,
-        checkpoint_seconds=checkpoint_seconds,
-        progress=progress,
-    )
+    return carry_out(ATLAS, settings, clip).value
 
 
-def scan_texts(
-    clip: Clip,
-    texts: Dataset | Iterable[str],
-    *,
-    sites: Sequence[str] | str | None = None,
-    pool: str | None = None,
-    top_k: int = 16,
-    per_bin: int = 4,
-    threshold: float = 1.0,
-    out: str | Path | None = None,
-    shard: tuple[int, int] = (0, 1),
-    limit: int | None = None,
-    batch_size: int = 32,
-    seed: int = 0,
-    overwrite: bool = False,
-    checkpoint_seconds: float = 2.0,
-    progress: Callable[[int], None] | None = None,
-) -> Atlas:
+@takes(TextScan)
+def scan_texts(clip: Clip, settings: TextScan) -> Atlas:
     """Scan texts (captions, prompts, words) and keep the same of every unit of the text tower.
 
     In the atlas a text stands where an image does: its id is the text itself, and equal texts
-    count once. Options as for :func:`scan`.
-
-    Args:
-        texts: Texts, or what :func:`clipprobe.data.texts.read_texts` gave.
-        sites: Hook points or globs of the text tower; None for the neurons of every block.
-        pool: How the tokens of a text become one number per unit: ``eos`` (the token that the
-            model reads; the default), ``max``, ``mean``, ``cls``.
+    count once. Settings as for :func:`scan`.
 
     Raises:
-        DataError: no text, or something that is none.
+        DataError: no text, or something that is not one.
         UnknownHookPointError, UnsupportedHookError, RunFolderError, ConfigError: as for
             :func:`scan`.
     """
-    return _scan(
-        clip,
-        text_dataset(texts, limit=limit),
-        tower="text",
-        sites=sites,
-        pool=default_pool(clip, "text") if pool is None else pool,
-        settings=_settings(top_k, per_bin, threshold, seed),
-        out=out,
-        shard=shard,
-        batch_size=batch_size,
-        workers=0,
-        overwrite=overwrite,
-        checkpoint_seconds=checkpoint_seconds,
-        progress=progress,
-    )
+    return carry_out(ATLAS, settings, clip).value
 
 
-def _scan(
-    clip: Clip,
-    dataset: Dataset,
-    *,
-    tower: str,
-    sites: Sequence[str] | str | None,
-    pool: str,
-    settings: Settings,
-    out: str | Path | None,
-    shard: tuple[int, int],
-    batch_size: int,
-    workers: int,
-    overwrite: bool,
-    checkpoint_seconds: float,
-    progress: Callable[[int], None] | None,
-) -> Atlas:
-    _check(settings, shard, batch_size)
-    found = find_sites(clip, _patterns(clip, sites, tower), pool, tower)
+def inputs_of(settings: AnyScan) -> tuple[str, Dataset]:
+    """The tower that is scanned, and the images or texts of it.
+
+    Raises:
+        ConfigError: there are neither images nor texts, or both.
+    """
+    images = None if isinstance(settings, TextScan) else settings.images
+    texts = None if isinstance(settings, ImageScan) else settings.texts
+    if (images is None) == (texts is None):
+        raise ConfigError(
+            "A scan needs either images or texts: give --images DIR for the vision tower or "
+            "--texts FILE for the text tower."
+        )
+    if images is not None:
+        return "vision", as_dataset(images, limit=settings.limit)
+    if isinstance(texts, Path):
+        return "text", read_texts(texts, limit=settings.limit)
+    return "text", text_dataset(cast("Any", texts), limit=settings.limit)
+
+
+def prepare_scan(settings: AnyScan, clip: Clip) -> Plan[Atlas]:
+    """Find the inputs and the units, refuse what cannot be scanned, and plan the scan."""
+    tower, dataset = inputs_of(settings)
+    first, step = settings.shard
+    if not 0 <= first < step:
+        raise ConfigError(f"There is no shard {first} of {step}: number them from 0.")
+    pool = settings.pool or ("max" if tower == "vision" else default_pool(clip, tower))
+    sites = find_sites(clip, _patterns(clip, settings.sites, tower), pool, tower)
     # Of the whole data set, not of the shard: the shards must give the bytes of one pass.
-    batch_size = fitting_batch(clip, batch_size, len(dataset), tower=tower)
-    settings = _fitting(settings, len(dataset), sum(site.n_units for site in found))
-    numbers = range(shard[0], len(dataset), shard[1])
+    batch_size = fitting_batch(clip, settings.batch_size, len(dataset), tower=tower)
+    keep = _fitting(_keep(settings), len(dataset), sum(site.n_units for site in sites))
+    numbers = range(first, len(dataset), step)
     if not numbers:
         raise DataError(
-            f"Shard {shard[0]}/{shard[1]} of {dataset.name!r} holds nothing, the data set has "
+            f"Shard {first}/{step} of {dataset.name!r} holds nothing, the data set has "
             f"{len(dataset)} {'images' if tower == 'vision' else 'texts'}: use fewer shards."
         )
     provenance = clip.provenance()
@@ -184,50 +112,84 @@ def _scan(
         "model": provenance["model"],
         "device": clip.device.type,
         "data": dataset.describe(),
-        "sites": [site.to_json() for site in found],
+        "sites": [site.to_json() for site in sites],
         "tower": tower,
         "view": _view(clip) if tower == "vision" else None,
         "n_blocks": len(getattr(clip.anatomy, tower).blocks),
         "pool": pool,
-        "keep": asdict(settings),
+        "keep": asdict(keep),
         "batch_size": batch_size,
-        "shard": None if shard[1] == 1 else {"of": shard[1], "parts": [shard[0]]},
+        "shard": None if step == 1 else {"of": step, "parts": [first]},
     }
-    config = jsonio.plain(config)
-    opened: Run | nullcontext[None] = nullcontext()
-    if out is not None:
-        opened = Run.open(out, kind=KIND, config=config, overwrite=overwrite)
-    with opened as run:
-        if run is not None and run.complete:
-            return Atlas.load(run.path)
+    job = _Scan(
+        clip=clip,
+        dataset=dataset,
+        numbers=numbers,
+        sites={site.name: site for site in sites},
+        keep=keep,
+        config=jsonio.plain(config),
+        versions={**versions(), **provenance["versions"]},
+        workers=0 if isinstance(settings, TextScan) else settings.workers,
+        checkpoint_seconds=None if settings.out is None else settings.checkpoint_seconds,
+        progress=settings.progress,
+    )
+    return Plan(
+        config=job.config,
+        execute=job.execute,
+        seed=keep.seed,
+        provenance={"model": job.config["model"], "versions": job.versions},
+        dataset=job.config["data"],
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scan:
+    """A scan that is checked and resolved."""
+
+    clip: Clip
+    dataset: Dataset
+    numbers: range
+    sites: dict[str, Site]
+    keep: Settings
+    config: dict[str, Any]
+    versions: dict[str, str]
+    workers: int
+    checkpoint_seconds: float | None
+    """None for an atlas that stays in memory: nobody will go on with it."""
+    progress: Callable[[int], None] | None
+
+    def execute(self, run: Run) -> Outcome[Atlas]:
+        """Scan what is not scanned yet."""
+        pool, seed = self.config["pool"], self.keep.seed
         state = ScanState(
-            {site.name: UnitStatistics.empty(site.name, site.n_units, settings) for site in found}
+            {
+                name: UnitStatistics.empty(name, site.n_units, self.keep)
+                for name, site in self.sites.items()
+            }
         )
-        if run is not None and run.has(CHECKPOINT):
-            state = ScanState.read(run, [site.name for site in found], settings)
-        records = [dataset.records[i] for i in numbers]
-        if tower == "text":
+        if run.has(CHECKPOINT):
+            state = ScanState.read(run, list(self.sites), self.keep)
+        records = [self.dataset.records[i] for i in self.numbers]
+        if self.config["tower"] == "text":
             from clipprobe.neurons.atlas.text_stream import TextStream
 
-            texts = TextStream(clip, pool, state, records, numbers, settings.seed)
+            texts = TextStream(self.clip, pool, state, records, self.numbers, seed)
             records, stream = texts.with_pieces(records), cast(Stream, texts)
         else:
-            stream = Stream(clip, pool, state, records, numbers, settings.seed)
-        stream.run(batch_size, workers, run, checkpoint_seconds, progress)
-        n_used = state.done - len(state.failures)
-        if run is not None and not n_used:
-            run.abandon()
-        require_readable(n_used, state.failures, dataset.name)
-        atlas = Atlas(
-            sites={site.name: site for site in found},
-            statistics=state.statistics,
-            images=ImageTable.of(records, numbers, state.failures),
-            config=config,
-            versions={**versions(), **provenance["versions"]},
+            stream = Stream(self.clip, pool, state, records, self.numbers, seed)
+        pause = self.checkpoint_seconds
+        kept = None if pause is None else run
+        stream.run(self.config["batch_size"], self.workers, kept, pause or 0, self.progress)
+        require_readable(state.done - len(state.failures), state.failures, self.dataset.name)
+        return outcome_of(
+            Atlas(
+                sites=self.sites,
+                statistics=state.statistics,
+                images=ImageTable.of(records, self.numbers, state.failures),
+                config=self.config,
+                versions=self.versions,
+            )
         )
-        if run is not None:
-            atlas.write(run)
-        return atlas
 
 
 def _patterns(clip: Clip, sites: Sequence[str] | str | None, tower: str) -> list[str]:
@@ -241,8 +203,13 @@ def _view(clip: Clip) -> dict[str, Any]:
     return {"size": clip.preprocess.size, "resize_to": clip.preprocess.resize_to}
 
 
-def _settings(top_k: int, per_bin: int, threshold: float, seed: int) -> Settings:
-    return Settings(top_k=top_k, per_bin=per_bin, threshold=float(threshold), seed=seed)
+def _keep(settings: AnyScan) -> Settings:
+    return Settings(
+        top_k=settings.top_k,
+        per_bin=settings.per_bin,
+        threshold=float(settings.threshold),
+        seed=settings.seed,
+    )
 
 
 def _fitting(keep: Settings, n: int, n_units: int) -> Settings:
@@ -259,14 +226,6 @@ def _fitting(keep: Settings, n: int, n_units: int) -> Settings:
     return keep
 
 
-def _check(keep: Settings, shard: tuple[int, int], batch_size: int) -> None:
-    if keep.top_k < 1 or keep.per_bin < 0 or not np.isfinite(keep.threshold):
-        raise ConfigError(
-            f"An atlas with top_k={keep.top_k}, per_bin={keep.per_bin} and threshold="
-            f"{keep.threshold} cannot be made: give top_k of at least 1, no negative per_bin and a "
-            "finite threshold."
-        )
-    if batch_size < 1:
-        raise ConfigError(f"batch_size must be at least 1, {batch_size} was given.")
-    if not 0 <= shard[0] < shard[1]:
-        raise ConfigError(f"There is no shard {shard[0]} of {shard[1]}: number them from 0.")
+ATLAS: Study[Any, Atlas] = Study(
+    kind=KIND, settings=AtlasScan, prepare=prepare_scan, load=lambda view: Atlas.of(read_run(view))
+)

@@ -25,7 +25,7 @@ def search(
     kind: str | None = None,
     label: str | None = None,
     where: Sequence[str] = (),
-    site: str = "*",
+    site: str | Sequence[str] = "*",
     limit: int = 20,
 ) -> list[dict[str, Any]]:
     """See :meth:`Atlas.search`; rows with address, name, the table's columns of that unit."""
@@ -39,9 +39,11 @@ def search(
         kind = named.name
     elif kind is None and label is None and where:
         kind = "any"
-    names = [name for name in atlas.sites if fnmatchcase(name, site)]
-    if not names:
-        atlas.site(site)
+    globs = [site] if isinstance(site, str) else list(site)
+    names = [name for name in atlas.sites if any(fnmatchcase(name, glob) for glob in globs)]
+    for glob in globs:
+        if not any(fnmatchcase(name, glob) for name in names):
+            atlas.site(glob)
     if label is not None and label not in label_set(atlas.images):
         raise DataError(
             f"No image of this atlas has the label {label!r}: its labels are "

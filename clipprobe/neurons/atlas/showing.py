@@ -159,6 +159,13 @@ def _short(value: float) -> str:
     return f"{value:.3g}".replace("-", "−")
 
 
+def peak_text(value: float | None) -> str:
+    """A peak on a terminal, in standard deviations; a unit that is always the same has none."""
+    if value is None or math.isnan(value):
+        return "undefined (constant)"
+    return f"{value:.2f} σ"
+
+
 def peak_words(unit: Unit) -> str:
     """How far the strongest lie above the mean."""
     return "undefined (constant)" if math.isnan(unit.peak) else f"{unit.peak:.1f} σ"

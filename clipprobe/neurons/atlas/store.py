@@ -9,23 +9,26 @@ same on every machine and for every number and order of shards.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import RunFolderError
 from clipprobe.hooks.units import Site
-from clipprobe.neurons.atlas import exact
-from clipprobe.neurons.atlas.accumulator import ARRAYS, Settings, UnitStatistics
 from clipprobe.neurons.atlas.contents import AtlasContents
 from clipprobe.neurons.atlas.images import ImageTable
+from clipprobe.neurons.atlas.statistics import exact
+from clipprobe.neurons.atlas.statistics.accumulator import ARRAYS, Settings, UnitStatistics
 from clipprobe.neurons.atlas.tables import bin_table, read_bins, read_top, top_table
+from clipprobe.study import Outcome, Plan
 
 if TYPE_CHECKING:
-    from clipprobe.runs import Run, RunView
+    from clipprobe.runs import RunView
+
+A = TypeVar("A", bound=AtlasContents)
 
 KIND = "atlas"
 STATISTICS = "stats.safetensors"
@@ -35,45 +38,54 @@ IMAGES = "images.parquet"
 SOURCES = "sources.parquet"
 
 
-def write(atlas: AtlasContents, run: Run) -> None:
-    """Write everything, the report included, and complete the run."""
-    from clipprobe.neurons.atlas.page import page_of
-    from clipprobe.neurons.atlas.summary import summarise
-    from clipprobe.report import write_html, write_markdown
-
-    for statistics in atlas.statistics.values():
-        statistics.flush()
-    run.write_arrays(STATISTICS, _arrays(atlas))
-    run.write_table(TOP, top_table(atlas.statistics, atlas.images))
-    run.write_table(BINS, bin_table(atlas.statistics, atlas.images))
-    run.write_table(IMAGES, atlas.images.columns())
-    run.write_table(SOURCES, atlas.images.source_columns())
-    run.write_json("summary.json", summarise(atlas))
-    page = page_of(atlas)
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
-    failures = [failure.to_json() for failure in atlas.images.failures]
-    run.finish(
-        provenance={"model": atlas.config["model"], "versions": atlas.versions},
-        counts={"used": atlas.images.n_used, "skipped": 0, "failed": len(failures)},
-        failures=failures,
+def plan_of(atlas: A) -> Plan[A]:
+    """The plan of a run that holds an atlas which is there already."""
+    return Plan(
+        config=atlas.config,
+        execute=lambda run: outcome_of(atlas),
         seed=atlas.config["keep"]["seed"],
+        provenance={"model": atlas.config["model"], "versions": atlas.versions},
         dataset=atlas.config["data"],
     )
 
 
-def read(path: str | Path) -> AtlasContents:
-    """Read an atlas.
+def outcome_of(atlas: A) -> Outcome[A]:
+    """An atlas with the files, the summary and the page of its run."""
+    from clipprobe.neurons.atlas.page import page_of
+    from clipprobe.neurons.atlas.summary import summarise
+
+    failures = atlas.images.failures
+    return Outcome(
+        value=atlas,
+        files=_files(atlas),
+        summary=lambda: summarise(atlas),
+        page=lambda run: page_of(atlas),
+        used=atlas.images.n_used,
+        failed=len(failures),
+        failures=failures,
+    )
+
+
+def _files(atlas: AtlasContents) -> Iterator[tuple[str, Any]]:
+    """One at a time: each can be as large as the atlas."""
+    for statistics in atlas.statistics.values():
+        statistics.flush()
+    yield STATISTICS, _arrays(atlas)
+    yield TOP, top_table(atlas.statistics, atlas.images)
+    yield BINS, bin_table(atlas.statistics, atlas.images)
+    yield IMAGES, atlas.images.columns()
+    yield SOURCES, atlas.images.source_columns()
+
+
+def read_run(run: RunView) -> AtlasContents:
+    """Read an atlas from its run.
 
     Raises:
-        RunFolderError: the folder holds no complete run, or one of another kind.
+        RunFolderError: the run is of another kind.
     """
-    from clipprobe.runs import load_run
-
-    run = load_run(path)
     if run.kind != KIND:
         raise RunFolderError(
-            f"The run {path} is of the kind {run.kind!r} and no atlas: make one with "
+            f"The run {run.path} is of the kind {run.kind!r} and no atlas: make one with "
             "`clipprobe neurons scan`."
         )
     config = run.manifest["config"]
@@ -87,6 +99,17 @@ def read(path: str | Path) -> AtlasContents:
         versions=run.manifest["versions"],
         path=run.path,
     )
+
+
+def read(path: str | Path) -> AtlasContents:
+    """Read an atlas.
+
+    Raises:
+        RunFolderError: the folder holds no complete run, or one of another kind.
+    """
+    from clipprobe.runs import load_run
+
+    return read_run(load_run(path))
 
 
 def _arrays(atlas: AtlasContents) -> dict[str, NDArray[Any]]:

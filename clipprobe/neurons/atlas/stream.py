@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.data import Batch, Failure, ImageRecord, stream_batches
-from clipprobe.neurons.atlas.accumulator import Settings, UnitStatistics
-from clipprobe.neurons.atlas.samples import priority_of
+from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
+from clipprobe.neurons.atlas.statistics.samples import priority_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -114,7 +114,7 @@ class Behind:
 class PooledBuffer:
     """Where the pooled values of a batch are put, the same memory for every batch of its size.
 
-    See :class:`~clipprobe.neurons.atlas.accumulator.Waiting` for why.
+    See :class:`~clipprobe.neurons.atlas.statistics.accumulator.Waiting` for why.
     """
 
     def __init__(self) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.atlas import ranking
-from clipprobe.neurons.atlas.accumulator import UnitStatistics
 from clipprobe.neurons.atlas.images import ImageTable
-from clipprobe.neurons.atlas.samples import N_BINS, NO_SAMPLE, priority_of
+from clipprobe.neurons.atlas.statistics import ranking
+from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
+from clipprobe.neurons.atlas.statistics.samples import N_BINS, NO_SAMPLE, priority_of
 
 Columns = dict[str, NDArray[Any]]
 _ENDS = ("top", "bottom")

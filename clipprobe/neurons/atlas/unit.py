@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.atlas import exact, ranking
-from clipprobe.neurons.atlas.derived import peak_floor, peaks, quantiles
-from clipprobe.neurons.atlas.ranges import HISTOGRAM_BITS, N_HISTOGRAM, edges
-from clipprobe.neurons.atlas.samples import N_BINS, NO_SAMPLE
+from clipprobe.neurons.atlas.statistics import exact, ranking
+from clipprobe.neurons.atlas.statistics.derived import peak_floor, peaks, quantiles
+from clipprobe.neurons.atlas.statistics.ranges import HISTOGRAM_BITS, N_HISTOGRAM, edges
+from clipprobe.neurons.atlas.statistics.samples import N_BINS, NO_SAMPLE
 
 if TYPE_CHECKING:
     from clipprobe.data import ImageRecord
     from clipprobe.hooks.units import Site
-    from clipprobe.neurons.atlas.accumulator import UnitStatistics
     from clipprobe.neurons.atlas.images import ImageTable
+    from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
 
 PIECES = "tokens"
 """Attribute of a text's record: its tokens as words, a JSON list."""

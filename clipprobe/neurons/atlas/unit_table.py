@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.atlas import exact, ranking
-from clipprobe.neurons.atlas.derived import peak_floor, peaks, quantiles
+from clipprobe.neurons.atlas.statistics import exact, ranking
+from clipprobe.neurons.atlas.statistics.derived import peak_floor, peaks, quantiles
 
 if TYPE_CHECKING:
     from clipprobe.hooks.units import Site
-    from clipprobe.neurons.atlas.accumulator import UnitStatistics
     from clipprobe.neurons.atlas.images import ImageTable
+    from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

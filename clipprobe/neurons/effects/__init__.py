@@ -1,21 +1,47 @@
 """What a unit does: its direct effect on a score, its total effect, and what it is like."""
 
-from clipprobe.neurons.effects.agreement import Agreement, agreements, site_effects
-from clipprobe.neurons.effects.compose import Composition, compose
-from clipprobe.neurons.effects.decomposition import Decomposition, decompose
-from clipprobe.neurons.effects.similar import SimilarUnits, similar_units
-from clipprobe.neurons.effects.total import UnitEffect, total_effects
+from typing import TYPE_CHECKING
+
+from clipprobe.later import later
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.effects.agreement import Agreement as Agreement
+    from clipprobe.neurons.effects.agreement import agreements as agreements
+    from clipprobe.neurons.effects.agreement import site_effects as site_effects
+    from clipprobe.neurons.effects.composition import Composition as Composition
+    from clipprobe.neurons.effects.composition import compose as compose
+    from clipprobe.neurons.effects.decomposition import Decomposition as Decomposition
+    from clipprobe.neurons.effects.decomposition import decompose as decompose
+    from clipprobe.neurons.effects.first_order import PredictedEffects as PredictedEffects
+    from clipprobe.neurons.effects.first_order import attribution_patching as attribution_patching
+    from clipprobe.neurons.effects.similar import SimilarUnits as SimilarUnits
+    from clipprobe.neurons.effects.similar import similar_units as similar_units
+    from clipprobe.neurons.effects.total import UnitEffect as UnitEffect
+    from clipprobe.neurons.effects.total import total_effects as total_effects
 
 __all__ = [
     "Agreement",
     "Composition",
     "Decomposition",
+    "PredictedEffects",
     "SimilarUnits",
     "UnitEffect",
     "agreements",
+    "attribution_patching",
     "compose",
     "decompose",
     "similar_units",
     "site_effects",
     "total_effects",
 ]
+
+_HERE = "clipprobe.neurons.effects"
+_LATER = {
+    **dict.fromkeys(("Agreement", "agreements", "site_effects"), f"{_HERE}.agreement"),
+    **dict.fromkeys(("Composition", "compose"), f"{_HERE}.composition"),
+    **dict.fromkeys(("Decomposition", "decompose"), f"{_HERE}.decomposition"),
+    **dict.fromkeys(("PredictedEffects", "attribution_patching"), f"{_HERE}.first_order"),
+    **dict.fromkeys(("SimilarUnits", "similar_units"), f"{_HERE}.similar"),
+    **dict.fromkeys(("UnitEffect", "total_effects"), f"{_HERE}.total"),
+}
+__getattr__ = later(__name__, _LATER)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clipprobe.anatomy import listening as context
 from clipprobe.errors import ConfigError, UnsupportedHookError
-from clipprobe.models import listening as context
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -75,7 +75,7 @@ class Inputs:
         """Unit vectors ``(b, d_embed)`` of a batch; hooks see which inputs it holds."""
         import torch
 
-        from clipprobe.models import listening as context
+        from clipprobe.anatomy import listening as context
 
         encode = self.clip.image_embeddings if self.tower == "vision" else self.clip.text_embeddings
         with torch.set_grad_enabled(grad), context.rows(batch.rows, len(self)):

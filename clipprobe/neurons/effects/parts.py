@@ -16,8 +16,8 @@ from clipprobe.neurons.effects.readout import Readout, ScoreName, TowerReadout
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from clipprobe.anatomy.parts import Block
     from clipprobe.models import Clip
-    from clipprobe.models.anatomy import Block
 
 Floats = NDArray[np.float64]
 

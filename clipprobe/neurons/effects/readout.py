@@ -19,8 +19,8 @@ from clipprobe.errors import ConfigError, UnsupportedHookError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from clipprobe.anatomy.parts import Tower
     from clipprobe.models import Clip
-    from clipprobe.models.anatomy import Tower
 
 ScoreName = Literal["logit", "cosine"]
 

@@ -98,14 +98,24 @@ def find_units(clip: Clip, units: Sequence[str]) -> dict[str, tuple[HookPoint, i
         parsed = parse_unit(address)
         point = resolve(clip, parsed.hook)[0]
         check_unit(point, parsed.index)
-        if point.site in ("attn.pattern", "attn.q", "attn.k"):
-            raise UnsupportedHookError(
-                f"{point.name}:{parsed.index} is where a head looks, not what it writes: take "
-                f"{point.name.rsplit('.', 1)[0]}.head_out:{parsed.index} out instead."
-            )
+        refuse_looking(point, parsed.index)
         found[f"{point.name}:{parsed.index}"] = (point, parsed.index)
     if not found:
         raise ConfigError(
             "No unit was named: give at least one, as in vision.blocks.3.mlp.post:17."
         )
     return found
+
+
+def refuse_looking(point: HookPoint, unit: int | None = None) -> None:
+    """Raise where the units of a hook point say where a head looks, and write nothing.
+
+    Raises:
+        UnsupportedHookError: names what can be taken out instead.
+    """
+    if point.site in ("attn.pattern", "attn.q", "attn.k"):
+        end = "" if unit is None else f":{unit}"
+        raise UnsupportedHookError(
+            f"{point.name}{end} is where a head looks, not what it writes: take "
+            f"{point.name.rsplit('.', 1)[0]}.head_out{end} out instead."
+        )

@@ -1,9 +1,16 @@
 """Is a unit's concept one concept in picture, drawing and word? See ``docs/multimodality.md``."""
 
-from clipprobe.neurons.multimodality.counting import MultimodalCount, count_multimodal
-from clipprobe.neurons.multimodality.probes import Probes, bundled_probes
-from clipprobe.neurons.multimodality.result import Multimodality
-from clipprobe.neurons.multimodality.run import multimodality
+from typing import TYPE_CHECKING
+
+from clipprobe.later import later
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.multimodality.counting import MultimodalCount as MultimodalCount
+    from clipprobe.neurons.multimodality.counting import count_multimodal as count_multimodal
+    from clipprobe.neurons.multimodality.probes import Probes as Probes
+    from clipprobe.neurons.multimodality.probes import bundled_probes as bundled_probes
+    from clipprobe.neurons.multimodality.result import Multimodality as Multimodality
+    from clipprobe.neurons.multimodality.run import multimodality as multimodality
 
 __all__ = [
     "MultimodalCount",
@@ -13,3 +20,12 @@ __all__ = [
     "count_multimodal",
     "multimodality",
 ]
+
+_HERE = "clipprobe.neurons.multimodality"
+_LATER = {
+    **dict.fromkeys(("MultimodalCount", "count_multimodal"), f"{_HERE}.counting"),
+    **dict.fromkeys(("Probes", "bundled_probes"), f"{_HERE}.probes"),
+    "Multimodality": f"{_HERE}.result",
+    "multimodality": f"{_HERE}.run",
+}
+__getattr__ = later(__name__, _LATER)

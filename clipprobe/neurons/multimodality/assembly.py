@@ -11,11 +11,11 @@ import numpy as np
 from clipprobe.neurons.multimodality import tables
 from clipprobe.neurons.multimodality.activations import Tile
 from clipprobe.neurons.multimodality.contents import Floor, Nulls
-from clipprobe.neurons.multimodality.measure import Scores
 from clipprobe.neurons.multimodality.notes import notes_of
 from clipprobe.neurons.multimodality.result import Multimodality
-from clipprobe.neurons.multimodality.scores import Floats
-from clipprobe.neurons.multimodality.shuffles import Shuffles, shuffled_modality
+from clipprobe.neurons.multimodality.scoring.measure import Scores
+from clipprobe.neurons.multimodality.scoring.scores import Floats
+from clipprobe.neurons.multimodality.scoring.shuffles import Shuffles, shuffled_modality
 from clipprobe.neurons.multimodality.trial import Trial
 from clipprobe.runs.provenance import versions
 from clipprobe.statistics import benjamini_hochberg

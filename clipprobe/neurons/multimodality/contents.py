@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.data import Failure
-from clipprobe.neurons.multimodality.shuffles import ShuffledCount, Shuffles
+from clipprobe.neurons.multimodality.scoring.shuffles import ShuffledCount, Shuffles
 from clipprobe.runs import jsonio
 from clipprobe.statistics import Estimate
 

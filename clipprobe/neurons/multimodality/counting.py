@@ -10,7 +10,7 @@ from clipprobe.neurons.multimodality.contents import STRONG
 from clipprobe.neurons.multimodality.probes import Concepts, Probes, bundled_probes
 from clipprobe.neurons.multimodality.result import Multimodality
 from clipprobe.neurons.multimodality.run import multimodality
-from clipprobe.neurons.multimodality.shuffles import ShuffledCount
+from clipprobe.neurons.multimodality.scoring.shuffles import ShuffledCount
 from clipprobe.runs import jsonio
 from clipprobe.statistics import Estimate, wilson
 

@@ -13,7 +13,7 @@ from clipprobe.data import Failure
 from clipprobe.errors import RunFolderError
 from clipprobe.neurons.multimodality.contents import KIND, Floor, MultimodalityContents, Nulls
 from clipprobe.neurons.multimodality.notes import WITHDRAWN, WITHDRAWN_NOTE
-from clipprobe.neurons.multimodality.shuffles import Shuffles
+from clipprobe.neurons.multimodality.scoring.shuffles import Shuffles
 from clipprobe.neurons.multimodality.summary import summary_of
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.neurons.multimodality.controls import WordControls
-from clipprobe.neurons.multimodality.measure import Scores
-from clipprobe.neurons.multimodality.nulls import JointNull
-from clipprobe.neurons.multimodality.scores import Floats
+from clipprobe.neurons.multimodality.scoring.measure import Scores
+from clipprobe.neurons.multimodality.scoring.nulls import JointNull
+from clipprobe.neurons.multimodality.scoring.scores import Floats
 from clipprobe.statistics import Estimate, benjamini_hochberg
 
 if TYPE_CHECKING:

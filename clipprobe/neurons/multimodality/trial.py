@@ -15,11 +15,17 @@ from numpy.typing import NDArray
 from clipprobe.data import Failure, require_readable
 from clipprobe.errors import DataError
 from clipprobe.neurons.multimodality.activations import Tile, pooled
-from clipprobe.neurons.multimodality.measure import Scores, Seen, intervals, measure, strongest
-from clipprobe.neurons.multimodality.nulls import JointNull
 from clipprobe.neurons.multimodality.probes import Probes, enough, split
-from clipprobe.neurons.multimodality.scores import Floats
-from clipprobe.neurons.multimodality.shuffles import draw_orders, shuffled_scores
+from clipprobe.neurons.multimodality.scoring.measure import (
+    Scores,
+    Seen,
+    intervals,
+    measure,
+    strongest,
+)
+from clipprobe.neurons.multimodality.scoring.nulls import JointNull
+from clipprobe.neurons.multimodality.scoring.scores import Floats
+from clipprobe.neurons.multimodality.scoring.shuffles import draw_orders, shuffled_scores
 from clipprobe.runs import Run, jsonio
 
 if TYPE_CHECKING:

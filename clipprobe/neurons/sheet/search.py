@@ -35,7 +35,7 @@ def find_units(
     kind: str | None = None,
     label: str | None = None,
     where: Sequence[str] = (),
-    site: str = "*",
+    site: str | Sequence[str] = "*",
     limit: int = 20,
 ) -> list[dict[str, Any]]:
     """Units that meet everything that is asked, best first.

@@ -1,10 +1,21 @@
 """Rendered words: which written words make each unit of the vision tower fire."""
 
-from clipprobe.neurons.words.grid import PLACES, WordGrid
-from clipprobe.neurons.words.lists import WordList, bundled_words, is_blocked, word_list
-from clipprobe.neurons.words.probe import word_probe
-from clipprobe.neurons.words.result import UnitWords, WordProbe, WordValue
-from clipprobe.neurons.words.store import read as load_word_probe
+from typing import TYPE_CHECKING
+
+from clipprobe.later import later
+
+if TYPE_CHECKING:
+    from clipprobe.blocked import is_blocked as is_blocked
+    from clipprobe.neurons.words.grid import PLACES as PLACES
+    from clipprobe.neurons.words.grid import WordGrid as WordGrid
+    from clipprobe.neurons.words.lists import WordList as WordList
+    from clipprobe.neurons.words.lists import bundled_words as bundled_words
+    from clipprobe.neurons.words.lists import word_list as word_list
+    from clipprobe.neurons.words.probe import word_probe as word_probe
+    from clipprobe.neurons.words.result import UnitWords as UnitWords
+    from clipprobe.neurons.words.result import WordProbe as WordProbe
+    from clipprobe.neurons.words.result import WordValue as WordValue
+    from clipprobe.neurons.words.store import load_word_probe as load_word_probe
 
 __all__ = [
     "PLACES",
@@ -19,3 +30,14 @@ __all__ = [
     "word_list",
     "word_probe",
 ]
+
+_HERE = "clipprobe.neurons.words"
+_LATER = {
+    **dict.fromkeys(("PLACES", "WordGrid"), f"{_HERE}.grid"),
+    **dict.fromkeys(("WordList", "bundled_words", "word_list"), f"{_HERE}.lists"),
+    "is_blocked": "clipprobe.blocked",
+    **dict.fromkeys(("UnitWords", "WordProbe", "WordValue"), f"{_HERE}.result"),
+    "load_word_probe": f"{_HERE}.store",
+    "word_probe": f"{_HERE}.probe",
+}
+__getattr__ = later(__name__, _LATER)

@@ -20,14 +20,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from clipprobe.neurons.words.lists import (
-    BLOCKED,
-    FOLDER,
-    WORDS,
-    digest,
-    is_blocked,
-    normalised,
-)
+from clipprobe.blocked import FILE, digest, is_blocked, normalised
+from clipprobe.neurons.words.lists import FOLDER, WORDS
 
 N_WORDS = 10_000
 PACKAGES = {
@@ -89,7 +83,7 @@ def main() -> None:
     ranked, naughty, ratings = read_packages(given.packages)
     digests = {digest(phrase) for phrase in blocked_phrases(naughty, ratings)}
     given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / BLOCKED).write_text("\n".join(sorted(digests)) + "\n", encoding="ascii")
+    (given.out / FILE.name).write_text("\n".join(sorted(digests)) + "\n", encoding="ascii")
     blocked = frozenset(digests)
     kept = [word for word in ranked if _WORD.fullmatch(word) and not is_blocked(word, blocked)]
     (given.out / WORDS).write_text("\n".join(kept[:N_WORDS]) + "\n", encoding="utf-8")

@@ -1,34 +1,27 @@
 """Word lists: the bundled one, a user's, and which entries are left out as offensive.
 
 The bundled list holds 10,000 common English words, the most frequent first (sources and licences:
-``assets/words/SOURCES.md``). Slurs and sexual words are left out of every list by default: a probe
-that ranks words prints whatever ranks high, and nobody should meet a slur unasked. What is blocked
-is stored as hashes: the package is read, searched and indexed, and a readable list of slurs
-helps none of its readers. A hash hides nothing from somebody who guesses the word.
-
-The filter knows words, not meanings: it misses insults that are ordinary words, and it also takes
-words that are harmless in a medical or legal text. It is no measure of what is offensive.
+``assets/words/SOURCES.md``). Slurs and sexual words are left out of every list by default
+(:mod:`clipprobe.blocked`): a probe that ranks words prints whatever ranks high, and nobody should
+meet a slur unasked.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from clipprobe.blocked import is_blocked
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.lines import read_lines
+from clipprobe.origin import Origin, absolute
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "words"
 WORDS = "english.txt"
-BLOCKED = "blocked.txt"
-#: Hexadecimal digits kept of each SHA-256: 64 bits, so that no innocent word is hit by chance.
-DIGITS = 16
-_LONGEST = 4
-_TOKEN = re.compile(r"[^\W_]+")
+BUNDLED = "bundled English words"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +33,14 @@ class WordList:
         words: In order, each once.
         n_blocked: How many entries were left out as slurs or sexual words.
         filtered: Whether the filter ran.
+        origin: What reads it again; None for words in memory.
     """
 
     name: str
     words: tuple[str, ...]
     n_blocked: int
     filtered: bool
+    origin: Origin | None = field(default=None, compare=False)
 
     @property
     def fingerprint(self) -> str:
@@ -59,8 +54,29 @@ def bundled_words(limit: int | None = None) -> WordList:
     Args:
         limit: Only the ``limit`` most frequent ones.
     """
-    text = (FOLDER / WORDS).read_text(encoding="utf-8")
-    return word_list(text.splitlines(), name="bundled English words", limit=limit)
+    return read_words(limit=limit)
+
+
+def read_words(
+    path: str | Path | None = None, *, limit: int | None = None, keep_offensive: bool = False
+) -> WordList:
+    """The words of a text file, one a line.
+
+    Args:
+        path: The file; None for the bundled words.
+        limit, keep_offensive: See :func:`word_list`.
+    """
+    if path is None:
+        lines, name = (FOLDER / WORDS).read_text(encoding="utf-8").splitlines(), BUNDLED
+    else:
+        lines, name = read_lines(Path(path), "words"), Path(path).name
+    arguments = {
+        "path": None if path is None else absolute(path),
+        "limit": limit,
+        "keep_offensive": keep_offensive,
+    }
+    found = word_list(lines, name=name, limit=limit, keep_offensive=keep_offensive)
+    return replace(found, origin=Origin(opener="words", arguments=arguments))
 
 
 def word_list(
@@ -105,55 +121,6 @@ def word_list(
         n_blocked=len(found) - len(kept),
         filtered=not keep_offensive,
     )
-
-
-def is_blocked(text: str, blocked: frozenset[str] | None = None) -> bool:
-    """Whether a slur or sexual word stands in the text.
-
-    Letter case, accents' composition and plural endings do not matter; only whole words count.
-
-    Args:
-        blocked: Digests of what is blocked; None for the bundled ones.
-
-    Example:
-        >>> is_blocked("a photo of a dog")
-        False
-    """
-    known = _blocked() if blocked is None else blocked
-    tokens = _TOKEN.findall(normalised(text))
-    for length in range(1, _LONGEST + 1):
-        for start in range(len(tokens) - length + 1):
-            phrase = " ".join(tokens[start : start + length])
-            if any(digest(form) in known for form in _singulars(phrase)):
-                return True
-    return False
-
-
-def normalised(text: str) -> str:
-    """The form in which words are compared: NFKC, lower case."""
-    return unicodedata.normalize("NFKC", text).casefold()
-
-
-def digest(phrase: str) -> str:
-    """What stands for a phrase in ``blocked.txt``."""
-    return hashlib.sha256(phrase.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
-
-
-def _singulars(phrase: str) -> Sequence[str]:
-    """The phrase, and what it is the plural of if it is one."""
-    forms = [phrase]
-    if phrase.endswith("ies"):
-        forms.append(phrase[:-3] + "y")
-    if phrase.endswith("es"):
-        forms.append(phrase[:-2])
-    if phrase.endswith("s"):
-        forms.append(phrase[:-1])
-    return forms
-
-
-@cache
-def _blocked() -> frozenset[str]:
-    return frozenset((FOLDER / BLOCKED).read_text(encoding="ascii").split())
 
 
 def _refuse_twice(words: Sequence[str], name: str) -> None:

@@ -15,152 +15,220 @@ met; a word that wins may win by its letters; see ``docs/neuron-words.md``.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from clipprobe.data import Failure
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.hooks.units import Site, default_sites, find_sites
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.words.grid import WordGrid, scrambled
-from clipprobe.neurons.words.lists import WordList, bundled_words, word_list
+from clipprobe.neurons.words.lists import WordList, read_words, word_list
+from clipprobe.neurons.words.report import page_of, summarise
 from clipprobe.neurons.words.result import SiteWords, WordProbe
+from clipprobe.neurons.words.settings import WordTest
 from clipprobe.neurons.words.store import (
     KIND,
+    TOP,
+    UNITS,
     WORDS,
     Values,
     arrays_of,
     chunk_file,
     gather,
     gather_reasons,
-    read,
+    read_run,
+    unit_tables,
     values_file,
     word_table,
-    write_units,
 )
 from clipprobe.neurons.words.sweep import chunks, run_chunk
 from clipprobe.runs import Run, jsonio
-from clipprobe.runs.model import without_interventions
 from clipprobe.runs.provenance import versions
+from clipprobe.settings import takes
+from clipprobe.study import Outcome, Plan, Study, carry_out
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 #: Values and standard errors of one hook point, which must be in memory together.
 MAX_SITE_BYTES = 2 * 1024**3
-N_SCRAMBLED = 200
 
 
-def word_probe(
-    clip: Clip,
-    words: WordList | Sequence[str] | None = None,
-    *,
-    sites: Sequence[str] | str | None = None,
-    pool: str = "max",
-    grid: WordGrid | None = None,
-    top: int = 20,
-    out: str | Path | None = None,
-    n_scrambled: int = N_SCRAMBLED,
-    batch_size: int = 32,
-    seed: int = 0,
-    overwrite: bool = False,
-    progress: Callable[[int], None] | None = None,
-) -> WordProbe:
+@takes(WordTest)
+def word_probe(clip: Clip, settings: WordTest) -> WordProbe:
     """Show every word to the vision tower and keep what each unit answered.
 
     Args:
         words: A list made by :func:`word_list`, plain words (slurs and sexual words are then left
             out), or None for the bundled 10,000.
-        sites: Hook points or globs of the vision tower; None for the neurons of every block, of a
-            ResNet the last block's channels before the ReLU.
-        pool: How the tokens (or places of a map) of one image become one number per unit: ``max``,
-            ``mean``, ``cls``; ``none`` for hook points without tokens.
-        grid: Fonts, sizes and places; :class:`WordGrid` has the defaults.
-        top: Words in the table at either end of each unit.
-        out: Run folder; None keeps the result in memory.
-        n_scrambled: Letter strings that are no words, as a control; 0 for none.
-        seed: Of the letter strings.
-        overwrite: Replace a different run in ``out``.
-        progress: Called with the number of texts finished since the last call.
+        sites: Of the vision tower; None for the neurons of every block, of a ResNet the last
+            block's channels before the ReLU.
 
     Returns:
         The probe. With ``out``, its values are read from disk one hook point at a time.
 
     Raises:
-        UnknownHookPointError, UnsupportedHookError: see ``neurons.sites.find_sites``.
+        UnknownHookPointError, UnsupportedHookError: see :func:`clipprobe.hooks.units.find_sites`.
         ConfigError: a setting that cannot be used, or words times units do not fit in memory.
         DataError: not one word could be drawn.
         RunFolderError: ``out`` holds another run or cannot be written.
     """
-    if top < 1 or n_scrambled < 0 or batch_size < 1:
-        raise ConfigError(
-            f"top={top}, n_scrambled={n_scrambled}, batch_size={batch_size}: top and batch_size "
-            "must be at least 1, n_scrambled 0 or more."
-        )
-    grid = WordGrid() if grid is None else grid
-    listed = _listed(words)
-    patterns = default_sites(clip) if sites is None else sites
-    found = find_sites(clip, [patterns] if isinstance(patterns, str) else list(patterns), pool)
-    _check_size(found, len(listed.words), in_memory=out is None)
-    control = scrambled(listed.words, n_scrambled, seed)
-    largest = max(map(len, chunks([*listed.words, *control, ""], grid)))
-    batch_size = fitting_batch(clip, batch_size, largest * grid.n_renderings)
+    return carry_out(WORD_PROBE, settings, clip).value
+
+
+def prepare_words(settings: WordTest, clip: Clip) -> Plan[WordProbe]:
+    """Find the words and the units, refuse what cannot be probed, and plan the probe."""
+    grid = WordGrid(**cast("dict[str, Any]", settings.grid or {}))
+    listed = _listed(settings.words)
+    patterns = default_sites(clip) if settings.sites is None else settings.sites
+    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+    sites = find_sites(clip, patterns, settings.pool)
+    _check_size(sites, len(listed.words), in_memory=settings.out is None)
+    control = scrambled(listed.words, settings.n_scrambled, settings.seed)
+    pieces = chunks([*listed.words, *control, ""], grid)
+    largest = max(map(len, pieces))
     provenance = clip.provenance()
-    config = jsonio.plain(
-        {
-            "model": provenance["model"],
-            "device": clip.device.type,
-            "words": {
-                "name": listed.name,
-                "n": len(listed.words),
-                "fingerprint": listed.fingerprint,
-                "filtered": listed.filtered,
-                "n_blocked": listed.n_blocked,
-            },
-            "sites": [site.to_json() for site in found],
-            "n_blocks": len(clip.anatomy.vision.blocks),
-            "pool": pool,
-            "grid": grid.to_json(),
-            "image_size": clip.image_size,
-            "n_scrambled": n_scrambled,
-            "top": top,
-            "batch_size": batch_size,
-            "seed": seed,
-        }
+    config = {
+        "model": provenance["model"],
+        "device": clip.device.type,
+        "words": {
+            "name": listed.name,
+            "n": len(listed.words),
+            "fingerprint": listed.fingerprint,
+            "filtered": listed.filtered,
+            "n_blocked": listed.n_blocked,
+        },
+        "sites": [site.to_json() for site in sites],
+        "n_blocks": len(clip.anatomy.vision.blocks),
+        "pool": settings.pool,
+        "grid": grid.to_json(),
+        "image_size": clip.image_size,
+        "n_scrambled": settings.n_scrambled,
+        "top": settings.top,
+        "batch_size": fitting_batch(clip, settings.batch_size, largest * grid.n_renderings),
+        "seed": settings.seed,
+    }
+    job = _Probe(
+        clip=clip,
+        listed=listed,
+        n_control=len(control),
+        chunks=pieces,
+        sites={site.name: site for site in sites},
+        grid=grid,
+        config=jsonio.plain(config),
+        versions={**versions(), **provenance["versions"]},
+        in_memory=settings.out is None,
+        progress=settings.progress,
     )
-    if out is not None:
-        with Run.open(out, kind=KIND, config=config, overwrite=overwrite) as run:
-            if not run.complete:
-                _fill(clip, run, listed, control, found, grid, pool, batch_size, progress)
-                _finish(run, listed, control, found, config, provenance, top)
-            return read(run.path)
-    scratch = without_interventions(provenance)
-    plain = {**config, "model": scratch["model"]}
-    with (
-        tempfile.TemporaryDirectory(prefix="clipprobe-words-") as folder,
-        Run.open(Path(folder) / "run", kind=KIND, config=plain) as run,
-    ):
-        _fill(clip, run, listed, control, found, grid, pool, batch_size, progress)
-        _finish(run, listed, control, found, plain, scratch, top)
-        probe = read(run.path)
-        return WordProbe(
-            sites=probe.sites,
-            words=probe.words,
-            left_out=probe.left_out,
-            n_shrunk=probe.n_shrunk,
-            n_scrambled=probe.n_scrambled,
-            values=dict(probe.values),
-            config=config,
-            versions=probe.versions,
+    return Plan(
+        config=job.config,
+        execute=job.execute,
+        seed=settings.seed,
+        provenance={"model": provenance["model"], "versions": job.versions},
+        dataset={
+            "name": listed.name,
+            "fingerprint": listed.fingerprint,
+            "records": len(listed.words),
+        },
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Probe:
+    """A probe that is checked and resolved.
+
+    Attributes:
+        chunks: The words in pieces; the control strings and the blank ground come last.
+        in_memory: Whether the values are kept in memory and nowhere else.
+    """
+
+    clip: Clip
+    listed: WordList
+    n_control: int
+    chunks: Sequence[Sequence[str]]
+    sites: dict[str, Site]
+    grid: WordGrid
+    config: dict[str, Any]
+    versions: dict[str, str]
+    in_memory: bool
+    progress: Callable[[int], None] | None
+
+    def execute(self, run: Run) -> Outcome[WordProbe]:
+        """Probe what is not probed yet, and say what the run holds."""
+        self._fill(run)
+        n_words = len(self.listed.words)
+        reasons = gather_reasons(run, len(self.chunks))
+        drawn = np.array([not reason for reason in reasons])
+        used = np.flatnonzero(drawn[:n_words])
+        if not len(used):
+            raise DataError(
+                f"None of the {n_words} words of {self.listed.name} could be drawn (the first: "
+                f"{reasons[0]}): choose other fonts, sizes or words."
+            )
+        strings = n_words + np.flatnonzero(drawn[n_words : n_words + self.n_control])
+        left_out = np.flatnonzero(~drawn[:n_words])
+        probe = WordProbe(
+            sites=self.sites,
+            words=tuple(self.listed.words[i] for i in used),
+            left_out=tuple((self.listed.words[i], reasons[i]) for i in left_out),
+            n_shrunk=gather(run, len(self.chunks), "n_shrunk")[used],
+            n_scrambled=len(strings),
+            values=Values(run, self.sites),
+            config=self.config,
+            versions=self.versions,
+        )
+        highest: list[float] = []
+
+        def numbers(site: str) -> SiteWords:
+            value = gather(run, len(self.chunks), f"{site}/value")
+            return _site_words(
+                value[used],
+                gather(run, len(self.chunks), f"{site}/error")[used],
+                value[strings],
+                value[n_words + self.n_control],
+            )
+
+        def files() -> Iterator[tuple[str, Any]]:
+            for site in self.sites:  # one hook point in memory at a time
+                yield values_file(site), arrays_of(numbers(site))
+            yield WORDS, word_table(probe)
+            words, units, strongest = unit_tables(probe, self.config["top"])
+            highest.extend(strongest)
+            yield TOP, words
+            yield UNITS, units
+
+        held = {site: numbers(site) for site in self.sites} if self.in_memory else probe.values
+        return Outcome(
+            value=replace(probe, values=held),
+            files=files(),
+            summary=lambda: summarise(probe, highest),
+            page=lambda run: page_of(probe, summarise(probe, highest), run.read_table(TOP)),
+            used=len(used),
+            skipped=self.listed.n_blocked,
+            failed=len(left_out),
+            failures=[Failure(word, reason) for word, reason in probe.left_out],
         )
 
+    def _fill(self, run: Run) -> None:
+        """Every chunk that is not there yet."""
+        named = [(site.name, site.n_units) for site in self.sites.values()]
+        pool, batch_size = self.config["pool"], self.config["batch_size"]
+        for number, texts in enumerate(self.chunks):
+            if not run.has(chunk_file(number)):
+                chunk = run_chunk(self.clip, named, texts, self.grid, pool, batch_size)
+                run.write_arrays(chunk_file(number), chunk.arrays())
+            if self.progress is not None:
+                self.progress(len(texts))
 
-def _listed(words: WordList | Sequence[str] | None) -> WordList:
-    if words is None:
-        return bundled_words()
+
+def _listed(words: Any) -> WordList:
+    if words is None or isinstance(words, Path):
+        return read_words(words)
     return words if isinstance(words, WordList) else word_list(words, name="given words")
 
 
@@ -181,88 +249,6 @@ def _check_size(sites: Sequence[Site], n_words: int, *, in_memory: bool) -> None
         )
 
 
-def _fill(
-    clip: Clip,
-    run: Run,
-    listed: WordList,
-    control: Sequence[str],
-    sites: Sequence[Site],
-    grid: WordGrid,
-    pool: str,
-    batch_size: int,
-    progress: Callable[[int], None] | None,
-) -> None:
-    """Every chunk that is not there yet; the blank ground and the control strings come last."""
-    named = [(site.name, site.n_units) for site in sites]
-    for number, texts in enumerate(chunks([*listed.words, *control, ""], grid)):
-        if not run.has(chunk_file(number)):
-            chunk = run_chunk(clip, named, texts, grid, pool, batch_size)
-            run.write_arrays(chunk_file(number), chunk.arrays())
-        if progress is not None:
-            progress(len(texts))
-
-
-def _finish(
-    run: Run,
-    listed: WordList,
-    control: Sequence[str],
-    sites: Sequence[Site],
-    config: dict[str, Any],
-    provenance: dict[str, Any],
-    top: int,
-) -> None:
-    """Put the chunks together, hook point by hook point, and complete the run."""
-    from clipprobe.neurons.words.report import page_of, summarise
-    from clipprobe.report import write_html, write_markdown
-
-    n_words = len(listed.words)
-    n_chunks = len(chunks([*listed.words, *control, ""], WordGrid(**config["grid"])))
-    reasons = gather_reasons(run, n_chunks)
-    drawn = np.array([not reason for reason in reasons])
-    used = np.flatnonzero(drawn[:n_words])
-    if not len(used):
-        run.abandon()
-        raise DataError(
-            f"None of the {n_words} words of {listed.name} could be drawn (the first: "
-            f"{reasons[0]}): choose other fonts, sizes or words."
-        )
-    strings = n_words + np.flatnonzero(drawn[n_words : n_words + len(control)])
-    for site in sites:
-        values = gather(run, n_chunks, f"{site.name}/value")
-        held = _site_words(
-            values[used],
-            gather(run, n_chunks, f"{site.name}/error")[used],
-            values[strings],
-            values[n_words + len(control)],
-        )
-        run.write_arrays(values_file(site.name), arrays_of(held))
-    by_name = {site.name: site for site in sites}
-    probe = WordProbe(
-        sites=by_name,
-        words=tuple(listed.words[i] for i in used),
-        left_out=tuple((listed.words[i], reasons[i]) for i in np.flatnonzero(~drawn[:n_words])),
-        n_shrunk=gather(run, n_chunks, "n_shrunk")[used],
-        n_scrambled=len(strings),
-        values=Values(run, by_name),
-        config=config,
-        versions={**versions(), **provenance["versions"]},
-    )
-    run.write_table(WORDS, word_table(probe))
-    highest = write_units(probe, run, top)
-    summary = summarise(probe, highest)
-    run.write_json("summary.json", summary)
-    page = page_of(probe, summary, run.read_table("topwords.parquet"))
-    write_html(page, run.file("report.html"))
-    write_markdown(page, run.file("report.md"))
-    run.finish(
-        provenance={"model": provenance["model"], "versions": probe.versions},
-        counts={"used": len(used), "skipped": listed.n_blocked, "failed": len(probe.left_out)},
-        failures=[{"id": word, "reason": reason} for word, reason in probe.left_out],
-        seed=config["seed"],
-        dataset={"name": listed.name, "fingerprint": listed.fingerprint, "records": n_words},
-    )
-
-
 def _site_words(value: Any, error: Any, strings: Any, blank: Any) -> SiteWords:
     exact = value.astype(np.float64)
     none = np.full(value.shape[1], np.nan)
@@ -275,3 +261,8 @@ def _site_words(value: Any, error: Any, strings: Any, blank: Any) -> SiteWords:
         scrambled_mean=strings.astype(np.float64).mean(axis=0) if len(strings) else none,
         scrambled_high=strings.astype(np.float64).max(axis=0) if len(strings) else none,
     )
+
+
+WORD_PROBE: Study[Any, WordProbe] = Study(
+    kind=KIND, settings=WordTest, prepare=prepare_words, load=read_run
+)

@@ -71,8 +71,8 @@ def word_table(probe: WordProbe) -> dict[str, Any]:
     }
 
 
-def write_units(probe: WordProbe, run: Run, top: int) -> list[float]:
-    """Write ``units.parquet`` and ``topwords.parquet``; returns the highest z of every unit."""
+def unit_tables(probe: WordProbe, top: int) -> tuple[Any, Any, list[float]]:
+    """``topwords.parquet``, ``units.parquet``, and the highest z of every unit."""
     import pyarrow as pa
 
     rows: dict[str, list[Any]] = {}
@@ -128,23 +128,29 @@ def write_units(probe: WordProbe, run: Run, top: int) -> list[float]:
     )
     table["n_fonts"] = np.full(n_rows, probe.n_fonts, np.int16)
     table["n_renderings"] = np.full(n_rows, probe.n_renderings, np.int16)
-    run.write_table(TOP, pa.table(table))
     merged: dict[str, Any] = {name: np.concatenate(parts) for name, parts in units.items()}
     merged["site"] = pa.DictionaryArray.from_arrays(pa.array(merged["site"]), names)
-    run.write_table(UNITS, pa.table(merged))
-    return highest
+    return pa.table(table), pa.table(merged), highest
 
 
-def read(path: str | Path) -> WordProbe:
+def load_word_probe(path: str | Path) -> WordProbe:
     """Read a word probe.
 
     Raises:
         RunFolderError: the folder holds no complete run, or one of another kind.
     """
-    run = load_run(path)
+    return read_run(load_run(path))
+
+
+def read_run(run: RunView) -> WordProbe:
+    """Read a word probe from its run.
+
+    Raises:
+        RunFolderError: the run is of another kind.
+    """
     if run.kind != KIND:
         raise RunFolderError(
-            f"The run {path} is of the kind {run.kind!r} and no word probe: make one with "
+            f"The run {run.path} is of the kind {run.kind!r} and no word probe: make one with "
             "`clipprobe neurons words`."
         )
     config = run.manifest["config"]

@@ -14,7 +14,7 @@ import PIL
 
 from clipprobe.data import Failure
 from clipprobe.models.bundled import BUNDLED_NAME
-from clipprobe.models.random_twin import random_twin
+from clipprobe.models.twin import random_twin
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, carry_out

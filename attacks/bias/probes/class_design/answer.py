@@ -10,6 +10,7 @@ import numpy as np
 
 from attacks.bias.evidence.answers import Evidence, NotAnswerableError
 from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.groups.words import HARM
 from attacks.bias.measures.association_cells import floor
 from attacks.bias.measures.cells import Cell
 from attacks.bias.measures.draws import Floats, generator, permuted_labels
@@ -20,7 +21,6 @@ from attacks.bias.probe import Asked, Sample
 from attacks.bias.probes.class_design.designs import TEMPLATES, Design, designs
 from attacks.bias.probes.class_design.stability import mean_tau
 from attacks.bias.probes.section7.answer import framed
-from attacks.bias.probes.section7.label_sets import HARM
 
 NAME = "class-design"
 HARM_RATE = "denigrating label rate"

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attacks.bias.evidence.answers import LabelSet
-from attacks.bias.groups.vocabulary import CHILD, GENDERS, RACES
-from attacks.bias.probes.section7.label_sets import HARM, PEOPLE
+from attacks.bias.groups.words import CHILD, GENDERS, HARM, PEOPLE, RACES
 
 TEMPLATES = ("a photo of a {}", "a close-up photo of a {}", "a picture of a {}")
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from attacks.bias.evidence.answers import Evidence, FromChoices, LabelSet, NotAnswerableError
 from attacks.bias.groups.columns import GroupColumn, restrict
 from attacks.bias.groups.vocabulary import Meaning, read_label
+from attacks.bias.groups.words import HARM
 from attacks.bias.measures.cells import Cell
 from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.rates import Hits, rate_cells
 from attacks.bias.probe import Asked, Sample, Truth
-from attacks.bias.probes.section7.label_sets import DENIGRATION, HARM, SECTION_7, WITH_CHILD, set_of
+from attacks.bias.probes.section7.label_sets import DENIGRATION, SECTION_7, WITH_CHILD, set_of
 from clipprobe.statistics import difference_of_paired_proportions, mcnemar
 
 NAME = "clip-section-7"

@@ -11,19 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attacks.bias.evidence.answers import LabelSet
-from attacks.bias.groups.vocabulary import (
-    AGES,
-    CHILD,
-    CRIME,
-    GENDERS,
-    NON_HUMAN,
-    RACES,
-    age_words,
-    read_label,
-)
-
-PEOPLE = tuple(f"{race} {gender}" for race in RACES for gender in GENDERS)
-HARM = (*NON_HUMAN, *CRIME)
+from attacks.bias.groups.vocabulary import age_words, read_label
+from attacks.bias.groups.words import AGES, CHILD, HARM, PEOPLE
 
 RACE_GENDER = LabelSet(name="race-gender-14", labels=PEOPLE)
 AGE = LabelSet(

@@ -1,0 +1,49 @@
+"""``clipprobe audit mitigate``: what mitigations remove, what they cost, what else they change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from attacks.bias.mitigation.settings import Mitigations
+from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.verbs import Verb
+from clipprobe.settings.shared import Model, Terminal
+
+
+def mitigate(mitigations: Mitigations, model: Model, terminal: Terminal) -> None:
+    """Measure the mitigations that flags and config file ask for, and print every change."""
+    from attacks.bias.mitigation.mitigate import mitigate_bias
+    from clipprobe.data import open_dataset
+
+    # The images are opened before the model, so that a wrong path is said at once.
+    dataset, utility = open_dataset(str(mitigations.images)), mitigations.utility
+    labelled = None if utility is None else open_dataset(str(utility))
+    clip = load_model(model.model, device=model.device, revision=model.revision)
+    with progress("images through the model") as advance:
+        carry_out: Any = mitigate_bias  # which takes the record too
+        settings = replace(mitigations, images=dataset, utility=labelled, progress=advance)
+        view = carry_out(clip, settings)
+    for note in view.summary["notes"]:
+        say(note)
+    result(view.summary, as_json=terminal.as_json, text=lambda: _text(view.summary))
+    say(f"report: {view.path / 'report.html'}")
+
+
+def _text(summary: dict[str, Any]) -> str:
+    from clipprobe.report.numbers import format_cell
+
+    lines, undefined = [], {}
+    for one in summary["methods"]:
+        lines.append(one["method"])
+        for change in one["changes"]:
+            name = f"{change['measure']}, {change['about']}"
+            before, after = format_cell(change["before"]), format_cell(change["after"])
+            if change["before"]["value"] is None and before == after:
+                undefined[name] = before  # the same of every method: said once
+            else:
+                lines.append(f"  {name:<44} {before} -> {after}")
+    return "\n".join([*lines, *(f"{name}: {why}" for name, why in undefined.items())])
+
+
+MITIGATE = Verb(mitigate, (Mitigations, Model, Terminal))

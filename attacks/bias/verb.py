@@ -1,0 +1,50 @@
+"""``clipprobe audit bias``: the bias report from the command line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from attacks.bias.settings import BiasAudit
+from attacks.bias.terminal import tell
+from clipprobe.cli.common import load_model, progress
+from clipprobe.cli.verbs import Verb
+from clipprobe.errors import ConfigError
+from clipprobe.settings.shared import Model, Terminal
+
+
+def bias(audit: BiasAudit, model: Model, terminal: Terminal) -> None:
+    """Make the report that flags and config file ask for, and print its headline."""
+    if not (audit.images or audit.embeddings or audit.predictions):
+        raise ConfigError(
+            "audit bias needs --images, --embeddings or --predictions (or one of them in "
+            "--config), and got none."
+        )
+    from attacks.bias.audit import audit_bias
+    from attacks.bias.inputs.cards import read_card
+    from attacks.bias.prepared import asked_of
+    from clipprobe.data import open_dataset
+
+    # What is wrong with the question or the images is said before a model is loaded.
+    asked_of(audit)
+    if audit.card is not None:
+        read_card(audit.card)
+    total = None
+    if audit.images is not None:
+        dataset = open_dataset(str(audit.images))
+        total = min(len(dataset), audit.limit or len(dataset)) * (1 if audit.against is None else 2)
+        audit = replace(audit, images=dataset)
+    clip = None
+    if audit.predictions is None:  # else the table says all that the model said
+        clip = load_model(model.model, device=model.device, revision=model.revision)
+    if audit.against is not None:
+        other: Any = audit.against  # a flag gives its name
+        audit = replace(audit, against=load_model(other, device=model.device))
+    with progress("encoding", total=total) as advance:
+        carry_out: Any = audit_bias  # which takes the record too
+        run = carry_out(clip, replace(audit, progress=advance))
+    paired = audit.against is not None
+    tell(run, run.summary["warnings" if paired else "notes"], as_json=terminal.as_json)
+
+
+BIAS = Verb(bias, (BiasAudit, Model, Terminal))

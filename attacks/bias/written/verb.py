@@ -1,0 +1,39 @@
+"""``clipprobe audit written``: does a written word move one group's labels more than another's?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from attacks.bias.terminal import tell
+from attacks.bias.written.settings import WordFile, WrittenAudit
+from clipprobe.cli.common import load_model, progress, read_lines
+from clipprobe.cli.verbs import Verb
+from clipprobe.errors import ConfigError
+from clipprobe.settings.shared import Model, Terminal
+
+
+def written(audit: WrittenAudit, words: WordFile, model: Model, terminal: Terminal) -> None:
+    """Run the audit that flags and config file ask for, and print its headline."""
+    given = [audit.words] if isinstance(audit.words, str) else list(audit.words)
+    given += read_lines(words.file, "word") if words.file is not None else []
+    if not given:
+        raise ConfigError("audit written needs a word to write: give --word, or --words FILE.")
+    from attacks.bias.written.audit import audit_written, question_of
+    from clipprobe.data import open_dataset
+
+    # What is wrong with the question or the images is said before the model is loaded.
+    audit = replace(audit, words=given)
+    question_of(audit)
+    dataset = open_dataset(str(audit.images))
+    total = min(len(dataset), audit.limit or len(dataset))
+    clip = load_model(model.model, device=model.device, revision=model.revision)
+    with progress("writing and answering", total=total) as advance:
+        carry_out: Any = audit_written  # which takes the record too
+        run = carry_out(clip, replace(audit, images=dataset, progress=advance))
+    warning = run.summary["content_warning"]
+    notes = [*run.summary["notes"], *([warning] if warning else [])]
+    tell(run, notes, as_json=terminal.as_json)
+
+
+WRITTEN = Verb(written, (WrittenAudit, WordFile, Model, Terminal))

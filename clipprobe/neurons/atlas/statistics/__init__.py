@@ -1,0 +1,1 @@
+"""Statistics of units in constant memory: exact sums, rankings, samples along the range."""

@@ -1,0 +1,1 @@
+"""Scores of units for concepts, and what they would be by chance."""

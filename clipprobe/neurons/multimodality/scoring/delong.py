@@ -1,0 +1,62 @@
+"""DeLong's interval for one concept of each of many units at once.
+
+The same numbers as :func:`clipprobe.statistics.auroc_estimate` (tested), a hundred times faster:
+units that chose the same concept share their positives and distractors.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.neurons.multimodality.scoring.scores import Floats
+from clipprobe.statistics import wilson
+
+
+def delong(
+    values: NDArray[np.float32], codes: NDArray[np.int64], chosen: NDArray[np.int64], level: float
+) -> tuple[Floats, Floats]:
+    """Ends of the AUROC of each unit's chosen concept, on the logit scale.
+
+    Args:
+        values: ``(n, u)``.
+        codes: Concept of each image, ``(n,)``.
+        chosen: Concept of each unit, ``(u,)``.
+    Returns:
+        Lower and upper ends, ``(u,)``; NaN where the concept has a single image.
+    """
+    low, high = np.full(len(chosen), np.nan), np.full(len(chosen), np.nan)
+    for concept in np.unique(chosen).tolist():
+        units = np.flatnonzero(chosen == concept)
+        positive = values[codes == concept][:, units]
+        negative = values[codes != concept][:, units]
+        if min(len(positive), len(negative)) < 2:
+            continue
+        # Structural components: each positive's share of distractors below it, and the reverse.
+        above = np.empty(positive.shape)
+        below = np.zeros(negative.shape)
+        for row, one in enumerate(positive):
+            wins = (one > negative) + 0.5 * (one == negative)
+            above[row] = wins.mean(axis=0)
+            below += wins / len(positive)
+        low[units], high[units] = _ends(above, below, level)
+    return low, high
+
+
+def _ends(above: Floats, below: Floats, level: float) -> tuple[Floats, Floats]:
+    from scipy.special import expit, logit
+    from scipy.stats import norm
+
+    area = above.mean(axis=0)
+    variance = above.var(axis=0, ddof=1) / len(above) + below.var(axis=0, ddof=1) / len(below)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        half = norm.ppf(0.5 + level / 2) * np.sqrt(variance) / (area * (1 - area))
+        low, high = expit(logit(area) - half), expit(logit(area) + half)
+    smaller = min(len(above), len(below))
+    far = wilson(smaller, smaller, level).low
+    apart = variance < 1e-24
+    low = np.where(apart & (area > 1 - 1e-12), far, np.where(apart & (area < 1e-12), 0.0, low))
+    high = np.where(
+        apart & (area > 1 - 1e-12), 1.0, np.where(apart & (area < 1e-12), 1 - far, high)
+    )
+    return low, high

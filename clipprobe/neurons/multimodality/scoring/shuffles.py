@@ -1,0 +1,118 @@
+"""How many units would reach a score if the labels of a modality belonged to other concepts.
+
+A unit's score is the best of many concepts, and units that respond to many concepts in every
+modality reach high scores by coincidence. Holding images out does not show it: both halves have
+the same drawings and the same words. So the concepts of the written words change places among
+themselves, the unit's concept is selected and confirmed anew, and the units are counted again;
+then the same with every modality. The model does not run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.statistics import Estimate, permutation_p
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.multimodality.scoring.measure import Scores
+
+N_SHUFFLES = 60
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShuffledCount:
+    """Units that reach a threshold with shuffled concepts, beside the right ones.
+
+    Attributes:
+        mean, sd: Of the number of units, over the shuffles.
+        p: One-sided: ``(1 + shuffles with at least as many units as seen) / (1 + shuffles)``.
+        share: The mean as a share of the tested units; its interval holds 95 % of the shuffles,
+            which ``share.n`` counts.
+    """
+
+    mean: float
+    sd: float
+    p: float
+    share: Estimate
+
+    def __str__(self) -> str:
+        return f"{self.mean:.0f} ± {self.sd:.0f}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shuffles:
+    """Each unit's confirmed score for the concept that it selects when concepts are shuffled.
+
+    Attributes:
+        modality: The modality that is shuffled in ``one``: ``word``, or the last where no
+            modality is called so.
+        one: ``(b, u)``, only that modality shuffled; the same shuffle for all units.
+        all: ``(b, u)``, every modality shuffled, each in its own way.
+    """
+
+    modality: str
+    one: Float32
+    all: Float32
+
+    def count_one(self, n_seen: int, threshold: float) -> ShuffledCount:
+        """Units at the threshold with one modality shuffled; ``n_seen`` of the right labels."""
+        return _count(self.one, n_seen, threshold)
+
+    def count_all(self, n_seen: int, threshold: float) -> ShuffledCount:
+        """The same with every modality shuffled."""
+        return _count(self.all, n_seen, threshold)
+
+
+def shuffled_modality(modalities: Sequence[str]) -> int:
+    """Number of the modality that is shuffled alone."""
+    return list(modalities).index("word") if "word" in modalities else len(modalities) - 1
+
+
+def draw_orders(
+    modalities: Sequence[str], n_concepts: int, *, seed: int, n: int = N_SHUFFLES
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Orders of the concepts, ``(b, m, c)``: with one modality shuffled, and with all."""
+    rng = np.random.default_rng([seed, 2])
+    everything = np.array(
+        [[rng.permutation(n_concepts) for _ in modalities] for _ in range(n)], np.int64
+    )
+    one = np.tile(np.arange(n_concepts), (n, len(modalities), 1))
+    number = shuffled_modality(modalities)
+    one[:, number] = everything[:, number]
+    return one, everything
+
+
+def shuffled_scores(scores: Scores, orders: NDArray[np.int64]) -> Float32:
+    """Confirmed scores of the concepts that units select under each order, ``(b, u)``."""
+    selecting = np.nan_to_num(scores.selection_aurocs, nan=-1.0)
+    each = np.arange(selecting.shape[-1])
+    found = np.empty((len(orders), len(each)), np.float32)
+    for number, order in enumerate(orders):
+        parts = (part[concepts] for part, concepts in zip(selecting, order, strict=True))
+        best = reduce(np.minimum, parts).argmax(axis=0)
+        found[number] = scores.aurocs[np.arange(len(order))[:, None], order[:, best], each].min(0)
+    return found
+
+
+def _count(scores: Float32, n_seen: int, threshold: float) -> ShuffledCount:
+    counts = (scores >= np.float32(threshold)).sum(axis=1)
+    shares = counts / max(1, int(np.isfinite(scores[0]).sum()))
+    return ShuffledCount(
+        mean=float(counts.mean()),
+        sd=float(counts.std(ddof=1)),
+        p=permutation_p(n_seen, counts),
+        share=Estimate(
+            value=float(shares.mean()),
+            low=float(np.quantile(shares, 0.025)),
+            high=float(np.quantile(shares, 0.975)),
+            n=len(counts),
+            method="mean over shuffles; 2.5 % and 97.5 % quantiles",
+        ),
+    )

@@ -1,0 +1,135 @@
+"""``clipprobe neurons show`` and ``search``: one unit of an atlas, and units that are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.cli.common import result, say
+from clipprobe.cli.verbs import Verb
+from clipprobe.errors import ConfigError
+from clipprobe.lines import one_line
+from clipprobe.neurons.sheet.settings import UnitSearch, UnitSheet
+from clipprobe.runs.files import check_file
+from clipprobe.settings.shared import Terminal
+
+if TYPE_CHECKING:
+    from clipprobe.neurons import Firing, Unit
+
+_N_SHOWN = 8
+
+
+def show(settings: UnitSheet, terminal: Terminal) -> None:
+    """Print one unit, or write its sheet."""
+    from clipprobe.neurons import Atlas
+
+    out = settings.out
+    if out is not None:
+        check_file(out)
+    atlas = Atlas.load(settings.atlas)
+    unit = atlas.unit(settings.unit)
+    if out is not None:
+        from clipprobe.neurons.sheet.sheet import unit_sheet
+        from clipprobe.report import write_html
+
+        runs, side = list(settings.runs), settings.picture_size
+        write_html(unit_sheet(atlas, unit, runs=runs, out=out, side=side), out)
+        say(f"The sheet of {unit.name} is {out}.")
+    elif settings.runs:
+        raise ConfigError("--with adds tables to a sheet: say with --out where it goes.")
+    result(unit.to_json(), as_json=terminal.as_json, text=lambda: unit_text(unit, atlas.inputs))
+
+
+def unit_text(unit: Unit, inputs: str) -> str:
+    """A unit for people."""
+    from clipprobe.neurons.atlas.showing import peak_text
+
+    lines = [
+        unit.name,
+        f"  {unit.n_images} {inputs}: mean {unit.mean:.4g}, standard deviation {unit.std:.4g}, "
+        f"{unit.low:.4g} to {unit.high:.4g}",
+        f"  above 0 on {unit.share_positive:.1%} of {inputs}, above {unit.threshold:g} on "
+        f"{unit.share_above:.1%} (sparsity {unit.sparsity:.3f}); peak {peak_text(unit.peak)} "
+        f"(bell-shaped: {peak_text(unit.peak_floor)})",
+        f"  strongest {inputs}:",
+    ]
+    lines += [
+        f"    {one.value:>9.4g}  {one_line(one.id)}{_where(one)}" for one in unit.top[:_N_SHOWN]
+    ]
+    lines.append("  along the range:")
+    for part in unit.bins:
+        names = ", ".join(one_line(one.id) for one in part.firings[:2])
+        lines.append(
+            f"    {part.low:>9.4g} to {part.high:>9.4g}  {part.n_images:>6} {inputs}  {names}"
+        )
+    return "\n".join(lines)
+
+
+def _where(firing: Firing) -> str:
+    """The token of a maximum."""
+    from clipprobe.neurons.atlas.showing import token_words
+
+    return "" if firing.token is None else f"  ({one_line(token_words(firing))})"
+
+
+def search(settings: UnitSearch, terminal: Terminal) -> None:
+    """Print the units that are searched."""
+    from clipprobe.neurons import Atlas
+    from clipprobe.neurons.atlas.properties import property_of
+    from clipprobe.neurons.sheet.evidence import gather
+    from clipprobe.neurons.sheet.search import find_units
+
+    atlas = Atlas.load(settings.atlas)
+    if settings.kind is not None:
+        named = property_of(settings.kind)
+        meaning = named.meaning.format(n=f"{atlas.images.n_used:,}", inputs=atlas.inputs)
+        say(f"{named.name}: {meaning}.")
+    rows = find_units(
+        atlas,
+        gather(atlas, list(settings.runs)),
+        word=settings.word,
+        concept=settings.concept,
+        kind=settings.kind,
+        label=settings.label,
+        where=settings.where,
+        site=settings.sites or "*",
+        limit=settings.limit,
+    )
+    result(rows, as_json=terminal.as_json, text=lambda: rows_text(rows))
+    if not rows:
+        say("No unit of this atlas is like that.")
+
+
+def rows_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A line per unit of a search."""
+    from clipprobe.neurons.atlas.showing import peak_text
+
+    if not rows:
+        return ""
+    width = max(len(row["name"]) for row in rows)
+    lines = []
+    for row in rows:
+        peak = f"peak {peak_text(row['peak'])}"
+        label = f"  {row['purity']:.0%} {row['label']}" if row["label"] else ""
+        lines.append(
+            f"{row['name']:<{width}}  mean {_short(row['mean'])}  max {_short(row['high'])}  "
+            f"{peak}{label}{_evidence(row.get('evidence', {}))}"
+        )
+    return "\n".join(lines)
+
+
+def _evidence(found: Mapping[str, Any]) -> str:
+    shown = [
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in found.items()
+        if value is not None
+    ]
+    return f"  ({', '.join(shown)})" if shown else ""
+
+
+def _short(value: float | None) -> str:
+    return f"{'undefined':>8}" if value is None else f"{value:>8.4g}"
+
+
+SHOW = Verb(show, (UnitSheet, Terminal))
+SEARCH = Verb(search, (UnitSearch, Terminal))

@@ -1,0 +1,138 @@
+"""Predicted removal against true removal, closed forms, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny
+from scipy.stats import spearmanr
+
+import clipprobe
+from clipprobe.errors import ConfigError, DataError, UnsupportedHookError
+from clipprobe.neurons.effects import attribution_patching, total_effects
+
+TEXTS = ["a cat", "the sea"]
+
+
+def removed(clip: Any, images: list[Any], units: list[str]) -> np.ndarray:
+    """``(n_units, n_texts)`` measured change by zeroing each unit."""
+    found = total_effects(clip, images, TEXTS, units, methods=["zero"], n_controls=0, n_boot=100)
+    return np.array([one.effect.value for one in found]).reshape(len(units), len(TEXTS))
+
+
+@pytest.fixture(scope="module")
+def images() -> list[Any]:
+    return tiny.pictures()[:5]
+
+
+def test_a_unit_that_only_the_readout_reads_is_predicted_to_second_order(
+    clip: Any, images: list[Any]
+) -> None:
+    """A small enough change is its derivative: the error falls with the square of the scale."""
+    last = f"vision.blocks.{tiny.N_BLOCKS - 1}.mlp.post"
+    predicted = attribution_patching(clip, images, TEXTS, sites=last, score="cosine").effects[last]
+    with clipprobe.capture(clip, [last], pool="none") as acts:
+        before = clip.encode_images(images).astype(np.float64)
+    text = clip.encode_texts(TEXTS).astype(np.float64)
+    errors = []
+    for share in (0.2, 0.1):
+        with clipprobe.intervene(clip, {f"{last}:7": clipprobe.Scale(1 - share)}):
+            change = (clip.encode_images(images) - before) @ text.T
+        errors.append(np.abs(change - share * predicted[:, :, 7]).max())
+    assert acts[last].abs().max() > 0
+    assert errors[1] < 0.3 * errors[0] < 0.02
+
+
+@pytest.mark.parametrize("site", ["attn.z", "mlp.post", "resid_post"])
+def test_many_steps_come_to_the_true_removal(clip: Any, images: list[Any], site: str) -> None:
+    units = [f"vision.blocks.{b}.{site}:{u}" for b in range(tiny.N_BLOCKS) for u in range(3)]
+    truth = removed(clip, images, units)
+    errors = {}
+    for steps in (1, 4, 16):
+        found = attribution_patching(clip, images, TEXTS, units=units, steps=steps).mean()
+        told = np.array([found[u.split(":")[0]][:, int(u.split(":")[1])] for u in units])
+        errors[steps] = np.abs(told - truth).max()
+    assert errors[16] < 0.02 * np.abs(truth).max() and errors[16] < errors[4] < errors[1]
+
+
+def test_donors_and_means_replace_what_they_say(clip: Any, images: list[Any]) -> None:
+    unit = "vision.blocks.1.mlp.post:3"
+    donors = [*images[1:], images[0]]
+    found = attribution_patching(clip, images, TEXTS, units=[unit], donors=donors, steps=32)
+    with clipprobe.capture(clip, [unit.split(":")[0]], pool="none") as acts:
+        clip.encode_images(donors)
+    change = clipprobe.Patch(acts[unit.split(":")[0]])
+    text, before = clip.encode_texts(TEXTS), clip.encode_images(images)
+    with clipprobe.intervene(clip, {unit: change}):
+        after = clip.encode_images(images)
+    truth = (after - before) @ text.T * float(clip.scale)
+    assert np.allclose(found.effects[unit.split(":")[0]][:, :, 3], truth, atol=2e-3)
+    assert found.baseline == "donors" and found.n_backward == 32 * 2 + 2
+    mean = attribution_patching(clip, images, TEXTS, units=[unit], baseline="mean", steps=32)
+    with clipprobe.capture(clip, [unit], pool="none") as acts:
+        clip.encode_images(images)
+    with clipprobe.intervene(clip, {unit: float(acts[unit].mean())}):
+        after = clip.encode_images(images)
+    truth = (after - before) @ text.T * float(clip.scale)
+    assert np.allclose(mean.effects[unit.split(":")[0]][:, :, 3], truth, atol=2e-3)
+
+
+def test_texts_and_every_family_have_it(load_tiny: Any, images: list[Any]) -> None:
+    for family in ("clip", "siglip", "altclip"):
+        clip = load_tiny(family)
+        unit = "text.blocks.0.mlp.post:2"
+        found = attribution_patching(clip, images[:2], TEXTS, units=[unit], steps=16)
+        before = clip.logits(images[:2], TEXTS)
+        with clipprobe.intervene(clip, {unit: "zero"}):
+            texts = clip.encode_texts(TEXTS)
+        truth = clip.encode_images(images[:2]) @ texts.T * float(clip.scale) + float(clip.bias)
+        got = found.effects["text.blocks.0.mlp.post"][:, :, 2]
+        assert got.shape == (2, 2) and np.isnan(found.effects["text.blocks.0.mlp.post"]).any()
+        assert np.allclose(got, (truth - before).T, atol=5e-3)
+
+
+def test_on_the_bundled_model_it_predicts_what_removing_heads_and_neurons_does() -> None:
+    """The control: units paired with the effects of others, and a prediction without gradients."""
+    from clipprobe.data import decode_image
+    from clipprobe.neurons.multimodality import bundled_probes
+    from clipprobe.stimuli import concepts
+
+    clip = clipprobe.load()
+    probes = bundled_probes(per_concept=2, concepts=concepts()[:24])
+    images = [decode_image(record.source) for record in list(probes.dataset)[::9]]
+    blocks = range(len(clip.anatomy.vision.blocks))
+    for site, n, least in (("attn.z", 6, 0.95), ("mlp.post", 24, 0.99)):
+        n_units = 6 if site == "attn.z" else 768
+        step = n_units // n
+        units = [f"vision.blocks.{b}.{site}:{u}" for b in blocks for u in range(0, n_units, step)]
+        found = attribution_patching(clip, images, ["a cat"], units=units).mean()
+        told = [found[u.split(":")[0]][0, int(u.split(":")[1])] for u in units]
+        truth = [
+            one.effect.value
+            for one in total_effects(
+                clip, images, ["a cat"], units, methods=["zero"], n_controls=0, n_boot=100
+            )
+        ]
+        assert spearmanr(told, truth).statistic >= least
+        shuffled = np.random.default_rng(0).permutation(truth)
+        assert abs(spearmanr(told, shuffled).statistic) < 0.5
+
+
+def test_what_cannot_be_is_refused(clip: Any, images: list[Any]) -> None:
+    def patched(**options: Any) -> None:
+        attribution_patching(clip, images, TEXTS, **options)
+
+    with pytest.raises(ConfigError, match="steps=0"):
+        patched(steps=0)
+    with pytest.raises(ConfigError, match="'median' is not known"):
+        patched(baseline="median")
+    with pytest.raises(ConfigError, match="1 donors were given for 5 inputs"):
+        patched(donors=images[:1])
+    with pytest.raises(UnsupportedHookError, match="where a head looks"):
+        patched(sites="vision.blocks.0.attn.pattern")
+    with pytest.raises(ConfigError, match="both towers"):
+        patched(units=["vision.blocks.0.mlp.post:1", "text.blocks.0.mlp.post:1"])
+    with pytest.raises(DataError, match="nothing to compare"):
+        attribution_patching(clip, images, [])
