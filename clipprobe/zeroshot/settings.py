@@ -115,12 +115,12 @@ class FewShotAudit(Thresholds, Progress, Labels, Random, Batches, Output, Images
 
     panel: ClassVar[str] = "Few-shot audit"
     images: Annotated[ImagesLike | None, Flag(place=True)] = None
-    """Labelled images, as for zero-shot; not with --concepts."""
+    """Labelled images, as for zero-shot; not with --never-seen."""
     _: KW_ONLY
     shifted: Annotated[ImagesLike | None, Flag(takes=Path, place=True)] = None
     """Other images of the same classes, such as another style or an attacked copy: a curve of their
     own, and the probes of the first images scored on them."""
-    concepts: bool = False
+    never_seen: bool = False
     """Render things that the bundled model was never shown, and as many that it was: two curves."""
     shots: Shots = (1, 2, 4, 8, 16, "all")
     """Labelled images of each class; all takes every one that is not for testing."""
@@ -152,8 +152,8 @@ class LimitsAudit(Progress, Random, Batches, Output):
     panel: ClassVar[str] = "Limits audit"
     _: KW_ONLY
     tasks: Annotated[Sequence[str], BeforeValidator(_tasks), Flag(name="task", takes=str)] = ()
-    """A task to ask; repeat for several. All of them by default, none beside --pairs."""
-    pairs: Annotated[Path | None, Flag(takes=Path)] = None
+    """A task to ask; repeat for several. All of them by default, none beside --foils."""
+    foils: Annotated[Path | None, Flag(takes=Path)] = None
     """A CSV table of your own with the columns image, caption and foil."""
     scenes: Annotated[int, Ge(1)] = 4
     """Images of each pair of things; fewer than 4 leave most verdicts undecided."""

@@ -30,8 +30,8 @@ def limits(audit: LimitsAudit, model: Model, terminal: Terminal) -> None:
     from clipprobe.zeroshot.limits.audit import audit_limits
     from clipprobe.zeroshot.limits.pairs import Pairs
 
-    if audit.pairs is not None:
-        Pairs.read(audit.pairs)  # a wrong table is said before the model is loaded
+    if audit.foils is not None:
+        Pairs.read(audit.foils)  # a wrong table is said before the model is loaded
     clip = load_model(model.model, device=model.device, revision=model.revision)
     with countdown("asking, tasks and models") as step:
         carry_out: Any = audit_limits  # which takes the record too

@@ -49,6 +49,7 @@ APART = [
         "tables can stand for images, and a known data set names its groups; some take one column",
     ),
     Apart({"unit"}, {"help", "many"}, "one is explained, several are probed"),
+    Apart({"fail-under"}, {"help"}, "each audit has figures of its own"),
 ]
 ALIKE = ("type", "many", "choices", "source", "shown", "help", "required", "limits", "env", "also")
 FEWEST = 500  # options of the whole command line

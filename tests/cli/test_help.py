@@ -37,7 +37,7 @@ OPTIONAL = {
     },
     "audit zeroshot": {"classes", "label_set", "other_names", "fail_under"},
     "audit few-shot": {"images", "classes", "label_set", "shifted", "fail_under"},
-    "audit limits": {"tasks", "pairs"},
+    "audit limits": {"tasks", "foils"},
     "audit sweep": {"base", "words", "word", "synonyms", "name_pattern", "config"},
     "audit stroop": {"images", "config"},
     "audit search": {"word", "synonyms", "forbidden"},

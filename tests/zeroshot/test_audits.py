@@ -89,10 +89,10 @@ def test_wrong_input_of_few_shot_has_its_sentence(clip: Any, images: Path, tmp_p
     one = colour_folder(tmp_path / "one", n=1)
     with pytest.raises(DataError, match=r"'blue' has 1 image\(s\)"):
         audit_few_shot(clip, one, out=out)
-    with pytest.raises(ConfigError, match="give a folder, or --concepts"):
+    with pytest.raises(ConfigError, match="give a folder, or --never-seen"):
         audit_few_shot(clip, out=out)
     with pytest.raises(ConfigError, match="renders its own images"):
-        audit_few_shot(clip, images, concepts=True, out=out)
+        audit_few_shot(clip, images, never_seen=True, out=out)
     with pytest.raises(DataError, match=r"'blue' .* is not among the 2 classes"):
         audit_few_shot(clip, images, classes=["red", "green"], out=out)
     with pytest.raises(ConfigError, match="positive numbers or 'all'"):

@@ -80,15 +80,15 @@ def prepare_audit(settings: FewShotAudit, clip: Clip) -> Plan[None]:
 
 
 def _datasets(settings: FewShotAudit, clip: Clip) -> dict[str, Dataset]:
-    if settings.concepts:
+    if settings.never_seen:
         if settings.images is not None or settings.shifted is not None or settings.classes:
             raise ConfigError(
-                "--concepts renders its own images and names: leave images, --shifted and "
+                "--never-seen renders its own images and names: leave images, --shifted and "
                 "--classes out."
             )
         return concept_images(seed=settings.seed, image_size=clip.image_size)
     if settings.images is None:
-        raise ConfigError("The audit needs labelled images: give a folder, or --concepts.")
+        raise ConfigError("The audit needs labelled images: give a folder, or --never-seen.")
     return {"images": as_dataset(settings.images, limit=settings.limit)}
 
 

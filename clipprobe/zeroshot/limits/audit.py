@@ -51,7 +51,7 @@ def audit_limits(clip: Clip, settings: LimitsAudit) -> RunView:
 
 def prepare_audit(settings: LimitsAudit, clip: Clip) -> Plan[None]:
     """Read the table, if there is one, and plan the tasks."""
-    pairs = None if settings.pairs is None else Pairs.read(settings.pairs)
+    pairs = None if settings.foils is None else Pairs.read(settings.foils)
     names = tuple(settings.tasks) or (() if pairs else tuple(TASKS))
     work = _Work(clip=clip, settings=settings, names=names, pairs=pairs)
     return Plan(
@@ -75,7 +75,7 @@ class _Work:
         return {
             "model": self.clip.provenance()["model"],
             "tasks": list(self.names),
-            "pairs": None if self.pairs is None else self.pairs.fingerprint,
+            "foils": None if self.pairs is None else self.pairs.fingerprint,
             "scenes": settings.scenes,
             "twin": settings.twin,
             "batch_size": settings.batch_size,

@@ -176,7 +176,7 @@ def table(tmp_path: Path) -> Path:
 def test_a_table_of_the_user_gives_numbers_and_no_absence(
     clip: Any, table: Path, tmp_path: Path
 ) -> None:
-    run = audit_limits(clip, pairs=table, twin=False, out=tmp_path / "run")
+    run = audit_limits(clip, foils=table, twin=False, out=tmp_path / "run")
     (one,) = run.summary["tasks"]
     assert one["n"] == 12
     assert one["chance"] == 0.5
