@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from clipprobe.neurons.multimodality import count_multimodal as count_multimodal
     from clipprobe.neurons.multimodality import multimodality as multimodality
     from clipprobe.neurons.words import word_probe as word_probe
+    from clipprobe.zeroshot.scores import score_null as score_null
 
 _PUBLIC = {
     "At": "clipprobe.hooks",
@@ -62,6 +63,7 @@ _PUBLIC = {
     "path_patch": "clipprobe.neurons.circuits",
     "scan": "clipprobe.neurons",
     "scan_texts": "clipprobe.neurons",
+    "score_null": "clipprobe.zeroshot.scores",
     "similar_units": "clipprobe.neurons.effects",
     "text_prompts": "clipprobe.neurons.captions",
     "total_effects": "clipprobe.neurons.effects",

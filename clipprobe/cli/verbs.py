@@ -185,6 +185,18 @@ _OURS = {
         "attacks.typographic.why.verb:WHY",
         "Say which heads and neurons carry a written word to the answer, and check it by ablation.",
     ),
+    "audit zeroshot": (
+        "clipprobe.zeroshot.verbs:ZEROSHOT",
+        "How good the zero-shot classifier is, how sure its shares are, what its texts do to it.",
+    ),
+    "audit few-shot": (
+        "clipprobe.zeroshot.verbs:FEW_SHOT",
+        "How many labelled images a linear probe needs to overtake zero-shot.",
+    ),
+    "audit limits": (
+        "clipprobe.zeroshot.verbs:LIMITS",
+        "On which kinds of task zero-shot fails, and which tower lacks what it needs.",
+    ),
     "audit written": (
         "attacks.bias.written.verb:WRITTEN",
         "Write words on pictures of people and compare, between groups, how far labels follow "

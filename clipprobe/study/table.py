@@ -10,6 +10,9 @@ from clipprobe.study.plan import Study
 STUDIES: Registry[Study[Any, Any]] = Registry(
     "study",
     {
+        "few-shot": "clipprobe.zeroshot.few_shot.audit:FEW_SHOT",
+        "limits": "clipprobe.zeroshot.limits.audit:LIMITS",
+        "zeroshot": "clipprobe.zeroshot.audit:ZEROSHOT",
         "atlas": "clipprobe.neurons.atlas.scanning:ATLAS",
         "atlas-merge": "clipprobe.neurons.atlas.assembling:MERGED",
         "atlas-save": "clipprobe.neurons.atlas.assembling:SAVED",

@@ -1,6 +1,38 @@
 """What a model calls an image when it may only choose among given texts."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from clipprobe.zeroshot.classifier import ZeroShotResult, build_classifier, zero_shot
 from clipprobe.zeroshot.prompts import TEMPLATES, fill
 
-__all__ = ["TEMPLATES", "ZeroShotResult", "build_classifier", "fill", "zero_shot"]
+if TYPE_CHECKING:
+    from clipprobe.zeroshot.audit import audit_zeroshot as audit_zeroshot
+    from clipprobe.zeroshot.few_shot.audit import audit_few_shot as audit_few_shot
+    from clipprobe.zeroshot.limits.audit import audit_limits as audit_limits
+
+# Lazy, because they import torch, and this package is imported for a record of settings.
+_AUDITS = {
+    "audit_few_shot": "clipprobe.zeroshot.few_shot.audit",
+    "audit_limits": "clipprobe.zeroshot.limits.audit",
+    "audit_zeroshot": "clipprobe.zeroshot.audit",
+}
+
+__all__ = [
+    "TEMPLATES",
+    "ZeroShotResult",
+    "audit_few_shot",
+    "audit_limits",
+    "audit_zeroshot",
+    "build_classifier",
+    "fill",
+    "zero_shot",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _AUDITS:
+        raise AttributeError(f"module 'clipprobe.zeroshot' has no attribute {name!r}")
+    return getattr(importlib.import_module(_AUDITS[name]), name)

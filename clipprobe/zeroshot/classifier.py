@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from clipprobe.errors import DataError
+from clipprobe.errors import ConfigError, DataError
 from clipprobe.people import in_sentences, refuse_person_groups, withheld_because
 from clipprobe.statistics import Estimate, wilson
 from clipprobe.zeroshot.prompts import TEMPLATES, check_classes, check_templates, fill
+from clipprobe.zeroshot.text_bank import Averaging, averaged
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -92,25 +93,40 @@ def build_classifier(
     templates: Iterable[str] = TEMPLATES,
     *,
     batch_size: int = 256,
+    averaging: Averaging = "unit-mean-unit",
 ) -> Floats:
-    """Unit vectors of the classes, ``(k, d_embed)``.
+    """Vectors of the classes, ``(k, d_embed)``, averaged over the templates.
 
-    Each sentence's embedding is normalised, the mean over templates is taken and normalised again.
+    The beginning that the sentences of a template share is encoded once where the text tower is
+    causal (:mod:`clipprobe.models.prefixed`).
 
+    Args:
+        averaging: Which vectors have unit length. ``"unit-mean-unit"``, of the CLIP paper:
+            sentences and their mean; ``"unit-mean"``: sentences alone, so that classes whose
+            sentences agree score higher; ``"raw-mean-unit"``: the mean alone.
     Raises:
         DataError: no class, a blank one, or one twice.
-        ConfigError: no template, or one without ``{}``.
+        ConfigError: no template, or one without ``{}``; or no such averaging.
     """
+    from clipprobe.models.prefixed import encode_groups
+
+    if averaging not in get_args(Averaging):
+        raise ConfigError(
+            f"There is no averaging {averaging!r}: choose one of {', '.join(get_args(Averaging))}."
+        )
     names, sentences = check_classes(classes), check_templates(templates)
     per_chunk = max(1, _TEXTS_AT_ONCE // len(sentences))
     vectors = np.empty((len(names), clip.d_embed), np.float32)
     for start in range(0, len(names), per_chunk):
         chunk = names[start : start + per_chunk]
-        texts = [text for name in chunk for text in fill(sentences, name)]
-        encoded = clip.encode_texts(texts, batch_size=batch_size)
-        mean = encoded.reshape(len(chunk), len(sentences), -1).mean(axis=1, dtype=np.float64)
-        unit = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-        vectors[start : start + len(chunk)] = unit.astype(np.float32)
+        filled = [fill(sentences, name) for name in chunk]
+        encoded = encode_groups(
+            clip,
+            list(zip(*filled, strict=True)),
+            batch_size=batch_size,
+            raw=averaging == "raw-mean-unit",
+        )
+        vectors[start : start + len(chunk)] = averaged(np.stack(encoded, axis=1), averaging)
     return vectors
 
 

@@ -72,12 +72,20 @@ class TextBank:
             chunk = names[start : start + step]
             encoded = encode([text for name in chunk for text in fill(templates, name)])
             shape = (len(chunk), len(templates), encoded.shape[1])
-            parts.append(encoded.reshape(shape).mean(axis=1, dtype=np.float64))
-        mean = np.concatenate(parts) if parts else np.zeros((0, self.d_embed))
-        if how != "unit-mean":
-            mean = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-        vectors: Floats = mean.astype(np.float32)
-        return vectors
+            parts.append(averaged(encoded.reshape(shape), how))
+        return np.concatenate(parts) if parts else np.zeros((0, self.d_embed), np.float32)
 
     def _keeps(self, text: str) -> bool:
         return any(text.startswith(a) and text.endswith(b) for a, b in self._parts)
+
+
+def averaged(encoded: Floats, how: Averaging) -> Floats:
+    """One vector for each name from those of its sentences, ``(k, templates, d)`` to ``(k, d)``.
+
+    The vectors of ``"raw-mean-unit"`` are given as they are before they have unit length.
+    """
+    mean = encoded.mean(axis=1, dtype=np.float64)
+    if how != "unit-mean":
+        mean = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    vectors: Floats = mean.astype(np.float32)
+    return vectors

@@ -66,7 +66,7 @@ APART = [
         "one is explained or aimed at, several are probed",
     ),
     Apart(
-        {"alpha", "concepts", "controls", "k", "random", "texts", "top-k"},
+        {"alpha", "concepts", "controls", "fail-under", "k", "random", "texts", "top-k"},
         {"type", "shown", "help", "limits"},
         "each method has the letters and words of its paper; texts have labels, or need none",
     ),

@@ -38,6 +38,9 @@ OPTIONAL = {
     "audit sweep": {"base", "file", "word", "synonyms", "name_pattern"},
     "audit stroop": {"images"},
     "audit search": {"file", "word", "synonyms", "forbidden", "allowed"},
+    "audit zeroshot": {"classes", "label_set", "other_names", "fail_under"},
+    "audit few-shot": {"images", "classes", "label_set", "shifted", "fail_under"},
+    "audit limits": {"tasks", "foils"},
     "audit bias": {
         "images", "labels", "embeddings", "predictions", "card", "scale", "clusters", "controls",
         "config", "against",

@@ -228,6 +228,25 @@ MAKE: dict[str, Small] = {
         change={"k": 3},
         parts=False,
     ),
+    "few-shot": Small(
+        settings=lambda images: {
+            "images": images,
+            "shots": [1, 2],
+            "draws": 2,
+            "iterations": 5,
+            "batch_size": 2,
+        },
+        change={"seed": 1},
+    ),
+    "limits": Small(
+        settings=lambda images: {"tasks": ["style"], "scenes": 1, "batch_size": 4},
+        change={"seed": 1},
+        images="",
+    ),
+    "zeroshot": Small(
+        settings=lambda images: {"images": images, "batch_size": 2},
+        change={"templates": ["my {}"]},
+    ),
     "bias": Small(
         settings=lambda images: {"images": images, "groups": "gender", "words": WORDS, **FEW},
         change={"seed": 1},

@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from clipprobe.anatomy.parts import Anatomy
+from clipprobe.models.families.prefixes import SharedPrefix
 
 
 class Family(ABC):
@@ -57,6 +58,11 @@ class Family(ABC):
 
     def real_tokens(self, tokens: Tensor) -> Tensor | None:
         """``(b, t)`` true where a token is no padding; None: all up to the pooled one are real."""
+        return None
+
+    def shared_prefix(self) -> SharedPrefix | None:
+        """The text tower in two parts, a shared beginning and what follows; None where a token
+        sees later ones, or the parts are not known."""
         return None
 
     @property

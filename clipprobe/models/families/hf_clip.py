@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from clipprobe.anatomy.parts import Anatomy, Block, PoolToken, Tower, find_one, find_stack
 from clipprobe.models.families.base import Family
+from clipprobe.models.families.prefixes import SharedPrefix
 
 BLOCK_PARTS = ("layer_norm1", "self_attn", "layer_norm2", "mlp")
 
@@ -127,6 +128,21 @@ class HFClip(Family):
         if eos == 2 and self.name == "clip":
             return tokens.to(torch.int).argmax(dim=-1)
         return (tokens == eos).to(torch.int).argmax(dim=-1)
+
+    def shared_prefix(self) -> SharedPrefix | None:
+        text = self._m.text_model
+        blocks = self.anatomy().text.blocks
+        if not all(block.causal and block.pre_norm for block in blocks):
+            return None
+
+        def embed(tokens: Tensor, positions: Tensor) -> Tensor:
+            rows = text.embeddings
+            stream: Tensor = rows.token_embedding(tokens) + rows.position_embedding(positions)
+            return stream
+
+        modules: list[Any] = [block.module for block in blocks]
+        norms, mlps = ([getattr(m, part) for m in modules] for part in ("layer_norm1", "mlp"))
+        return SharedPrefix(embed, blocks, norms, mlps, text.final_layer_norm)
 
     @property
     def image_size(self) -> int:

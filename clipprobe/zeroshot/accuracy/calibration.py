@@ -1,0 +1,117 @@
+"""Whether a share of 0.8 is right in 8 of 10 images, and the temperature that would make it so.
+
+The expected calibration error (Guo et al. 2017, arXiv:1706.04599) sorts images by the share of
+their best class into 15 bins of equal width and averages the distance of accuracy and mean share.
+The temperature divides the logits; it is fitted on one half of the images and judged on the other,
+never on the same. A small sample has an error above 0 even where all is well, so its floor stands
+beside it: the error of answers drawn from the model's own shares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clipprobe.statistics import Estimate, cluster_bootstrap
+
+Floats = npt.NDArray[np.float64]
+BINS = 15
+_FLOOR_DRAWS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Calibration:
+    """Of the half of the images that did not choose the temperature."""
+
+    error: Estimate
+    """Expected calibration error of the model's own scale; the interval resamples images."""
+    error_at_temperature: Estimate
+    """The same after the logits were divided by the temperature."""
+    floor: float
+    """Mean error of answers drawn from the shares: what a calibrated model of this size shows."""
+    temperature: float
+    """Fitted on the other half; over 1 where the shares are too sure."""
+    bins: tuple[tuple[float, float, int], ...]
+    """Mean share, accuracy and number of images of each bin that is not empty."""
+
+
+def calibration(
+    logits: npt.NDArray[Any], labels: npt.NDArray[np.int64], *, seed: int = 0
+) -> Calibration:
+    """Split the images in halves, fit the temperature on one, judge on the other."""
+    rng = np.random.default_rng([seed, 11])
+    order = rng.permutation(len(labels))
+    fit, judge = order[: len(order) // 2], order[len(order) // 2 :]
+    temperature = fit_temperature(logits[fit], labels[fit])
+    share, right = best_shares(logits[judge], labels[judge])
+    cooled, _ = best_shares(logits[judge] / temperature, labels[judge])
+    drawn = rng.random((_FLOOR_DRAWS, len(share))) < share
+    return Calibration(
+        error=_estimate(share, right, seed),
+        error_at_temperature=_estimate(cooled, right, seed),
+        floor=float(np.mean([calibration_error(share, one) for one in drawn])),
+        temperature=temperature,
+        bins=tuple(_bins(share, right)),
+    )
+
+
+def calibration_error(share: Floats, right: npt.NDArray[Any]) -> float:
+    """Expected calibration error of shares and right answers, both ``(n,)``.
+
+    Example:
+        >>> calibration_error(np.array([0.9, 0.9, 0.55]), np.array([1, 0, 1]))
+        0.4166666666666667
+    """
+    return sum(abs(mean - rate) * n for mean, rate, n in _bins(share, right)) / len(share)
+
+
+def best_shares(
+    logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Softmax share of the best class, and whether it is the label, both ``(n,)``."""
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
+    right: npt.NDArray[np.bool_] = logits.argmax(axis=1) == labels
+    return 1 / np.exp(shifted).sum(axis=1), right
+
+
+def fit_temperature(logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:
+    """What the logits are divided by for the least negative log-likelihood, within 1/1000 to 1000.
+
+    Where every answer is right the likelihood rises for ever: then it is 1/1000.
+    """
+    from scipy.optimize import minimize_scalar
+
+    values = logits.astype(np.float64)
+    own = values[np.arange(len(labels)), labels]
+
+    def loss(log_temperature: float) -> float:
+        scaled = (values - own[:, None]) / np.exp(log_temperature)
+        top = scaled.max(axis=1)
+        return float((np.log(np.exp(scaled - top[:, None]).sum(axis=1)) + top).mean())
+
+    # Convex in the inverse temperature, so it has one valley in its logarithm too.
+    bound = np.log(1000)
+    found = minimize_scalar(loss, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-8})
+    return float(np.exp(found.x))
+
+
+def _bins(share: Floats, right: npt.NDArray[Any]) -> list[tuple[float, float, int]]:
+    place = np.minimum((share * BINS).astype(int), BINS - 1)
+    return [
+        (float(share[here].mean()), float(np.mean(right[here])), int(here.sum()))
+        for here in (place == i for i in range(BINS))
+        if here.any()
+    ]
+
+
+def _estimate(share: Floats, right: npt.NDArray[np.bool_], seed: int) -> Estimate:
+    return cluster_bootstrap(
+        np.arange(len(share), dtype=np.float64),
+        lambda rows: calibration_error(share[rows.astype(int)], right[rows.astype(int)]),
+        n_boot=500,
+        seed=seed,
+    )

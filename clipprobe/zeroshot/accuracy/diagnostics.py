@@ -1,0 +1,142 @@
+"""Which template and which class name moves the accuracy, and by how much.
+
+Each figure is a paired difference over the same images: the classifier with a text changed minus
+the classifier as it is. *Alone*: a template on its own. *Without*: all templates but this one.
+*Renamed*: one class under another name of the user's, all images counted, because a name that
+attracts more of its own images attracts others as well. *Absent*: a class taken away as an answer,
+the images of the other classes counted: what its name takes from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clipprobe.errors import DataError
+from clipprobe.statistics import Estimate, difference_of_paired_proportions
+from clipprobe.zeroshot.text_bank import Averaging, averaged
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What one change of the texts does to the accuracy."""
+
+    change: str
+    """``alone``, ``without``, ``renamed`` or ``absent``."""
+    text: str
+    """The template or class that it is about."""
+    new: str
+    """The name that stands in its place; empty for the other changes."""
+    difference: Estimate
+    """Accuracy with the change minus accuracy without it, on the same images."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "change": self.change,
+            "text": self.text,
+            "new": self.new,
+            "difference": self.difference.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Asked:
+    """Images, classes and the vector of every sentence."""
+
+    images: Floats
+    """Unit vectors, ``(n, d)``."""
+    labels: npt.NDArray[np.int64]
+    classes: tuple[str, ...]
+    templates: tuple[str, ...]
+    sentences: Floats
+    """Unit vectors, ``(k, templates, d)``."""
+    averaging: Averaging = "unit-mean-unit"
+
+    def right(self, vectors: Floats) -> npt.NDArray[np.bool_]:
+        """Which images a classifier answers right, ``(n,)``."""
+        found: npt.NDArray[np.bool_] = (self.images @ vectors.T).argmax(axis=1) == self.labels
+        return found
+
+    def vectors(self, sentences: Floats) -> Floats:
+        """The classifier of these sentences."""
+        return averaged(sentences, self.averaging)
+
+
+def template_effects(asked: Asked, *, seed: int = 0) -> list[Effect]:
+    """Each template alone and, where there are several, all but it; largest effect first."""
+    base = asked.right(asked.vectors(asked.sentences))
+    found = []
+    for place, template in enumerate(asked.templates):
+        alone = asked.right(asked.vectors(asked.sentences[:, [place]]))
+        found.append(_effect("alone", template, "", alone, base, seed))
+        if len(asked.templates) > 1:
+            rest = asked.right(asked.vectors(np.delete(asked.sentences, place, axis=1)))
+            found.append(_effect("without", template, "", rest, base, seed))
+    return _largest_first(found)
+
+
+def name_effects(
+    asked: Asked, renamed: Mapping[str, Mapping[str, Floats]] | None = None, *, seed: int = 0
+) -> list[Effect]:
+    """Each class absent as an answer, and under its other names; largest effect first.
+
+    Args:
+        renamed: For a class, other names and the vectors of their sentences ``(templates, d)``.
+    """
+    vectors = asked.vectors(asked.sentences)
+    cosines = asked.images @ vectors.T
+    base = cosines.argmax(axis=1) == asked.labels
+    found = []
+    for place, name in enumerate(asked.classes):
+        others = asked.labels != place
+        if others.any():
+            without = cosines.copy()
+            without[:, place] = -np.inf
+            right = without.argmax(axis=1) == asked.labels
+            found.append(_effect("absent", name, "", right[others], base[others], seed))
+        for new, sentences in (renamed or {}).get(name, {}).items():
+            changed = cosines.copy()
+            changed[:, place] = asked.images @ asked.vectors(sentences[None])[0]
+            right = changed.argmax(axis=1) == asked.labels
+            found.append(_effect("renamed", name, new, right, base, seed))
+    return _largest_first(found)
+
+
+def check_other_names(
+    others: Mapping[str, Sequence[str]], classes: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Other names by class.
+
+    Raises:
+        DataError: they are for something that is not a class.
+    """
+    for name in others:
+        if name not in classes:
+            raise DataError(
+                f"Other names are given for {name!r}, which is not one of the {len(classes)} "
+                "classes: write it as it stands in the class list."
+            )
+    return {name: tuple(new) for name, new in others.items()}
+
+
+def _effect(
+    change: str,
+    text: str,
+    new: str,
+    right: npt.NDArray[np.bool_],
+    base: npt.NDArray[np.bool_],
+    seed: int,
+) -> Effect:
+    difference = difference_of_paired_proportions(right, base, seed=seed)
+    return Effect(change=change, text=text, new=new, difference=difference)
+
+
+def _largest_first(effects: list[Effect]) -> list[Effect]:
+    return sorted(effects, key=lambda one: (-abs(one.difference.value), one.change, one.text))

@@ -1,0 +1,100 @@
+"""The page of a zero-shot audit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clipprobe.report import Block, Numbers, Page, Paragraph, Section, Table, Warning
+from clipprobe.report.numbers import format_cell, format_number
+from clipprobe.runs import Run
+
+_CHANGES = {
+    "alone": ("one template alone", "The accuracy with this template alone, minus with all."),
+    "without": ("one template left out", "The accuracy without this template, minus with all."),
+    "renamed": ("one class renamed", "All images, the class under the other name, minus as it is."),
+    "absent": (
+        "one class not offered",
+        "Images of the other classes, without this class as an answer, minus with it: what the "
+        "name takes from them.",
+    ),
+}
+_NOTES = (
+    "Differences are paired: the same images, with one text changed. Templates and names were not "
+    "chosen on other images, so picking the best of a table here flatters it: confirm it on images "
+    "that did not choose.",
+    "The temperature is fitted on one half of the images and the calibration error is measured on "
+    "the other. Even a calibrated model has an error above 0 in a finite sample: the floor is the "
+    "mean error of answers drawn from the shares themselves.",
+)
+
+
+def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
+    """The page, from the summary of the run."""
+    summary = run.read_json("summary.json")
+    n = summary["n"]
+    short = Numbers(
+        [
+            (item["name"].replace("_", " "), item["estimate"], item["meaning"])
+            for item in summary["headline"]
+        ]
+    )
+    sections = [
+        Section("In short", [*(Warning(text) for text in summary["warnings"]), short]),
+        Section("Are its shares to be believed", _calibration(summary["calibration"])),
+    ]
+    if "confused" in summary:
+        sections.append(Section("Classes", _classes(summary)))
+        sections.append(Section("What its texts do", list(_texts(summary))))
+    sections.append(Section("How to read this", [Paragraph(text) for text in _NOTES]))
+    return Page(
+        title="Zero-shot audit",
+        subtitle=f"{n['images']:,} images, {n['classes']:,} classes, {n['templates']:,} templates.",
+        sections=sections,
+        provenance={**provenance, "settings": run.config},
+    )
+
+
+def _calibration(found: Mapping[str, Any]) -> list[Block]:
+    return [
+        Paragraph(
+            f"Divided by the temperature {format_number(found['temperature'])}, the error is "
+            f"{format_cell(found['error_at_temperature'])}; the floor of a sample of this size is "
+            f"{format_number(found['floor'])}."
+        ),
+        Table(
+            ["mean share", "right", "images"],
+            found["bins"],
+            "Images by the share of their best class, in 15 bins of equal width; empty ones are "
+            "left out.",
+        ),
+    ]
+
+
+def _classes(summary: Mapping[str, Any]) -> list[Block]:
+    return [
+        Table(
+            ["class", "recall"],
+            [[one["class"], one["recall"]] for one in summary["worst_classes"]],
+            "The classes with the lowest recall; classes.csv has all.",
+        ),
+        Table(
+            ["label", "answer", "images"],
+            [[one["label"], one["answer"], one["n"]] for one in summary["confused"]],
+            "The most frequent mistakes; confusion.csv has all.",
+        ),
+    ]
+
+
+def _texts(summary: Mapping[str, Any]) -> list[Block]:
+    blocks: list[Block] = []
+    for change, (title, meaning) in _CHANGES.items():
+        if rows := summary[f"texts_{change}"]:
+            blocks.append(
+                Table(
+                    [title, "in its place", "difference of accuracy"],
+                    [[one["text"], one["new"] or None, one["difference"]] for one in rows],
+                    f"{meaning} Largest first; text_effects.csv has all.",
+                )
+            )
+    return blocks

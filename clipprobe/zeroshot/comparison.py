@@ -1,0 +1,130 @@
+"""Two audits of zero-shot or few-shot classification side by side; differences are B minus A.
+
+Zero-shot audits that hold answers are compared over the images that both used (McNemar's test and a
+paired interval). Every other figure is compared by its printed interval, as if independent, which
+is rather too wide where the images are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from clipprobe.errors import RunFolderError
+from clipprobe.report import Page, Section, Table, Warning, write_html, write_markdown
+from clipprobe.report.numbers import format_cell
+from clipprobe.runs import Run, RunView
+from clipprobe.runs.differences import differing
+from clipprobe.statistics import (
+    Estimate,
+    difference_of_estimates,
+    difference_of_paired_proportions,
+    mcnemar,
+)
+
+_RESULTS = "results.parquet"
+
+
+def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict[str, Any]:
+    """Compare two complete audits of one kind.
+
+    Raises:
+        RunFolderError: they have no figure in common.
+    """
+    if a.path.resolve() == b.path.resolve():
+        raise RunFolderError(f"{a.path} was given twice: give two runs.")
+    rows = list(_paired(a, b, seed))
+    taken = {row["name"] for row in rows}
+    first = {item["name"]: item["estimate"] for item in a.summary["headline"]}
+    for item in b.summary["headline"]:
+        name = item["name"]
+        if name in first and name not in taken:
+            before, after = _estimate(first[name]), _estimate(item["estimate"])
+            change = difference_of_estimates(after, before, n=min(before.n, after.n))
+            rows.append({"name": name, "n": change.n, "p": None, "difference": change.to_json()})
+    if not rows:
+        raise RunFolderError(f"{a.path} and {b.path} have no figure in common to compare.")
+    settings = differing(*(view.read_json("config.json")["config"] for view in (a, b)))
+    summary = {
+        "kind": f"{a.kind}-comparison",
+        "runs": {name: view.about() for name, view in (("a", a), ("b", b))},
+        "settings": [[name, str(one), str(other)] for name, one, other in settings],
+        "differences": rows,
+    }
+    if out is not None:
+        _write(a, b, summary, out, seed)
+    return summary
+
+
+def comparison_text(summary: Mapping[str, Any]) -> str:
+    """Lines for the terminal."""
+    lines = [f"setting {name}: {one} -> {other}" for name, one, other in summary["settings"]]
+    lines += [
+        f"{row['name']:<28} {format_cell(row['difference'])}"
+        + (f" p={row['p']:.3g}" if row["p"] is not None else "")
+        for row in summary["differences"]
+    ]
+    return "\n".join(lines)
+
+
+def _paired(a: RunView, b: RunView, seed: int) -> Iterator[dict[str, Any]]:
+    """Accuracy over the images that both runs answered."""
+    if not (a.has(_RESULTS) and b.has(_RESULTS)):
+        return
+    one, other = (_answers(view) for view in (a, b))
+    shared = sorted(one.keys() & other.keys())
+    if not shared:
+        return
+    before, after = ([answers[key] for key in shared] for answers in (one, other))
+    difference = difference_of_paired_proportions(after, before, seed=seed)
+    yield {
+        "name": "zero_shot",
+        "n": len(shared),
+        "p": mcnemar(after, before),
+        "difference": difference.to_json(),
+    }
+
+
+def _answers(view: RunView) -> dict[tuple[str, str], bool]:
+    table = view.read_table(_RESULTS)
+    columns = (table[name].to_pylist() for name in ("id", "label", "right"))
+    return {(image, label): right for image, label, right in zip(*columns, strict=True)}
+
+
+def _estimate(data: Mapping[str, Any]) -> Estimate:
+    return Estimate.from_json(data)
+
+
+def _write(a: RunView, b: RunView, summary: Mapping[str, Any], out: Path, seed: int) -> None:
+    config = {**summary["runs"], "seed": seed}
+    with Run.open(out, kind=summary["kind"], config=config) as run:
+        if run.complete:
+            return
+        run.write_json("summary.json", summary)
+        page = Page(
+            title=f"{b.path.name} against {a.path.name}",
+            subtitle="Differences are B minus A.",
+            sections=[
+                Section(
+                    "Differences",
+                    [
+                        *(
+                            Warning(f"The setting {name} differs: {one} and {other}.")
+                            for name, one, other in summary["settings"]
+                            if not name.startswith("model")
+                        ),
+                        Table(
+                            ["figure", "B minus A", "p"],
+                            [[r["name"], r["difference"], r["p"]] for r in summary["differences"]],
+                            "With 95 % intervals; p of McNemar's test where images are paired.",
+                        ),
+                    ],
+                )
+            ],
+            provenance=dict(summary["runs"]),
+        )
+        write_html(page, run.file("report.html"))
+        write_markdown(page, run.file("report.md"))
+        run.finish(counts={"used": len(summary["differences"]), "skipped": 0, "failed": 0},
+                   seed=seed)  # fmt: skip

@@ -1,0 +1,173 @@
+"""Labelled images to vectors: before the projection, and in the joint space, in one pass.
+
+Batches run side by side, each decoded and encoded by one thread, so that a pass never waits for a
+decoder. Which images share a batch depends on their order alone; the bytes do not depend on the
+number of threads.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from clipprobe.data import Dataset, Failure, ImageRecord, decode_image, require_readable
+from clipprobe.data.images import batches
+from clipprobe.errors import DataError, UnreadableImageError
+from clipprobe.hooks import capture
+from clipprobe.memory import fitting_batch
+from clipprobe.models.threads import one_thread_each
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from clipprobe.models import Clip
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Embedded:
+    """``n`` images through the vision tower."""
+
+    records: tuple[ImageRecord, ...]
+    """The images that could be read, in the order of the data set."""
+    pooled: Floats
+    """Before the projection, not normalised, ``(n, d_pooled)``."""
+    vectors: Floats
+    """In the joint space, of unit length, ``(n, d_embed)``."""
+    failures: tuple[Failure, ...]
+    """The images that could not be read."""
+
+
+def embed(
+    clip: Clip,
+    dataset: Dataset,
+    *,
+    batch_size: int = 32,
+    progress: Callable[[int, int], None] | None = None,
+) -> Embedded:
+    """Every readable image of a data set.
+
+    Args:
+        progress: Called after each batch with the number of images done, and of all.
+    Raises:
+        NoReadableImagesError: not one could be read.
+    """
+    fitting_batch(clip, batch_size, len(dataset))
+    found = encode_records(clip, dataset.records, batch_size, progress)
+    require_readable(len(found.records), found.failures, dataset.name)
+    return found
+
+
+def encode_records(
+    clip: Clip,
+    records: Sequence[ImageRecord],
+    batch_size: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Embedded:
+    """The readable ones of some records, and why the others are not."""
+    parts = []
+    done = 0
+    for batch in _side_by_side(clip, records, batch_size):
+        parts.append(batch)
+        done += len(batch.records) + len(batch.failures)
+        if progress is not None:
+            progress(done, len(records))
+    filled = [part for part in parts if part.records]
+    nothing = np.zeros((0, 0), np.float32)
+    return Embedded(
+        records=tuple(record for part in parts for record in part.records),
+        pooled=np.concatenate([part.pooled for part in filled]) if filled else nothing,
+        vectors=np.concatenate([part.vectors for part in filled]) if filled else nothing,
+        failures=tuple(failure for part in parts for failure in part.failures),
+    )
+
+
+def pooled_vectors(clip: Clip, images: Sequence[object]) -> tuple[Floats, Floats]:
+    """One batch of images: vectors before the projection ``(n, d_pooled)``, and unit vectors.
+
+    The capture is opened by the thread that encodes, so that several can do so at once.
+    """
+    with capture(clip, ["vision.pooled"]) as acts:
+        vectors = clip.encode_images(images, batch_size=len(images))
+    return np.asarray(acts["vision.pooled"], dtype=np.float32), vectors
+
+
+def label_rows(
+    records: Sequence[ImageRecord], classes: Sequence[str] | None
+) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """The classes, and the class of each image.
+
+    Args:
+        classes: The names, in order; None for the labels of the images, sorted.
+    Raises:
+        DataError: an image has no label, or one that is not a class; or there is one class.
+    """
+    bare = next((record for record in records if record.label is None), None)
+    if bare is not None:
+        raise DataError(
+            f"The image {bare.id!r} has no label: put images into a folder for each class, or give "
+            "a table with the columns file_name and label."
+        )
+    labels = [str(record.label) for record in records]
+    names = tuple(sorted(set(labels))) if classes is None else tuple(classes)
+    place = {name: index for index, name in enumerate(names)}
+    for record, label in zip(records, labels, strict=True):
+        if label not in place:
+            raise DataError(
+                f"The label {label!r} of the image {record.id!r} is not among the {len(names)} "
+                f"classes ({', '.join(map(repr, names[:3]))}, ...): write the same names in the "
+                "class file and in the labels."
+            )
+    if len(names) < 2:
+        raise DataError("There is one class only: choosing among classes needs at least two.")
+    return names, np.array([place[label] for label in labels], np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    records: list[ImageRecord]
+    failures: list[Failure]
+    pooled: Floats
+    vectors: Floats
+
+
+def _side_by_side(clip: Clip, records: Sequence[ImageRecord], batch_size: int) -> Iterator[_Batch]:
+    """Batches in order, as many at a time as the machine has cores for."""
+    parts = batches(records, batch_size)
+    with one_thread_each(clip) as n:
+        if n == 1:  # an open capture sees its own thread only
+            for part in parts:
+                yield _encode(clip, part)
+            return
+        waiting: deque[Future[_Batch]] = deque()
+        with ThreadPoolExecutor(n, thread_name_prefix="clipprobe-embed") as pool:
+            for part in parts:
+                waiting.append(pool.submit(_encode, clip, part))
+                if len(waiting) > n:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+
+def _encode(clip: Clip, records: Sequence[ImageRecord]) -> _Batch:
+    images: list[Image.Image] = []
+    read: list[ImageRecord] = []
+    failures: list[Failure] = []
+    for record in records:
+        try:
+            images.append(decode_image(record))
+        except UnreadableImageError as error:
+            failures.append(Failure(record.id, str(error)))
+        else:
+            read.append(record)
+    if not images:
+        nothing = np.zeros((0, 0), np.float32)
+        return _Batch(read, failures, nothing, nothing)
+    return _Batch(read, failures, *pooled_vectors(clip, images))

@@ -1,0 +1,233 @@
+"""How many labelled images does a linear probe need to overtake zero-shot?
+
+:func:`audit_few_shot` draws the curves of the CLIP paper's figure 6 for any model and any labelled
+images, with intervals over draws and classes, and says where each crosses zero-shot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.data import Dataset, Failure, as_dataset
+from clipprobe.errors import ConfigError
+from clipprobe.people import in_sentences, refuse_person_groups
+from clipprobe.runs import Run, RunView
+from clipprobe.settings import takes
+from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.zeroshot.asked import Question, question
+from clipprobe.zeroshot.classifier import build_classifier
+from clipprobe.zeroshot.embedded import Embedded, label_rows
+from clipprobe.zeroshot.few_shot.concepts import concept_images
+from clipprobe.zeroshot.few_shot.draws import Shots, Split, check_shots, mean_shots, split_rows
+from clipprobe.zeroshot.few_shot.report import build_page
+from clipprobe.zeroshot.few_shot.summary import Measured, draw_rows, summarise
+from clipprobe.zeroshot.few_shot.sweep import Cell, LabelledVectors, run_cell
+from clipprobe.zeroshot.settings import FewShotAudit
+from clipprobe.zeroshot.stored import embed_in_parts
+from clipprobe.zeroshot.thresholds import enforce
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+DRAWS = "draws.csv"
+
+
+@takes(FewShotAudit)
+def audit_few_shot(clip: Clip, settings: FewShotAudit) -> RunView:
+    """Measure the few-shot curves of a model on labelled images.
+
+    The probe is the CLIP paper's: logistic regression on the vectors before the projection, the
+    strength of its ridge searched on validation images. LP++ stands beside it. The same arguments
+    give the same bytes, and an interrupted audit goes on where it stopped.
+
+    Returns:
+        The finished run; ``run.summary`` holds curves and crossings, ``draws.csv`` every draw.
+    Raises:
+        ThresholdCrossedError: a ``fail_under`` was crossed; the run is complete.
+        DataError, ConfigError, RunFolderError: see the message.
+    """
+    run = carry_out(FEW_SHOT, settings, clip).run
+    enforce(settings.fail_under, run.summary)
+    return run
+
+
+def prepare_audit(settings: FewShotAudit, clip: Clip) -> Plan[None]:
+    """Read the inputs, refuse what cannot be fitted, and plan the curves."""
+    datasets = _datasets(settings, clip)
+    shifted = None if settings.shifted is None else as_dataset(settings.shifted)
+    asked = {name: question(settings, dataset) for name, dataset in datasets.items()}
+    for one in asked.values():
+        refuse_person_groups(in_sentences(one.classes, one.templates), "a probe")
+    first = next(iter(asked.values()))
+    if shifted is not None:
+        label_rows(shifted.records, first.classes)
+    for name, dataset in datasets.items():
+        _, labels = label_rows(dataset.records, asked[name].classes)
+        split = split_rows(
+            labels, asked[name].classes, test_share=settings.test_share, seed=settings.seed
+        )
+        check_shots(settings.shots, split, asked[name].classes)
+    work = _Work(clip=clip, settings=settings, datasets=datasets, shifted=shifted, asked=asked)
+    return Plan(
+        config=work.config(),
+        execute=work.execute,
+        seed=settings.seed,
+        provenance=clip.provenance(),
+        dataset=next(iter(datasets.values())).describe(),
+    )
+
+
+def _datasets(settings: FewShotAudit, clip: Clip) -> dict[str, Dataset]:
+    if settings.never_seen:
+        if settings.images is not None or settings.shifted is not None or settings.classes:
+            raise ConfigError(
+                "--never-seen renders its own images and names: leave images, --shifted and "
+                "--classes out."
+            )
+        return concept_images(seed=settings.seed, image_size=clip.image_size)
+    if settings.images is None:
+        raise ConfigError("The audit needs labelled images: give a folder, or --never-seen.")
+    return {"images": as_dataset(settings.images, limit=settings.limit)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    clip: Clip
+    settings: FewShotAudit
+    datasets: Mapping[str, Dataset]
+    shifted: Dataset | None
+    asked: Mapping[str, Question]
+
+    def config(self) -> dict[str, Any]:
+        """Everything that changes the result."""
+        settings = self.settings
+        return {
+            "model": self.clip.provenance()["model"],
+            "datasets": {name: data.describe() for name, data in self.datasets.items()},
+            "shifted": None if self.shifted is None else self.shifted.describe(),
+            "classes": {name: list(one.classes) for name, one in self.asked.items()},
+            "templates": list(next(iter(self.asked.values())).templates),
+            "label_text": next(iter(self.asked.values())).source,
+            "averaging": settings.averaging,
+            "shots": list(settings.shots),
+            "draws": settings.draws,
+            "test_share": settings.test_share,
+            "lp_iterations": settings.iterations,
+            "batch_size": settings.batch_size,
+            "seed": settings.seed,
+        }
+
+    def execute(self, run: Run) -> Outcome[None]:
+        """Encode, fit, and say what came out."""
+        told = _Progress(self)
+        measured: list[Measured] = []
+        used = 0
+        failures: list[Failure] = []
+        for name, dataset in self.datasets.items():
+            seen = self._embedded(run, dataset, name, told.step)
+            data, split = self._labelled(seen, self.asked[name])
+            shots = check_shots(self.settings.shots, split, data.names)
+            other = None
+            if self.shifted is not None:
+                moved = self._embedded(run, self.shifted, "shifted", told.step)
+                other, _ = self._labelled(moved, self.asked[name], needs_split=False)
+                failures += moved.failures
+                used += len(moved.records)
+            measured.append(self._curve(run, name, data, split, shots, other, told.step))
+            used += len(seen.records)
+            failures += seen.failures
+            if other is not None:
+                own = split_rows(
+                    other.labels, other.names, test_share=self.settings.test_share,
+                    seed=self.settings.seed,
+                )  # fmt: skip
+                shots = check_shots(self.settings.shots, own, other.names)
+                measured.append(self._curve(run, "shifted", other, own, shots, None, told.step))
+        summary = summarise(measured, settings=self.settings)
+        return Outcome(
+            value=None,
+            files=[(DRAWS, draw_rows(measured))],
+            summary=lambda: summary,
+            page=lambda run: build_page(run, self.clip.provenance()),
+            used=used,
+            failed=len(failures),
+            failures=failures,
+        )
+
+    def _embedded(
+        self, run: Run, dataset: Dataset, name: str, step: Callable[[int], None]
+    ) -> Embedded:
+        stem = name.replace(" ", "-")
+        size = self.settings.batch_size
+        return embed_in_parts(run, self.clip, dataset, batch_size=size, name=stem, progress=step)
+
+    def _labelled(
+        self, seen: Embedded, asked: Question, *, needs_split: bool = True
+    ) -> tuple[LabelledVectors, Split]:
+        settings = self.settings
+        names, labels = label_rows(seen.records, asked.classes)
+        texts = build_classifier(self.clip, names, asked.templates, averaging=settings.averaging)
+        data = LabelledVectors(
+            names=names, labels=labels, pooled=seen.pooled, vectors=seen.vectors, texts=texts
+        )
+        if not needs_split:
+            return data, Split(test=labels[:0], pool=())
+        split = split_rows(labels, names, test_share=settings.test_share, seed=settings.seed)
+        return data, split
+
+    def _curve(
+        self,
+        run: Run,
+        name: str,
+        data: LabelledVectors,
+        split: Split,
+        shots: tuple[Shots, ...],
+        shifted: LabelledVectors | None,
+        step: Callable[[int], None],
+    ) -> Measured:
+        cells: dict[Shots, Cell] = {}
+        for k in shots:
+            part = f"parts/cell-{name.replace(' ', '-')}-{k}.safetensors"
+            if not run.has(part):
+                cell = run_cell(
+                    data, split, k, draws=self.settings.draws, seed=self.settings.seed,
+                    scale=self.clip.scale, iterations=self.settings.iterations, shifted=shifted,
+                )  # fmt: skip
+                run.write_arrays(part, cell.arrays())
+            cells[k] = Cell.from_arrays(run.read_arrays(part))
+            step(self.settings.draws)
+        return Measured(
+            name=name,
+            data=data,
+            split=split,
+            positions=[mean_shots(split, k) for k in shots],
+            cells=cells,
+            shifted=shifted,
+        )
+
+
+class _Progress:
+    """Images encoded and draws fitted, of all."""
+
+    def __init__(self, work: _Work) -> None:
+        self._tell = work.settings.progress
+        cells = len(work.settings.shots) * work.settings.draws
+        self._total = sum(self._sizes(work)) + cells * sum(1 for _ in self._sizes(work))
+        self._done = 0
+
+    @staticmethod
+    def _sizes(work: _Work) -> Iterator[int]:
+        yield from (len(dataset) for dataset in work.datasets.values())
+        if work.shifted is not None:
+            yield len(work.shifted)
+
+    def step(self, n: int) -> None:
+        """``n`` more are done."""
+        self._done += n
+        if self._tell is not None:
+            self._tell(self._done, self._total)
+
+
+FEW_SHOT = Study(kind="few-shot", settings=FewShotAudit, prepare=prepare_audit)

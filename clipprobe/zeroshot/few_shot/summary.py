@@ -1,0 +1,170 @@
+"""Curves, crossings and headline of a few-shot audit, each figure with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clipprobe.zeroshot.few_shot.crossing import Resamples, crossing_text
+from clipprobe.zeroshot.few_shot.draws import Shots, Split, validation_size
+from clipprobe.zeroshot.few_shot.sweep import METHODS, Cell, LabelledVectors
+from clipprobe.zeroshot.settings import FewShotAudit
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured:
+    """One set of images at every shot number."""
+
+    name: str
+    """``images``, ``shifted``, ``seen`` or ``never seen``."""
+    data: LabelledVectors
+    split: Split
+    positions: Sequence[float]
+    """Where each shot number stands on the axis."""
+    cells: Mapping[Shots, Cell]
+    shifted: LabelledVectors | None = None
+    """Images on which the same probes were scored too."""
+
+
+def summarise(measured: Sequence[Measured], *, settings: FewShotAudit) -> dict[str, Any]:
+    """``summary.json``."""
+    sets = [one for each in measured for one in _sets(each, settings)]
+    headline = [item for one in sets for item in _headline(one)]
+    return {
+        "sets": sets,
+        "headline": headline,
+        "n": {one.name: len(one.data.labels) for one in measured},
+        "features": {
+            "probe": "vision.pooled, not normalised",
+            "mean_norm": {
+                one.name: float(np.linalg.norm(one.data.pooled, axis=1).mean()) for one in measured
+            },
+            "lp++": "unit vectors of the joint space",
+        },
+        "warnings": list(_warnings(measured, settings)),
+    }
+
+
+def draw_rows(measured: Sequence[Measured]) -> list[dict[str, Any]]:
+    """One row for each set, shot number, draw and method."""
+    rows = []
+    for one in measured:
+        for shots, cell in one.cells.items():
+            for method, right in cell.right.items():
+                where = one.data.totals(one.split.test)
+                if method.startswith("transferred ") and one.shifted is not None:
+                    where = one.shifted.totals(np.arange(len(one.shifted.labels)))
+                for draw, counts in enumerate(right):
+                    rows.append(
+                        {
+                            "set": one.name,
+                            "method": method,
+                            "shots": str(shots),
+                            "draw": draw,
+                            "right": int(counts.sum()),
+                            "n": int(where.sum()),
+                            "C": cell.strengths[draw] if method.endswith("probe") else None,
+                        }
+                    )
+    return rows
+
+
+def _sets(one: Measured, settings: FewShotAudit) -> Iterator[dict[str, Any]]:
+    """The set itself and, where there are shifted images, the same probes on those."""
+    test = one.split.test
+    yield _set(one, one.name, "", one.data.totals(test), one.data.zero_shot(test), settings)
+    if one.shifted is not None:
+        rows = np.arange(len(one.shifted.labels))
+        yield _set(
+            one, "transferred", "transferred ", one.shifted.totals(rows),
+            one.shifted.zero_shot(rows), settings,
+        )  # fmt: skip
+
+
+def _set(
+    one: Measured, name: str, prefix: str, n: Floats, base: Floats, settings: FewShotAudit
+) -> dict[str, Any]:
+    resamples = Resamples(settings.draws, len(one.data.names), seed=settings.seed)
+    curves = {
+        method: [cell.right[prefix + method] for cell in one.cells.values()] for method in METHODS
+    }
+    crossings = {
+        method: resamples.crossing(one.positions, curve, base, n)
+        for method, curve in curves.items()
+    }
+    return {
+        "name": name,
+        "n_classes": len(one.data.names),
+        "shots": [str(shots) for shots in one.cells],
+        "positions": list(one.positions),
+        "labelled_images": [
+            position + (validation_size(int(shots)) if shots != "all" else 0)
+            for shots, position in zip(one.cells, one.positions, strict=True)
+        ],
+        "zero_shot": resamples.estimate(base, n).to_json(),
+        "curves": {
+            method: [resamples.estimate(right, n).to_json() for right in curve]
+            for method, curve in curves.items()
+        },
+        "differences": {
+            method: [resamples.difference(right, base, n).to_json() for right in curve]
+            for method, curve in curves.items()
+        },
+        "crossings": {method: found.to_json() for method, found in crossings.items()},
+        "crossing_text": {
+            method: "{} [{}, {}]".format(
+                *(
+                    crossing_text(value, one.positions)
+                    for value in (found.value, found.low, found.high)
+                )
+            )
+            for method, found in crossings.items()
+        },
+    }
+
+
+def _headline(one: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    suffix = "" if one["name"] == "images" else "_" + one["name"].replace(" ", "_")
+    yield {
+        "name": "zero_shot" + suffix,
+        "estimate": one["zero_shot"],
+        "meaning": "Accuracy of zero-shot on the test images.",
+    }
+    for method, curve in one["curves"].items():
+        yield {
+            "name": f"{method.replace('++', '_plus')}{suffix}",
+            "estimate": curve[-1],
+            "meaning": f"Accuracy of {method} with {one['shots'][-1]} shots of each class; it "
+            f"crosses zero-shot at {one['crossing_text'][method]} shots.",
+        }
+
+
+def _warnings(measured: Sequence[Measured], settings: FewShotAudit) -> Iterator[str]:
+    for one in measured:
+        edges = [
+            shots
+            for shots, cell in one.cells.items()
+            if sum(C in (1e-6, 1e6) for C in cell.strengths) > len(cell.strengths) / 2
+        ]
+        if edges:
+            yield (
+                f"On {one.name} the search chose the edge of its grid in most draws at "
+                f"{', '.join(map(str, edges))} shots: the validation images cannot tell the "
+                "strengths apart there."
+            )
+        if len(one.data.names) < 10:
+            yield (
+                f"{one.name} has {len(one.data.names)} classes: intervals over so few classes are "
+                "rough."
+            )
+    if any(one.name == "never seen" for one in measured):
+        yield (
+            "Never seen means: not among the concepts that the bundled model was trained on. On "
+            "another model both curves are of ordinary things."
+        )

@@ -1,0 +1,201 @@
+"""On which kinds of task does zero-shot fail, and why?
+
+:func:`audit_limits` asks controlled questions (or the user's own pairs) and says for each whether
+the information is missing in the image tower, in the text tower, or only misaligned between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import PIL
+
+from clipprobe.data import Failure
+from clipprobe.models.bundled import BUNDLED_NAME
+from clipprobe.models.twin import random_twin
+from clipprobe.runs import Run, RunView
+from clipprobe.settings import takes
+from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.zeroshot.limits.items import Items
+from clipprobe.zeroshot.limits.numbers import measure
+from clipprobe.zeroshot.limits.pairs import Pairs
+from clipprobe.zeroshot.limits.questions import encode
+from clipprobe.zeroshot.limits.report import build_page
+from clipprobe.zeroshot.limits.tasks import TASKS, questions
+from clipprobe.zeroshot.limits.verdict import judge
+from clipprobe.zeroshot.settings import LimitsAudit
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+ANSWERS = "numbers.csv"
+PAIRS = "your pairs"
+
+
+@takes(LimitsAudit)
+def audit_limits(clip: Clip, settings: LimitsAudit) -> RunView:
+    """Measure the limits of a model on controlled images, or on a table of pairs.
+
+    The same arguments give the same bytes, and an interrupted audit goes on where it stopped.
+
+    Returns:
+        The finished run; ``run.summary`` holds the verdict of each task, ``numbers.csv`` every
+        number with its interval, by wording too.
+    Raises:
+        DataError, ConfigError, RunFolderError: see the message.
+    """
+    return carry_out(LIMITS, settings, clip).run
+
+
+def prepare_audit(settings: LimitsAudit, clip: Clip) -> Plan[None]:
+    """Read the table, if there is one, and plan the tasks."""
+    pairs = None if settings.foils is None else Pairs.read(settings.foils)
+    names = tuple(settings.tasks) or (() if pairs else tuple(TASKS))
+    work = _Work(clip=clip, settings=settings, names=names, pairs=pairs)
+    return Plan(
+        config=work.config(),
+        execute=work.execute,
+        seed=settings.seed,
+        provenance=clip.provenance(),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    clip: Clip
+    settings: LimitsAudit
+    names: tuple[str, ...]
+    pairs: Pairs | None
+
+    def config(self) -> dict[str, Any]:
+        """Everything that changes the result."""
+        settings = self.settings
+        return {
+            "model": self.clip.provenance()["model"],
+            "tasks": list(self.names),
+            "foils": None if self.pairs is None else self.pairs.fingerprint,
+            "scenes": settings.scenes,
+            "twin": settings.twin,
+            "batch_size": settings.batch_size,
+            "seed": settings.seed,
+            "pillow": PIL.__version__,  # which draws the scenes
+        }
+
+    def execute(self, run: Run) -> Outcome[None]:
+        """Ask every task of the model and of its twin."""
+        asked = [*self.names, *([PAIRS] if self.pairs else [])]
+        models: dict[str, Clip] = {"model": self.clip}
+        if self.settings.twin:
+            models["twin"] = random_twin(self.clip, seed=self.settings.seed)
+        done, total = 0, len(asked) * len(models)
+        found: list[dict[str, Any]] = []
+        failures: dict[str, Failure] = {}
+        used = 0
+        for name in asked:
+            rows: dict[str, Any] = {}
+            for who, model in models.items():
+                part = f"parts/{name.replace(' ', '-')}-{who}.json"
+                if not run.has(part):
+                    run.write_json(part, self._ask(model, name))
+                rows[who] = run.read_json(part)
+                failures |= {f["id"]: Failure(**f) for f in rows[who].pop("failures")}
+                done += 1
+                if self.settings.progress is not None:
+                    self.settings.progress(done, total)
+            found.append(self._row(name, rows))
+            used += rows["model"]["n"]
+        return Outcome(
+            value=None,
+            files=[(ANSWERS, list(_number_rows(found)))],
+            summary=lambda: {
+                "tasks": found,
+                "headline": [_headline(one) for one in found],
+                "warnings": [],
+                "n": {"items": used, "tasks": len(found)},
+            },
+            page=lambda run: build_page(run, self.clip.provenance()),
+            used=used,
+            failed=len(failures),
+            failures=[failures[name] for name in sorted(failures)],
+        )
+
+    def _ask(self, model: Clip, name: str) -> dict[str, Any]:
+        settings = self.settings
+        failures: list[Failure] = []
+        items: Items
+        if name == PAIRS and self.pairs is not None:
+            items, failures = self.pairs.encode(
+                model, seed=settings.seed, batch_size=settings.batch_size
+            )
+        else:
+            listed = questions(
+                name, scenes=settings.scenes, seed=settings.seed, size_px=model.image_size
+            )
+            items = encode(model, listed, batch_size=settings.batch_size)
+        numbers = measure(items, seed=settings.seed)
+        return {
+            "n": items.n,
+            "groups": len(set(items.groups.tolist())),
+            "chance": items.chance,
+            "verdict": judge(numbers, seed=settings.seed).to_json(),
+            "by_wording": {
+                which: {
+                    wording: estimate.to_json()
+                    for wording, estimate in numbers.by_wording(which, seed=settings.seed).items()
+                }
+                for which in numbers.right
+            },
+            "failures": [failure.to_json() for failure in failures],
+        }
+
+    def _row(self, name: str, rows: Mapping[str, Any]) -> dict[str, Any]:
+        """A task of the model, with the twin's numbers beside, and what they take away."""
+        task = TASKS.get(name)
+        row: dict[str, Any] = {
+            "task": name,
+            "question": task.question if task else "Which of two captions is true?",
+            "taught": bool(task and task.taught and BUNDLED_NAME in self.clip.id),
+            **rows["model"],
+        }
+        if "twin" in rows:
+            row["twin"] = rows["twin"]["verdict"]["numbers"]
+            row["not_above_twin"] = [
+                which
+                for which, mine in row["verdict"]["numbers"].items()
+                if which in ("image", "text", "mapped")
+                and mine["low"] <= row["twin"][which]["high"]
+            ]
+        return row
+
+
+def _headline(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": one["task"],
+        "estimate": one["verdict"]["numbers"]["zero_shot"],
+        "meaning": f"{one['question']} Chance is {one['chance']:.2f}; verdict: "
+        f"{one['verdict']['verdict']}.",
+    }
+
+
+def _number_rows(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """One row for each task, number, wording and model."""
+    for one in found:
+        everything = {"": one["verdict"]["numbers"]}
+        for which, wordings in one["by_wording"].items():
+            for wording, estimate in wordings.items():
+                everything.setdefault(wording, {})[which] = estimate
+        tables = [("model", wording, rows) for wording, rows in everything.items()]
+        if "twin" in one:
+            tables.append(("twin", "", one["twin"]))
+        for who, wording, rows in tables:
+            for which, estimate in rows.items():
+                yield {
+                    "task": one["task"], "model": who, "wording": wording, "number": which,
+                    "value": estimate["value"], "low": estimate["low"], "high": estimate["high"],
+                    "n": estimate["n"], "chance": one["chance"],
+                }  # fmt: skip
+
+
+LIMITS = Study(kind="limits", settings=LimitsAudit, prepare=prepare_audit)

@@ -1,0 +1,84 @@
+"""Questions with options, as vectors: what a limit is measured on.
+
+One form for every task. An item has an image, a few option texts and the place of the true one. A
+*code* says what a text or image claims, in the terms of the task: for a relation one entry for each
+object and role ("the dog is left"), for counting one for each number. A role is read per object,
+because a question such as "is the alphabetically first one left?" is hard for reasons of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from clipprobe.errors import DataError
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Items:
+    """``n`` items with ``o`` options each."""
+
+    images: Floats
+    """Image vectors, ``(n, d)``."""
+    texts: Floats
+    """Vectors of the options, ``(n, o, d)``."""
+    truth: Ints
+    """The place of the true option, ``(n,)``."""
+    codes: Floats | None
+    """What each option claims, ``(n, o, q)``; None where no code is known (tables of users)."""
+    groups: npt.NDArray[np.str_]
+    """What is held out together, ``(n,)``: the pair of objects, or the object."""
+    wordings: npt.NDArray[np.str_]
+    """How the options are worded, ``(n,)``: results are given by it too."""
+
+    def __post_init__(self) -> None:
+        n, o = len(self.images), self.texts.shape[1]
+        shapes = [len(self.texts), len(self.truth), len(self.groups), len(self.wordings)]
+        if any(size != n for size in shapes) or o < 2 or not n:
+            raise DataError(
+                f"A limit needs as many images, options, answers and groups, with two options or "
+                f"more, but there are {n} images, {shapes} and {o} options."
+            )
+        if self.truth.min() < 0 or self.truth.max() >= o:
+            raise DataError(f"The place of a true option lies outside the {o} options.")
+
+    @property
+    def n(self) -> int:
+        """Number of items."""
+        return len(self.images)
+
+    @property
+    def chance(self) -> float:
+        """Share right by guessing."""
+        return 1.0 / int(self.texts.shape[1])
+
+    def take(self, rows: Ints) -> Items:
+        """Some of the items."""
+        return replace(
+            self,
+            images=self.images[rows],
+            texts=self.texts[rows],
+            truth=self.truth[rows],
+            codes=None if self.codes is None else self.codes[rows],
+            groups=self.groups[rows],
+            wordings=self.wordings[rows],
+        )
+
+
+def folds(groups: Sequence[str] | npt.NDArray[np.str_], n_folds: int, seed: int) -> list[Ints]:
+    """Rows of each fold; a group is never divided, and folds have about as many groups."""
+    names, place = np.unique(np.asarray(groups), return_inverse=True)
+    if len(names) < n_folds:
+        raise DataError(
+            f"Items of {len(names)} groups cannot be held out in {n_folds} folds: use more objects."
+        )
+    order = np.random.default_rng([seed, 41]).permutation(len(names))
+    fold_of = np.empty(len(names), np.int64)
+    fold_of[order] = np.arange(len(names)) % n_folds
+    return [np.flatnonzero(fold_of[place] == fold) for fold in range(n_folds)]

@@ -1,0 +1,194 @@
+"""Five numbers for one task, on the same items, in the same folds, with the same chance.
+
+* ``zero_shot``: the option whose text is nearest to the image.
+* ``image``: a probe that reads the code from the image vector.
+* ``text``: a probe that reads the code from the option's text vector, given the code of the image.
+* ``mapped``: zero-shot after one linear map between the towers, fitted with a ridge towards the
+  identity.
+* ``blind``: a probe that sees the option texts and no image.
+
+Everything fitted is scored on groups (pairs of objects, or objects) that did not fit it; the ridge
+is chosen inside the fitting part. Split by scene instead, a probe recognises the pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from clipprobe.statistics import Estimate, cluster_bootstrap
+from clipprobe.zeroshot.limits.items import Items, folds
+from clipprobe.zeroshot.limits.logit import Sides, choose_ridge, fit_scores
+
+Floats = npt.NDArray[np.float64]
+N_FOLDS = 5
+_SMALL, _REPEATS = 800, 3
+"""Items times options less one, up to which the folds are dealt three times and answers averaged:
+one deal adds noise of its own, which keeps a probe at chance from being told from the floor."""
+CODED = ("image", "text")
+"""The numbers that need codes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Numbers:
+    """Right answers of each item, by number."""
+
+    items: Items
+    right: Mapping[str, Floats]
+
+    def estimate(self, name: str, *, seed: int = 0) -> Estimate:
+        """Accuracy, with an interval over groups."""
+        return cluster_bootstrap(
+            self.right[name], clusters=self.items.groups, n_boot=1000, seed=seed
+        )
+
+    def gain(self, name: str, base: str, *, seed: int = 0) -> Estimate:
+        """Accuracy of one number minus another, paired over items."""
+        difference = self.right[name] - self.right[base]
+        return cluster_bootstrap(difference, clusters=self.items.groups, n_boot=1000, seed=seed)
+
+    def by_wording(self, name: str, *, seed: int = 0) -> dict[str, Estimate]:
+        """Accuracy under each wording."""
+        found = {}
+        for wording in sorted(set(self.items.wordings.tolist())):
+            rows = self.items.wordings == wording
+            found[wording] = cluster_bootstrap(
+                self.right[name][rows],
+                clusters=self.items.groups[rows],
+                n_boot=1000,
+                seed=seed,
+            )
+        return found
+
+
+def measure(items: Items, *, seed: int = 0) -> Numbers:
+    """All numbers that the items allow."""
+    right = {"zero_shot": zero_shot(items), "blind": fitted(items, "blind", seed=seed)}
+    right["mapped"] = fitted(items, "mapped", seed=seed)
+    if items.codes is not None:
+        right |= {name: fitted(items, name, seed=seed) for name in CODED}
+    return Numbers(items=items, right=right)
+
+
+def zero_shot(items: Items) -> Floats:
+    """Whether the nearest option is the true one, ``(n,)``; see :func:`share_right`."""
+    scores = np.einsum("nd,nod->no", items.images, items.texts, optimize=True)
+    return share_right(scores, items.truth)
+
+
+def fitted(items: Items, name: str, *, seed: int = 0, share: float = 1.0) -> Floats:
+    """Whether the option that a fit prefers is the true one, each item by a fit without its group.
+
+    Args:
+        share: Of the groups of a fitting part, how many it may use: for a learning curve.
+    """
+    small = items.n * (items.texts.shape[1] - 1) <= _SMALL
+    deals = [
+        _fitted_once(items, name, seed=seed + 1000 * deal, share=share)
+        for deal in range(_REPEATS if small else 1)
+    ]
+    right: Floats = np.mean(deals, axis=0)
+    return right
+
+
+def _fitted_once(items: Items, name: str, *, seed: int, share: float) -> Floats:
+    """One deal of the folds."""
+    right = np.zeros(items.n)
+    for number, test in enumerate(folds(items.groups, N_FOLDS, seed)):
+        rest = np.setdiff1d(np.arange(items.n), test)
+        if share < 1:
+            names = np.unique(items.groups[rest])
+            order = np.random.default_rng([seed, 43, number]).permutation(len(names))
+            kept = names[order[: max(2, round(share * len(names)))]]
+            rest = rest[np.isin(items.groups[rest], kept)]
+        fit, held = items.take(rest), items.take(test)
+        inner = folds(fit.groups, 4, seed + 1)[0]
+        core = np.setdiff1d(np.arange(fit.n), inner)
+        build = _BUILD[name](fit.take(core))
+        ridge = choose_ridge(
+            build(fit.take(core)), fit.truth[core], build(fit.take(inner)), fit.truth[inner]
+        )
+        build = _BUILD[name](fit)
+        scores = fit_scores(build(fit), fit.truth, ridge, build(held))
+        right[test] = share_right(scores, held.truth)
+    return right
+
+
+def share_right(scores: Floats, truth: npt.NDArray[np.int64]) -> Floats:
+    """1 where the true option has the best score, 0 where another has; options that tie for the
+    best share it, as a guess among them would on average, ``(n,)``."""
+    scale = np.abs(scores).max(axis=1, keepdims=True)
+    best = scores >= scores.max(axis=1, keepdims=True) - 1e-9 * scale
+    found: Floats = best[np.arange(len(truth)), truth] / best.sum(axis=1)
+    return found
+
+
+Build = Callable[[Items], Sides]
+
+
+def _centred(fit: Items) -> tuple[Callable[[Items], Floats], Callable[[Items], Floats]]:
+    """Both sides centred by the fitting items, and of unit length."""
+    image_mean = fit.images.mean(axis=0)
+    text_mean = fit.texts.reshape(-1, fit.texts.shape[2]).mean(axis=0)
+
+    def images(items: Items) -> Floats:
+        return _unit(items.images - image_mean)
+
+    def texts(items: Items) -> Floats:
+        return _unit(items.texts - text_mean)
+
+    return images, texts
+
+
+def _unit(vectors: Floats) -> Floats:
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    found: Floats = vectors / np.where(length > 0, length, 1)
+    return found
+
+
+def _own_code(items: Items) -> Floats:
+    """The code of the image: that of its true option."""
+    assert items.codes is not None
+    found: Floats = items.codes[np.arange(items.n), items.truth]
+    return found
+
+
+def _image_side(fit: Items) -> Build:
+    images, _ = _centred(fit)
+
+    def build(items: Items) -> Sides:
+        assert items.codes is not None
+        return Sides(a=images(items), b=items.codes)
+
+    return build
+
+
+def _text_side(fit: Items) -> Build:
+    _, texts = _centred(fit)
+    return lambda items: Sides(a=_own_code(items), b=texts(items))
+
+
+def _mapped(fit: Items) -> Build:
+    images, texts = _centred(fit)
+
+    def build(items: Items) -> Sides:
+        a, b = images(items), texts(items)
+        return Sides(a=a, b=b, offset=np.einsum("nd,nod->no", a, b, optimize=True))
+
+    return build
+
+
+def _blind(fit: Items) -> Build:
+    _, texts = _centred(fit)
+    return lambda items: Sides(a=np.ones((items.n, 1)), b=texts(items))
+
+
+_BUILD: Mapping[str, Callable[[Items], Build]] = {
+    "image": _image_side,
+    "text": _text_side,
+    "mapped": _mapped,
+    "blind": _blind,
+}

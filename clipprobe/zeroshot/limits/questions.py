@@ -1,0 +1,86 @@
+"""Questions about controlled images: scenes with known truth, and texts that claim things of them.
+
+Every relation is asked in wordings that cross the order of mention with the relation word, because
+a text tower that only keeps the order would otherwise look able. Objects are held out together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clipprobe.errors import DataError
+from clipprobe.zeroshot.limits.items import Items
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from clipprobe.models import Clip
+    from clipprobe.stimuli import Scene
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Asked:
+    """One image and the options about it."""
+
+    scene: Scene
+    options: tuple[str, ...]
+    truth: int
+    codes: tuple[tuple[int, ...], ...]
+    """For each option, the entries of its code that are 1."""
+    group: str
+    wording: str
+
+
+def shuffled(asked: Asked, rng: np.random.Generator) -> Asked:
+    """The same question with its options in another order, so that no place is right more often."""
+    order = [int(i) for i in rng.permutation(len(asked.options))]
+    return Asked(
+        scene=asked.scene,
+        options=tuple(asked.options[i] for i in order),
+        truth=order.index(asked.truth),
+        codes=tuple(asked.codes[i] for i in order),
+        group=asked.group,
+        wording=asked.wording,
+    )
+
+
+def encode(clip: Clip, questions: list[Asked], *, batch_size: int = 32) -> Items:
+    """Vectors of questions; equal scenes and equal texts are encoded once.
+
+    Raises:
+        DataError: there is no question, or two options of one are the same text.
+    """
+    from clipprobe.stimuli import render
+
+    if not questions:
+        raise DataError("There is no question: give at least one.")
+    for one in questions:
+        if len(set(one.options)) < len(one.options):
+            raise DataError(f"Two options of a question are the same text: {one.options[0]!r}.")
+    scenes = {id(one.scene): one.scene for one in questions}
+    place = {key: row for row, key in enumerate(scenes)}
+
+    def drawn() -> Iterable[Image.Image]:
+        for scene in scenes.values():
+            yield render(scene).image
+
+    images = clip.encode_images(drawn(), batch_size=batch_size)
+    texts = list(dict.fromkeys(option for one in questions for option in one.options))
+    vectors = dict(zip(texts, clip.encode_texts(texts), strict=True))
+    width = 1 + max(entry for one in questions for code in one.codes for entry in code)
+    codes = np.zeros((len(questions), len(questions[0].options), width))
+    for row, one in enumerate(questions):
+        for option, code in enumerate(one.codes):
+            codes[row, option, list(code)] = 1
+    return Items(
+        images=images[[place[id(one.scene)] for one in questions]].astype(np.float64),
+        texts=np.array([[vectors[o] for o in one.options] for one in questions], np.float64),
+        truth=np.array([one.truth for one in questions]),
+        codes=codes,
+        groups=np.array([one.group for one in questions]),
+        wordings=np.array([one.wording for one in questions]),
+    )

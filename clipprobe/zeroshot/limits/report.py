@@ -1,0 +1,101 @@
+"""The page of an audit of limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clipprobe.report import Block, Page, Paragraph, Section, Table, Warning
+from clipprobe.report.numbers import format_number
+from clipprobe.runs import Run
+
+_NUMBERS = {
+    "zero_shot": "zero-shot",
+    "image": "probe on the image tower",
+    "text": "probe on the text tower",
+    "mapped": "zero-shot after one linear map",
+    "blind": "texts alone, no image",
+}
+_NOTES = (
+    "Every number is on the same items, in the same folds, with the same chance. What is fitted is "
+    "scored on pairs of things (or things) that did not fit it; intervals resample those groups.",
+    "The floor is chance + 0.2 (1 - chance). Absent: a probe's whole interval is below it, more "
+    "items would not help, and a signal of that strength put into the same vectors is found. "
+    "Misaligned: both towers have it, and a linear map between them helps. Undecided: everything "
+    "else. Rules and floors were set before any result.",
+    "The twin is the same network with random weights. What a probe does not do better than on the "
+    "twin comes from the images and the architecture, not from training.",
+    "Objects are shared by pairs, so intervals over pairs are somewhat narrow.",
+)
+
+
+def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
+    """The page, from the summary of the run."""
+    summary = run.read_json("summary.json")
+    rows = [
+        [
+            one["task"] + (" (taught)" if one["taught"] else ""),
+            format_number(one["chance"]),
+            *(one["verdict"]["numbers"].get(which) for which in _NUMBERS),
+            one["verdict"]["verdict"],
+        ]
+        for one in summary["tasks"]
+    ]
+    table = Table(
+        ["task", "chance", *_NUMBERS.values(), "verdict"],
+        rows,
+        "Share right, with 95 % intervals over pairs or things. Taught: captions of the bundled "
+        "model's training say such things.",
+    )
+    return Page(
+        title="Limits",
+        subtitle=f"{summary['n']['items']:,} questions in {summary['n']['tasks']} tasks.",
+        sections=[
+            Section("In short", [table]),
+            *(Section(one["task"].capitalize(), _task(one)) for one in summary["tasks"]),
+            Section("How to read this", [Paragraph(text) for text in _NOTES]),
+        ],
+        provenance={**provenance, "settings": run.config},
+    )
+
+
+def _task(one: Mapping[str, Any]) -> list[Block]:
+    verdict = one["verdict"]
+    said = f"{one['question']} Verdict: {verdict['verdict']}."
+    if verdict["reason"]:
+        said += f" {verdict['reason'].capitalize()}."
+    blocks: list[Block] = [
+        Paragraph(f"{said} {one['n']:,} questions on {one['groups']} groups held out in turn.")
+    ]
+    if beaten := one.get("not_above_twin"):
+        blocks.append(
+            Warning(
+                "Not above the untrained twin: "
+                + ", ".join(_NUMBERS[which] for which in beaten)
+                + ". Training need not have put it there."
+            )
+        )
+    twin = one.get("twin", {})
+    blocks.append(
+        Table(
+            ["number", "this model", "untrained twin"],
+            [
+                [title, verdict["numbers"][which], twin.get(which)]
+                for which, title in _NUMBERS.items()
+                if which in verdict["numbers"]
+            ],
+            f"The floor is {format_number(verdict['floor'])}.",
+        )
+    )
+    wordings = list(one["by_wording"]["zero_shot"])
+    if len(wordings) > 1:
+        shown = [which for which in _NUMBERS if which in one["by_wording"]]
+        blocks.append(
+            Table(
+                ["wording", *(_NUMBERS[which] for which in shown)],
+                [[w, *(one["by_wording"][which][w] for which in shown)] for w in wordings],
+                "By wording: a number that holds under one wording alone reads the order of "
+                "mention, not the relation.",
+            )
+        )
+    return blocks

@@ -1,0 +1,161 @@
+"""Settings of the audits of zero-shot and few-shot classification."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Ge, Gt, Lt
+from pydantic import BeforeValidator
+from pydantic.dataclasses import dataclass
+
+from clipprobe.errors import ConfigError
+from clipprobe.settings import Flag, Settings, Texts
+from clipprobe.settings.shared import Images, Output, Progress, Random
+from clipprobe.yamltext import parse_yaml
+from clipprobe.zeroshot.prompts import TEMPLATES
+from clipprobe.zeroshot.text_bank import Averaging
+from clipprobe.zeroshot.thresholds import read_thresholds
+
+if TYPE_CHECKING:
+    from clipprobe.settings.shared import ImagesLike
+else:
+    ImagesLike = Any
+
+Names = Annotated[Sequence[str] | str | Path | None, Flag(takes=Path, many=False)]
+
+
+def _other_names(given: Any) -> Any:
+    """A YAML file of class names and lists of other names; a mapping is left as it is."""
+    if not isinstance(given, str | Path):
+        return given
+    try:
+        found = parse_yaml(Path(given).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(v, list) for v in found.values()):
+        raise ConfigError(
+            f"{given} is not a YAML mapping of class names to lists of names: write for example "
+            "'crane: [construction crane, crane bird]'."
+        )
+    return {str(name): [str(other) for other in others] for name, others in found.items()}
+
+
+def _shots(given: Any) -> Any:
+    """Shot numbers from texts; ``all`` stays."""
+    if isinstance(given, str | int):
+        given = [given]
+    try:
+        return tuple(one if one == "all" else int(one) for one in given)
+    except (TypeError, ValueError):
+        raise ConfigError(f"Shots are positive numbers or 'all', not {given!r}.") from None
+
+
+Shots = Annotated[Sequence[int | str], BeforeValidator(_shots), Flag(takes=str)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels(Settings):
+    """What the classes are called, and the sentences around their names."""
+
+    panel: ClassVar[str] = "Classes"
+    classes: Names = None
+    """Class names: a text file, one a line; a folder with classes.txt and templates.txt; a JSON
+    file; or OpenAI's prompts.md."""
+    label_set: str | None = None
+    """Which data set of such a file, where it holds several: CIFAR10."""
+    templates: Annotated[Texts, Flag(name="template")] = TEMPLATES
+    """A text with {} for the class name; repeat to average over several."""
+    averaging: Averaging = "unit-mean-unit"
+    """Which vectors have unit length before and after the mean over templates; the first is that
+    of the CLIP paper."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batches(Settings):
+    """How many images go through the model at once."""
+
+    panel: ClassVar[str] = "Run"
+    batch_size: Annotated[int, Ge(1)] = 32
+    """Images in one forward pass."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thresholds(Settings):
+    """What makes the command end with 1."""
+
+    panel: ClassVar[str] = "Run"
+    fail_under: Annotated[Mapping[str, float] | None, BeforeValidator(read_thresholds)] = None
+    """NAME=NUMBER: exit with 1 when the lower end of that headline figure is under the number;
+    repeat for more."""
+
+
+@dataclass(frozen=True)
+class ZeroShotAudit(Thresholds, Progress, Labels, Random, Batches, Output, Images):
+    """How good the zero-shot classifier is, how sure its shares are, what its texts do to it."""
+
+    panel: ClassVar[str] = "Zero-shot audit"
+    images: ImagesLike
+    """A folder (one sub-folder for each class), a metadata table, a WebDataset .tar, or a Hugging
+    Face dataset, with labels."""
+    _: KW_ONLY
+    other_names: Annotated[
+        Mapping[str, Sequence[str]] | None,
+        BeforeValidator(_other_names),
+        Flag(takes=Path, many=False),
+    ] = None
+    """A YAML file with other names of classes: how far each would move the accuracy."""
+
+
+@dataclass(frozen=True)
+class FewShotAudit(Thresholds, Progress, Labels, Random, Batches, Output, Images):
+    """How many labelled images a linear probe needs to overtake zero-shot."""
+
+    panel: ClassVar[str] = "Few-shot audit"
+    images: Annotated[ImagesLike | None, Flag(place=True)] = None
+    """Labelled images, as for zero-shot; not with --never-seen."""
+    _: KW_ONLY
+    shifted: Annotated[ImagesLike | None, Flag(takes=Path, place=True)] = None
+    """Other images of the same classes, such as another style or an attacked copy: a curve of their
+    own, and the probes of the first images scored on them."""
+    never_seen: bool = False
+    """Render things that the bundled model was never shown, and as many that it was: two curves."""
+    shots: Shots = (1, 2, 4, 8, 16, "all")
+    """Labelled images of each class; all takes every one that is not for testing."""
+    draws: Annotated[int, Ge(2)] = 5
+    """Random choices of the shots."""
+    test_share: Annotated[float, Gt(0), Lt(1)] = 0.5
+    """Share of each class that only tests."""
+    iterations: Annotated[int, Ge(1)] = 100
+    """Steps of LP++, which has no other end where the shots can be separated."""
+
+
+def _tasks(given: Any) -> Any:
+    """Names of tasks as a tuple; each must be known."""
+    from clipprobe.zeroshot.limits.tasks import TASKS
+
+    names = (given,) if isinstance(given, str) else tuple(given)
+    for name in names:
+        if name not in TASKS:
+            raise ConfigError(
+                f"There is no task {name!r}: choose among {', '.join(TASKS)}, or none for all."
+            )
+    return names
+
+
+@dataclass(frozen=True)
+class LimitsAudit(Progress, Random, Batches, Output):
+    """On which kinds of task zero-shot fails, and in which tower what it needs is missing."""
+
+    panel: ClassVar[str] = "Limits audit"
+    _: KW_ONLY
+    tasks: Annotated[Sequence[str], BeforeValidator(_tasks), Flag(name="task", takes=str)] = ()
+    """A task to ask; repeat for several. All of them by default, none beside --foils."""
+    foils: Annotated[Path | None, Flag(takes=Path)] = None
+    """A CSV table of your own with the columns image, caption and foil."""
+    scenes: Annotated[int, Ge(1)] = 4
+    """Images of each pair of things; fewer than 4 leave most verdicts undecided."""
+    twin: bool = True
+    """Ask the same network with random weights too: what it can do comes from the images alone."""

@@ -1,0 +1,91 @@
+"""``clipprobe audit zeroshot``, ``few-shot`` and ``limits``: from records to a printed headline."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from clipprobe.cli.common import countdown, load_model, result, say
+from clipprobe.cli.verbs import Verb
+from clipprobe.settings.shared import Model, Terminal
+from clipprobe.zeroshot.settings import FewShotAudit, LimitsAudit, ZeroShotAudit
+
+
+def zeroshot(audit: ZeroShotAudit, model: Model, terminal: Terminal) -> None:
+    """Run the zero-shot audit and print its headline."""
+    from clipprobe.zeroshot.audit import audit_zeroshot
+
+    _run(audit_zeroshot, audit, model, terminal, "images encoded")
+
+
+def few_shot(audit: FewShotAudit, model: Model, terminal: Terminal) -> None:
+    """Run the few-shot audit and print its headline."""
+    from clipprobe.zeroshot.few_shot.audit import audit_few_shot
+
+    _run(audit_few_shot, audit, model, terminal, "images encoded and draws fitted")
+
+
+def limits(audit: LimitsAudit, model: Model, terminal: Terminal) -> None:
+    """Run the audit of limits and print a verdict for each task."""
+    from clipprobe.zeroshot.limits.audit import audit_limits
+    from clipprobe.zeroshot.limits.pairs import Pairs
+
+    if audit.foils is not None:
+        Pairs.read(audit.foils)  # a wrong table is said before the model is loaded
+    clip = load_model(model.model, device=model.device, revision=model.revision)
+    with countdown("asking, tasks and models") as step:
+        carry_out: Any = audit_limits  # which takes the record too
+        view = carry_out(clip, replace(audit, progress=step))
+    result(
+        view.summary,
+        as_json=terminal.as_json,
+        text=lambda: "\n".join(
+            f"{one['task']:<16} {one['verdict']['verdict']}" for one in view.summary["tasks"]
+        ),
+    )
+    say(f"report: {view.path / 'report.html'}")
+
+
+def _run(carry_out: Any, audit: Any, model: Model, terminal: Terminal, doing: str) -> None:
+    from clipprobe.data import open_dataset
+    from clipprobe.zeroshot.thresholds import enforce
+
+    if audit.images is not None:  # a wrong path is said before the model is loaded
+        dataset = open_dataset(str(audit.images), limit=audit.limit)
+        audit = replace(audit, images=dataset, limit=None)
+    clip = load_model(model.model, device=model.device, revision=model.revision)
+    with countdown(doing) as step:
+        view = carry_out(clip, replace(audit, progress=step, fail_under=None))
+    result(
+        view.summary,
+        as_json=terminal.as_json,
+        text=lambda: "\n".join(_lines(view.summary)),
+    )
+    counts = view.manifest["counts"]
+    if lost := counts["failed"]:
+        say(f"{lost} of {counts['used'] + lost} images were left out; manifest.json says why.")
+    say(f"report: {view.path / 'report.html'}")
+    enforce(audit.fail_under, view.summary)
+
+
+def _lines(summary: dict[str, Any]) -> list[str]:
+    """Warnings, headline, and where the curves of a few-shot audit pass zero-shot."""
+    from clipprobe.report.numbers import format_cell
+
+    return [
+        *(f"warning: {text}" for text in summary["warnings"]),
+        *(
+            f"{item['name'].replace('_', ' '):<24} {format_cell(item['estimate'])}"
+            for item in summary["headline"]
+        ),
+        *(
+            f"{one['name']}: {method} crosses zero-shot at {text} shots"
+            for one in summary.get("sets", ())
+            for method, text in one["crossing_text"].items()
+        ),
+    ]
+
+
+ZEROSHOT = Verb(zeroshot, (ZeroShotAudit, Model, Terminal))
+FEW_SHOT = Verb(few_shot, (FewShotAudit, Model, Terminal))
+LIMITS = Verb(limits, (LimitsAudit, Model, Terminal))

@@ -1,0 +1,76 @@
+"""Images to vectors, several batches at once: the same bytes, the same failures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from clipprobe.data import as_dataset, open_dataset
+from clipprobe.errors import DataError, NoReadableImagesError
+from clipprobe.hooks import capture
+from clipprobe.zeroshot.embedded import embed, label_rows
+
+
+@pytest.mark.parametrize("family", ["clip", "siglip"])
+def test_both_vectors_are_those_of_one_capture(load_tiny: Any, family: str) -> None:
+    clip = load_tiny(family)
+    found = embed(clip, as_dataset(tiny.pictures()), batch_size=3)
+    with capture(clip, ["vision.pooled"]) as acts:
+        vectors = clip.encode_images(tiny.pictures(), batch_size=3)
+    assert np.array_equal(found.pooled, np.asarray(acts["vision.pooled"]))
+    assert np.array_equal(found.vectors, vectors)
+
+
+def test_threads_change_no_byte(clip: Any) -> None:
+    told: list[tuple[int, int]] = []
+    before = torch.get_num_threads()
+    one = embed(clip, as_dataset(tiny.pictures()), batch_size=2)
+    torch.set_num_threads(3)
+    try:
+        three = embed(
+            clip,
+            as_dataset(tiny.pictures()),
+            batch_size=2,
+            progress=lambda *at: told.append(at),
+        )
+    finally:
+        torch.set_num_threads(before)
+    assert one.pooled.tobytes() == three.pooled.tobytes()
+    assert one.vectors.tobytes() == three.vectors.tobytes()
+    assert told[-1] == (11, 11)
+    assert told == sorted(told)
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_kept(clip: Any, tmp_path: Path) -> None:
+    for place, image in enumerate(tiny.pictures()[:4]):
+        image.convert("RGB").save(tmp_path / f"{place}.png")
+    (tmp_path / "1.png").write_bytes(b"not an image")
+    found = embed(clip, open_dataset(tmp_path), batch_size=1)
+    assert [record.id for record in found.records] == ["0.png", "2.png", "3.png"]
+    assert [failure.id for failure in found.failures] == ["1.png"]
+    assert found.vectors.shape[0] == 3
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(NoReadableImagesError, match="None of the 4 files"):
+        embed(clip, open_dataset(tmp_path))
+
+
+def test_labels_fit_the_classes_or_the_message_says_which_does_not() -> None:
+    from clipprobe.data import ImageRecord
+
+    records = [ImageRecord(f"{i}.png", b"", label) for i, label in enumerate(["b", "a", "b"])]
+    names, rows = label_rows(records, None)
+    assert names == ("a", "b")
+    assert rows.tolist() == [1, 0, 1]
+    assert label_rows(records, ["b", "a", "c"])[1].tolist() == [0, 1, 0]
+    with pytest.raises(DataError, match=r"label 'b' of the image '0\.png' is not among the 2"):
+        label_rows(records, ["a", "c"])
+    with pytest.raises(DataError, match="no label"):
+        label_rows([ImageRecord("x.png", b"")], None)
+    with pytest.raises(DataError, match="one class only"):
+        label_rows([records[1]], None)
