@@ -97,7 +97,7 @@ def explain(
     from clipprobe.attribution.registry import find_method
 
     options = {"hook": hook, "n_steps": n_steps, "baseline": baseline}
-    settings = {name: value for name, value in options.items() if value is not None}
+    settings: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     # Before a model is loaded: a wrong method, an image or a place that cannot be used.
     find_method(method, settings)
     read_image(image)

@@ -69,9 +69,9 @@ def unit_map(clip: Clip, image: object, address: str) -> UnitMap:
     """
     import torch
 
-    from clipprobe.attribution.token_grad_cam import patch_grid
     from clipprobe.hooks import capture, parse_unit, resolve
     from clipprobe.hooks.sites import check_unit
+    from clipprobe.models.grid import patch_grid
 
     parsed = parse_unit(address)
     point = resolve(clip, parsed.hook)[0]

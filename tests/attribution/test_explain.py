@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import clipprobe
 from clipprobe.attribution import Explanation, attribution_methods, explain
-from clipprobe.attribution.explaining import _patch_sums
+from clipprobe.attribution.explaining import patch_sums
 from clipprobe.cli import app
 from clipprobe.errors import (
     ConfigError,
@@ -37,8 +37,9 @@ def picture() -> np.ndarray:
 
 
 def test_the_methods_are_known_by_name() -> None:
-    assert clipprobe.attribution_methods() == list(METHODS)
-    assert attribution_methods() == list(METHODS)
+    names = clipprobe.attribution_methods()
+    assert attribution_methods() == names == sorted(names)
+    assert len(names) >= 20 and set(METHODS) < set(names)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -121,7 +122,7 @@ def test_results_round_trip_and_say_what_made_them(
 
 def test_sums_over_patches() -> None:
     values = np.arange(35.0).reshape(5, 7)  # a border that fills no cell joins the last one
-    sums = _patch_sums(values, 2, 3)
+    sums = patch_sums(values, 2, 3)
     assert sums[0, 0] == values[:2, :2].sum()
     assert sums[1, 2] == values[2:, 4:].sum()
     assert sums.sum() == values.sum()
@@ -130,7 +131,7 @@ def test_sums_over_patches() -> None:
 @pytest.mark.parametrize(
     ("target", "options", "error", "words"),
     [
-        ("a dog", {"method": "lime"}, UnknownMethodError, "integrated_gradients, token_grad_cam"),
+        ("a dog", {"method": "lime"}, UnknownMethodError, "integrated_gradients, interactions"),
         ("a dog", {"method": "token_gradcam"}, UnknownMethodError, "did you mean 'token_grad_cam'"),
         ("a dog", {"stepps": 3}, ConfigError, "n_steps"),
         ("a dog", {"clip": None}, TypeError, "clip"),

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 import clipprobe
 from clipprobe.attribution import Explanation, explain
-from clipprobe.attribution.token_grad_cam import CAUTION
+from clipprobe.attribution.methods.token_grad_cam import CAUTION
 from clipprobe.cli import app
 from clipprobe.stimuli import concept_set, concepts, render
 
