@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from clipprobe.attribution.explanation import Explanation, completeness_gaps
 from clipprobe.attribution.job import Job
-from clipprobe.attribution.registry import Maps, Method, check_support, find_method
+from clipprobe.attribution.registry import Maps, check_support, find_method
 from clipprobe.attribution.target import targets_of, texts_of
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clipprobe.hooks import UnitAddress
     from clipprobe.models import Clip
 
+Option = tuple[tuple[str, ...], bool]
 DEFAULT = "integrated_gradients"
 
 
@@ -131,12 +132,34 @@ def explain_many(
             f"{len(images)} images and {len(texts)} texts were given: text i explains image i, so "
             "give as many of one as of the other."
         )
-    found = {name: find_method(name, settings) for name, settings in methods.items()}
+    for name, settings in methods.items():
+        find_method(name, settings)
     asked = [text for target in texts for text in texts_of(target) or ()]
     refuse_person_groups([*asked, *(against or ())], "explain")
     if not images:
         return {name: () for name in methods}
     targets = targets_of(clip, texts, pool=pool, against=against, centre=centre)
+    option = _option(targets, against, centre)
+    return explain_targets(
+        clip, images, targets, methods, options=[option] * len(images), batch_size=batch_size
+    )
+
+
+def explain_targets(
+    clip: Clip,
+    images: Sequence[object],
+    targets: Targets,
+    methods: Mapping[str, Mapping[str, Any]],
+    *,
+    options: Sequence[Option],
+    batch_size: int = 16,
+) -> dict[str, tuple[Explanation, ...]]:
+    """The engine: targets made before, one per image; see :func:`explain_many`.
+
+    Args:
+        options: What was subtracted from each text: the texts of ``against``, and whether centred.
+    """
+    found = {name: find_method(name, settings) for name, settings in methods.items()}
     for name, method in found.items():
         check_support(name, method, clip, unit=targets.kind == "unit")
     results: dict[str, list[Explanation | None]] = {name: [None] * len(images) for name in methods}
@@ -148,9 +171,7 @@ def explain_many(
         for name, method in found.items():
             maps = method(job, **methods[name])
             for row, pair in enumerate(pairs):
-                results[name][pair] = _explanation(
-                    name, method, job, maps, row, _options(targets, against, centre), provenance
-                )
+                results[name][pair] = _explanation(name, job, maps, row, options[pair], provenance)
     return {name: tuple(one for one in rows if one is not None) for name, rows in results.items()}
 
 
@@ -186,9 +207,7 @@ def _key(image: object) -> object:
     return image if isinstance(image, str) else id(image)
 
 
-def _options(
-    targets: Targets, against: Sequence[str] | None, centre: bool
-) -> tuple[tuple[str, ...], bool]:
+def _option(targets: Targets, against: Sequence[str] | None, centre: bool) -> Option:
     if targets.kind == "unit" or not against:
         return (), centre
     return tuple([against] if isinstance(against, str) else against), centre
@@ -196,11 +215,10 @@ def _options(
 
 def _explanation(
     name: str,
-    method: Method,
     job: Job,
     maps: Maps,
     row: int,
-    options: tuple[tuple[str, ...], bool],
+    option: Option,
     provenance: Mapping[str, Any],
 ) -> Explanation:
     values = maps.values[row]
@@ -234,8 +252,8 @@ def _explanation(
         settings=dict(maps.settings),
         provenance={**provenance, "target": targets.names[row], "method": name},
         constant=constant,
-        against=options[0],
-        centred=options[1],
+        against=option[0],
+        centred=option[1],
     )
 
 

@@ -53,6 +53,8 @@ class Job:
         self.batch_size = batch_size
         self.grid = patch_grid(clip, pixels)
         self.needs = set(needs)
+        self.kept: dict[Any, Any] = {}
+        """What methods of one family share, under keys of their own."""
         self._trace: Trace | None = None
         self._features: Tensor | None = None
 

@@ -115,12 +115,17 @@ def patch_slopes(
     """``E[u]`` ``(n, f)`` and ``E[D_i u]`` ``(n, n_patches, f)`` of every image, and the budget."""
     import torch
 
+    key = ("slopes", n_masks, p, masking, seed)
+    if key in job.kept:
+        kept: tuple[Floats, Floats, int] = job.kept[key]
+        return kept
     budget = min(2048, 8 * job.n_patches) if n_masks is None else n_masks
     sets = proper(coalitions(job.n_patches, max(budget, 4), p=p, seed=seed), job, masking)
     features = masked_features(job, torch.from_numpy(sets.members), masking)
     found = [first_order(sets, as_floats(one)) for one in features]
     means, slopes = zip(*found, strict=True)
-    return np.stack(means), np.stack(slopes), len(sets.members)
+    job.kept[key] = np.stack(means), np.stack(slopes), len(sets.members)
+    return patch_slopes(job, n_masks=n_masks, p=p, masking=masking, seed=seed)
 
 
 def proper(sets: Coalitions, job: Job, masking: str) -> Coalitions:

@@ -37,7 +37,7 @@ def integrated_gradients(
     *,
     n_steps: int | None = None,
     baseline: str = "grey",
-    batch_size: int = 16,
+    batch_size: int | None = None,
 ) -> Maps:
     """Integrate the gradient from a plain image to the image; sum over colours.
 
@@ -47,8 +47,8 @@ def integrated_gradients(
             steps do not help). Scores that are smooth in the pixels need no more than 64; the
             maximum over tokens has kinks where another token takes over.
         baseline: ``grey`` (the mean colour of the model's preprocessing), ``black`` or ``white``.
-        batch_size: Images in one forward and backward pass; does not change the result beyond
-            rounding.
+        batch_size: Images in one forward and backward pass; None: as many as without gradients.
+            Does not change the result beyond rounding.
     Returns:
         Map ``(p, H, W)`` in units of the score.
     Raises:
@@ -56,6 +56,7 @@ def integrated_gradients(
     """
     import torch
 
+    batch_size = job.batch_size if batch_size is None else batch_size
     if batch_size < 1 or (n_steps is not None and n_steps < 1):
         raise ConfigError(
             f"Integrated gradients with n_steps={n_steps} and batch_size={batch_size} cannot run: "
