@@ -3,7 +3,7 @@
 ``deletion`` and ``insertion`` (Petsiuk et al. 2018, arXiv:1806.07421): the mean score while the
 strongest patches are covered first (its negative, so that higher is better), or uncovered first.
 ``drop`` and ``increase`` (Chattopadhay et al. 2018, arXiv:1710.11063): what the score loses, as a
-negative share, when the image is multiplied with the positive part of the map; and whether it rises.
+negative share, when the image is multiplied with the positive part of the map; whether it rises.
 
 Numbers of different protocols do not compare; :class:`Protocol` is printed with them.
 """
@@ -99,7 +99,7 @@ class Remover:
                 for part in torch.split(pixels, self.batch_size)
             ]
         cosines = np.concatenate(parts) @ self.vectors.T
-        own = np.take_along_axis(cosines, self.own[cases][:, None], axis=1)[:, 0]
+        own: Floats = np.take_along_axis(cosines, self.own[cases][:, None], axis=1)[:, 0]
         kind = self.protocol.score
         if kind == "cosine":
             return own

@@ -1,7 +1,7 @@
 """Three explanations made from the truth: the measure of every measure.
 
-``perfect`` is the thing itself. ``random importance`` is random strengths, on average twice as strong
-on the thing. ``random`` is random everywhere. A metric that does not rank them in this order
+``perfect`` is the thing itself. ``random importance`` is random strengths, on average twice as
+strong on the thing. ``random`` is random everywhere. A metric that does not rank them in this order
 does not measure what it is named after, on these data, and is not printed ("SURF", CVPR 2026, found
 metrics in use that give a random explanation full marks).
 """

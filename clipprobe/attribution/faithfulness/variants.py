@@ -38,7 +38,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VariantGroup:
-    """Variants that the same methods run on; ``targets`` has the cases of each, one after another."""
+    """Variants that the same methods run on; ``targets`` has the cases of each in turn."""
 
     variants: tuple[Variant, ...]
     targets: Targets
