@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-METRICS = ("inside", "zone", "mass")
+METRICS = ("inside", "inside_strict", "zone", "mass")
 BEGIN, END = "<!-- pointing: begin -->", "<!-- pointing: end -->"
 PARTS: dict[str, dict[str, dict[str, Any]]] = {
     "one pass": {

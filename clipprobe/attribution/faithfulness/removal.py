@@ -109,10 +109,10 @@ class Remover:
             return found
         if kind == "softmax":
             powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-            found = np.take_along_axis(powers, self.own[cases][:, None], 1)[:, 0] / powers.sum(1)
-            return found
+            shares: Floats = powers[np.arange(len(cases)), self.own[cases]] / powers.sum(axis=1)
+            return shares
         rank = (cosines > own[:, None]).sum(axis=1)
-        return (rank < (1 if kind == "top1" else 5)).astype(np.float64)
+        return np.asarray(rank < (1 if kind == "top1" else 5), np.float64)
 
     def measure(self, name: str, maps: Floats) -> Floats:
         """One metric of maps ``(n, rows, columns)``, ``(n,)``."""

@@ -50,8 +50,9 @@ def faithfulness(
     Args:
         data: Cases with known regions; see ``clipprobe.attribution.faithfulness`` for loaders.
         methods: Names, or name -> settings. None: all that support the model, the nulls included.
-        metrics: Of ``inside``, ``zone``, ``mass``, ``pixel_accuracy``, ``miou``, ``map``,
-            ``deletion``, ``insertion``, ``drop``, ``increase``, ``randomisation``. None: all.
+        metrics: Of ``inside``, ``inside_strict``, ``zone``, ``mass``, ``pixel_accuracy``,
+            ``miou``, ``map``, ``deletion``, ``insertion``, ``drop``, ``increase`` and
+            ``randomisation``. None: all.
         centre: Whether texts are explained as they are, less the mean text, or both.
         protocol: Of the metrics that cover patches.
         batch_size: Distinct images that are explained together.
