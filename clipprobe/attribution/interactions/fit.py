@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from clipprobe.attribution.coalitions import Coalitions, first_order, second_order
 
 Floats = NDArray[np.float64]
+TERMS = ("first order", "cross terms", "first order and cross terms", "all")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,7 +46,10 @@ class OrderTwo:
         return float(constant), patches, words
 
     def predict(self, patches: NDArray[np.bool_], words: NDArray[np.bool_], terms: str) -> Floats:
-        """Scores of coalitions by the terms named: ``first order``, ``cross terms`` or ``all``."""
+        """Scores of coalitions by the terms named; see :data:`TERMS`.
+
+        ``cross terms`` alone are ``a_ij x_i y_j`` with a constant.
+        """
         x, y = patches - self.p, words - self.p
         cross = np.einsum("mi,ij,mj->m", x, self.matrix, y)
         first = x @ self.patches + y @ self.words
@@ -54,7 +58,11 @@ class OrderTwo:
             found = self.mean + first
             return found
         if terms == "cross terms":
-            found = self.mean + cross
+            raw = np.einsum("mi,ij,mj->m", patches * 1.0, self.matrix, words * 1.0)
+            found = raw + self.mean - self.p**2 * self.matrix.sum()
+            return found
+        if terms == "first order and cross terms":
+            found = self.mean + first + cross
             return found
         within = np.einsum("mi,ij,mj->m", x, self.within_image, x)
         within = within + np.einsum("mi,ij,mj->m", y, self.within_text, y)

@@ -33,7 +33,8 @@ class Interactions:
         score: The cosine with everything seen.
         fitted: The fit with everything seen: the sum of all terms.
         r2: Of the fit on coalitions that were not used for it, by which terms it has:
-            ``first order``, ``cross terms``, ``all``.
+            ``first order``, ``cross terms`` (products alone), ``first order and cross terms``,
+            ``all`` (within image and within text too).
         n_unseen: How many coalitions that is.
         p: Probability that a patch or word is seen.
         masking, text_masking: How patches and words were masked.

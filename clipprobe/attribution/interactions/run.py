@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clipprobe.attribution.coalitions import coalitions
-from clipprobe.attribution.interactions.fit import OrderTwo, fit, r2
+from clipprobe.attribution.interactions.fit import TERMS, OrderTwo, fit, r2
 from clipprobe.attribution.interactions.result import Interactions
 from clipprobe.attribution.interactions.words import BUDGET, WordSlopes, word_slopes
 from clipprobe.attribution.job import Job, as_floats
@@ -106,7 +106,4 @@ def _unseen(
     distinct, back = np.unique(seen, axis=0, return_inverse=True)
     text = encode_words(job.clip, words.words, distinct, masking=how)[back]
     truth = (image * text).sum(axis=1)
-    return {
-        terms: r2(truth, found.predict(patches, seen, terms))
-        for terms in ("first order", "cross terms", "all")
-    }
+    return {terms: r2(truth, found.predict(patches, seen, terms)) for terms in TERMS}

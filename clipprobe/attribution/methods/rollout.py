@@ -99,6 +99,8 @@ def chefer(job: Job, *, first_block: int = 0) -> Maps:
         else:  # the rows of the tokens that the unit does not read are zero
             seen = weighted(names[-1]).sum(dim=1)
         found = torch.einsum("pt,pts->ps", seen, relevance)
+        if job.is_text and not head:  # what reached the class token before the last block
+            found = found + relevance[:, 0]
     return Maps(
         values=job.on_grid(as_floats(found[:, job.first_patch :])),
         resolution="patches",
