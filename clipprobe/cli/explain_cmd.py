@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,14 +18,19 @@ from clipprobe.cli.common import (
     result,
     say,
 )
+from clipprobe.cli.explain_output import (
+    interaction_lines,
+    numbers,
+    part_lines,
+    sentences,
+    word_lines,
+    write_picture,
+)
 from clipprobe.errors import ConfigError
 from clipprobe.people import refuse_person_groups
-from clipprobe.runs.files import check_file, file_errors, write_atomically
+from clipprobe.runs.files import check_file
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from clipprobe.attribution import Explanation
     from clipprobe.models import Clip
 
 
@@ -48,13 +52,35 @@ def explain(
         typer.Option("--unit", help="A unit instead of a text, as vision.blocks.3.mlp.post:17."),
     ] = None,
     method: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             "--method",
-            help="integrated_gradients, or token_grad_cam, which mostly points away from the "
-            "object of a text.",
+            help="grad_eclip, integrated_gradients, keep_only and so on; several are drawn side by "
+            "side. A wrong name lists all.",
+            show_default="the cheap method that tells things apart best: head_tokens; for units, "
+            "integrated_gradients",
         ),
-    ] = "integrated_gradients",
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option("--against", help="Explain by how much the text beats this one; repeatable."),
+    ] = None,
+    centre: Annotated[
+        bool,
+        typer.Option("--centre", help="Explain the text less what most texts share."),
+    ] = False,
+    words: Annotated[
+        str | None,
+        typer.Option(
+            "--words", help="Which words of the text count: gradient, occlusion or interactions."
+        ),
+    ] = None,
+    pairs: Annotated[
+        bool, typer.Option("--interactions", help="Which patch counts with which word.")
+    ] = False,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="Which heads and neurons hold the score.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the picture with its map here (PNG).")
     ] = None,
@@ -79,6 +105,12 @@ def explain(
             "--baseline", help="integrated_gradients: grey, black or white.", show_default="grey"
         ),
     ] = None,
+    extra: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Any other setting of the methods; repeatable."
+        ),
+    ] = None,
     model: ModelOption = None,
     revision: RevisionOption = None,
     device: DeviceOption = "auto",
@@ -92,73 +124,106 @@ def explain(
         )
     if out is not None and out.suffix.lower() != ".png":
         raise ConfigError(f"The map is written as PNG, and {out} ends otherwise: name it .png.")
-    refuse_person_groups(text or [], "explain")  # before a model is loaded
-    from clipprobe.attribution import explain as explain_image
-    from clipprobe.attribution.registry import find_method
-
+    if unit and (words or pairs or parts):
+        raise ConfigError(
+            "--words, --interactions and --parts take a text apart, and a unit was given."
+        )
+    refuse_person_groups([*(text or []), *(against or [])], "explain")  # before a model is loaded
     options = {"hook": hook, "n_steps": n_steps, "baseline": baseline}
-    settings: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    settings = {name: value for name, value in options.items() if value is not None}
+    settings |= _extra(extra or [])
     # Before a model is loaded: a wrong method, an image or a place that cannot be used.
-    find_method(method, settings)
+    methods = _settings_of(method or [], settings)
     read_image(image)
     if out is not None:
         check_file(out)
     clip = load_model(model, device=device, revision=revision)
+    from clipprobe.attribution.explaining import default_method, explain_many
     from clipprobe.hooks import parse_unit
 
-    found = explain_image(
+    target: Any = parse_unit(unit) if unit else (text or [])
+    found = explain_many(
         clip,
-        image,
-        parse_unit(unit) if unit else (text or []),
-        method,
+        [image],
+        [target],
+        methods or {default_method(clip, target): settings},
+        against=against,
+        centre=centre,
         pool=pool,
-        **settings,
     )
+    maps = [rows[0] for rows in found.values()]
     if out is not None:
-        write_picture(clip, image, found, out)
+        write_picture(clip, image, maps, out)
         say(f"The map is {out}: orange raises the score, blue lowers it.")
-    if found.caution:
-        say(f"Caution: {found.caution}.")
-    result(numbers(found), as_json=as_json, text=lambda: words(found))
+    for one in maps:
+        if one.caution:
+            say(f"Caution: {one.caution}.")
+    data, lines = _more(clip, image, (text or [""])[0], words=words, pairs=pairs, parts=parts)
+    others = {"others": [numbers(one) for one in maps[1:]]} if maps[1:] else {}
+    result(
+        numbers(maps[0]) | others | data,
+        as_json=as_json,
+        text=lambda: "\n".join([*(sentences(one) for one in maps), *lines]),
+    )
 
 
-def numbers(found: Explanation) -> dict[str, Any]:
-    """Everything but a map in pixels, which is a picture's worth of digits."""
-    data = found.to_json()
-    if found.resolution == "pixels":
-        del data["map"]
-    return data
+def _settings_of(methods: list[str], settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Each method with those of the settings that it has.
+
+    Raises:
+        UnknownMethodError: there is no such method.
+        ConfigError: none of the methods has one of the settings.
+    """
+    from clipprobe.attribution.registry import find_method
+
+    if len(methods) == 1:
+        find_method(methods[0], settings)
+    has = {name: find_method(name, {}).settings for name in methods}
+    for setting in settings if has else ():
+        if not any(setting in known for known in has.values()):
+            raise ConfigError(f"None of the methods {', '.join(has)} has a setting {setting!r}.")
+    return {
+        name: {key: value for key, value in settings.items() if key in known}
+        for name, known in has.items()
+    }
 
 
-def words(found: Explanation) -> str:
-    """An explanation for people."""
-    lines = [f"{found.target}: {found.score:.4f} ({found.method})"]
-    if math.isnan(found.completeness_gap):
-        lines.append(f"  {found.reason}")
-    else:
-        lines.append(
-            f"  baseline {found.baseline_score:.4f}; the map accounts for the difference to within "
-            f"{found.completeness_gap:.2%}"
-        )
-    patches = found.patches
-    order = abs(patches.reshape(-1)).argsort()[::-1][:5]
-    lines.append("  strongest patches, raising or lowering (row, column):")
-    for place in order:
-        row, column = divmod(int(place), found.grid[1])
-        lines.append(f"    {row:>3} {column:>3}  {patches[row, column]:+.4g}")
-    return "\n".join(lines)
+def _extra(pairs: list[str]) -> dict[str, Any]:
+    """``NAME=VALUE`` as settings; numbers are read as numbers."""
+    import yaml
+
+    found = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not (name and sign and value):
+            raise ConfigError(f"--set {pair!r} is not of the form NAME=VALUE, as in n_masks=256.")
+        found[name] = yaml.safe_load(value)
+    return found
 
 
-def write_picture(clip: Clip, image: Path, found: Explanation, out: Path) -> None:
-    """The panel of figures, with what it shows in the file's own text fields."""
-    from PIL.PngImagePlugin import PngInfo
+def _more(
+    clip: Clip, image: Path, text: str, *, words: str | None, pairs: bool, parts: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """Words, interactions and parts, as data and as lines."""
+    data: dict[str, Any] = {}
+    lines: list[str] = []
+    if words is not None:
+        from clipprobe.attribution import explain_words
 
-    from clipprobe.figures.attribution import panel
+        of_words = explain_words(clip, image, text, words)[0]
+        data["words"] = of_words.to_json()
+        lines.append(word_lines(of_words))
+    if pairs:
+        from clipprobe.attribution.interactions import interactions
 
-    pixels = found.map if found.resolution == "pixels" else None
-    sheet: Image.Image = panel(clip.preprocess.to_grid(image), found.patches, pixels)
-    notes = PngInfo()
-    for name in ("target", "method", "units", "score"):
-        notes.add_itxt(name, str(getattr(found, name)))
-    with file_errors(out):
-        write_atomically(out, lambda path: sheet.save(path, "PNG", pnginfo=notes))
+        of_pairs = interactions(clip, image, text)
+        data["interactions"] = of_pairs.to_json()
+        lines.append(interaction_lines(of_pairs))
+    if parts:
+        from clipprobe.attribution.decomposition import decompose
+
+        of_image = decompose(clip, image)
+        direction = clip.encode_texts([text])[0]
+        data["parts"] = dict(of_image.ranked(direction, 50))
+        lines.append(part_lines(of_image, direction))
+    return data, lines

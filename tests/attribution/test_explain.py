@@ -133,7 +133,7 @@ def test_sums_over_patches() -> None:
     [
         ("a dog", {"method": "lime"}, UnknownMethodError, "integrated_gradients, interactions"),
         ("a dog", {"method": "token_gradcam"}, UnknownMethodError, "did you mean 'token_grad_cam'"),
-        ("a dog", {"stepps": 3}, ConfigError, "n_steps"),
+        ("a dog", {"method": METHODS[0], "stepps": 3}, ConfigError, "n_steps"),
         ("a dog", {"clip": None}, TypeError, "clip"),
         (" ", {}, ConfigError, "no text"),
         ([], {}, ConfigError, "no text"),
@@ -209,7 +209,7 @@ def test_the_command_prints_numbers_and_draws(
     data = json.loads(done.stdout)
     found = explain(clip, image_file, "a dog")
     assert data["score"] == found.score and data["tokens"] == found.tokens.tolist()
-    assert data["completeness_gap"] == found.completeness_gap and "map" not in data
+    assert data["method"] == found.method == "head_tokens" and data["completeness_gap"] is None
     with Image.open(out) as sheet:
         sheet.load()
         assert sheet.text["target"] == "a dog"  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from clipprobe.attribution.registry import Maps
 from clipprobe.attribution.target import Targets, targets_of
 from clipprobe.errors import ConfigError
 
+IG = "integrated_gradients"
 FAMILIES = ("clip", "metaclip_2", "altclip", "chinese_clip", "siglip", "siglip2")
 
 
@@ -73,7 +74,7 @@ def test_a_linear_score_is_shared_out_by_its_weights(clip: Any, pixels: torch.Te
 
 def test_a_patch_channel_is_shared_out_by_its_filter(clip: Any, picture: np.ndarray) -> None:
     """The mean of a patch convolution's channel is linear in the pixels, so its map is known."""
-    found = explain(clip, picture, "vision.embed:5", pool="mean", n_steps=2)
+    found = explain(clip, picture, "vision.embed:5", IG, pool="mean", n_steps=2)
     conv = clip.anatomy.vision.embed
     kernel = conv.weight[5].detach()  # 3 p p
     expected = (clip.preprocess([picture])[0] * kernel.repeat(1, 4, 4)).sum(0).numpy() / 16
@@ -102,7 +103,7 @@ def test_the_map_sums_to_the_difference_on_every_family(
 ) -> None:
     clip = load_tiny(family)
     for target in ("a dog", "vision.blocks.0.mlp.post:3"):
-        found = explain(clip, picture, target)
+        found = explain(clip, picture, target, IG)
         assert found.completeness_gap < 0.01
         total = found.score - found.baseline_score
         assert abs(found.map.sum() - total) < 0.01 * abs(total)
@@ -117,12 +118,12 @@ def test_steps_are_added_where_a_maximum_has_kinks(load_tiny: Any, picture: np.n
     assert first.completeness_gap > 0.01 and first.settings["n_steps"] == 64
     enough = explain(clip, picture, unit)
     assert enough.completeness_gap < 0.01 and enough.settings["n_steps"] > 64
-    assert explain(clip, picture, "a dog").settings["n_steps"] == 64
+    assert explain(clip, picture, "a dog", IG).settings["n_steps"] == 64
 
 
 def test_one_step_leaves_a_gap_and_says_so(clip: Any, picture: np.ndarray) -> None:
     gaps = [
-        explain(clip, picture, "a dog", baseline="white", n_steps=n).completeness_gap
+        explain(clip, picture, "a dog", IG, baseline="white", n_steps=n).completeness_gap
         for n in (1, 64)
     ]
     assert gaps[0] > 10 * gaps[1]
@@ -130,7 +131,7 @@ def test_one_step_leaves_a_gap_and_says_so(clip: Any, picture: np.ndarray) -> No
 
 def test_the_baseline_itself_has_no_gap_to_speak_of(clip: Any) -> None:
     black = np.zeros((32, 32, 3), np.uint8)
-    found = explain(clip, black, "a dog", baseline="black")
+    found = explain(clip, black, "a dog", IG, baseline="black")
     assert np.abs(found.map).max() == 0
     assert np.isnan(found.completeness_gap)
     assert "baseline" in found.reason
@@ -162,4 +163,4 @@ def test_settings_that_cannot_be_used(
     clip: Any, picture: np.ndarray, settings: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ConfigError, match=words):
-        explain(clip, picture, "a dog", **settings)
+        explain(clip, picture, "a dog", IG, **settings)
