@@ -3,7 +3,8 @@
 Every player (a patch, a word) is in a coalition with probability p, independently. The best fit of
 order 2 under that distribution (the p-weighted Banzhaf values) has as its coefficients the expected
 differences ``a_i = E[D_i f]`` and ``a_ij = E[D_ij f]``, because the centred indicators ``x_i - p``
-are orthogonal. Over all coalitions they are exact sums; from a sample they are a least-squares fit.
+are orthogonal. Over all coalitions they are exact sums; from a sample they are a least-squares fit,
+or covariances where the sample is small.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from clipprobe.errors import ConfigError
 
 Floats = NDArray[np.float64]
 _RIDGE = 1e-6
+_ROWS_PER_PLAYER = 1.5
+"""Least squares are used where there are that many sets per player, a set and its complement
+counting once; with fewer, plain covariances."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +79,11 @@ def first_order(sets: Coalitions, values: Floats) -> tuple[Floats, Floats]:
     if sets.exhaustive:
         scale = sets.p * (1 - sets.p)
         return sets.weights @ values, (centred * sets.weights[:, None]).T @ values / scale
+    n_distinct = len(centred) // (2 if sets.p == 0.5 else 1)
+    if n_distinct < _ROWS_PER_PLAYER * centred.shape[1]:  # a fit would follow the noise
+        mean = sets.weights @ values
+        scale = sets.p * (1 - sets.p)
+        return mean, (centred * sets.weights[:, None]).T @ (values - mean) / scale
     design = np.concatenate([np.ones((len(centred), 1)), centred], axis=1)
     gram = design.T @ design
     gram[np.diag_indices_from(gram)] += _RIDGE

@@ -236,6 +236,9 @@ def test_banzhaf_of_all_coalitions_is_the_brute_sum(clip: Any, picture: np.ndarr
     mean, slopes = first_order(sample, linear[:, None])
     assert mean[0] == pytest.approx(3 + 33, abs=1e-3)
     assert np.abs(slopes[:, 0] - np.arange(12)).max() < 1e-3
+    few = coalitions(12, 20, p=0.5, seed=1)  # too few for a fit: covariances, and no explosion
+    rough = first_order(few, (few.members @ np.arange(12.0))[:, None])[1][:, 0]
+    assert np.abs(rough).max() < 40 and np.corrcoef(rough, np.arange(12))[0, 1] > 0.2
     full = explain(clip, picture, TEXT, "banzhaf", n_masks=3000).map
     less = explain(clip, picture, TEXT, "banzhaf", n_masks=3000, seed=9).map
     assert np.corrcoef(full.reshape(-1), less.reshape(-1))[0, 1] > 0.9
