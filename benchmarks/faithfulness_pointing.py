@@ -58,6 +58,26 @@ def measure(args: argparse.Namespace) -> None:
             print(f"{key}: {found['seconds'][key]:.0f} s", flush=True)
 
 
+def gallery(args: argparse.Namespace) -> None:
+    """One scene of four things by all methods, the text less the mean text."""
+    import clipprobe
+    from clipprobe.attribution import explain_many
+    from clipprobe.attribution.faithfulness import scene_cases
+    from clipprobe.figures.attribution import side_by_side
+
+    clip = clipprobe.load(args.model, device="cpu")
+    case = scene_cases(4, 24, size_px=clip.image_size)[4]
+    names = clipprobe.attribution_methods()
+    found = explain_many(clip, [case.image], [case.text], {name: {} for name in names}, centre=True)
+    sheet = side_by_side(
+        clip.preprocess.to_grid(case.image),
+        [(name, found[name][0].patches) for name in names],
+        columns=6,
+        side=192,
+    )
+    sheet.save(args.gallery, quality=80)
+
+
 def tables(found: dict[str, Any]) -> str:
     """Markdown: a table for each number of things."""
     rows = [row for one in found["rows"].values() for row in one["rows"]]
@@ -105,8 +125,12 @@ def main() -> None:
     parser.add_argument("--objects", type=int, nargs="+", default=[4, 2, 1, 3])
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
     parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--gallery", type=Path, help="draw one scene by all methods here")
     parser.add_argument("--page", type=Path, help="write the tables here; nothing is measured")
     args = parser.parse_args()
+    if args.gallery is not None:
+        gallery(args)
+        return
     if args.page is None:
         measure(args)
         return
