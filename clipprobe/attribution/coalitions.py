@@ -94,7 +94,8 @@ def first_order(sets: Coalitions, values: Floats) -> tuple[Floats, Floats]:
 def second_order(sets: Coalitions, values: Floats) -> Floats:
     """``E[D_ij f]`` of scalar values, ``(n, n)``, symmetric, with a zero diagonal.
 
-    From a sample the first order is fitted and taken out first, which lowers the noise.
+    From a sample the first order is fitted and taken out first, which lowers the noise, and all
+    terms are shrunk together by the share of their mean square that noise of this size makes.
 
     Args:
         values: ``(m,)``.
@@ -107,4 +108,8 @@ def second_order(sets: Coalitions, values: Floats) -> Floats:
         rest = values - constant[0] - centred @ slopes[:, 0]
     found: Floats = (centred * (sets.weights * rest)[:, None]).T @ centred / scale
     np.fill_diagonal(found, 0.0)
+    if not sets.exhaustive and len(found) > 1:
+        noise = float(np.var(rest)) / (scale * len(rest))
+        size = float((found**2).sum()) / (len(found) * (len(found) - 1))
+        found *= max(0.0, 1 - noise / size) if size > 0 else 1.0
     return found

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.pooling_head import pooling_head
 from clipprobe.attribution.registry import CLASS_TOKEN, POOLING_HEAD, Maps, Method
@@ -60,7 +62,7 @@ def attnlrp(job: Job) -> Maps:
         resolution="patches",
         units="{score}; map and constant sum to it",
         scores=scores,
-        baseline_scores=scores * 0.0,
+        baseline_scores=np.zeros_like(scores),
         constants=as_floats(constants + tokens[:, :first].sum(dim=1)),
     )
 
