@@ -81,8 +81,8 @@ def main() -> None:
 
 
 def harness(clip: clipprobe.Clip, names: list[str]) -> None:
-    """All methods of the shared pass on 64 cases: together, and one by one."""
-    cases = scene_cases(4, 64, size_px=clip.image_size)
+    """All methods of the shared pass on 200 cases: together, and one by one."""
+    cases = scene_cases(4, 200, size_px=clip.image_size)
     start = time.perf_counter()
     faithfulness(clip, cases, methods=names, metrics=["inside", "zone", "mass"], centre=[False])
     together = (time.perf_counter() - start) / len(cases)

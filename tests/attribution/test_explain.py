@@ -23,7 +23,7 @@ from clipprobe.errors import (
     UnreadableImageError,
     UnsupportedHookError,
 )
-from clipprobe.figures.attribution import map_image, overlay, panel
+from clipprobe.figures.attribution import map_image, overlay, panel, side_by_side
 from clipprobe.hooks import UnitAddress
 from clipprobe.runs.jsonio import dumps
 
@@ -218,9 +218,52 @@ def test_the_command_prints_numbers_and_draws(
     assert f"{UNIT} (max over tokens)" in done.stdout
 
 
+def test_the_command_takes_every_method_and_option(
+    checkpoint: Any, image_file: Path, tmp_path: Path
+) -> None:
+    model = ("--model", checkpoint("clip"))
+    methods = ("--method", "grad_eclip", "--method", "keep_only", "--set", "window=1")
+    more = ("--words", "occlusion", "--interactions", "--parts", "--centre")
+    out = tmp_path / "maps.png"
+    done = run(image_file, "a red dog", *methods, *more, *model, "--out", out, "--json")
+    assert done.exit_code == 0, done.output
+    data = json.loads(done.stdout)
+    assert data["method"] == "grad_eclip" and data["centred"]
+    assert [one["method"] for one in data["others"]] == ["keep_only"]
+    assert data["others"][0]["settings"]["window"] == 1
+    assert data["words"]["words"] == ["a", "red", "dog"] == data["interactions"]["words"]
+    assert len(data["parts"]) == 50
+    with Image.open(out) as sheet:
+        sheet.load()
+        assert sheet.text["method"] == "grad_eclip | keep_only"  # type: ignore[attr-defined]
+        wide = sheet.width
+    one = panel(Image.new("RGB", (32, 32)), np.eye(4))
+    assert wide > one.width
+    done = run(image_file, "a red dog", *methods, *more, *model, "--against", "a cat")
+    assert done.exit_code == 0, done.output
+    assert "a red dog less a cat" in done.stdout and "R2 on 1,000" in done.stdout
+    assert "all parts sum to the embedding" in done.stdout
+
+
+def test_several_maps_stand_side_by_side_with_their_scales() -> None:
+    picture = Image.new("RGB", (64, 64), (10, 200, 10))
+    maps = [(f"method {i}", np.eye(4) * 10.0**-i) for i in range(5)]
+    sheet = side_by_side(picture, maps, columns=3, side=64)
+    assert sheet.size == (3 * 76 + 12, 2 * (64 + 26 + 12 + 12 + 26) + 12)
+    assert sheet.getpixel((20, 60)) == (10, 200, 10)
+    strong = sheet.getpixel((12 + 76 + 4, 12 + 26 + 4))
+    assert strong[0] > strong[2] + 80
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("{image}", "a dog", "--set", "window"), "NAME=VALUE"),
+        (
+            ("{image}", "a dog", "--method", "grad_eclip", "--method", "chefer", "--steps", "9"),
+            "None of the methods grad_eclip, chefer has a setting",
+        ),
+        (("{image}", "--unit", UNIT, "--parts"), "take a text apart"),
         (("{image}",), "Either a text or --unit"),
         (("{image}", "a dog", "--unit", UNIT), "not both"),
         (("{image}", "a dog", "--method", "lime"), "token_grad_cam"),
