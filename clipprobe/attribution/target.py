@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint, UnitAddress
     from clipprobe.models import Clip
 
-Target = "str | Sequence[str] | UnitAddress"
 _UNIT = re.compile(r"(vision|text)\.\S+:\d+")
 
 

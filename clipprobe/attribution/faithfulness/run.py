@@ -16,8 +16,8 @@ from clipprobe.attribution.faithfulness.metrics import METRICS
 from clipprobe.attribution.faithfulness.randomisation import RANDOMISATION, agreements
 from clipprobe.attribution.faithfulness.removal import REMOVAL, Protocol, Remover
 from clipprobe.attribution.faithfulness.result import Faithfulness, Row
-from clipprobe.attribution.faithfulness.truths import RANDOM, TRUTHS, truth_maps, why_refused
-from clipprobe.attribution.faithfulness.variants import Variant, variants_of
+from clipprobe.attribution.faithfulness.truths import TRUTHS, truth_maps, why_refused
+from clipprobe.attribution.faithfulness.variants import variants_of
 from clipprobe.attribution.registry import METHODS, attribution_methods, check_support, find_method
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.people import refuse_person_groups
@@ -190,17 +190,12 @@ def _maps(
         for method, rows in found.items():
             for place, one in enumerate(group.variants):
                 part = rows[place * len(cases) : (place + 1) * len(cases)]
-                name = _named(method, one)
-                if name is not None:
-                    maps[name, one.centred] = np.stack([row.patches for row in part]).astype(float)
+                name = one.name or method
+                maps[name, one.centred] = np.stack([row.patches for row in part]).astype(float)
             grid = rows[0].grid
     pixels = clip.preprocess([cases[0].image])
     size = (int(pixels.shape[-2]), int(pixels.shape[-1]))
     return [on_grid(clip, case, grid, size) for case in cases], maps
-
-
-def _named(method: str, variant: Variant) -> str | None:
-    return variant.name or method
 
 
 def _scorer(
@@ -245,6 +240,3 @@ def _estimate(numbers: list[float], scenes: list[str], n_boot: int, seed: int) -
     return cluster_bootstrap(
         array[known], clusters=np.array(scenes)[known], n_boot=n_boot, seed=seed
     )
-
-
-__all__ = ["ALL_METRICS", "RANDOM", "faithfulness"]
