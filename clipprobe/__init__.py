@@ -14,6 +14,11 @@ from clipprobe.version import __version__
 if TYPE_CHECKING:
     from clipprobe.attribution import attribution_methods as attribution_methods
     from clipprobe.attribution import explain as explain
+    from clipprobe.attribution import explain_batch as explain_batch
+    from clipprobe.attribution import explain_words as explain_words
+    from clipprobe.attribution.decomposition import decompose as decompose
+    from clipprobe.attribution.faithfulness import faithfulness as faithfulness
+    from clipprobe.attribution.interactions import interactions as interactions
     from clipprobe.hooks.capture import capture as capture
     from clipprobe.hooks.changes import At as At
     from clipprobe.hooks.changes import Mean as Mean
@@ -31,7 +36,6 @@ if TYPE_CHECKING:
     from clipprobe.neurons.circuits import patch_sweep as patch_sweep
     from clipprobe.neurons.circuits import path_patch as path_patch
     from clipprobe.neurons.effects import attribution_patching as attribution_patching
-    from clipprobe.neurons.effects import decompose as decompose
     from clipprobe.neurons.effects import similar_units as similar_units
     from clipprobe.neurons.effects import total_effects as total_effects
     from clipprobe.neurons.effects.directions import unit_direction as unit_direction
@@ -52,8 +56,12 @@ _PUBLIC = {
     "attribution_patching": "clipprobe.neurons.effects",
     "capture": "clipprobe.hooks",
     "count_multimodal": "clipprobe.neurons.multimodality",
-    "decompose": "clipprobe.neurons.effects",
+    "decompose": "clipprobe.attribution.decomposition",
     "explain": "clipprobe.attribution",
+    "explain_batch": "clipprobe.attribution",
+    "explain_words": "clipprobe.attribution",
+    "faithfulness": "clipprobe.attribution.faithfulness",
+    "interactions": "clipprobe.attribution.interactions",
     "intervene": "clipprobe.hooks",
     "label_units": "clipprobe.neurons.labels",
     "load": "clipprobe.models",

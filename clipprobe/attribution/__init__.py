@@ -1,11 +1,19 @@
 """Attribution: where in an image a score, or a neuron's activation, comes from."""
 
-from clipprobe.attribution import integrated_gradients, token_grad_cam
-from clipprobe.attribution.explaining import explain
+from clipprobe.attribution.explaining import explain, explain_batch, explain_many
 from clipprobe.attribution.explanation import Explanation
-from clipprobe.attribution.registry import attribution_methods, register
+from clipprobe.attribution.registry import Maps, Method, attribution_methods, register
+from clipprobe.attribution.words_explained import WordExplanation, explain_words
 
-register("integrated_gradients", integrated_gradients.integrated_gradients)
-register("token_grad_cam", token_grad_cam.token_grad_cam)
-
-__all__ = ["Explanation", "attribution_methods", "explain", "register"]
+__all__ = [
+    "Explanation",
+    "Maps",
+    "Method",
+    "WordExplanation",
+    "attribution_methods",
+    "explain",
+    "explain_batch",
+    "explain_many",
+    "explain_words",
+    "register",
+]

@@ -1,33 +1,48 @@
-"""``explain``: one image, one score, one method."""
+"""``explain``: one engine for one pair, a batch of pairs, and many methods."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.attribution.explanation import Explanation
-from clipprobe.attribution.integrated_gradients import completeness_gaps
-from clipprobe.attribution.registry import Maps, find_method
-from clipprobe.attribution.target import score_of, texts_of
-from clipprobe.models.grid import patch_grid
+from clipprobe.attribution.explanation import Explanation, completeness_gaps
+from clipprobe.attribution.job import Job
+from clipprobe.attribution.registry import (
+    METHODS,
+    Maps,
+    check_support,
+    find_method,
+    vision_tower_kind,
+)
+from clipprobe.attribution.target import targets_of, texts_of
+from clipprobe.errors import ConfigError
+from clipprobe.memory import fitting_batch
 from clipprobe.people import refuse_person_groups
 
 if TYPE_CHECKING:
-    from clipprobe.attribution.target import Score
+    from clipprobe.attribution.target import Targets
     from clipprobe.hooks import UnitAddress
     from clipprobe.models import Clip
+
+Option = tuple[tuple[str, ...], bool]
+DEFAULTS = ("head_tokens", "grad_eclip", "integrated_gradients")
+"""For texts, the first that supports the model: of the methods that cost at most four forward
+passes, those that told four things apart best (``docs/methods/faithfulness.md``)."""
+UNIT_DEFAULT = "integrated_gradients"
 
 
 def explain(
     clip: Clip,
     image: object,
     target: str | Sequence[str] | UnitAddress,
-    method: str = "integrated_gradients",
+    method: str | None = None,
     *,
+    against: Sequence[str] | None = None,
+    centre: bool = False,
     pool: str = "max",
     **settings: Any,
 ) -> Explanation:
@@ -37,7 +52,9 @@ def explain(
         image: A path, a Pillow image, a uint8 array ``(h, w, 3)`` or an ImageRecord.
         target: A text; several texts, explained by their mean direction; or a unit of the vision
             tower (``vision.blocks.3.mlp.post:17``).
-        method: One of :func:`clipprobe.attribution_methods`.
+        method: One of :func:`clipprobe.attribution_methods`. None: see :func:`default_method`.
+        against: Other texts: what is explained is by how much the text beats their mean.
+        centre: Explain the text less the mean text, which is what most texts share.
         pool: For a unit, how its activations on the tokens become one number.
         settings: Of the method, for example ``n_steps=128``.
 
@@ -49,7 +66,8 @@ def explain(
         ConfigError: no such setting of the method, a value that cannot be used, or a text that
             says what the person in the image is.
         UnreadableImageError: the image cannot be decoded.
-        UnknownHookPointError, UnsupportedHookError: the unit or a hook point cannot be used.
+        UnknownHookPointError, UnsupportedHookError: the unit or a hook point cannot be used, or
+            the method does not support the model.
 
     Example::
 
@@ -57,48 +75,210 @@ def explain(
         found.map.shape  # (64, 64), the model's own pixels
         found.patches.shape  # (8, 8), summed over each patch
     """
-    chosen = find_method(method, settings)
-    if texts := texts_of(target):
-        refuse_person_groups(texts, "explain")
-    pixels = clip.preprocess([image]).to(clip.device)
-    score = score_of(clip, target, pool)
-    maps = chosen(clip, pixels, score, **settings)
-    return _explanation(clip, method, score, maps, patch_grid(clip, pixels))
+    chosen = default_method(clip, target) if method is None else method
+    batch = explain_many(
+        clip,
+        [image],
+        [target],
+        {chosen: settings},
+        against=against,
+        centre=centre,
+        pool=pool,
+    )
+    return batch[chosen][0]
+
+
+def explain_batch(
+    clip: Clip,
+    images: Sequence[object],
+    texts: Sequence[str | Sequence[str] | UnitAddress],
+    method: str | None = None,
+    *,
+    against: Sequence[str] | None = None,
+    centre: bool = False,
+    pool: str = "max",
+    batch_size: int = 16,
+    **settings: Any,
+) -> tuple[Explanation, ...]:
+    """Explain image ``i`` with text ``i``, for all ``i``; an image that repeats is run once.
+
+    Args:
+        images, texts: Of equal length; see :func:`explain`.
+        batch_size: Most distinct images that are run together.
+
+    Raises:
+        ConfigError: the lengths differ, and what :func:`explain` raises.
+    """
+    if method is None and len(texts):
+        method = default_method(clip, texts[0])
+    chosen = method or UNIT_DEFAULT
+    return explain_many(
+        clip,
+        images,
+        texts,
+        {chosen: settings},
+        against=against,
+        centre=centre,
+        pool=pool,
+        batch_size=batch_size,
+    )[chosen]
+
+
+def default_method(clip: Clip, target: str | Sequence[str] | UnitAddress) -> str:
+    """What ``explain`` runs where no method is named: for a unit, integrated gradients."""
+    if texts_of(target) is None:
+        return UNIT_DEFAULT
+    kind = vision_tower_kind(clip)
+    return next(name for name in DEFAULTS if kind in METHODS[name].towers)
+
+
+def explain_many(
+    clip: Clip,
+    images: Sequence[object],
+    texts: Sequence[str | Sequence[str] | UnitAddress],
+    methods: Mapping[str, Mapping[str, Any]],
+    *,
+    against: Sequence[str] | None = None,
+    centre: bool = False,
+    pool: str = "max",
+    batch_size: int = 16,
+) -> dict[str, tuple[Explanation, ...]]:
+    """Several methods on the same pairs; those of the shared pass share one forward and backward.
+
+    Args:
+        methods: Name -> settings.
+    """
+    if len(images) != len(texts):
+        raise ConfigError(
+            f"{len(images)} images and {len(texts)} texts were given: text i explains image i, so "
+            "give as many of one as of the other."
+        )
+    for name, settings in methods.items():
+        find_method(name, settings)
+    asked = [text for target in texts for text in texts_of(target) or ()]
+    refuse_person_groups([*asked, *(against or ())], "explain")
+    if not images:
+        return {name: () for name in methods}
+    targets = targets_of(clip, texts, pool=pool, against=against, centre=centre)
+    option = _option(targets, against, centre)
+    return explain_targets(
+        clip, images, targets, methods, options=[option] * len(images), batch_size=batch_size
+    )
+
+
+def explain_targets(
+    clip: Clip,
+    images: Sequence[object],
+    targets: Targets,
+    methods: Mapping[str, Mapping[str, Any]],
+    *,
+    options: Sequence[Option],
+    batch_size: int = 16,
+) -> dict[str, tuple[Explanation, ...]]:
+    """The engine: targets made before, one per image; see :func:`explain_many`.
+
+    Args:
+        options: What was subtracted from each text: the texts of ``against``, and whether centred.
+    """
+    found = {name: find_method(name, settings) for name, settings in methods.items()}
+    for name, method in found.items():
+        check_support(name, method, clip, unit=targets.kind == "unit")
+    results: dict[str, list[Explanation | None]] = {name: [None] * len(images) for name in methods}
+    provenance = clip.provenance()
+    for pairs, job in _jobs(clip, images, targets, batch_size):
+        job.needs.update(
+            name for method in found.values() if method.single_pass for name in method.needs(job)
+        )
+        for name, method in found.items():
+            maps = method(job, **methods[name])
+            for row, pair in enumerate(pairs):
+                results[name][pair] = _explanation(name, job, maps, row, options[pair], provenance)
+    return {name: tuple(one for one in rows if one is not None) for name, rows in results.items()}
+
+
+def _jobs(
+    clip: Clip, images: Sequence[object], targets: Targets, batch_size: int
+) -> list[tuple[list[int], Job]]:
+    """Pairs in jobs of distinct images of one shape."""
+    from dataclasses import replace
+
+    from clipprobe.data.images import as_pil
+
+    distinct: dict[object, int] = {}
+    image_of = [distinct.setdefault(_key(image), len(distinct)) for image in images]
+    first = {number: pair for pair, number in reversed(list(enumerate(image_of)))}
+    pils = [as_pil(images[first[number]]) for number in range(len(distinct))]
+    size = fitting_batch(clip, batch_size, len(pils), grad=True)
+    jobs = []
+    for group in clip.preprocess.groups(pils):
+        for start in range(0, len(group), size):
+            part = group[start : start + size]
+            place = {number: row for row, number in enumerate(part)}
+            pairs = [pair for pair, number in enumerate(image_of) if number in place]
+            chosen = replace(targets, directions=targets.directions[pairs])
+            chosen = replace(chosen, names=tuple(targets.names[pair] for pair in pairs))
+            pixels = clip.preprocess([pils[number] for number in part])
+            job = Job(clip, pixels, chosen, [place[image_of[pair]] for pair in pairs])
+            jobs.append((pairs, job))
+    return jobs
+
+
+def _key(image: object) -> object:
+    """Equal for what is the same image: a path by its name, anything else by identity."""
+    return image if isinstance(image, str) else id(image)
+
+
+def _option(targets: Targets, against: Sequence[str] | None, centre: bool) -> Option:
+    if targets.kind == "unit" or not against:
+        return (), centre
+    return tuple([against] if isinstance(against, str) else against), centre
 
 
 def _explanation(
-    clip: Clip, method: str, score: Score, maps: Maps, grid: tuple[int, int]
+    name: str,
+    job: Job,
+    maps: Maps,
+    row: int,
+    option: Option,
+    provenance: Mapping[str, Any],
 ) -> Explanation:
-    values = maps.values[0]
-    found = float(maps.scores[0])
-    baseline = math.nan if maps.baseline_scores is None else float(maps.baseline_scores[0])
+    values = maps.values[row]
+    score, baseline, constant = float(maps.scores[row]), math.nan, 0.0
+    if maps.constants is not None:
+        constant = float(maps.constants[row])
     gap, reason = math.nan, maps.reason
     if maps.baseline_scores is not None:
-        gap = float(completeness_gaps(maps.values, maps.scores, maps.baseline_scores)[0])
+        baseline = float(maps.baseline_scores[row])
+        sides = (np.array([one]) for one in (values.sum() + constant, score, baseline))
+        gap = float(completeness_gaps(*sides)[0])
         if math.isnan(gap):
             reason = "the image scores as the baseline does, so there is nothing to share out"
-    rows, columns = grid
-    tokens = values if maps.resolution == "patches" else _patch_sums(values, rows, columns)
+    rows, columns = job.grid
+    tokens = values if maps.resolution == "patches" else patch_sums(values, rows, columns)
+    targets = job.targets
     return Explanation(
-        method=method,
-        target=score.name,
-        kind=score.kind,
+        method=name,
+        target=targets.names[row],
+        kind=targets.kind,
         map=values.astype(np.float32),
         resolution=maps.resolution,
-        units=maps.units.format(score=score.units),
+        units=maps.units.format(score=targets.units),
         tokens=tokens.reshape(-1).astype(np.float32),
-        grid=grid,
-        score=found,
+        grid=job.grid,
+        score=score,
         baseline_score=baseline,
         completeness_gap=gap,
         reason=reason,
         caution=maps.caution,
         settings=dict(maps.settings),
-        provenance={**clip.provenance(), "target": score.name, "method": method},
+        provenance={**provenance, "target": targets.names[row], "method": name},
+        constant=constant,
+        against=option[0],
+        centred=option[1],
     )
 
 
-def _patch_sums(values: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
+def patch_sums(values: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
     """Sums over equal cells of ``(h, w)``; a border narrower than a cell joins the last one."""
     down = np.arange(rows) * (values.shape[0] // rows)
     across = np.arange(columns) * (values.shape[1] // columns)

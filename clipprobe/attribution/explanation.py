@@ -29,11 +29,15 @@ class Explanation:
         grid: Rows and columns of the patches.
         score: What is explained.
         baseline_score: The score of the baseline; NaN where the method has none.
-        completeness_gap: ``|sum(map) - (score - baseline_score)|`` as a share of
+        constant: What belongs to no patch: the class token's share and other constants; 0 where
+            the method has none.
+        completeness_gap: ``|sum(map) + constant - (score - baseline_score)|`` as a share of
             ``|score - baseline_score|``; NaN where undefined.
         reason: Why numbers are undefined; empty where all are defined.
         caution: What is known against maps of this kind; empty if nothing.
         settings: Settings of the method, resolved.
+        against: Texts whose mean was subtracted from the text.
+        centred: Whether the mean text was subtracted from the text.
         provenance: Model, versions, target.
     """
 
@@ -52,6 +56,9 @@ class Explanation:
     settings: Mapping[str, Any]
     provenance: Mapping[str, Any]
     caution: str = ""
+    constant: float = 0.0
+    against: tuple[str, ...] = ()
+    centred: bool = False
 
     @property
     def patches(self) -> Array:
@@ -63,6 +70,7 @@ class Explanation:
         """Plain JSON types; undefined numbers are null, with ``reason`` beside them."""
         data = {name: getattr(self, name) for name in self.__slots__}
         data |= {"map": self.map.tolist(), "tokens": self.tokens.tolist(), "grid": list(self.grid)}
+        data["against"] = list(self.against)
         for name in _NUMBERS:
             data[name] = None if math.isnan(data[name]) else data[name]
         return data | {"settings": dict(self.settings), "provenance": dict(self.provenance)}
@@ -75,8 +83,24 @@ class Explanation:
             fields[name] = math.nan if fields[name] is None else float(fields[name])
         fields["map"] = np.array(fields["map"], np.float32)
         fields["tokens"] = np.array(fields["tokens"], np.float32)
+        fields["against"] = tuple(fields["against"])
         fields["grid"] = (int(fields["grid"][0]), int(fields["grid"][1]))
         return cls(**fields)
 
 
-_NUMBERS = ("score", "baseline_score", "completeness_gap")
+_NUMBERS = ("score", "baseline_score", "completeness_gap", "constant")
+SMALLEST_EFFECT = 1e-5
+"""Difference to the baseline below which float32 leaves no digits to check completeness with."""
+
+
+def completeness_gaps(
+    totals: NDArray[np.float64], scores: NDArray[np.float64], baselines: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """``|total - (score - baseline)|`` as a share of ``|score - baseline|``, for each pair.
+
+    NaN where the two scores are so close that float32 leaves no digits to compare.
+    """
+    effect = scores - baselines
+    known = np.abs(effect) > SMALLEST_EFFECT
+    gaps = np.abs(totals - effect) / np.where(known, np.abs(effect), 1.0)
+    return np.where(known, gaps, np.nan)

@@ -1,29 +1,43 @@
-"""The attribution methods by name, and what each returns."""
+"""The attribution methods by name: what each needs, supports and returns.
+
+The table is text; a package outside adds methods through the entry-point group
+``clipprobe.attribution_methods``, a script through :func:`register`.
+"""
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.errors import ConfigError, UnknownMethodError
+from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.registry import Registry
+
+if TYPE_CHECKING:
+    from clipprobe.attribution.job import Job
+    from clipprobe.models import Clip
+
+CLASS_TOKEN, POOLING_HEAD, FUSED, RESNET = "class token", "pooling head", "fused", "ResNet"
+"""Kinds of vision tower; ``fused`` has a class token, and its q, k and v cannot be seen."""
+VISION_TOWERS = (CLASS_TOKEN, POOLING_HEAD, FUSED, RESNET)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maps:
-    """What a method computes for a batch.
+    """What a method computes for a batch of pairs.
 
     Attributes:
-        values: ``(b, h, w)`` float64 attributions.
+        values: ``(p, h, w)`` float64 attributions.
         resolution: ``pixels`` or ``patches``.
         units: What the numbers are; ``{score}`` stands for the units of the score.
-        scores: ``(b,)`` float64 scores.
-        baseline_scores: ``(b,)`` float64; None where the method has no baseline.
+        scores: ``(p,)`` float64 scores.
+        baseline_scores: ``(p,)`` float64; None where the method has no baseline.
+        constants: ``(p,)``: what belongs to no patch; sum of the map and this is the score less the
+            baseline's. Zero where the method is not complete.
         reason: Why there is no completeness gap, where there is none.
         caution: What is known against maps of this kind; empty if nothing.
         settings: Settings as resolved.
@@ -34,25 +48,92 @@ class Maps:
     units: str
     scores: NDArray[np.float64]
     baseline_scores: NDArray[np.float64] | None = None
+    constants: NDArray[np.float64] | None = None
     reason: str = ""
     caution: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-Method = Callable[..., Maps]
-"""``(clip, pixels (b, 3, H, W), score, **settings) -> Maps``; every setting is a keyword."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """One attribution method.
 
-_METHODS: dict[str, Method] = {}
+    Attributes:
+        run: ``(job, **settings) -> Maps``; every setting is a keyword.
+        title: Its name in sentences.
+        paper: Where it is defined.
+        towers: The kinds of vision tower that it supports.
+        of_units: Whether a unit can be explained by it.
+        reads_target: Whether the map depends on the text or unit at all.
+        single_pass: Whether it lives on the one forward and backward pass that is shared.
+        needs: What it reads there, for a job and with its settings at their defaults; see
+            :mod:`clipprobe.attribution.trace`.
+        cost: Forward passes per image, in words.
+    """
+
+    run: Callable[..., Maps]
+    title: str
+    paper: str
+    towers: tuple[str, ...] = VISION_TOWERS
+    of_units: bool = True
+    reads_target: bool = True
+    single_pass: bool = False
+    needs: Callable[[Job], Iterable[str]] = lambda job: ()
+    cost: str
+
+    def __call__(self, job: Job, **settings: Any) -> Maps:
+        """Run it."""
+        return self.run(job, **settings)
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Names of its settings."""
+        return tuple(
+            parameter.name
+            for parameter in inspect.signature(self.run).parameters.values()
+            if parameter.kind is parameter.KEYWORD_ONLY
+        )
 
 
-def register(name: str, function: Method) -> None:
+_HERE = "clipprobe.attribution.methods"
+METHODS: Registry[Method] = Registry(
+    "attribution method",
+    {
+        "attention_occlusion": f"{_HERE}.clusters:ATTENTION_OCCLUSION",
+        "attention_rollout": f"{_HERE}.rollout:ATTENTION_ROLLOUT",
+        "attnlrp": f"{_HERE}.attnlrp:ATTNLRP",
+        "banzhaf": f"{_HERE}.masks:BANZHAF",
+        "cci": f"{_HERE}.clusters:CCI",
+        "centre": f"{_HERE}.nulls:CENTRE",
+        "chefer": f"{_HERE}.rollout:CHEFER",
+        "grad_eclip": f"{_HERE}.last_attention:GRAD_ECLIP",
+        "gradient_x_input": f"{_HERE}.paths:GRADIENT_X_INPUT",
+        "head_tokens": f"{_HERE}.head_tokens:HEAD_TOKENS",
+        "integrated_gradients": f"{_HERE}.paths:INTEGRATED_GRADIENTS",
+        "interactions": f"{_HERE}.masks:INTERACTIONS",
+        "keep_only": f"{_HERE}.masks:KEEP_ONLY",
+        "legrad": f"{_HERE}.legrad:LEGRAD",
+        "maskclip": f"{_HERE}.patch_text:MASKCLIP",
+        "occlusion": f"{_HERE}.occlusion:OCCLUSION",
+        "patch_cosine": f"{_HERE}.patch_text:PATCH_COSINE",
+        "random": f"{_HERE}.nulls:RANDOM",
+        "rise": f"{_HERE}.occlusion:RISE",
+        "token_grad_cam": f"{_HERE}.token_grad_cam:TOKEN_GRAD_CAM",
+        "value_value": f"{_HERE}.patch_text:VALUE_VALUE",
+        "values_x_gradient": f"{_HERE}.last_attention:VALUES_X_GRADIENT",
+    },
+    group="clipprobe.attribution_methods",
+)
+
+
+def register(name: str, method: Method) -> None:
     """Make a method known to ``explain`` by name."""
-    _METHODS[name] = function
+    METHODS.add(name, method)
 
 
 def attribution_methods() -> list[str]:
     """Names of the attribution methods, for ``explain(..., method=name)``."""
-    return sorted(_METHODS)
+    return list(METHODS)
 
 
 def find_method(name: str, settings: Mapping[str, Any]) -> Method:
@@ -62,22 +143,50 @@ def find_method(name: str, settings: Mapping[str, Any]) -> Method:
         UnknownMethodError: there is none of that name; lists all.
         ConfigError: it has no such setting.
     """
-    if name not in _METHODS:
-        near = difflib.get_close_matches(name, _METHODS, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise UnknownMethodError(
-            f"There is no attribution method {name!r}{hint}: use one of "
-            f"{', '.join(attribution_methods())}."
-        )
-    chosen = _METHODS[name]
-    known = [
-        parameter.name
-        for parameter in inspect.signature(chosen).parameters.values()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
+    chosen = METHODS[name]
     for setting in settings:
-        if setting not in known:
-            raise ConfigError(
-                f"The method {name} has no setting {setting!r}: it has {', '.join(known)}."
-            )
+        if setting not in chosen.settings:
+            has = ", ".join(chosen.settings) or "none"
+            raise ConfigError(f"The method {name} has no setting {setting!r}: it has {has}.")
     return chosen
+
+
+def vision_tower_kind(clip: Clip) -> str:
+    """Which kind of vision tower a model has: one of :data:`VISION_TOWERS`."""
+    tower = clip.anatomy.vision
+    if not tower.blocks:
+        return RESNET
+    if any(block.q is None or block.out is None for block in tower.blocks):
+        return FUSED
+    return CLASS_TOKEN if tower.pool_token == "cls" else POOLING_HEAD
+
+
+def check_support(name: str, method: Method, clip: Clip, *, unit: bool) -> None:
+    """Refuse a model or a target that the method has no meaning for.
+
+    Raises:
+        UnsupportedHookError: names the method, what the model is, and which methods there are.
+    """
+    kind = vision_tower_kind(clip)
+    what = {
+        CLASS_TOKEN: "a transformer with a class token",
+        POOLING_HEAD: "a transformer with a pooling head",
+        FUSED: "a transformer with fused attention, whose queries, keys and values cannot be seen",
+        RESNET: "a ResNet",
+    }
+    if kind not in method.towers or (unit and not method.of_units):
+        others = [
+            other
+            for other in METHODS
+            if kind in METHODS[other].towers
+            and METHODS[other].reads_target
+            and (METHODS[other].of_units or not unit)
+        ]
+        why = (
+            f"the vision tower of {clip.id} is {what[kind]}"
+            if kind not in method.towers
+            else "it explains texts only, and a unit was given"
+        )
+        raise UnsupportedHookError(
+            f"{name} has no map here, because {why}: use {', '.join(others)}."
+        )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 
+from clipprobe.errors import ConfigError
 from clipprobe.settings import HOW, Flag, Texts
 from clipprobe.settings.shared import Pool
+from clipprobe.yamltext import parse_yaml
 
 #: Settings of one method or another; a method says which it has.
 OF_METHODS = ("hook", "n_steps", "baseline")
@@ -26,11 +28,25 @@ class Explaining(Pool):
     """A text; several are explained by their mean direction."""
     unit: str | None = None
     """A unit instead of a text, as vision.blocks.3.mlp.post:17."""
-    method: Annotated[str, Flag(choices="clipprobe.attribution:attribution_methods")] = (
-        "integrated_gradients"
-    )
-    """integrated_gradients, or token_grad_cam, which mostly points away from the object of a
-    text."""
+    method: Annotated[
+        Texts,
+        Flag(
+            choices="clipprobe.attribution:attribution_methods",
+            default="the cheap method that tells things apart best: head_tokens; for units, "
+            "integrated_gradients",
+        ),
+    ] = ()
+    """grad_eclip, integrated_gradients, keep_only and so on; repeat to see several side by side."""
+    against: Texts = ()
+    """Explain by how much the text beats this one; repeat for more."""
+    centre: bool = False
+    """Explain the text less what most texts share."""
+    words: Literal["gradient", "occlusion", "interactions"] | None = None
+    """Which words of the text count."""
+    interactions: bool = False
+    """Which patch counts with which word."""
+    parts: bool = False
+    """Which heads and neurons hold the score."""
     out: Annotated[Path | None, HOW] = None
     """Write the picture with its map here (PNG)."""
     hook: Annotated[
@@ -42,7 +58,25 @@ class Explaining(Pool):
     baseline: Annotated[str | None, Flag(default="grey")] = None
     """integrated_gradients: grey, black or white."""
 
-    def of_method(self) -> dict[str, Any]:
-        """The settings of the method that were given."""
+    others: Annotated[Texts, Flag(name="set")] = ()
+    """NAME=VALUE, any other setting of the methods; repeat for more."""
+
+    def of_methods(self) -> dict[str, Any]:
+        """The settings of the methods that were given.
+
+        Raises:
+            ConfigError: one is not of the form NAME=VALUE.
+        """
         given = {name: getattr(self, name) for name in OF_METHODS}
-        return {name: value for name, value in given.items() if value is not None}
+        given = {name: value for name, value in given.items() if value is not None}
+        for pair in self.others:
+            name, sign, value = pair.partition("=")
+            if not (name and sign and value):
+                raise ConfigError(
+                    f"--set {pair!r} is not of the form NAME=VALUE, as in n_masks=256."
+                )
+            try:
+                given[name] = parse_yaml(value)  # numbers are read as numbers
+            except ValueError as error:
+                raise ConfigError(f"--set {pair!r} cannot be read: {error}.") from None
+        return given

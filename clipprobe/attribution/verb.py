@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.attribution.settings import Explaining
+from clipprobe.attribution.terminal import (
+    interaction_lines,
+    numbers,
+    part_lines,
+    sentences,
+    word_lines,
+    write_picture,
+)
 from clipprobe.cli.common import load_model, read_image, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
 from clipprobe.people import refuse_person_groups
-from clipprobe.runs.files import check_file, file_errors, write_atomically
+from clipprobe.runs.files import check_file
 from clipprobe.settings.shared import Model, Terminal
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from collections.abc import Sequence
 
-    from clipprobe.attribution import Explanation
     from clipprobe.models import Clip
 
 
 def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
-    """Explain one score, and print or draw the map."""
+    """Explain one score by one method or several, and print or draw the maps."""
     text, out = list(settings.text), settings.out
     if bool(text) == bool(settings.unit):
         raise ConfigError(
@@ -31,74 +37,101 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
         )
     if out is not None and out.suffix.lower() != ".png":
         raise ConfigError(f"The map is written as PNG, and {out} ends otherwise: name it .png.")
-    refuse_person_groups(text, "explain")  # before a model is loaded
-    from clipprobe.attribution import explain as explain_image
-    from clipprobe.attribution.registry import find_method
-
+    if settings.unit and (settings.words or settings.interactions or settings.parts):
+        raise ConfigError(
+            "--words, --interactions and --parts take a text apart, and a unit was given."
+        )
+    refuse_person_groups([*text, *settings.against], "explain")  # before a model is loaded
     # Before a model is loaded: a wrong method, an image or a place that cannot be used.
-    find_method(settings.method, settings.of_method())
+    given = settings.of_methods()
+    methods = _settings_of(settings.method, given)
     read_image(settings.image)
     if out is not None:
         check_file(out)
     clip = load_model(model.model, device=model.device, revision=model.revision)
+    from clipprobe.attribution.explaining import default_method, explain_many
     from clipprobe.hooks import parse_unit
 
-    found = explain_image(
+    target: Any = parse_unit(settings.unit) if settings.unit else text
+    found = explain_many(
+        clip,
+        [settings.image],
+        [target],
+        methods or {default_method(clip, target): given},
+        against=list(settings.against) or None,
+        centre=settings.centre,
+        pool=settings.pool,
+    )
+    maps = [rows[0] for rows in found.values()]
+    if out is not None:
+        write_picture(clip, settings.image, maps, out)
+        say(f"The map is {out}: orange raises the score, blue lowers it.")
+    for one in maps:
+        if one.caution:
+            say(f"Caution: {one.caution}.")
+    data, lines = _more(
         clip,
         settings.image,
-        parse_unit(settings.unit) if settings.unit else text,
-        settings.method,
-        pool=settings.pool,
-        **settings.of_method(),
+        (text or [""])[0],
+        words=settings.words,
+        pairs=settings.interactions,
+        parts=settings.parts,
     )
-    if out is not None:
-        write_picture(clip, settings.image, found, out)
-        say(f"The map is {out}: orange raises the score, blue lowers it.")
-    if found.caution:
-        say(f"Caution: {found.caution}.")
-    result(numbers(found), as_json=terminal.as_json, text=lambda: words(found))
+    others = {"others": [numbers(one) for one in maps[1:]]} if maps[1:] else {}
+    result(
+        numbers(maps[0]) | others | data,
+        as_json=terminal.as_json,
+        text=lambda: "\n".join([*(sentences(one) for one in maps), *lines]),
+    )
 
 
-def numbers(found: Explanation) -> dict[str, Any]:
-    """Everything but a map in pixels, which is a picture's worth of digits."""
-    data = found.to_json()
-    if found.resolution == "pixels":
-        del data["map"]
-    return data
+def _settings_of(methods: Sequence[str], settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Each method with those of the settings that it has.
+
+    Raises:
+        UnknownMethodError: there is no such method.
+        ConfigError: none of the methods has one of the settings.
+    """
+    from clipprobe.attribution.registry import find_method
+
+    if len(methods) == 1:
+        find_method(methods[0], settings)
+    has = {name: find_method(name, {}).settings for name in methods}
+    for setting in settings if has else ():
+        if not any(setting in known for known in has.values()):
+            raise ConfigError(f"None of the methods {', '.join(has)} has a setting {setting!r}.")
+    return {
+        name: {key: value for key, value in settings.items() if key in known}
+        for name, known in has.items()
+    }
 
 
-def words(found: Explanation) -> str:
-    """An explanation for people."""
-    lines = [f"{found.target}: {found.score:.4f} ({found.method})"]
-    if math.isnan(found.completeness_gap):
-        lines.append(f"  {found.reason}")
-    else:
-        lines.append(
-            f"  baseline {found.baseline_score:.4f}; the map accounts for the difference to within "
-            f"{found.completeness_gap:.2%}"
-        )
-    patches = found.patches
-    order = abs(patches.reshape(-1)).argsort()[::-1][:5]
-    lines.append("  strongest patches, raising or lowering (row, column):")
-    for place in order:
-        row, column = divmod(int(place), found.grid[1])
-        lines.append(f"    {row:>3} {column:>3}  {patches[row, column]:+.4g}")
-    return "\n".join(lines)
+def _more(
+    clip: Clip, image: Path, text: str, *, words: str | None, pairs: bool, parts: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """Words, interactions and parts, as data and as lines."""
+    data: dict[str, Any] = {}
+    lines: list[str] = []
+    if words is not None:
+        from clipprobe.attribution import explain_words
 
+        of_words = explain_words(clip, image, text, words)[0]
+        data["words"] = of_words.to_json()
+        lines.append(word_lines(of_words))
+    if pairs:
+        from clipprobe.attribution.interactions import interactions
 
-def write_picture(clip: Clip, image: Path, found: Explanation, out: Path) -> None:
-    """The panel of figures, with what it shows in the file's own text fields."""
-    from PIL.PngImagePlugin import PngInfo
+        of_pairs = interactions(clip, image, text)
+        data["interactions"] = of_pairs.to_json()
+        lines.append(interaction_lines(of_pairs))
+    if parts:
+        from clipprobe.attribution.decomposition import decompose
 
-    from clipprobe.figures.attribution import panel
-
-    pixels = found.map if found.resolution == "pixels" else None
-    sheet: Image.Image = panel(clip.preprocess.to_grid(image), found.patches, pixels)
-    notes = PngInfo()
-    for name in ("target", "method", "units", "score"):
-        notes.add_itxt(name, str(getattr(found, name)))
-    with file_errors(out):
-        write_atomically(out, lambda path: sheet.save(path, "PNG", pnginfo=notes))
+        of_image = decompose(clip, image)
+        direction = clip.encode_texts([text])[0]
+        data["parts"] = dict(of_image.ranked(direction, 50))
+        lines.append(part_lines(of_image, direction))
+    return data, lines
 
 
 EXPLAIN = Verb(explain, (Explaining, Model, Terminal))

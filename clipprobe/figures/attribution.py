@@ -7,6 +7,8 @@ never shown as a strong one without saying so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
@@ -73,6 +75,51 @@ def panel(
             line = height + 2 * _GAP + _BAR + 2
             for text, anchor, x in ((f"-{scale}", "la", 0), ("0", "ma", 0.5), (scale, "ra", 1)):
                 draw.text((left + x * width, line), text, fill="black", font=font, anchor=anchor)
+    return sheet
+
+
+def side_by_side(
+    picture: Image.Image,
+    maps: Sequence[tuple[str, npt.ArrayLike]],
+    *,
+    columns: int = 4,
+    side: int = _SMALLEST,
+) -> Image.Image:
+    """The picture, and one overlay per map with its title and its own scale.
+
+    Args:
+        picture: What the model sees; enlarged to ``side`` at least, its pixels kept.
+        maps: Title and ``(rows, columns)`` map of each.
+        columns: Parts in a row, the picture included.
+        side: Smallest side of a part.
+    """
+    factor = max(1, -(-side // max(picture.size)))
+    picture = picture.convert("RGB")
+    width, height = picture.width * factor, picture.height * factor
+    picture = picture.resize((width, height), Image.Resampling.NEAREST)
+    parts = [("the image", picture, "")]
+    parts += [(title, overlay(picture, values), _scale(values)) for title, values in maps]
+    line = 2 * _TEXT
+    cell = height + line + _GAP + _BAR + line
+    n_rows = -(-len(parts) // columns)
+    sheet = Image.new(
+        "RGB", (min(columns, len(parts)) * (width + _GAP) + _GAP, n_rows * cell + _GAP), "white"
+    )
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(_TEXT)
+    ramp = map_image(np.linspace(-1, 1, width)[None, :], (width, _BAR))
+    for number, (title, part, scale) in enumerate(parts):
+        left = _GAP + number % columns * (width + _GAP)
+        top = number // columns * cell + _GAP
+        draw.text((left, top), title, fill="black", font=font)
+        sheet.paste(part, (left, top + line))
+        if scale:
+            bar = top + line + height + _GAP // 2
+            sheet.paste(ramp, (left, bar))
+            for text, anchor, x in ((f"-{scale}", "la", 0), ("0", "ma", 0.5), (scale, "ra", 1)):
+                draw.text(
+                    (left + x * width, bar + _BAR + 1), text, fill="black", font=font, anchor=anchor
+                )
     return sheet
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import clipprobe
 from clipprobe.attribution import Explanation, attribution_methods, explain
-from clipprobe.attribution.explaining import _patch_sums
+from clipprobe.attribution.explaining import patch_sums
 from clipprobe.cli import app
 from clipprobe.errors import (
     ConfigError,
@@ -23,7 +23,7 @@ from clipprobe.errors import (
     UnreadableImageError,
     UnsupportedHookError,
 )
-from clipprobe.figures.attribution import map_image, overlay, panel
+from clipprobe.figures.attribution import map_image, overlay, panel, side_by_side
 from clipprobe.hooks import UnitAddress
 from clipprobe.runs.jsonio import dumps
 
@@ -37,8 +37,9 @@ def picture() -> np.ndarray:
 
 
 def test_the_methods_are_known_by_name() -> None:
-    assert clipprobe.attribution_methods() == list(METHODS)
-    assert attribution_methods() == list(METHODS)
+    names = clipprobe.attribution_methods()
+    assert attribution_methods() == names == sorted(names)
+    assert len(names) >= 20 and set(METHODS) < set(names)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -121,7 +122,7 @@ def test_results_round_trip_and_say_what_made_them(
 
 def test_sums_over_patches() -> None:
     values = np.arange(35.0).reshape(5, 7)  # a border that fills no cell joins the last one
-    sums = _patch_sums(values, 2, 3)
+    sums = patch_sums(values, 2, 3)
     assert sums[0, 0] == values[:2, :2].sum()
     assert sums[1, 2] == values[2:, 4:].sum()
     assert sums.sum() == values.sum()
@@ -130,9 +131,9 @@ def test_sums_over_patches() -> None:
 @pytest.mark.parametrize(
     ("target", "options", "error", "words"),
     [
-        ("a dog", {"method": "lime"}, UnknownMethodError, "integrated_gradients, token_grad_cam"),
+        ("a dog", {"method": "lime"}, UnknownMethodError, "integrated_gradients, interactions"),
         ("a dog", {"method": "token_gradcam"}, UnknownMethodError, "did you mean 'token_grad_cam'"),
-        ("a dog", {"stepps": 3}, ConfigError, "n_steps"),
+        ("a dog", {"method": METHODS[0], "stepps": 3}, ConfigError, "n_steps"),
         ("a dog", {"clip": None}, TypeError, "clip"),
         (" ", {}, ConfigError, "no text"),
         ([], {}, ConfigError, "no text"),
@@ -208,7 +209,7 @@ def test_the_command_prints_numbers_and_draws(
     data = json.loads(done.stdout)
     found = explain(clip, image_file, "a dog")
     assert data["score"] == found.score and data["tokens"] == found.tokens.tolist()
-    assert data["completeness_gap"] == found.completeness_gap and "map" not in data
+    assert data["method"] == found.method == "head_tokens" and data["completeness_gap"] is None
     with Image.open(out) as sheet:
         sheet.load()
         assert sheet.text["target"] == "a dog"  # type: ignore[attr-defined]
@@ -217,9 +218,52 @@ def test_the_command_prints_numbers_and_draws(
     assert f"{UNIT} (max over tokens)" in done.stdout
 
 
+def test_the_command_takes_every_method_and_option(
+    checkpoint: Any, image_file: Path, tmp_path: Path
+) -> None:
+    model = ("--model", checkpoint("clip"))
+    methods = ("--method", "grad_eclip", "--method", "keep_only", "--set", "window=1")
+    more = ("--words", "occlusion", "--interactions", "--parts", "--centre")
+    out = tmp_path / "maps.png"
+    done = run(image_file, "a red dog", *methods, *more, *model, "--out", out, "--json")
+    assert done.exit_code == 0, done.output
+    data = json.loads(done.stdout)
+    assert data["method"] == "grad_eclip" and data["centred"]
+    assert [one["method"] for one in data["others"]] == ["keep_only"]
+    assert data["others"][0]["settings"]["window"] == 1
+    assert data["words"]["words"] == ["a", "red", "dog"] == data["interactions"]["words"]
+    assert len(data["parts"]) == 50
+    with Image.open(out) as sheet:
+        sheet.load()
+        assert sheet.text["method"] == "grad_eclip | keep_only"  # type: ignore[attr-defined]
+        wide = sheet.width
+    one = panel(Image.new("RGB", (32, 32)), np.eye(4))
+    assert wide > one.width
+    done = run(image_file, "a red dog", *methods, *more, *model, "--against", "a cat")
+    assert done.exit_code == 0, done.output
+    assert "a red dog less a cat" in done.stdout and "R2 on 1,000" in done.stdout
+    assert "all parts sum to the embedding" in done.stdout
+
+
+def test_several_maps_stand_side_by_side_with_their_scales() -> None:
+    picture = Image.new("RGB", (64, 64), (10, 200, 10))
+    maps = [(f"method {i}", np.eye(4) * 10.0**-i) for i in range(5)]
+    sheet = side_by_side(picture, maps, columns=3, side=64)
+    assert sheet.size == (3 * 76 + 12, 2 * (64 + 26 + 12 + 12 + 26) + 12)
+    assert sheet.getpixel((20, 60)) == (10, 200, 10)
+    strong = sheet.getpixel((12 + 76 + 4, 12 + 26 + 4))
+    assert strong[0] > strong[2] + 80
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("{image}", "a dog", "--set", "window"), "NAME=VALUE"),
+        (
+            ("{image}", "a dog", "--method", "grad_eclip", "--method", "chefer", "--steps", "9"),
+            "None of the methods grad_eclip, chefer has a setting",
+        ),
+        (("{image}", "--unit", UNIT, "--parts"), "take a text apart"),
         (("{image}",), "Either a text or --unit"),
         (("{image}", "a dog", "--unit", UNIT), "not both"),
         (("{image}", "a dog", "--method", "lime"), "token_grad_cam"),

@@ -10,10 +10,13 @@ import pytest
 import torch
 
 from clipprobe.attribution import explain
-from clipprobe.attribution.integrated_gradients import baseline_pixels, integrated_gradients
-from clipprobe.attribution.target import Score, score_of
+from clipprobe.attribution.job import Job
+from clipprobe.attribution.methods.paths import baseline_pixels, integrated_gradients
+from clipprobe.attribution.registry import Maps
+from clipprobe.attribution.target import Targets, targets_of
 from clipprobe.errors import ConfigError
 
+IG = "integrated_gradients"
 FAMILIES = ("clip", "metaclip_2", "altclip", "chinese_clip", "siglip", "siglip2")
 
 
@@ -25,6 +28,12 @@ def picture() -> np.ndarray:
 @pytest.fixture(scope="module")
 def pixels(clip: Any, picture: np.ndarray) -> torch.Tensor:
     return clip.preprocess([picture, picture[::-1].copy()])
+
+
+def run(clip: Any, pixels: torch.Tensor, target: Any, **settings: Any) -> Maps:
+    """The method on one target for all images."""
+    job = Job(clip, pixels, targets_of(clip, [target] * len(pixels)))
+    return integrated_gradients(job, **settings)
 
 
 def own_integral(
@@ -45,16 +54,18 @@ def own_integral(
 
 def test_a_linear_score_is_shared_out_by_its_weights(clip: Any, pixels: torch.Tensor) -> None:
     weights = torch.randn(3, 32, 32, generator=torch.Generator().manual_seed(0))
-    score = Score(
-        name="linear",
+    targets = Targets(
+        names=("linear",) * 2,
         kind="text",
         units="units",
-        point=None,
-        function=lambda x: (x * weights).sum((1, 2, 3)) + 5,
+        points=(),
+        directions=torch.ones(2, 1),
+        features=lambda x: (x * weights).sum((1, 2, 3))[:, None] + 5,
     )
     for baseline in ("grey", "black", "white"):
         plain = baseline_pixels(clip, pixels, baseline)
-        maps = integrated_gradients(clip, pixels, score, n_steps=3, baseline=baseline)
+        job = Job(clip, pixels, targets)
+        maps = integrated_gradients(job, n_steps=3, baseline=baseline)
         expected = (weights * (pixels - plain)).sum(1).numpy()
         assert np.abs(maps.values - expected).max() < 1e-5
         assert maps.baseline_scores is not None
@@ -63,7 +74,7 @@ def test_a_linear_score_is_shared_out_by_its_weights(clip: Any, pixels: torch.Te
 
 def test_a_patch_channel_is_shared_out_by_its_filter(clip: Any, picture: np.ndarray) -> None:
     """The mean of a patch convolution's channel is linear in the pixels, so its map is known."""
-    found = explain(clip, picture, "vision.embed:5", pool="mean", n_steps=2)
+    found = explain(clip, picture, "vision.embed:5", IG, pool="mean", n_steps=2)
     conv = clip.anatomy.vision.embed
     kernel = conv.weight[5].detach()  # 3 p p
     expected = (clip.preprocess([picture])[0] * kernel.repeat(1, 4, 4)).sum(0).numpy() / 16
@@ -76,8 +87,8 @@ def test_a_patch_channel_is_shared_out_by_its_filter(clip: Any, picture: np.ndar
 def test_captum_agrees_with_an_integral_of_our_own(
     clip: Any, pixels: torch.Tensor, target: str
 ) -> None:
-    score = score_of(clip, target)
-    maps = integrated_gradients(clip, pixels, score, n_steps=20, baseline="black")
+    score = targets_of(clip, [target] * 2)
+    maps = run(clip, pixels, target, n_steps=20, baseline="black")
     plain = baseline_pixels(clip, pixels, "black")
     own = own_integral(score, pixels, plain, 20).sum(1).numpy()
     assert np.abs(own).max() > 1e-3
@@ -92,7 +103,7 @@ def test_the_map_sums_to_the_difference_on_every_family(
 ) -> None:
     clip = load_tiny(family)
     for target in ("a dog", "vision.blocks.0.mlp.post:3"):
-        found = explain(clip, picture, target)
+        found = explain(clip, picture, target, IG)
         assert found.completeness_gap < 0.01
         total = found.score - found.baseline_score
         assert abs(found.map.sum() - total) < 0.01 * abs(total)
@@ -107,12 +118,12 @@ def test_steps_are_added_where_a_maximum_has_kinks(load_tiny: Any, picture: np.n
     assert first.completeness_gap > 0.01 and first.settings["n_steps"] == 64
     enough = explain(clip, picture, unit)
     assert enough.completeness_gap < 0.01 and enough.settings["n_steps"] > 64
-    assert explain(clip, picture, "a dog").settings["n_steps"] == 64
+    assert explain(clip, picture, "a dog", IG).settings["n_steps"] == 64
 
 
 def test_one_step_leaves_a_gap_and_says_so(clip: Any, picture: np.ndarray) -> None:
     gaps = [
-        explain(clip, picture, "a dog", baseline="white", n_steps=n).completeness_gap
+        explain(clip, picture, "a dog", IG, baseline="white", n_steps=n).completeness_gap
         for n in (1, 64)
     ]
     assert gaps[0] > 10 * gaps[1]
@@ -120,7 +131,7 @@ def test_one_step_leaves_a_gap_and_says_so(clip: Any, picture: np.ndarray) -> No
 
 def test_the_baseline_itself_has_no_gap_to_speak_of(clip: Any) -> None:
     black = np.zeros((32, 32, 3), np.uint8)
-    found = explain(clip, black, "a dog", baseline="black")
+    found = explain(clip, black, "a dog", IG, baseline="black")
     assert np.abs(found.map).max() == 0
     assert np.isnan(found.completeness_gap)
     assert "baseline" in found.reason
@@ -128,10 +139,9 @@ def test_the_baseline_itself_has_no_gap_to_speak_of(clip: Any) -> None:
 
 
 def test_the_batch_size_and_the_company_do_not_matter(clip: Any, pixels: torch.Tensor) -> None:
-    score = score_of(clip, "a dog")
-    whole = integrated_gradients(clip, pixels, score, n_steps=12, batch_size=24).values
-    small = integrated_gradients(clip, pixels, score, n_steps=12, batch_size=1).values
-    alone = integrated_gradients(clip, pixels[1:], score, n_steps=12).values
+    whole = run(clip, pixels, "a dog", n_steps=12, batch_size=24).values
+    small = run(clip, pixels, "a dog", n_steps=12, batch_size=1).values
+    alone = run(clip, pixels[1:], "a dog", n_steps=12).values
     assert np.abs(whole - small).max() < 1e-6
     assert np.abs(whole[1:] - alone).max() < 1e-6
 
@@ -153,4 +163,4 @@ def test_settings_that_cannot_be_used(
     clip: Any, picture: np.ndarray, settings: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ConfigError, match=words):
-        explain(clip, picture, "a dog", **settings)
+        explain(clip, picture, "a dog", IG, **settings)

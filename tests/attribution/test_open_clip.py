@@ -78,7 +78,7 @@ def test_a_channel_is_explained_to_the_pixels_and_by_no_patch_token(
 ) -> None:
     clip = load("RN50")
     for target in ("a dog", f"{ADD}:3"):
-        found = explain(clip, pictures[0], target)
+        found = explain(clip, pictures[0], target, "integrated_gradients")
         assert found.completeness_gap < 0.01
         assert found.map.shape == (64, 64) and found.grid == (2, 2)
         with pytest.raises(UnsupportedHookError, match="ResNet"):
@@ -91,7 +91,7 @@ def test_fused_attention_hides_nothing_that_is_needed(
     clip = load("ViT-T")
     found = explain(clip, pictures[0], "a dog", "token_grad_cam")
     assert found.map.shape == clip.grid and (found.map != 0).any()
-    assert explain(clip, pictures[0], "a dog").completeness_gap < 0.01
+    assert explain(clip, pictures[0], "a dog", "integrated_gradients").completeness_gap < 0.01
     atlas = scan(clip, pictures)
     top = atlas.unit("vision.blocks.-1.mlp.post:3").top[0]
     there = unit_map(clip, pictures[top.image], "vision.blocks.-1.mlp.post:3")

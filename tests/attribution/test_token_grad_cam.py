@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,10 @@ import torch
 
 import clipprobe
 from clipprobe.attribution import explain
-from clipprobe.attribution.target import Score, score_of
-from clipprobe.attribution.token_grad_cam import token_grad_cam
+from clipprobe.attribution.job import Job
+from clipprobe.attribution.methods.token_grad_cam import token_grad_cam
+from clipprobe.attribution.registry import Maps
+from clipprobe.attribution.target import Targets, targets_of
 from clipprobe.errors import UnsupportedHookError
 
 
@@ -21,6 +22,23 @@ from clipprobe.errors import UnsupportedHookError
 def pixels(clip: Any) -> torch.Tensor:
     rng = np.random.default_rng(0)
     return clip.preprocess(list(rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)))
+
+
+def run(clip: Any, pixels: torch.Tensor, target: Any, **settings: Any) -> Maps:
+    """The method on one target for all images."""
+    return token_grad_cam(Job(clip, pixels, targets_of(clip, [target] * len(pixels))), **settings)
+
+
+def of_function(name: str, kind: str, read: Callable[[torch.Tensor], torch.Tensor]) -> Targets:
+    """A score that is any function of the pixels."""
+    return Targets(
+        names=(name,) * 3,
+        kind=kind,
+        units="units",
+        points=(),
+        directions=torch.ones(3, 1),
+        features=lambda x: read(x)[:, None],
+    )
 
 
 def by_hand(
@@ -57,9 +75,7 @@ def test_it_equals_the_formula_by_hand(clip: Any, pixels: torch.Tensor, block: i
     expected = by_hand(
         clip.module, layer, lambda: (clip.image_embeddings(pixels) * direction).sum(1)
     )
-    maps = token_grad_cam(
-        clip, pixels, score_of(clip, "a dog"), hook=f"vision.blocks.{block}.resid_post"
-    )
+    maps = run(clip, pixels, "a dog", hook=f"vision.blocks.{block}.resid_post")
     assert np.abs(expected).max() > 1e-4
     assert np.abs(maps.values - expected).max() < 1e-7
     assert (maps.values < 0).any() and (maps.values > 0).any()
@@ -79,8 +95,7 @@ def test_it_equals_the_formula_by_hand_for_a_neuron(clip: Any, pixels: torch.Ten
         expected = by_hand(clip.module, blocks[1].module, neuron)
     finally:
         handle.remove()
-    score = score_of(clip, "vision.blocks.-1.mlp.post:9")
-    maps = token_grad_cam(clip, pixels, score)
+    maps = run(clip, pixels, "vision.blocks.-1.mlp.post:9")
     assert maps.settings == {"hook": "vision.blocks.1.resid_post"}
     assert np.abs(expected).max() > 1e-4
     assert np.abs(maps.values - expected).max() < 1e-7
@@ -98,8 +113,7 @@ def test_a_linear_reading_of_the_tokens_has_a_known_map(clip: Any, pixels: torch
             clip.image_embeddings(x)
         return torch.einsum("btd,d,t->b", seen[hook], v, c)
 
-    score = Score(name="reading", kind="unit", units="units", point=None, function=read)
-    maps = token_grad_cam(clip, pixels, score, hook=hook)
+    maps = token_grad_cam(Job(clip, pixels, of_function("reading", "unit", read)), hook=hook)
     with torch.no_grad(), clipprobe.capture(clip, [hook]) as seen:
         clip.image_embeddings(pixels)
     expected = (c[1:].mean() * seen[hook][:, 1:] @ v).view(3, 4, 4).numpy()
@@ -108,12 +122,10 @@ def test_a_linear_reading_of_the_tokens_has_a_known_map(clip: Any, pixels: torch
 
 
 def test_images_of_a_batch_do_not_mix(clip: Any, pixels: torch.Tensor) -> None:
-    score = score_of(clip, "a dog")
-    together = token_grad_cam(clip, pixels, score).values
+    together = run(clip, pixels, "a dog").values
     for i in range(len(pixels)):
-        assert np.abs(token_grad_cam(clip, pixels[i : i + 1], score).values - together[i]).max() < (
-            1e-7
-        )
+        alone = run(clip, pixels[i : i + 1], "a dog").values
+        assert np.abs(alone - together[i]).max() < 1e-7
 
 
 def test_the_last_blocks_output_counts_where_all_tokens_are_pooled(load_tiny: Any) -> None:
@@ -137,9 +149,9 @@ def test_a_picture_that_is_not_square_keeps_its_grid(load_tiny: Any) -> None:
 def test_the_last_blocks_output_is_refused(clip: Any, pixels: torch.Tensor, site: str) -> None:
     """There the patches' gradient is exactly zero: a map would be blank and look like an answer."""
     with pytest.raises(UnsupportedHookError, match="zero gradient"):
-        token_grad_cam(clip, pixels, score_of(clip, "a dog"), hook=f"vision.blocks.-1.{site}")
+        run(clip, pixels, "a dog", hook=f"vision.blocks.-1.{site}")
     with clipprobe.capture(clip, [f"vision.blocks.-1.{site}"], grad=True) as seen:
-        score = score_of(clip, "a dog")(pixels)
+        score = targets_of(clip, ["a dog"])(pixels)
     (gradient,) = torch.autograd.grad(score.sum(), next(iter(seen.values())))
     assert gradient[:, 0].any() and not gradient[:, 1:].any()
 
@@ -162,7 +174,7 @@ def test_hook_points_without_a_map_are_refused(
     clip: Any, pixels: torch.Tensor, target: str, hook: str | None, words: str
 ) -> None:
     with pytest.raises(UnsupportedHookError, match=words):
-        token_grad_cam(clip, pixels, score_of(clip, target), hook=hook)
+        run(clip, pixels, target, hook=hook)
 
 
 @pytest.mark.parametrize(
@@ -179,20 +191,4 @@ def test_hook_points_without_a_map_are_refused(
 def test_the_default_is_the_last_stream_before_the_score(
     clip: Any, pixels: torch.Tensor, target: str, expected: str
 ) -> None:
-    assert token_grad_cam(clip, pixels, score_of(clip, target)).settings == {"hook": expected}
-
-
-def test_resnets_are_refused(clip: Any, pixels: torch.Tensor) -> None:
-    from hooks.stubs import resnet_clip
-
-    net = resnet_clip()
-    score = Score(
-        name="a dog",
-        kind="text",
-        units="cosine similarity",
-        point=None,
-        function=lambda x: net.image_embeddings(x)[:, 0],
-    )
-    assert isinstance(net, SimpleNamespace)
-    with pytest.raises(UnsupportedHookError, match="ResNet"):
-        token_grad_cam(net, pixels, score)
+    assert run(clip, pixels, target).settings == {"hook": expected}

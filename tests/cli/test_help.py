@@ -18,7 +18,7 @@ from clipprobe.cli import app
 
 #: Options that do something only when given: nothing stands in their place.
 OPTIONAL = {
-    "explain": {"text", "unit", "out"},
+    "explain": {"text", "unit", "out", "against", "words", "extra"},
     "attack": {"mask_out", "controls", "true_word", "object_mask", "preset", "contrast"},
     "compare": {"out"},
     "evaluate": {"out"},
@@ -59,7 +59,7 @@ OPTIONAL = {
 #: Verb -> what it calls, whose defaults its help repeats.
 _ATTACK = "attacks.typographic:TypographicAttack"
 FUNCTIONS = {
-    "explain": ["clipprobe.attribution.integrated_gradients:integrated_gradients"],
+    "explain": ["clipprobe.attribution.methods.paths:integrated_gradients"],
     "audit typographic": ["attacks.typographic:audit_typographic", _ATTACK],
     "audit sweep": ["attacks.typographic.sweep:sweep"],
     "audit why": ["attacks.typographic.why:explain_reading", _ATTACK],

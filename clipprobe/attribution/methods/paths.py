@@ -1,62 +1,62 @@
-"""Integrated gradients: the score's difference to a baseline image, shared out among the pixels.
+"""Gradients at the pixels, through captum.
 
-Sundararajan et al. 2017 (arXiv:1703.01365), through captum. The attributions of all pixels sum to
+``integrated_gradients`` (Sundararajan et al. 2017, arXiv:1703.01365) shares out the score's
+difference to a baseline image among the pixels; ``gradient_x_input`` (Shrikumar et al. 2016,
+arXiv:1605.01713) is its first-order part at the image itself. The attributions of all pixels sum to
 ``score - baseline score``, up to the error of the integral, which is reported (completeness gap).
 The baseline is part of the answer: a pixel of the baseline's colour can get no attribution.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from clipprobe.attribution.registry import Maps
+from clipprobe.attribution.explanation import completeness_gaps
+from clipprobe.attribution.job import Floats, as_floats
+from clipprobe.attribution.registry import Maps, Method
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from clipprobe.attribution.target import Score
+    from clipprobe.attribution.job import Job
     from clipprobe.models import Clip
 
 BASELINES = ("grey", "black", "white")
 FIRST_STEPS, MOST_STEPS = 64, 1024
 MOST_GIVEN = 4096
 GAP_WANTED = 0.01
-SMALLEST_EFFECT = 1e-5
-"""Difference to the baseline below which float32 leaves no digits to check completeness with."""
 
 
 def integrated_gradients(
-    clip: Clip,
-    pixels: Tensor,
-    score: Score,
+    job: Job,
     *,
     n_steps: int | None = None,
     baseline: str = "grey",
-    batch_size: int = 16,
+    batch_size: int | None = None,
 ) -> Maps:
     """Integrate the gradient from a plain image to the image; sum over colours.
 
     Args:
-        pixels: Preprocessed, ``(b, 3, H, W)``.
         n_steps: Points of the Gauss-Legendre quadrature along the way. None: 64, doubled up to
             1,024 while the gap of any image is above 1 % (in float32; below that precision more
             steps do not help). Scores that are smooth in the pixels need no more than 64; the
             maximum over tokens has kinks where another token takes over.
         baseline: ``grey`` (the mean colour of the model's preprocessing), ``black`` or ``white``.
-        batch_size: Images in one forward and backward pass; does not change the result beyond
-            rounding.
+        batch_size: Images in one forward and backward pass; None: as many as without gradients.
+            Does not change the result beyond rounding.
     Returns:
-        Map ``(b, H, W)`` in units of the score.
+        Map ``(p, H, W)`` in units of the score.
     Raises:
         ConfigError: an unknown baseline, or fewer than one step or image at a time.
     """
     import torch
 
+    batch_size = job.batch_size if batch_size is None else batch_size
     if batch_size < 1 or (n_steps is not None and n_steps < 1):
         raise ConfigError(
             f"Integrated gradients with n_steps={n_steps} and batch_size={batch_size} cannot run: "
@@ -68,15 +68,17 @@ def integrated_gradients(
             f"take a matrix of n_steps squared): give fewer; {MOST_STEPS} are the most that are "
             "tried without being asked for."
         )
+    clip, pixels = job.clip, job.pixels[job.image_of]
     fitting_batch(clip, batch_size, len(pixels) * (n_steps or MOST_STEPS), grad=True)
     plain = baseline_pixels(clip, pixels, baseline)
-    scores, plain_scores = _scores(score, pixels), _scores(score, plain)
+    scores = job.scores()
+    plain_scores = as_floats((job.encode(plain[:1]) * job.directions).sum(dim=-1))
     steps = n_steps or FIRST_STEPS
     most = MOST_STEPS if n_steps is None and clip.dtype == torch.float32 else steps
-    values = _integrate(score, pixels, plain, steps, batch_size)
-    while steps < most and (completeness_gaps(values, scores, plain_scores) > GAP_WANTED).any():
+    values = _integrate(job, pixels, plain, steps, batch_size)
+    while steps < most and _gap(values, scores, plain_scores) > GAP_WANTED:
         steps *= 2
-        values = _integrate(score, pixels, plain, steps, batch_size)
+        values = _integrate(job, pixels, plain, steps, batch_size)
     return Maps(
         values=values,
         resolution="pixels",
@@ -87,33 +89,48 @@ def integrated_gradients(
     )
 
 
-def completeness_gaps(
-    values: NDArray[np.float64], scores: NDArray[np.float64], baselines: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """``|sum(map) - (score - baseline)|`` as a share of ``|score - baseline|``, for each image.
-
-    NaN where the two scores are so close that float32 leaves no digits to compare.
-    """
-    effect = scores - baselines
-    gaps = np.abs(values.sum(axis=(1, 2)) - effect)
-    known = np.abs(effect) > SMALLEST_EFFECT
-    return np.where(known, gaps / np.where(known, np.abs(effect), 1.0), np.nan)
+def _gap(values: Floats, scores: Floats, plain: Floats) -> float:
+    gaps = completeness_gaps(values.sum(axis=(1, 2)), scores, plain)
+    return float(np.nan_to_num(gaps).max())
 
 
-def _integrate(
-    score: Score, pixels: Tensor, plain: Tensor, n_steps: int, batch_size: int
-) -> NDArray[np.float64]:
+def gradient_x_input(job: Job) -> Maps:
+    """Gradient times the distance of the pixel from the mean colour, summed over colours."""
+    from captum.attr import InputXGradient
+
+    pixels = job.pixels[job.image_of]
+    found = InputXGradient(_forward(job)).attribute(
+        pixels.clone().requires_grad_(), additional_forward_args=(job.directions,)
+    )
+    return Maps(
+        values=as_floats(found).sum(axis=1),
+        resolution="pixels",
+        units="{score}, to first order about the image",
+        scores=job.scores(),
+        reason="a first-order term does not share out the score",
+    )
+
+
+def _forward(job: Job) -> Callable[[Tensor, Tensor], Tensor]:
+    def score(pixels: Tensor, directions: Tensor) -> Tensor:
+        return (job.targets.features(pixels) * directions).sum(dim=-1)
+
+    return score
+
+
+def _integrate(job: Job, pixels: Tensor, plain: Tensor, n_steps: int, batch_size: int) -> Floats:
     from captum.attr import IntegratedGradients
 
-    attributed = IntegratedGradients(score.function).attribute(
+    attributed = IntegratedGradients(_forward(job)).attribute(
         pixels,
         baselines=plain,
+        additional_forward_args=(job.directions,),
         n_steps=n_steps,
         method="gausslegendre",
         # captum would otherwise put all steps into one batch.
         internal_batch_size=max(batch_size, len(pixels)),
     )
-    values: NDArray[np.float64] = _numbers(attributed).sum(axis=1)
+    values: Floats = as_floats(attributed).sum(axis=1)
     return values
 
 
@@ -134,12 +151,15 @@ def baseline_pixels(clip: Clip, pixels: Tensor, baseline: str) -> Tensor:
     return ((float(baseline == "white") - mean) / std).expand_as(pixels).clone()
 
 
-def _scores(score: Score, pixels: Tensor) -> NDArray[np.float64]:
-    import torch
-
-    with torch.no_grad():
-        return _numbers(score(pixels))
-
-
-def _numbers(tensor: Tensor) -> NDArray[np.float64]:
-    return tensor.detach().cpu().double().numpy()
+INTEGRATED_GRADIENTS = Method(
+    run=integrated_gradients,
+    title="integrated gradients",
+    paper="Sundararajan et al. 2017, arXiv:1703.01365",
+    cost="n_steps, each with a backward pass",
+)
+GRADIENT_X_INPUT = Method(
+    run=gradient_x_input,
+    title="gradient times input",
+    paper="Shrikumar et al. 2016, arXiv:1605.01713",
+    cost="1 and a backward pass",
+)

@@ -1,0 +1,124 @@
+"""What the harness found: a row per method, option, number of things and metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.statistics import Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One number.
+
+    Attributes:
+        method: Of attribution.
+        centred: Whether the mean text was subtracted.
+        n_objects: Things shown in an image.
+        metric: Higher is better.
+        estimate: Mean over cases, with an interval over scenes.
+    """
+
+    method: str
+    centred: bool
+    n_objects: int
+    metric: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faithfulness:
+    """Which method to believe on this model and data.
+
+    Attributes:
+        rows: Of the methods.
+        measures: The same metrics of three explanations made from the truth: ``perfect``,
+            ``random importance`` and ``random``.
+        refused_metrics: Metric and number of things -> why it is not printed: it does not rank
+            those three in this order.
+        refused_methods: Method -> why it has no map of this model.
+        protocol: How patches are covered and scored, in a sentence.
+        settings: Of the methods.
+        provenance: Model, versions, number of cases and scenes, seed.
+    """
+
+    rows: tuple[Row, ...]
+    measures: tuple[Row, ...]
+    refused_metrics: Mapping[str, str]
+    refused_methods: Mapping[str, str]
+    protocol: str
+    settings: Mapping[str, Mapping[str, Any]]
+    provenance: Mapping[str, Any]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One line per row: ``method, centred, n_objects, metric, value, low, high, n``."""
+        return _table(self.rows)
+
+    @property
+    def measure_table(self) -> pd.DataFrame:
+        """The three explanations made from the truth, in the same form."""
+        return _table(self.measures)
+
+    def get(self, method: str, metric: str, n_objects: int, *, centred: bool = False) -> Estimate:
+        """One estimate.
+
+        Raises:
+            KeyError: there is no such row.
+        """
+        for row in self.rows:
+            if (row.method, row.metric, row.n_objects, row.centred) == (
+                method,
+                metric,
+                n_objects,
+                centred,
+            ):
+                return row.estimate
+        raise KeyError(f"{method}, {metric}, {n_objects} things, centred={centred}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "rows": [_row(row) for row in self.rows],
+            "measures": [_row(row) for row in self.measures],
+            "refused_metrics": dict(self.refused_metrics),
+            "refused_methods": dict(self.refused_methods),
+            "protocol": self.protocol,
+            "settings": {name: dict(one) for name, one in self.settings.items()},
+            "provenance": dict(self.provenance),
+        }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "method": row.method,
+        "centred": row.centred,
+        "n_objects": row.n_objects,
+        "metric": row.metric,
+        "estimate": row.estimate.to_json(),
+    }
+
+
+def _table(rows: tuple[Row, ...]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "method": row.method,
+                "centred": row.centred,
+                "n_objects": row.n_objects,
+                "metric": row.metric,
+                "value": row.estimate.value,
+                "low": row.estimate.low,
+                "high": row.estimate.high,
+                "n": row.estimate.n,
+            }
+            for row in rows
+        ]
+    )

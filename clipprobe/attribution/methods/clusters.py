@@ -1,0 +1,115 @@
+"""Mask groups of patches out of every attention layer, and see what the score loses.
+
+``attention_occlusion`` masks one patch at a time. ``cci`` (Concept-based Causal Inference for CLIP,
+CVPR 2026) masks clusters: k-means on the patch tokens after the last block, so that patches that
+the model holds to be alike go together, at k + 1 forward passes. Masked pixels have no influence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.attribution.job import as_floats
+from clipprobe.attribution.masking import encode_masked
+from clipprobe.attribution.registry import CLASS_TOKEN, FUSED, POOLING_HEAD, Maps, Method
+from clipprobe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from clipprobe.attribution.job import Floats, Job
+
+
+def cci(job: Job, *, n_clusters: int = 7, seed: int = 0) -> Maps:
+    """Loss of the score when a patch's whole cluster is masked.
+
+    Args:
+        n_clusters: Clusters of each image; as many as patches is attention occlusion.
+    """
+    if not 2 <= n_clusters <= job.n_patches:
+        raise ConfigError(
+            f"n_clusters={n_clusters} does not fit: give 2 to the {job.n_patches} patches."
+        )
+    labels = np.stack([_clusters(one, n_clusters, seed) for one in _tokens(job)])
+    values, scores = _losses(job, labels)
+    return _maps(job, values, scores, {"n_clusters": n_clusters, "seed": seed})
+
+
+def attention_occlusion(job: Job) -> Maps:
+    """Loss of the score when the patch alone is masked."""
+    labels = np.tile(np.arange(job.n_patches), (len(job.pixels), 1))
+    values, scores = _losses(job, labels)
+    return _maps(job, values, scores, {})
+
+
+def cluster_weights(values: Floats, labels: NDArray[np.int_]) -> Floats:
+    """Each cluster's share of the summed losses, ``(k,)``; sums to 1.
+
+    Args:
+        values, labels: ``(n_patches,)`` losses and clusters of one image.
+    """
+    losses: Floats = np.array([values[labels == label][0] for label in np.unique(labels)])
+    shares: Floats = losses / losses.sum()
+    return shares
+
+
+def _losses(job: Job, labels: NDArray[np.int_]) -> tuple[Floats, Floats]:
+    """Losses ``(p, n_patches)`` of masking each patch's cluster, and the scores."""
+    import torch
+
+    k = int(labels.max()) + 1
+    masks = labels[:, None] != np.arange(k)[None, :, None]  # n k n_patches
+    under = job.per_pair(encode_masked(job, torch.from_numpy(masks)))  # p k
+    scores = job.scores()
+    lost = scores[:, None] - under
+    return np.take_along_axis(lost, labels[job.image_of], axis=1), scores
+
+
+def _tokens(job: Job) -> Any:
+    """Patch tokens after the last block, ``(n, n_patches, d)``."""
+    import torch
+
+    from clipprobe.hooks import capture
+
+    name = f"vision.blocks.{len(job.clip.anatomy.vision.blocks) - 1}.resid_post"
+    with torch.no_grad(), capture(job.clip, [name]) as seen:
+        job.clip.image_embeddings(job.pixels)
+    return as_floats(seen[name][:, job.first_patch :])
+
+
+def _clusters(tokens: Floats, k: int, seed: int) -> NDArray[np.int_]:
+    if k == len(tokens):
+        return np.arange(k)
+    from sklearn.cluster import KMeans
+
+    found: NDArray[np.int_] = KMeans(k, n_init=4, random_state=seed).fit_predict(tokens)
+    return np.unique(found, return_inverse=True)[1]
+
+
+def _maps(job: Job, values: Floats, scores: Floats, settings: dict[str, Any]) -> Maps:
+    return Maps(
+        values=values.reshape(-1, *job.grid),
+        resolution="patches",
+        units="{score} lost when the patch and those of its cluster are masked out of attention",
+        scores=scores,
+        reason="losses of single clusters do not share out the score",
+        settings=settings,
+    )
+
+
+_TRANSFORMERS = (CLASS_TOKEN, POOLING_HEAD, FUSED)
+CCI = Method(
+    run=cci,
+    title="CCI",
+    paper="Concept-based Causal Inference for CLIP, CVPR 2026",
+    towers=_TRANSFORMERS,
+    cost="2 and one per cluster",
+)
+ATTENTION_OCCLUSION = Method(
+    run=attention_occlusion,
+    title="attention occlusion",
+    paper="CCI with one patch per cluster",
+    towers=_TRANSFORMERS,
+    cost="1 and one per patch",
+)

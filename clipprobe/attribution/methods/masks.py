@@ -1,0 +1,174 @@
+"""Maps from images of which only some patches are seen, by attention or by mean colour.
+
+``keep_only``: what the score is when a small window is all that is seen. ``banzhaf``: by how much a
+patch raises the score on average over random sets of the others (the Banzhaf value; Grabisch and
+Roubens 1999; p-weighted as in Baniecki et al. 2025, "FIxLIP"). ``interactions``: the part of it
+that needs the words of the text (see :mod:`clipprobe.attribution.interactions`). No pixel changes
+where patches are masked by attention (``masking="attention"``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clipprobe.attribution.coalitions import Coalitions, coalitions, first_order
+from clipprobe.attribution.job import as_floats
+from clipprobe.attribution.masking import encode_masked, encode_mean_pixel
+from clipprobe.attribution.registry import CLASS_TOKEN, FUSED, POOLING_HEAD, Maps, Method
+from clipprobe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from clipprobe.attribution.job import Floats, Job
+
+MASKINGS = ("attention", "mean_pixel")
+
+
+def keep_only(job: Job, *, window: int = 3, masking: str = "attention") -> Maps:
+    """The score when only a window around each patch is seen; at a border the window is cut.
+
+    Args:
+        window: Side of the window in patches, odd.
+        masking: ``attention`` or ``mean_pixel``.
+    """
+    import torch
+
+    if window < 1 or window % 2 == 0:
+        raise ConfigError(f"window={window} has no middle: give an odd number of patches.")
+    rows, columns = np.divmod(np.arange(job.n_patches), job.grid[1])
+    near = np.maximum(
+        np.abs(rows[:, None] - rows[None]), np.abs(columns[:, None] - columns[None])
+    ) <= (window // 2)
+    kept = job.per_pair(masked_features(job, torch.from_numpy(near), masking))
+    return Maps(
+        values=kept.reshape(-1, *job.grid),
+        resolution="patches",
+        units="{score} when only a window around the patch is seen",
+        scores=job.scores(),
+        reason="scores of windows do not share out the score",
+        settings={"window": window, "masking": masking},
+    )
+
+
+def banzhaf(
+    job: Job,
+    *,
+    n_masks: int | None = None,
+    p: float = 0.5,
+    masking: str = "attention",
+    seed: int = 0,
+) -> Maps:
+    """Expected rise of the score when the patch joins a random set of the others.
+
+    Args:
+        n_masks: Random sets, the same for every image. None: 8 per patch, at most 2,048.
+        p: Probability that a patch is seen.
+    """
+    _, slopes, budget = patch_slopes(job, n_masks=n_masks, p=p, masking=masking, seed=seed)
+    values = np.einsum("pnf,pf->pn", slopes[job.image_of], as_floats(job.directions))
+    return Maps(
+        values=values.reshape(-1, *job.grid),
+        resolution="patches",
+        units="{score} that the patch adds on average to random sets of the others",
+        scores=job.scores(),
+        reason="Banzhaf values do not sum to the score",
+        settings={"n_masks": budget, "p": p, "masking": masking, "seed": seed},
+    )
+
+
+def interactions(
+    job: Job,
+    *,
+    n_masks: int | None = None,
+    p: float = 0.5,
+    masking: str = "attention",
+    seed: int = 0,
+) -> Maps:
+    """Sum over the words of the text of the patch x word interactions.
+
+    What of the Banzhaf value depends on the words: patches that raise the score with any text get
+    nothing. ``against`` and ``centre`` are sums of texts, and interactions are of one text.
+    """
+    from clipprobe.attribution.interactions.words import word_slopes
+
+    _, slopes, budget = patch_slopes(job, n_masks=n_masks, p=p, masking=masking, seed=seed)
+    texts = job.targets.names
+    words = {text: word_slopes(job.clip, text, p=p, seed=seed) for text in dict.fromkeys(texts)}
+    directions = np.stack([words[text].slopes.sum(axis=0) for text in texts])
+    values = np.einsum("pnf,pf->pn", slopes[job.image_of], directions)
+    return Maps(
+        values=values.reshape(-1, *job.grid),
+        resolution="patches",
+        units="cosine similarity that patch and words add together",
+        scores=job.scores(),
+        reason="interactions are one part of the score",
+        settings={"n_masks": budget, "p": p, "masking": masking, "seed": seed},
+    )
+
+
+def patch_slopes(
+    job: Job, *, n_masks: int | None, p: float, masking: str, seed: int
+) -> tuple[Floats, Floats, int]:
+    """``E[u]`` ``(n, f)`` and ``E[D_i u]`` ``(n, n_patches, f)`` of every image, and the budget."""
+    import torch
+
+    key = ("slopes", n_masks, p, masking, seed)
+    if key in job.kept:
+        kept: tuple[Floats, Floats, int] = job.kept[key]
+        return kept
+    budget = min(2048, 8 * job.n_patches) if n_masks is None else n_masks
+    sets = proper(coalitions(job.n_patches, max(budget, 4), p=p, seed=seed), job, masking)
+    features = masked_features(job, torch.from_numpy(sets.members), masking)
+    found = [first_order(sets, as_floats(one)) for one in features]
+    means, slopes = zip(*found, strict=True)
+    job.kept[key] = np.stack(means), np.stack(slopes), len(sets.members)
+    return patch_slopes(job, n_masks=n_masks, p=p, masking=masking, seed=seed)
+
+
+def proper(sets: Coalitions, job: Job, masking: str) -> Coalitions:
+    """Without the empty set, where a model without a class token has no answer for it."""
+    if job.first_patch or masking != "attention" or sets.members.any(axis=1).all():
+        return sets
+    kept = sets.members.any(axis=1)
+    weights = sets.weights[kept] / sets.weights[kept].sum()
+    return Coalitions(sets.members[kept], weights, sets.p, False)
+
+
+def masked_features(job: Job, masks: Tensor, masking: str) -> Tensor:
+    """Features ``(n, m, f)`` with patches masked in one of the two ways.
+
+    Raises:
+        ConfigError: there is no such way.
+    """
+    if masking not in MASKINGS:
+        raise ConfigError(f"There is no masking {masking!r}: use {' or '.join(MASKINGS)}.")
+    encode = encode_masked if masking == "attention" else encode_mean_pixel
+    return encode(job, masks)
+
+
+_TRANSFORMERS = (CLASS_TOKEN, POOLING_HEAD, FUSED)
+KEEP_ONLY = Method(
+    run=keep_only,
+    title="keep-only windows",
+    paper="the complement of attention occlusion; no paper of its own",
+    towers=_TRANSFORMERS,
+    cost="one per patch, of few tokens each",
+)
+BANZHAF = Method(
+    run=banzhaf,
+    title="Banzhaf masks",
+    paper="Baniecki et al. 2025 (FIxLIP), first order",
+    towers=_TRANSFORMERS,
+    cost="8 per patch, of half the tokens each",
+)
+INTERACTIONS = Method(
+    run=interactions,
+    title="patch-word interactions",
+    paper="Baniecki et al. 2025 (FIxLIP), factorised",
+    towers=_TRANSFORMERS,
+    of_units=False,
+    cost="8 per patch, of half the tokens each",
+)

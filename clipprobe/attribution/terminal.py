@@ -1,0 +1,108 @@
+"""What ``clipprobe explain`` prints and draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.runs.files import file_errors, write_atomically
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from clipprobe.attribution import Explanation, WordExplanation
+    from clipprobe.attribution.decomposition import EmbeddingParts
+    from clipprobe.attribution.interactions import Interactions
+    from clipprobe.models import Clip
+
+_MOST = 8
+
+
+def numbers(found: Explanation) -> dict[str, Any]:
+    """Everything but a map in pixels, which is a picture's worth of digits."""
+    data = found.to_json()
+    if found.resolution == "pixels":
+        del data["map"]
+    return data
+
+
+def sentences(found: Explanation) -> str:
+    """An explanation for people."""
+    less = " less the mean text" if found.centred and not found.against else ""
+    if found.against:
+        less = f" less {' | '.join(found.against)}"
+    lines = [f"{found.target}{less}: {found.score:.4f} ({found.method})"]
+    if math.isnan(found.completeness_gap):
+        lines.append(f"  {found.reason}")
+    else:
+        lines.append(
+            f"  baseline {found.baseline_score:.4f}; the map accounts for the difference to within "
+            f"{found.completeness_gap:.2%}"
+        )
+    patches = found.patches
+    order = abs(patches.reshape(-1)).argsort()[::-1][:5]
+    lines.append("  strongest patches, raising or lowering (row, column):")
+    for place in order:
+        row, column = divmod(int(place), found.grid[1])
+        lines.append(f"    {row:>3} {column:>3}  {patches[row, column]:+.4g}")
+    return "\n".join(lines)
+
+
+def word_lines(found: WordExplanation) -> str:
+    """The words of a text with what each adds."""
+    lines = [f"words of {found.text!r} by {found.method} ({found.units}):"]
+    width = max(len(word) for word in found.words)
+    lines += [
+        f"  {word:<{width}}  {value:+.4f}"
+        for word, value in zip(found.words, found.values, strict=True)
+    ]
+    return "\n".join(lines)
+
+
+def interaction_lines(found: Interactions) -> str:
+    """The strongest pairs of a patch and a word, and how good the fit is."""
+    lines = [
+        f"patch x word interactions ({found.masking} masks, {found.n_image_encodings} image and "
+        f"{found.n_text_encodings} text encodings):"
+    ]
+    order = abs(found.matrix).reshape(-1).argsort()[::-1][:_MOST]
+    for place in order:
+        patch, word = divmod(int(place), len(found.words))
+        row, column = divmod(patch, found.grid[1])
+        lines.append(
+            f"  {row:>3} {column:>3}  {found.words[word]:<12} {found.matrix[patch, word]:+.4f}"
+        )
+    if found.r2:
+        terms = ", ".join(f"{value:.2f} with {name}" for name, value in found.r2.items())
+        lines.append(f"  R2 on {found.n_unseen:,} unseen coalitions: {terms}")
+    return "\n".join(lines)
+
+
+def part_lines(found: EmbeddingParts, direction: Any) -> str:
+    """The strongest heads, neurons and constants of the embedding along a text."""
+    lines = ["strongest parts of the image's embedding along the text:"]
+    lines += [f"  {value:+.4f}  {name}" for name, value in found.ranked(direction, _MOST)]
+    lines.append(f"  (all parts sum to the embedding to within {found.gap:.1g})")
+    return "\n".join(lines)
+
+
+def write_picture(clip: Clip, image: Path, found: Sequence[Explanation], out: Path) -> None:
+    """A panel of one map, or of several methods, with what it shows in the file's text fields."""
+    from PIL.PngImagePlugin import PngInfo
+
+    from clipprobe.figures.attribution import panel, side_by_side
+
+    seen = clip.preprocess.to_grid(image)
+    first = found[0]
+    if len(found) == 1:
+        pixels = first.map if first.resolution == "pixels" else None
+        sheet: Image.Image = panel(seen, first.patches, pixels)
+    else:
+        sheet = side_by_side(seen, [(one.method, one.patches) for one in found])
+    notes = PngInfo()
+    for name in ("target", "method", "units", "score"):
+        notes.add_itxt(name, " | ".join(dict.fromkeys(str(getattr(one, name)) for one in found)))
+    with file_errors(out):
+        write_atomically(out, lambda path: sheet.save(path, "PNG", pnginfo=notes))

@@ -1,0 +1,150 @@
+"""One forward and one backward pass, shared by every method that reads attention or gradients.
+
+A method names what it reads: hook points, and ``head.q``, ``head.k``, ``head.v``, ``head.z``,
+``head.pattern`` for the attention of a pooling head, which has no hook points of its own. Values
+have a row per image; gradients of the scores have a row per pair. The backward pass runs only when
+a gradient is asked for: once where every image has one target, else once for each round of targets,
+over the same graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from clipprobe.attribution.pooling_head import PARTS, check_head, run_head
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from clipprobe.models import Clip
+
+
+class Trace:
+    """What one pass left, and its gradients.
+
+    Args:
+        features: ``(n, f)``, with the graph; ``directions`` ``(p, f)`` and ``image_of`` make the
+            scores of the pairs from them.
+        tail: The features computed again by a pooling head on the detached final stream, with a
+            graph of their own; None without such a head.
+        kept: Name -> value in the graph.
+    """
+
+    def __init__(
+        self,
+        features: Tensor,
+        tail: Tensor | None,
+        kept: dict[str, Tensor],
+        *,
+        directions: Tensor,
+        image_of: list[int],
+    ) -> None:
+        self._directions, self._image_of = directions, image_of
+        self._graph, self._tail, self._kept = features, tail, kept
+        self.features = features.detach()
+        self._gradients: dict[str, Tensor | None] | None = None
+
+    def value(self, name: str) -> Tensor:
+        """``(n, ...)``, detached."""
+        return self._kept[name].detach()
+
+    def of_pairs(self, name: str) -> Tensor:
+        """The value of each pair's image, ``(p, ...)``."""
+        return self.value(name)[self._image_of]
+
+    def gradient(self, name: str) -> Tensor | None:
+        """Gradient of each pair's score, ``(p, ...)``; None where the score does not depend."""
+        if self._gradients is None:
+            self._gradients = self._backward()
+        return self._gradients[name]
+
+    def _backward(self) -> dict[str, Tensor | None]:
+        import torch
+
+        inner = {
+            k: v for k, v in self._kept.items() if not k.startswith("head.") and v.requires_grad
+        }
+        outer = {k: v for k, v in self._kept.items() if k.startswith("head.") and v.requires_grad}
+        found: dict[str, Tensor | None] = dict.fromkeys(self._kept)
+        rounds = _rounds(self._image_of)
+        for number, pairs in enumerate(rounds):
+            images = [self._image_of[pair] for pair in pairs]
+            for score, group in ((self._graph, inner), (self._tail, outer)):
+                if score is None or not group or not score.requires_grad:
+                    continue
+                with torch.enable_grad():
+                    total = (score[images] * self._directions[pairs]).sum()
+                    grads = torch.autograd.grad(
+                        total,
+                        list(group.values()),
+                        retain_graph=number < len(rounds) - 1,
+                        allow_unused=True,
+                    )
+                for name, grad in zip(group, grads, strict=True):
+                    if grad is None:
+                        continue
+                    whole = found[name]
+                    if whole is None:
+                        whole = grad.new_zeros((len(self._image_of), *grad.shape[1:]))
+                        found[name] = whole
+                    whole[pairs] = grad[images]
+        # The graph is not needed again; what was kept stays.
+        self._kept = {name: value.detach() for name, value in self._kept.items()}
+        self._graph = self._graph.detach()
+        self._tail = None
+        return found
+
+
+def _rounds(image_of: list[int]) -> list[list[int]]:
+    """Pairs in rounds that hold every image at most once."""
+    seen: dict[int, int] = {}
+    rounds: list[list[int]] = []
+    for pair, image in enumerate(image_of):
+        number = seen.get(image, 0)
+        seen[image] = number + 1
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(pair)
+    return rounds
+
+
+def run_trace(
+    clip: Clip,
+    pixels: Tensor,
+    read: Callable[[Tensor], Tensor],
+    needs: Iterable[str],
+    *,
+    directions: Tensor,
+    image_of: list[int],
+) -> Trace:
+    """Run the images once and keep what is needed, in the graph.
+
+    Args:
+        read: Pixels to features.
+    """
+    import torch
+
+    from clipprobe.hooks import capture, resolve
+
+    wanted = set(needs)
+    head = {name for name in wanted if name.startswith("head.")}
+    final = f"vision.blocks.{len(clip.anatomy.vision.blocks) - 1}.resid_post"
+    points = (
+        [point.name for point in resolve(clip, sorted(wanted - head))] if (wanted - head) else []
+    )
+    listened = sorted({*points, *([final] if head else [])})
+    with torch.enable_grad():
+        if listened:
+            with capture(clip, listened, grad=True) as seen:
+                features = read(pixels)
+            kept = {name: seen[name] for name in listened}
+        else:
+            features, kept = read(pixels), {}
+        tail = None
+        if head:
+            parts = run_head(clip, kept[final].detach())
+            tail = parts.pop("embedding")
+            check_head(clip, tail, features)
+            kept |= {f"head.{part}": parts[part] for part in PARTS}
+    return Trace(features, tail, kept, directions=directions, image_of=image_of)

@@ -1,0 +1,151 @@
+"""Words of a text as players: which tokens each has, and texts of which only some words are seen.
+
+Words are masked like patches: their tokens are taken out of the sequence before the first block,
+every other token keeping its place. Where a text tower is told what to attend to from outside
+(post-norm towers, fused attention), words are deleted from the text instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.attribution.masking import KeptTokens
+from clipprobe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from clipprobe.models import Clip
+
+Masking = Literal["attention", "delete"]
+MASKINGS: tuple[Masking, ...] = ("attention", "delete")
+_ATTENTION = ("sdpa", "flash_attention_2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A text in words.
+
+    Attributes:
+        text: The text.
+        words: Its words, as they stand between blanks.
+        tokens: Token numbers of each word; none for a word beyond the model's context.
+        ids: Token ids of the whole text, special tokens included.
+    """
+
+    text: str
+    words: tuple[str, ...]
+    tokens: tuple[tuple[int, ...], ...]
+    ids: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def merged(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sums over each word's tokens of numbers ``(t,)``."""
+        return np.array([values[list(one)].sum() for one in self.tokens])
+
+
+def words_of(clip: Clip, text: str) -> Words:
+    """The words of a text with their tokens.
+
+    A word's tokens are those that it adds to the words before it.
+
+    Raises:
+        ConfigError: there is no word.
+    """
+    words = text.split()
+    if not words:
+        raise ConfigError("The text has no word: give at least one.")
+    starts = [" ".join(words[: n + 1]) for n in range(len(words))]
+    empty, *ids = clip.tokenize(["", *starts])
+    lead = next((i for i, (a, b) in enumerate(zip(empty, ids[-1], strict=False)) if a != b), 0)
+    end = empty[lead]
+    ends = [lead] + [row.index(end, lead) if end in row[lead:] else len(row) for row in ids]
+    spans = [
+        tuple(range(a, max(a, b)))
+        for a, b in zip(ends, np.maximum.accumulate(ends[1:]), strict=False)
+    ]
+    return Words(text=text, words=tuple(words), tokens=tuple(spans), ids=tuple(ids[-1]))
+
+
+def masking_of(clip: Clip, masking: str | None) -> Masking:
+    """How words can be masked in a model: by attention where possible, unless asked otherwise.
+
+    Raises:
+        ConfigError: there is no such masking, or the model cannot do it.
+    """
+    tower = clip.anatomy.text
+    outside = (
+        clip.adapter.attention not in _ATTENTION
+        or not all(block.pre_norm and block.q is not None for block in tower.blocks)
+        or clip.adapter.real_tokens(_probe()) is not None
+    )
+    if masking is None:
+        return "delete" if outside else "attention"
+    if masking not in MASKINGS:
+        raise ConfigError(f"There is no masking of words {masking!r}: use attention or delete.")
+    if masking == "attention" and outside:
+        raise ConfigError(
+            f"The text tower of {clip.id} is told from outside what to attend to, so words cannot "
+            'be masked out of its attention: use text_masking="delete".'
+        )
+    return "attention" if masking == "attention" else "delete"
+
+
+def encode_words(
+    clip: Clip,
+    words: Words,
+    members: NDArray[np.bool_],
+    *,
+    masking: Masking = "attention",
+    batch_size: int = 256,
+) -> NDArray[np.float64]:
+    """Unit vectors ``(m, d)`` of a text of which only some words are seen.
+
+    Args:
+        members: ``(m, n_words)``, true where a word is seen.
+    """
+    if masking == "delete":
+        texts = [
+            " ".join(w for w, seen in zip(words.words, row, strict=True) if seen) for row in members
+        ]
+        return clip.encode_texts(texts).astype(np.float64)
+    special = set(range(len(words.ids))) - {token for one in words.tokens for token in one}
+    kept = [
+        sorted(
+            special
+            | {token for one, seen in zip(words.tokens, row, strict=True) if seen for token in one}
+        )
+        for row in members
+    ]
+    found = np.zeros((len(kept), clip.d_embed))
+    for length in sorted({len(one) for one in kept}):
+        rows = [row for row, one in enumerate(kept) if len(one) == length]
+        for start in range(0, len(rows), batch_size):
+            part = rows[start : start + batch_size]
+            found[part] = _run(clip, words.ids, [kept[row] for row in part])
+    return found
+
+
+def _run(clip: Clip, ids: Sequence[int], kept: list[list[int]]) -> NDArray[np.float64]:
+    import torch
+
+    from clipprobe.attribution.job import as_floats
+    from clipprobe.hooks import resolve
+
+    points = resolve(clip, ["text.blocks.0.resid_pre", "text.blocks.-1.resid_post"])
+    tokens = torch.tensor([list(ids)] * len(kept))
+    with torch.no_grad(), KeptTokens(clip, points, torch.tensor(kept), len(ids)):
+        return as_floats(clip.text_embeddings(tokens))
+
+
+def _probe() -> Tensor:
+    import torch
+
+    return torch.zeros(1, 2, dtype=torch.long)

@@ -1,0 +1,189 @@
+"""Which words of a text make its score with an image.
+
+``gradient``: gradient times input at the text tower's first stream, token by token. ``occlusion``:
+what the score loses without the word. ``interactions``: what the word adds on average to random
+sets of the others (its Banzhaf value; exact where all sets can be run). Tokens are merged to words.
+Special tokens take part in ``gradient`` only, and are then reported apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.attribution.coalitions import coalitions, first_order
+from clipprobe.attribution.words import Words, encode_words, masking_of, words_of
+from clipprobe.errors import ConfigError
+from clipprobe.people import refuse_person_groups
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+Floats = NDArray[np.float64]
+METHODS = ("gradient", "occlusion", "interactions")
+_BUDGET = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordExplanation:
+    """The score of one image and one text, by words.
+
+    Attributes:
+        method: ``gradient``, ``occlusion`` or ``interactions``.
+        text: The text.
+        words: Its words.
+        values: ``(n_words,)`` attributions; positive raises the score.
+        token_words: The word of each token; -1 for special tokens.
+        token_values: ``(t,)``; NaN where the method works on whole words.
+        special: What special tokens hold; NaN where the method does not touch them.
+        score: The cosine.
+        units: What the values are.
+        masking: How words were taken out: ``attention``, ``delete``, or empty.
+        reason: Why numbers are undefined; empty where all are defined.
+        provenance: Model, versions.
+    """
+
+    method: str
+    text: str
+    words: tuple[str, ...]
+    values: Floats
+    token_words: tuple[int, ...]
+    token_values: Floats
+    special: float
+    score: float
+    units: str
+    masking: str
+    reason: str
+    provenance: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; undefined numbers are null."""
+        return {
+            "method": self.method,
+            "text": self.text,
+            "words": list(self.words),
+            "values": self.values.tolist(),
+            "token_words": list(self.token_words),
+            "token_values": [None if math.isnan(v) else v for v in self.token_values.tolist()],
+            "special": None if math.isnan(self.special) else self.special,
+            "score": self.score,
+            "units": self.units,
+            "masking": self.masking,
+            "reason": self.reason,
+            "provenance": dict(self.provenance),
+        }
+
+
+def explain_words(
+    clip: Clip,
+    images: object | Sequence[object],
+    texts: str | Sequence[str],
+    method: str = "interactions",
+    *,
+    masking: str | None = None,
+    seed: int = 0,
+) -> tuple[WordExplanation, ...]:
+    """Which words of text ``i`` make its cosine with image ``i``.
+
+    Args:
+        images, texts: Of equal length, or one of each.
+        masking: ``attention`` or ``delete``; None: by attention where the model allows it.
+        seed: Of the sampled sets of a text with more than ten words.
+    Raises:
+        ConfigError: no such method, lengths that differ, or a text that says what a person is.
+    """
+    rows = [texts] if isinstance(texts, str) else list(texts)
+    pictures = list(images) if isinstance(images, list | tuple) else [images]
+    if len(rows) != len(pictures):
+        raise ConfigError(
+            f"{len(pictures)} images and {len(rows)} texts were given: give as many of one as of "
+            "the other."
+        )
+    if method not in METHODS:
+        raise ConfigError(f"There is no method {method!r} for words: use {', '.join(METHODS)}.")
+    refuse_person_groups(rows, "explain_words")
+    vectors = clip.encode_images(pictures).astype(np.float64)
+    how = "" if method == "gradient" else masking_of(clip, masking)
+    known = {text: words_of(clip, text) for text in dict.fromkeys(rows)}
+    provenance = clip.provenance()
+    found = []
+    for text, image in zip(rows, vectors, strict=True):
+        words = known[text]
+        tokens = np.full(len(words.ids), math.nan)
+        special, reason = math.nan, "words are taken out whole, so single tokens have no value"
+        if method == "gradient":
+            tokens = _gradient(clip, words, image)
+            values, reason = words.merged(tokens), ""
+            special = float(tokens.sum() - values.sum())
+        elif method == "occlusion":
+            values = _occlusion(clip, words, image, how)
+        else:
+            values = _banzhaf(clip, words, image, how, seed)
+        found.append(
+            WordExplanation(
+                method=method,
+                text=text,
+                words=words.words,
+                values=values,
+                token_words=_word_of_token(words),
+                token_values=tokens,
+                special=special,
+                score=float(clip.encode_texts([text])[0].astype(np.float64) @ image),
+                units=_UNITS[method],
+                masking=how,
+                reason=reason,
+                provenance=provenance,
+            )
+        )
+    return tuple(found)
+
+
+_UNITS = {
+    "gradient": "cosine similarity, to first order in the stream of the tokens",
+    "occlusion": "cosine similarity lost without the word",
+    "interactions": "cosine similarity that the word adds on average to random sets of the others",
+}
+
+
+def _gradient(clip: Clip, words: Words, image: Floats) -> Floats:
+    """Gradient times input of every token at the stream before the first block, ``(t,)``."""
+    import torch
+
+    from clipprobe.attribution.job import as_floats
+    from clipprobe.hooks import capture
+
+    name = "text.blocks.0.resid_pre"
+    ids = torch.tensor([list(words.ids)])
+    with torch.enable_grad(), capture(clip, [name], grad=True) as seen:
+        vector = clip.text_embeddings(ids)
+        score = (vector.double() @ torch.from_numpy(image).to(vector.device)).sum()
+        (gradient,) = torch.autograd.grad(score, seen[name])
+    return as_floats((gradient.double() * seen[name].detach().double()).sum(dim=-1)[0])
+
+
+def _occlusion(clip: Clip, words: Words, image: Floats, how: Any) -> Floats:
+    n = len(words)
+    members = np.concatenate([np.ones((1, n), bool), ~np.eye(n, dtype=bool)])
+    scores = encode_words(clip, words, members, masking=how) @ image
+    found: Floats = scores[0] - scores[1:]
+    return found
+
+
+def _banzhaf(clip: Clip, words: Words, image: Floats, how: Any, seed: int) -> Floats:
+    sets = coalitions(len(words), _BUDGET, seed=seed)
+    vectors = encode_words(clip, words, sets.members, masking=how)
+    found: Floats = first_order(sets, vectors)[1] @ image
+    return found
+
+
+def _word_of_token(words: Words) -> tuple[int, ...]:
+    found = [-1] * len(words.ids)
+    for word, tokens in enumerate(words.tokens):
+        for token in tokens:
+            found[token] = word
+    return tuple(found)
