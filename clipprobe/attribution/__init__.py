@@ -1,9 +1,20 @@
 """Attribution: where in an image a score, or a neuron's activation, comes from."""
 
-from clipprobe.attribution.explaining import explain, explain_batch, explain_many
-from clipprobe.attribution.explanation import Explanation
-from clipprobe.attribution.registry import Maps, Method, attribution_methods, register
-from clipprobe.attribution.words_explained import WordExplanation, explain_words
+from typing import TYPE_CHECKING
+
+from clipprobe.later import later
+
+if TYPE_CHECKING:
+    from clipprobe.attribution.explaining import explain as explain
+    from clipprobe.attribution.explaining import explain_batch as explain_batch
+    from clipprobe.attribution.explaining import explain_many as explain_many
+    from clipprobe.attribution.explanation import Explanation as Explanation
+    from clipprobe.attribution.registry import Maps as Maps
+    from clipprobe.attribution.registry import Method as Method
+    from clipprobe.attribution.registry import attribution_methods as attribution_methods
+    from clipprobe.attribution.registry import register as register
+    from clipprobe.attribution.words_explained import WordExplanation as WordExplanation
+    from clipprobe.attribution.words_explained import explain_words as explain_words
 
 __all__ = [
     "Explanation",
@@ -17,3 +28,12 @@ __all__ = [
     "explain_words",
     "register",
 ]
+
+_HERE = "clipprobe.attribution"
+_LATER = {
+    **dict.fromkeys(("explain", "explain_batch", "explain_many"), f"{_HERE}.explaining"),
+    "Explanation": f"{_HERE}.explanation",
+    **dict.fromkeys(("Maps", "Method", "attribution_methods", "register"), f"{_HERE}.registry"),
+    **dict.fromkeys(("WordExplanation", "explain_words"), f"{_HERE}.words_explained"),
+}
+__getattr__ = later(__name__, _LATER)

@@ -58,7 +58,7 @@ class Explaining(Pool):
     baseline: Annotated[str | None, Flag(default="grey")] = None
     """integrated_gradients: grey, black or white."""
 
-    others: Annotated[Texts, Flag(name="set")] = ()
+    extra: Annotated[Texts, Flag(name="set")] = ()
     """NAME=VALUE, any other setting of the methods; repeat for more."""
 
     def of_methods(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Explaining(Pool):
         """
         given = {name: getattr(self, name) for name in OF_METHODS}
         given = {name: value for name, value in given.items() if value is not None}
-        for pair in self.others:
+        for pair in self.extra:
             name, sign, value = pair.partition("=")
             if not (name and sign and value):
                 raise ConfigError(

@@ -195,7 +195,7 @@ _OURS = {
     ),
     "audit limits": (
         "clipprobe.zeroshot.verbs:LIMITS",
-        "On which kinds of task zero-shot fails, and which tower lacks what it needs.",
+        "On which kinds of task zero-shot fails, and in which tower what it needs is missing.",
     ),
     "audit written": (
         "attacks.bias.written.verb:WRITTEN",

@@ -41,13 +41,13 @@ APART = [
     ),
     Apart({"workers"}, {"shown", "help", "limits"}, "pretraining needs a process of its own"),
     Apart(
-        {"control", "method", "steps", "threshold"},
+        {"against", "control", "method", "set", "steps", "threshold"},
         {"shown", "help", "many", "choices", "source", "limits"},
         "of an explanation, an optimizer, a unit, a group: the field has one word for them",
     ),
     Apart(
         {"word", "words", "classes", "label", "template"},
-        {"shown", "help", "many", "required"},
+        {"shown", "help", "many", "required", "choices", "type"},
         "words to write, to ask about or to show a unit; labels, and each audit's own sentences",
     ),
     Apart(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.neurons.effects.readout import TowerReadout
+from clipprobe.attribution.readout import TowerReadout
 
 if TYPE_CHECKING:
     from torch import Tensor

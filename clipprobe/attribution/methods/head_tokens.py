@@ -20,7 +20,7 @@ def head_tokens(job: Job) -> Maps:
     """Direct effects of (head, patch), summed over heads and blocks."""
     import torch
 
-    from clipprobe.neurons.effects.readout import TowerReadout
+    from clipprobe.attribution.readout import TowerReadout
 
     names = _needs(job)
     trace = job.trace(names)

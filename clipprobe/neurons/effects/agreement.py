@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.effects.changes import change_of
 from clipprobe.neurons.effects.parts import TowerParts
-from clipprobe.neurons.effects.readout import ScoreName
 from clipprobe.neurons.effects.sweep import Sweep
 from clipprobe.statistics import Estimate, cluster_bootstrap, permutation_p, undefined
 

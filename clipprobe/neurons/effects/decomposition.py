@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.effects.inputs import Inputs, encode_other, names_of
 from clipprobe.neurons.effects.parts import TowerParts
-from clipprobe.neurons.effects.readout import ScoreName
 from clipprobe.people import refuse_person_groups
 
 if TYPE_CHECKING:

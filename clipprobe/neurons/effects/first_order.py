@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.effects.inputs import Inputs, encode_other, names_of
-from clipprobe.neurons.effects.readout import ScoreName
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.attribution.readout import Readout, ScoreName, TowerReadout
 from clipprobe.errors import UnsupportedHookError
 from clipprobe.neurons.effects.inputs import InputBatch, Inputs
-from clipprobe.neurons.effects.readout import Readout, ScoreName, TowerReadout
 
 if TYPE_CHECKING:
     from torch import Tensor

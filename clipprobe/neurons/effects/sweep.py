@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.effects.inputs import Inputs, encode_other, names_of
-from clipprobe.neurons.effects.readout import ScoreName
 from clipprobe.neurons.effects.scales import SiteScale, site_scales
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.changes import change_of, parse_method
-from clipprobe.neurons.effects.readout import ScoreName
 from clipprobe.neurons.effects.scales import SiteScale
 from clipprobe.neurons.effects.sweep import Sweep
 from clipprobe.people import refuse_person_groups
