@@ -59,7 +59,7 @@ def flags(command, path):
 names = {}
 for package in ("clipprobe", "attacks.bias", "attacks.typographic"):
     module = importlib.import_module(package)
-    for name in dir(module):
+    for name in sorted({*dir(module), *getattr(module, "__all__", ())}):
         thing = getattr(module, name, None)
         if callable(thing) and not name.startswith("_"):
             try:

@@ -30,6 +30,11 @@ KIND_ICONS = {
     "bias-gap": ":material/account_tree:",
     "bias-mitigation": ":material/healing:",
     "bias-written": ":material/draw:",
+    "zeroshot": ":material/category:",
+    "few-shot": ":material/school:",
+    "limits": ":material/rule:",
+    "zeroshot-comparison": ":material/compare_arrows:",
+    "few-shot-comparison": ":material/compare_arrows:",
     "demo": ":material/play_circle:",
 }
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from clipprobe.study import STUDIES
+
 pytest.importorskip("streamlit", reason="the dashboard extra is not installed")
 
 ROOT = Path(__file__).parents[2]
@@ -87,10 +89,5 @@ def test_every_kind_of_run_has_its_icon() -> None:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "KIND_ICONS"
     ]
     known = set(ast.literal_eval(icons))
-    found: set[str] = set()
-    for folder in ("attacks", "clipprobe"):
-        for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "KIND":
-                    found.add(ast.literal_eval(node.value))
-    assert len(found) > 10 and found <= known
+    kinds = {study.kind for study in STUDIES.values()}
+    assert len(kinds) > 10 and kinds <= known
