@@ -30,6 +30,8 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
         "similar": "clipprobe.neurons.effects.similar_store:SIMILAR",
         "stroop": "attacks.typographic.stroop.audit:STROOP",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
+        "few-shot-comparison": "clipprobe.zeroshot.comparison:FEW_SHOT",
+        "zeroshot-comparison": "clipprobe.zeroshot.comparison:ZEROSHOT",
         "typographic-comparison": "attacks.typographic.report.comparison:COMPARISON",
         "typographic-search": "attacks.typographic.search.run:SEARCH",
         "typographic-sweep": "attacks.typographic.sweep.run:SWEEP",
@@ -46,6 +48,8 @@ COMPARISONS: Registry[Study[Any, Any]] = Registry(
     {
         "bias": "attacks.bias.report.comparison:COMPARISON",
         "bias-written": "attacks.bias.report.comparison:COMPARISON",
+        "few-shot": "clipprobe.zeroshot.comparison:FEW_SHOT",
+        "zeroshot": "clipprobe.zeroshot.comparison:ZEROSHOT",
         "typographic": "attacks.typographic.report.comparison:COMPARISON",
     },
     group="clipprobe.comparisons",

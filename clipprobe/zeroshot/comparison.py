@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from clipprobe.errors import RunFolderError
-from clipprobe.report import Page, Section, Table, Warning, write_html, write_markdown
+from clipprobe.report import Page, Section, Table, Warning
 from clipprobe.report.numbers import format_cell
-from clipprobe.runs import Run, RunView
+from clipprobe.runs import RunView, jsonio, load_run
 from clipprobe.runs.differences import differing
+from clipprobe.settings.shared import TwoRuns
 from clipprobe.statistics import (
     Estimate,
     difference_of_estimates,
     difference_of_paired_proportions,
     mcnemar,
 )
+from clipprobe.study import Outcome, Plan, Study, carry_out
 
 _RESULTS = "results.parquet"
 
@@ -32,8 +34,55 @@ def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict
     Raises:
         RunFolderError: they have no figure in common.
     """
-    if a.path.resolve() == b.path.resolve():
-        raise RunFolderError(f"{a.path} was given twice: give two runs.")
+    study = COMPARISON_OF[a.kind]
+    return carry_out(study, TwoRuns(a=a.path, b=b.path, out=out, seed=seed), None).value
+
+
+def _study(kind: str) -> Study[TwoRuns, dict[str, Any]]:
+    def prepare(settings: TwoRuns, clip: None = None) -> Plan[dict[str, Any]]:
+        a, b = load_run(settings.a), load_run(settings.b)
+        if a.path.resolve() == b.path.resolve():
+            raise RunFolderError(f"{a.path} was given twice: give two runs.")
+        rows = _rows(a, b, settings.seed)
+        differing_in = differing(*(view.read_json("config.json")["config"] for view in (a, b)))
+        runs = {name: view.about() for name, view in (("a", a), ("b", b))}
+        summary = jsonio.plain(
+            {
+                "kind": f"{kind}-comparison",
+                "headline": [
+                    {
+                        "name": row["name"],
+                        "estimate": row["difference"],
+                        "meaning": f"{row['name']}: B minus A",
+                    }
+                    for row in rows
+                ],
+                "runs": runs,
+                "settings": [[name, str(one), str(other)] for name, one, other in differing_in],
+                "differences": rows,
+            }
+        )
+        return Plan(
+            config={"runs": runs, "seed": settings.seed},
+            execute=lambda run: Outcome(
+                value=summary,
+                files=[],
+                summary=lambda: summary,
+                page=lambda run: _page(a, b, summary),
+                used=len(rows),
+            ),
+            seed=settings.seed,
+        )
+
+    return Study(
+        kind=f"{kind}-comparison",
+        settings=TwoRuns,
+        prepare=prepare,
+        load=lambda view: dict(view.summary),
+    )
+
+
+def _rows(a: RunView, b: RunView, seed: int) -> list[dict[str, Any]]:
     rows = list(_paired(a, b, seed))
     taken = {row["name"] for row in rows}
     first = {item["name"]: item["estimate"] for item in a.summary["headline"]}
@@ -45,16 +94,7 @@ def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict
             rows.append({"name": name, "n": change.n, "p": None, "difference": change.to_json()})
     if not rows:
         raise RunFolderError(f"{a.path} and {b.path} have no figure in common to compare.")
-    settings = differing(*(view.read_json("config.json")["config"] for view in (a, b)))
-    summary = {
-        "kind": f"{a.kind}-comparison",
-        "runs": {name: view.about() for name, view in (("a", a), ("b", b))},
-        "settings": [[name, str(one), str(other)] for name, one, other in settings],
-        "differences": rows,
-    }
-    if out is not None:
-        _write(a, b, summary, out, seed)
-    return summary
+    return rows
 
 
 def comparison_text(summary: Mapping[str, Any]) -> str:
@@ -96,35 +136,30 @@ def _estimate(data: Mapping[str, Any]) -> Estimate:
     return Estimate.from_json(data)
 
 
-def _write(a: RunView, b: RunView, summary: Mapping[str, Any], out: Path, seed: int) -> None:
-    config = {**summary["runs"], "seed": seed}
-    with Run.open(out, kind=summary["kind"], config=config) as run:
-        if run.complete:
-            return
-        run.write_json("summary.json", summary)
-        page = Page(
-            title=f"{b.path.name} against {a.path.name}",
-            subtitle="Differences are B minus A.",
-            sections=[
-                Section(
-                    "Differences",
-                    [
-                        *(
-                            Warning(f"The setting {name} differs: {one} and {other}.")
-                            for name, one, other in summary["settings"]
-                            if not name.startswith("model")
-                        ),
-                        Table(
-                            ["figure", "B minus A", "p"],
-                            [[r["name"], r["difference"], r["p"]] for r in summary["differences"]],
-                            "With 95 % intervals; p of McNemar's test where images are paired.",
-                        ),
-                    ],
-                )
-            ],
-            provenance=dict(summary["runs"]),
-        )
-        write_html(page, run.file("report.html"))
-        write_markdown(page, run.file("report.md"))
-        run.finish(counts={"used": len(summary["differences"]), "skipped": 0, "failed": 0},
-                   seed=seed)  # fmt: skip
+def _page(a: RunView, b: RunView, summary: Mapping[str, Any]) -> Page:
+    return Page(
+        title=f"{b.path.name} against {a.path.name}",
+        subtitle="Differences are B minus A.",
+        sections=[
+            Section(
+                "Differences",
+                [
+                    *(
+                        Warning(f"The setting {name} differs: {one} and {other}.")
+                        for name, one, other in summary["settings"]
+                        if not name.startswith("model")
+                    ),
+                    Table(
+                        ["figure", "B minus A", "p"],
+                        [[r["name"], r["difference"], r["p"]] for r in summary["differences"]],
+                        "With 95 % intervals; p of McNemar's test where images are paired.",
+                    ),
+                ],
+            )
+        ],
+        provenance=dict(summary["runs"]),
+    )
+
+
+ZEROSHOT, FEW_SHOT = _study("zeroshot"), _study("few-shot")
+COMPARISON_OF = {"zeroshot": ZEROSHOT, "few-shot": FEW_SHOT}

@@ -95,18 +95,18 @@ def test_only_what_changed_is_encoded(app: Any, monkeypatch: pytest.MonkeyPatch)
     from clipprobe.models import Clip
 
     counted = {"images": 0, "texts": 0}
-    images, texts = Clip.encode_images, Clip.encode_texts
+    images, texts = Clip.encode_images, Clip.tokenize
 
     def count_images(self: Any, items: Any, **options: Any) -> Any:
         counted["images"] += len(items)
         return images(self, items, **options)
 
-    def count_texts(self: Any, items: Any, **options: Any) -> Any:
+    def count_texts(self: Any, items: Any) -> Any:
         counted["texts"] += len(items)
-        return texts(self, items, **options)
+        return texts(self, items)
 
     monkeypatch.setattr(Clip, "encode_images", count_images)
-    monkeypatch.setattr(Clip, "encode_texts", count_texts)
+    monkeypatch.setattr(Clip, "tokenize", count_texts)
     state.known_classes.clear()
     test = app(VIEW, word="cat")
     assert counted["images"] == 4 and counted["texts"] > 0

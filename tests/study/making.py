@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -96,7 +97,28 @@ def few_concepts(images: Path) -> dict[str, Any]:
     }
 
 
+def two_made(kind: str) -> Callable[[Path], dict[str, Any]]:
+    """A run of a kind that the archive of older runs lacks, and its copy."""
+
+    def made(images: Path) -> dict[str, Any]:
+        places = {side: images.parent / f"{kind}-{side}" for side in ("a", "b")}
+        if not places["b"].exists():
+            place = images.parent / "model-of-two"
+            own = clipprobe.load(place if place.exists() else tiny.BUILDERS["clip"](place))
+            make(kind, own, images, places["a"])
+            shutil.copytree(places["a"], places["b"])
+        return {side: place for side, place in places.items()}
+
+    return made
+
+
 MAKE: dict[str, Small] = {
+    "few-shot-comparison": Small(
+        settings=two_made("few-shot"), change={"seed": 1}, passes=False, parts=False, images=""
+    ),
+    "zeroshot-comparison": Small(
+        settings=two_made("zeroshot"), change={"seed": 1}, passes=False, parts=False, images=""
+    ),
     "atlas": Small(
         settings=lambda images: {
             "images": images,
