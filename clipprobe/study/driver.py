@@ -46,7 +46,7 @@ def carry_out(
     out = Path(settings.out)
     with Run.open(out, kind=study.kind, config=plan.config, overwrite=settings.overwrite) as run:
         if not run.complete:
-            _write(run, _executed(plan, run), plan, call_of(study, settings, clip))
+            _write(run, _executed(plan, run), plan, clip, call_of(study, settings, clip))
     view = load_run(out)
     return Finished(view=view, value=cast(R, None) if study.load is None else study.load(view))
 
@@ -60,7 +60,9 @@ def _executed(plan: Plan[R], run: Run) -> Outcome[R]:
             raise
 
 
-def _write(run: Run, outcome: Outcome[Any], plan: Plan[Any], call: Mapping[str, Any]) -> None:
+def _write(
+    run: Run, outcome: Outcome[Any], plan: Plan[Any], clip: Any, call: Mapping[str, Any]
+) -> None:
     from clipprobe.report.html import render_html
     from clipprobe.report.markdown import render_markdown
 
@@ -72,12 +74,23 @@ def _write(run: Run, outcome: Outcome[Any], plan: Plan[Any], call: Mapping[str, 
         run.write(f"{outcome.page_name}{end}", text.encode("utf-8", "backslashreplace"))
     run.write_aside(CALL, jsonio.dumps(call))
     run.finish(
-        provenance=plan.provenance,
+        provenance=_made_by(plan, clip),
         counts={"used": outcome.used, "skipped": outcome.skipped, "failed": outcome.failed},
         failures=[failure.to_json() for failure in outcome.failures],
         seed=plan.seed,
         dataset=plan.dataset or outcome.dataset,
     )
+
+
+def _made_by(plan: Plan[Any], clip: Any) -> dict[str, Any]:
+    """The provenance of the plan, with the model as it is now: it may have been edited since."""
+    planned = dict(plan.provenance)
+    model = planned.get("model")
+    if clip is not None and model is not None and hasattr(clip, "provenance"):
+        now = clip.provenance()["model"]
+        if now.get("id") == model.get("id"):  # predictions in a table are nobody's pass
+            planned["model"] = now
+    return planned
 
 
 def _same_config(expected: Mapping[str, Any], plan: Plan[Any]) -> None:

@@ -212,3 +212,13 @@ def test_the_strongest_images_are_in_order_and_ties_go_by_id() -> None:
     )
     rows, values = strongest(part, 3)
     assert rows[:, 0].tolist() == [1, 2, 3] and values[:, 0].tolist() == [3, 3, 2]
+
+
+def test_an_interval_does_not_depend_on_the_units_beside_it() -> None:
+    """To the last bit: tiles of another width may hold other units of the same concept."""
+    values = np.random.default_rng(3).normal(size=(61, 40)).astype(np.float32)
+    codes = np.arange(61) % 3
+    together = delong(values, codes, np.zeros(40, np.int64), 0.95)
+    for unit in range(40):
+        alone = delong(values[:, unit : unit + 1], codes, np.zeros(1, np.int64), 0.95)
+        assert (together[0][unit], together[1][unit]) == (alone[0][0], alone[1][0])

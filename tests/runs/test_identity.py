@@ -148,7 +148,7 @@ def test_a_model_that_changes_during_a_run_leaves_no_run(
 
     asked = (own, clipprobe.data.as_dataset(images, limit=3), ["a cat"], [POST], tmp_path / "run")
     with pytest.raises(RunFolderError, match=r"not the one that the run was opened with \(edited"):
-        compare_effects(*asked, per_site=2, progress=lambda n: edit())
+        compare_effects(*asked, per_site=3, progress=lambda n: edit())
     assert not (tmp_path / "run").exists()
 
 

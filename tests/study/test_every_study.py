@@ -23,6 +23,7 @@ every = pytest.mark.parametrize("kind", sorted(MAKE))
 with_model = pytest.mark.parametrize("kind", sorted(k for k, one in MAKE.items() if one.passes))
 with_images = pytest.mark.parametrize("kind", sorted(k for k, one in MAKE.items() if one.images))
 in_parts = pytest.mark.parametrize("kind", sorted(k for k, one in MAKE.items() if one.parts))
+INNER = {"demo"}
 EDIT = {"vision.blocks.0.mlp.post:1": "zero", "text.blocks.0.mlp.post:1": "zero"}
 
 
@@ -197,6 +198,31 @@ def test_nothing_is_written_under_an_open_intervention(
 ) -> None:
     with pytest.raises(ConfigError, match="changed by"), clipprobe.intervene(clip, EDIT):
         make(kind, clip, images, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@with_model
+def test_a_model_that_changes_during_a_run_leaves_no_run(
+    kind: str, clip: Any, images: Path, tmp_path: Path
+) -> None:
+    """Edited through ``.data``, which no counter of versions sees."""
+    if kind in INNER:
+        pytest.skip("its inner runs see to it")
+    weight = clip.module.vision_model.encoder.layers[0].mlp.fc1.weight.data
+    before, write = weight.clone(), Run.write_json
+
+    def edited(run: Run, name: str, value: Any) -> Path:
+        if name == "summary.json":
+            weight[0, 0] += 1e-3
+        return write(run, name, value)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "write_json", edited)
+        try:
+            with pytest.raises(RunFolderError, match="not the one that the run was opened with"):
+                make(kind, clip, images, tmp_path / "run")
+        finally:
+            weight.copy_(before)
     assert not (tmp_path / "run").exists()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.data import Failure, as_dataset
-from clipprobe.errors import ConfigError, DataError
+from clipprobe.errors import ConfigError, DataError, RunFolderError
 from clipprobe.neurons.labels.judges import judged_by_tags
 from clipprobe.neurons.labels.labelling import (
     check_settings,
@@ -152,6 +152,11 @@ def _table(labels: Labels) -> dict[str, Any]:
 
 def load_labels(run: RunView) -> Labels:
     """The labelling that a run kept."""
+    if not run.has(UNITS):
+        raise RunFolderError(
+            f"The labelling {run.path} is of an earlier clipprobe, which kept tables only: read "
+            "its labels.parquet, or make it again."
+        )
     kept, summary, manifest = run.read_json(UNITS), run.summary, run.manifest
     same = ("scorer", "pool", "judge", "circular", "note", "truth")
     counts = ("n_concepts", "n_choose", "n_held_out")

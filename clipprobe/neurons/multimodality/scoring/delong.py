@@ -39,7 +39,8 @@ def delong(
             wins = (one > negative) + 0.5 * (one == negative)
             above[row] = wins.mean(axis=0)
             below += wins / len(positive)
-        low[units], high[units] = _ends(above, below, level)
+        # One unit per row: a sum along rows does not depend on how many units stand beside.
+        low[units], high[units] = _ends(above.T.copy(), below.T.copy(), level)
     return low, high
 
 
@@ -47,12 +48,13 @@ def _ends(above: Floats, below: Floats, level: float) -> tuple[Floats, Floats]:
     from scipy.special import expit, logit
     from scipy.stats import norm
 
-    area = above.mean(axis=0)
-    variance = above.var(axis=0, ddof=1) / len(above) + below.var(axis=0, ddof=1) / len(below)
+    n_above, n_below = above.shape[1], below.shape[1]
+    area = above.mean(axis=1)
+    variance = above.var(axis=1, ddof=1) / n_above + below.var(axis=1, ddof=1) / n_below
     with np.errstate(divide="ignore", invalid="ignore"):
         half = norm.ppf(0.5 + level / 2) * np.sqrt(variance) / (area * (1 - area))
         low, high = expit(logit(area) - half), expit(logit(area) + half)
-    smaller = min(len(above), len(below))
+    smaller = min(n_above, n_below)
     far = wilson(smaller, smaller, level).low
     apart = variance < 1e-24
     low = np.where(apart & (area > 1 - 1e-12), far, np.where(apart & (area < 1e-12), 0.0, low))
