@@ -20,7 +20,7 @@ from attacks.typographic.report.rescoring import rescore
 from attacks.typographic.report.summary import summarise
 from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.words import Words, possible_words
-from attacks.typographic.words.prepared import check_words, prepare
+from attacks.typographic.words.prepared import CHOICE, check_words, prepare
 from attacks.typographic.words.scores import WordScores
 from clipprobe.data import Dataset, Failure, require_readable
 from clipprobe.errors import DataError
@@ -221,7 +221,10 @@ class Job:
             summary["warnings"][at:at] = self.attacks.notices()
         return Outcome(
             value=None,
-            files=[] if hold is not None else [(RESULTS, table)],
+            files=[
+                *([(CHOICE, choice)] if choice else []),
+                *([] if hold is not None else [(RESULTS, table)]),
+            ],
             summary=lambda: summary,
             page=lambda run: build_page(run, renderer, self.cases, self.clip.provenance()),
             used=used,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from clipprobe.runs import Run
 
 CHOICE = "words.json"
+_PART = f"parts/{CHOICE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,7 +111,7 @@ def prepare(
     choice: dict[str, Any] = {}
     if words.strategy == "brute-force":
         choosing, cases = split(cases, seed)
-        if not run.has(CHOICE):
+        if not run.has(_PART):
             found = brute_force(
                 words,
                 choosing,
@@ -122,8 +123,8 @@ def prepare(
                 batch_size=batch_size,
                 advance=advance,
             )
-            run.write_json(CHOICE, {"strategy": words.strategy, **found.to_json()})
-        choice = run.read_json(CHOICE)
+            run.write_json(_PART, {"strategy": words.strategy, **found.to_json()})
+        choice = run.read_json(_PART)
         winners = tuple(choice["words"])
         words = dataclasses.replace(words, strategy="ranked", listed=winners, unfit=frozenset())
         warnings.append(
@@ -141,7 +142,6 @@ def prepare(
             batch_size=batch_size,
         )
         choice = {"strategy": words.strategy, **derived.to_json()}
-        run.write_json(CHOICE, choice)
         scores = WordScores(shifts=np.nan_to_num(derived.shifts, nan=-np.inf))
     return Prepared(
         words=words, scores=scores, cases=cases, choice=choice, warnings=tuple(warnings)
