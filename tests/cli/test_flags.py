@@ -84,7 +84,6 @@ def of_records(name: str) -> tuple[Any, ...] | None:
 
 COMMANDS = [name for name, entry in verbs.VERBS.items() if entry.place]
 RECORDS = [(name, record) for name in COMMANDS for record in of_records(name) or ()]
-NOT_YET = {name for name in COMMANDS if of_records(name) is None}
 
 
 def flags(record: Any) -> list[Setting]:
@@ -153,7 +152,7 @@ def test_rendered_help_of_one_flag_is_the_same_everywhere(monkeypatch: pytest.Mo
         shown = rendered(verb)
         assert set(shown) == options(verb) | {"help"}, verb
         total += len(options(verb))
-        for flag, text in shown.items() if verb not in NOT_YET else ():
+        for flag, text in shown.items():
             seen[flag][text].add(verb)
     assert total >= FEWEST
     apart = {flag: dict(texts) for flag, texts in seen.items() if len(texts) > 1}
