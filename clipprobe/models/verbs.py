@@ -36,7 +36,7 @@ def loadable() -> dict[str, Any]:
     return {
         "bundled": {"name": BUNDLED_NAME, "folder": folder},
         "hugging_face": [
-            {"model_type": kind, "models": family.examples} for kind, family in HF_FAMILIES.items()
+            {"model_type": kind, "models": HF_FAMILIES[kind].examples} for kind in HF_FAMILIES
         ],
         "open_clip": {
             "installed": find_spec("open_clip") is not None,

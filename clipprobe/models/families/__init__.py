@@ -1,6 +1,8 @@
 """One adapter per architecture family, and which checkpoint belongs to which.
 
-A Hugging Face checkpoint is recognised by the ``model_type`` of its ``config.json``.
+A Hugging Face checkpoint is recognised by the ``model_type`` of its ``config.json``. A package
+outside adds one through the entry-point group ``clipprobe.families``, a script through
+``HF_FAMILIES.add``.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from clipprobe.models.families.base import Family
 from clipprobe.models.families.hf_bert import HFAltClip, HFChineseClip
 from clipprobe.models.families.hf_clip import HFClip, HFMetaClip2
 from clipprobe.models.families.hf_siglip import HFSiglip, HFSiglip2
+from clipprobe.registry import Registry
 
 __all__ = ["HF_FAMILIES", "Family", "HFFamily"]
 
@@ -28,29 +31,40 @@ class HFFamily:
     """Whether texts are padded to the full context (SigLIP), as in training."""
 
 
-HF_FAMILIES: dict[str, HFFamily] = {
-    "clip": HFFamily(
-        model_class="CLIPModel",
-        adapter=HFClip,
-        examples="CLIP: OpenAI, LAION, DFN, MetaCLIP and their fine-tunes",
-    ),
-    "metaclip_2": HFFamily(
-        model_class="MetaClip2Model", adapter=HFMetaClip2, examples="MetaCLIP 2"
-    ),
-    "siglip": HFFamily(
-        model_class="SiglipModel",
-        adapter=HFSiglip,
-        examples="SigLIP, and SigLIP 2 at a fixed resolution",
-        pad_to_context=True,
-    ),
-    "siglip2": HFFamily(
-        model_class="Siglip2Model",
-        adapter=HFSiglip2,
-        examples="SigLIP 2 NaFlex (any aspect ratio)",
-        pad_to_context=True,
-    ),
-    "altclip": HFFamily(model_class="AltCLIPModel", adapter=HFAltClip, examples="AltCLIP"),
-    "chinese_clip": HFFamily(
-        model_class="ChineseCLIPModel", adapter=HFChineseClip, examples="Chinese-CLIP"
-    ),
-}
+CLIP = HFFamily(
+    model_class="CLIPModel",
+    adapter=HFClip,
+    examples="CLIP: OpenAI, LAION, DFN, MetaCLIP and their fine-tunes",
+)
+METACLIP_2 = HFFamily(model_class="MetaClip2Model", adapter=HFMetaClip2, examples="MetaCLIP 2")
+SIGLIP = HFFamily(
+    model_class="SiglipModel",
+    adapter=HFSiglip,
+    examples="SigLIP, and SigLIP 2 at a fixed resolution",
+    pad_to_context=True,
+)
+SIGLIP_2 = HFFamily(
+    model_class="Siglip2Model",
+    adapter=HFSiglip2,
+    examples="SigLIP 2 NaFlex (any aspect ratio)",
+    pad_to_context=True,
+)
+ALTCLIP = HFFamily(model_class="AltCLIPModel", adapter=HFAltClip, examples="AltCLIP")
+CHINESE_CLIP = HFFamily(
+    model_class="ChineseCLIPModel", adapter=HFChineseClip, examples="Chinese-CLIP"
+)
+
+HF_FAMILIES: Registry[HFFamily] = Registry(
+    "model family",
+    {
+        "clip": f"{__name__}:CLIP",
+        "metaclip_2": f"{__name__}:METACLIP_2",
+        "siglip": f"{__name__}:SIGLIP",
+        "siglip2": f"{__name__}:SIGLIP_2",
+        "altclip": f"{__name__}:ALTCLIP",
+        "chinese_clip": f"{__name__}:CHINESE_CLIP",
+    },
+    group="clipprobe.families",
+    help="Another package adds one through the entry points of clipprobe.families.",
+)
+"""``model_type`` -> how it is loaded."""
