@@ -121,8 +121,9 @@ def main() -> int:
     parser.add_argument("tree", type=Path, help="The root of the other tree.")
     other = parser.parse_args().tree.resolve()
     sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
-    import tiny
     from runs.kinds import image_folder
+
+    from clipprobe.testing import checkpoints as tiny
 
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)

@@ -62,7 +62,7 @@ def own_pair_key(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Folder of a family's tiny checkpoint."""
-    import tiny
+    from clipprobe.testing import checkpoints as tiny
 
     built: dict[str, Path] = {}
 

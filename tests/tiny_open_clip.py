@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tiny
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
+
+from clipprobe.testing import checkpoints as tiny
 
 CONTEXT, N_WORDS, WIDTH, D_EMBED = 12, 64, 32, 16
 MEAN, STD = (0.48, 0.46, 0.41), (0.27, 0.26, 0.28)

@@ -10,12 +10,12 @@ from typing import Any
 
 import jsonschema
 import pytest
-from runs.kinds import image_folder
 from study.making import run_of
 
 import attacks.bias
 from attacks.bias import audit_bias
 from attacks.bias.probes.registry import probe_names
+from clipprobe.testing import image_folder
 
 HOME = Path(attacks.bias.__file__).parent
 #: Study -> folder of the schema of its summary, and a change that the schema has to refuse.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from study.making import MAKE, at_pass, contents, make, stop
+from study.making import MAKE, make
 from typer.testing import CliRunner
 
 from attacks.bias import audit_bias
@@ -18,6 +18,7 @@ from clipprobe.cli import app
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.runs import Run
 from clipprobe.study import rerun
+from clipprobe.testing.cases import at_pass, contents, stop
 
 KINDS = [kind for kind in MAKE if kind.startswith("bias") and MAKE[kind].images]
 FEW: dict[str, Any] = {"n_boot": 100, "n_permutations": 100}

@@ -21,7 +21,7 @@ from attacks.bias.why.ablation import encode_without
 from attacks.bias.why.patching import means, unit_points
 from attacks.bias.why.task import gap_task, halves
 from clipprobe.errors import ConfigError, DataError
-from tests import tiny
+from clipprobe.testing import checkpoints as tiny
 
 PLANTED = "vision.blocks.1.mlp.post:7"
 WORDS = ("judge", "pilot", "artist", "cook")

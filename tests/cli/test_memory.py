@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from runs.kinds import POST, image_folder
+from runs.kinds import POST
 
 import clipprobe
 from clipprobe import memory
 from clipprobe.errors import ConfigError
+from clipprobe.testing import image_folder
 
 HUGE = 100_000_000
 

@@ -236,7 +236,7 @@ def test_an_unknown_run_in_the_address_stops_the_page_until_one_is_chosen(
 def test_another_model_shows_statistics_and_no_map(
     app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, charts: Any, markup: Any
 ) -> None:
-    import tiny
+    from clipprobe.testing import checkpoints as tiny
 
     other = tiny.tiny_clip(tmp_path / "other", seed=1)
     monkeypatch.setenv("CLIPPROBE_MODEL", str(other))

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 from PIL import Image
-from runs.kinds import image_folder
+
+from clipprobe.testing import checkpoints as tiny
+from clipprobe.testing import image_folder
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
 MODULES = {

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import tiny
 import torch
 
 from clipprobe.anatomy.parts import find_one, find_stack
 from clipprobe.errors import UnsupportedModelError
+from clipprobe.testing import checkpoints as tiny
 
 FAMILIES = sorted(tiny.BUILDERS)
 TOLERANCE = 1e-5

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 import torch
 from PIL import Image
 
 from clipprobe.data.records import ImageRecord
 from clipprobe.errors import ConfigError, DataError, UnreadableImageError
+from clipprobe.testing import checkpoints as tiny
 
 FAMILIES = sorted(tiny.BUILDERS)
 TEXTS = [

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 import torch
 
 import clipprobe
 from clipprobe.errors import BrokenModelError
+from clipprobe.testing import checkpoints as tiny
 
 IMAGES = tiny.pictures()
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -28,6 +27,8 @@ from clipprobe.errors import (
     UnsupportedModelError,
 )
 from clipprobe.models import bundled
+from clipprobe.testing import checkpoints as tiny
+from clipprobe.testing.tokenizers import byte_vocabulary
 
 Checkpoint = Callable[[str], Path]
 
@@ -319,7 +320,7 @@ def test_a_damaged_tokenizer(folder: Path) -> None:
 def test_a_tokenizer_of_another_model(folder: Path, checkpoint: Checkpoint) -> None:
     tokenizer = tiny.clip_tokenizer()
     tokenizer.add_tokens(["one", "two"])
-    bigger = {**tiny.byte_vocabulary(), **{f"word{i}": 600 + i for i in range(50)}}
+    bigger = {**byte_vocabulary(), **{f"word{i}": 600 + i for i in range(50)}}
     type(tokenizer)(vocab=bigger, merges=[]).save_pretrained(folder)
     assert "knows 564 tokens, but the model has 514" in refused(folder)
 
@@ -348,7 +349,7 @@ def test_the_image_processor_of_openais_first_uploads(folder: Path, clip: Any) -
 
 def test_a_tokenizer_as_vocabulary_and_merges(folder: Path, clip: Any) -> None:
     (folder / "tokenizer.json").unlink()
-    (folder / "vocab.json").write_text(json.dumps(tiny.byte_vocabulary()))
+    (folder / "vocab.json").write_text(json.dumps(byte_vocabulary()))
     (folder / "merges.txt").write_text("#version: 0.2\n")
     assert clipprobe.load(folder).tokenize(["a dog"]) == clip.tokenize(["a dog"])
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 from typer.testing import CliRunner
 
 from clipprobe.cli import app
+from clipprobe.testing import checkpoints as tiny
 
 
 def run(*words: str, code: int = 0) -> Any:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 import tiny_open_clip
 import torch
 
@@ -21,6 +20,7 @@ from clipprobe.errors import (
     UnsafeWeightsError,
     UnsupportedModelError,
 )
+from clipprobe.testing import checkpoints as tiny
 
 TEXTS = ["dog", "a cat", "", "bird", "dog"]
 Loader = Callable[..., Any]

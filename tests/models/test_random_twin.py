@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 import tiny_open_clip
 import torch
 
 import clipprobe
 from clipprobe.models import random_twin
+from clipprobe.testing import checkpoints as tiny
 
 
 def weights(clip: Any) -> dict[str, torch.Tensor]:

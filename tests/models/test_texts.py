@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 import clipprobe
 from clipprobe.errors import DataError
 from clipprobe.models.texts import length_batches
+from clipprobe.testing import checkpoints as tiny
 
 LONG = "a very long text " * 12
 

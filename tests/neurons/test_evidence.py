@@ -206,9 +206,8 @@ def test_a_unit_that_a_run_leaves_out_is_not_asked_yet(clip: Any, asked: Asked) 
 
 
 def test_other_weights_and_other_runs_are_refused_or_left_out(asked: Asked, tmp_path: Path) -> None:
-    import tiny
-
     import clipprobe
+    from clipprobe.testing import checkpoints as tiny
 
     other = clipprobe.load(tiny.tiny_clip(tmp_path / "model", seed=1))
     word_probe(other, WORDS, sites=[POST], grid=GRID, n_scrambled=0, out=tmp_path / "words")

@@ -20,8 +20,9 @@ N_PHOTOS = 24
 
 def vit_b32(folder: Path) -> Path:
     """The start of a ViT-B/32 of random weights as a Hugging Face folder: two of its blocks."""
-    import tiny
     from transformers import CLIPConfig, CLIPModel
+
+    from clipprobe.testing import checkpoints as tiny
 
     tokenizer = tiny.clip_tokenizer()
     text = {**tiny.clip_text_config(tokenizer), "num_hidden_layers": 1}

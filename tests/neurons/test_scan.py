@@ -208,7 +208,7 @@ def test_other_weights_preprocessing_or_pixels_are_another_atlas(
     import json
     import shutil
 
-    import tiny
+    from clipprobe.testing import checkpoints as tiny
 
     other = clipprobe.load(tiny.tiny_clip(tmp_path / checkpoint("clip").name, seed=1))
     with pytest.raises(RunFolderError, match="weights_sha256"):

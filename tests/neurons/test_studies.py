@@ -10,7 +10,6 @@ import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
-from runs.kinds import image_folder
 from typer.testing import CliRunner
 
 import clipprobe
@@ -24,6 +23,7 @@ from clipprobe.neurons.words.settings import WordTest
 from clipprobe.stimuli import concepts
 from clipprobe.stimuli.concepts import unseen_concepts
 from clipprobe.study import rerun
+from clipprobe.testing import image_folder
 
 POST = "vision.blocks.1.mlp.post"
 PACKAGE = Path(clipprobe.__file__).parent / "neurons"

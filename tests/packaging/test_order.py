@@ -29,7 +29,7 @@ ORDER = {
         neurons
         __init__ pretraining
         cli
-        __main__ (verbs)
+        __main__ testing (verbs)
     """,
     "clipprobe.neurons": """
         settings

@@ -6,28 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 POST = "vision.blocks.1.mlp.post"
-
-
-def image_folder(folder: Path, n: int = 48) -> Path:
-    """``n`` images of noise with two labels and two groups, and a broken one.
-
-    The audits of people need 48 to say anything.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(0)
-    rows = ["file_name,label,gender"]
-    for i in range(n):
-        name, label = f"{i:02}.png", ("cat", "dog")[i % 2]
-        Image.fromarray(noise.integers(0, 256, (32, 32, 3), np.uint8)).save(folder / name)
-        rows.append(f"{name},{label},{('woman', 'man')[i // 2 % 2]}")
-    (folder / "broken.png").write_bytes(b"")
-    rows.append("broken.png,cat,man")
-    (folder / "metadata.csv").write_text("\n".join(rows) + "\n")
-    return folder
 
 
 def scan(clip: Any, images: Path, out: Path) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs.kinds import KINDS, image_folder
+from runs.kinds import KINDS
 
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import Run, load_run
 from clipprobe.runs.ledger import LEDGER
+from clipprobe.testing import image_folder
 
 
 def typographic(clip: Any, images: Path, out: Path) -> None:

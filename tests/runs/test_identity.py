@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs.kinds import KINDS, POST, image_folder, scan
+from runs.kinds import KINDS, POST, scan
 
 import clipprobe
 from clipprobe.errors import ConfigError, RunFolderError
 from clipprobe.neurons import Atlas
 from clipprobe.runs import Run, jsonio
+from clipprobe.testing import image_folder
 
 CHANGE = {"vision.blocks.0.mlp.post:1": "zero"}
 

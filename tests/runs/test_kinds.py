@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from runs.checks import check_run, check_tables
-from runs.kinds import KINDS, image_folder
+from runs.kinds import KINDS
+
+from clipprobe.testing import image_folder
 
 # The page says of these two that their tables are those of another kind.
 ALIKE = ("sweep", "bias-written")

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs.kinds import image_folder
 
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import Run
 from clipprobe.runs.lock import LOCK
+from clipprobe.testing import image_folder
 
 # Reads lines "kind out seconds", waits so long, makes the run and answers with one line.
 WORKER = """

@@ -4,48 +4,19 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-import tiny
-
 import clipprobe
-from clipprobe.models import Clip
 from clipprobe.neurons import Atlas
 from clipprobe.neurons.multimodality import bundled_probes
 from clipprobe.neurons.words import WordGrid
 from clipprobe.runs import RunView
 from clipprobe.stimuli import concepts
 from clipprobe.study import STUDIES, carry_out
-
-
-@dataclass(frozen=True, kw_only=True)
-class Small:
-    """A small run of a study.
-
-    Attributes:
-        settings: Of a folder of images (``runs.kinds.image_folder``).
-        change: A setting that changes the result, with another value, or what makes it.
-        passes: Whether the model sees images or texts at all.
-        parts: Whether a killed run of this size leaves parts.
-        images: The field that holds the images; empty where there are none.
-        stored: The fields that name other runs, which a test makes first.
-    """
-
-    settings: Callable[[Path], Mapping[str, Any]]
-    change: Mapping[str, Any] | Callable[[Path], Mapping[str, Any]]
-    passes: bool = True
-    parts: bool = True
-    images: str = "images"
-
-    def changed(self, images: Path) -> Mapping[str, Any]:
-        """The setting that changes the result."""
-        return self.change(images) if callable(self.change) else self.change
-
+from clipprobe.testing import Small
+from clipprobe.testing import checkpoints as tiny
 
 POST = "vision.blocks.1.mlp.post"
 OLDER = Path(__file__).parents[1] / "runs" / "runs_of_74780d9.zip"
@@ -216,6 +187,7 @@ MAKE: dict[str, Small] = {
         settings=lambda images: {"concepts": 8, "people_per_cell": 2},
         change={"seed": 1},
         images="",
+        inner=True,
     ),
     "effects": Small(
         settings=lambda images: {
@@ -329,39 +301,3 @@ def run_of(kind: str, clip: Any, images: Path, out: Path, **more: Any) -> RunVie
     view = make(kind, clip, images, out, **more).view
     assert isinstance(view, RunView)
     return view
-
-
-def _of_the_place(name: str) -> bool:
-    """Whether a file says where things are: calls, and where a demo drew its atlas' images."""
-    places = ("atlas/sources.parquet", "atlas/manifest.json")
-    return Path(name).name == "call.json" or name in places
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Name -> bytes of every file in a folder and below; no call, which holds paths."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    named = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-    return {name: data for name, data in named.items() if not _of_the_place(name)}
-
-
-@contextmanager
-def at_pass(number: int, then: Callable[[], None]) -> Iterator[list[int]]:
-    """Count the passes through any model, and do something before one of them."""
-    seen: list[int] = []
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("image_embeddings", "text_embeddings"):
-            original = getattr(Clip, name)
-
-            def counted(self: Clip, given: Any, original: Any = original) -> Any:
-                seen.append(len(seen) + 1)
-                if seen[-1] == number:
-                    then()
-                return original(self, given)
-
-            patch.setattr(Clip, name, counted)
-        yield seen
-
-
-def stop() -> None:
-    """As Ctrl-C does."""
-    raise KeyboardInterrupt

@@ -2,287 +2,65 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
-from runs.kinds import image_folder
-from study.making import MAKE, at_pass, contents, make, run_of, stop
+from study.making import MAKE
 
-import clipprobe
-from clipprobe.errors import ClipprobeError, ConfigError, RunFolderError
-from clipprobe.runs import Run, files, load_run
-from clipprobe.runs.verify import verify_run
-from clipprobe.settings import HOW, marked, settings_of
-from clipprobe.study import COMPARISONS, STUDIES, carry_out, rerun
-
-every = pytest.mark.parametrize("kind", sorted(MAKE))
-with_model = pytest.mark.parametrize("kind", sorted(k for k, one in MAKE.items() if one.passes))
-with_images = pytest.mark.parametrize("kind", sorted(k for k, one in MAKE.items() if one.images))
-in_parts = pytest.mark.parametrize("kind", sorted(k for k, one in MAKE.items() if one.parts))
-INNER = {"demo"}
-EDIT = {"vision.blocks.0.mlp.post:1": "zero", "text.blocks.0.mlp.post:1": "zero"}
+from clipprobe.study import COMPARISONS, STUDIES, carry_out
+from clipprobe.testing import PROMISES, Case, applies
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return image_folder(tmp_path_factory.mktemp("images"))
+def case(clip: Any, load_tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The case of a kind, made once."""
+    folder, made = tmp_path_factory.mktemp("cases"), dict[str, Case]()
 
-
-@pytest.fixture(scope="module")
-def whole(clip: Any, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The finished run of a kind, made once; never write to it."""
-    folder, made = tmp_path_factory.mktemp("whole"), dict[str, Path]()
-
-    def finished(kind: str) -> Path:
+    def of(kind: str) -> Case:
         if kind not in made:
-            made[kind] = run_of(kind, clip, images, folder / kind).path
+            small = MAKE[kind]
+            made[kind] = Case(
+                **{one.name: getattr(small, one.name) for one in fields(small)},
+                study=STUDIES[kind],
+                clip=clip,
+                place=folder / kind,
+                other=lambda: load_tiny("siglip"),
+            )
         return made[kind]
 
-    return finished
+    return of
 
 
 def test_every_study_of_the_table_is_held_to_the_promises() -> None:
     assert set(MAKE) == set(STUDIES)
 
 
-@every
-def test_a_run_is_what_its_manifest_says(kind: str, whole: Any) -> None:
-    view = load_run(whole(kind))
-    assert view.kind == STUDIES[kind].kind
-    assert all(one.sound and not one.unlisted for one in verify_run(view.path))
-    for item in view.summary["headline"]:
-        assert item["meaning"] and {"value", "low", "high", "n"} <= set(item["estimate"])
-
-
-@every
-def test_a_finished_run_is_recognised_without_a_pass(
-    kind: str, whole: Any, clip: Any, images: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("kind", "promise"),
+    [
+        pytest.param(kind, promise, id=f"{kind}-{promise.__name__}")
+        for kind in sorted(MAKE)
+        for promise in PROMISES
+        if applies(promise, MAKE[kind], STUDIES[kind])
+    ],
+)
+def test_every_study_keeps(
+    kind: str, promise: Callable[[Case, Path], None], case: Any, tmp_path: Path
 ) -> None:
-    run = Path(shutil.copytree(whole(kind), tmp_path / "run"))
-    before = contents(run)
-    with at_pass(0, stop) as seen:
-        made = make(kind, clip, images, run)
-    assert not seen and contents(run) == before
-    assert made.value is not None or STUDIES[kind].load is None
-
-
-@every
-def test_another_setting_is_refused_by_name_and_overwrite_replaces(
-    kind: str, whole: Any, clip: Any, images: Path, tmp_path: Path
-) -> None:
-    run, change = Path(shutil.copytree(whole(kind), tmp_path / "run")), MAKE[kind].changed(images)
-    before = contents(run)
-    with pytest.raises(RunFolderError, match=r"was .*, asked is"):
-        make(kind, clip, images, run, **change)
-    assert contents(run) == before
-    make(kind, clip, images, run, overwrite=True, **change)
-    assert contents(run)["config.json"] != before["config.json"]
-    make(kind, clip, images, run, overwrite=True)
-    assert contents(run) == before
-
-
-@every
-def test_a_folder_of_other_files_is_left_alone(
-    kind: str, clip: Any, images: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "thesis.tex").write_text("all of it")
-    for overwrite in (False, True):
-        with pytest.raises(RunFolderError, match="other files"):
-            make(kind, clip, images, tmp_path, overwrite=overwrite)
-    assert contents(tmp_path) == {"thesis.tex": b"all of it"}
-
-
-@with_model
-@pytest.mark.parametrize("at", [1, 2])
-def test_an_interrupted_run_goes_on_to_the_same_bytes(
-    kind: str, at: int, whole: Any, clip: Any, images: Path, tmp_path: Path
-) -> None:
-    with at_pass(at, stop) as seen, pytest.raises(KeyboardInterrupt):
-        make(kind, clip, images, tmp_path)
-    assert len(seen) == at and not (tmp_path / "manifest.json").exists()
-    make(kind, clip, images, tmp_path)
-    assert contents(tmp_path) == contents(whole(kind))
-
-
-@in_parts
-def test_what_a_killed_run_left_is_used(
-    kind: str, whole: Any, clip: Any, images: Path, tmp_path: Path
-) -> None:
-    """Stopped when all parts are there, it needs fewer passes than from nothing."""
-    finish = Run.finish
-
-    def stopped(run: Run, **given: Any) -> None:
-        if run.path != tmp_path:  # an inner one
-            return finish(run, **given)
-        stop()
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Run, "finish", stopped)
-        with at_pass(0, stop) as first:
-            make(kind, clip, images, tmp_path)
-    left = [path for path in (tmp_path / "parts").iterdir() if path.name != ".ledger"]
-    assert left, "no part was there"
-    with at_pass(0, stop) as second:
-        make(kind, clip, images, tmp_path)
-    assert len(second) < len(first) and contents(tmp_path) == contents(whole(kind))
-
-
-@every
-def test_a_changed_run_is_not_believed(
-    kind: str, whole: Any, clip: Any, images: Path, tmp_path: Path
-) -> None:
-    run = Path(shutil.copytree(whole(kind), tmp_path / "run"))
-    (run / "summary.json").write_text("{}")
-    with pytest.raises(RunFolderError, match=r"damaged \(summary\.json"):
-        make(kind, clip, images, run)
-
-
-@with_images
-def test_images_that_cannot_be_read_leave_no_run(kind: str, clip: Any, tmp_path: Path) -> None:
-    folder = image_folder(tmp_path / "images")
-    for path in folder.glob("*.png"):
-        path.write_bytes(b"not an image")
-    with pytest.raises(ClipprobeError) as refused:
-        make(kind, clip, folder, tmp_path / "run")
-    assert "\n" not in str(refused.value) and not (tmp_path / "run").exists()
-
-
-@with_images
-def test_a_place_without_images_leaves_no_run(kind: str, clip: Any, tmp_path: Path) -> None:
-    (tmp_path / "images").mkdir()
-    for place in (tmp_path / "images", tmp_path / "nowhere"):
-        with pytest.raises(ClipprobeError) as refused:
-            make(kind, clip, place, tmp_path / "run")
-        assert "\n" not in str(refused.value) and not (tmp_path / "run").exists()
-
-
-@every
-def test_one_writer_at_a_time(
-    kind: str, whole: Any, clip: Any, images: Path, tmp_path: Path
-) -> None:
-    """A second process, also one that would overwrite, is refused while the first works."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-
-        def meanwhile(*_: Any, **__: Any) -> None:
-            for overwrite in (False, True):
-                with pytest.raises(RunFolderError, match="open in this process already"):
-                    make(kind, clip, images, tmp_path, overwrite=overwrite)
-            stop()
-
-        patch.setattr(Run, "finish", meanwhile)
-        make(kind, clip, images, tmp_path)
-    make(kind, clip, images, tmp_path)
-    assert contents(tmp_path) == contents(whole(kind))
-
-
-@every
-def test_a_full_disk_is_said_and_the_rest_is_kept(
-    kind: str, whole: Any, clip: Any, images: Path, tmp_path: Path
-) -> None:
-    writes: list[int] = []
-
-    def full(handle: int) -> None:
-        writes.append(handle)
-        if len(writes) == 3:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files.os, "fsync", full)
-        with pytest.raises(RunFolderError, match="free some space"):
-            make(kind, clip, images, tmp_path)
-    assert not (tmp_path / "manifest.json").exists()
-    make(kind, clip, images, tmp_path)
-    assert contents(tmp_path) == contents(whole(kind))
-
-
-@with_model
-def test_nothing_is_written_under_an_open_intervention(
-    kind: str, clip: Any, images: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(ConfigError, match="changed by"), clipprobe.intervene(clip, EDIT):
-        make(kind, clip, images, tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
-@with_model
-def test_a_model_that_changes_during_a_run_leaves_no_run(
-    kind: str, clip: Any, images: Path, tmp_path: Path
-) -> None:
-    """Edited through ``.data``, which no counter of versions sees."""
-    if kind in INNER:
-        pytest.skip("its inner runs see to it")
-    weight = clip.module.vision_model.encoder.layers[0].mlp.fc1.weight.data
-    before, write = weight.clone(), Run.write_json
-
-    def edited(run: Run, name: str, value: Any) -> Path:
-        if name == "summary.json":
-            weight[0, 0] += 1e-3
-        return write(run, name, value)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Run, "write_json", edited)
-        try:
-            with pytest.raises(RunFolderError, match="not the one that the run was opened with"):
-                make(kind, clip, images, tmp_path / "run")
-        finally:
-            weight.copy_(before)
-    assert not (tmp_path / "run").exists()
-
-
-@every
-def test_what_does_not_change_the_result_changes_no_byte(
-    kind: str, whole: Any, clip: Any, images: Path, tmp_path: Path
-) -> None:
-    others = {"workers": 0, "checkpoint_seconds": 0.0}
-    how = marked(STUDIES[kind].settings, HOW)
-    make(kind, clip, images, tmp_path, **{k: v for k, v in others.items() if k in how})
-    assert contents(tmp_path) == contents(whole(kind))
-
-
-@every
-def test_the_folder_alone_makes_the_run_again(
-    kind: str, whole: Any, clip: Any, load_tiny: Any, tmp_path: Path
-) -> None:
-    again = rerun(whole(kind), tmp_path / "again")
-    assert contents(again.path) == contents(whole(kind))
-    if MAKE[kind].passes:
-        with pytest.raises(ConfigError, match="does not lead to the same run"):
-            rerun(whole(kind), tmp_path / "other", clip=load_tiny("siglip"))
-        assert not (tmp_path / "other").exists()
-
-
-@every
-def test_progress_never_goes_back_and_comes_to_its_end(
-    kind: str, clip: Any, images: Path, tmp_path: Path
-) -> None:
-    if "progress" not in {one.name for one in settings_of(STUDIES[kind].settings)}:
-        pytest.skip("this study tells nobody how far it is")
-    told: list[tuple[Any, ...]] = []
-    make(kind, clip, images, tmp_path, progress=lambda *numbers: told.append(numbers))
-    assert told
-    if len(told[0]) == 2:  # done and total
-        done = [one[0] for one in told]
-        assert done == sorted(done) and told[-1][0] == told[-1][1]
-    elif len(told[0]) == 3:  # step, done and total, which is 0 where nobody knows it
-        for step in {one[0] for one in told}:
-            done = [one[1] for one in told if one[0] == step]
-            total = {one[2] for one in told if one[0] == step}
-            assert done == sorted(done) and total in ({0}, {done[-1]}), step
-    else:  # newly done
-        assert all(one[0] >= 0 for one in told) and sum(one[0] for one in told) > 0
+    promise(case(kind), tmp_path / "run")
 
 
 @pytest.mark.parametrize("kind", sorted({STUDIES[k].kind for k in MAKE} & set(COMPARISONS)))
 def test_a_run_compared_with_its_copy_shows_no_difference(
-    kind: str, whole: Any, tmp_path: Path
+    kind: str, case: Any, tmp_path: Path
 ) -> None:
-    copy = shutil.copytree(whole(kind), tmp_path / "copy")
+    copy = shutil.copytree(case(kind).whole, tmp_path / "copy")
     study = COMPARISONS[kind]
-    settings = study.settings(a=whole(kind), b=copy, out=tmp_path / "out")
+    settings = study.settings(a=case(kind).whole, b=copy, out=tmp_path / "out")
     summary = carry_out(study, settings, None).run.summary
     assert summary["headline"]
     for item in summary["headline"]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from runs.kinds import image_folder
 from study.making import run_of
+
+from clipprobe.testing import image_folder
 
 ROOT = Path(__file__).parents[2]
 #: Kind -> its schema.

@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tiny
 import torch
 from PIL import Image
+
+from clipprobe.testing import checkpoints as tiny
 
 NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
 SIDE, PATCH, D, N_HEADS, D_HEAD, N_BLOCKS, D_MLP, D_EMBED = 64, 16, 64, 4, 16, 3, 24, 16

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-import tiny
 
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.statistics import wilson
+from clipprobe.testing import checkpoints as tiny
 from clipprobe.zeroshot import ZeroShotResult, build_classifier, classifier, zero_shot
 
 CLASSES = ["dog", "cat", "red square", "table"]

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 import torch
 
 from clipprobe.data import as_dataset, open_dataset
 from clipprobe.errors import DataError, NoReadableImagesError
 from clipprobe.hooks import capture
+from clipprobe.testing import checkpoints as tiny
 from clipprobe.zeroshot.embedded import embed, label_rows
 
 

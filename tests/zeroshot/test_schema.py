@@ -8,8 +8,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from runs.kinds import image_folder
 from study.making import run_of
+
+from clipprobe.testing import image_folder
 
 FOLDER = Path(__file__).parents[2] / "clipprobe" / "zeroshot"
 

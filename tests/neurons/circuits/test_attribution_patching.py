@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 from scipy.stats import spearmanr
 
 import clipprobe
 from clipprobe.errors import ConfigError, DataError, UnsupportedHookError
 from clipprobe.neurons.effects import attribution_patching, total_effects
+from clipprobe.testing import checkpoints as tiny
 
 TEXTS = ["a cat", "the sea"]
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 import torch
 
 import clipprobe
 from clipprobe.errors import ClipprobeError, ConfigError, DataError, UnsupportedHookError
 from clipprobe.neurons.circuits import logit_lens, patch_sweep, path_patch
+from clipprobe.testing import checkpoints as tiny
 
 TEXTS = ["a cat", "the sea"]
 FAMILIES = ["clip", "metaclip_2", "altclip", "chinese_clip", "siglip", "siglip2"]

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
-import tiny
 import torch
 
 from clipprobe.errors import ConfigError, UnsupportedHookError
@@ -19,6 +18,7 @@ from clipprobe.neurons.effects.agreement import (
     effect_sites,
     site_effects,
 )
+from clipprobe.testing import checkpoints as tiny
 
 TEXTS = ["a photo of the dog", "cat"]
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 import torch
 
 import clipprobe
 from clipprobe.errors import ConfigError, DataError, UnknownHookPointError, UnsupportedHookError
 from clipprobe.hooks import capture
 from clipprobe.neurons.effects import decompose
+from clipprobe.testing import checkpoints as tiny
 
 TEXTS = ["a photo of the dog", "cat", "red square on table"]
 EXACT = [(family, "vision") for family in tiny.BUILDERS] + [

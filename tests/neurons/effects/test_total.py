@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 import torch
 
 import clipprobe
@@ -18,6 +17,7 @@ from clipprobe.neurons.effects import total_effects
 from clipprobe.neurons.effects.changes import derangement, parse_method
 from clipprobe.neurons.effects.scales import SiteScale
 from clipprobe.neurons.effects.total import control_units
+from clipprobe.testing import checkpoints as tiny
 
 TEXTS = ["a photo of the dog", "cat"]
 UNIT = "vision.blocks.1.mlp.post:7"

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 
 import clipprobe
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.testing import checkpoints as tiny
 from clipprobe.zeroshot import build_classifier
 from clipprobe.zeroshot.scores.nonsense import KINDS, null_words
 
