@@ -1,4 +1,4 @@
-"""What a package that extends clipprobe tests itself with; needs pytest (the extra ``test``).
+"""What a package that extends clipprobe tests itself with; needs pytest.
 
 ``checkpoints`` builds a tiny model of every family on disk, without a download; ``toys`` has models
 whose truth is planted; ``Case`` and ``PROMISES`` are the checks that every study of clipprobe's own

@@ -18,7 +18,7 @@ import pytest
 
 import clipprobe
 from clipprobe.errors import ClipprobeError, ConfigError, RunFolderError
-from clipprobe.runs import Run, files, load_run
+from clipprobe.runs import Run, load_run
 from clipprobe.runs.verify import verify_run
 from clipprobe.settings import HOW, marked, settings_of
 from clipprobe.study import Study, rerun
@@ -148,7 +148,7 @@ def a_full_disk_is_said_and_the_rest_is_kept(case: Case, place: Path) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files.os, "fsync", full)
+        patch.setattr(os, "fsync", full)
         with pytest.raises(RunFolderError, match="free some space"):
             case.make(place)
     assert not (place / "manifest.json").exists()

@@ -148,3 +148,14 @@ def test_an_audit_of_another_package_is_a_command_like_ours(mine: Path, tmp_path
     ran(mine, call, "rerun", str(out), "--out", str(tmp_path / "again"), "--json")
     for name in ("summary.json", "cosines.csv", "report.html"):
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_the_audit_keeps_the_promises_of_a_study(mine: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "mine/test_mirror.py"],
+        cwd=mine,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "15 passed, 1 skipped" in done.stdout
