@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 from bias.written import grounds_maker, write_metadata
 from PIL import Image
 
-RED = {"judge": 1.0, "pilot": 0.5, "artist": -1.0}  # how far each word leans to red pictures
-
-
-class RednessClip:
-    """Sees only how red a picture is; each word leans to red by a known amount, others not."""
-
-    id, weights_sha256, d_embed = "redness", "0" * 64, 3
-
-    def __init__(self) -> None:
-        self.preprocess = SimpleNamespace(to_grid=lambda image: image)
-        self.encoded = 0
-
-    def provenance(self) -> dict[str, Any]:
-        return {"model": {"id": self.id, "weights_sha256": self.weights_sha256}}
-
-    def encode_images(self, images: Iterable[Image.Image], *, batch_size: int = 32) -> np.ndarray:
-        pixels = [np.asarray(image, np.float64) for image in images]
-        self.encoded += len(pixels)
-        redness = np.array([p[..., 0].mean() / 255 - 0.5 for p in pixels])
-        other = np.array([p[..., 1].mean() / 255 - 0.5 for p in pixels])
-        vectors = np.stack([redness, other, np.full(len(pixels), 1.0)], axis=1)
-        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
-        vectors = np.array([[RED.get(t.split()[-1], 0.0), 1.0, 3.0] for t in texts])
-        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+from clipprobe.testing.toys import RednessClip
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from attacks.bias.report.differences import paired_difference, unpaired_differen
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, RunFolderError
 from clipprobe.runs import RunView
-from tests.bias.conftest import RednessClip
+from clipprobe.testing.toys import RednessClip
 
 QUICK: dict[str, Any] = {"n_boot": 200, "n_permutations": 499, "workers": 0, "k": 30}
 WORDS = ["judge", "pilot", "artist"]

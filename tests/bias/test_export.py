@@ -18,7 +18,7 @@ from attacks.bias.sections.limits import LIMITS
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, RunFolderError
 from clipprobe.runs import Run, RunView, load_run
-from tests.bias.conftest import RednessClip
+from clipprobe.testing.toys import RednessClip
 
 QUICK: dict[str, Any] = {"n_boot": 100, "n_permutations": 199, "workers": 0}
 TEXT = {"type": "string"}

@@ -84,7 +84,7 @@ KILLED = """
     import sys, time
     from pathlib import Path
     sys.path[:0] = {paths!r}
-    from typographic.conftest import NAMES, SIDE, ToyClip
+    from clipprobe.testing.toys import NAMES, SIDE, ToyClip
     from attacks.typographic import audit_typographic
     from clipprobe.data import open_dataset
 

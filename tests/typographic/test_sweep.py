@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from runs.checks import check_run, check_schema
 from typer.testing import CliRunner
-from typographic.conftest import COLORS, NAMES, SIDE, ToyClip
 
 import attacks.typographic.sweep
 from attacks.typographic.sweep import sweep
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.stimuli.text import DEFAULT_FONT, label
+from clipprobe.testing.toys import COLORS, NAMES, SIDE, ToyClip
 from clipprobe.zeroshot import TEMPLATES
 
 SCHEMA = Path(attacks.typographic.sweep.__file__).with_name("summary.schema.json")
