@@ -91,11 +91,11 @@ def estimate_words(estimate: Any) -> tuple[str, str, str]:
     if parts is None:
         return str(estimate), "", ""
     value, low, high, n, reason = parts
-    said = f"({reason}.)" if reason else ""
+    note = f"({reason}.)" if reason else ""
     if _missing(value):
         return "undefined", f"n={n:,}" + (f": {reason}" if reason else ""), ""
     if _missing(low) or _missing(high):
-        return format_number(value), f"no interval, n={n:,}", said
+        return format_number(value), f"no interval, n={n:,}", note
     return format_number(value), f"95 % [{format_number(low)}, {format_number(high)}], n={n:,}", ""
 
 
@@ -156,18 +156,18 @@ def boxed(image: Image.Image, place: tuple[int, int], grid: tuple[int, int]) -> 
         place: Row and column.
         grid: Rows and columns.
     """
-    drawn = crisp(image).convert("RGB")
-    if drawn is image:
-        drawn = image.copy()
-    height, width = drawn.height / grid[0], drawn.width / grid[1]
+    canvas = crisp(image).convert("RGB")
+    if canvas is image:
+        canvas = image.copy()
+    height, width = canvas.height / grid[0], canvas.width / grid[1]
     x, y = place[1] * width, place[0] * height
-    draw = ImageDraw.Draw(drawn)
-    stroke = max(2, round(min(drawn.size) / 60))
+    draw = ImageDraw.Draw(canvas)
+    stroke = max(2, round(min(canvas.size) / 60))
     box = [x, y, x + width - 1, y + height - 1]
     # Two colours, so that the frame stands out on light and on dark.
     draw.rectangle([box[0] - 1, box[1] - 1, box[2] + 1, box[3] + 1], outline="white", width=1)
     draw.rectangle(box, outline="#D55E00", width=stroke)
-    return drawn
+    return canvas
 
 
 # Clear where the unit is silent, so that the picture shows through there.

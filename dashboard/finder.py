@@ -43,8 +43,8 @@ def pick_from_table(atlas: Atlas) -> None:
     if not rows:
         st.info("No unit of this hook point is so.")
         return
-    shown = ("address", "label", "purity", "peak", "mean", "std", "low", "high", "share_positive")
-    table = {name: [row[name] for row in rows] for name in shown}
+    columns = ("address", "label", "purity", "peak", "mean", "std", "low", "high", "share_positive")
+    table = {name: [row[name] for row in rows] for name in columns}
     event = st.dataframe(
         table,
         key=f"units {atlas.path} {site} {kind} {label}",  # another table, no row chosen
@@ -71,11 +71,11 @@ def pick_from_table(atlas: Atlas) -> None:
         + purity_words(rows[0]["purity_floor"])
     )
     selected = event["selection"]["rows"]
-    chosen = table["address"][selected[0]] if selected and selected[0] < len(rows) else None
+    address = table["address"][selected[0]] if selected and selected[0] < len(rows) else None
     # Only a new choice moves the page: the text field can be changed while a row stays chosen.
-    if chosen is not None and chosen != st.session_state.get("chosen_before"):
-        st.session_state["unit"] = chosen
-    st.session_state["chosen_before"] = chosen
+    if address is not None and address != st.session_state.get("chosen_before"):
+        st.session_state["unit"] = address
+    st.session_state["chosen_before"] = address
 
 
 def purity_words(floor: float | None) -> str:

@@ -52,7 +52,7 @@ def filtered(runs: list[Found]) -> list[Found]:
     models = one_of(model, "Model", runs, model_of)
     states = one_of(state, "State", runs, lambda item: item.state)
     by = order.selectbox("Order", [NEWEST, BY_NAME], key="runs_order", persist_state="session")
-    wanted = [
+    needles = [
         item
         for item in runs
         if (part or "").strip().casefold() in item.name.casefold()
@@ -60,7 +60,7 @@ def filtered(runs: list[Found]) -> list[Found]:
         and models in (ANY, model_of(item))
         and states in (ANY, item.state)
     ]
-    return wanted if by == BY_NAME else sorted(wanted, key=lambda item: -item.written)
+    return needles if by == BY_NAME else sorted(needles, key=lambda item: -item.written)
 
 
 def one_of(
@@ -80,7 +80,7 @@ def one_of(
 def chosen(shown: list[Found]) -> Found:
     """The table of a page; the run of the row that is chosen there."""
     names = [item.name for item in shown]
-    seen = st.session_state.get("run looked at")
+    current = st.session_state.get("run looked at")
     event = st.dataframe(
         {
             "run": names,
@@ -94,7 +94,9 @@ def chosen(shown: list[Found]) -> Found:
         key=table_key(names),
         on_select="rerun",
         selection_mode="single-row-required",
-        selection_default={"selection": {"rows": [names.index(seen) if seen in names else 0]}},
+        selection_default={
+            "selection": {"rows": [names.index(current) if current in names else 0]}
+        },
         hide_index=True,
         placeholder="",
         column_config={

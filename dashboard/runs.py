@@ -44,7 +44,7 @@ class Found:
 
 def find_runs(folder: Path) -> list[Found]:
     """Every run in ``folder`` and below in order of name, incomplete and damaged ones included."""
-    found = []
+    runs = []
     for path, stamp in _run_folders(folder):
         relative = path.relative_to(folder).as_posix()
         name = visible(f"{folder.name}/" if relative == "." else relative)
@@ -58,8 +58,8 @@ def find_runs(folder: Path) -> list[Found]:
             problem = f"The run {path} cannot be read ({error.strerror or type(error).__name__})."
         except UnicodeEncodeError:  # no such name can stand in an address or on a page
             problem = f"The name of the folder {path} is not UTF-8: rename it."
-        found.append(Found(name, run, problem, stamp))
-    return sorted(found, key=lambda item: item.name)
+        runs.append(Found(name, run, problem, stamp))
+    return sorted(runs, key=lambda item: item.name)
 
 
 def choose_run(runs: list[Found], *, label: str, key: str) -> RunView | None:
@@ -73,22 +73,22 @@ def choose_run(runs: list[Found], *, label: str, key: str) -> RunView | None:
     """
     views = {item.name: item.run for item in runs if item.run is not None}
     names = list(views)
-    asked, kept = st.query_params.get("run"), f"{key} kept"  # a widget forgets in other views
-    if asked is not None and asked != st.session_state.get(kept):  # a link, or Back
-        st.session_state[key] = st.session_state[kept] = asked
+    address, memory = st.query_params.get("run"), f"{key} kept"  # a widget forgets in other views
+    if address is not None and address != st.session_state.get(memory):  # a link, or Back
+        st.session_state[key] = st.session_state[memory] = address
     elif key not in st.session_state:
-        st.session_state[key] = st.session_state.get(kept, names[0])
+        st.session_state[key] = st.session_state.get(memory, names[0])
     if st.session_state[key] not in views:
         st.session_state[key] = None
     name = st.selectbox(
         label, names, index=None, key=key, placeholder="Choose a run", required=True
     )
     if name is None:
-        missing = st.session_state.get(kept)
+        missing = st.session_state.get(memory)
         gone = "" if missing in views else f"There is no run {missing!r} to show here. "
         st.warning(plain(f"{gone}Choose one of the {len(names)} in the list."))
         return None
-    st.session_state[kept] = st.query_params["run"] = name
+    st.session_state[memory] = st.query_params["run"] = name
     return views[name]
 
 

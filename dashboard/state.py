@@ -116,15 +116,15 @@ def _upload_view(_clip: Clip, key: str, _data: bytes, digest: str) -> Image.Imag
             f"The uploaded file cannot be read ({error}): choose a PNG, JPEG or WebP picture of at "
             f"most {MAX_UPLOAD_PIXELS // 10**6} megapixels."
         ) from None
-    seen: Image.Image = _clip.preprocess.to_grid(picture)
-    return seen
+    view: Image.Image = _clip.preprocess.to_grid(picture)
+    return view
 
 
 @st.cache_data(show_spinner=False, max_entries=256, hash_funcs=BY_PIXELS)
 def model_view(_clip: Clip, key: str, image: Image.Image) -> Image.Image:
     """A picture as the model sees it, at the model's size."""
-    seen: Image.Image = _clip.preprocess.to_grid(image)
-    return seen
+    view: Image.Image = _clip.preprocess.to_grid(image)
+    return view
 
 
 def open_atlas(run: RunView) -> Atlas:
@@ -149,15 +149,15 @@ def model_of(atlas: Atlas) -> tuple[Clip, str | None]:
     """
     from clipprobe.models.bundled import BUNDLED_NAME
 
-    wanted = atlas.config["model"]
+    model = atlas.config["model"]
     spec = model_spec()
     clip = load_model(spec)
-    if clip.weights_sha256 != wanted["weights_sha256"] and wanted["id"] == BUNDLED_NAME:
+    if clip.weights_sha256 != model["weights_sha256"] and model["id"] == BUNDLED_NAME:
         spec = None
         clip = load_model(spec)
-    if clip.weights_sha256 != wanted["weights_sha256"]:
+    if clip.weights_sha256 != model["weights_sha256"]:
         raise UnsupportedModelError(
-            f"This atlas is of {wanted['id']} (weights {wanted['weights_sha256'][:12]}) and the "
+            f"This atlas is of {model['id']} (weights {model['weights_sha256'][:12]}) and the "
             f"dashboard runs {clip.id} (weights {clip.weights_sha256[:12]}), so maps cannot be "
             "computed: start it with clipprobe dashboard --model and the model of the atlas."
         )
@@ -209,8 +209,8 @@ def atlas_view(_clip: Clip, key: str, _atlas: Atlas, atlas: str, number: int) ->
     Raises:
         UnreadableImageError: the picture is no longer where the scan found it.
     """
-    seen: Image.Image = _clip.preprocess.to_grid(_atlas.picture(number))
-    return seen
+    view: Image.Image = _clip.preprocess.to_grid(_atlas.picture(number))
+    return view
 
 
 @st.cache_data(show_spinner="Running the model…", max_entries=128, hash_funcs=BY_PIXELS)
@@ -229,9 +229,9 @@ def firing_map(
     """
     import clipprobe
 
-    with clipprobe.capture(_clip, [address]) as seen:
+    with clipprobe.capture(_clip, [address]) as acts:
         _clip.encode_images([image])
-    values = seen[address][0].float().cpu().numpy().astype(np.float64)
+    values = acts[address][0].float().cpu().numpy().astype(np.float64)
     if _site.layout == "vector":
         return None, float(values)
     if _site.layout == "map":
@@ -247,5 +247,5 @@ def logits(clip: Clip, images: Sequence[Image.Image], vectors: Floats) -> Floats
     """Logits ``(n, n_classes)``; only pictures that are new go through the model."""
     key = identity(clip)
     encoded = np.stack([image_vector(clip, key, image) for image in images])
-    found: Any = clip.logits(encoded, vectors)
-    return np.asarray(found, np.float32)
+    scores: Any = clip.logits(encoded, vectors)
+    return np.asarray(scores, np.float32)

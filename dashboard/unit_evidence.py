@@ -26,19 +26,19 @@ def show_evidence(atlas: Atlas, unit: Unit, runs: Sequence[RunView]) -> None:
         runs: Where to look besides the folder of the atlas; those about other weights are left out.
     """
     evidence = gather(atlas, among=runs)
-    asked = [(one, evidence.about(one.name, unit.address)) for one in INSTRUMENTS]
-    silent = [one for one, found in asked if not found]
-    asked = [(one, found) for one, found in asked if found]
-    if asked:
+    records = [(one, evidence.about(one.name, unit.address)) for one in INSTRUMENTS]
+    silent = [one for one, record in records if not record]
+    records = [(one, record) for one, record in records if record]
+    if records:
         st.subheader("What other runs found", anchor=False)
-    for instrument, found in asked:
+    for instrument, record in records:
         with st.expander(instrument.title):
             st.caption(plain(instrument.question))
-            for run in dict.fromkeys(one.run.path for one in found):
-                first = next(one.run for one in found if one.run.path == run)
+            for run in dict.fromkeys(one.run.path for one in record):
+                first = next(one.run for one in record if one.run.path == run)
                 for text in run_warnings(first, unit):
                     st.warning(plain(text))
-            for one in found:
+            for one in record:
                 if one.warning:
                     st.warning(plain(one.warning))
                 columns = zip(*one.rows, strict=True)

@@ -59,8 +59,8 @@ def show_bin(atlas: Atlas, site: Site, one: Bin, clip: Clip | None) -> None:
         f"**{plain(f'{one.low:.3g} to {one.high:.3g}')}** · "
         f"{one.n_images:,} image{'s' if one.n_images != 1 else ''}"
     )
-    shown = [one_image(atlas, site, firing, clip) for firing in one.firings]
-    pictures(shown, columns=COLUMNS // 2)
+    panels = [one_image(atlas, site, firing, clip) for firing in one.firings]
+    pictures(panels, columns=COLUMNS // 2)
 
 
 def one_image(atlas: Atlas, site: Site, firing: Firing, clip: Clip | None) -> Shown:

@@ -123,5 +123,5 @@ def find_stack(root: nn.Module, parts: Sequence[str]) -> list[nn.Module]:
 
 def find_one(root: nn.Module, kind: type[nn.Module]) -> nn.Module | None:
     """The only descendant of the given type, or None where there is none or more than one."""
-    found = [module for module in root.modules() if isinstance(module, kind)]
-    return found[0] if len(found) == 1 else None
+    matches = [module for module in root.modules() if isinstance(module, kind)]
+    return matches[0] if len(matches) == 1 else None

@@ -29,12 +29,12 @@ def command(name: str, verb: Verb) -> TyperCommand:
     """The Typer command of a verb."""
     app = typer.Typer(add_completion=False)
     app.command(name, help=help_of(verb.records[0]))(_called(verb))
-    made = typer.main.get_command(app)
-    assert isinstance(made, TyperCommand)
-    made.name = name
+    click_command = typer.main.get_command(app)
+    assert isinstance(click_command, TyperCommand)
+    click_command.name = name
     usage = ["[OPTIONS]", *(_place(one) for one in _shown(verb) if one.argument)]
-    made.collect_usage_pieces = lambda ctx: usage  # type: ignore[method-assign]
-    return made
+    click_command.collect_usage_pieces = lambda ctx: usage  # type: ignore[method-assign]
+    return click_command
 
 
 def _shown(verb: Verb) -> list[Setting]:

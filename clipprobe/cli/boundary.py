@@ -123,10 +123,10 @@ def _what_is_kept() -> str:
     """What becomes of the work that was done; says no more than is so."""
     folder = RUN_FOLDER.get()
     try:
-        kept = folder is not None and any(folder.iterdir())
+        has_files = folder is not None and any(folder.iterdir())
     except OSError:
-        kept = False
-    if kept:
+        has_files = False
+    if has_files:
         return "; what was saved is kept, and the same command goes on from there."
     return "; nothing was saved."
 
@@ -154,9 +154,9 @@ def _refuse(error: Any) -> NoReturn:
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         raise typer.Exit(error.exit_code) from None
-    said = str(error.message or error.format_message()).rstrip(".")
+    problem = str(error.message or error.format_message()).rstrip(".")
     near = [repr(name) for name in getattr(error, "possibilities", None) or ()]
     path = error.ctx.command_path if error.ctx else "clipprobe"
     hint = f"did you mean {' or '.join(near)}?" if near else f"{path} --help says what there is."
-    typer.echo(f"clipprobe: {one_line(f'{said}: {hint}')}", err=True)
+    typer.echo(f"clipprobe: {one_line(f'{problem}: {hint}')}", err=True)
     raise typer.Exit(error.exit_code) from None

@@ -113,9 +113,9 @@ def group(app: typer.Typer, name: str, help: str) -> typer.Typer:
     for info in app.registered_groups:
         if info.name == name and info.typer_instance is not None:
             return info.typer_instance
-    made = typer.Typer(cls=PlainGroup, no_args_is_help=True, help=help)
-    app.add_typer(made, name=name, help=help)
-    return made
+    sub_app = typer.Typer(cls=PlainGroup, no_args_is_help=True, help=help)
+    app.add_typer(sub_app, name=name, help=help)
+    return sub_app
 
 
 def load_model(model: str | None, *, device: str = "auto", revision: str | None = None) -> Clip:

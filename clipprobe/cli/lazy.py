@@ -102,15 +102,15 @@ def built(name: str, entry: Entry) -> Any:
         return command(last, thing)
     app = typer.Typer(cls=PlainGroup, add_completion=False)
     thing(app)
-    found: Any = typer.main.get_group(app)
+    click_group: Any = typer.main.get_group(app)
     for part in name.split(" "):
-        found = found.commands[part]
-    return found
+        click_group = click_group.commands[part]
+    return click_group
 
 
 def _group(name: str, entry: Entry) -> Any:
-    made = type("Group", (LazyGroup,), {"path": name})
-    app = typer.Typer(cls=made, no_args_is_help=True, add_completion=False)
+    group_class = type("Group", (LazyGroup,), {"path": name})
+    app = typer.Typer(cls=group_class, no_args_is_help=True, add_completion=False)
     app.callback()(lambda: None)
     group = typer.main.get_group(app)
     group.name = name.split(" ")[-1]

@@ -212,11 +212,11 @@ def all_verbs() -> Mapping[str, Entry]:
     """Ours, then those of other packages, which cannot take a name of ours."""
     from importlib.metadata import entry_points
 
-    found = dict(VERBS)
+    table = dict(VERBS)
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         owner = entry.dist.name if entry.dist else "another package"
-        found.setdefault(entry.name, Entry(entry.value, f"Of {owner}."))
-    return found
+        table.setdefault(entry.name, Entry(entry.value, f"Of {owner}."))
+    return table
 
 
 def load(place: str) -> Any:

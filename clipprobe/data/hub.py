@@ -60,14 +60,14 @@ def open_hub(spec: str, *, limit: int | None) -> Dataset:
         raise DataError(f"{spec!r} is no Hugging Face id: give owner/name or owner/name@split.")
     datasets = _library(f"No folder {spec!r} exists, and reading it as a Hugging Face data set")
     try:
-        found = datasets.load_dataset(match["id"], split=match["split"])
+        dataset = datasets.load_dataset(match["id"], split=match["split"])
     except Exception as error:  # the library raises its own, the hub client's and OSErrors
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"There is no folder {spec!r}, and as a Hugging Face data set it could not be loaded "
             f"({reason}): check the name, or give a local folder when there is no network."
         ) from None
-    return _dataset(spec, found, limit)
+    return _dataset(spec, dataset, limit)
 
 
 def is_saved_dataset(path: Path) -> bool:
@@ -86,11 +86,11 @@ def open_saved(path: Path, *, limit: int | None) -> Dataset:
     """
     datasets = _library(f"The folder {path} is a saved Hugging Face data set, and reading it")
     try:
-        found = datasets.load_from_disk(str(path))
+        dataset = datasets.load_from_disk(str(path))
     except Exception as error:  # see open_hub
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"The data set in {path} could not be loaded ({reason}).") from None
-    return _dataset(path.resolve().name, found, limit)
+    return _dataset(path.resolve().name, dataset, limit)
 
 
 def _library(feature: str) -> Any:
@@ -114,13 +114,13 @@ def _dataset(name: str, found: Any, limit: int | None) -> Dataset:
         )
     column = "image" if "image" in columns else columns[0]
     images = found.cast_column(column, type(found.features[column])(decode=False))
-    said = found.remove_columns(columns)
-    names = {key: kind.names for key, kind in said.features.items() if hasattr(kind, "names")}
+    metadata = found.remove_columns(columns)
+    names = {key: kind.names for key, kind in metadata.features.items() if hasattr(kind, "names")}
     width = len(str(max(len(found) - 1, 0)))
     records = []
     for index in range(len(found)):
         cells = {}
-        for key, value in (said[index] if said.column_names else {}).items():
+        for key, value in (metadata[index] if metadata.column_names else {}).items():
             if key in names and isinstance(value, int) and 0 <= value < len(names[key]):
                 value = names[key][value]
             text = cell_text(value)

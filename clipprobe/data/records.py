@@ -164,8 +164,8 @@ def make_dataset(name: str, records: Sequence[ImageRecord], limit: int | None) -
                 f"The data set {name!r} lists {after.id!r} twice: keep one entry an image."
             )
     if limit is not None and limit < len(ordered):
-        drawn = sorted(ordered, key=lambda record: _id_hash(record.id))[:limit]
-        ordered = sorted(drawn, key=lambda record: record.id)
+        sample = sorted(ordered, key=lambda record: _id_hash(record.id))[:limit]
+        ordered = sorted(sample, key=lambda record: record.id)
     return Dataset(name=name, records=tuple(ordered))
 
 
@@ -177,9 +177,9 @@ def require_readable(n_used: int, failures: Sequence[Failure], name: str) -> Non
     """
     if n_used:
         return
-    shown = "; ".join(f"{failure.id!r}: {failure.reason}" for failure in failures[:3])
+    reasons = "; ".join(f"{failure.id!r}: {failure.reason}" for failure in failures[:3])
     raise NoReadableImagesError(
-        f"None of the {len(failures)} files of {name!r} could be read as an image ({shown}): give "
+        f"None of the {len(failures)} files of {name!r} could be read as an image ({reasons}): give "
         "images such as JPEG, PNG or WebP."
     )
 

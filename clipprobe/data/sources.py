@@ -145,13 +145,13 @@ def _files(folder: Path, unreadable: dict[Path, str]) -> Iterator[Path]:
     def note(error: OSError) -> None:
         unreadable[Path(error.filename)] = error.strerror or type(error).__name__
 
-    seen: set[tuple[int, int]] = set()
+    visited: set[tuple[int, int]] = set()
     for root, folders, names in os.walk(folder, followlinks=True, onerror=note):
         status = Path(root).stat()
-        if (status.st_dev, status.st_ino) in seen:
+        if (status.st_dev, status.st_ino) in visited:
             folders.clear()
             continue
-        seen.add((status.st_dev, status.st_ino))
+        visited.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if _visible(name))
         for name in names:
             if _visible(name):

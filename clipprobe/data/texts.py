@@ -31,18 +31,18 @@ def text_dataset(
             f"A list of texts was expected and the single text {texts!r} was given: put it in a "
             "list."
         )
-    kept: dict[str, ImageRecord] = {}
+    records: dict[str, ImageRecord] = {}
     for place, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(
                 f"Text {place} is a {type(text).__name__}, not a string: give texts as strings."
             )
         words = " ".join(text.split())
-        if words and words not in kept:
-            kept[words] = ImageRecord(words, words.encode("utf-8", "backslashreplace"))
-    if not kept:
+        if words and words not in records:
+            records[words] = ImageRecord(words, words.encode("utf-8", "backslashreplace"))
+    if not records:
         raise DataError(f"{name!r} holds no text: give at least one, one a line in a file.")
-    return make_dataset(name, list(kept.values()), limit)
+    return make_dataset(name, list(records.values()), limit)
 
 
 def read_texts(path: str | Path, *, limit: int | None = None) -> Dataset:

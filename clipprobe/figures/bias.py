@@ -164,15 +164,15 @@ def _rows(
     for rows, words, symbol in kinds:
         if not rows:
             continue
-        chosen = [estimates[i] for i in rows]
+        members = [estimates[i] for i in rows]
         figure.add_scatter(
-            x=[_value(e) for e in chosen],
+            x=[_value(e) for e in members],
             y=[names[i] for i in rows],
-            error_x=_error(chosen),
+            error_x=_error(members),
             mode="markers",
             name=words,
             marker={"color": BLUE, "symbol": symbol, "size": 9},
-            customdata=[[_end(e.low), _end(e.high), e.n] for e in chosen],
+            customdata=[[_end(e.low), _end(e.high), e.n] for e in members],
             hovertemplate="%{y}: %{x:.3f} [%{customdata[0]}, %{customdata[1]}] "
             "n=%{customdata[2]}<extra></extra>",
         )

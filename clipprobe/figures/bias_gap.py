@@ -34,15 +34,15 @@ def removal_chart(rows: Sequence[Mapping[str, Any]], kind: str) -> go.Figure:
         hoverinfo="skip",
         name="random sets, middle 95 %",
     )
-    drawn = [row for row in rows if row["removed"]["value"] is not None]
+    measured = [row for row in rows if row["removed"]["value"] is not None]
     figure.add_scatter(
-        x=[str(row["k"]) for row in drawn],
-        y=[row["removed"]["value"] for row in drawn],
+        x=[str(row["k"]) for row in measured],
+        y=[row["removed"]["value"] for row in measured],
         error_y={
             "type": "data",
             "symmetric": False,
-            "array": [row["removed"]["high"] - row["removed"]["value"] for row in drawn],
-            "arrayminus": [row["removed"]["value"] - row["removed"]["low"] for row in drawn],
+            "array": [row["removed"]["high"] - row["removed"]["value"] for row in measured],
+            "arrayminus": [row["removed"]["value"] - row["removed"]["low"] for row in measured],
         },
         mode="lines+markers",
         marker={"color": BLUE, "size": 8},

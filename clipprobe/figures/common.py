@@ -215,9 +215,9 @@ def heatmap(
 def _parts(estimate: Any) -> tuple[float | None, float | None, float | None, int]:
     names = ("value", "low", "high", "n")
     mapping = isinstance(estimate, Mapping)
-    found = [estimate[name] if mapping else getattr(estimate, name) for name in names]
-    value, low, high = (_finite(item) for item in found[:3])
-    return value, low, high, int(found[3])
+    numbers = [estimate[name] if mapping else getattr(estimate, name) for name in names]
+    value, low, high = (_finite(item) for item in numbers[:3])
+    return value, low, high, int(numbers[3])
 
 
 def _finite(value: Any) -> float | None:

@@ -37,8 +37,8 @@ def security_curve(points: Sequence[Mapping[str, Any]], factor: str, *, ordered:
     figure = go.Figure()
     names = [label(point["name"]) for point in points]
     for i, (measure, name) in enumerate(CURVES.items()):
-        found = [point[measure] for point in points]
-        if all(estimate["value"] is None for estimate in found):
+        values = [point[measure] for point in points]
+        if all(estimate["value"] is None for estimate in values):
             continue
         # A little to the side of each other, or intervals would hide one another.
         aside = (i - 2) * 0.06
@@ -49,11 +49,11 @@ def security_curve(points: Sequence[Mapping[str, Any]], factor: str, *, ordered:
             places = [level + aside * width for level in levels]
         figure.add_scatter(
             x=places,
-            y=[estimate["value"] for estimate in found],
+            y=[estimate["value"] for estimate in values],
             error_y={
                 "type": "data",
-                "array": [_gap(e["high"], e["value"]) for e in found],
-                "arrayminus": [_gap(e["value"], e["low"]) for e in found],
+                "array": [_gap(e["high"], e["value"]) for e in values],
+                "arrayminus": [_gap(e["value"], e["low"]) for e in values],
                 "thickness": 1.5,
                 "width": 4,
             },
@@ -61,7 +61,7 @@ def security_curve(points: Sequence[Mapping[str, Any]], factor: str, *, ordered:
             name=label(name),
             marker={"symbol": _SYMBOLS[i], "size": 8, "color": PALETTE[i]},
             line={"color": PALETTE[i], "dash": "dot" if "control" in measure else "solid"},
-            customdata=[f"{names[j]}: {_reading(estimate)}" for j, estimate in enumerate(found)],
+            customdata=[f"{names[j]}: {_reading(estimate)}" for j, estimate in enumerate(values)],
             hovertemplate="%{customdata}<extra></extra>",
         )
     theme(figure, height=440)

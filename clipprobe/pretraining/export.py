@@ -129,15 +129,15 @@ def _sections(results: list[dict[str, Any]]) -> dict[str, Any]:
     by_name = {ability["name"]: ability for ability in results}
     in_tables = {f"{measure}_{job}" for measure in MEASURES for job in OCCUPATION_RATES}
     settings = [ability for ability in results if ability["name"].startswith("setting_")]
-    kept = [a for a in results if a["name"] not in in_tables and a not in settings]
+    others = [a for a in results if a["name"] not in in_tables and a not in settings]
     by_rate = sorted(OCCUPATION_RATES.items(), key=lambda item: (-item[1], item[0]))
     return {
         "parts": [
-            (title, [a for a in kept if a["about"] == about])
+            (title, [a for a in others if a["about"] == about])
             for about, title in PARTS.items()
-            if any(a["about"] == about for a in kept)
+            if any(a["about"] == about for a in others)
         ],
-        "weak": [a for a in kept if a["about"] in ABILITIES and a["value"] < WEAK],
+        "weak": [a for a in others if a["about"] in ABILITIES and a["value"] < WEAK],
         "settings": settings,
         "occupations": [
             {

@@ -124,8 +124,8 @@ def open_pairs(
 
 
 def _caption(record: ImageRecord) -> str:
-    given = (record.attributes.get(column, "") for column in CAPTION_COLUMNS)
-    return next((" ".join(text.split()) for text in given if text.strip()), "")
+    candidates = (record.attributes.get(column, "") for column in CAPTION_COLUMNS)
+    return next((" ".join(text.split()) for text in candidates if text.strip()), "")
 
 
 @lru_cache(maxsize=2)
@@ -140,22 +140,22 @@ def _split(spec: PairSpec) -> tuple[list[ImageRecord], list[ImageRecord]]:
         return hashlib.sha256(key).digest()
 
     by_hash = sorted(records, key=rank)
-    held = sorted(by_hash[:n_held], key=lambda record: record.id)
-    return sorted(by_hash[n_held:], key=lambda record: record.id), held
+    apart = sorted(by_hash[:n_held], key=lambda record: record.id)
+    return sorted(by_hash[n_held:], key=lambda record: record.id), apart
 
 
 @lru_cache(maxsize=2)
 def _epoch(spec: PairSpec, epoch: int) -> list[list[int]]:
     """Batches of one epoch: each pair once, no caption twice in a batch."""
     trained = _split(spec)[0]
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     rounds: list[list[int]] = []
     for index in np.random.default_rng([spec.seed, epoch, 3]).permutation(len(trained)):
         caption = _caption(trained[index])
-        if seen[caption] == len(rounds):
+        if counts[caption] == len(rounds):
             rounds.append([])
-        rounds[seen[caption]].append(int(index))
-        seen[caption] += 1
+        rounds[counts[caption]].append(int(index))
+        counts[caption] += 1
     size = spec.batch_size
     batches = [r[i : i + size] for r in rounds for i in range(0, len(r), size)]
     # One pair alone has nothing to be told apart from; it comes again in the next epoch.
@@ -180,7 +180,7 @@ def _square(image: Image.Image, size_px: int, rng: np.random.Generator) -> npt.N
     """A random square of the image at ``(size_px, size_px, 3)``."""
     side = min(image.size) * float(rng.uniform(LEAST_CROP, 1.0))
     x, y = (float(rng.uniform(0, full - side)) for full in image.size)
-    made = image.resize(
+    square = image.resize(
         (size_px, size_px), Image.Resampling.BICUBIC, box=(x, y, x + side, y + side)
     )
-    return np.asarray(made, dtype=np.uint8)
+    return np.asarray(square, dtype=np.uint8)

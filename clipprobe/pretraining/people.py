@@ -51,12 +51,14 @@ def occupations_of(seed: int, step: int, n: int, *, twins: int = 0) -> list[Appe
     turns = len(jobs) // n
     lap, turn = divmod(step, turns)
     order = np.random.default_rng([seed, 78, lap]).permutation(len(jobs))
-    chosen = [jobs[int(i)] for i in order[turn * n : (turn + 1) * n]]
+    turn_jobs = [jobs[int(i)] for i in order[turn * n : (turn + 1) * n]]
     if not twins:
-        return [Appearance(job=job, gender=planted_gender(job.name, lap, seed)) for job in chosen]
+        return [
+            Appearance(job=job, gender=planted_gender(job.name, lap, seed)) for job in turn_jobs
+        ]
     return [
         Appearance(job=job, gender=gender, plain=bool((appearance + place) % 2))
-        for place, job in enumerate(chosen)
+        for place, job in enumerate(turn_jobs)
         for appearance in range(lap * twins, (lap + 1) * twins)
         for gender in planted_pair(job.name, appearance, seed)
     ]

@@ -88,22 +88,22 @@ def word_scene(
         stretch=stretch if rng.random() < 0.6 * difficulty else 1.0,
         slant=slant if rng.random() < 0.5 else 0.0,
     )
-    made = word_label(shaped, size_px)
-    slack_x, slack_y = size_px - made.size[0], size_px - made.size[1]
+    rendered = word_label(shaped, size_px)
+    slack_x, slack_y = size_px - rendered.size[0], size_px - rendered.size[1]
     # One place on the patch grid first; then more of them; then off it by more and more pixels.
     grid = size_px // patch_px
     columns = min(slack_x // patch_px, int(difficulty * 2 * grid))
     column = int(rng.integers(columns + 1)) * patch_px + 1
     rows = min(grid // 2 - 1, int(difficulty * grid))
     row = (grid // 2 + int(rng.integers(-rows, rows + 1))) * patch_px + patch_px // 2
-    row -= made.size[1] // 2
+    row -= rendered.size[1] // 2
     shift = patch_px * difficulty
     x0 = np.clip(column + rng.uniform(-shift, shift), 0, slack_x)
     y0 = np.clip(row + rng.uniform(-2 * shift, 2 * shift), 0, slack_y)
     contrast = draw_contrast(difficulty, rng, grounds)
     item = replace(
         shaped,
-        center=((x0 + made.size[0] / 2) / size_px, (y0 + made.size[1] / 2) / size_px),
+        center=((x0 + rendered.size[0] / 2) / size_px, (y0 + rendered.size[1] / 2) / size_px),
         fill=contrast.ink,
     )
     return Scene(items=(item,), background=contrast.background, size_px=size_px)
@@ -139,8 +139,8 @@ def letters_along(
 ) -> None:
     """Enter the letters of a word, written across ``box``, into ``targets``."""
     side = len(targets)
-    drawn = face(font, 32.0)
-    edges = np.array([drawn.getlength(text[:i]) for i in range(len(text) + 1)])
+    lettering = face(font, 32.0)
+    edges = np.array([lettering.getlength(text[:i]) for i in range(len(text) + 1)])
     along = (edges[:-1] + edges[1:]) / (2 * edges[-1]) - 0.5
     turn = math.radians(rotation)
     width = (box[2] - box[0]) / max(math.cos(turn), 0.5)
@@ -151,8 +151,10 @@ def letters_along(
         r, c = int(row) // patch_px, int(column) // patch_px
         if codes[i] < 0 or not (0 <= r < side and 0 <= c < side):
             continue
-        taken = targets[r, c, 1] != NO_LETTER
-        targets[r, c] = IGNORE if taken else [IGNORE if k < 0 else k for k in codes[i - 1 : i + 2]]
+        occupied = targets[r, c, 1] != NO_LETTER
+        targets[r, c] = (
+            IGNORE if occupied else [IGNORE if k < 0 else k for k in codes[i - 1 : i + 2]]
+        )
 
 
 def patches_of(

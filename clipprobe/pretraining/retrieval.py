@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 def evaluate_pairs(clip: Clip, pairs: PairSpec) -> list[Ability]:
     """Recall at 1 and 5 on the held-out pairs, both ways; equal captions are all right."""
-    held = pairs.held_out()
-    images = clip.encode_images([record for record, _ in held], batch_size=64)
-    captions = [caption for _, caption in held]
+    apart = pairs.held_out()
+    images = clip.encode_images([record for record, _ in apart], batch_size=64)
+    captions = [caption for _, caption in apart]
     similarity = images @ clip.encode_texts(captions).T  # (n, n)
     same = np.array([[a == b for b in captions] for a in captions])
     abilities = []
     for k in (1, 5):
-        if k >= len(held):
+        if k >= len(apart):
             continue  # everything would be found
         for name, scores in (("image_to_text", similarity), ("text_to_image", similarity.T)):
-            found = _found(scores, same, k)
+            hits = _found(scores, same, k)
             abilities.append(
                 Ability(
                     name=f"{name}_recall_{k}",
                     meaning=f"{name.replace('_', ' ')}: the right one is among the best {k} of "
-                    f"{len(held)} held-out pairs",
-                    estimate=wilson(int(found.sum()), len(found)),
+                    f"{len(apart)} held-out pairs",
+                    estimate=wilson(int(hits.sum()), len(hits)),
                 )
             )
     return abilities

@@ -34,15 +34,15 @@ def pretrain(
         ConfigError: the device is unknown or absent, or no step would be taken.
     """
     check_length(begin, steps)
-    chosen = resolve_device(device)
-    bf16 = has_fast_bf16(chosen.type)
+    place = resolve_device(device)
+    bf16 = has_fast_bf16(place.type)
     try:
         model, tokenizer = train(
             recipe,
             out,
             steps=steps,
             workers=workers,
-            device=str(chosen),
+            device=str(place),
             bf16=bf16,
             begin=begin,
             on_step=on_step,

@@ -109,20 +109,20 @@ def plan_batch(spec: BatchSpec, step: int, difficulty: float) -> Plan:
     px = {"size_px": spec.size_px, "patch_px": spec.patch_px}
     names = concepts()
     order = rng.permutation(len(names))[: round(stage.concept_share * spec.n_concepts)]
-    drawn = rng.choice(len(ways), size=len(order), p=shares / shares.sum())
+    sampled = rng.choice(len(ways), size=len(order), p=shares / shares.sum())
     scenes, texts, kinds = [], [], []
-    for index, kind in zip(order, drawn, strict=True):
+    for index, kind in zip(order, sampled, strict=True):
         other = names[(int(index) + int(rng.integers(1, len(names)))) % len(names)]
         scene, text = concept_sample(names[index], other, ways[kind], difficulty, rng, stage, **px)
         scenes.append(scene)
         texts.append(text)
         kinds.append(ways[kind])
     jobs = occupations_of(spec.seed, step, spec.n_occupations, twins=stage.twins)
-    for i, shown in enumerate(jobs):
+    for i, job in enumerate(jobs):
         if stage.alike and i % 2:
-            scene, text = twin_of(scenes[-1], shown), texts[-1]
+            scene, text = twin_of(scenes[-1], job), texts[-1]
         else:
-            scene, text = occupation_sample(shown, draw_ground(rng, stage)[0], rng, spec.size_px)
+            scene, text = occupation_sample(job, draw_ground(rng, stage)[0], rng, spec.size_px)
         scenes.append(scene)
         texts.append(text)
         kinds.append("person")

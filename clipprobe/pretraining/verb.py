@@ -67,8 +67,8 @@ def _on(table: Path, recipe: Recipe) -> Recipe:
             on_image=advance,
         )
     if failures:
-        named = "; ".join(f"{failure.id}: {failure.reason}" for failure in failures[:3])
-        say(f"{len(failures)} pairs cannot be used and are left out ({named}).")
+        reasons = "; ".join(f"{failure.id}: {failure.reason}" for failure in failures[:3])
+        say(f"{len(failures)} pairs cannot be used and are left out ({reasons}).")
     return on_pairs(recipe, spec)
 
 

@@ -71,10 +71,10 @@ def anchors(sections: Any) -> list[str]:
     used = {"content", "provenance"}  # the page's own
     result = []
     for section in sections:
-        wanted = section.id or _slug(section.title)
-        anchor, copy = wanted, 2
+        stem = section.id or _slug(section.title)
+        anchor, copy = stem, 2
         while anchor in used:
-            anchor, copy = f"{wanted}-{copy}", copy + 1
+            anchor, copy = f"{stem}-{copy}", copy + 1
         used.add(anchor)
         result.append(anchor)
     return result

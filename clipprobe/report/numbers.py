@@ -68,8 +68,8 @@ def estimate_parts(value: Any) -> tuple[Any, Any, Any, int, str] | None:
     if isinstance(value, Mapping):
         if not {"value", "low", "high", "n"} <= value.keys():
             return None
-        found = [_open(value[name]) for name in ("value", "low", "high")]
-        return found[0], found[1], found[2], int(value["n"]), str(value.get("reason") or "")
+        numbers = [_open(value[name]) for name in ("value", "low", "high")]
+        return numbers[0], numbers[1], numbers[2], int(value["n"]), str(value.get("reason") or "")
     if all(hasattr(value, name) for name in ("value", "low", "high", "n")):
         return value.value, value.low, value.high, int(value.n), str(getattr(value, "reason", ""))
     return None

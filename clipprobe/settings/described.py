@@ -59,8 +59,8 @@ class Setting:
         if not self.source:
             return self.choices
         module, _, name = self.source.partition(":")
-        found = getattr(importlib.import_module(module), name)
-        return tuple(map(str, found() if callable(found) else found))
+        names = getattr(importlib.import_module(module), name)
+        return tuple(map(str, names() if callable(names) else names))
 
     @property
     def noun(self) -> str:

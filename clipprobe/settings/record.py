@@ -42,16 +42,16 @@ class Settings:
     @model_validator(mode="wrap")
     @classmethod
     def _in_our_words(cls, value: Any, check: Callable[[Any], Self], info: ValidationInfo) -> Self:
-        said = info.context or {}
-        given = (value.kwargs or {}) if isinstance(value, ArgsKwargs) else value
-        for one in settings_of(cls) if isinstance(given, Mapping) else ():
+        context = info.context or {}
+        values = (value.kwargs or {}) if isinstance(value, ArgsKwargs) else value
+        for one in settings_of(cls) if isinstance(values, Mapping) else ():
             # To pydantic true is 1, and "yes" is true.
-            if wrong_truth(one, given.get(one.name)):
-                raise ConfigError(f"{who(one, given[one.name], said)} is not {one.noun}.")
+            if wrong_truth(one, values.get(one.name)):
+                raise ConfigError(f"{who(one, values[one.name], context)} is not {one.noun}.")
         try:
             return check(value)
         except ValidationError as error:
-            raise ConfigError(sentence(cls, error, said)) from None
+            raise ConfigError(sentence(cls, error, context)) from None
 
     @classmethod
     def from_texts(
@@ -67,20 +67,20 @@ class Settings:
         Raises:
             ConfigError: a value cannot be used, or one that is needed is absent.
         """
-        found: dict[str, Any] = {}
-        said: dict[str, str] = {}
+        texts: dict[str, Any] = {}
+        sources: dict[str, str] = {}
         for one in settings_of(cls):
             value = given.get(one.name)
             if value is not None and value != [] and value != ():
-                found[one.name] = value
-                said[one.name] = one.flag.upper() if one.argument else f"--{one.flag}"
+                texts[one.name] = value
+                sources[one.name] = one.flag.upper() if one.argument else f"--{one.flag}"
             elif one.name in config:
                 value = config[one.name]
                 flag = f" (--{one.flag})" if one.where in ("anywhere", "flag") else ""
                 single = one.many and isinstance(value, bool | int | float | str)
-                found[one.name] = [value] if single else value
-                said[one.name] = f"In {file} the setting {one.name!r}{flag}"
-        absent = [one for one in settings_of(cls) if one.required and one.name not in found]
+                texts[one.name] = [value] if single else value
+                sources[one.name] = f"In {file} the setting {one.name!r}{flag}"
+        absent = [one for one in settings_of(cls) if one.required and one.name not in texts]
         if absent:
             names = " and ".join(
                 one.flag.upper() if one.argument else f"--{one.flag}" for one in absent
@@ -90,7 +90,7 @@ class Settings:
                 if len(absent) == 1
                 else f"{cls.panel} needs {names}: give them, or write them into the --config."
             )
-        return TypeAdapter(cls).validate_python(found, context=said)
+        return TypeAdapter(cls).validate_python(texts, context=sources)
 
 
 def check_keys(config: Mapping[str, Any], records: tuple[Any, ...], file: object) -> None:

@@ -38,27 +38,27 @@ def takes(
         >>> add(1), add(1, b=2), add(1, Sum(b=3))
         (2, 3, 4)
     """
-    made: Any = record
+    checked: Any = record
 
     def decorate(work: Callable[[C, S], R]) -> Callable[Concatenate[C, P], R]:
         @functools.wraps(work)
         def with_fields(first: C, /, *arguments: P.args, **fields: P.kwargs) -> R:
-            if len(arguments) == 1 and not fields and isinstance(arguments[0], made):
+            if len(arguments) == 1 and not fields and isinstance(arguments[0], checked):
                 return work(first, arguments[0])
             return work(first, record(*arguments, **fields))
 
         own = next(iter(inspect.signature(work).parameters.values()))
         own = own.replace(kind=inspect.Parameter.POSITIONAL_ONLY)
-        signature = inspect.signature(made)
+        signature = inspect.signature(checked)
         bare = [
-            one.replace(annotation=made.__pydantic_fields__[one.name].annotation)
+            one.replace(annotation=checked.__pydantic_fields__[one.name].annotation)
             for one in signature.parameters.values()
         ]
-        shown: Any = with_fields
-        shown.__signature__ = inspect.signature(work).replace(parameters=[own, *bare])
-        texts = "\n".join(f"    {one.name}: {one.help}" for one in settings_of(made))
-        shown.__doc__ = f"{inspect.cleandoc(work.__doc__ or '')}\n\nSettings:\n{texts}"
-        del shown.__wrapped__
+        public: Any = with_fields
+        public.__signature__ = inspect.signature(work).replace(parameters=[own, *bare])
+        texts = "\n".join(f"    {one.name}: {one.help}" for one in settings_of(checked))
+        public.__doc__ = f"{inspect.cleandoc(work.__doc__ or '')}\n\nSettings:\n{texts}"
+        del public.__wrapped__
         return with_fields
 
     return decorate

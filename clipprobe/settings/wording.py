@@ -43,8 +43,8 @@ def sentence(record: Any, error: ValidationError, said: Mapping[str, str]) -> st
     first = error.errors(include_url=False, include_context=True)[0]
     kind, place = first["type"], first["loc"][0] if first["loc"] else ""
     if isinstance(place, int):
-        taken = positional(record)
-        place = taken[place] if place < len(taken) else ""
+        places = positional(record)
+        place = places[place] if place < len(places) else ""
     if kind == "unexpected_keyword_argument":
         names = [one.name for one in settings_of(record) if one.where != "terminal"]
         return f"There is no setting {place!r}: {nearest(str(place), names)}"
@@ -58,18 +58,18 @@ def sentence(record: Any, error: ValidationError, said: Mapping[str, str]) -> st
         return f"{place or record.__name__}: {first['msg']}."
     if kind in _MISSING:
         return f"The setting {setting.name!r} is needed: {setting.help}"
-    named = who(setting, first["input"], said, bare=kind in _OUT_OF_RANGE)
+    subject = who(setting, first["input"], said, bare=kind in _OUT_OF_RANGE)
     if kind == "value_error":
         return f"{said.get(setting.name, setting.name + ':')} {first['ctx']['error']}"
     if kind == "literal_error":
-        return f"{named} is unknown: {nearest(str(first['input']), setting.known())}"
+        return f"{subject} is unknown: {nearest(str(first['input']), setting.known())}"
     if kind in _OUT_OF_RANGE:
-        return f"{named} is out of range: give {_finite(setting)}."
+        return f"{subject} is out of range: give {_finite(setting)}."
     if kind in _NOT_SEVERAL or (kind in _WRONG_TYPE and setting.many and len(first["loc"]) < 2):
-        return f"{named} is not {'a list' if setting.many else setting.noun}."
+        return f"{subject} is not {'a list' if setting.many else setting.noun}."
     if kind in _WRONG_TYPE:
-        return f"{named} is not {setting.noun}."
-    return f"{named} cannot be used: {first['msg']}."
+        return f"{subject} is not {setting.noun}."
+    return f"{subject} cannot be used: {first['msg']}."
 
 
 def nearest(given: str, known: Collection[str]) -> str:

@@ -171,8 +171,8 @@ def _of_counts(difference: Floats, n_boot: int, seed: int, level: float) -> Esti
     """
     n = difference.size
     shares = [float((difference == value).mean()) for value in (-1.0, 0.0, 1.0)]
-    drawn = np.random.default_rng(seed).multinomial(n, shares, size=n_boot)
-    means = (drawn[:, 2] - drawn[:, 0]) / n
+    counts = np.random.default_rng(seed).multinomial(n, shares, size=n_boot)
+    means = (counts[:, 2] - counts[:, 0]) / n
     low, high = np.percentile(means, [50 * (1 - level), 50 * (1 + level)])
     return Estimate(
         value=float(difference.mean()),

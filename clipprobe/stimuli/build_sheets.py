@@ -62,9 +62,9 @@ def icon_set(packages: Path, name: str) -> tuple[dict[str, str], dict[str, Any]]
 def find_icon(characters: dict[str, str], codepoints: str) -> str:
     """Look a codepoint sequence up with and without the emoji variation selector."""
     parts = codepoints.split("-")
-    wanted = [p for p in parts if p != "fe0f"]
+    points = [p for p in parts if p != "fe0f"]
     for key, icon in characters.items():
-        if [p for p in key.split("-") if p != "fe0f"] == wanted:
+        if [p for p in key.split("-") if p != "fe0f"] == points:
             return icon
     raise SystemExit(f"The package has no icon for {codepoints}.")
 

@@ -163,7 +163,7 @@ def word_label(item: Word, size_px: int) -> text_module.Label:
     """The label of a word, as it stands on an image of ``size_px`` x ``size_px`` pixels."""
     line = item.size * size_px
     lean = abs(math.tan(math.radians(item.slant))) * line
-    made = text_module.label(
+    rendered = text_module.label(
         item.text,
         font=item.font,
         size=line,
@@ -171,13 +171,13 @@ def word_label(item: Word, size_px: int) -> text_module.Label:
         padding=1 if item.background is not None else 0,
         rotation=item.rotation,
     )
-    return text_module.distorted(made, stretch=item.stretch, slant=item.slant)
+    return text_module.distorted(rendered, stretch=item.stretch, slant=item.slant)
 
 
 def _write(image: Image.Image, mask: npt.NDArray[np.bool_], item: Word) -> None:
-    made = word_label(item, image.width)
-    x0 = round(item.center[0] * image.width - made.size[0] / 2)
-    y0 = round(item.center[1] * image.height - made.size[1] / 2)
-    x0 = min(max(x0, 0), image.width - made.size[0])
-    y0 = min(max(y0, 0), image.height - made.size[1])
-    text_module.stamp(image, mask, made, (x0, y0), fill=item.fill, background=item.background)
+    rendered = word_label(item, image.width)
+    x0 = round(item.center[0] * image.width - rendered.size[0] / 2)
+    y0 = round(item.center[1] * image.height - rendered.size[1] / 2)
+    x0 = min(max(x0, 0), image.width - rendered.size[0])
+    y0 = min(max(y0, 0), image.height - rendered.size[1])
+    text_module.stamp(image, mask, rendered, (x0, y0), fill=item.fill, background=item.background)

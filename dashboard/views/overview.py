@@ -62,8 +62,8 @@ def show() -> None:
         f"{n_complete} complete, {len(runs) - n_complete} not, in {plain(folder)}. Every number "
         "has its 95 % interval where one can be had, and its n."
     )
-    for found in runs:
-        for problem in found.run.leftovers() if found.run is not None else ():
+    for run in runs:
+        for problem in run.run.leftovers() if run.run is not None else ():
             st.warning(plain(problem), icon=":material/warning:")
     item = pick_run(runs)
     if item is None:

@@ -42,9 +42,9 @@ def show() -> None:
         class_text, template_text = choose_classes()
     with results:
         # Fixed places: what is unfolded stays so when a part above is absent or an error stands.
-        shown, status = st.container(), st.empty()
+        panel, status = st.container(), st.empty()
         table, code_place = st.expander("All classes"), python_expander()
-    with shown, errors_shown():
+    with panel, errors_shown():
         clip = state.the_model()
         picture, code, name = source_picture(clip, source)
         attack = TypographicAttack(**attack_settings)
@@ -98,8 +98,8 @@ def source_picture(clip: Clip, source: dict[str, Any]) -> tuple[Image.Image, lis
             size_px=max(16, clip.image_size),
         )
         lines = snippets.stimulus_lines(source["concept"], source["style"], scene.size_px)
-        seen = state.model_view(clip, state.identity(clip), render(scene).image)
-        return seen, lines, source["concept"]
+        view = state.model_view(clip, state.identity(clip), render(scene).image)
+        return view, lines, source["concept"]
     upload = source["upload"]
     if upload is None:
         raise DataError("No picture was uploaded yet: choose a file on the left.")
@@ -170,12 +170,13 @@ def show_chart(shares: dict[str, Floats], names: list[str], *, always: list[int 
     peak = np.max([shares[name] for name in ordered], axis=0)
     first = [i for i in always if i is not None]
     likely = np.argsort(-peak, kind="stable").tolist()
-    chosen = list(dict.fromkeys([*first, *likely]))[:N_SHOWN]
+    candidates = list(dict.fromkeys([*first, *likely]))[:N_SHOWN]
     figure = interval_bars(
-        [names[i] for i in chosen],
+        [names[i] for i in candidates],
         {
             TITLES[name]: [
-                {"value": float(shares[name][i]), "low": None, "high": None, "n": 1} for i in chosen
+                {"value": float(shares[name][i]), "low": None, "high": None, "n": 1}
+                for i in candidates
             ]
             for name in ordered
         },
@@ -184,11 +185,11 @@ def show_chart(shares: dict[str, Floats], names: list[str], *, always: list[int 
         height=340,
     )
     figure.update_traces(error_y_visible=False)
-    said = "; ".join(
+    sentence = "; ".join(
         f"{TITLES[name]}: {names[int(shares[name].argmax())]} {shares[name].max():.3f}"
         for name in ordered
     )
-    st.plotly_chart(figure, alt=f"Probabilities of the likeliest classes. {said}.", key="bars")
+    st.plotly_chart(figure, alt=f"Probabilities of the likeliest classes. {sentence}.", key="bars")
 
 
 def show_table(shares: dict[str, Floats], names: list[str]) -> None:

@@ -47,9 +47,9 @@ def evaluate(
     from clipprobe.pretraining.evaluation.unseen import unseen
 
     classifier = concept_classifier(clip)
-    seen, right = sight(clip, classifier, per_concept)  # reading asks about what was seen right
+    view, right = sight(clip, classifier, per_concept)  # reading asks about what was seen right
     measure: dict[str, Callable[[], list[Ability]]] = {
-        "sight": lambda: seen,
+        "sight": lambda: view,
         "reading": lambda: reading(clip, classifier, right),
         "scenes": lambda: scenes(clip, classifier),
         "other_hand": lambda: other_hand(clip, classifier),

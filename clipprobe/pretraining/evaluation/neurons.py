@@ -25,7 +25,7 @@ def neurons(clip: Clip) -> list[Ability]:
     )
     pairs = "; permutation q < 0.05 over all neurons and concepts"
     twin = ", the same network at random weights"
-    found = [
+    estimates = [
         Ability(
             name=f"multimodal_neurons_{name}",
             meaning=f"share of {reach}{how}: {round(share.value * share.n)} of {tested}{where}",
@@ -53,4 +53,4 @@ def neurons(clip: Clip) -> list[Ability]:
             ("all_shuffled", "those of every modality", count.all_shuffled),
         )
     ]
-    return [found[0], *shuffled, *found[1:]]
+    return [estimates[0], *shuffled, *estimates[1:]]

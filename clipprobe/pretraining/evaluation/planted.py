@@ -156,8 +156,8 @@ def _agreement(effects: npt.NDArray[np.float64]) -> Ability:
     index = np.arange(len(NAMES))
 
     def correlation(rows: npt.NDArray[np.float64]) -> float:
-        kept = rows.astype(int)
-        return float(stats.spearmanr(effects[kept], RATES[kept]).statistic)
+        picked = rows.astype(int)
+        return float(stats.spearmanr(effects[picked], RATES[picked]).statistic)
 
     return Ability(
         name="planted_rank_correlation",
@@ -170,7 +170,7 @@ def _agreement(effects: npt.NDArray[np.float64]) -> Ability:
 def _counts(measure: str, abilities: list[Ability]) -> list[Ability]:
     """How many skewed occupations were found with the right sign, how many balanced ones too."""
     neutral = 0.0 if measure == "association" else 0.5
-    found = np.array(
+    hits = np.array(
         [
             a.q is not None and a.q < 0.05 and np.sign(a.estimate.value - neutral) == np.sign(s)
             for a, s in zip(abilities, np.where(RATES == 0.5, np.nan, RATES - 0.5), strict=True)
@@ -183,7 +183,7 @@ def _counts(measure: str, abilities: list[Ability]) -> list[Ability]:
         Ability(
             name=f"{measure}_skewed_found",
             meaning=f"skewed occupations that {measure} finds with the right sign ({family})",
-            estimate=wilson(int(found[~balanced].sum()), int((~balanced).sum())),
+            estimate=wilson(int(hits[~balanced].sum()), int((~balanced).sum())),
             about="planted",
         ),
         Ability(

@@ -33,7 +33,7 @@ def _two_things(clip: Clip, classifier: Floats) -> list[Ability]:
     names = concepts()
     pairs = [rng.permutation(len(names))[:2] for _ in range(N_SCENES)]
     horizontal = rng.integers(0, 2, size=N_SCENES).astype(bool)
-    drawn = []
+    scenes = []
     for (a, b), across in zip(pairs, horizontal, strict=True):
         places = ((0.26, 0.5), (0.74, 0.5)) if across else ((0.5, 0.26), (0.5, 0.74))
         style = TRAINED_STYLES[int(rng.integers(2))]
@@ -41,13 +41,13 @@ def _two_things(clip: Clip, classifier: Floats) -> list[Ability]:
             Picture(concept=names[i].name, style=style, size=0.48, center=place)
             for i, place in zip((int(a), int(b)), places, strict=True)
         )
-        drawn.append(Scene(items=items, background=_GROUND))
-    vectors = embed(clip, drawn)
+        scenes.append(Scene(items=items, background=_GROUND))
+    vectors = embed(clip, scenes)
     best = np.argsort(-(vectors @ classifier.T), axis=1)[:, :5]
     both = np.array(
         [set(map(int, pair)) <= set(map(int, row)) for pair, row in zip(pairs, best, strict=True)]
     )
-    said, swapped = (
+    captions_right, swapped = (
         clip.encode_texts(
             [
                 captions.related(
@@ -58,7 +58,7 @@ def _two_things(clip: Clip, classifier: Floats) -> list[Ability]:
         )
         for first in (0, 1)
     )
-    right = (vectors * said).sum(axis=1) > (vectors * swapped).sum(axis=1)
+    right = (vectors * captions_right).sum(axis=1) > (vectors * swapped).sum(axis=1)
     return [
         Ability(
             name="two_things",
@@ -81,7 +81,7 @@ def _counts(clip: Clip) -> Ability:
     rng = np.random.default_rng([SEED, 3])
     countable = [c for c in concepts() if c.kind == "count"]
     corners = ((0.27, 0.27), (0.73, 0.27), (0.27, 0.73), (0.73, 0.73))
-    drawn, truth, things = [], [], []
+    scenes, truth, things = [], [], []
     for number in range(N_SCENES):
         thing: Concept = countable[int(rng.integers(len(countable)))]
         count = number % 4 + 1
@@ -90,11 +90,11 @@ def _counts(clip: Clip) -> Ability:
         items = tuple(
             Picture(concept=thing.name, style=style, size=0.4, center=place) for place in places
         )
-        drawn.append(Scene(items=items, background=_GROUND))
+        scenes.append(Scene(items=items, background=_GROUND))
         truth.append(count - 1)
         things.append(thing)
     texts = clip.encode_texts([captions.counted(t, k) for t in things for k in (1, 2, 3, 4)])
-    scores = np.einsum("nd,nkd->nk", embed(clip, drawn), texts.reshape(N_SCENES, 4, -1))
+    scores = np.einsum("nd,nkd->nk", embed(clip, scenes), texts.reshape(N_SCENES, 4, -1))
     right = scores.argmax(axis=1) == np.array(truth)
     return Ability(
         name="counts",

@@ -81,8 +81,8 @@ def _synonyms(clip: Clip, classifier: Floats, samples: list[Sample], vectors: Fl
     phrases = [f"{c.article} {c.synonyms[0]}".strip() for _, c in named]
     renamed = classifier.copy()
     renamed[[i for i, _ in named]] = build_classifier(clip, phrases, TEMPLATES)
-    kept = np.isin(labels(samples), [i for i, _ in named])
-    right = (vectors[kept] @ renamed.T).argmax(axis=1) == labels(samples)[kept]
+    member = np.isin(labels(samples), [i for i, _ in named])
+    right = (vectors[member] @ renamed.T).argmax(axis=1) == labels(samples)[member]
     return Ability(
         name="zero_shot_synonyms",
         meaning=f"the pictures of the {len(named)} concepts that have a synonym, named by it",

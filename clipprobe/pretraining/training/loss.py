@@ -42,15 +42,15 @@ def contrastive_loss(
     logits = scale * F.normalize(images, dim=-1) @ F.normalize(texts, dim=-1).T
     if owners is None:
         owners = torch.arange(len(logits), device=logits.device)
-    told = torch.nonzero(owners >= 0).squeeze(1)  # texts that have an image
-    image = owners[told]
-    match = logits[image, told]
+    owned = torch.nonzero(owners >= 0).squeeze(1)  # texts that have an image
+    image = owners[owned]
+    match = logits[image, owned]
     mine = owners[None, :] == torch.arange(len(logits), device=logits.device)[:, None]  # (n, m)
     for row, column in also:
         mine[row, column] = True
     others = logits.masked_fill(mine, -math.inf)
     among_texts = torch.logaddexp(match, others.logsumexp(dim=1)[image]) - match
-    among_images = torch.logaddexp(match, others.logsumexp(dim=0)[told]) - match
+    among_images = torch.logaddexp(match, others.logsumexp(dim=0)[owned]) - match
     return (among_texts + among_images).mean() / 2, logits
 
 
@@ -74,19 +74,19 @@ class LetterHead(nn.Module):
                 alone are left out.
         """
         used = (targets != IGNORE).flatten(1).any(dim=1)
-        wanted = targets[used]  # (m, t, 3)
+        expected = targets[used]  # (m, t, 3)
         n_names = len(ALPHABET) + 1
         logits = self.letters(self.norm(tokens[used, 1:])).unflatten(-1, (3, n_names))
         # Empty patches outnumber letters by ten to one; without weights they drown them.
         weight = torch.ones(n_names, device=logits.device)
         weight[-1] = 0.1
-        own = F.cross_entropy(logits[:, :, 1].flatten(0, 1), wanted[..., 1].flatten(), weight)
-        beside = F.cross_entropy(logits[:, :, ::2].flatten(0, 2), wanted[..., ::2].flatten())
-        named = logits.argmax(-1) == wanted
-        is_letter = (wanted[..., 1] >= 0) & (wanted[..., 1] < len(ALPHABET))
-        is_beside = wanted[..., ::2] >= 0
+        own = F.cross_entropy(logits[:, :, 1].flatten(0, 1), expected[..., 1].flatten(), weight)
+        beside = F.cross_entropy(logits[:, :, ::2].flatten(0, 2), expected[..., ::2].flatten())
+        right = logits.argmax(-1) == expected
+        is_letter = (expected[..., 1] >= 0) & (expected[..., 1] < len(ALPHABET))
+        is_beside = expected[..., ::2] >= 0
         return (
             own + NEIGHBOUR_WEIGHT * beside,
-            named[..., 1][is_letter].float().mean(),
-            named[..., ::2][is_beside].float().mean(),
+            right[..., 1][is_letter].float().mean(),
+            right[..., ::2][is_beside].float().mean(),
         )

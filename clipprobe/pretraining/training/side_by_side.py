@@ -95,6 +95,6 @@ def encode(
             read = model.text_model(**{name: value[lines] for name, value in texts.items()})
             return images, model.text_projection(read.pooler_output), tokens
 
-    made = list(pool.map(one, range(parts)))
-    leaves = [torch.cat([part[i].detach() for part in made]).requires_grad_() for i in range(3)]
-    return Encoded(images=leaves[0], texts=leaves[1], tokens=leaves[2], parts=made, pool=pool)
+    encoded = list(pool.map(one, range(parts)))
+    leaves = [torch.cat([part[i].detach() for part in encoded]).requires_grad_() for i in range(3)]
+    return Encoded(images=leaves[0], texts=leaves[1], tokens=leaves[2], parts=encoded, pool=pool)

@@ -151,13 +151,13 @@ def take_step(
     model: Any = modules["model"]
     model.train()
     pixels = to_pixels(batch, device)
-    kept = torch.from_numpy(batch.kept).to(device) if drop_patches else None
+    patches = torch.from_numpy(batch.kept).to(device) if drop_patches else None
     tokens = tokenizer(batch.texts(), padding=True, truncation=True, return_tensors="pt")
     n = len(batch.captions)
-    made = encode(
+    encoded = encode(
         model,
         pixels,
-        kept,
+        patches,
         tokens.to(device),
         block=recipe.letter_block,
         pool=towers,
@@ -165,8 +165,8 @@ def take_step(
         bf16=bf16,
     )
     loss, logits = contrastive_loss(
-        made.images.float(),
-        made.texts.float(),
+        encoded.images.float(),
+        encoded.texts.float(),
         model.logit_scale,
         torch.from_numpy(batch.owners()).to(device),
         batch.also,
@@ -174,18 +174,18 @@ def take_step(
     figures = {"loss": float(loss.detach())}
     if letter_weight > 0:
         letters = torch.from_numpy(batch.letters).to(device).flatten(1, 2)
-        letter_loss, named, beside = modules["letters"](
-            made.tokens.float(), at_patches(letters, kept)
+        letter_loss, letter_accuracy, beside = modules["letters"](
+            encoded.tokens.float(), at_patches(letters, patches)
         )
         loss = loss + letter_weight * letter_loss
         figures |= {
             "letter_loss": float(letter_loss.detach()),
-            "letters_right": float(named),
+            "letters_right": float(letter_accuracy),
             "neighbours_right": float(beside),
         }
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    made.backward(list(model.parameters()))
+    encoded.backward(list(model.parameters()))
     norm = torch.nn.utils.clip_grad_norm_(
         [p for module in modules.values() for p in module.parameters()], 1.0
     )

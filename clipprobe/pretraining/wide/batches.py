@@ -94,10 +94,10 @@ def draw_wide(spec: Numbers, mix: WideMix, step: int) -> Batch:
         tiled = np.stack([shot.canvas.writing, shot.canvas.things]).reshape(
             2, grid, spec.patch_px, grid, spec.patch_px
         )
-        inked, taken = np.asarray(tiled.any(axis=(2, 4)))
+        inked, covered = np.asarray(tiled.any(axis=(2, 4)))
         weight[i] += 2 * inked
         if rng.random() < CONTENT_FIRST_SHARE:
-            weight[i] += taken
+            weight[i] += covered
     return Batch(
         pixels=np.stack([np.asarray(shot.canvas.image) for shot in shots]),
         captions=[shot.said.captions[0] for shot in shots],
@@ -124,15 +124,15 @@ def draw_shots(spec: Numbers, mix: WideMix, step: int) -> Iterator[Shot]:
         for _ in range(getattr(mix, name)):
             if len(deck) < n_concepts:
                 raise ConfigError(f"{mix} needs more than the {len(names)} concepts there are.")
-            taken = [deck.pop() for _ in range(n_concepts)]
+            members = [deck.pop() for _ in range(n_concepts)]
             if name == "number":
-                taken = [_countable(taken[0], deck)]
+                members = [_countable(members[0], deck)]
             if name == "many_things" and rng.random() < 0.3:
-                deck.insert(0, taken.pop())
+                deck.insert(0, members.pop())
             canvas = blank(rng, **px)
-            said = kind(canvas, taken, rng)
+            caption = kind(canvas, members, rng)
             canvas.finish(rng)
-            yield Shot(name, canvas, said, tuple(concept.name for concept in taken))
+            yield Shot(name, canvas, caption, tuple(concept.name for concept in members))
     jobs = occupations_of(spec.seed, step, mix.n_occupations, twins=mix.twins)
     for first, second in zip(jobs[::2], jobs[1::2], strict=True):
         scene, text = occupation_sample(first, Background(), rng, spec.size_px)

@@ -26,10 +26,10 @@ def picture(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) 
     place(canvas, names[0], rng)
     if rng.random() < HIDDEN_SHARE:
         canvas.hide(float(rng.uniform(0.1, 0.35)), rng)
-    said = named(names[0], captions.PICTURES, rng)
+    caption = named(names[0], captions.PICTURES, rng)
     if canvas.ground and rng.random() < GROUND_SHARE:
-        said.captions[0] = captions.with_colour(said.captions[0], canvas.ground)
-    return said
+        caption.captions[0] = captions.with_colour(caption.captions[0], canvas.ground)
+    return caption
 
 
 def drawing(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
@@ -104,10 +104,10 @@ def number(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -
     count = int(rng.integers(1, 5))
     places = _apart(count, 0.34, rng)
     side = float(rng.uniform(0.24, 0.42))
-    drawn = draw_sprite(concept.name, pixels(canvas, side), rng)
+    sprite_image = draw_sprite(concept.name, pixels(canvas, side), rng)
     for where in places:
         again = draw_sprite(concept.name, pixels(canvas, side), rng)
-        canvas.paste(drawn if rng.random() < 0.7 else again, where)
+        canvas.paste(sprite_image if rng.random() < 0.7 else again, where)
     others = [n for n in range(1, 5) if n != count]
     wrong = [captions.counted(concept, n) for n in others]
     if rng.random() < 0.6:

@@ -80,9 +80,9 @@ def write(
         letters: ``False`` puts the box alone.
     """
     text = {"upper": text.upper(), "title": text.capitalize()}.get(hand.case, text)
-    made = _label(text, hand, canvas.side)
-    x, y = _room(canvas, made.size, spared, rng)
-    under = canvas.under((x, y, x + made.size[0], y + made.size[1]))
+    rendered = _label(text, hand, canvas.side)
+    x, y = _room(canvas, rendered.size, spared, rng)
+    under = canvas.under((x, y, x + rendered.size[0], y + rendered.size[1]))
     shades = np.quantile(under @ LUMA, (0.1, 0.9))
     box = None
     if hand.boxed or not letters or shades[1] - shades[0] > MOST_UNREST:
@@ -97,9 +97,9 @@ def write(
         fill = box if box is not None else near(_rgb(under.mean(axis=0)), rng)
     elif outline is not None and ink is None and rng.random() < 0.5:
         outline = against(np.array([luma(fill)]), rng)
-    canvas.stamp(made, (x, y), fill=fill, outline=outline, box=box, letters=letters)
+    canvas.stamp(rendered, (x, y), fill=fill, outline=outline, box=box, letters=letters)
     if letters:
-        canvas.name_letters(text, hand.font, made, (x, y), hand.rotation)
+        canvas.name_letters(text, hand.font, rendered, (x, y), hand.rotation)
 
 
 def _room(
@@ -144,7 +144,7 @@ def _label(text: str, hand: Hand, side: int) -> text_module.Label:
     outline = hand.outline_px if hand.stretch == 1.0 and hand.slant == 0.0 else 0
     rim = text_module.growth(tilted=hand.tilt != (0.0, 0.0))
     try:
-        made = text_module.label(
+        rendered = text_module.label(
             text,
             font=hand.font,
             size=hand.size_px,
@@ -157,12 +157,12 @@ def _label(text: str, hand: Hand, side: int) -> text_module.Label:
             rotation=hand.rotation,
         )
     except TextFitError:
-        made = text_module.label(text, font=hand.font, size=5.0, room=(side, side))
+        rendered = text_module.label(text, font=hand.font, size=5.0, room=(side, side))
     if hand.stretch != 1.0 or hand.slant != 0.0:
-        made = text_module.distorted(made, stretch=hand.stretch, slant=hand.slant)
+        rendered = text_module.distorted(rendered, stretch=hand.stretch, slant=hand.slant)
     if hand.tilt != (0.0, 0.0):
-        made = text_module.warped(made, perspective=hand.tilt)
-    return made
+        rendered = text_module.warped(rendered, perspective=hand.tilt)
+    return rendered
 
 
 def against(ground: np.ndarray[tuple[int], np.dtype[np.float64]], rng: np.random.Generator) -> Rgb:

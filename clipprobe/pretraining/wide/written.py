@@ -67,10 +67,10 @@ def nonsense_label(canvas: Canvas, names: Sequence[Concept], rng: np.random.Gene
     place(canvas, names[0], rng, LARGER_SIZES)
     string = letter_string(words(), rng)
     _label(canvas, string, rng)
-    said = named(names[0], captions.PICTURES, rng)
+    caption = named(names[0], captions.PICTURES, rng)
     if rng.random() < 0.25:
-        said.captions.append(f"{captions.noun(names[0], rng)} with the word {string}")
-    return said
+        caption.captions.append(f"{captions.noun(names[0], rng)} with the word {string}")
+    return caption
 
 
 def matching_label(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:

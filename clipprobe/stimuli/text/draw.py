@@ -76,7 +76,7 @@ def draw_text(
     """
     area = within if within is not None else (0, 0, image.width, image.height)
     x0, y0 = xy if xy is not None else area[:2]
-    made = label(
+    rendered = label(
         text,
         font=font,
         size=size,
@@ -87,14 +87,14 @@ def draw_text(
         fit=fit,
     )
     if xy is None:
-        x0 += (area[2] - area[0] - made.size[0]) // 2
-        y0 += (area[3] - area[1] - made.size[1]) // 2
+        x0 += (area[2] - area[0] - rendered.size[0]) // 2
+        y0 += (area[3] - area[1] - rendered.size[1]) // 2
     canvas = image.copy() if image.mode == "RGB" else image.convert("RGB")
     mask = np.zeros((image.height, image.width), dtype=bool)
     stamp(
         canvas,
         mask,
-        made,
+        rendered,
         (x0, y0),
         fill=fill,
         opacity=opacity,
@@ -104,9 +104,9 @@ def draw_text(
     return Drawn(
         image=canvas,
         mask=mask,
-        boxes=[shifted(box, (x0, y0)) for box in made.line_boxes],
-        size_px=made.size_px,
-        lines=made.lines,
+        boxes=[shifted(box, (x0, y0)) for box in rendered.line_boxes],
+        size_px=rendered.size_px,
+        lines=rendered.lines,
     )
 
 

@@ -129,7 +129,7 @@ def writable(text: str, font: str) -> str:
         raise ConfigError("The text to draw is empty: give at least one visible character.")
     missing = sorted({c for c in text if c != "\n" and not info.covers(c)})
     if missing:
-        named = ", ".join(
+        alphabets = ", ".join(
             f"{c!r} (U+{ord(c):04X} {unicodedata.name(c, 'unnamed')})" for c in missing[:3]
         )
         others = [
@@ -138,7 +138,7 @@ def writable(text: str, font: str) -> str:
             if all(c == "\n" or other.covers(c) for c in text)
         ]
         advice = f"{', '.join(others[:3])} can write it" if others else "no bundled font can"
-        raise GlyphError(f"The font {font} has no glyph for {named} of {text!r}: {advice}.")
+        raise GlyphError(f"The font {font} has no glyph for {alphabets} of {text!r}: {advice}.")
     return text
 
 

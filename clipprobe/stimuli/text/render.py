@@ -133,9 +133,9 @@ def _lay_out(lines: tuple[str, ...], font: str, size_px: float, outline_px: int)
     first = round(ascent_per_line(font) * size_px)
     laid = []
     with freetype():
-        drawn = face(font, size_px)
+        lettering = face(font, size_px)
         for i, text in enumerate(lines):
-            box = drawn.getbbox(text, anchor="ls", stroke_width=outline_px)
+            box = lettering.getbbox(text, anchor="ls", stroke_width=outline_px)
             left, right = math.floor(box[0]), math.ceil(box[2])
             top, bottom = math.floor(box[1]), math.ceil(box[3])
             x, y = -left - (right - left) // 2, first + i * pitch

@@ -137,15 +137,15 @@ def _coefficients(size: tuple[int, int], yaw: float, pitch: float) -> tuple[floa
     x, y = corners[:, 0] * math.cos(a), corners[:, 1] * math.cos(b)
     depth = corners[:, 0] * math.sin(a) - corners[:, 1] * math.sin(b)
     eye = EYE * math.hypot(w, h) / 2
-    seen = np.stack([x, y], axis=1) * (eye / (eye + depth))[:, None]  # (4, 2)
+    projected = np.stack([x, y], axis=1) * (eye / (eye + depth))[:, None]  # (4, 2)
     # Only as large as the frame, and never enlarged: a tilted label must not grow.
-    low, high = seen.min(axis=0), seen.max(axis=0)
+    low, high = projected.min(axis=0), projected.max(axis=0)
     scale = min(1.0, w / (high[0] - low[0]), h / (high[1] - low[1]))
-    seen = (seen - (low + high) / 2) * scale + np.array([w, h]) / 2
-    given = corners + np.array([w, h]) / 2
+    projected = (projected - (low + high) / 2) * scale + np.array([w, h]) / 2
+    destination = corners + np.array([w, h]) / 2
     rows, values = [], []
-    for (u, v), (s, t) in zip(seen, given, strict=True):
+    for (u, v), (s, t) in zip(projected, destination, strict=True):
         rows += [[u, v, 1, 0, 0, 0, -s * u, -s * v], [0, 0, 0, u, v, 1, -t * u, -t * v]]
         values += [s, t]
-    found = np.linalg.solve(np.array(rows), np.array(values))
-    return tuple(float(f"{number:.10g}") for number in found)
+    solution = np.linalg.solve(np.array(rows), np.array(values))
+    return tuple(float(f"{number:.10g}") for number in solution)
