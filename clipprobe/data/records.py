@@ -179,8 +179,8 @@ def require_readable(n_used: int, failures: Sequence[Failure], name: str) -> Non
         return
     reasons = "; ".join(f"{failure.id!r}: {failure.reason}" for failure in failures[:3])
     raise NoReadableImagesError(
-        f"None of the {len(failures)} files of {name!r} could be read as an image ({reasons}): give "
-        "images such as JPEG, PNG or WebP."
+        f"None of the {len(failures)} files of {name!r} could be read as an image ({reasons}): "
+        "give images such as JPEG, PNG or WebP."
     )
 
 
