@@ -20,6 +20,15 @@ import streamlit as st  # noqa: E402
 from dashboard.components import errors_shown, favicon, plain  # noqa: E402
 from dashboard.settings import model_spec, runs_folder  # noqa: E402
 
+#: Content up to 1,600 px beside each other; captions hold the numbers' n and intervals, so they are
+#: as dark as text may need to be (contrast at least 4.5 : 1 in both themes).
+STYLE = """<style>
+.stMainBlockContainer { max-width: 1600px; padding: 4.5rem 2rem 3rem; }
+[data-testid="stCaptionContainer"] { opacity: 1; color: inherit; }
+[data-testid="stCaptionContainer"] p { opacity: 0.82; }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 4rem 1rem 2rem; } }
+</style>"""
+
 
 def main() -> None:
     """Draw the frame and run the chosen page."""
@@ -27,13 +36,16 @@ def main() -> None:
     pages = [
         st.Page("views/overview.py", title="Runs", icon=":material/grid_view:", default=True),
         st.Page("views/neuron.py", title="Neuron", icon=":material/scatter_plot:"),
+        st.Page("views/explain.py", title="Explain", icon=":material/lightbulb:"),
+        st.Page("views/similarity.py", title="Similarity", icon=":material/grid_on:"),
         st.Page("views/typographic.py", title="Typographic lab", icon=":material/match_case:"),
         st.Page("views/reports.py", title="Reports", icon=":material/description:"),
     ]
-    page = st.navigation(pages)
-    with st.sidebar:
-        st.caption(f"Runs: {plain(runs_folder())}")
-        st.caption(f"Model: {plain(model_spec() or 'the bundled emoji-clip')}")
+    page = st.navigation(pages, position="top")
+    st.html(STYLE)
+    st.caption(
+        f"Runs: {plain(runs_folder())} · Model: {plain(model_spec() or 'the bundled emoji-clip')}"
+    )
     with errors_shown():
         page.run()
 

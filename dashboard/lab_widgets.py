@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
+from PIL import Image
 
 from attacks.typographic.attack.placement import PLACES
-from clipprobe.stimuli import STYLES, concepts
+from clipprobe.errors import DataError
+from clipprobe.models import Clip
+from clipprobe.stimuli import STYLES, Picture, Scene, concepts, render
 from clipprobe.stimuli.text import DEFAULT_FONT, fonts
 from clipprobe.zeroshot import TEMPLATES
-from dashboard import lab
+from dashboard import lab, snippets, state
 
 OWN_PLACE = "where the sliders say"
 NAMED_PLACES = [name for name in PLACES if not name.startswith("r") or name == "right"]
@@ -20,8 +23,8 @@ SUFFIXES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif"]
 
 
 def choose_picture() -> dict[str, Any]:
-    """Widgets for the picture."""
-    st.subheader("Picture", anchor=False)
+    """Widgets for the image."""
+    st.subheader("Image", anchor=False)
     kind = st.segmented_control(
         "Source",
         ["Bundled", "Upload"],
@@ -33,7 +36,7 @@ def choose_picture() -> dict[str, Any]:
     )
     if kind == "Upload":
         upload = st.file_uploader(
-            "A picture of yours",
+            "An image of yours",
             type=SUFFIXES,
             max_upload_size=UPLOAD_MB,
             key="upload",
@@ -47,6 +50,27 @@ def choose_picture() -> dict[str, Any]:
     )
     style = right.selectbox("Drawn as", STYLES, key="style", bind="query-params")
     return {"concept": concept, "style": style}
+
+
+def source_picture(clip: Clip, source: dict[str, Any]) -> tuple[Image.Image, list[str], str]:
+    """The image at the model's size, the Python that makes it, and its name if it has one.
+
+    Raises:
+        DataError: no file was uploaded yet.
+        UnreadableImageError: the file is not an image.
+    """
+    if "concept" in source:
+        scene = Scene(
+            items=(Picture(concept=source["concept"], style=source["style"]),),
+            size_px=max(16, clip.image_size),
+        )
+        lines = snippets.stimulus_lines(source["concept"], source["style"], scene.size_px)
+        view = state.model_view(clip, state.identity(clip), render(scene).image)
+        return view, lines, source["concept"]
+    upload = source["upload"]
+    if upload is None:
+        raise DataError("No image was uploaded yet: choose a file on the left.")
+    return state.upload_view(clip, upload.getvalue()), snippets.upload_lines(upload.name), ""
 
 
 def choose_lettering() -> dict[str, Any]:

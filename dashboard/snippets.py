@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from attacks.typographic import TypographicAttack
 
@@ -123,3 +124,54 @@ def upload_lines(name: str) -> list[str]:
         "from clipprobe.data import decode_image",
         f"picture = decode_image(Path({name!r}))",
     ]
+
+
+def explain_code(
+    *,
+    spec: str | None,
+    picture: Sequence[str],
+    target: str,
+    methods: Sequence[str],
+    options: Mapping[str, Any],
+) -> str:
+    """Explanations of one score by several methods.
+
+    Args:
+        picture: Lines that make ``picture``; see :func:`stimulus_lines`, :func:`upload_lines`.
+        options: ``against`` and ``centre``; empty for a unit.
+    """
+    given = "".join(f", {name}={value!r}" for name, value in options.items() if value)
+    return "\n".join(
+        [
+            "import clipprobe",
+            *(line for line in picture if line.startswith("from ")),
+            "",
+            load_line(spec),
+            *(line for line in picture if not line.startswith("from ")),
+            "image = clip.preprocess.to_grid(picture)  # as the model sees it",
+            f"for method in {list(methods)!r}:",
+            f"    one = clipprobe.explain(clip, image, {target!r}, method=method{given})",
+            "    print(method, one.score, one.map.shape, one.map.min(), one.map.max())",
+            "",
+        ]
+    )
+
+
+def similarity_code(*, spec: str | None, things: Sequence[str], texts: Sequence[str]) -> str:
+    """Cosines and logits of bundled images with texts."""
+    return "\n".join(
+        [
+            "import clipprobe",
+            "from clipprobe.stimuli import Picture, Scene, render",
+            "",
+            load_line(spec),
+            f"things = {list(things)!r}",
+            "size_px = max(16, clip.image_size)",
+            "scenes = [Scene(items=(Picture(concept=name),), size_px=size_px) for name in things]",
+            "images = [clip.preprocess.to_grid(render(scene).image) for scene in scenes]",
+            f"texts = {list(texts)!r}",
+            "print(clip.similarity(images, texts))",
+            "print(clip.logits(images, texts))",
+            "",
+        ]
+    )

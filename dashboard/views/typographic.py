@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
-from PIL import Image
 
 from attacks.typographic import TypographicAttack
-from clipprobe.errors import DataError
 from clipprobe.figures.common import interval_bars
 from clipprobe.figures.typographic import TITLES, in_order
 from clipprobe.models import Clip
 from clipprobe.people import in_sentences, refuse_person_groups
-from clipprobe.stimuli import Picture, Scene, render
 from clipprobe.zeroshot.classes import Classes
 from clipprobe.zeroshot.prompts import check_templates
 from dashboard import lab, snippets, state
 from dashboard.components import Shown, errors_shown, number, pictures, plain, python_expander
-from dashboard.lab_widgets import choose_classes, choose_lettering, choose_picture
+from dashboard.lab_widgets import (
+    choose_classes,
+    choose_lettering,
+    choose_picture,
+    source_picture,
+)
 from dashboard.settings import model_spec
 
 N_SHOWN = 6
@@ -83,27 +83,6 @@ def show() -> None:
             ),
             language="python",
         )
-
-
-def source_picture(clip: Clip, source: dict[str, Any]) -> tuple[Image.Image, list[str], str]:
-    """The picture at the model's size, the Python that makes it, and its name if it has one.
-
-    Raises:
-        DataError: no file was uploaded yet.
-        UnreadableImageError: the file is no picture.
-    """
-    if "concept" in source:
-        scene = Scene(
-            items=(Picture(concept=source["concept"], style=source["style"]),),
-            size_px=max(16, clip.image_size),
-        )
-        lines = snippets.stimulus_lines(source["concept"], source["style"], scene.size_px)
-        view = state.model_view(clip, state.identity(clip), render(scene).image)
-        return view, lines, source["concept"]
-    upload = source["upload"]
-    if upload is None:
-        raise DataError("No picture was uploaded yet: choose a file on the left.")
-    return state.upload_view(clip, upload.getvalue()), snippets.upload_lines(upload.name), ""
 
 
 def show_conditions(trial: lab.Trial, shares: dict[str, Floats], names: list[str]) -> None:

@@ -180,7 +180,7 @@ def test_an_uploaded_picture_and_its_snippet(
     picture.save(tmp_path / "mine.png")
     test = app(VIEW, word="cat")
     test.segmented_control(key="source").set_value("Upload").run()
-    assert "No picture was uploaded yet" in test.error[0].value
+    assert "No image was uploaded yet" in test.error[0].value
     data = (tmp_path / "mine.png").read_bytes()
     test.file_uploader(key="upload").upload("mine.png", data, "image/png").run()
     assert not test.error and len(test.get("image")) == 4

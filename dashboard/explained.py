@@ -1,0 +1,154 @@
+"""Explanations, words and parts of one score, computed once for each image, text and option."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+from PIL import Image
+
+from dashboard.state import BY_PIXELS, identity, image_vector
+
+if TYPE_CHECKING:
+    from clipprobe.attribution.explanation import Explanation
+    from clipprobe.attribution.interactions.result import Interactions
+    from clipprobe.attribution.words_explained import WordExplanation
+    from clipprobe.models import Clip
+
+N_NULL = 200  # texts of each kind
+UNRELATED = "names of other things"
+NULLS = {
+    "letters": "letter strings",
+    "pseudo-words": "words that do not exist",
+    "words": UNRELATED,
+}
+
+
+def usable_methods(clip: Clip, *, unit: bool) -> list[str]:
+    """The methods that can explain this model's scores, or its units."""
+    from clipprobe.attribution.registry import METHODS, vision_tower_kind
+
+    kind = vision_tower_kind(clip)
+    return [
+        name
+        for name in METHODS
+        if kind in METHODS[name].towers and (METHODS[name].of_units or not unit)
+    ]
+
+
+def explanations(
+    clip: Clip,
+    image: Image.Image,
+    target: str,
+    methods: Sequence[str],
+    *,
+    against: tuple[str, ...] = (),
+    centre: bool = False,
+) -> dict[str, Explanation]:
+    """Each method's map of one score; a method that was computed before is not computed again."""
+    key = identity(clip)
+    return {name: _explanation(clip, key, image, target, name, against, centre) for name in methods}
+
+
+@st.cache_resource(show_spinner=False, max_entries=512, hash_funcs=BY_PIXELS)
+def _explanation(
+    _clip: Clip,
+    key: str,
+    image: Image.Image,
+    target: str,
+    method: str,
+    against: tuple[str, ...],
+    centre: bool,
+) -> Explanation:
+    import clipprobe
+
+    return clipprobe.explain(
+        _clip, image, as_target(target), method=method, against=against or None, centre=centre
+    )
+
+
+def as_target(target: str) -> Any:
+    """A unit where the text is the address of one, else the text."""
+    from clipprobe.errors import UnknownHookPointError
+    from clipprobe.hooks.names import parse_unit
+
+    try:
+        return parse_unit(target.strip())
+    except UnknownHookPointError:
+        return target
+
+
+@st.cache_resource(show_spinner=False, max_entries=256, hash_funcs=BY_PIXELS)
+def words(_clip: Clip, key: str, image: Image.Image, text: str) -> WordExplanation:
+    """What each word of the text adds to its cosine with the image."""
+    import clipprobe
+
+    (one,) = clipprobe.explain_words(_clip, [image], [text])
+    return one
+
+
+@st.cache_resource(show_spinner=False, max_entries=32, hash_funcs=BY_PIXELS)
+def pairs(_clip: Clip, key: str, image: Image.Image, text: str) -> Interactions:
+    """Which patch with which word makes the cosine."""
+    import clipprobe
+
+    return clipprobe.interactions(_clip, image, text)
+
+
+@st.cache_data(show_spinner=False, max_entries=128, hash_funcs=BY_PIXELS)
+def strongest_parts(
+    _clip: Clip, key: str, image: Image.Image, text: str, k: int
+) -> tuple[list[tuple[str, float]], float]:
+    """The heads, neurons and other terms that add most to the cosine, and the gap of the sum."""
+    import clipprobe
+
+    parts = clipprobe.decompose(_clip, image)
+    direction = _clip.encode_texts([text])[0]
+    return parts.ranked(direction, k), parts.gap
+
+
+def percentiles(
+    clip: Clip, image: Image.Image, cosines: Sequence[float], texts: Sequence[str]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Kind of null text -> share of them below each cosine; a description, not a p.
+
+    As ``clipprobe.score_null``, whose texts are encoded once for each model here. Names of things
+    that share a word with a text are not null for it.
+    """
+    key = identity(clip)
+    vector = image_vector(clip, key, image)
+    own = [set(text.lower().split()) for text in texts]
+    shares = {}
+    for kind, (words, vectors) in _null_texts(clip, key).items():
+        scores = vectors @ vector
+        rows = []
+        for cosine_, used in zip(cosines, own, strict=True):
+            null = [used.isdisjoint(word.lower().split()) for word in words]
+            rows.append(float((scores[null] < cosine_).mean()))
+        shares[kind] = np.array(rows)
+    return shares
+
+
+@st.cache_resource(show_spinner="Encoding texts that mean nothing (once)…", max_entries=4)
+def _null_texts(
+    _clip: Clip, key: str
+) -> dict[str, tuple[tuple[str, ...], npt.NDArray[np.float32]]]:
+    from clipprobe.stimuli import concepts
+    from clipprobe.zeroshot import TEMPLATES, build_classifier
+    from clipprobe.zeroshot.scores.nonsense import null_words
+
+    names = [concept.name for concept in concepts()]
+    kinds = null_words(N_NULL, known=(), others=names, seed=0)
+    return {
+        NULLS[kind]: (words, build_classifier(_clip, words, TEMPLATES))
+        for kind, words in kinds.items()
+    }
+
+
+def cosine(clip: Clip, image: Image.Image, text: str) -> float:
+    """Of an image and a text."""
+    vectors: npt.NDArray[Any] = clip.encode_texts([text])
+    return float(image_vector(clip, identity(clip), image) @ vectors[0])

@@ -1,0 +1,126 @@
+"""How alike are these images and texts?"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+from scipy.special import softmax
+
+from clipprobe.errors import DataError
+from clipprobe.models import Clip
+from clipprobe.people import refuse_person_groups
+from clipprobe.stimuli import Picture, Scene, concepts, render
+from dashboard import explained, snippets, state
+from dashboard.components import errors_shown, python_expander
+from dashboard.elements import Grid, grid
+from dashboard.lab_widgets import SUFFIXES, UPLOAD_MB
+from dashboard.settings import model_spec
+
+COSINES, SHARES, RANKS = (
+    "cosine",
+    "softmax over the texts",
+    "percentile among names of other things",
+)
+MOST = 24
+
+
+def show() -> None:
+    """The whole page."""
+    st.title("How alike are these images and texts?")
+    settings, results = st.columns([2, 5], gap="large")
+    with settings:
+        named = st.multiselect(
+            "Bundled images",
+            [item.name for item in concepts()],
+            default=["apple", "dog", "guitar"],
+            key="things",
+        )
+        uploads = st.file_uploader(
+            "and yours",
+            type=SUFFIXES,
+            accept_multiple_files=True,
+            max_upload_size=UPLOAD_MB,
+            key="similar_uploads",
+            help="They stay on this machine and are not written to disk.",
+        )
+        text = st.text_area(
+            "Texts, one per line",
+            "an apple\na dog\na guitar\na musical instrument",
+            key="similar_texts",
+            height=140,
+        )
+        what = st.radio("Show", [COSINES, SHARES, RANKS], key="similar_numbers")
+    with results, errors_shown():
+        clip = state.the_model()
+        texts = list(dict.fromkeys(filter(None, map(str.strip, text.splitlines()))))
+        images = {name: bundled(clip, name) for name in named}
+        images |= {file.name: state.upload_view(clip, file.getvalue()) for file in uploads[:MOST]}
+        if not images or not texts:
+            raise DataError("There is nothing to compare: give at least one image and one text.")
+        refuse_person_groups(texts, "this page")
+        show_matrix(clip, images, texts, what)
+        code = snippets.similarity_code(spec=model_spec(), things=named, texts=texts)
+        python_expander().code(code, language="python")
+
+
+def bundled(clip: Clip, name: str) -> Image.Image:
+    """The bundled image of a thing as the model sees it."""
+    scene = Scene(items=(Picture(concept=name),), size_px=max(16, clip.image_size))
+    return state.model_view(clip, state.identity(clip), render(scene).image)
+
+
+def show_matrix(clip: Clip, images: dict[str, Image.Image], texts: list[str], what: str) -> None:
+    """The matrix of numbers; a cell leads to its explanation."""
+    key = state.identity(clip)
+    vectors = np.stack([state.image_vector(clip, key, image) for image in images.values()])
+    cosines = vectors @ clip.encode_texts(texts).T
+    shares = softmax(clip.logits(vectors, clip.encode_texts(texts)).astype(np.float64), axis=1)
+    values = {COSINES: cosines, SHARES: shares}
+    if what == RANKS:
+        values[RANKS] = np.stack(
+            [
+                explained.percentiles(clip, image, row, texts)[explained.UNRELATED]
+                for image, row in zip(images.values(), cosines, strict=True)
+            ]
+        )
+    chosen = grid(
+        Grid(
+            values=values[what],
+            rows=list(images),
+            columns=texts,
+            images=list(images.values()),
+            caption=f"{what.capitalize()} of each image (rows) with each text (columns).",
+            texts=[
+                [f"{value:.3f}" if what == COSINES else f"{value:.1%}" for value in row]
+                for row in values[what]
+            ],
+            hints=[
+                [
+                    f"cosine {cosine:.4f}, softmax {share:.1%}"
+                    for cosine, share in zip(*rows, strict=True)
+                ]
+                for rows in zip(cosines, shares, strict=True)
+            ],
+        ),
+        key="similarities",
+    )
+    if chosen is not None:
+        st.session_state["similar cell"] = (list(images)[chosen[0]], texts[chosen[1]])
+    if cell := st.session_state.get("similar cell"):
+        name, text = cell
+        if name in {item.name for item in concepts()}:
+            query = urlencode({"concept": name, "explained": text})
+            st.markdown(f"[Explain this score](/explain?{query})")
+        else:
+            st.caption("To explain the score of an upload, give the file to the page Explain.")
+    st.caption(
+        "Cosines of different models, and of different texts, are not on one scale. The percentile "
+        f"is the share of {explained.N_NULL} names of other things that fit the image less well. "
+        "One image has no interval."
+    )
+
+
+show()
