@@ -57,7 +57,7 @@ ORDER = {
         prepared
         report
         audit people written
-        __init__ why
+        __init__ gap
         mitigation
         (verbs)
     """,
@@ -69,7 +69,7 @@ ORDER = {
         texts
         inputs settings
         engine report terminal
-        job search stroop sweep why
+        job reading search stroop sweep
         audit
         __init__
         (verbs)

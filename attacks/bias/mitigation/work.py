@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from attacks.bias.gap.ablation import encode_without, random_sets
+from attacks.bias.gap.passes import ENOUGH
+from attacks.bias.gap.patching import contributions, means, unit_points
+from attacks.bias.gap.task import halves
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.inputs.pictures import Pictures
 from attacks.bias.measures.draws import Floats, generator
@@ -25,10 +29,6 @@ from attacks.bias.mitigation.separability import separability_change
 from attacks.bias.mitigation.transforms import Transform, clip_clip, prompt_projection
 from attacks.bias.mitigation.utility import Utility
 from attacks.bias.prompts import ensemble, fill
-from attacks.bias.why.ablation import encode_without, random_sets
-from attacks.bias.why.passes import ENOUGH
-from attacks.bias.why.patching import contributions, means, unit_points
-from attacks.bias.why.task import halves
 from clipprobe.errors import UnsupportedHookError
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ import pytest
 from runs.checks import check_schema
 from typographic import toy_reader as toy
 
-import attacks.typographic.why
+import attacks.typographic.reading
 from attacks.typographic import audit_typographic
-from attacks.typographic.why import explain_reading, why_image
-from attacks.typographic.why.measure import head_name, neuron_name
+from attacks.typographic.reading import explain_reading, why_image
+from attacks.typographic.reading.measure import head_name, neuron_name
 from clipprobe.errors import ConfigError, DataError
 
-SCHEMA = Path(attacks.typographic.why.__file__).with_name("summary.schema.json")
+SCHEMA = Path(attacks.typographic.reading.__file__).with_name("summary.schema.json")
 PLANTED = {head_name(*head) for head in toy.READERS}
 
 

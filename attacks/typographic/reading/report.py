@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attacks.typographic.why.found import Found
-from attacks.typographic.why.greedy import CLEAN_BUDGET
-from attacks.typographic.why.measure import head_name
-from attacks.typographic.why.pairs import Drawer
-from attacks.typographic.why.worked import worked_picture
-from clipprobe.figures.why import LINES, ablation_chart, place_chart
+from attacks.typographic.reading.found import Found
+from attacks.typographic.reading.greedy import CLEAN_BUDGET
+from attacks.typographic.reading.measure import head_name
+from attacks.typographic.reading.pairs import Drawer
+from attacks.typographic.reading.worked import worked_picture
+from clipprobe.figures.reading import LINES, ablation_chart, place_chart
 from clipprobe.report import (
     Block,
     Chart,

@@ -13,13 +13,13 @@ import torch
 from PIL import Image
 
 import clipprobe
+from attacks.bias.gap import contributions, explain_gap
+from attacks.bias.gap.ablation import encode_without
+from attacks.bias.gap.patching import means, unit_points
+from attacks.bias.gap.task import gap_task, halves
 from attacks.bias.groups.columns import make_column
 from attacks.bias.mitigation import clip_clip, mitigate_bias, prompt_projection
 from attacks.bias.mitigation.measures import aligned_change
-from attacks.bias.why import contributions, explain_gap
-from attacks.bias.why.ablation import encode_without
-from attacks.bias.why.patching import means, unit_points
-from attacks.bias.why.task import gap_task, halves
 from clipprobe.errors import ConfigError, DataError
 from tests import tiny
 

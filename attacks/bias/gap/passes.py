@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attacks.bias.gap.ablation import encode_without, random_sets
+from attacks.bias.gap.patching import Contributions, contributions, means, unit_points
+from attacks.bias.gap.settings import BAND
+from attacks.bias.gap.task import GapTask
 from attacks.bias.measures.draws import Floats, generator
-from attacks.bias.why.ablation import encode_without, random_sets
-from attacks.bias.why.patching import Contributions, contributions, means, unit_points
-from attacks.bias.why.settings import BAND
-from attacks.bias.why.task import GapTask
 from clipprobe.errors import UnsupportedHookError
 from clipprobe.statistics import Estimate, permutation_p
 

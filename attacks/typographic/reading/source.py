@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.inputs import class_names
+from attacks.typographic.reading.settings import ReadingExplanation, knobs_of
 from attacks.typographic.rendering.render import DrawAt
 from attacks.typographic.rendering.settings import checked_draw_at, prototype
-from attacks.typographic.why.settings import ReadingExplanation, knobs_of
 from attacks.typographic.withholding import require_answers
 from attacks.typographic.words import Words, parse_words
 from clipprobe.data import Dataset

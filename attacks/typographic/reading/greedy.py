@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from attacks.typographic.why.ablation import Ablator, Head, points
+from attacks.typographic.reading.ablation import Ablator, Head, points
 
 CLEAN_BUDGET = 0.01
 LEAST_GAIN = 0.01

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from attacks.bias.why.settings import GapExplanation
+from attacks.bias.gap.settings import GapExplanation
 from clipprobe.cli.common import load_model, progress, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
@@ -13,7 +13,7 @@ from clipprobe.settings.shared import Model, Terminal
 
 def gap(explanation: GapExplanation, model: Model, terminal: Terminal) -> None:
     """Explain the gap that flags and config file ask about, and print the key figures."""
-    from attacks.bias.why.explain import explain_gap
+    from attacks.bias.gap.explain import explain_gap
     from clipprobe.data import open_dataset
 
     # The images are opened before the model, so that a wrong path is said at once.

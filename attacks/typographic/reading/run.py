@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attacks.typographic.attack.controls import CONDITIONS
+from attacks.typographic.reading.job import Job
+from attacks.typographic.reading.settings import ReadingExplanation
+from attacks.typographic.reading.source import measuring_of, source_of
+from attacks.typographic.reading.streams import check_tower
 from attacks.typographic.rendering.cases import read_cases
-from attacks.typographic.why.job import Job
-from attacks.typographic.why.settings import ReadingExplanation
-from attacks.typographic.why.source import measuring_of, source_of
-from attacks.typographic.why.streams import check_tower
 from clipprobe.data import as_dataset
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.memory import fitting_batch
@@ -38,7 +38,7 @@ def explain_reading(clip: Clip, settings: ReadingExplanation) -> RunView:
         UnsupportedHookError: the model has no heads that can be told apart; says why.
         DataError, ConfigError, RunFolderError: see the message.
     """
-    return carry_out(WHY, settings, clip).run
+    return carry_out(READING, settings, clip).run
 
 
 def prepare_explanation(settings: ReadingExplanation, clip: Clip) -> Plan[None]:
@@ -92,4 +92,4 @@ def prepare_explanation(settings: ReadingExplanation, clip: Clip) -> Plan[None]:
     )
 
 
-WHY = Study(kind="why", settings=ReadingExplanation, prepare=prepare_explanation)
+READING = Study(kind="why", settings=ReadingExplanation, prepare=prepare_explanation)

@@ -10,9 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from attacks.typographic.why.run import explain_reading as explain_reading
-    from attacks.typographic.why.single import WhyImage as WhyImage
-    from attacks.typographic.why.single import why_image as why_image
+    from attacks.typographic.reading.run import explain_reading as explain_reading
+    from attacks.typographic.reading.single import WhyImage as WhyImage
+    from attacks.typographic.reading.single import why_image as why_image
 
 __all__ = ["WhyImage", "explain_reading", "why_image"]
 
@@ -21,6 +21,6 @@ _PLACES = {"explain_reading": "run", "why_image": "single", "WhyImage": "single"
 
 def __getattr__(name: str) -> Any:
     if name in _PLACES:
-        module = importlib.import_module(f"attacks.typographic.why.{_PLACES[name]}")
+        module = importlib.import_module(f"attacks.typographic.reading.{_PLACES[name]}")
         return getattr(module, name)
-    raise AttributeError(f"module 'attacks.typographic.why' has no attribute {name!r}")
+    raise AttributeError(f"module 'attacks.typographic.reading' has no attribute {name!r}")

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from attacks.typographic.attack.placement import rng
+from attacks.typographic.reading.measure import Measurer
+from attacks.typographic.reading.pairs import Drawn
+from attacks.typographic.reading.streams import Acts, of_heads
 from attacks.typographic.scoring.metrics import rate
-from attacks.typographic.why.measure import Measurer
-from attacks.typographic.why.pairs import Drawn
-from attacks.typographic.why.streams import Acts, of_heads
 from clipprobe.statistics import (
     Estimate,
     difference_of_paired_proportions,

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.why.pairs import CONDITIONS, Drawer, Drawn, Planned
-from attacks.typographic.why.streams import Acts, Streams, Variant
+from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn, Planned
+from attacks.typographic.reading.streams import Acts, Streams, Variant
 from clipprobe.neurons.effects.inputs import InputBatch, Inputs
 from clipprobe.neurons.effects.parts import TowerParts
 from clipprobe.zeroshot.classes import Classes

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from attacks.typographic.reading.found import Found
+from attacks.typographic.reading.measure import PLACES, head_name, neuron_name
+from attacks.typographic.reading.pairs import CONDITIONS
+from attacks.typographic.reading.ranking import Ranking, mean_of, share_of
+from attacks.typographic.reading.source import Measuring
 from attacks.typographic.scoring.metrics import rate
-from attacks.typographic.why.found import Found
-from attacks.typographic.why.measure import PLACES, head_name, neuron_name
-from attacks.typographic.why.pairs import CONDITIONS
-from attacks.typographic.why.ranking import Ranking, mean_of, share_of
-from attacks.typographic.why.source import Measuring
 from clipprobe.statistics import Estimate, difference_of_paired_proportions, undefined
 
 #: Numbers of the headline, and what they mean.

@@ -11,19 +11,19 @@ import numpy as np
 import numpy.typing as npt
 import PIL
 
+from attacks.typographic.reading.found import Found
+from attacks.typographic.reading.measure import Arrays, Measurer
+from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word, plan
+from attacks.typographic.reading.ranking import halves, random_units, rank
+from attacks.typographic.reading.removal import Removal
+from attacks.typographic.reading.report import build_page
+from attacks.typographic.reading.source import Measuring, Source
+from attacks.typographic.reading.streams import Variant
+from attacks.typographic.reading.summary import summarise
+from attacks.typographic.reading.tables import tables_of
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import Renderer
 from attacks.typographic.scoring.rows import class_vectors
-from attacks.typographic.why.found import Found
-from attacks.typographic.why.measure import Arrays, Measurer
-from attacks.typographic.why.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word, plan
-from attacks.typographic.why.ranking import halves, random_units, rank
-from attacks.typographic.why.removal import Removal
-from attacks.typographic.why.report import build_page
-from attacks.typographic.why.source import Measuring, Source
-from attacks.typographic.why.streams import Variant
-from attacks.typographic.why.summary import summarise
-from attacks.typographic.why.tables import tables_of
 from attacks.typographic.withholding import asked_of, withheld
 from attacks.typographic.words import possible_words
 from clipprobe.data import Dataset, Failure, require_readable

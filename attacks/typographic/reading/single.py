@@ -16,15 +16,15 @@ import numpy.typing as npt
 from PIL import Image
 
 from attacks.typographic.attack.attack import TypographicAttack
+from attacks.typographic.reading.measure import Measurer, head_name, neuron_name
+from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word
+from attacks.typographic.reading.ranking import causal, reading
+from attacks.typographic.reading.settings import knobs_of
+from attacks.typographic.reading.source import measuring_of
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import DrawAt, Renderer
 from attacks.typographic.rendering.settings import checked_draw_at, prototype
 from attacks.typographic.scoring.rows import class_vectors
-from attacks.typographic.why.measure import Measurer, head_name, neuron_name
-from attacks.typographic.why.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word
-from attacks.typographic.why.ranking import causal, reading
-from attacks.typographic.why.settings import knobs_of
-from attacks.typographic.why.source import measuring_of
 from attacks.typographic.withholding import asked_of
 from clipprobe.data import Failure, as_dataset
 from clipprobe.errors import DataError
@@ -186,7 +186,7 @@ def why_image(
 
 
 def _checked(clip: Clip) -> Clip:
-    from attacks.typographic.why.streams import check_tower
+    from attacks.typographic.reading.streams import check_tower
 
     check_tower(clip)
     return clip

@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from attacks.typographic.why import explain_reading, greedy, why_image
-from attacks.typographic.why.ablation import Outcome, band_sizes, random_sets
-from attacks.typographic.why.pairs import ink_patches
-from attacks.typographic.why.ranking import halves, rank
-from attacks.typographic.why.streams import Streams, Variant
+from attacks.typographic.reading import explain_reading, greedy, why_image
+from attacks.typographic.reading.ablation import Outcome, band_sizes, random_sets
+from attacks.typographic.reading.pairs import ink_patches
+from attacks.typographic.reading.ranking import halves, rank
+from attacks.typographic.reading.streams import Streams, Variant
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, DataError, UnsupportedHookError
 from clipprobe.hooks import At, Patch, capture, intervene

@@ -1,4 +1,4 @@
-"""``clipprobe audit why``: which heads and neurons carry the written word."""
+"""``clipprobe audit reading``: which heads and neurons carry the written word."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from attacks.typographic import terminal as lines
+from attacks.typographic.reading.settings import ReadingExplanation
 from attacks.typographic.settings import Lettering, WordFlags
 from attacks.typographic.texts import strategy_or_file
-from attacks.typographic.why.settings import ReadingExplanation
 from clipprobe.cli.common import load_model, progress
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
 
 
-def why(
+def reading(
     settings: ReadingExplanation,
     lettering: Lettering,
     words: WordFlags,
@@ -25,8 +25,8 @@ def why(
     terminal: Terminal,
 ) -> None:
     """Run the explanation that flags and config file ask for, and print its headline."""
-    from attacks.typographic.why.run import explain_reading
-    from attacks.typographic.why.source import source_of
+    from attacks.typographic.reading.run import explain_reading
+    from attacks.typographic.reading.source import source_of
     from clipprobe.data import open_dataset
 
     classes = settings.classes
@@ -80,4 +80,4 @@ def headline(summary: dict[str, Any]) -> str:
     return "\n".join(found)
 
 
-WHY = Verb(why, (ReadingExplanation, Lettering, WordFlags, Model, Terminal))
+READING = Verb(reading, (ReadingExplanation, Lettering, WordFlags, Model, Terminal))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from attacks.bias.gap.passes import Passes
+from attacks.bias.gap.report import GapReport
+from attacks.bias.gap.settings import GapExplanation
+from attacks.bias.gap.task import check_asked, gap_task
 from attacks.bias.groups.columns import make_column
 from attacks.bias.inputs.pictures import Pictures
 from attacks.bias.people import Documented, documented
 from attacks.bias.probes.occupations import default_occupations
 from attacks.bias.prompts import check_templates, check_words, ensemble, fill
-from attacks.bias.why.passes import Passes
-from attacks.bias.why.report import GapReport
-from attacks.bias.why.settings import GapExplanation
-from attacks.bias.why.task import check_asked, gap_task
 from clipprobe.memory import fitting_batch
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, carry_out

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.why.measure import Arrays
-from attacks.typographic.why.pairs import CONDITIONS, Planned
-from attacks.typographic.why.ranking import Ranking
+from attacks.typographic.reading.measure import Arrays
+from attacks.typographic.reading.pairs import CONDITIONS, Planned
+from attacks.typographic.reading.ranking import Ranking
 from clipprobe.zeroshot.classes import Classes
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.why.ablation import (
+from attacks.typographic.reading.ablation import (
     Ablator,
     Head,
     band,
@@ -18,11 +18,11 @@ from attacks.typographic.why.ablation import (
     numbers,
     random_sets,
 )
-from attacks.typographic.why.greedy import greedy
-from attacks.typographic.why.measure import Arrays, Measurer
-from attacks.typographic.why.pairs import CONDITIONS, Drawer, Drawn, Planned
-from attacks.typographic.why.ranking import Ranking, mean_of
-from attacks.typographic.why.source import Measuring
+from attacks.typographic.reading.greedy import greedy
+from attacks.typographic.reading.measure import Arrays, Measurer
+from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn, Planned
+from attacks.typographic.reading.ranking import Ranking, mean_of
+from attacks.typographic.reading.source import Measuring
 from clipprobe.runs import Run
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from attacks.bias.gap.passes import ENOUGH
+from attacks.bias.gap.patching import Contributions
+from attacks.bias.gap.task import GapTask
 from attacks.bias.inputs.cards import UNDOCUMENTED
 from attacks.bias.measures.draws import Floats
-from attacks.bias.why.passes import ENOUGH
-from attacks.bias.why.patching import Contributions
-from attacks.bias.why.task import GapTask
 from clipprobe.report import (
     Block,
     Chart,
@@ -25,8 +25,8 @@ from clipprobe.statistics import Estimate, difference_of_means
 from clipprobe.study import Outcome
 
 if TYPE_CHECKING:
+    from attacks.bias.gap.passes import Removal
     from attacks.bias.people import Documented
-    from attacks.bias.why.passes import Removal
     from clipprobe.data import Failure
 
 N_SHOWN = 25
