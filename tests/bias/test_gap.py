@@ -9,37 +9,27 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-import clipprobe
-from attacks.bias.gap import contributions, explain_gap
-from attacks.bias.gap.ablation import encode_without
-from attacks.bias.gap.patching import means, unit_points
-from attacks.bias.gap.task import gap_task, halves
+from attacks.bias.gap import explain_gap
+from attacks.bias.gap.task import gap_task
 from attacks.bias.groups.columns import make_column
 from attacks.bias.mitigation import clip_clip, mitigate_bias, prompt_projection
 from attacks.bias.mitigation.measures import aligned_change
 from clipprobe.errors import ConfigError, DataError
-from tests import tiny
+from clipprobe.statistics.halves import permuted, split
+from clipprobe.tracing import Score
+from clipprobe.tracing.contributions import contributions, means, unit_points
+from clipprobe.tracing.removal import encode_without
+from tests.planting import PLANTED, one_neuron
 
-PLANTED = "vision.blocks.1.mlp.post:7"
 WORDS = ("judge", "pilot", "artist", "cook")
 
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Only neuron 7 of block 1 writes much of what tells pictures apart."""
-    clip = clipprobe.load(tiny.tiny_clip(tmp_path_factory.mktemp("planted")))
-    layers = clip.module.vision_model.encoder.layers
-    with torch.no_grad():
-        for index, layer in enumerate(layers):
-            layer.mlp.fc2.weight.mul_(0.05)
-            layer.self_attn.out_proj.weight.mul_(1.0 if index == 0 else 0.05)
-        layers[1].mlp.fc2.weight[:, 7] = torch.randn(
-            tiny.D_VISION, generator=torch.Generator().manual_seed(3)
-        )
-    return clip
+    return one_neuron(tmp_path_factory.mktemp("planted"))
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +83,9 @@ def test_a_contribution_is_what_removing_a_weak_unit_changes(planted: Any, peopl
     points = unit_points(planted, "neuron")
     mean = means(planted, images, points, batch_size=8)
     ranked = contributions(
-        planted, images, inside, direction, "neuron", sign=1.0, replacement=mean, batch_size=8
-    )
+        planted, images, Score(name="gap", direction=direction, inside=inside), "neuron",
+        sign=1.0, replacement=mean, batch_size=8,
+    )  # fmt: skip
     before = planted.encode_images(images).astype(np.float64) @ direction
     values = dict(zip(ranked.units, ranked.values, strict=True))
     found, expected = [], []
@@ -115,10 +106,11 @@ def test_no_unit_taken_out_is_the_model_as_it_is(planted: Any, people: Path) -> 
 def test_halves_keep_clusters_whole_and_groups_even() -> None:
     labels = np.repeat([0, 1], 40)
     clusters = np.repeat(np.arange(20), 4)
-    fit = halves(labels, clusters, 0)
+    fit = split(clusters, permuted(np.random.default_rng(0)), strata=labels)
     assert all(len(set(fit[clusters == c])) == 1 for c in range(20))
     assert fit[:40].sum() == fit[40:].sum() == 20
-    assert not np.array_equal(fit, halves(labels, clusters, 1))
+    other = split(clusters, permuted(np.random.default_rng(1)), strata=labels)
+    assert not np.array_equal(fit, other)
 
 
 def test_what_cannot_be_explained_is_said(planted: Any, people: Path, tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ ORDER = {
         models runs
         report
         study
-        attribution zeroshot
+        attribution
+        tracing
+        zeroshot
         neurons
         __init__ pretraining
         cli

@@ -16,13 +16,15 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from attacks.typographic.reading import explain_reading, greedy, why_image
-from attacks.typographic.reading.ablation import Outcome, band_sizes, random_sets
+from attacks.typographic.reading.ablation import Outcome, band_sizes, random_heads
+from attacks.typographic.reading.found import causal, reading
 from attacks.typographic.reading.pairs import ink_patches
-from attacks.typographic.reading.ranking import halves, rank
-from attacks.typographic.reading.streams import Streams, Variant
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, DataError, UnsupportedHookError
 from clipprobe.hooks import At, Patch, capture, intervene
+from clipprobe.statistics.halves import permuted, split
+from clipprobe.tracing.ranking import rank
+from clipprobe.tracing.streams import Streams, Variant
 
 NAMES = ["dog", "cat", "ship"]
 
@@ -123,12 +125,12 @@ def test_it_ends_after_ten_skips() -> None:
 
 def test_random_sets_and_halves_depend_on_the_seed_alone() -> None:
     assert band_sizes(1) == [1] and band_sizes(20) == [1, 2, 4, 8, 16, 20]
-    sets = random_sets([(1, 0), (2, 1)], 4, [1, 3], 20, seed=0)
-    assert sets == random_sets([(1, 0), (2, 1)], 4, [1, 3], 20, seed=0)
-    assert all({block for block, _ in heads} <= {1, 2} for heads in sets[3])
-    assert all(len(set(heads)) == 3 for heads in sets[3])
+    sets = random_heads([(1, 0), (2, 1)], 4, 3, 20, seed=0)
+    assert sets == random_heads([(1, 0), (2, 1)], 4, 3, 20, seed=0)
+    assert all({block for block, _ in heads} <= {1, 2} for heads in sets)
+    assert all(len(set(heads)) == 3 for heads in sets)
     images = ["a", "b", "a", "c", "d"]
-    chosen = halves(images, seed=1)
+    chosen = split(images, permuted(np.random.default_rng(1)))
     assert chosen[0] == chosen[2]  # one image is never in both
     assert len({i for i, c in zip(images, chosen, strict=True) if c}) == 2
 
@@ -142,8 +144,9 @@ def test_confirmation_needs_the_word_not_the_clutter() -> None:
     effects[:, 1, :, 5] += 1.0
     images = [str(i) for i in range(40)]
     found = rank(
-        effects, np.full(40, 3.0), images, halves(images, seed=0), k=4, random=None,
-        least_share=0.02, seed=0,
+        causal(effects), reading(effects), np.full(40, 3.0), images,
+        split(images, permuted(np.random.default_rng(0))), k=4, random=None, least_share=0.02,
+        seed=0,
     )  # fmt: skip
     assert {unit.column for unit in found.units[:2]} == {3, 5}
     assert {unit.column for unit in found.units if unit.confirmed} == {3}

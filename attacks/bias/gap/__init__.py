@@ -8,19 +8,15 @@ from clipprobe.later import later
 
 if TYPE_CHECKING:
     from attacks.bias.gap.explain import explain_gap as explain_gap
-    from attacks.bias.gap.patching import Contributions as Contributions
-    from attacks.bias.gap.patching import contributions as contributions
     from attacks.bias.gap.task import GapTask as GapTask
     from attacks.bias.gap.task import gap_task as gap_task
 
-__all__ = ["Contributions", "GapTask", "contributions", "explain_gap", "gap_task"]
+__all__ = ["GapTask", "explain_gap", "gap_task"]
 
 __getattr__ = later(
     __name__,
     {
-        "Contributions": "attacks.bias.gap.patching",
         "GapTask": "attacks.bias.gap.task",
-        "contributions": "attacks.bias.gap.patching",
         "explain_gap": "attacks.bias.gap.explain",
         "gap_task": "attacks.bias.gap.task",
     },

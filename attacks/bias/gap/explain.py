@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.gap.passes import Passes
 from attacks.bias.gap.report import GapReport
 from attacks.bias.gap.settings import GapExplanation
-from attacks.bias.gap.task import check_asked, gap_task
+from attacks.bias.gap.task import GapTask, check_asked, gap_task
 from attacks.bias.groups.columns import make_column
 from attacks.bias.inputs.pictures import Pictures
 from attacks.bias.people import Documented, documented
@@ -16,7 +16,10 @@ from attacks.bias.probes.occupations import default_occupations
 from attacks.bias.prompts import check_templates, check_words, ensemble, fill
 from clipprobe.memory import fitting_batch
 from clipprobe.settings import takes
+from clipprobe.statistics.seeds import generator
 from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.tracing import Tracer
+from clipprobe.tracing.split import resamples
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -94,19 +97,38 @@ class _Gap:
             texts, self.words, settings.word, groups, settings.group,
             clusters=pictures.clusters, seed=settings.seed,
         )  # fmt: skip
-        shown = [pictures.images[i] for i in task.rows]
-        passes = Passes(
-            clip, shown, task, run, settings.n_random, settings.n_boot, settings.seed,
-            settings.batch_size, settings.progress,
-        )  # fmt: skip
-        ranked, removals, absent = passes.all(settings.kinds)
+        tracer = self.tracer(task, [pictures.images[i] for i in task.rows], run)
+        ranked, removals, absent = tracer.all(settings.kinds)
         report = GapReport(
-            task=task, before=passes.before, ranked=ranked, removals=removals, absent=absent,
+            task=task, before=tracer.before, ranked=ranked, removals=removals, absent=absent,
             heading=groups.heading, words=self.words, templates=self.templates,
             n_boot=settings.n_boot, seed=settings.seed, failures=pictures.failures,
             provenance=clip.provenance(), data=self.data,
         )  # fmt: skip
         return report.outcome()
+
+    def tracer(self, task: GapTask, images: Sequence[Any], run: Run) -> Tracer:
+        """What ranks units and takes them out; what random sets remove is kept in the run."""
+        settings = self.settings
+
+        def once(name: str, make: Callable[[], list[float]]) -> list[float]:
+            part = f"parts/{name}.json"
+            if not run.has(part):
+                run.write_json(part, make())
+            kept: list[float] = run.read_json(part)
+            return kept
+
+        half = ~task.fit
+        assert task.score.inside is not None
+        weights = resamples(
+            task.score.inside[half], task.clusters[half], settings.n_boot,
+            generator(settings.seed, "why", task.word, task.group),
+        )  # fmt: skip
+        return Tracer(
+            self.clip, images, task.score, task.fit, weights, n_random=settings.n_random,
+            seed=settings.seed, batch_size=settings.batch_size, once=once,
+            progress=settings.progress,
+        )  # fmt: skip
 
 
 GAP = Study(kind="bias-gap", settings=GapExplanation, prepare=prepare_gap)

@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.gap.passes import ENOUGH
-from attacks.bias.gap.patching import Contributions
 from attacks.bias.gap.task import GapTask
 from attacks.bias.inputs.cards import UNDOCUMENTED
-from attacks.bias.measures.draws import Floats
+from clipprobe.arrays import Floats
 from clipprobe.report import (
     Block,
     Chart,
@@ -23,11 +21,12 @@ from clipprobe.report import (
 )
 from clipprobe.statistics import Estimate, difference_of_means
 from clipprobe.study import Outcome
+from clipprobe.tracing.sizes import ENOUGH
 
 if TYPE_CHECKING:
-    from attacks.bias.gap.passes import Removal
     from attacks.bias.people import Documented
     from clipprobe.data import Failure
+    from clipprobe.tracing import Contributions, Removal
 
 N_SHOWN = 25
 
@@ -73,9 +72,11 @@ class GapReport:
     def summary(self) -> dict[str, Any]:
         """The content of ``summary.json``."""
         task, before, half = self.task, self.before, ~self.task.fit
+        inside = task.score.inside
+        assert inside is not None
         gap = difference_of_means(
-            before[half & task.inside],
-            before[half & ~task.inside],
+            before[half & inside],
+            before[half & ~inside],
             n_boot=self.n_boot,
             seed=self.seed,
         )

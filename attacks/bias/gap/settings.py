@@ -12,14 +12,12 @@ from pydantic.dataclasses import dataclass
 from attacks.bias.settings import Advance, Bootstrap, Labelled, WordList
 from clipprobe.settings import Flag
 from clipprobe.settings.shared import Inference, Output, Random
+from clipprobe.tracing.sizes import BAND
 
 if TYPE_CHECKING:
     from clipprobe.settings.shared import ImagesLike
 else:
     ImagesLike = Any
-
-BAND = 20
-"""Random sets at the sizes that were not chosen; at the chosen one at least as many."""
 
 
 @dataclass(frozen=True)

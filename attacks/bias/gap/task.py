@@ -14,14 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.measures.draws import Floats, Ints, bootstrap_weights, generator
+from clipprobe.arrays import Floats, Ints
 from clipprobe.errors import DataError
-from clipprobe.statistics import Estimate
-
-LEAST = 10  # pictures of each side in each half
+from clipprobe.tracing import Score
+from clipprobe.tracing.split import halves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +28,8 @@ class GapTask:
     """A gap and the pictures that show it.
 
     ``word``, ``group``, ``reference``: whose score, whose gap, against whom.
-    ``direction``: ``(d,)``; a picture's score is its unit vector times this.
     ``rows``: numbers of the pictures that take part, ``(n,)``.
-    ``inside``: whether each is of the group, ``(n,)``.
+    ``score``: of these pictures; its value is the gap.
     ``clusters``: ``(n,)``; pictures of one cluster are not independent.
     ``fit``: whether each ranks the units; the others measure, ``(n,)``.
     """
@@ -39,57 +37,10 @@ class GapTask:
     word: str
     group: str
     reference: str
-    direction: Floats
     rows: Ints
-    inside: NDArray[np.bool_]
+    score: Score
     clusters: Ints
     fit: NDArray[np.bool_]
-
-    def scores(self, vectors: ArrayLike) -> Floats:
-        """Scores ``(n,)`` of unit vectors ``(n, d)`` of the pictures that take part."""
-        result: Floats = np.asarray(vectors, np.float64) @ self.direction
-        return result
-
-    def gap(self, scores: Floats, half: NDArray[np.bool_]) -> float:
-        """Mean score of the group less that of the others, over one half."""
-        return float(scores[half & self.inside].mean() - scores[half & ~self.inside].mean())
-
-    def weights(self, seed: int, n_boot: int) -> Floats:
-        """Bootstrap copies of the measuring half, ``(n_boot, n_measured)``, within groups."""
-        half = ~self.fit
-        _, clusters = np.unique(self.clusters[half], return_inverse=True)
-        draws = bootstrap_weights(
-            self.inside[half].astype(np.int64),
-            clusters.astype(np.int64),
-            n_boot,
-            generator(seed, "why", self.word, self.group),
-        )
-        return np.concatenate([chunk.astype(np.float64) for chunk in draws])
-
-    def removed(self, before: Floats, after: Floats, weights: Floats) -> Estimate:
-        """Share of the gap that is gone, ``1 - after / before``, on the measuring half.
-
-        Args:
-            before, after: Scores of all pictures that take part, ``(n,)``.
-            weights: See :meth:`weights`; both gaps are resampled together.
-        Returns:
-            NaN with a reason where the gap before is not told from 0: a share of nothing.
-        """
-        half = ~self.fit
-        inside = self.inside[half]
-        first, second = (_gaps(s[half], inside, weights) for s in (before, after))
-        gap, left = self.gap(before, half), self.gap(after, half)
-        n = int(half.sum())
-        method = f"percentile bootstrap within groups, {len(weights)} draws, 95 %"
-        low, high = np.percentile(first, [2.5, 97.5])
-        if low <= 0 <= high:
-            return Estimate(
-                value=float("nan"), low=float("nan"), high=float("nan"), n=n, method=method,
-                reason="the gap itself is not told from 0 on the measuring half",
-            )  # fmt: skip
-        share = 1 - second / first
-        low, high = np.percentile(share, [2.5, 97.5])
-        return Estimate(value=1 - left / gap, low=float(low), high=float(high), n=n, method=method)
 
 
 def gap_task(
@@ -116,27 +67,18 @@ def gap_task(
         direction -= texts.mean(axis=0)
     rows = np.flatnonzero(column.labels >= 0)
     inside = column.labels[rows] == column.levels.index(group)
-    members = rows if clusters is None else clusters[rows]
-    fit = halves(inside.astype(np.int64), members.astype(np.int64), seed)
-    task = GapTask(
+    members = (rows if clusters is None else clusters[rows]).astype(np.int64)
+    return GapTask(
         word=word,
         group=group,
         reference=column.levels[1 - column.levels.index(group)]
         if len(column.levels) == 2
         else "rest",
-        direction=direction,
         rows=rows.astype(np.int64),
-        inside=inside,
-        clusters=members.astype(np.int64),
-        fit=fit,
+        score=Score(name="the gap", direction=direction, inside=inside),
+        clusters=members,
+        fit=halves(inside, members, seed, what=repr(group)),
     )
-    smallest = min(int((half & side).sum()) for half in (fit, ~fit) for side in (inside, ~inside))
-    if smallest < LEAST:
-        raise DataError(
-            f"A half of the pictures has only {smallest} on one side of {group!r}: units are "
-            f"ranked on one half and measured on the other, and each needs {LEAST} of both."
-        )
-    return task
 
 
 def check_asked(words: Sequence[str], word: str, column: GroupColumn, group: str) -> None:
@@ -155,27 +97,3 @@ def check_asked(words: Sequence[str], word: str, column: GroupColumn, group: str
             f"The group {group!r} is none of those of {column.name!r} with enough pictures "
             f"({', '.join(column.levels)})."
         )
-
-
-def halves(labels: Ints, clusters: Ints, seed: int) -> NDArray[np.bool_]:
-    """Half of the pictures of each group, ``(n,)``: whole clusters to one half or the other.
-
-    Args:
-        labels: Groups, ``(n,)``. clusters: ``(n,)``. seed: Decides who goes where.
-    """
-    rng = generator(seed, "halves")
-    fit = np.zeros(len(labels), dtype=bool)
-    taken: set[int] = set()
-    for level in np.unique(labels):
-        own = [int(c) for c in np.unique(clusters[labels == level]) if int(c) not in taken]
-        taken |= set(own)
-        chosen = rng.permutation(len(own))[: (len(own) + 1) // 2]
-        fit |= np.isin(clusters, [own[i] for i in chosen])
-    return fit
-
-
-def _gaps(scores: Floats, inside: NDArray[np.bool_], weights: Floats) -> Floats:
-    ours, others = weights[:, inside], weights[:, ~inside]
-    left: Floats = ours @ scores[inside] / ours.sum(axis=1)
-    right: Floats = others @ scores[~inside] / others.sum(axis=1)
-    return left - right

@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.attack.placement import rng
 from attacks.typographic.reading.measure import Measurer
 from attacks.typographic.reading.pairs import Drawn
-from attacks.typographic.reading.streams import Acts, of_heads
 from attacks.typographic.scoring.metrics import rate
 from clipprobe.statistics import (
     Estimate,
@@ -26,6 +24,9 @@ from clipprobe.statistics import (
     permutation_p,
     undefined,
 )
+from clipprobe.statistics.seeds import rng
+from clipprobe.tracing.removal import random_sets
+from clipprobe.tracing.streams import Acts, of_heads
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -168,22 +169,17 @@ def points(outcome: Outcome) -> dict[str, float]:
     }
 
 
-def random_sets(
-    ranked: Sequence[Head], n_heads: int, sizes: Sequence[int], n: int, *, seed: int
-) -> dict[int, list[list[Head]]]:
-    """For each size ``n`` sets of heads, drawn from all heads of the blocks of the ranked ones.
+def random_heads(
+    ranked: Sequence[Head], n_heads: int, size: int, n: int, *, seed: int
+) -> list[list[Head]]:
+    """``n`` sets of so many heads, drawn from all heads of the blocks of the ranked ones.
 
     They may hold ranked heads too: excluding those would leave the weakest only.
     """
     blocks = sorted({block for block, _ in ranked})
     pool = [(block, head) for block in blocks for head in range(n_heads)]
-    return {
-        size: [
-            sorted(pool[i] for i in rng(seed, "why", size, draw).permutation(len(pool))[:size])
-            for draw in range(n)
-        ]
-        for size in sizes
-    }
+    rngs = (rng(seed, "why", size, draw) for draw in range(n))
+    return [sorted(one) for one in random_sets([(pool, size)], rngs)]
 
 
 def band_sizes(k: int) -> list[int]:
@@ -208,7 +204,10 @@ def curve(
 ) -> list[dict[str, Any]]:
     """One row for each number of heads out, from 0: rates, and random heads where they were run."""
     steps = [list(ranked[:k]) for k in range(len(ranked) + 1)]
-    sets = random_sets(ranked, n_heads, band_sizes(len(ranked)), n_random, seed=seed)
+    sets = {
+        size: random_heads(ranked, n_heads, size, n_random, seed=seed)
+        for size in band_sizes(len(ranked))
+    }
     flat = [heads for of_size in sets.values() for heads in of_size]
     found = ablator.outcomes([*steps, *flat])
     random = iter(found[len(steps) :])

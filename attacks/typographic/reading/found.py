@@ -10,8 +10,23 @@ import numpy.typing as npt
 
 from attacks.typographic.reading.measure import Arrays
 from attacks.typographic.reading.pairs import CONDITIONS, Planned
-from attacks.typographic.reading.ranking import Ranking
+from clipprobe.tracing.ranking import Ranking
 from clipprobe.zeroshot.classes import Classes
+
+#: Why there are no shares of a change that is not there.
+NOTHING = "the attack did not raise the margin of the written word"
+
+
+def causal(effects: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """``(n, contrast, 2, units)`` -> ``(n, units)``: both directions averaged, for the attack."""
+    mean: npt.NDArray[np.float64] = effects[:, 0].mean(axis=1)
+    return mean
+
+
+def reading(effects: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """As :func:`causal`, the attack minus the nonsense control."""
+    mean: npt.NDArray[np.float64] = (effects[:, 0] - effects[:, 1]).mean(axis=1)
+    return mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,14 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import PIL
 
-from attacks.typographic.reading.found import Found
+from attacks.typographic.reading.found import NOTHING, Found, causal, reading
 from attacks.typographic.reading.measure import Arrays, Measurer
 from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word, plan
-from attacks.typographic.reading.ranking import halves, random_units, rank
 from attacks.typographic.reading.removal import Removal
 from attacks.typographic.reading.report import build_page
 from attacks.typographic.reading.source import Measuring, Source
-from attacks.typographic.reading.streams import Variant
 from attacks.typographic.reading.summary import summarise
 from attacks.typographic.reading.tables import tables_of
 from attacks.typographic.rendering.cases import Case
@@ -30,7 +28,12 @@ from clipprobe.data import Dataset, Failure, require_readable
 from clipprobe.errors import DataError, UnreadableImageError
 from clipprobe.runs import Run
 from clipprobe.runs.jsonio import plain
+from clipprobe.statistics.halves import permuted, split
+from clipprobe.statistics.seeds import rng
 from clipprobe.study import Outcome
+from clipprobe.tracing.ranking import rank
+from clipprobe.tracing.removal import random_sets
+from clipprobe.tracing.streams import Variant
 from clipprobe.zeroshot.classes import key
 
 if TYPE_CHECKING:
@@ -163,14 +166,14 @@ class Job:
     ) -> Found:
         s = self.settings
         images = [one.case.record.id for one in planned]
-        chooses = halves(images, seed=s.seed)
+        chooses = split(images, permuted(rng(s.seed, "why", "halves")))
         arrays = self._step(run, "pictures", planned, lambda one: measurer.measure(one), drawer)
         change = arrays["margin"][:, CONDITIONS.index("attack")] - arrays["margin"][:, 0]
         n_blocks, n_heads = arrays["heads"].shape[-2:]
         flat = arrays["heads"].reshape(*arrays["heads"].shape[:3], -1)
         heads = rank(
-            flat, change, images, chooses, k=s.heads, random=None, least_share=s.head_share,
-            seed=s.seed,
+            causal(flat), reading(flat), change, images, chooses, k=s.heads, random=None,
+            least_share=s.head_share, seed=s.seed, nothing=NOTHING,
         )  # fmt: skip
         first = arrays["first_order"][chooses].mean(axis=0)  # block m
         width = first.shape[1]
@@ -178,8 +181,10 @@ class Job:
             (int(i) // width, int(i) % width)
             for i in np.argsort(-first.reshape(-1), kind="stable")[: s.neurons]
         ]
-        control = random_units(best, width, s.n_random, seed=s.seed)
-        units = [*best, *control]
+        blocks = sorted({block for block, _ in best})
+        pool = [(b, u) for b in blocks for u in range(width) if (b, u) not in set(best)]
+        [control] = random_sets([(pool, s.n_random)], [rng(s.seed, "why", "random units")])
+        units = [*best, *sorted(control)]
         variants = [Variant(neurons={block: [neuron]}) for block, neuron in units]
 
         def neurons_of(drawn: Sequence[Drawn]) -> Arrays:
@@ -188,9 +193,9 @@ class Job:
 
         patched = self._step(run, "neurons", planned, neurons_of, drawer)["neurons"]
         neurons = rank(
-            patched, change, images, chooses, k=s.neurons,
-            random=list(range(len(best), len(units))), least_share=s.neuron_share, seed=s.seed,
-            candidates=range(len(best)),
+            causal(patched), reading(patched), change, images, chooses, k=s.neurons,
+            random=range(len(best), len(units)), least_share=s.neuron_share, seed=s.seed,
+            candidates=range(len(best)), nothing=NOTHING,
         )  # fmt: skip
         ranked = [(u.column // n_heads, u.column % n_heads) for u in heads.units]
         removal = Removal(

@@ -26,9 +26,11 @@ import numpy as np
 import numpy.typing as npt
 
 from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn, Planned
-from attacks.typographic.reading.streams import Acts, Streams, Variant
-from clipprobe.neurons.effects.inputs import InputBatch, Inputs
-from clipprobe.neurons.effects.parts import TowerParts
+from clipprobe.tracing import Score
+from clipprobe.tracing.contributions import gradients
+from clipprobe.tracing.inputs import InputBatch, Inputs
+from clipprobe.tracing.parts import TowerParts
+from clipprobe.tracing.streams import Acts, Streams, Variant
 from clipprobe.zeroshot.classes import Classes
 
 if TYPE_CHECKING:
@@ -90,8 +92,9 @@ class Measurer:
 
     def margin(self, unit: Tensor, plan: Sequence[Planned]) -> npt.NDArray[np.float64]:
         """Embeddings ``(..., b, e)`` -> margins ``(..., b)`` in logits."""
-        seen = (unit.double() * self._difference(plan).to(unit.device)).sum(dim=-1)
-        margins: npt.NDArray[np.float64] = (seen * float(self.clip.scale)).cpu().numpy()
+        margins: npt.NDArray[np.float64] = (
+            self._score(plan).of(unit, range(len(plan))).cpu().numpy()
+        )
         return margins
 
     def answers(self, unit: Tensor) -> npt.NDArray[np.intp]:
@@ -115,9 +118,12 @@ class Measurer:
             found[:, row, 1] = (self.margin(other.unit, plan) - lowered).T
         return found
 
-    def _difference(self, plan: Sequence[Planned]) -> Tensor:
+    def _score(self, plan: Sequence[Planned]) -> Score:
         target = self.vectors[[one.target for one in plan]].double()
-        return target - self.vectors[[one.label for one in plan]].double()
+        difference = target - self.vectors[[one.label for one in plan]].double()
+        return Score(
+            name="the margin", direction=difference.cpu().numpy(), factor=float(self.clip.scale)
+        )
 
     def _answers(self, runs: dict[str, Acts], plan: Sequence[Planned]) -> Arrays:
         return {
@@ -163,8 +169,7 @@ class Measurer:
             difference: npt.NDArray[np.float64] = values[rows, at[0]] - values[rows, at[1]]
             return difference
 
-        batch = InputBatch(rows=rows.tolist(), values=self.drawer.pixels(drawn, kind))
-        inputs = Inputs(self.clip, "vision", drawn, len(drawn))
+        inputs, batch = self._batch(drawn, kind)
         seen = self.parts.run(inputs, batch, self.vectors[used])
         terms = {name: margin(value) for name, value in self.parts.terms(seen).items()}
         heads = np.zeros((len(plan), self.streams.n_blocks, self.streams.n_heads))
@@ -241,23 +246,20 @@ class Measurer:
     def _slopes(self, drawn: Sequence[Drawn], kind: str) -> tuple[Tensor, Tensor]:
         import torch
 
-        from clipprobe.hooks import capture
-
         names = [self.streams.name(i, "mlp.post") for i in range(self.streams.n_blocks)]
-        plan = [one.planned for one in drawn]
-        pixels = self.drawer.pixels(drawn, kind)
-        with torch.enable_grad(), capture(self.clip, names, grad=True) as acts:
-            unit = self.clip.image_embeddings(pixels)
-            score = (unit.double() * self._difference(plan)).sum() * float(self.clip.scale)
-            kept = [acts[name] for name in names]
-            slopes = torch.autograd.grad(score, kept)
-        kept = [value.detach() for value in kept]
-        if self.streams.cls:  # the class token's part alone
-            return (
-                torch.stack([value[:, :1] for value in kept], 1),
-                torch.stack([slope[:, :1] for slope in slopes], 1),
-            )
-        return torch.stack(kept, 1), torch.stack(list(slopes), 1)
+        inputs, batch = self._batch(drawn, kind)
+        score = self._score([one.planned for one in drawn])
+        acts, [slopes] = gradients(inputs, batch, names, [score])
+        tokens = slice(1 if self.streams.cls else None)  # the class token's part alone
+        return (
+            torch.stack([acts[name][:, tokens] for name in names], 1),
+            torch.stack([slopes[name][:, tokens] for name in names], 1),
+        )
+
+    def _batch(self, drawn: Sequence[Drawn], kind: str) -> tuple[Inputs, InputBatch]:
+        values = self.drawer.pixels(drawn, kind)
+        inputs = Inputs(self.clip, "vision", drawn, len(drawn))
+        return inputs, InputBatch(rows=list(range(len(drawn))), values=values)
 
 
 def head_name(block: int, head: int) -> str:

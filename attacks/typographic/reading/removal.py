@@ -16,14 +16,14 @@ from attacks.typographic.reading.ablation import (
     band_sizes,
     curve,
     numbers,
-    random_sets,
+    random_heads,
 )
 from attacks.typographic.reading.greedy import greedy
 from attacks.typographic.reading.measure import Arrays, Measurer
 from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn, Planned
-from attacks.typographic.reading.ranking import Ranking, mean_of
 from attacks.typographic.reading.source import Measuring
 from clipprobe.runs import Run
+from clipprobe.tracing.ranking import Ranking, mean_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,8 +89,7 @@ class Removal:
         chosen, tries = greedy(self._ablator(half, where, "greedy", 0), order, change)
         sets: list[Sequence[Head]] = [[], chosen]
         if chosen:
-            size = len(chosen)
-            sets += random_sets(chosen, self._n_heads, [size], s.n_random, seed=s.seed)[size]
+            sets += random_heads(chosen, self._n_heads, len(chosen), s.n_random, seed=s.seed)
         outcomes = self._ablator(rest, where, "greedy, other half", 3 * len(sets)).outcomes(sets)
         return {
             "heads": chosen,
@@ -136,8 +135,8 @@ class Removal:
         import torch
 
         from clipprobe.hooks import resolve
-        from clipprobe.neurons.effects.inputs import Inputs
-        from clipprobe.neurons.effects.scales import site_scales
+        from clipprobe.tracing.inputs import Inputs
+        from clipprobe.tracing.scales import site_scales
 
         streams = self.measurer.streams
         if self.settings.ablation == "zero":

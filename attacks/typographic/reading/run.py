@@ -12,7 +12,6 @@ from attacks.typographic.attack.controls import CONDITIONS
 from attacks.typographic.reading.job import Job
 from attacks.typographic.reading.settings import ReadingExplanation
 from attacks.typographic.reading.source import measuring_of, source_of
-from attacks.typographic.reading.streams import check_tower
 from attacks.typographic.rendering.cases import read_cases
 from clipprobe.data import as_dataset
 from clipprobe.errors import ConfigError, DataError
@@ -43,7 +42,6 @@ def explain_reading(clip: Clip, settings: ReadingExplanation) -> RunView:
 
 def prepare_explanation(settings: ReadingExplanation, clip: Clip) -> Plan[None]:
     """Refuse models, images and words that cannot be explained, and plan the measurements."""
-    check_tower(clip)
     measuring = measuring_of(
         clip,
         heads=settings.heads,

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from attacks.typographic.attack.attack import TypographicAttack
+from attacks.typographic.reading.found import causal, reading
 from attacks.typographic.reading.measure import Measurer, head_name, neuron_name
 from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word
-from attacks.typographic.reading.ranking import causal, reading
 from attacks.typographic.reading.settings import knobs_of
 from attacks.typographic.reading.source import measuring_of
 from attacks.typographic.rendering.cases import Case
@@ -137,7 +137,7 @@ def why_image(
     """
     known = Classes(classes, synonyms)
     settings = measuring_of(
-        _checked(clip), heads=1, neurons=1, n_random=20, tokens=tokens, ablation="zero",
+        clip, heads=1, neurons=1, n_random=20, tokens=tokens, ablation="zero",
         batch_size=1, seed=seed,
     )  # fmt: skip
     drawn_as = prototype(dict(knobs_of(attack) or {}), seed)
@@ -183,13 +183,6 @@ def why_image(
         gap=float(found["gap"][0]),
         provenance=clip.provenance(),
     )
-
-
-def _checked(clip: Clip) -> Clip:
-    from attacks.typographic.reading.streams import check_tower
-
-    check_tower(clip)
-    return clip
 
 
 def _strongest(values: Floats, k: int, name: Any) -> list[tuple[str, float]]:

@@ -16,6 +16,7 @@ from attacks.typographic.words import Words, parse_words
 from clipprobe.data import Dataset
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.runs import RunView, load_run
+from clipprobe.tracing.streams import check_tower
 from clipprobe.zeroshot.classes import Classes
 from clipprobe.zeroshot.prompts import check_templates
 
@@ -101,8 +102,12 @@ def measuring_of(
     """How the heads and neurons of a model are measured.
 
     Raises:
+        UnsupportedHookError: the model has no heads that can be told apart; says why.
         ConfigError: the tokens are unknown, or ``cls`` is asked of a model without a class token.
     """
+    check_tower(
+        clip, f"Why {clip.id} reads", "how far it reads (`clipprobe audit typographic`) and "
+    )
     if tokens not in TOKENS:
         raise ConfigError(f"tokens={tokens!r} is unknown: use one of {', '.join(TOKENS)}.")
     tower = clip.anatomy.vision

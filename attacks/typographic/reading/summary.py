@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.reading.found import Found
+from attacks.typographic.reading.found import NOTHING, Found
 from attacks.typographic.reading.measure import PLACES, head_name, neuron_name
 from attacks.typographic.reading.pairs import CONDITIONS
-from attacks.typographic.reading.ranking import Ranking, mean_of, share_of
 from attacks.typographic.reading.source import Measuring
 from attacks.typographic.scoring.metrics import rate
 from clipprobe.statistics import Estimate, difference_of_paired_proportions, undefined
+from clipprobe.tracing.ranking import Ranking, mean_of, share_of
 
 #: Numbers of the headline, and what they mean.
 HEADLINE = {
@@ -37,7 +37,7 @@ def summarise(found: Found, settings: Measuring, audit_gap: float | None) -> dic
     change = found.change()
 
     def share(part: npt.NDArray[np.float64]) -> Estimate:
-        return share_of(part, change, images, seed=seed)
+        return share_of(part, change, images, seed=seed, nothing=NOTHING)
 
     groups = found.arrays["groups"].mean(axis=1)  # n group
     n = found.n_blocks
@@ -145,8 +145,8 @@ def _head_rows(found: Found, seed: int) -> list[dict[str, Any]]:
                 "index": head,
                 "confirmed": unit.confirmed,
                 "share": unit.share,
-                "causal": unit.causal,
-                "reading": unit.reading,
+                "causal": unit.effect,
+                "reading": unit.controlled,
                 "p": unit.p,
                 "holm_p": unit.holm_p,
                 "chosen_by": unit.chosen_by,
@@ -155,7 +155,7 @@ def _head_rows(found: Found, seed: int) -> list[dict[str, Any]]:
                 "direct": mean_of(direct[:, 0], images, seed=seed),
                 "direct_reading": mean_of(direct[:, 0] - direct[:, 1], images, seed=seed),
                 "direct_ink": mean_of(through_ink, images, seed=seed) if seen else nothing,
-                "direct_share": share_of(direct[:, 0], change, images, seed=seed),
+                "direct_share": share_of(direct[:, 0], change, images, seed=seed, nothing=NOTHING),
                 "attention": mean_of(attention["attack"], images, seed=seed) if seen else nothing,
                 "excess_blank": mean_of(attention["attack"] - attention["blank"], images, seed=seed)
                 if seen
@@ -186,8 +186,8 @@ def _neuron_rows(found: Found, seed: int) -> list[dict[str, Any]]:
                 "index": neuron,
                 "confirmed": unit.confirmed,
                 "share": unit.share,
-                "causal": unit.causal,
-                "reading": unit.reading,
+                "causal": unit.effect,
+                "reading": unit.controlled,
                 "p": unit.p,
                 "holm_p": unit.holm_p,
                 "to": mean_of(effects[:, 0], images, seed=seed),

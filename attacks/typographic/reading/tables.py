@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.reading.found import Found
+from attacks.typographic.reading.found import Found, causal, reading
 from attacks.typographic.reading.measure import head_name
 from attacks.typographic.reading.pairs import CONDITIONS
-from attacks.typographic.reading.ranking import causal, reading
 
 
 def tables_of(found: Found, *, images: bool) -> list[tuple[str, Any]]:

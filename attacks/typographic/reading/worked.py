@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from attacks.typographic.reading.found import Found
+from attacks.typographic.reading.found import Found, causal
 from attacks.typographic.reading.measure import head_name
 from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn
-from attacks.typographic.reading.ranking import causal
 from clipprobe.figures.attribution import overlay
 from clipprobe.figures.typographic import TITLES
 from clipprobe.report import Block, Images, Paragraph, Table
@@ -68,7 +67,7 @@ def _overlays(
     heads: list[tuple[int, int]],
 ) -> list[tuple[Any, str]]:
     """Class-token attention of some heads over the attacked picture, and the ink's patches."""
-    from attacks.typographic.reading.streams import Streams
+    from clipprobe.tracing.streams import Streams
 
     acts = Streams(drawer.clip, cls=True).acts(drawer.pixels([drawn], "attack"))
     picture = _large(drawn.pictures["attack"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import ConfigError
-from clipprobe.neurons.effects.inputs import InputBatch, Inputs, encode_other, names_of
+from clipprobe.tracing.inputs import InputBatch, Inputs, encode_other, names_of
 
 if TYPE_CHECKING:
     from torch import Tensor

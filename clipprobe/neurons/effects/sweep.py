@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.memory import fitting_batch
-from clipprobe.neurons.effects.inputs import Inputs, encode_other, names_of
-from clipprobe.neurons.effects.scales import SiteScale, site_scales
+from clipprobe.tracing.inputs import Inputs, encode_other, names_of
+from clipprobe.tracing.scales import SiteScale, site_scales
 
 if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint

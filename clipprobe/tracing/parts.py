@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from clipprobe.attribution.readout import Readout, ScoreName, TowerReadout
 from clipprobe.errors import UnsupportedHookError
-from clipprobe.neurons.effects.inputs import InputBatch, Inputs
+from clipprobe.tracing.inputs import InputBatch, Inputs
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -66,9 +66,11 @@ class Acts:
     unit: Tensor
 
 
-def check_tower(clip: Clip) -> None:
+def check_tower(clip: Clip, what: str = "", left: str = "") -> None:
     """Refuse a model whose heads cannot be told apart.
 
+    Args:
+        what: What would be explained. left: What can be measured without, for the message.
     Raises:
         UnsupportedHookError: says what is not available and why.
     """
@@ -76,9 +78,8 @@ def check_tower(clip: Clip) -> None:
 
     def refuse(why: str) -> UnsupportedHookError:
         return UnsupportedHookError(
-            f"Why {clip.id} reads cannot be explained by heads and neurons: {why}. What is left is "
-            "how far it reads (`clipprobe audit typographic`) and what single units do "
-            "(`clipprobe neurons effect`)."
+            f"{what or f'A score of {clip.id}'} cannot be explained by heads and neurons: {why}. "
+            f"What is left is {left}what single units do (`clipprobe neurons effect`)."
         )
 
     if not tower.blocks:

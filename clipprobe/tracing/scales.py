@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.effects.inputs import Inputs
+from clipprobe.tracing.inputs import Inputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +33,7 @@ class SiteScale:
     mean squared length, about zero and about its mean.
     ``mean``: what mean ablation puts there, with the axes of the hook point after the batch; one
     token for texts.
+    ``average``: each unit's mean over inputs and tokens, with those axes, of length 1.
     ``kept``: unit -> its activations ``(n, t, ...)`` on every input, where they were asked for.
     ``n_inputs``: how many inputs.
     """
@@ -40,6 +41,7 @@ class SiteScale:
     rms: Floats
     std: Floats
     mean: Tensor
+    average: Tensor
     kept: Mapping[int, Tensor]
     n_inputs: int
 
@@ -56,6 +58,7 @@ class _Moments:
         self.squares: Any = 0.0
         self.means: Any = 0.0
         self.rows: list[int] = []
+        self.shape: tuple[int, ...] = ()
         self.kept: dict[int, list[Tensor]] = {unit: [] for unit in self.keep}
 
     def add(self, value: Tensor, rows: list[int]) -> None:
@@ -73,6 +76,7 @@ class _Moments:
         if self.point.tower == "vision":
             self.means = self.means + x.sum(dim=0)
         self.rows += rows
+        self.shape = tuple(value.shape[1:])
         for unit in self.keep:
             self.kept[unit] += list(value.select(self.point.unit_axis, unit))
 
@@ -86,6 +90,7 @@ class _Moments:
         replacement = self.means / self.n if self.point.tower == "vision" else mean[None]
         if "t" not in self.point.axes and "h" not in self.point.axes:
             replacement = mean
+        shape = zip(self.point.axes[1:], self.shape, strict=True)
         order = np.argsort(self.rows, kind="stable")
         kept = {}
         for unit, values in self.kept.items():
@@ -95,6 +100,7 @@ class _Moments:
             rms=power.sqrt().cpu().numpy(),
             std=variance.sqrt().cpu().numpy(),
             mean=replacement,
+            average=mean.reshape([1 if axis in "bthw" else size for axis, size in shape]),
             kept=kept,
             n_inputs=self.n,
         )
