@@ -118,7 +118,7 @@ def random_sets(
 
     Example:
         >>> random_sets([("ab", 1), ("cd", 2)], [np.random.default_rng(0)])
-        [['b', 'd', 'c']]
+        [['a', 'c', 'd']]
     """
     return [
         [pool[int(i)] for pool, count in pools for i in rng.permutation(len(pool))[:count]]

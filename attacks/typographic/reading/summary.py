@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from attacks.typographic.reading.found import NOTHING, Found
 from attacks.typographic.reading.measure import PLACES, head_name, neuron_name
 from attacks.typographic.reading.pairs import CONDITIONS
 from attacks.typographic.reading.source import Measuring
 from attacks.typographic.scoring.metrics import rate
+from clipprobe.arrays import Floats
 from clipprobe.statistics import Estimate, difference_of_paired_proportions, undefined
-from clipprobe.tracing.ranking import Ranking, mean_of, share_of
+from clipprobe.tracing.ranking import RankedUnit, Ranking, mean_of, share_of
 
+Mean = Callable[[Floats], Estimate]
 #: Numbers of the headline, and what they mean.
 HEADLINE = {
     "success": "share of pictures answered with the written word",
@@ -36,7 +38,7 @@ def summarise(found: Found, settings: Measuring, audit_gap: float | None) -> dic
     images, seed = found.images, settings.seed
     change = found.change()
 
-    def share(part: npt.NDArray[np.float64]) -> Estimate:
+    def share(part: Floats) -> Estimate:
         return share_of(part, change, images, seed=seed, nothing=NOTHING)
 
     groups = found.arrays["groups"].mean(axis=1)  # n group
@@ -104,67 +106,56 @@ def summarise(found: Found, settings: Measuring, audit_gap: float | None) -> dic
     }  # fmt: skip
 
 
-def _headline(found: Found, seed: int) -> dict[str, Estimate]:
+def _mean(found: Found, seed: int) -> Mean:
+    """A mean over pictures with its interval; NaN comes of attention that the model has not."""
     images = found.images
+
+    def mean(values: Floats) -> Estimate:
+        if np.isnan(values).any():
+            return undefined(_NO_TOKEN)
+        return mean_of(values, images, seed=seed)
+
+    return mean
+
+
+def _headline(found: Found, seed: int) -> dict[str, Estimate]:
+    mean = _mean(found, seed)
     hit, control = found.hits("attack"), found.hits("nonsense")
     attention = found.attention("attack").mean(axis=(1, 2))
-    excess = attention - found.attention("nonsense").mean(axis=(1, 2))
-    seen = not np.isnan(attention).any()
     return {
-        "success": rate(hit, images, seed=seed),
+        "success": rate(hit, found.images, seed=seed),
         "reading_effect": difference_of_paired_proportions(
-            hit, control, clusters=images, seed=seed
+            hit, control, clusters=found.images, seed=seed
         ),
-        "margin_change": mean_of(found.change(), images, seed=seed),
-        "margin_change_reading": mean_of(
-            found.change() - found.change("nonsense"), images, seed=seed
-        ),
-        "attention_on_ink": mean_of(attention, images, seed=seed) if seen else undefined(_NO_TOKEN),
-        "attention_excess": mean_of(excess, images, seed=seed) if seen else undefined(_NO_TOKEN),
+        "margin_change": mean(found.change()),
+        "margin_change_reading": mean(found.change() - found.change("nonsense")),
+        "attention_on_ink": mean(attention),
+        "attention_excess": mean(attention - found.attention("nonsense").mean(axis=(1, 2))),
     }
 
 
 def _head_rows(found: Found, seed: int) -> list[dict[str, Any]]:
     """One row for each listed head; what has no name of a half is over all pictures."""
     rows = []
-    arrays, images = found.arrays, found.images
-    change = found.change()
+    arrays, mean = found.arrays, _mean(found, seed)
     for unit in found.heads.units:
         block, head = divmod(unit.column, found.n_heads)
         attention = {kind: found.attention(kind)[:, block, head] for kind in CONDITIONS}
-        seen = not np.isnan(attention["attack"]).any()
-        nothing = undefined(_NO_TOKEN)
-        direct = arrays["direct"][:, :, block, head]
-        effects = arrays["heads"][:, 0, :, block, head]
-        through_ink = arrays["direct_ink"][:, block, head]
+        direct, control = arrays["direct"][:, :, block, head].T
         rows.append(
             {
-                "rank": unit.rank,
+                **_row(unit, block, head, arrays["heads"][:, 0, :, block, head], mean),
                 "head": head_name(block, head),
-                "block": block,
-                "index": head,
-                "confirmed": unit.confirmed,
-                "share": unit.share,
-                "causal": unit.effect,
-                "reading": unit.controlled,
-                "p": unit.p,
-                "holm_p": unit.holm_p,
                 "chosen_by": unit.chosen_by,
-                "to": mean_of(effects[:, 0], images, seed=seed),
-                "from": mean_of(effects[:, 1], images, seed=seed),
-                "direct": mean_of(direct[:, 0], images, seed=seed),
-                "direct_reading": mean_of(direct[:, 0] - direct[:, 1], images, seed=seed),
-                "direct_ink": mean_of(through_ink, images, seed=seed) if seen else nothing,
-                "direct_share": share_of(direct[:, 0], change, images, seed=seed, nothing=NOTHING),
-                "attention": mean_of(attention["attack"], images, seed=seed) if seen else nothing,
-                "excess_blank": mean_of(attention["attack"] - attention["blank"], images, seed=seed)
-                if seen
-                else nothing,
-                "excess_nonsense": mean_of(
-                    attention["attack"] - attention["nonsense"], images, seed=seed
-                )
-                if seen
-                else nothing,
+                "direct": mean(direct),
+                "direct_reading": mean(direct - control),
+                "direct_ink": mean(arrays["direct_ink"][:, block, head]),
+                "direct_share": share_of(
+                    direct, found.change(), found.images, seed=seed, nothing=NOTHING
+                ),
+                "attention": mean(attention["attack"]),
+                "excess_blank": mean(attention["attack"] - attention["blank"]),
+                "excess_nonsense": mean(attention["attack"] - attention["nonsense"]),
                 "ink_patches": float(arrays["ink"].mean()),
             }
         )
@@ -173,36 +164,38 @@ def _head_rows(found: Found, seed: int) -> list[dict[str, Any]]:
 
 def _neuron_rows(found: Found, seed: int) -> list[dict[str, Any]]:
     rows = []
-    images = found.images
+    direct, mean = found.arrays["direct_neurons"], _mean(found, seed)
     for unit in found.neurons.units:
         block, neuron = found.neuron_units[unit.column]
-        effects = found.neuron_effects[:, 0, :, unit.column]
-        first = found.arrays["first_order"][:, block, neuron].astype(np.float64)
+        first = found.arrays["first_order"][:, block, neuron]
         rows.append(
             {
-                "rank": unit.rank,
+                **_row(unit, block, neuron, found.neuron_effects[:, 0, :, unit.column], mean),
                 "neuron": neuron_name(block, neuron),
-                "block": block,
-                "index": neuron,
-                "confirmed": unit.confirmed,
-                "share": unit.share,
-                "causal": unit.effect,
-                "reading": unit.controlled,
-                "p": unit.p,
-                "holm_p": unit.holm_p,
-                "to": mean_of(effects[:, 0], images, seed=seed),
-                "from": mean_of(effects[:, 1], images, seed=seed),
-                "first_order": mean_of(first, images, seed=seed),
-                "direct": mean_of(
-                    found.arrays["direct_neurons"][:, block, neuron].astype(np.float64),
-                    images,
-                    seed=seed,
-                )
-                if found.arrays["direct_neurons"].shape[2]
+                "first_order": mean(first.astype(np.float64)),
+                "direct": mean(direct[:, block, neuron].astype(np.float64))
+                if direct.shape[2]
                 else undefined("what the neurons write cannot be told apart in this model"),
             }
         )
     return rows
+
+
+def _row(unit: RankedUnit, block: int, index: int, effects: Floats, mean: Mean) -> dict[str, Any]:
+    """What heads and neurons have in common; ``effects`` are ``(n, 2)``, put in and taken back."""
+    return {
+        "rank": unit.rank,
+        "block": block,
+        "index": index,
+        "confirmed": unit.confirmed,
+        "share": unit.share,
+        "causal": unit.effect,
+        "reading": unit.controlled,
+        "p": unit.p,
+        "holm_p": unit.holm_p,
+        "to": mean(effects[:, 0]),
+        "from": mean(effects[:, 1]),
+    }
 
 
 def _random(ranking: Ranking) -> dict[str, Any]:
