@@ -27,6 +27,7 @@ from clipprobe.tracing import Score
 from clipprobe.tracing.contributions import by_unit, gradients
 from clipprobe.tracing.inputs import Inputs, encode_other, names_of
 from clipprobe.tracing.scales import site_scales
+from clipprobe.tracing.units import points_of, refuse_looking
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -161,26 +162,16 @@ def attribution_patching(
 
 def _points(clip: Clip, names: str | Sequence[str]) -> tuple[list[HookPoint], dict[str, list[int]]]:
     """The hook points and which units of each, in the order given."""
-    from clipprobe.hooks.sites import check_unit, resolve, split_unit
-    from clipprobe.neurons.effects.sweep import refuse_looking
-
     points: dict[str, HookPoint] = {}
     wanted: dict[str, list[int]] = {}
-    for name in [names] if isinstance(names, str) else names:
-        hook, unit = split_unit(name)
-        for point in resolve(clip, hook):
-            refuse_looking(point)
-            points[point.name] = point
-            listed = wanted.setdefault(point.name, [])
-            if unit is None:
-                listed[:] = range(point.n_units)
-            else:
-                check_unit(point, unit)
-                listed += [unit] if unit not in listed else []
-    if not points:
-        raise ConfigError("No hook point was named: give at least one.")
-    if len({point.tower for point in points.values()}) > 1:
-        raise ConfigError("Units of both towers were named: measure one tower at a time.")
+    for address, point in points_of(clip, names)[1].items():
+        refuse_looking(point)
+        points[point.name] = point
+        listed = wanted.setdefault(point.name, [])
+        if address == point.name:
+            listed[:] = range(point.n_units)
+        elif (unit := int(address.rpartition(":")[2])) not in listed:
+            listed.append(unit)
     return list(points.values()), wanted
 
 
