@@ -121,9 +121,8 @@ def main() -> int:
     parser.add_argument("tree", type=Path, help="The root of the other tree.")
     other = parser.parse_args().tree.resolve()
     sys.path[:0] = [str(ROOT / "tests"), str(ROOT)]
-    from runs.kinds import image_folder
-
     from clipprobe.testing import checkpoints as tiny
+    from clipprobe.testing import image_folder
 
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)

@@ -1,6 +1,6 @@
 """Pictures with groups as every audit reads them: labels joined, card found, the reader told.
 
-For audits that run pictures many times (:mod:`~attacks.bias.why`, :mod:`~attacks.bias.mitigation`);
+For audits that run pictures many times (:mod:`~attacks.bias.gap`, :mod:`~attacks.bias.mitigation`);
 the report itself streams them.
 """
 

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from clipprobe.cli.markup import plain
-from clipprobe.cli.verbs import VERBS, Entry, Verb, all_verbs, load
+from clipprobe.cli.verbs import ALIASES, VERBS, Entry, Verb, all_verbs, load
 from clipprobe.errors import ConfigError
 
 
@@ -39,6 +39,11 @@ class LazyGroup(PlainGroup):
     path = ""
     _listing = False
 
+    def _name(self, command: str) -> str:
+        """The whole name of a verb below this group, by its present or a former name."""
+        name = f"{self.path} {command}".strip()
+        return ALIASES.get(name, name)
+
     def list_commands(self, ctx: Any) -> list[str]:
         """The names below this group, in the order of the table."""
         start = f"{self.path} " if self.path else ""
@@ -47,7 +52,7 @@ class LazyGroup(PlainGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command; while names are listed, only its name and its line of help."""
-        name = f"{self.path} {cmd_name}".strip()
+        name = self._name(cmd_name)
         entry = VERBS.get(name) or all_verbs().get(name)
         if entry is None:
             return super().get_command(ctx, cmd_name)
@@ -63,7 +68,7 @@ class LazyGroup(PlainGroup):
         """
         name = args[0]
         if not ctx.resilient_parsing and not name.startswith("-"):
-            known = VERBS.get(f"{self.path} {name}".strip()) or name in self.list_commands(ctx)
+            known = VERBS.get(self._name(name)) or name in self.list_commands(ctx)
             if not known:
                 from clipprobe.settings.wording import nearest
 

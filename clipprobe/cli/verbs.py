@@ -173,7 +173,7 @@ _OURS = {
         "Report how scores differ between perceived or annotated groups of people.",
     ),
     "audit gap": (
-        "attacks.bias.why.verb:GAP",
+        "attacks.bias.gap.verb:GAP",
         "Rank heads and neurons by what they add to a gap, take them out, compare with random "
         "sets.",
     ),
@@ -181,8 +181,8 @@ _OURS = {
         "attacks.bias.mitigation.verb:MITIGATE",
         "Fit mitigations on half of the images and score them on the other half, cost included.",
     ),
-    "audit why": (
-        "attacks.typographic.why.verb:WHY",
+    "audit reading": (
+        "attacks.typographic.reading.verb:READING",
         "Say which heads and neurons carry a written word to the answer, and check it by ablation.",
     ),
     "audit zeroshot": (
@@ -203,6 +203,8 @@ _OURS = {
         "them.",
     ),
 }
+ALIASES: Mapping[str, str] = {"audit why": "audit reading"}
+"""Former names of verbs, which still work and which no help shows."""
 VERBS: Mapping[str, Entry] = {name: Entry(*line) for name, line in _OURS.items()}
 """The verbs of this distribution, in the order in which help shows them."""
 

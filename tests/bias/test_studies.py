@@ -12,8 +12,8 @@ from study.making import MAKE, make
 from typer.testing import CliRunner
 
 from attacks.bias import audit_bias
+from attacks.bias.gap import explain_gap
 from attacks.bias.mitigation import mitigate_bias
-from attacks.bias.why import explain_gap
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.runs import Run

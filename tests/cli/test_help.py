@@ -49,7 +49,7 @@ OPTIONAL = {
     "audit mitigate": {
         "others", "group_prompts", "clusters", "labels", "card", "utility", "config",
     },
-    "audit why": {
+    "audit reading": {
         "classes", "contrast", "file", "name_pattern", "preset", "run", "synonyms", "word",
     },
     "audit written": {
@@ -62,12 +62,12 @@ FUNCTIONS = {
     "explain": ["clipprobe.attribution.methods.paths:integrated_gradients"],
     "audit typographic": ["attacks.typographic:audit_typographic", _ATTACK],
     "audit sweep": ["attacks.typographic.sweep:sweep"],
-    "audit why": ["attacks.typographic.why:explain_reading", _ATTACK],
+    "audit reading": ["attacks.typographic.reading:explain_reading", _ATTACK],
     "audit stroop": ["attacks.typographic:audit_stroop"],
     "audit search": ["attacks.typographic.search:search_attack",
                      "attacks.typographic.search:SearchSpace"],
     "audit bias": ["attacks.bias:audit_bias"],
-    "audit gap": ["attacks.bias.why:explain_gap"],
+    "audit gap": ["attacks.bias.gap:explain_gap"],
     "audit mitigate": ["attacks.bias.mitigation:mitigate_bias"],
     "audit written": ["attacks.bias.written:audit_written", _ATTACK],
     "attack": [_ATTACK],

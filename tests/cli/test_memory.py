@@ -151,7 +151,7 @@ def search(clip: Any, images: Path, out: Path, batch_size: int) -> None:
 
 
 def why(clip: Any, images: Path, out: Path, batch_size: int) -> None:
-    from attacks.typographic.why import explain_reading
+    from attacks.typographic.reading import explain_reading
 
     explain_reading(clip, images, ["cat", "dog"], out=out, heads=2, batch_size=batch_size)
 
@@ -169,7 +169,7 @@ def written(clip: Any, images: Path, out: Path, batch_size: int) -> None:
 
 
 def gap(clip: Any, images: Path, out: Path, batch_size: int) -> None:
-    from attacks.bias.why import explain_gap
+    from attacks.bias.gap import explain_gap
 
     explain_gap(clip, images, "gender", "doctor", "man", out=out, batch_size=batch_size)
 

@@ -111,3 +111,16 @@ def test_walking_the_app_finds_every_command() -> None:
         return found
 
     assert walk(typer.main.get_command(app), "") == set(COMMANDS)
+
+
+@pytest.mark.parametrize(("former", "present"), verbs.ALIASES.items())
+def test_a_former_name_still_works_and_no_help_shows_it(former: str, present: str) -> None:
+    group, _, name = former.rpartition(" ")
+    helps = [
+        CliRunner().invoke(app, [*words.split(" "), "--help"]).output for words in (former, present)
+    ]
+    assert former not in verbs.VERBS and "--images" in helps[1]
+    assert helps[0].replace(former, present).split() == helps[1].split()
+    assert f" {name} " not in CliRunner().invoke(app, [group, "--help"]).output
+    refused = CliRunner().invoke(app, [group, f"{name}-not"])
+    assert refused.exit_code == 2

@@ -75,10 +75,10 @@ def test_what_an_intervention_does_is_not_blamed_on_the_model(model: Any) -> Non
 def test_a_broken_model_is_one_sentence_of_every_audit(
     model: Any, tmp_path: Path, checkpoint: Callable[[str], Path]
 ) -> None:
-    from runs.kinds import image_folder
     from typer.testing import CliRunner
 
     from clipprobe.cli import app
+    from clipprobe.testing import image_folder
 
     plant(model, "vision", float("nan"))
     model.module.save_pretrained(tmp_path / "broken")

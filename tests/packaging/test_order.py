@@ -25,7 +25,9 @@ ORDER = {
         models runs
         report
         study
-        attribution zeroshot
+        attribution
+        tracing
+        zeroshot
         neurons
         __init__ pretraining
         cli
@@ -57,7 +59,7 @@ ORDER = {
         prepared
         report
         audit people written
-        __init__ why
+        __init__ gap
         mitigation
         (verbs)
     """,
@@ -69,7 +71,7 @@ ORDER = {
         texts
         inputs settings
         engine report terminal
-        job search stroop sweep why
+        job reading search stroop sweep
         audit
         __init__
         (verbs)

@@ -29,7 +29,7 @@ def stroop(clip: Any, images: Path, out: Path) -> None:
 
 
 def why(clip: Any, images: Path, out: Path) -> None:
-    from attacks.typographic.why import explain_reading
+    from attacks.typographic.reading import explain_reading
 
     explain_reading(clip, images, ["cat", "dog"], out=out, heads=2, neurons=1, limit=6)
 
@@ -109,7 +109,7 @@ def written(clip: Any, images: Path, out: Path) -> None:
 
 
 def gap(clip: Any, images: Path, out: Path) -> None:
-    from attacks.bias.why import explain_gap
+    from attacks.bias.gap import explain_gap
 
     words = ["doctor", "nurse", "farmer"]
     explain_gap(

@@ -202,12 +202,12 @@ def test_a_call_that_is_none_is_refused(
 
 
 def test_the_verb_makes_a_run_again(clip: Any, checkpoint: Any, tmp_path: Path) -> None:
-    from runs.kinds import image_folder
     from typer.testing import CliRunner
 
     import clipprobe
     from attacks.typographic import audit_typographic
     from clipprobe.cli import app
+    from clipprobe.testing import image_folder
 
     own = clipprobe.load(checkpoint("clip"))
     folder = image_folder(tmp_path / "images", 6)

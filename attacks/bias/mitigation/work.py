@@ -25,11 +25,12 @@ from attacks.bias.mitigation.separability import separability_change
 from attacks.bias.mitigation.transforms import Transform, clip_clip, prompt_projection
 from attacks.bias.mitigation.utility import Utility
 from attacks.bias.prompts import ensemble, fill
-from attacks.bias.why.ablation import encode_without, random_sets
-from attacks.bias.why.passes import ENOUGH
-from attacks.bias.why.patching import contributions, means, unit_points
-from attacks.bias.why.task import halves
 from clipprobe.errors import UnsupportedHookError
+from clipprobe.statistics.halves import permuted, split
+from clipprobe.tracing import Score
+from clipprobe.tracing.contributions import contributions, means, unit_points
+from clipprobe.tracing.removal import encode_without, pools_like, random_sets
+from clipprobe.tracing.sizes import ENOUGH
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -84,7 +85,7 @@ class Work:
         target = self.columns[0]
         n = len(self.pictures.images)
         members = np.arange(n) if self.pictures.clusters is None else self.pictures.clusters
-        self.fit = halves(target.labels, members, self.seed)
+        self.fit = split(members, permuted(generator(self.seed, "halves")), strata=target.labels)
         self.images = self._encode(self.pictures.images, [])
         self.texts = ensemble(
             self.clip.encode_texts([fill(t, w) for w in self.words for t in self.templates]),
@@ -148,9 +149,11 @@ class Work:
         added: dict[str, float] = {}
         for group in groups_of(len(target.levels)):
             inside = target.labels[rows] == group
+            direction = self._direction(rows, inside)
+            score = Score(name="the gap", direction=direction, inside=inside)
             ranked = contributions(
-                self.clip, own, inside, self._direction(rows, inside), "neuron", sign=1.0,
-                replacement=mean, batch_size=self.batch_size, progress=self.advance,
+                self.clip, own, score, "neuron", sign=1.0, replacement=mean,
+                batch_size=self.batch_size, progress=self.advance,
             )  # fmt: skip
             for unit, value in zip(ranked.units, ranked.values, strict=True):
                 added[unit] = added.get(unit, 0.0) + float(value)
@@ -167,7 +170,7 @@ class Work:
         rng = generator(self.seed, "random units", target.name)
         control = [
             self._left(self._encode(self.pictures.images, some, mean), on_fit=False)
-            for some in random_sets(units, sorted(order), N_RANDOM, rng)
+            for some in random_sets(pools_like(units, sorted(order)), [rng] * N_RANDOM)
         ]
         return Mitigated(
             method="ablation",

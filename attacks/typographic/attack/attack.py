@@ -36,12 +36,12 @@ from attacks.typographic.attack.placement import (
     boxes_on_baseline,
     checked_position,
     random_boxes,
-    rng,
     room,
 )
 from attacks.typographic.attack.result import AttackedImage, place_copies
 from clipprobe.data.images import as_pil
 from clipprobe.errors import ConfigError
+from clipprobe.statistics.seeds import rng
 from clipprobe.stimuli.text import Box, Label, rgb, writable
 
 ImageLike = Image.Image | str | Path | npt.NDArray[np.uint8]

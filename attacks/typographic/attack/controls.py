@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 
 from attacks.typographic.attack.attack import TypographicAttack
-from attacks.typographic.attack.placement import rng
 from attacks.typographic.attack.result import AttackedImage
 from clipprobe.blocked import is_blocked
+from clipprobe.statistics.seeds import rng
 
 _ALPHABETS = (
     "aeiouy", "bcdfghjklmnpqrstvwxz", "0123456789", "$%&@#*+=?!",

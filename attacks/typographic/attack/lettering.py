@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from attacks.typographic.attack.placement import rng
+from clipprobe.statistics.seeds import rng
 
 _LOOKALIKES = {
     "cyrillic-lookalikes": dict(

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.attack.placement import margin, rng
+from attacks.typographic.attack.placement import margin
 from clipprobe.errors import ConfigError, TextFitError
+from clipprobe.statistics.seeds import rng
 from clipprobe.stimuli.text import Box
 
 #: On the object: covered at least this part as much as the best place of all.

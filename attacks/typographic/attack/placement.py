@@ -7,14 +7,12 @@ image. A label that would stand out over the edge is moved inside. Cells are tho
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-import numpy as np
-
 from clipprobe.errors import ConfigError, TextFitError
+from clipprobe.statistics.seeds import rng
 from clipprobe.stimuli.text import Box
 from clipprobe.stimuli.text.places import NAMED_PLACES
 
@@ -36,12 +34,6 @@ PLACES: dict[str, Place] = {
         for column in range(1, 5)
     },
 }
-
-
-def rng(*key: object) -> np.random.Generator:
-    """A generator that depends on ``key`` alone: not on order, threads or what else was drawn."""
-    digest = hashlib.sha256("\x1f".join(map(str, key)).encode("utf-8", "surrogatepass")).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 
 
 def checked_position(position: Position, copies: int) -> str | tuple[Place, ...]:

@@ -18,9 +18,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from attacks.typographic.attack.placement import rng
 from attacks.typographic.search.oracle import Answer, Oracle
 from attacks.typographic.search.space import SHRINK, Point
+from clipprobe.statistics.seeds import rng
 
 #: Share of the budget for the coarse tries.
 COARSE = 0.5

@@ -19,9 +19,9 @@ import numpy as np
 from PIL import Image
 
 from attacks.typographic.attack.controls import nonsense_word
-from attacks.typographic.attack.placement import rng
 from attacks.typographic.stroop.settings import CONTROL, FONTS, GROUNDS, PRESENTATIONS, SIZES
 from clipprobe.errors import ConfigError
+from clipprobe.statistics.seeds import rng
 from clipprobe.stimuli.text import draw_text, rgb, writable
 from clipprobe.stimuli.text.draw import Color
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.attack.placement import rng
 from attacks.typographic.scoring.metrics import rate
 from clipprobe.statistics import Estimate, permutation_p, undefined
+from clipprobe.statistics.seeds import rng
 
 Floats = npt.NDArray[np.float64]
 _DRAWS = 2000

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attacks.typographic.attack.placement import rng
 from attacks.typographic.words.strategies import Words, vocabulary, writable_on
 from clipprobe.data.images import batches
 from clipprobe.errors import DataError, TextFitError, UnreadableImageError
 from clipprobe.statistics import wilson
+from clipprobe.statistics.halves import split as split_rows
+from clipprobe.statistics.seeds import rng
 from clipprobe.zeroshot.classes import Classes
 
 if TYPE_CHECKING:
@@ -96,13 +97,14 @@ def split(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
         raise DataError(
             "brute-force needs at least two pictures: some choose the word, others report on it."
         )
-    order = sorted(
-        range(len(cases)), key=lambda i: (rng(seed, cases[i].record.id, "choosing").random(), i)
-    )
-    n = min(len(cases) - 1, max(1, round(CHOOSING * len(cases))))
-    chosen = set(order[:n])
+
+    def drawn(rows: list[int]) -> list[int]:
+        return sorted(rows, key=lambda i: (rng(seed, cases[i].record.id, "choosing").random(), i))
+
+    rows = list(range(len(cases)))
+    chooses = split_rows(rows, drawn, lambda n: min(n - 1, max(1, round(CHOOSING * n))))
     # In drawn order, so that the first pictures of a round are no alphabet's.
-    return [cases[i] for i in order[:n]], [c for i, c in enumerate(cases) if i not in chosen]
+    return [cases[i] for i in drawn(rows) if chooses[i]], [cases[i] for i in rows if not chooses[i]]
 
 
 def brute_force(

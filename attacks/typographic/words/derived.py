@@ -76,8 +76,8 @@ def unit_words(
     """
     import torch
 
-    from clipprobe.neurons.effects.inputs import Inputs
-    from clipprobe.neurons.effects.parts import TowerParts
+    from clipprobe.tracing.inputs import Inputs
+    from clipprobe.tracing.parts import TowerParts
 
     drawn = list(_pictures(words, attack, clip.image_size))
     rows = [i for i, image in enumerate(drawn) if image is not None]

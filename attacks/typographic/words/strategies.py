@@ -30,10 +30,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.attack.placement import rng
 from attacks.typographic.words.guards import Guard, overlapping
 from attacks.typographic.words.lists import distinct, read_word_file, words_of
 from clipprobe.errors import ConfigError
+from clipprobe.statistics.seeds import rng
 from clipprobe.zeroshot.classes import Classes
 
 STRATEGIES = (

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError, UnsupportedHookError
-from clipprobe.neurons.effects.inputs import Inputs, encode_other, names_of
 from clipprobe.statistics import Estimate, wilson
+from clipprobe.tracing.inputs import Inputs, encode_other, names_of
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import ConfigError
-from clipprobe.neurons.effects.inputs import InputBatch, Inputs, encode_other, names_of
+from clipprobe.tracing.inputs import InputBatch, Inputs, encode_other, names_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
 
     Acts = dict[str, Tensor]
@@ -104,32 +103,6 @@ class Pairs:
         with capture(self.clip, list(dict.fromkeys(names)), pool="none") as acts:
             logits = self.run(values)
         return {name: acts[name] for name in acts}, logits
-
-
-def points_of(clip: Clip, sites: str | Sequence[str]) -> tuple[str, dict[str, HookPoint]]:
-    """The tower of some hook points, and the points by the address that was asked for.
-
-    A unit's address stays one (``vision.blocks.3.attn.z:2``); a glob becomes its hook points.
-
-    Raises:
-        ConfigError: of both towers, or none.
-    """
-    from clipprobe.hooks.sites import check_unit, resolve, split_unit
-
-    found: dict[str, HookPoint] = {}
-    for name in [sites] if isinstance(sites, str) else sites:
-        hook, unit = split_unit(name)
-        for point in resolve(clip, hook):
-            if unit is not None:
-                check_unit(point, unit)
-            found[point.name if unit is None else f"{point.name}:{unit}"] = point
-    towers = {point.tower for point in found.values()}
-    if len(towers) != 1:
-        raise ConfigError(
-            "Name hook points of one tower, as in vision.blocks.3.attn.z: "
-            f"{len(towers)} towers were named."
-        )
-    return towers.pop(), found
 
 
 def _listed(items: Any) -> list[Any]:

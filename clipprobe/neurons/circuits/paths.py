@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError, UnsupportedHookError
-from clipprobe.neurons.circuits.pairs import Pairs, points_of
+from clipprobe.neurons.circuits.pairs import Pairs
+from clipprobe.tracing.units import points_of
 
 if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError, UnsupportedHookError
-from clipprobe.neurons.circuits.pairs import PairBatch, Pairs, points_of
+from clipprobe.neurons.circuits.pairs import PairBatch, Pairs
 from clipprobe.neurons.effects.changes import derangement
+from clipprobe.tracing.units import points_of
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.effects.changes import change_of
-from clipprobe.neurons.effects.parts import TowerParts
 from clipprobe.neurons.effects.sweep import Sweep
 from clipprobe.statistics import Estimate, cluster_bootstrap, permutation_p, undefined
+from clipprobe.tracing.parts import TowerParts
 
 if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
-    from clipprobe.neurons.effects.scales import SiteScale
+    from clipprobe.tracing.scales import SiteScale
 
 Floats = NDArray[np.float64]
 _N_PERMUTATIONS = 999

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clipprobe.hooks import HookPoint
-    from clipprobe.neurons.effects.scales import SiteScale
+    from clipprobe.tracing.scales import SiteScale
 
 METHODS = ("zero", "mean", "resample", "steer:K")
 

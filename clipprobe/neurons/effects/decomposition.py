@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.memory import fitting_batch
-from clipprobe.neurons.effects.inputs import Inputs, encode_other, names_of
-from clipprobe.neurons.effects.parts import TowerParts
 from clipprobe.people import refuse_person_groups
+from clipprobe.tracing.inputs import Inputs, encode_other, names_of
+from clipprobe.tracing.parts import TowerParts
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip

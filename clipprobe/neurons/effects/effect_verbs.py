@@ -51,7 +51,7 @@ def effect(settings: TotalEffect, model: Model, terminal: Terminal) -> None:
     dataset = as_dataset(settings.images, limit=settings.limit)
     clip = load_model(model.model, device=model.device, revision=model.revision)
     from clipprobe.neurons.effects import total_effects
-    from clipprobe.neurons.effects.inputs import readable
+    from clipprobe.tracing.inputs import readable
 
     records, failures = readable(dataset)
     with progress("forward passes (inputs)") as advance:

@@ -23,7 +23,11 @@ from numpy.typing import NDArray
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
-from clipprobe.neurons.effects.inputs import Inputs, encode_other, names_of
+from clipprobe.tracing import Score
+from clipprobe.tracing.contributions import by_unit, gradients
+from clipprobe.tracing.inputs import Inputs, encode_other, names_of
+from clipprobe.tracing.scales import site_scales
+from clipprobe.tracing.units import points_of, refuse_looking
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -111,38 +115,43 @@ def attribution_patching(
         )
     batch_size = fitting_batch(clip, batch_size, len(rows), tower=tower)
     inputs = Inputs(clip, tower, rows, batch_size)
-    targets = encode_other(clip, tower, others, batch_size).double()
     factor = float(clip.scale) if score == "logit" else 1.0
-    replacing = _means(inputs, points) if baseline == "mean" and donors is None else {}
+    scores = [Score(name=name, direction=row) for name, row in zip(
+        names_of(others), encode_other(clip, tower, others, batch_size).double().cpu().numpy(),
+        strict=True,
+    )]  # fmt: skip
+    replacing: dict[str, Tensor] = {}
+    if baseline == "mean" and donors is None:
+        scales = site_scales(inputs, points)
+        replacing = {name: scale.average for name, scale in scales.items()}
     given = (
         None if donors is None else _activations(Inputs(clip, tower, donors, batch_size), points)
     )
     effects = {
-        point.name: np.full((len(rows), len(targets), point.n_units), np.nan) for point in points
+        point.name: np.full((len(rows), len(scores), point.n_units), np.nan) for point in points
     }
     n_backward = 0
     for batch in inputs.batches():
-        acts, grads = _gradients(inputs, batch, points, targets)
-        n_backward += len(targets)
+        acts, slopes = gradients(inputs, batch, [point.name for point in points], scores)
+        n_backward += len(scores)
         for point in points:
             act = acts[point.name]
             new = _replacement(act, point, replacing, given, batch.rows)
             change = new - act
             if steps == 1:
-                slopes = [(grad, change) for grad in grads[point.name]]
-                found = np.stack([_per_unit(g * c, point).cpu().numpy() for g, c in slopes], 1)
+                found = np.stack([by_unit(one[point.name] * change, point) for one in slopes], 1)
                 chosen = wanted[point.name]
-                effects[point.name][np.ix_(batch.rows, range(len(targets)), chosen)] = (
+                effects[point.name][np.ix_(batch.rows, range(len(scores)), chosen)] = (
                     found[..., chosen] * factor
                 )
                 continue
             for unit in wanted[point.name]:
-                along = _along_path(inputs, batch, point, unit, act, change, targets, steps)
-                n_backward += steps * len(targets)
+                along = _along_path(inputs, batch, point, unit, act, change, scores, steps)
+                n_backward += steps * len(scores)
                 effects[point.name][batch.rows, :, unit] = along * factor
     return PredictedEffects(
         effects=effects,
-        targets=names_of(others),
+        targets=tuple(one.name for one in scores),
         score=score,
         baseline="donors" if donors is not None else baseline,
         steps=steps,
@@ -153,47 +162,17 @@ def attribution_patching(
 
 def _points(clip: Clip, names: str | Sequence[str]) -> tuple[list[HookPoint], dict[str, list[int]]]:
     """The hook points and which units of each, in the order given."""
-    from clipprobe.hooks.sites import check_unit, resolve, split_unit
-    from clipprobe.neurons.effects.sweep import refuse_looking
-
     points: dict[str, HookPoint] = {}
     wanted: dict[str, list[int]] = {}
-    for name in [names] if isinstance(names, str) else names:
-        hook, unit = split_unit(name)
-        for point in resolve(clip, hook):
-            refuse_looking(point)
-            points[point.name] = point
-            listed = wanted.setdefault(point.name, [])
-            if unit is None:
-                listed[:] = range(point.n_units)
-            else:
-                check_unit(point, unit)
-                listed += [unit] if unit not in listed else []
-    if not points:
-        raise ConfigError("No hook point was named: give at least one.")
-    if len({point.tower for point in points.values()}) > 1:
-        raise ConfigError("Units of both towers were named: measure one tower at a time.")
+    for address, point in points_of(clip, names)[1].items():
+        refuse_looking(point)
+        points[point.name] = point
+        listed = wanted.setdefault(point.name, [])
+        if address == point.name:
+            listed[:] = range(point.n_units)
+        elif (unit := int(address.rpartition(":")[2])) not in listed:
+            listed.append(unit)
     return list(points.values()), wanted
-
-
-def _gradients(
-    inputs: Inputs, batch: Any, points: Sequence[HookPoint], targets: Tensor
-) -> tuple[dict[str, Tensor], dict[str, list[Tensor]]]:
-    """Activations of the hook points, and the gradient of each cosine by them."""
-    import torch
-
-    from clipprobe.hooks import capture
-
-    names = [point.name for point in points]
-    with capture(inputs.clip, names, pool="none", grad=True) as acts:
-        cosines = inputs.run(batch, grad=True).double() @ targets.T
-    kept = [acts[name] for name in names]
-    grads: dict[str, list[Tensor]] = {name: [] for name in names}
-    for column in range(len(targets)):
-        found = torch.autograd.grad(cosines[:, column].sum(), kept, retain_graph=True)
-        for name, grad in zip(names, found, strict=True):
-            grads[name].append(grad)
-    return {name: act.detach() for name, act in zip(names, kept, strict=True)}, grads
 
 
 def _along_path(
@@ -203,27 +182,22 @@ def _along_path(
     unit: int,
     act: Tensor,
     change: Tensor,
-    targets: Tensor,
+    scores: Sequence[Score],
     steps: int,
 ) -> Floats:
     """``(b, m)``: the change times the mean gradient along the path of one unit."""
     from clipprobe.hooks import intervene
 
     own, delta = (x.select(point.unit_axis, unit) for x in (act, change))
-    total = np.zeros((len(batch.rows), len(targets)))
+    total = np.zeros((len(batch.rows), len(scores)))
     for step in range(steps):
         place = own + delta * ((step + 0.5) / steps)
         with intervene(inputs.clip, {f"{point.name}:{unit}": lambda _, place=place: place}):
-            _, grads = _gradients(inputs, batch, [point], targets)
-        for column, grad in enumerate(grads[point.name]):
-            slope = grad.select(point.unit_axis, unit) * delta
+            _, slopes = gradients(inputs, batch, [point.name], scores)
+        for column, one in enumerate(slopes):
+            slope = one[point.name].select(point.unit_axis, unit) * delta
             total[:, column] += slope.flatten(1).double().sum(1).cpu().numpy() / steps
     return total
-
-
-def _per_unit(values: Tensor, point: HookPoint) -> Tensor:
-    """``(b, ..., units, ...)`` summed to ``(b, units)``, in float64."""
-    return values.double().movedim(point.unit_axis, 1).flatten(2).sum(2)
 
 
 def _replacement(
@@ -257,25 +231,3 @@ def _activations(inputs: Inputs, points: Sequence[HookPoint]) -> dict[str, dict[
         for point in points:
             found[point.name] |= dict(zip(batch.rows, acts[point.name], strict=True))
     return found
-
-
-def _means(inputs: Inputs, points: Sequence[HookPoint]) -> dict[str, Tensor]:
-    """Hook point -> each unit's mean over inputs and tokens, in the axes of one activation."""
-    import torch
-
-    from clipprobe.hooks import capture
-
-    sums: dict[str, Tensor] = {}
-    counts: dict[str, int] = {}
-    for batch in inputs.batches():
-        with capture(inputs.clip, [point.name for point in points], pool="none") as acts:
-            inputs.run(batch)
-        for point in points:
-            value = acts[point.name].double()
-            tokens = [axis for axis in range(value.ndim) if point.axes[axis] in "bthw"]
-            total = value.sum(dim=tokens, keepdim=True)
-            sums[point.name] = sums.get(point.name, torch.zeros_like(total)) + total
-            counts[point.name] = counts.get(point.name, 0) + int(
-                np.prod([value.shape[axis] for axis in tokens])
-            )
-    return {name: total / counts[name] for name, total in sums.items()}

@@ -17,12 +17,12 @@ from clipprobe.neurons.effects.agreement import (
     effect_sites,
     site_effects,
 )
-from clipprobe.neurons.effects.inputs import readable
 from clipprobe.neurons.effects.settings import EffectTest
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.statistics import cluster_bootstrap
 from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.tracing.inputs import readable
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.attribution.readout import ScoreName
-from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.memory import fitting_batch
-from clipprobe.neurons.effects.inputs import Inputs, encode_other, names_of
-from clipprobe.neurons.effects.scales import SiteScale, site_scales
+from clipprobe.tracing.inputs import Inputs, encode_other, names_of
+from clipprobe.tracing.scales import SiteScale, site_scales
+from clipprobe.tracing.units import points_of, refuse_looking
 
 if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
@@ -38,10 +38,7 @@ class Sweep:
         texts = [texts] if isinstance(texts, str) else list(texts)
         self.clip = clip
         self.units = find_units(clip, units)
-        towers = {point.tower for point, _ in self.units.values()}
-        if len(towers) > 1:
-            raise ConfigError("Units of both towers were named: measure one tower at a time.")
-        self.tower = towers.pop()
+        self.tower = next(point.tower for point, _ in self.units.values())
         rows, others = (images, texts) if self.tower == "vision" else (texts, images)
         batch_size = fitting_batch(clip, batch_size, len(rows), tower=self.tower)
         self.inputs = Inputs(clip, self.tower, rows, batch_size)
@@ -89,33 +86,15 @@ def find_units(clip: Clip, units: Sequence[str]) -> dict[str, tuple[HookPoint, i
     Raises:
         UnknownHookPointError: a unit is not there.
         UnsupportedHookError: it is no part of a forward pass that can be taken out.
+        ConfigError: of both towers, or none.
     """
-    from clipprobe.hooks import parse_unit, resolve
-    from clipprobe.hooks.sites import check_unit
+    from clipprobe.hooks import parse_unit
 
-    found = {}
-    for address in [units] if isinstance(units, str) else units:
-        parsed = parse_unit(address)
-        point = resolve(clip, parsed.hook)[0]
-        check_unit(point, parsed.index)
-        refuse_looking(point, parsed.index)
-        found[f"{point.name}:{parsed.index}"] = (point, parsed.index)
-    if not found:
-        raise ConfigError(
-            "No unit was named: give at least one, as in vision.blocks.3.mlp.post:17."
-        )
+    addresses = [units] if isinstance(units, str) else units
+    for address in addresses:
+        parse_unit(address)  # one unit each
+    _, points = points_of(clip, addresses)
+    found = {one: (point, int(one.rpartition(":")[2])) for one, point in points.items()}
+    for point, unit in found.values():
+        refuse_looking(point, unit)
     return found
-
-
-def refuse_looking(point: HookPoint, unit: int | None = None) -> None:
-    """Raise where the units of a hook point say where a head looks, and write nothing.
-
-    Raises:
-        UnsupportedHookError: names what can be taken out instead.
-    """
-    if point.site in ("attn.pattern", "attn.q", "attn.k"):
-        end = "" if unit is None else f":{unit}"
-        raise UnsupportedHookError(
-            f"{point.name}{end} is where a head looks, not what it writes: take "
-            f"{point.name.rsplit('.', 1)[0]}.head_out{end} out instead."
-        )

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.changes import change_of, parse_method
-from clipprobe.neurons.effects.scales import SiteScale
 from clipprobe.neurons.effects.sweep import Sweep
 from clipprobe.people import refuse_person_groups
 from clipprobe.statistics import Estimate, cluster_bootstrap, permutation_p
+from clipprobe.tracing.removal import random_sets
+from clipprobe.tracing.scales import SiteScale
 
 if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
@@ -188,5 +189,5 @@ def control_units(scale: SiteScale, unit: int, n: int, seed: int) -> list[int]:
     distance = np.abs(logs - logs[unit])
     order = [int(one) for one in np.argsort(distance, kind="stable") if one != unit]
     pool = order[: _POOL_OF_CONTROLS * n]
-    chosen = np.random.default_rng([seed, unit]).permutation(len(pool))[:n]
-    return sorted(pool[i] for i in chosen)
+    [chosen] = random_sets([(pool, n)], [np.random.default_rng([seed, unit])])
+    return sorted(chosen)

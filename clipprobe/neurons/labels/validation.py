@@ -12,7 +12,6 @@ label is at most ``alpha``.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError
 from clipprobe.statistics import Estimate, auroc_estimate, benjamini_hochberg, undefined
+from clipprobe.statistics.halves import hashed, split
 
 MIN_POSITIVES = 3
 _EXACT_PAIRS = 2000
@@ -62,13 +62,8 @@ def halves(ids: Sequence[str], seed: int) -> tuple[NDArray[np.intp], NDArray[np.
             f"Labels are chosen on one half of the images and scored on the other, and {len(ids)} "
             "cannot be halved usefully: give more images."
         )
-
-    def key(row: int) -> bytes:
-        return hashlib.sha256(f"{seed}:{ids[row]}".encode("utf-8", "backslashreplace")).digest()
-
-    order = sorted(range(len(ids)), key=key)
-    half = len(order) // 2
-    return np.sort(order[:half]), np.sort(order[half:])
+    chooses = split(ids, hashed(seed), lambda n: n // 2)
+    return np.flatnonzero(chooses), np.flatnonzero(~chooses)
 
 
 def check_levels(alpha: float, threshold: float) -> None:

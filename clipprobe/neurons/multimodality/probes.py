@@ -5,7 +5,6 @@ They come from the user (a mapping or a table), or are drawn from the bundled st
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from clipprobe.data import Dataset, Failure, ImageRecord, as_dataset
 from clipprobe.data.records import make_dataset
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.origin import Origin, absolute
+from clipprobe.statistics import halves
 from clipprobe.stimuli import COLOUR_STYLES, Concept, Sample, concept_set, render
 from clipprobe.stimuli import concepts as all_concepts
 from clipprobe.stimuli.probe_sets import MODALITIES
@@ -156,16 +156,11 @@ def split(
     Of each concept's images, in an order drawn by the hash of their ids, the first ``share`` (at
     least one, and never all) select. With ``share=0`` none do.
     """
-    selects = np.zeros(len(ids), bool)
     if share == 0:
-        return selects
-    drawn = [hashlib.sha256(f"{seed}:{one}".encode("utf-8", "backslashreplace")) for one in ids]
-    keys = np.array([int.from_bytes(key.digest()[:8], "big") for key in drawn], np.uint64)
-    for code in np.unique(codes):
-        mine = np.flatnonzero(codes == code)
-        n = min(max(1, round(share * len(mine))), len(mine) - 1)
-        selects[mine[np.argsort(keys[mine], kind="stable")[:n]]] = True
-    return selects
+        return np.zeros(len(ids), bool)
+    return halves.split(
+        ids, halves.hashed(seed), lambda n: min(max(1, round(share * n)), n - 1), codes
+    )
 
 
 def enough(

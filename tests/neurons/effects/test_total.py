@@ -15,9 +15,9 @@ from clipprobe.errors import ConfigError, UnknownHookPointError, UnsupportedHook
 from clipprobe.hooks import capture
 from clipprobe.neurons.effects import total_effects
 from clipprobe.neurons.effects.changes import derangement, parse_method
-from clipprobe.neurons.effects.scales import SiteScale
 from clipprobe.neurons.effects.total import control_units
 from clipprobe.testing import checkpoints as tiny
+from clipprobe.tracing.scales import SiteScale
 
 TEXTS = ["a photo of the dog", "cat"]
 UNIT = "vision.blocks.1.mlp.post:7"
@@ -105,7 +105,9 @@ def test_every_kind_of_unit_can_be_taken_out(clip: Any, unit: str, method: str) 
 
 def test_controls_have_the_scale_of_the_unit_and_are_not_the_unit() -> None:
     rms = np.geomspace(1e-3, 1e3, 100)
-    scale = SiteScale(rms=rms, std=rms, mean=torch.zeros(1), kept={}, n_inputs=1)
+    scale = SiteScale(
+        rms=rms, std=rms, mean=torch.zeros(1), average=torch.zeros(1), kept={}, n_inputs=1
+    )
     chosen = control_units(scale, 50, 5, seed=0)
     assert chosen == control_units(scale, 50, 5, seed=0) != control_units(scale, 50, 5, seed=1)
     assert len(set(chosen)) == 5 and 50 not in chosen

@@ -93,7 +93,7 @@ def joint_weights(
         UnsupportedHookError: another hook point, or a tower without an exact decomposition.
     """
     from clipprobe.hooks import resolve
-    from clipprobe.neurons.effects.parts import TowerParts
+    from clipprobe.tracing.parts import TowerParts
 
     points = resolve(clip, list(sites or ["vision.blocks.*.mlp.post"]))
     parts = TowerParts(clip, "vision")

@@ -6,13 +6,14 @@ sparsest within one standard error of the best); the other part only scores.
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from clipprobe.statistics import halves
 
 Floats = NDArray[np.float64]
 PENALTIES = tuple(float(c) for c in np.geomspace(0.01, 3, 9))
@@ -128,17 +129,8 @@ def split(
     y: NDArray[np.bool_], groups: Sequence[str], seed: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Two thirds to fit, one third to score; groups whole, either class in proportion."""
-    test: set[str] = set()
-    for side in (True, False):
-        members = sorted({name for name, one in zip(groups, y, strict=True) if one == side})
-
-        def key(name: str) -> bytes:
-            return hashlib.sha256(f"{seed}:{name}".encode("utf-8", "backslashreplace")).digest()
-
-        members.sort(key=key)
-        test.update(members[: max(2, len(members) // 3)])
-    rows = np.array([name in test for name in groups])
-    return np.flatnonzero(~rows), np.flatnonzero(rows)
+    test = halves.split(groups, halves.hashed(seed), lambda n: max(2, n // 3), y)
+    return np.flatnonzero(~test), np.flatnonzero(test)
 
 
 def shuffled_labels(y: NDArray[np.bool_], groups: Sequence[str], seed: int) -> NDArray[np.bool_]:

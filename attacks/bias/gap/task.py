@@ -1,0 +1,99 @@
+"""One gap to be explained: the pictures of two groups, cut in two halves, and a score.
+
+The score of a picture is its cosine with one word, less its mean cosine over all words of the list
+where there are three or more: what is particular to the word (the *relative* score of the report).
+The gap is the mean score of the group less that of all other pictures.
+
+Units are ranked on one half and measured on the other: the units that look best on some pictures
+look better there than they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.bias.groups.columns import GroupColumn
+from clipprobe.arrays import Floats, Ints
+from clipprobe.errors import DataError
+from clipprobe.tracing import Score
+from clipprobe.tracing.split import halves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapTask:
+    """A gap and the pictures that show it.
+
+    ``word``, ``group``, ``reference``: whose score, whose gap, against whom.
+    ``rows``: numbers of the pictures that take part, ``(n,)``.
+    ``score``: of these pictures; its value is the gap.
+    ``clusters``: ``(n,)``; pictures of one cluster are not independent.
+    ``fit``: whether each ranks the units; the others measure, ``(n,)``.
+    """
+
+    word: str
+    group: str
+    reference: str
+    rows: Ints
+    score: Score
+    clusters: Ints
+    fit: NDArray[np.bool_]
+
+
+def gap_task(
+    texts: Floats,
+    words: Sequence[str],
+    word: str,
+    column: GroupColumn,
+    group: str,
+    *,
+    clusters: Ints | None,
+    seed: int,
+) -> GapTask:
+    """Cut the pictures of a group column in two halves and set up one gap.
+
+    Args:
+        texts: Unit vectors of the words, ``(m, d)``.
+        clusters: ``(n,)`` over all pictures; each picture by itself where None.
+    Raises:
+        DataError: the word or the group is not there, or a side is too small to be cut in two.
+    """
+    check_asked(words, word, column, group)
+    direction = texts[list(words).index(word)].copy()
+    if len(words) >= 3:
+        direction -= texts.mean(axis=0)
+    rows = np.flatnonzero(column.labels >= 0)
+    inside = column.labels[rows] == column.levels.index(group)
+    members = (rows if clusters is None else clusters[rows]).astype(np.int64)
+    return GapTask(
+        word=word,
+        group=group,
+        reference=column.levels[1 - column.levels.index(group)]
+        if len(column.levels) == 2
+        else "rest",
+        rows=rows.astype(np.int64),
+        score=Score(name="the gap", direction=direction, inside=inside),
+        clusters=members,
+        fit=halves(inside, members, seed, what=repr(group)),
+    )
+
+
+def check_asked(words: Sequence[str], word: str, column: GroupColumn, group: str) -> None:
+    """Refuse a word or a group that is not there.
+
+    Raises:
+        DataError: the word is not one of the words, or the group not one that can be shown.
+    """
+    if word not in words:
+        raise DataError(
+            f"The word {word!r} is not in the list of {len(words)} words: name one of the list, or "
+            "give a list that holds it (--words FILE, words=[...])."
+        )
+    if group not in column.levels:
+        raise DataError(
+            f"The group {group!r} is none of those of {column.name!r} with enough pictures "
+            f"({', '.join(column.levels)})."
+        )

@@ -1,0 +1,40 @@
+"""``clipprobe audit gap``: which units carry a gap of the bias report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from attacks.bias.gap.settings import GapExplanation
+from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.verbs import Verb
+from clipprobe.settings.shared import Model, Terminal
+
+
+def gap(explanation: GapExplanation, model: Model, terminal: Terminal) -> None:
+    """Explain the gap that flags and config file ask about, and print the key figures."""
+    from attacks.bias.gap.explain import explain_gap
+    from clipprobe.data import open_dataset
+
+    # The images are opened before the model, so that a wrong path is said at once.
+    dataset = open_dataset(str(explanation.images))
+    clip = load_model(model.model, device=model.device, revision=model.revision)
+    with progress("images through the model") as advance:
+        carry_out: Any = explain_gap  # which takes the record too
+        view = carry_out(clip, replace(explanation, images=dataset, progress=advance))
+    for note in view.summary["notes"]:
+        say(note)
+    result(view.summary, as_json=terminal.as_json, text=lambda: _text(view.summary))
+    say(f"report: {view.path / 'report.html'}")
+
+
+def _text(summary: dict[str, Any]) -> str:
+    from clipprobe.report.numbers import format_cell
+
+    return "\n".join(
+        f"{item['name']:<32} {format_cell(item['estimate'])}\n    {item['meaning']}"
+        for item in summary["headline"]
+    )
+
+
+GAP = Verb(gap, (GapExplanation, Model, Terminal))

@@ -1,0 +1,253 @@
+"""Carrying an explanation out, step by step; a finished step is on disk and is not done again."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import PIL
+
+from attacks.typographic.reading.found import NOTHING, Found, causal, reading
+from attacks.typographic.reading.measure import Arrays, Measurer
+from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word, plan
+from attacks.typographic.reading.removal import Removal
+from attacks.typographic.reading.report import build_page
+from attacks.typographic.reading.source import Measuring, Source
+from attacks.typographic.reading.summary import summarise
+from attacks.typographic.reading.tables import tables_of
+from attacks.typographic.rendering.cases import Case
+from attacks.typographic.rendering.render import Renderer
+from attacks.typographic.scoring.rows import class_vectors
+from attacks.typographic.withholding import asked_of, withheld
+from attacks.typographic.words import possible_words
+from clipprobe.data import Dataset, Failure, require_readable
+from clipprobe.errors import DataError, UnreadableImageError
+from clipprobe.runs import Run
+from clipprobe.runs.jsonio import plain
+from clipprobe.statistics.halves import permuted, split
+from clipprobe.statistics.seeds import rng
+from clipprobe.study import Outcome
+from clipprobe.tracing.ranking import rank
+from clipprobe.tracing.removal import random_sets
+from clipprobe.tracing.streams import Variant
+from clipprobe.zeroshot.classes import key
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One explanation; everything that decides its numbers is in its fields."""
+
+    clip: Clip
+    dataset: Dataset
+    source: Source
+    settings: Measuring
+    cases: Sequence[Case]
+    skipped: Sequence[Failure]
+    progress: Callable[[str, int, int], None]
+
+    def config(self) -> dict[str, Any]:
+        """Everything that changes the result."""
+        return {
+            "model": self.clip.provenance()["model"],
+            "dataset": self.dataset.describe(),
+            "pillow": PIL.__version__,
+            **self.source.config(),
+            **plain(self.settings),
+        }
+
+    def execute(self, run: Run) -> Outcome[None]:
+        """Measure, rank, take out, and say what the run holds."""
+        classes = self.source.classes
+        vectors = class_vectors(self.clip, classes, self.source.templates)
+        drawer = Drawer(self.clip, self.renderer)
+        words = possible_words(self.source.words, classes)
+        hold = withheld(asked_of(classes, self.source.templates, words), len(self.cases))
+        planned, failed, left_out = self._usable([*self.cases], drawer, vectors)
+        left_out = [*self.skipped, *left_out]
+        if len({one.case.record.id for one in planned}) < 4:
+            require_readable(len(planned) + len(left_out), failed, self.dataset.name)
+            said = f" ({left_out[0].id!r}: {left_out[0].reason})" if left_out else ""
+            raise DataError(
+                f"{len(planned)} pictures of {self.dataset.name!r} can be explained{said}, and "
+                "choosing units on one half and checking them on the other needs at least 4: give "
+                "more pictures."
+            )
+        measurer = Measurer(self.clip, drawer, classes, vectors, cls=self.settings.cls)
+        found = self._measured(run, measurer, drawer, planned)
+        summary = summarise(found, self.settings, self._audit_gap(found))
+        summary["n"].update(failed=len(failed), skipped=len(left_out))
+        if hold is not None:
+            summary["warnings"].insert(0, hold)
+        return Outcome(
+            value=None,
+            files=tables_of(found, images=hold is None),
+            summary=lambda: summary,
+            page=lambda run: build_page(run, found, drawer, self.clip.grid, self.clip.provenance()),
+            used=summary["n"]["images"],
+            skipped=len(left_out),
+            failed=len(failed),
+            failures=[*failed, *left_out],
+        )
+
+    @functools.cached_property
+    def renderer(self) -> Renderer:
+        """The audit's renderer, which decides words' places and controls."""
+        classes, words = self.source.classes, self.source.words
+        taken = {key(word) for word in possible_words(words, classes)}
+        return Renderer(
+            clip=self.clip,
+            classes=classes,
+            attack=self.source.attack,
+            known=lambda word: key(word) in taken or classes.known(word),
+            seed=self.source.seed,
+            draw_at=self.source.draw_at,
+        )
+
+    def _usable(
+        self, cases: list[Case], drawer: Drawer, vectors: npt.NDArray[np.float32]
+    ) -> tuple[list[Planned], list[Failure], list[Failure]]:
+        """Pictures that can be drawn, those that cannot be read, and those left out."""
+        classes = self.source.classes
+        failed: list[Failure] = []
+        if self.source.pairs is not None:
+            by_id = {case.record.id: case for case in cases}
+            made = [of_word(by_id[i], w, classes) for i, w in self.source.pairs if i in by_id]
+            planned = [one for one in made if isinstance(one, Planned)]
+            left_out = [one for one in made if isinstance(one, Failure)]
+        else:
+            logits = None
+            if self.source.words.needs_clean_scores:
+                cases, failed, logits = self._clean_logits(cases, drawer, vectors)
+            planned, left_out = plan(
+                cases,
+                classes,
+                self.source.words,
+                seed=self.source.seed,
+                per_image=self.source.per_image,
+                vectors=vectors,
+                clean_logits=logits,
+            )
+        usable = []
+        for one in planned:
+            try:
+                drawn = drawer.draw(one)
+            except UnreadableImageError as error:
+                failed.append(Failure(one.case.record.id, str(error)))
+                continue
+            if isinstance(drawn, Drawn):
+                usable.append(one)
+            else:
+                left_out.append(drawn)
+        return usable, failed, left_out
+
+    def _clean_logits(
+        self, cases: list[Case], drawer: Drawer, vectors: npt.NDArray[np.float32]
+    ) -> tuple[list[Case], list[Failure], npt.NDArray[np.float32]]:
+        kept, failed, rows = [], [], []
+        for case in cases:
+            try:
+                shot = drawer.renderer.clean(case)[0]
+            except UnreadableImageError as error:
+                failed.append(Failure(case.record.id, str(error)))
+                continue
+            kept.append(case)
+            rows.append(self.clip.logits(self.clip.encode_images([shot.image]), vectors)[0])
+        return kept, failed, np.stack(rows) if rows else np.zeros((0, len(vectors)), np.float32)
+
+    def _measured(
+        self, run: Run, measurer: Measurer, drawer: Drawer, planned: list[Planned]
+    ) -> Found:
+        s = self.settings
+        images = [one.case.record.id for one in planned]
+        chooses = split(images, permuted(rng(s.seed, "why", "halves")))
+        arrays = self._step(run, "pictures", planned, lambda one: measurer.measure(one), drawer)
+        change = arrays["margin"][:, CONDITIONS.index("attack")] - arrays["margin"][:, 0]
+        n_blocks, n_heads = arrays["heads"].shape[-2:]
+        flat = arrays["heads"].reshape(*arrays["heads"].shape[:3], -1)
+        heads = rank(
+            causal(flat), reading(flat), change, images, chooses, k=s.heads, random=None,
+            least_share=s.head_share, seed=s.seed, nothing=NOTHING,
+        )  # fmt: skip
+        first = arrays["first_order"][chooses].mean(axis=0)  # block m
+        width = first.shape[1]
+        best = [
+            (int(i) // width, int(i) % width)
+            for i in np.argsort(-first.reshape(-1), kind="stable")[: s.neurons]
+        ]
+        blocks = sorted({block for block, _ in best})
+        pool = [(b, u) for b in blocks for u in range(width) if (b, u) not in set(best)]
+        [control] = random_sets([(pool, s.n_random)], [rng(s.seed, "why", "random units")])
+        units = [*best, *sorted(control)]
+        variants = [Variant(neurons={block: [neuron]}) for block, neuron in units]
+
+        def neurons_of(drawn: Sequence[Drawn]) -> Arrays:
+            plan_of = [one.planned for one in drawn]
+            return {"neurons": measurer.patched(measurer.acts(drawn), plan_of, variants)}
+
+        patched = self._step(run, "neurons", planned, neurons_of, drawer)["neurons"]
+        neurons = rank(
+            causal(patched), reading(patched), change, images, chooses, k=s.neurons,
+            random=range(len(best), len(units)), least_share=s.neuron_share, seed=s.seed,
+            candidates=range(len(best)), nothing=NOTHING,
+        )  # fmt: skip
+        ranked = [(u.column // n_heads, u.column % n_heads) for u in heads.units]
+        removal = Removal(
+            clip=self.clip,
+            settings=s,
+            measurer=measurer,
+            drawer=drawer,
+            planned=planned,
+            chooses=chooses,
+            progress=self.progress,
+        )
+        return Found(
+            planned=planned,
+            classes=self.source.classes,
+            chooses=chooses,
+            arrays=arrays,
+            heads=heads,
+            neurons=neurons,
+            neuron_units=units,
+            neuron_effects=patched,
+            curves=removal.curves(run, ranked),
+            greedy=removal.selection(run, heads, arrays),
+            n_blocks=n_blocks,
+            n_heads=n_heads,
+        )
+
+    def _step(
+        self,
+        run: Run,
+        name: str,
+        planned: list[Planned],
+        measure: Callable[[Sequence[Drawn]], Arrays],
+        drawer: Drawer,
+    ) -> Arrays:
+        """Measure batch by batch; a batch that a former run left is read back."""
+        parts = []
+        for start in range(0, len(planned), self.settings.batch_size):
+            file = f"parts/{name}-{start:07d}.safetensors"
+            if not run.has(file):
+                batch = drawer.all_of(planned[start : start + self.settings.batch_size])
+                run.write_arrays(file, measure(batch))
+            parts.append(run.read_arrays(file))
+            done = min(start + self.settings.batch_size, len(planned))
+            self.progress(name, done, len(planned))
+        return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+    def _audit_gap(self, found: Found) -> float | None:
+        """Largest difference from the logits of the audit that is explained; None without one."""
+        gaps = []
+        margins = found.arrays["margin"][:, CONDITIONS.index("attack")]
+        for one, margin in zip(found.planned, margins, strict=True):
+            logits = self.source.answers.get((one.case.record.id, one.word))
+            if logits is not None:
+                gaps.append(abs(logits[0] - logits[1] - float(margin)))
+        return max(gaps) if gaps else None

@@ -1,0 +1,93 @@
+"""Which heads and neurons carry the written word, over a data set.
+
+:func:`explain_reading` draws the audit's attacks and controls, measures every head and neuron,
+ranks them on one half of the pictures, checks them on the other, and takes the ranked heads out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attacks.typographic.attack.controls import CONDITIONS
+from attacks.typographic.reading.job import Job
+from attacks.typographic.reading.settings import ReadingExplanation
+from attacks.typographic.reading.source import measuring_of, source_of
+from attacks.typographic.rendering.cases import read_cases
+from clipprobe.data import as_dataset
+from clipprobe.errors import ConfigError, DataError
+from clipprobe.memory import fitting_batch
+from clipprobe.runs import RunView
+from clipprobe.settings import takes
+from clipprobe.study import Plan, Study, carry_out
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+
+@takes(ReadingExplanation)
+def explain_reading(clip: Clip, settings: ReadingExplanation) -> RunView:
+    """Explain a typographic audit by heads and neurons.
+
+    With a ``run`` its own classes, words, attack, templates and seed are taken, so that the same
+    attacks are explained; ``images`` must be its images.
+
+    Returns:
+        The finished run, kind ``why``.
+    Raises:
+        UnsupportedHookError: the model has no heads that can be told apart; says why.
+        DataError, ConfigError, RunFolderError: see the message.
+    """
+    return carry_out(READING, settings, clip).run
+
+
+def prepare_explanation(settings: ReadingExplanation, clip: Clip) -> Plan[None]:
+    """Refuse models, images and words that cannot be explained, and plan the measurements."""
+    measuring = measuring_of(
+        clip,
+        heads=settings.heads,
+        neurons=settings.neurons,
+        n_random=settings.n_random,
+        tokens=settings.tokens,
+        ablation=settings.ablation,
+        batch_size=settings.batch_size,
+        seed=settings.seed,
+    )
+    dataset = as_dataset(settings.images)
+    source = source_of(settings, dataset)
+    if settings.run is not None and source.weights != clip.weights_sha256:
+        raise ConfigError(
+            f"The run {settings.run} audited other weights than those of {clip.id}: load the model "
+            "that it audited."
+        )
+    if settings.limit is not None:
+        dataset = as_dataset(dataset, limit=settings.limit)
+    cases, skipped = read_cases(dataset, source.classes, name_pattern=source.name_pattern)
+    if cases[0].word is not None:
+        raise DataError(
+            "These pictures carry their words already, so there is no clean twin and no ink mask "
+            "to explain them with: give pictures without words, and a name pattern with {label} "
+            "alone."
+        )
+    # A picture runs with its attack and controls, and again with units patched.
+    shots = len(dataset) * (1 + len(CONDITIONS) * source.per_image)
+    fitting_batch(clip, settings.batch_size, shots, grad=True)
+    job = Job(
+        clip=clip,
+        dataset=dataset,
+        source=source,
+        settings=measuring,
+        cases=cases,
+        skipped=skipped,
+        progress=settings.progress or (lambda step, done, total: None),
+    )
+    job.renderer.check()
+    return Plan(
+        config=job.config(),
+        execute=job.execute,
+        seed=settings.seed,
+        provenance=clip.provenance(),
+        dataset=dataset.describe(),
+    )
+
+
+READING = Study(kind="why", settings=ReadingExplanation, prepare=prepare_explanation)

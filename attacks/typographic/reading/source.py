@@ -1,0 +1,218 @@
+"""What an explanation draws, asks and measures, and what of it comes from a finished audit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from attacks.typographic.attack.attack import TypographicAttack
+from attacks.typographic.inputs import class_names
+from attacks.typographic.reading.settings import ReadingExplanation, knobs_of
+from attacks.typographic.rendering.render import DrawAt
+from attacks.typographic.rendering.settings import checked_draw_at, prototype
+from attacks.typographic.withholding import require_answers
+from attacks.typographic.words import Words, parse_words
+from clipprobe.data import Dataset
+from clipprobe.errors import ConfigError, DataError
+from clipprobe.runs import RunView, load_run
+from clipprobe.tracing.streams import check_tower
+from clipprobe.zeroshot.classes import Classes
+from clipprobe.zeroshot.prompts import check_templates
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+TOKENS = ("auto", "cls", "all")
+#: What ranks words by nothing but the classes and the clean answers.
+STRATEGIES = ("random", "list", "per-image", "runner-up", "most-similar", "least-similar")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measuring:
+    """How heads and neurons are measured; see :class:`ReadingExplanation`.
+
+    ``heads``, ``neurons``: how many are listed. ``n_random``: random sets and random neurons.
+    ``cls``: whether units are patched at the class token alone. ``ablation``: zero or mean.
+    ``head_share``, ``neuron_share``: least share of the change that a confirmed unit carries.
+    """
+
+    heads: int
+    neurons: int
+    n_random: int
+    cls: bool
+    ablation: str
+    batch_size: int
+    seed: int
+    head_share: float = 0.02
+    neuron_share: float = 0.002
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What is drawn and asked: the settings of an audit.
+
+    ``pairs``: ``(image id, word)`` in order, where they come from a finished run; else None.
+    ``answers``: of those, the logits of target and label under attack, as the run has them.
+    ``run``: path and configuration hash of that run.
+    """
+
+    classes: Classes
+    templates: tuple[str, ...]
+    attack: TypographicAttack
+    draw_at: DrawAt
+    name_pattern: str | None
+    words: Words
+    per_image: int
+    seed: int
+    pairs: tuple[tuple[str, str], ...] | None = None
+    answers: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    weights: str | None = None
+    run: str = ""
+
+    def config(self) -> dict[str, Any]:
+        """Everything that changes what is drawn and asked."""
+        attack = self.attack.to_json()
+        del attack["word"]
+        return {
+            "classes": self.classes.names,
+            "synonyms": self.classes.synonyms,
+            "templates": list(self.templates),
+            "attack": attack,
+            "draw_at": self.draw_at,
+            "name_pattern": self.name_pattern,
+            "words": self.words.to_json(),
+            "words_per_image": self.per_image,
+            "audit": self.run,
+            "source_seed": self.seed,
+        }
+
+
+def measuring_of(
+    clip: Clip,
+    *,
+    heads: int,
+    neurons: int,
+    n_random: int,
+    tokens: str,
+    ablation: str,
+    batch_size: int,
+    seed: int,
+) -> Measuring:
+    """How the heads and neurons of a model are measured.
+
+    Raises:
+        UnsupportedHookError: the model has no heads that can be told apart; says why.
+        ConfigError: the tokens are unknown, or ``cls`` is asked of a model without a class token.
+    """
+    check_tower(
+        clip, f"Why {clip.id} reads", "how far it reads (`clipprobe audit typographic`) and "
+    )
+    if tokens not in TOKENS:
+        raise ConfigError(f"tokens={tokens!r} is unknown: use one of {', '.join(TOKENS)}.")
+    tower = clip.anatomy.vision
+    has_class_token = tower.has_class_token and tower.pool_token == "cls"
+    if tokens == "cls" and not has_class_token:
+        raise ConfigError(
+            f"{clip.id} pools all its patches and has no class token to patch at: use tokens='all'."
+        )
+    n_heads = sum(block.n_heads for block in tower.blocks)
+    return Measuring(
+        heads=min(heads, max(1, n_heads // 2)),
+        neurons=min(neurons, max(1, tower.d_mlp // 2)),
+        n_random=n_random,
+        cls=has_class_token if tokens == "auto" else tokens == "cls",
+        ablation=ablation,
+        batch_size=batch_size,
+        seed=seed,
+    )
+
+
+def source_of(settings: ReadingExplanation, dataset: Dataset) -> Source:
+    """What is drawn and asked: that of a finished audit, or what the settings say.
+
+    Raises:
+        ConfigError: settings that exclude each other, or words that cannot be ranked here.
+        DataError, RunFolderError: the audit cannot be explained with these images.
+    """
+    if settings.run is not None:
+        if (
+            settings.classes is not None
+            or settings.attack is not None
+            or settings.words != "random"
+        ):
+            raise ConfigError(
+                "With a run its own classes, words and attack are explained: leave classes, words "
+                "and attack away, or leave the run away."
+            )
+        return audited(load_run(settings.run), dataset)
+    if settings.classes is None:
+        raise ConfigError("Explaining needs the candidate classes, or a run to take them from.")
+    words = parse_words(settings.words)
+    ranked = words.strategy not in ("random", "list", "per-image")
+    if words.strategy not in STRATEGIES or (ranked and words.listed):
+        listed = " over a list" if words.listed else ""
+        raise ConfigError(
+            f"The word strategy {words.strategy!r}{listed} is that of an audit: audit with it "
+            "first, then explain its run (--run)."
+        )
+    return Source(
+        classes=Classes(class_names(settings.classes, None), settings.synonyms),
+        templates=check_templates(settings.templates),
+        attack=prototype(dict(knobs_of(settings.attack) or {}), settings.seed),
+        draw_at=settings.draw_at,
+        name_pattern=settings.name_pattern,
+        words=words,
+        per_image=settings.words_per_image,
+        seed=settings.seed,
+    )
+
+
+def audited(run: RunView, dataset: Dataset) -> Source:
+    """What a finished typographic audit drew and asked.
+
+    Raises:
+        DataError: it is no such run, its pictures carried their words already, or its pictures are
+            not in the data set.
+    """
+    if run.kind != "typographic":
+        raise DataError(
+            f"The run {run.path} is of the kind {run.kind!r}: give a run of `clipprobe audit "
+            "typographic`."
+        )
+    config = run.manifest["config"]
+    if "attack" not in config:
+        raise DataError(
+            f"The pictures of the run {run.path} carried their words already, so there is no clean "
+            "twin and no ink mask to explain them with: give a run that wrote its words itself."
+        )
+    require_answers(run)
+    table = run.read_table("results.parquet")
+    columns = ("image", "word", "target", "condition", "logit_target", "logit_label")
+    rows = [row for row in zip(*(table[name].to_pylist() for name in columns), strict=True)]
+    attacks = [row for row in rows if row[3] == "attack"]
+    there = {record.id for record in dataset.records}
+    absent = sorted({row[0] for row in attacks} - there)
+    if absent:
+        raise DataError(
+            f"{len(absent)} pictures of the run {run.path} are not among the images given (the "
+            f"first is {absent[0]!r}): give the images that it audited."
+        )
+    settings = {name: value for name, value in config["attack"].items() if name != "seed"}
+    if isinstance(settings.get("position"), list):
+        settings["position"] = tuple(tuple(place) for place in settings["position"])
+    words = config["words"]
+    return Source(
+        classes=Classes(config["classes"], config["synonyms"]),
+        templates=tuple(config["templates"]),
+        attack=prototype(settings, config["seed"]),
+        draw_at=checked_draw_at(config["draw_at"]),
+        name_pattern=config["name_pattern"],
+        words=Words(strategy=words["strategy"], listed=tuple(words["listed"])),
+        per_image=config["words_per_image"],
+        seed=config["seed"],
+        pairs=tuple((row[0], row[1]) for row in attacks),
+        answers={(row[0], row[1]): (row[4], row[5]) for row in attacks if row[2] is not None},
+        weights=(run.manifest.get("model") or {}).get("weights_sha256"),
+        run=str(run.manifest["config_sha256"]),
+    )

@@ -1,0 +1,236 @@
+"""From what was measured to ``summary.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from attacks.typographic.reading.found import NOTHING, Found
+from attacks.typographic.reading.measure import PLACES, head_name, neuron_name
+from attacks.typographic.reading.pairs import CONDITIONS
+from attacks.typographic.reading.source import Measuring
+from attacks.typographic.scoring.metrics import rate
+from clipprobe.arrays import Floats
+from clipprobe.statistics import Estimate, difference_of_paired_proportions, undefined
+from clipprobe.tracing.ranking import RankedUnit, Ranking, mean_of, share_of
+
+Mean = Callable[[Floats], Estimate]
+#: Numbers of the headline, and what they mean.
+HEADLINE = {
+    "success": "share of pictures answered with the written word",
+    "reading_effect": "the same, minus the share answered so when a nonsense word stands there",
+    "margin_change": "rise of the logit margin (written word minus true class), clean to attacked",
+    "margin_change_reading": "the same, attack minus nonsense control",
+    "direct_ink": "share of the rise that heads write to the output themselves, moved from patches "
+    "with ink",
+    "through_neurons": "share that goes through all neurons, patched together",
+    "attention_on_ink": "class-token attention on patches with ink, mean over all heads",
+    "attention_excess": "the same, minus what those patches get with the nonsense word",
+}
+_NO_TOKEN = "the model has no class token, so there is no attention of it"
+_FEW = 12
+
+
+def summarise(found: Found, settings: Measuring, audit_gap: float | None) -> dict[str, Any]:
+    """All numbers of an explanation."""
+    images, seed = found.images, settings.seed
+    change = found.change()
+
+    def share(part: Floats) -> Estimate:
+        return share_of(part, change, images, seed=seed, nothing=NOTHING)
+
+    groups = found.arrays["groups"].mean(axis=1)  # n group
+    n = found.n_blocks
+    headline = _headline(found, seed)
+    through_ink = found.arrays["direct_ink"].sum(axis=(1, 2))
+    seen = not np.isnan(through_ink).any()
+    headline["direct_ink"] = share(through_ink) if seen else undefined(_NO_TOKEN)
+    headline["through_neurons"] = share(groups[:, 1])
+    parts = ("embedding", "heads", "MLPs", "biases and scales")
+    patch_gap = float(np.abs(found.arrays["groups"][:, :, 2] - change[:, None]).max())
+    return {
+        "kind": "why",
+        "headline": [
+            {"name": name, "estimate": headline[name], "meaning": meaning}
+            for name, meaning in HEADLINE.items()
+        ],
+        "n": {
+            "images": len(set(images.tolist())),
+            "pairs": len(images),
+            "choose": int(found.chooses.sum()),
+            "confirm": int((~found.chooses).sum()),
+            "classes": len(found.classes.names),
+            "heads": found.n_blocks * found.n_heads,
+            "neurons": int(np.prod(found.arrays["first_order"].shape[1:])),
+        },
+        "tokens": "cls" if settings.cls else "all",
+        "ablation": settings.ablation,
+        "direct": {
+            name: share(found.arrays["direct_parts"][:, i]) for i, name in enumerate(parts)
+        },
+        "blocks": [
+            {"block": i, "heads": share(groups[:, 3 + i]), "neurons": share(groups[:, 3 + n + i])}
+            for i in range(n)
+        ],
+        "places": [
+            {
+                "block": block,
+                "place": place,
+                **{
+                    way: share(found.arrays["places"][:, row, block, column])
+                    for row, way in enumerate(("to", "from"))
+                },
+            }
+            for block in range(n)
+            for column, place in enumerate(PLACES)
+            if not np.isnan(found.arrays["places"][:, 0, block, column]).any()
+        ],
+        "heads": _head_rows(found, seed),
+        "neurons": _neuron_rows(found, seed),
+        "random": {
+            "heads": _random(found.heads),
+            "neurons": _random(found.neurons),
+        },
+        "curves": found.curves,
+        "greedy": found.greedy,
+        "checks": {
+            "direct_gap": float(found.arrays["gap"].max()),
+            "patch_gap": patch_gap if settings.cls else None,
+            "audit_gap": audit_gap,
+        },
+        "unavailable": [] if settings.cls or not np.isnan(found.attention("attack")).all() else
+        [f"attention on ink and class-token patching: {_NO_TOKEN}"],
+        "warnings": _warnings(found, headline, audit_gap),
+    }  # fmt: skip
+
+
+def _mean(found: Found, seed: int) -> Mean:
+    """A mean over pictures with its interval; NaN comes of attention that the model has not."""
+    images = found.images
+
+    def mean(values: Floats) -> Estimate:
+        if np.isnan(values).any():
+            return undefined(_NO_TOKEN)
+        return mean_of(values, images, seed=seed)
+
+    return mean
+
+
+def _headline(found: Found, seed: int) -> dict[str, Estimate]:
+    mean = _mean(found, seed)
+    hit, control = found.hits("attack"), found.hits("nonsense")
+    attention = found.attention("attack").mean(axis=(1, 2))
+    return {
+        "success": rate(hit, found.images, seed=seed),
+        "reading_effect": difference_of_paired_proportions(
+            hit, control, clusters=found.images, seed=seed
+        ),
+        "margin_change": mean(found.change()),
+        "margin_change_reading": mean(found.change() - found.change("nonsense")),
+        "attention_on_ink": mean(attention),
+        "attention_excess": mean(attention - found.attention("nonsense").mean(axis=(1, 2))),
+    }
+
+
+def _head_rows(found: Found, seed: int) -> list[dict[str, Any]]:
+    """One row for each listed head; what has no name of a half is over all pictures."""
+    rows = []
+    arrays, mean = found.arrays, _mean(found, seed)
+    for unit in found.heads.units:
+        block, head = divmod(unit.column, found.n_heads)
+        attention = {kind: found.attention(kind)[:, block, head] for kind in CONDITIONS}
+        direct, control = arrays["direct"][:, :, block, head].T
+        rows.append(
+            {
+                **_row(unit, block, head, arrays["heads"][:, 0, :, block, head], mean),
+                "head": head_name(block, head),
+                "chosen_by": unit.chosen_by,
+                "direct": mean(direct),
+                "direct_reading": mean(direct - control),
+                "direct_ink": mean(arrays["direct_ink"][:, block, head]),
+                "direct_share": share_of(
+                    direct, found.change(), found.images, seed=seed, nothing=NOTHING
+                ),
+                "attention": mean(attention["attack"]),
+                "excess_blank": mean(attention["attack"] - attention["blank"]),
+                "excess_nonsense": mean(attention["attack"] - attention["nonsense"]),
+                "ink_patches": float(arrays["ink"].mean()),
+            }
+        )
+    return rows
+
+
+def _neuron_rows(found: Found, seed: int) -> list[dict[str, Any]]:
+    rows = []
+    direct, mean = found.arrays["direct_neurons"], _mean(found, seed)
+    for unit in found.neurons.units:
+        block, neuron = found.neuron_units[unit.column]
+        first = found.arrays["first_order"][:, block, neuron]
+        rows.append(
+            {
+                **_row(unit, block, neuron, found.neuron_effects[:, 0, :, unit.column], mean),
+                "neuron": neuron_name(block, neuron),
+                "first_order": mean(first.astype(np.float64)),
+                "direct": mean(direct[:, block, neuron].astype(np.float64))
+                if direct.shape[2]
+                else undefined("what the neurons write cannot be told apart in this model"),
+            }
+        )
+    return rows
+
+
+def _row(unit: RankedUnit, block: int, index: int, effects: Floats, mean: Mean) -> dict[str, Any]:
+    """What heads and neurons have in common; ``effects`` are ``(n, 2)``, put in and taken back."""
+    return {
+        "rank": unit.rank,
+        "block": block,
+        "index": index,
+        "confirmed": unit.confirmed,
+        "share": unit.share,
+        "causal": unit.effect,
+        "reading": unit.controlled,
+        "p": unit.p,
+        "holm_p": unit.holm_p,
+        "to": mean(effects[:, 0]),
+        "from": mean(effects[:, 1]),
+    }
+
+
+def _random(ranking: Ranking) -> dict[str, Any]:
+    effects = ranking.random_effects
+    return {
+        "n": len(effects),
+        "mean": float(effects.mean()) if len(effects) else None,
+        "low": ranking.band[0],
+        "high": ranking.band[1],
+        "what": "units that are not listed, on the confirming half, in logits",
+    }
+
+
+def _warnings(found: Found, headline: dict[str, Estimate], audit_gap: float | None) -> list[str]:
+    said = []
+    effect, rise = headline["reading_effect"], headline["margin_change_reading"]
+    if not effect.low > 0:
+        said.append(
+            "The reading effect is not above 0 with confidence: these pictures and words hardly "
+            "show that the model reads, so there is little to explain."
+        )
+    if not rise.low > 0:
+        said.append(
+            "The word does not move the margin more than a nonsense word does, with confidence: "
+            "what the units below carry may be clutter."
+        )
+    half = len(set(found.images[~found.chooses].tolist()))
+    if half < _FEW:
+        said.append(
+            f"The list was checked on {half} pictures: with so few hardly any unit can be "
+            "confirmed; give more."
+        )
+    if audit_gap is not None and audit_gap > 0.05:
+        said.append(
+            f"The logits differ from those of the audit by up to {audit_gap:.3g}: other pictures, "
+            "synonyms, or another version of Pillow."
+        )
+    return said

@@ -1,0 +1,89 @@
+"""The tables of an explanation: one row a picture, a head, and a picture and head."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from attacks.typographic.reading.found import Found, causal, reading
+from attacks.typographic.reading.measure import head_name
+from attacks.typographic.reading.pairs import CONDITIONS
+
+
+def tables_of(found: Found, *, images: bool) -> list[tuple[str, Any]]:
+    """``heads.parquet`` (every head), arrays, and with ``images`` the two tables of images."""
+    tables: list[tuple[str, Any]] = []
+    if images:
+        tables.append(("images.parquet", _images(found)))
+        tables.append(("image_heads.parquet", _image_heads(found)))
+    tables.append(("heads.parquet", _all_heads(found)))
+    arrays = {
+        "neurons/first_order": found.arrays["first_order"].mean(axis=0),
+        "neurons/direct": found.arrays["direct_neurons"].mean(axis=0),
+    }
+    return [*tables, ("neurons.safetensors", arrays)]
+
+
+def _images(found: Found) -> dict[str, list[Any]]:
+    names = found.classes.names
+    table: dict[str, list[Any]] = {
+        "image": found.images.tolist(),
+        "word": [one.word for one in found.planned],
+        "label": [names[one.label] for one in found.planned],
+        "target": [names[one.target] for one in found.planned],
+        "half": ["choose" if chooses else "confirm" for chooses in found.chooses],
+        "ink_patches": found.arrays["ink"].tolist(),
+        "direct_ink": found.arrays["direct_ink"].sum(axis=(1, 2)).tolist(),
+        "through_neurons": found.arrays["groups"][:, :, 1].mean(axis=1).tolist(),
+    }
+    for column, kind in enumerate(CONDITIONS):
+        table[f"margin_{kind}"] = found.arrays["margin"][:, column].tolist()
+        table[f"answer_{kind}"] = [names[i] for i in found.arrays["answer"][:, column]]
+    return table
+
+
+def _all_heads(found: Found) -> dict[str, list[Any]]:
+    """Means over all pictures, in logits; attention as shares."""
+    flat = found.arrays["heads"]
+    effects = flat.reshape(*flat.shape[:3], -1)
+
+    def column(values: npt.NDArray[Any]) -> list[float]:
+        means: list[float] = values.reshape(len(values), -1).mean(axis=0).tolist()
+        return means
+
+    listed = {unit.column: unit for unit in found.heads.units}
+    places = [divmod(i, found.n_heads) for i in range(effects.shape[-1])]
+    return {
+        "head": [head_name(*place) for place in places],
+        "block": [block for block, _ in places],
+        "index": [head for _, head in places],
+        "rank": [listed[i].rank if i in listed else None for i in range(len(places))],
+        "confirmed": [i in listed and listed[i].confirmed for i in range(len(places))],
+        "causal": column(causal(effects)),
+        "reading": column(reading(effects)),
+        "to": column(effects[:, 0, 0]),
+        "from": column(effects[:, 0, 1]),
+        "direct": column(found.arrays["direct"][:, 0]),
+        "direct_reading": column(found.arrays["direct"][:, 0] - found.arrays["direct"][:, 1]),
+        "direct_ink": column(found.arrays["direct_ink"]),
+        **{f"attention_{kind}": column(found.attention(kind)) for kind in CONDITIONS},
+    }
+
+
+def _image_heads(found: Found) -> dict[str, list[Any]]:
+    n, n_units = len(found.planned), found.n_blocks * found.n_heads
+    flat = found.arrays["heads"].reshape(n, 2, 2, -1)
+    names = [head_name(*divmod(i, found.n_heads)) for i in range(n_units)]
+    return {
+        "image": np.repeat(found.images, n_units).tolist(),
+        "word": [one.word for one in found.planned for _ in range(n_units)],
+        "head": names * n,
+        "attention": found.attention("attack").reshape(-1).tolist(),
+        "direct": found.arrays["direct"][:, 0].reshape(-1).tolist(),
+        "direct_ink": found.arrays["direct_ink"].reshape(-1).tolist(),
+        "to": flat[:, 0, 0].reshape(-1).tolist(),
+        "from": flat[:, 0, 1].reshape(-1).tolist(),
+        "reading": reading(flat).reshape(-1).tolist(),
+    }

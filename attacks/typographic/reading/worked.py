@@ -1,0 +1,91 @@
+"""One picture of an explanation, worked out: what it was answered, and where its heads look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from attacks.typographic.reading.found import Found, causal
+from attacks.typographic.reading.measure import head_name
+from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn
+from clipprobe.figures.attribution import overlay
+from clipprobe.figures.typographic import TITLES
+from clipprobe.report import Block, Images, Paragraph, Table
+
+_SHOWN_HEADS = 4
+_SIDE = 224  # small pictures are enlarged to about this, their pixels kept
+
+
+def worked_picture(found: Found, drawer: Drawer, grid: tuple[int, int]) -> list[Block]:
+    """The picture of the confirming half whose margin rose most, with its heads' attention."""
+    rows = np.flatnonzero(~found.chooses)
+    row = int(rows[np.argmax(found.change()[rows])])
+    planned = found.planned[row]
+    drawn = drawer.all_of([planned])[0]
+    names = found.classes.names
+    answers = found.arrays["answer"][row]
+    shown = [
+        (_large(drawn.pictures[kind]), f"{TITLES[kind]}: “{names[answers[i]]}”")
+        for i, kind in enumerate(CONDITIONS)
+    ]
+    n_units = found.n_blocks * found.n_heads
+    effects = causal(found.arrays["heads"].reshape(len(found.planned), 2, 2, n_units))[row]
+    top = [divmod(int(i), found.n_heads) for i in np.argsort(-effects, kind="stable")]
+    top = top[:_SHOWN_HEADS]
+    blocks: list[Block] = [
+        Paragraph(
+            f"A picture of “{names[planned.label]}” with “{planned.word}” on it "
+            f"({planned.case.record.id}): the margin rises by {found.change()[row]:.2f} logits."
+        ),
+        Images(shown, columns=4),
+    ]
+    if not np.isnan(found.attention("attack")).any():
+        blocks.append(Images(_overlays(found, drawer, drawn, grid, row, top), columns=4))
+    blocks.append(
+        Table(
+            ["head", "put in, logits", "taken back, logits", "direct, logits", "attention on ink"],
+            [
+                [head_name(*head), *(float(v) for v in found.arrays["heads"][row, 0, :, *head]),
+                 float(found.arrays["direct"][row, 0, *head]),
+                 _or_none(found.attention("attack")[row][head])]
+                for head in top
+            ],
+            "The heads with the largest causal effect on this picture.",
+        )
+    )  # fmt: skip
+    return blocks
+
+
+def _overlays(
+    found: Found,
+    drawer: Drawer,
+    drawn: Drawn,
+    grid: tuple[int, int],
+    row: int,
+    heads: list[tuple[int, int]],
+) -> list[tuple[Any, str]]:
+    """Class-token attention of some heads over the attacked picture, and the ink's patches."""
+    from clipprobe.tracing.streams import Streams
+
+    acts = Streams(drawer.clip, cls=True).acts(drawer.pixels([drawn], "attack"))
+    picture = _large(drawn.pictures["attack"])
+    shown: list[tuple[Any, str]] = [
+        (overlay(picture, drawn.ink.reshape(grid).astype(float)), "patches with ink")
+    ]
+    for block, head in heads:
+        seen = acts.pattern[block][0, head, 1:].double().cpu().numpy().reshape(grid)
+        share = found.attention("attack")[row, block, head]
+        shown.append((overlay(picture, seen), f"{head_name(block, head)}: {share:.2f} on ink"))
+    return shown
+
+
+def _large(picture: Image.Image) -> Image.Image:
+    factor = max(1, _SIDE // max(picture.size))
+    size = (picture.width * factor, picture.height * factor)
+    return picture.resize(size, Image.Resampling.NEAREST)
+
+
+def _or_none(value: Any) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,55 @@
+"""Which units and hook points are meant by addresses and globs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from clipprobe.errors import ConfigError, UnsupportedHookError
+
+if TYPE_CHECKING:
+    from clipprobe.hooks import HookPoint
+    from clipprobe.models import Clip
+
+
+def points_of(clip: Clip, sites: str | Sequence[str]) -> tuple[str, dict[str, HookPoint]]:
+    """The tower of some hook points, and the points by the address that was asked for.
+
+    A unit's address stays one (``vision.blocks.3.attn.z:2``); a glob becomes its hook points.
+
+    Raises:
+        UnknownHookPointError: one is not there.
+        ConfigError: of both towers, or none.
+    """
+    from clipprobe.hooks.sites import check_unit, resolve, split_unit
+
+    found: dict[str, HookPoint] = {}
+    for name in [sites] if isinstance(sites, str) else sites:
+        hook, unit = split_unit(name)
+        for point in resolve(clip, hook):
+            if unit is not None:
+                check_unit(point, unit)
+            found[point.name if unit is None else f"{point.name}:{unit}"] = point
+    towers = {point.tower for point in found.values()}
+    if not towers:
+        raise ConfigError(
+            "No unit was named: give at least one, as in vision.blocks.3.mlp.post:17, or a hook "
+            "point."
+        )
+    if len(towers) > 1:
+        raise ConfigError("Units of both towers were named: measure one tower at a time.")
+    return towers.pop(), found
+
+
+def refuse_looking(point: HookPoint, unit: int | None = None) -> None:
+    """Raise where the units of a hook point say where a head looks, and write nothing.
+
+    Raises:
+        UnsupportedHookError: names what can be taken out instead.
+    """
+    if point.site in ("attn.pattern", "attn.q", "attn.k"):
+        end = "" if unit is None else f":{unit}"
+        raise UnsupportedHookError(
+            f"{point.name}{end} is where a head looks, not what it writes: take "
+            f"{point.name.rsplit('.', 1)[0]}.head_out{end} out instead."
+        )

@@ -1,0 +1,111 @@
+"""A new claim costs a score: a planted neuron is found, and nothing where nothing is planted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from clipprobe.errors import ConfigError, DataError
+from clipprobe.tracing import Score, Trace, trace
+from tests.planting import PLANTED, images, one_neuron
+
+N = 60
+RED = np.arange(N) % 2 == 1
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return one_neuron(tmp_path_factory.mktemp("planted"))
+
+
+@pytest.fixture(scope="module")
+def reds() -> list[Image.Image]:
+    return images([180 if red else 70 for red in RED])
+
+
+def ask(clip: Any, items: list[Image.Image], score: Score, **more: Any) -> Trace:
+    return trace(clip, items, score, n_random=20, n_boot=200, k=5, **more)
+
+
+def chance(clip: Any, inside: np.ndarray) -> Score:
+    """A claim that no engine knows: the chance of a word among four, for some images and others."""
+    words = [f"a photo of a {word}" for word in ("judge", "pilot", "artist", "cook")]
+    texts = torch.from_numpy(clip.encode_texts(words))
+    return Score(
+        name="the chance of a judge",
+        function=lambda vectors, rows: (vectors.float() @ texts.T).softmax(dim=-1)[:, 0],
+        inside=inside,
+    )
+
+
+def test_the_planted_neuron_is_found_and_no_other(planted: Any, reds: list[Image.Image]) -> None:
+    found = ask(planted, reds, chance(planted, RED), kinds=["neuron"], least_share=0.1)
+    assert found.confirmed == (PLANTED,)
+    assert found.ranked[0].top(1) == [PLANTED]
+    one = next(r for r in found.removals if r.k == 1)
+    assert one.removed.value > 0.8 and one.removed.low > 0.5
+    assert one.random.max() < 0.5 and one.p < 0.06 and one.chosen
+    assert found.value != 0 and not found.absent
+
+
+def test_nothing_is_found_where_nothing_is_planted(planted: Any) -> None:
+    """Groups that do not differ, of images that do not: three draws of them."""
+    for seed in range(3):
+        items = images([125] * N, seed=seed + 1)
+        found = ask(planted, items, chance(planted, RED), kinds=["neuron"], seed=seed)
+        assert found.ranked[0].n == N // 2
+        assert found.confirmed == ()
+        assert not any(r.removed.defined and r.removed.low > 0 and r.p < 0.05
+                       for r in found.removals)  # fmt: skip
+
+
+def test_directions_and_functions_give_the_same_numbers(
+    planted: Any, reds: list[Image.Image]
+) -> None:
+    """What is linear, what has a direction for each input, what is a function: the same numbers."""
+    one, other = planted.encode_texts(["judge", "pilot"]).astype(np.float64)
+    each = np.tile(one, (N, 1))
+    plain = Score(name="a", direction=one, inside=RED, factor=2.0)
+    per_input = Score(name="b", direction=each, inside=RED, factor=2.0)
+    text = torch.from_numpy(one)
+    function = Score(name="c", function=lambda v, rows: 2 * (v.double() @ text), inside=RED)
+    vectors = planted.encode_images(reds)
+    expected = 2 * (vectors.astype(np.float64) @ one)
+    half = np.flatnonzero(np.arange(N) % 3 == 0)
+    for score in (plain, per_input, function):
+        assert np.allclose(score.numbers(vectors), expected, atol=1e-12)
+        assert np.allclose(score.among(half).numbers(vectors[half]), expected[half], atol=1e-12)
+        assert score.value(expected) == pytest.approx(expected[RED].mean() - expected[~RED].mean())
+    distinct = Score(name="d", direction=np.stack([one, other]))
+    assert np.allclose(
+        distinct.among(np.array([1])).numbers(vectors[:1]), vectors[:1] @ other, atol=1e-7
+    )
+
+
+def test_clusters_stay_in_one_half_and_weigh_as_one(planted: Any, reds: list[Image.Image]) -> None:
+    """Copies are no evidence: ten images six times over are not sixty."""
+    few = [reds[i % 10] for i in range(N)]
+    names = [i % 10 for i in range(N)]
+    free = ask(planted, few, chance(planted, RED), kinds=["neuron"], least_share=0.1)
+    held = ask(
+        planted, few, chance(planted, RED), kinds=["neuron"], least_share=0.1, clusters=names
+    )
+    p = [{u.column: u.p for u in found.listed["neuron"][1].units} for found in (free, held)]
+    assert p[0][0] < 0.001 < 0.05 < p[1][0]
+    assert free.confirmed == (PLANTED,) and held.confirmed == ()
+
+
+def test_what_cannot_be_traced_is_said(planted: Any, reds: list[Image.Image]) -> None:
+    with pytest.raises(ConfigError, match="a direction or a function"):
+        Score(name="nothing")
+    with pytest.raises(ConfigError, match="name the inputs inside"):
+        ask(planted, reds, Score(name="all", direction=np.ones(planted.d_embed)))
+    with pytest.raises(DataError, match="each needs 10"):
+        ask(planted, reds[:20], chance(planted, RED[:20]))
+    wide = Score(name="wide", direction=np.ones(planted.d_embed))
+    found = ask(planted, reds, wide, replacement="zero", kinds=["head"])
+    assert [r.k for r in found.removals] and found.ranked[0].n == N // 2
