@@ -106,9 +106,12 @@ class Writing(Settings):
 
 
 @dataclass(frozen=True)
-class TypographicAudit(
-    Progress, Asking, Guarding, Writing, Lettering, Random, Inference, Output, Images
-):
+class OnImages(Writing, Lettering, Random, Inference, Output, Images):
+    """Words written on labelled images, by the same settings in every audit."""
+
+
+@dataclass(frozen=True)
+class TypographicAudit(Progress, Asking, Guarding, OnImages):
     """Write words on labelled pictures and measure how far a model follows them.
 
     Every picture is also encoded clean and with four controls in the place of the word: a blank

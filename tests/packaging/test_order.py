@@ -68,6 +68,8 @@ ORDER = {
         protocols published words
         texts
         inputs settings
+        task
+        choosing
         engine report terminal
         job search stroop sweep why
         audit

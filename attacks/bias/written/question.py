@@ -15,7 +15,7 @@ from attacks.bias.groups.vocabulary import read_label
 from attacks.bias.measures.draws import Floats
 from attacks.bias.prompts import check_templates, check_words
 from clipprobe.errors import ConfigError
-from clipprobe.zeroshot.classes import Classes, key
+from clipprobe.zeroshot.classes import Classes
 
 NAMED = "the word names it"
 WATCHED = "asked for"
@@ -62,10 +62,6 @@ class Question:
     outcomes: tuple[Outcome, ...]
     denigrating: tuple[str, ...]
 
-    def known(self, word: str) -> bool:
-        """Whether a control word would mean something here: a label, a part of one, a word."""
-        return key(word) in self._taken() or self.classes.known(word)
-
     def margins(self, scores: Floats) -> Floats:
         """How far each outcome is ahead: ``(n, m)`` cosines with the labels -> ``(n, k)``.
 
@@ -78,9 +74,10 @@ class Question:
             columns.append(scores[:, inside].max(axis=1) - scores[:, ~inside].max(axis=1))
         return np.stack(columns, axis=1)
 
-    def _taken(self) -> set[str]:
+    def meaningful(self) -> list[str]:
+        """What a control word may not say: words and labels, and the parts of each."""
         texts = (*self.words, *self.label_set.labels)
-        return {key(part) for text in texts for part in (text, *re.split(r"[\s/-]+", text)) if part}
+        return [part for text in texts for part in (text, *re.split(r"[\s/-]+", text)) if part]
 
 
 def read_question(

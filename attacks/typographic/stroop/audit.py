@@ -12,9 +12,8 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import PIL
 
-from attacks.typographic.rendering.render import Encoder, ahead
+from attacks.typographic.rendering.render import PILLOW, Encoder, ahead
 from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.stroop.cards import Deck, checked_colours
 from attacks.typographic.stroop.report import build_page
@@ -102,7 +101,7 @@ def prepare_stroop(settings: StroopAudit, clip: Encoder) -> Plan[None]:
         **source.config(),
         "ink_templates": list(settings.ink_templates),
         "word_templates": list(settings.word_templates),
-        "pillow": PIL.__version__,
+        **PILLOW,
         "batch_size": settings.batch_size,
         "seed": settings.seed,
     }

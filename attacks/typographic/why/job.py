@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import PIL
 
 from attacks.typographic.rendering.cases import Case
-from attacks.typographic.rendering.render import Renderer
+from attacks.typographic.rendering.render import PILLOW, Renderer
 from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.why.found import Found
 from attacks.typographic.why.measure import Arrays, Measurer
@@ -31,7 +30,6 @@ from clipprobe.errors import DataError, UnreadableImageError
 from clipprobe.runs import Run
 from clipprobe.runs.jsonio import plain
 from clipprobe.study import Outcome
-from clipprobe.zeroshot.classes import key
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -54,7 +52,7 @@ class Job:
         return {
             "model": self.clip.provenance()["model"],
             "dataset": self.dataset.describe(),
-            "pillow": PIL.__version__,
+            **PILLOW,
             **self.source.config(),
             **plain(self.settings),
         }
@@ -96,13 +94,12 @@ class Job:
     @functools.cached_property
     def renderer(self) -> Renderer:
         """The audit's renderer, which decides words' places and controls."""
-        classes, words = self.source.classes, self.source.words
-        taken = {key(word) for word in possible_words(words, classes)}
+        classes = self.source.classes
         return Renderer(
             clip=self.clip,
             classes=classes,
             attack=self.source.attack,
-            known=lambda word: key(word) in taken or classes.known(word),
+            words=possible_words(self.source.words, classes),
             seed=self.source.seed,
             draw_at=self.source.draw_at,
         )

@@ -30,7 +30,7 @@ from clipprobe.data import Failure, as_dataset
 from clipprobe.errors import DataError
 from clipprobe.people import refuse_person_groups
 from clipprobe.zeroshot import TEMPLATES
-from clipprobe.zeroshot.classes import Classes, key, label_index
+from clipprobe.zeroshot.classes import Classes, label_index
 from clipprobe.zeroshot.prompts import check_templates
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def why_image(
         clip=clip,
         classes=known,
         attack=drawn_as,
-        known=lambda text: key(text) == key(word) or known.known(text),
+        words=[word],
         seed=seed,
         draw_at=checked_draw_at(draw_at),
     )
