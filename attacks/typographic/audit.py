@@ -13,7 +13,7 @@ from attacks.typographic.job import Job
 from attacks.typographic.protocols.catalogue import protocol as find_protocol
 from attacks.typographic.rendering.render import Encoder
 from attacks.typographic.rendering.settings import prototype
-from attacks.typographic.scoring.thresholds import check_thresholds, enforce
+from attacks.typographic.scoring.thresholds import check_limits, figures
 from attacks.typographic.settings import TypographicAudit
 from attacks.typographic.task import Task
 from attacks.typographic.words import Guard, parse_words
@@ -21,6 +21,7 @@ from clipprobe.memory import fitting_batch
 from clipprobe.runs import RunView
 from clipprobe.settings import takes
 from clipprobe.study import Plan, Study, carry_out
+from clipprobe.thresholds import enforce
 from clipprobe.zeroshot.prompts import check_templates
 
 
@@ -44,10 +45,9 @@ def audit_typographic(clip: Encoder, settings: TypographicAudit) -> RunView:
         DataError, ConfigError, GlyphError, RunFolderError: see the message.
     """
     # Thresholds that make no sense are refused before the work, and are looked at after it.
-    least = check_thresholds(settings.fail_under or {})
-    most = check_thresholds(settings.fail_over or {}, over=True)
+    check_limits(settings.fail_under, settings.fail_over)
     run = carry_out(TYPOGRAPHIC, settings, clip).run
-    enforce(least, run.summary, most)
+    enforce(figures(run.summary), settings.fail_under, settings.fail_over)
     return run
 
 

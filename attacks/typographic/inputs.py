@@ -8,8 +8,8 @@ from typing import Any
 
 from attacks.typographic.datasets.pictures import AttackSet
 from attacks.typographic.datasets.registry import load_attacks
-from attacks.typographic.words import read_list
 from clipprobe.errors import ConfigError
+from clipprobe.lines import read_lines
 from clipprobe.zeroshot.classes import Classes
 
 
@@ -67,5 +67,5 @@ def classes_of(
             )
         return Classes(attacks.classes(), synonyms)
     if isinstance(classes, str | Path):
-        return Classes(read_list(Path(classes), "class"), synonyms)
+        return Classes(read_lines(Path(classes), "class", repeated=True), synonyms)
     return Classes(classes, synonyms)

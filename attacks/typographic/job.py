@@ -11,10 +11,10 @@ from attacks.typographic.protocols.record import Protocol
 from attacks.typographic.report.page import build_page
 from attacks.typographic.report.rescoring import rescore
 from attacks.typographic.report.summary import summarise
-from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.task import Task
 from clipprobe.runs import Run
 from clipprobe.study import Outcome
+from clipprobe.zeroshot.classifier import class_vectors
 from clipprobe.zeroshot.text_bank import TextBank
 
 RESULTS = "results.parquet"
@@ -39,7 +39,7 @@ class Job:
         if self.protocol and not self.protocol.templates:
             again = set(task.templates)
         bank = TextBank(task.clip, sorted(again))
-        classifier = class_vectors(bank, task.classes, task.templates)
+        classifier = class_vectors(bank, task.classes.names, task.templates)
         prepared = Prepared(task=task)
         if not task.natural:
             prepared = prepare(task, classifier, run, self.unfit)

@@ -10,6 +10,7 @@ import streamlit as st
 from PIL import Image
 
 from attacks.typographic import TypographicAttack
+from clipprobe.arrays import softmax
 from clipprobe.errors import DataError
 from clipprobe.figures.common import interval_bars
 from clipprobe.figures.typographic import TITLES, in_order
@@ -65,7 +66,7 @@ def show() -> None:
         )
         status.empty()
         logits = state.logits(clip, list(trial.images.values()), vectors)
-        shares = dict(zip(trial.images, lab.probabilities(logits), strict=True))
+        shares = dict(zip(trial.images, softmax(logits), strict=True))
         show_conditions(trial, shares, names)
         show_effect(trial, shares, classes)
         show_chart(shares, names, always=[classes.index(name), classes.index(attack.word)])

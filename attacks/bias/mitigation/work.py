@@ -24,12 +24,13 @@ from attacks.bias.mitigation.measures import (
 from attacks.bias.mitigation.separability import separability_change
 from attacks.bias.mitigation.transforms import Transform, clip_clip, prompt_projection
 from attacks.bias.mitigation.utility import Utility
-from attacks.bias.prompts import ensemble, fill
 from attacks.bias.why.ablation import encode_without, random_sets
 from attacks.bias.why.passes import ENOUGH
 from attacks.bias.why.patching import contributions, means, unit_points
 from attacks.bias.why.task import halves
 from clipprobe.errors import UnsupportedHookError
+from clipprobe.zeroshot.prompts import fill
+from clipprobe.zeroshot.text_bank import sentence_means
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -86,10 +87,8 @@ class Work:
         members = np.arange(n) if self.pictures.clusters is None else self.pictures.clusters
         self.fit = halves(target.labels, members, self.seed)
         self.images = self._encode(self.pictures.images, [])
-        self.texts = ensemble(
-            self.clip.encode_texts([fill(t, w) for w in self.words for t in self.templates]),
-            len(self.words),
-        )
+        sentences = [fill(self.templates, word, articles=True) for word in self.words]
+        self.texts = sentence_means(self.clip.encode_texts, sentences)
         self.plain = None if self.utility is None else self._encode(self.utility.images, [])
         found, absent = [], {}
         for method in methods:
@@ -119,7 +118,12 @@ class Work:
         levels = list(self.prompts)
         biased = self.clip.encode_texts(list(self.prompts.values()))
         both = self.clip.encode_texts(
-            [fill(self.templates[0], f"{g} {w}") for w in self.words for g in levels]
+            [
+                sentence
+                for w in self.words
+                for g in levels
+                for sentence in fill(self.templates[:1], f"{g} {w}", articles=True)
+            ]
         ).reshape(len(self.words), len(levels), -1)
         pairs = [
             (row[i], row[j])

@@ -17,6 +17,7 @@ from attacks.typographic.scoring.pairs import Pairs, make_pairs
 from attacks.typographic.scoring.retrieval import retrieval
 from attacks.typographic.task import Task
 from clipprobe.runs import Run
+from clipprobe.zeroshot.classifier import class_vectors
 from clipprobe.zeroshot.text_bank import TextBank
 
 
@@ -39,7 +40,7 @@ def rescore(
     data = columns_of(table)
     pairs = make_pairs(data, classes, natural=natural)
     words = other_words(pairs, classes)
-    others = bank.classifier(words, task.templates, "unit-mean-unit")
+    others = class_vectors(bank, words, task.templates)
     scores = score_pairs(run, pairs, classes, clip, classifier, others)
     full = {item["name"]: item["estimate"] for item in summary["headline"]}
     summary["candidate_sets"] = candidate_sets(

@@ -15,7 +15,6 @@ from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.controls import nonsense_word, with_controls
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import Floats
-from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.search.oracle import Answer, Goal, Oracle
 from attacks.typographic.search.report import build_page, summary_of, trace_rows
 from attacks.typographic.search.result import SearchResult, arm_of
@@ -29,6 +28,7 @@ from clipprobe.errors import DataError, GlyphError
 from clipprobe.runs import Run
 from clipprobe.study import Outcome
 from clipprobe.zeroshot.classes import Classes, key
+from clipprobe.zeroshot.classifier import class_vectors
 
 #: Words that an untargeted search tries: the wrong classes that the model ranks highest.
 RUNNERS_UP = 8
@@ -59,7 +59,7 @@ class Job:
         """Ask about the picture as it is, search with words and with nonsense, check what won."""
         settings, names, clip = self.settings, self.task.classes.names, self.task.clip
         image, label = self.case.record.id, self.case.label
-        classifier = class_vectors(clip, self.task.classes, self.task.templates)
+        classifier = class_vectors(clip, names, self.task.templates)
         goal = Goal(classes=self.task.classes, label=label, target=self.target)
         encoded = clip.encode_images([self.base], batch_size=settings.batch_size)
         clean = clip.logits(encoded, classifier)[0]

@@ -13,7 +13,6 @@ from typing import Any
 from attacks.typographic.choosing.scores import WordScores, word_texts
 from attacks.typographic.engine import Engine, nothing_attacked
 from attacks.typographic.rendering.cases import Case
-from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.sweep.grid import Grid, level_name
 from attacks.typographic.sweep.report import build_page
 from attacks.typographic.sweep.summary import summarise
@@ -23,6 +22,7 @@ from clipprobe.errors import DataError
 from clipprobe.runs import Run
 from clipprobe.statistics import Estimate
 from clipprobe.study import Outcome
+from clipprobe.zeroshot.classifier import class_vectors
 
 RESULTS = "results.parquet"
 CELLS = "cells.csv"
@@ -46,7 +46,7 @@ class Job:
         import pyarrow as pa
 
         task = self.task
-        classifier = class_vectors(task.clip, task.classes, task.templates)
+        classifier = class_vectors(task.clip, task.classes.names, task.templates)
         scores = WordScores(texts=word_texts(task, classifier))
         engine = Engine(task=task, classifier=classifier, word_scores=scores)
         in_cells = engine.planned_written * len(self.grid.cells) * len(task.cases)

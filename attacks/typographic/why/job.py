@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import PILLOW, Renderer
-from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.why.found import Found
 from attacks.typographic.why.measure import Arrays, Measurer
 from attacks.typographic.why.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word, plan
@@ -30,6 +29,7 @@ from clipprobe.errors import DataError, UnreadableImageError
 from clipprobe.runs import Run
 from clipprobe.runs.jsonio import plain
 from clipprobe.study import Outcome
+from clipprobe.zeroshot.classifier import class_vectors
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -60,7 +60,7 @@ class Job:
     def execute(self, run: Run) -> Outcome[None]:
         """Measure, rank, take out, and say what the run holds."""
         classes = self.source.classes
-        vectors = class_vectors(self.clip, classes, self.source.templates)
+        vectors = class_vectors(self.clip, classes.names, self.source.templates)
         drawer = Drawer(self.clip, self.renderer)
         words = possible_words(self.source.words, classes)
         hold = withheld(asked_of(classes, self.source.templates, words), len(self.cases))

@@ -19,7 +19,6 @@ from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import DrawAt, Renderer
 from attacks.typographic.rendering.settings import checked_draw_at, prototype
-from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.why.measure import Measurer, head_name, neuron_name
 from attacks.typographic.why.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word
 from attacks.typographic.why.ranking import causal, reading
@@ -31,6 +30,7 @@ from clipprobe.errors import DataError
 from clipprobe.people import refuse_person_groups
 from clipprobe.zeroshot import TEMPLATES
 from clipprobe.zeroshot.classes import Classes, label_index
+from clipprobe.zeroshot.classifier import class_vectors
 from clipprobe.zeroshot.prompts import check_templates
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def why_image(
     if not isinstance(planned, Planned) or not isinstance(drawn, Drawn):
         reason = drawn.reason if isinstance(drawn, Failure) else "it cannot be drawn"
         raise DataError(f"The picture cannot be explained with {word!r}: {reason}.")
-    vectors = class_vectors(clip, known, check_templates(templates))
+    vectors = class_vectors(clip, known.names, check_templates(templates))
     found = Measurer(clip, drawer, known, vectors, cls=settings.cls).measure([drawn])
     heads = found["heads"].reshape(1, 2, 2, -1)
     shape = found["heads"].shape[-2:]
