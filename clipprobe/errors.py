@@ -6,6 +6,8 @@ command line prints the message without a traceback and exits with :attr:`Clippr
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 class ClipprobeError(Exception):
     """Base of every error that a user can cause and mend."""
@@ -87,3 +89,20 @@ class ThresholdCrossedError(ClipprobeError):
     """The run is complete, and a threshold given with ``--fail-…`` was crossed."""
 
     exit_code = 1
+
+
+def did_you_mean(given: str, known: Collection[str]) -> str:
+    """``did you mean 'x'?``, or nothing where no name is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(given, list(known), n=2)
+    if not near and given:
+        near = [name for name in known if name.startswith(given)][:2]
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def nearest(given: str, known: Collection[str]) -> str:
+    """``did you mean 'x'?``, or what is known where nothing is near."""
+    if hint := did_you_mean(given, known):
+        return hint
+    return f"known are {', '.join(known)}." if known else "there are none."

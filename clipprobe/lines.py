@@ -6,38 +6,64 @@ from pathlib import Path
 
 from clipprobe.errors import DataError
 
+#: A text of a user is shorter; a larger file is something else.
+MAX_TEXT_BYTES = 64 << 20
 # Not "printable" to Python, but no danger: tab, the spaces of other scripts, the joiner of emoji.
 _HARMLESS = "\t\xa0\u3000\u200d"
 
 
-def read_lines(path: Path, what: str) -> list[str]:
-    """The lines of a text file such as ``--classes``: stripped, without blank ones, in order.
+def read_text(path: Path, what: str, hint: str = "check the path") -> str:
+    """A UTF-8 text file of at most 64 MiB.
 
+    Args:
+        what: What a message calls it: ``class file``.
+        hint: What to do where it cannot be read.
     Raises:
-        DataError: the file is absent, is not UTF-8 text, is empty, or says a line twice.
+        DataError: it is too large, cannot be read, or is not UTF-8.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        if path.stat().st_size > MAX_TEXT_BYTES:
+            raise DataError(
+                f"The {what} {path} is larger than {MAX_TEXT_BYTES >> 20} MiB, too large for one: "
+                "give the right file."
+            )
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise DataError(
-            f"The {what} file {path} could not be read ({reason}): give a text file with one entry "
-            "a line."
-        ) from None
+        raise DataError(f"The {what} {path} could not be read ({reason}): {hint}.") from None
     except UnicodeDecodeError:
-        raise DataError(
-            f"The {what} file {path} is not UTF-8 text: save it as UTF-8 with one entry a line."
-        ) from None
-    lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line]
+        raise DataError(f"The {what} {path} is not UTF-8 text: save it as UTF-8.") from None
+
+
+def read_lines(path: Path, what: str, *, repeated: bool = False) -> list[str]:
+    """The lines of a text file such as ``--classes``: stripped, without blank ones, in order.
+
+    Args:
+        what: What one line is, for messages: ``class``.
+        repeated: Whether a line may stand twice.
+    Raises:
+        DataError: see :func:`read_text`; or the file is empty, or says a line twice.
+    """
+    text = read_text(path, f"{what} file", "give a text file with one entry per line")
+    lines = [line for line in map(str.strip, text.splitlines()) if line]
     if not lines:
-        raise DataError(f"The {what} file {path} holds no entry: write one a line.")
+        raise DataError(f"The {what} file {path} is empty: write one {what} per line.")
     seen: set[str] = set()
-    for line in lines:
+    for line in lines if not repeated else ():
         if line in seen:
             raise DataError(f"The {what} file {path} says {line!r} twice: keep one of them.")
         seen.add(line)
     return lines
+
+
+def shortened(text: str, width: int) -> str:
+    """``text``, cut with an ellipsis where it is longer than ``width``.
+
+    Example:
+        >>> shortened("a photo of a dog", 10)
+        'a photo…'
+    """
+    return text if len(text) <= width else f"{text[: width - 3]}…"
 
 
 def one_line(text: str) -> str:

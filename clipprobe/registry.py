@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar, cast
 
-from clipprobe.errors import ClipprobeError, UnknownMethodError
+from clipprobe.errors import ClipprobeError, UnknownMethodError, did_you_mean
 
 T = TypeVar("T")
 
@@ -86,14 +85,9 @@ class Registry(Generic[T]):
         return (self[name] for name in self)
 
     def _unknown(self, name: str, key: str) -> str:
-        near = get_close_matches(key, list(self), n=2)
-        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-        known = f"Known are {', '.join(self)}."
-        return " ".join(
-            part
-            for part in (f"There is no {self.what} {name!r}: {hint}{known}", self._help)
-            if part
-        )
+        parts = (f"There is no {self.what} {name!r}:", did_you_mean(key, list(self)),
+                 f"Known are {', '.join(self)}.", self._help)  # fmt: skip
+        return " ".join(part for part in parts if part)
 
     def _read_outside(self) -> None:
         """Entries of other packages; those of this table win."""

@@ -100,14 +100,6 @@ def draw(base: Image.Image, attack: TypographicAttack, classes: Classes) -> Tria
     return Trial(images=images, nonsense=other, attack=attack)
 
 
-def probabilities(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Softmax over the class list, ``(n, n_classes)``."""
-    wide = logits.astype(np.float64)
-    weights = np.exp(wide - wide.max(axis=1, keepdims=True))
-    shares: npt.NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
-    return shares
-
-
 def reading_effect(shares: dict[str, npt.NDArray[np.float64]], target: int) -> float | None:
     """Probability of the word with it on the picture, minus that with a nonsense word there.
 

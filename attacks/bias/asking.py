@@ -23,8 +23,9 @@ from attacks.bias.inputs.gather import Gathered
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.probe import Asked, Sample, Truth
 from attacks.bias.probes.registry import get_probe
-from attacks.bias.prompts import check_templates, check_words
+from attacks.bias.prompts import check_words
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.zeroshot.prompts import check_templates
 
 if TYPE_CHECKING:
     from clipprobe.data import Failure, ImageRecord
@@ -173,7 +174,7 @@ def find_questions(
             continue
         asked[name] = (
             check_words(probe.words() if words is None else words),
-            check_templates(probe.templates if templates is None else templates),
+            check_templates(probe.templates if templates is None else templates, once=True),
         )
     for what, value in (("words", words), ("templates", templates)):
         if value is not None and what not in takes:

@@ -18,11 +18,12 @@ from attacks.bias.inputs.gather import Gathered
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.retrieval import resolve_k
 from attacks.bias.probe import Asked, Sample
-from attacks.bias.prompts import check_templates, check_words
+from attacks.bias.prompts import check_words
 from attacks.bias.sections.illustrations import check_pictures
 from attacks.bias.sections.planted import Planted, planted_truth
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.memory import fitting_batch
+from clipprobe.zeroshot.prompts import check_templates
 
 if TYPE_CHECKING:
     from attacks.bias.settings import BiasAudit
@@ -195,7 +196,7 @@ def asked_of(settings: BiasAudit) -> tuple[Questions, Asked]:
     questions = find_questions(named, words, templates, thresholds=thresholds, k=settings.k)
     chosen = Asked(
         words=None if words is None else check_words(words),
-        templates=None if templates is None else check_templates(templates),
+        templates=None if templates is None else check_templates(templates, once=True),
         thresholds=thresholds,
     )
     return questions, chosen

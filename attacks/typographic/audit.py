@@ -6,25 +6,22 @@ already), asks a model with its zero-shot classifier, and compares every attack 
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 from attacks.typographic.attack.controls import CONDITIONS
-from attacks.typographic.inputs import attack_set, class_names
+from attacks.typographic.choosing.prepared import check_task
+from attacks.typographic.inputs import attack_set, classes_of
 from attacks.typographic.job import Job
 from attacks.typographic.protocols.catalogue import protocol as find_protocol
-from attacks.typographic.rendering.cases import cases_of, read_cases
 from attacks.typographic.rendering.render import Encoder
 from attacks.typographic.rendering.settings import prototype
-from attacks.typographic.scoring.thresholds import check_thresholds, enforce
+from attacks.typographic.scoring.thresholds import check_limits, figures
 from attacks.typographic.settings import TypographicAudit
-from attacks.typographic.withholding import asked_of, withheld
+from attacks.typographic.task import Task
 from attacks.typographic.words import Guard, parse_words
-from clipprobe.data import as_dataset
 from clipprobe.memory import fitting_batch
 from clipprobe.runs import RunView
 from clipprobe.settings import takes
 from clipprobe.study import Plan, Study, carry_out
-from clipprobe.zeroshot.classes import Classes
+from clipprobe.thresholds import enforce
 from clipprobe.zeroshot.prompts import check_templates
 
 
@@ -48,16 +45,15 @@ def audit_typographic(clip: Encoder, settings: TypographicAudit) -> RunView:
         DataError, ConfigError, GlyphError, RunFolderError: see the message.
     """
     # Thresholds that make no sense are refused before the work, and are looked at after it.
-    least = check_thresholds(settings.fail_under or {})
-    most = check_thresholds(settings.fail_over or {}, over=True)
+    check_limits(settings.fail_under, settings.fail_over)
     run = carry_out(TYPOGRAPHIC, settings, clip).run
-    enforce(least, run.summary, most)
+    enforce(figures(run.summary), settings.fail_under, settings.fail_over)
     return run
 
 
 def prepare_audit(settings: TypographicAudit, clip: Encoder) -> Plan[None]:
     """Read the inputs, refuse what cannot be written or asked, and plan the audit."""
-    chosen = None if settings.protocol is None else find_protocol(settings.protocol)
+    protocol = None if settings.protocol is None else find_protocol(settings.protocol)
     attacks = attack_set(
         settings.images,
         settings.layout,
@@ -65,51 +61,38 @@ def prepare_audit(settings: TypographicAudit, clip: Encoder) -> Plan[None]:
         word_column=settings.word_column,
         limit=settings.limit,
     )
-    dataset = (
-        attacks.dataset
-        if attacks
-        else as_dataset(cast("Any", settings.images), limit=settings.limit)
-    )
-    names = class_names(settings.classes, attacks)
-    known = Classes(
-        names, attacks.with_synonyms(settings.synonyms) if attacks else settings.synonyms
-    )
-    if attacks:
-        cases, skipped = cases_of(attacks, known)
-    else:
-        cases, skipped = read_cases(
-            dataset, known, name_pattern=settings.name_pattern, word_column=settings.word_column
-        )
     guard = Guard(forbidden=tuple(settings.forbidden), allowed=tuple(settings.allowed))
-    audit = Job(
-        clip=clip,
-        dataset=dataset,
-        classes=known,
-        cases=cases,
-        words=parse_words(settings.words, guard=guard),
-        words_per_image=settings.words_per_image,
-        attack=prototype(settings.knobs(), settings.seed),
+    task = Task.of(
+        settings,
+        clip,
+        classes=classes_of(settings.classes, settings.synonyms, attacks),
         templates=check_templates(settings.templates),
-        protocol=chosen,
-        name_pattern=settings.name_pattern,
-        word_column=settings.word_column,
-        draw_at=settings.draw_at,
-        seed=settings.seed,
-        batch_size=settings.batch_size,
-        workers=settings.workers,
-        progress=settings.progress or (lambda done, total: None),
+        words=parse_words(settings.words, guard=guard),
+        attack=prototype(settings.knobs(), settings.seed),
         attacks=attacks,
+        word_column=settings.word_column,
     )
-    hold = withheld(asked_of(known, audit.templates, audit.written_words()), len(cases))
-    encodings = len(cases) * (1 + len(CONDITIONS) * settings.words_per_image)
-    fitting_batch(clip, audit.batch_size, encodings)
-    unfit = audit.check()
+    hold = task.hold()
+    encodings = len(task.cases) * (1 + len(CONDITIONS) * task.words_per_image)
+    fitting_batch(clip, task.batch_size, encodings)
+    job = Job(
+        task=task,
+        protocol=protocol,
+        hold=hold,
+        unfit=check_task(task),
+        progress=settings.progress,
+    )
     return Plan(
-        config=audit.config(),
-        execute=lambda run: audit.execute(run, skipped, unfit, hold),
+        config={
+            **task.config(),
+            "protocol": None if protocol is None else protocol.name,
+            "word_column": settings.word_column,
+            **({"layout": attacks.layout.name} if attacks else {}),
+        },
+        execute=job.execute,
         seed=settings.seed,
         provenance=clip.provenance(),
-        dataset=dataset.describe(),
+        dataset=task.dataset.describe(),
     )
 
 

@@ -10,23 +10,16 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+from attacks.typographic.choosing.scores import WordScores
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.encodings import Encodings
-from attacks.typographic.rendering.render import (
-    Encoder,
-    Floats,
-    Problem,
-    Renderer,
-    Shot,
-    ahead,
-    attempt,
-)
+from attacks.typographic.rendering.render import Floats, Problem, Shot, ahead, attempt
 from attacks.typographic.scoring.rows import Scored, case_rows, natural_row, score, to_table
-from attacks.typographic.words import Words, choose
-from attacks.typographic.words.scores import WordScores
-from clipprobe.data import Failure
+from attacks.typographic.task import Task
+from attacks.typographic.words import choose
+from clipprobe.data import Failure, require_readable
+from clipprobe.errors import DataError
 from clipprobe.runs import Run
-from clipprobe.zeroshot.classes import Classes
 
 #: Pictures in a chunk, in batches; with one word each makes six times as many encodings.
 BATCHES_PER_CHUNK = 4
@@ -36,18 +29,11 @@ Scorer = Callable[[Sequence[Case], Encodings], tuple[Rows, list[Problem]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """Scores cases; everything that decides the numbers is in its fields."""
+    """Scores the cases of a task; everything that decides the numbers is in its fields."""
 
-    clip: Encoder
-    classes: Classes
+    task: Task
     classifier: Floats
     """Unit text vectors, ``(n_classes, d)``."""
-    renderer: Renderer
-    words: Words
-    words_per_image: int
-    seed: int
-    batch_size: int
-    workers: int
     word_scores: WordScores = field(default_factory=WordScores)
     """What ranks the words, where the strategy ranks them."""
 
@@ -93,7 +79,7 @@ class Engine:
 
     def chunks(self, cases: Sequence[Case], stage: str = "") -> Iterator[tuple[str, list[Case]]]:
         """The chunks of a stage, each with the name of its part."""
-        size = BATCHES_PER_CHUNK * self.batch_size
+        size = BATCHES_PER_CHUNK * self.task.batch_size
         for start in range(0, len(cases), size):
             yield f"parts/{stage}{start // size:07d}", list(cases[start : start + size])
 
@@ -115,22 +101,22 @@ class Engine:
     @property
     def planned_written(self) -> int:
         """Most pictures of a case with something written on them."""
-        return self.words_per_image * len(self.renderer.kinds)
+        return self.task.words_per_image * len(self.task.renderer.kinds)
 
     def score_cases(
         self, cases: Sequence[Case], encodings: Encodings | None = None
     ) -> tuple[Rows, list[Problem]]:
         """The rows of some cases in order, and the problems of those without rows."""
         if encodings is None:
-            encodings = Encodings(self.clip, self.batch_size)
+            encodings = self.task.encodings(None)
         if cases[0].word is not None:
-            scored, problems = self._encode(cases, self.renderer.clean, encodings, 1)
+            scored, problems = self._encode(cases, self.task.renderer.clean, encodings, 1)
             return [
-                natural_row(case, scored[i][0], self.classes)
+                natural_row(case, scored[i][0], self.task.classes)
                 for i, case in enumerate(cases)
                 if i in scored
             ], problems
-        if self.words.needs_clean_scores:
+        if self.task.words.needs_clean_scores:
             kept, answers, problems = self._clean(cases, encodings)
             encodings.tally.spared(self.planned_written * len(problems))
             words = [self._words(c, a) for c, a in zip(kept, answers, strict=True)]
@@ -148,7 +134,7 @@ class Engine:
         rows: Rows = []
         for case, answer in zip(kept, answers, strict=True):
             words = self._words(case, answer)
-            rows += case_rows(case, [answer], words, self.classes)
+            rows += case_rows(case, [answer], words, self.task.classes)
             if not words:
                 problems.append(_without_words(case))
         return rows, in_order(problems, cases)
@@ -166,7 +152,7 @@ class Engine:
     def _clean(
         self, cases: Sequence[Case], encodings: Encodings
     ) -> tuple[list[Case], list[Scored], list[Problem]]:
-        clean, problems = self._encode(cases, self.renderer.clean, encodings, 1)
+        clean, problems = self._encode(cases, self.task.renderer.clean, encodings, 1)
         kept = [case for i, case in enumerate(cases) if i in clean]
         return kept, [clean[i][0] for i in sorted(clean)], problems
 
@@ -186,14 +172,14 @@ class Engine:
 
         def render(case: Case) -> list[Shot]:
             i = place[case.record.id]
-            return self.renderer.written(case, words[i], clean=i not in clean)
+            return self.task.renderer.written(case, words[i], clean=i not in clean)
 
         scored, more = self._encode([cases[i] for i in rows_of], render, encodings, planned)
         rows: Rows = []
         for j, i in enumerate(rows_of):
             if j in scored:
                 answers = [*clean.get(i, []), *scored[j]]
-                rows += case_rows(cases[i], answers, words[i], self.classes)
+                rows += case_rows(cases[i], answers, words[i], self.task.classes)
         return rows, in_order([*problems, *more], cases)
 
     def _encode(
@@ -214,8 +200,8 @@ class Engine:
         rendered = ahead(
             lambda case: attempt(render, case),
             cases,
-            workers=self.workers,
-            window=self.batch_size + self.workers,
+            workers=self.task.workers,
+            window=self.task.batch_size + self.task.workers,
         )
 
         def shots() -> Iterator[Shot]:
@@ -231,26 +217,43 @@ class Engine:
         done = 0
         with closing(rendered):
             for captions, vectors in encodings(shots()):
-                logits = self.clip.logits(vectors, self.classifier)
-                for item in score(captions, logits, self.classes, vectors):
+                logits = self.task.clip.logits(vectors, self.classifier)
+                for item in score(captions, logits, self.task.classes, vectors):
                     scored.setdefault(owners[done], []).append(item)
                     done += 1
         return scored, problems
 
     def _words(self, case: Case, clean: Scored | None) -> list[str]:
         if case.planned:
-            own = self.classes.same(case.planned, self.classes.names[case.label])
+            own = self.task.classes.same(case.planned, self.task.classes.names[case.label])
             return [] if own else [case.planned]
-        scores = self.word_scores.of(self.words, self.classes, case.label, self.classifier, clean)
+        task = self.task
+        scores = self.word_scores.of(task, case.label, self.classifier, clean)
         return choose(
-            self.words,
-            self.classes,
+            task.words,
+            task.classes,
             case.label,
             image_id=case.record.id,
-            seed=self.seed,
-            count=self.words_per_image,
+            seed=task.seed,
+            count=task.words_per_image,
             scores=scores,
         )
+
+
+def nothing_attacked(
+    task: Task, failed: Sequence[Failure], left_out: Sequence[Failure]
+) -> DataError:
+    """The error of an audit in which no image has a result.
+
+    Raises:
+        NoReadableImagesError: that is because none could be read.
+    """
+    name = task.dataset.name
+    require_readable(0 if failed and not left_out else 1, failed, name)
+    return DataError(
+        f"No image of {name!r} could be attacked ({left_out[0].id!r}: {left_out[0].reason}): "
+        "change the words or the images."
+    )
 
 
 def in_order(problems: Sequence[Problem], cases: Sequence[Case]) -> list[Problem]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from attacks.typographic.datasets.pictures import AttackSet
 from attacks.typographic.datasets.registry import load_attacks
-from attacks.typographic.words import read_list
 from clipprobe.errors import ConfigError
+from clipprobe.lines import read_lines
+from clipprobe.zeroshot.classes import Classes
 
 
 def attack_set(
@@ -45,20 +46,26 @@ def attack_set(
     return load_attacks(str(layout), images, limit=limit)
 
 
-def class_names(classes: Sequence[str] | str | Path | None, attacks: AttackSet | None) -> list[str]:
+def classes_of(
+    classes: Sequence[str] | str | Path | None,
+    synonyms: Mapping[str, Sequence[str]] | None,
+    attacks: AttackSet | None = None,
+) -> Classes:
     """The candidate classes: those given, or the union of an attack data set.
 
     Raises:
         ConfigError: there are none, and no attack data set to take them from.
-        DataError: the file cannot be read.
+        DataError: the file cannot be read, or fewer than two classes differ in meaning.
     """
+    if attacks is not None:
+        synonyms = attacks.with_synonyms(synonyms)
     if classes is None:
         if attacks is None:
             raise ConfigError(
                 "The audit needs candidate classes: give them (--classes), or a data set whose "
                 "layout is known (--layout), which brings its own."
             )
-        return attacks.classes()
+        return Classes(attacks.classes(), synonyms)
     if isinstance(classes, str | Path):
-        return read_list(Path(classes), "class")
-    return list(classes)
+        return Classes(read_lines(Path(classes), "class", repeated=True), synonyms)
+    return Classes(classes, synonyms)

@@ -13,10 +13,12 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs
 
 from attacks.typographic.attack.knobs import KNOBS, Knobs
-from attacks.typographic.texts import listed, read_synonyms, thresholds
+from attacks.typographic.texts import read_synonyms
 from clipprobe.errors import ConfigError
 from clipprobe.settings import Flag, Settings, Texts
 from clipprobe.settings.shared import Images, Inference, Output, Progress, Random, TwoRuns
+from clipprobe.settings.values import lines_if_path
+from clipprobe.thresholds import threshold_reader
 from clipprobe.zeroshot.prompts import TEMPLATES
 
 if TYPE_CHECKING:
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
     WordsLike = str | Path | Sequence[str] | Words | Mapping[str, Any]
 else:
     Attackable = WordsLike = Any
+
+
+FORBIDDEN = BeforeValidator(lines_if_path("forbidden word", repeated=True))
+ALLOWED = BeforeValidator(lines_if_path("allowed word", repeated=True))
+FAIL_UNDER = BeforeValidator(threshold_reader("--fail-under", "attacked_accuracy=0.6"))
+FAIL_OVER = BeforeValidator(threshold_reader("--fail-over", "targeted_success=0.2"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +87,15 @@ class Guarding(Settings):
 
     panel: ClassVar[str] = "Words"
     forbidden: Annotated[
-        Texts, BeforeValidator(listed("forbidden word")), Flag(takes=Path, many=False)
+        Texts,
+        FORBIDDEN,
+        Flag(takes=Path, many=False),
     ] = ()
     """A text file with words that may never be written."""
     allowed: Annotated[
-        Texts, BeforeValidator(listed("allowed word")), Flag(takes=Path, many=False)
+        Texts,
+        ALLOWED,
+        Flag(takes=Path, many=False),
     ] = ()
     """A text file with words to allow although they are known as slurs."""
 
@@ -106,9 +118,12 @@ class Writing(Settings):
 
 
 @dataclass(frozen=True)
-class TypographicAudit(
-    Progress, Asking, Guarding, Writing, Lettering, Random, Inference, Output, Images
-):
+class OnImages(Writing, Lettering, Random, Inference, Output, Images):
+    """Words written on labelled images, by the same settings in every audit."""
+
+
+@dataclass(frozen=True)
+class TypographicAudit(Progress, Asking, Guarding, OnImages):
     """Write words on labelled pictures and measure how far a model follows them.
 
     Every picture is also encoded clean and with four controls in the place of the word: a blank
@@ -132,15 +147,11 @@ class TypographicAudit(
     protocol: Annotated[str | None, Flag(choices="attacks.typographic.protocols:PROTOCOLS")] = None
     """Score by a published protocol too, beside its published numbers: scam, defense_prefix,
     dyslexify, zer0int, distill or typod_set2."""
-    fail_under: Annotated[Mapping[str, float] | None, BeforeValidator(thresholds("fail-under"))] = (
-        None
-    )
+    fail_under: Annotated[Mapping[str, float] | None, FAIL_UNDER] = None
     """attacked_accuracy=NUMBER or clean_accuracy=NUMBER: exit with 1 when the lower end of its
     interval is under the number; repeat for more. With pairwise., union. or full. in front for one
     list of candidates."""
-    fail_over: Annotated[Mapping[str, float] | None, BeforeValidator(thresholds("fail-over"))] = (
-        None
-    )
+    fail_over: Annotated[Mapping[str, float] | None, FAIL_OVER] = None
     """targeted_success=NUMBER, untargeted_success=NUMBER or reading_effect=NUMBER: exit with 1 when
     the upper end of its interval is over the number; repeat for more."""
 

@@ -80,10 +80,10 @@ def say_twice(classes: Path | None) -> None:
     """Say which names stand in a class file twice, in any spelling; it may be meant (ImageNet)."""
     if classes is None:
         return
-    from attacks.typographic.words import read_list
+    from clipprobe.lines import read_lines
     from clipprobe.zeroshot.classes import key
 
-    names = read_list(classes, "class")
+    names = read_lines(classes, "class", repeated=True)
     counts = Counter(key(name) for name in names)
     seen = {key(name): name for name in reversed(names)}  # in the first spelling
     if twice := [seen[one] for one, n in counts.items() if n > 1]:

@@ -24,13 +24,13 @@ def typographic(
     """Run the audit that flags and config file ask for, and print its headline."""
     from attacks.typographic.audit import audit_typographic
     from attacks.typographic.protocols import protocol
-    from attacks.typographic.scoring.thresholds import check_thresholds
+    from attacks.typographic.scoring.thresholds import check_limits, figures
     from clipprobe.data import open_dataset
+    from clipprobe.thresholds import enforce
 
     if audit.protocol is not None:
         protocol(audit.protocol)  # a wrong name is said before the model is loaded
-    check_thresholds(audit.fail_under or {})
-    check_thresholds(audit.fail_over or {}, over=True)
+    check_limits(audit.fail_under, audit.fail_over)
     chosen: Any = words.source(most.budget)
     # The data set is opened before the model, so that a wrong path is said at once.
     attacks = attack_set(audit)
@@ -58,14 +58,7 @@ def typographic(
         lambda: "\n".join([headline(view.summary), *candidate_lines(view.summary)]),
         as_json=terminal.as_json,
     )
-    _enforce(audit, view.summary)
-
-
-def _enforce(audit: TypographicAudit, summary: dict[str, Any]) -> None:
-    from attacks.typographic.scoring.thresholds import check_thresholds, enforce
-
-    under = check_thresholds(audit.fail_under or {})
-    enforce(under, summary, check_thresholds(audit.fail_over or {}, over=True))
+    enforce(figures(view.summary), audit.fail_under, audit.fail_over)
 
 
 def attack_set(audit: TypographicAudit) -> AttackSet | None:

@@ -6,7 +6,6 @@ data only. Nothing here imports torch before a command asks for a model.
 
 from __future__ import annotations
 
-import difflib
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -19,7 +18,7 @@ import typer
 from clipprobe.cli.config_file import read_mapping
 from clipprobe.cli.lazy import PlainGroup
 from clipprobe.cli.run_folder import use_folder as use_folder
-from clipprobe.errors import ConfigError, UnreadableImageError
+from clipprobe.errors import ConfigError, UnreadableImageError, nearest
 from clipprobe.lines import one_line
 from clipprobe.lines import read_lines as read_lines
 
@@ -271,9 +270,6 @@ def read_config(path: Path | None, known: Collection[str]) -> dict[str, Any]:
     loaded = read_mapping(path)
     for key in loaded:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = (
-                f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}."
-            )
+            hint = nearest(str(key), sorted(known))
             raise ConfigError(f"The config file {path} has the unknown setting {key!r}: {hint}")
     return loaded

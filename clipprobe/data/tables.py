@@ -67,7 +67,7 @@ def _record(path: Path, number: int, row: Mapping[str, Any]) -> ImageRecord:
             f"Row {number} of the table {path} has an empty {FILE_NAME!r}: fill it or remove the "
             "row."
         )
-    pure = _inside(name)
+    pure = inside(name)
     if pure is None:
         raise DataError(
             f"Row {number} of the table {path} names the file {name!r}, which is outside the "
@@ -88,7 +88,7 @@ def _record(path: Path, number: int, row: Mapping[str, Any]) -> ImageRecord:
     )
 
 
-def _inside(name: str) -> PurePosixPath | None:
+def inside(name: str) -> PurePosixPath | None:
     """``name`` as a relative path that stays in its folder; ``None`` when it does not."""
     if "\0" in name:
         return None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from clipprobe.data.records import Dataset, ImageRecord, make_dataset
 from clipprobe.errors import DataError
+from clipprobe.lines import read_lines
 from clipprobe.origin import Origin, absolute
 
 
@@ -49,19 +50,9 @@ def read_texts(path: str | Path, *, limit: int | None = None) -> Dataset:
     """The distinct lines of a UTF-8 text file as a data set.
 
     Raises:
-        DataError: the file cannot be read, is no UTF-8 text, or holds no text.
+        DataError: the file cannot be read, is not UTF-8 text, or holds no text.
     """
     path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise DataError(
-            f"The texts {path} could not be read ({reason}): give a text file with one text a line."
-        ) from None
-    except UnicodeDecodeError:
-        raise DataError(
-            f"The texts {path} are no UTF-8 text: save the file as UTF-8 with one text a line."
-        ) from None
+    lines = read_lines(path, "text", repeated=True)
     origin = Origin(opener="texts", arguments={"path": absolute(path), "limit": limit})
     return replace(text_dataset(lines, name=path.name, limit=limit), origin=origin)

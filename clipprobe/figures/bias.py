@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.figures.common import heatmap
+from clipprobe.figures.common import error_bars, heatmap
 from clipprobe.figures.theme import BLUE, ORANGE, label, theme
 
 if TYPE_CHECKING:
@@ -200,23 +200,11 @@ def _places(rows: Sequence[int], rates: Sequence[float]) -> list[tuple[int, int,
 
 
 def _error(estimates: Sequence[Any]) -> dict[str, Any]:
-    return {
-        "type": "data",
-        "array": [_gap(e.high, e.value) for e in estimates],
-        "arrayminus": [_gap(e.value, e.low) for e in estimates],
-        "thickness": 1.2,
-        "color": "rgba(110, 110, 110, 0.9)",
-        "width": 4,
-    }
+    return error_bars(estimates, thickness=1.2, color="rgba(110, 110, 110, 0.9)", width=4)
 
 
 def _value(estimate: Any) -> float | None:
     return None if math.isnan(estimate.value) else float(estimate.value)
-
-
-def _gap(upper: float, lower: float) -> float:
-    gap = upper - lower
-    return 0.0 if math.isnan(gap) else max(0.0, gap)
 
 
 def _end(value: float) -> str:

@@ -19,7 +19,7 @@ from clipprobe.figures.theme import BLUE, PALETTE, RED, label, theme
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["PALETTE", "heatmap", "histogram", "interval_bars", "label", "theme"]
+__all__ = ["PALETTE", "error_bars", "heatmap", "histogram", "interval_bars", "label", "theme"]
 
 
 def interval_bars(
@@ -58,13 +58,7 @@ def interval_bars(
             name=label(name),
             x=names,
             y=[value for value, *_ in parts],
-            error_y={
-                "type": "data",
-                "array": [_gap(high, value) for value, _, high, _ in parts],
-                "arrayminus": [_gap(value, low) for value, low, _, _ in parts],
-                "thickness": 1.5,
-                "width": 5,
-            },
+            error_y=error_bars(estimates, thickness=1.5, width=5),
             customdata=[_reading(*part) for part in parts],
             hovertemplate="%{x}<br>%{customdata}<extra>"
             + label(name).replace("%", "&#37;")
@@ -212,12 +206,31 @@ def heatmap(
     return figure
 
 
-def _parts(estimate: Any) -> tuple[float | None, float | None, float | None, int]:
-    names = ("value", "low", "high", "n")
+def error_bars(estimates: Sequence[Any], **look: Any) -> dict[str, Any]:
+    """Plotly's error bars from each value to the ends of its interval; none where undefined.
+
+    Args:
+        estimates: With value, low and high; objects or their JSON form.
+        look: Thickness, width and colour, as plotly calls them.
+    """
+    parts = [[number(one, name) for name in ("low", "value", "high")] for one in estimates]
+    return {
+        "type": "data",
+        "array": [_gap(high, value) for _, value, high in parts],
+        "arrayminus": [_gap(value, low) for low, value, _ in parts],
+        **look,
+    }
+
+
+def number(estimate: Any, name: str) -> float | None:
+    """A number of an estimate, an object or its JSON form; None where it is undefined."""
     mapping = isinstance(estimate, Mapping)
-    numbers = [estimate[name] if mapping else getattr(estimate, name) for name in names]
-    value, low, high = (_finite(item) for item in numbers[:3])
-    return value, low, high, int(numbers[3])
+    return _finite(estimate[name] if mapping else getattr(estimate, name))
+
+
+def _parts(estimate: Any) -> tuple[float | None, float | None, float | None, int]:
+    value, low, high = (number(estimate, name) for name in ("value", "low", "high"))
+    return value, low, high, int(estimate["n"] if isinstance(estimate, Mapping) else estimate.n)
 
 
 def _finite(value: Any) -> float | None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.figures.common import error_bars
 from clipprobe.figures.theme import PALETTE, label, theme
 
 if TYPE_CHECKING:
@@ -34,13 +35,7 @@ def rate_chart(
         figure.add_scatter(
             x=[None if math.isnan(e.value) else float(e.value) for e in estimates],
             y=[label(g) for g in names],
-            error_x={
-                "type": "data",
-                "array": [_gap(e.high, e.value) for e in estimates],
-                "arrayminus": [_gap(e.value, e.low) for e in estimates],
-                "thickness": 1.2,
-                "width": 4,
-            },
+            error_x=error_bars(estimates, thickness=1.2, width=4),
             mode="markers",
             name=label(name),
             marker={
@@ -58,8 +53,3 @@ def rate_chart(
     )
     figure.update_layout(legend={"y": 1.02, "yanchor": "bottom"})
     return figure
-
-
-def _gap(upper: float, lower: float) -> float:
-    gap = upper - lower
-    return 0.0 if math.isnan(gap) else max(0.0, gap)

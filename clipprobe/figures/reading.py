@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.figures.common import error_bars
 from clipprobe.figures.theme import PALETTE, label, theme
 
 if TYPE_CHECKING:
@@ -38,13 +39,7 @@ def ablation_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
             name=label(title),
             mode="lines+markers",
             line={"color": color},
-            error_y={
-                "type": "data",
-                "array": [_gap(e["high"], e["value"]) for e in estimates],
-                "arrayminus": [_gap(e["value"], e["low"]) for e in estimates],
-                "thickness": 1,
-                "width": 3,
-            },
+            error_y=error_bars(estimates, thickness=1, width=3),
         )
         banded = [row for row in rows if row["random"] is not None]
         if banded:
@@ -56,14 +51,12 @@ def ablation_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
                 mode="lines+markers",
                 line={"color": color, "dash": "dot"},
                 marker={"symbol": "x"},
-                error_y={
-                    "type": "data",
-                    "array": [_gap(band["high"], band["mean"]) for band in bands],
-                    "arrayminus": [_gap(band["mean"], band["low"]) for band in bands],
-                    "thickness": 4,
-                    "width": 0,
-                    "color": "rgba(120,120,120,0.35)",
-                },
+                error_y=error_bars(
+                    [{**band, "value": band["mean"]} for band in bands],
+                    thickness=4,
+                    width=0,
+                    color="rgba(120,120,120,0.35)",
+                ),
             )
     theme(figure, height=460)
     figure.update_xaxes(title_text="heads taken out, in ranked order")
@@ -94,7 +87,3 @@ def place_chart(places: Sequence[Mapping[str, Any]]) -> go.Figure:
     figure.update_xaxes(title_text="stream before block", dtick=1)
     figure.update_yaxes(title_text="share of the change of the margin")
     return figure
-
-
-def _gap(upper: float | None, lower: float | None) -> float:
-    return 0.0 if upper is None or lower is None else max(0.0, upper - lower)

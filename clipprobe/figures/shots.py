@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.figures.common import error_bars
 from clipprobe.figures.theme import PALETTE, label, theme
 
 if TYPE_CHECKING:
@@ -34,13 +35,7 @@ def shots_chart(
         figure.add_scatter(
             x=list(positions),
             y=[one["value"] for one in estimates],
-            error_y={
-                "type": "data",
-                "array": [one["high"] - one["value"] for one in estimates],
-                "arrayminus": [one["value"] - one["low"] for one in estimates],
-                "thickness": 1.2,
-                "width": 4,
-            },
+            error_y=error_bars(estimates, thickness=1.2, width=4),
             mode="lines+markers",
             name=label(name),
             line={"color": PALETTE[i]},

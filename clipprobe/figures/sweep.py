@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.figures.common import heatmap
+from clipprobe.figures.common import error_bars, heatmap
 from clipprobe.figures.theme import PALETTE, label, theme
 
 if TYPE_CHECKING:
@@ -50,13 +50,7 @@ def security_curve(points: Sequence[Mapping[str, Any]], factor: str, *, ordered:
         figure.add_scatter(
             x=places,
             y=[estimate["value"] for estimate in values],
-            error_y={
-                "type": "data",
-                "array": [_gap(e["high"], e["value"]) for e in values],
-                "arrayminus": [_gap(e["value"], e["low"]) for e in values],
-                "thickness": 1.5,
-                "width": 4,
-            },
+            error_y=error_bars(values, thickness=1.5, width=4),
             mode="lines+markers" if ordered else "markers",
             name=label(name),
             marker={"symbol": _SYMBOLS[i], "size": 8, "color": PALETTE[i]},
@@ -103,10 +97,6 @@ def cell_map(
     if measure != "reading_effect":
         figure.data[0].update(zmin=0.0, zmax=1.0)
     return figure
-
-
-def _gap(upper: float | None, lower: float | None) -> float:
-    return 0.0 if upper is None or lower is None else max(0.0, upper - lower)
 
 
 def _reading(estimate: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.figures.common import interval_bars
+from clipprobe.figures.common import error_bars, interval_bars
 from clipprobe.figures.theme import BLUE, label, theme
 
 if TYPE_CHECKING:
@@ -67,13 +67,7 @@ def effect_chart(effects: Mapping[str, Mapping[str, Any]]) -> go.Figure:
         y=[label(name.replace("_", " ")) for name, _ in rows],
         mode="markers",
         marker={"size": 10, "color": BLUE},
-        error_x={
-            "type": "data",
-            "array": [_gap(e["high"], e["value"]) for _, e in rows],
-            "arrayminus": [_gap(e["value"], e["low"]) for _, e in rows],
-            "thickness": 2,
-            "width": 6,
-        },
+        error_x=error_bars([e for _, e in rows], thickness=2, width=6),
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
     theme(figure, height=90 + 36 * max(1, len(rows)))
@@ -122,7 +116,3 @@ def word_chart(words: Sequence[Mapping[str, Any]]) -> go.Figure:
         axis="share of pictures",
         limits=(0.0, 1.0),
     )
-
-
-def _gap(upper: float | None, lower: float | None) -> float:
-    return 0.0 if upper is None or lower is None else max(0.0, upper - lower)

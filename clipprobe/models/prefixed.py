@@ -50,8 +50,6 @@ def encode_groups(
         groups: Texts that are likely to begin alike, such as those of one template.
         raw: As they are before they are brought to unit length.
     """
-    if raw and not hasattr(clip, "hook_points"):  # a model without a unit-length step
-        raw = False
     if not shares_prefixes(clip):
         texts = [text for group in groups for text in group]
         encoded = _ordinary(clip, texts, batch_size, raw)
@@ -69,13 +67,14 @@ def encode_groups(
 
 
 def _ordinary(clip: Any, texts: list[str], batch_size: int, raw: bool) -> Embeddings:
-    if not raw:
+    model = getattr(clip, "clip", clip)  # what remembers sentences keeps their unit vectors alone
+    if not raw or not hasattr(model, "hook_points"):  # a model without a unit-length step
         encoded: Embeddings = clip.encode_texts(texts, batch_size=batch_size)
         return encoded
     from clipprobe.hooks import capture
 
-    with capture(clip, ["text.projected"]) as acts:
-        clip.encode_texts(texts, batch_size=batch_size)
+    with capture(model, ["text.projected"]) as acts:
+        model.encode_texts(texts, batch_size=batch_size)
     return np.asarray(acts["text.projected"], dtype=np.float32)
 
 

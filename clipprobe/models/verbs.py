@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clipprobe.cli.common import load_model, progress, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import DataError, UnknownModelError
-from clipprobe.lines import one_line
+from clipprobe.lines import one_line, shortened
 from clipprobe.models.settings import Hooks, Models, Similarity
 from clipprobe.settings.shared import Model, Terminal
 
@@ -122,7 +122,10 @@ def similarity_text(data: dict[str, Any]) -> str:
     heads = [f"[{i}]" for i in range(len(data["texts"]))]
     return "\n".join(
         [
-            *(f"[{i}] {_shortened(one_line(text))}" for i, text in enumerate(data["texts"])),
+            *(
+                f"[{i}] {shortened(one_line(text), _TEXT_WIDTH)}"
+                for i, text in enumerate(data["texts"])
+            ),
             " " * width + "".join(f"{head:>9}" for head in heads),
             *(
                 f"{name:<{width}}" + "".join(f"{value:>9.4f}" for value in row)
@@ -130,10 +133,6 @@ def similarity_text(data: dict[str, Any]) -> str:
             ),
         ]
     )
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _TEXT_WIDTH else text[: _TEXT_WIDTH - 1].rstrip() + "…"
 
 
 MODELS = Verb(models, (Models,))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clipprobe.errors import RunFolderError
+from clipprobe.lines import shortened
 from clipprobe.runs import jsonio
 
 
@@ -61,4 +62,4 @@ def differing(first: Any, second: Any, name: str = "") -> list[tuple[str, Any, A
 
 def _short(value: Any) -> str:
     text = "absent" if value is None else " ".join(jsonio.dumps(value).split())
-    return text if len(text) <= 60 else text[:57] + "…"
+    return shortened(text, 60)

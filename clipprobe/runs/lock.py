@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from clipprobe.errors import RunFolderError
+from clipprobe.lines import shortened
 
 LOCK = ".lock"
 _BUSY = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}  # what systems say of a lock that is held
@@ -126,7 +127,7 @@ def _write_holder(handle: int) -> None:
     holder = {
         "pid": os.getpid(),
         "host": platform.node(),
-        "command": command if len(command) <= 120 else f"{command[:119]}…",
+        "command": shortened(command, 120),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
     os.ftruncate(handle, 0)

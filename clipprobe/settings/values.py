@@ -24,14 +24,17 @@ Existing = AfterValidator(_there)
 """``Annotated[Path, Existing]``: a path that is there when the record is made."""
 
 
-def lines_if_path(what: str) -> Callable[[Any], Any]:
+def lines_if_path(what: str, *, repeated: bool = False) -> Callable[[Any], Any]:
     """A reader for ``BeforeValidator``: the lines of a file where a path is given.
 
     Args:
         what: What one line is, for messages: ``class``.
+        repeated: Whether a line may stand twice.
     """
 
     def read(value: Any) -> Any:
-        return read_lines(Path(value), what) if isinstance(value, str | Path) else value
+        if not isinstance(value, str | Path):
+            return value
+        return read_lines(Path(value), what, repeated=repeated)
 
     return read

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.errors import nearest
+from clipprobe.lines import shortened
 from clipprobe.settings.described import Setting, positional, settings_of
 from clipprobe.settings.marks import PRIVATE
 
@@ -72,16 +73,6 @@ def sentence(record: Any, error: ValidationError, said: Mapping[str, str]) -> st
     return f"{subject} cannot be used: {first['msg']}."
 
 
-def nearest(given: str, known: Collection[str]) -> str:
-    """``did you mean 'x'?``, or what is known where nothing is near."""
-    near = get_close_matches(given, list(known), n=2)
-    if not near and given:
-        near = [name for name in known if name.startswith(given)][:2]
-    if near:
-        return f"did you mean {' or '.join(map(repr, near))}?"
-    return f"known are {', '.join(known)}." if known else "there are none."
-
-
 def _finite(setting: Setting) -> str:
     noun = "a finite number" if setting.type is float else "a whole number"
     return noun + (f" ({setting.limits})" if setting.limits else "")
@@ -94,8 +85,7 @@ def who(setting: Setting, value: Any, said: Mapping[str, str], *, bare: bool = F
         text = "(not repeated here)"
     elif bare and isinstance(value, str):
         text = value
-    text = text if len(text) <= 80 else text[:77] + "..."
-    source = said.get(setting.name)
+    source, text = said.get(setting.name), shortened(text, 80)
     return f"{source} {text}" if source else f"{setting.name}={text}"
 
 

@@ -20,6 +20,7 @@ from clipprobe.people import in_sentences, withheld_because
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.thresholds import enforce, headline_figures
 from clipprobe.zeroshot.accuracy.calibration import best_shares, calibration
 from clipprobe.zeroshot.accuracy.diagnostics import (
     Asked,
@@ -35,7 +36,6 @@ from clipprobe.zeroshot.embedded import label_rows
 from clipprobe.zeroshot.prompts import fill
 from clipprobe.zeroshot.settings import ZeroShotAudit
 from clipprobe.zeroshot.stored import embed_in_parts
-from clipprobe.zeroshot.thresholds import enforce
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -61,7 +61,7 @@ def audit_zeroshot(clip: Clip, settings: ZeroShotAudit) -> RunView:
         DataError, ConfigError, RunFolderError: see the message.
     """
     run = carry_out(ZEROSHOT, settings, clip).run
-    enforce(settings.fail_under, run.summary)
+    enforce(headline_figures(run.summary), settings.fail_under)
     return run
 
 

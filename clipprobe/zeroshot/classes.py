@@ -72,6 +72,13 @@ class Classes:
         """Whether a word is a class or a listed synonym, in any spelling."""
         return key(word) in self._root or self.index(word) is not None
 
+    def nearest(self, name: str) -> str:
+        """``the nearest are 'x', 'y'``, for a message about a name that is not a class."""
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, self.names, n=3, cutoff=0.5)
+        return f"the nearest are {', '.join(map(repr, near))}" if near else "none is close"
+
     def duplicates(self) -> list[str]:
         """Class names that share their meaning with an earlier class."""
         return [n for i, n in enumerate(self.names) if self.group[i] != i]
@@ -114,15 +121,11 @@ def label_index(classes: Classes, label: str, image_id: str) -> int:
     Raises:
         DataError: no class means the label; the message names the nearest ones.
     """
-    from difflib import get_close_matches
-
     index = classes.index(label)
     if index is None:
-        near = get_close_matches(label, classes.names, n=3, cutoff=0.5)
-        hint = f"the nearest are {', '.join(map(repr, near))}" if near else "none is close"
         raise DataError(
             f"The label {label!r} of the image {image_id!r} is not among the "
-            f"{len(classes.names)} classes ({hint}): add it to the class list, or list it as a "
-            "synonym of one."
+            f"{len(classes.names)} classes ({classes.nearest(label)}): add it to the class list, "
+            "or list it as a synonym of one."
         )
     return index

@@ -19,7 +19,7 @@ from clipprobe.errors import ConfigError, DataError
 from clipprobe.people import in_sentences, refuse_person_groups, withheld_because
 from clipprobe.statistics import Estimate, wilson
 from clipprobe.zeroshot.prompts import TEMPLATES, check_classes, check_templates, fill
-from clipprobe.zeroshot.text_bank import Averaging, averaged
+from clipprobe.zeroshot.text_bank import Averaging, TextEncoder, averaged
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -108,17 +108,31 @@ def build_classifier(
         DataError: no class, a blank one, or one twice.
         ConfigError: no template, or one without ``{}``; or no such averaging.
     """
+    names = check_classes(classes)
+    return class_vectors(clip, names, templates, batch_size=batch_size, averaging=averaging)
+
+
+def class_vectors(
+    clip: TextEncoder,
+    names: Sequence[str],
+    templates: Iterable[str] = TEMPLATES,
+    *,
+    batch_size: int = 256,
+    averaging: Averaging = "unit-mean-unit",
+) -> Floats:
+    """:func:`build_classifier` for names that may be repeated, or none: each is encoded once."""
     from clipprobe.models.prefixed import encode_groups
 
     if averaging not in get_args(Averaging):
         raise ConfigError(
             f"There is no averaging {averaging!r}: choose one of {', '.join(get_args(Averaging))}."
         )
-    names, sentences = check_classes(classes), check_templates(templates)
+    sentences = check_templates(templates)
+    distinct = list(dict.fromkeys(names))
     per_chunk = max(1, _TEXTS_AT_ONCE // len(sentences))
-    vectors = np.empty((len(names), clip.d_embed), np.float32)
-    for start in range(0, len(names), per_chunk):
-        chunk = names[start : start + per_chunk]
+    vectors = np.empty((len(distinct), clip.d_embed), np.float32)
+    for start in range(0, len(distinct), per_chunk):
+        chunk = distinct[start : start + per_chunk]
         filled = [fill(sentences, name) for name in chunk]
         encoded = encode_groups(
             clip,
@@ -127,7 +141,8 @@ def build_classifier(
             raw=averaging == "raw-mean-unit",
         )
         vectors[start : start + len(chunk)] = averaged(np.stack(encoded, axis=1), averaging)
-    return vectors
+    place = {name: i for i, name in enumerate(distinct)}
+    return vectors[[place[name] for name in names]]
 
 
 def zero_shot(

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from clipprobe.errors import ConfigError, DataError
-from clipprobe.lines import read_lines
+from clipprobe.lines import read_lines, read_text
 from clipprobe.zeroshot.prompts import TEMPLATES, check_classes, check_templates
 
 _HEADING = re.compile(r"^##+ +(.+?) *$", re.MULTILINE)
@@ -65,7 +65,7 @@ class LabelText:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(_text(path))
+        data = json.loads(read_text(path, "class file"))
     except json.JSONDecodeError as error:
         raise DataError(f"{path} is not JSON ({error.msg}, line {error.lineno}).") from None
     if not isinstance(data, dict):
@@ -82,7 +82,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _markdown(path: Path, name: str | None) -> dict[str, Any]:
-    text = _text(path)
+    text = read_text(path, "class file")
     heads = list(_HEADING.finditer(text))
     ends = [head.start() for head in heads[1:]] + [len(text)]
     sets = {head[1]: text[head.end() : end] for head, end in zip(heads, ends, strict=True)}
@@ -109,12 +109,3 @@ def _texts(value: Any, path: Path) -> list[str]:
     if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
         raise DataError(f"{path} should hold lists of texts for classes and templates.")
     return list(value)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}): check the path.") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is not a UTF-8 text: save it as UTF-8.") from None

@@ -8,18 +8,25 @@ the small vocabulary of the bundled model has learned.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from clipprobe.errors import ConfigError, DataError
 
 TEMPLATES: tuple[str, ...] = ("a {}", "a photo of a {}", "a picture of a {}", "this is a {}")
 """General templates; ``{}`` stands for the class name."""
+_PLACE = re.compile(r"\b([Aa]) \{\}")
+# Spelling is not sound: the usual exceptions, by how the word starts.
+_SOUNDS_CONSONANT = ("uni", "use", "usu", "util", "eu", "ewe", "one", "once")
+_SOUNDS_VOWEL = ("honest", "honour", "honor", "hour", "heir")
 
 
-def check_templates(templates: Iterable[str]) -> tuple[str, ...]:
+def check_templates(templates: Iterable[str], *, once: bool = False) -> tuple[str, ...]:
     """The templates as a tuple.
 
+    Args:
+        once: Refuse a template in which ``{}`` stands twice.
     Raises:
         ConfigError: there are none, one has no ``{}``, or a single string was given.
     """
@@ -36,6 +43,8 @@ def check_templates(templates: Iterable[str]) -> tuple[str, ...]:
             raise ConfigError(
                 f"The template {template!r} has no {{}} where the class name goes: add one."
             )
+        if once and template.count("{}") > 1:
+            raise ConfigError(f"The template {template!r} has several {{}}: keep one of them.")
     return found
 
 
@@ -61,11 +70,29 @@ def check_classes(classes: Iterable[str]) -> tuple[str, ...]:
     return found
 
 
-def fill(templates: Sequence[str], name: str) -> list[str]:
-    """Every template with the class name in it.
+def article(word: str) -> str:
+    """``a`` or ``an`` before a word.
 
     Example:
-        >>> fill(["a photo of a {}."], "dog")
-        ['a photo of a dog.']
+        >>> [article(word) for word in ("doctor", "artist", "university lecturer", "heir")]
+        ['a', 'an', 'a', 'an']
     """
+    start = word.strip().lower()
+    if start.startswith(_SOUNDS_VOWEL):
+        return "an"
+    return "an" if start[:1] in "aeiou" and not start.startswith(_SOUNDS_CONSONANT) else "a"
+
+
+def fill(templates: Iterable[str], name: str, *, articles: bool = False) -> list[str]:
+    """Every template with the class name in it.
+
+    Args:
+        articles: Whether an ``a`` before the name becomes ``an`` where it must.
+
+    Example:
+        >>> fill(["a photo of a {}."], "dog"), fill(["a {}"], "artist", articles=True)
+        (['a photo of a dog.'], ['an artist'])
+    """
+    if articles and article(name) == "an":
+        templates = [_PLACE.sub(r"\1n {}", template) for template in templates]
     return [template.replace("{}", name) for template in templates]

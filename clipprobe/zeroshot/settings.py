@@ -14,10 +14,10 @@ from pydantic.dataclasses import dataclass
 from clipprobe.errors import ConfigError
 from clipprobe.settings import Flag, Settings, Texts
 from clipprobe.settings.shared import Images, Output, Progress, Random
+from clipprobe.thresholds import threshold_reader
 from clipprobe.yamltext import parse_yaml
 from clipprobe.zeroshot.prompts import TEMPLATES
 from clipprobe.zeroshot.text_bank import Averaging
-from clipprobe.zeroshot.thresholds import read_thresholds
 
 if TYPE_CHECKING:
     from clipprobe.settings.shared import ImagesLike
@@ -87,7 +87,10 @@ class Thresholds(Settings):
     """What makes the command end with 1."""
 
     panel: ClassVar[str] = "Run"
-    fail_under: Annotated[Mapping[str, float] | None, BeforeValidator(read_thresholds)] = None
+    fail_under: Annotated[
+        Mapping[str, float] | None,
+        BeforeValidator(threshold_reader("--fail-under", "zero_shot=0.6")),
+    ] = None
     """NAME=NUMBER: exit with 1 when the lower end of that headline figure is under the number;
     repeat for more."""
 

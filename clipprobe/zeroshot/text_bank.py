@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from clipprobe.zeroshot.prompts import fill
-
 Floats = npt.NDArray[np.float32]
 #: How the vectors of several sentences become one: which of them have unit length.
 Averaging = Literal["unit-mean-unit", "unit-mean", "raw-mean-unit"]
-_AT_ONCE = 4_096
 
 
 class TextEncoder(Protocol):
@@ -52,34 +49,13 @@ class TextBank:
             return np.zeros((0, self.d_embed), np.float32)
         return np.stack([found[text] for text in wanted])
 
-    def raw(self, texts: Sequence[str]) -> Floats:
-        """The model's own text vectors before they are brought to unit length, ``(m, d)``."""
-        if not hasattr(self.clip, "hook_points"):  # a model without a unit-length step
-            return self.clip.encode_texts(texts)
-        from clipprobe.hooks import capture
-
-        with capture(cast(Any, self.clip), ["text.projected"]) as acts:
-            self.clip.encode_texts(texts)
-        found: Floats = np.asarray(acts["text.projected"], dtype=np.float32)
-        return found
-
-    def classifier(self, names: Sequence[str], templates: Sequence[str], how: Averaging) -> Floats:
-        """One vector for each name, ``(k, d)``, averaged over templates in the stated order."""
-        encode = self.raw if how == "raw-mean-unit" else self.encode_texts
-        step = max(1, _AT_ONCE // len(templates))
-        parts = []
-        for start in range(0, len(names), step):
-            chunk = names[start : start + step]
-            encoded = encode([text for name in chunk for text in fill(templates, name)])
-            shape = (len(chunk), len(templates), encoded.shape[1])
-            parts.append(averaged(encoded.reshape(shape), how))
-        return np.concatenate(parts) if parts else np.zeros((0, self.d_embed), np.float32)
-
     def _keeps(self, text: str) -> bool:
         return any(text.startswith(a) and text.endswith(b) for a, b in self._parts)
 
 
-def averaged(encoded: Floats, how: Averaging) -> Floats:
+def averaged(
+    encoded: npt.NDArray[Any], how: Averaging = "unit-mean-unit", dtype: Any = np.float32
+) -> npt.NDArray[Any]:
     """One vector for each name from those of its sentences, ``(k, templates, d)`` to ``(k, d)``.
 
     The vectors of ``"raw-mean-unit"`` are given as they are before they have unit length.
@@ -87,5 +63,18 @@ def averaged(encoded: Floats, how: Averaging) -> Floats:
     mean = encoded.mean(axis=1, dtype=np.float64)
     if how != "unit-mean":
         mean = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-    vectors: Floats = mean.astype(np.float32)
+    vectors: npt.NDArray[Any] = mean.astype(dtype, copy=False)
     return vectors
+
+
+def sentence_means(
+    encode: Callable[[list[str]], Any], sentences: Sequence[Sequence[str]]
+) -> npt.NDArray[np.float64]:
+    """One unit vector for each list of as many sentences, in double precision, ``(k, d)``.
+
+    Args:
+        encode: Sentences to their unit vectors, ``(m, d)``.
+    """
+    encoded = np.asarray(encode([sentence for own in sentences for sentence in own]))
+    table = encoded.reshape(len(sentences), -1, encoded.shape[1])
+    return averaged(table, dtype=np.float64)

@@ -48,7 +48,7 @@ def limits(audit: LimitsAudit, model: Model, terminal: Terminal) -> None:
 
 def _run(carry_out: Any, audit: Any, model: Model, terminal: Terminal, doing: str) -> None:
     from clipprobe.data import open_dataset
-    from clipprobe.zeroshot.thresholds import enforce
+    from clipprobe.thresholds import enforce, headline_figures
 
     if audit.images is not None:  # a wrong path is said before the model is loaded
         dataset = open_dataset(str(audit.images), limit=audit.limit)
@@ -65,7 +65,7 @@ def _run(carry_out: Any, audit: Any, model: Model, terminal: Terminal, doing: st
     if lost := counts["failed"]:
         say(f"{lost} of {counts['used'] + lost} images were left out; manifest.json says why.")
     say(f"report: {view.path / 'report.html'}")
-    enforce(audit.fail_under, view.summary)
+    enforce(headline_figures(view.summary), audit.fail_under)
 
 
 def _lines(summary: dict[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from attacks.typographic import TypographicAttack
+from clipprobe.arrays import softmax
 from clipprobe.figures.common import interval_bars
 from clipprobe.figures.typographic import TITLES, in_order
 from clipprobe.models import Clip
@@ -65,7 +66,7 @@ def show() -> None:
         )
         status.empty()
         logits = state.logits(clip, list(trial.images.values()), vectors)
-        shares = dict(zip(trial.images, lab.probabilities(logits), strict=True))
+        shares = dict(zip(trial.images, softmax(logits), strict=True))
         show_conditions(trial, shares, names)
         show_effect(trial, shares, classes)
         show_chart(shares, names, always=[classes.index(name), classes.index(attack.word)])

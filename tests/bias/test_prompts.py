@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from attacks.bias.prompts import check_templates, check_words, ensemble, fill
+from attacks.bias.prompts import check_words
 from clipprobe.errors import ConfigError
+from clipprobe.zeroshot.prompts import check_templates, fill
+from clipprobe.zeroshot.text_bank import sentence_means
 
 
 @pytest.mark.parametrize(
@@ -21,7 +23,7 @@ from clipprobe.errors import ConfigError
     ],
 )
 def test_the_article_fits_the_word(template: str, word: str, text: str) -> None:
-    assert fill(template, word) == text
+    assert fill([template], word, articles=True) == [text]
 
 
 def test_lists_are_checked() -> None:
@@ -33,10 +35,15 @@ def test_lists_are_checked() -> None:
         check_words(["judge", "judge "])
     for templates in (["no place"], ["{} and {}"], [], "a {}"):
         with pytest.raises(ConfigError):
-            check_templates(templates)
+            check_templates(templates, once=True)
 
 
 def test_templates_are_averaged_word_by_word() -> None:
-    rows = np.array([[1, 0], [0, 1], [0, 2], [0, 4]], np.float32)
-    assert ensemble(rows, 2) == pytest.approx(np.array([[0.5**0.5, 0.5**0.5], [0, 1]]))
-    assert ensemble(rows[:2], 2) == pytest.approx(np.eye(2))
+    rows = {"a": [1, 0], "b": [0, 1], "c": [0, 2], "d": [0, 4]}
+
+    def encode(sentences: list[str]) -> np.ndarray:
+        return np.array([rows[one] for one in sentences], np.float32)
+
+    expected = np.array([[0.5**0.5, 0.5**0.5], [0, 1]])
+    assert sentence_means(encode, [["a", "b"], ["c", "d"]]) == pytest.approx(expected)
+    assert sentence_means(encode, [["a"], ["b"]]) == pytest.approx(np.eye(2))

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from attacks.typographic import TypographicAttack
+from clipprobe.arrays import softmax
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.zeroshot.classes import Classes
 from dashboard import components, lab
@@ -34,9 +35,9 @@ def test_only_names_that_mean_something_new_are_added() -> None:
 
 
 def test_probabilities_of_known_logits() -> None:
-    shares = lab.probabilities(np.log(np.array([[1, 1, 2], [8, 1, 1]], np.float32)))
+    shares = softmax(np.log(np.array([[1, 1, 2], [8, 1, 1]], np.float32)))
     assert np.allclose(shares, [[0.25, 0.25, 0.5], [0.8, 0.1, 0.1]])
-    huge = lab.probabilities(np.array([[1e4, 0.0]], np.float32))
+    huge = softmax(np.array([[1e4, 0.0]], np.float32))
     assert np.allclose(huge, [[1.0, 0.0]])
 
 

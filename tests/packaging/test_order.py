@@ -20,7 +20,7 @@ TOP = "(verbs)"
 ORDER = {
     "clipprobe": """
         arrays blocked errors later origin version yamltext
-        anatomy data figures lines memory people registry statistics stimuli
+        anatomy data figures lines memory people registry statistics stimuli thresholds
         hooks settings
         models runs
         report
@@ -70,6 +70,8 @@ ORDER = {
         protocols published words
         texts
         inputs settings
+        task
+        choosing
         engine report terminal
         job reading search stroop sweep
         audit

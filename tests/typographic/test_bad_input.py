@@ -44,7 +44,7 @@ NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
         ({"fail_under": {"reading_effect": 0.5}}, ConfigError, "better when higher"),
         ({"seed": "x"}, ConfigError, "seed='x'"),
         ({"workers": -1}, ConfigError, "workers=-1"),
-        ({"fail_under": {"clean_accuracy": 60}}, ConfigError, "clean_accuracy=60.0 is no share"),
+        ({"fail_under": {"clean_accuracy": 60}}, ConfigError, "clean_accuracy=60.0 is not a share"),
     ],
 )
 def test_wrong_settings(

@@ -16,9 +16,10 @@ from attacks.typographic import audit_typographic
 from attacks.typographic.scoring.candidate_sets import other_words, score_pairs, union_names
 from attacks.typographic.scoring.pairs import make_pairs
 from attacks.typographic.scoring.retrieval import gallery, ranks
-from attacks.typographic.scoring.thresholds import check_thresholds, enforce
+from attacks.typographic.scoring.thresholds import check_limits, figures
 from clipprobe.errors import ConfigError, ThresholdCrossedError
 from clipprobe.runs import Run
+from clipprobe.thresholds import enforce
 from clipprobe.zeroshot.classes import Classes
 
 NAMES = ["dog", "cat", "ship", "Cat"]  # a class that stands twice under two spellings
@@ -152,13 +153,13 @@ def test_an_audit_prints_all_three_and_keeps_to_its_schema(audited: Any) -> None
 
     # The thresholds, on the same run.
     low = sets["pairwise"]["clean_accuracy"]["low"]
-    enforce({"pairwise.clean_accuracy": low}, summary)
+    enforce(figures(summary), {"pairwise.clean_accuracy": low})
     with pytest.raises(ThresholdCrossedError, match=r"pairwise\.clean_accuracy is 1\.000 .*lower"):
-        enforce({"pairwise.clean_accuracy": low + 0.001}, summary)
+        enforce(figures(summary), {"pairwise.clean_accuracy": low + 0.001})
     high = full["targeted_success"]["high"]
-    enforce({}, summary, {"targeted_success": high})
+    enforce(figures(summary), {}, {"targeted_success": high})
     with pytest.raises(ThresholdCrossedError, match="upper end of its interval is over"):
-        enforce({}, summary, {"targeted_success": high - 0.001})
+        enforce(figures(summary), {}, {"targeted_success": high - 0.001})
 
     from attacks.typographic.terminal import candidate_lines
 
@@ -177,11 +178,11 @@ def clip_names() -> list[str]:
         ({"targeted_success": 0.2}, False, "better when higher"),
         ({"attacked_accuracy": 0.2}, True, "better when lower"),
         ({"some.attacked_accuracy": 0.2}, False, "union"),
-        ({"reading_effect": 2}, True, "is no share"),
+        ({"reading_effect": 2}, True, "is not a share"),
     ],
 )
 def test_a_threshold_on_the_wrong_side_is_refused(
     thresholds: dict[str, float], over: bool, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        check_thresholds(thresholds, over=over)
+        check_limits(None if over else thresholds, thresholds if over else None)

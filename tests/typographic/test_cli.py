@@ -82,7 +82,7 @@ def test_audit_prints_json_and_decides_on_thresholds(
     assert "lower end of its interval is under 0.99" in crossed.output
     assert "reading effect" in crossed.stdout
     wrong = runner.invoke(app, [*arguments, "--fail-under", "attacked_accuracy"])
-    assert wrong.exit_code == 2 and "METRIC=NUMBER" in wrong.output
+    assert wrong.exit_code == 2 and "NAME=NUMBER" in wrong.output
 
 
 def test_config_file_gives_settings_and_flags_win(

@@ -14,7 +14,9 @@ from attacks.typographic.protocols import PROTOCOLS, answer, protocol
 from attacks.typographic.protocols.scoring import beside, captions
 from attacks.typographic.scoring.pairs import Pairs
 from clipprobe.errors import UnknownMethodError
+from clipprobe.models.prefixed import encode_groups
 from clipprobe.statistics import wilson
+from clipprobe.zeroshot.classifier import class_vectors
 from clipprobe.zeroshot.text_bank import TextBank
 
 NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
@@ -120,10 +122,12 @@ def test_the_order_of_averaging_is_that_of_the_source() -> None:
     each = (raw / np.linalg.norm(raw, axis=2, keepdims=True)).mean(axis=1)
     usual = each / np.linalg.norm(each, axis=1, keepdims=True)
     bank = TextBank(RawTexts())  # type: ignore[arg-type]
-    assert bank.classifier(names, templates, "raw-mean-unit") == pytest.approx(scam, abs=1e-6)
+    found = class_vectors(bank, names, templates, averaging="raw-mean-unit")
+    assert found == pytest.approx(scam, abs=1e-6)
     bank = TextBank(UnitTexts())  # type: ignore[arg-type]
-    assert bank.classifier(names, templates, "unit-mean") == pytest.approx(each, abs=1e-6)
-    assert bank.classifier(names, templates, "unit-mean-unit") == pytest.approx(usual, abs=1e-6)
+    found = class_vectors(bank, names, templates, averaging="unit-mean")
+    assert found == pytest.approx(each, abs=1e-6)
+    assert class_vectors(bank, names, templates) == pytest.approx(usual, abs=1e-6)
     assert np.abs(scam - usual).max() > 0.01  # the order matters
 
 
@@ -132,7 +136,7 @@ def test_a_real_models_raw_vectors_are_those_before_unit_length(checkpoint: Any)
 
     clip = clipprobe.load(checkpoint())
     texts = ["a photo of a dog.", "cat", "a photo of a dog."]
-    raw = TextBank(clip).raw(texts)
+    [raw] = encode_groups(TextBank(clip), [texts], raw=True)
     lengths = np.linalg.norm(raw, axis=1, keepdims=True)
     assert np.abs(lengths - 1).max() > 1e-3
     assert raw / lengths == pytest.approx(clip.encode_texts(texts), abs=1e-6)

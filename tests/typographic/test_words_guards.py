@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from attacks.typographic import TypographicAttack, audit_typographic
+from attacks.typographic.choosing.scores import unit_scores
+from attacks.typographic.choosing.units import unit_words
 from attacks.typographic.words import (
     Guard,
     Words,
@@ -20,8 +22,6 @@ from attacks.typographic.words import (
     parse_words,
     read_word_file,
 )
-from attacks.typographic.words.derived import unit_words
-from attacks.typographic.words.scores import unit_scores
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.neurons.words import bundled_words, is_blocked
 from clipprobe.zeroshot.classes import Classes

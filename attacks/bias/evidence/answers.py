@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.bias.measures.draws import Floats, Ints
-from attacks.bias.prompts import ensemble, fill
+from clipprobe import arrays
 from clipprobe.errors import DataError
+from clipprobe.zeroshot.prompts import fill
+from clipprobe.zeroshot.text_bank import sentence_means
 
 
 class NotAnswerableError(DataError):
@@ -38,7 +40,7 @@ class LabelSet:
 
     def sentences(self, label: str) -> tuple[str, ...]:
         """The sentences that stand for a label."""
-        return tuple(fill(template, label) for template in self.templates)
+        return tuple(fill(self.templates, label, articles=True))
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -107,13 +109,7 @@ class FromEmbeddings:
 
     def text_vectors(self, asked: LabelSet) -> Floats:
         """``(m, d)``, unit length: the mean over its sentences for each label."""
-        self._encode_missing(asked.prompts)
-        return np.stack(
-            [
-                ensemble(np.stack([self._texts[s] for s in asked.sentences(label)]), 1)[0]
-                for label in asked.labels
-            ]
-        )
+        return sentence_means(self._encoded, [asked.sentences(one) for one in asked.labels])
 
     def cosines(self, asked: LabelSet) -> Floats:
         """One matrix-vector product a label: a column does not depend on its neighbours."""
@@ -128,17 +124,17 @@ class FromEmbeddings:
         found: Ints = np.argmax(self.cosines(asked), axis=1)
         return found
 
-    def _encode_missing(self, sentences: Sequence[str]) -> None:
+    def _encoded(self, sentences: Sequence[str]) -> Floats:
         missing = [s for s in dict.fromkeys(sentences) if s not in self._texts]
-        if not missing:
-            return
-        found = unit_rows(self._encode(missing), "text")
-        if found.shape[1] != self._images.shape[1]:
-            raise DataError(
-                f"Image and text embeddings must have one width, but have the shapes "
-                f"{self._images.shape} and {found.shape}: encode both with one model."
-            )
-        self._texts.update(zip(missing, found, strict=True))
+        if missing:
+            found = unit_rows(self._encode(missing), "text")
+            if found.shape[1] != self._images.shape[1]:
+                raise DataError(
+                    f"Image and text embeddings must have one width, but have the shapes "
+                    f"{self._images.shape} and {found.shape}: encode both with one model."
+                )
+            self._texts.update(zip(missing, found, strict=True))
+        return np.stack([self._texts[s] for s in sentences])
 
 
 class FromScores:
@@ -247,8 +243,7 @@ def unit_rows(vectors: Any, what: str) -> Floats:
             f"{broken} of {len(table)} {what} embeddings are NaN, infinite or zero: the model "
             "or the file is broken, so nothing is computed from them."
         )
-    result: Floats = table / lengths[:, None]
-    return result
+    return arrays.unit_rows(table)
 
 
 def softmax(scores: Floats, scale: float | None) -> Floats:
@@ -262,7 +257,4 @@ def softmax(scores: Floats, scale: float | None) -> Floats:
             "probabilities need the model's logit scale: give it with --scale (100 for OpenAI's "
             "CLIP), or the model"
         )
-    logits = scale * (scores - scores.max(axis=1, keepdims=True))
-    powers = np.exp(logits)
-    result: Floats = powers / powers.sum(axis=1, keepdims=True)
-    return result
+    return arrays.softmax(scale * (scores - scores.max(axis=1, keepdims=True)))

@@ -13,13 +13,15 @@ from attacks.bias.groups.columns import make_column
 from attacks.bias.inputs.pictures import Pictures
 from attacks.bias.people import Documented, documented
 from attacks.bias.probes.occupations import default_occupations
-from attacks.bias.prompts import check_templates, check_words, ensemble, fill
+from attacks.bias.prompts import check_words
 from clipprobe.memory import fitting_batch
 from clipprobe.settings import takes
 from clipprobe.statistics.seeds import generator
 from clipprobe.study import Outcome, Plan, Study, carry_out
 from clipprobe.tracing import Tracer
 from clipprobe.tracing.split import resamples
+from clipprobe.zeroshot.prompts import check_templates, fill
+from clipprobe.zeroshot.text_bank import sentence_means
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -46,7 +48,7 @@ def prepare_gap(settings: GapExplanation, clip: Clip) -> Plan[None]:
     """Refuse what cannot be explained, and plan the explanation."""
     words = settings.words
     chosen = check_words(default_occupations() if words is None else words)
-    templates = check_templates(settings.templates)
+    templates = check_templates(settings.templates, once=True)
     data = documented(clip, settings, [settings.column])
     [column] = data.annotations.columns()
     check_asked(chosen, settings.word, column, settings.group)
@@ -88,10 +90,8 @@ class _Gap:
         pictures = Pictures.read(
             self.data.annotations, workers=settings.workers, preprocess=clip.preprocess
         )
-        texts = ensemble(
-            clip.encode_texts([fill(t, w) for w in self.words for t in self.templates]),
-            len(self.words),
-        )
+        sentences = [fill(self.templates, word, articles=True) for word in self.words]
+        texts = sentence_means(clip.encode_texts, sentences)
         groups = make_column(name, pictures.columns[name])
         task = gap_task(
             texts, self.words, settings.word, groups, settings.group,

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from attacks.bias.groups.words import AGES, CHILD, CRIME, NON_HUMAN, RACES
-from attacks.bias.prompts import article
+from clipprobe.zeroshot.prompts import article
 
 _RACE_WORDS = {
     "latino hispanic": "latino", "hispanic latino": "latino", "hispanic": "latino",

@@ -14,14 +14,13 @@ Form: a short datasheet (Gebru et al. 2018, arXiv:1803.09010), cut to what a rep
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from clipprobe.errors import ConfigError, DataError
+from clipprobe.errors import ConfigError, DataError, nearest
 from clipprobe.yamltext import parse_yaml
 
 NOT_STATED = "not stated"
@@ -103,8 +102,7 @@ def parse_card(text: str, where: str) -> Card:
     known = [field.name for field in fields(Card)]
     for key in loaded:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
+            hint = nearest(str(key), known)
             raise ConfigError(f"The card {where} has the unknown field {key!r}: {hint}")
     for name in _REQUIRED:
         if not str(loaded.get(name) or "").strip():

@@ -15,11 +15,12 @@ from attacks.bias.mitigation.utility import Labels, Utility, find_labels
 from attacks.bias.mitigation.work import Work
 from attacks.bias.people import Documented, documented
 from attacks.bias.probes.occupations import default_occupations
-from attacks.bias.prompts import check_templates, check_words, fill
+from attacks.bias.prompts import check_words
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.zeroshot.prompts import check_templates, fill
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -49,7 +50,7 @@ def prepare_mitigation(settings: Mitigations, clip: Clip) -> Plan[None]:
         raise ConfigError("No mitigation was named: give one with --method.")
     words = settings.words
     chosen = check_words(default_occupations() if words is None else words)
-    templates = check_templates(settings.templates)
+    templates = check_templates(settings.templates, once=True)
     data = documented(clip, settings, [settings.column, *settings.others])
     fitting_batch(clip, settings.batch_size, len(data.annotations.records))
     target = protect(data.annotations.columns())[0]
@@ -138,7 +139,10 @@ def _prompts(
     column: GroupColumn, templates: Sequence[str], given: Mapping[str, str]
 ) -> dict[str, str]:
     """Group -> the phrase that names it."""
-    return {level: given.get(level, fill(templates[0], level)) for level in column.levels}
+    return {
+        level: given.get(level) or fill(templates[:1], level, articles=True)[0]
+        for level in column.levels
+    }
 
 
 MITIGATION = Study(kind="bias-mitigation", settings=Mitigations, prepare=prepare_mitigation)

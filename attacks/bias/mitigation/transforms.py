@@ -25,9 +25,13 @@ from numpy.typing import ArrayLike
 
 from attacks.bias.measures.draws import Floats, Ints
 from attacks.bias.mitigation.settings import LAMBDA
+from clipprobe.arrays import unit_rows
 from clipprobe.errors import ConfigError, DataError
 
 KEPT = 0.78125  # 400 of 512 dimensions, as in the paper
+
+#: Shorter vectors have no direction: they become zeros, which are no answer to anything.
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +75,9 @@ def prompt_projection(
         projection = projection @ np.linalg.inv(np.eye(d) + lam * moment)
     return Transform(
         images=lambda vectors: vectors,
-        texts=lambda vectors: unit(np.asarray(vectors, np.float64) @ projection.T),
+        texts=lambda vectors: unit_rows(
+            np.asarray(vectors, np.float64) @ projection.T, least=_NOTHING
+        ),
         fitted={"n_prompts": k, "n_directions": basis.shape[1], "n_pairs": len(pairs),
                 "lambda": lam},
     )  # fmt: skip
@@ -100,7 +106,7 @@ def clip_clip(vectors: ArrayLike, labels: Ints, *, kept: float = KEPT, seed: int
     dropped = np.sort(order[n_kept:])
 
     def change(values: Floats) -> Floats:
-        return unit(np.asarray(values, np.float64)[:, stay])
+        return unit_rows(np.asarray(values, np.float64)[:, stay], least=_NOTHING)
 
     return Transform(
         images=change,
@@ -112,10 +118,3 @@ def clip_clip(vectors: ArrayLike, labels: Ints, *, kept: float = KEPT, seed: int
             "information_kept": float(information[stay].mean()),
         },
     )
-
-
-def unit(vectors: Floats) -> Floats:
-    """Rows at length one; a row of no length stays zero, so that it is no answer to anything."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    result: Floats = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 1e-12)
-    return result

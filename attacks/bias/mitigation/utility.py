@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.measures.draws import Floats
-from attacks.bias.prompts import ensemble, fill
 from clipprobe.errors import DataError
+from clipprobe.zeroshot.prompts import fill
+from clipprobe.zeroshot.text_bank import sentence_means
 
 if TYPE_CHECKING:
     from clipprobe.data import Dataset, ImageRecord
@@ -69,10 +70,10 @@ class Utility:
         ):
             images += batch.items
             labels += [index[str(record.label)] for record in batch.records]
-        vectors = clip.encode_texts([fill(t, name) for name in names for t in templates])
+        sentences = [fill(templates, name, articles=True) for name in names]
         return cls(
             name=found.dataset.name,
             images=images,
-            classes=ensemble(vectors, len(names)),
+            classes=sentence_means(clip.encode_texts, sentences),
             labels=labels,
         )

@@ -24,13 +24,14 @@ from attacks.bias.mitigation.measures import (
 from attacks.bias.mitigation.separability import separability_change
 from attacks.bias.mitigation.transforms import Transform, clip_clip, prompt_projection
 from attacks.bias.mitigation.utility import Utility
-from attacks.bias.prompts import ensemble, fill
 from clipprobe.errors import UnsupportedHookError
 from clipprobe.statistics.halves import permuted, split
 from clipprobe.tracing import Score
 from clipprobe.tracing.contributions import contributions, means, unit_points
 from clipprobe.tracing.removal import encode_without, pools_like, random_sets
 from clipprobe.tracing.sizes import ENOUGH
+from clipprobe.zeroshot.prompts import fill
+from clipprobe.zeroshot.text_bank import sentence_means
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -87,10 +88,8 @@ class Work:
         members = np.arange(n) if self.pictures.clusters is None else self.pictures.clusters
         self.fit = split(members, permuted(generator(self.seed, "halves")), strata=target.labels)
         self.images = self._encode(self.pictures.images, [])
-        self.texts = ensemble(
-            self.clip.encode_texts([fill(t, w) for w in self.words for t in self.templates]),
-            len(self.words),
-        )
+        sentences = [fill(self.templates, word, articles=True) for word in self.words]
+        self.texts = sentence_means(self.clip.encode_texts, sentences)
         self.plain = None if self.utility is None else self._encode(self.utility.images, [])
         found, absent = [], {}
         for method in methods:
@@ -120,7 +119,12 @@ class Work:
         levels = list(self.prompts)
         biased = self.clip.encode_texts(list(self.prompts.values()))
         both = self.clip.encode_texts(
-            [fill(self.templates[0], f"{g} {w}") for w in self.words for g in levels]
+            [
+                sentence
+                for w in self.words
+                for g in levels
+                for sentence in fill(self.templates[:1], f"{g} {w}", articles=True)
+            ]
         ).reshape(len(self.words), len(levels), -1)
         pairs = [
             (row[i], row[j])

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-import PIL
-
 from attacks.bias.groups.notes import data_notes
 from attacks.bias.groups.suppression import protect
 from attacks.bias.inputs.annotations import Annotations, read_annotations
@@ -20,7 +18,7 @@ from attacks.bias.written.question import Question, read_question
 from attacks.bias.written.settings import WrittenAudit
 from attacks.bias.written.shifts import PROBE
 from attacks.bias.written.write import WrittenReport
-from attacks.typographic.rendering.render import Renderer
+from attacks.typographic.rendering.render import PILLOW, Renderer
 from attacks.typographic.rendering.settings import prototype
 from clipprobe.memory import fitting_batch
 from clipprobe.settings import takes
@@ -74,7 +72,7 @@ def prepare_written(settings: WrittenAudit, clip: Clip) -> Plan[None]:
         clip=clip,
         classes=question.classes,
         attack=prototype(settings.knobs(), settings.seed),
-        known=question.known,
+        words=question.meaningful(),
         seed=settings.seed,
         draw_at=settings.draw_at,
         kinds=DRAWN,
@@ -121,8 +119,7 @@ class _Audit:
 
     def attack(self) -> dict[str, Any]:
         """How words are written."""
-        knobs = {name: v for name, v in self.renderer.attack.to_json().items() if name != "word"}
-        return knobs | {"draw_at": self.settings.draw_at}
+        return self.renderer.attack.lettering() | {"draw_at": self.settings.draw_at}
 
     def config(self) -> dict[str, Any]:
         """Everything that changes the result; the batch size does, in the last bits."""
@@ -140,7 +137,7 @@ class _Audit:
             "card": None if card is None else card.to_json(),
             "settings": self.numbers,
             "batch_size": settings.batch_size,
-            "pillow": PIL.__version__,  # the pixels of the text are those of this Pillow
+            **PILLOW,
         }
 
     def execute(self, run: Run) -> Outcome[None]:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from attacks.bias.core import cosines
 from attacks.bias.measures.draws import Floats
-from attacks.bias.prompts import ensemble
 from attacks.bias.written.question import Question
 from attacks.typographic.attack.controls import nonsense_word
 from attacks.typographic.rendering.cases import Case
@@ -32,6 +31,7 @@ from attacks.typographic.rendering.render import (
 from clipprobe.data import Failure, ImageRecord, require_readable
 from clipprobe.errors import ConfigError, DataError, RunFolderError
 from clipprobe.runs import Run
+from clipprobe.zeroshot.text_bank import sentence_means
 
 CONDITIONS = ("clean", "blank", "nonsense", "word")  # as they are reported
 DRAWN = ("attack", "blank", "nonsense")  # as they are drawn, for each word
@@ -107,7 +107,7 @@ def answer_all(
         NoReadableImagesError, DataError: not one picture could be used.
     """
     asked = question.label_set
-    texts = ensemble(np.asarray(clip.encode_texts(list(asked.prompts))), len(asked.labels))
+    texts = sentence_means(clip.encode_texts, [asked.sentences(one) for one in asked.labels])
     advance = progress or (lambda n: None)
     encodings = Encodings(clip, batch_size)
     size = BATCHES_PER_CHUNK * batch_size

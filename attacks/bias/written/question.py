@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,10 @@ from numpy.typing import NDArray
 from attacks.bias.evidence.answers import LabelSet
 from attacks.bias.groups.vocabulary import read_label
 from attacks.bias.measures.draws import Floats
-from attacks.bias.prompts import check_templates, check_words
+from attacks.bias.prompts import check_words
 from clipprobe.errors import ConfigError
-from clipprobe.zeroshot.classes import Classes, key
+from clipprobe.zeroshot.classes import Classes
+from clipprobe.zeroshot.prompts import check_templates
 
 NAMED = "the word names it"
 WATCHED = "asked for"
@@ -62,10 +62,6 @@ class Question:
     outcomes: tuple[Outcome, ...]
     denigrating: tuple[str, ...]
 
-    def known(self, word: str) -> bool:
-        """Whether a control word would mean something here: a label, a part of one, a word."""
-        return key(word) in self._taken() or self.classes.known(word)
-
     def margins(self, scores: Floats) -> Floats:
         """How far each outcome is ahead: ``(n, m)`` cosines with the labels -> ``(n, k)``.
 
@@ -78,9 +74,10 @@ class Question:
             columns.append(scores[:, inside].max(axis=1) - scores[:, ~inside].max(axis=1))
         return np.stack(columns, axis=1)
 
-    def _taken(self) -> set[str]:
+    def meaningful(self) -> list[str]:
+        """What a control word may not say: words and labels, and the parts of each."""
         texts = (*self.words, *self.label_set.labels)
-        return {key(part) for text in texts for part in (text, *re.split(r"[\s/-]+", text)) if part}
+        return [part for text in texts for part in (text, *re.split(r"[\s/-]+", text)) if part]
 
 
 def read_question(
@@ -103,7 +100,7 @@ def read_question(
     asked = LabelSet(
         name="classes",
         labels=check_words(labels),
-        templates=tuple(dict.fromkeys(check_templates(templates))),
+        templates=tuple(dict.fromkeys(check_templates(templates, once=True))),
     )
     classes = Classes(asked.labels)
     followed = [(_place(classes, one), WATCHED) for one in dict.fromkeys(watch)]
@@ -123,11 +120,10 @@ def read_question(
         if together:
             outcomes.append(Outcome(word=word, label=ANY_HARM, members=tuple(harm), why=UNION))
         if not own and not together:
-            near = get_close_matches(word, asked.labels, n=3, cutoff=0.5)
-            hint = f" (the nearest are {', '.join(map(repr, near))})" if near else ""
             raise ConfigError(
-                f"The word {word!r} names none of the {len(asked.labels)} labels{hint}, and no "
-                "label to follow was named: add it to the classes, or name a label with --watch."
+                f"The word {word!r} names none of the {len(asked.labels)} labels "
+                f"({classes.nearest(word)}), and no label to follow was named: add it to the "
+                "classes, or name a label with --watch."
             )
     told = [
         *(asked.labels[i] for i in denigrating),
@@ -145,11 +141,9 @@ def read_question(
 def _place(classes: Classes, label: str) -> int:
     found = classes.index(label)
     if found is None:
-        near = get_close_matches(label, classes.names, n=3, cutoff=0.5)
-        hint = f"the nearest are {', '.join(map(repr, near))}" if near else "none is close"
         raise ConfigError(
             f"The label {label!r} to follow is not among the {len(classes.names)} classes "
-            f"({hint}): add it to the class list."
+            f"({classes.nearest(label)}): add it to the class list."
         )
     return found
 

@@ -13,9 +13,9 @@ from pydantic.dataclasses import dataclass
 from attacks.bias.groups.words import HARM, PEOPLE
 from attacks.bias.settings import TEMPLATES, Advance, Columns, Groups, People, Significance
 from attacks.typographic.settings import Lettering
-from attacks.typographic.texts import listed
 from clipprobe.settings import HOW, PRIVATE, Existing, Flag, Settings, Texts
 from clipprobe.settings.shared import Inference, Output, Random
+from clipprobe.settings.values import lines_if_path
 
 if TYPE_CHECKING:
     from clipprobe.settings.shared import ImagesLike
@@ -43,7 +43,7 @@ class WrittenAudit(Advance, Lettering, Significance, Random, Inference, Output, 
     out: Annotated[str | Path, HOW] = "runs/written"
     labels: Annotated[
         Sequence[str] | str | Path,
-        BeforeValidator(listed("class")),
+        BeforeValidator(lines_if_path("class", repeated=True)),
         Flag(
             name="classes",
             takes=Path,

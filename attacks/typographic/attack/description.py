@@ -53,6 +53,10 @@ class AttackDescription(Knobs):
             settings["varies"] = {name: list(values) for name, values in self.varies.items()}
         return settings
 
+    def lettering(self) -> dict[str, Any]:
+        """Every setting but the word: how any word is written."""
+        return {name: value for name, value in self.to_json().items() if name != "word"}
+
 
 def tilt(perspective: Any) -> tuple[float, float]:
     """Turn about the vertical and the horizontal axis, in degrees.

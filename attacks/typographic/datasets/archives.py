@@ -16,8 +16,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from attacks.typographic.datasets.files import MAX_TEXT_BYTES, inside
+from clipprobe.data.tables import inside
 from clipprobe.errors import DataError, UnreadableImageError
+from clipprobe.lines import MAX_TEXT_BYTES
 
 #: A picture of a data set that unpacks to more is none.
 MAX_MEMBER_BYTES = 256 << 20

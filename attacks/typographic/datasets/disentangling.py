@@ -11,9 +11,10 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from attacks.typographic.datasets.files import image_files, inside, read_json
+from attacks.typographic.datasets.files import image_files, read_json
 from attacks.typographic.datasets.layout import Layout, Picture, Reading, spaced
 from clipprobe.data import Failure
+from clipprobe.data.tables import inside
 from clipprobe.errors import DataError
 from clipprobe.zeroshot.classes import key
 

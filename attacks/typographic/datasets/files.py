@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from clipprobe.data import Failure, ImageRecord
 from clipprobe.data.sources import open_dataset
 from clipprobe.data.suffixes import IMAGE_SUFFIXES
 from clipprobe.errors import DataError
+from clipprobe.lines import read_text
 
-#: An annotation file is text about thousands of pictures; a larger one is something else.
-MAX_TEXT_BYTES = 64 << 20
 #: Files that belong to a data set and are no pictures.
 _COMPANIONS = frozenset({".json", ".jsonl", ".txt", ".md", ".csv", ".yaml", ".yml", ".parquet"})
 
@@ -63,26 +62,6 @@ def names_of(path: Path, most: int = 50_000) -> list[str]:
     return sorted(found)
 
 
-def read_text(path: Path, what: str) -> str:
-    """A UTF-8 text file of at most 64 MiB.
-
-    Raises:
-        DataError: it is too large, cannot be read, or is not UTF-8.
-    """
-    try:
-        if path.stat().st_size > MAX_TEXT_BYTES:
-            raise DataError(
-                f"The {what} {path} is larger than {MAX_TEXT_BYTES >> 20} MiB, too large for one: "
-                "give the right file."
-            )
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise DataError(f"The {what} {path} could not be read ({reason}).") from None
-    except UnicodeDecodeError:
-        raise DataError(f"The {what} {path} is not UTF-8 text: save it as UTF-8.") from None
-
-
 def read_json(path: Path, what: str) -> Any:
     """A JSON file.
 
@@ -95,14 +74,3 @@ def read_json(path: Path, what: str) -> Any:
         raise DataError(f"The {what} {path} is not valid JSON ({error}).") from None
     except RecursionError:
         raise DataError(f"The {what} {path} is nested too deeply to be read.") from None
-
-
-def inside(name: str) -> PurePosixPath | None:
-    """``name`` as a relative path that stays where it is; None when it does not."""
-    if not name or "\0" in name:
-        return None
-    windows = PureWindowsPath(name)
-    pure = PurePosixPath(windows.as_posix())
-    if windows.drive or windows.root or pure.is_absolute() or ".." in pure.parts or not pure.parts:
-        return None
-    return pure

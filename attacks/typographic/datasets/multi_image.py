@@ -11,8 +11,8 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from attacks.typographic.datasets.files import read_text
 from clipprobe.errors import DataError
+from clipprobe.lines import read_text
 from clipprobe.statistics import Estimate, wilson
 
 _COLUMNS = ("ori_label", "total_num", "untargeted_num", "targeted_num")

@@ -15,11 +15,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from attacks.typographic.datasets.archives import ParquetCell, parquet_rows
-from attacks.typographic.datasets.files import inside, read_text
 from attacks.typographic.datasets.layout import Layout, Picture, Reading, spaced
 from clipprobe.data import Failure
 from clipprobe.data.suffixes import IMAGE_SUFFIXES
+from clipprobe.data.tables import inside
 from clipprobe.errors import DataError
+from clipprobe.lines import read_text
 from clipprobe.zeroshot.classes import key
 
 _NEEDED = ("image", "label", "word")

@@ -16,7 +16,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from attacks.typographic.datasets.archives import ZipMember, parquet_rows, zip_names, zip_text
-from attacks.typographic.datasets.files import inside, read_text
 from attacks.typographic.datasets.layout import (
     ATTACK,
     CLEAN,
@@ -28,7 +27,9 @@ from attacks.typographic.datasets.layout import (
 )
 from clipprobe.data import Failure
 from clipprobe.data.records import Source, Unreadable
+from clipprobe.data.tables import inside
 from clipprobe.errors import DataError
+from clipprobe.lines import read_text
 from clipprobe.zeroshot.classes import key
 
 _COLUMNS = ("type", "id", "object_label", "attack_word")

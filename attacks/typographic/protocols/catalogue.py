@@ -4,8 +4,6 @@ checked there are not in here.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from attacks.typographic.protocols.record import Protocol
 from attacks.typographic.protocols.tables import (
     DISTILL_ROWS,
@@ -13,7 +11,7 @@ from attacks.typographic.protocols.tables import (
     SCAM_ROWS,
     ZER0INT_ROWS,
 )
-from clipprobe.errors import UnknownMethodError
+from clipprobe.errors import UnknownMethodError, nearest
 
 #: The 32 templates of SCAM: the first 32 of the 80 that OpenAI published for ImageNet.
 SCAM_TEMPLATES = (
@@ -138,9 +136,7 @@ def protocol(name: str) -> Protocol:
     """
     found = PROTOCOLS.get(str(name).replace("-", "_").lower())
     if found is None:
-        near = get_close_matches(str(name), PROTOCOLS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
         raise UnknownMethodError(
-            f"The protocol {name!r} is unknown: {hint}Known are {', '.join(PROTOCOLS)}."
+            f"The protocol {name!r} is unknown: {nearest(str(name), PROTOCOLS)}"
         )
     return found

@@ -16,6 +16,7 @@ from attacks.typographic.scoring.metrics import Outcomes, distill_fractions, pai
 from attacks.typographic.scoring.pairs import Pairs
 from clipprobe.runs import Run
 from clipprobe.statistics import Estimate, cluster_bootstrap, undefined
+from clipprobe.zeroshot.classifier import class_vectors
 from clipprobe.zeroshot.text_bank import TextBank
 
 NO_ROW = "no published row for this model"
@@ -80,7 +81,7 @@ def score(
         texts, columns = captions(templates, pairs)
         vectors = bank.encode_texts(texts)
     else:
-        vectors = bank.classifier(names, templates, protocol.averaging)
+        vectors = class_vectors(bank, names, templates, averaging=protocol.averaging)
         place = {name: i for i, name in enumerate(names)}
         columns = np.array(
             [[place[a], place.get(b, -1)] for a, b in zip(pairs.label, pairs.word, strict=True)]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import PIL
 
 from attacks.typographic.reading.found import NOTHING, Found, causal, reading
 from attacks.typographic.reading.measure import Arrays, Measurer
@@ -20,8 +19,7 @@ from attacks.typographic.reading.source import Measuring, Source
 from attacks.typographic.reading.summary import summarise
 from attacks.typographic.reading.tables import tables_of
 from attacks.typographic.rendering.cases import Case
-from attacks.typographic.rendering.render import Renderer
-from attacks.typographic.scoring.rows import class_vectors
+from attacks.typographic.rendering.render import PILLOW, Renderer
 from attacks.typographic.withholding import asked_of, withheld
 from attacks.typographic.words import possible_words
 from clipprobe.data import Dataset, Failure, require_readable
@@ -34,7 +32,7 @@ from clipprobe.study import Outcome
 from clipprobe.tracing.ranking import rank
 from clipprobe.tracing.removal import random_sets
 from clipprobe.tracing.streams import Variant
-from clipprobe.zeroshot.classes import key
+from clipprobe.zeroshot.classifier import class_vectors
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -57,7 +55,7 @@ class Job:
         return {
             "model": self.clip.provenance()["model"],
             "dataset": self.dataset.describe(),
-            "pillow": PIL.__version__,
+            **PILLOW,
             **self.source.config(),
             **plain(self.settings),
         }
@@ -65,7 +63,7 @@ class Job:
     def execute(self, run: Run) -> Outcome[None]:
         """Measure, rank, take out, and say what the run holds."""
         classes = self.source.classes
-        vectors = class_vectors(self.clip, classes, self.source.templates)
+        vectors = class_vectors(self.clip, classes.names, self.source.templates)
         drawer = Drawer(self.clip, self.renderer)
         words = possible_words(self.source.words, classes)
         hold = withheld(asked_of(classes, self.source.templates, words), len(self.cases))
@@ -99,13 +97,12 @@ class Job:
     @functools.cached_property
     def renderer(self) -> Renderer:
         """The audit's renderer, which decides words' places and controls."""
-        classes, words = self.source.classes, self.source.words
-        taken = {key(word) for word in possible_words(words, classes)}
+        classes = self.source.classes
         return Renderer(
             clip=self.clip,
             classes=classes,
             attack=self.source.attack,
-            known=lambda word: key(word) in taken or classes.known(word),
+            words=possible_words(self.source.words, classes),
             seed=self.source.seed,
             draw_at=self.source.draw_at,
         )

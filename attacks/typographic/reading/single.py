@@ -24,13 +24,13 @@ from attacks.typographic.reading.source import measuring_of
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import DrawAt, Renderer
 from attacks.typographic.rendering.settings import checked_draw_at, prototype
-from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.withholding import asked_of
 from clipprobe.data import Failure, as_dataset
 from clipprobe.errors import DataError
 from clipprobe.people import refuse_person_groups
 from clipprobe.zeroshot import TEMPLATES
-from clipprobe.zeroshot.classes import Classes, key, label_index
+from clipprobe.zeroshot.classes import Classes, label_index
+from clipprobe.zeroshot.classifier import class_vectors
 from clipprobe.zeroshot.prompts import check_templates
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def why_image(
         clip=clip,
         classes=known,
         attack=drawn_as,
-        known=lambda text: key(text) == key(word) or known.known(text),
+        words=[word],
         seed=seed,
         draw_at=checked_draw_at(draw_at),
     )
@@ -159,7 +159,7 @@ def why_image(
     if not isinstance(planned, Planned) or not isinstance(drawn, Drawn):
         reason = drawn.reason if isinstance(drawn, Failure) else "it cannot be drawn"
         raise DataError(f"The picture cannot be explained with {word!r}: {reason}.")
-    vectors = class_vectors(clip, known, check_templates(templates))
+    vectors = class_vectors(clip, known.names, check_templates(templates))
     found = Measurer(clip, drawer, known, vectors, cls=settings.cls).measure([drawn])
     heads = found["heads"].reshape(1, 2, 2, -1)
     shape = found["heads"].shape[-2:]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from attacks.typographic.attack.attack import TypographicAttack
-from attacks.typographic.inputs import class_names
+from attacks.typographic.inputs import classes_of
 from attacks.typographic.reading.settings import ReadingExplanation, knobs_of
 from attacks.typographic.rendering.render import DrawAt
 from attacks.typographic.rendering.settings import checked_draw_at, prototype
@@ -72,13 +72,11 @@ class Source:
 
     def config(self) -> dict[str, Any]:
         """Everything that changes what is drawn and asked."""
-        attack = self.attack.to_json()
-        del attack["word"]
         return {
             "classes": self.classes.names,
             "synonyms": self.classes.synonyms,
             "templates": list(self.templates),
-            "attack": attack,
+            "attack": self.attack.lettering(),
             "draw_at": self.draw_at,
             "name_pattern": self.name_pattern,
             "words": self.words.to_json(),
@@ -157,7 +155,7 @@ def source_of(settings: ReadingExplanation, dataset: Dataset) -> Source:
             "first, then explain its run (--run)."
         )
     return Source(
-        classes=Classes(class_names(settings.classes, None), settings.synonyms),
+        classes=classes_of(settings.classes, settings.synonyms),
         templates=check_templates(settings.templates),
         attack=prototype(dict(knobs_of(settings.attack) or {}), settings.seed),
         draw_at=settings.draw_at,

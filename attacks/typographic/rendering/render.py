@@ -11,10 +11,12 @@ from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 from PIL import Image
 
 from attacks.typographic.attack.attack import TypographicAttack
@@ -25,11 +27,13 @@ from attacks.typographic.rendering.cases import Case
 from clipprobe.data import Failure, decode_image
 from clipprobe.errors import ConfigError, TextFitError, UnreadableImageError
 from clipprobe.stimuli.text import Box
-from clipprobe.zeroshot.classes import Classes
+from clipprobe.zeroshot.classes import Classes, key
 
 DrawAt = Literal["model", "image"]
 #: Bytes of a picture's SHA-256 that are kept: two of a billion meet with probability 1e-21.
 DIGEST_BYTES = 16
+#: The pixels of text are those of this Pillow and the bundled fonts.
+PILLOW = {"pillow": PIL.__version__}
 Floats = npt.NDArray[np.float32]
 T = TypeVar("T")
 R = TypeVar("R")
@@ -101,7 +105,7 @@ class Bases:
         return made
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Renderer:
     """Draws the conditions of a case; called from several threads at once."""
 
@@ -109,13 +113,21 @@ class Renderer:
     classes: Classes
     attack: TypographicAttack
     """The attack with any word; its word is replaced."""
-    known: Callable[[str], bool]
-    """Whether a control word would be a word that means something in this audit."""
+    words: Collection[str]
+    """What means something beside the classes: no control writes it."""
     seed: int
     draw_at: DrawAt
     kinds: Collection[str] = CONDITIONS
     """Which of the attack and its controls are drawn."""
     bases: Bases = field(default_factory=Bases)
+
+    def known(self, word: str) -> bool:
+        """Whether a control word would mean something here: a class, a synonym, a word."""
+        return key(word) in self._taken or self.classes.known(word)
+
+    @cached_property
+    def _taken(self) -> frozenset[str]:
+        return frozenset(map(key, self.words))
 
     def check(self) -> None:
         """Make sure that what is drawn at the model's size reaches the model as it is.

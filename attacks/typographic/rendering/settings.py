@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, get_args
 
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.knobs import KNOBS
 from attacks.typographic.attack.presets import preset_knobs
 from attacks.typographic.rendering.render import DrawAt
-from clipprobe.errors import ConfigError
+from clipprobe.errors import ConfigError, nearest
 
 
 def prototype(knobs: Mapping[str, Any], seed: int) -> TypographicAttack:
@@ -25,8 +24,7 @@ def prototype(knobs: Mapping[str, Any], seed: int) -> TypographicAttack:
     chosen = given.pop("preset", None)
     for name in given:
         if name not in KNOBS:
-            near = get_close_matches(name, (*KNOBS, "preset"), n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(KNOBS)}."
+            hint = nearest(name, (*KNOBS, "preset"))
             raise ConfigError(f"An attack has no setting {name!r}: {hint}")
     if given.get("position") in ("on", "off"):
         raise ConfigError(

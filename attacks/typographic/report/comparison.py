@@ -20,6 +20,7 @@ from attacks.typographic.scoring.metrics import Outcomes
 from attacks.typographic.settings import TypographicComparison
 from attacks.typographic.withholding import require_answers
 from clipprobe.errors import RunFolderError
+from clipprobe.lines import shortened
 from clipprobe.runs import Run, RunView, jsonio, load_run
 from clipprobe.runs.differences import differing
 from clipprobe.study import Outcome, Plan, Study, carry_out
@@ -161,8 +162,7 @@ def _warnings(settings: list[tuple[str, Any, Any]], n: Mapping[str, int]) -> lis
 
 
 def _short(value: Any) -> str:
-    text = "none" if value is None else str(value)
-    return text if len(text) <= 40 else f"{text[:37]}…"
+    return shortened("none" if value is None else str(value), 40)
 
 
 COMPARISON = Study(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import Renderer
 from attacks.typographic.report.comparability import comparable_sections
 from attacks.typographic.scoring.metrics import EFFECTS
+from attacks.typographic.task import Task
 from clipprobe.figures.typographic import (
     TITLES,
     condition_chart,
@@ -40,9 +41,7 @@ _DENOMINATORS = {
 }
 
 
-def build_page(
-    run: Run, renderer: Renderer, cases: Sequence[Case], provenance: Mapping[str, Any]
-) -> Page:
+def build_page(run: Run, task: Task) -> Page:
     """The page, from table and summary in the run folder.
 
     The pictures are rendered again; the same settings give the same pictures.
@@ -57,8 +56,8 @@ def build_page(
         sections.append(Section("What does it: reading, clutter or hiding", _effects(summary)))
     sections += comparable_sections(summary)
     if run.has("results.parquet"):  # else answers of single images are withheld
-        by_id = {case.record.id: case for case in cases}
-        sections += _pictures(summary, renderer, by_id, _answers(run))
+        by_id = {case.record.id: case for case in task.cases}
+        sections += _pictures(summary, task.renderer, by_id, _answers(run))
     if summary["words"]:
         sections.append(Section("Words", _words(summary)))
     if source := summary.get("source"):
@@ -69,7 +68,7 @@ def build_page(
         subtitle=f"{n['images']:,} pictures, {n['classes']:,} classes, {n['encoded']:,} images "
         f"encoded; {n['failed']:,} unreadable, {n['skipped']:,} left out.",
         sections=sections,
-        provenance={**provenance, "settings": _settings(run.config)},
+        provenance={**task.clip.provenance(), "settings": _settings(run.config)},
     )
 
 

@@ -4,20 +4,20 @@ again but the words that mean no class, and the sentences of a protocol.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from attacks.typographic.protocols.record import Protocol
 from attacks.typographic.protocols.scoring import protocol_section
-from attacks.typographic.rendering.render import Encoder, Floats
+from attacks.typographic.rendering.render import Floats
 from attacks.typographic.report.summary import columns_of
 from attacks.typographic.scoring.candidate_sets import candidate_sets, other_words, score_pairs
 from attacks.typographic.scoring.pairs import Pairs, make_pairs
 from attacks.typographic.scoring.retrieval import retrieval
+from attacks.typographic.task import Task
 from clipprobe.runs import Run
-from clipprobe.zeroshot.classes import Classes
+from clipprobe.zeroshot.classifier import class_vectors
 from clipprobe.zeroshot.text_bank import TextBank
 
 
@@ -25,15 +25,10 @@ def rescore(
     run: Run,
     table: Any,
     summary: dict[str, Any],
-    *,
-    clip: Encoder,
+    task: Task,
     bank: TextBank,
-    classes: Classes,
     classifier: Floats,
-    templates: Sequence[str],
     protocol: Protocol | None,
-    natural: bool,
-    seed: int,
 ) -> Any:
     """Add candidate sets, retrieval and protocol to the summary, and two columns to the table.
 
@@ -41,10 +36,11 @@ def rescore(
         The table with ``logit_word`` (logit of the attack word, class or not) and ``union_answer``
         (the answer among labels and attack words of this audit).
     """
+    clip, classes, natural, seed = task.clip, task.classes, task.natural, task.seed
     data = columns_of(table)
     pairs = make_pairs(data, classes, natural=natural)
     words = other_words(pairs, classes)
-    others = bank.classifier(words, templates, "unit-mean-unit")
+    others = class_vectors(bank, words, task.templates)
     scores = score_pairs(run, pairs, classes, clip, classifier, others)
     full = {item["name"]: item["estimate"] for item in summary["headline"]}
     summary["candidate_sets"] = candidate_sets(
@@ -63,7 +59,7 @@ def rescore(
             clip=clip,
             bank=bank,
             classes=classes.names,
-            templates=templates,
+            templates=task.templates,
             model_id=str(clip.provenance()["model"].get("id", "")),
             seed=seed,
         )

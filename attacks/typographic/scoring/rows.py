@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from attacks.typographic.rendering.cases import Case
-from attacks.typographic.rendering.render import Caption, Encoder, Floats
-from clipprobe.zeroshot import build_classifier
+from attacks.typographic.rendering.render import Caption, Floats
+from clipprobe.arrays import softmax
 from clipprobe.zeroshot.classes import Classes
-from clipprobe.zeroshot.text_bank import TextBank
 
 #: One row per picture, attack word and condition.
 COLUMNS = {
@@ -52,14 +50,6 @@ class Scored:
     """Number of the answered class."""
     vector: Floats | None = None
     """Unit vector of the picture, ``(d,)``."""
-
-
-def class_vectors(clip: Encoder | TextBank, classes: Classes, templates: Sequence[str]) -> Floats:
-    """Unit text vectors of the classes, ``(n_classes, d)``; a name that stands twice has one."""
-    distinct = list(dict.fromkeys(classes.names))
-    vectors = build_classifier(cast("Any", clip), distinct, templates)
-    place = {name: i for i, name in enumerate(distinct)}
-    return vectors[[place[name] for name in classes.names]]
 
 
 def score(
@@ -111,7 +101,9 @@ def _row(
     label, target = case.label, classes.index(sought) if sought else None
     if target is not None and classes.group[target] == classes.group[label]:
         target = None  # the true word on a photograph aims at nothing else
-    p = _softmax(logits, classes.group)
+    # A meaning with several names counts once.
+    meanings, place = np.unique(classes.group, return_inverse=True)
+    p = softmax(logits[meanings])[place]
     box: tuple[int | None, ...] = caption.box or (None, None, None, None)
     return {
         "image": case.record.id,
@@ -135,14 +127,6 @@ def _row(
         "ink": caption.ink,
         "pixels": caption.pixels,
     }
-
-
-def _softmax(logits: Floats, group: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    """Probability of each class's meaning; a meaning with several names counts once."""
-    first = group == np.arange(len(group))
-    weights = np.exp(logits.astype(np.float64) - float(logits.max()))
-    probabilities: npt.NDArray[np.float64] = weights / weights[first].sum()
-    return probabilities
 
 
 def to_table(rows: Sequence[dict[str, Any]]) -> Any:

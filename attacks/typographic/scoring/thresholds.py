@@ -1,11 +1,11 @@
-"""Thresholds of an audit: decided on the end of the interval that speaks for the model least."""
+"""Which figures of an audit can have a threshold, and on which side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from clipprobe.errors import ConfigError, ThresholdCrossedError
+from clipprobe.thresholds import Limits, check_thresholds, headline_figures
 
 #: Better when higher: for ``--fail-under``.
 HIGHER = ("clean_accuracy", "attacked_accuracy")
@@ -15,66 +15,25 @@ LOWER = ("targeted_success", "untargeted_success", "reading_effect")
 SETS = ("pairwise", "union", "full")
 
 
-def check_thresholds(thresholds: Mapping[str, float], *, over: bool = False) -> dict[str, float]:
-    """``fail_under`` (``fail_over``) after checking its names and numbers.
+def check_limits(under: Limits | None, over: Limits | None) -> None:
+    """Refuse thresholds that make no sense, before the work.
 
     Raises:
-        ConfigError: the name is not one that should be high (low), or the number is no share.
+        ConfigError: the name is not one that should be high (low), or the number is not a share.
     """
-    names = LOWER if over else HIGHER
-    kind, better = ("largest", "lower") if over else ("least", "higher")
-    for name, limit in thresholds.items():
-        first, _, rest = str(name).rpartition(".")
-        if rest not in names or (first and first not in SETS):
-            raise ConfigError(
-                f"A {kind} value was given for {name!r}: it can be given for "
-                f"{', '.join(names[:-1])} and {names[-1]}, which are better when {better}, also as "
-                f"{', '.join(f'{s}.{names[-1]}' for s in SETS)}."
-            )
-        if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not 0 <= limit <= 1:
-            raise ConfigError(
-                f"The threshold {name}={limit!r} is no share: give a number from 0 to 1."
-            )
-    return dict(thresholds)
+    for limits, names, better in ((under, HIGHER, "higher"), (over, LOWER, "lower")):
+        check_thresholds(
+            limits,
+            [*names, *(f"{one}.{name}" for one in SETS for name in names)],
+            over=names is LOWER,
+            listed=f"{', '.join(names[:-1])} and {names[-1]}, which are better when {better}, also "
+            f"as {', '.join(f'{one}.{names[-1]}' for one in SETS)}",
+        )
 
 
-def enforce(
-    under: Mapping[str, float],
-    summary: Mapping[str, Any],
-    over: Mapping[str, float] | None = None,
-) -> None:
-    """Compare the ends of the intervals with the thresholds.
-
-    Raises:
-        ThresholdCrossedError: a lower end lies under its threshold, an upper end over its own, or
-            one is undefined.
-    """
-    for name, limit, end, side in _asked(under, over or {}):
-        found = _estimate(name, summary)
-        bound = found[end]
-        if bound is None:
-            raise ThresholdCrossedError(
-                f"{name} has no interval ({found['reason']}), so it cannot be shown to "
-                f"{'reach' if end == 'low' else 'stay under'} {limit:g}."
-            )
-        if (bound < limit) if end == "low" else (bound > limit):
-            value, low, high, n = (found[key] for key in ("value", "low", "high", "n"))
-            raise ThresholdCrossedError(
-                f"{name} is {value:.3f} [{low:.3f}, {high:.3f}] n={n}: the {side} end of its "
-                f"interval is {'under' if end == 'low' else 'over'} {limit:g}."
-            )
-
-
-def _asked(
-    under: Mapping[str, float], over: Mapping[str, float]
-) -> Iterator[tuple[str, float, str, str]]:
-    yield from ((name, limit, "low", "lower") for name, limit in under.items())
-    yield from ((name, limit, "high", "upper") for name, limit in over.items())
-
-
-def _estimate(name: str, summary: Mapping[str, Any]) -> Mapping[str, Any]:
-    first, _, rest = name.rpartition(".")
-    if first:
-        found: Mapping[str, Any] = summary["candidate_sets"][first][rest]
-        return found
-    return next(item["estimate"] for item in summary["headline"] if item["name"] == rest)
+def figures(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What can have a threshold: the headline, and the same among each list of candidates."""
+    sets = summary["candidate_sets"]
+    return headline_figures(summary) | {
+        f"{one}.{name}": sets[one][name] for one in SETS for name in (*HIGHER, *LOWER)
+    }

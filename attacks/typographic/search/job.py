@@ -13,20 +13,22 @@ from PIL import Image
 
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.controls import nonsense_word, with_controls
-from attacks.typographic.rendering.render import Encoder, Floats
-from attacks.typographic.scoring.rows import class_vectors
+from attacks.typographic.rendering.cases import Case
+from attacks.typographic.rendering.render import Floats
 from attacks.typographic.search.oracle import Answer, Goal, Oracle
 from attacks.typographic.search.report import build_page, summary_of, trace_rows
 from attacks.typographic.search.result import SearchResult, arm_of
 from attacks.typographic.search.settings import AttackSearch
 from attacks.typographic.search.space import SearchSpace
 from attacks.typographic.search.strategy import best, run_search
+from attacks.typographic.task import Task
 from attacks.typographic.words import Guard, overlaps
 from clipprobe.data import decode_image
 from clipprobe.errors import DataError, GlyphError
 from clipprobe.runs import Run
 from clipprobe.study import Outcome
 from clipprobe.zeroshot.classes import Classes, key
+from clipprobe.zeroshot.classifier import class_vectors
 
 #: Words that an untargeted search tries: the wrong classes that the model ranks highest.
 RUNNERS_UP = 8
@@ -35,35 +37,36 @@ BEST = "best.png"
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One search, checked and resolved.
+    """One search, checked and resolved."""
 
-    ``label``, ``target``: numbers of the true and of the wanted class. ``space``: what is tried;
-    its words stand for others where the model ``ranked`` them.
-    """
-
-    clip: Encoder
-    name: str
+    task: Task
+    """With the one image."""
     base: Image.Image
-    classes: Classes
-    label: int
+    """What is drawn on."""
     target: int | None
+    """Number of the class that the answer shall become; None for any wrong one."""
     space: SearchSpace
+    """What is tried; its words stand for others where the model ``ranked`` them."""
     ranked: bool
-    guard: Guard
-    templates: Sequence[str]
     settings: AttackSearch
+
+    @property
+    def case(self) -> Case:
+        """The image and its true class."""
+        return self.task.cases[0]
 
     def execute(self, run: Run) -> Outcome[SearchResult]:
         """Ask about the picture as it is, search with words and with nonsense, check what won."""
-        settings, names = self.settings, self.classes.names
-        classifier = class_vectors(self.clip, self.classes, self.templates)
-        goal = Goal(classes=self.classes, label=self.label, target=self.target)
-        encoded = self.clip.encode_images([self.base], batch_size=settings.batch_size)
-        clean = self.clip.logits(encoded, classifier)[0]
+        settings, names, clip = self.settings, self.task.classes.names, self.task.clip
+        image, label = self.case.record.id, self.case.label
+        classifier = class_vectors(clip, names, self.task.templates)
+        goal = Goal(classes=self.task.classes, label=label, target=self.target)
+        encoded = clip.encode_images([self.base], batch_size=settings.batch_size)
+        clean = clip.logits(encoded, classifier)[0]
         answer, flipped, margin = goal.judge(clean)
         if flipped:
             raise DataError(
-                f"The model answers {names[answer]!r} for {self.name} without any text, which is "
+                f"The model answers {names[answer]!r} for {image} without any text, which is "
                 f"{'the target' if self.target is not None else 'already wrong'}: there is nothing "
                 "to flip. Give another picture, label or target."
             )
@@ -77,8 +80,8 @@ class Job:
             verified, controls, png = _verify(run, arms["words"], least, settings.seed)
             files.append((BEST, png))
         result = SearchResult(
-            image=self.name,
-            label=names[self.label],
+            image=image,
+            label=names[label],
             target=None if self.target is None else names[self.target],
             clean_answer=names[answer],
             clean_margin=margin,
@@ -95,7 +98,7 @@ class Job:
             value=result,
             files=files,
             summary=lambda: summary_of(result),
-            page=lambda run: build_page(run, result, self.base, self.clip.provenance()),
+            page=lambda run: build_page(run, result, self.base, clip.provenance()),
             used=1,
         )
 
@@ -103,10 +106,11 @@ class Job:
         """What is tried, with the words that the clean answer leaves."""
         if not self.ranked:
             return self.space
-        order = np.argsort(-self.classes.grouped(clean[None])[0], kind="stable")
-        group, counts = self.classes.group, np.bincount(self.classes.group)
-        listed = [self.classes.names[i] for i in order if counts[group[i]] == 1]
-        words = allowed_words(listed, self.classes, self.label, self.guard)[:RUNNERS_UP]
+        classes, guard = self.task.classes, self.task.words.guard
+        order = np.argsort(-classes.grouped(clean[None])[0], kind="stable")
+        counts = np.bincount(classes.group)
+        listed = [classes.names[i] for i in order if counts[classes.group[i]] == 1]
+        words = allowed_words(listed, classes, self.case.label, guard)[:RUNNERS_UP]
         try:
             return dataclasses.replace(self.space, words=words)
         except GlyphError as error:  # the same classes would fail again
@@ -117,7 +121,7 @@ class Job:
     ) -> dict[str, Oracle]:
         """Both arms, their budgets spent."""
         settings = self.settings
-        nonsense = _nonsense(space, self.classes, settings.seed)
+        nonsense = _nonsense(space, self.task.classes, settings.seed)
         done, tell = [0], settings.progress or (lambda done, total: None)
 
         def advance(n: int) -> None:
@@ -126,7 +130,7 @@ class Job:
 
         def oracle(arm: str, written: Mapping[str, str], within: SearchSpace) -> Oracle:
             return Oracle(
-                clip=self.clip, base=self.base, classifier=classifier, goal=goal, space=within,
+                clip=self.task.clip, base=self.base, classifier=classifier, goal=goal, space=within,
                 budget=settings.queries, max_area=settings.max_area,
                 batch_size=settings.batch_size, run=run, arm=arm, written=written, advance=advance,
             )  # fmt: skip
@@ -139,9 +143,9 @@ class Job:
             run_search(arm, seed=settings.seed)
             if not arm.answers:
                 raise DataError(
-                    f"No text of {len(space.words)} word(s) fits on {self.name} within "
-                    f"{settings.max_area:.1%} of its pixels: allow a larger area, smaller sizes, "
-                    "or shorter words."
+                    f"No text of {len(space.words)} word(s) fits on {self.case.record.id} "
+                    f"within {settings.max_area:.1%} of its pixels: allow a larger area, smaller "
+                    "sizes, or shorter words."
                 )
         tell(done[0], done[0])  # a small space is exhausted before the budget
         return arms

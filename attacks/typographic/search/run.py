@@ -9,23 +9,24 @@ reading. The picture that was found is written, read back, and asked about once 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import PIL
 from PIL import Image
 
-from attacks.typographic.attack.attack import TypographicAttack
-from attacks.typographic.inputs import class_names
+from attacks.typographic.inputs import classes_of
 from attacks.typographic.rendering.cases import Case
-from attacks.typographic.rendering.render import Encoder, Renderer, digest
+from attacks.typographic.rendering.render import PILLOW, Encoder, digest
+from attacks.typographic.rendering.settings import prototype
 from attacks.typographic.search.job import Job, allowed_words
 from attacks.typographic.search.result import SearchResult
 from attacks.typographic.search.settings import AttackSearch
 from attacks.typographic.search.space import SearchSpace
+from attacks.typographic.task import Task
 from attacks.typographic.withholding import asked_of
 from attacks.typographic.words import Guard, parse_words
 from clipprobe.data import ImageRecord, decode_image
+from clipprobe.data.records import make_dataset
 from clipprobe.errors import DataError, UnreadableImageError
 from clipprobe.memory import fitting_batch
 from clipprobe.people import refuse_person_groups
@@ -56,7 +57,7 @@ def question_of(settings: AttackSearch) -> tuple[Classes, int, int | None]:
     Raises:
         DataError: the label or target is not among them, or both mean the same.
     """
-    known = Classes(class_names(settings.classes, None), settings.synonyms)
+    known = classes_of(settings.classes, settings.synonyms)
     own = label_index(known, settings.label, _named(settings.image))
     target = settings.target
     wanted = None if target is None else known.index(target)
@@ -77,16 +78,14 @@ def prepare_search(settings: AttackSearch, clip: Encoder) -> Plan[SearchResult]:
 
     The one picture is decoded here: its pixels are what the run is about.
     """
-    name, picture = _named(settings.image), _opened(settings.image)
     known, own, wanted = question_of(settings)
-    guard = Guard(forbidden=tuple(settings.forbidden), allowed=tuple(settings.allowed))
-    listed = None if settings.words is None else _listed(settings.words, guard)
-    templates = check_templates(settings.templates)
-    refuse_person_groups(asked_of(known, templates, listed or ()), "audit search")
+    task = _task(settings, clip, known, own)
+    listed, guard = task.words.listed, task.words.guard
+    refuse_person_groups(asked_of(known, task.templates, listed), "audit search")
     fitting_batch(clip, settings.batch_size, settings.queries)
-    said = listed if wanted is None or listed is not None else (known.names[wanted],)
+    candidates = listed if wanted is None or listed else (known.names[wanted],)
     # Without words or a target the model names them; any word tells whether the rest can be tried.
-    words = ("word",) if said is None else allowed_words(said, known, own, guard)
+    words = allowed_words(candidates, known, own, guard) if candidates else ("word",)
     space = SearchSpace(
         words=words,
         places=settings.places,
@@ -96,40 +95,54 @@ def prepare_search(settings: AttackSearch, clip: Encoder) -> Plan[SearchResult]:
         knobs={name: tuple(values) for name, values in settings.knobs.items()},
         fixed=dict(settings.fixed),
     )
-    base = _base(clip, known, name, picture, own, settings)
+    task.renderer.check()
+    [case] = task.cases
+    base = task.renderer.base(case)
     config = {
-        "model": clip.provenance()["model"],
-        "image": name,
+        **task.question(),
+        **PILLOW,
+        "image": case.record.id,
         "pixels": digest(base),
         "label": known.names[own],
         "target": None if wanted is None else known.names[wanted],
-        "classes": known.names,
-        "synonyms": known.synonyms,
-        "templates": list(templates),
-        "space": {**space.to_json(), "words": None if listed is None else list(listed)},
+        "space": {**space.to_json(), "words": list(listed) or None},
         "max_area": settings.max_area,
         "queries": settings.queries,
         "forbidden": list(settings.forbidden),
         "draw_at": settings.draw_at,
-        "batch_size": settings.batch_size,
-        "seed": settings.seed,
-        "pillow": PIL.__version__,
     }
     job = Job(
-        clip=clip,
-        name=name,
+        task=task,
         base=base,
-        classes=known,
-        label=own,
         target=wanted,
         space=space,
-        ranked=said is None,
-        guard=guard,
-        templates=templates,
+        ranked=not candidates,
         settings=settings,
     )
     return Plan(
         config=config, execute=job.execute, seed=settings.seed, provenance=clip.provenance()
+    )
+
+
+def _task(settings: AttackSearch, clip: Encoder, classes: Classes, label: int) -> Task:
+    """The one image, and the words: those given, or the wrong classes that the model ranks."""
+    buffer = io.BytesIO()
+    _opened(settings.image).save(buffer, "PNG")
+    name, given = _named(settings.image), settings.words
+    record = ImageRecord(name, buffer.getvalue(), classes.names[label])
+    words: Any = given if isinstance(given, Path) or given is None else list(given)
+    guard = Guard(forbidden=tuple(settings.forbidden), allowed=tuple(settings.allowed))
+    return Task(
+        clip=clip,
+        dataset=make_dataset(name, [record], None),
+        classes=classes,
+        templates=check_templates(settings.templates),
+        cases=[Case(record=record, label=label, cluster=name)],
+        words=parse_words("runner-up" if words is None else words, guard=guard),
+        attack=prototype({}, settings.seed),
+        draw_at=settings.draw_at,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
     )
 
 
@@ -146,29 +159,6 @@ def _opened(image: str | Path | Image.Image) -> Image.Image:
         raise UnreadableImageError(
             f"The picture {image} could not be read ({error}): give another file."
         ) from None
-
-
-def _base(
-    clip: Encoder, known: Classes, name: str, picture: Image.Image, own: int, settings: AttackSearch
-) -> Image.Image:
-    """The picture that is drawn on, by the audit's own renderer."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    record = ImageRecord(name, buffer.getvalue(), known.names[own])
-    renderer = Renderer(
-        clip=clip,
-        classes=known,
-        attack=TypographicAttack(word="word"),
-        known=known.known,
-        seed=settings.seed,
-        draw_at=settings.draw_at,
-    )
-    renderer.check()
-    return renderer.base(Case(record=record, label=own, cluster=name))
-
-
-def _listed(words: Sequence[str] | Path, guard: Guard) -> Sequence[str]:
-    return parse_words(words if isinstance(words, Path) else list(words), guard=guard).listed
 
 
 SEARCH = Study(

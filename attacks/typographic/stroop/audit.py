@@ -11,17 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-import numpy as np
-import PIL
-
-from attacks.typographic.rendering.render import Encoder, ahead
-from attacks.typographic.scoring.rows import class_vectors
+from attacks.typographic.rendering.render import PILLOW, Encoder, ahead
 from attacks.typographic.stroop.cards import Deck, checked_colours
 from attacks.typographic.stroop.report import build_page
 from attacks.typographic.stroop.scoring import COLUMNS, columns_of
 from attacks.typographic.stroop.settings import StroopAudit
 from attacks.typographic.stroop.sources import Drawn, FromFolder, Shown
 from attacks.typographic.stroop.summary import summarise
+from clipprobe.arrays import softmax
 from clipprobe.data import Failure
 from clipprobe.errors import DataError, TextFitError, UnreadableImageError
 from clipprobe.memory import fitting_batch
@@ -29,7 +26,7 @@ from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, carry_out
-from clipprobe.zeroshot.classes import Classes
+from clipprobe.zeroshot.classifier import class_vectors
 from clipprobe.zeroshot.prompts import check_templates
 
 RESULTS = "results.parquet"
@@ -102,7 +99,7 @@ def prepare_stroop(settings: StroopAudit, clip: Encoder) -> Plan[None]:
         **source.config(),
         "ink_templates": list(settings.ink_templates),
         "word_templates": list(settings.word_templates),
-        "pillow": PIL.__version__,
+        **PILLOW,
         "batch_size": settings.batch_size,
         "seed": settings.seed,
     }
@@ -123,8 +120,8 @@ def _execute(
     shown = source.shown()
     inks, words = source.inks(), source.words()
     vectors = {
-        "ink": class_vectors(clip, Classes(inks), settings.ink_templates),
-        "word": class_vectors(clip, Classes(words), settings.word_templates),
+        "ink": class_vectors(clip, inks, settings.ink_templates),
+        "word": class_vectors(clip, words, settings.word_templates),
     }
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
     tables, failed, step = [], [], settings.batch_size * BATCHES_PER_PART
@@ -192,8 +189,10 @@ def _rows(
         encoded = clip.encode_images([picture for _, picture in batch], batch_size=batch_size)
         logits = {name: clip.logits(encoded, found) for name, found in vectors.items()}
         for i, (card, _) in enumerate(batch):
-            p = {name: dict(zip((inks, words)[name == "word"], _softmax(found[i]), strict=True))
-                 for name, found in logits.items()}  # fmt: skip
+            p = {
+                name: dict(zip(answers, softmax(logits[name][i]).tolist(), strict=True))
+                for name, answers in (("ink", inks), ("word", words))
+            }
             rows.append(
                 {
                     **card.facts(),
@@ -205,11 +204,6 @@ def _rows(
                 }
             )
     return rows, problems
-
-
-def _softmax(logits: Any) -> list[float]:
-    weights = np.exp(logits.astype(np.float64) - float(logits.max()))
-    return [float(p) for p in weights / weights.sum()]
 
 
 STROOP = Study(kind="stroop", settings=StroopAudit, prepare=prepare_stroop)

@@ -10,12 +10,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.knobs import KNOBS
-from clipprobe.errors import ClipprobeError, ConfigError
+from clipprobe.errors import ClipprobeError, ConfigError, nearest
 from clipprobe.runs import jsonio
 from clipprobe.stimuli.text import fonts
 
@@ -188,9 +187,9 @@ def parse_factors(texts: Iterable[str]) -> dict[str, list[Level] | None]:
 def check_name(name: str) -> None:
     """Raises ConfigError unless ``name`` is a setting of the attack."""
     if name not in FACTORS:
-        near = get_close_matches(name, FACTORS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(FACTORS)}."
-        raise ConfigError(f"An attack has no setting {name!r} to sweep over: {hint}")
+        raise ConfigError(
+            f"An attack has no setting {name!r} to sweep over: {nearest(name, FACTORS)}"
+        )
 
 
 def level_name(level: Level) -> str:

@@ -6,27 +6,23 @@ it stopped. Clean pictures, and pictures that two cells draw alike, are encoded 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from attacks.typographic.engine import Engine
+from attacks.typographic.choosing.scores import WordScores, word_texts
+from attacks.typographic.engine import Engine, nothing_attacked
 from attacks.typographic.rendering.cases import Case
-from attacks.typographic.rendering.encodings import Encodings, Tally
-from attacks.typographic.rendering.render import Encoder, Renderer
-from attacks.typographic.scoring.rows import class_vectors
 from attacks.typographic.sweep.grid import Grid, level_name
 from attacks.typographic.sweep.report import build_page
-from attacks.typographic.sweep.settings import TypographicSweep
 from attacks.typographic.sweep.summary import summarise
-from attacks.typographic.words import Words
-from attacks.typographic.words.scores import WordScores, word_texts
-from clipprobe.data import Dataset, Failure, require_readable
+from attacks.typographic.task import Task
+from clipprobe.data import Failure
 from clipprobe.errors import DataError
 from clipprobe.runs import Run
 from clipprobe.statistics import Estimate
 from clipprobe.study import Outcome
-from clipprobe.zeroshot.classes import Classes
+from clipprobe.zeroshot.classifier import class_vectors
 
 RESULTS = "results.parquet"
 CELLS = "cells.csv"
@@ -34,53 +30,46 @@ CELLS = "cells.csv"
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One sweep, checked and resolved.
+    """One sweep, checked and resolved."""
 
-    ``skipped``: what of the data set cannot be asked about. ``hold``: why answers of single images
-    are not written; None where they are.
-    """
-
-    clip: Encoder
-    dataset: Dataset
-    classes: Classes
+    task: Task
+    """With the attack of what is not varied."""
     grid: Grid
-    words: Words
-    renderer: Renderer
-    cases: Sequence[Case]
-    skipped: Sequence[Failure]
     hold: str | None
-    settings: TypographicSweep
+    """Why answers of single images are not written; None where they are."""
+    level: float
+    """Success that a text must exceed to count as working."""
+    progress: Callable[[int, int], None] | None
 
     def execute(self, run: Run) -> Outcome[None]:
         """Score every cell, and say what the run holds."""
         import pyarrow as pa
 
-        engine = self._engine()
-        tally = Tally(tell=self.settings.progress or (lambda done, total: None))
-        encodings = Encodings(self.clip, self.settings.batch_size, tally)
-        in_cells = engine.planned_written * len(self.grid.cells) * len(self.cases)
-        tally.total = engine.unscored(run, self.cases, "clean-") + in_cells
-        clean, failed, left = engine.run(
-            run, self.cases, encodings=encodings, stage="clean-", scorer=engine.score_clean
+        task = self.task
+        classifier = class_vectors(task.clip, task.classes.names, task.templates)
+        scores = WordScores(texts=word_texts(task, classifier))
+        engine = Engine(task=task, classifier=classifier, word_scores=scores)
+        in_cells = engine.planned_written * len(self.grid.cells) * len(task.cases)
+        encodings = task.encodings(
+            self.progress, engine.unscored(run, task.cases, "clean-") + in_cells
         )
-        left_out = [*self.skipped, *left]
+        clean, failed, left = engine.run(
+            run, task.cases, encodings=encodings, stage="clean-", scorer=engine.score_clean
+        )
+        left_out = [*task.skipped, *left]
         chosen: dict[str, list[str]] = {}
         for image, word in zip(clean["image"].to_pylist(), clean["word"].to_pylist(), strict=True):
             chosen.setdefault(image, []).append(word)
-        kept = [case for case in self.cases if case.record.id in chosen]
+        kept = [case for case in task.cases if case.record.id in chosen]
         if not kept:
-            require_readable(0 if failed and not left_out else 1, failed, self.dataset.name)
-            raise DataError(
-                f"No image of {self.dataset.name!r} could be attacked ({left_out[0].id!r}: "
-                f"{left_out[0].reason}): change the words or the images."
-            )
+            raise nothing_attacked(task, failed, left_out)
         stages = {cell.number: f"cell{cell.number:04d}-" for cell in self.grid.cells}
         open_cases = sum(engine.unscored(run, kept, stage) for stage in stages.values())
-        tally.spared(in_cells - engine.planned_written * open_cases)
+        encodings.tally.spared(in_cells - engine.planned_written * open_cases)
         tables, without = [_numbered(clean, None)], []
         reason = ""
         for cell in self.grid.cells:
-            writer = replace(engine, renderer=replace(self.renderer, attack=cell.attack))
+            writer = replace(engine, task=replace(task, attack=cell.attack))
             table, lost, unfit = writer.run(
                 run, kept, encodings=encodings, stage=stages[cell.number],
                 scorer=writer.score_written(chosen),
@@ -92,23 +81,6 @@ class Job:
             raise DataError(f"In no cell could a word be written on any picture ({reason}).")
         return self._outcome(pa.concat_tables(tables), kept, chosen, without, failed, left_out)
 
-    def _engine(self) -> Engine:
-        settings = self.settings
-        classifier = class_vectors(self.clip, self.classes, settings.templates)
-        texts = word_texts(self.clip, self.words, self.classes, classifier, settings.templates)
-        return Engine(
-            clip=self.clip,
-            classes=self.classes,
-            classifier=classifier,
-            renderer=self.renderer,
-            words=self.words,
-            words_per_image=settings.words_per_image,
-            seed=settings.seed,
-            batch_size=settings.batch_size,
-            workers=settings.workers,
-            word_scores=WordScores(texts=texts),
-        )
-
     def _outcome(
         self,
         table: Any,
@@ -118,10 +90,9 @@ class Job:
         failed: Sequence[Failure],
         left_out: Sequence[Failure],
     ) -> Outcome[None]:
-        settings = self.settings
         summary = summarise(
-            table, self.grid, self.classes, level=settings.level, left_out=without,
-            seed=settings.seed,
+            table, self.grid, self.task.classes, level=self.level, left_out=without,
+            seed=self.task.seed,
         )  # fmt: skip
         if self.hold is not None:
             summary["warnings"].insert(0, self.hold)
@@ -131,9 +102,7 @@ class Job:
             value=None,
             files=[(RESULTS, table), cells] if self.hold is None else [cells],
             summary=lambda: summary,
-            page=lambda run: build_page(
-                run, self.grid, self.renderer, kept, chosen, self.clip.provenance()
-            ),
+            page=lambda run: build_page(run, self.grid, self.task, kept, chosen),
             used=len(kept),
             skipped=len(left_out),
             failed=len(failed),

@@ -9,6 +9,7 @@ from typing import Any
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import Renderer
 from attacks.typographic.sweep.grid import Grid, level_name
+from attacks.typographic.task import Task
 from clipprobe.errors import TextFitError
 from clipprobe.figures.sweep import CURVES, cell_map, security_curve
 from clipprobe.report import (
@@ -39,10 +40,9 @@ _OF_CURVE = {**_LISTED, "control_success": "nonsense word: success"}
 def build_page(
     run: Run,
     grid: Grid,
-    renderer: Renderer,
+    task: Task,
     cases: Sequence[Case],
     words: Mapping[str, Sequence[str]],
-    provenance: Mapping[str, Any],
 ) -> Page:
     """The page, from what is in the run folder; one picture is drawn again at every level."""
     summary = run.read_json("summary.json")
@@ -53,7 +53,9 @@ def build_page(
     for factor in grid.factors:
         blocks = _curve(summary, grid, factor)
         if run.has("results.parquet"):  # else single images are withheld
-            blocks.append(_strip(grid, factor, renderer, cases[0], words[cases[0].record.id][0]))
+            blocks.append(
+                _strip(grid, factor, task.renderer, cases[0], words[cases[0].record.id][0])
+            )
         sections.append(Section(f"Over {factor}", blocks))
     if grid.design == "factorial" and len(grid.factors) == 2:
         sections.append(Section("Over both", _maps(summary, grid)))
@@ -69,7 +71,10 @@ def build_page(
         f"{n['classes']:,} classes, {n['encoded']:,} different images encoded; "
         f"{n['failed']:,} unreadable, {n['skipped']:,} left out.",
         sections=sections,
-        provenance={**provenance, "settings": {**settings, "classes": len(run.config["classes"])}},
+        provenance={
+            **task.clip.provenance(),
+            "settings": {**settings, "classes": len(run.config["classes"])},
+        },
     )
 
 

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
-
-import PIL
 
 from attacks.typographic.attack.controls import CONDITIONS
 from attacks.typographic.attack.knobs import KNOBS
-from attacks.typographic.inputs import class_names
-from attacks.typographic.rendering.cases import read_cases
-from attacks.typographic.rendering.render import Bases, Encoder, Renderer
+from attacks.typographic.inputs import classes_of
+from attacks.typographic.rendering.render import Bases, Encoder
 from attacks.typographic.rendering.settings import prototype
 from attacks.typographic.sweep.grid import Grid, build
 from attacks.typographic.sweep.job import Job
 from attacks.typographic.sweep.settings import CONTROL, TypographicSweep
-from attacks.typographic.withholding import asked_of, withheld
-from attacks.typographic.words import Words, parse_words, possible_words
+from attacks.typographic.task import Task
+from attacks.typographic.words import Words, parse_words
 from attacks.typographic.words.strategies import PREPARED
-from clipprobe.data import as_dataset
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
 from clipprobe.runs import RunView
 from clipprobe.settings import takes
 from clipprobe.study import Plan, Study, carry_out
-from clipprobe.zeroshot.classes import Classes, key
 from clipprobe.zeroshot.prompts import check_templates
 
 #: Decoded pictures kept from cell to cell, in bytes.
@@ -73,71 +67,42 @@ def grid_of(settings: TypographicSweep) -> tuple[Grid, Words]:
 def prepare_sweep(settings: TypographicSweep, clip: Encoder) -> Plan[None]:
     """Refuse a grid that cannot be run, and plan its cells."""
     grid, words = grid_of(settings)
-    dataset = as_dataset(settings.images, limit=settings.limit)
-    known = Classes(class_names(settings.classes, None), settings.synonyms)
-    cases, skipped = read_cases(dataset, known, name_pattern=settings.name_pattern)
-    if cases[0].word is not None:
+    kinds = tuple(k for k in CONDITIONS if k in ("attack", CONTROL, *settings.controls))
+    task = Task.of(
+        settings,
+        clip,
+        classes=classes_of(settings.classes, settings.synonyms),
+        templates=check_templates(settings.templates),
+        words=words,
+        attack=grid.base,
+        kinds=kinds,
+        bases=Bases(BASES_BYTES),
+    )
+    if task.natural:
         raise ConfigError(
             "A sweep writes its words itself, and these pictures carry theirs: give a name pattern "
             "with {label} alone."
         )
-    possible = possible_words(words, known)
-    taken = {key(word) for word in possible}
-    kinds = tuple(k for k in CONDITIONS if k in ("attack", CONTROL, *settings.controls))
-    renderer = Renderer(
-        clip=clip,
-        classes=known,
-        attack=grid.base,
-        known=lambda word: key(word) in taken or known.known(word),
-        seed=settings.seed,
-        draw_at=settings.draw_at,
-        kinds=kinds,
-        bases=Bases(BASES_BYTES),
-    )
-    templates = check_templates(settings.templates)
-    hold = withheld(asked_of(known, templates, possible), len(cases))
-    per_cell = settings.words_per_image * len(kinds)
-    _check_size(len(cases), per_cell, len(grid.cells), settings.max_encodings)
-    fitting_batch(clip, settings.batch_size, len(cases) * (1 + per_cell * len(grid.cells)))
-    _check_words(grid, possible)
-    renderer.check()
+    hold = task.hold()
+    n, per_cell = len(task.cases), task.words_per_image * len(kinds)
+    _check_size(n, per_cell, len(grid.cells), settings.max_encodings)
+    fitting_batch(clip, task.batch_size, n * (1 + per_cell * len(grid.cells)))
+    _check_words(grid, task.possible)
+    task.renderer.check()
     config = {
-        "model": clip.provenance()["model"],
-        "dataset": dataset.describe(),
-        "classes": known.names,
-        "synonyms": known.synonyms,
-        "templates": list(templates),
-        "name_pattern": settings.name_pattern,
-        "batch_size": settings.batch_size,
-        "seed": settings.seed,
-        "pillow": PIL.__version__,
-        "words": words.to_json(),
-        "words_per_image": settings.words_per_image,
-        "attack": {k: v for k, v in grid.base.to_json().items() if k != "word"},
-        "draw_at": settings.draw_at,
+        **task.config(),
         "design": grid.design,
         "factors": grid.factors,
         "controls": [kind for kind in kinds if kind != "attack"],
         "level": settings.level,
     }
-    job = Job(
-        clip=clip,
-        dataset=dataset,
-        classes=known,
-        grid=grid,
-        words=words,
-        renderer=renderer,
-        cases=cases,
-        skipped=skipped,
-        hold=hold,
-        settings=replace(settings, templates=templates),
-    )
+    job = Job(task=task, grid=grid, hold=hold, level=settings.level, progress=settings.progress)
     return Plan(
         config=config,
         execute=job.execute,
         seed=settings.seed,
         provenance=clip.provenance(),
-        dataset=dataset.describe(),
+        dataset=task.dataset.describe(),
     )
 
 

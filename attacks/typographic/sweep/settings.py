@@ -11,9 +11,9 @@ from annotated_types import Ge, Lt
 from pydantic.dataclasses import dataclass
 
 from attacks.typographic.attack.knobs import KNOBS
-from attacks.typographic.settings import Asking, Lettering, Writing
+from attacks.typographic.settings import Asking, OnImages
 from clipprobe.settings import Flag, Settings, Texts
-from clipprobe.settings.shared import Images, Inference, Output, Progress, Random
+from clipprobe.settings.shared import Progress
 
 if TYPE_CHECKING:
     from clipprobe.settings.shared import ImagesLike
@@ -30,7 +30,7 @@ MAX_ENCODINGS = 50_000
 
 
 @dataclass(frozen=True)
-class TypographicSweep(Progress, Asking, Writing, Lettering, Random, Inference, Output, Images):
+class TypographicSweep(Progress, Asking, OnImages):
     """Write the same words on the same pictures over a grid of sizes, places, colours, ...
 
     Gives security curves with a nonsense-word control at every cell, tests whether they are

@@ -1,7 +1,7 @@
 """Which word is written on which picture: strategies, word files, and what is never written."""
 
 from attacks.typographic.words.guards import Guard, collisions, overlaps
-from attacks.typographic.words.lists import read_forbidden, read_list, read_word_file
+from attacks.typographic.words.lists import read_word_file
 from attacks.typographic.words.strategies import (
     STRATEGIES,
     Words,
@@ -20,8 +20,6 @@ __all__ = [
     "overlaps",
     "parse_words",
     "possible_words",
-    "read_forbidden",
-    "read_list",
     "read_word_file",
     "vocabulary",
 ]

@@ -12,37 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from clipprobe.errors import DataError
+from clipprobe.lines import read_lines
 from clipprobe.stimuli.text.fonts import MAX_CHARACTERS
 from clipprobe.zeroshot.classes import key
 
 _IMAGE_LINE = re.compile(r"([^,]+\.(?:jpe?g|png|webp|bmp|gif|tiff?)),(.+)", re.IGNORECASE)
-#: Larger files are no lists of words.
-_MAX_BYTES = 64 * 1024**2
-
-
-def read_list(path: Path, what: str) -> list[str]:
-    """The lines of a text file, stripped, without blank ones; repeated lines stay.
-
-    Raises:
-        DataError: the file cannot be read, or holds no line.
-    """
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise DataError(
-                f"The {what} file {path} has more than {_MAX_BYTES // 1024**2} MiB: give a text "
-                f"file with one {what} a line."
-            )
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise DataError(
-            f"The {what} file {path} could not be read ({reason}): give a text file with one {what}"
-            " a line."
-        ) from None
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise DataError(f"The {what} file {path} is empty: write one {what} a line.")
-    return lines
 
 
 def read_word_file(path: Path) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
@@ -53,7 +27,7 @@ def read_word_file(path: Path) -> tuple[tuple[str, ...], dict[str, tuple[str, ..
     Raises:
         DataError: the file cannot be read, is empty, or mixes both forms.
     """
-    lines = read_list(path, "word")
+    lines = read_lines(path, "word", repeated=True)
     found = [_IMAGE_LINE.fullmatch(line) for line in lines]
     pairs = [match for match in found if match]
     if not pairs:
@@ -74,11 +48,6 @@ def read_word_file(path: Path) -> tuple[tuple[str, ...], dict[str, tuple[str, ..
     every = [word for words in by_image.values() for word in words]
     words = distinct(every, f"word file {path}")
     return words, {name: tuple(by_image[name]) for name in sorted(by_image)}
-
-
-def read_forbidden(path: Path) -> tuple[str, ...]:
-    """Words that may never be written, one a line."""
-    return distinct(read_list(path, "forbidden word"), f"file of forbidden words {path}")
 
 
 def distinct(words: Sequence[str], what: str) -> tuple[str, ...]:

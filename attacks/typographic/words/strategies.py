@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ import numpy.typing as npt
 
 from attacks.typographic.words.guards import Guard, overlapping
 from attacks.typographic.words.lists import distinct, read_word_file, words_of
-from clipprobe.errors import ConfigError
+from clipprobe.errors import ConfigError, nearest
 from clipprobe.statistics.seeds import rng
 from clipprobe.zeroshot.classes import Classes
 
@@ -114,11 +113,9 @@ def _strategy(text: str) -> str:
     name = text.replace("_", "-")
     if name in STRATEGIES:
         return name
-    near = get_close_matches(name, STRATEGIES, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
     raise ConfigError(
-        f"The word strategy {text!r} is unknown: {hint}Use one of {', '.join(STRATEGIES)}, a list "
-        "of words, or a path to a file with one word a line."
+        f"The word strategy {text!r} is unknown: {nearest(name, STRATEGIES)} A list of words, or a "
+        "path to a file with one word per line, can be given too."
     )
 
 

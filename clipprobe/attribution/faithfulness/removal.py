@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import softmax
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -108,8 +109,7 @@ class Remover:
             found: Floats = own * self.clip.scale + self.clip.bias
             return found
         if kind == "softmax":
-            powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-            shares: Floats = powers[np.arange(len(cases)), self.own[cases]] / powers.sum(axis=1)
+            shares: Floats = softmax(logits)[np.arange(len(cases)), self.own[cases]]
             return shares
         rank = (cosines > own[:, None]).sum(axis=1)
         return np.asarray(rank < (1 if kind == "top1" else 5), np.float64)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clipprobe.errors import RunFolderError
+from clipprobe.lines import shortened
 from clipprobe.neurons.atlas.contents import AtlasContents
 
 
@@ -43,8 +44,8 @@ def merge_two(left: AtlasContents, right: AtlasContents) -> AtlasContents:
         if mine[name] != theirs[name]:
             raise RunFolderError(
                 f"These atlases are no shards of one scan, their {name} differs "
-                f"({_short(mine[name])} and {_short(theirs[name])}): scan every shard with the "
-                "same settings, data and versions."
+                f"({shortened(repr(mine[name]), 80)} and {shortened(repr(theirs[name]), 80)}): "
+                "scan every shard with the same settings, data and versions."
             )
     parts = [*left.config["shard"]["parts"], *right.config["shard"]["parts"]]
     if len(set(parts)) < len(parts):
@@ -70,11 +71,6 @@ def _key(atlas: AtlasContents) -> dict[str, Any]:
     shard = shard_of(atlas)
     parts = {f"config {name}": value for name, value in atlas.config.items() if name != "shard"}
     return {**parts, "number of shards": shard["of"], "versions": atlas.versions}
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}…"
 
 
 def shard_of(atlas: AtlasContents) -> dict[str, Any]:

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import unit_rows
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.captions.lists import caption_list
 from clipprobe.neurons.captions.result import ALIGNMENT, TEXT_ALONE, UnitCaptions
-from clipprobe.neurons.captions.scoring import corrected, ends, highest_by_chance, unit_rows
+from clipprobe.neurons.captions.scoring import corrected, ends, highest_by_chance
 from clipprobe.neurons.direction_results import SiteDirections
 from clipprobe.neurons.effects.directions import Directions
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.arrays import unit_rows
 from clipprobe.neurons.captions.result import CaptionScore, UnitCaptions
 from clipprobe.statistics import benjamini_hochberg
 
@@ -53,12 +54,6 @@ def highest_by_chance(shifted: Doubles, rows: Doubles, n: int, seed: int) -> Dou
         above = scores.max(axis=1) - scores.mean(axis=1)
         found.append(above / np.where(spread > 0, spread, 1))
     return np.concatenate(found)
-
-
-def unit_rows(vectors: Doubles) -> Doubles:
-    """Rows of length 1; a row of zeros stays one."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1.0)
 
 
 def corrected(found: Sequence[UnitCaptions]) -> list[UnitCaptions]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.zeroshot.prompts import TEMPLATES, check_classes, check_templates, fill
+from clipprobe.zeroshot.text_bank import sentence_means
 
 if TYPE_CHECKING:
     from clipprobe.data import ImageRecord
@@ -77,10 +78,8 @@ def judged_by_clip(
         raise DataError("One concept cannot tell units apart: give at least two.")
     if embeddings is None:
         embeddings = judge.encode_images(images, batch_size=batch_size, progress=progress)
-    encoded = judge.encode_texts([text for name in names for text in fill(sentences, name)])
-    mean = encoded.reshape(len(names), len(sentences), -1).mean(axis=1).astype(np.float64)
-    mean /= np.linalg.norm(mean, axis=1, keepdims=True)
-    values = embeddings.astype(np.float64) @ mean.T
+    texts = sentence_means(judge.encode_texts, [fill(sentences, name) for name in names])
+    values = embeddings.astype(np.float64) @ texts.T
     present = np.zeros(values.shape, bool)
     present[np.arange(len(values)), values.argmax(axis=1)] = True
     return Judgement(

@@ -17,7 +17,6 @@ units that are scored together, so a score depends on which units these are.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import cast
 
@@ -25,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 
-from clipprobe.errors import ConfigError, DataError, UnknownMethodError
+from clipprobe.errors import ConfigError, DataError, UnknownMethodError, nearest
 
 Floats = NDArray[np.float64]
 _CELLS = 8_000_000  # numbers held at a time
@@ -142,11 +141,7 @@ def check_scorer(scorer: str, top_k: int | None, temperature: float | None) -> N
             temperature that is not positive.
     """
     if scorer not in SCORERS:
-        near = difflib.get_close_matches(scorer, SCORERS, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise UnknownMethodError(
-            f"There is no label scorer {scorer!r}{hint}: use one of {', '.join(SCORERS)}."
-        )
+        raise UnknownMethodError(f"There is no label scorer {scorer!r}: {nearest(scorer, SCORERS)}")
     if (top_k is not None and top_k < 1) or (temperature is not None and not temperature > 0):
         raise ConfigError(
             f"top_k={top_k} with temperature={temperature} cannot be used: give at least 1 image "

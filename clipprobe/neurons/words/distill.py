@@ -22,6 +22,7 @@ import numpy as np
 
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.hooks.units import Site
+from clipprobe.lines import read_text
 from clipprobe.neurons.words.result import WordProbe
 
 ARTICLE_MODEL = "contrastive_4x"
@@ -215,16 +216,14 @@ def _site(probe: WordProbe, name: str | None) -> Site:
 
 
 def _read(path: Path) -> list[Any]:
+    text = read_text(
+        path,
+        "file",
+        "give the article's folder static/diagram-data/regional, with units.json and "
+        "top_words.json",
+    )
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise DataError(f"{path} has more than 16 MiB: it is not the article's file.")
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise DataError(
-            f"{path} could not be read ({reason}): give the article's folder "
-            "static/diagram-data/regional, with units.json and top_words.json."
-        ) from None
+        found = json.loads(text)
     except ValueError:
         raise DataError(f"{path} is not JSON: give the article's file unchanged.") from None
     if not isinstance(found, list):

@@ -16,6 +16,7 @@ from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.thresholds import enforce, headline_figures
 from clipprobe.zeroshot.asked import Question, question
 from clipprobe.zeroshot.classifier import build_classifier
 from clipprobe.zeroshot.embedded import Embedded, label_rows
@@ -26,7 +27,6 @@ from clipprobe.zeroshot.few_shot.summary import Measured, draw_rows, summarise
 from clipprobe.zeroshot.few_shot.sweep import Cell, LabelledVectors, run_cell
 from clipprobe.zeroshot.settings import FewShotAudit
 from clipprobe.zeroshot.stored import embed_in_parts
-from clipprobe.zeroshot.thresholds import enforce
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -49,7 +49,7 @@ def audit_few_shot(clip: Clip, settings: FewShotAudit) -> RunView:
         DataError, ConfigError, RunFolderError: see the message.
     """
     run = carry_out(FEW_SHOT, settings, clip).run
-    enforce(settings.fail_under, run.summary)
+    enforce(headline_figures(run.summary), settings.fail_under)
     return run
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import unit_rows
 from clipprobe.statistics import Estimate, cluster_bootstrap
 from clipprobe.zeroshot.limits.items import Items, folds
 from clipprobe.zeroshot.limits.logit import Sides, choose_ridge, fit_scores
@@ -135,18 +136,12 @@ def _centred(fit: Items) -> tuple[Callable[[Items], Floats], Callable[[Items], F
     text_mean = fit.texts.reshape(-1, fit.texts.shape[2]).mean(axis=0)
 
     def images(items: Items) -> Floats:
-        return _unit(items.images - image_mean)
+        return unit_rows(items.images - image_mean)
 
     def texts(items: Items) -> Floats:
-        return _unit(items.texts - text_mean)
+        return unit_rows(items.texts - text_mean)
 
     return images, texts
-
-
-def _unit(vectors: Floats) -> Floats:
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    found: Floats = vectors / np.where(length > 0, length, 1)
-    return found
 
 
 def _own_code(items: Items) -> Floats:

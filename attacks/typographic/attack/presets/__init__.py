@@ -6,7 +6,6 @@ own choice. ``preset("distill", "pizza")`` makes the attack; knobs given beside 
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
 from attacks.typographic.attack.attack import TypographicAttack
@@ -19,7 +18,7 @@ from attacks.typographic.attack.presets.field import (
     STICKY_NOTE,
 )
 from attacks.typographic.attack.presets.record import Preset
-from clipprobe.errors import ConfigError
+from clipprobe.errors import ConfigError, nearest
 
 __all__ = [
     "DISTILL_PAIRS", "PRESETS", "DistillPair", "Preset", "defense_prefix", "distill", "dyslexify",
@@ -42,9 +41,7 @@ def preset_knobs(name: str, given: dict[str, Any] | None = None) -> dict[str, An
     """
     key = name.replace("-", "_")
     if key not in PRESETS:
-        near = get_close_matches(key, PRESETS, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(PRESETS)}."
-        raise ConfigError(f"There is no preset {name!r}: {hint}")
+        raise ConfigError(f"There is no preset {name!r}: {nearest(key, PRESETS)}")
     given = given or {}
     knobs = dict(PRESETS[key].knobs)
     fixed = not isinstance(knobs.get("position", "random"), str)

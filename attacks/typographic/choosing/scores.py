@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,8 +14,8 @@ from clipprobe.zeroshot import build_classifier
 from clipprobe.zeroshot.classes import Classes
 
 if TYPE_CHECKING:
-    from attacks.typographic.rendering.render import Encoder
     from attacks.typographic.scoring.rows import Scored
+    from attacks.typographic.task import Task
 
 Floats = npt.NDArray[np.float32]
 
@@ -32,24 +31,20 @@ class WordScores:
     """Predicted change of each class's logit by each word, ``(n_words, n_classes)``."""
 
     def of(
-        self,
-        words: Words,
-        classes: Classes,
-        label: int,
-        classifier: Floats,
-        clean: Scored | None,
+        self, task: Task, label: int, classifier: Floats, clean: Scored | None
     ) -> npt.NDArray[Any] | None:
         """Scores of the vocabulary for one picture, ``(n_words,)``; None where none are needed.
 
         Raises:
             ConfigError: they were not prepared.
         """
-        rows = classifier if self.texts is None else self.texts
+        words, rows = task.words, classifier if self.texts is None else self.texts
         if words.strategy in ("most-similar", "least-similar"):
             similarity: npt.NDArray[Any] = rows @ classifier[label]
             return similarity
         if words.strategy in ("neuron", "head"):
-            return None if self.shifts is None else unit_scores(self.shifts, words, classes, label)
+            shifts = self.shifts
+            return None if shifts is None else unit_scores(shifts, words, task.classes, label)
         if not words.needs_clean_scores or clean is None:
             return None
         if words.strategy == "runner-up" and self.texts is None:
@@ -63,19 +58,18 @@ class WordScores:
         return scores
 
 
-def word_texts(
-    clip: Encoder, words: Words, classes: Classes, classifier: Floats, templates: Sequence[str]
-) -> Floats | None:
+def word_texts(task: Task, classifier: Floats) -> Floats | None:
     """The text vectors that a strategy needs beside the classifier's, each text encoded once."""
-    names = vocabulary(words, classes)
+    clip, words = task.clip, task.words
+    names = vocabulary(words, task.classes)
     if words.strategy == "image-similar":
         return clip.encode_texts(names)
     if not words.listed or words.strategy not in ("runner-up", "most-similar", "least-similar"):
         return None
-    known = {name: row for name, row in zip(classes.names, classifier, strict=True)}
+    known = {name: row for name, row in zip(task.classes.names, classifier, strict=True)}
     others = [name for name in names if name not in known]
     if others:
-        made = build_classifier(cast("Any", clip), others, templates)
+        made = build_classifier(cast("Any", clip), others, task.templates)
         known |= dict(zip(others, made, strict=True))
     return np.stack([known[name] for name in names])
 

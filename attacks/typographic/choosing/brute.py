@@ -13,13 +13,13 @@ one; ties are broken by the mean margin.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attacks.typographic.words.strategies import Words, vocabulary, writable_on
+from attacks.typographic.words.strategies import vocabulary, writable_on
 from clipprobe.data.images import batches
 from clipprobe.errors import DataError, TextFitError, UnreadableImageError
 from clipprobe.statistics import wilson
@@ -29,7 +29,8 @@ from clipprobe.zeroshot.classes import Classes
 
 if TYPE_CHECKING:
     from attacks.typographic.rendering.cases import Case
-    from attacks.typographic.rendering.render import Encoder, Floats, Renderer
+    from attacks.typographic.rendering.render import Floats, Renderer
+    from attacks.typographic.task import Task
 
 #: Share of the pictures that choose.
 CHOOSING = 0.25
@@ -72,20 +73,6 @@ class BruteForce:
     choosing: tuple[str, ...]
     table: tuple[dict[str, Any], ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {
-            "words": list(self.words),
-            "queries": self.queries,
-            "budget": self.budget,
-            "candidates": self.candidates,
-            "untried": self.untried,
-            "choosing": list(self.choosing),
-            "table": [
-                {**row, "success": wilson(row["wins"], row["n"]).to_json()} for row in self.table
-            ],
-        }
-
 
 def split(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
     """The choosing and the reporting part, by the hash of the ids: their order does not matter.
@@ -107,30 +94,20 @@ def split(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
     return [cases[i] for i in drawn(rows) if chooses[i]], [cases[i] for i in rows if not chooses[i]]
 
 
-def brute_force(
-    words: Words,
-    choosing: Sequence[Case],
-    *,
-    clip: Encoder,
-    classes: Classes,
-    classifier: Floats,
-    renderer: Renderer,
-    seed: int,
-    batch_size: int,
-    advance: Callable[[int], None] = lambda n: None,
-) -> BruteForce:
+def brute_force(task: Task, choosing: Sequence[Case], classifier: Floats) -> BruteForce:
     """Try words on the choosing pictures, within ``words.budget`` queries.
 
     Raises:
         DataError: no word could be written on any of them.
     """
+    words, classes, size = task.words, task.classes, task.batch_size
     names = vocabulary(words, classes)
     may = {
         case.record.id: {names[i] for i in writable_on(words, classes, case.label)}
         for case in choosing
     }
     every = sorted(set().union(*may.values()))
-    order = [every[i] for i in rng(seed, "brute-force").permutation(len(every))]
+    order = [every[i] for i in rng(task.seed, "brute-force").permutation(len(every))]
     tried = {word: _Tried(word) for word in order[: words.budget]}
     alive, spent = list(tried.values()), 0
     keep = min(KEPT, len(alive))
@@ -145,14 +122,14 @@ def brute_force(
                 c for c in choosing if one.word in may[c.record.id] and c.record.id not in one.on
             ][:each]
         ][: words.budget - spent]
-        for batch in batches(_drawn(jobs, renderer), batch_size):
-            vectors = clip.encode_images([image for _, _, image in batch], batch_size=batch_size)
-            logits = clip.logits(vectors, classifier)
+        for batch in batches(_drawn(jobs, task.renderer), size):
+            images = [image for _, _, image in batch]
+            vectors = task.clip.encode_images(images, batch_size=size)
+            logits = task.clip.logits(vectors, classifier)
             answers, grouped = classes.pick(logits), classes.grouped(logits)
             for (one, case, _), answer, row in zip(batch, answers, grouped, strict=True):
                 _note(one, case.label, int(answer), row, classes)
             spent += len(batch)
-            advance(len(batch))
         alive = sorted((one for one in alive if one.n), key=lambda one: one.rank)
         alive = alive[: max(keep, math.ceil(len(alive) / 2))]
         if spent >= words.budget:
@@ -171,7 +148,11 @@ def brute_force(
         candidates=len(every),
         untried=len(every) - sum(one.n > 0 for one in tried.values()),
         choosing=tuple(sorted(case.record.id for case in choosing)),
-        table=tuple({"word": one.word, "n": one.n, "wins": one.wins} for one in listed if one.n),
+        table=tuple(
+            {"word": one.word, "n": one.n, "wins": one.wins, "success": wilson(one.wins, one.n)}
+            for one in listed
+            if one.n
+        ),
     )
 
 

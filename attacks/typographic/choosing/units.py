@@ -48,10 +48,6 @@ class UnitWords:
     units: tuple[str, ...]
     sensitivity: Floats
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types, without the shifts."""
-        return {"units": list(self.units), "sensitivity": self.sensitivity.tolist()}
-
 
 def unit_words(
     clip: Clip,
