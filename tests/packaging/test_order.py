@@ -49,6 +49,7 @@ ORDER = {
         groups
         measures settings
         evidence inputs
+        people
         sections
         probe
         probes
@@ -56,7 +57,7 @@ ORDER = {
         asking
         prepared
         report
-        audit people written
+        audit written
         __init__ why
         mitigation
         (verbs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from attacks.bias.sections.caveats import limits_section
 from clipprobe.report import Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import format_cell
 from clipprobe.report.page import Block
@@ -31,13 +32,7 @@ def comparison_page(summary: Mapping[str, Any]) -> Page:
         own = [row for row in rows if row["column"] == column]
         named = _heading(column)
         sections.append(Section(f"Differences {named}", [_table(own, named)]))
-    sections.append(
-        Section(
-            "Limits of perceived groups and of both reports",
-            [Paragraph(text) for text in summary["limits"]],
-            id="limits",
-        )
-    )
+    sections.append(limits_section(summary["limits"], "both reports"))
     return Page(
         title="Two bias reports by perceived or annotated group",
         subtitle=f"A: {runs['a']['model']} ({runs['a']['name']}, {runs['a']['used']:,} images). "

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from attacks.bias.groups.columns import INFER_FROM, SHOW_FROM, GroupColumn
-from attacks.bias.inputs.cards import Card
+from attacks.bias.groups.suppression import n_taking_part
 from attacks.bias.measures.cells import ASSOCIATION, RELATIVE, Cell
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.power import Detectable
+from attacks.bias.sections.caveats import Caveats
 from attacks.bias.sections.planted import Comparison
 from clipprobe.report import Chart, Paragraph, Section, Table
 from clipprobe.report.page import Block
@@ -29,23 +30,37 @@ MAX_ROWS = 60  # of one table; all of them are in cells.csv, and the caption say
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Everything that a page is made of; see :class:`attacks.bias.report.write.Report`."""
+    """Everything that a page of group figures is made of.
+
+    ``evaluation``: the figures. ``caveats``: the people and what a reader must know.
+    ``settings``: how figures were made. ``headline``: the few numbers that sum them up.
+    ``made_by``: provenance of the model. ``comparisons``: the planted truth beside what was
+    measured. ``questions``: those that were answered. ``power``: what could have been detected.
+    """
 
     evaluation: Evaluation
-    comparisons: Sequence[Comparison]
-    headline: Sequence[dict[str, Any]]
+    caveats: Caveats
     settings: Settings
-    questions: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
-    clusters: str | None
-    organism: bool
-    n_used: int
-    n_failed: int
-    provenance: dict[str, Any]
-    card: Card | None = None
-    notes: tuple[str, ...] = ()
-    controls: tuple[str, ...] = ()
+    headline: Sequence[dict[str, Any]]
+    made_by: Mapping[str, Any]
+    comparisons: Sequence[Comparison] = ()
+    questions: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
     power: tuple[Detectable, ...] = ()
-    pictures: tuple[tuple[Any, str], ...] = ()
+
+    @property
+    def n_used(self) -> int:
+        """Images that are in some figure."""
+        return n_taking_part(self.evaluation.columns)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What stands at the end of the page."""
+        return {
+            **self.made_by,
+            "dataset": self.caveats.people.description,
+            "seed": self.settings.seed,
+            "tests corrected together": self.evaluation.family_size,
+        }
 
 
 def finding(context: Context, probe: str, column: GroupColumn) -> str:
@@ -93,7 +108,9 @@ def association_section(context: Context, probe: str, column: GroupColumn) -> Se
             blocks += [Paragraph(MEANING[measure]), _association_chart(context, column, cells)]
     if found[ASSOCIATION]:
         blocks.append(_association_table(column, found[ASSOCIATION], found[RELATIVE]))
-    if context.organism and not any(c.cell.column == column.name for c in context.comparisons):
+    if context.caveats.organism and not any(
+        c.cell.column == column.name for c in context.comparisons
+    ):
         blocks.append(
             Paragraph(f"Nothing was planted in this model about these words and {column.heading}.")
         )

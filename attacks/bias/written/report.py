@@ -6,15 +6,14 @@ import math
 from typing import Any
 
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.inputs.cards import UNDOCUMENTED
-from attacks.bias.report.page import shared_sections
+from attacks.bias.report.page import coarse_p_values, key_figures, shared_sections
+from attacks.bias.sections.caveats import method_section, question_section
 from attacks.bias.sections.findings import Context
-from attacks.bias.sections.limits import ORGANISM
 from attacks.bias.written.differences import difference_of
 from attacks.bias.written.question import Question
 from attacks.bias.written.shifts import MARGIN_SHIFT, SHIFT
 from attacks.bias.written.tables import amount, column_section, unit
-from clipprobe.report import Code, Numbers, Page, Paragraph, Section, Table, Warning
+from clipprobe.report import Code, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.page import Block
 
 QUESTION = (
@@ -86,40 +85,27 @@ def sentence(context: Context, column: GroupColumn, shift: str) -> str:
 
 
 def _opening(context: Context, question: Question) -> Section:
-    blocks: list[Block] = [Warning(ORGANISM)] if context.organism else []
-    blocks += [Warning(UNDOCUMENTED)] if context.card is None else []
+    blocks = context.caveats.stamps
     warning = content_warning(question)
     blocks += [Warning(warning)] if warning else []
     blocks.append(Paragraph(QUESTION))
-    flagged = sum(cell.flagged for cell in context.evaluation.cells)
-    blocks.append(
-        Numbers(
-            [
-                *((one["name"], one["estimate"], one["meaning"]) for one in context.headline),
-                (
-                    "flagged",
-                    f"{flagged} of {context.evaluation.family_size}",
-                    "tests that stand out, of all tests of this report, corrected together",
-                ),
-            ]
-        )
-    )
+    blocks.append(key_figures(context))
     said = [
         sentence(context, column, shift)
         for column in context.evaluation.columns
         for shift in (SHIFT, MARGIN_SHIFT)
     ]
     blocks += [Paragraph(text) for text in dict.fromkeys(said)]
-    if context.n_failed:
+    people = context.caveats.people
+    n_failed = len(people.failures) + len(people.unusable)
+    if n_failed:
         blocks.append(
             Warning(
-                f"{context.n_failed} image(s) could not be read or written on and take no part; "
+                f"{n_failed} image(s) could not be read or written on and take no part; "
                 "the manifest names each with its reason."
             )
         )
-    return Section(
-        "What was asked about perceived groups, and what can be said", blocks, id="summary"
-    )
+    return question_section(blocks)
 
 
 def _method(context: Context, question: Question, attack: dict[str, Any]) -> Section:
@@ -161,12 +147,4 @@ def _method(context: Context, question: Question, attack: dict[str, Any]) -> Sec
     blocks.append(Code("\n".join(lines)))
     rows = [[o.word, o.label, o.why] for o in question.outcomes]
     blocks.append(Table(["word", "label followed", "why"], rows, "Whose rates were followed"))
-    if family > chosen.alpha * (chosen.n_permutations + 1):
-        blocks.append(
-            Warning(
-                f"With {chosen.n_permutations:,} permutations a p-value cannot be smaller than "
-                f"{1 / (chosen.n_permutations + 1):.2g}, so a single true difference among "
-                f"{family:,} tests could not be flagged: raise the number of permutations."
-            )
-        )
-    return Section("Method of comparing perceived groups", blocks, id="method")
+    return method_section([*blocks, *coarse_p_values(context)])
