@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.groups.columns import make_column
-from attacks.bias.inputs.pictures import Pictures
-from attacks.bias.people import Documented, documented
+from attacks.bias.people import People, read_people
 from attacks.bias.probes.occupations import default_occupations
 from attacks.bias.prompts import check_templates, check_words, ensemble, fill
+from attacks.bias.sections.caveats import caveats_of
 from attacks.bias.why.passes import Passes
 from attacks.bias.why.report import GapReport
 from attacks.bias.why.settings import GapExplanation
@@ -44,17 +43,17 @@ def prepare_gap(settings: GapExplanation, clip: Clip) -> Plan[None]:
     words = settings.words
     chosen = check_words(default_occupations() if words is None else words)
     templates = check_templates(settings.templates)
-    data = documented(clip, settings, [settings.column])
-    [column] = data.annotations.columns()
+    people = read_people(settings, [settings.column], settings.labels)
+    [column] = people.columns
     check_asked(chosen, settings.word, column, settings.group)
-    fitting_batch(clip, settings.batch_size, len(data.annotations.records))
-    gap = _Gap(settings=settings, clip=clip, words=chosen, templates=templates, data=data)
+    fitting_batch(clip, settings.batch_size, len(people.records))
+    gap = _Gap(settings=settings, clip=clip, words=chosen, templates=templates, people=people)
     return Plan(
         config=gap.config(),
         execute=gap.execute,
         seed=settings.seed,
         provenance=clip.provenance(),
-        dataset=data.described,
+        dataset=people.description,
     )
 
 
@@ -64,14 +63,14 @@ class _Gap:
     clip: Clip
     words: tuple[str, ...]
     templates: tuple[str, ...]
-    data: Documented
+    people: People
 
     def config(self) -> dict[str, Any]:
         """Everything that changes the result."""
-        settings, data = self.settings, self.data
+        settings, people = self.settings, self.people
         return {
-            "model": self.clip.provenance()["model"], "dataset": data.described,
-            "column": data.columns[0], "card": data.card and data.card.to_json(),
+            "model": self.clip.provenance()["model"], "dataset": people.description,
+            "column": people.columns[0].name, "card": people.documentation,
             "word": settings.word, "group": settings.group, "words": list(self.words),
             "templates": list(self.templates), "clusters": settings.clusters,
             "kinds": list(settings.kinds), "n_random": settings.n_random,
@@ -81,20 +80,17 @@ class _Gap:
     def execute(self, run: Run) -> Outcome[None]:
         """Decode the pictures, cut them in two halves, and take units out."""
         settings, clip = self.settings, self.clip
-        [name] = self.data.columns
-        pictures = Pictures.read(
-            self.data.annotations, workers=settings.workers, preprocess=clip.preprocess
-        )
+        images, people = self.people.decode(clip.preprocess, settings.workers)
+        [groups] = people.columns
         texts = ensemble(
             clip.encode_texts([fill(t, w) for w in self.words for t in self.templates]),
             len(self.words),
         )
-        groups = make_column(name, pictures.columns[name])
         task = gap_task(
             texts, self.words, settings.word, groups, settings.group,
-            clusters=pictures.clusters, seed=settings.seed,
+            clusters=people.clusters, seed=settings.seed,
         )  # fmt: skip
-        shown = [pictures.images[i] for i in task.rows]
+        shown = [images[i] for i in task.rows]
         passes = Passes(
             clip, shown, task, run, settings.n_random, settings.n_boot, settings.seed,
             settings.batch_size, settings.progress,
@@ -103,8 +99,8 @@ class _Gap:
         report = GapReport(
             task=task, before=passes.before, ranked=ranked, removals=removals, absent=absent,
             heading=groups.heading, words=self.words, templates=self.templates,
-            n_boot=settings.n_boot, seed=settings.seed, failures=pictures.failures,
-            provenance=clip.provenance(), data=self.data,
+            n_boot=settings.n_boot, seed=settings.seed, provenance=clip.provenance(),
+            caveats=caveats_of(clip, people, self.people.notes),
         )  # fmt: skip
         return report.outcome()
 
