@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from attacks.bias.measures.association_cells import STRENGTH
 from attacks.bias.measures.cells import RELATIVE
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.probes.registry import get_probe
@@ -19,7 +20,7 @@ def make_headline(
     """The few numbers that a list of runs shows, each with what it means."""
     headline: list[dict[str, Any]] = []
     for column in evaluation.columns:
-        for cell in evaluation.select("mean |d|", column.name):
+        for cell in evaluation.select(STRENGTH, column.name):
             headline.append(
                 {
                     "name": f"mean |d| of {cell.probe} by {column.heading}",
@@ -37,7 +38,7 @@ def make_headline(
         headline += own(evaluation) if own is not None else []
     if comparisons:
         found, false = recovery(comparisons)
-        relative = comparisons[0].cell.measure == RELATIVE
+        relative = comparisons[0].cell.key == RELATIVE
         judged = f"judged by {'relative d' if relative else 'd'}"
         headline += [
             {

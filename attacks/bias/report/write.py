@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from attacks.bias.measures.cells import Cell, table_fields
+from attacks.bias.measures.cells import Cell, table_columns
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.power import detectable
 from attacks.bias.measures.small_cells import count_groups
@@ -139,11 +139,10 @@ def cells_table(cells: Sequence[Cell]) -> Any:
     import pyarrow as pa
 
     types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
-    rows = [cell.to_row() for cell in cells]
     schema = pa.schema(
-        [(field.name, types.get(str(field.type), pa.string())) for field in table_fields()]
+        [(name, types.get(kind, pa.string())) for name, kind in table_columns().items()]
     )
-    return pa.Table.from_pylist(rows, schema=schema)
+    return pa.Table.from_pylist([cell.to_row() for cell in cells], schema=schema)
 
 
 def comparison_row(comparison: Comparison) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell
 from attacks.bias.measures.composition import BIAS, C_ASC, ENTROPY
+from attacks.bias.measures.retrieval_cells import MAX_SKEW
 from attacks.bias.sections.findings import MAX_ROWS, Context, hidden_note, number, short
 from attacks.bias.sections.skew import MAX_COLUMNS, retrieval_section
 from clipprobe.report import Chart, Paragraph, Section, Table
@@ -27,7 +28,7 @@ def sections(context: Context) -> list[Section]:
 
 def sentence(context: Context) -> str:
     """The line in the opening: for how many texts some group stands out among the first k."""
-    found = context.evaluation.select("max skew@k", reference="dataset target", probe=NAME)
+    found = context.evaluation.select(MAX_SKEW, reference="dataset target", probe=NAME)
     cells = [c for c in found if not math.isnan(c.p)]
     if not cells:
         return f"{NAME}: nothing was tested, because no two groups are large enough for this k."

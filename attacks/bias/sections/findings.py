@@ -9,7 +9,8 @@ from typing import Any
 
 from attacks.bias.groups.columns import INFER_FROM, SHOW_FROM, GroupColumn
 from attacks.bias.groups.suppression import n_taking_part
-from attacks.bias.measures.cells import ASSOCIATION, RELATIVE, Cell
+from attacks.bias.measures.association_cells import LEAN
+from attacks.bias.measures.cells import ASSOCIATION, RELATIVE, Cell, Key
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.power import Detectable
@@ -114,7 +115,7 @@ def association_section(context: Context, probe: str, column: GroupColumn) -> Se
         blocks.append(
             Paragraph(f"Nothing was planted in this model about these words and {column.heading}.")
         )
-    for cell in select("mean signed d", column.name, probe=probe):
+    for cell in select(LEAN, column.name, probe=probe):
         if not math.isnan(cell.value):
             blocks.append(
                 Paragraph(
@@ -130,7 +131,7 @@ def association_section(context: Context, probe: str, column: GroupColumn) -> Se
 def _association_chart(context: Context, column: GroupColumn, cells: Sequence[Cell]) -> Chart:
     from clipprobe.figures.bias import association_chart, group_map
 
-    measure = cells[0].measure
+    name = SHORT[cells[0].key]
     if len(column.levels) == 2:
         group, reference = cells[0].group, cells[0].reference
         return Chart(
@@ -138,9 +139,9 @@ def _association_chart(context: Context, column: GroupColumn, cells: Sequence[Ce
                 [c.item for c in cells],
                 [c.estimate() for c in cells],
                 flagged=[c.flagged for c in cells],
-                axis=f"{SHORT[measure]}: {reference} ← → {group}  ({column.heading})",
+                axis=f"{name}: {reference} ← → {group}  ({column.heading})",
             ),
-            f"{SHORT[measure]} of each word by {column.heading}, {group} against {reference}, with "
+            f"{name} of each word by {column.heading}, {group} against {reference}, with "
             f"its {100 * context.settings.level:g} % interval, largest first; filled marks are "
             "flagged.",
         )
@@ -152,9 +153,9 @@ def _association_chart(context: Context, column: GroupColumn, cells: Sequence[Ce
             column.levels,
             [[by_place[item, level].value for level in column.levels] for item in items],
             flagged=[[by_place[item, level].flagged for level in column.levels] for item in items],
-            unit=SHORT[measure],
+            unit=name,
         ),
-        f"{SHORT[measure]} of each word (down) with each {column.heading} against the rest "
+        f"{name} of each word (down) with each {column.heading} against the rest "
         "(across); outlined cells are flagged.",
     )
 
@@ -189,8 +190,8 @@ def planted_section(context: Context, group: str) -> Section:
 
     compared = [c for c in context.comparisons if c.planted.group == group]
     compared.sort(key=lambda c: (-c.planted.rate, c.planted.item))
-    relative = compared[0].cell.measure == RELATIVE
-    judged = SHORT[compared[0].cell.measure]
+    relative = compared[0].cell.key == RELATIVE
+    judged = SHORT[compared[0].cell.key]
     rows = [
         [
             c.planted.item,
@@ -242,9 +243,9 @@ def planted_section(context: Context, group: str) -> Section:
     )
 
 
-def hidden_note(context: Context, probe: str, column: GroupColumn, measure: str) -> list[Block]:
+def hidden_note(context: Context, probe: str, column: GroupColumn, key: Key) -> list[Block]:
     """How many cells hold no number, and why; nothing where there is none."""
-    cells = context.evaluation.select(measure, column.name, probe=probe)
+    cells = context.evaluation.select(key, column.name, probe=probe)
     hidden = sum(cell.status == "insufficient" for cell in cells)
     if not hidden:
         return []

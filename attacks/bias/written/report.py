@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.measures.cells import Key
 from attacks.bias.report.page import coarse_p_values, key_figures, shared_sections
 from attacks.bias.sections.caveats import method_section, question_section
 from attacks.bias.sections.findings import Context
@@ -57,7 +58,7 @@ def content_warning(question: Question) -> str:
     return CONTENT_WARNING.format(words=", ".join(question.denigrating))
 
 
-def sentence(context: Context, column: GroupColumn, shift: str) -> str:
+def sentence(context: Context, column: GroupColumn, shift: Key) -> str:
     """One neutral sentence: how many differences were tested, how many stand out, which."""
     cells = context.evaluation.select(difference_of(shift), column.name)
     tested = [cell for cell in cells if not math.isnan(cell.p)]

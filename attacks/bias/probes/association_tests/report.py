@@ -46,7 +46,7 @@ def sentence(context: Context) -> str:
         return f"{NAME}: nothing was tested, because no two groups are large enough."
     said = []
     for mode in MODES:
-        own = [c for c in cells if _mode(c) == mode]
+        own = [c for c in cells if c.key.scheme == mode]
         flagged = sorted((c for c in own if c.flagged), key=lambda c: (-abs(c.value), c.item))
         if own:
             named = "; ".join(f"{_short(c)} towards {towards(c)}" for c in flagged[:3])
@@ -56,13 +56,8 @@ def sentence(context: Context) -> str:
     return f"{NAME}, tests that stand out: {'. '.join(said)}."
 
 
-def _mode(cell: Cell) -> str:
-    return next((mode for mode in MODES if cell.item.startswith(f"{mode}: ")), WORDS)
-
-
 def _short(cell: Cell) -> str:
-    mode = _mode(cell)
-    return cell.item.removeprefix(f"{mode}: ").split(": ")[0]
+    return cell.item.removeprefix(f"{cell.key.scheme}: ").split(": ")[0]
 
 
 def _of(context: Context, mode: str, column: str) -> list[Cell]:
@@ -71,7 +66,7 @@ def _of(context: Context, mode: str, column: str) -> list[Cell]:
         for c in context.evaluation.cells
         if c.probe == NAME
         and c.column == column
-        and _mode(c) == mode
+        and c.key.scheme == mode
         and c.status != "insufficient"
     ]
 

@@ -8,7 +8,7 @@ from typing import Any
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell
 from attacks.bias.measures.evaluation import Evaluation
-from attacks.bias.probes.class_design.answer import HARM_RATE, NAME, RANGE, STABILITY
+from attacks.bias.probes.class_design.answer import HARM_RATE, NAME, RANGE, STABILITY, range_key
 from attacks.bias.probes.class_design.verdict import DEPENDENCE, DEPENDENT, STABLE
 from attacks.bias.probes.section7.report import CONTENT_WARNING
 from attacks.bias.probes.section7.tables import in_order, percent
@@ -82,13 +82,10 @@ def headline(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 def _column(context: Context, column: GroupColumn) -> list[Block]:
     select = context.evaluation.select
-    middle = {c.group: c for c in select(f"{HARM_RATE}, median of the designs", column.name)}
+    middle = {c.group: c for c in select(range_key("median"), column.name)}
     if not middle:
         return [Paragraph(f"No two groups of {column.heading} are large enough to be compared.")]
-    ends = {
-        name: {c.group: c for c in select(f"{HARM_RATE}, {name} of the designs", column.name)}
-        for name in RANGE
-    }
+    ends = {name: {c.group: c for c in select(range_key(name), column.name)} for name in RANGE}
     verdicts = {c.group: c for c in select(DEPENDENCE, column.name, probe=NAME)}
     levels = in_order(column.levels)
     rows = []

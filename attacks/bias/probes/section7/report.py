@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.measures.rates import GAP
 from attacks.bias.probes.section7 import published
 from attacks.bias.probes.section7.answer import (
     CHILD_EFFECT,
@@ -42,14 +41,14 @@ def sections(context: Context) -> list[Section]:
 
 def sentence(context: Context) -> str:
     """The line in the opening: the gaps that stand out, or that none does."""
-    gaps = [c for c in context.evaluation.cells if c.probe == NAME and c.measure.endswith(GAP)]
+    gaps = [c for c in context.evaluation.cells if c.probe == NAME and c.key.contrast == "gap"]
     tested = [c for c in gaps if not math.isnan(c.p)]
     flagged = sorted((c for c in tested if c.flagged), key=lambda c: (-c.excess, c.item, c.column))
     if not tested:
         return f"{NAME}: nothing was tested, because no two groups are large enough."
     said = f"{NAME}: {len(flagged)} of {len(tested)} gaps between groups stand out"
     named = "; ".join(
-        f"{c.measure.removesuffix(GAP)} by {c.column.replace('_', ' ')} "
+        f"{c.key.quantity} by {c.column.replace('_', ' ')} "
         f"({100 * c.value:.1f} points, {100 * c.null_mean:.1f} by chance; {c.item})"
         for c in flagged[:4]
     )

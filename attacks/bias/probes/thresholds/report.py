@@ -8,16 +8,14 @@ from dataclasses import replace
 
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell
-from attacks.bias.probes.section7.tables import percent
+from attacks.bias.probes.section7.tables import percent as rate_text
 from attacks.bias.probes.thresholds.answer import (
-    DIFFERENCE,
-    GAP,
     NAME,
     NO_INTERVAL,
     OVERLAP,
-    SHARE,
     TOP,
-    at,
+    percent,
+    share_key,
 )
 from attacks.bias.probes.thresholds.lists import SOURCE
 from attacks.bias.sections.findings import Context, number
@@ -51,13 +49,13 @@ def sentence(context: Context) -> str:
     cells = [
         c
         for c in context.evaluation.cells
-        if c.probe == NAME and c.measure.startswith((DIFFERENCE, GAP)) and not math.isnan(c.p)
+        if c.probe == NAME and c.key.contrast in ("difference", "gap") and not math.isnan(c.p)
     ]
     if not cells:
         return f"{NAME}: no label reached a threshold in groups that are large enough to compare."
     flagged = sorted((c for c in cells if c.flagged), key=lambda c: (-abs(c.value), c.item))
     named = "; ".join(
-        f"{c.item} {c.measure.rsplit('at ', 1)[-1]}"
+        f"{c.item} {percent(c.key.at or 0.0)}"
         + (f" ({c.group if c.value > 0 else c.reference})" if c.group else "")
         for c in flagged[:6]
     )
@@ -90,28 +88,24 @@ def _column(context: Context, column: GroupColumn) -> list[Block]:
 def _lists(context: Context, column: GroupColumn, name: str, threshold: float) -> list[Block]:
     from clipprobe.figures.rates import rate_chart
 
-    select = context.evaluation.select
-    shares = [
-        c
-        for c in select(f"{SHARE} {at(threshold)}", column.name, probe=NAME)
-        if c.item.startswith(f"{name}: ") and c.k
-    ]
+    select, where = context.evaluation.select, f"{name} at {percent(threshold)}"
+    shares = [c for c in select(share_key(name, threshold), column.name, probe=NAME) if c.k]
     if not shares:
-        return [Paragraph(f"{name} {at(threshold)}: no label was attached to any image.")]
+        return [Paragraph(f"{where}: no label was attached to any image.")]
     tested = {
         c.item: c
-        for measure in (DIFFERENCE, GAP)
-        for c in select(f"{measure} {at(threshold)}", column.name, probe=NAME)
+        for contrast in ("difference", "gap")
+        for c in select(share_key(name, threshold, contrast), column.name, probe=NAME)
     }
     blocks: list[Block] = []
     for side in dict.fromkeys(c.reference for c in shares):
         own = [c for c in shares if c.reference == side]
         items = list(dict.fromkeys(c.item for c in sorted(own, key=lambda c: c.k)))
         by = {(c.item, c.group): c for c in own}
-        which = f"{name} {at(threshold)}, {side.replace('list of', 'more often for')}"
+        which = f"{where}, {side.replace('list of', 'more often for')}"
         if side == "list of all groups":
-            which = f"{name} {at(threshold)}, the labels that differ most"
-        words = [item.split(": ", 1)[1] for item in items]
+            which = f"{where}, the labels that differ most"
+        words = [item.removeprefix(f"{name}: ") for item in items]
         if len(column.levels) <= 7:
             blocks.append(
                 Chart(
@@ -140,7 +134,7 @@ def _table(
         test = tested.get(item)
         q, flagged = (number(test.q), test.flagged) if test else (None, False)
         rows.append(
-            [word, *(percent(by[item, g]) for g in column.levels), percent(test), q, flagged]
+            [word, *(rate_text(by[item, g]) for g in column.levels), rate_text(test), q, flagged]
         )
     absent = any(cell.reason.endswith(NO_INTERVAL) for cell in tested.values())
     return Table(
@@ -156,9 +150,8 @@ def _stability(context: Context, column: GroupColumn, name: str) -> list[Block]:
         c
         for c in context.evaluation.cells
         if c.probe == NAME
-        and c.measure.startswith(OVERLAP)
+        and (c.key.quantity, c.key.scheme) == (OVERLAP, name)
         and c.column == column.name
-        and c.item.startswith(f"{name} at ")
     ]
     if not cells:
         return []
