@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from attacks.bias.sections.caveats import limits_section
+from attacks.bias.sections.wording import capped
 from clipprobe.report import Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import format_cell
 from clipprobe.report.page import Block
-
-MAX_ROWS = 60
 
 
 def comparison_page(summary: Mapping[str, Any]) -> Page:
@@ -51,10 +50,7 @@ def _heading(column: str) -> str:
 
 
 def _table(rows: list[dict[str, Any]], named: str) -> Table:
-    ranked = sorted(rows, key=_order)
-    shown = [row for row in rows if row in ranked[:MAX_ROWS]]
-    left = len(rows) - len(shown)
-    more = f"; the clearest, {left} more are in differences.csv" if left else ""
+    shown, more = capped(rows, "the clearest, {} more are in differences.csv", _order)
     return Table(
         ["figure", "of", "group", "against", "A", "B", "B minus A", "q", "differs"],
         [

@@ -11,6 +11,7 @@ from attacks.bias.measures.cells import RELATIVE
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.probes.registry import get_probe
 from attacks.bias.sections.planted import Comparison, recovery
+from attacks.bias.sections.wording import short
 from clipprobe.statistics import Estimate, undefined
 
 
@@ -28,8 +29,8 @@ def make_headline(
                     "meaning": (
                         f"mean absolute association of {len(evaluation.items[cell.probe])} words "
                         f"with {column.heading}, in standard deviations; without any association "
-                        f"it would be {_short(cell.null_mean)} on average and below "
-                        f"{_short(cell.null_high)} in 95 % of cases"
+                        f"it would be {short(cell.null_mean)} on average and below "
+                        f"{short(cell.null_high)} in 95 % of cases"
                     ),
                 }
             )
@@ -77,7 +78,3 @@ def share_of_tests(name: str, found: int, n: int, meaning: str) -> dict[str, Any
         reason="a count of tests, not an estimate",
     )  # fmt: skip
     return {"name": name, "estimate": count, "meaning": meaning}
-
-
-def _short(value: float) -> str:
-    return "undefined" if math.isnan(value) else f"{value:.3f}"

@@ -12,12 +12,12 @@ from attacks.bias.sections.findings import (
     Context,
     association_section,
     finding,
-    number,
     planted_section,
 )
 from attacks.bias.sections.limits import LIMITS, ORGANISM
 from attacks.bias.sections.rates import rates_section
 from attacks.bias.sections.skew import retrieval_section
+from attacks.bias.sections.wording import number
 from clipprobe.report import Images, Numbers, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.page import Block
 

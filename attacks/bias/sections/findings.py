@@ -16,6 +16,15 @@ from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.power import Detectable
 from attacks.bias.sections.caveats import Caveats
 from attacks.bias.sections.planted import Comparison
+from attacks.bias.sections.wording import (
+    MAX_ROWS,
+    capped,
+    listed,
+    number,
+    short,
+    strongest,
+    towards,
+)
 from clipprobe.report import Chart, Paragraph, Section, Table
 from clipprobe.report.page import Block
 
@@ -26,7 +35,6 @@ MEANING = {
     RELATIVE: "Relative d is the same after each image's mean cosine over all words of the probe "
     "was taken away: what is particular to a word, given the other words of the list.",
 }
-MAX_ROWS = 60  # of one table; all of them are in cells.csv, and the caption says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +82,7 @@ def finding(context: Context, probe: str, column: GroupColumn) -> str:
             f"{start}: nothing was tested, because no two groups have {INFER_FROM} images (and "
             f"{SHOW_FROM} clusters, where clusters are named)."
         )
-    flagged = sorted((c for c in tested if c.flagged), key=lambda c: (-abs(c.value), c.item))
+    flagged = strongest(tested)
     start = (
         f"{start}: {len(flagged)} of {len(tested)} associations stand out "
         f"(q ≤ {context.settings.alpha:g} and |d| ≥ {context.settings.min_effect:g})"
@@ -86,9 +94,8 @@ def finding(context: Context, probe: str, column: GroupColumn) -> str:
         tail = f" Relative to the other words, {count} of {len(relative)} stand out."
     if not flagged:
         return f"{start}; the intervals below say which sizes remain possible.{tail}"
-    named = "; ".join(f"{c.item} towards {towards(c)} ({short(abs(c.value))})" for c in flagged[:8])
-    more = f"; and {len(flagged) - 8} more" if len(flagged) > 8 else ""
-    return f"{start}: {named}{more}.{tail}"
+    named = [f"{c.item} towards {towards(c)} ({short(abs(c.value))})" for c in flagged]
+    return f"{start}: {listed(named, 8)}.{tail}"
 
 
 def association_section(context: Context, probe: str, column: GroupColumn) -> Section:
@@ -168,19 +175,19 @@ def _association_table(
     def stands_out(c: Cell) -> bool:
         return c.flagged or ((c.item, c.group) in beside and beside[c.item, c.group].flagged)
 
-    ranked = sorted(cells, key=lambda c: (not stands_out(c), -abs(c.value), c.item, c.group))
-    chosen = cells if len(cells) <= MAX_ROWS else ranked[:MAX_ROWS]
+    def order(c: Cell) -> tuple[bool, float, str, str]:
+        return not stands_out(c), -abs(c.value), c.item, c.group
+
+    _, more = capped(cells, "the flagged and the largest, {} more are in cells.csv")
     head = ["word", "group", "against", "d", "q", "flagged"]
     head += ["relative d", "q", "flagged"] if beside else []
     rows = []
-    for c in chosen:
+    for c in sorted(cells, key=order)[:MAX_ROWS] if more else cells:
         row = [c.item, c.group, c.reference, c.estimate(), number(c.q), c.flagged]
         if beside:
             other = beside[c.item, c.group]
             row += [other.estimate(), number(other.q), other.flagged]
         rows.append(row)
-    left = len(cells) - len(chosen)
-    more = f"; the flagged and the largest, {left} more are in cells.csv" if left else ""
     return Table(head, rows, f"Association by {column.heading}{more}")
 
 
@@ -252,20 +259,3 @@ def hidden_note(context: Context, probe: str, column: GroupColumn, key: Key) -> 
     names = ", ".join(column.hidden)
     said = "insufficient or withheld" if column.withheld else "insufficient"
     return [Paragraph(f"{hidden} cells are {said} and hold no number: {names}.")]
-
-
-def towards(cell: Cell) -> str:
-    """The side that a signed figure leans to."""
-    if cell.value > 0:
-        return cell.group
-    return cell.reference if cell.reference != "rest" else f"others than {cell.group}"
-
-
-def number(value: float) -> float | None:
-    """A table cell: undefined is a dash."""
-    return None if math.isnan(value) else value
-
-
-def short(value: float) -> str:
-    """A number in a sentence."""
-    return "undefined" if math.isnan(value) else f"{value:.3f}".replace("-", "−")

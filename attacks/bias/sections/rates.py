@@ -8,7 +8,8 @@ from typing import Any
 
 from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.evaluation import Evaluation
-from attacks.bias.sections.findings import MAX_ROWS, Context, number
+from attacks.bias.sections.findings import Context
+from attacks.bias.sections.wording import capped, number
 from clipprobe.report import Paragraph, Section, Table
 
 
@@ -17,10 +18,9 @@ def rates_section(context: Context) -> list[Section]:
     rows = rate_sums(context.evaluation)
     if not rows:
         return []
-    shown = sorted(rows, key=lambda row: -row["difference"])[:MAX_ROWS]
-    shown = [row for row in rows if row in shown]
-    left = len(rows) - len(shown)
-    more = f"; {left} with smaller differences follow from cells.csv" if left else ""
+    shown, more = capped(
+        rows, "{} with smaller differences follow from cells.csv", lambda row: -row["difference"]
+    )
     return [
         Section(
             "Rates by perceived group, summed up",

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.retrieval_cells import MAX_SKEW, MIN_SKEW, NDKL, SKEW
-from attacks.bias.sections.findings import MAX_ROWS, Context, hidden_note, number, short
+from attacks.bias.sections.findings import Context, hidden_note
+from attacks.bias.sections.wording import TOO_SMALL, capped, number, short
 from clipprobe.report import Chart, Paragraph, Section, Table
 from clipprobe.report.page import Block
 
@@ -25,7 +26,7 @@ def retrieval_section(context: Context, probe: str, column: GroupColumn) -> Sect
     largest = context.evaluation.select(MAX_SKEW, column.name, "dataset target", probe=probe)
     note = hidden_note(context, probe, column, SKEW)
     if not largest:
-        return Section(title, [Paragraph("No two groups are large enough to be compared."), *note])
+        return Section(title, [TOO_SMALL, *note])
     order = [
         c.item for c in sorted(largest, key=lambda c: (math.isnan(c.excess), -c.excess, c.item))
     ]
@@ -70,9 +71,7 @@ def _target_blocks(
         for cell in context.evaluation.select(SKEW, column.name, target, probe=probe)
         if cell.status != "insufficient"
     }
-    shown = order[:MAX_ROWS]
-    left = len(order) - len(shown)
-    more = f"; {left} words with a smaller excess are in cells.csv" if left else ""
+    shown, more = capped(order, "{} words with a smaller excess are in cells.csv")
     top = [largest[item] for item in shown]
     whole = Table(
         ["word", "MinSkew", "null mean", "null 5th", "NDKL", "null mean", "null 95th"],

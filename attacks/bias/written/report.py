@@ -10,6 +10,7 @@ from attacks.bias.measures.cells import Key
 from attacks.bias.report.page import coarse_p_values, key_figures, shared_sections
 from attacks.bias.sections.caveats import method_section, question_section
 from attacks.bias.sections.findings import Context
+from attacks.bias.sections.wording import strongest, with_list
 from attacks.bias.written.differences import difference_of
 from attacks.bias.written.question import Question
 from attacks.bias.written.shifts import MARGIN_SHIFT, SHIFT
@@ -68,7 +69,7 @@ def sentence(context: Context, column: GroupColumn, shift: Key) -> str:
             f"{start}: nothing was tested, because no two groups are large enough (30 images, and "
             "10 clusters where clusters are named)."
         )
-    flagged = sorted((c for c in tested if c.flagged), key=lambda c: (-abs(c.value), c.item))
+    flagged = strongest(tested)
     said = f"{start}: {len(flagged)} of {len(tested)} differences of {shift}s stand out"
     if not flagged:
         widest = max(tested, key=lambda c: (c.high - c.low, c.item))
@@ -77,12 +78,11 @@ def sentence(context: Context, column: GroupColumn, shift: Key) -> str:
             f"possible, the widest from {amount(shift, widest.low)} to "
             f"{amount(shift, widest.high)}{unit(shift)}."
         )
-    named = "; ".join(
+    named = [
         f"{c.item}: {amount(shift, c.value)}{unit(shift)} for {c.group} against {c.reference}"
-        for c in flagged[:_MAX_NAMED]
-    )
-    more = f"; and {len(flagged) - _MAX_NAMED} more" if len(flagged) > _MAX_NAMED else ""
-    return f"{said}: {named}{more}."
+        for c in flagged
+    ]
+    return with_list(said, named, _MAX_NAMED)
 
 
 def _opening(context: Context, question: Question) -> Section:

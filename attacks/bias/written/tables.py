@@ -9,7 +9,8 @@ from typing import Any
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.probes.section7.tables import in_order, percent
-from attacks.bias.sections.findings import Context, number
+from attacks.bias.sections.findings import Context
+from attacks.bias.sections.wording import number
 from attacks.bias.written.differences import difference_of, gap_of
 from attacks.bias.written.encode import CONDITIONS
 from attacks.bias.written.question import Question

@@ -25,7 +25,8 @@ from attacks.bias.probes.section7.answer import (
     RACE,
 )
 from attacks.bias.probes.section7.label_sets import DENIGRATION
-from attacks.bias.sections.findings import Context, number
+from attacks.bias.sections.findings import Context
+from attacks.bias.sections.wording import number
 from clipprobe.report import Table
 from clipprobe.report.page import Block
 

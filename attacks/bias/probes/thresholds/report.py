@@ -18,7 +18,8 @@ from attacks.bias.probes.thresholds.answer import (
     share_key,
 )
 from attacks.bias.probes.thresholds.lists import SOURCE
-from attacks.bias.sections.findings import Context, number
+from attacks.bias.sections.findings import Context
+from attacks.bias.sections.wording import TOO_SMALL, not_asked, number, strongest, with_list
 from clipprobe.report import Chart, Code, Paragraph, Section, Table
 from clipprobe.report.page import Block
 
@@ -39,8 +40,7 @@ def sections(context: Context) -> list[Section]:
         sentences = "; ".join(repr(t) for t in asked["templates"])
         blocks.append(Paragraph(f"{name}: {len(asked['labels'])} labels in {sentences}."))
         blocks.append(Code("\n".join(asked["labels"])))
-    if answer.missing:
-        blocks.append(Paragraph(f"Not asked: {'; '.join(answer.missing)}."))
+    blocks += not_asked(answer)
     return [*found, Section("Label lists by perceived group (label-thresholds)", blocks)]
 
 
@@ -53,15 +53,14 @@ def sentence(context: Context) -> str:
     ]
     if not cells:
         return f"{NAME}: no label reached a threshold in groups that are large enough to compare."
-    flagged = sorted((c for c in cells if c.flagged), key=lambda c: (-abs(c.value), c.item))
-    named = "; ".join(
+    flagged = strongest(cells)
+    named = [
         f"{c.item} {percent(c.key.at or 0.0)}"
         + (f" ({c.group if c.value > 0 else c.reference})" if c.group else "")
-        for c in flagged[:6]
-    )
-    more = f"; and {len(flagged) - 6} more" if len(flagged) > 6 else ""
+        for c in flagged
+    ]
     said = f"{NAME}: {len(flagged)} of {len(cells)} labels and thresholds differ between groups"
-    return f"{said}: {named}{more}." if named else f"{said}."
+    return with_list(said, named, 6)
 
 
 def _column(context: Context, column: GroupColumn) -> list[Block]:
@@ -81,7 +80,7 @@ def _column(context: Context, column: GroupColumn) -> list[Block]:
             blocks += _lists(context, column, name, threshold)
         blocks += _stability(context, column, name)
     if len(blocks) == 1:
-        blocks.append(Paragraph("No two groups are large enough to be compared."))
+        blocks.append(TOO_SMALL)
     return blocks
 
 
