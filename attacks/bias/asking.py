@@ -1,25 +1,14 @@
-"""Which questions an audit asks, on what evidence, and the answers of every probe together."""
+"""Which questions an audit asks, and the answers of every probe together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attacks.bias.core import evaluate
-from attacks.bias.evidence.answers import (
-    Evidence,
-    FromChoices,
-    FromEmbeddings,
-    FromScores,
-    LabelSet,
-    NotAnswerableError,
-)
-from attacks.bias.evidence.embed import embed
-from attacks.bias.inputs.gather import Gathered
+from attacks.bias.evidence.answers import Evidence, LabelSet, NotAnswerableError
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.probe import Asked, Sample, Truth
 from attacks.bias.probes.registry import get_probe
@@ -27,91 +16,13 @@ from attacks.bias.prompts import check_words
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.zeroshot.prompts import check_templates
 
-if TYPE_CHECKING:
-    from clipprobe.data import Failure, ImageRecord
-    from clipprobe.models import Clip
-    from clipprobe.runs import Run
-
 Questions = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
-
-
-def find_evidence(
-    clip: Clip | None,
-    gathered: Gathered,
-    run: Run,
-    scale: float | None,
-    batch_size: int,
-    workers: int,
-    progress: Callable[[int], None] | None,
-    *,
-    part: str = "embeddings",
-) -> tuple[Sequence[ImageRecord], Sequence[Failure], Evidence]:
-    """The records that can be used, those that cannot, and what the model says about the former.
-
-    Args:
-        part: Name of the run's parts, other for another model.
-    """
-    records = gathered.dataset.records
-    rows = [gathered.rows[record.id] for record in records if gathered.rows]
-    if gathered.predictions is not None:
-        said = gathered.predictions
-        if said.labels is not None:
-            return records, (), FromChoices([said.labels[row] for row in rows])
-        scores = {name: column[rows] for name, column in (said.scores or {}).items()}
-        return records, (), FromScores(scores, said.kind, scale)
-    assert clip is not None
-    own = scale if scale is not None else getattr(clip, "scale", None)
-    if gathered.embeddings is not None:
-        vectors = gathered.embeddings.vectors[rows]
-        return records, (), FromEmbeddings(vectors, clip.encode_texts, own)
-    embedded = embed(
-        clip,
-        records,
-        run,
-        name=gathered.dataset.name,
-        part=part,
-        batch_size=batch_size,
-        workers=workers,
-        progress=progress,
-    )
-    road = FromEmbeddings(embedded.vectors, clip.encode_texts, own)
-    return embedded.records, embedded.failures, road
-
-
-def ask_again(
-    clip: Clip,
-    gathered: Gathered,
-    records: Sequence[ImageRecord],
-    run: Run,
-    scale: float | None,
-    batch_size: int,
-    workers: int,
-    progress: Callable[[int], None] | None,
-) -> Evidence:
-    """What a second model says about the images that the first could read.
-
-    Raises:
-        DataError: it cannot read one of them.
-    """
-    same = replace(gathered, dataset=replace(gathered.dataset, records=tuple(records)))
-    _, failures, evidence = find_evidence(
-        clip, same, run, scale, batch_size, workers, progress, part="embeddings-against"
-    )
-    if failures:
-        raise DataError(
-            f"{len(failures)} of the images that the first model could read cannot be prepared for "
-            f"the second ({failures[0].id}: {failures[0].reason}): leave them out."
-        )
-    return evidence
 
 
 def find_parts(asked: Iterable[str], truth: Truth) -> list[NDArray[np.bool_]]:
     """The images that some figures of the probes asked are about, where these are not all."""
-    found = []
-    for name in asked:
-        parts = get_probe(name).parts
-        found += [] if parts is None else parts(truth)
-    return found
+    named = [parts for name in asked if (parts := get_probe(name).parts) is not None]
+    return [part for parts in named for part in parts(truth)]
 
 
 def ask_all(

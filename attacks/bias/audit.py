@@ -55,15 +55,16 @@ def prepare_bias(settings: BiasAudit, clip: Clip | None) -> Plan[None]:
         execute=lambda run: _execute(audit, run),
         seed=settings.seed,
         provenance=audit.provenance(),
-        dataset=audit.gathered.describe(),
+        dataset=audit.people.description,
     )
 
 
 def _execute(audit: Prepared, run: Run) -> Outcome[None]:
-    found = audit.sampled(run, paired=False)
-    evaluation, missing = ask_all(audit.questions, audit.chosen, found.evidence, found.sample)
-    report = Report(audit=audit, found=found, evaluation=evaluation, notes=(*found.notes, *missing))
-    return report.outcome()
+    people, evidence = audit.ask(run)
+    people, sample = audit.sample(people, paired=False)
+    evaluation, missing = ask_all(audit.questions, audit.chosen, evidence, sample)
+    notes = (*people.notes, *sample.unread, *missing)
+    return Report(audit=audit, people=people, evaluation=evaluation, notes=notes).outcome()
 
 
 BIAS = Study(kind="bias", settings=BiasAudit, prepare=prepare_bias)

@@ -1,90 +1,270 @@
-"""Pictures with groups as every audit reads them: labels joined, card found, the reader told.
-
-For audits that run pictures many times (:mod:`~attacks.bias.gap`, :mod:`~attacks.bias.mitigation`);
-the report itself streams them.
-"""
+"""People: images with annotated groups, prepared once for every audit of groups."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.groups.notes import data_notes
-from attacks.bias.inputs.annotations import Annotations, read_annotations
-from attacks.bias.inputs.cards import Card
-from attacks.bias.report.page import data_section
-from attacks.bias.sections.limits import LIMITS, ORGANISM
-from attacks.bias.sections.planted import planted_truth
-from clipprobe.report import Section, Warning
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks.bias.groups.columns import (
+    CROSS,
+    GroupColumn,
+    GroupSpec,
+    cluster_ids,
+    make_column,
+    read_attribute,
+    read_columns,
+)
+from attacks.bias.groups.notes import repeated, spelt_twice, uncompared
+from attacks.bias.groups.strata import check_controls, strata_ids
+from attacks.bias.groups.suppression import protect
+from attacks.bias.inputs.arrays import Embeddings
+from attacks.bias.inputs.cards import Card, read_card
+from attacks.bias.inputs.gather import Inputs, LabelledImages, gather
+from attacks.bias.inputs.predictions import Predictions
+from clipprobe.arrays import Ints
+from clipprobe.data import require_readable, stream_batches
+from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
-    from attacks.bias.settings import Labelled
-    from clipprobe.data import Failure
-    from clipprobe.models import Clip
+    from attacks.bias.settings import AnnotatedImages
+    from clipprobe.data import Failure, ImageRecord
+    from clipprobe.models.preprocess import Preprocess
+
+Values = Sequence[str | None]
+_KNOWN = ("perceived_race", "perceived_gender", "perceived_age")  # of known formats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Documented:
-    """What a report says about the pictures before one is decoded.
+class Annotations:
+    """What annotators said of each image: ``groups`` and ``controls`` by column, and the values of
+    the column named for ``clusters``, with its name."""
 
-    ``annotations``: the images and their groups. ``columns``: the group columns asked, by the names
-    that they have after a known format was read. ``notes``: what a reader must know. ``organism``:
-    whether the model was taught what is measured.
+    groups: Mapping[str, Values]
+    controls: Mapping[str, Values]
+    clusters: tuple[str, Values] | None
+
+    def rows(self, rows: Sequence[int]) -> Annotations:
+        """Those of some images."""
+
+        def some(values: Values) -> Values:
+            return [values[i] for i in rows]
+
+        return Annotations(
+            groups={name: some(values) for name, values in self.groups.items()},
+            controls={name: some(values) for name, values in self.controls.items()},
+            clusters=self.clusters and (self.clusters[0], some(self.clusters[1])),
+        )
+
+    def parts(self) -> dict[str, Any]:
+        """The columns, clusters and strata of :class:`People`."""
+        return {
+            "columns": tuple(make_column(name, values) for name, values in self.groups.items()),
+            "clusters": self.clusters and cluster_ids(self.clusters[1], self.clusters[0]),
+            "strata": strata_ids(list(self.controls.values())),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Images of people and their groups.
+
+    ``name``: of the data set; ``description``: its name, fingerprint and sources, for the manifest.
+    ``records``: the images that take part; the arrays below are over them.
+    ``columns``: the group columns. ``clusters``: ``(n,)`` numbers of what is shown several times,
+    or None. ``strata``: ``(n,)`` combinations of the control columns, or None.
+    ``groups``: what was named: columns, as they are called after a known format was read, or
+    id -> group. ``annotations``: the values that all of these come from.
+    ``card``: who annotated them, or None. ``remarks``: what a reader must know of all the images.
+    ``failures``: images that could not be read; ``unusable``: read, and yet of no use.
+    ``unmatched``: examples of ids without partner, ``skipped`` their number.
+    ``embeddings``, ``predictions``: what stands instead of the images, a row per record.
     """
 
+    name: str
+    description: Mapping[str, Any]
+    records: tuple[ImageRecord, ...]
+    columns: tuple[GroupColumn, ...]
+    clusters: Ints | None
+    strata: Ints | None
+    groups: GroupSpec
     annotations: Annotations
-    columns: tuple[str, ...]
-    notes: tuple[str, ...]
-    organism: bool
+    card: Card | None
+    remarks: tuple[str, ...]
+    failures: tuple[Failure, ...] = ()
+    unusable: tuple[Failure, ...] = ()
+    unmatched: tuple[Failure, ...]
+    skipped: int
+    embeddings: Embeddings | None
+    predictions: Predictions | None
 
     @property
-    def card(self) -> Card | None:
-        """Who annotated them."""
-        return self.annotations.card
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know about the data, without any id."""
+        return (*self.remarks, *uncompared(self.columns))
 
     @property
-    def described(self) -> dict[str, Any]:
-        """Name, fingerprint and sources."""
-        return self.annotations.gathered.describe()
+    def cluster_column(self) -> str | None:
+        """The column that says what is shown several times."""
+        return self.annotations.clusters and self.annotations.clusters[0]
 
     @property
-    def unmatched(self) -> tuple[Failure, ...]:
-        """Examples of ids without partner."""
-        return self.annotations.gathered.unmatched
+    def controls(self) -> tuple[str, ...]:
+        """The control columns."""
+        return tuple(self.annotations.controls)
 
     @property
-    def skipped(self) -> int:
-        """How many ids have no partner."""
-        return self.annotations.gathered.skipped
+    def documentation(self) -> dict[str, str] | None:
+        """The card, in JSON types."""
+        return None if self.card is None else self.card.to_json()
 
     @property
-    def warnings(self) -> list[Warning]:
-        """What stands first in the report."""
-        return [Warning(ORGANISM)] if self.organism else []
+    def group_config(self) -> Any:
+        """Column names; of a mapping only a hash, so that no person's group is copied about."""
+        if isinstance(self.groups, Mapping):
+            text = repr(sorted(self.groups.items()))
+            return {"mapping_sha256": hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()}
+        return list(self.groups)
 
     @property
-    def section(self) -> Section:
-        """The data and who annotated it; the stamp where no card says."""
-        return data_section(self.card, self.notes)
+    def counts(self) -> dict[str, Any]:
+        """What took no part, as an outcome of a study has it."""
+        return {
+            "skipped": len(self.unusable) + self.skipped,
+            "failed": len(self.failures),
+            "failures": [*self.failures, *self.unusable, *self.unmatched],
+        }
 
-    @property
-    def limits(self) -> list[str]:
-        """The limits that every report carries."""
-        return [*LIMITS, *([ORGANISM] if self.organism else [])]
+    def readable(
+        self,
+        ids: Collection[str],
+        failures: Sequence[Failure],
+        unusable: Sequence[Failure] = (),
+    ) -> People:
+        """Those of these ids.
+
+        Args:
+            failures: Images that could not be read. unusable: read, and yet of no use.
+        Raises:
+            DataError: a column is empty among them, or holds one group or too many.
+        """
+        rows = [i for i, record in enumerate(self.records) if record.id in ids]
+        annotations = self.annotations.rows(rows)
+        return replace(
+            self,
+            records=tuple(self.records[i] for i in rows),
+            annotations=annotations,
+            failures=tuple(failures),
+            unusable=tuple(unusable),
+            **annotations.parts(),
+        )
+
+    def protected(self, parts: Sequence[NDArray[np.bool_]] = ()) -> People:
+        """The same people; what would give a small group away is withheld from the columns.
+
+        Args:
+            parts: Images ``(n,)`` that some figures are about, where these are not all.
+        """
+        return replace(self, columns=tuple(protect(self.columns, parts)))
+
+    def decode(self, preprocess: Preprocess, workers: int) -> tuple[list[Any], People]:
+        """The images at the model's size, to be run many times; and the people that they show.
+
+        Raises:
+            NoReadableImagesError: not one image could be decoded.
+        """
+        images: list[Any] = []
+        failures: list[Failure] = []
+        ids: set[str] = set()
+        for batch in stream_batches(
+            self.records, preprocess.to_grid, batch_size=64, workers=workers, allow_none=True
+        ):
+            images += batch.items
+            ids |= {record.id for record in batch.records}
+            failures += batch.failures
+        require_readable(len(images), failures, self.name)
+        return images, self.readable(ids, failures)
 
 
-def documented(clip: Clip, settings: Labelled, columns: Sequence[str]) -> Documented:
-    """Join labels, find the card and the notes.
+def read_people(
+    settings: AnnotatedImages,
+    groups: GroupSpec | None,
+    labels: str | Path | None,
+    *,
+    controls: Sequence[str] = (),
+    **sources: Any,
+) -> People:
+    """Read images and annotations, and refuse what can be wrong with them.
 
+    Args:
+        groups: Columns, or id -> group; None: those that a known format names.
+        labels: A table of groups by id, where they do not stand beside the images.
+        controls: Columns within whose values groups are compared.
+        sources: Further fields of :class:`~attacks.bias.inputs.gather.Inputs`.
     Raises:
         DataError: a column that is not there, one group only, ids that do not match.
+        ConfigError: no groups were named and none are known.
     """
-    found = read_annotations(settings, settings.labels, list(columns))
-    told = data_notes(found.records, found.values, found.columns(), settings.clusters)
-    return Documented(
-        annotations=found,
-        columns=tuple(found.values),
-        notes=(*found.gathered.notes, *told),
-        organism=bool(planted_truth(clip, None)),
+    given = Inputs(
+        images=settings.images,
+        labels=labels,
+        label_format=settings.label_format,
+        id_column=settings.id_column,
+        **sources,
     )
+    found = gather(given, limit=settings.limit)
+    records, named, clusters = found.dataset.records, _named(groups, found), settings.clusters
+    controls = [found.aliases.get(name, name) for name in controls]
+    annotations = Annotations(
+        groups=read_columns(records, named),
+        controls={name: read_attribute(records, name, "control") for name in controls},
+        clusters=None
+        if clusters is None
+        else (clusters, read_attribute(records, clusters, "cluster")),
+    )
+    check_controls(annotations.controls, annotations.groups)
+    card = settings.card if settings.card is not None else found.card
+    return People(
+        name=found.dataset.name,
+        description=found.describe(),
+        records=tuple(records),
+        groups=named,
+        annotations=annotations,
+        card=None if card is None else read_card(card),
+        remarks=(
+            *found.notes,
+            *([] if clusters is not None else repeated(records)),
+            *spelt_twice(annotations.groups),
+        ),
+        unmatched=found.unmatched,
+        skipped=found.skipped,
+        embeddings=found.embeddings,
+        predictions=found.predictions,
+        **annotations.parts(),
+    )
+
+
+def _named(groups: GroupSpec | None, found: LabelledImages) -> GroupSpec:
+    """The columns named, as they are called after a known format was read."""
+    if isinstance(groups, Mapping):
+        return groups
+    if not groups:
+        have = {key for record in found.dataset for key in record.attributes}
+        known = [name for name in _KNOWN if name in have]
+        if not found.aliases or not known:
+            there = ", ".join(sorted(have)) or "none (give --labels, or a metadata.csv)"
+            raise ConfigError(
+                "audit bias needs --groups, because the data are of no format whose groups are "
+                f"known; name columns of them. There are: {there}."
+            )
+        crossed = [CROSS.join(known[:2])] if len(known) == len(_KNOWN) else []
+        return [*known, *crossed]
+    names = [groups] if isinstance(groups, str) else list(groups)
+    return [
+        CROSS.join(found.aliases.get(part, part) for part in name.split(CROSS)) for name in names
+    ]

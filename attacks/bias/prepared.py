@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.asking import Questions, ask_again, find_evidence, find_parts, find_questions
-from attacks.bias.evidence.answers import Evidence
-from attacks.bias.groups.columns import read_attribute
-from attacks.bias.groups.notes import data_notes
-from attacks.bias.groups.strata import check_controls, strata_ids
-from attacks.bias.groups.suppression import protect
+from attacks.bias.asking import Questions, find_parts, find_questions
+from attacks.bias.evidence.answers import Evidence, FromChoices, FromEmbeddings, FromScores
+from attacks.bias.evidence.embed import embed
 from attacks.bias.groups.truth import read_truth
-from attacks.bias.inputs.annotations import Annotations, read_annotations
-from attacks.bias.inputs.gather import Gathered
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.retrieval import resolve_k
+from attacks.bias.people import People, read_people
 from attacks.bias.probe import Asked, Sample
 from attacks.bias.prompts import check_words
 from attacks.bias.sections.illustrations import check_pictures
@@ -27,24 +22,8 @@ from clipprobe.zeroshot.prompts import check_templates
 
 if TYPE_CHECKING:
     from attacks.bias.settings import BiasAudit
-    from clipprobe.data import Failure, ImageRecord
     from clipprobe.models import Clip
     from clipprobe.runs import Run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampled:
-    """The images that could be used, what the model says of them, and what a reader must know.
-
-    ``records``: those images. ``failures``: the others. ``evidence``: the model's answers.
-    ``sample``: their groups. ``notes``: about the data.
-    """
-
-    records: Sequence[ImageRecord]
-    failures: Sequence[Failure]
-    evidence: Evidence
-    sample: Sample
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +32,7 @@ class Prepared:
 
     ``clip``: None where a table of predictions says all that it said. ``numbers``: how figures are
     made. ``questions``, ``chosen``: what is asked. ``planted``: the truth, empty where there is
-    none. ``controls``: column -> the value of each image.
+    none. ``people``: the images and their groups.
     """
 
     settings: BiasAudit
@@ -62,82 +41,111 @@ class Prepared:
     questions: Questions
     chosen: Asked
     planted: tuple[Planted, ...]
-    people: Annotations
-    controls: Mapping[str, Sequence[str | None]]
-
-    @property
-    def gathered(self) -> Gathered:
-        """The images that take part, and what was read of them."""
-        return self.people.gathered
+    people: People
 
     def provenance(self) -> dict[str, Any]:
         """What made the answers, for the manifest."""
-        if self.clip is not None and self.gathered.predictions is None:
+        if self.clip is not None and self.people.predictions is None:
             return self.clip.provenance()
-        assert self.gathered.predictions is not None
-        return {"model": {"id": f"predictions in {self.gathered.predictions.name}"}}
+        assert self.people.predictions is not None
+        return {"model": {"id": f"predictions in {self.people.predictions.name}"}}
 
     def config(self) -> dict[str, Any]:
         """Everything that changes the result; the batch size does, in the last bits."""
-        settings, card = self.settings, self.people.card
+        settings, people = self.settings, self.people
         return {
             "model": self.provenance()["model"],
-            "dataset": self.gathered.describe(),
-            "groups": self.people.group_config(),
-            "clusters": settings.clusters,
-            "controls": list(self.controls),
+            "dataset": people.description,
+            "groups": people.group_config,
+            "clusters": people.cluster_column,
+            "controls": list(people.controls),
             "probes": {
                 name: {"words": w, "templates": t} for name, (w, t) in self.questions.items()
             },
             "chosen": self.chosen,
             "scale": settings.scale,
-            "card": None if card is None else card.to_json(),
+            "card": people.documentation,
             "planted": [[p.item, p.group, p.rate, p.kind] for p in self.planted],
             "settings": self.numbers,
             "include_images": settings.include_images,
             "batch_size": settings.batch_size,
         }
 
-    def sampled(self, run: Run, *, paired: bool) -> Sampled:
-        """Ask the model about each image; parts that an earlier try left are read back.
+    def ask(self, run: Run) -> tuple[People, Evidence]:
+        """The people whose images can be used, and what the model says about these.
 
-        Args:
-            paired: Whether another model is asked about the same images.
         Raises:
             DataError: not one image could be read.
         """
-        settings, people = self.settings, self.people
-        assert self.clip is not None or self.gathered.predictions is not None
-        used, failures, evidence = find_evidence(
-            self.clip, self.gathered, run, settings.scale, settings.batch_size, settings.workers,
-            settings.progress,
-        )  # fmt: skip
-        rows = people.rows({record.id for record in used})
-        truth, notes = read_truth([people.records[i] for i in rows])
-        columns = protect(people.columns(rows), find_parts(self.questions, truth))
-        about = data_notes(people.records, people.values, columns, people.clusters)
-        return Sampled(
-            records=used,
-            failures=failures,
-            evidence=evidence,
-            sample=Sample(
-                columns=tuple(columns),
-                truth=truth,
-                clusters=people.cluster_ids(rows),
-                settings=self.numbers,
-                strata=strata_ids([[v[i] for i in rows] for v in self.controls.values()]),
-                paired=paired,
-            ),
-            notes=(*self.gathered.notes, *about, *notes),
-        )
+        people, scale = self.people, self.settings.scale
+        said, vectors = people.predictions, people.embeddings
+        if said is not None:
+            if said.labels is not None:
+                return people, FromChoices(said.labels)
+            return people, FromScores(said.scores or {}, said.kind, scale)
+        assert self.clip is not None
+        if vectors is not None:
+            own = scale if scale is not None else getattr(self.clip, "scale", None)
+            return people, FromEmbeddings(vectors.vectors, self.clip.encode_texts, own)
+        return self.encode(self.clip, people, run)
 
-    def asked_again(self, other: Clip, records: Sequence[ImageRecord], run: Run) -> Evidence:
-        """What a second model says about the images that this one could read."""
+    def encode(
+        self, clip: Clip, people: People, run: Run, part: str = "embeddings"
+    ) -> tuple[People, Evidence]:
+        """Encode each image; parts that an earlier try left are read back.
+
+        Args:
+            part: Name of the run's parts, other for another model.
+        """
         settings = self.settings
-        return ask_again(
-            other, self.gathered, records, run, settings.scale, settings.batch_size,
-            settings.workers, settings.progress,
-        )  # fmt: skip
+        embedded = embed(
+            clip,
+            people.records,
+            run,
+            name=people.name,
+            part=part,
+            batch_size=settings.batch_size,
+            workers=settings.workers,
+            progress=settings.progress,
+        )
+        own = settings.scale if settings.scale is not None else getattr(clip, "scale", None)
+        used = {record.id for record in embedded.records}
+        evidence = FromEmbeddings(embedded.vectors, clip.encode_texts, own)
+        return people.readable(used, embedded.failures), evidence
+
+    def ask_again(self, other: Clip, people: People, run: Run) -> Evidence:
+        """What a second model says about the images that this one could read.
+
+        Raises:
+            DataError: it cannot read one of them.
+        """
+        second, evidence = self.encode(other, people, run, part="embeddings-against")
+        if second.failures:
+            raise DataError(
+                f"{len(second.failures)} of the images that the first model could read cannot be "
+                f"prepared for the second ({second.failures[0].id}: {second.failures[0].reason}): "
+                "leave them out."
+            )
+        return evidence
+
+    def sample(self, people: People, *, paired: bool) -> tuple[People, Sample]:
+        """The people as the report shows them, and as probes ask about them.
+
+        Args:
+            paired: Whether another model is asked about the same images.
+        """
+        truth, unread = read_truth(people.records)
+        people = people.protected(find_parts(self.questions, truth))
+        sample = Sample(
+            columns=people.columns,
+            truth=truth,
+            unread=unread,
+            clusters=people.clusters,
+            settings=self.numbers,
+            strata=people.strata,
+            paired=paired,
+        )
+        return people, sample
 
 
 def prepare(settings: BiasAudit, clip: Clip | None) -> Prepared:
@@ -154,26 +162,22 @@ def prepare(settings: BiasAudit, clip: Clip | None) -> Prepared:
     truth = planted_truth(clip, settings.planted)
     if clip is None and settings.predictions is None:
         raise ConfigError("Without a model only a table of predictions can be audited.")
-    people = read_annotations(
+    controls = settings.controls
+    people = read_people(
         settings,
-        settings.labels,
         settings.groups,
+        settings.labels,
+        controls=[controls] if isinstance(controls, str) else list(controls),
         embeddings=settings.embeddings,
         predictions=settings.predictions,
         prediction_column=settings.prediction_column,
         score_kind=settings.score_kind,
     )
-    gathered = people.gathered
-    _same_model(clip, gathered)
+    _same_model(clip, people)
     if clip is not None:
-        fitting_batch(clip, settings.batch_size, len(gathered.dataset))
+        fitting_batch(clip, settings.batch_size, len(people.records))
     if settings.include_images:
-        check_pictures(gathered, people.card)
-    named = settings.controls
-    names = [named] if isinstance(named, str) else list(named)
-    names = [gathered.aliases.get(name, name) for name in names]
-    controls = {name: read_attribute(people.records, name, "control") for name in names}
-    check_controls(controls, people.values)
+        check_pictures(people)
     if settings.k is not None:
         resolve_k(settings.k, len(people.records))  # of fewer images it may yet be too many
     return Prepared(
@@ -184,7 +188,6 @@ def prepare(settings: BiasAudit, clip: Clip | None) -> Prepared:
         chosen=chosen,
         planted=truth,
         people=people,
-        controls=controls,
     )
 
 
@@ -202,9 +205,9 @@ def asked_of(settings: BiasAudit) -> tuple[Questions, Asked]:
     return questions, chosen
 
 
-def _same_model(clip: Clip | None, gathered: Gathered) -> None:
+def _same_model(clip: Clip | None, people: People) -> None:
     """Refuse embeddings that another model made, where the file says so."""
-    found = gathered.embeddings
+    found = people.embeddings
     if clip is None or found is None or not found.weights_sha256:
         return
     if found.weights_sha256 != clip.weights_sha256:

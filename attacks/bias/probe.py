@@ -33,6 +33,7 @@ class Sample:
     annotated value of each image in the words of :mod:`attacks.bias.groups.vocabulary`, None
     where it has none. ``clusters``: ``(n,)`` or None. ``settings``: how numbers are made.
     ``strata``: ``(n,)`` combinations of control columns, or None; ``paired``: see ``make_frame``.
+    ``unread``: sentences on annotated values that are not in these words.
     ``shared``: draws that the probes share.
     """
 
@@ -42,6 +43,7 @@ class Sample:
     settings: Settings
     strata: Ints | None = None
     paired: bool = False
+    unread: tuple[str, ...] = ()
     shared: Shared = field(default_factory=Shared, compare=False, repr=False)
 
     def framed(self, scores: Floats, column: GroupColumn, *, share: bool = True) -> Frame:

@@ -45,7 +45,7 @@ def _deep_enough(k: int | None) -> int | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class People(Images):
+class AnnotatedImages(Images):
     """Images of people with annotated groups, and what is known about the annotation."""
 
     panel: ClassVar[str] = "People"
@@ -61,7 +61,7 @@ class People(Images):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled(People):
+class Labelled(AnnotatedImages):
     """People whose groups may stand in a table of their own."""
 
     panel: ClassVar[str] = "People"

@@ -13,7 +13,7 @@ from clipprobe.statistics.intervals import (
     difference_of_paired_proportions,
     wilson,
 )
-from clipprobe.statistics.mover import difference_of_estimates
+from clipprobe.statistics.mover import difference_of_estimates, mover
 from clipprobe.statistics.ranking import auroc, auroc_estimate, aurocs
 from clipprobe.statistics.significance import mcnemar, permutation_p
 
@@ -29,6 +29,7 @@ __all__ = [
     "difference_of_paired_proportions",
     "holm",
     "mcnemar",
+    "mover",
     "permutation_p",
     "undefined",
     "wilson",

@@ -28,11 +28,25 @@ def difference_of_estimates(a: Estimate, b: Estimate, *, n: int, why: str = "") 
         (-0.1, 0.7)
     """
     value = a.value - b.value
-    low = value - math.hypot(a.value - a.low, b.high - b.value)
-    high = value + math.hypot(a.high - a.value, b.value - b.low)
+    low, high = mover((a.value, a.low, a.high), (b.value, b.low, b.high))
     absent = math.isnan(low) or math.isnan(high)
     return Estimate(
         value=value, low=low, high=high, n=n,
         method="from both intervals, as if independent (MOVER)" + (f": {why}" if why else ""),
         reason="one of the two has no interval" if absent else "",
     )  # fmt: skip
+
+
+def mover(a: tuple[float, float, float], b: tuple[float, float, float]) -> tuple[float, float]:
+    """Ends of ``a - b``, each given as its value, low and high end.
+
+    Example:
+        >>> [round(end, 3) for end in mover((0.5, 0.2, 0.8), (0.1, 0.1, 0.5))]
+        [-0.1, 0.7]
+    """
+    (value, low, high), (other, other_low, other_high) = a, b
+    difference = value - other
+    return (
+        difference - math.hypot(value - low, other_high - other),
+        difference + math.hypot(high - value, other - other_low),
+    )

@@ -124,7 +124,7 @@ def test_nothing_about_fewer_than_ten_images_follows_from_a_report(
 def test_the_attack_succeeds_where_nothing_is_protected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("prepared", "core"):
+    for module in ("people", "core"):
         monkeypatch.setattr(f"attacks.bias.{module}.protect", lambda columns, *_: list(columns))
     solved, right = 0, []
     for seed in range(8):

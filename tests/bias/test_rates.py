@@ -12,7 +12,7 @@ from attacks.bias.groups.columns import make_column, restrict
 from attacks.bias.measures.draws import permuted_labels
 from attacks.bias.measures.frame import make_frame
 from attacks.bias.measures.inference import Settings
-from attacks.bias.measures.rates import DIFFERENCE, GAP, compare_proportions, rate_cells
+from attacks.bias.measures.rates import compare_proportions, rate_cells
 
 QUICK = Settings(n_boot=400, n_permutations=400)
 
@@ -49,10 +49,10 @@ def test_rates_are_fairlearns_and_their_intervals_statsmodels() -> None:
             proportion_confint(k, cell.n, method="wilson")
         )
     assert rates[""].value == pytest.approx(frame.overall)
-    gap = by(cells, "rate" + GAP)[""]
+    gap = by(cells, "rate gap")[""]
     assert gap.value == pytest.approx(frame.difference())
     assert gap.low <= gap.value <= gap.high and 0 < gap.p <= 1
-    one = by(cells, "rate" + DIFFERENCE)["a"]
+    one = by(cells, "rate difference")["a"]
     inside = np.array(values) == "a"
     x, n, y, m = hits[inside].sum(), inside.sum(), hits[~inside].sum(), (~inside).sum()
     assert one.p == pytest.approx(fisher_exact([[x, n - x], [y, m - y]]).pvalue)
@@ -64,7 +64,7 @@ def test_rates_are_fairlearns_and_their_intervals_statsmodels() -> None:
 def test_the_floor_without_clusters_is_that_of_shuffled_labels() -> None:
     values = ["a"] * 60 + ["b"] * 40 + ["c"] * 30
     hits = np.arange(130) % 7 == 0
-    gap = by(cells_of(values, hits, settings=Settings(n_permutations=4000)), "rate" + GAP)[""]
+    gap = by(cells_of(values, hits, settings=Settings(n_permutations=4000)), "rate gap")[""]
     labels = np.repeat([0, 1, 2], [60, 40, 30])
     shuffled = np.concatenate(list(permuted_labels(labels, None, 4000, np.random.default_rng(1))))
     rates = np.stack([((shuffled == g) & hits).sum(axis=1) / (labels == g).sum() for g in range(3)])
@@ -80,16 +80,16 @@ def test_small_groups_are_named_and_hold_no_number() -> None:
     assert rates["c"].status == "insufficient" and math.isnan(rates["c"].value)
     assert rates["b"].status == "shown" and math.isnan(rates["b"].low)
     assert rates[""].n == 70  # what is hidden cannot be had by subtraction
-    gap = by(cells, "rate" + GAP)[""]
+    gap = by(cells, "rate gap")[""]
     assert math.isnan(gap.p) and gap.value == 0.0
 
 
 def test_no_rate_of_nought_is_certain() -> None:
     cells = cells_of(["a"] * 50 + ["b"] * 50, np.zeros(100, dtype=bool))
     assert by(cells, "rate")["a"].high > 0.05
-    gap = by(cells, "rate" + GAP)[""]
+    gap = by(cells, "rate gap")[""]
     assert gap.high > 0.02 and gap.p == 1.0
-    assert by(cells, "rate" + DIFFERENCE)["b"].p == 1.0
+    assert by(cells, "rate difference")["b"].p == 1.0
 
 
 def test_copies_of_one_picture_are_no_evidence() -> None:
@@ -97,13 +97,13 @@ def test_copies_of_one_picture_are_no_evidence() -> None:
     values = ["a"] * 60 + ["b"] * 60
     clusters = np.repeat(np.arange(12), 10)
     hits = np.isin(clusters, [0, 1, 2, 6])
-    plain = by(cells_of(values, hits), "rate" + DIFFERENCE)["b"]
-    clustered = by(cells_of(values, hits, clusters), "rate" + DIFFERENCE)["b"]
+    plain = by(cells_of(values, hits), "rate difference")["b"]
+    clustered = by(cells_of(values, hits, clusters), "rate difference")["b"]
     assert plain.p < 0.001 and math.isnan(clustered.p)  # six clusters a side: no test
     more = np.repeat(np.arange(24), 5)
     hits = np.isin(more, [0, 1, 2, 3, 4, 12])
-    plain = by(cells_of(values, hits), "rate" + DIFFERENCE)["b"]
-    clustered = by(cells_of(values, hits, more), "rate" + DIFFERENCE)["b"]
+    plain = by(cells_of(values, hits), "rate difference")["b"]
+    clustered = by(cells_of(values, hits, more), "rate difference")["b"]
     assert plain.p < 0.001 < 0.05 < clustered.p
     assert clustered.high - clustered.low > plain.high - plain.low
 
@@ -114,10 +114,10 @@ def test_a_gap_interval_covers_and_a_null_gap_is_rarely_found() -> None:
     labels = np.repeat(["a", "b", "c"], sizes).tolist()
     for _ in range(60):
         hits = rng.random(190) < np.repeat(true, sizes)
-        cell = by(cells_of(labels, hits), "rate" + GAP)[""]
+        cell = by(cells_of(labels, hits), "rate gap")[""]
         covered += cell.low <= 0.3 <= cell.high
         level = rng.random(190) < 0.2
-        found += by(cells_of(labels, level), "rate" + GAP)[""].p <= 0.05
+        found += by(cells_of(labels, level), "rate gap")[""].p <= 0.05
     assert covered >= 54  # nominal 95 %; the bound is conservative
     assert found <= 8
 
@@ -140,7 +140,7 @@ def test_clusters_that_all_agree_leave_a_width() -> None:
     for group in ("a", "b"):
         assert (found[group].low, found[group].high) == (0, pytest.approx(high))
     assert found[""].high == pytest.approx(proportion_confint(0, 24, method="wilson")[1])
-    difference = by(cells_of(values, np.zeros(240, bool), clusters), "rate" + DIFFERENCE)["b"]
+    difference = by(cells_of(values, np.zeros(240, bool), clusters), "rate difference")["b"]
     assert difference.high == pytest.approx(high) and difference.low == pytest.approx(-high)
     gap = next(
         c for c in cells_of(values, np.zeros(240, bool), clusters) if c.measure == "rate gap"
@@ -148,7 +148,7 @@ def test_clusters_that_all_agree_leave_a_width() -> None:
     assert gap.value == 0 and 0.05 < gap.high < 0.5
     # one side without any hit, the other with hits in half of its clusters
     hits = np.isin(clusters, range(12, 18))
-    mixed = by(cells_of(values, hits, clusters), "rate" + DIFFERENCE)["b"]
+    mixed = by(cells_of(values, hits, clusters), "rate difference")["b"]
     assert mixed.low < 0.25 < 0.5 < mixed.high <= 1
 
 

@@ -144,7 +144,7 @@ def test_under_no_difference_few_are_flagged_and_intervals_cover() -> None:
         cells = written_cells(
             answers, question, [column], None, Settings(n_boot=300, n_permutations=300, seed=seed)
         )
-        found = next(c for c in cells if c.measure == DIFFERENCE)
+        found = next(c for c in cells if c.key == DIFFERENCE)
         small += found.p <= 0.05
         covered += found.low <= 0 <= found.high
     assert small <= 9  # of 80 at 5 %: 9 or fewer in 98.6 % of cases
@@ -175,13 +175,13 @@ def test_two_reports_are_compared_by_their_printed_figures(
     summary = json.loads(called.stdout)
     assert not summary["paired"] and summary["family_size"] == 0
     rows = {(r["measure"], r["group"]): r for r in summary["differences"]}
-    man = rows[SHIFT, "man"]
+    man = rows[str(SHIFT), "man"]
     assert man["difference"]["low"] > 0.4 and "MOVER" in man["difference"]["method"]
-    change = rows[DIFFERENCE, "woman"]
+    change = rows[str(DIFFERENCE), "woman"]
     assert change["difference"]["high"] < 0
     assert change["difference"]["value"] == pytest.approx(-man["difference"]["value"])
-    assert rows[SHIFT, "woman"]["difference"]["value"] == 0
-    assert "resampling" in rows[GAP, ""]["difference"]["reason"]
+    assert rows[str(SHIFT), "woman"]["difference"]["value"] == 0
+    assert "resampling" in rows[str(GAP), ""]["difference"]["reason"]
     assert (tmp_path / "c" / "report.html").is_file()
 
 

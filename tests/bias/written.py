@@ -119,11 +119,11 @@ def rows_of(run: Any) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
-def one(run: Any, measure: str, group: str = "", **more: str) -> dict[str, str]:
+def one(run: Any, measure: object, group: str = "", **more: str) -> dict[str, str]:
     found = [
         row
         for row in rows_of(run)
-        if row["measure"] == measure
+        if row["measure"] == str(measure)
         and row["group"] == group
         and all(row[k] == v for k, v in more.items())
     ]

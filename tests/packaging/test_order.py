@@ -51,6 +51,7 @@ ORDER = {
         groups
         measures settings
         evidence inputs
+        people
         sections
         probe
         probes
@@ -58,7 +59,7 @@ ORDER = {
         asking
         prepared
         report
-        audit people written
+        audit written
         __init__ gap
         mitigation
         (verbs)

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 from attacks.bias.gap.report import GapReport
 from attacks.bias.gap.settings import GapExplanation
 from attacks.bias.gap.task import GapTask, check_asked, gap_task
-from attacks.bias.groups.columns import make_column
-from attacks.bias.inputs.pictures import Pictures
-from attacks.bias.people import Documented, documented
+from attacks.bias.people import People, read_people
 from attacks.bias.probes.occupations import default_occupations
 from attacks.bias.prompts import check_words
+from attacks.bias.sections.caveats import caveats_of
 from clipprobe.memory import fitting_batch
 from clipprobe.settings import takes
 from clipprobe.statistics.seeds import generator
@@ -49,17 +48,17 @@ def prepare_gap(settings: GapExplanation, clip: Clip) -> Plan[None]:
     words = settings.words
     chosen = check_words(default_occupations() if words is None else words)
     templates = check_templates(settings.templates, once=True)
-    data = documented(clip, settings, [settings.column])
-    [column] = data.annotations.columns()
+    people = read_people(settings, [settings.column], settings.labels)
+    [column] = people.columns
     check_asked(chosen, settings.word, column, settings.group)
-    fitting_batch(clip, settings.batch_size, len(data.annotations.records))
-    gap = _Gap(settings=settings, clip=clip, words=chosen, templates=templates, data=data)
+    fitting_batch(clip, settings.batch_size, len(people.records))
+    gap = _Gap(settings=settings, clip=clip, words=chosen, templates=templates, people=people)
     return Plan(
         config=gap.config(),
         execute=gap.execute,
         seed=settings.seed,
         provenance=clip.provenance(),
-        dataset=data.described,
+        dataset=people.description,
     )
 
 
@@ -69,14 +68,14 @@ class _Gap:
     clip: Clip
     words: tuple[str, ...]
     templates: tuple[str, ...]
-    data: Documented
+    people: People
 
     def config(self) -> dict[str, Any]:
         """Everything that changes the result."""
-        settings, data = self.settings, self.data
+        settings, people = self.settings, self.people
         return {
-            "model": self.clip.provenance()["model"], "dataset": data.described,
-            "column": data.columns[0], "card": data.card and data.card.to_json(),
+            "model": self.clip.provenance()["model"], "dataset": people.description,
+            "column": people.columns[0].name, "card": people.documentation,
             "word": settings.word, "group": settings.group, "words": list(self.words),
             "templates": list(self.templates), "clusters": settings.clusters,
             "kinds": list(settings.kinds), "n_random": settings.n_random,
@@ -86,24 +85,21 @@ class _Gap:
     def execute(self, run: Run) -> Outcome[None]:
         """Decode the pictures, cut them in two halves, and take units out."""
         settings, clip = self.settings, self.clip
-        [name] = self.data.columns
-        pictures = Pictures.read(
-            self.data.annotations, workers=settings.workers, preprocess=clip.preprocess
-        )
+        images, people = self.people.decode(clip.preprocess, settings.workers)
+        [groups] = people.columns
         sentences = [fill(self.templates, word, articles=True) for word in self.words]
         texts = sentence_means(clip.encode_texts, sentences)
-        groups = make_column(name, pictures.columns[name])
         task = gap_task(
             texts, self.words, settings.word, groups, settings.group,
-            clusters=pictures.clusters, seed=settings.seed,
+            clusters=people.clusters, seed=settings.seed,
         )  # fmt: skip
-        tracer = self.tracer(task, [pictures.images[i] for i in task.rows], run)
+        tracer = self.tracer(task, [images[i] for i in task.rows], run)
         ranked, removals, absent = tracer.all(settings.kinds)
         report = GapReport(
             task=task, before=tracer.before, ranked=ranked, removals=removals, absent=absent,
             heading=groups.heading, words=self.words, templates=self.templates,
-            n_boot=settings.n_boot, seed=settings.seed, failures=pictures.failures,
-            provenance=clip.provenance(), data=self.data,
+            n_boot=settings.n_boot, seed=settings.seed, provenance=clip.provenance(),
+            caveats=caveats_of(clip, people, self.people.notes),
         )  # fmt: skip
         return report.outcome()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.gap.task import GapTask
-from attacks.bias.inputs.cards import UNDOCUMENTED
+from attacks.bias.sections.caveats import Caveats, limits_section, method_section, question_section
 from clipprobe.arrays import Floats
 from clipprobe.report import (
     Block,
@@ -24,8 +24,6 @@ from clipprobe.study import Outcome
 from clipprobe.tracing.sizes import ENOUGH
 
 if TYPE_CHECKING:
-    from attacks.bias.people import Documented
-    from clipprobe.data import Failure
     from clipprobe.tracing import Contributions, Removal
 
 N_SHOWN = 25
@@ -36,8 +34,8 @@ class GapReport:
     """An explained gap, ready to be written.
 
     ``before``: scores of the pictures with the model as it is, ``(n,)``. ``absent``: kinds of unit
-    that the model lacks -> why. ``heading``: the group column in words. ``failures``: pictures that
-    could not be read. ``data``: what is known about the pictures.
+    that the model lacks -> why. ``heading``: the group column in words. ``caveats``: what is
+    known about the pictures.
     """
 
     task: GapTask
@@ -50,9 +48,8 @@ class GapReport:
     templates: Sequence[str]
     n_boot: int
     seed: int
-    failures: Sequence[Failure]
     provenance: Mapping[str, Any]
-    data: Documented
+    caveats: Caveats
 
     def outcome(self) -> Outcome[None]:
         """What is written."""
@@ -64,9 +61,7 @@ class GapReport:
             summary=self.summary,
             page=lambda run: self.page(run.read_json("summary.json")),
             used=len(self.task.rows),
-            skipped=self.data.skipped,
-            failed=len(self.failures),
-            failures=[*self.failures, *self.data.unmatched],
+            **self.caveats.people.counts,
         )
 
     def summary(self) -> dict[str, Any]:
@@ -92,15 +87,13 @@ class GapReport:
                 "pictures": len(task.rows),
                 "measured": int(half.sum()),
                 "clusters": len(set(task.clusters.tolist())),
-                "failed": len(self.failures),
+                "failed": len(self.caveats.people.failures),
             },
             "words": list(self.words),
             "templates": list(self.templates),
             "removals": [one.to_json() for one in self.removals],
             "absent": dict(self.absent),
-            "card": UNDOCUMENTED if self.data.card is None else self.data.card.to_json(),
-            "notes": list(self.data.notes),
-            "limits": self.data.limits,
+            **self.caveats.summary,
         }
 
     def page(self, summary: Mapping[str, Any]) -> Page:
@@ -110,8 +103,12 @@ class GapReport:
             title="Which units carry a gap between perceived or annotated groups",
             subtitle=f"“{task.word}” by {self.heading}: {task.group} against {task.reference}, "
             f"{len(task.rows):,} pictures",
-            sections=_sections(summary, self.ranked, self.data),
-            provenance={**self.provenance, "dataset": self.data.described, "seed": self.seed},
+            sections=_sections(summary, self.ranked, self.caveats),
+            provenance={
+                **self.provenance,
+                "dataset": self.caveats.people.description,
+                "seed": self.seed,
+            },
         )
 
 
@@ -155,11 +152,11 @@ def _unit_rows(ranked: Sequence[Contributions]) -> list[dict[str, Any]]:
 
 
 def _sections(
-    summary: Mapping[str, Any], ranked: Sequence[Contributions], data: Documented
+    summary: Mapping[str, Any], ranked: Sequence[Contributions], caveats: Caveats
 ) -> list[Section]:
     word, group, reference = summary["word"], summary["group"], summary["reference"]
     opening: list[Block] = [
-        *data.warnings,
+        *caveats.warnings,
         Paragraph(
             f"Asked: which heads and neurons of the image tower make “{word}” closer to pictures "
             f"annotated “{group}” than to those annotated “{reference}”, and what "
@@ -175,8 +172,7 @@ def _sections(
             )
         )
     opening += [Warning(reason) for reason in summary["absent"].values()]
-    asked = "What was asked about perceived groups, and what can be said"
-    sections = [Section(asked, opening, id="summary"), data.section]
+    sections = [question_section(opening), caveats.section]
     of = f"of the gap by {summary['column']}"
     for one in ranked:
         rows = [r for r in summary["removals"] if r["kind"] == one.kind]
@@ -199,20 +195,8 @@ def _sections(
         "between these pictures. Removing it changes other answers too; "
         "`clipprobe audit mitigate` measures what that costs.",
     ]
-    sections.append(
-        Section(
-            "Method of comparing perceived groups",
-            [Paragraph(text) for text in method],
-            id="method",
-        )
-    )
-    sections.append(
-        Section(
-            "Limits of perceived groups and of this report",
-            [Paragraph(text) for text in summary["limits"]],
-            id="limits",
-        )
-    )
+    sections.append(method_section([Paragraph(text) for text in method]))
+    sections.append(limits_section(summary["limits"]))
     return sections
 
 

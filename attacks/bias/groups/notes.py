@@ -1,4 +1,4 @@
-"""What a reader of a report must know about the data, found by looking at the annotations."""
+"""What a reader of a report must know about the data, seen in the annotations."""
 
 from __future__ import annotations
 
@@ -15,31 +15,19 @@ if TYPE_CHECKING:
 _PICTURED = ("person", "person_id", "subject", "subject_id", "identity", "individual", "drawing")
 
 
-def data_notes(
-    records: Sequence[ImageRecord],
-    annotated: Mapping[str, Sequence[str | None]],
-    columns: Sequence[GroupColumn],
-    clusters: str | None,
-) -> list[str]:
-    """Sentences on repeated subjects, on values spelt in two ways, and on columns without groups.
-
-    Args:
-        annotated: Column -> the value of each image. clusters: the column that was named.
-    """
-    found = [] if clusters is not None else _repeated(records)
-    for name, values in annotated.items():
-        found += _spelt_twice(name, values)
-    for column in columns:
-        if len(column.levels) < 2:
-            found.append(
-                f"By {column.heading} nothing can be compared: {len(column.levels)} of its "
-                f"{len(column.sizes)} groups can be shown (at least {SHOW_FROM} images each, and "
-                "no smaller group given away)."
-            )
-    return found
+def uncompared(columns: Sequence[GroupColumn]) -> list[str]:
+    """Columns of which nothing can be compared."""
+    return [
+        f"By {column.heading} nothing can be compared: {len(column.levels)} of its "
+        f"{len(column.sizes)} groups can be shown (at least {SHOW_FROM} images each, and "
+        "no smaller group given away)."
+        for column in columns
+        if len(column.levels) < 2
+    ]
 
 
-def _repeated(records: Sequence[ImageRecord]) -> list[str]:
+def repeated(records: Sequence[ImageRecord]) -> list[str]:
+    """Images that show one thing several times, where a column says so."""
     for name in _PICTURED:
         seen = Counter(v for record in records if (v := record.attributes.get(name)))
         several = sum(n for n in seen.values() if n > 1)
@@ -52,15 +40,17 @@ def _repeated(records: Sequence[ImageRecord]) -> list[str]:
     return []
 
 
-def _spelt_twice(name: str, values: Sequence[str | None]) -> list[str]:
-    """Values that differ only in capitals, spaces or underscores."""
-    spellings: dict[str, set[str]] = {}
-    for value in {v.strip() for v in values if v and v.strip()}:
-        key = "".join(char for char in value.casefold() if not (char.isspace() or char in "_-"))
-        spellings.setdefault(key, set()).add(value)
-    twice = [sorted(one) for one in spellings.values() if len(one) > 1]
-    return [
-        f"The column {name!r} spells a value in several ways ({', '.join(map(repr, one))}): each "
-        "is counted as a group of its own. Correct the table if they mean the same."
-        for one in sorted(twice)
-    ]
+def spelt_twice(annotations: Mapping[str, Sequence[str | None]]) -> list[str]:
+    """Values of a column that differ only in capitals, spaces or underscores."""
+    notes = []
+    for name, values in annotations.items():
+        spellings: dict[str, set[str]] = {}
+        for value in {v.strip() for v in values if v and v.strip()}:
+            key = "".join(char for char in value.casefold() if not (char.isspace() or char in "_-"))
+            spellings.setdefault(key, set()).add(value)
+        notes += [
+            f"The column {name!r} spells a value in several ways ({', '.join(map(repr, one))}): "
+            "each is counted as a group of its own. Correct the table if they mean the same."
+            for one in sorted(sorted(same) for same in spellings.values() if len(same) > 1)
+        ]
+    return notes

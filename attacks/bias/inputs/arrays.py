@@ -12,7 +12,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,12 @@ class Embeddings:
     weights_sha256: str
     name: str
     sha256: str
+
+    def rows(self, order: Sequence[int]) -> Embeddings:
+        """Some of the images, in another order."""
+        return replace(
+            self, ids=tuple(self.ids[i] for i in order), vectors=self.vectors[list(order)]
+        )
 
 
 def read_embeddings(path: str | Path) -> Embeddings:

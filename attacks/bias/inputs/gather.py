@@ -1,4 +1,4 @@
-"""Labels and one road's answers, put together: the images that take part, in order of their ids."""
+"""Labels joined to images, or to what stands instead of images; in the order of the ids."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from attacks.bias.inputs.join import EXAMPLES, join
 from attacks.bias.inputs.labels import Labels, fairface_padding, labels_of_images, read_labels
 from attacks.bias.inputs.predictions import Predictions, read_predictions
 from attacks.bias.inputs.tables import Column
+from clipprobe.data import Failure, ImageRecord, as_dataset
+from clipprobe.data.records import make_dataset
 from clipprobe.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from clipprobe.data import Dataset, Failure, ImageRecord
+    from clipprobe.data import Dataset
 
 _DRAWN_PEOPLE = frozenset({"perceived_gender", "skin_tone", "drawing"})
 
@@ -40,18 +42,18 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gathered:
-    """The images that take part.
+class LabelledImages:
+    """The images that take part, with their labels and what is known of both.
 
-    ``dataset``: records with every label as an attribute, by id. ``rows``: place of each in
-    ``embeddings`` or ``predictions``, by id. ``aliases``: names of columns that were renamed.
+    ``dataset``: records with every label as an attribute, by id. ``embeddings``, ``predictions``:
+    one row per record, in their order, where they stand instead of the images.
+    ``aliases``: names of columns that were renamed.
     ``card``: name of the shipped card, where the data set was recognised.
     ``notes``: what a reader must know, without any id. ``unmatched``: examples of ids without
     partner; ``skipped``: how many there are. ``sources``: what was read, for the manifest.
     """
 
     dataset: Dataset
-    rows: Mapping[str, int] = field(default_factory=dict)
     embeddings: Embeddings | None = None
     predictions: Predictions | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
@@ -65,21 +67,21 @@ class Gathered:
         """Name and fingerprint of the records, and what was read.
 
         Not how many there are: less the images that a report counts, it would be the size of what
-        is hidden. Without pictures the fingerprint is that of the files read and of the ids.
+        is hidden. Without images the fingerprint is that of the files read and of the ids.
         """
         if self.embeddings is None and self.predictions is None:
-            found = {n: v for n, v in self.dataset.describe().items() if n != "records"}
-            return found | dict(self.sources)
+            described = {n: v for n, v in self.dataset.describe().items() if n != "records"}
+            return described | dict(self.sources)
         told = repr([sorted(map(repr, self.sources.items())), [r.id for r in self.dataset]])
         digest = hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()
         return {"name": self.dataset.name, "fingerprint": digest} | dict(self.sources)
 
 
-def gather(given: Inputs, *, limit: int | None = None) -> Gathered:
+def gather(given: Inputs, *, limit: int | None = None) -> LabelledImages:
     """Read and join what the user gave.
 
     Args:
-        limit: Keep so many images, drawn by the hash of their ids.
+        limit: Keep at most so many images, sampled by the hash of their ids.
     Raises:
         ConfigError: none or several of images, embeddings and predictions; no labels for
             embeddings. DataError: a file cannot be used, or ids do not match at all.
@@ -91,16 +93,62 @@ def gather(given: Inputs, *, limit: int | None = None) -> Gathered:
             f"An audit starts from images, embeddings or predictions, one of them, but got {found}."
         )
     _refuse_unused(given)
-    if roads[0] == "images":
-        gathered = _from_images(given)
-    elif roads[0] == "embeddings":
-        gathered = _from_embeddings(given)
+    embeddings = predictions = None
+    records: Sequence[ImageRecord]
+    sources: dict[str, Any] = {}
+    if given.images is not None:
+        dataset = as_dataset(given.images)
+        name, records = dataset.name, dataset.records
+        place = next((str(r.source) for r in records if isinstance(r.source, Path)), "")
+        labels = (
+            labels_of_images(records, name, format=given.label_format)
+            if given.labels is None
+            else _read_labels(given, given.labels)
+        )
+        if labels is None:
+            drawn = all(map(_is_drawn, records))
+            return LabelledImages(
+                dataset=make_dataset(name, records, limit),
+                card="clipprobe-people" if drawn else None,
+            )
+        place = f"{given.images} {name} {place}"
+    elif given.embeddings is not None:
+        if given.labels is None:
+            raise ConfigError(
+                "Embeddings need a table of labels (--labels) that says each image's annotated "
+                "group."
+            )
+        embeddings, place = read_embeddings(given.embeddings), str(given.embeddings)
+        name, records = embeddings.name, _bare(embeddings.ids)
+        labels = _read_labels(given, given.labels)
+        sources["embeddings"] = {"name": name, "sha256": embeddings.sha256}
     else:
-        gathered = _from_predictions(given)
-    from clipprobe.data.records import make_dataset
-
-    name, records = gathered.dataset.name, gathered.dataset.records
-    return replace(gathered, dataset=make_dataset(name, records, limit))
+        labels, predictions = _from_predictions(given)
+        name, records, place = predictions.name, _bare(predictions.ids), str(given.predictions)
+        column = predictions.column
+        kind = f"labels in column {column!r}" if column else predictions.kind
+        sources["predictions"] = {"name": name, "sha256": predictions.sha256, "kind": kind}
+    if given.labels is not None:
+        sources["labels"] = {"name": labels.name, "sha256": labels.sha256}
+    if labels.card == "fairface":
+        sources["padding"] = fairface_padding(place)
+    joined, missing = _join(records, labels, roads[0])
+    dataset = make_dataset(name, joined, limit)
+    rows = {record.id: row for row, record in enumerate(records)}
+    order = [rows[record.id] for record in dataset]
+    return LabelledImages(
+        dataset=dataset,
+        embeddings=embeddings and embeddings.rows(order),
+        predictions=predictions and predictions.rows(order),
+        aliases=labels.aliases,
+        card=labels.card,
+        notes=tuple(f"{len(ids):,} left out: {reason}." for reason, ids in missing.items()),
+        unmatched=tuple(
+            Failure(one, reason) for reason, ids in missing.items() for one in ids[:EXAMPLES]
+        ),
+        skipped=sum(map(len, missing.values())),
+        sources=sources | {"label_format": labels.format},
+    )
 
 
 def _refuse_unused(given: Inputs) -> None:
@@ -120,63 +168,21 @@ def _refuse_unused(given: Inputs) -> None:
             )
 
 
-def _from_images(given: Inputs) -> Gathered:
-    from clipprobe.data import as_dataset
-
-    dataset = as_dataset(given.images)
-    if given.labels is not None:
-        labels: Labels | None = _read_labels(given)
-    else:
-        labels = labels_of_images(dataset.records, dataset.name, format=given.label_format)
-    if labels is None:
-        drawn = all(_is_drawn(record) for record in dataset)
-        return Gathered(dataset=dataset, card="clipprobe-people" if drawn else None)
-    sources: dict[str, Any] = {}
-    if labels.sha256:
-        sources["labels"] = {"name": labels.name, "sha256": labels.sha256}
-    if labels.card == "fairface":
-        place = next((str(r.source) for r in dataset if isinstance(r.source, Path)), "")
-        sources["padding"] = fairface_padding(f"{given.images} {dataset.name} {place}")
-    return _joined(dataset.name, dataset.records, labels, sources, "images")
-
-
 def _is_drawn(record: ImageRecord) -> bool:
-    """Whether a picture is one of ``clipprobe.stimuli.people_set``, by its columns and drawing."""
+    """Whether an image is one of ``clipprobe.stimuli.people_set``, by its columns and drawing."""
     own = record.attributes
     # Plain people have no occupation, and an empty cell is no attribute.
     return (
         own.keys() >= _DRAWN_PEOPLE
-        and [
-            own["perceived_gender"],
-            own["skin_tone"],
-        ]
-        == own["drawing"].split("/")[1:3]
+        and [own["perceived_gender"], own["skin_tone"]] == own["drawing"].split("/")[1:3]
     )
 
 
-def _from_embeddings(given: Inputs) -> Gathered:
-    assert given.embeddings is not None
-    if given.labels is None:
-        raise ConfigError(
-            "Embeddings need a table of labels (--labels) that says each image's annotated group."
-        )
-    found = read_embeddings(given.embeddings)
-    labels = _read_labels(given)
-    sources: dict[str, Any] = {
-        "embeddings": {"name": found.name, "sha256": found.sha256},
-        "labels": {"name": labels.name, "sha256": labels.sha256},
-    }
-    if labels.card == "fairface":
-        sources["padding"] = fairface_padding(str(given.embeddings))
-    gathered = _joined(found.name, _bare(found.ids), labels, sources, "embeddings")
-    rows = {one: place for place, one in enumerate(found.ids)}
-    return replace(gathered, embeddings=found, rows=rows)
-
-
-def _from_predictions(given: Inputs) -> Gathered:
+def _from_predictions(given: Inputs) -> tuple[Labels, Predictions]:
+    """A table of predictions, and the labels beside them or in a table of their own."""
     assert given.predictions is not None
     own = given.labels is None
-    labels = _read_labels(replace(given, labels=given.predictions) if own else given)
+    labels = _read_labels(given, given.labels or given.predictions)
     found = read_predictions(
         given.predictions,
         id_column=given.id_column if own else None,
@@ -186,26 +192,12 @@ def _from_predictions(given: Inputs) -> Gathered:
     )
     # What the model said is no label of the images, though it may stand in the same table.
     said = {found.column, *(found.scores or ())}
-    labels = replace(labels, columns={n: v for n, v in labels.columns.items() if n not in said})
-    sources: dict[str, Any] = {
-        "predictions": {
-            "name": found.name,
-            "sha256": found.sha256,
-            "kind": f"labels in column {found.column!r}" if found.column else found.kind,
-        }
-    }
-    if not own:
-        sources["labels"] = {"name": labels.name, "sha256": labels.sha256}
-    if labels.card == "fairface":
-        sources["padding"] = fairface_padding(str(given.predictions))
-    gathered = _joined(found.name, _bare(found.ids), labels, sources, "predictions")
-    rows = {one: place for place, one in enumerate(found.ids)}
-    return replace(gathered, predictions=found, rows=rows)
+    columns = {name: values for name, values in labels.columns.items() if name not in said}
+    return replace(labels, columns=columns), found
 
 
-def _read_labels(given: Inputs) -> Labels:
-    assert given.labels is not None
-    return read_labels(given.labels, format=given.label_format, id_column=given.id_column)
+def _read_labels(given: Inputs, table: str | Path) -> Labels:
+    return read_labels(table, format=given.label_format, id_column=given.id_column)
 
 
 def _group_like(labels: Labels) -> Collection[str]:
@@ -215,51 +207,31 @@ def _group_like(labels: Labels) -> Collection[str]:
 
 
 def _bare(ids: Iterable[str]) -> list[ImageRecord]:
-    from clipprobe.data import ImageRecord
-
     return [ImageRecord(id=one, source=b"") for one in ids]
 
 
-def _joined(
-    name: str,
-    records: Sequence[ImageRecord],
-    labels: Labels,
-    sources: Mapping[str, Any],
-    what: str,
-) -> Gathered:
-    """Records with the labels as attributes; those without a row are counted."""
-    from clipprobe.data import Dataset, Failure
-
+def _join(
+    records: Sequence[ImageRecord], labels: Labels, what: str
+) -> tuple[list[ImageRecord], dict[str, Sequence[str]]]:
+    """Records with the labels as attributes; and reason -> the ids that take no part."""
     found = join(
         [record.id for record in records],
         labels.ids,
         names=(what, "labels"),
         by_stem=labels.by_stem and what == "images",
     )
-    joined = tuple(
-        _labelled(records[i], labels.columns, j)
-        for i, j in zip(found.left, found.right, strict=True)
-    )
-    notes, unmatched = [], []
-    for ids, reason in (
-        (found.left_only, f"one of the {what}, without a row in the labels"),
-        (found.right_only, f"a row of the labels, without one of the {what}"),
-        (labels.malformed, "a file name from which no label could be read"),
-    ):
-        if ids:
-            notes.append(f"{len(ids):,} left out: {reason}.")
-            unmatched += [Failure(one, reason) for one in ids[:EXAMPLES]]
     if labels.malformed and len(labels.malformed) == len(labels.ids):
         raise DataError(f"No file name of {labels.name} has the form of UTKFace's.")
-    return Gathered(
-        dataset=Dataset(name=name, records=joined),
-        aliases=labels.aliases,
-        card=labels.card,
-        notes=tuple(notes),
-        unmatched=tuple(unmatched),
-        skipped=len(found.left_only) + len(found.right_only) + len(labels.malformed),
-        sources=dict(sources) | {"label_format": labels.format},
-    )
+    missing = {
+        f"one of the {what}, without a row in the labels": found.left_only,
+        f"a row of the labels, without one of the {what}": found.right_only,
+        "a file name from which no label could be read": labels.malformed,
+    }
+    joined = [
+        _labelled(records[i], labels.columns, j)
+        for i, j in zip(found.left, found.right, strict=True)
+    ]
+    return joined, {reason: ids for reason, ids in missing.items() if ids}
 
 
 def _labelled(record: ImageRecord, columns: Mapping[str, Column], row: int) -> ImageRecord:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,16 @@ class Predictions:
     column: str
     name: str
     sha256: str
+
+    def rows(self, order: Sequence[int]) -> Predictions:
+        """Some of the images, in another order."""
+        rows, labels, scores = list(order), self.labels, self.scores
+        return replace(
+            self,
+            ids=tuple(self.ids[i] for i in rows),
+            labels=None if labels is None else tuple(labels[i] for i in rows),
+            scores=None if scores is None else {name: v[rows] for name, v in scores.items()},
+        )
 
 
 def read_predictions(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import Field, dataclass, field, fields, replace
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,16 +17,47 @@ from attacks.bias.groups.columns import INFER_FROM, SHOW_FROM, GroupColumn
 from attacks.bias.measures.draws import Floats
 from clipprobe.statistics import Estimate, benjamini_hochberg
 
-ASSOCIATION = "association d"
-RELATIVE = "relative d"  # after taking each image's mean cosine over the words away
+Contrast = Literal["value", "difference", "gap", "largest", "smallest", "mean"]
 Status = Literal["inferred", "shown", "insufficient"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a cell measures; ``str()`` gives its name in tables.
+
+    ``quantity``: e.g. ``crime rate``. ``contrast``: whether it is the quantity's own value, the
+    difference of two sides, or what is made of all groups (the gap is the largest less the
+    smallest). ``at``: the threshold of probability, where it has one. ``scheme``: which of several
+    conditions, label lists or designs. ``effect``: whether it is an effect size d, which compares
+    two sides and has a least size that is spoken of. ``text``: its name; default: the quantity.
+    """
+
+    quantity: str
+    _: KW_ONLY
+    contrast: Contrast = "value"
+    at: float | None = None
+    scheme: str = ""
+    effect: bool = False
+    text: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return self.text or self.quantity
+
+    def against(self, contrast: Contrast) -> Key:
+        """The same quantity in another contrast, which its name says last."""
+        return replace(self, contrast=contrast, text=f"{self} {contrast}")
+
+
+ASSOCIATION = Key("association d", effect=True)
+RELATIVE = Key("relative d", effect=True)  # each image's mean cosine over the words taken away
+LARGEST_MINUS_SMALLEST = "largest minus smallest"  # the reference of every gap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One measure of one item for one group (or one whole column).
 
-    ``probe``, ``measure``: e.g. ``occupations``, ``association d``.
+    ``probe``: e.g. ``occupations``. ``key``: what is measured, e.g. ``association d``.
     ``item``: the text that was probed, e.g. ``doctor``; empty for a figure over all items.
     ``column``, ``group``: the annotated attribute and its value; no value for a whole column.
     ``reference``: what the group is compared with: another group, ``rest``, or a target.
@@ -45,7 +76,7 @@ class Cell:
     """
 
     probe: str
-    measure: str
+    key: Key
     item: str
     column: str
     group: str
@@ -68,42 +99,45 @@ class Cell:
     reason: str = ""
     draws: Floats | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def measure(self) -> str:
+        """The name of what is measured, as tables have it."""
+        return str(self.key)
+
     def estimate(self) -> Estimate:
         """Value and interval as an estimate over all images compared; NaN where nothing is shown.
 
         A figure over a whole column counts its own ``n``; a comparison counts both sides; a skew
         is about ``n`` images of a group, among the images ranked.
         """
-        both = self.measure in (ASSOCIATION, RELATIVE)
         absent = math.isnan(self.value) or math.isnan(self.low) or math.isnan(self.high)
         return Estimate(
             value=self.value,
             low=self.low,
             high=self.high,
-            n=self.n + self.n_reference if both else self.n,
+            n=self.n + self.n_reference if self.key.effect else self.n,
             method=self.method,
             reason=self.reason or ("no interval can be had" if absent else ""),
         )
 
     def to_row(self) -> dict[str, Any]:
         """A table row; NaN becomes None, and so do the sizes of a hidden group."""
-        row = {one.name: _none(getattr(self, one.name)) for one in table_fields()}
+        row = {name: _none(getattr(self, name)) for name in table_columns()}
         return row | ({"n": None, "n_reference": None} if self.status == "insufficient" else {})
 
 
-def table_fields() -> list[Field[Any]]:
-    """The fields of a cell that are columns of ``cells.csv``."""
-    return [one for one in fields(Cell) if one.name != "draws"]
+def table_columns() -> dict[str, str]:
+    """The columns of ``cells.csv`` and their types, as annotations have them."""
+    named = {one.name: str(one.type) for one in fields(Cell) if one.name != "draws"}
+    return {"measure" if name == "key" else name: kind for name, kind in named.items()}
 
 
-def hidden_cells(
-    column: GroupColumn, items: Sequence[str], *, probe: str, measure: str
-) -> list[Cell]:
+def hidden_cells(column: GroupColumn, items: Sequence[str], *, probe: str, key: Key) -> list[Cell]:
     """Cells of groups that are not shown: named, without a number and without their size."""
     return [
         Cell(
             probe=probe,
-            measure=measure,
+            key=key,
             item=item,
             column=column.name,
             group=level,
@@ -147,7 +181,7 @@ def correct(cells: Sequence[Cell], *, alpha: float, min_effect: float) -> tuple[
     corrected = []
     for cell, value in zip(cells, q, strict=True):
         clear = bool(value <= alpha)  # NaN compares false: what was not tested is not flagged
-        if cell.measure in (ASSOCIATION, RELATIVE):
+        if cell.key.effect:
             clear = clear and abs(cell.value) >= min_effect
         corrected.append(replace(cell, q=float(value), flagged=clear))
     return corrected, int(np.count_nonzero(~np.isnan(p)))

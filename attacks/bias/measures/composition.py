@@ -17,24 +17,21 @@ that of the mean over texts has the means of their ends, which is as wide as if 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from attacks.bias.measures.association import (
-    effect_sizes,
-    permuted_effect_sizes,
-    resampled_effect_sizes,
-)
-from attacks.bias.measures.association_cells import hidden, judged, percentile_interval
-from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.association_cells import find_effects, item_cells
+from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.draws import Floats
 from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.places import entropy_ends, wilson_shares
+from attacks.bias.measures.subjects import Subjects
 from attacks.bias.measures.top_k import top_k
 
-BIAS, ENTROPY, C_ASC = "bias@k", "entropy@k", "c-asc"
+BIAS, ENTROPY, C_ASC = Key("bias@k"), Key("entropy@k"), Key("c-asc")
 
 
 def bias_at(counts: Floats) -> Floats:
@@ -68,38 +65,26 @@ def composition_cells(
     frame: Frame, items: Sequence[str], probe: str, settings: Settings
 ) -> list[Cell]:
     """Bias@k (of two groups) and normalised entropy of every item, and C-ASC of every group."""
-    levels = frame.column.levels
-    cells = hidden(frame, items, probe, C_ASC)
+    subjects, levels = Subjects(frame=frame, probe=probe, settings=settings), frame.column.levels
+    cells = subjects.hidden(C_ASC, items)
     if len(levels) < 2:
         return cells
-    top = top_k(frame, settings)
-    status, reason = frame.judge_all()
-    n = len(frame.labels)
-    common: dict[str, Any] = {
-        "probe": probe, "column": frame.column.name, "status": status, "k": top.k,
-    }  # fmt: skip
-    whole = common | {"n": n, "n_reference": 0, "reference": "equal shares"}
-    judge: dict[str, Any] = {
-        "status": status, "settings": settings, "test": False, "resampled": False,
-        "permuted": frame.permuted,
-    }  # fmt: skip
+    top, whole = top_k(frame, settings), subjects.whole("equal shares")
+    judge: dict[str, Any] = {"test": False, "resampled": False}
     ends = [
         wilson_shares(counts, places, settings.level, together=True)
         for counts, places in zip(top.counts, top.effective, strict=True)
     ]
     entropy, null = normalised_entropy(top.counts), normalised_entropy(top.null)
     for j, item in enumerate(items):
-        given = judged(
-            entropy[j], entropy_ends(*ends[j]), null[:, j],
-            how=top.how(j) + (", for all groups at once" if len(levels) > 2 else ""), **judge,
-        )  # fmt: skip
-        why = reason or "below 1 by chance: see its null floor"
-        cells.append(Cell(measure=ENTROPY, item=item, group="", reason=why, **whole, **given))
+        how = top.how(j) + (", for all groups at once" if len(levels) > 2 else "")
+        given = whole.judged(entropy[j], entropy_ends(*ends[j]), null[:, j], how=how, **judge)
+        why = "below 1 by chance: see its null floor"
+        cells.append(whole.cell(ENTROPY, item, why=why, k=top.k, **given))
     if len(levels) == 2:
+        [two] = subjects.compared()
         seen, dealt = bias_at(top.counts), bias_at(top.null)
         between = np.array([[2 * low[1] - 1, 2 * high[1] - 1] for low, high in ends])
-        sided: dict[str, Any] = {"group": levels[1], "reference": levels[0]}
-        sizes: dict[str, Any] = {"n": frame.sizes[1], "n_reference": frame.sizes[0]}
         for item, value, interval, d, how in [
             *((item, seen[j], between[j], dealt[:, j], top.how(j))
               for j, item in enumerate(items)),
@@ -107,36 +92,11 @@ def composition_cells(
             ("", seen.mean(), between.mean(axis=0), dealt.mean(axis=1),
              f"mean of the ends of {len(items)} texts"),
         ]:  # fmt: skip
-            given = judged(float(value), (interval[0], interval[1]), d, how=how, **judge)
-            cells.append(
-                Cell(measure=BIAS, item=item, reason=reason, **sided, **sizes, **common, **given)
-            )
-    return cells + _c_asc(frame, items, probe, settings)
-
-
-def _c_asc(frame: Frame, items: Sequence[str], probe: str, settings: Settings) -> list[Cell]:
-    n, levels = len(frame.labels), frame.column.levels
-    scale = float(np.sqrt(n / (n - 1)))
-    groups = range(len(levels))
-    boots = resampled_effect_sizes(frame.scores, frame.labels, len(levels), groups, frame.weights)
-    nulls = permuted_effect_sizes(frame.scores, frame.permutations, len(levels), groups)
-    cells = []
-    for g, level in enumerate(levels):
-        others = [h for h in groups if h != g]
-        status, reason = frame.judge([g], others)
-        value = scale * effect_sizes(frame.scores, frame.labels == g)
-        boot, null = scale * boots[g], scale * nulls[g]
-        for j, item in enumerate(items):
-            why = "all images have the same cosine" if np.isnan(value[j]) else reason
-            given = judged(
-                float(value[j]), percentile_interval(boot[:, j], settings.level), null[:, j],
-                status, settings, test=False, permuted=frame.permuted,
-            )  # fmt: skip
-            cells.append(
-                Cell(
-                    probe=probe, measure=C_ASC, item=item, column=frame.column.name, group=level,
-                    reference="rest", n=frame.sizes[g], n_reference=n - frame.sizes[g],
-                    status=status, reason=why, **given,
-                )
-            )  # fmt: skip
-    return cells
+            given = two.judged(float(value), (interval[0], interval[1]), d, how=how, **judge)
+            cells.append(two.cell(BIAS, item, k=top.k, **given))
+    scale = float(np.sqrt(len(frame.labels) / (len(frame.labels) - 1)))
+    scaled = [
+        replace(one, value=scale * one.value, boot=scale * one.boot, null=scale * one.null)
+        for one in find_effects(subjects, frame.scores, mirrored=True)
+    ]
+    return cells + item_cells(items, C_ASC, scaled, test=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.cells import Cell, Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +43,14 @@ class Evaluation:
     answers: Mapping[str, Answer] = field(default_factory=dict)
 
     def select(
-        self, measure: str, column: str = "", reference: str = "", *, probe: str = ""
+        self, measure: Key | str, column: str = "", reference: str = "", *, probe: str = ""
     ) -> list[Cell]:
-        """Cells of one measure; of one column, reference and probe where they are given."""
+        """Cells of one measure, by its key or name; of one column, reference and probe where they
+        are given."""
         return [
             cell
             for cell in self.cells
-            if cell.measure == measure
+            if measure in (cell.key, cell.measure)
             and column in ("", cell.column)
             and reference in ("", cell.reference)
             and probe in ("", cell.probe)

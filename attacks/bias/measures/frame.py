@@ -93,6 +93,17 @@ class Frame:
         return self.judge(*([level] for level in range(len(self.sizes))))
 
 
+def comparisons(n_levels: int, *, mirrored: bool = False) -> list[tuple[int, list[int]]]:
+    """Each group and those it is compared with; of two groups only the later one.
+
+    Args:
+        mirrored: Both of two groups.
+    """
+    if n_levels == 2 and not mirrored:
+        return [(1, [0])]
+    return [(g, [other for other in range(n_levels) if other != g]) for g in range(n_levels)]
+
+
 def make_frame(
     scores: Floats,
     column: GroupColumn,

@@ -55,6 +55,35 @@ def resampled_sums(
         yield _sums(places + _firsts(len(block), n_groups), drawn.ravel(), table, n_groups)
 
 
+def resampled_means(
+    values: Floats, labels: Ints, copies: Iterable[Copies], n_groups: int
+) -> Floats:
+    """Means of every group under copies of the images: ``(n, k)`` -> ``(draws, g, k)``."""
+    inside = [labels == g for g in range(n_groups)]
+    parts = []
+    for chunk in copies:
+        weights = chunk.astype(np.float64)
+        means = [_weighted_means(weights[:, rows], values[rows]) for rows in inside]
+        parts.append(np.stack(means, axis=1))
+    return np.concatenate(parts)
+
+
+def permuted_means(values: Floats, labels: Iterable[Labels], n_groups: int) -> Floats:
+    """Means of every group under permuted labels: ``(n, k)`` -> ``(draws, g, k)``."""
+    parts = []
+    for chunk in labels:
+        sides = ((chunk == g).astype(np.float64) for g in range(n_groups))
+        parts.append(np.stack([_weighted_means(side, values) for side in sides], axis=1))
+    return np.concatenate(parts)
+
+
+def _weighted_means(weights: Floats, values: Floats) -> Floats:
+    """Weighted means ``(b, k)`` of values ``(n, k)``, weights ``(b, n)``."""
+    with np.errstate(invalid="ignore"):  # a group that a resample left empty has no mean
+        means: Floats = (weights @ values) / weights.sum(axis=1)[:, None]
+    return means
+
+
 def _blocks(chunks: Iterable[NDArray[Number]]) -> Iterator[NDArray[Number]]:
     for chunk in chunks:
         for start in range(0, len(chunk), _ROWS):

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from attacks.bias.groups.columns import SHOW_FROM, GroupColumn
-from attacks.bias.measures.association_cells import comparisons
 from attacks.bias.measures.cells import status_for
 from attacks.bias.measures.draws import Ints
+from attacks.bias.measures.frame import comparisons
 
 POWER = 0.8
 BASE_RATES = (0.05, 0.5)

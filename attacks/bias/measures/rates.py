@@ -16,23 +16,21 @@ its clusters (two sides put together as in Zou & Donner 2008, doi:10.1002/sim.30
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.measures.association_cells import floor, percentile_interval
-from attacks.bias.measures.cells import Cell, hidden_cells
-from attacks.bias.measures.draws import Copies, Floats, Ints, generator
+from attacks.bias.measures.cells import LARGEST_MINUS_SMALLEST, Cell, Key
+from attacks.bias.measures.draws import Floats, Ints, generator
 from attacks.bias.measures.frame import Frame
+from attacks.bias.measures.group_sums import permuted_means, resampled_means
 from attacks.bias.measures.inference import Settings
-from clipprobe.statistics import permutation_p, wilson
+from attacks.bias.measures.subjects import Subject, Subjects, floor, percentile_interval
+from clipprobe.statistics import mover, permutation_p, wilson
 
-GAP = " gap"
-DIFFERENCE = " difference"
 Hits = NDArray[np.bool_]
+MAXIMUM = "a maximum is above 0 by chance: see the excess"
 
 
 def rate_cells(
@@ -40,7 +38,7 @@ def rate_cells(
     hits: Hits,
     *,
     probe: str,
-    measure: str,
+    measure: Key | str,
     item: str,
     settings: Settings,
     compare: bool = True,
@@ -49,52 +47,41 @@ def rate_cells(
 
     Args:
         hits: ``(n,)`` over the images of the frame.
-        measure: What a hit is, e.g. ``crime rate``; the gap and the differences add to the name.
+        measure: What a hit is, e.g. ``crime rate``; of the gap and the differences, too.
         item: The label set.
         compare: Whether differences and the gap are wanted, and tested.
     Returns:
         Hidden cells, one rate a group, the rate of all, one difference a group (one in all where
         there are two groups), the gap.
     """
-    column = frame.column
-    common: dict[str, Any] = {"probe": probe, "item": item, "column": column.name}
-    cells = hidden_cells(column, [item], probe=probe, measure=measure)
-    if not column.levels:
+    key = measure if isinstance(measure, Key) else Key(measure)
+    subjects = Subjects(frame=frame, probe=probe, settings=settings)
+    cells = subjects.hidden(key, [item])
+    if not frame.column.levels:
         return cells
-    counts, sizes = _counts(frame, hits), np.array(frame.sizes, dtype=np.int64)
-    draws = _Draws(frame, hits, counts, settings, (probe, measure, item))
-    for g, level in enumerate(column.levels):
-        cells.append(_rate(frame, draws, g, level, counts, settings, {"measure": measure} | common))
-    cells.append(_overall(frame, draws, counts, settings, {"measure": measure} | common))
-    if len(column.levels) < 2 or not compare:
+    rates = _Rates(frame, hits, settings, (probe, str(key), item))
+    every = subjects.together()
+    cells += [one.cell(key, item, **rates.of(one)) for one in subjects.each()]
+    cells.append(every.cell(key, item, status="inferred", reason="", **rates.of(every, sure=True)))
+    if len(frame.column.levels) < 2 or not compare:
         return cells
-    compared = [(1, [0])] if len(sizes) == 2 else [
-        (g, [h for h in range(len(sizes)) if h != g]) for g in range(len(sizes))
-    ]  # fmt: skip
-    for g, others in compared:
-        named = {"measure": measure + DIFFERENCE, **common}
-        cells.append(_difference(frame, draws, g, others, counts, settings, named))
-    cells.append(_gap(frame, draws, counts, settings, {"measure": measure + GAP, **common}))
+    difference, gap = key.against("difference"), key.against("gap")
+    for one in subjects.compared():
+        cells.append(one.cell(difference, item, **rates.difference(one)))
+    whole = subjects.whole(LARGEST_MINUS_SMALLEST)
+    cells.append(whole.cell(gap, item, why=MAXIMUM, **rates.gap(whole)))
     return cells
 
 
-def _counts(frame: Frame, hits: Hits) -> NDArray[np.int64]:
-    return np.bincount(frame.labels[hits], minlength=len(frame.sizes)).astype(np.int64)
-
-
-class _Draws:
-    """Resampled and permuted rates of one outcome, made when first needed."""
+class _Rates:
+    """Rates of one outcome by group, ``(g,)``; resampled and permuted ones when first needed."""
 
     def __init__(
-        self,
-        frame: Frame,
-        hits: Hits,
-        counts: NDArray[np.int64],
-        settings: Settings,
-        name: tuple[str, str, str],
+        self, frame: Frame, hits: Hits, settings: Settings, name: tuple[str, str, str]
     ) -> None:
-        self.frame, self.hits, self.counts, self.settings = frame, hits, counts, settings
+        self.frame, self.hits, self.settings = frame, hits, settings
         self.sizes = np.array(frame.sizes, dtype=np.int64)
+        self.counts = np.bincount(frame.labels[hits], minlength=len(self.sizes)).astype(np.int64)
         self.name = (*name, frame.column.name)
         self._order: Ints | None = None
         self._boot: tuple[Floats, Floats] | None = None
@@ -119,15 +106,18 @@ class _Draws:
     def pairs(self) -> Floats | None:
         """Rates ``(b, g)`` of the draws that pair two audits of the same images."""
         if self._pairs is None and self.frame.pairing is not None:
-            self._pairs = self._weighted(self.frame.pairing)
+            self._pairs = resampled_means(
+                self.shuffled, self.frame.labels, self.frame.pairing, len(self.sizes)
+            )[:, :, 0]
         return self._pairs
 
     @property
-    def shuffled(self) -> Hits:
-        """The hits over the images in an order of this outcome's own; for draws that are shared."""
+    def shuffled(self) -> Floats:
+        """The hits over the images, ``(n, 1)``, in an order of this outcome's own; for draws that
+        are shared."""
         if self._order is None:
             self._order = self.frame.anonymous(*self.name)
-        return self.hits[self._order]
+        return self.hits[self._order, None].astype(np.float64)
 
     def _binomial(self) -> tuple[Floats, Floats]:
         # Half a hit is added on both sides: a rate of 0 of 50 must not resample to 0 for ever.
@@ -135,6 +125,11 @@ class _Draws:
         rng = generator(self.settings.seed, "rates", *self.name)
         drawn = rng.binomial(self.sizes, centre, size=(self.settings.n_boot, len(self.sizes)))
         return drawn / self.sizes, centre
+
+    def _resampled(self) -> tuple[Floats, Floats]:
+        frame = self.frame
+        boot = resampled_means(self.shuffled, frame.labels, frame.weights, len(self.sizes))
+        return boot[:, :, 0], self.counts / self.sizes
 
     def _dealt(self) -> Floats:
         rng = generator(self.settings.seed, "dealt", *self.name)
@@ -146,8 +141,8 @@ class _Draws:
         )
         return dealt / self.sizes
 
-    def _resampled(self) -> tuple[Floats, Floats]:
-        return self._weighted(self.frame.weights), self.counts / self.sizes
+    def _permuted(self) -> Floats:
+        return permuted_means(self.shuffled, self.frame.permutations, len(self.sizes))[:, :, 0]
 
     @property
     def deviations(self) -> Floats:
@@ -179,141 +174,70 @@ class _Draws:
         how = f"all {k} clusters alike: Wilson over clusters, {100 * chosen.level:g} %"
         return min(float(low), rate), max(float(high), rate), how
 
-    def _weighted(self, weights: Iterable[Copies]) -> Floats:
-        one_hot, hits = np.eye(len(self.sizes))[self.frame.labels], self.shuffled
-        parts = []
-        for chunk in weights:
-            copies = chunk.astype(np.float64)
-            with np.errstate(invalid="ignore"):
-                parts.append((copies * hits) @ one_hot / (copies @ one_hot))
-        return np.concatenate(parts)
+    def of(self, one: Subject, *, sure: bool = False) -> dict[str, Any]:
+        """The rate of one side.
 
-    def _permuted(self) -> Floats:
-        parts, hits = [], self.shuffled
-        for chunk in self.frame.permutations:
-            columns = []
-            for g in range(len(self.sizes)):
-                inside = chunk == g
-                columns.append(inside[:, hits].sum(axis=1) / inside.sum(axis=1))
-            parts.append(np.stack(columns, axis=1))
-        return np.concatenate(parts)
+        Args:
+            sure: Whether it has an interval whatever its size.
+        """
+        found = wilson(int(self.counts[one.groups].sum()), one.n, self.settings.level)
+        low, high, how = found.low, found.high, found.method
+        if self.frame.clusters is not None:
+            low, high, how = self.side(one.groups)
+        if not (one.inferred or sure):
+            return {"value": found.value, "method": "value only"}
+        given: dict[str, Any] = {"value": found.value, "low": low, "high": high, "method": how}
+        if self.pairs is None:
+            return given
+        if not one.group:
+            return given | {"draws": self.pairs @ (self.sizes / one.n)}
+        return given | {"draws": self.pairs[:, one.groups[0]]}
 
-
-def _rate(
-    frame: Frame,
-    draws: _Draws,
-    g: int,
-    level: str,
-    counts: NDArray[np.int64],
-    settings: Settings,
-    common: dict[str, Any],
-) -> Cell:
-    status, reason = frame.judge([g])
-    given = _wilson(int(counts[g]), frame.sizes[g], settings.level)
-    if frame.clusters is not None:
-        given |= _clustered(draws, [g])
-    if status != "inferred":
-        given |= {"low": math.nan, "high": math.nan, "method": "value only"}
-    elif draws.pairs is not None:
-        given["draws"] = draws.pairs[:, g]
-    given["reason"] = reason or given.get("reason", "")
-    return Cell(
-        group=level, reference="", n=frame.sizes[g], n_reference=0, status=status,
-        **given, **common,
-    )  # fmt: skip
-
-
-def _overall(
-    frame: Frame,
-    draws: _Draws,
-    counts: NDArray[np.int64],
-    settings: Settings,
-    common: dict[str, Any],
-) -> Cell:
-    given = _wilson(int(counts.sum()), len(frame.labels), settings.level)
-    shares = np.array(frame.sizes) / len(frame.labels)
-    if frame.clusters is not None:
-        given |= _clustered(draws, list(range(len(frame.sizes))))
-    if draws.pairs is not None:
-        given["draws"] = draws.pairs @ shares
-    return Cell(
-        group="", reference="", n=len(frame.labels), n_reference=0, status="inferred",
-        **given, **common,
-    )  # fmt: skip
-
-
-def _difference(
-    frame: Frame,
-    draws: _Draws,
-    g: int,
-    others: list[int],
-    counts: NDArray[np.int64],
-    settings: Settings,
-    common: dict[str, Any],
-) -> Cell:
-    column = frame.column
-    status, reason = frame.judge([g], others)
-    n, n_other = frame.sizes[g], int(sum(frame.sizes[h] for h in others))
-    hits, hits_other = int(counts[g]), int(counts[others].sum())
-    value = hits / n - hits_other / n_other
-    shares = np.array([frame.sizes[h] for h in others]) / n_other
-    null = draws.null[:, g] - draws.null[:, others] @ shares
-    given: dict[str, Any] = {"value": value, **floor(value, null), "method": "value only"}
-    if status == "inferred":
+    def difference(self, one: Subject) -> dict[str, Any]:
+        """The rate of a group less that of the others."""
+        [g], others, shares = one.groups, one.others, one.shares
+        hits, hits_other = int(self.counts[g]), int(self.counts[others].sum())
+        a, b = hits / one.n, hits_other / one.n_reference
+        null = self.null[:, g] - self.null[:, others] @ shares
+        given: dict[str, Any] = {"value": a - b, **floor(a - b, null), "method": "value only"}
+        if not one.inferred:
+            return given
+        level, frame = self.settings.level, self.frame
         if frame.clusters is None:
-            given |= compare_proportions(hits, n, hits_other, n_other, settings.level)
-            how = f"Newcombe, {100 * settings.level:g} %"
+            given |= compare_proportions(hits, one.n, hits_other, one.n_reference, level)
+            how = f"Newcombe, {100 * level:g} %"
         else:
-            left, right = draws.boot[0][:, g], draws.boot[0][:, others] @ shares
+            left, right = self.boot[0][:, g], self.boot[0][:, others] @ shares
             if np.ptp(left) == 0 or np.ptp(right) == 0:
-                (low, high, _), (low_r, high_r, _) = draws.side([g]), draws.side(others)
-                a, b = hits / n, hits_other / n_other
-                given["low"] = value - math.hypot(a - low, high_r - b)
-                given["high"] = value + math.hypot(high - a, b - low_r)
+                ours, theirs = self.side([g])[:2], self.side(others)[:2]
+                given["low"], given["high"] = mover((a, *ours), (b, *theirs))
                 how = "from both sides' intervals over clusters (Zou-Donner)"
             else:
-                given["low"], given["high"] = percentile_interval(left - right, settings.level)
-                how = f"bootstrap of clusters ({settings.n_boot} draws)"
+                given["low"], given["high"] = percentile_interval(left - right, level)
+                how = f"bootstrap of clusters ({self.settings.n_boot} draws)"
         if frame.conditional:
-            # Where strata differ the permuted differences are not centred on 0.
-            centre = null.mean() if frame.strata is not None else 0.0
-            given["p"] = permutation_p(value - centre, null - centre, "two-sided")
+            given["p"] = one.p(a - b, null)
             given["method"] = f"{how}; {len(null)} {frame.permuted}"
-        if draws.pairs is not None:
-            given["draws"] = draws.pairs[:, g] - draws.pairs[:, others] @ shares
-    return Cell(
-        group=column.levels[g],
-        reference=column.levels[0] if len(column.levels) == 2 else "rest",
-        n=n, n_reference=n_other, status=status, reason=reason, **given, **common,
-    )  # fmt: skip
+        if self.pairs is not None:
+            given["draws"] = self.pairs[:, g] - self.pairs[:, others] @ shares
+        return given
 
-
-def _gap(
-    frame: Frame,
-    draws: _Draws,
-    counts: NDArray[np.int64],
-    settings: Settings,
-    common: dict[str, Any],
-) -> Cell:
-    rates = counts / draws.sizes
-    value, null = float(np.ptp(rates)), np.ptp(draws.null, axis=1)
-    status, reason = frame.judge_all()
-    given: dict[str, Any] = {"value": value, **floor(value, null), "method": "value only"}
-    if status == "inferred":
-        off = draws.deviations
-        away = float(np.percentile(_furthest(rates, off), 100 * settings.level))
-        given |= {
-            "low": max(0.0, value - away),
-            "high": min(1.0, value + away),
-            "p": permutation_p(value, null),
-            "method": f"bootstrap bound on the largest deviation between possible extremes "
-            f"({settings.n_boot} draws, {100 * settings.level:g} %), {len(null)} {frame.permuted}",
-        }
-    return Cell(
-        group="", reference="largest minus smallest", n=len(frame.labels), n_reference=0,
-        status=status, reason=reason or "a maximum is above 0 by chance: see the excess",
-        **given, **common,
-    )  # fmt: skip
+    def gap(self, whole: Subject) -> dict[str, Any]:
+        """The largest rate less the smallest."""
+        rates = self.counts / self.sizes
+        value, null = float(np.ptp(rates)), np.ptp(self.null, axis=1)
+        given: dict[str, Any] = {"value": value, **floor(value, null), "method": "value only"}
+        if whole.inferred:
+            n_boot, level = self.settings.n_boot, self.settings.level
+            away = float(np.percentile(_furthest(rates, self.deviations), 100 * level))
+            given |= {
+                "low": max(0.0, value - away),
+                "high": min(1.0, value + away),
+                "p": permutation_p(value, null),
+                "method": "bootstrap bound on the largest deviation between possible extremes "
+                f"({n_boot} draws, {100 * level:g} %), {len(null)} {self.frame.permuted}",
+            }
+        return given
 
 
 def _furthest(rates: Floats, off: Floats) -> Floats:
@@ -344,13 +268,3 @@ def compare_proportions(a: int, n_a: int, b: int, n_b: int, level: float) -> dic
         "p": min(1.0, max(float(p), np.finfo(np.float64).tiny)),  # none is 0; it underflows
         "method": f"Newcombe, {100 * level:g} %; Fisher's exact test",
     }
-
-
-def _wilson(hits: int, n: int, level: float) -> dict[str, Any]:
-    found = wilson(hits, n, level)
-    return {"value": found.value, "low": found.low, "high": found.high, "method": found.method}
-
-
-def _clustered(draws: _Draws, levels: list[int]) -> dict[str, Any]:
-    low, high, how = draws.side(levels)
-    return {"low": low, "high": high, "method": how}

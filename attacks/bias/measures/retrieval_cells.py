@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from attacks.bias.measures import retrieval
-from attacks.bias.measures.association_cells import floor, hidden, judged
-from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.draws import Floats
 from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.ndkl_floor import NdklFloors
 from attacks.bias.measures.places import wilson_shares
+from attacks.bias.measures.subjects import Subjects, floor
 from attacks.bias.measures.top_k import TopK, top_k
+
+SKEW = Key("skew@k")
+MAX_SKEW = Key("skew@k", contrast="largest", text="max skew@k")
+MIN_SKEW = Key("skew@k", contrast="smallest", text="min skew@k")
+NDKL = Key("ndkl")
 
 
 def retrieval_cells(
     frame: Frame, items: Sequence[str], probe: str, settings: Settings
 ) -> list[Cell]:
     """Skew of every group, MaxSkew, MinSkew and NDKL of every item, for both targets."""
-    column = frame.column
-    cells = hidden(frame, items, probe, "skew@k")
-    if len(column.levels) < 2:
+    subjects = Subjects(frame=frame, probe=probe, settings=settings)
+    cells = subjects.hidden(SKEW, items)
+    n_groups = len(frame.column.levels)
+    if n_groups < 2:
         return cells
-    n_groups = len(column.levels)
     sizes = np.array(frame.sizes, dtype=np.float64)
     top, floors = top_k(frame, settings), NdklFloors(frame)
     for j, item in enumerate(items):
@@ -35,23 +40,22 @@ def retrieval_cells(
         random = floors(j)
         for target in retrieval.TARGETS:
             shares = retrieval.target_shares(sizes, target)
-            common: dict[str, Any] = {
-                "probe": probe,
-                "item": item,
-                "column": column.name,
-                "reference": f"{target} target",
-            }
-            skewed = _Skews(top, j, shares, retrieval.target_shares(top.null_sizes, target))
-            cells += _skew_cells(
-                frame,
-                skewed,
-                # Both targets ask one question of the same counts: it is tested once.
-                test=target == "dataset",
-                common={**common, "k": top.k},
-                settings=settings,
+            skews = _Skews(top, j, shares, retrieval.target_shares(top.null_sizes, target))
+            reference = f"{target} target"
+            # Both targets ask one question of the same counts: it is tested once.
+            test = target == "dataset"
+            cells += _skew_cells(subjects, skews, item, reference, test=test)
+            value, null = float(retrieval.ndkl(ranked, shares)), random[target]
+            cells.append(
+                subjects.whole(reference).cell(
+                    NDKL,
+                    item,
+                    value=value,
+                    method=f"null floor from {len(null)} permutations",
+                    why="no interval: resampling inflates it; compare it with its null floor",
+                    **floor(value, null),
+                )
             )
-            value = float(retrieval.ndkl(ranked, shares))
-            cells.append(_ndkl_cell(frame, value, random[target], common))
     return cells
 
 
@@ -86,75 +90,53 @@ class _Skews:
 
 
 def _skew_cells(
-    frame: Frame, skews: _Skews, *, test: bool, common: dict[str, Any], settings: Settings
+    subjects: Subjects, skews: _Skews, item: str, reference: str, *, test: bool
 ) -> list[Cell]:
     """Skew of each group, then the largest and the smallest, for one target."""
-    cells, n, levels = [], len(frame.labels), frame.column.levels
-    how: dict[str, Any] = {"resampled": False, "permuted": frame.permuted}
-    low, high = skews.ends(settings.level, together=False)
-    for g, level in enumerate(levels):
-        status, reason = frame.judge([g])
-        given = judged(
+    cells, n, level = [], len(subjects.frame.labels), subjects.settings.level
+    k, how = skews.top.k, skews.top.how(skews.item)
+    low, high = skews.ends(level, together=False)
+    for g, one in enumerate(subjects.each(reference)):
+        given = one.judged(
             skews.value[g] if skews.judgeable[g] else math.nan,
             (low[g], high[g]),
             skews.null[:, g],
-            status,
-            settings,
-            how=skews.top.how(skews.item),
+            how=how,
+            resampled=False,
             test=False,
-            **how,
         )
         why = skews.reason(g)
-        why = (reason or why) if skews.judgeable[g] else why
-        own: dict[str, Any] = {"group": level, "n": frame.sizes[g], "n_reference": n}
-        cells.append(Cell(measure="skew@k", status=status, reason=why, **own, **common, **given))
-    status, reason = frame.judge_all()
-    whole: dict[str, Any] = {"group": "", "n": n, "n_reference": 0, "status": status}
+        if not skews.judgeable[g]:
+            given["reason"] = why
+        cells.append(one.cell(SKEW, item, why=why, k=k, n_reference=n, **given))
+    whole, levels = subjects.whole(reference), subjects.frame.column.levels
     over = np.flatnonzero(skews.judgeable)
     left_out = [level for g, level in enumerate(levels) if g not in over]
     if left_out:
         named = left_out[0] if len(left_out) == 1 else f"{len(left_out)} groups"
-        without = f"without {named}, as its target is under one of the {skews.top.k} places"
+        without = f"without {named}, as its target is under one of the {k} places"
         reason = without if len(left_out) == 1 else without.replace("its target is", "theirs are")
         if len(over) < 2:
             reason = f"undefined {reason}: fewer than two groups are left, so a larger k is needed"
+        whole = replace(whole, reason=reason)
     # The largest of resampled skews would be too large on average. Intervals that hold for all
     # groups at once bound the largest and the smallest without that bias.
-    ends = [end[over] for end in skews.ends(settings.level, together=True)]
-    for measure, best in (("max skew@k", np.max), ("min skew@k", np.min)):
+    ends = [end[over] for end in skews.ends(level, together=True)]
+    for key, best in ((MAX_SKEW, np.max), (MIN_SKEW, np.min)):
         if len(over) < 2:
-            cells.append(Cell(measure=measure, method="none", reason=reason, **whole, **common))
+            cells.append(whole.cell(key, item, k=k, method="none"))
             continue
         interval = [float(best(end)) for end in ends]
         if not left_out:  # some group always has at least its target share, and some at most
             side = 0 if best is np.max else 1
             interval[side] = best([interval[side], 0.0])
-        given = judged(
+        given = whole.judged(
             float(best(skews.value[over])),
             (interval[0], interval[1]),
             best(skews.null[:, over], axis=1),
-            status,
-            settings,
-            how=f"{skews.top.how(skews.item)}, for all groups at once",
-            test=test and measure == "max skew@k",
-            **how,
+            how=f"{how}, for all groups at once",
+            resampled=False,
+            test=test and key == MAX_SKEW,
         )
-        cells.append(Cell(measure=measure, reason=reason, **whole, **common, **given))
+        cells.append(whole.cell(key, item, k=k, **given))
     return cells
-
-
-def _ndkl_cell(frame: Frame, value: float, null: Floats, common: dict[str, Any]) -> Cell:
-    status, reason = frame.judge_all()
-    bounds: dict[str, Any] = floor(value, null)
-    return Cell(
-        measure="ndkl",
-        group="",
-        n=len(frame.labels),
-        n_reference=0,
-        value=value,
-        status=status,
-        method=f"null floor from {len(null)} permutations",
-        reason=reason or "no interval: resampling inflates it; compare it with its null floor",
-        **common,
-        **bounds,
-    )

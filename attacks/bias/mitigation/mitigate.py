@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.groups.columns import GroupColumn, make_column
-from attacks.bias.groups.suppression import protect
-from attacks.bias.inputs.pictures import Pictures
+from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.mitigation.report import MitigationReport
 from attacks.bias.mitigation.settings import Mitigations
 from attacks.bias.mitigation.utility import Labels, Utility, find_labels
 from attacks.bias.mitigation.work import Work
-from attacks.bias.people import Documented, documented
+from attacks.bias.people import People, read_people
 from attacks.bias.probes.occupations import default_occupations
 from attacks.bias.prompts import check_words
+from attacks.bias.sections.caveats import caveats_of
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
 from clipprobe.settings import takes
@@ -51,22 +50,27 @@ def prepare_mitigation(settings: Mitigations, clip: Clip) -> Plan[None]:
     words = settings.words
     chosen = check_words(default_occupations() if words is None else words)
     templates = check_templates(settings.templates, once=True)
-    data = documented(clip, settings, [settings.column, *settings.others])
-    fitting_batch(clip, settings.batch_size, len(data.annotations.records))
-    target = protect(data.annotations.columns())[0]
+    people = read_people(settings, [settings.column, *settings.others], settings.labels)
+    fitting_batch(clip, settings.batch_size, len(people.records))
+    target = people.protected().columns[0]
     _check_prompts(target, settings.group_prompts or {})
     utility = None
     if settings.utility is not None:
         utility = find_labels(as_dataset(settings.utility), settings.classes)
     mitigation = _Mitigation(
-        settings=settings, clip=clip, words=chosen, templates=templates, data=data, utility=utility
+        settings=settings,
+        clip=clip,
+        words=chosen,
+        templates=templates,
+        people=people,
+        utility=utility,
     )
     return Plan(
         config=mitigation.config(),
         execute=mitigation.execute,
         seed=settings.seed,
         provenance=clip.provenance(),
-        dataset=data.described,
+        dataset=people.description,
     )
 
 
@@ -76,7 +80,7 @@ class _Mitigation:
     clip: Clip
     words: tuple[str, ...]
     templates: tuple[str, ...]
-    data: Documented
+    people: People
     utility: Labels | None
 
     @property
@@ -86,11 +90,11 @@ class _Mitigation:
 
     def config(self) -> dict[str, Any]:
         """Everything that changes the result."""
-        settings, data, utility = self.settings, self.data, self.utility
+        settings, people, utility = self.settings, self.people, self.utility
+        column, *others = people.annotations.groups
         return {
-            "model": self.clip.provenance()["model"], "dataset": data.described,
-            "column": data.columns[0], "others": list(data.columns[1:]),
-            "card": data.card and data.card.to_json(),
+            "model": self.clip.provenance()["model"], "dataset": people.description,
+            "column": column, "others": others, "card": people.documentation,
             "methods": self.methods, "words": list(self.words),
             "templates": list(self.templates), "group_prompts": dict(settings.group_prompts or {}),
             "clusters": settings.clusters, "utility": utility and utility.dataset.describe(),
@@ -102,26 +106,24 @@ class _Mitigation:
     def execute(self, run: Run) -> Outcome[None]:
         """Decode the pictures, fit every method on one half, and score it on the other."""
         settings, clip = self.settings, self.clip
-        pictures = Pictures.read(
-            self.data.annotations, workers=settings.workers, preprocess=clip.preprocess
-        )
-        columns = protect([make_column(name, values) for name, values in pictures.columns.items()])
-        prompts = _prompts(columns[0], self.templates, settings.group_prompts or {})
+        images, people = self.people.decode(clip.preprocess, settings.workers)
+        people = people.protected()
+        prompts = _prompts(people.columns[0], self.templates, settings.group_prompts or {})
         utility = None
         if self.utility is not None:
             utility = Utility.read(clip, self.utility, self.templates, settings.workers)
         work = Work(
-            clip=clip, pictures=pictures, columns=columns, words=self.words,
+            clip=clip, pictures=images, people=people, words=self.words,
             templates=self.templates, prompts=prompts, n_units=settings.n_units,
             lam=settings.lam, n_boot=settings.n_boot, batch_size=settings.batch_size,
             seed=settings.seed, utility=utility, advance=settings.progress or (lambda n: None),
         )  # fmt: skip
         found, absent = work.run(self.methods)
         report = MitigationReport(
-            found=found, absent=absent, columns=columns, words=self.words,
-            templates=self.templates, prompts=prompts, n_pictures=len(pictures.images),
-            n_scored=int((~work.fit).sum()), failures=pictures.failures,
-            provenance=clip.provenance(), data=self.data, seed=settings.seed,
+            found=found, absent=absent, columns=people.columns, words=self.words,
+            templates=self.templates, prompts=prompts, n_pictures=len(images),
+            n_scored=int((~work.fit).sum()), provenance=clip.provenance(),
+            caveats=caveats_of(clip, people, self.people.notes), seed=settings.seed,
         )  # fmt: skip
         return report.outcome()
 

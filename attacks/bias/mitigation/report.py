@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.inputs.cards import UNDOCUMENTED
 from attacks.bias.mitigation.measures import LEAST
+from attacks.bias.sections.caveats import (
+    Caveats,
+    limits_section,
+    method_section,
+    question_section,
+)
 from clipprobe.report import (
     Block,
     Chart,
@@ -23,8 +28,6 @@ from clipprobe.study import Outcome
 
 if TYPE_CHECKING:
     from attacks.bias.mitigation.work import Mitigated
-    from attacks.bias.people import Documented
-    from clipprobe.data import Failure
 
 WHAT = {
     "projection": "Calibrated projection of the texts (Chuang et al. 2023, arXiv:2302.00070)",
@@ -39,8 +42,8 @@ class MitigationReport:
     """Mitigations that were measured, ready to be written.
 
     ``absent``: methods that the model does not allow -> why. ``columns``: the target first, then
-    the other attributes. ``n_scored``: pictures of the half that fitted nothing. ``failures``:
-    pictures that could not be read. ``data``: what is known about the pictures.
+    the other attributes. ``n_scored``: pictures of the half that fitted nothing.
+    ``caveats``: what is known about the pictures.
     """
 
     found: Sequence[Mitigated]
@@ -51,30 +54,28 @@ class MitigationReport:
     prompts: Mapping[str, str]
     n_pictures: int
     n_scored: int
-    failures: Sequence[Failure]
     provenance: Mapping[str, Any]
-    data: Documented
+    caveats: Caveats
     seed: int
 
     def outcome(self) -> Outcome[None]:
         """What is written."""
         import pyarrow as pa
 
-        told = {**self.provenance, "dataset": self.data.described, "seed": self.seed}
+        people = self.caveats.people
+        told = {**self.provenance, "dataset": people.description, "seed": self.seed}
         return Outcome(
             value=None,
             files=[("changes.csv", pa.Table.from_pylist(_rows(self.found)))],
             summary=self.summary,
-            page=lambda run: _page(run.read_json("summary.json"), self.data, told),
+            page=lambda run: _page(run.read_json("summary.json"), self.caveats, told),
             used=self.n_pictures,
-            skipped=self.data.skipped,
-            failed=len(self.failures),
-            failures=[*self.failures, *self.data.unmatched],
+            **people.counts,
         )
 
     def summary(self) -> dict[str, Any]:
         """The content of ``summary.json``."""
-        data, failed = self.data, len(self.failures)
+        failed = len(self.caveats.people.failures)
         return {
             "kind": "bias-mitigation",
             "headline": _headline(self.found),
@@ -86,9 +87,7 @@ class MitigationReport:
             "group_prompts": dict(self.prompts),
             "methods": [one.to_json() for one in self.found],
             "absent": dict(self.absent),
-            "card": UNDOCUMENTED if data.card is None else data.card.to_json(),
-            "notes": list(data.notes),
-            "limits": data.limits,
+            **self.caveats.summary,
         }
 
 
@@ -116,10 +115,10 @@ def _rows(found: Sequence[Mitigated]) -> list[dict[str, Any]]:
     return rows
 
 
-def _page(summary: Mapping[str, Any], data: Documented, provenance: Mapping[str, Any]) -> Page:
+def _page(summary: Mapping[str, Any], caveats: Caveats, provenance: Mapping[str, Any]) -> Page:
     n = summary["n"]
     opening: list[Block] = [
-        *data.warnings,
+        *caveats.warnings,
         Paragraph(
             f"Asked: does a mitigation take the association of {len(summary['words'])} words with "
             f"{summary['column']} away, on pictures that it was not fitted on, and what does it "
@@ -128,8 +127,7 @@ def _page(summary: Mapping[str, Any], data: Documented, provenance: Mapping[str,
         Numbers([(h["name"], h["estimate"], h["meaning"]) for h in summary["headline"]]),
         *(Warning(f"{name} was not possible: {why}") for name, why in summary["absent"].items()),
     ]
-    asked = "What was asked about perceived groups, and what can be said"
-    sections = [Section(asked, opening, id="summary"), data.section]
+    sections = [question_section(opening), caveats.section]
     for one in summary["methods"]:
         title = f"By {summary['column']}: {WHAT[one['method']]}"
         sections.append(Section(title, _method(one), id=one["method"]))
@@ -147,18 +145,8 @@ def _page(summary: Mapping[str, Any], data: Documented, provenance: Mapping[str,
         "that is trained on the vectors: a change of the space is no proof that the group cannot "
         "be told any more.",
     ]  # fmt: skip
-    sections.append(
-        Section(
-            "Method of comparing perceived groups", [Paragraph(text) for text in notes], id="method"
-        )
-    )
-    sections.append(
-        Section(
-            "Limits of perceived groups and of this report",
-            [Paragraph(text) for text in summary["limits"]],
-            id="limits",
-        )
-    )
+    sections.append(method_section([Paragraph(text) for text in notes]))
+    sections.append(limits_section(summary["limits"]))
     return Page(
         title="Mitigations by perceived or annotated group, measured",
         subtitle=f"{n['pictures']:,} pictures, {len(summary['methods'])} methods, target "

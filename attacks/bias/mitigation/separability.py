@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.measures.association_cells import percentile_interval
 from attacks.bias.measures.draws import Floats, Ints
+from attacks.bias.measures.subjects import percentile_interval
 from attacks.bias.mitigation.measures import (
     HALF_TOO_SMALL,
     Change,

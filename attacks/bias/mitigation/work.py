@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.inputs.pictures import Pictures
 from attacks.bias.measures.draws import Floats, generator
 from attacks.bias.mitigation.measures import (
     Change,
@@ -24,6 +22,7 @@ from attacks.bias.mitigation.measures import (
 from attacks.bias.mitigation.separability import separability_change
 from attacks.bias.mitigation.transforms import Transform, clip_clip, prompt_projection
 from attacks.bias.mitigation.utility import Utility
+from attacks.bias.people import People
 from clipprobe.errors import UnsupportedHookError
 from clipprobe.statistics.halves import permuted, split
 from clipprobe.tracing import Score
@@ -60,8 +59,8 @@ class Mitigated:
 @dataclass(kw_only=True)
 class Work:
     clip: Clip
-    pictures: Pictures
-    columns: list[GroupColumn]
+    pictures: list[Any]
+    people: People
     words: Sequence[str]
     templates: Sequence[str]
     prompts: dict[str, str]
@@ -83,11 +82,11 @@ class Work:
 
     def run(self, methods: Sequence[str]) -> tuple[list[Mitigated], dict[str, str]]:
         """Every method that the model allows, and why others are not there."""
-        target = self.columns[0]
-        n = len(self.pictures.images)
-        members = np.arange(n) if self.pictures.clusters is None else self.pictures.clusters
+        target = self.people.columns[0]
+        n = len(self.pictures)
+        members = np.arange(n) if self.people.clusters is None else self.people.clusters
         self.fit = split(members, permuted(generator(self.seed, "halves")), strata=target.labels)
-        self.images = self._encode(self.pictures.images, [])
+        self.images = self._encode(self.pictures, [])
         sentences = [fill(self.templates, word, articles=True) for word in self.words]
         self.texts = sentence_means(self.clip.encode_texts, sentences)
         self.plain = None if self.utility is None else self._encode(self.utility.images, [])
@@ -135,8 +134,8 @@ class Work:
         return prompt_projection(biased, pairs, lam=self.lam)
 
     def _clip_clip(self) -> Transform:
-        rows = self.fit & (self.columns[0].labels >= 0)
-        return clip_clip(self.images[rows], self.columns[0].labels[rows], seed=self.seed)
+        rows = self.fit & (self.people.columns[0].labels >= 0)
+        return clip_clip(self.images[rows], self.people.columns[0].labels[rows], seed=self.seed)
 
     def _ablation(self) -> Mitigated:
         """Take out the neurons that carry the gaps of all words, found on the fitting half.
@@ -145,9 +144,9 @@ class Work:
         neurons the fewest are taken that leave a fifth of the fitting half's aligned d, else those
         that leave least. The control takes out random neurons, as many of each hook point.
         """
-        target = self.columns[0]
+        target = self.people.columns[0]
         rows = np.flatnonzero(self.fit & (target.labels >= 0))
-        own = [self.pictures.images[i] for i in rows]
+        own = [self.pictures[i] for i in rows]
         points = unit_points(self.clip, "neuron")
         mean = means(self.clip, own, points, batch_size=self.batch_size)
         added: dict[str, float] = {}
@@ -173,7 +172,7 @@ class Work:
             changes.append(no_accuracy())
         rng = generator(self.seed, "random units", target.name)
         control = [
-            self._left(self._encode(self.pictures.images, some, mean), on_fit=False)
+            self._left(self._encode(self.pictures, some, mean), on_fit=False)
             for some in random_sets(pools_like(units, sorted(order)), [rng] * N_RANDOM)
         ]
         return Mitigated(
@@ -193,7 +192,7 @@ class Work:
         tried: dict[int, Floats] = {}
         left: dict[int, float] = {}
         for k in sizes:
-            tried[k] = self._encode(self.pictures.images, order[:k], mean)
+            tried[k] = self._encode(self.pictures, order[:k], mean)
             left[k] = self._left(tried[k], on_fit=True)
             if left[k] <= (1 - ENOUGH) * before:
                 break
@@ -202,7 +201,7 @@ class Work:
 
     def _left(self, images: Floats, *, on_fit: bool) -> float:
         return aligned_value(
-            self.columns[0], self.images @ self.texts.T, images @ self.texts.T, self.fit,
+            self.people.columns[0], self.images @ self.texts.T, images @ self.texts.T, self.fit,
             on_fit=on_fit,
         )  # fmt: skip
 
@@ -219,12 +218,12 @@ class Work:
     def _associations(self, after: Floats, images: Floats) -> list[Change]:
         """Of cosines ``(n, m)`` and vectors ``(n, d)`` after: each column's d, the target's AUC."""
         before = self.images @ self.texts.T
-        clusters, drawn = self.pictures.clusters, {"n_boot": self.n_boot, "seed": self.seed}
+        clusters, drawn = self.people.clusters, {"n_boot": self.n_boot, "seed": self.seed}
         changes = [
             aligned_change(column, before, after, self.fit, clusters, **drawn)
-            for column in self.columns
+            for column in self.people.columns
         ]
-        target = self.columns[0]
+        target = self.people.columns[0]
         changes.append(
             separability_change(target, self.images, images, self.fit, clusters, **drawn)
         )

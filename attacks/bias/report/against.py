@@ -23,7 +23,7 @@ from attacks.bias.report.differences import (
     find_differences,
     summarise,
 )
-from attacks.bias.sections.limits import LIMITS, ORGANISM
+from attacks.bias.sections.caveats import Caveats
 from attacks.bias.settings import BiasAudit
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.study import Outcome, Plan, Study
@@ -49,32 +49,35 @@ def prepare_against(settings: BiasAudit, clip: Clip | None) -> Plan[None]:
         execute=lambda run: _execute(audit, other, run),
         seed=settings.seed,
         provenance=audit.provenance(),
-        dataset=audit.gathered.describe(),
+        dataset=audit.people.description,
     )
 
 
 def _execute(audit: Prepared, other: Clip, run: Run) -> Outcome[None]:
-    found = audit.sampled(run, paired=True)
-    first, missing = ask_all(audit.questions, audit.chosen, found.evidence, found.sample)
-    evidence = audit.asked_again(other, found.records, run)
-    second, _ = ask_all(audit.questions, audit.chosen, evidence, found.sample)
+    people, evidence = audit.ask(run)
+    people, sample = audit.sample(people, paired=True)
+    first, missing = ask_all(audit.questions, audit.chosen, evidence, sample)
+    again = audit.ask_again(other, people, run)
+    second, _ = ask_all(audit.questions, audit.chosen, again, sample)
+    caveats = Caveats(
+        people=people,
+        organism=bool(audit.planted),
+        notes=(*people.notes, *sample.unread, *missing),
+    )
     summary = compared(
         (first, second),
         (audit.provenance(), other.provenance()),
         seed=audit.settings.seed,
-        notes=[*found.notes, *missing],
-        limits=[*LIMITS, *([ORGANISM] if audit.planted else [])],
+        notes=caveats.notes,
+        limits=caveats.limits,
     )
-    gathered = audit.gathered
     return Outcome(
         value=None,
         files=[(TABLE, differences_table(summary["differences"]))],
         summary=lambda: summary,
         page=lambda run: comparison_page(summary),
         used=n_taking_part(first.columns),
-        skipped=gathered.skipped,
-        failed=len(found.failures),
-        failures=[*found.failures, *gathered.unmatched],
+        **people.counts,
     )
 
 

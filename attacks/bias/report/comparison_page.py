@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from attacks.bias.sections.caveats import limits_section
+from attacks.bias.sections.wording import capped
 from clipprobe.report import Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import format_cell
 from clipprobe.report.page import Block
-
-MAX_ROWS = 60
 
 
 def comparison_page(summary: Mapping[str, Any]) -> Page:
@@ -31,13 +31,7 @@ def comparison_page(summary: Mapping[str, Any]) -> Page:
         own = [row for row in rows if row["column"] == column]
         named = _heading(column)
         sections.append(Section(f"Differences {named}", [_table(own, named)]))
-    sections.append(
-        Section(
-            "Limits of perceived groups and of both reports",
-            [Paragraph(text) for text in summary["limits"]],
-            id="limits",
-        )
-    )
+    sections.append(limits_section(summary["limits"], "both reports"))
     return Page(
         title="Two bias reports by perceived or annotated group",
         subtitle=f"A: {runs['a']['model']} ({runs['a']['name']}, {runs['a']['used']:,} images). "
@@ -56,10 +50,7 @@ def _heading(column: str) -> str:
 
 
 def _table(rows: list[dict[str, Any]], named: str) -> Table:
-    ranked = sorted(rows, key=_order)
-    shown = [row for row in rows if row in ranked[:MAX_ROWS]]
-    left = len(rows) - len(shown)
-    more = f"; the clearest, {left} more are in differences.csv" if left else ""
+    shown, more = capped(rows, "the clearest, {} more are in differences.csv", _order)
     return Table(
         ["figure", "of", "group", "against", "A", "B", "B minus A", "q", "differs"],
         [

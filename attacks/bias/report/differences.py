@@ -19,14 +19,20 @@ from typing import Any
 import numpy as np
 
 from attacks.bias.groups.columns import SHOW_FROM
+from attacks.bias.measures.association_cells import STRENGTH
+from attacks.bias.measures.cells import LARGEST_MINUS_SMALLEST
+from attacks.bias.measures.composition import ENTROPY
 from attacks.bias.measures.draws import Floats
+from attacks.bias.measures.retrieval_cells import MAX_SKEW, MIN_SKEW, NDKL
 from attacks.bias.report.headline import share_of_tests
-from clipprobe.statistics import Estimate, benjamini_hochberg, undefined
+from clipprobe.statistics import Estimate, benjamini_hochberg, mover, undefined
 
 KIND = "bias-comparison"
 TABLE = "differences.csv"
 KEY = ("probe", "measure", "item", "column", "group", "reference", "k")
 ALPHA, LEVEL = 0.05, 0.95
+#: Figures that resampling shifts, beside gaps, by their names in tables.
+_EXTREMES = frozenset(map(str, (MAX_SKEW, MIN_SKEW, NDKL, STRENGTH, ENTROPY)))
 LEAST_SE = 1e-7  # of resamples that do not move
 Figures = Mapping[tuple[Any, ...], dict[str, Any]]
 
@@ -138,10 +144,9 @@ def unpaired_difference(a: Mapping[str, Any], b: Mapping[str, Any], n: int) -> E
     value = b["value"] - a["value"]
     if any(one[end] is None for one in (a, b) for end in ("low", "high")):
         return _without(value, n, "one of the two has no interval")
-    down = math.hypot(b["value"] - b["low"], a["high"] - a["value"])
-    up = math.hypot(b["high"] - b["value"], a["value"] - a["low"])
+    low, high = mover(*((one["value"], one["low"], one["high"]) for one in (b, a)))
     return Estimate(
-        value=value, low=value - down, high=value + up, n=n,
+        value=value, low=low, high=high, n=n,
         method=f"from both intervals, as if independent (MOVER), {100 * LEVEL:g} %",
     )  # fmt: skip
 
@@ -153,7 +158,7 @@ def _difference(
         return None
     p, n = math.nan, b["n"] + b["n_reference"]
     inferred = a["status"] == b["status"] == "inferred"
-    if _is_extreme(a["measure"]):
+    if _is_extreme(a):
         found = _without(b["value"] - a["value"], n, "a maximum or mean of absolute values: "
                          "resampling shifts it")  # fmt: skip
     elif not inferred:
@@ -176,10 +181,8 @@ def _nearly_the_same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     return any(0 < abs(a[n] - b[n]) < SHOW_FROM for n in ("n", "n_reference"))
 
 
-def _is_extreme(measure: str) -> bool:
-    return measure.endswith(" gap") or "gap " in measure or measure in (
-        "max skew@k", "min skew@k", "mean |d|", "ndkl", "entropy@k",
-    )  # fmt: skip
+def _is_extreme(row: Mapping[str, Any]) -> bool:
+    return row["reference"] == LARGEST_MINUS_SMALLEST or row["measure"] in _EXTREMES
 
 
 def _without(value: float, n: int, reason: str) -> Estimate:

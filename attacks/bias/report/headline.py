@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from attacks.bias.measures.association_cells import STRENGTH
 from attacks.bias.measures.cells import RELATIVE
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.probes.registry import get_probe
 from attacks.bias.sections.planted import Comparison, recovery
+from attacks.bias.sections.wording import short
 from clipprobe.statistics import Estimate, undefined
 
 
@@ -19,7 +21,7 @@ def make_headline(
     """The few numbers that a list of runs shows, each with what it means."""
     headline: list[dict[str, Any]] = []
     for column in evaluation.columns:
-        for cell in evaluation.select("mean |d|", column.name):
+        for cell in evaluation.select(STRENGTH, column.name):
             headline.append(
                 {
                     "name": f"mean |d| of {cell.probe} by {column.heading}",
@@ -27,8 +29,8 @@ def make_headline(
                     "meaning": (
                         f"mean absolute association of {len(evaluation.items[cell.probe])} words "
                         f"with {column.heading}, in standard deviations; without any association "
-                        f"it would be {_short(cell.null_mean)} on average and below "
-                        f"{_short(cell.null_high)} in 95 % of cases"
+                        f"it would be {short(cell.null_mean)} on average and below "
+                        f"{short(cell.null_high)} in 95 % of cases"
                     ),
                 }
             )
@@ -37,7 +39,7 @@ def make_headline(
         headline += own(evaluation) if own is not None else []
     if comparisons:
         found, false = recovery(comparisons)
-        relative = comparisons[0].cell.measure == RELATIVE
+        relative = comparisons[0].cell.key == RELATIVE
         judged = f"judged by {'relative d' if relative else 'd'}"
         headline += [
             {
@@ -76,7 +78,3 @@ def share_of_tests(name: str, found: int, n: int, meaning: str) -> dict[str, Any
         reason="a count of tests, not an estimate",
     )  # fmt: skip
     return {"name": name, "estimate": count, "meaning": meaning}
-
-
-def _short(value: float) -> str:
-    return "undefined" if math.isnan(value) else f"{value:.3f}"

@@ -5,26 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attacks.bias.inputs.cards import UNDOCUMENTED, Card
 from attacks.bias.measures.small_cells import count_groups, said_of
 from attacks.bias.probes.registry import get_probe
+from attacks.bias.sections.caveats import limits_section, method_section, question_section
 from attacks.bias.sections.findings import (
     Context,
     association_section,
     finding,
-    number,
     planted_section,
 )
 from attacks.bias.sections.limits import LIMITS, ORGANISM
 from attacks.bias.sections.rates import rates_section
 from attacks.bias.sections.skew import retrieval_section
+from attacks.bias.sections.wording import number
 from clipprobe.report import Images, Numbers, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.page import Block
 
 
-def build_page(context: Context) -> Page:
-    """The whole page. The limits are part of it whatever was asked."""
-    sections = [_opening(context), data_section(context.card, context.notes), _groups(context)]
+def build_page(context: Context, images: Sequence[tuple[Any, str]] = ()) -> Page:
+    """The whole page. The limits are part of it whatever was asked.
+
+    Args:
+        images: Some of the data set with their captions, where the user asked for them.
+    """
+    data, groups, limits = shared_sections(context)
+    sections = [_opening(context), data, groups]
     for probe in context.questions:
         own = get_probe(probe).sections
         if own is not None:
@@ -36,7 +41,7 @@ def build_page(context: Context) -> Page:
     for group in dict.fromkeys(c.planted.group for c in context.comparisons):
         sections.append(planted_section(context, group))
     sections += rates_section(context)
-    sections += [*_power(context), *_pictures(context), _method(context), _limits(context)]
+    sections += [*_power(context), *_pictures(images), _method(context), limits]
     return Page(
         title="Bias report by perceived or annotated group",
         subtitle=(
@@ -49,48 +54,39 @@ def build_page(context: Context) -> Page:
 
 
 def _opening(context: Context) -> Section:
-    blocks: list[Block] = [Warning(ORGANISM)] if context.organism else []
-    blocks += [Warning(UNDOCUMENTED)] if context.card is None else []
+    blocks = context.caveats.stamps
     blocks += [Paragraph(get_probe(name).question) for name in context.questions]
-    flagged = sum(cell.flagged for cell in context.evaluation.cells)
-    blocks.append(
-        Numbers(
-            [
-                *((item["name"], item["estimate"], item["meaning"]) for item in context.headline),
-                (
-                    "flagged",
-                    f"{flagged} of {context.evaluation.family_size}",
-                    "tests that stand out, of all tests of this report, corrected together",
-                ),
-            ]
-        )
-    )
+    blocks.append(key_figures(context))
     for probe in context.questions:
         sentence = get_probe(probe).sentence
         if sentence is not None:
             blocks.append(Paragraph(sentence(context)))
             continue
         blocks += [Paragraph(finding(context, probe, c)) for c in context.evaluation.columns]
-    if context.n_failed:
+    n_failed = len(context.caveats.people.failures)
+    if n_failed:
         blocks.append(
             Warning(
-                f"{context.n_failed} image(s) could not be read and take no part; the manifest "
+                f"{n_failed} image(s) could not be read and take no part; the manifest "
                 "names each with its reason."
             )
         )
-    return Section(
-        "What was asked about perceived groups, and what can be said", blocks, id="summary"
+    return question_section(blocks)
+
+
+def key_figures(context: Context) -> Numbers:
+    """The headline, and how many tests stand out."""
+    flagged = sum(cell.flagged for cell in context.evaluation.cells)
+    return Numbers(
+        [
+            *((item["name"], item["estimate"], item["meaning"]) for item in context.headline),
+            (
+                "flagged",
+                f"{flagged} of {context.evaluation.family_size}",
+                "tests that stand out, of all tests of this report, corrected together",
+            ),
+        ]
     )
-
-
-def data_section(card: Card | None, notes: Sequence[str]) -> Section:
-    """Who annotated the data, as its card says; the stamp where there is no card."""
-    blocks: list[Block] = [Warning(UNDOCUMENTED)]
-    if card is not None:
-        rows = [[name.replace("_", " "), text] for name, text in card.to_json().items()]
-        blocks = [Table(["what", "as the card says"], rows, "The data set's card")]
-    blocks += [Paragraph(note) for note in notes]
-    return Section("The data, and who annotated it", blocks, id="data")
 
 
 def _groups(context: Context) -> Section:
@@ -106,10 +102,11 @@ def _groups(context: Context) -> Section:
             "Perceived or annotated groups and their sizes",
         )
     ]
-    if context.clusters:
+    clusters = context.caveats.people.cluster_column
+    if clusters:
         blocks.append(
             Paragraph(
-                f"Images that share a value of {context.clusters!r} show one thing several times; "
+                f"Images that share a value of {clusters!r} show one thing several times; "
                 "they were resampled and permuted together."
             )
         )
@@ -197,23 +194,16 @@ def _method(context: Context) -> Section:
             f"{chosen.seed}."
         )
     ]
-    if context.controls:
+    controls = context.caveats.people.controls
+    if controls:
         blocks.append(
             Paragraph(
                 f"Group labels were permuted only among images that agree in "
-                f"{', '.join(context.controls)}: p, q and null floors are about what these columns "
+                f"{', '.join(controls)}: p, q and null floors are about what these columns "
                 "do not explain. Values and intervals are not adjusted."
             )
         )
-    family = context.evaluation.family_size
-    if family > chosen.alpha * (chosen.n_permutations + 1):
-        blocks.append(
-            Warning(
-                f"With {chosen.n_permutations:,} permutations a p-value cannot be smaller than "
-                f"{1 / (chosen.n_permutations + 1):.2g}, so a single true difference among "
-                f"{family:,} tests could not be flagged: raise the number of permutations."
-            )
-        )
+    blocks += coarse_p_values(context)
     for name, (words, templates) in context.questions.items():
         if get_probe(name).answer is not None:
             continue  # its own section writes out every label and prompt
@@ -224,12 +214,25 @@ def _method(context: Context) -> Section:
                 f"{get_probe(name).words_source}."
             )
         )
-    return Section("Method of comparing perceived groups", blocks, id="method")
+    return method_section(blocks)
 
 
-def _pictures(context: Context) -> list[Section]:
-    """Some pictures of the data set, where the user asked for them; without any group."""
-    if not context.pictures:
+def coarse_p_values(context: Context) -> list[Block]:
+    """A warning where too few permutations were made for so many tests."""
+    n, family = context.settings.n_permutations, context.evaluation.family_size
+    if family <= context.settings.alpha * (n + 1):
+        return []
+    return [
+        Warning(
+            f"With {n:,} permutations a p-value cannot be smaller than {1 / (n + 1):.2g}, so a "
+            f"single true difference among {family:,} tests could not be flagged: raise the "
+            "number of permutations."
+        )
+    ]
+
+
+def _pictures(images: Sequence[tuple[Any, str]]) -> list[Section]:
+    if not images:
         return []
     return [
         Section(
@@ -239,22 +242,14 @@ def _pictures(context: Context) -> list[Section]:
                     "Pictures of people, included on request. They are a draw from the data set, "
                     "in no order and without any group: nothing is said about who is pictured."
                 ),
-                Images(list(context.pictures), exact=False),
+                Images(list(images), exact=False),
             ],
             id="pictures",
         )
     ]
 
 
-def _limits(context: Context) -> Section:
-    blocks: list[Block] = [Paragraph(ORGANISM)] if context.organism else []
-    return Section(
-        "Limits of perceived groups and of this report",
-        [*blocks, *(Paragraph(limit) for limit in LIMITS)],
-        id="limits",
-    )
-
-
 def shared_sections(context: Context) -> tuple[Section, Section, Section]:
     """The data, the groups and the limits: what every report about groups holds."""
-    return data_section(context.card, context.notes), _groups(context), _limits(context)
+    first = [ORGANISM] if context.caveats.organism else []
+    return context.caveats.section, _groups(context), limits_section([*first, *LIMITS])

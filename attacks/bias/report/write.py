@@ -1,24 +1,23 @@
-"""What a bias run leaves on disk: cells, summary, report; nothing about a single picture."""
+"""What a bias run leaves on disk: cells, summary, report; nothing about a single image."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from attacks.bias.groups.suppression import n_taking_part
-from attacks.bias.inputs.cards import UNDOCUMENTED
-from attacks.bias.measures.cells import Cell, table_fields
+from attacks.bias.measures.cells import Cell, table_columns
 from attacks.bias.measures.evaluation import Evaluation
-from attacks.bias.measures.power import Detectable, detectable
+from attacks.bias.measures.power import detectable
 from attacks.bias.measures.small_cells import count_groups
-from attacks.bias.prepared import Prepared, Sampled
+from attacks.bias.people import People
+from attacks.bias.prepared import Prepared
 from attacks.bias.report.headline import flagged_share, make_headline
 from attacks.bias.report.page import build_page
+from attacks.bias.sections.caveats import Caveats
 from attacks.bias.sections.findings import Context
 from attacks.bias.sections.illustrations import draw_pictures
-from attacks.bias.sections.limits import LIMITS, ORGANISM
 from attacks.bias.sections.planted import Comparison, compare
 from clipprobe.report import Page
 from clipprobe.study import Outcome
@@ -28,111 +27,88 @@ from clipprobe.study import Outcome
 class Report:
     """The figures of one audit, ready to be written.
 
-    ``found``: the images that were asked about. ``evaluation``: every figure. ``notes``: what a
-    reader must know.
+    ``people``: those who were asked about. ``evaluation``: every figure. ``notes``: what a reader
+    must know.
     """
 
     audit: Prepared
-    found: Sampled
+    people: People
     evaluation: Evaluation
     notes: tuple[str, ...]
 
     @cached_property
-    def comparisons(self) -> list[Comparison]:
-        """The planted truth beside what was measured."""
-        return compare(self.evaluation, self.audit.planted)
-
-    @cached_property
-    def headline(self) -> list[dict[str, Any]]:
-        """The few numbers that sum it up."""
-        return make_headline(self.evaluation, self.comparisons)
-
-    @cached_property
-    def power(self) -> list[Detectable]:
-        """What could have been detected."""
-        return detectable(
-            self.evaluation.columns,
-            self.found.sample.clusters,
-            alpha=self.audit.numbers.alpha,
-            family_size=self.evaluation.family_size,
+    def context(self) -> Context:
+        """All that the page is made of."""
+        audit, evaluation, people = self.audit, self.evaluation, self.people
+        comparisons = compare(evaluation, audit.planted)
+        power = detectable(
+            evaluation.columns,
+            people.clusters,
+            alpha=audit.numbers.alpha,
+            family_size=evaluation.family_size,
         )
-
-    @property
-    def questions(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-        """Those that were answered."""
-        items = self.evaluation.items
-        return {name: asked for name, asked in self.audit.questions.items() if name in items}
+        return Context(
+            evaluation=evaluation,
+            caveats=Caveats(people=people, organism=bool(audit.planted), notes=self.notes),
+            settings=audit.numbers,
+            headline=make_headline(evaluation, comparisons),
+            made_by=audit.provenance(),
+            comparisons=comparisons,
+            questions={
+                name: asked for name, asked in audit.questions.items() if name in evaluation.items
+            },
+            power=tuple(power),
+        )
 
     def outcome(self) -> Outcome[None]:
-        """What is written; nothing about a single picture."""
-        table, gathered = cells_table(self.evaluation.cells), self.audit.gathered
-        return Outcome(
-            value=None,
-            files=[("cells.parquet", table), ("cells.csv", table)],
-            summary=self.summary,
-            page=lambda run: self.page(),
-            used=n_taking_part(self.evaluation.columns),
-            skipped=gathered.skipped,
-            failed=len(self.found.failures),
-            failures=[*self.found.failures, *gathered.unmatched],
-        )
+        """What is written; nothing about a single image."""
+        return group_outcome(self.context, self.summary, self.page)
 
     def summary(self) -> dict[str, Any]:
         """The content of ``summary.json``."""
-        audit, evaluation, card = self.audit, self.evaluation, self.audit.people.card
+        context, evaluation = self.context, self.evaluation
         return {
             "kind": "bias",
-            "headline": self.headline or [flagged_share(evaluation)],
+            "headline": context.headline or [flagged_share(evaluation)],
             **counted(evaluation),
-            "small_cells": count_groups(evaluation.columns),
-            "detectable": self.power,
-            "clusters": audit.settings.clusters,
-            "controls": list(audit.controls),
+            "detectable": context.power,
+            "clusters": self.people.cluster_column,
+            "controls": list(self.people.controls),
             "probes": {
                 name: {"words": words, "templates": templates}
-                for name, (words, templates) in self.questions.items()
+                for name, (words, templates) in context.questions.items()
             },
-            "settings": audit.numbers,
-            "planted": [comparison_row(comparison) for comparison in self.comparisons],
+            "settings": context.settings,
+            "planted": [comparison_row(comparison) for comparison in context.comparisons],
             "answers": {
                 name: {**answer.facts, "missing": answer.missing}
                 for name, answer in evaluation.answers.items()
             },
-            "card": UNDOCUMENTED if card is None else card.to_json(),
-            "notes": list(self.notes),
-            "limits": [*LIMITS, *([ORGANISM] if audit.planted else [])],
+            **context.caveats.summary,
         }
 
     def page(self) -> Page:
-        """The report."""
-        audit, settings = self.audit, self.audit.settings
-        pictures = (
-            draw_pictures(self.found.records, settings.seed) if settings.include_images else ()
-        )
+        """The report, with a few images where the user asked for them."""
+        settings = self.audit.settings
+        shown = settings.include_images
         return build_page(
-            Context(
-                evaluation=self.evaluation,
-                comparisons=self.comparisons,
-                headline=self.headline,
-                settings=audit.numbers,
-                questions=self.questions,
-                clusters=settings.clusters,
-                controls=tuple(audit.controls),
-                power=tuple(self.power),
-                pictures=tuple(pictures),
-                organism=bool(audit.planted),
-                n_used=n_taking_part(self.evaluation.columns),
-                n_failed=len(self.found.failures),
-                card=audit.people.card,
-                notes=self.notes,
-                provenance={
-                    **audit.provenance(),
-                    "dataset": audit.gathered.describe(),
-                    "seed": settings.seed,
-                    "tests corrected together": self.evaluation.family_size,
-                },
-            )
+            self.context, draw_pictures(self.people.records, settings.seed) if shown else ()
         )
+
+
+def group_outcome(
+    context: Context, summary: Callable[[], Mapping[str, Any]], page: Callable[[], Page]
+) -> Outcome[None]:
+    """The outcome of a report on groups: its cells, as tables, with summary and page."""
+    table = cells_table(context.evaluation.cells)
+    return Outcome(
+        value=None,
+        files=[("cells.parquet", table), ("cells.csv", table)],
+        summary=summary,
+        page=lambda run: page(),
+        used=context.n_used,
+        **context.caveats.people.counts,
+    )
 
 
 def counted(evaluation: Evaluation) -> dict[str, Any]:
@@ -154,6 +130,7 @@ def counted(evaluation: Evaluation) -> dict[str, Any]:
             }
             for column in evaluation.columns
         },
+        "small_cells": count_groups(evaluation.columns),
     }
 
 
@@ -162,11 +139,10 @@ def cells_table(cells: Sequence[Cell]) -> Any:
     import pyarrow as pa
 
     types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
-    rows = [cell.to_row() for cell in cells]
     schema = pa.schema(
-        [(field.name, types.get(str(field.type), pa.string())) for field in table_fields()]
+        [(name, types.get(kind, pa.string())) for name, kind in table_columns().items()]
     )
-    return pa.Table.from_pylist(rows, schema=schema)
+    return pa.Table.from_pylist([cell.to_row() for cell in cells], schema=schema)
 
 
 def comparison_row(comparison: Comparison) -> dict[str, Any]:

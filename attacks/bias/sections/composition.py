@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell
 from attacks.bias.measures.composition import BIAS, C_ASC, ENTROPY
-from attacks.bias.sections.findings import MAX_ROWS, Context, hidden_note, number, short
+from attacks.bias.measures.retrieval_cells import MAX_SKEW
+from attacks.bias.sections.findings import Context, hidden_note
 from attacks.bias.sections.skew import MAX_COLUMNS, retrieval_section
+from attacks.bias.sections.wording import TOO_SMALL, capped, number, short, with_list
 from clipprobe.report import Chart, Paragraph, Section, Table
 from clipprobe.report.page import Block
 
@@ -27,19 +29,18 @@ def sections(context: Context) -> list[Section]:
 
 def sentence(context: Context) -> str:
     """The line in the opening: for how many texts some group stands out among the first k."""
-    found = context.evaluation.select("max skew@k", reference="dataset target", probe=NAME)
+    found = context.evaluation.select(MAX_SKEW, reference="dataset target", probe=NAME)
     cells = [c for c in found if not math.isnan(c.p)]
     if not cells:
         return f"{NAME}: nothing was tested, because no two groups are large enough for this k."
     flagged = sorted((c for c in cells if c.flagged), key=lambda c: (-c.excess, c.item, c.column))
-    named = "; ".join(
+    named = [
         f"{c.item} by {c.column.replace('_', ' ')} ({short(c.value)}, {short(c.null_mean)} by "
         "chance)"
-        for c in flagged[:6]
-    )
-    more = f"; and {len(flagged) - 6} more" if len(flagged) > 6 else ""
+        for c in flagged
+    ]
     said = f"{NAME}: for {len(flagged)} of {len(cells)} texts and columns MaxSkew stands out"
-    return f"{said}: {named}{more}." if named else f"{said}."
+    return with_list(said, named, 6)
 
 
 def _composition(context: Context, column: GroupColumn) -> Section:
@@ -48,12 +49,11 @@ def _composition(context: Context, column: GroupColumn) -> Section:
     spread = {c.item: c for c in select(ENTROPY, column.name, probe=NAME)}
     note = hidden_note(context, NAME, column, C_ASC)
     if not spread:
-        return Section(title, [Paragraph("No two groups are large enough to be compared."), *note])
+        return Section(title, [TOO_SMALL, *note])
     bias = {c.item: c for c in select(BIAS, column.name, probe=NAME)}
     order = sorted(spread, key=lambda item: (spread[item].excess, item))
-    shown, k = order[:MAX_ROWS], next(iter(spread.values())).k
-    left = len(order) - len(shown)
-    more = f"; {left} words nearer to chance are in cells.csv" if left else ""
+    shown, more = capped(order, "{} words nearer to chance are in cells.csv")
+    k = spread[order[0]].k
     blocks: list[Block] = [
         Paragraph(
             f"Of the {k:,} images closest to each text: entropy is 1 where every group has the "

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from attacks.bias.groups.columns import INFER_FROM, SHOW_FROM, GroupColumn
-from attacks.bias.inputs.cards import Card
-from attacks.bias.measures.cells import ASSOCIATION, RELATIVE, Cell
+from attacks.bias.groups.suppression import n_taking_part
+from attacks.bias.measures.association_cells import LEAN
+from attacks.bias.measures.cells import ASSOCIATION, RELATIVE, Cell, Key
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.power import Detectable
+from attacks.bias.sections.caveats import Caveats
 from attacks.bias.sections.planted import Comparison
+from attacks.bias.sections.wording import (
+    MAX_ROWS,
+    capped,
+    listed,
+    number,
+    short,
+    strongest,
+    towards,
+)
 from clipprobe.report import Chart, Paragraph, Section, Table
 from clipprobe.report.page import Block
 
@@ -24,28 +35,41 @@ MEANING = {
     RELATIVE: "Relative d is the same after each image's mean cosine over all words of the probe "
     "was taken away: what is particular to a word, given the other words of the list.",
 }
-MAX_ROWS = 60  # of one table; all of them are in cells.csv, and the caption says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Everything that a page is made of; see :class:`attacks.bias.report.write.Report`."""
+    """Everything that a page of group figures is made of.
+
+    ``evaluation``: the figures. ``caveats``: the people and what a reader must know.
+    ``settings``: how figures were made. ``headline``: the few numbers that sum them up.
+    ``made_by``: provenance of the model. ``comparisons``: the planted truth beside what was
+    measured. ``questions``: those that were answered. ``power``: what could have been detected.
+    """
 
     evaluation: Evaluation
-    comparisons: Sequence[Comparison]
-    headline: Sequence[dict[str, Any]]
+    caveats: Caveats
     settings: Settings
-    questions: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
-    clusters: str | None
-    organism: bool
-    n_used: int
-    n_failed: int
-    provenance: dict[str, Any]
-    card: Card | None = None
-    notes: tuple[str, ...] = ()
-    controls: tuple[str, ...] = ()
+    headline: Sequence[dict[str, Any]]
+    made_by: Mapping[str, Any]
+    comparisons: Sequence[Comparison] = ()
+    questions: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
     power: tuple[Detectable, ...] = ()
-    pictures: tuple[tuple[Any, str], ...] = ()
+
+    @property
+    def n_used(self) -> int:
+        """Images that are in some figure."""
+        return n_taking_part(self.evaluation.columns)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What stands at the end of the page."""
+        return {
+            **self.made_by,
+            "dataset": self.caveats.people.description,
+            "seed": self.settings.seed,
+            "tests corrected together": self.evaluation.family_size,
+        }
 
 
 def finding(context: Context, probe: str, column: GroupColumn) -> str:
@@ -58,7 +82,7 @@ def finding(context: Context, probe: str, column: GroupColumn) -> str:
             f"{start}: nothing was tested, because no two groups have {INFER_FROM} images (and "
             f"{SHOW_FROM} clusters, where clusters are named)."
         )
-    flagged = sorted((c for c in tested if c.flagged), key=lambda c: (-abs(c.value), c.item))
+    flagged = strongest(tested)
     start = (
         f"{start}: {len(flagged)} of {len(tested)} associations stand out "
         f"(q ≤ {context.settings.alpha:g} and |d| ≥ {context.settings.min_effect:g})"
@@ -70,9 +94,8 @@ def finding(context: Context, probe: str, column: GroupColumn) -> str:
         tail = f" Relative to the other words, {count} of {len(relative)} stand out."
     if not flagged:
         return f"{start}; the intervals below say which sizes remain possible.{tail}"
-    named = "; ".join(f"{c.item} towards {towards(c)} ({short(abs(c.value))})" for c in flagged[:8])
-    more = f"; and {len(flagged) - 8} more" if len(flagged) > 8 else ""
-    return f"{start}: {named}{more}.{tail}"
+    named = [f"{c.item} towards {towards(c)} ({short(abs(c.value))})" for c in flagged]
+    return f"{start}: {listed(named, 8)}.{tail}"
 
 
 def association_section(context: Context, probe: str, column: GroupColumn) -> Section:
@@ -93,11 +116,13 @@ def association_section(context: Context, probe: str, column: GroupColumn) -> Se
             blocks += [Paragraph(MEANING[measure]), _association_chart(context, column, cells)]
     if found[ASSOCIATION]:
         blocks.append(_association_table(column, found[ASSOCIATION], found[RELATIVE]))
-    if context.organism and not any(c.cell.column == column.name for c in context.comparisons):
+    if context.caveats.organism and not any(
+        c.cell.column == column.name for c in context.comparisons
+    ):
         blocks.append(
             Paragraph(f"Nothing was planted in this model about these words and {column.heading}.")
         )
-    for cell in select("mean signed d", column.name, probe=probe):
+    for cell in select(LEAN, column.name, probe=probe):
         if not math.isnan(cell.value):
             blocks.append(
                 Paragraph(
@@ -113,7 +138,7 @@ def association_section(context: Context, probe: str, column: GroupColumn) -> Se
 def _association_chart(context: Context, column: GroupColumn, cells: Sequence[Cell]) -> Chart:
     from clipprobe.figures.bias import association_chart, group_map
 
-    measure = cells[0].measure
+    name = SHORT[cells[0].key]
     if len(column.levels) == 2:
         group, reference = cells[0].group, cells[0].reference
         return Chart(
@@ -121,9 +146,9 @@ def _association_chart(context: Context, column: GroupColumn, cells: Sequence[Ce
                 [c.item for c in cells],
                 [c.estimate() for c in cells],
                 flagged=[c.flagged for c in cells],
-                axis=f"{SHORT[measure]}: {reference} ← → {group}  ({column.heading})",
+                axis=f"{name}: {reference} ← → {group}  ({column.heading})",
             ),
-            f"{SHORT[measure]} of each word by {column.heading}, {group} against {reference}, with "
+            f"{name} of each word by {column.heading}, {group} against {reference}, with "
             f"its {100 * context.settings.level:g} % interval, largest first; filled marks are "
             "flagged.",
         )
@@ -135,9 +160,9 @@ def _association_chart(context: Context, column: GroupColumn, cells: Sequence[Ce
             column.levels,
             [[by_place[item, level].value for level in column.levels] for item in items],
             flagged=[[by_place[item, level].flagged for level in column.levels] for item in items],
-            unit=SHORT[measure],
+            unit=name,
         ),
-        f"{SHORT[measure]} of each word (down) with each {column.heading} against the rest "
+        f"{name} of each word (down) with each {column.heading} against the rest "
         "(across); outlined cells are flagged.",
     )
 
@@ -150,19 +175,19 @@ def _association_table(
     def stands_out(c: Cell) -> bool:
         return c.flagged or ((c.item, c.group) in beside and beside[c.item, c.group].flagged)
 
-    ranked = sorted(cells, key=lambda c: (not stands_out(c), -abs(c.value), c.item, c.group))
-    chosen = cells if len(cells) <= MAX_ROWS else ranked[:MAX_ROWS]
+    def order(c: Cell) -> tuple[bool, float, str, str]:
+        return not stands_out(c), -abs(c.value), c.item, c.group
+
+    _, more = capped(cells, "the flagged and the largest, {} more are in cells.csv")
     head = ["word", "group", "against", "d", "q", "flagged"]
     head += ["relative d", "q", "flagged"] if beside else []
     rows = []
-    for c in chosen:
+    for c in sorted(cells, key=order)[:MAX_ROWS] if more else cells:
         row = [c.item, c.group, c.reference, c.estimate(), number(c.q), c.flagged]
         if beside:
             other = beside[c.item, c.group]
             row += [other.estimate(), number(other.q), other.flagged]
         rows.append(row)
-    left = len(cells) - len(chosen)
-    more = f"; the flagged and the largest, {left} more are in cells.csv" if left else ""
     return Table(head, rows, f"Association by {column.heading}{more}")
 
 
@@ -172,8 +197,8 @@ def planted_section(context: Context, group: str) -> Section:
 
     compared = [c for c in context.comparisons if c.planted.group == group]
     compared.sort(key=lambda c: (-c.planted.rate, c.planted.item))
-    relative = compared[0].cell.measure == RELATIVE
-    judged = SHORT[compared[0].cell.measure]
+    relative = compared[0].cell.key == RELATIVE
+    judged = SHORT[compared[0].cell.key]
     rows = [
         [
             c.planted.item,
@@ -225,29 +250,12 @@ def planted_section(context: Context, group: str) -> Section:
     )
 
 
-def hidden_note(context: Context, probe: str, column: GroupColumn, measure: str) -> list[Block]:
+def hidden_note(context: Context, probe: str, column: GroupColumn, key: Key) -> list[Block]:
     """How many cells hold no number, and why; nothing where there is none."""
-    cells = context.evaluation.select(measure, column.name, probe=probe)
+    cells = context.evaluation.select(key, column.name, probe=probe)
     hidden = sum(cell.status == "insufficient" for cell in cells)
     if not hidden:
         return []
     names = ", ".join(column.hidden)
     said = "insufficient or withheld" if column.withheld else "insufficient"
     return [Paragraph(f"{hidden} cells are {said} and hold no number: {names}.")]
-
-
-def towards(cell: Cell) -> str:
-    """The side that a signed figure leans to."""
-    if cell.value > 0:
-        return cell.group
-    return cell.reference if cell.reference != "rest" else f"others than {cell.group}"
-
-
-def number(value: float) -> float | None:
-    """A table cell: undefined is a dash."""
-    return None if math.isnan(value) else value
-
-
-def short(value: float) -> str:
-    """A number in a sentence."""
-    return "undefined" if math.isnan(value) else f"{value:.3f}".replace("-", "−")

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from attacks.bias.inputs.cards import NOT_STATED, Card
-from attacks.bias.inputs.gather import Gathered
+from attacks.bias.inputs.cards import NOT_STATED
+from attacks.bias.people import People
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 MOST = 12
 
 
-def check_pictures(gathered: Gathered, card: Card | None) -> None:
+def check_pictures(people: People) -> None:
     """Whether pictures may be shown.
 
     Raises:
         ConfigError: there are none, or no card says under which licence they stand.
     """
-    if gathered.embeddings is not None or gathered.predictions is not None:
+    if people.embeddings is not None or people.predictions is not None:
         raise ConfigError(
             "--include-images was given, but the audit starts from a file without pictures: give "
             "--images, or leave it out."
         )
-    if card is None or card.licence == NOT_STATED:
+    if people.card is None or people.card.licence == NOT_STATED:
         raise ConfigError(
             "--include-images needs a data-set card that states the licence of the pictures: give "
             "--card with a licence, or leave the pictures out."

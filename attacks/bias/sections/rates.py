@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
-from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.evaluation import Evaluation
-from attacks.bias.measures.rates import GAP
-from attacks.bias.sections.findings import MAX_ROWS, Context, number
+from attacks.bias.sections.findings import Context
+from attacks.bias.sections.wording import capped, number
 from clipprobe.report import Paragraph, Section, Table
 
 
@@ -17,10 +18,9 @@ def rates_section(context: Context) -> list[Section]:
     rows = rate_sums(context.evaluation)
     if not rows:
         return []
-    shown = sorted(rows, key=lambda row: -row["difference"])[:MAX_ROWS]
-    shown = [row for row in rows if row in shown]
-    left = len(rows) - len(shown)
-    more = f"; {left} with smaller differences follow from cells.csv" if left else ""
+    shown, more = capped(
+        rows, "{} with smaller differences follow from cells.csv", lambda row: -row["difference"]
+    )
     return [
         Section(
             "Rates by perceived group, summed up",
@@ -53,16 +53,17 @@ def rates_section(context: Context) -> list[Section]:
 def rate_sums(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Overall, extremes, differences and ratio of every rate whose gap was computed."""
     heading = {column.name: column.heading for column in evaluation.columns}
-    rates: dict[tuple[str, str, str, str], list[Cell]] = {}
+    rates: dict[tuple[str, Key, str, str], list[Cell]] = {}
     for cell in evaluation.cells:
         if not cell.reference:
-            key = (cell.probe, cell.measure, cell.item, cell.column)
+            key = (cell.probe, cell.key, cell.item, cell.column)
             rates.setdefault(key, []).append(cell)
     rows: list[dict[str, Any]] = []
     for gap in evaluation.cells:
-        if not gap.measure.endswith(GAP) or math.isnan(gap.value):
+        # Shares at a threshold have tables of their own.
+        if gap.key.contrast != "gap" or gap.key.at is not None or math.isnan(gap.value):
             continue
-        measure = gap.measure.removesuffix(GAP)
+        measure = replace(gap.key, contrast="value", text=gap.key.quantity)
         found = rates.get((gap.probe, measure, gap.item, gap.column), [])
         by_group = [c.value for c in found if c.group and c.status == "inferred"]
         overall = [c for c in found if not c.group]
@@ -71,7 +72,7 @@ def rate_sums(evaluation: Evaluation) -> list[dict[str, Any]]:
         low, high, every = min(by_group), max(by_group), overall[0]
         rows.append(
             {
-                "measure": measure, "item": gap.item, "column": gap.column,
+                "measure": str(measure), "item": gap.item, "column": gap.column,
                 "heading": heading[gap.column], "overall": every.estimate(),
                 "group_min": low, "group_max": high, "difference": high - low,
                 "difference_to_overall": max(abs(v - every.value) for v in by_group),

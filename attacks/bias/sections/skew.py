@@ -6,8 +6,10 @@ import math
 from collections.abc import Sequence
 
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.measures.cells import Cell
-from attacks.bias.sections.findings import MAX_ROWS, Context, hidden_note, number, short
+from attacks.bias.measures.cells import Cell, Key
+from attacks.bias.measures.retrieval_cells import MAX_SKEW, MIN_SKEW, NDKL, SKEW
+from attacks.bias.sections.findings import Context, hidden_note
+from attacks.bias.sections.wording import TOO_SMALL, capped, number, short
 from clipprobe.report import Chart, Paragraph, Section, Table
 from clipprobe.report.page import Block
 
@@ -21,10 +23,10 @@ MAX_COLUMNS = 3  # groups whose skews stand side by side in a table; more become
 def retrieval_section(context: Context, probe: str, column: GroupColumn) -> Section:
     """Skews of one column beside their null floors, for each target."""
     title = f"Retrieval skew of {probe} by {column.heading}"
-    largest = context.evaluation.select("max skew@k", column.name, "dataset target", probe=probe)
-    note = hidden_note(context, probe, column, "skew@k")
+    largest = context.evaluation.select(MAX_SKEW, column.name, "dataset target", probe=probe)
+    note = hidden_note(context, probe, column, SKEW)
     if not largest:
-        return Section(title, [Paragraph("No two groups are large enough to be compared."), *note])
+        return Section(title, [TOO_SMALL, *note])
     order = [
         c.item for c in sorted(largest, key=lambda c: (math.isnan(c.excess), -c.excess, c.item))
     ]
@@ -57,21 +59,19 @@ def _target_blocks(
 ) -> list[Block]:
     from clipprobe.figures.bias import floor_chart
 
-    def by_item(measure: str) -> dict[str, Cell]:
-        found = context.evaluation.select(measure, column.name, target, probe=probe)
+    def by_item(key: Key) -> dict[str, Cell]:
+        found = context.evaluation.select(key, column.name, target, probe=probe)
         return {cell.item: cell for cell in found}
 
-    largest, smallest, ndkl = by_item("max skew@k"), by_item("min skew@k"), by_item("ndkl")
+    largest, smallest, ndkl = by_item(MAX_SKEW), by_item(MIN_SKEW), by_item(NDKL)
     tested = target == "dataset target"
     named = f"by {column.heading}, {target} ({TARGET_MEANING[target]})"
     skews: dict[tuple[str, str], Cell] = {
         (cell.item, cell.group): cell
-        for cell in context.evaluation.select("skew@k", column.name, target, probe=probe)
+        for cell in context.evaluation.select(SKEW, column.name, target, probe=probe)
         if cell.status != "insufficient"
     }
-    shown = order[:MAX_ROWS]
-    left = len(order) - len(shown)
-    more = f"; {left} words with a smaller excess are in cells.csv" if left else ""
+    shown, more = capped(order, "{} words with a smaller excess are in cells.csv")
     top = [largest[item] for item in shown]
     whole = Table(
         ["word", "MinSkew", "null mean", "null 5th", "NDKL", "null mean", "null 95th"],

@@ -5,19 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from attacks.bias.groups.notes import data_notes
-from attacks.bias.groups.suppression import protect
-from attacks.bias.inputs.annotations import Annotations, read_annotations
 from attacks.bias.measures.cells import correct
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
-from attacks.bias.sections.planted import planted_truth
+from attacks.bias.people import People, read_people
+from attacks.bias.sections.caveats import caveats_of
+from attacks.bias.sections.findings import Context
 from attacks.bias.written.encode import DRAWN, answer_all, check_drawing
 from attacks.bias.written.measures import written_cells
 from attacks.bias.written.question import Question, read_question
 from attacks.bias.written.settings import WrittenAudit
 from attacks.bias.written.shifts import PROBE
-from attacks.bias.written.write import WrittenReport
+from attacks.bias.written.write import WrittenReport, make_headline
 from attacks.typographic.rendering.render import PILLOW, Renderer
 from attacks.typographic.rendering.settings import prototype
 from clipprobe.memory import fitting_batch
@@ -78,8 +77,8 @@ def prepare_written(settings: WrittenAudit, clip: Clip) -> Plan[None]:
         kinds=DRAWN,
     )
     check_drawing(renderer, question)
-    people = read_annotations(settings, settings.group_table, settings.groups)
-    # Each picture clean, and for each word with the word, a blank label and a nonsense word.
+    people = read_people(settings, settings.groups, settings.group_table)
+    # Each image clean, and for each word with the word, a blank label and a nonsense word.
     encodings = len(people.records) * (1 + 3 * len(question.words))
     fitting_batch(clip, settings.batch_size, encodings)
     audit = _Audit(
@@ -89,14 +88,13 @@ def prepare_written(settings: WrittenAudit, clip: Clip) -> Plan[None]:
         question=question,
         renderer=renderer,
         people=people,
-        organism=bool(planted_truth(clip, None)),
     )
     return Plan(
         config=audit.config(),
         execute=audit.execute,
         seed=settings.seed,
         provenance=clip.provenance(),
-        dataset=people.gathered.describe(),
+        dataset=people.description,
     )
 
 
@@ -114,8 +112,7 @@ class _Audit:
     numbers: Settings
     question: Question
     renderer: Renderer
-    people: Annotations
-    organism: bool
+    people: People
 
     def attack(self) -> dict[str, Any]:
         """How words are written."""
@@ -123,18 +120,18 @@ class _Audit:
 
     def config(self) -> dict[str, Any]:
         """Everything that changes the result; the batch size does, in the last bits."""
-        settings, card = self.settings, self.people.card
+        settings, people = self.settings, self.people
         return {
             "model": self.clip.provenance()["model"],
-            "dataset": self.people.gathered.describe(),
-            "groups": self.people.group_config(),
-            "clusters": settings.clusters,
+            "dataset": people.description,
+            "groups": people.group_config,
+            "clusters": people.cluster_column,
             "words": self.question.words,
             "labels": self.question.label_set.labels,
             "templates": self.question.label_set.templates,
             "watch": list(settings.watch),
             "attack": self.attack(),
-            "card": None if card is None else card.to_json(),
+            "card": people.documentation,
             "settings": self.numbers,
             "batch_size": settings.batch_size,
             **PILLOW,
@@ -149,36 +146,32 @@ class _Audit:
             run,
             self.question,
             self.renderer,
-            name=people.gathered.dataset.name,
+            name=people.name,
             batch_size=settings.batch_size,
             workers=settings.workers,
             progress=settings.progress,
         )
-        rows = people.rows({record.id for record in answers.records})
-        columns = protect(people.columns(rows))
+        used = {record.id for record in answers.records}
+        people = people.readable(used, answers.failed, answers.skipped).protected()
         cells, family_size = correct(
-            written_cells(answers, self.question, columns, people.cluster_ids(rows), self.numbers),
+            written_cells(answers, self.question, people.columns, people.clusters, self.numbers),
             alpha=settings.alpha,
             min_effect=0.0,
         )
         evaluation = Evaluation(
             cells=tuple(cells),
             family_size=family_size,
-            columns=tuple(columns),
+            columns=people.columns,
             items={PROBE: tuple(outcome.item for outcome in self.question.outcomes)},
         )
-        about = data_notes(people.records, people.values, columns, settings.clusters)
-        report = WrittenReport(
+        context = Context(
             evaluation=evaluation,
-            question=self.question,
-            answers=answers,
-            attack=self.attack(),
+            caveats=caveats_of(self.clip, people, people.notes),
             settings=self.numbers,
-            people=people,
-            organism=self.organism,
-            notes=(*people.gathered.notes, *about),
-            provenance=self.clip.provenance(),
+            headline=make_headline(evaluation, self.question),
+            made_by=self.clip.provenance(),
         )
+        report = WrittenReport(context=context, question=self.question, attack=self.attack())
         return report.outcome()
 
 

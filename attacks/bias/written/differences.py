@@ -8,115 +8,94 @@ from typing import Any
 
 import numpy as np
 
-from attacks.bias.measures.association_cells import floor, percentile_interval
-from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.cells import LARGEST_MINUS_SMALLEST, Cell, Contrast, Key
 from attacks.bias.measures.draws import Floats
 from attacks.bias.measures.frame import Frame
-from attacks.bias.measures.inference import Settings
-from attacks.bias.written.shifts import (
-    PROBE,
-    Seen,
-    group_means,
-    paired,
-    weighted_means,
-)
+from attacks.bias.measures.group_sums import permuted_means, resampled_means
+from attacks.bias.measures.rates import MAXIMUM
+from attacks.bias.measures.subjects import Subject, Subjects, floor, percentile_interval
+from attacks.bias.written.shifts import PROBE, OutcomeAnswers, paired
 from clipprobe.statistics import difference_of_estimates, permutation_p
 
 
-def difference_of(shift: str) -> str:
-    """The measure's name of the difference between groups in a shift."""
-    return f"difference of {shift}s"
+def difference_of(shift: Key) -> Key:
+    """The difference between groups in a shift."""
+    return _contrast(shift, "difference")
 
 
-def gap_of(shift: str) -> str:
-    """The measure's name of the largest less the smallest shift."""
-    return f"gap of {shift}s"
+def gap_of(shift: Key) -> Key:
+    """The largest less the smallest shift."""
+    return _contrast(shift, "gap")
+
+
+def _contrast(shift: Key, contrast: Contrast) -> Key:
+    return Key(shift.quantity, contrast=contrast, text=f"{contrast} of {shift}s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class Shifts:
     """Shifts of the groups: ``value`` ``(g, k)``, ``boot`` and ``null`` ``(draws, g, k)``."""
 
     value: Floats
     boot: Floats
     null: Floats
 
-    def outcome(self, j: int) -> Moved:
+    def outcome(self, j: int) -> Shifts:
         """Those of one outcome, without the last axis."""
-        return Moved(
+        return Shifts(
             value=self.value[:, j],
             boot=self.boot[:, :, j],
             null=self.null[:, :, j],
         )
 
 
-def resample(frame: Frame, change: Floats, names: Sequence[str]) -> Moved:
+def resample(frame: Frame, change: Floats, names: Sequence[str]) -> Shifts:
     """Shifts ``(n, k)`` by group as seen, under resampled clusters, and under permuted labels.
 
     Args:
         names: Of the ``k`` outcomes.
     """
-    levels = range(len(frame.sizes))
-    value = np.stack([change[frame.labels == g].mean(axis=0) for g in levels])
+    n_groups = len(frame.sizes)
+    value = np.stack([change[frame.labels == g].mean(axis=0) for g in range(n_groups)])
     orders = [frame.anonymous(PROBE, name, frame.column.name) for name in names]
     change = np.stack([change[order, j] for j, order in enumerate(orders)], axis=1)
-    null = []
-    for labels in frame.permutations:
-        means = [weighted_means((labels == g).astype(np.float64), change) for g in levels]
-        null.append(np.stack(means, axis=1))
-    return Moved(
+    null = permuted_means(change, frame.permutations, n_groups)
+    return Shifts(
         value=value,
-        boot=group_means(frame, frame.weights, change),
-        null=np.concatenate(null),
+        boot=resampled_means(change, frame.labels, frame.weights, n_groups),
+        null=null,
     )
 
 
 def difference_cells(
-    frame: Frame, moved: Moved, one: Seen, shift: str, settings: Settings
+    subjects: Subjects, shifts: Shifts, one: OutcomeAnswers, shift: Key
 ) -> list[Cell]:
-    levels = frame.column.levels
-    sides = [(1, [0])] if len(levels) == 2 else [
-        (g, [h for h in range(len(levels)) if h != g]) for g in range(len(levels))
-    ]  # fmt: skip
+    """The shift of each group less that of the others."""
     cells = []
-    for g, others in sides:
-        sizes = np.array([frame.sizes[h] for h in others], dtype=np.float64)
-        shares = sizes / sizes.sum()
-        value = float(moved.value[g] - moved.value[others] @ shares)
-        null = moved.null[:, g] - moved.null[:, others] @ shares
-        status, reason = frame.judge([g], others)
+    for subject in subjects.compared():
+        [g], others, shares = subject.groups, subject.others, subject.shares
+        value = float(shifts.value[g] - shifts.value[others] @ shares)
+        null = shifts.null[:, g] - shifts.null[:, others] @ shares
         given: dict[str, Any] = {"value": value, **floor(value, null), "method": "value only"}
-        if status == "inferred":
-            low, high, how = _interval(frame, moved, one, shift, (g, others, shares), settings)
+        if subject.inferred:
+            low, high, how = _interval(subject, shifts, one, shift)
             given |= {
                 "low": low,
                 "high": high,
                 "p": permutation_p(value, null, "two-sided"),
                 "method": f"{how}, {len(null)} permutations",
             }
-        cells.append(
-            Cell(
-                probe=PROBE, measure=difference_of(shift), item=one.item,
-                column=frame.column.name, group=levels[g],
-                reference=levels[0] if len(levels) == 2 else "rest", n=frame.sizes[g],
-                n_reference=int(sizes.sum()), status=status, reason=reason, **given,
-            )
-        )  # fmt: skip
+        cells.append(subject.cell(difference_of(shift), one.item, **given))
     return cells
 
 
 def _interval(
-    frame: Frame,
-    moved: Moved,
-    one: Seen,
-    shift: str,
-    sides: tuple[int, list[int], Floats],
-    settings: Settings,
+    subject: Subject, shifts: Shifts, one: OutcomeAnswers, shift: Key
 ) -> tuple[float, float, str]:
-    """Ends of a difference's interval, and how they were found."""
-    g, others, shares = sides
+    """Ends of a difference's interval, and how they came about."""
+    [g], others, frame, settings = subject.groups, subject.others, subject.frame, subject.settings
     level = f"{100 * settings.level:g} %"
-    left, right = moved.boot[:, g], moved.boot[:, others] @ shares
+    left, right = shifts.boot[:, g], shifts.boot[:, others] @ subject.shares
     if np.ptp(left) > 0 and np.ptp(right) > 0:
         low, high = percentile_interval(left - right, settings.level)
         unit = "clusters" if frame.clusters is not None else "images"
@@ -127,12 +106,13 @@ def _interval(
     return found.low, found.high, f"from both sides' paired intervals (Zou-Donner, {level})"
 
 
-def gap_cell(frame: Frame, moved: Moved, one: Seen, shift: str, settings: Settings) -> Cell:
-    value, null = float(np.ptp(moved.value)), np.ptp(moved.null, axis=1)
-    status, reason = frame.judge_all()
+def gap_cell(subjects: Subjects, shifts: Shifts, one: OutcomeAnswers, shift: Key) -> Cell:
+    """The largest shift less the smallest."""
+    whole, settings = subjects.whole(LARGEST_MINUS_SMALLEST), subjects.settings
+    value, null = float(np.ptp(shifts.value)), np.ptp(shifts.null, axis=1)
     given: dict[str, Any] = {"value": value, **floor(value, null), "method": "value only"}
-    if status == "inferred":
-        away = np.ptp(moved.boot - moved.value, axis=1)
+    if whole.inferred:
+        away = np.ptp(shifts.boot - shifts.value, axis=1)
         bound = float(np.percentile(away, 100 * settings.level))
         given["method"] = f"{len(null)} permutations"
         if bound > 0:
@@ -143,11 +123,7 @@ def gap_cell(frame: Frame, moved: Moved, one: Seen, shift: str, settings: Settin
                 f"({settings.n_boot} draws, {100 * settings.level:g} %), {len(null)} permutations",
             }
         else:
-            reason = "no interval: every resample gave the same value"
-        if len(frame.sizes) > 2:  # of two groups the difference is the same test
+            given["reason"] = "no interval: every resample gave the same value"
+        if len(subjects.frame.sizes) > 2:  # of two groups the difference is the same test
             given["p"] = permutation_p(value, null)
-    return Cell(
-        probe=PROBE, measure=gap_of(shift), item=one.item, column=frame.column.name,
-        group="", reference="largest minus smallest", n=len(frame.labels), n_reference=0,
-        status=status, reason=reason or "a maximum is above 0 by chance: see the excess", **given,
-    )  # fmt: skip
+    return whole.cell(gap_of(shift), one.item, why=MAXIMUM, **given)

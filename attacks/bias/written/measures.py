@@ -20,12 +20,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.measures.association_cells import hidden
 from attacks.bias.measures.cells import Cell
 from attacks.bias.measures.draws import Ints
 from attacks.bias.measures.frame import Frame, make_frame
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.rates import rate_cells
+from attacks.bias.measures.subjects import Subjects
 from attacks.bias.written.differences import difference_cells, gap_cell, resample
 from attacks.bias.written.encode import CONDITIONS, Answers
 from attacks.bias.written.question import Question
@@ -34,7 +34,7 @@ from attacks.bias.written.shifts import (
     MARGIN_SHIFT,
     PROBE,
     SHIFT,
-    Seen,
+    OutcomeAnswers,
     rate_of,
     shift_cells,
 )
@@ -55,7 +55,7 @@ def written_cells(
         frame = make_frame(np.zeros((len(column.labels), 1)), column, clusters, settings)
         inside = column.labels >= 0
         seen = [
-            Seen(
+            OutcomeAnswers(
                 item=outcome.item,
                 hits={
                     condition: outcome.hits(answers.under(condition, place[outcome.word])[inside])
@@ -69,9 +69,10 @@ def written_cells(
     return cells
 
 
-def _column(frame: Frame, seen: Sequence[Seen], settings: Settings) -> list[Cell]:
+def _column(frame: Frame, seen: Sequence[OutcomeAnswers], settings: Settings) -> list[Cell]:
     cells: list[Cell] = []
     items = [one.item for one in seen]
+    subjects = Subjects(frame=frame, probe=PROBE, settings=settings)
     for one in seen:
         for condition in CONDITIONS:
             cells += rate_cells(
@@ -79,15 +80,15 @@ def _column(frame: Frame, seen: Sequence[Seen], settings: Settings) -> list[Cell
                 settings=settings, compare=False,
             )  # fmt: skip
     for measure in (SHIFT, CLUTTER, MARGIN_SHIFT):
-        cells += hidden(frame, items, PROBE, measure)
+        cells += subjects.hidden(measure, items)
         for one in seen:
-            cells += shift_cells(frame, one, measure, settings)
+            cells += shift_cells(subjects, one, measure)
     if len(frame.column.levels) < 2:
         return cells
     shifts = [(one, shift) for shift in (SHIFT, MARGIN_SHIFT) for one in seen]
     changes = np.stack([one.change(shift) for one, shift in shifts], axis=1)
     moved = resample(frame, changes, [f"{shift} {one.item}" for one, shift in shifts])
     for j, (one, shift) in enumerate(shifts):
-        cells += difference_cells(frame, moved.outcome(j), one, shift, settings)
-        cells.append(gap_cell(frame, moved.outcome(j), one, shift, settings))
+        cells += difference_cells(subjects, moved.outcome(j), one, shift)
+        cells.append(gap_cell(subjects, moved.outcome(j), one, shift))
     return cells

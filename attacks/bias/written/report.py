@@ -6,15 +6,16 @@ import math
 from typing import Any
 
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.inputs.cards import UNDOCUMENTED
-from attacks.bias.report.page import shared_sections
+from attacks.bias.measures.cells import Key
+from attacks.bias.report.page import coarse_p_values, key_figures, shared_sections
+from attacks.bias.sections.caveats import method_section, question_section
 from attacks.bias.sections.findings import Context
-from attacks.bias.sections.limits import ORGANISM
+from attacks.bias.sections.wording import strongest, with_list
 from attacks.bias.written.differences import difference_of
 from attacks.bias.written.question import Question
 from attacks.bias.written.shifts import MARGIN_SHIFT, SHIFT
 from attacks.bias.written.tables import amount, column_section, unit
-from clipprobe.report import Code, Numbers, Page, Paragraph, Section, Table, Warning
+from clipprobe.report import Code, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.page import Block
 
 QUESTION = (
@@ -58,7 +59,7 @@ def content_warning(question: Question) -> str:
     return CONTENT_WARNING.format(words=", ".join(question.denigrating))
 
 
-def sentence(context: Context, column: GroupColumn, shift: str) -> str:
+def sentence(context: Context, column: GroupColumn, shift: Key) -> str:
     """One neutral sentence: how many differences were tested, how many stand out, which."""
     cells = context.evaluation.select(difference_of(shift), column.name)
     tested = [cell for cell in cells if not math.isnan(cell.p)]
@@ -68,7 +69,7 @@ def sentence(context: Context, column: GroupColumn, shift: str) -> str:
             f"{start}: nothing was tested, because no two groups are large enough (30 images, and "
             "10 clusters where clusters are named)."
         )
-    flagged = sorted((c for c in tested if c.flagged), key=lambda c: (-abs(c.value), c.item))
+    flagged = strongest(tested)
     said = f"{start}: {len(flagged)} of {len(tested)} differences of {shift}s stand out"
     if not flagged:
         widest = max(tested, key=lambda c: (c.high - c.low, c.item))
@@ -77,49 +78,35 @@ def sentence(context: Context, column: GroupColumn, shift: str) -> str:
             f"possible, the widest from {amount(shift, widest.low)} to "
             f"{amount(shift, widest.high)}{unit(shift)}."
         )
-    named = "; ".join(
+    named = [
         f"{c.item}: {amount(shift, c.value)}{unit(shift)} for {c.group} against {c.reference}"
-        for c in flagged[:_MAX_NAMED]
-    )
-    more = f"; and {len(flagged) - _MAX_NAMED} more" if len(flagged) > _MAX_NAMED else ""
-    return f"{said}: {named}{more}."
+        for c in flagged
+    ]
+    return with_list(said, named, _MAX_NAMED)
 
 
 def _opening(context: Context, question: Question) -> Section:
-    blocks: list[Block] = [Warning(ORGANISM)] if context.organism else []
-    blocks += [Warning(UNDOCUMENTED)] if context.card is None else []
+    blocks = context.caveats.stamps
     warning = content_warning(question)
     blocks += [Warning(warning)] if warning else []
     blocks.append(Paragraph(QUESTION))
-    flagged = sum(cell.flagged for cell in context.evaluation.cells)
-    blocks.append(
-        Numbers(
-            [
-                *((one["name"], one["estimate"], one["meaning"]) for one in context.headline),
-                (
-                    "flagged",
-                    f"{flagged} of {context.evaluation.family_size}",
-                    "tests that stand out, of all tests of this report, corrected together",
-                ),
-            ]
-        )
-    )
+    blocks.append(key_figures(context))
     said = [
         sentence(context, column, shift)
         for column in context.evaluation.columns
         for shift in (SHIFT, MARGIN_SHIFT)
     ]
     blocks += [Paragraph(text) for text in dict.fromkeys(said)]
-    if context.n_failed:
+    people = context.caveats.people
+    n_failed = len(people.failures) + len(people.unusable)
+    if n_failed:
         blocks.append(
             Warning(
-                f"{context.n_failed} image(s) could not be read or written on and take no part; "
+                f"{n_failed} image(s) could not be read or written on and take no part; "
                 "the manifest names each with its reason."
             )
         )
-    return Section(
-        "What was asked about perceived groups, and what can be said", blocks, id="summary"
-    )
+    return question_section(blocks)
 
 
 def _method(context: Context, question: Question, attack: dict[str, Any]) -> Section:
@@ -161,12 +148,4 @@ def _method(context: Context, question: Question, attack: dict[str, Any]) -> Sec
     blocks.append(Code("\n".join(lines)))
     rows = [[o.word, o.label, o.why] for o in question.outcomes]
     blocks.append(Table(["word", "label followed", "why"], rows, "Whose rates were followed"))
-    if family > chosen.alpha * (chosen.n_permutations + 1):
-        blocks.append(
-            Warning(
-                f"With {chosen.n_permutations:,} permutations a p-value cannot be smaller than "
-                f"{1 / (chosen.n_permutations + 1):.2g}, so a single true difference among "
-                f"{family:,} tests could not be flagged: raise the number of permutations."
-            )
-        )
-    return Section("Method of comparing perceived groups", blocks, id="method")
+    return method_section([*blocks, *coarse_p_values(context)])

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from attacks.bias.groups.words import HARM, PEOPLE
-from attacks.bias.settings import TEMPLATES, Advance, Columns, Groups, People, Significance
+from attacks.bias.settings import TEMPLATES, Advance, AnnotatedImages, Columns, Groups, Significance
 from attacks.typographic.settings import Lettering
 from clipprobe.settings import HOW, PRIVATE, Existing, Flag, Settings, Texts
 from clipprobe.settings.shared import Inference, Output, Random
@@ -24,7 +24,7 @@ else:
 
 
 @dataclass(frozen=True)
-class WrittenAudit(Advance, Lettering, Significance, Random, Inference, Output, People):
+class WrittenAudit(Advance, Lettering, Significance, Random, Inference, Output, AnnotatedImages):
     """Write words on pictures of people and compare, between groups, how far labels follow them.
 
     Every picture is also answered clean, with a blank label and with a nonsense word in the place

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.measures.cells import Cell
-from attacks.bias.measures.draws import Copies, Floats
+from attacks.bias.measures.cells import Cell, Key
+from attacks.bias.measures.draws import Floats
 from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.rates import Hits
+from attacks.bias.measures.subjects import Subjects
 from clipprobe.statistics import Estimate, cluster_bootstrap, difference_of_paired_proportions
 
 PROBE = "written-words"
-SHIFT = "reading shift"
-CLUTTER = "clutter shift"
-MARGIN_SHIFT = "margin shift"
+SHIFT, CLUTTER, MARGIN_SHIFT = Key("reading shift"), Key("clutter shift"), Key("margin shift")
 _PAIRS = {SHIFT: ("word", "nonsense"), CLUTTER: ("nonsense", "clean")}
 
 
-def rate_of(condition: str) -> str:
-    """The measure's name of the label rate under a condition."""
-    return f"label rate ({condition})"
+def rate_of(condition: str) -> Key:
+    """The label rate under a condition."""
+    return Key("label rate", scheme=condition, text=f"label rate ({condition})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class OutcomeAnswers:
     """One outcome over the pictures of a frame.
 
     ``hits``: condition -> ``(n,)``. ``margin``: ``(n,)``, with the word less that with the
@@ -40,7 +38,7 @@ class Seen:
     hits: dict[str, Hits]
     margin: Floats
 
-    def change(self, shift: str) -> Floats:
+    def change(self, shift: Key) -> Floats:
         """``(n,)``: what one condition adds to another, as a hit or as a margin."""
         if shift == MARGIN_SHIFT:
             return self.margin
@@ -48,48 +46,24 @@ class Seen:
         return self.hits[after].astype(np.float64) - self.hits[before]
 
 
-def group_means(frame: Frame, weights: Iterable[Copies], change: Floats) -> Floats:
-    """Mean changes by group under copies of the pictures: ``(n, k)`` -> ``(draws, g, k)``."""
-    inside = [frame.labels == g for g in range(len(frame.sizes))]
-    parts = []
-    for copies in weights:
-        chunk = copies.astype(np.float64)
-        means = [weighted_means(chunk[:, rows], change[rows]) for rows in inside]
-        parts.append(np.stack(means, axis=1))
-    return np.concatenate(parts)
-
-
-def weighted_means(weights: Floats, change: Floats) -> Floats:
-    """Weighted means ``(b, k)`` of changes ``(n, k)``, weights ``(b, n)``."""
-    with np.errstate(invalid="ignore"):  # a group that a resample left empty has no mean
-        means: Floats = (weights @ change) / weights.sum(axis=1)[:, None]
-    return means
-
-
-def shift_cells(frame: Frame, one: Seen, measure: str, settings: Settings) -> list[Cell]:
+def shift_cells(subjects: Subjects, one: OutcomeAnswers, shift: Key) -> list[Cell]:
     """The paired change of each group, and of all."""
-    cells = []
-    for g, level in [*enumerate(frame.column.levels), (-1, "")]:
-        rows = frame.labels == g if g >= 0 else np.ones(len(frame.labels), dtype=bool)
+    frame, settings, cells = subjects.frame, subjects.settings, []
+    for subject in [*subjects.each(), *([subjects.together()] if frame.sizes else [])]:
+        rows = np.isin(frame.labels, subject.groups)
         if not rows.any():
             continue
-        status, reason = frame.judge([g] if g >= 0 else range(len(frame.sizes)))
-        found = paired(frame, one, measure, rows, settings)
+        found = paired(frame, one, shift, rows, settings)
         given: dict[str, Any] = {"value": found.value, "method": "value only"}
-        if status == "inferred":
+        if subject.inferred:
             given |= {"low": found.low, "high": found.high, "method": f"paired: {found.method}"}
-        cells.append(
-            Cell(
-                probe=PROBE, measure=measure, item=one.item, column=frame.column.name,
-                group=level, reference=_PAIRS.get(measure, _PAIRS[SHIFT])[1], n=int(rows.sum()),
-                n_reference=0, status=status, reason=reason or found.reason, **given,
-            )
-        )  # fmt: skip
+        before = _PAIRS.get(shift, _PAIRS[SHIFT])[1]
+        cells.append(subject.cell(shift, one.item, why=found.reason, reference=before, **given))
     return cells
 
 
 def paired(
-    frame: Frame, one: Seen, measure: str, rows: NDArray[np.bool_], settings: Settings
+    frame: Frame, one: OutcomeAnswers, shift: Key, rows: NDArray[np.bool_], settings: Settings
 ) -> Estimate:
     """A shift over some pictures, with its paired interval."""
     clusters = None if frame.clusters is None else frame.clusters[rows]
@@ -99,7 +73,7 @@ def paired(
         "seed": settings.seed,
         "level": settings.level,
     }
-    if measure == MARGIN_SHIFT:
+    if shift == MARGIN_SHIFT:
         return cluster_bootstrap(one.margin[rows], **drawn)
-    after, before = (one.hits[condition][rows] for condition in _PAIRS[measure])
+    after, before = (one.hits[condition][rows] for condition in _PAIRS[shift])
     return difference_of_paired_proportions(after, before, **drawn)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.probes.section7.tables import in_order, percent
-from attacks.bias.sections.findings import Context, number
+from attacks.bias.sections.findings import Context
+from attacks.bias.sections.wording import number
 from attacks.bias.written.differences import difference_of, gap_of
 from attacks.bias.written.encode import CONDITIONS
 from attacks.bias.written.question import Question
@@ -94,7 +95,7 @@ def _stuck(context: Context, column: GroupColumn, item: str) -> list[Block]:
 def _rates(context: Context, column: GroupColumn, item: str) -> Table:
     measures = [*(rate_of(condition) for condition in CONDITIONS), SHIFT, CLUTTER, MARGIN_SHIFT]
     cells = {
-        (c.measure, c.group): c
+        (c.key, c.group): c
         for c in context.evaluation.cells
         if c.probe == PROBE and c.column == column.name and c.item == item
     }
@@ -104,27 +105,27 @@ def _rates(context: Context, column: GroupColumn, item: str) -> Table:
         texts = [_text(m, c) for m, c in zip(measures, row, strict=True)]
         rows.append([level or "all of these groups", *texts])
     return Table(
-        [column.heading, *CONDITIONS, SHIFT, CLUTTER, MARGIN_SHIFT],
+        [column.heading, *CONDITIONS, *map(str, (SHIFT, CLUTTER, MARGIN_SHIFT))],
         rows,
         f"{item}: share of images by {column.heading} with nothing written (clean), a blank "
         "label, a nonsense word and the word, and the paired shifts (of the margin in cosine)",
     )
 
 
-def _text(measure: str, cell: Cell | None) -> str:
+def _text(measure: Key, cell: Cell | None) -> str:
     if measure != MARGIN_SHIFT or cell is None or math.isnan(cell.value):
         return percent(cell, signed=measure in (SHIFT, CLUTTER))
     return f"{_with_interval(measure, cell)} n={cell.n:,}"
 
 
-def _with_interval(shift: str, cell: Cell) -> str:
+def _with_interval(shift: Key, cell: Cell) -> str:
     text = amount(shift, cell.value)
     if math.isnan(cell.low):
         return text
     return f"{text} [{amount(shift, cell.low)}, {amount(shift, cell.high)}]"
 
 
-def _differences(context: Context, column: GroupColumn, shift: str) -> list[Block]:
+def _differences(context: Context, column: GroupColumn, shift: Key) -> list[Block]:
     def row(c: Cell) -> list[Any]:
         against = f"{c.group} against {c.reference}" if c.group else c.reference
         value = "insufficient" if math.isnan(c.value) else _with_interval(shift, c)
@@ -151,12 +152,12 @@ def _differences(context: Context, column: GroupColumn, shift: str) -> list[Bloc
     ]
 
 
-def amount(shift: str, value: float) -> str:
+def amount(shift: Key, value: float) -> str:
     """A shift with its sign: of a rate in percentage points, of a margin in cosine."""
     text = f"{value:+.4f}" if shift == MARGIN_SHIFT else f"{100 * value:+.1f}"
     return text.replace("-", "−")
 
 
-def unit(shift: str) -> str:
+def unit(shift: Key) -> str:
     """What an amount is counted in, in a sentence."""
     return " in cosine" if shift == MARGIN_SHIFT else " points"

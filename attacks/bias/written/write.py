@@ -1,27 +1,18 @@
-"""What the run leaves on disk: cells, summary, report; nothing about a single picture."""
+"""What the run leaves on disk: cells, summary, report; nothing about a single image."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-from attacks.bias.groups.suppression import n_taking_part
-from attacks.bias.inputs.annotations import Annotations
-from attacks.bias.inputs.cards import UNDOCUMENTED
 from attacks.bias.measures.evaluation import Evaluation
-from attacks.bias.measures.inference import Settings
-from attacks.bias.measures.small_cells import count_groups
-from attacks.bias.report.write import cells_table, counted
+from attacks.bias.report.write import counted, group_outcome
 from attacks.bias.sections.findings import Context
-from attacks.bias.sections.limits import LIMITS, ORGANISM
 from attacks.bias.written.differences import gap_of
-from attacks.bias.written.encode import Answers
 from attacks.bias.written.question import Question
 from attacks.bias.written.report import build_page, content_warning
 from attacks.bias.written.shifts import PROBE, SHIFT
-from clipprobe.report import Page
 from clipprobe.study import Outcome
 
 
@@ -29,49 +20,26 @@ from clipprobe.study import Outcome
 class WrittenReport:
     """The figures of one audit, ready to be written.
 
-    ``attack``: how words were written. ``organism``: whether the model was taught what is measured.
-    ``notes``: what a reader must know.
+    ``attack``: how words were written.
     """
 
-    evaluation: Evaluation
+    context: Context
     question: Question
-    answers: Answers
     attack: Mapping[str, Any]
-    settings: Settings
-    people: Annotations
-    organism: bool
-    notes: tuple[str, ...]
-    provenance: Mapping[str, Any]
-
-    @cached_property
-    def headline(self) -> list[dict[str, Any]]:
-        """The few numbers that sum it up."""
-        return make_headline(self.evaluation, self.question)
 
     def outcome(self) -> Outcome[None]:
         """What is written."""
-        table, answers = cells_table(self.evaluation.cells), self.answers
-        gathered = self.people.gathered
-        return Outcome(
-            value=None,
-            files=[("cells.parquet", table), ("cells.csv", table)],
-            summary=self.summary,
-            page=lambda run: self.page(),
-            used=n_taking_part(self.evaluation.columns),
-            skipped=len(answers.skipped) + gathered.skipped,
-            failed=len(answers.failed),
-            failures=[*answers.failed, *answers.skipped, *gathered.unmatched],
-        )
+        context, question, attack = self.context, self.question, dict(self.attack)
+        return group_outcome(context, self.summary, lambda: build_page(context, question, attack))
 
     def summary(self) -> dict[str, Any]:
         """The content of ``summary.json``."""
-        question, card = self.question, self.people.card
+        context, question = self.context, self.question
         return {
             "kind": "bias-written",
-            "headline": self.headline,
-            **counted(self.evaluation),
-            "small_cells": count_groups(self.evaluation.columns),
-            "clusters": self.people.clusters,
+            "headline": context.headline,
+            **counted(context.evaluation),
+            "clusters": context.caveats.people.cluster_column,
             "words": question.words,
             "labels": question.label_set.labels,
             "templates": question.label_set.templates,
@@ -81,34 +49,9 @@ class WrittenReport:
             ],
             "content_warning": content_warning(question),
             "attack": dict(self.attack),
-            "settings": self.settings,
-            "card": UNDOCUMENTED if card is None else card.to_json(),
-            "notes": list(self.notes),
-            "limits": [*LIMITS, *([ORGANISM] if self.organism else [])],
+            "settings": context.settings,
+            **context.caveats.summary,
         }
-
-    def page(self) -> Page:
-        """The report."""
-        context = Context(
-            evaluation=self.evaluation,
-            comparisons=(),
-            headline=self.headline,
-            settings=self.settings,
-            questions={},
-            clusters=self.people.clusters,
-            organism=self.organism,
-            n_used=n_taking_part(self.evaluation.columns),
-            n_failed=len(self.answers.failed) + len(self.answers.skipped),
-            card=self.people.card,
-            notes=self.notes,
-            provenance={
-                **self.provenance,
-                "dataset": self.people.gathered.describe(),
-                "seed": self.settings.seed,
-                "tests corrected together": self.evaluation.family_size,
-            },
-        )
-        return build_page(context, self.question, dict(self.attack))
 
 
 def make_headline(evaluation: Evaluation, question: Question) -> list[dict[str, Any]]:

@@ -22,18 +22,13 @@ from numpy.typing import NDArray
 
 from attacks.bias.evidence.answers import Evidence, FromEmbeddings, LabelSet, NotAnswerableError
 from attacks.bias.groups.columns import CROSS, GroupColumn, restrict, withhold
-from attacks.bias.measures.association_cells import (
-    Drawn,
-    comparisons,
-    draw_associations,
-    hidden,
-    item_cells,
-)
-from attacks.bias.measures.cells import ASSOCIATION, Cell
+from attacks.bias.measures.association_cells import Effects, find_effects, item_cells
+from attacks.bias.measures.cells import ASSOCIATION, Cell, Key
 from attacks.bias.measures.draws import Floats, generator
 from attacks.bias.measures.evaluation import Answer
-from attacks.bias.measures.frame import Frame
+from attacks.bias.measures.frame import Frame, comparisons
 from attacks.bias.measures.inference import Settings
+from attacks.bias.measures.subjects import Subjects
 from attacks.bias.probe import Asked, Sample
 from attacks.bias.probes.association_tests.effect import Association, from_leans, lean
 from attacks.bias.probes.association_tests.word_targets import resample, word_targets
@@ -121,7 +116,7 @@ def _words_alone(
         found = _test(s[:n], s[n:], settings, test.name)
         cells.append(
             Cell(
-                probe=NAME, measure=ASSOCIATION,
+                probe=NAME, key=_key(WORDS),
                 item=f"{test.name}: {test.targets.name}, {test.attributes.name}", column="",
                 group=_side(test.targets, 0), reference=_side(test.targets, 1),
                 n=found.n_x, n_reference=found.n_y, **_given(found, settings, WORDS),
@@ -136,26 +131,29 @@ def _with_words(
     """Both modes between images of groups and words, for one column; all pairs in one pass."""
     if not asked:
         return []
-    settings = sample.settings
     frame = sample.framed(np.hstack([cosines for _, cosines in asked]), column)
+    subjects = Subjects(frame=frame, probe=NAME, settings=sample.settings)
     compared = len(column.levels) >= 2
     parts, leans = _parts(frame, [pair for pair, _ in asked])
-    images = draw_associations(frame, leans) if compared else []
+    images = find_effects(subjects, leans) if compared else []
     resampled = resample(frame) if compared else None
     cells = []
     for place, ((pair, _), words) in enumerate(zip(asked, parts, strict=True)):
-        item = [_item(IMAGES, pair)]
-        cells += [_moded(c, IMAGES) for c in hidden(frame, item, NAME, ASSOCIATION)]
         own = [one.items(slice(place, place + 1)) for one in images]
-        made = item_cells(frame, item, NAME, settings, ASSOCIATION, own)
-        cells += [_moded(c, IMAGES) for c in made]
+        cells += _image_cells(subjects, _item(IMAGES, pair), IMAGES, own)
         if resampled is not None:
             half = len(pair.first)
-            found = word_targets(
-                frame, words, half, resampled, images, place, pair.name, settings, _test
-            )
-            cells += _word_cells(frame, pair, found, images, settings)
+            found = word_targets(words, half, resampled, images, place, pair.name, _test)
+            cells += _word_cells(pair, found, images)
     return cells
+
+
+def _image_cells(
+    subjects: Subjects, item: str, mode: str, effects: Sequence[Effects]
+) -> list[Cell]:
+    """Those of one item, whose method says the mode."""
+    cells = [*subjects.hidden(_key(mode), [item]), *item_cells([item], _key(mode), effects)]
+    return [replace(cell, method=f"{mode}: {cell.method}") for cell in cells]
 
 
 def _parts(frame: Frame, pairs: Sequence[WordPair]) -> tuple[list[slice], Floats]:
@@ -170,35 +168,20 @@ def _parts(frame: Frame, pairs: Sequence[WordPair]) -> tuple[list[slice], Floats
     return parts, np.stack(leans, axis=1)
 
 
-def _moded(cell: Cell, mode: str) -> Cell:
-    return replace(cell, method=f"{mode}: {cell.method}")
-
-
 def _word_cells(
-    frame: Frame,
-    pair: WordPair,
-    found: Sequence[Association],
-    compared: Sequence[Drawn],
-    settings: Settings,
+    pair: WordPair, found: Sequence[Association], compared: Sequence[Effects]
 ) -> list[Cell]:
-    cells, levels = [], frame.column.levels
+    cells = []
     for one, test in zip(compared, found, strict=True):
-        status, reason = frame.judge([one.group], one.others)
-        given = _given(test, settings, WORD_TARGETS)
+        subject = one.subject
+        given = _given(test, subject.settings, WORD_TARGETS)
         if not math.isnan(test.p):
             given["method"] += (
-                f"; the larger p of these and of {len(one.null)} {frame.permuted} of groups"
+                f"; the larger p of these and of {len(one.null)} {subject.frame.permuted} of groups"
             )
-        if status != "inferred":
-            given |= {"low": math.nan, "high": math.nan, "p": math.nan, "reason": reason}
-        cells.append(
-            Cell(
-                probe=NAME, measure=ASSOCIATION, item=_item(WORD_TARGETS, pair),
-                column=frame.column.name, group=levels[one.group],
-                reference=levels[0] if len(levels) == 2 else "rest", n=frame.sizes[one.group],
-                n_reference=sum(frame.sizes[i] for i in one.others), **(given | {"status": status}),
-            )
-        )  # fmt: skip
+        if not subject.inferred:
+            given |= {"low": math.nan, "high": math.nan, "p": math.nan, "reason": subject.reason}
+        cells.append(subject.cell(_key(WORD_TARGETS), _item(WORD_TARGETS, pair), **given))
     return cells
 
 
@@ -220,15 +203,14 @@ def _pictures(
     for place, (group, others) in enumerate(compared):
         s[inside, place] = lean(own, members[group], np.concatenate([members[i] for i in others]))
     frame = sample.framed(s, column, share=False)  # a half that no other question asks about
-    drawn = draw_associations(frame, frame.scores)
+    subjects = Subjects(frame=frame, probe=NAME, settings=sample.settings)
+    effects = find_effects(subjects, frame.scores)
     cells: list[Cell] = []
     for place, (group, _) in enumerate(compared):
         against = levels[0] if len(levels) == 2 else "rest"
-        item = [f"{PICTURES}: {levels[group]} against {against} ({attributes.heading})"]
-        cells += [_moded(c, PICTURES) for c in hidden(frame, item, NAME, ASSOCIATION)]
-        part = [one.items(slice(place, place + 1)) for one in drawn]
-        made = item_cells(frame, item, NAME, sample.settings, ASSOCIATION, part)
-        cells += [_moded(c, PICTURES) for c in made]
+        item = f"{PICTURES}: {levels[group]} against {against} ({attributes.heading})"
+        part = [one.items(slice(place, place + 1)) for one in effects]
+        cells += _image_cells(subjects, item, PICTURES, part)
     return cells
 
 
@@ -247,6 +229,10 @@ def _half(n: int, sample: Sample, *names: str) -> Any:
     rng = generator(sample.settings.seed, "halves", *sorted(names))
     order = rng.permutation(int(units.max()) + 1)
     return (order % 2 == 0)[units]
+
+
+def _key(mode: str) -> Key:
+    return replace(ASSOCIATION, scheme=mode)
 
 
 def _item(mode: str, pair: WordPair) -> str:

@@ -15,7 +15,17 @@ from attacks.bias.probes.association_tests.answer import (
     WORD_TARGETS,
     WORDS,
 )
-from attacks.bias.sections.findings import MAX_ROWS, Context, number, towards
+from attacks.bias.sections.findings import Context
+from attacks.bias.sections.wording import (
+    MAX_ROWS,
+    TOO_SMALL,
+    capped,
+    listed,
+    not_asked,
+    number,
+    strongest,
+    towards,
+)
 from clipprobe.report import Chart, Paragraph, Section, Table
 from clipprobe.report.page import Block
 
@@ -46,23 +56,17 @@ def sentence(context: Context) -> str:
         return f"{NAME}: nothing was tested, because no two groups are large enough."
     said = []
     for mode in MODES:
-        own = [c for c in cells if _mode(c) == mode]
-        flagged = sorted((c for c in own if c.flagged), key=lambda c: (-abs(c.value), c.item))
+        own = [c for c in cells if c.key.scheme == mode]
+        flagged = strongest(own)
         if own:
-            named = "; ".join(f"{_short(c)} towards {towards(c)}" for c in flagged[:3])
-            more = f"; and {len(flagged) - 3} more" if len(flagged) > 3 else ""
-            tail = f" ({named}{more})" if flagged else ""
+            named = listed([f"{_short(c)} towards {towards(c)}" for c in flagged], 3)
+            tail = f" ({named})" if flagged else ""
             said.append(f"{mode}, {len(flagged)} of {len(own)}{tail}")
     return f"{NAME}, tests that stand out: {'. '.join(said)}."
 
 
-def _mode(cell: Cell) -> str:
-    return next((mode for mode in MODES if cell.item.startswith(f"{mode}: ")), WORDS)
-
-
 def _short(cell: Cell) -> str:
-    mode = _mode(cell)
-    return cell.item.removeprefix(f"{mode}: ").split(": ")[0]
+    return cell.item.removeprefix(f"{cell.key.scheme}: ").split(": ")[0]
 
 
 def _of(context: Context, mode: str, column: str) -> list[Cell]:
@@ -71,16 +75,17 @@ def _of(context: Context, mode: str, column: str) -> list[Cell]:
         for c in context.evaluation.cells
         if c.probe == NAME
         and c.column == column
-        and _mode(c) == mode
+        and c.key.scheme == mode
         and c.status != "insufficient"
     ]
 
 
 def _table(cells: Sequence[Cell], caption: str) -> Table:
-    ranked = sorted(cells, key=lambda c: (not c.flagged, -abs(c.value), c.item, c.group))
-    kept = [c for c in cells if c in ranked[:MAX_ROWS]]
-    left = len(cells) - len(kept)
-    more = f"; {left} smaller ones are in cells.csv" if left else ""
+    kept, more = capped(
+        cells,
+        "{} smaller ones are in cells.csv",
+        lambda c: (not c.flagged, -abs(c.value), c.item, c.group),
+    )
     rows = [
         [_short(c), c.group, c.reference, c.estimate(), number(c.p), number(c.q), c.flagged]
         for c in kept
@@ -94,9 +99,7 @@ def _words_section(context: Context) -> Section:
     if cells:
         caption = "p over all partitions up to 100,000 of them, else over random ones"
         blocks.append(_table(cells, f"Association tests over words; {caption}"))
-    missing = context.evaluation.answers[NAME].missing
-    if missing:
-        blocks.append(Paragraph(f"Not asked: {'; '.join(missing)}."))
+    blocks += not_asked(context.evaluation.answers[NAME])
     return Section("Association of words about perceived groups (association)", blocks)
 
 
@@ -126,9 +129,7 @@ def _column(context: Context, column: GroupColumn) -> Section:
                 )
             )
         blocks.append(_table(cells, f"Association tests by {column.heading}, {mode}"))
-    if not blocks:
-        blocks.append(Paragraph("No two groups are large enough to be compared."))
-    return Section(f"Association tests by {column.heading}", blocks)
+    return Section(f"Association tests by {column.heading}", blocks or [TOO_SMALL])
 
 
 def _lists(context: Context) -> Section:

@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from attacks.bias.measures.association_cells import Drawn
+from attacks.bias.measures.association_cells import Effects
 from attacks.bias.measures.draws import Floats, chunk_rows, generator
 from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.group_sums import resampled_sums
 from attacks.bias.measures.inference import Settings
 from attacks.bias.probes.association_tests.effect import Association, effect_sizes_of, percentile_of
-from clipprobe.statistics import permutation_p
 
 Test = Callable[[Floats, Floats, Settings, str], Association]
 
@@ -50,14 +49,12 @@ def resample(frame: Frame) -> Resampled:
 
 
 def word_targets(
-    frame: Frame,
     words: slice,
     half: int,
     resampled: Resampled,
-    images: Sequence[Drawn],
+    images: Sequence[Effects],
     place: int,
     name: str,
-    settings: Settings,
     test: Test,
 ) -> list[Association]:
     """The test of one word pair for every comparison.
@@ -68,28 +65,24 @@ def word_targets(
         test: From the leans of X and of Y, and a name that gives the seed.
     """
     found = []
+    frame, settings = images[0].subject.frame, images[0].subject.settings
     picked = _picked(frame, half, words.stop - words.start, settings, name)
     for one in images:
-        inside = frame.labels == one.group
+        [group] = one.subject.groups
+        inside = frame.labels == group
         scores = frame.scores[:, words]
         s = scores[inside].mean(axis=0) - scores[~inside].mean(axis=0)
-        over_words = test(s[:half], s[half:], settings, f"{name}/{frame.column.name}/{one.group}")
-        drawn = resampled.leans(one.group, words)
+        over_words = test(s[:half], s[half:], settings, f"{name}/{frame.column.name}/{group}")
+        drawn = resampled.leans(group, words)
         x, y = (np.take_along_axis(drawn, of, axis=1) for of in picked)
         low, high = percentile_of(effect_sizes_of(x, y), settings.level)
         # Words of one set resemble each other, so chance in the images moves them together and
         # makes the partitions of words look clear. The finding must hold over images as well.
-        p = max(over_words.p, _over_images(one, place, frame, math.isnan(over_words.d)))
-        found.append(replace(over_words, low=low, high=high, p=p))
+        seen, null = float(one.value[place]), one.null[:, place]
+        undefined = math.isnan(seen) or math.isnan(over_words.d)
+        over_images = math.nan if undefined else one.subject.p(seen, null)
+        found.append(replace(over_words, low=low, high=high, p=max(over_words.p, over_images)))
     return found
-
-
-def _over_images(one: Drawn, place: int, frame: Frame, undefined: bool) -> float:
-    seen, null = float(one.value[place]), one.null[:, place]
-    if math.isnan(seen) or undefined:
-        return math.nan
-    centre = null.mean() if frame.strata is not None else 0.0
-    return permutation_p(seen - centre, null - centre, "two-sided")
 
 
 def _picked(

@@ -11,26 +11,31 @@ import numpy as np
 from attacks.bias.evidence.answers import Evidence, NotAnswerableError
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.groups.words import HARM
-from attacks.bias.measures.association_cells import floor
-from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.draws import Floats, generator, permuted_labels
 from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.rates import Hits, rate_cells
+from attacks.bias.measures.subjects import Subjects, floor
 from attacks.bias.probe import Asked, Sample
 from attacks.bias.probes.class_design.designs import TEMPLATES, Design, designs
 from attacks.bias.probes.class_design.stability import mean_tau
 from attacks.bias.probes.section7.answer import framed
 
 NAME = "class-design"
-HARM_RATE = "denigrating label rate"
+HARM_RATE = Key("denigrating label rate")
 RANGE: dict[str, Callable[[Floats], Any]] = {
     "smallest": np.min,
     "median": np.median,
     "largest": np.max,
 }
-STABILITY = "ranking stability (mean Kendall tau)"
+STABILITY = Key("ranking stability (mean Kendall tau)")
 TAU_PERMUTATIONS = 500  # its floor needs a mean and percentiles, not a small p
+
+
+def range_key(name: str) -> Key:
+    """An end, or the middle, of a group's rates over the designs."""
+    return Key(HARM_RATE.quantity, scheme=name, text=f"{HARM_RATE}, {name} of the designs")
 
 
 def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
@@ -86,7 +91,8 @@ def _column(
     if len(column.levels) < 2:
         return cells
     outcomes = np.stack([hits[inside] for _, hits in found], axis=1)
-    return [*cells, *_ranges(frame, outcomes), _stability(frame, outcomes, sample)]
+    subjects = Subjects(frame=frame, probe=NAME, settings=sample.settings)
+    return [*cells, *_ranges(subjects, outcomes), _stability(subjects, outcomes, sample)]
 
 
 def rates_by_design(frame: Frame, outcomes: Hits) -> Floats:
@@ -96,47 +102,37 @@ def rates_by_design(frame: Frame, outcomes: Hits) -> Floats:
     return result
 
 
-def _ranges(frame: Frame, outcomes: Hits) -> list[Cell]:
-    rates, cells = rates_by_design(frame, outcomes), []
-    for g, level in enumerate(frame.column.levels):
-        status, _ = frame.judge([g])
-        for name, function in RANGE.items():
-            cells.append(
-                Cell(
-                    probe=NAME, measure=f"{HARM_RATE}, {name} of the designs", item="",
-                    column=frame.column.name, group=level, reference="", n=frame.sizes[g],
-                    n_reference=0, value=float(function(rates[:, g])), status=status,
-                    method=f"over {len(rates)} designs",
-                    reason="a range over label sets and sentences, not over images: no interval",
-                )
-            )  # fmt: skip
-    return cells
-
-
-def _stability(frame: Frame, outcomes: Hits, sample: Sample) -> Cell:
-    rates = rates_by_design(frame, outcomes)
-    value = float(mean_tau(rates))
-    status, _ = frame.judge_all()
-    common: dict[str, Any] = {
-        "probe": NAME, "measure": STABILITY, "item": "", "column": frame.column.name,
-        "group": "", "reference": "all designs agree", "n": len(frame.labels), "n_reference": 0,
-        "status": status,
-    }  # fmt: skip
-    if math.isnan(value):
-        return Cell(
-            method="none",
-            reason="no two designs rank the groups: at most one gives them different rates",
-            **common,
+def _ranges(subjects: Subjects, outcomes: Hits) -> list[Cell]:
+    rates = rates_by_design(subjects.frame, outcomes)
+    return [
+        subject.cell(
+            range_key(name),
+            "",
+            value=float(function(rates[:, subject.groups[0]])),
+            method=f"over {len(rates)} designs",
+            reason="a range over label sets and sentences, not over images: no interval",
         )
-    null = _null_tau(frame, outcomes, sample)
+        for subject in subjects.each()
+        for name, function in RANGE.items()
+    ]
+
+
+def _stability(subjects: Subjects, outcomes: Hits, sample: Sample) -> Cell:
+    whole, rates = subjects.whole("all designs agree"), rates_by_design(subjects.frame, outcomes)
+    value = float(mean_tau(rates))
+    if math.isnan(value):
+        reason = "no two designs rank the groups: at most one gives them different rates"
+        return whole.cell(STABILITY, "", method="none", reason=reason)
+    null = _null_tau(subjects.frame, outcomes, sample)
     given: dict[str, Any] = floor(value, null[np.isfinite(null)]) if np.isfinite(null).any() else {}
-    return Cell(
+    return whole.cell(
+        STABILITY,
+        "",
         value=value,
         method=f"mean tau-b over pairs of {len(rates)} designs; null floor from "
         f"{TAU_PERMUTATIONS} permutations",
         reason="no interval: resampling lowers it; compare it with its null floor",
         **given,
-        **common,
     )
 
 

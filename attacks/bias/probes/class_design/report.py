@@ -8,11 +8,12 @@ from typing import Any
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell
 from attacks.bias.measures.evaluation import Evaluation
-from attacks.bias.probes.class_design.answer import HARM_RATE, NAME, RANGE, STABILITY
+from attacks.bias.probes.class_design.answer import HARM_RATE, NAME, RANGE, STABILITY, range_key
 from attacks.bias.probes.class_design.verdict import DEPENDENCE, DEPENDENT, STABLE
 from attacks.bias.probes.section7.report import CONTENT_WARNING
 from attacks.bias.probes.section7.tables import in_order, percent
-from attacks.bias.sections.findings import Context, number
+from attacks.bias.sections.findings import Context
+from attacks.bias.sections.wording import capped, not_asked, number
 from clipprobe.report import Chart, Code, Paragraph, Section, Table, Warning
 from clipprobe.report.page import Block
 from clipprobe.statistics import Estimate, wilson
@@ -43,9 +44,7 @@ def sections(context: Context) -> list[Section]:
             )
         )
         blocks.append(Code("\n".join(own[0]["labels"])))
-    missing = context.evaluation.answers[NAME].missing
-    if missing:
-        blocks.append(Paragraph(f"Not asked: {'; '.join(missing)}."))
+    blocks += not_asked(context.evaluation.answers[NAME])
     return [Section("Label sets and perceived groups (class-design)", blocks, id="class-design")]
 
 
@@ -82,13 +81,10 @@ def headline(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 def _column(context: Context, column: GroupColumn) -> list[Block]:
     select = context.evaluation.select
-    middle = {c.group: c for c in select(f"{HARM_RATE}, median of the designs", column.name)}
+    middle = {c.group: c for c in select(range_key("median"), column.name)}
     if not middle:
         return [Paragraph(f"No two groups of {column.heading} are large enough to be compared.")]
-    ends = {
-        name: {c.group: c for c in select(f"{HARM_RATE}, {name} of the designs", column.name)}
-        for name in RANGE
-    }
+    ends = {name: {c.group: c for c in select(range_key(name), column.name)} for name in RANGE}
     verdicts = {c.group: c for c in select(DEPENDENCE, column.name, probe=NAME)}
     levels = in_order(column.levels)
     rows = []
@@ -151,10 +147,7 @@ def _designs(context: Context, column: GroupColumn, levels: list[str]) -> Block:
         if not math.isnan(c.value)
     ]  # fmt: skip
     by = {(c.item, c.group): c for c in cells}
-    shown = levels[:MAX_ACROSS]
-    more = (
-        f"; {len(levels) - len(shown)} groups more are in cells.csv" if levels[MAX_ACROSS:] else ""
-    )
+    shown, more = capped(levels, "{} groups more are in cells.csv", most=MAX_ACROSS)
     return Table(
         ["design", *shown],
         [

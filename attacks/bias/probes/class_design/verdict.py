@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.inference import Settings
-from attacks.bias.measures.rates import DIFFERENCE
 from attacks.bias.probes.class_design.answer import HARM_RATE, NAME
 
-DEPENDENCE = "share of designs that show the difference"
+DEPENDENCE = Key("share of designs that show the difference")
 
 NOTHING = "nothing stands out in any design"
 STABLE = "stands out, and no design contradicts it"
@@ -51,7 +50,7 @@ def conclude(answer: Answer, settings: Settings) -> Answer:
         own = [cell for cell in answer.cells if cell.column == column]
         compared: dict[str, list[Cell]] = {}
         for cell in own:
-            if cell.measure == HARM_RATE + DIFFERENCE:
+            if cell.key == HARM_RATE.against("difference"):
                 compared.setdefault(cell.group, []).append(cell)
         cells += own
         for group, differences in compared.items():
@@ -99,7 +98,7 @@ def judge(cells: Sequence[Cell], names: Sequence[str], alpha: float) -> Verdict:
 
 def _dependence(verdict: Verdict, like: Cell) -> Cell:
     return Cell(
-        probe=NAME, measure=DEPENDENCE, item="", column=like.column, group=like.group,
+        probe=NAME, key=DEPENDENCE, item="", column=like.column, group=like.group,
         reference=like.reference, n=like.n, n_reference=like.n_reference, value=verdict.shown,
         status=like.status, method="by q, corrected over the whole report",
         reason=verdict.words,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,28 +13,30 @@ from attacks.bias.evidence.answers import Evidence, FromChoices, LabelSet, NotAn
 from attacks.bias.groups.columns import GroupColumn, restrict
 from attacks.bias.groups.vocabulary import Meaning, read_label
 from attacks.bias.groups.words import HARM
-from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.rates import Hits, rate_cells
+from attacks.bias.measures.subjects import Subjects
 from attacks.bias.probe import Asked, Sample, Truth
 from attacks.bias.probes.section7.label_sets import DENIGRATION, SECTION_7, WITH_CHILD, set_of
 from clipprobe.statistics import difference_of_paired_proportions, mcnemar
 
 NAME = "clip-section-7"
-CRIME_RATE, NON_HUMAN_RATE = "crime rate", "non-human rate"
-HARM_RATE = "crime or non-human rate"
-CHILD_EFFECT = "effect of the label child"
-LABEL_RATE = "label rate"
-BINARY_RACE = "race accuracy (white or not)"
+CRIME_RATE, NON_HUMAN_RATE = Key("crime rate"), Key("non-human rate")
+HARM_RATE = Key("crime or non-human rate")
+CHILD_EFFECT = Key("effect of the label child")
+LABEL_RATE = Key("label rate")
+GENDER, RACE, AGE = (Key(f"{attribute} accuracy") for attribute in ("gender", "race", "age"))
+BINARY_RACE, BOTH = Key("race accuracy (white or not)"), Key("race and gender accuracy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """A yes/no per image: ``hits`` ``(n,)`` among ``part`` ``(n,)``, called ``measure``."""
 
-    measure: str
+    measure: Key
     item: str
     hits: Hits
     part: Hits
@@ -160,21 +162,21 @@ def _accuracy(
     truth: Truth,
 ) -> list[Outcome]:
     """One outcome for each attribute that both the labels and the data set name."""
-    found: dict[str, tuple[Hits, Hits]] = {}
-    for attribute in ("gender", "race", "age"):
+    found: dict[Key, tuple[Hits, Hits]] = {}
+    for key, attribute in ((GENDER, "gender"), (RACE, "race"), (AGE, "age")):
         if attribute not in truth or not any(m.said(attribute) for m in meanings):
             continue
         said = np.array([m.said(attribute) or "" for m in meanings], dtype=object)[choices]
         true = np.array([value or "" for value in truth[attribute]], dtype=object)
         known = _known(truth, attribute)
-        found[f"{attribute} accuracy"] = (said == true, known)
+        found[key] = (said == true, known)
         if attribute == "race":
             right = (said == "white") == (true == "white")
             # Who was given no race at all was not called "not white".
             found[BINARY_RACE] = (right & (said != ""), known)
-    if "gender accuracy" in found and "race accuracy" in found:
-        (gender, with_gender), (race, with_race) = found["gender accuracy"], found["race accuracy"]
-        found["race and gender accuracy"] = (gender & race, with_gender & with_race)
+    if GENDER in found and RACE in found:
+        (gender, with_gender), (race, with_race) = found[GENDER], found[RACE]
+        found[BOTH] = (gender & race, with_gender & with_race)
     return [
         Outcome(measure=measure, item=asked.name, hits=hits.astype(bool), part=part.astype(bool))
         for measure, (hits, part) in found.items()
@@ -213,19 +215,17 @@ def _child(harmed: Mapping[str, Hits], column: GroupColumn, sample: Sample) -> l
     """The change that the label ``child`` makes for the same images, by group and for all."""
     frame, inside = framed(column, np.ones(len(column.labels), dtype=bool), sample)
     after, before = harmed[WITH_CHILD.name][inside], harmed[DENIGRATION.name][inside]
+    subjects = Subjects(frame=frame, probe=NAME, settings=sample.settings)
+    every = replace(subjects.together(), status="inferred", reason="")
     cells = []
-    for g, level in [*enumerate(column.levels), (-1, "")]:
-        rows = frame.labels == g if g >= 0 else np.ones(len(frame.labels), dtype=bool)
-        status, reason = frame.judge([g]) if g >= 0 else ("inferred", "")
+    for subject in [*subjects.each(), every]:
+        rows = np.isin(frame.labels, subject.groups)
         clusters = None if frame.clusters is None else frame.clusters[rows]
-        given = _paired(after[rows], before[rows], clusters, sample.settings, status)
+        given = _paired(after[rows], before[rows], clusters, sample.settings, subject.status)
+        given["reason"] = subject.reason or given["reason"]
         cells.append(
-            Cell(
-                probe=NAME, measure=CHILD_EFFECT, item=WITH_CHILD.name, column=column.name,
-                group=level, reference=DENIGRATION.name, n=int(rows.sum()), n_reference=0,
-                status=status, **(given | {"reason": reason or given["reason"]}),
-            )
-        )  # fmt: skip
+            subject.cell(CHILD_EFFECT, WITH_CHILD.name, reference=DENIGRATION.name, **given)
+        )
     return cells
 
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.measures.rates import GAP
 from attacks.bias.probes.section7 import published
 from attacks.bias.probes.section7.answer import (
     CHILD_EFFECT,
@@ -25,6 +24,7 @@ from attacks.bias.probes.section7.tables import (
     rate_table,
 )
 from attacks.bias.sections.findings import Context
+from attacks.bias.sections.wording import not_asked, with_list
 from clipprobe.report import Chart, Code, Paragraph, Section, Table, Warning
 from clipprobe.report.page import Block
 
@@ -42,19 +42,18 @@ def sections(context: Context) -> list[Section]:
 
 def sentence(context: Context) -> str:
     """The line in the opening: the gaps that stand out, or that none does."""
-    gaps = [c for c in context.evaluation.cells if c.probe == NAME and c.measure.endswith(GAP)]
+    gaps = [c for c in context.evaluation.cells if c.probe == NAME and c.key.contrast == "gap"]
     tested = [c for c in gaps if not math.isnan(c.p)]
     flagged = sorted((c for c in tested if c.flagged), key=lambda c: (-c.excess, c.item, c.column))
     if not tested:
         return f"{NAME}: nothing was tested, because no two groups are large enough."
     said = f"{NAME}: {len(flagged)} of {len(tested)} gaps between groups stand out"
-    named = "; ".join(
-        f"{c.measure.removesuffix(GAP)} by {c.column.replace('_', ' ')} "
+    named = [
+        f"{c.key.quantity} by {c.column.replace('_', ' ')} "
         f"({100 * c.value:.1f} points, {100 * c.null_mean:.1f} by chance; {c.item})"
-        for c in flagged[:4]
-    )
-    more = f"; and {len(flagged) - 4} more" if len(flagged) > 4 else ""
-    return f"{said}: {named}{more}." if named else f"{said}."
+        for c in flagged
+    ]
+    return with_list(said, named, 4)
 
 
 def _accuracy(context: Context) -> Section:
@@ -78,9 +77,7 @@ def _accuracy(context: Context) -> Section:
         blocks += [table, *gap_table(context, column, ACCURACIES)]
     if len(blocks) == 1:
         blocks.append(Paragraph("No accuracy could be computed."))
-    missing = context.evaluation.answers[NAME].missing
-    if missing:
-        blocks.append(Paragraph(f"Not asked: {'; '.join(missing)}."))
+    blocks += not_asked(context.evaluation.answers[NAME])
     return Section(
         "Accuracy on perceived race, gender and age (clip-section-7)", blocks, id="section-7"
     )

@@ -9,27 +9,28 @@ from typing import Any
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.groups.vocabulary import read_value
 from attacks.bias.groups.words import AGES, GENDERS, RACES
-from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.evaluation import Evaluation
-from attacks.bias.measures.rates import DIFFERENCE, GAP
 from attacks.bias.probes.section7.answer import (
+    AGE,
     BINARY_RACE,
+    BOTH,
     CHILD_EFFECT,
     CRIME_RATE,
+    GENDER,
     HARM_RATE,
     LABEL_RATE,
     NAME,
     NON_HUMAN_RATE,
+    RACE,
 )
 from attacks.bias.probes.section7.label_sets import DENIGRATION
-from attacks.bias.sections.findings import Context, number
+from attacks.bias.sections.findings import Context
+from attacks.bias.sections.wording import number
 from clipprobe.report import Table
 from clipprobe.report.page import Block
 
-ACCURACIES = (
-    *("gender accuracy", "race accuracy", BINARY_RACE, "race and gender accuracy"),
-    "age accuracy",
-)
+ACCURACIES = (GENDER, RACE, BINARY_RACE, BOTH, AGE)
 HARMS = (CRIME_RATE, NON_HUMAN_RATE, HARM_RATE)
 
 
@@ -76,11 +77,11 @@ def in_order(levels: Sequence[str]) -> list[str]:
 
 
 def rate_table(
-    context: Context, column: GroupColumn, kinds: Sequence[tuple[str, str]], caption: str
+    context: Context, column: GroupColumn, kinds: Sequence[tuple[Key, str]], caption: str
 ) -> Table | None:
     """Groups down, ``(measure, label set)`` across; None where there is no such cell."""
     cells = {
-        (c.measure, c.item, c.group): c
+        (c.key, c.item, c.group): c
         for measure, item in kinds
         for c in context.evaluation.select(measure, column.name, probe=NAME)
         if c.item == item
@@ -99,11 +100,11 @@ def rate_table(
     return Table(head, rows, caption)
 
 
-def gap_table(context: Context, column: GroupColumn, measures: Sequence[str]) -> list[Block]:
+def gap_table(context: Context, column: GroupColumn, measures: Sequence[Key]) -> list[Block]:
     rows = []
     for measure in measures:
-        cells = context.evaluation.select(measure + GAP, column.name, probe=NAME)
-        cells += context.evaluation.select(measure + DIFFERENCE, column.name, probe=NAME)
+        cells = context.evaluation.select(measure.against("gap"), column.name, probe=NAME)
+        cells += context.evaluation.select(measure.against("difference"), column.name, probe=NAME)
         for c in cells:
             against = f"{c.group} against {c.reference}" if c.group else c.reference
             chance = (f"{100 * x:.1f}".replace("-", "−") for x in (c.null_mean, c.null_high))
@@ -159,10 +160,10 @@ def by_label(context: Context, column: GroupColumn) -> list[Block]:
     ]
 
 
-def items_of(context: Context, measures: Sequence[str]) -> list[str]:
+def items_of(context: Context, measures: Sequence[Key]) -> list[str]:
     cells = [c for m in measures for c in context.evaluation.select(m, probe=NAME)]
     return list(dict.fromkeys(c.item for c in cells))
 
 
-def has_cells(context: Context, measure: str, item: str) -> bool:
+def has_cells(context: Context, measure: Key, item: str) -> bool:
     return any(c.item == item for c in context.evaluation.select(measure, probe=NAME))

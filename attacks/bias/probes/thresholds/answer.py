@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from attacks.bias.evidence.answers import Evidence, LabelSet, NotAnswerableError
 from attacks.bias.groups.columns import GroupColumn
-from attacks.bias.measures.association_cells import percentile_interval
-from attacks.bias.measures.cells import Cell, hidden_cells
+from attacks.bias.measures.cells import (
+    LARGEST_MINUS_SMALLEST,
+    Cell,
+    Contrast,
+    Key,
+    hidden_cells,
+)
 from attacks.bias.measures.draws import Floats
 from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.frame import Frame
+from attacks.bias.measures.group_sums import resampled_means
 from attacks.bias.measures.inference import Settings
+from attacks.bias.measures.subjects import Subjects, percentile_interval
 from attacks.bias.probe import Asked, Sample
 from attacks.bias.probes.section7.answer import framed
 from attacks.bias.probes.thresholds.label_tests import (
@@ -26,12 +33,12 @@ from attacks.bias.probes.thresholds.label_tests import (
     count,
 )
 from attacks.bias.probes.thresholds.lists import label_sets
+from clipprobe.statistics import wilson
 
 NAME = "label-thresholds"
 THRESHOLDS = (0.005, 0.04)
 GRID = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08)
 TOP = 20
-DIFFERENCE, GAP, SHARE = "label share difference", "label share gap", "label share"
 OVERLAP = "top labels in common"
 NO_INTERVAL = "no interval, as resampling clusters raises the gap of three and more groups"
 
@@ -74,9 +81,16 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
     )
 
 
-def at(threshold: float) -> str:
-    """``"at 0.5 %"``."""
-    return f"at {100 * threshold:g} %"
+def percent(threshold: float) -> str:
+    """``"0.5 %"``."""
+    return f"{100 * threshold:g} %"
+
+
+def share_key(scheme: str, threshold: float, contrast: Contrast = "value") -> Key:
+    """The share of images that have a label of a list, at a threshold."""
+    name = "label share" if contrast == "value" else f"label share {contrast}"
+    text = f"{name} at {percent(threshold)}"
+    return Key("label share", contrast=contrast, at=threshold, scheme=scheme, text=text)
 
 
 def most_marked(tests: LabelTests, sizes: Sequence[int], levels: Sequence[str]) -> list[Side]:
@@ -101,20 +115,21 @@ def most_marked(tests: LabelTests, sizes: Sequence[int], levels: Sequence[str]) 
 def _column(
     p: Floats, labels: LabelSet, column: GroupColumn, wanted: Sequence[float], sample: Sample
 ) -> list[Cell]:
-    cells = hidden_cells(column, [labels.name], probe=NAME, measure=f"{SHARE} {at(wanted[0])}")
+    cells = hidden_cells(column, [labels.name], probe=NAME, key=share_key(labels.name, wanted[0]))
     if len(column.levels) < 2:
         return cells
     frame, inside = framed(column, np.ones(len(p), dtype=bool), sample)
     own = p[inside]
+    subjects = Subjects(frame=frame, probe=NAME, settings=sample.settings)
     lists = {}
     for threshold in wanted:
-        hits, name = own >= threshold, f"{labels.name} {at(threshold)}"
+        hits, name = own >= threshold, f"{labels.name} at {percent(threshold)}"
         drawn = _anonymous(frame, hits, name)
         tests = compare_labels(frame, drawn, sample.settings, name)
         lists[threshold] = most_marked(tests, frame.sizes, column.levels)
-        cells += _tested(frame, drawn, tests, labels, threshold, sample.settings)
-        cells += _shares(frame, hits, tests, lists[threshold], labels, threshold, sample.settings)
-    return cells + _overlaps(frame, own, labels, lists[wanted[0]], wanted)
+        cells += _tested(subjects, drawn, tests, labels, threshold)
+        cells += _shares(subjects, tests, lists[threshold], labels, threshold)
+    return cells + _overlaps(subjects, own, labels, lists[wanted[0]], wanted)
 
 
 def _anonymous(frame: Frame, hits: Any, name: str) -> Any:
@@ -129,19 +144,15 @@ def _anonymous(frame: Frame, hits: Any, name: str) -> Any:
 
 
 def _tested(
-    frame: Frame,
-    hits: Any,
-    tests: LabelTests,
-    labels: LabelSet,
-    threshold: float,
-    settings: Settings,
+    subjects: Subjects, hits: Any, tests: LabelTests, labels: LabelSet, threshold: float
 ) -> list[Cell]:
     """One tested cell a label that some image has: a difference of two groups, or a gap of more."""
-    levels, sizes = frame.column.levels, np.array(frame.sizes)
-    status, reason = frame.judge_all()
-    rates = tests.counts / sizes[:, None]
+    frame, settings = subjects.frame, subjects.settings
+    rates = tests.counts / np.array(frame.sizes)[:, None]
     low, high = _ends(frame, hits, tests, settings)
-    two = len(levels) == 2
+    two = len(frame.sizes) == 2
+    subject = subjects.compared()[0] if two else subjects.whole(LARGEST_MINUS_SMALLEST)
+    key = share_key(labels.name, threshold, "difference" if two else "gap")
     why = "a maximum is above 0 by chance: see p"
     why += "" if frame.clusters is None else f"; {NO_INTERVAL}"
     values = rates[1] - rates[0] if two else np.ptp(rates, axis=0)
@@ -150,25 +161,12 @@ def _tested(
         if math.isnan(tests.p[j]):
             continue
         given: dict[str, Any] = {"value": float(values[j]), "method": "value only"}
-        if status == "inferred":
+        if subject.inferred:
             given |= {"low": float(low[j]), "high": float(high[j]), "p": float(tests.p[j])}
             given["method"] = f"{tests.method[j]}; {_how(frame, two)}"
             given["method"] += "" if math.isnan(low[j]) else f", {100 * settings.level:g} %"
-        cells.append(
-            Cell(
-                probe=NAME,
-                measure=f"{DIFFERENCE if two else GAP} {at(threshold)}",
-                item=f"{labels.name}: {label}",
-                column=frame.column.name,
-                group=levels[1] if two else "",
-                reference=levels[0] if two else "largest minus smallest",
-                n=int(sizes[1]) if two else int(sizes.sum()),
-                n_reference=int(sizes[0]) if two else 0,
-                status=status,
-                reason=reason or ("" if two else why),
-                **given,
-            )
-        )
+        item = f"{labels.name}: {label}"
+        cells.append(subject.cell(key, item, why="" if two else why, **given))
     return cells
 
 
@@ -219,15 +217,8 @@ def _bootstrapped(
     :mod:`attacks.bias.measures.rates`."""
     from statsmodels.stats.proportion import proportion_confint
 
-    table = hits.astype(np.float64)
-    parts: list[list[Floats]] = [[], []]
-    for chunk in frame.weights:
-        copies = chunk.astype(np.float64)
-        for g, part in enumerate(parts):
-            mine = copies * (frame.labels == g)
-            with np.errstate(invalid="ignore"):
-                part.append(mine @ table / mine.sum(axis=1, keepdims=True))
-    draws = np.stack([np.concatenate(part) for part in parts])
+    means = resampled_means(hits.astype(np.float64), frame.labels, frame.weights, 2)
+    draws = means.transpose(1, 0, 2)
 
     def ends(values: Floats) -> Floats:
         return np.array([percentile_interval(column, settings.level) for column in values.T]).T
@@ -244,47 +235,38 @@ def _bootstrapped(
 
 
 def _shares(
-    frame: Frame,
-    hits: Any,
+    subjects: Subjects,
     tests: LabelTests,
     sides: Sequence[Side],
     labels: LabelSet,
     threshold: float,
-    settings: Settings,
 ) -> list[Cell]:
     """The share of each group that has a listed label: what the bars of the paper show."""
-    from clipprobe.statistics import wilson
-
+    key, clusters = share_key(labels.name, threshold), subjects.frame.clusters
     cells = []
     for side in sides:
         for place, j in enumerate(side.labels, start=1):
-            for g, level in enumerate(frame.column.levels):
-                status, reason = frame.judge([g])
-                found = wilson(int(tests.counts[g, j]), frame.sizes[g], settings.level)
-                given: dict[str, Any] = {
-                    "low": found.low,
-                    "high": found.high,
-                    "method": found.method,
-                }
-                if status != "inferred" or frame.clusters is not None:
-                    given = {"method": "value only"}
-                    reason = reason or "its interval is that of the difference, over clusters"
-                cells.append(
-                    Cell(
-                        probe=NAME, measure=f"{SHARE} {at(threshold)}",
-                        item=f"{labels.name}: {labels.labels[j]}", column=frame.column.name,
-                        group=level, reference=f"list of {side.group or 'all groups'}",
-                        n=frame.sizes[g], n_reference=0, k=place, value=found.value,
-                        status=status, reason=reason, **given,
-                    )
-                )  # fmt: skip
+            for g, subject in enumerate(subjects.each(f"list of {side.group or 'all groups'}")):
+                found = wilson(int(tests.counts[g, j]), subject.n, subjects.settings.level)
+                given: dict[str, Any] = {"value": found.value, "method": "value only"}
+                if subject.inferred and clusters is None:
+                    given |= {"low": found.low, "high": found.high, "method": found.method}
+                why = (
+                    ""
+                    if "low" in given
+                    else "its interval is that of the difference, over clusters"
+                )
+                item = f"{labels.name}: {labels.labels[j]}"
+                cells.append(subject.cell(key, item, why=why, k=place, **given))
     return cells
 
 
 def _overlaps(
-    frame: Frame, p: Floats, labels: LabelSet, first: Sequence[Side], wanted: Sequence[float]
+    subjects: Subjects, p: Floats, labels: LabelSet, first: Sequence[Side], wanted: Sequence[float]
 ) -> list[Cell]:
     """How many of the first threshold's top labels are there at other thresholds."""
+    frame, start = subjects.frame, percent(wanted[0])
+    whole = replace(subjects.whole(f"at {start}"), status="inferred", reason="")
     cells, sizes = [], np.array(frame.sizes)
     for threshold in sorted({*GRID, *wanted}):
         counts = count(frame, p >= threshold)
@@ -293,18 +275,20 @@ def _overlaps(
             counts=counts, statistic=chi_squared(counts, sizes), p=nothing, method=()
         )
         sides = most_marked(tests, frame.sizes, frame.column.levels)
+        text = f"{OVERLAP} with {start}"
+        key = Key(OVERLAP, at=threshold, scheme=labels.name, text=text)
         for before, now in zip(first, sides, strict=True):
             union = {*before.labels, *now.labels}
             shared = len({*before.labels} & {*now.labels})
-            value = shared / len(union) if union else math.nan
             reason = "a share of labels, not of images: no interval"
             cells.append(
-                Cell(
-                    probe=NAME, measure=f"{OVERLAP} with {at(wanted[0])[3:]}",
-                    item=f"{labels.name} {at(threshold)}", column=frame.column.name,
-                    group=before.group, reference=at(wanted[0]), n=len(frame.labels),
-                    n_reference=0, value=value, status="inferred", method="Jaccard index",
+                whole.cell(
+                    key,
+                    f"{labels.name} at {percent(threshold)}",
+                    group=before.group,
+                    value=shared / len(union) if union else math.nan,
+                    method="Jaccard index",
                     reason=reason if union else "no label is attached to this side",
                 )
-            )  # fmt: skip
+            )
     return cells

@@ -42,13 +42,17 @@ def count(frame: Frame, hits: NDArray[np.bool_]) -> Counts:
 
 
 def chi_squared(counts: Counts, sizes: Counts) -> Floats:
-    """Pearson's statistic of each label, ``(m,)``, over a table of groups by has it or not."""
-    total, n = counts.sum(axis=0), sizes.sum()
-    rate = total / n
+    """Pearson's statistic of each label, ``(m,)``, over a table of groups by has it or not.
+
+    Args:
+        counts: ``(g, m)``. sizes: of the groups, ``(g,)``, or for each label its own, ``(g, m)``.
+    """
+    each = sizes if sizes.ndim == 2 else sizes[:, None]
+    total, n = counts.sum(axis=0), each.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        expected = sizes[:, None] * rate
+        expected = each * (total / n)
         off = (counts - expected) ** 2
-        statistic = (off / expected + off / (sizes[:, None] - expected)).sum(axis=0)
+        statistic = (off / expected + off / (each - expected)).sum(axis=0)
     result: Floats = np.where((total == 0) | (total == n), 0.0, statistic)
     return result
 
@@ -125,15 +129,10 @@ def _dealt(
 
 
 def _permuted(frame: Frame, hits: NDArray[np.bool_], sizes: Counts) -> Floats:
-    parts = []
+    parts, groups = [], range(len(sizes))
     for chunk in frame.permutations:
-        groups = range(len(sizes))
         counts = np.stack([(chunk[:, hits] == g).sum(axis=1) for g in groups])
         # Clusters of unequal size change the sizes of the groups with every permutation.
         changed = np.stack([(chunk == g).sum(axis=1) for g in groups])
-        total, n = counts.sum(axis=0), changed.sum(axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            expected = changed * (total / n)
-            off = (counts - expected) ** 2
-            parts.append((off / expected + off / (changed - expected)).sum(axis=0))
+        parts.append(chi_squared(counts, changed))
     return np.concatenate(parts)

@@ -8,19 +8,18 @@ from dataclasses import replace
 
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell
-from attacks.bias.probes.section7.tables import percent
+from attacks.bias.probes.section7.tables import percent as rate_text
 from attacks.bias.probes.thresholds.answer import (
-    DIFFERENCE,
-    GAP,
     NAME,
     NO_INTERVAL,
     OVERLAP,
-    SHARE,
     TOP,
-    at,
+    percent,
+    share_key,
 )
 from attacks.bias.probes.thresholds.lists import SOURCE
-from attacks.bias.sections.findings import Context, number
+from attacks.bias.sections.findings import Context
+from attacks.bias.sections.wording import TOO_SMALL, not_asked, number, strongest, with_list
 from clipprobe.report import Chart, Code, Paragraph, Section, Table
 from clipprobe.report.page import Block
 
@@ -41,8 +40,7 @@ def sections(context: Context) -> list[Section]:
         sentences = "; ".join(repr(t) for t in asked["templates"])
         blocks.append(Paragraph(f"{name}: {len(asked['labels'])} labels in {sentences}."))
         blocks.append(Code("\n".join(asked["labels"])))
-    if answer.missing:
-        blocks.append(Paragraph(f"Not asked: {'; '.join(answer.missing)}."))
+    blocks += not_asked(answer)
     return [*found, Section("Label lists by perceived group (label-thresholds)", blocks)]
 
 
@@ -51,19 +49,18 @@ def sentence(context: Context) -> str:
     cells = [
         c
         for c in context.evaluation.cells
-        if c.probe == NAME and c.measure.startswith((DIFFERENCE, GAP)) and not math.isnan(c.p)
+        if c.probe == NAME and c.key.contrast in ("difference", "gap") and not math.isnan(c.p)
     ]
     if not cells:
         return f"{NAME}: no label reached a threshold in groups that are large enough to compare."
-    flagged = sorted((c for c in cells if c.flagged), key=lambda c: (-abs(c.value), c.item))
-    named = "; ".join(
-        f"{c.item} {c.measure.rsplit('at ', 1)[-1]}"
+    flagged = strongest(cells)
+    named = [
+        f"{c.item} {percent(c.key.at or 0.0)}"
         + (f" ({c.group if c.value > 0 else c.reference})" if c.group else "")
-        for c in flagged[:6]
-    )
-    more = f"; and {len(flagged) - 6} more" if len(flagged) > 6 else ""
+        for c in flagged
+    ]
     said = f"{NAME}: {len(flagged)} of {len(cells)} labels and thresholds differ between groups"
-    return f"{said}: {named}{more}." if named else f"{said}."
+    return with_list(said, named, 6)
 
 
 def _column(context: Context, column: GroupColumn) -> list[Block]:
@@ -83,35 +80,31 @@ def _column(context: Context, column: GroupColumn) -> list[Block]:
             blocks += _lists(context, column, name, threshold)
         blocks += _stability(context, column, name)
     if len(blocks) == 1:
-        blocks.append(Paragraph("No two groups are large enough to be compared."))
+        blocks.append(TOO_SMALL)
     return blocks
 
 
 def _lists(context: Context, column: GroupColumn, name: str, threshold: float) -> list[Block]:
     from clipprobe.figures.rates import rate_chart
 
-    select = context.evaluation.select
-    shares = [
-        c
-        for c in select(f"{SHARE} {at(threshold)}", column.name, probe=NAME)
-        if c.item.startswith(f"{name}: ") and c.k
-    ]
+    select, where = context.evaluation.select, f"{name} at {percent(threshold)}"
+    shares = [c for c in select(share_key(name, threshold), column.name, probe=NAME) if c.k]
     if not shares:
-        return [Paragraph(f"{name} {at(threshold)}: no label was attached to any image.")]
+        return [Paragraph(f"{where}: no label was attached to any image.")]
     tested = {
         c.item: c
-        for measure in (DIFFERENCE, GAP)
-        for c in select(f"{measure} {at(threshold)}", column.name, probe=NAME)
+        for contrast in ("difference", "gap")
+        for c in select(share_key(name, threshold, contrast), column.name, probe=NAME)
     }
     blocks: list[Block] = []
     for side in dict.fromkeys(c.reference for c in shares):
         own = [c for c in shares if c.reference == side]
         items = list(dict.fromkeys(c.item for c in sorted(own, key=lambda c: c.k)))
         by = {(c.item, c.group): c for c in own}
-        which = f"{name} {at(threshold)}, {side.replace('list of', 'more often for')}"
+        which = f"{where}, {side.replace('list of', 'more often for')}"
         if side == "list of all groups":
-            which = f"{name} {at(threshold)}, the labels that differ most"
-        words = [item.split(": ", 1)[1] for item in items]
+            which = f"{where}, the labels that differ most"
+        words = [item.removeprefix(f"{name}: ") for item in items]
         if len(column.levels) <= 7:
             blocks.append(
                 Chart(
@@ -140,7 +133,7 @@ def _table(
         test = tested.get(item)
         q, flagged = (number(test.q), test.flagged) if test else (None, False)
         rows.append(
-            [word, *(percent(by[item, g]) for g in column.levels), percent(test), q, flagged]
+            [word, *(rate_text(by[item, g]) for g in column.levels), rate_text(test), q, flagged]
         )
     absent = any(cell.reason.endswith(NO_INTERVAL) for cell in tested.values())
     return Table(
@@ -156,9 +149,8 @@ def _stability(context: Context, column: GroupColumn, name: str) -> list[Block]:
         c
         for c in context.evaluation.cells
         if c.probe == NAME
-        and c.measure.startswith(OVERLAP)
+        and (c.key.quantity, c.key.scheme) == (OVERLAP, name)
         and c.column == column.name
-        and c.item.startswith(f"{name} at ")
     ]
     if not cells:
         return []
