@@ -62,7 +62,7 @@ def find_evidence(
     own = scale if scale is not None else getattr(clip, "scale", None)
     if gathered.embeddings is not None:
         vectors = gathered.embeddings.vectors[rows]
-        return records, (), FromEmbeddings(vectors, clip.encode_texts, own)
+        return records, (), FromEmbeddings(vectors, clip.encode_texts, own, clip)
     embedded = embed(
         clip,
         records,
@@ -73,7 +73,7 @@ def find_evidence(
         workers=workers,
         progress=progress,
     )
-    road = FromEmbeddings(embedded.vectors, clip.encode_texts, own)
+    road = FromEmbeddings(embedded.vectors, clip.encode_texts, own, clip)
     return embedded.records, embedded.failures, road
 
 

@@ -22,6 +22,7 @@ from attacks.bias.prompts import check_templates, check_words
 from attacks.bias.sections.illustrations import check_pictures
 from attacks.bias.sections.planted import Planted, planted_truth
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.identity import Identity
 from clipprobe.memory import fitting_batch
 
 if TYPE_CHECKING:
@@ -206,9 +207,10 @@ def _same_model(clip: Clip | None, gathered: Gathered) -> None:
     found = gathered.embeddings
     if clip is None or found is None or not found.weights_sha256:
         return
-    if found.weights_sha256 != clip.weights_sha256:
+    made_by, given = Identity.read(found.weights_sha256), Identity.of(clip)
+    if made_by != given:
         raise DataError(
             f"The embeddings file {found.name} was made by a model with the weights "
-            f"{found.weights_sha256[:12]}…, but the model given has {clip.weights_sha256[:12]}…: "
+            f"{made_by}, but the model given has {given}: "
             "texts and images must be embedded by one model."
         )

@@ -19,7 +19,7 @@ from clipprobe.errors import ConfigError, DataError
 from clipprobe.people import in_sentences, refuse_person_groups, withheld_because
 from clipprobe.statistics import Estimate, wilson
 from clipprobe.zeroshot.prompts import TEMPLATES, check_classes, check_templates, fill
-from clipprobe.zeroshot.text_bank import Averaging, averaged
+from clipprobe.zeroshot.text_bank import Averaging, averaged, ruled
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -127,7 +127,8 @@ def build_classifier(
             raw=averaging == "raw-mean-unit",
         )
         vectors[start : start + len(chunk)] = averaged(np.stack(encoded, axis=1), averaging)
-    return vectors
+    made: Floats = ruled(clip, names, vectors)
+    return made
 
 
 def zero_shot(

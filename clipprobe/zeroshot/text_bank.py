@@ -73,10 +73,27 @@ class TextBank:
             encoded = encode([text for name in chunk for text in fill(templates, name)])
             shape = (len(chunk), len(templates), encoded.shape[1])
             parts.append(averaged(encoded.reshape(shape), how))
-        return np.concatenate(parts) if parts else np.zeros((0, self.d_embed), np.float32)
+        if not parts:
+            return np.zeros((0, self.d_embed), np.float32)
+        made: Floats = ruled(self.clip, names, np.concatenate(parts))
+        return made
+
+    def class_vectors(self, names: Sequence[str], vectors: Floats) -> Floats:
+        """Vectors of classes as the rules of the model's edits leave them."""
+        made: Floats = ruled(self.clip, names, vectors)
+        return made
 
     def _keeps(self, text: str) -> bool:
         return any(text.startswith(a) and text.endswith(b) for a, b in self._parts)
+
+
+def ruled(clip: Any, names: Sequence[str], vectors: npt.NDArray[Any]) -> Any:
+    """Class vectors ``(k, d)`` as the rules of a model's edits leave them.
+
+    Where texts become a classifier, this is the last step; a model without rules changes nothing.
+    """
+    rule = getattr(clip, "class_vectors", None)
+    return vectors if rule is None else rule(list(names), vectors)
 
 
 def averaged(encoded: Floats, how: Averaging) -> Floats:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from attacks.bias.measures.draws import Floats, Ints
 from attacks.bias.prompts import ensemble, fill
 from clipprobe.errors import DataError
+from clipprobe.zeroshot.text_bank import ruled
 
 
 class NotAnswerableError(DataError):
@@ -85,14 +86,20 @@ class FromEmbeddings:
     Args:
         vectors: ``(n, d)``, of any length; refused where NaN or zero.
         encode_texts: Sentences -> ``(m, d)``. scale: the model's logit scale.
+        model: Whose edits may have rules on class vectors.
     """
 
     def __init__(
-        self, vectors: Any, encode_texts: Callable[[Sequence[str]], Any], scale: float | None
+        self,
+        vectors: Any,
+        encode_texts: Callable[[Sequence[str]], Any],
+        scale: float | None,
+        model: Any = None,
     ) -> None:
         self._images = unit_rows(vectors, "image")
         self._encode = encode_texts
         self._scale = scale
+        self._model = model
         self._texts: dict[str, Floats] = {}
 
     @property
@@ -108,12 +115,14 @@ class FromEmbeddings:
     def text_vectors(self, asked: LabelSet) -> Floats:
         """``(m, d)``, unit length: the mean over its sentences for each label."""
         self._encode_missing(asked.prompts)
-        return np.stack(
+        vectors = np.stack(
             [
                 ensemble(np.stack([self._texts[s] for s in asked.sentences(label)]), 1)[0]
                 for label in asked.labels
             ]
         )
+        made: Floats = ruled(self._model, asked.labels, vectors)
+        return made
 
     def cosines(self, asked: LabelSet) -> Floats:
         """One matrix-vector product a label: a column does not depend on its neighbours."""

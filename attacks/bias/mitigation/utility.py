@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attacks.bias.measures.draws import Floats
 from attacks.bias.prompts import ensemble, fill
 from clipprobe.errors import DataError
+from clipprobe.zeroshot.text_bank import ruled
 
 if TYPE_CHECKING:
     from clipprobe.data import Dataset, ImageRecord
@@ -73,6 +74,6 @@ class Utility:
         return cls(
             name=found.dataset.name,
             images=images,
-            classes=ensemble(vectors, len(names)),
+            classes=ruled(clip, names, ensemble(vectors, len(names))),
             labels=labels,
         )

@@ -30,6 +30,7 @@ from attacks.bias.why.passes import ENOUGH
 from attacks.bias.why.patching import contributions, means, unit_points
 from attacks.bias.why.task import halves
 from clipprobe.errors import UnsupportedHookError
+from clipprobe.zeroshot.text_bank import ruled
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -86,10 +87,9 @@ class Work:
         members = np.arange(n) if self.pictures.clusters is None else self.pictures.clusters
         self.fit = halves(target.labels, members, self.seed)
         self.images = self._encode(self.pictures.images, [])
-        self.texts = ensemble(
-            self.clip.encode_texts([fill(t, w) for w in self.words for t in self.templates]),
-            len(self.words),
-        )
+        sentences = [fill(t, w) for w in self.words for t in self.templates]
+        vectors = ensemble(self.clip.encode_texts(sentences), len(self.words))
+        self.texts = ruled(self.clip, self.words, vectors)
         self.plain = None if self.utility is None else self._encode(self.utility.images, [])
         found, absent = [], {}
         for method in methods:

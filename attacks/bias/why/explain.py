@@ -17,6 +17,7 @@ from attacks.bias.why.task import check_asked, gap_task
 from clipprobe.memory import fitting_batch
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.zeroshot.text_bank import ruled
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -85,10 +86,8 @@ class _Gap:
         pictures = Pictures.read(
             self.data.annotations, workers=settings.workers, preprocess=clip.preprocess
         )
-        texts = ensemble(
-            clip.encode_texts([fill(t, w) for w in self.words for t in self.templates]),
-            len(self.words),
-        )
+        vectors = clip.encode_texts([fill(t, w) for w in self.words for t in self.templates])
+        texts = ruled(clip, self.words, ensemble(vectors, len(self.words)))
         groups = make_column(name, pictures.columns[name])
         task = gap_task(
             texts, self.words, settings.word, groups, settings.group,

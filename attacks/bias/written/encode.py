@@ -32,6 +32,7 @@ from attacks.typographic.rendering.render import (
 from clipprobe.data import Failure, ImageRecord, require_readable
 from clipprobe.errors import ConfigError, DataError, RunFolderError
 from clipprobe.runs import Run
+from clipprobe.zeroshot.text_bank import ruled
 
 CONDITIONS = ("clean", "blank", "nonsense", "word")  # as they are reported
 DRAWN = ("attack", "blank", "nonsense")  # as they are drawn, for each word
@@ -107,7 +108,8 @@ def answer_all(
         NoReadableImagesError, DataError: not one picture could be used.
     """
     asked = question.label_set
-    texts = ensemble(np.asarray(clip.encode_texts(list(asked.prompts))), len(asked.labels))
+    vectors = np.asarray(clip.encode_texts(list(asked.prompts)))
+    texts = ruled(clip, asked.labels, ensemble(vectors, len(asked.labels)))
     advance = progress or (lambda n: None)
     encodings = Encodings(clip, batch_size)
     size = BATCHES_PER_CHUNK * batch_size
