@@ -22,7 +22,12 @@ from attacks.bias.mitigation.measures import (
     right_answers,
 )
 from attacks.bias.mitigation.separability import separability_change
-from attacks.bias.mitigation.transforms import Transform, clip_clip, prompt_projection
+from attacks.bias.mitigation.transforms import (
+    Transform,
+    ablation_edit,
+    clip_clip,
+    prompt_projection,
+)
 from attacks.bias.mitigation.utility import Utility
 from attacks.bias.prompts import ensemble, fill
 from attacks.bias.why.ablation import encode_without, random_sets
@@ -33,6 +38,7 @@ from clipprobe.errors import UnsupportedHookError
 from clipprobe.zeroshot.text_bank import ruled
 
 if TYPE_CHECKING:
+    from clipprobe.edits import Edit
     from clipprobe.models import Clip
 
 SIZES = (10, 30, 100, 300)  # neurons taken out, where the user names no number
@@ -46,6 +52,13 @@ class Mitigated:
     method: str
     fitted: Mapping[str, Any]
     changes: tuple[Change, ...]
+    edit: Edit
+    """The mitigation as an edit, for this model."""
+
+    @property
+    def file(self) -> str:
+        """Of the edit, in the run."""
+        return f"{self.method}.edit.safetensors"
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -53,6 +66,7 @@ class Mitigated:
             "method": self.method,
             "fitted": dict(self.fitted),
             "changes": [change.to_json() for change in self.changes],
+            "edit": self.file,
         }
 
 
@@ -112,7 +126,12 @@ class Work:
             changes.append(self._accuracy(after))
         else:
             changes.append(no_accuracy())
-        return Mitigated(method=method, fitted=transform.fitted, changes=tuple(changes))
+        return Mitigated(
+            method=method,
+            fitted=transform.fitted,
+            changes=tuple(changes),
+            edit=transform.edit.fitted_to(self.clip),
+        )
 
     def _projection(self) -> Transform:
         """From the group prompts, and pairs of group and word that differ in the group alone."""
@@ -176,6 +195,7 @@ class Work:
                 "random_sets": control,
             },
             changes=tuple(changes),
+            edit=ablation_edit(units, mean).fitted_to(self.clip),
         )  # fmt: skip
 
     def _chosen(self, order: list[str], mean: Any) -> tuple[list[str], Floats, dict[int, float]]:
