@@ -146,7 +146,8 @@ class Edit:
         Raises:
             ConfigError: the edit was made for another model, or does not fit this one.
         """
-        return clip.running(self._onto(clip))
+        network = self._onto(clip)
+        return clip.running(network)
 
     @contextmanager
     def on(self, clip: Clip) -> Iterator[Clip]:

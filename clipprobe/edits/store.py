@@ -176,6 +176,8 @@ def _edit(data: Any, arrays: Mapping[str, npt.NDArray[Any]], place: Path) -> Con
 
 def _part(entry: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], place: Path) -> Part:
     part = PARTS[entry["kind"]].read(entry["fields"], arrays)
+    if set(part.stored()[1]) != set(arrays):
+        raise ValueError(f"the arrays of its part {entry['kind']} are not those of such a part")
     if sha256_of(part) != entry["sha256"]:
         raise ValueError(f"its part {entry['kind']} does not have the hash that it was saved with")
     return part
