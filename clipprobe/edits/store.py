@@ -100,7 +100,8 @@ def read(path: str | Path) -> Content:
 
 
 def _content(edit: Content) -> tuple[str, dict[str, npt.NDArray[Any]]]:
-    parts, arrays = [], {}
+    parts: list[dict[str, Any]] = []
+    arrays: dict[str, npt.NDArray[Any]] = {}
     for number, part in enumerate(edit.parts):
         fields, own = part.stored()
         parts.append({"kind": part.kind, "sha256": sha256_of(part), "fields": fields})

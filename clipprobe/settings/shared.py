@@ -43,7 +43,9 @@ class ModelName(Settings):
     panel: ClassVar[str] = "Model"
     model: Annotated[str | None, Flag(default="the bundled model", env="CLIPPROBE_MODEL")] = None
     """A checkpoint folder, a Hugging Face id, or open_clip:NAME/TAG."""
-    edit: Annotated[Sequence[Annotated[Path, Existing]], AfterValidator(tuple)] = ()
+    edit: Annotated[
+        Sequence[Annotated[Path, Existing]], AfterValidator(tuple), Flag(default="none")
+    ] = ()
     """An edit of the model, as Edit.save wrote it; repeat for more, which apply in order."""
 
 

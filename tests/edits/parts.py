@@ -68,7 +68,8 @@ def parts_for(clip: Any) -> dict[str, tuple[Edit, set[str]]]:
     found = {name: (Edit(part), {"image"}) for name, part in of_images.items()}
     found |= {name: (Edit(part), {"text", "class"}) for name, part in of_texts.items()}
     found |= {name: (Edit(part), {"class"}) for name, part in of_classes.items()}
-    return found | {name: (Edit(part), {"image", "text", "class"}) for name, part in of_both.items()}
+    everything = {"image", "text", "class"}
+    return found | {name: (Edit(part), everything) for name, part in of_both.items()}
 
 
 NAMES = (

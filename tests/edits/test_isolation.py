@@ -26,7 +26,7 @@ def test_nothing_is_left_after_an_exception(name: str, clip: Any) -> None:
         seen(clip)
         raise RuntimeError("on the way")
     edited = edit.of(clip)
-    with pytest.raises(Exception, match="shape|size|dim|channels"):
+    with pytest.raises(Exception, match=r"shape|size|dim|channels"):
         edited.image_embeddings(clip.preprocess(pils())[:, :2])
     assert n_hooks(clip) == n_hooks(edited) == hooks
     assert state_sha256(clip.module) == state

@@ -25,7 +25,7 @@ from clipprobe.edits import (
     Views,
     WeightDifference,
 )
-from clipprobe.errors import UnsupportedHookError
+from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.zeroshot import build_classifier
 
 
@@ -266,6 +266,18 @@ def test_the_twin_of_an_edited_model_is_edited_too(clip: Any) -> None:
         twin.encode_images(images(1))
     assert bool((acts[POST][..., 3] == 2.0).all())
     assert twin.weights_sha256 != clip.weights_sha256
+
+
+def test_explanations_by_token_refuse_an_edit_that_adds_tokens(clip: Any) -> None:
+    d = clip.anatomy.vision.d_model
+    edited = Edit(ImageToken(np.random.default_rng(7).normal(size=(1, d)))).of(clip)
+    with pytest.raises(UnsupportedHookError, match="under an edit that adds tokens"):
+        clipprobe.explain(edited, images(1)[0], "a dog", method="grad_eclip")
+    found = clipprobe.explain(edited, images(1)[0], "a dog", method="occlusion")
+    assert found.tokens.shape == (clip.grid[0] * clip.grid[1],)
+    prefix = Edit(TextPrefix(np.ones((1, clip.anatomy.text.d_model)))).of(clip)
+    with pytest.raises(ConfigError, match="cannot be told by their tokens"):
+        clipprobe.explain_words(prefix, images(1)[0], "a dog with a hat")
 
 
 @pytest.mark.parametrize("family", ["siglip", "chinese_clip"])

@@ -154,9 +154,7 @@ def test_an_atlas_of_the_clean_model_does_not_take_runs_of_an_edited_one(
     assert _unfit(atlas, load_run(tmp_path / "plain")) == ""
 
 
-def test_mitigations_are_edits_that_audits_and_evaluate_take(
-    images: Path, tmp_path: Path
-) -> None:
+def test_mitigations_are_edits_that_audits_and_evaluate_take(images: Path, tmp_path: Path) -> None:
     """On the bundled model: fitted, stored, hashed, and given by ``--edit``."""
     from attacks.bias.mitigation import mitigate_bias
 
@@ -184,7 +182,9 @@ def test_mitigations_are_edits_that_audits_and_evaluate_take(
     ablation = clipprobe.load_edit(run.file("ablation.edit.safetensors"))
     [part] = ablation.parts
     units = {
-        f"{at.address}:{unit}" for at, _ in part.changes for unit in at.units  # type: ignore[attr-defined]
+        f"{at.address}:{unit}"
+        for at, _ in part.changes
+        for unit in at.units  # type: ignore[attr-defined]
     }
     assert units == set(next(m for m in methods if m["method"] == "ablation")["fitted"]["units"])
 

@@ -122,7 +122,7 @@ def clip_clip(vectors: ArrayLike, labels: Ints, *, kept: float = KEPT, seed: int
             "information_dropped": float(information[dropped].mean()) if len(dropped) else 0.0,
             "information_kept": float(information[stay].mean()),
         },
-        edit=Edit(Projection.dropping(dropped, table.shape[1]), name="clip-clip"),
+        edit=Edit(Projection.dropping(dropped.tolist(), table.shape[1]), name="clip-clip"),
     )
 
 
