@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from clipprobe.attribution.decomposition import decompose as decompose
     from clipprobe.attribution.faithfulness import faithfulness as faithfulness
     from clipprobe.attribution.interactions import interactions as interactions
+    from clipprobe.edits import Edit as Edit
+    from clipprobe.edits import load_edit as load_edit
     from clipprobe.hooks.capture import capture as capture
     from clipprobe.hooks.changes import At as At
     from clipprobe.hooks.changes import Mean as Mean
     from clipprobe.hooks.changes import Patch as Patch
     from clipprobe.hooks.changes import Scale as Scale
+    from clipprobe.hooks.changes import Steer as Steer
+    from clipprobe.hooks.changes import Zero as Zero
     from clipprobe.hooks.intervene import intervene as intervene
     from clipprobe.models import Clip as Clip
     from clipprobe.models import load as load
@@ -49,9 +53,12 @@ _PUBLIC = {
     "At": "clipprobe.hooks",
     "Atlas": "clipprobe.neurons",
     "Clip": "clipprobe.models",
+    "Edit": "clipprobe.edits",
     "Mean": "clipprobe.hooks",
     "Patch": "clipprobe.hooks",
     "Scale": "clipprobe.hooks",
+    "Steer": "clipprobe.hooks",
+    "Zero": "clipprobe.hooks",
     "attribution_methods": "clipprobe.attribution",
     "attribution_patching": "clipprobe.neurons.effects",
     "capture": "clipprobe.hooks",
@@ -65,6 +72,7 @@ _PUBLIC = {
     "intervene": "clipprobe.hooks",
     "label_units": "clipprobe.neurons.labels",
     "load": "clipprobe.models",
+    "load_edit": "clipprobe.edits",
     "logit_lens": "clipprobe.neurons.circuits",
     "multimodality": "clipprobe.neurons.multimodality",
     "patch_sweep": "clipprobe.neurons.circuits",

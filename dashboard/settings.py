@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -17,6 +18,7 @@ FIRST_PORT = 8501
 DEFAULT_RUNS = "runs"
 RUNS_VARIABLE = "CLIPPROBE_RUNS"
 MODEL_VARIABLE = "CLIPPROBE_MODEL"
+EDITS_VARIABLE = "CLIPPROBE_DASHBOARD_EDITS"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,11 @@ class Serving(ModelName):
 def runs_folder() -> Path:
     """The folder whose runs are shown, absolute."""
     return Path(os.environ.get(RUNS_VARIABLE) or DEFAULT_RUNS).absolute()
+
+
+def edit_files() -> tuple[str, ...]:
+    """What ``--edit`` named, in order."""
+    return tuple(json.loads(os.environ.get(EDITS_VARIABLE) or "[]"))
 
 
 def model_spec() -> str | None:

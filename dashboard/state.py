@@ -18,7 +18,8 @@ import streamlit as st
 from PIL import Image
 
 from clipprobe.errors import UnreadableImageError, UnsupportedModelError
-from dashboard.settings import model_spec
+from clipprobe.identity import Identity
+from dashboard.settings import edit_files, model_spec
 
 if TYPE_CHECKING:
     from clipprobe.hooks.units import Site
@@ -33,8 +34,12 @@ CLASSES_AT_ONCE, MAX_KNOWN_CLASSES = 32, 4096
 
 
 @st.cache_resource(show_spinner="Loading the model (once)…", max_entries=2)
-def load_model(spec: str | None) -> Clip:
-    """The model of that name; None for the bundled one."""
+def load_model(spec: str | None, edits: tuple[str, ...] = ()) -> Clip:
+    """The model of that name, None for the bundled one, under the edits of some files."""
+    if edits:
+        from clipprobe.edits import open_edited
+
+        return open_edited({"model": spec}, edits)
     import clipprobe
 
     clip: Clip = clipprobe.load(spec)
@@ -43,7 +48,7 @@ def load_model(spec: str | None) -> Clip:
 
 def the_model() -> Clip:
     """The model that the dashboard was started with."""
-    return load_model(model_spec())
+    return load_model(model_spec(), edit_files())
 
 
 def identity(clip: Clip) -> str:
@@ -150,16 +155,19 @@ def model_of(atlas: Atlas) -> tuple[Clip, str | None]:
     from clipprobe.models.bundled import BUNDLED_NAME
 
     model = atlas.config["model"]
+    identity = Identity.stored(model)
     spec = model_spec()
-    clip = load_model(spec)
-    if clip.weights_sha256 != model["weights_sha256"] and model["id"] == BUNDLED_NAME:
+    clip = load_model(spec, edit_files())
+    if clip.identity != identity and edit_files():
+        clip = load_model(spec)
+    if clip.identity != identity and model["id"] == BUNDLED_NAME:
         spec = None
         clip = load_model(spec)
-    if clip.weights_sha256 != model["weights_sha256"]:
+    if clip.identity != identity:
         raise UnsupportedModelError(
-            f"This atlas is of {model['id']} (weights {model['weights_sha256'][:12]}) and the "
-            f"dashboard runs {clip.id} (weights {clip.weights_sha256[:12]}), so maps cannot be "
-            "computed: start it with clipprobe dashboard --model and the model of the atlas."
+            f"This atlas is of {model['id']} (weights {identity}) and the "
+            f"dashboard runs {clip.id} (weights {clip.identity}), so maps cannot be "
+            "computed: start it with clipprobe dashboard --model, and --edit, of the atlas."
         )
     return clip, spec
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ from clipprobe.settings.shared import ConfigFile
 from dashboard.settings import (
     ADDRESS,
     DEFAULT_RUNS,
+    EDITS_VARIABLE,
     FIRST_PORT,
     MODEL_VARIABLE,
     RUNS_VARIABLE,
@@ -41,10 +43,14 @@ def dashboard(settings: Serving, config: ConfigFile) -> None:
         )
     if model is not None:
         check_model(model)
+    check_edits(settings.edit)
     port = free_port() if settings.port is None else checked_port(settings.port)
     environment = dict(os.environ) | {RUNS_VARIABLE: str((runs or Path(DEFAULT_RUNS)).absolute())}
     if model is not None:
         environment[MODEL_VARIABLE] = model
+    if settings.edit:
+        places = [str(place.absolute()) for place in settings.edit]
+        environment[EDITS_VARIABLE] = json.dumps(places)
     say(f"The dashboard opens at http://{ADDRESS}:{port}; Ctrl-C ends it.")
     code = serve(command(app, port), environment)
     if code:
@@ -78,6 +84,15 @@ def check_model(model: str) -> None:
 
     if not model.startswith(OPEN_CLIP):
         find(model, None)
+
+
+def check_edits(edits: Sequence[Path]) -> None:
+    """Read the edits before the browser opens, so that a damaged one is an error here."""
+    if edits:
+        from clipprobe.edits import load_edit
+
+        for place in edits:
+            load_edit(place)
 
 
 def checked_port(port: int) -> int:

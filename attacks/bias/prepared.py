@@ -17,6 +17,7 @@ from attacks.bias.prompts import check_words
 from attacks.bias.sections.illustrations import check_pictures
 from attacks.bias.sections.planted import Planted, planted_truth
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.identity import Identity
 from clipprobe.memory import fitting_batch
 from clipprobe.zeroshot.prompts import check_templates
 
@@ -86,7 +87,7 @@ class Prepared:
         assert self.clip is not None
         if vectors is not None:
             own = scale if scale is not None else getattr(self.clip, "scale", None)
-            return people, FromEmbeddings(vectors.vectors, self.clip.encode_texts, own)
+            return people, FromEmbeddings(vectors.vectors, self.clip.encode_texts, own, self.clip)
         return self.encode(self.clip, people, run)
 
     def encode(
@@ -110,7 +111,7 @@ class Prepared:
         )
         own = settings.scale if settings.scale is not None else getattr(clip, "scale", None)
         used = {record.id for record in embedded.records}
-        evidence = FromEmbeddings(embedded.vectors, clip.encode_texts, own)
+        evidence = FromEmbeddings(embedded.vectors, clip.encode_texts, own, clip)
         return people.readable(used, embedded.failures), evidence
 
     def ask_again(self, other: Clip, people: People, run: Run) -> Evidence:
@@ -210,9 +211,10 @@ def _same_model(clip: Clip | None, people: People) -> None:
     found = people.embeddings
     if clip is None or found is None or not found.weights_sha256:
         return
-    if found.weights_sha256 != clip.weights_sha256:
+    made_by, given = Identity.read(found.weights_sha256), Identity.of(clip)
+    if made_by != given:
         raise DataError(
             f"The embeddings file {found.name} was made by a model with the weights "
-            f"{found.weights_sha256[:12]}…, but the model given has {clip.weights_sha256[:12]}…: "
+            f"{made_by}, but the model given has {given}: "
             "texts and images must be embedded by one model."
         )

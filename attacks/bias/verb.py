@@ -36,10 +36,10 @@ def bias(audit: BiasAudit, model: Model, terminal: Terminal) -> None:
         audit = replace(audit, images=dataset)
     clip = None
     if audit.predictions is None:  # else the table says all that the model said
-        clip = load_model(model.model, device=model.device, revision=model.revision)
+        clip = load_model(model)
     if audit.against is not None:
         other: Any = audit.against  # a flag gives its name
-        audit = replace(audit, against=load_model(other, device=model.device))
+        audit = replace(audit, against=load_model(Model(model=other, device=model.device)))
     with progress("encoding", total=total) as advance:
         carry_out: Any = audit_bias  # which takes the record too
         run = carry_out(clip, replace(audit, progress=advance))

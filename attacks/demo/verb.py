@@ -14,7 +14,7 @@ from clipprobe.settings.shared import Model, Terminal
 
 def demo(settings: Demo, model: Model, terminal: Terminal) -> None:
     """Make the run, and print its headline and the page to open."""
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     from attacks.demo.study import DEMO
     from clipprobe.runs.view import MANIFEST
     from clipprobe.study import carry_out

@@ -48,7 +48,7 @@ def typographic(
         layout=None,
         limit=None,
     )
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     with countdown("auditing, pictures encoded") as step:
         carry_out: Any = audit_typographic  # which takes the record too
         settings = replace(audit, progress=step, fail_under=None, fail_over=None)

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -73,6 +73,7 @@ class Positions:
 _LISTENERS: ContextVar[tuple[Listener, ...]] = ContextVar("clipprobe_listeners", default=())
 _ROWS: ContextVar[Rows | None] = ContextVar("clipprobe_rows", default=None)
 _POSITIONS: ContextVar[Positions | None] = ContextVar("clipprobe_positions", default=None)
+_OVERLAYS: ContextVar[tuple[tuple[object, Any], ...]] = ContextVar("clipprobe_overlays", default=())
 
 
 @contextmanager
@@ -107,9 +108,36 @@ def positions(eos: Tensor | None, real: Tensor | None = None) -> Iterator[None]:
         _POSITIONS.reset(token)
 
 
+@contextmanager
+def overlay(model: object, network: object) -> Iterator[None]:
+    """Let the current context, and no other, find another network in a model."""
+    entry = (model, network)
+    _OVERLAYS.set((*_OVERLAYS.get(), entry))
+    try:
+        yield
+    finally:
+        _OVERLAYS.set(tuple(one for one in _OVERLAYS.get() if one is not entry))
+
+
+def overlaid(model: object) -> Any:
+    """The network that the current context has put on a model last; None where it has none."""
+    found = [network for owner, network in _OVERLAYS.get() if owner is model]
+    return found[-1] if found else None
+
+
 def active() -> bool:
-    """Whether the current context has an open capture or intervention, of any model."""
-    return any(not listener.closed for listener in _LISTENERS.get())
+    """Whether the current context has an open capture, intervention or edit, of any model."""
+    return bool(_OVERLAYS.get()) or any(not one.closed for one in _LISTENERS.get())
+
+
+@contextmanager
+def changes_only() -> Iterator[None]:
+    """Hide the captures that are open from the forward passes inside the block."""
+    token = _LISTENERS.set(tuple(one for one in _LISTENERS.get() if one.edits))
+    try:
+        yield
+    finally:
+        _LISTENERS.reset(token)
 
 
 def emit(name: str, tensor: Tensor, module: nn.Module) -> Tensor:
@@ -162,9 +190,10 @@ def current_positions() -> Positions | None:
     return _POSITIONS.get()
 
 
-def open_listener(listener: Listener) -> None:
-    """Make a listener visible to the current context, inside those already open."""
-    _LISTENERS.set((*_LISTENERS.get(), listener))
+def open_listener(listener: Listener, *, outermost: bool = False) -> None:
+    """Make a listener visible to the current context, inside those already open, or around them."""
+    opened = _LISTENERS.get()
+    _LISTENERS.set((listener, *opened) if outermost else (*opened, listener))
 
 
 def close_listener(listener: Listener) -> None:

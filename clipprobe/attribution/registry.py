@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 CLASS_TOKEN, POOLING_HEAD, FUSED, RESNET = "class token", "pooling head", "fused", "ResNet"
 """Kinds of vision tower; ``fused`` has a class token, and its q, k and v cannot be seen."""
-VISION_TOWERS = (CLASS_TOKEN, POOLING_HEAD, FUSED, RESNET)
+MORE_TOKENS = "more tokens"
+"""A transformer under an edit that adds tokens: its stream is longer than its patches."""
+VISION_TOWERS = (CLASS_TOKEN, POOLING_HEAD, FUSED, RESNET, MORE_TOKENS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +158,8 @@ def vision_tower_kind(clip: Clip) -> str:
     tower = clip.anatomy.vision
     if not tower.blocks:
         return RESNET
+    if clip.network.extra_tokens("vision"):
+        return MORE_TOKENS
     if any(block.q is None or block.out is None for block in tower.blocks):
         return FUSED
     return CLASS_TOKEN if tower.pool_token == "cls" else POOLING_HEAD
@@ -173,6 +177,7 @@ def check_support(name: str, method: Method, clip: Clip, *, unit: bool) -> None:
         POOLING_HEAD: "a transformer with a pooling head",
         FUSED: "a transformer with fused attention, whose queries, keys and values cannot be seen",
         RESNET: "a ResNet",
+        MORE_TOKENS: "under an edit that adds tokens, which are no patches",
     }
     if kind not in method.towers or (unit and not method.of_units):
         others = [

@@ -153,11 +153,11 @@ def mean_text(clip: Clip) -> np.ndarray:
 
 
 class _Key:
-    """A model with the hash of its weights: what a cached mean belongs to."""
+    """A model with its identity: what a cached mean belongs to."""
 
     def __init__(self, clip: Clip) -> None:
         self.clip = clip
-        self.key = (id(clip.module), clip.weights_sha256)
+        self.key = (id(clip.module), clip.identity)
 
     def __hash__(self) -> int:
         return hash(self.key)

@@ -48,7 +48,7 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
     read_image(settings.image)
     if out is not None:
         check_file(out)
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     from clipprobe.attribution.explaining import default_method, explain_many
     from clipprobe.hooks import parse_unit
 

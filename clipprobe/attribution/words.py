@@ -57,8 +57,13 @@ def words_of(clip: Clip, text: str) -> Words:
     A word's tokens are those that it adds to the words before it.
 
     Raises:
-        ConfigError: there is no word.
+        ConfigError: there is no word, or an edit puts tokens into every text.
     """
+    if clip.network.extra_tokens("text"):
+        raise ConfigError(
+            f"An edit puts learned tokens into every text of {clip.id}, so its words cannot be "
+            "told by their tokens: leave that edit out."
+        )
     words = text.split()
     if not words:
         raise ConfigError("The text has no word: give at least one.")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from clipprobe.models import Clip
+    from clipprobe.settings.shared import Model
 
 ModelOption = Annotated[
     str | None,
@@ -117,12 +118,24 @@ def group(app: typer.Typer, name: str, help: str) -> typer.Typer:
     return sub_app
 
 
-def load_model(model: str | None, *, device: str = "auto", revision: str | None = None) -> Clip:
-    """Load what ``--model``, ``--revision`` and ``--device`` name; torch is imported here."""
-    import clipprobe
+def load_model(model: Model) -> Clip:
+    """Load what ``--model``, ``--revision``, ``--device`` and ``--edit`` name.
 
-    clip: Clip = clipprobe.load(model, revision=revision, device=device)
-    return clip
+    torch is imported here; a wrong edit is said before the model is loaded.
+    """
+    named: dict[str, Any] = {
+        "model": model.model,
+        "revision": model.revision,
+        "device": model.device,
+    }
+    if not model.edit:
+        import clipprobe
+
+        clip: Clip = clipprobe.load(**named)
+        return clip
+    from clipprobe.edits import open_edited
+
+    return open_edited(named, model.edit)
 
 
 def say(text: str) -> None:

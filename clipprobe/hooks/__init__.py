@@ -4,7 +4,7 @@ Names, axes and semantics: ``docs/hook-points.md``.
 """
 
 from clipprobe.hooks.capture import capture
-from clipprobe.hooks.changes import At, Mean, Patch, Scale
+from clipprobe.hooks.changes import At, Mean, Patch, Scale, Steer, Zero
 from clipprobe.hooks.intervene import intervene
 from clipprobe.hooks.sites import HookPoint, UnitAddress, hook_points, parse_unit, resolve
 from clipprobe.hooks.store import Captures
@@ -16,7 +16,9 @@ __all__ = [
     "Mean",
     "Patch",
     "Scale",
+    "Steer",
     "UnitAddress",
+    "Zero",
     "capture",
     "hook_points",
     "intervene",

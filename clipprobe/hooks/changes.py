@@ -14,20 +14,39 @@ from clipprobe.errors import ConfigError
 
 @dataclass(frozen=True, slots=True, init=False)
 class At:
-    """An address at some tokens only: ``At("vision.blocks.3.mlp.post:17", tokens=[0, 5])``.
+    """An address at some tokens, or of several units.
+
+    ``At("vision.blocks.3.mlp.post:17", tokens=[0, 5])``;
+    ``At("vision.blocks.3.mlp.post", units=[3, 17])``.
 
     Args:
         address: Hook point, glob or unit.
         tokens: Token numbers (negative ones count from the end; places of a map row by row;
             queries of an attention pattern), or ``"cls"``, or ``"eos"`` (the token that the
-            text tower pools).
+            text tower pools); all without it.
+        units: Units of the hook point, where the address names none; all without it.
     """
 
     address: str
-    tokens: tuple[int, ...] | Literal["cls", "eos"]
+    tokens: tuple[int, ...] | Literal["cls", "eos"] | None
+    units: tuple[int, ...] | None
 
-    def __init__(self, address: str, tokens: Sequence[int] | int | Literal["cls", "eos"]) -> None:
+    def __init__(
+        self,
+        address: str,
+        tokens: Sequence[int] | int | Literal["cls", "eos"] | None = None,
+        *,
+        units: Sequence[int] | None = None,
+    ) -> None:
+        numbered = None if units is None else tuple(int(unit) for unit in units)
+        if numbered is not None and (not numbered or len(set(numbered)) < len(numbered)):
+            raise ConfigError(f"units= of {address} names none, or one twice: name each unit once.")
+        object.__setattr__(self, "units", numbered)
         given: Any = tokens
+        if given is None:
+            object.__setattr__(self, "address", address)
+            object.__setattr__(self, "tokens", None)
+            return
         if isinstance(given, str) and given not in ("cls", "eos"):
             raise ConfigError(f"tokens={given!r} is not known: give token numbers, 'cls' or 'eos'.")
         numbers = (given,) if isinstance(given, Integral) else given
@@ -36,6 +55,25 @@ class At:
             raise ConfigError(f"No token of {address} was named: give at least one number.")
         object.__setattr__(self, "address", address)
         object.__setattr__(self, "tokens", named)
+
+
+@dataclass(frozen=True, slots=True)
+class Zero:
+    """Set to zero (ablation); ``"zero"`` says the same."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steer:
+    """Add a direction (steering).
+
+    Args:
+        values: A number for each unit that the address picks, or one value for each unit of the
+            whole hook point: ``(d,)`` of a residual stream, ``(n_heads, d_head)`` of heads.
+        strength: What the values are multiplied by.
+    """
+
+    values: Any
+    strength: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +111,18 @@ class Patch:
     rows: Sequence[int] | int | None = None
 
 
-How = Literal["zero"] | float | Scale | Mean | Patch | Callable[[Tensor], Tensor]
+How = Literal["zero"] | float | Zero | Scale | Steer | Mean | Patch | Callable[[Tensor], Tensor]
 
 
 def describe(address: object, how: How) -> str:
     """A change in words, for messages and provenance: ``vision.blocks.3.mlp.post:17 zero``."""
-    where = f"{address.address} at {address.tokens}" if isinstance(address, At) else str(address)
+    where = str(address)
+    if isinstance(address, At):
+        units = "" if address.units is None else f":{','.join(map(str, address.units))}"
+        tokens = "" if address.tokens is None else f" at {address.tokens}"
+        where = f"{address.address}{units}{tokens}"
+    if isinstance(how, Zero):
+        return f"{where} zero"
     if isinstance(how, str | Real | Scale):
         return f"{where} {how}"
     return f"{where} {getattr(how, '__qualname__', type(how).__name__)}"
@@ -89,9 +133,10 @@ def check_how(address: object, how: object) -> None:
     if isinstance(how, str) and how != "zero":
         hint = "Mean(values) with values from other inputs" if how == "mean" else '"zero"'
         raise ConfigError(f"{how!r} is no intervention for {address}: use {hint}.")
-    known = isinstance(how, Real | Scale | Mean | Patch) or how == "zero" or callable(how)
+    named = isinstance(how, Real | Zero | Scale | Steer | Mean | Patch)
+    known = named or how == "zero" or callable(how)
     if isinstance(how, bool | Tensor) or not known:
         raise ConfigError(
             f"A {type(how).__name__} is no intervention for {address}: give 'zero', a number, "
-            "Scale, Mean, Patch or a function of a tensor."
+            "Scale, Steer, Mean, Patch or a function of a tensor."
         )

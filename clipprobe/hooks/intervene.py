@@ -18,8 +18,8 @@ from torch import Tensor
 
 from clipprobe.anatomy import listening as context
 from clipprobe.errors import ConfigError
+from clipprobe.hooks.arithmetic import PointChange
 from clipprobe.hooks.changes import At, How, check_how, describe
-from clipprobe.hooks.edits import Edit
 from clipprobe.hooks.session import Session
 from clipprobe.hooks.sites import check_unit, hook_points, match, split_unit
 
@@ -37,19 +37,22 @@ class Intervention(Session):
     changes = True
 
     def __init__(self, clip: Hooked, changes: Changes) -> None:
-        self._edits: dict[str, list[Edit]] = {}
+        self._changes: dict[str, list[PointChange]] = {}
         known = hook_points(clip)
         points = []
         for address, how in changes.items():
             check_how(address, how)
-            tokens = address.tokens if isinstance(address, At) else None
-            hook, unit = split_unit(address.address if isinstance(address, At) else address)
+            at = address if isinstance(address, At) else At(address)
+            hook, unit = split_unit(at.address)
+            if unit is not None and at.units is not None:
+                raise ConfigError(f"{at.address} names a unit already: leave out units=.")
             for point in match(clip, known, hook):
-                if unit is not None:
-                    check_unit(point, unit)
+                for one in at.units or (() if unit is None else (unit,)):
+                    check_unit(point, one)
                 tower = clip.anatomy.vision if point.tower == "vision" else clip.anatomy.text
-                edit = Edit(point, tower, unit, tokens, how)
-                self._edits.setdefault(point.name, []).append(edit)
+                units = unit if at.units is None else at.units
+                change = PointChange(point, tower, units, at.tokens, how)
+                self._changes.setdefault(point.name, []).append(change)
                 points.append(point)
         if not points:
             raise ConfigError(
@@ -73,7 +76,7 @@ class Intervention(Session):
     def edit(self, name: str, value: Tensor) -> Tensor:
         """Run every change of this point, in the order of the mapping."""
         rows, where = context.current_rows(), context.current_positions()
-        for one in self._edits[name]:
+        for one in self._changes[name]:
             value = one.apply(value, rows, where)
         self.fired.add(name)
         return value
@@ -84,9 +87,11 @@ def intervene(clip: Hooked, changes: Changes) -> Intervention:
 
     Args:
         changes: Address -> what to do there. An address is a hook point, a glob or a unit of one
-            (``vision.blocks.3.mlp.post:17``), or :class:`At` to name tokens too. What to do:
-            ``"zero"``; a number to set; ``Scale(factor)``; ``Mean(values)``; ``Patch(values)``;
-            or a function. The function gets the part that the address picks: with the axes of
+            (``vision.blocks.3.mlp.post:17``), or :class:`At` to name tokens or several units too.
+            What to do: ``Zero()`` or ``"zero"``; a number to set; ``Scale(factor)``;
+            ``Steer(values)``; ``Mean(values)``; ``Patch(values)``; or a function. All but a
+            function can be stored (:class:`clipprobe.Edit`). The function gets the part that the
+            address picks: with the axes of
             the table, less the unit axis where a unit is named; with tokens named,
             ``(b, tokens, units, ...)``, again less the unit axis. It returns a tensor of that
             shape.

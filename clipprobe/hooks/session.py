@@ -6,8 +6,10 @@ work for all, so that changes and captures run in one defined order however they
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -58,7 +60,20 @@ class Session:
         """Record nothing, unless a subclass does."""
         return value
 
-    def open(self) -> None:
+    @contextmanager
+    def for_one_pass(self) -> Iterator[None]:
+        """Open a copy around everything that is open, as a part of the model itself."""
+        one = copy.copy(self)
+        one.fired, one._handles = set(), []
+        one.open(outermost=True)
+        try:
+            yield
+        except BaseException as error:
+            one.close(type(error))
+            raise
+        one.close(None)
+
+    def open(self, *, outermost: bool = False) -> None:
         """Install the hooks and become visible to this context.
 
         Raises:
@@ -76,7 +91,7 @@ class Session:
         except BaseException:
             self._remove()
             raise
-        context.open_listener(self)
+        context.open_listener(self, outermost=outermost)
 
     def close(self, error: type[BaseException] | None) -> None:
         """Remove every hook.

@@ -7,9 +7,10 @@ numeric type are decided here and nowhere else; what differs between architectur
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,11 @@ from torch import Tensor, nn
 from clipprobe.anatomy import listening as context
 from clipprobe.data.images import as_pil, batches, check_images
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.identity import Identity
 from clipprobe.models.families.base import Family
 from clipprobe.models.finite import refuse_meaningless
 from clipprobe.models.identity import Weights, foreign_code
+from clipprobe.models.network import Network
 from clipprobe.models.preprocess import Preprocess
 from clipprobe.models.source import Source, versions
 from clipprobe.models.texts import Tokens, check_texts, length_batches
@@ -30,6 +33,7 @@ from clipprobe.origin import Origin
 if TYPE_CHECKING:
     from PIL import Image
 
+    from clipprobe.anatomy.parts import Anatomy
     from clipprobe.hooks import HookPoint
 
 __all__ = ["Clip", "Source"]
@@ -56,35 +60,92 @@ class Clip:
         origin: What loads it again; None where :func:`clipprobe.load` did not make it.
     """
 
-    origin: Origin | None = None
-
     def __init__(
         self, family: Family, *, preprocess: Preprocess, tokens: Tokens, source: Source
     ) -> None:
-        self.adapter = family
         self.source = source
         self.id, self.revision = source.id, source.revision
         self.family = family.name
-        self.module: nn.Module = family.module.eval().requires_grad_(False)
+        family.module.eval().requires_grad_(False)
         self.image_size = family.image_size
         self.preprocess = preprocess
-        self.tokens = tokens
-        self.anatomy = family.anatomy()
+        self._network = Network(
+            adapter=family,
+            anatomy=family.anatomy(),
+            tokens=tokens,
+            weights=Weights(family.module, source.weights_sha256),
+        )
         # Of a block, because scale and bias stay in float32 whatever the model runs in.
         parameter = next(self.anatomy.text.blocks[0].module.parameters())
         self.device, self.dtype = parameter.device, parameter.dtype
-        self.scale, self.bias = family.scale, family.bias
         self.grid = self.anatomy.vision.grid or family.nominal_grid
         self.d_embed = family.d_embed
-        self._weights = Weights(self.module, source.weights_sha256)
 
     def __repr__(self) -> str:
         return f"Clip({self.id!r}, family={self.family!r}, {self.image_size} px, d={self.d_embed})"
 
     @property
+    def network(self) -> Network:
+        """What runs: the model's own, or the one that this context has put on it."""
+        own: Network = context.overlaid(self) or self._network
+        return own
+
+    def running(self, network: Network) -> Self:
+        """The same model on another network, for good."""
+        made = copy.copy(self)
+        made._network = network
+        return made
+
+    @property
+    def adapter(self) -> Family:
+        """What runs the modules."""
+        return self.network.adapter
+
+    @property
+    def module(self) -> nn.Module:
+        """The wrapped model, in evaluation mode, its parameters without gradients."""
+        return self.network.module
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """Where the parts of the towers are."""
+        return self.network.anatomy
+
+    @property
+    def tokens(self) -> Tokens:
+        """Texts to token ids."""
+        return self.network.tokens
+
+    @property
+    def scale(self) -> float:
+        """``logit = scale * cosine + bias``."""
+        return self.network.adapter.scale
+
+    @property
+    def bias(self) -> float:
+        """See :attr:`scale`."""
+        return self.network.adapter.bias
+
+    @property
+    def origin(self) -> Origin | None:
+        """What loads it again; None where it cannot be said."""
+        return self.network.origin
+
+    @origin.setter
+    def origin(self, origin: Origin) -> None:
+        self._network = self._network.changed(origin=origin)
+
+    @property
     def weights_sha256(self) -> str:
         """Hash of the weights in memory, which is that of the files while they are unchanged."""
-        return self._weights.sha256(self.module)
+        network = self.network
+        return network.weights.sha256(network.module)
+
+    @property
+    def identity(self) -> Identity:
+        """Which model this is now: its weights in memory and its edits."""
+        edits = self.network.edits
+        return Identity(self.weights_sha256, tuple(note.sha256 for note in edits))
 
     def image_embeddings(self, pixels: Tensor) -> Tensor:
         """Unit image vectors, differentiable with respect to the pixels.
@@ -94,9 +155,19 @@ class Clip:
         Returns:
             ``(b, d_embed)`` float32.
         """
-        pixels = pixels.to(device=self.device, dtype=self.dtype)
-        pooled = self._emit("vision.pooled", self.adapter.vision_pooled(pixels))
-        projected = self._emit("vision.projected", self.adapter.vision_projected(pooled))
+        network = self.network
+        first, *others = network.views(pixels.to(device=self.device, dtype=self.dtype))
+        vectors = self._image_pass(network, first)
+        if not others:
+            return vectors
+        with context.changes_only():  # who reads activations sees one pass per image
+            vectors = vectors + sum(self._image_pass(network, view) for view in others)
+        return unit(vectors)
+
+    def _image_pass(self, network: Network, pixels: Tensor) -> Tensor:
+        with network.hooked(self, "vision"):
+            pooled = self._emit("vision.pooled", network.adapter.vision_pooled(pixels))
+            projected = self._emit("vision.projected", network.adapter.vision_projected(pooled))
         return unit(projected)
 
     def text_embeddings(self, tokens: Tensor) -> Tensor:
@@ -107,12 +178,26 @@ class Clip:
         Returns:
             ``(b, d_embed)`` float32.
         """
-        tokens = tokens.to(self.device)
-        pooled_at = self.adapter.pool_positions(tokens)
-        with context.positions(pooled_at, self.adapter.real_tokens(tokens)):
-            pooled = self._emit("text.pooled", self.adapter.text_pooled(tokens))
-            projected = self._emit("text.projected", self.adapter.text_projected(pooled))
+        network, tokens = self.network, tokens.to(self.device)
+        adapter = network.adapter
+        with (
+            context.positions(adapter.pool_positions(tokens), adapter.real_tokens(tokens)),
+            network.hooked(self, "text"),
+        ):
+            pooled = self._emit("text.pooled", adapter.text_pooled(tokens))
+            projected = self._emit("text.projected", adapter.text_projected(pooled))
         return unit(projected)
+
+    def class_vectors(self, names: Sequence[str], vectors: Embeddings) -> Embeddings:
+        """Vectors of classes as an edit's rules leave them; the same where there are none.
+
+        Args:
+            names: Of the classes, ``k``.
+            vectors: Made of texts about them, ``(k, d_embed)``.
+        """
+        for rule in self.network.classes:
+            vectors = rule(names, vectors)
+        return vectors
 
     @property
     def _max_text_tokens(self) -> int | None:
@@ -250,9 +335,10 @@ class Clip:
     def provenance(self) -> dict[str, Any]:
         """What determines this model's numbers, for the manifest of every result.
 
-        ``model`` has two more keys where they are needed: ``edited_from``, the hash of the files,
-        once the weights in memory are others; and ``interventions``, in words, while this thread
-        has some open or somebody's hooks hang on the module. No run is stored with the latter.
+        ``model`` has more keys where they are needed: ``edits``, the parts of the edits that it
+        runs under; ``edited_from``, the hash of the files, once the weights in memory are others;
+        and ``interventions``, in words, while this thread has some open or somebody's hooks hang on
+        the module. No run is stored with the latter.
         """
         model: dict[str, Any] = {
             "id": self.id,
@@ -262,6 +348,7 @@ class Clip:
             "dtype": str(self.dtype).removeprefix("torch."),
             "attention": self.adapter.attention or self.source.attention,
             "preprocessing": self.preprocess.fingerprint,
+            **self.network.facts(),
         }
         if model["weights_sha256"] != self.source.weights_sha256:
             model["edited_from"] = self.source.weights_sha256

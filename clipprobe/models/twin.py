@@ -30,7 +30,8 @@ def random_twin(clip: Clip, *, seed: int = 0) -> Clip:
         clip: Any loaded model; left as it is.
         seed: The same seed, the same weights. Global random state is left as it was.
     Returns:
-        A model on the same device and of the same dtype; its id says that it is random.
+        A model on the same device and of the same dtype, under the same edits; its id says that it
+        is random.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -40,17 +41,15 @@ def random_twin(clip: Clip, *, seed: int = 0) -> Clip:
         known = getattr(clip.module, name, None)
         if known is not None:
             getattr(module, name).data = known.detach().clone()
-    return Clip(
-        type(clip.adapter)(module, pad_id=clip.adapter.pad_id),
-        preprocess=clip.preprocess,
-        tokens=clip.tokens,
-        source=Source(
-            id=f"{clip.id} (random weights, seed {seed})",
-            revision=None,
-            weights_sha256=state_sha256(module),
-            attention=clip.source.attention,
-        ),
+    source = Source(
+        id=f"{clip.id} (random weights, seed {seed})",
+        revision=None,
+        weights_sha256=state_sha256(module),
+        attention=clip.source.attention,
     )
+    made = clip.running(clip.network.over(module, source.weights_sha256))
+    made.source, made.id, made.revision = source, source.id, source.revision
+    return made
 
 
 def _rebuilt(clip: Clip) -> nn.Module:

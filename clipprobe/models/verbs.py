@@ -63,7 +63,7 @@ def models_text(data: dict[str, Any]) -> str:
 
 def hooks(settings: Hooks, terminal: Terminal) -> None:
     """Print the hook points of a model."""
-    clip = load_model(settings.model, device=settings.device, revision=settings.revision)
+    clip = load_model(settings)
     points = clip.hook_points()
     if settings.sites:
         from clipprobe.hooks import resolve
@@ -99,7 +99,7 @@ def similarity(settings: Similarity, model: Model, terminal: Terminal) -> None:
             f"{folders[0]} is a folder, and this command compares single images: "
             f"give files, for example {folders[0]}/*."
         )
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     from clipprobe.memory import fitting_batch
 
     fitting_batch(clip, settings.batch_size, len(images))

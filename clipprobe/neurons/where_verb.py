@@ -36,7 +36,7 @@ def where(settings: UnitOnImage, model: Model, terminal: Terminal) -> None:
     read_image(settings.image)
     if out is not None:
         check_file(out)
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     from clipprobe.neurons import unit_map
 
     found = unit_map(clip, settings.image, settings.unit)

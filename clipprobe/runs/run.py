@@ -193,8 +193,9 @@ class Run(RunReader):
             ".safetensors": self.write_arrays,
             ".json": self.write_json,
         }
-        other = self.write_text if isinstance(content, str) else self.write_bytes
-        return by_suffix.get(Path(name).suffix, other)(name, content)
+        if isinstance(content, bytes):
+            return self.write_bytes(name, content)
+        return by_suffix.get(Path(name).suffix, self.write_text)(name, content)
 
     def write_json(self, name: str, value: Any) -> Path:
         """Write ``value`` as JSON: sorted keys, NaN as null (see :mod:`clipprobe.runs.jsonio`)."""

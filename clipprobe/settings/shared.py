@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
+from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
 from clipprobe.settings.marks import HOW, Flag
 from clipprobe.settings.record import Settings
-from clipprobe.settings.values import Texts
+from clipprobe.settings.values import Existing, Texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +43,10 @@ class ModelName(Settings):
     panel: ClassVar[str] = "Model"
     model: Annotated[str | None, Flag(default="the bundled model", env="CLIPPROBE_MODEL")] = None
     """A checkpoint folder, a Hugging Face id, or open_clip:NAME/TAG."""
+    edit: Annotated[
+        Sequence[Annotated[Path, Existing]], AfterValidator(tuple), Flag(default="none")
+    ] = ()
+    """An edit of the model, as Edit.save wrote it; repeat for more, which apply in order."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,7 +63,7 @@ class _Moments:
 
     def add(self, value: Tensor, rows: list[int]) -> None:
         """One batch with the axes of the hook point."""
-        from clipprobe.hooks.edits import as_tokens
+        from clipprobe.hooks.arithmetic import as_tokens
 
         x = value.double()
         tokens = as_tokens(x.contiguous(), self.point.axes)  # b t u ...

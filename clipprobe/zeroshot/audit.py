@@ -128,6 +128,7 @@ class _Work:
             templates=self.asked.templates,
             sentences=sentences,
             averaging=settings.averaging,
+            clip=self.clip,
         )
         logits = self.clip.logits(seen.vectors, asked.vectors(sentences))
         names = [*classes, *(name for new in self.others.values() for name in new)]

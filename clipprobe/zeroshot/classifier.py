@@ -19,7 +19,7 @@ from clipprobe.errors import ConfigError, DataError
 from clipprobe.people import in_sentences, refuse_person_groups, withheld_because
 from clipprobe.statistics import Estimate, wilson
 from clipprobe.zeroshot.prompts import TEMPLATES, check_classes, check_templates, fill
-from clipprobe.zeroshot.text_bank import Averaging, TextEncoder, averaged
+from clipprobe.zeroshot.text_bank import Averaging, TextEncoder, averaged, ruled
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -142,7 +142,8 @@ def class_vectors(
         )
         vectors[start : start + len(chunk)] = averaged(np.stack(encoded, axis=1), averaging)
     place = {name: i for i, name in enumerate(distinct)}
-    return vectors[[place[name] for name in names]]
+    ruled_vectors: Floats = ruled(clip, names, vectors[[place[name] for name in names]])
+    return ruled_vectors
 
 
 def zero_shot(

@@ -49,8 +49,22 @@ class TextBank:
             return np.zeros((0, self.d_embed), np.float32)
         return np.stack([found[text] for text in wanted])
 
+    def class_vectors(self, names: Sequence[str], vectors: Floats) -> Floats:
+        """Vectors of classes as the rules of the model's edits leave them."""
+        made: Floats = ruled(self.clip, names, vectors)
+        return made
+
     def _keeps(self, text: str) -> bool:
         return any(text.startswith(a) and text.endswith(b) for a, b in self._parts)
+
+
+def ruled(clip: Any, names: Sequence[str], vectors: npt.NDArray[Any]) -> Any:
+    """Class vectors ``(k, d)`` as the rules of a model's edits leave them.
+
+    Where texts become a classifier, this is the last step; a model without rules changes nothing.
+    """
+    rule = getattr(clip, "class_vectors", None)
+    return vectors if rule is None else rule(list(names), vectors)
 
 
 def averaged(

@@ -32,7 +32,7 @@ def limits(audit: LimitsAudit, model: Model, terminal: Terminal) -> None:
 
     if audit.foils is not None:
         Pairs.read(audit.foils)  # a wrong table is said before the model is loaded
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     with countdown("asking, tasks and models") as step:
         carry_out: Any = audit_limits  # which takes the record too
         view = carry_out(clip, replace(audit, progress=step))
@@ -53,7 +53,7 @@ def _run(carry_out: Any, audit: Any, model: Model, terminal: Terminal, doing: st
     if audit.images is not None:  # a wrong path is said before the model is loaded
         dataset = open_dataset(str(audit.images), limit=audit.limit)
         audit = replace(audit, images=dataset, limit=None)
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     with countdown(doing) as step:
         view = carry_out(clip, replace(audit, progress=step, fail_under=None))
     result(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import clipprobe
 from attacks.bias.gap import explain_gap
 from attacks.bias.gap.task import gap_task
 from attacks.bias.groups.columns import make_column
@@ -18,6 +19,7 @@ from attacks.bias.mitigation import clip_clip, mitigate_bias, prompt_projection
 from attacks.bias.mitigation.measures import aligned_change
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.statistics.halves import permuted, split
+from clipprobe.statistics.seeds import generator
 from clipprobe.tracing import Score
 from clipprobe.tracing.contributions import contributions, means, unit_points
 from clipprobe.tracing.removal import encode_without
@@ -195,6 +197,7 @@ def test_a_mitigation_run_reports_effect_cost_and_side_effect(
     assert len(methods["ablation"]["fitted"]["units"]) == 60
     assert gone["before"]["low"] > 0.2 and gone["difference"]["high"] < -0.1
     assert len(methods["ablation"]["fitted"]["random_sets"]) == 5
+    _the_edits_do_what_was_measured(planted, people, run, methods)
     text = run.file("report.md").read_text(encoding="utf-8")
     assert "Control: 5 random sets" in text and "UNDOCUMENTED DATA" in text
     headings = re.findall(r"^## (.*)$", text, re.MULTILINE)[:-1]
@@ -204,6 +207,31 @@ def test_a_mitigation_run_reports_effect_cost_and_side_effect(
             planted, people, "perceived_gender", out=tmp_path / "x", words=WORDS,
             group_prompts={"c": "a c"},
         )  # fmt: skip
+
+
+def _the_edits_do_what_was_measured(
+    planted: Any, people: Path, run: Any, methods: dict[str, Any]
+) -> None:
+    """Under the edit of a file the model has the aligned d that the run says of the method."""
+    labels = ["ab"[i % 2] for i in range(60)]
+    column = make_column("perceived_gender", labels)
+    fit = split(np.arange(60), permuted(generator(0, "halves")), strata=column.labels)
+    images = sorted(people.glob("*.png"))
+
+    def cosines(clip: Any) -> Any:
+        texts = clip.encode_texts([f"a photo of {'an' if w[0] in 'aeiou' else 'a'} {w}"
+                                   for w in WORDS])  # fmt: skip
+        return clip.encode_images(images).astype(np.float64) @ texts.astype(np.float64).T
+
+    before = cosines(planted)
+    for one in methods.values():
+        assert one["edit"] in run.manifest["files"]
+        after = cosines(clipprobe.load_edit(run.file(one["edit"])).of(planted))
+        change = aligned_change(column, before, after, fit, None, n_boot=200, seed=0)
+        told = one["changes"][0]
+        assert change.before.value == pytest.approx(told["before"]["value"], abs=1e-4)
+        assert change.after.value == pytest.approx(told["after"]["value"], abs=1e-4)
+        assert abs(change.after.value - change.before.value) > 1e-3
 
 
 def test_the_ablation_looks_at_every_group_and_chooses_how_many(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +93,7 @@ def test_one_word_is_reduced_as_by_hand() -> None:
 
 def planted(clip: Any, word: str) -> Any:
     """A copy whose first joint dimension is a linear read-out that knows one written word."""
-    copied = copy.copy(clip)
-    copied.module = copy.deepcopy(clip.module)
-    copied.adapter = type(clip.adapter)(copied.module, pad_id=clip.adapter.pad_id)
-    copied.anatomy = copied.adapter.anatomy()
+    copied = clip.running(clip.network.copied())
     pooled = []
     for text in WORDS:
         with clipprobe.capture(copied, ["vision.pooled"]) as seen:

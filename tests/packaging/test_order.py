@@ -19,11 +19,11 @@ TOP = "(verbs)"
 #: Package -> its rooms from the ground up; those of one line do not know each other.
 ORDER = {
     "clipprobe": """
-        arrays blocked errors later origin version yamltext
+        arrays blocked errors identity later origin version yamltext
         anatomy data figures lines memory people registry statistics stimuli thresholds
         hooks settings
         models runs
-        report
+        edits report
         study
         attribution
         tracing

@@ -120,6 +120,19 @@ def test_evaluate_measures_the_card_again(
     assert printed["model"]["weights_sha256"]
     assert json.loads(file.read_text()) == printed
 
+    # An edit is given by its file, and stands in what is printed.
+    import clipprobe
+    from clipprobe.edits import Projection
+
+    clip = clipprobe.load(folder)
+    edit = clipprobe.Edit(Projection.dropping(range(clip.d_embed // 2), clip.d_embed))
+    flags = ["--edit", str(edit.fitted_to(clip).save(tmp_path / "half.safetensors").place)]
+    result = CliRunner().invoke(app, [*asked, "--json", *flags])
+    assert result.exit_code == 0, result.output
+    under = json.loads(result.stdout)
+    assert [part["kind"] for part in under["model"]["edits"]] == ["projection"]
+    assert under["abilities"] != printed["abilities"]
+
     # Of a model in which nothing is known to be planted, nothing planted is asked.
     (folder / "planted.json").unlink()
     result = CliRunner().invoke(app, asked)

@@ -20,7 +20,7 @@ from attacks.bias.measures.draws import Floats, Ints
 from clipprobe import arrays
 from clipprobe.errors import DataError
 from clipprobe.zeroshot.prompts import fill
-from clipprobe.zeroshot.text_bank import sentence_means
+from clipprobe.zeroshot.text_bank import ruled, sentence_means
 
 
 class NotAnswerableError(DataError):
@@ -87,14 +87,20 @@ class FromEmbeddings:
     Args:
         vectors: ``(n, d)``, of any length; refused where NaN or zero.
         encode_texts: Sentences -> ``(m, d)``. scale: the model's logit scale.
+        model: Whose edits may have rules on class vectors.
     """
 
     def __init__(
-        self, vectors: Any, encode_texts: Callable[[Sequence[str]], Any], scale: float | None
+        self,
+        vectors: Any,
+        encode_texts: Callable[[Sequence[str]], Any],
+        scale: float | None,
+        model: Any = None,
     ) -> None:
         self._images = unit_rows(vectors, "image")
         self._encode = encode_texts
         self._scale = scale
+        self._model = model
         self._texts: dict[str, Floats] = {}
 
     @property
@@ -109,7 +115,9 @@ class FromEmbeddings:
 
     def text_vectors(self, asked: LabelSet) -> Floats:
         """``(m, d)``, unit length: the mean over its sentences for each label."""
-        return sentence_means(self._encoded, [asked.sentences(one) for one in asked.labels])
+        means = sentence_means(self._encoded, [asked.sentences(one) for one in asked.labels])
+        vectors: Floats = ruled(self._model, asked.labels, means)
+        return vectors
 
     def cosines(self, asked: LabelSet) -> Floats:
         """One matrix-vector product a label: a column does not depend on its neighbours."""

@@ -20,7 +20,7 @@ from clipprobe.study import Outcome, Plan, Study, carry_out
 from clipprobe.tracing import Tracer
 from clipprobe.tracing.split import resamples
 from clipprobe.zeroshot.prompts import check_templates, fill
-from clipprobe.zeroshot.text_bank import sentence_means
+from clipprobe.zeroshot.text_bank import ruled, sentence_means
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -88,7 +88,7 @@ class _Gap:
         images, people = self.people.decode(clip.preprocess, settings.workers)
         [groups] = people.columns
         sentences = [fill(self.templates, word, articles=True) for word in self.words]
-        texts = sentence_means(clip.encode_texts, sentences)
+        texts = ruled(clip, self.words, sentence_means(clip.encode_texts, sentences))
         task = gap_task(
             texts, self.words, settings.word, groups, settings.group,
             clusters=people.clusters, seed=settings.seed,

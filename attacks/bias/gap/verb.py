@@ -18,7 +18,7 @@ def gap(explanation: GapExplanation, model: Model, terminal: Terminal) -> None:
 
     # The images are opened before the model, so that a wrong path is said at once.
     dataset = open_dataset(str(explanation.images))
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     with progress("images through the model") as advance:
         carry_out: Any = explain_gap  # which takes the record too
         view = carry_out(clip, replace(explanation, images=dataset, progress=advance))

@@ -86,7 +86,8 @@ def write_embeddings(
 
     Args:
         ids: One a vector. vectors: ``(n, d)``, as ``clip.encode_images`` returns them.
-        weights_sha256: ``clip.weights_sha256``, so that no other model's texts are put beside them.
+        weights_sha256: ``clip.identity.key`` (which is ``clip.weights_sha256`` without edits), so
+            that no other model's texts are put beside them.
     Raises:
         DataError: ids and vectors differ in number, an id stands there twice, or another ending.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,18 +60,24 @@ class MitigationReport:
 
     def outcome(self) -> Outcome[None]:
         """What is written."""
-        import pyarrow as pa
-
         people = self.caveats.people
         told = {**self.provenance, "dataset": people.description, "seed": self.seed}
         return Outcome(
             value=None,
-            files=[("changes.csv", pa.Table.from_pylist(_rows(self.found)))],
+            files=self.files(),
             summary=self.summary,
             page=lambda run: _page(run.read_json("summary.json"), self.caveats, told),
             used=self.n_pictures,
             **people.counts,
         )
+
+    def files(self) -> Iterator[tuple[str, Any]]:
+        """The table, and each mitigation as an edit."""
+        import pyarrow as pa
+
+        yield "changes.csv", pa.Table.from_pylist(_rows(self.found))
+        for one in self.found:
+            yield one.file, one.edit.to_bytes()
 
     def summary(self) -> dict[str, Any]:
         """The content of ``summary.json``."""
@@ -177,6 +183,12 @@ def _method(one: Mapping[str, Any]) -> list[Block]:
             "(0.5: not at all); the last line is the cost. 95 % intervals; p is McNemar's.",
         ),
     ]
+    blocks.append(
+        Paragraph(
+            f"This mitigation is an edit of the model, {one['edit']} in the folder of the run: "
+            f"--edit {one['edit']} runs any audit under it."
+        )
+    )
     if one["method"] == "ablation":
         blocks.append(Paragraph(_control(one["fitted"])))
     return blocks

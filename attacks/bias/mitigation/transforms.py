@@ -1,4 +1,4 @@
-"""Changes of the joint space that shall take a group out of it; no model is changed.
+"""Changes of the joint space that shall take a group out of it, each as an edit of a model too.
 
 *Calibrated projection* (Chuang et al. 2023, "Debiasing Vision-Language Models via Biased Prompts",
 arXiv:2302.00070, eq. 3 and section 4): with the biased prompts as columns of ``V``,
@@ -16,9 +16,9 @@ information with the group are dropped from images and texts alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,6 +27,9 @@ from attacks.bias.measures.draws import Floats, Ints
 from attacks.bias.mitigation.settings import LAMBDA
 from clipprobe.arrays import unit_rows
 from clipprobe.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from clipprobe.edits import Edit
 
 KEPT = 0.78125  # 400 of 512 dimensions, as in the paper
 
@@ -40,11 +43,14 @@ class Transform:
 
     ``images``, ``texts``: unit vectors ``(n, d)`` -> unit vectors of the changed space.
     ``fitted``: what was fitted, in plain JSON types.
+    ``edit``: the same change for a model. It projects the vector of each text; with one template
+    class vectors are the same as here, with several they differ in the average over templates.
     """
 
     images: Callable[[Floats], Floats]
     texts: Callable[[Floats], Floats]
     fitted: dict[str, Any]
+    edit: Edit
 
 
 def prompt_projection(
@@ -60,6 +66,8 @@ def prompt_projection(
         ConfigError: no biased prompt, or a negative weight.
         DataError: as many prompts as dimensions: nothing would be left.
     """
+    from clipprobe.edits import Edit, Projection
+
     table = np.atleast_2d(np.asarray(biased, np.float64))
     k, d = table.shape
     if not table.size or lam < 0:
@@ -80,6 +88,7 @@ def prompt_projection(
         ),
         fitted={"n_prompts": k, "n_directions": basis.shape[1], "n_pairs": len(pairs),
                 "lambda": lam},
+        edit=Edit(Projection(projection, of="text"), name="projection"),
     )  # fmt: skip
 
 
@@ -95,6 +104,8 @@ def clip_clip(vectors: ArrayLike, labels: Ints, *, kept: float = KEPT, seed: int
         ConfigError: the share is out of range.
     """
     from sklearn.feature_selection import mutual_info_classif
+
+    from clipprobe.edits import Edit, Projection
 
     if not 0 < kept < 1:
         raise ConfigError(f"The share of dimensions that stay is between 0 and 1, not {kept!r}.")
@@ -117,4 +128,26 @@ def clip_clip(vectors: ArrayLike, labels: Ints, *, kept: float = KEPT, seed: int
             "information_dropped": float(information[dropped].mean()) if len(dropped) else 0.0,
             "information_kept": float(information[stay].mean()),
         },
+        edit=Edit(Projection.dropping(dropped.tolist(), table.shape[1]), name="clip-clip"),
     )
+
+
+def ablation_edit(units: Sequence[str], means: Mapping[str, Any]) -> Edit:
+    """Neurons replaced by their means, on every token.
+
+    Args:
+        units: Addresses.
+        means: Hook point -> mean activation, with its axes but the batch.
+    """
+    from clipprobe.edits import Edit
+    from clipprobe.hooks import At, Mean
+
+    by_point: dict[str, list[int]] = {}
+    for address in units:
+        point, _, number = address.rpartition(":")
+        by_point.setdefault(point, []).append(int(number))
+    changes = {
+        At(point, units=sorted(numbers)): Mean(means[point][None])
+        for point, numbers in by_point.items()
+    }
+    return Edit(changes, name="ablation")

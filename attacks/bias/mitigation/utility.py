@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attacks.bias.measures.draws import Floats
 from clipprobe.errors import DataError
 from clipprobe.zeroshot.prompts import fill
-from clipprobe.zeroshot.text_bank import sentence_means
+from clipprobe.zeroshot.text_bank import ruled, sentence_means
 
 if TYPE_CHECKING:
     from clipprobe.data import Dataset, ImageRecord
@@ -74,6 +74,6 @@ class Utility:
         return cls(
             name=found.dataset.name,
             images=images,
-            classes=sentence_means(clip.encode_texts, sentences),
+            classes=ruled(clip, names, sentence_means(clip.encode_texts, sentences)),
             labels=labels,
         )

@@ -19,7 +19,7 @@ def mitigate(mitigations: Mitigations, model: Model, terminal: Terminal) -> None
     # The images are opened before the model, so that a wrong path is said at once.
     dataset, utility = open_dataset(str(mitigations.images)), mitigations.utility
     labelled = None if utility is None else open_dataset(str(utility))
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     with progress("images through the model") as advance:
         carry_out: Any = mitigate_bias  # which takes the record too
         settings = replace(mitigations, images=dataset, utility=labelled, progress=advance)

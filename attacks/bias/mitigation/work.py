@@ -20,7 +20,12 @@ from attacks.bias.mitigation.measures import (
     right_answers,
 )
 from attacks.bias.mitigation.separability import separability_change
-from attacks.bias.mitigation.transforms import Transform, clip_clip, prompt_projection
+from attacks.bias.mitigation.transforms import (
+    Transform,
+    ablation_edit,
+    clip_clip,
+    prompt_projection,
+)
 from attacks.bias.mitigation.utility import Utility
 from attacks.bias.people import People
 from clipprobe.errors import UnsupportedHookError
@@ -30,9 +35,10 @@ from clipprobe.tracing.contributions import contributions, means, unit_points
 from clipprobe.tracing.removal import encode_without, pools_like, random_sets
 from clipprobe.tracing.sizes import ENOUGH
 from clipprobe.zeroshot.prompts import fill
-from clipprobe.zeroshot.text_bank import sentence_means
+from clipprobe.zeroshot.text_bank import ruled, sentence_means
 
 if TYPE_CHECKING:
+    from clipprobe.edits import Edit
     from clipprobe.models import Clip
 
 SIZES = (10, 30, 100, 300)  # neurons taken out, where the user names no number
@@ -46,6 +52,13 @@ class Mitigated:
     method: str
     fitted: Mapping[str, Any]
     changes: tuple[Change, ...]
+    edit: Edit
+    """The mitigation as an edit, for this model."""
+
+    @property
+    def file(self) -> str:
+        """Of the edit, in the run."""
+        return f"{self.method}.edit.safetensors"
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -53,6 +66,7 @@ class Mitigated:
             "method": self.method,
             "fitted": dict(self.fitted),
             "changes": [change.to_json() for change in self.changes],
+            "edit": self.file,
         }
 
 
@@ -88,7 +102,9 @@ class Work:
         self.fit = split(members, permuted(generator(self.seed, "halves")), strata=target.labels)
         self.images = self._encode(self.pictures, [])
         sentences = [fill(self.templates, word, articles=True) for word in self.words]
-        self.texts = sentence_means(self.clip.encode_texts, sentences)
+        self.texts = ruled(
+            self.clip, self.words, sentence_means(self.clip.encode_texts, sentences)
+        )
         self.plain = None if self.utility is None else self._encode(self.utility.images, [])
         found, absent = [], {}
         for method in methods:
@@ -111,7 +127,12 @@ class Work:
             changes.append(self._accuracy(after))
         else:
             changes.append(no_accuracy())
-        return Mitigated(method=method, fitted=transform.fitted, changes=tuple(changes))
+        return Mitigated(
+            method=method,
+            fitted=transform.fitted,
+            changes=tuple(changes),
+            edit=transform.edit.fitted_to(self.clip),
+        )
 
     def _projection(self) -> Transform:
         """From the group prompts, and pairs of group and word that differ in the group alone."""
@@ -182,6 +203,7 @@ class Work:
                 "random_sets": control,
             },
             changes=tuple(changes),
+            edit=ablation_edit(units, mean).fitted_to(self.clip),
         )  # fmt: skip
 
     def _chosen(self, order: list[str], mean: Any) -> tuple[list[str], Floats, dict[int, float]]:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from attacks.bias.measures.cells import ASSOCIATION, RELATIVE, Cell
 from attacks.bias.measures.evaluation import Evaluation
 from clipprobe.errors import DataError, UnknownModelError
+from clipprobe.identity import Identity
 from clipprobe.statistics import Estimate, wilson
 
 if TYPE_CHECKING:
@@ -189,7 +190,8 @@ def planted_truth(clip: Clip | None, path: str | Path | None) -> tuple[Planted, 
     weights, beside = folder / "model.safetensors", folder / PLANTED_FILE
     if not (weights.is_file() and beside.is_file()):
         return ()
-    # By content, not by name: a fine-tuned copy has another truth.
+    # By content, not by name: a fine-tuned or edited copy has another truth.
     with weights.open("rb") as handle:
-        same = hashlib.file_digest(handle, "sha256").hexdigest() == clip.weights_sha256
+        bundled = Identity(hashlib.file_digest(handle, "sha256").hexdigest())
+    same = bundled == Identity.of(clip)
     return read_planted(beside) if same else ()

@@ -31,7 +31,7 @@ from attacks.typographic.rendering.render import (
 from clipprobe.data import Failure, ImageRecord, require_readable
 from clipprobe.errors import ConfigError, DataError, RunFolderError
 from clipprobe.runs import Run
-from clipprobe.zeroshot.text_bank import sentence_means
+from clipprobe.zeroshot.text_bank import ruled, sentence_means
 
 CONDITIONS = ("clean", "blank", "nonsense", "word")  # as they are reported
 DRAWN = ("attack", "blank", "nonsense")  # as they are drawn, for each word
@@ -107,7 +107,8 @@ def answer_all(
         NoReadableImagesError, DataError: not one picture could be used.
     """
     asked = question.label_set
-    texts = sentence_means(clip.encode_texts, [asked.sentences(one) for one in asked.labels])
+    means = sentence_means(clip.encode_texts, [asked.sentences(one) for one in asked.labels])
+    texts = ruled(clip, asked.labels, means)
     advance = progress or (lambda n: None)
     encodings = Encodings(clip, batch_size)
     size = BATCHES_PER_CHUNK * batch_size

@@ -27,7 +27,7 @@ def written(audit: WrittenAudit, words: WordFile, model: Model, terminal: Termin
     question_of(audit)
     dataset = open_dataset(str(audit.images))
     total = min(len(dataset), audit.limit or len(dataset))
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     with progress("writing and answering", total=total) as advance:
         carry_out: Any = audit_written  # which takes the record too
         run = carry_out(clip, replace(audit, images=dataset, progress=advance))

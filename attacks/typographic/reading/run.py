@@ -54,10 +54,10 @@ def prepare_explanation(settings: ReadingExplanation, clip: Clip) -> Plan[None]:
     )
     dataset = as_dataset(settings.images)
     source = source_of(settings, dataset)
-    if settings.run is not None and source.weights != clip.weights_sha256:
+    if settings.run is not None and source.identity != clip.identity:
         raise ConfigError(
-            f"The run {settings.run} audited other weights than those of {clip.id}: load the model "
-            "that it audited."
+            f"The run {settings.run} audited other weights, or another edit, than those of "
+            f"{clip.id}: load the model that it audited."
         )
     if settings.limit is not None:
         dataset = as_dataset(dataset, limit=settings.limit)

@@ -15,6 +15,7 @@ from attacks.typographic.withholding import require_answers
 from attacks.typographic.words import Words, parse_words
 from clipprobe.data import Dataset
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.identity import Identity
 from clipprobe.runs import RunView, load_run
 from clipprobe.tracing.streams import check_tower
 from clipprobe.zeroshot.classes import Classes
@@ -67,7 +68,7 @@ class Source:
     seed: int
     pairs: tuple[tuple[str, str], ...] | None = None
     answers: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
-    weights: str | None = None
+    identity: Identity | None = None
     run: str = ""
 
     def config(self) -> dict[str, Any]:
@@ -211,6 +212,6 @@ def audited(run: RunView, dataset: Dataset) -> Source:
         seed=config["seed"],
         pairs=tuple((row[0], row[1]) for row in attacks),
         answers={(row[0], row[1]): (row[4], row[5]) for row in attacks if row[2] is not None},
-        weights=(run.manifest.get("model") or {}).get("weights_sha256"),
+        identity=Identity.stored(run.manifest.get("model")),
         run=str(run.manifest["config_sha256"]),
     )

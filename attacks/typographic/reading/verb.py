@@ -43,7 +43,7 @@ def reading(
         attack=None if lettering == Lettering() else lettering.knobs(),
     )
     source_of(settings, dataset)  # what cannot be explained is said before the model loads
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     with ExitStack() as stack:
         run: Any = explain_reading  # which takes the record too
         view = run(clip, replace(settings, progress=_bars(stack)))

@@ -35,7 +35,7 @@ def search(
         **other.into(audit.knobs, audit.fixed),
     )
     question_of(audit)
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     with countdown("searching, queries") as step:
         run: Any = search_attack  # which takes the record too
         found = run(clip, replace(audit, progress=step))

@@ -17,7 +17,7 @@ def stroop(audit: StroopAudit, model: Model, terminal: Terminal) -> None:
     from attacks.typographic.stroop.audit import audit_stroop, cards_of
 
     cards_of(audit)  # what cannot be shown or asked is said before the model is loaded
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     with countdown("showing cards") as step:
         run: Any = audit_stroop  # which takes the record too
         view = run(clip, replace(audit, progress=step))

@@ -35,7 +35,7 @@ def sweep(
         audit, images=dataset, limit=None, classes=classes, words=chosen, **base.knobs()
     )
     grid_of(audit)
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     with countdown("sweeping, pictures encoded") as bar:
         run: Any = run_sweep  # which takes the record too
         view = run(clip, replace(audit, progress=announced(bar)))

@@ -8,7 +8,7 @@ and *projected* (before normalisation).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor, nn
 
@@ -31,6 +31,10 @@ class Family(ABC):
     def __init__(self, module: nn.Module, *, pad_id: int | None = None) -> None:
         self.module = module
         self.pad_id = pad_id
+
+    def over(self, module: nn.Module) -> Self:
+        """The same family over another module of the same architecture."""
+        return type(self)(module, pad_id=self.pad_id)
 
     @abstractmethod
     def anatomy(self) -> Anatomy:

@@ -23,7 +23,7 @@ def scan(settings: AtlasScan, model: Model, terminal: Terminal) -> None:
     # The data set is opened before the model, so that a wrong path is said at once.
     tower, dataset = inputs_of(settings)
     opened: Any = {"images" if tower == "vision" else "texts": dataset, "limit": None}
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     first, step = settings.shard
     with progress("scanning", len(range(first, len(dataset), step))) as advance:
         run = carry_out(ATLAS, replace(settings, progress=advance, **opened), clip).run

@@ -31,7 +31,7 @@ def captions(
             "point for all of its units."
         )
     listed = _caption_list(settings.captions, choice)
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     from clipprobe.neurons.captions.ranking import by_site
     from clipprobe.neurons.captions.run import CAPTIONS, MOST_IMAGES, tower_of
     from clipprobe.study import carry_out

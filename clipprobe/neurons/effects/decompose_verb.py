@@ -33,7 +33,7 @@ def decompose(settings: ScoreParts, model: Model, terminal: Terminal) -> None:
     texts, image, tower = list(settings.texts), settings.image, settings.tower
     refuse_person_groups(texts, "neurons decompose")
     read_image(image)
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     from clipprobe.neurons.effects import decompose as take_apart
 
     found = take_apart(clip, [image], texts, tower=tower)

@@ -49,7 +49,7 @@ def effect(settings: TotalEffect, model: Model, terminal: Terminal) -> None:
     if not all(one.strip() for one in settings.texts):
         raise ConfigError("--text is empty: give the text whose score is measured.")
     dataset = as_dataset(settings.images, limit=settings.limit)
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     from clipprobe.neurons.effects import total_effects
     from clipprobe.tracing.inputs import readable
 
@@ -93,7 +93,7 @@ def predict(settings: EffectVerb, model: Model, terminal: Terminal) -> None:
     from clipprobe.data import as_dataset
 
     dataset = as_dataset(settings.images, limit=settings.limit)
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     from clipprobe.hooks import resolve
     from clipprobe.neurons.effects.agreement import effect_sites
     from clipprobe.neurons.effects.store import EFFECTS

@@ -19,7 +19,7 @@ def similar(settings: SimilarTest, model: Model, terminal: Terminal) -> None:
     from clipprobe.data import as_dataset
 
     dataset = as_dataset(settings.images, limit=settings.limit)
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     from clipprobe.neurons.effects.similar_store import SIMILAR
     from clipprobe.study import carry_out
 

@@ -139,8 +139,5 @@ def _tags(record: ImageRecord, column: str | None) -> set[str]:
 
 
 def _same(judge: Clip, subject: Clip) -> bool:
-    """Two loads of the same weights are one model."""
-    if judge is subject:
-        return True
-    known = subject.weights_sha256
-    return known is not None and judge.weights_sha256 == known
+    """Two loads of the same weights, under the same edits, are one model."""
+    return judge is subject or judge.identity == subject.identity

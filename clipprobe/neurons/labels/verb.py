@@ -36,8 +36,8 @@ def label(settings: LabelVerb, model: Model, terminal: Terminal) -> None:
         settings.threshold,
     )
     dataset = as_dataset(settings.images, limit=settings.limit)
-    clip = load_model(model.model, device=model.device, revision=model.revision)
-    judge: Any = load_model(named, device=model.device) if by_model else settings.judge
+    clip = load_model(model)
+    judge: Any = load_model(Model(model=named, device=model.device)) if by_model else settings.judge
     kept = not settings.overwrite and (Path(settings.out) / MANIFEST).exists()
     with progress("labelling", len(dataset)) as advance:
         settings = replace(settings, images=dataset, limit=None, judge=judge, progress=advance)

@@ -28,7 +28,7 @@ def multimodal(
     given = (
         None if flags.images is None else as_probes(flags.images, min_images=settings.min_images)
     )
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     probes = given or bundled_probes(
         per_concept=flags.per_concept, seed=settings.seed, size_px=max(64, clip.image_size)
     )

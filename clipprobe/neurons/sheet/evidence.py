@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import RunFolderError
+from clipprobe.identity import Identity
 from clipprobe.neurons.sheet.instruments import INSTRUMENTS
 from clipprobe.neurons.sheet.views import VIEWS, UnitRows
 
@@ -97,10 +98,10 @@ def _unfit(atlas: Atlas, run: RunView) -> str:
         kinds = ", ".join(one.kind for one in INSTRUMENTS)
         return f"it is of the kind {run.kind!r}, and what fits are runs of {kinds}"
     model = run.manifest.get("model") or {}
-    if model.get("weights_sha256") != atlas.config["model"]["weights_sha256"]:
+    if Identity.stored(model) != Identity.stored(atlas.config["model"]):
         return (
             f"it is about {model.get('id')!r} and the atlas about "
-            f"{atlas.config['model']['id']!r}, with other weights"
+            f"{atlas.config['model']['id']!r}, with other weights or edits"
         )
     return ""
 

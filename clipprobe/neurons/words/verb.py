@@ -34,7 +34,7 @@ def words(
         read_published(choice.distill)
     listed = _word_list(settings.words, choice)
     sites = _sites(settings.sites, choice.unit)
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     n = len(listed.words)
     say(
         f"{n} words x {grid.n_renderings} renderings = {n * grid.n_renderings} images; "

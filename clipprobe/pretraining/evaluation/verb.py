@@ -24,7 +24,7 @@ def evaluate(settings: Evaluation, terminal: Terminal) -> None:
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
         why = "it is a folder, give a file" if out.is_dir() else f"there is no folder {out.parent}"
         raise ConfigError(f"--out {out} cannot be written: {why}.")
-    clip = load_model(model, device=settings.device, revision=settings.revision)
+    clip = load_model(settings)
     planted = holds_planted_truth(bundled_folder() if model is None else Path(model))
     if not planted:
         say("Associations: left out, for no planted.json of the recipe is beside these weights.")

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from clipprobe.errors import DataError
 from clipprobe.statistics import Estimate, difference_of_paired_proportions
-from clipprobe.zeroshot.text_bank import Averaging, averaged
+from clipprobe.zeroshot.text_bank import Averaging, averaged, ruled
 
 Floats = npt.NDArray[np.float32]
 
@@ -58,6 +58,8 @@ class Asked:
     sentences: Floats
     """Unit vectors, ``(k, templates, d)``."""
     averaging: Averaging = "unit-mean-unit"
+    clip: Any = None
+    """The model, whose edits may have rules on class vectors."""
 
     def right(self, vectors: Floats) -> npt.NDArray[np.bool_]:
         """Which images a classifier answers right, ``(n,)``."""
@@ -65,8 +67,17 @@ class Asked:
         return found
 
     def vectors(self, sentences: Floats) -> Floats:
-        """The classifier of these sentences."""
-        return averaged(sentences, self.averaging)
+        """The classifier of these sentences, ``(k, templates, d)``."""
+        made: Floats = ruled(self.clip, self.classes, averaged(sentences, self.averaging))
+        return made
+
+    def renamed(self, place: int, name: str, sentences: Floats) -> Floats:
+        """The vector of a class under another name, ``(d,)``; the others keep theirs."""
+        names = [name if i == place else known for i, known in enumerate(self.classes)]
+        changed = self.sentences.copy()
+        changed[place] = sentences
+        vector: Floats = ruled(self.clip, names, averaged(changed, self.averaging))[place]
+        return vector
 
 
 def template_effects(asked: Asked, *, seed: int = 0) -> list[Effect]:
@@ -103,7 +114,7 @@ def name_effects(
             found.append(_effect("absent", name, "", right[others], base[others], seed))
         for new, sentences in (renamed or {}).get(name, {}).items():
             changed = cosines.copy()
-            changed[:, place] = asked.images @ asked.vectors(sentences[None])[0]
+            changed[:, place] = asked.images @ asked.renamed(place, new, sentences)
             right = changed.argmax(axis=1) == asked.labels
             found.append(_effect("renamed", name, new, right, base, seed))
     return _largest_first(found)

@@ -65,7 +65,7 @@ def compose(settings: ComposeVerb, model: Model, terminal: Terminal) -> None:
         dataset = as_dataset(images, limit=settings.limit)
     else:
         given = emotion_texts() if texts is None else read_texts(texts)
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     from clipprobe.neurons.effects import compose as fit
 
     groups: Any = None

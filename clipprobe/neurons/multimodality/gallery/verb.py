@@ -29,7 +29,7 @@ class Gallery(Batches, Random, Pool, Sites):
 
 def gallery(settings: Gallery, model: Model, terminal: Terminal) -> None:
     """Draw the gallery and print a line for each of its units."""
-    clip = load_model(model.model, device=model.device, revision=model.revision)
+    clip = load_model(model)
     from clipprobe.neurons.multimodality.gallery.writing import write_gallery
     from clipprobe.stimuli import concepts
 

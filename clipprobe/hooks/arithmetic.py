@@ -9,11 +9,12 @@ from __future__ import annotations
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from clipprobe.errors import UnsupportedHookError
-from clipprobe.hooks.changes import How, Mean, Patch, Scale
+from clipprobe.hooks.changes import How, Mean, Patch, Scale, Steer, Zero
 from clipprobe.hooks.pooling import token_positions, without_token
 
 if TYPE_CHECKING:
@@ -22,19 +23,20 @@ if TYPE_CHECKING:
     from clipprobe.hooks.sites import HookPoint
 
 
-class Edit:
+class PointChange:
     """One change at one hook point."""
 
     def __init__(
         self,
         point: HookPoint,
         tower: Tower,
-        unit: int | None,
+        units: int | tuple[int, ...] | None,
         tokens: tuple[int, ...] | str | None,
         how: How,
     ) -> None:
-        self.point, self.tower, self.unit, self.tokens = point, tower, unit, tokens
-        self.how: How = 0.0 if isinstance(how, str) and how == "zero" else how
+        self.point, self.tower, self.units, self.tokens = point, tower, units, tokens
+        zero = isinstance(how, Zero) or (isinstance(how, str) and how == "zero")
+        self.how: How = 0.0 if zero else how
         self.source = _source(point, how) if isinstance(how, Mean | Patch) else None
         if tokens is not None:
             which = tokens if isinstance(tokens, str) else "any"
@@ -48,9 +50,7 @@ class Edit:
         """The changed value, a new tensor of the same shape."""
         new = x.clone(memory_format=torch.contiguous_format)
         if callable(self.how) and self.tokens is None:
-            view = new if self.unit is None else new.select(self.point.unit_axis, self.unit)
-            view.copy_(self._called(view.clone()))
-            return new
+            return self._part_called(new)
         tokens = as_tokens(new, self.point.axes)  # b t u ..., sharing memory with new
         index = self._index(tokens, where)
         tokens[index] = self._value(tokens, index, rows)
@@ -61,19 +61,50 @@ class Edit:
             return float(self.how)
         if isinstance(self.how, Scale):
             return tokens[index] * self.how.factor
+        if isinstance(self.how, Steer):
+            return tokens[index] + self.how.strength * self._direction(tokens)
         if self.source is not None:
             return self._replacement(tokens, rows)[index]
         return self._called(tokens[index])
 
+    def _part_called(self, new: Tensor) -> Tensor:
+        """A function's answer in the place of the units that are named, of whole tokens."""
+        if isinstance(self.units, tuple):
+            index = torch.tensor(self.units, device=new.device)
+            part = new.index_select(self.point.unit_axis, index)
+            return new.index_copy_(self.point.unit_axis, index, self._called(part))
+        view = new if self.units is None else new.select(self.point.unit_axis, self.units)
+        view.copy_(self._called(view.clone()))
+        return new
+
+    def _direction(self, tokens: Tensor) -> Tensor:
+        """What is added at the units that are named."""
+        assert isinstance(self.how, Steer)
+        values = _tensor(self.how.values)
+        if values.ndim and values.shape != tokens.shape[2:]:
+            raise UnsupportedHookError(
+                f"The direction given for {self.point.name} has shape {tuple(values.shape)} and "
+                f"the model has {tuple(tokens.shape[2:])} there: give a number, or one value for "
+                "each unit of the whole hook point."
+            )
+        values = values.to(tokens)
+        if not values.ndim or self.units is None:
+            return values
+        return values[self.units if isinstance(self.units, int) else list(self.units)]
+
     def _index(self, tokens: Tensor, where: Positions | None) -> tuple[Any, ...]:
-        end = () if self.unit is None else (self.unit,)
         n_rows, n_tokens = tokens.shape[:2]
+        end: tuple[Any, ...] = () if self.units is None else (self.units,)
+        if isinstance(self.units, tuple):
+            end = (torch.tensor(self.units, device=tokens.device),)
         if self.tokens is None:
             return (slice(None), slice(None), *end)
+        across = (..., None) if isinstance(self.units, tuple) else ...  # tokens x units
         if self.tokens == "eos":
             last = self.tower.pool_token == "last"
             eos = token_positions(n_rows, n_tokens, where, last, self.point.name, tokens.device)
-            return (torch.arange(n_rows, device=tokens.device)[:, None], eos[:, None], *end)
+            inputs = torch.arange(n_rows, device=tokens.device)
+            return (inputs[:, None][across], eos[:, None][across], *end)
         numbers = (0,) if isinstance(self.tokens, str) else self.tokens
         outside = [number for number in numbers if not -n_tokens <= number < n_tokens]
         if outside:
@@ -81,7 +112,7 @@ class Edit:
                 f"Token {outside[0]} of {self.point.name} was named, but this input has "
                 f"{n_tokens} tokens: name tokens from 0 to {n_tokens - 1}."
             )
-        return (slice(None), torch.tensor(numbers, device=tokens.device), *end)
+        return (slice(None), torch.tensor(numbers, device=tokens.device)[across], *end)
 
     def _called(self, picked: Tensor) -> Tensor:
         assert callable(self.how)
@@ -157,7 +188,7 @@ def as_tokens(x: Tensor, axes: tuple[str, ...]) -> Tensor:
 
 def _source(point: HookPoint, how: Mean | Patch) -> Tensor:
     """Given values as ``(n, tokens or 1, units, ...)``; the mean over ``n`` for Mean."""
-    values = torch.as_tensor(how.values).detach()
+    values = _tensor(how.values)
     pooled_rank = len(point.axes) - (2 if "h" in point.axes else 1)
     if values.ndim == len(point.axes):
         values = as_tokens(values.contiguous(), point.axes)
@@ -178,6 +209,12 @@ def _source(point: HookPoint, how: Mean | Patch) -> Tensor:
         mean = values.cpu().nanmean(dim=0, keepdim=True, dtype=torch.float64)
         values = mean.to(values.dtype)
     return values
+
+
+def _tensor(values: Any) -> Tensor:
+    """Given values; a copy of an array that nobody may write to, which torch does not take."""
+    readonly = isinstance(values, np.ndarray) and not values.flags.writeable
+    return torch.as_tensor(values.copy() if readonly else values).detach()
 
 
 def _broadcasts(shape: torch.Size, target: torch.Size) -> bool:

@@ -1,0 +1,50 @@
+"""A change to a model as a value: composed, stored, applied to any audit; see ``docs/edits.md``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clipprobe.later import later
+
+if TYPE_CHECKING:
+    from clipprobe.edits.classes import CentredClasses as CentredClasses
+    from clipprobe.edits.classes import ClassOffsets as ClassOffsets
+    from clipprobe.edits.classes import ClassProjection as ClassProjection
+    from clipprobe.edits.edit import Edit as Edit
+    from clipprobe.edits.edit import load_edit as load_edit
+    from clipprobe.edits.interventions import Interventions as Interventions
+    from clipprobe.edits.opening import load as load
+    from clipprobe.edits.opening import open_edited as open_edited
+    from clipprobe.edits.part import PARTS as PARTS
+    from clipprobe.edits.part import Part as Part
+    from clipprobe.edits.pixels import Mask as Mask
+    from clipprobe.edits.pixels import View as View
+    from clipprobe.edits.pixels import Views as Views
+    from clipprobe.edits.projection import Projection as Projection
+    from clipprobe.edits.tokens import ImageToken as ImageToken
+    from clipprobe.edits.tokens import TextPrefix as TextPrefix
+    from clipprobe.edits.weights import WeightDifference as WeightDifference
+
+_PUBLIC = {
+    "CentredClasses": "clipprobe.edits.classes",
+    "ClassOffsets": "clipprobe.edits.classes",
+    "ClassProjection": "clipprobe.edits.classes",
+    "Edit": "clipprobe.edits.edit",
+    "ImageToken": "clipprobe.edits.tokens",
+    "Interventions": "clipprobe.edits.interventions",
+    "Mask": "clipprobe.edits.pixels",
+    "PARTS": "clipprobe.edits.part",
+    "Part": "clipprobe.edits.part",
+    "Projection": "clipprobe.edits.projection",
+    "TextPrefix": "clipprobe.edits.tokens",
+    "View": "clipprobe.edits.pixels",
+    "Views": "clipprobe.edits.pixels",
+    "WeightDifference": "clipprobe.edits.weights",
+    "load": "clipprobe.edits.opening",
+    "load_edit": "clipprobe.edits.edit",
+    "open_edited": "clipprobe.edits.opening",
+}
+
+__all__ = sorted(_PUBLIC)
+
+__getattr__ = later(__name__, _PUBLIC)
