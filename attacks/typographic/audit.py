@@ -6,6 +6,7 @@ already), asks a model with its zero-shot classifier, and compares every attack 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from attacks.typographic.attack.controls import CONDITIONS
@@ -47,16 +48,16 @@ def audit_typographic(clip: Encoder, settings: TypographicAudit) -> RunView:
         NoReadableImagesError: not one picture could be used.
         DataError, ConfigError, GlyphError, RunFolderError: see the message.
     """
-    # Thresholds that make no sense are refused before the work, and are looked at after it.
-    least = check_thresholds(settings.fail_under or {})
-    most = check_thresholds(settings.fail_over or {}, over=True)
     run = carry_out(TYPOGRAPHIC, settings, clip).run
-    enforce(least, run.summary, most)
+    hold(settings, run.summary)
     return run
 
 
 def prepare_audit(settings: TypographicAudit, clip: Encoder) -> Plan[None]:
     """Read the inputs, refuse what cannot be written or asked, and plan the audit."""
+    # Thresholds that make no sense are refused before the work, and are looked at after it.
+    check_thresholds(settings.fail_under or {})
+    check_thresholds(settings.fail_over or {}, over=True)
     chosen = None if settings.protocol is None else find_protocol(settings.protocol)
     attacks = attack_set(
         settings.images,
@@ -113,4 +114,22 @@ def prepare_audit(settings: TypographicAudit, clip: Encoder) -> Plan[None]:
     )
 
 
-TYPOGRAPHIC = Study(kind="typographic", settings=TypographicAudit, prepare=prepare_audit)
+def hold(settings: TypographicAudit, summary: Mapping[str, Any]) -> bool:
+    """Hold the summary of an audit to the thresholds of its settings.
+
+    Raises:
+        ThresholdCrossedError: one was crossed.
+    """
+    least = check_thresholds(settings.fail_under or {})
+    most = check_thresholds(settings.fail_over or {}, over=True)
+    enforce(least, summary, most)
+    return bool(least or most)
+
+
+TYPOGRAPHIC = Study(
+    kind="typographic",
+    settings=TypographicAudit,
+    prepare=prepare_audit,
+    headline="attacked_accuracy",
+    enforce=hold,
+)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from clipprobe.hooks import HookPoint
+    from clipprobe.models.passes import Passes, Rows
 
 __all__ = ["Clip", "Source"]
 
@@ -54,9 +55,11 @@ class Clip:
         preprocess: Images to tensors.
         anatomy: Where the parts of the towers are.
         origin: What loads it again; None where :func:`clipprobe.load` did not make it.
+        passes: What its towers share between studies, while a suite runs; else None.
     """
 
     origin: Origin | None = None
+    passes: Passes | None = None
 
     def __init__(
         self, family: Family, *, preprocess: Preprocess, tokens: Tokens, source: Source
@@ -94,8 +97,12 @@ class Clip:
         Returns:
             ``(b, d_embed)`` float32.
         """
-        pixels = pixels.to(device=self.device, dtype=self.dtype)
-        pooled = self._emit("vision.pooled", self.adapter.vision_pooled(pixels))
+
+        def encode(rows: Rows) -> Tensor:
+            some = pixels if rows is None else pixels[rows]
+            return self.adapter.vision_pooled(some.to(device=self.device, dtype=self.dtype))
+
+        pooled = self._emit("vision.pooled", self._pooled("vision", pixels, encode))
         projected = self._emit("vision.projected", self.adapter.vision_projected(pooled))
         return unit(projected)
 
@@ -108,15 +115,22 @@ class Clip:
             ``(b, d_embed)`` float32.
         """
         tokens = tokens.to(self.device)
+
+        def encode(rows: Rows) -> Tensor:
+            return self.adapter.text_pooled(tokens if rows is None else tokens[rows])
+
         pooled_at = self.adapter.pool_positions(tokens)
         with context.positions(pooled_at, self.adapter.real_tokens(tokens)):
-            pooled = self._emit("text.pooled", self.adapter.text_pooled(tokens))
+            pooled = self._emit("text.pooled", self._pooled("text", tokens, encode))
             projected = self._emit("text.projected", self.adapter.text_projected(pooled))
         return unit(projected)
 
     @property
     def _max_text_tokens(self) -> int | None:
         return _CPU_TEXT_TOKENS if self.device.type == "cpu" else None
+
+    def _pooled(self, tower: str, inputs: Tensor, encode: Callable[[Rows], Tensor]) -> Tensor:
+        return encode(None) if self.passes is None else self.passes.pooled(tower, inputs, encode)
 
     def _emit(self, name: str, value: Tensor) -> Tensor:
         return context.emit(name, value, self.module)

@@ -25,8 +25,8 @@ def read_thresholds(texts: Any) -> Any:
     return found
 
 
-def enforce(under: Mapping[str, float] | None, summary: Mapping[str, Any]) -> None:
-    """Compare the lower ends of headline figures with their thresholds.
+def enforce(under: Mapping[str, float] | None, summary: Mapping[str, Any]) -> bool:
+    """Compare the lower ends of headline figures with their thresholds; False where there are none.
 
     Raises:
         ConfigError: there is no such figure, or the threshold is not a number.
@@ -46,3 +46,4 @@ def enforce(under: Mapping[str, float] | None, summary: Mapping[str, Any]) -> No
                 f"{name} is {found['value']} [{low}, {found['high']}] n={found['n']}: the lower "
                 f"end of its interval is not at {limit:g}."
             )
+    return bool(under)

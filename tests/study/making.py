@@ -113,6 +113,20 @@ def two_made(kind: str) -> Callable[[Path], dict[str, Any]]:
 
 
 MAKE: dict[str, Small] = {
+    "suite": Small(
+        settings=lambda images: {
+            "images": images,
+            "studies": [
+                {"study": "zeroshot", "batch_size": 2},
+                {"study": "zeroshot", "name": "other-words", "templates": ["my {}"]},
+                {"study": "atlas", "sites": [POST], "top_k": 3, "batch_size": 4},
+            ],
+        },
+        change={"seed": 1},
+    ),
+    "suite-comparison": Small(
+        settings=two_made("suite"), change={"seed": 1}, passes=False, parts=False, images=""
+    ),
     "few-shot-comparison": Small(
         settings=two_made("few-shot"), change={"seed": 1}, passes=False, parts=False, images=""
     ),
@@ -331,17 +345,11 @@ def run_of(kind: str, clip: Any, images: Path, out: Path, **more: Any) -> RunVie
     return view
 
 
-def _of_the_place(name: str) -> bool:
-    """Whether a file says where things are: calls, and where a demo drew its atlas' images."""
-    places = ("atlas/sources.parquet", "atlas/manifest.json")
-    return Path(name).name == "call.json" or name in places
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     """Name -> bytes of every file in a folder and below; no call, which holds paths."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     named = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-    return {name: data for name, data in named.items() if not _of_the_place(name)}
+    return {name: data for name, data in named.items() if Path(name).name != "call.json"}
 
 
 @contextmanager

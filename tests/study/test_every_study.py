@@ -23,7 +23,7 @@ every = pytest.mark.parametrize("kind", sorted(MAKE))
 with_model = pytest.mark.parametrize("kind", sorted(k for k, one in MAKE.items() if one.passes))
 with_images = pytest.mark.parametrize("kind", sorted(k for k, one in MAKE.items() if one.images))
 in_parts = pytest.mark.parametrize("kind", sorted(k for k, one in MAKE.items() if one.parts))
-INNER = {"demo"}
+INNER = {"demo", "suite"}
 EDIT = {"vision.blocks.0.mlp.post:1": "zero", "text.blocks.0.mlp.post:1": "zero"}
 
 

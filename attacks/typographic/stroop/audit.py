@@ -212,4 +212,6 @@ def _softmax(logits: Any) -> list[float]:
     return [float(p) for p in weights / weights.sum()]
 
 
-STROOP = Study(kind="stroop", settings=StroopAudit, prepare=prepare_stroop)
+STROOP = Study(
+    kind="stroop", settings=StroopAudit, prepare=prepare_stroop, headline="reading_effect"
+)

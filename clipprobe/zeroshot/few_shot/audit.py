@@ -230,4 +230,9 @@ class _Progress:
             self._tell(self._done, self._total)
 
 
-FEW_SHOT = Study(kind="few-shot", settings=FewShotAudit, prepare=prepare_audit)
+FEW_SHOT = Study(
+    kind="few-shot",
+    settings=FewShotAudit,
+    prepare=prepare_audit,
+    enforce=lambda settings, summary: enforce(settings.fail_under, summary),
+)
