@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clipprobe.data import Dataset
-from clipprobe.report import Images, Paragraph, Section, Warning
+from clipprobe.report import Block, Images, Paragraph, Section, Warning
 
 TITLE = "What clipprobe found in its bundled model"
 #: Entry of the suite -> what it is called on the page.
@@ -38,7 +38,7 @@ def introduction(concepts: Dataset) -> list[Section]:
         for modality, called in _SHOWN.items()
         for label in shown
     ]
-    about = [
+    about: list[Block] = [
         Paragraph(
             "A small CLIP, trained from nothing on emoji, line drawings and written words, "
             "and three questions put to it: what do its neurons respond to, does it read what "

@@ -154,7 +154,7 @@ _OURS = {
     ),
     "audit all": (
         "clipprobe.study.suite.verb:ALL",
-        "Run a list of studies on one model: one scorecard, held to a stored run with --baseline.",
+        "Run a list of studies on one model; each image goes through it once for all of them.",
     ),
     "audit typographic": (
         "attacks.typographic.verb:TYPOGRAPHIC",

@@ -82,23 +82,23 @@ def read_entries(
         raise ConfigError(
             "A suite needs a list of studies: give them in the --config file under 'studies'."
         )
-    common = {**common, **shared}
-    entries = tuple(one if isinstance(one, Entry) else _entry(one, common) for one in studies)
-    names = [entry.name for entry in entries]
+    listed = [one if isinstance(one, Entry) else _listed(one) for one in studies]
+    names = [one.name for one in listed]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(
             f"The suite has two entries with the name {twice!r}: give one of them another name, "
             f"for example 'name: {twice}-2'."
         )
-    known = dict.fromkeys(name for entry in entries for name in _names(entry.made_by))
+    known = dict.fromkeys(name for one in listed for name in _names(STUDIES[one.study]))
     for name in shared:
         if name not in known:
             raise ConfigError(
                 f"No study of the suite has the shared setting {name!r}: "
                 f"{nearest(str(name), known)}"
             )
-    return entries
+    common = {**common, **shared}
+    return tuple(one if isinstance(one, Entry) else one.entry(common) for one in listed)
 
 
 def with_images_opened(entries: Sequence[Entry]) -> tuple[Entry, ...]:
@@ -124,7 +124,25 @@ def with_images_opened(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     return tuple(one(entry) for entry in entries)
 
 
-def _entry(given: Any, common: Mapping[str, Any]) -> Entry:
+@dataclass(frozen=True, kw_only=True)
+class _Listed:
+    """An entry as a file lists it, its names checked."""
+
+    name: str
+    study: str
+    own: Mapping[str, Any]
+
+    def entry(self, common: Mapping[str, Any]) -> Entry:
+        """With what it does not say itself from the suite."""
+        known = _names(STUDIES[self.study])
+        inherited = {key: value for key, value in common.items() if key in known}
+        record: Any = STUDIES[self.study].settings
+        where = f"the entry {self.name!r} of the suite"
+        made = record.from_texts({}, {**inherited, **self.own, "out": self.name}, where)
+        return Entry(name=self.name, study=self.study, settings=made)
+
+
+def _listed(given: Any) -> _Listed:
     own = {"study": given} if isinstance(given, str) else given
     if not isinstance(own, Mapping) or not isinstance(own.get("study"), str):
         raise ConfigError(
@@ -153,11 +171,7 @@ def _entry(given: Any, common: Mapping[str, Any]) -> Entry:
                 f"The entry {name!r} of the suite has the unknown setting {key!r}: "
                 f"{nearest(str(key), known)}"
             )
-    inherited = {key: value for key, value in common.items() if key in known}
-    record: Any = study.settings
-    where = f"the entry {name!r} of the suite"
-    made = record.from_texts({}, {**inherited, **settings, "out": name}, where)
-    return Entry(name=name, study=own["study"], settings=made)
+    return _Listed(name=name, study=own["study"], own=settings)
 
 
 def _names(study: Study[Any, Any]) -> list[str]:

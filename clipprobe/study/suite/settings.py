@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
-from annotated_types import Ge
 from pydantic import model_validator
 from pydantic.dataclasses import dataclass
 
 from clipprobe.errors import ConfigError
-from clipprobe.settings import HOW, Flag, Settings
+from clipprobe.settings import Flag, Settings
 from clipprobe.settings.shared import Images, Output, Progress, Random
 
 
@@ -29,14 +28,10 @@ class Suite(Progress, Images, Random, Output):
     panel: ClassVar[str] = "Suite"
     images: Annotated[Any, Flag(place=True)] = None
     """Images of every study that takes some and names none of its own."""
-    batch_size: Annotated[int | None, Ge(1), Flag(default="each study's own")] = None
-    """Images in one forward pass."""
-    workers: Annotated[int | None, Ge(0), HOW, Flag(default="each study's own")] = None
-    """Threads that decode or draw beside the model."""
     studies: Annotated[Sequence[Any], Flag(where="file")]
     """What is run: names of studies, or mappings with study, name and settings."""
     shared: Annotated[Mapping[str, Any] | None, Flag(where="file")] = None
-    """Settings of every study that has them, and does not give them itself."""
+    """Settings of every study that has them and does not give them itself, such as classes."""
 
     @model_validator(mode="after")
     def _read(self) -> Self:
@@ -44,7 +39,7 @@ class Suite(Progress, Images, Random, Output):
 
         given = {
             name: value
-            for name in ("images", "limit", "batch_size", "workers")
+            for name in ("images", "limit")
             if (value := getattr(self, name)) is not None
         }
         entries = read_entries(self.studies, {"seed": self.seed, **given}, self.shared or {})
