@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from clipprobe.stimuli import concept_set, concepts, people_set, write_set
 from clipprobe.study import STUDIES, carry_out, compare_runs, rerun
 from clipprobe.study.suite.engine import SUITE, audit_all
 from clipprobe.study.suite.settings import Suite
+from clipprobe.yamltext import parse_yaml
 
 N = 200
 
@@ -372,3 +374,31 @@ def test_a_wrong_list_gets_one_sentence(file: str, said: str, tmp_path: Path) ->
 def test_a_gate_without_a_baseline_is_refused(stimuli: Path, tmp_path: Path) -> None:
     done = command(stimuli, tmp_path / "run", "--fail-if-worse")
     assert done.exit_code == 2 and "--baseline" in done.stderr
+
+
+def blocks(language: str) -> list[str]:
+    page = (Path(__file__).parents[2] / "docs" / "suite.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", page, flags=re.S)
+
+
+def test_the_list_of_the_page_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    listed = parse_yaml(blocks("yaml")[0])
+    made = Suite(**listed, images="photos", out="run")
+    names = ["zeroshot", "typographic", "small-writing", "bias", "atlas"]
+    assert [one.name for one in made.studies] == names
+    assert {one.name: one.settings.images for one in made.studies} == {
+        **dict.fromkeys(names, "photos"), "bias": "people",
+    }  # fmt: skip
+    assert [one.settings.batch_size for one in made.studies] == [64] * 5
+    assert made.studies[1].thresholds() == {"fail_under": {"attacked_accuracy": 0.6}}
+
+
+def test_the_workflow_of_the_page_gives_flags_that_exist() -> None:
+    workflow = parse_yaml(blocks("yaml")[1])
+    steps = [step.get("run", "") for step in workflow["jobs"]["robustness"]["steps"]]
+    (line,) = [step for step in steps if step.startswith("clipprobe audit all")]
+    shown = CliRunner().invoke(app, ["audit", "all", "--help"]).output
+    flags = set(re.findall(r"--[a-z-]+", line))
+    assert len(flags) == 7 and all(flag in shown for flag in flags)
