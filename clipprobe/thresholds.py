@@ -64,8 +64,8 @@ def headline_figures(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]
 
 def enforce(
     figures: Mapping[str, Mapping[str, Any]], under: Limits | None, over: Limits | None = None
-) -> None:
-    """Compare the ends of the intervals with the thresholds.
+) -> bool:
+    """Compare the ends of the intervals with the thresholds; False where there are none.
 
     Args:
         figures: Estimates in their JSON form, by name.
@@ -92,3 +92,4 @@ def enforce(
                 f" n={estimate['n']}: the {'lower' if low else 'upper'} end of its interval is "
                 f"{'under' if low else 'over'} {limit:g}."
             )
+    return bool(asked)

@@ -1,147 +1,64 @@
-"""The page that links what ``clipprobe demo`` made: headline numbers, pictures, reports."""
+"""What the page of ``clipprobe demo`` says besides the scorecard of its studies."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from clipprobe.data import Dataset
+from clipprobe.report import Block, Images, Paragraph, Section, Warning
 
-from clipprobe.report import (
-    Images,
-    Links,
-    Numbers,
-    Page,
-    Paragraph,
-    Section,
-    Warning,
-)
-from clipprobe.report.numbers import format_number
-from clipprobe.runs import Run, RunView, load_run
-
-if TYPE_CHECKING:
-    from clipprobe.data.records import Dataset
-    from clipprobe.models import Clip
-    from clipprobe.statistics import Estimate
-
-_SHOWN = {"picture": "colour picture", "drawing": "line drawing", "word": "written word"}
-#: Sub-run -> what it is called on the page.
-PARTS = {
+TITLE = "What clipprobe found in its bundled model"
+#: Entry of the suite -> what it is called on the page.
+TITLES = {
+    "zeroshot-picture": "Zero-shot, colour pictures",
+    "zeroshot-drawing": "Zero-shot, line drawings",
+    "zeroshot-word": "Zero-shot, written words",
     "atlas": "Atlas of neurons",
     "typographic": "Typographic audit",
     "bias": "Social-bias report",
 }
+_SHOWN = {"picture": "colour picture", "drawing": "line drawing", "word": "written word"}
 #: Concepts whose pictures stand on the page.
 _N_EXAMPLES = 4
 
 
-def summarise(run: Run, accuracy: Mapping[str, Estimate]) -> dict[str, Any]:
-    """``summary.json``: the headlines of the demo and of the runs inside."""
-    headline = [
-        {
-            "name": f"zero-shot accuracy, {_SHOWN[modality]}s",
-            "estimate": estimate.to_json(),
-            "meaning": f"top-1 among the concepts, on a newly drawn {_SHOWN[modality]}",
-        }
-        for modality, estimate in accuracy.items()
-    ]
-    headline += [item for part in _parts(run).values() for item in part.summary["headline"]]
-    return {"kind": run.kind, "headline": headline}
-
-
-def index_page(
-    run: Run,
-    clip: Clip,
-    accuracy: Mapping[str, Estimate],
-    concepts: Dataset,
-    people: Dataset,
-    *,
-    seed: int,
-) -> Page:
-    """``index.html``.
-
-    Args:
-        accuracy: Zero-shot accuracy by modality.
-        concepts: The drawn concepts, in every modality.
-        people: The drawn people; counted, never shown.
-    """
-    return Page(
-        title="What clipprobe found in its bundled model",
-        subtitle=(
-            f"{clip.id}, on {len(concepts)} images of concepts and {len(people)} of people "
-            "that clipprobe drew itself."
-        ),
-        sections=[_about(), _sees(accuracy, concepts), *_reports(_parts(run)), _limits()],
-        provenance=clip.provenance() | {"seed": seed},
+def subtitle(model: str, concepts: Dataset, people: Dataset) -> str:
+    """Of which model, and how many images; people are counted, never shown."""
+    return (
+        f"{model}, on {len(concepts)} images of concepts and {len(people)} of people "
+        "that clipprobe drew itself."
     )
 
 
-def _parts(run: Run) -> dict[str, RunView]:
-    return {name: load_run(run.path / name) for name in PARTS}
-
-
-def _about() -> Section:
-    return Section(
-        "What this is",
-        [
-            Paragraph(
-                "A small CLIP, trained from nothing on emoji, line drawings and written words, "
-                "and three questions put to it: what do its neurons respond to, does it read what "
-                "is written over what is shown, and which social associations does it carry? It "
-                "was taught some of these on purpose, so each answer can be checked."
-            ),
-            Warning(
-                "Nothing here is evidence about OpenAI's CLIP or about people: the model is small, "
-                "its world is drawn, and its social associations are planted at recorded rates."
-            ),
-        ],
-    )
-
-
-def _sees(accuracy: Mapping[str, Estimate], concepts: Dataset) -> Section:
+def introduction(concepts: Dataset) -> list[Section]:
+    """What this is, and a few of the images."""
     labels = list(dict.fromkeys(record.label for record in concepts.records))
     shown = labels[:: max(1, len(labels) // _N_EXAMPLES)][:_N_EXAMPLES]
     by_place = {(r.label, r.attributes["modality"]): r for r in concepts.records}
     pictures = [
-        (str(by_place[label, modality].source), f"{label}, {_SHOWN[modality]}")
-        for modality in _SHOWN
+        (str(by_place[label, modality].source), f"{label}, {called}")
+        for modality, called in _SHOWN.items()
         for label in shown
     ]
-    return Section(
-        "What it sees",
-        [
-            Numbers(
-                [
-                    (f"{_SHOWN[modality]}s", estimate, f"right among {len(labels)} concepts")
-                    for modality, estimate in accuracy.items()
-                ]
-            ),
-            Paragraph(
-                f"Zero-shot: the nearest of {len(labels)} texts, with Wilson's 95 % interval. "
-                f"Choosing blindly would be right in 1 of {len(labels)}."
-            ),
-            Images(pictures, columns=_N_EXAMPLES),
-        ],
-    )
+    about: list[Block] = [
+        Paragraph(
+            "A small CLIP, trained from nothing on emoji, line drawings and written words, "
+            "and three questions put to it: what do its neurons respond to, does it read what "
+            "is written over what is shown, and which social associations does it carry? It "
+            "was taught some of these on purpose, so each answer can be checked."
+        ),
+        Warning(
+            "Nothing here is evidence about OpenAI's CLIP or about people: the model is small, "
+            "its world is drawn, and its social associations are planted at recorded rates."
+        ),
+    ]
+    chance = f"Zero-shot: choosing blindly among {len(labels)} texts is right 1 time in as many."
+    return [
+        Section("What this is", about),
+        Section("What it sees", [Paragraph(chance), Images(pictures, columns=_N_EXAMPLES)]),
+    ]
 
 
-def _reports(parts: Mapping[str, RunView]) -> list[Section]:
-    sections = []
-    for name, part in parts.items():
-        numbers = [_number(item) for item in part.summary["headline"]]
-        link = Links([(f"The whole {PARTS[name].lower()}", f"{name}/report.html")])
-        sections.append(Section(PARTS[name], [Numbers(numbers), link], id=name))
-    return sections
-
-
-def _number(item: Mapping[str, Any]) -> tuple[str, Any, str]:
-    """A headline entry as a key figure; a census has no interval, and the note says so."""
-    name, estimate = item["name"].replace("_", " "), item["estimate"]
-    if estimate["value"] is None or estimate["low"] is not None:
-        return name, estimate, item["meaning"]
-    value = f"{format_number(estimate['value'])} n={estimate['n']:,}"
-    return name, value, f"{item['meaning']}; no interval: {estimate['reason']}"
-
-
-def _limits() -> Section:
+def limits() -> Section:
+    """What the numbers do not say."""
     return Section(
         "Limits",
         [

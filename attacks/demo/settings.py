@@ -17,7 +17,7 @@ PEOPLE_PER_CELL = 24
 
 @dataclass(frozen=True, kw_only=True)
 class Demo(Progress, Random, Output):
-    """Run the main job: zero-shot accuracy, an atlas, a typographic audit, a bias report.
+    """Run the main job: zero-shot audits, an atlas, a typographic audit, a bias report.
 
     Everything lands in OUT, with OUT/index.html as the page to open. The same command goes on
     where an interrupted one stopped.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from attacks.demo.settings import Demo
 from clipprobe.cli.common import countdown, load_model, result, say
@@ -18,6 +17,7 @@ def demo(settings: Demo, model: Model, terminal: Terminal) -> None:
     from attacks.demo.study import DEMO
     from clipprobe.runs.view import MANIFEST
     from clipprobe.study import carry_out
+    from clipprobe.study.suite.scorecard import headline_lines
 
     kept = not settings.overwrite and (Path(settings.out) / MANIFEST).exists()
     with countdown("demo, per cent of each stage") as step:
@@ -28,14 +28,8 @@ def demo(settings: Demo, model: Model, terminal: Terminal) -> None:
     result(
         {"index": str(index), **run.summary},
         as_json=terminal.as_json,
-        text=lambda: "\n".join([*_lines(run.summary), f"Open {index.as_uri()}"]),
+        text=lambda: "\n".join([*headline_lines(run.summary), f"Open {index.as_uri()}"]),
     )
-
-
-def _lines(summary: dict[str, Any]) -> list[str]:
-    from clipprobe.report.numbers import format_cell
-
-    return [f"{item['name']}: {format_cell(item['estimate'])}" for item in summary["headline"]]
 
 
 DEMO = Verb(demo, (Demo, Model, Terminal))

@@ -6,6 +6,9 @@ already), asks a model with its zero-shot classifier, and compares every attack 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from attacks.typographic.attack.controls import CONDITIONS
 from attacks.typographic.choosing.prepared import check_task
 from attacks.typographic.inputs import attack_set, classes_of
@@ -44,15 +47,15 @@ def audit_typographic(clip: Encoder, settings: TypographicAudit) -> RunView:
         NoReadableImagesError: not one picture could be used.
         DataError, ConfigError, GlyphError, RunFolderError: see the message.
     """
-    # Thresholds that make no sense are refused before the work, and are looked at after it.
-    check_limits(settings.fail_under, settings.fail_over)
     run = carry_out(TYPOGRAPHIC, settings, clip).run
-    enforce(figures(run.summary), settings.fail_under, settings.fail_over)
+    hold(settings, run.summary)
     return run
 
 
 def prepare_audit(settings: TypographicAudit, clip: Encoder) -> Plan[None]:
     """Read the inputs, refuse what cannot be written or asked, and plan the audit."""
+    # Thresholds that make no sense are refused before the work, and are looked at after it.
+    check_limits(settings.fail_under, settings.fail_over)
     protocol = None if settings.protocol is None else find_protocol(settings.protocol)
     attacks = attack_set(
         settings.images,
@@ -72,13 +75,13 @@ def prepare_audit(settings: TypographicAudit, clip: Encoder) -> Plan[None]:
         attacks=attacks,
         word_column=settings.word_column,
     )
-    hold = task.hold()
+    candidates = task.hold()
     encodings = len(task.cases) * (1 + len(CONDITIONS) * task.words_per_image)
     fitting_batch(clip, task.batch_size, encodings)
     job = Job(
         task=task,
         protocol=protocol,
-        hold=hold,
+        hold=candidates,
         unfit=check_task(task),
         progress=settings.progress,
     )
@@ -96,4 +99,19 @@ def prepare_audit(settings: TypographicAudit, clip: Encoder) -> Plan[None]:
     )
 
 
-TYPOGRAPHIC = Study(kind="typographic", settings=TypographicAudit, prepare=prepare_audit)
+def hold(settings: TypographicAudit, summary: Mapping[str, Any]) -> bool:
+    """Hold the summary of an audit to the thresholds of its settings; False where there are none.
+
+    Raises:
+        ThresholdCrossedError: one was crossed.
+    """
+    return enforce(figures(summary), settings.fail_under, settings.fail_over)
+
+
+TYPOGRAPHIC = Study(
+    kind="typographic",
+    settings=TypographicAudit,
+    prepare=prepare_audit,
+    headline="attacked_accuracy",
+    enforce=hold,
+)

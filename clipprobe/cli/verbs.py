@@ -34,7 +34,7 @@ class Entry(NamedTuple):
 _OURS = {
     "demo": (
         "attacks.demo.verb:DEMO",
-        "Run the main job: zero-shot accuracy, an atlas, a typographic audit, a bias report.",
+        "Run the main job: zero-shot audits, an atlas, a typographic audit, a bias report.",
     ),
     "models": (
         "clipprobe.models.verbs:MODELS",
@@ -151,6 +151,10 @@ _OURS = {
     "audit": (
         "",
         "Measure where a model breaks, with intervals and controls.",
+    ),
+    "audit all": (
+        "clipprobe.study.suite.verb:ALL",
+        "Run a list of studies on one model; each image goes through it once for all of them.",
     ),
     "audit typographic": (
         "attacks.typographic.verb:TYPOGRAPHIC",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from clipprobe.anatomy.parts import Anatomy
     from clipprobe.hooks import HookPoint
+    from clipprobe.models.passes import Passes, Rows
 
 __all__ = ["Clip", "Source"]
 
@@ -58,7 +59,10 @@ class Clip:
         preprocess: Images to tensors.
         anatomy: Where the parts of the towers are.
         origin: What loads it again; None where :func:`clipprobe.load` did not make it.
+        passes: What its towers share between studies, while a suite runs; else None.
     """
+
+    passes: Passes | None = None
 
     def __init__(
         self, family: Family, *, preprocess: Preprocess, tokens: Tokens, source: Source
@@ -165,8 +169,11 @@ class Clip:
         return unit(vectors)
 
     def _image_pass(self, network: Network, pixels: Tensor) -> Tensor:
+        def encode(rows: Rows) -> Tensor:
+            return network.adapter.vision_pooled(pixels if rows is None else pixels[rows])
+
         with network.hooked(self, "vision"):
-            pooled = self._emit("vision.pooled", network.adapter.vision_pooled(pixels))
+            pooled = self._emit("vision.pooled", self._pooled("vision", network, pixels, encode))
             projected = self._emit("vision.projected", network.adapter.vision_projected(pooled))
         return unit(projected)
 
@@ -180,11 +187,15 @@ class Clip:
         """
         network, tokens = self.network, tokens.to(self.device)
         adapter = network.adapter
+
+        def encode(rows: Rows) -> Tensor:
+            return adapter.text_pooled(tokens if rows is None else tokens[rows])
+
         with (
             context.positions(adapter.pool_positions(tokens), adapter.real_tokens(tokens)),
             network.hooked(self, "text"),
         ):
-            pooled = self._emit("text.pooled", adapter.text_pooled(tokens))
+            pooled = self._emit("text.pooled", self._pooled("text", network, tokens, encode))
             projected = self._emit("text.projected", adapter.text_projected(pooled))
         return unit(projected)
 
@@ -202,6 +213,13 @@ class Clip:
     @property
     def _max_text_tokens(self) -> int | None:
         return _CPU_TEXT_TOKENS if self.device.type == "cpu" else None
+
+    def _pooled(
+        self, tower: str, network: Network, inputs: Tensor, encode: Callable[[Rows], Tensor]
+    ) -> Tensor:
+        if self.passes is None or not self.passes.are_of(network):
+            return encode(None)
+        return self.passes.pooled(tower, inputs, encode)
 
     def _emit(self, name: str, value: Tensor) -> Tensor:
         return context.emit(name, value, self.module)

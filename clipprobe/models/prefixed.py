@@ -20,6 +20,7 @@ from clipprobe.anatomy import listening as context
 from clipprobe.models.clip import Clip, Embeddings, as_numpy, unit
 from clipprobe.models.finite import refuse_meaningless
 from clipprobe.models.identity import foreign_code
+from clipprobe.models.passes import Rows
 from clipprobe.models.texts import length_batches
 
 if TYPE_CHECKING:
@@ -92,12 +93,17 @@ def _group(
     rest = [row[shared:] for row in rows] if cache is not None else rows
     for places in length_batches(rest, batch_size, clip._max_text_tokens):
         whole = torch.tensor([rows[place] for place in places], device=clip.device)
-        if cache is None:
-            pooled = clip.adapter.text_pooled(whole)
-        else:
-            stream = tower.go_on(cache, whole[:, shared:])
-            at = clip.adapter.pool_positions(whole) - shared
-            pooled = stream[torch.arange(len(places), device=clip.device), at]
+
+        def encode(some: Rows, whole: Tensor = whole) -> Tensor:
+            tokens = whole if some is None else whole[some]
+            if cache is None:
+                return clip.adapter.text_pooled(tokens)
+            stream = tower.go_on(cache, tokens[:, shared:])
+            at = clip.adapter.pool_positions(tokens) - shared
+            return stream[torch.arange(len(tokens), device=clip.device), at]
+
+        way = "text" if cache is None else f"text-{shared}"
+        pooled = encode(None) if clip.passes is None else clip.passes.pooled(way, whole, encode)
         projected = clip.adapter.text_projected(pooled)
         encoded[places] = as_numpy(projected.float() if raw else unit(projected))
         refuse_meaningless(clip, "text", encoded[places], partial(_again, clip, whole))

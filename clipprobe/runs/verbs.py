@@ -1,12 +1,11 @@
 """``clipprobe verify`` and ``compare``: is a run what was written, and how do two differ?
 
-How runs of a kind are compared stands beside what makes them: a module with ``compare_runs`` and
-``comparison_text``, named in :data:`COMPARERS` and imported when it is needed.
+How runs of a kind are compared, and how that reads in a terminal, stands in a study beside what
+makes them (:data:`clipprobe.study.COMPARISONS`).
 """
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ import typer
 from clipprobe.cli.common import result, say
 from clipprobe.cli.run_folder import use_folder
 from clipprobe.cli.verbs import Verb
-from clipprobe.errors import RunFolderError
 from clipprobe.runs.settings import Comparison, Verification
 from clipprobe.settings.shared import Printing, Terminal
 
@@ -24,17 +22,6 @@ if TYPE_CHECKING:
 
 DAMAGED = 1
 _SHOWN = 20
-#: Kind of the runs -> module with
-#: ``compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict`` (JSON types; it
-#: writes ``summary.json``, ``report.html`` and ``report.md`` into ``out`` where one is given) and
-#: ``comparison_text(summary: dict) -> str``, its lines for the terminal.
-COMPARERS = {
-    "typographic": "attacks.typographic.report.comparison",
-    "few-shot": "clipprobe.zeroshot.comparison",
-    "zeroshot": "clipprobe.zeroshot.comparison",
-    "bias": "attacks.bias.report.comparison",
-    "bias-written": "attacks.bias.report.comparison",
-}
 
 
 def verify(settings: Verification, printing: Printing) -> None:
@@ -75,27 +62,16 @@ def _lines(one: Verified, run: Path) -> list[str]:
 def compare(settings: Comparison, terminal: Terminal) -> None:
     """Compare two runs and print the differences."""
     from clipprobe.runs import load_run
+    from clipprobe.runs.jsonio import dumps
+    from clipprobe.study import COMPARISONS, compare_runs
 
     out = settings.out
     if out is not None:
         use_folder(out)
     a, b = load_run(settings.run_a), load_run(settings.run_b)
-    if a.kind != b.kind:
-        raise RunFolderError(
-            f"{settings.run_a} is of the kind {a.kind!r} and {settings.run_b} of the kind "
-            f"{b.kind!r}: give two runs of one kind."
-        )
-    if a.kind not in COMPARERS:
-        raise RunFolderError(
-            f"Runs of the kind {a.kind!r} cannot be compared; those of these kinds can: "
-            f"{', '.join(COMPARERS)}."
-        )
-    for view in (a, b):
-        if not view.summary:
-            raise RunFolderError(f"The run {view.path} has no summary to compare: make it again.")
-    module = importlib.import_module(COMPARERS[a.kind])
-    summary = module.compare_runs(a, b, out=out, seed=settings.seed)
-    result(summary, as_json=terminal.as_json, text=lambda: module.comparison_text(summary))
+    summary = compare_runs(a, b, out=out, seed=settings.seed)
+    lines = COMPARISONS[a.kind].text or dumps
+    result(summary, as_json=terminal.as_json, text=lambda: lines(summary))
     if out is not None:
         say(f"report: {out / 'report.html'}")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from clipprobe.runs.integrity import flaws
 from clipprobe.runs.leftovers import leftovers
 from clipprobe.runs.lock import LOCK
 from clipprobe.runs.manifest import SEAL
-from clipprobe.runs.view import CALL, CONFIG, MANIFEST, PARTS, RunReader
+from clipprobe.runs.view import CALL, CONFIG, MANIFEST, PARTS, SUMMARY, RunReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,35 @@ def verify_run(path: str | Path) -> list[Verified]:
         raise RunFolderError(
             f"The folder {path} holds no run (no {MANIFEST} in it): give a run folder."
         )
-    return [_verified(one, folder) for one in (folder, *inner_runs(folder))]
+    verified = [_verified(one, folder) for one in (folder, *inner_runs(folder))]
+    sealed = _sealed(folder)
+    there = {one.name for one in verified}
+    return [
+        *(_as_sealed(one, sealed, folder) for one in verified),
+        *(
+            Verified(name=name, kind="", problem="it is missing", files={}, unlisted=(), notes=())
+            for name in sealed
+            if name not in there
+        ),
+    ]
+
+
+def _sealed(folder: Path) -> dict[str, str]:
+    """The runs that the summary of a suite names, and the hashes of their manifests."""
+    reader = RunReader()
+    reader.path = folder
+    try:
+        runs = reader.read_json(SUMMARY)["runs"]
+        return {str(one["name"]): str(one[SEAL]) for one in runs}
+    except (RunFolderError, TypeError, KeyError):
+        return {}  # of another kind, or damaged, which its own files say
+
+
+def _as_sealed(one: Verified, sealed: Mapping[str, str], top: Path) -> Verified:
+    manifest, _ = _manifest(top / one.name)
+    if one.name not in sealed or one.problem or manifest.get(SEAL) == sealed[one.name]:
+        return one
+    return replace(one, problem="it is not the run that the suite made")
 
 
 def _verified(folder: Path, top: Path) -> Verified:

@@ -39,6 +39,7 @@ OPENERS: Registry[Any] = Registry(
         "images": "clipprobe.data:open_dataset",
         "model": "clipprobe.models:load",
         "probes": "clipprobe.neurons.multimodality.probes:as_probes",
+        "study": "clipprobe.study.suite.entry:reopened",
         "texts": "clipprobe.data.texts:read_texts",
         "words": "clipprobe.neurons.words.lists:read_words",
     },
@@ -52,6 +53,21 @@ class _Unkept(Exception):
 
 def call_of(study: Study[Any, Any], settings: Any, clip: Any) -> dict[str, Any]:
     """The content of ``call.json``."""
+    kept, again = kept_settings(settings)
+    call: dict[str, Any] = {"format": FORMAT, "kind": study.kind, "settings": kept}
+    if study.known_as != study.kind:
+        call["study"] = study.name
+    call["give_again"] = again
+    try:
+        call["model"] = _encoded(clip, None)
+    except _Unkept:
+        call["model"] = None
+        call["give_again"].append("model")
+    return call
+
+
+def kept_settings(settings: Any) -> tuple[dict[str, Any], list[str]]:
+    """The settings that a file can hold, and the names of those that have to be given again."""
     kept: dict[str, Any] = {}
     again: list[str] = []
     for one in settings_of(type(settings)):
@@ -65,16 +81,7 @@ def call_of(study: Study[Any, Any], settings: Any, clip: Any) -> dict[str, Any]:
             kept[one.name] = _encoded(value, one)
         except _Unkept:
             again.append(one.name)
-    call: dict[str, Any] = {"format": FORMAT, "kind": study.kind, "settings": kept}
-    if study.known_as != study.kind:
-        call["study"] = study.name
-    call["give_again"] = again
-    try:
-        call["model"] = _encoded(clip, None)
-    except _Unkept:
-        call["model"] = None
-        call["give_again"].append("model")
-    return call
+    return kept, again
 
 
 def read_call(view: RunView) -> dict[str, Any]:

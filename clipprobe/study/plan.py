@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from clipprobe.data import Failure
@@ -73,6 +73,16 @@ class Plan(Generic[R]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Change:
+    """One figure of two compared runs, as a suite holds it to a baseline."""
+
+    name: str
+    difference: Mapping[str, Any]
+    """The estimate of B minus A, in JSON types."""
+    better: Literal["higher", "lower"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Study(Generic[S, R]):
     """One kind of run: what can be set, and how a run of it is prepared.
 
@@ -94,6 +104,15 @@ class Study(Generic[S, R]):
     this value from the first time on, so an execution's own value is for memory alone."""
     name: str = ""
     """In the table of studies, where several studies make runs of one kind; else the kind."""
+    headline: str = ""
+    """Which figure of the summary's headline stands on a scorecard; the first where it is empty."""
+    enforce: Callable[[S, Mapping[str, Any]], bool] | None = None
+    """Hold a summary to the thresholds of the settings; False where there are none. Raises
+    ``ThresholdCrossedError``."""
+    text: Callable[[Mapping[str, Any]], str] | None = None
+    """Of a comparison: its summary as lines for the terminal."""
+    changes: Callable[[Mapping[str, Any]], Iterable[Change]] | None = None
+    """Of a comparison: the figures of its summary that can get better or worse."""
 
     @property
     def known_as(self) -> str:

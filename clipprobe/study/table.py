@@ -28,6 +28,8 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
         "labels": "clipprobe.neurons.labels.store:LABELS",
         "multimodality": "clipprobe.neurons.multimodality.run:MULTIMODALITY",
         "similar": "clipprobe.neurons.effects.similar_store:SIMILAR",
+        "suite": "clipprobe.study.suite.engine:SUITE",
+        "suite-comparison": "clipprobe.study.suite.comparison:COMPARISON",
         "stroop": "attacks.typographic.stroop.audit:STROOP",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
         "few-shot-comparison": "clipprobe.zeroshot.comparison:FEW_SHOT",
@@ -48,7 +50,9 @@ COMPARISONS: Registry[Study[Any, Any]] = Registry(
     {
         "bias": "attacks.bias.report.comparison:COMPARISON",
         "bias-written": "attacks.bias.report.comparison:COMPARISON",
+        "demo": "clipprobe.study.suite.comparison:COMPARISON",
         "few-shot": "clipprobe.zeroshot.comparison:FEW_SHOT",
+        "suite": "clipprobe.study.suite.comparison:COMPARISON",
         "zeroshot": "clipprobe.zeroshot.comparison:ZEROSHOT",
         "typographic": "attacks.typographic.report.comparison:COMPARISON",
     },

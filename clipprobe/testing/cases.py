@@ -88,17 +88,11 @@ def image_folder(folder: Path, n: int = 48) -> Path:
     return folder
 
 
-def _of_the_place(name: str) -> bool:
-    """Whether a file says where things are: calls, and where a demo rendered its atlas' images."""
-    places = ("atlas/sources.parquet", "atlas/manifest.json")
-    return Path(name).name == "call.json" or name in places
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     """Name -> bytes of every file in a folder and below; no call, which holds paths."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     named = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-    return {name: data for name, data in named.items() if not _of_the_place(name)}
+    return {name: data for name, data in named.items() if Path(name).name != "call.json"}
 
 
 @contextmanager

@@ -192,4 +192,11 @@ class _Work:
         return np.stack(encode_groups(self.clip, list(zip(*rows, strict=True))), axis=1)
 
 
-ZEROSHOT = Study(kind="zeroshot", settings=ZeroShotAudit, prepare=prepare_audit)
+ZEROSHOT = Study(
+    kind="zeroshot",
+    settings=ZeroShotAudit,
+    prepare=prepare_audit,
+    enforce=lambda settings, summary: enforce(
+        headline_figures(summary), settings.fail_under
+    ),
+)

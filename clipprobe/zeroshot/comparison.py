@@ -8,8 +8,7 @@ is rather too wide where the images are the same.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from clipprobe.errors import RunFolderError
 from clipprobe.report import Page, Section, Table, Warning
@@ -23,19 +22,9 @@ from clipprobe.statistics import (
     difference_of_paired_proportions,
     mcnemar,
 )
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Change, Outcome, Plan, Study
 
 _RESULTS = "results.parquet"
-
-
-def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict[str, Any]:
-    """Compare two complete audits of one kind.
-
-    Raises:
-        RunFolderError: they have no figure in common.
-    """
-    study = COMPARISON_OF[a.kind]
-    return carry_out(study, TwoRuns(a=a.path, b=b.path, out=out, seed=seed), None).value
 
 
 def _study(kind: str) -> Study[TwoRuns, dict[str, Any]]:
@@ -79,6 +68,8 @@ def _study(kind: str) -> Study[TwoRuns, dict[str, Any]]:
         settings=TwoRuns,
         prepare=prepare,
         load=lambda view: dict(view.summary),
+        text=comparison_text,
+        changes=changes,
     )
 
 
@@ -106,6 +97,15 @@ def comparison_text(summary: Mapping[str, Any]) -> str:
         for row in summary["differences"]
     ]
     return "\n".join(lines)
+
+
+def changes(summary: Mapping[str, Any]) -> Iterator[Change]:
+    """Every figure is an accuracy but for the error of calibration."""
+    for row in summary["differences"]:
+        better: Literal["higher", "lower"] = (
+            "lower" if row["name"] == "calibration_error" else "higher"
+        )
+        yield Change(name=row["name"], difference=row["difference"], better=better)
 
 
 def _paired(a: RunView, b: RunView, seed: int) -> Iterator[dict[str, Any]]:
@@ -162,4 +162,3 @@ def _page(a: RunView, b: RunView, summary: Mapping[str, Any]) -> Page:
 
 
 ZEROSHOT, FEW_SHOT = _study("zeroshot"), _study("few-shot")
-COMPARISON_OF = {"zeroshot": ZEROSHOT, "few-shot": FEW_SHOT}

@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 from attacks.bias import Settings, audit_bias, make_column
 from attacks.bias.measures.rates import rate_cells
 from attacks.bias.probe import Sample
-from attacks.bias.report.comparison import compare_runs
 from attacks.bias.report.differences import paired_difference, unpaired_difference
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, RunFolderError
 from clipprobe.runs import RunView
+from clipprobe.study import compare_runs
 from clipprobe.testing.toys import RednessClip
 
 QUICK: dict[str, Any] = {"n_boot": 200, "n_permutations": 499, "workers": 0, "k": 30}

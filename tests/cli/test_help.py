@@ -31,6 +31,7 @@ OPTIONAL = {
     "neurons search": {"kind", "word", "concept", "label", "where"},
     "neurons words": {"unit", "distill"},
     "neurons captions": {"units"},
+    "audit all": {"images", "baseline"},
     "audit typographic": {
         "classes", "file", "word", "forbidden", "allowed", "synonyms", "name_pattern",
         "word_column", "protocol", "fail_under", "fail_over", "config", "preset", "contrast",

@@ -25,7 +25,7 @@ def bias_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from attacks.bias import audit_bias
     from attacks.bias.inputs import write_embeddings
     from attacks.bias.probes.registry import probe_names
-    from attacks.bias.report.comparison import compare_runs
+    from clipprobe.study import compare_runs
     from clipprobe.testing.toys import RednessClip
 
     root = tmp_path_factory.mktemp("bias")

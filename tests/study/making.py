@@ -84,6 +84,21 @@ def two_made(kind: str) -> Callable[[Path], dict[str, Any]]:
 
 
 MAKE: dict[str, Small] = {
+    "suite": Small(
+        settings=lambda images: {
+            "images": images,
+            "studies": [
+                {"study": "zeroshot", "batch_size": 2},
+                {"study": "zeroshot", "name": "other-words", "templates": ["my {}"]},
+                {"study": "atlas", "sites": [POST], "top_k": 3, "batch_size": 4},
+            ],
+        },
+        change={"seed": 1},
+        inner=True,
+    ),
+    "suite-comparison": Small(
+        settings=two_made("suite"), change={"seed": 1}, passes=False, parts=False, images=""
+    ),
     "few-shot-comparison": Small(
         settings=two_made("few-shot"), change={"seed": 1}, passes=False, parts=False, images=""
     ),

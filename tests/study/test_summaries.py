@@ -16,9 +16,10 @@ ROOT = Path(__file__).parents[2]
 #: Kind -> its schema.
 SCHEMAS = {
     "captions": "clipprobe/neurons/captions/summary.schema.json",
-    "demo": "attacks/demo/summary.schema.json",
+    "demo": "clipprobe/study/suite/summary.schema.json",
     "effects": "clipprobe/neurons/effects/effects.summary.schema.json",
     "labels": "clipprobe/neurons/labels/summary.schema.json",
+    "suite": "clipprobe/study/suite/summary.schema.json",
     "similar": "clipprobe/neurons/effects/similar.summary.schema.json",
 }
 

@@ -17,12 +17,14 @@ from typer.testing import CliRunner
 
 import attacks.typographic.report
 from attacks.typographic import audit_typographic
-from attacks.typographic.report.comparison import compare_runs, comparison_text, differences
+from attacks.typographic.report.comparison_page import comparison_text
+from attacks.typographic.report.differences import differences
 from attacks.typographic.scoring.metrics import Outcomes, effects
 from clipprobe.cli import app
 from clipprobe.errors import RunFolderError
 from clipprobe.runs.differences import differing
 from clipprobe.statistics import wilson
+from clipprobe.study import compare_runs
 
 SCHEMA = Path(attacks.typographic.report.__file__).with_name("summary.schema.json")
 NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]

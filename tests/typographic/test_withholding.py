@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from attacks.typographic import audit_typographic
-from attacks.typographic.report.comparison import compare_runs
 from attacks.typographic.search import search_attack
 from attacks.typographic.stroop.audit import audit_stroop
 from attacks.typographic.sweep import sweep
 from clipprobe.errors import ConfigError, RunFolderError
+from clipprobe.study import compare_runs
 
 PEOPLE = ("man", "woman")
 THINGS = ("dog", "cat")

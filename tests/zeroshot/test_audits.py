@@ -17,8 +17,8 @@ from clipprobe.data import open_dataset
 from clipprobe.errors import ConfigError, DataError, RunFolderError, ThresholdCrossedError
 from clipprobe.runs import load_run
 from clipprobe.statistics import wilson
+from clipprobe.study import compare_runs
 from clipprobe.zeroshot import audit_few_shot, audit_zeroshot, build_classifier
-from clipprobe.zeroshot.comparison import compare_runs
 from clipprobe.zeroshot.few_shot.concepts import concept_images
 
 COLOURS = {"blue": (20, 20, 230), "green": (20, 200, 20), "red": (230, 20, 20)}

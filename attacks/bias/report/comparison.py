@@ -8,7 +8,6 @@ another either. Two models are compared on the same images, paired, in one proce
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from attacks.bias.groups.columns import SHOW_FROM
@@ -16,6 +15,7 @@ from attacks.bias.report.comparison_page import comparison_page, comparison_text
 from attacks.bias.report.differences import (
     KIND,
     TABLE,
+    changes,
     differences_table,
     figures_of,
     find_differences,
@@ -26,9 +26,7 @@ from attacks.bias.settings import BiasComparison
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import RunView, load_run
 from clipprobe.runs.differences import differing
-from clipprobe.study import Outcome, Plan, Study, carry_out
-
-__all__ = ["COMPARISON", "compare_runs", "comparison_page", "comparison_text"]
+from clipprobe.study import Outcome, Plan, Study
 
 UNPAIRED = (
     "Stored runs are compared unpaired, figure by printed figure and as if their images were "
@@ -36,20 +34,6 @@ UNPAIRED = (
     "images the intervals are wider than they need be, and nothing is tested. To pair two models "
     "over the same images, audit them together: clipprobe audit bias --model A --against B."
 )
-
-
-def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict[str, Any]:
-    """Compare two complete bias reports.
-
-    Args:
-        out: The run folder for the comparison, if one is wanted.
-        seed: Of nothing here: nothing is drawn. Kept for the command.
-    Returns:
-        The summary: what was shared, and each figure's difference, in JSON types.
-    Raises:
-        RunFolderError: one run was given twice, or they have no figure in common.
-    """
-    return carry_out(COMPARISON, BiasComparison(a=a.path, b=b.path, out=out, seed=seed), None).value
 
 
 def prepare_comparison(settings: BiasComparison, clip: None = None) -> Plan[dict[str, Any]]:
@@ -132,4 +116,6 @@ COMPARISON = Study(
     settings=BiasComparison,
     prepare=prepare_comparison,
     load=lambda view: view.summary,
+    text=comparison_text,
+    changes=changes,
 )

@@ -13,25 +13,28 @@ All tests of one comparison are corrected together (Benjamini-Hochberg).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from attacks.bias.groups.columns import SHOW_FROM
 from attacks.bias.measures.association_cells import STRENGTH
-from attacks.bias.measures.cells import LARGEST_MINUS_SMALLEST
+from attacks.bias.measures.cells import ASSOCIATION, LARGEST_MINUS_SMALLEST, RELATIVE
 from attacks.bias.measures.composition import ENTROPY
 from attacks.bias.measures.draws import Floats
 from attacks.bias.measures.retrieval_cells import MAX_SKEW, MIN_SKEW, NDKL
 from attacks.bias.report.headline import share_of_tests
 from clipprobe.statistics import Estimate, benjamini_hochberg, mover, undefined
+from clipprobe.study import Change
 
 KIND = "bias-comparison"
 TABLE = "differences.csv"
 KEY = ("probe", "measure", "item", "column", "group", "reference", "k")
 ALPHA, LEVEL = 0.05, 0.95
 #: Figures that resampling shifts, beside gaps, by their names in tables.
+#: Measures of one group against others, beside the differences of rates.
+_EFFECTS = frozenset((str(ASSOCIATION), str(RELATIVE), "skew@k"))
 _EXTREMES = frozenset(map(str, (MAX_SKEW, MIN_SKEW, NDKL, STRENGTH, ENTROPY)))
 LEAST_SE = 1e-7  # of resamples that do not move
 Figures = Mapping[tuple[Any, ...], dict[str, Any]]
@@ -149,6 +152,39 @@ def unpaired_difference(a: Mapping[str, Any], b: Mapping[str, Any], n: int) -> E
         value=value, low=low, high=high, n=n,
         method=f"from both intervals, as if independent (MOVER), {100 * LEVEL:g} %",
     )  # fmt: skip
+
+
+def changes(summary: Mapping[str, Any]) -> Iterator[Change]:
+    """How far each figure of a comparison moved away from 0, where both have an interval.
+
+    Nearer to 0 is a smaller difference between groups. There are many figures, so the intervals
+    are widened until 95 % of *all* hold together (Bonferroni).
+    """
+    from scipy.stats import norm
+
+    rows = [
+        row
+        for row in summary["differences"]
+        if row["difference"]["low"] is not None
+        and (row["measure"] in _EFFECTS or " difference" in row["measure"])
+    ]
+    wider = norm.ppf(1 - ALPHA / (2 * max(1, len(rows)))) / norm.ppf(1 - ALPHA / 2)
+    for row in rows:
+        a, b, found = row["a"]["value"], row["b"]["value"], row["difference"]
+        away = abs(b) - abs(a)
+        down, up = found["value"] - found["low"], found["high"] - found["value"]
+        if b < 0:  # then up is what brings B nearer to 0
+            down, up = up, down
+        about = (row["item"], row["column"], row["group"], row["reference"])
+        yield Change(
+            name=" ".join(part for part in (row["measure"], *about) if part) + ", distance from 0",
+            difference={
+                "value": away, "low": away - wider * down, "high": away + wider * up,
+                "n": found["n"], "method": f"{found['method']}, for {len(rows)} figures together",
+                "reason": "",
+            },
+            better="lower",
+        )  # fmt: skip
 
 
 def _difference(

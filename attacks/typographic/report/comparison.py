@@ -8,13 +8,12 @@ over the tests of one comparison.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from attacks.typographic.report.comparison_page import comparison_page, comparison_text
-from attacks.typographic.report.differences import differences
+from attacks.typographic.report.differences import changes, differences
 from attacks.typographic.report.summary import columns_of, natural_outcomes, written_outcomes
 from attacks.typographic.scoring.metrics import Outcomes
 from attacks.typographic.settings import TypographicComparison
@@ -23,28 +22,11 @@ from clipprobe.errors import RunFolderError
 from clipprobe.lines import shortened
 from clipprobe.runs import Run, RunView, jsonio, load_run
 from clipprobe.runs.differences import differing
-from clipprobe.study import Outcome, Plan, Study, carry_out
-
-__all__ = ["COMPARISON", "compare_runs", "comparison_page", "comparison_text", "differences"]
+from clipprobe.study import Outcome, Plan, Study
 
 KIND = "typographic-comparison"
 #: Settings that must be the same for two audits to answer one question.
 SAME = ("classes", "synonyms")
-
-
-def compare_runs(a: RunView, b: RunView, *, out: Path | None, seed: int) -> dict[str, Any]:
-    """Compare two complete audits.
-
-    Args:
-        out: The run folder for the comparison, if one is wanted.
-        seed: Of the bootstrap.
-    Returns:
-        The summary: what was shared, the differences with intervals and tests, in JSON types.
-    Raises:
-        RunFolderError: the two are not comparable; the message says why.
-    """
-    settings = TypographicComparison(a=a.path, b=b.path, out=out, seed=seed)
-    return carry_out(COMPARISON, settings, None).value
 
 
 def prepare_comparison(settings: TypographicComparison, clip: None = None) -> Plan[dict[str, Any]]:
@@ -170,4 +152,6 @@ COMPARISON = Study(
     settings=TypographicComparison,
     prepare=prepare_comparison,
     load=lambda view: view.summary,
+    text=comparison_text,
+    changes=changes,
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from clipprobe.statistics import (
     holm,
     mcnemar,
 )
+from clipprobe.study import Change
 
 
 def differences(
@@ -50,6 +51,19 @@ def differences(
             "only_b": len(second["attack"].pair) - shared,
         }
     return rows, n
+
+
+def changes(summary: Mapping[str, Any]) -> Iterator[Change]:
+    """The figures of a comparison that can get better or worse."""
+    better: dict[str, Literal["higher", "lower"]] = {
+        f"accuracy, {TITLES['clean']}": "higher",
+        f"accuracy, {TITLES['attack']}": "higher",
+        "targeted success": "lower",
+        "reading effect": "lower",
+    }
+    for row in summary["differences"]:
+        if row["name"] in better:
+            yield Change(name=row["name"], difference=row["difference"], better=better[row["name"]])
 
 
 def _difference(name: str, x: Outcomes, y: Outcomes, outcome: str, seed: int) -> dict[str, Any]:

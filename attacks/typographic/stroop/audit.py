@@ -206,4 +206,6 @@ def _rows(
     return rows, problems
 
 
-STROOP = Study(kind="stroop", settings=StroopAudit, prepare=prepare_stroop)
+STROOP = Study(
+    kind="stroop", settings=StroopAudit, prepare=prepare_stroop, headline="reading_effect"
+)

@@ -131,4 +131,9 @@ def _check_words(grid: Grid, words: Sequence[str]) -> None:
                 cell.attack.with_word(word)
 
 
-SWEEP = Study(kind="typographic-sweep", settings=TypographicSweep, prepare=prepare_sweep)
+SWEEP = Study(
+    kind="typographic-sweep",
+    settings=TypographicSweep,
+    prepare=prepare_sweep,
+    headline="worst_attacked_accuracy",
+)

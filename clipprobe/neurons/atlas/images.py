@@ -19,6 +19,7 @@ from PIL import Image
 
 from clipprobe.data import Failure, ImageRecord, MemberRef, decode_image
 from clipprobe.errors import UnreadableImageError
+from clipprobe.runs.view import CONFIG
 
 
 @dataclass(frozen=True)
@@ -126,15 +127,19 @@ class ImageTable:
 
         return pa.array([_text(record.id) for record in self.records], pa.string())
 
-    def source_columns(self) -> dict[str, Any]:
+    def source_columns(self, run: Path) -> dict[str, Any]:
         """The table ``sources.parquet``: where the images were, on the machine that scanned them.
 
         The only file of an atlas that names places on that machine. An image without a file
         (made in memory) has nulls, and cannot be shown later.
+
+        Args:
+            run: The folder of the atlas. Where it lies in the folder of another run, as that of a
+                demo does, images of that folder are named from here, so that both can be moved.
         """
         import pyarrow as pa
 
-        rows = [_source(record) for record in self.records]
+        rows = [_source(record, run) for record in self.records]
         columns = zip(*rows, strict=True) if rows else ((), (), (), ())
         types = {"path": pa.string(), "member": pa.string(), "offset": pa.int64()}
         types["size"] = pa.int64()
@@ -144,11 +149,13 @@ class ImageTable:
         return table
 
     @classmethod
-    def from_tables(cls, images: Any, sources: Any) -> ImageTable:
-        """Read ``images.parquet`` and ``sources.parquet`` (pyarrow tables) back."""
+    def from_tables(cls, images: Any, sources: Any, run: Path) -> ImageTable:
+        """Read ``images.parquet`` and ``sources.parquet`` (pyarrow tables) of a run back."""
         places = sources.select(["path", "member", "offset", "size"]).to_pylist()
         records = [
-            ImageRecord(row["id"], _source_of(place), row["label"], json.loads(row["attributes"]))
+            ImageRecord(
+                row["id"], _source_of(place, run), row["label"], json.loads(row["attributes"])
+            )
             for row, place in zip(images.to_pylist(), places, strict=True)
         ]
         reasons = tuple(images.column("failed").to_pylist())
@@ -163,17 +170,26 @@ class _Nowhere:
         raise UnreadableImageError("it was made in memory and not kept")
 
 
-def _source(record: ImageRecord) -> tuple[str | None, str | None, int | None, int | None]:
+def _source(
+    record: ImageRecord, run: Path
+) -> tuple[str | None, str | None, int | None, int | None]:
     source = record.source
     if isinstance(source, MemberRef):
-        return _text(source.archive.absolute()), _text(source.name), source.offset, source.size
-    return (_text(source.absolute()) if isinstance(source, Path) else None), None, None, None
+        return _place(source.archive, run), _text(source.name), source.offset, source.size
+    return (_place(source, run) if isinstance(source, Path) else None), None, None, None
 
 
-def _source_of(place: dict[str, Any]) -> Any:
+def _place(path: Path, run: Path) -> str:
+    outer, path = run.absolute().parent, path.absolute()
+    if (outer / CONFIG).is_file() and path.is_relative_to(outer):
+        return _text((Path("..") / path.relative_to(outer)).as_posix())
+    return _text(path)
+
+
+def _source_of(place: dict[str, Any], run: Path) -> Any:
     if place["path"] is None:
         return _Nowhere()
-    path = Path(place["path"])
+    path = run / place["path"]  # an absolute path stays as it is
     if place["member"] is None:
         return path
     return MemberRef(path, place["member"], place["offset"], place["size"])

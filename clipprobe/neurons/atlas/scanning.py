@@ -188,7 +188,8 @@ class _Scan:
                 images=ImageTable.of(records, self.numbers, state.failures),
                 config=self.config,
                 versions=self.versions,
-            )
+            ),
+            run,
         )
 
 

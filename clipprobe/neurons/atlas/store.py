@@ -26,7 +26,7 @@ from clipprobe.neurons.atlas.tables import bin_table, read_bins, read_top, top_t
 from clipprobe.study import Outcome, Plan
 
 if TYPE_CHECKING:
-    from clipprobe.runs import RunView
+    from clipprobe.runs import Run, RunView
 
 A = TypeVar("A", bound=AtlasContents)
 
@@ -42,14 +42,14 @@ def plan_of(atlas: A) -> Plan[A]:
     """The plan of a run that holds an atlas which is there already."""
     return Plan(
         config=atlas.config,
-        execute=lambda run: outcome_of(atlas),
+        execute=lambda run: outcome_of(atlas, run),
         seed=atlas.config["keep"]["seed"],
         provenance={"model": atlas.config["model"], "versions": atlas.versions},
         dataset=atlas.config["data"],
     )
 
 
-def outcome_of(atlas: A) -> Outcome[A]:
+def outcome_of(atlas: A, run: Run) -> Outcome[A]:
     """An atlas with the files, the summary and the page of its run."""
     from clipprobe.neurons.atlas.page import page_of
     from clipprobe.neurons.atlas.summary import summarise
@@ -57,7 +57,7 @@ def outcome_of(atlas: A) -> Outcome[A]:
     failures = atlas.images.failures
     return Outcome(
         value=atlas,
-        files=_files(atlas),
+        files=_files(atlas, run.path),
         summary=lambda: summarise(atlas),
         page=lambda run: page_of(atlas),
         used=atlas.images.n_used,
@@ -66,7 +66,7 @@ def outcome_of(atlas: A) -> Outcome[A]:
     )
 
 
-def _files(atlas: AtlasContents) -> Iterator[tuple[str, Any]]:
+def _files(atlas: AtlasContents, folder: Path) -> Iterator[tuple[str, Any]]:
     """One at a time: each can be as large as the atlas."""
     for statistics in atlas.statistics.values():
         statistics.flush()
@@ -74,7 +74,7 @@ def _files(atlas: AtlasContents) -> Iterator[tuple[str, Any]]:
     yield TOP, top_table(atlas.statistics, atlas.images)
     yield BINS, bin_table(atlas.statistics, atlas.images)
     yield IMAGES, atlas.images.columns()
-    yield SOURCES, atlas.images.source_columns()
+    yield SOURCES, atlas.images.source_columns(folder)
 
 
 def read_run(run: RunView) -> AtlasContents:
@@ -90,7 +90,7 @@ def read_run(run: RunView) -> AtlasContents:
         )
     config = run.manifest["config"]
     sites = [Site.from_json(data) for data in config["sites"]]
-    images = ImageTable.from_tables(run.read_table(IMAGES), run.read_table(SOURCES))
+    images = ImageTable.from_tables(run.read_table(IMAGES), run.read_table(SOURCES), run.path)
     return AtlasContents(
         sites={site.name: site for site in sites},
         statistics=_statistics(run, sites, Settings(**config["keep"]), images),

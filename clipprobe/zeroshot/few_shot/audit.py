@@ -230,4 +230,11 @@ class _Progress:
             self._tell(self._done, self._total)
 
 
-FEW_SHOT = Study(kind="few-shot", settings=FewShotAudit, prepare=prepare_audit)
+FEW_SHOT = Study(
+    kind="few-shot",
+    settings=FewShotAudit,
+    prepare=prepare_audit,
+    enforce=lambda settings, summary: enforce(
+        headline_figures(summary), settings.fail_under
+    ),
+)

@@ -1,0 +1,138 @@
+"""How a suite is made: every study by the one driver, on passes that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.data import Dataset
+from clipprobe.errors import RunFolderError, ThresholdCrossedError
+from clipprobe.models.passes import Passes
+from clipprobe.runs import Run, RunView, jsonio, load_run
+from clipprobe.runs.manifest import SEAL
+from clipprobe.settings import takes
+from clipprobe.study.driver import carry_out
+from clipprobe.study.plan import Outcome, Plan, Study
+from clipprobe.study.suite.entry import Entry, with_images_opened
+from clipprobe.study.suite.page import page_of
+from clipprobe.study.suite.scorecard import scores_of, summarise
+from clipprobe.study.suite.settings import Suite
+from clipprobe.study.suite.stages import Stages
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+KIND = "suite"
+Inner = Mapping[str, RunView]
+
+
+@takes(Suite)
+def audit_all(clip: Clip, settings: Suite) -> RunView:
+    """Carry out a list of studies on one model, as one run.
+
+    Returns:
+        The finished run; its studies are runs in sub-folders, named after the entries.
+    Raises:
+        ThresholdCrossedError: a threshold of a study was crossed; the run is complete.
+        ConfigError, DataError, RunFolderError: see the message.
+    """
+    run = carry_out(SUITE, settings, clip).run
+    refuse_crossed(run.summary)
+    return run
+
+
+def refuse_crossed(summary: Mapping[str, Any]) -> None:
+    """Raise where a study crossed a threshold of its settings.
+
+    Raises:
+        ThresholdCrossedError: names the studies and the figures.
+    """
+    crossed = [f"{one['name']}: {one['crossed']}" for one in summary["runs"] if one["crossed"]]
+    if crossed:
+        raise ThresholdCrossedError(" ".join(crossed))
+
+
+def prepare_suite(settings: Suite, clip: Clip) -> Plan[Inner]:
+    """Prepare every study, so that each refuses what it cannot do before one of them begins."""
+    entries = with_images_opened(settings.studies)
+    plans = {entry.name: entry.made_by.prepare(entry.settings, clip) for entry in entries}
+    config = {
+        "model": clip.provenance()["model"],
+        "studies": [
+            {
+                "name": entry.name,
+                "study": entry.study,
+                "config": plans[entry.name].config,
+                **({"thresholds": given} if (given := entry.thresholds()) else {}),
+            }
+            for entry in entries
+        ],
+        "seed": settings.seed,
+    }
+
+    def execute(run: Run) -> Outcome[Inner]:
+        views = make_all(run, clip, entries, settings.overwrite, settings.progress)
+        scores = scores_of(entries, views)
+        return Outcome(
+            value=views,
+            files=[],
+            summary=lambda: summarise(KIND, clip, scores),
+            page=lambda run: page_of(clip, scores, seed=settings.seed),
+            used=sum(one.run.manifest["counts"]["used"] for one in scores),
+        )
+
+    return Plan(
+        config=jsonio.plain(config),
+        execute=execute,
+        seed=settings.seed,
+        provenance=clip.provenance(),
+    )
+
+
+def make_all(
+    run: Run,
+    clip: Clip,
+    entries: Sequence[Entry],
+    overwrite: bool,
+    progress: Callable[[int, int], None] | None,
+) -> dict[str, RunView]:
+    """The runs of the entries inside ``run``: made, gone on with, or recognised.
+
+    What looks inside the towers comes first: its passes serve the others, but not the other way.
+    """
+    order = sorted(entries, key=lambda entry: entry.made_by.load is None)
+    stages = Stages(progress, len(order))
+    passes = Passes(run.part("passes"), clip)
+    views = {}
+    for i, entry in enumerate(order):
+        images = getattr(entry.settings, "images", None)
+        n_inputs = len(images) if isinstance(images, Dataset) else 0
+        how = {"overwrite": overwrite, "progress": stages.stage(i, n_inputs)}
+        with passes.of(clip, entry.name):
+            made = entry.told(out=run.path / entry.name, **how)
+            views[entry.name] = carry_out(entry.made_by, made, clip).run
+        stages.end(i)
+    return {entry.name: views[entry.name] for entry in entries}
+
+
+def load_parts(view: RunView) -> Inner:
+    """The runs inside a suite.
+
+    Raises:
+        RunFolderError: one is absent, damaged, or another one than the suite made.
+    """
+    found = {}
+    for one in view.summary["runs"]:
+        inner = load_run(view.path / one["name"])
+        if inner.manifest.get(SEAL) != one[SEAL]:
+            raise RunFolderError(
+                f"The run {inner.path} is not the one that the suite {view.path} made: make the "
+                "suite again with --overwrite."
+            )
+        found[str(one["name"])] = inner
+    return found
+
+
+SUITE: Study[Suite, Inner] = Study(
+    kind=KIND, settings=Suite, prepare=prepare_suite, load=load_parts
+)
