@@ -32,7 +32,7 @@ ORDER = {
         __main__ (verbs)
     """,
     "clipprobe.neurons": """
-        settings
+        instruments settings
         atlas direction_results multimodality where words
         __init__ effects pooled sheet
         captions circuits labels

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from clipprobe.data import Dataset, Failure, as_dataset, require_readable
 from clipprobe.errors import DataError
 from clipprobe.memory import fitting_batch
+from clipprobe.neurons.instruments.store import Store
+from clipprobe.neurons.instruments.value import UnitValue
 from clipprobe.statistics import Estimate, undefined
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SimilarUnits:
+class SimilarUnits(UnitValue):
     """What is like a unit.
 
     ``address``: the unit. ``name``: with its pooling.
@@ -45,8 +47,10 @@ class SimilarUnits:
     ``same_output``, ``opposite_output``: ``(address, cosine of output columns)``; empty where the
     unit is no neuron with a column.
     ``n_failed``, ``failures``: images that could not be read, and why.
+    ``store``: the run, or what stands for it in memory.
     """
 
+    instrument: ClassVar[str] = "similar"
     address: str
     name: str
     similar: tuple[tuple[str, Estimate], ...]
@@ -59,6 +63,7 @@ class SimilarUnits:
     opposite_output: tuple[tuple[str, float], ...]
     failures: tuple[Failure, ...]
     provenance: dict[str, Any]
+    store: Store | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""

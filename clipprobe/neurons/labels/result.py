@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from clipprobe.errors import UnknownHookPointError
+from clipprobe.neurons.instruments.value import UnitValue
 from clipprobe.neurons.labels.validation import Validation
 from clipprobe.statistics import Estimate
 
 if TYPE_CHECKING:
     from clipprobe.data import Failure
+    from clipprobe.neurons.instruments.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ class UnitLabel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Labels:
+class Labels(UnitValue):
     """The labels of many units.
 
     ``rows``: one per unit.
@@ -88,8 +90,10 @@ class Labels:
     ``n_concepts``, ``n_choose``, ``n_held_out``: concepts, and images of either half.
     ``settings``: of scorer and validation, hook points and concepts.
     ``data``, ``failures``, ``provenance``: the images, those that failed, model and versions.
+    ``store``: the run, or what stands for it in memory.
     """
 
+    instrument: ClassVar[str] = "labels"
     rows: tuple[UnitLabel, ...]
     scorer: str
     pool: str
@@ -104,6 +108,7 @@ class Labels:
     data: Mapping[str, Any]
     failures: tuple[Failure, ...]
     provenance: Mapping[str, Any]
+    store: Store | None = field(default=None, repr=False, compare=False)
 
     @property
     def family(self) -> int:

@@ -147,7 +147,7 @@ class _Test:
             seed=self.settings.seed,
             batch_size=batch_size,
         )
-        return replace(result, controls=tables.control_rows(found))
+        return replace(result, frames={**result.frames, "controls": tables.control_rows(found)})
 
 
 def load_test(view: RunView) -> Multimodality:

@@ -15,6 +15,7 @@ met; a word that wins may win by its letters; see ``docs/neuron-words.md``.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from clipprobe.data import Failure
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.hooks.units import Site, default_sites, find_sites
 from clipprobe.memory import fitting_batch
+from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.neurons.words.grid import WordGrid, scrambled
 from clipprobe.neurons.words.lists import WordList, read_words, word_list
 from clipprobe.neurons.words.report import page_of, summarise
@@ -202,9 +204,12 @@ class _Probe:
             yield TOP, words
             yield UNITS, units
 
-        held = {site: numbers(site) for site in self.sites} if self.in_memory else probe.values
+        value = probe
+        if self.in_memory:
+            value = replace(probe, values={site: numbers(site) for site in self.sites})
+            value = replace(value, store=_in_memory(value, self.config["top"]))
         return Outcome(
-            value=replace(probe, values=held),
+            value=value,
             files=files(),
             summary=lambda: summarise(probe, highest),
             page=lambda run: page_of(probe, summarise(probe, highest), run.read_table(TOP)),
@@ -224,6 +229,14 @@ class _Probe:
                 run.write_arrays(chunk_file(number), chunk.arrays())
             if self.progress is not None:
                 self.progress(len(texts))
+
+
+def _in_memory(probe: WordProbe, top: int) -> InMemory:
+    tables = functools.cache(lambda: unit_tables(probe, top))
+    return InMemory(
+        {TOP: lambda: tables()[0], UNITS: lambda: tables()[1]},
+        lambda: summarise(probe, tables()[2]),
+    )
 
 
 def _listed(words: Any) -> WordList:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.errors import RunFolderError
 from clipprobe.hooks.units import Site
 from clipprobe.neurons.words.result import SiteWords, WordProbe, half_width, zscores
-from clipprobe.runs import RunView, load_run
 
 if TYPE_CHECKING:
-    from clipprobe.runs import Run
+    from clipprobe.runs import Run, RunView
 
 KIND = "words"
 WORDS = "words.parquet"
@@ -133,26 +130,8 @@ def unit_tables(probe: WordProbe, top: int) -> tuple[Any, Any, list[float]]:
     return pa.table(table), pa.table(merged), highest
 
 
-def load_word_probe(path: str | Path) -> WordProbe:
-    """Read a word probe.
-
-    Raises:
-        RunFolderError: the folder holds no complete run, or one of another kind.
-    """
-    return read_run(load_run(path))
-
-
 def read_run(run: RunView) -> WordProbe:
-    """Read a word probe from its run.
-
-    Raises:
-        RunFolderError: the run is of another kind.
-    """
-    if run.kind != KIND:
-        raise RunFolderError(
-            f"The run {run.path} is of the kind {run.kind!r} and no word probe: make one with "
-            "`clipprobe neurons words`."
-        )
+    """Read a word probe from its run."""
     config = run.manifest["config"]
     sites = {data["name"]: Site.from_json(data) for data in config["sites"]}
     table = run.read_table(WORDS)
@@ -173,6 +152,7 @@ def read_run(run: RunView) -> WordProbe:
         config=config,
         versions=run.manifest["versions"],
         path=run.path,
+        store=run,
     )
 
 
