@@ -20,14 +20,12 @@ from numpy.typing import NDArray
 from clipprobe.data import Dataset, Failure, as_dataset, require_readable
 from clipprobe.errors import DataError
 from clipprobe.memory import fitting_batch
+from clipprobe.models.activations import Reader, image_batches
 from clipprobe.neurons.instruments.store import Store
 from clipprobe.neurons.instruments.value import UnitValue
 from clipprobe.statistics import Estimate, undefined
 
 if TYPE_CHECKING:
-    from PIL import Image
-    from torch import Tensor
-
     from clipprobe.hooks import HookPoint
     from clipprobe.hooks.units import Site
     from clipprobe.models import Clip
@@ -145,12 +143,6 @@ def similar_units(
         pool: How tokens become one number; the same for all.
         k: How many at either end.
     """
-    import torch
-
-    from clipprobe.data import stream_batches
-    from clipprobe.hooks import capture
-    from clipprobe.neurons.atlas.stream import same_shape
-
     if k < 1:
         raise DataError(f"{k} units at either end are none: give at least 1.")
     own, point, found = compared(clip, address, sites, pool)
@@ -161,22 +153,11 @@ def similar_units(
     column = names.index(own)
     failures: list[Failure] = []
 
-    def prepare(image: Image.Image) -> Tensor:
-        pixels: Tensor = clip.preprocess([image])[0]
-        return pixels
-
-    for batch in stream_batches(
-        dataset.records, prepare, batch_size=batch_size, workers=workers, allow_none=True
-    ):
+    reader = Reader(clip, [site.name for site in found], pool)
+    for batch in image_batches(clip, dataset.records, batch_size, workers):
         failures += batch.failures
-        for group in same_shape(batch.items) if batch.items else []:
-            with (
-                torch.no_grad(),
-                capture(clip, [site.name for site in found], pool=pool) as acts,
-            ):
-                clip.image_embeddings(torch.stack([batch.items[i] for i in group]))
-            values = torch.cat([acts[site.name].float() for site in found], dim=1)
-            running.add(values.cpu().numpy(), column)
+        if batch.items:
+            running.add(np.concatenate(list(reader(batch.items).values.values()), axis=1), column)
         if progress is not None:
             progress(len(batch.records) + len(batch.failures))
     require_readable(running.n, failures, dataset.name)

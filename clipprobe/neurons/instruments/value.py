@@ -29,6 +29,9 @@ class UnitValue:
     instrument: ClassVar[str]
     store: Any
 
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read a value from its run folder.
