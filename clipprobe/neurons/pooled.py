@@ -107,9 +107,9 @@ def check_fits(
 ) -> list[Site]:
     """The hook points of :func:`pooled_activations`; refuses, before an image is read, what will
     not fit."""
-    from clipprobe.hooks.units import default_sites, find_sites
+    from clipprobe.hooks.units import find_sites
 
-    found = find_sites(clip, list(sites or default_sites(clip)), pool)
+    found = find_sites(clip, sites or None, pool)
     fitting_batch(clip, batch_size, len(dataset))
     _check_size(len(dataset), sum(site.n_units for site in found))
     return found

@@ -28,7 +28,7 @@ from clipprobe.neurons.captions.settings import CaptionTest
 from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.runs import Run, RunView, jsonio
 from clipprobe.settings import takes
-from clipprobe.statistics import Estimate
+from clipprobe.statistics import census
 from clipprobe.study import Outcome, Plan, Study, carry_out
 
 if TYPE_CHECKING:
@@ -73,13 +73,7 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[CaptionRanking]:
     config: dict[str, Any] = {
         "model": provenance["model"],
         "device": clip.device.type,
-        "captions": {
-            "name": listed.name,
-            "n": len(listed.words),
-            "fingerprint": listed.fingerprint,
-            "filtered": listed.filtered,
-            "n_blocked": listed.n_blocked,
-        },
+        "captions": listed.to_json(),
         "claim": ALIGNMENT if vision else TEXT_ALONE,
         "units": {point.name: indices for point, indices in wanted},
         "pool": None if vision else settings.pool,
@@ -121,11 +115,7 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[CaptionRanking]:
         execute=execute,
         seed=settings.seed,
         provenance=provenance,
-        dataset={
-            "name": listed.name,
-            "fingerprint": listed.fingerprint,
-            "records": len(listed.words),
-        },
+        dataset=listed.describe(),
     )
 
 
@@ -173,13 +163,11 @@ def summarise(found: Sequence[UnitCaptions], config: dict[str, Any]) -> dict[str
     chances = [unit.chance for unit in found if not math.isnan(unit.chance)]
     chance = float(np.mean(chances)) if chances else math.nan
     what = "highest z"
-    estimate = Estimate(
-        value=float(np.median(known)) if len(known) else math.nan,
-        low=math.nan,
-        high=math.nan,
-        n=len(known),
-        method="median over units",
-        reason="a census of the units that were named, so there is no sampling to give an interval",
+    estimate = census(
+        float(np.median(known)) if len(known) else math.nan,
+        len(known),
+        "median over units",
+        "a census of the units that were named, so there is no sampling to give an interval",
     )
     meaning = (
         f"median over units of the {what} of a caption, in standard deviations over captions; a "

@@ -6,13 +6,15 @@ are: a table is read when a unit, a word or a property is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from clipprobe.runs import RunView
 
 Rows = list[dict[str, Any]]
+V = TypeVar("V")
 
 
 class Store(Protocol):
@@ -63,6 +65,33 @@ def _plain(value: Any) -> Any:
     from clipprobe.runs import jsonio
 
     return jsonio.plain(value)
+
+
+class Lazy(Mapping[str, V]):
+    """Parts of a result by name, each read when it is asked for.
+
+    Args:
+        names: Of the parts, in order.
+        read: Reads one.
+        keep: Whether a part stays in memory once it is read.
+    """
+
+    def __init__(
+        self, names: Iterable[str], read: Callable[[str], V], *, keep: bool = False
+    ) -> None:
+        self._names = tuple(names)
+        self._read = functools.cache(read) if keep else read
+
+    def __getitem__(self, name: str) -> V:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def unit_rows(store: Store, name: str, address: str) -> Rows:

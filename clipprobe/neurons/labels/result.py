@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.neurons.instruments.value import UnitValue
 from clipprobe.neurons.labels.validation import Validation
-from clipprobe.statistics import Estimate
+from clipprobe.statistics import Estimate, census
 
 if TYPE_CHECKING:
     from clipprobe.data import Failure
@@ -119,14 +119,7 @@ class Labels(UnitValue):
     def abstention(self) -> Estimate:
         """Share of the units without a label."""
         n = len(self.rows)
-        return Estimate(
-            value=sum(row.label is None for row in self.rows) / n,
-            low=math.nan,
-            high=math.nan,
-            n=n,
-            method="count of all units",
-            reason="a census of the units, so there is no sampling of units to give an interval",
-        )
+        return census(sum(row.label is None for row in self.rows) / n, n)
 
     def unit(self, address: str) -> UnitLabel:
         """The label of one unit.

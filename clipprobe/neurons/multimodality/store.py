@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.data import Failure
-from clipprobe.neurons.instruments.store import InMemory
+from clipprobe.neurons.instruments.store import InMemory, Lazy
 from clipprobe.neurons.multimodality.contents import Floor, MultimodalityContents, Nulls
 from clipprobe.neurons.multimodality.notes import WITHDRAWN, WITHDRAWN_NOTE
 from clipprobe.neurons.multimodality.scoring.shuffles import Shuffles
@@ -60,25 +60,14 @@ def outcome_of(result: M, probes: Probes) -> Outcome[M]:
     )
 
 
-class Frames(Mapping[str, Any]):
+def frames_of(run: RunView) -> Mapping[str, Any]:
     """The tables of a run as data frames, each read once, when it is asked for."""
 
-    def __init__(self, run: RunView) -> None:
-        self._run = run
-        self._read: dict[str, Any] = {}
+    def read(name: str) -> Any:
+        frame = run.read_table(TABLES[name]).to_pandas()
+        return frame.drop(columns=WITHDRAWN, errors="ignore")
 
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._read:
-            frame = self._run.read_table(TABLES[name]).to_pandas()
-            withdrawn = [WITHDRAWN] if WITHDRAWN in frame else []
-            self._read[name] = frame.drop(columns=withdrawn)
-        return self._read[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(TABLES)
-
-    def __len__(self) -> int:
-        return len(TABLES)
+    return Lazy(TABLES, read, keep=True)
 
 
 def read_run(run: RunView) -> MultimodalityContents:
@@ -90,7 +79,7 @@ def read_run(run: RunView) -> MultimodalityContents:
     return MultimodalityContents(
         modalities=tuple(summary["modalities"]),
         concepts=tuple(summary["concepts"]),
-        frames=Frames(run),
+        frames=frames_of(run),
         alpha=config["alpha"],
         nulls=Nulls(**{name: arrays[f"nulls/{name}"] for name in Nulls.__slots__}),
         floor=_floor(summary["random_weights"], config["alpha"], arrays),
