@@ -45,7 +45,7 @@ from clipprobe.models.families.hf_clip import HFClip
 from clipprobe.models.processors import from_processor
 from clipprobe.neurons import scan
 from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
-from clipprobe.neurons.atlas.stream import PooledBuffer, ScanState, Stream
+from clipprobe.neurons.atlas.stream import ScanState, Stream
 
 WIDE = {"image_size": 64, "patch_size": 32}
 """ViT-B/32, on fewer tokens."""
@@ -120,6 +120,7 @@ def measure_time(rounds: int, batch: int, warm: int) -> None:
     spent: dict[str, dict[str, list[float]]] = {c: {"bare": [], "scan": []} for c in clocks}
     with torch.no_grad():
         warm_up(stream, warm, batch, generator)
+        reader = stream.reader(batch)
         for number in range(rounds + 1):
             pixels = list(torch.randn(batch, 3, 224, 224, generator=generator))
             for way in ("bare", "scan") if number % 2 else ("scan", "bare"):
@@ -128,7 +129,7 @@ def measure_time(rounds: int, batch: int, warm: int) -> None:
                     clip.image_embeddings(torch.stack(pixels))
                 else:
                     rows = records[state.done : state.done + batch]
-                    for update in stream.take(rows, pixels, batch, batch):
+                    for update in stream.take(reader, rows, pixels, batch):
                         update()
                     state.done += batch
                     if number in (0, rounds):  # no row of the rounds is left for later
@@ -152,10 +153,10 @@ def warm_up(stream: Stream, warm: int, batch: int, generator: torch.Generator) -
     if not warm:
         return
     pixels = list(torch.randn(batch, 3, 224, 224, generator=generator))
-    pooled = stream._forward(pixels, batch, PooledBuffer())
+    seen = stream.reader(batch)(pixels)
     rng = np.random.default_rng(0)
     for name, units in stream.state.statistics.items():
-        values, tokens = pooled[name]
+        values, tokens = seen.values[name], seen.tokens.get(name)
         for start in range(0, warm, 128):
             images = np.arange(start, min(start + 128, warm))
             like = rng.integers(0, batch, len(images))

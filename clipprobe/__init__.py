@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from clipprobe.hooks.intervene import intervene as intervene
     from clipprobe.models import Clip as Clip
     from clipprobe.models import load as load
+    from clipprobe.models.activations import activations as activations
     from clipprobe.neurons import Atlas as Atlas
     from clipprobe.neurons import scan as scan
     from clipprobe.neurons import scan_texts as scan_texts
@@ -59,6 +60,7 @@ _PUBLIC = {
     "Scale": "clipprobe.hooks",
     "Steer": "clipprobe.hooks",
     "Zero": "clipprobe.hooks",
+    "activations": "clipprobe.models.activations",
     "attribution_methods": "clipprobe.attribution",
     "attribution_patching": "clipprobe.neurons.effects",
     "capture": "clipprobe.hooks",

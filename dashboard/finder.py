@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from clipprobe.neurons.atlas.search import KINDS
+from clipprobe.neurons.atlas.properties import properties
 from dashboard import state
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def pick_from_table(atlas: Atlas) -> None:
     site = left.selectbox("Hook point", list(atlas.sites), key="site", persist_state="session")
     kind = middle.selectbox(
         "Units that are",
-        [ANY, *KINDS],
+        [ANY, *(name for name, one in properties().items() if not one.table)],
         key="kind",
         persist_state="session",
         help="Selective: ranked by how far their strongest images lie above their mean.",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from clipprobe.neurons.instruments.registry import beside_atlas
+from clipprobe.neurons.sheet.commands import ask
 from clipprobe.neurons.sheet.evidence import gather
-from clipprobe.neurons.sheet.instruments import INSTRUMENTS, Instrument
 from clipprobe.neurons.sheet.sheet import run_warnings
 from clipprobe.report.numbers import format_cell
 from clipprobe.runs import RunView
@@ -17,6 +18,8 @@ from dashboard.components import plain
 if TYPE_CHECKING:
     from clipprobe.neurons import Atlas
     from clipprobe.neurons.atlas.unit import Unit
+    from clipprobe.neurons.instruments.instrument import Instrument
+    from clipprobe.neurons.instruments.rows import UnitRows
 
 
 def show_evidence(atlas: Atlas, unit: Unit, runs: Sequence[RunView]) -> None:
@@ -26,32 +29,35 @@ def show_evidence(atlas: Atlas, unit: Unit, runs: Sequence[RunView]) -> None:
         runs: Where to look besides the folder of the atlas; those about other weights are left out.
     """
     evidence = gather(atlas, among=runs)
-    records = [(one, evidence.about(one.name, unit.address)) for one in INSTRUMENTS]
-    silent = [one for one, record in records if not record]
-    records = [(one, record) for one, record in records if record]
-    if records:
+    views = [(one, evidence.about(one.name, unit.address)) for one in beside_atlas()]
+    if any(runs_of for _, runs_of in views):
         st.subheader("What other runs found", anchor=False)
-    for instrument, record in records:
+    for instrument, runs_of in views:
+        if not runs_of:
+            continue
         with st.expander(instrument.title):
             st.caption(plain(instrument.question))
-            for run in dict.fromkeys(one.run.path for one in record):
-                first = next(one.run for one in record if one.run.path == run)
-                for text in run_warnings(first, unit):
+            for run, tables in runs_of:
+                for text in run_warnings(run, unit):
                     st.warning(plain(text))
-            for one in record:
-                if one.warning:
-                    st.warning(plain(one.warning))
-                columns = zip(*one.rows, strict=True)
-                st.dataframe(
-                    {
-                        name: [format_cell(value) for value in column]
-                        for name, column in zip(one.columns, columns, strict=True)
-                    },
-                    hide_index=True,
-                    alt=f"{instrument.title}, from {one.run.path.name}: {', '.join(one.columns)}",
-                )
-                st.caption(plain(one.caption))
-    show_unasked(atlas, unit, silent)
+                for one in tables:
+                    _show_table(one, f"{instrument.title}, from {run.path.name}")
+    show_unasked(atlas, unit, [one for one, runs_of in views if not runs_of])
+
+
+def _show_table(one: UnitRows, name: str) -> None:
+    if one.warning:
+        st.warning(plain(one.warning))
+    columns = zip(*one.rows, strict=True)
+    st.dataframe(
+        {
+            head: [format_cell(value) for value in column]
+            for head, column in zip(one.columns, columns, strict=True)
+        },
+        hide_index=True,
+        alt=f"{name}: {', '.join(one.columns)}",
+    )
+    st.caption(plain(one.caption))
 
 
 def show_unasked(atlas: Atlas, unit: Unit, instruments: Sequence[Instrument]) -> None:
@@ -63,4 +69,4 @@ def show_unasked(atlas: Atlas, unit: Unit, instruments: Sequence[Instrument]) ->
     with st.expander("Not asked yet", icon=":material/contact_support:"):
         for one in open_ones:
             st.caption(plain(f"{one.title}. {one.question}"))
-            st.code(one.command_for(atlas, unit.address), language="shell", wrap_lines=True)
+            st.code(ask(one, atlas, unit.address), language="shell", wrap_lines=True)

@@ -102,11 +102,12 @@ def default_pool(clip: Seeing, tower: str) -> str:
 
 
 def find_sites(
-    clip: Seeing, patterns: Sequence[str], pool: str, tower: str = "vision"
+    clip: Seeing, patterns: Sequence[str] | str | None, pool: str, tower: str = "vision"
 ) -> list[Site]:
     """The hook points that the names and globs mean, checked for what an atlas can hold.
 
     Args:
+        patterns: None for the default ones of the tower.
         tower: The one that the inputs run through: ``vision`` for images, ``text`` for texts.
 
     Raises:
@@ -117,7 +118,7 @@ def find_sites(
     from clipprobe.hooks.pooling import check_pool
     from clipprobe.hooks.sites import resolve
 
-    points = resolve(clip, patterns)
+    points = resolve(clip, default_sites(clip, tower) if patterns is None else patterns)
     for point in points:
         layout = _LAYOUTS.get(point.axes)
         if point.tower != tower:

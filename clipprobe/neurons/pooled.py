@@ -1,4 +1,4 @@
-"""The pooled activations of some hook points on a set of images or texts, held in memory.
+"""The pooled activations of some hook points on a set of images, held in memory.
 
 For methods that need every image's value of every unit at once (labels, sparse composition). One
 float per unit and image: what does not fit is refused with the numbers. An atlas needs no such
@@ -16,13 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.data import Dataset, Failure, ImageRecord, as_dataset, require_readable
-from clipprobe.errors import DataError, UnsupportedHookError
+from clipprobe.errors import DataError
 from clipprobe.memory import fitting_batch
+from clipprobe.models.activations import Reader, Reading, image_batches
 
 if TYPE_CHECKING:
-    from PIL import Image
-    from torch import Tensor
-
     from clipprobe.hooks.units import Site
     from clipprobe.models import Clip
 
@@ -31,11 +29,11 @@ MAX_BYTES = 4 << 30
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PooledActivations:
-    """``n`` inputs through a tower.
+    """``n`` images through a tower.
 
     ``values``: hook point -> ``(n, n_units)`` float32, pooled.
     ``embeddings``: ``(n, d_embed)`` float32 unit vectors of the same pass.
-    ``records``: the images that were read, in order of id; empty for texts.
+    ``records``: the images that were read, in order of id.
     ``failures``: the images that could not be.
     ``pooled``: hook point -> how tokens became one number, in words.
     ``pool``: the rule.
@@ -77,31 +75,25 @@ def pooled_activations(
         NoReadableImagesError: not one image could be read.
         DataError: the table would not fit into memory.
     """
-    from clipprobe.data import stream_batches
-
     dataset = as_dataset(images, limit=limit)
     found = check_fits(clip, dataset, sites, pool, batch_size)
-    table = _Table(clip, [site.name for site in found], pool)
+    reader = Reader(clip, [site.name for site in found], pool)
+    seen: list[Reading] = []
     records: list[ImageRecord] = []
     failures: list[Failure] = []
-
-    def prepare(image: Image.Image) -> Tensor:
-        pixels: Tensor = clip.preprocess([image])[0]
-        return pixels
-
-    for batch in stream_batches(
-        dataset.records, prepare, batch_size=batch_size, workers=workers, allow_none=True
-    ):
+    for batch in image_batches(clip, dataset.records, batch_size, workers):
         failures += batch.failures
-        if batch.items:
-            table.run_images(batch.items)
         records += batch.records
+        if batch.items:
+            seen.append(reader(batch.items))
         if progress is not None:
             progress(len(batch.records) + len(batch.failures))
     require_readable(len(records), failures, dataset.name)
     return PooledActivations(
-        values=table.values(),
-        embeddings=np.concatenate(table.embeddings),
+        values={
+            site.name: np.concatenate([one.values[site.name] for one in seen]) for site in found
+        },
+        embeddings=np.concatenate([one.embeddings for one in seen]),
         records=tuple(records),
         failures=tuple(failures),
         pooled={site.name: site.pooled(pool) for site in found},
@@ -115,87 +107,12 @@ def check_fits(
 ) -> list[Site]:
     """The hook points of :func:`pooled_activations`; refuses, before an image is read, what will
     not fit."""
-    from clipprobe.hooks.units import default_sites, find_sites
+    from clipprobe.hooks.units import find_sites
 
-    found = find_sites(clip, list(sites or default_sites(clip)), pool)
+    found = find_sites(clip, sites or None, pool)
     fitting_batch(clip, batch_size, len(dataset))
     _check_size(len(dataset), sum(site.n_units for site in found))
     return found
-
-
-def pooled_text_activations(
-    clip: Clip,
-    texts: Sequence[str],
-    sites: Sequence[str] | None = None,
-    *,
-    pool: str | None = None,
-    batch_size: int = 256,
-) -> PooledActivations:
-    """Run texts once; as :func:`pooled_activations`, for the text tower.
-
-    Args:
-        sites: Hook points or globs of the text tower; None for the neurons of every block.
-        pool: ``eos`` (the default where the tower pools it), ``cls``, ``max`` or ``mean``.
-    """
-    import hashlib
-
-    from clipprobe.hooks import capture, resolve
-
-    points = resolve(clip, list(sites or ["text.blocks.*.mlp.post"]))
-    for point in points:
-        if point.tower != "text" or point.axes not in (("b", "t", "d"), ("b", "t", "d_mlp")):
-            raise UnsupportedHookError(
-                f"{point.name} has no single number per token of a text: use a text hook point "
-                "with axes b t d, such as text.blocks.*.mlp.post."
-            )
-    if not len(texts):
-        raise DataError("There is no text to run: give at least one.")
-    pool = pool or ("cls" if clip.anatomy.text.pool_token == "cls" else "eos")
-    _check_size(len(texts), sum(point.n_units for point in points))
-    with capture(clip, [point.name for point in points], pool=pool) as acts:
-        embeddings = clip.encode_texts(texts, batch_size=batch_size)
-    digest = hashlib.sha256(repr(list(texts)).encode("utf-8", "backslashreplace")).hexdigest()
-    return PooledActivations(
-        values={name: values.float().cpu().numpy() for name, values in acts.items()},
-        embeddings=embeddings,
-        records=(),
-        failures=(),
-        pooled={point.name: f"{pool} over tokens" for point in points},
-        pool=pool,
-        data={"name": "texts", "fingerprint": digest, "records": len(texts)},
-    )
-
-
-class _Table:
-    """Batches of images through the model, into lists."""
-
-    def __init__(self, clip: Clip, sites: list[str], pool: str) -> None:
-        self.clip, self.sites, self.pool = clip, sites, pool
-        self.parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in sites}
-        self.embeddings: list[NDArray[np.float32]] = []
-
-    def run_images(self, pixels: list[Tensor]) -> None:
-        import torch
-
-        from clipprobe.hooks import capture
-        from clipprobe.neurons.atlas.stream import same_shape
-
-        rows: dict[str, NDArray[np.float32]] = {}
-        embeddings = np.zeros((len(pixels), self.clip.d_embed), np.float32)
-        for group in same_shape(pixels):
-            with torch.no_grad(), capture(self.clip, self.sites, pool=self.pool) as acts:
-                unit = self.clip.image_embeddings(torch.stack([pixels[i] for i in group]))
-            embeddings[group] = unit.cpu().numpy()
-            for name in self.sites:
-                value = acts[name].float().cpu().numpy()
-                shape = (len(pixels), value.shape[1])
-                rows.setdefault(name, np.zeros(shape, np.float32))[group] = value
-        self.embeddings.append(embeddings)
-        for name, value in rows.items():
-            self.parts[name].append(value)
-
-    def values(self) -> dict[str, NDArray[np.float32]]:
-        return {name: np.concatenate(parts) for name, parts in self.parts.items()}
 
 
 def _check_size(n_inputs: int, n_units: int) -> None:

@@ -6,7 +6,7 @@ here is one vocabulary, clusters, and a sentence where a number cannot be had.
 """
 
 from clipprobe.statistics.corrections import benjamini_hochberg, holm
-from clipprobe.statistics.estimate import Estimate, undefined
+from clipprobe.statistics.estimate import Estimate, census, undefined
 from clipprobe.statistics.intervals import (
     cluster_bootstrap,
     difference_of_means,
@@ -23,6 +23,7 @@ __all__ = [
     "auroc_estimate",
     "aurocs",
     "benjamini_hochberg",
+    "census",
     "cluster_bootstrap",
     "difference_of_estimates",
     "difference_of_means",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,16 @@ class Estimate:
 def undefined(reason: str, *, n: int = 0, method: str = "none") -> Estimate:
     """An estimate that does not exist, and why: NaN, never 0."""
     return Estimate(value=math.nan, low=math.nan, high=math.nan, n=n, method=method, reason=reason)
+
+
+def census(value: float, n: int, method: str = "count of all units", reason: str = "") -> Estimate:
+    """A number about all units there are: no sampling of units gives it an interval.
+
+    Args:
+        reason: Why it is undefined, or another sentence; by default that it is a census.
+    """
+    why = reason or "a census of the units, so there is no sampling of units to give an interval"
+    return replace(undefined(why, n=n, method=method), value=value)
 
 
 def _null(value: float) -> float | None:

@@ -1,10 +1,14 @@
-"""``clipprobe rerun``: the same study again."""
+"""``clipprobe rerun``: the same study again; and a verb for a study that has none of its own."""
 
 from __future__ import annotations
 
-from clipprobe.cli.common import result, say
+from typing import Any
+
+from clipprobe.cli.common import load_model, result, say
 from clipprobe.cli.verbs import Verb
-from clipprobe.settings.shared import Terminal
+from clipprobe.settings.shared import Model, Terminal
+from clipprobe.study.driver import carry_out
+from clipprobe.study.plan import Study
 from clipprobe.study.settings import Rerun
 
 
@@ -24,3 +28,23 @@ def run_again(settings: Rerun, terminal: Terminal) -> None:
 
 
 RERUN = Verb(run_again, (Rerun, Terminal))
+
+
+def verb_of(study: Study[Any, Any]) -> Verb:
+    """A verb whose flags are the settings of a study; it prints the headline, as JSON the summary.
+
+    Example:
+        >>> from clipprobe.study import STUDIES
+        >>> verb_of(STUDIES["labels"]).records[0].__name__
+        'LabelTest'
+    """
+
+    def run(settings: Any, model: Model, terminal: Terminal) -> None:
+        clip = load_model(model)
+        view = carry_out(study, settings, clip).run
+        headline = view.summary.get("headline", ())
+        lines = [f"{one['name']}: {one['estimate']['value']}" for one in headline]
+        result(view.summary, as_json=terminal.as_json, text=lambda: "\n".join(lines))
+        say(f"The report is {view.path}/report.html.")
+
+    return Verb(run, (study.settings, Model, Terminal))

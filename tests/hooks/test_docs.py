@@ -21,12 +21,12 @@ def test_examples_run(
 ) -> None:
     monkeypatch.setattr(clipprobe, "load", lambda: clip, raising=False)
     exec(compile(EXAMPLES[number], f"example {number}", "exec"), {})
-    expected = ["(3, 17, 64) (3, 32) (2, 64)\n", "["][number]
+    expected = ["(3, 17, 64) (3, 32) (2, 64)\n", "[0 1] (2, 16)\n[2] (1, 16)\n", "["][number]
     assert capsys.readouterr().out.startswith(expected)
 
 
-def test_both_examples_were_found() -> None:
-    assert len(EXAMPLES) == 2
+def test_the_examples_were_found() -> None:
+    assert len(EXAMPLES) == 3
 
 
 def test_the_table_names_every_site_with_its_axes_and_unit() -> None:

@@ -236,7 +236,7 @@ def test_a_run_is_what_the_page_says_and_reads_back(made: Multimodality) -> None
     again = Multimodality.load(made.path)
     assert again.summary() == made.summary() and again.to_json() == made.to_json()
     assert again.table.equals(made.table)
-    with pytest.raises(RunFolderError, match="no multimodality"):
+    with pytest.raises(RunFolderError, match="not 'multimodality'"):
         Multimodality.load(_other_run(made.path.parent / "other"))
 
 

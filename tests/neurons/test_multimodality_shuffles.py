@@ -168,8 +168,8 @@ def test_an_older_run_opens_without_its_withdrawn_column(
     assert found.summary()["shuffled"] is None and found.n_strong == made.n_strong
 
     evidence = Evidence(runs={"multimodal": (load_run(tmp_path / "old"),)})
-    first = evidence.about("multimodal", f"{SITE}:3")[0]
+    first = evidence.about("multimodal", f"{SITE}:3")[0][1][0]
     assert first.warning == WITHDRAWN_NOTE and "q over units" not in first.columns
     evidence = Evidence(runs={"multimodal": (load_run(made.path),)})
-    first = evidence.about("multimodal", f"{SITE}:3")[0]
+    first = evidence.about("multimodal", f"{SITE}:3")[0][1][0]
     assert not first.warning and made.verdict in first.caption

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from clipprobe.cli import app
 from clipprobe.neurons import Atlas, scan, scan_texts
 from clipprobe.neurons.atlas.showing import as_seen, picture_of
-from clipprobe.neurons.sheet.instruments import INSTRUMENTS
+from clipprobe.neurons.instruments.registry import beside_atlas
+from clipprobe.neurons.sheet.commands import ask
 from clipprobe.neurons.sheet.sheet import SECTIONS, section, unit_sheet
 from clipprobe.report import Paragraph, Section, render_html
 
@@ -60,8 +61,8 @@ def test_the_sheet_holds_every_number_of_the_unit(atlas: Atlas) -> None:
 def test_instruments_not_asked_show_their_command(atlas: Atlas) -> None:
     seen = text_of(render_html(unit_sheet(atlas, atlas.unit(UNIT))))
     assert atlas.path is not None
-    for one in INSTRUMENTS:
-        command = one.command_for(atlas, UNIT)
+    for one in beside_atlas():
+        command = ask(one, atlas, UNIT)
         assert command in seen
         assert f"--out {atlas.path.parent}/" in command and "{" not in command
         assert f"--model {atlas.config['model']['id']}" in command

@@ -34,7 +34,7 @@ ORDER = {
         __main__ testing (verbs)
     """,
     "clipprobe.neurons": """
-        settings
+        instruments settings
         atlas direction_results multimodality where words
         __init__ effects pooled sheet
         captions circuits labels

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import torch
-from study.making import at_pass, contents, stop
 from torch import nn
 from typer.testing import CliRunner
 
@@ -28,6 +27,7 @@ from clipprobe.stimuli import concept_set, concepts, people_set, write_set
 from clipprobe.study import STUDIES, carry_out, compare_runs, rerun
 from clipprobe.study.suite.engine import SUITE, audit_all
 from clipprobe.study.suite.settings import Suite
+from clipprobe.testing.cases import at_pass, contents, stop
 from clipprobe.yamltext import parse_yaml
 
 N = 200

@@ -11,7 +11,7 @@ An atlas reads no model: everything is in the run folder (``store`` says how).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,11 @@ from clipprobe.neurons.atlas.contents import AtlasContents
 from clipprobe.neurons.atlas.merge import merge_all, merge_two
 from clipprobe.neurons.atlas.search import search
 from clipprobe.neurons.atlas.settings import Save
-from clipprobe.neurons.atlas.store import read
+from clipprobe.neurons.atlas.store import TOP
+from clipprobe.neurons.atlas.summary import summarise
+from clipprobe.neurons.atlas.tables import top_table
+from clipprobe.neurons.instruments.store import InMemory, Store
+from clipprobe.runs import load_run
 from clipprobe.study import carry_out
 
 
@@ -65,19 +69,11 @@ class Atlas(AtlasContents):
         saved = carry_out(SAVED, Save(self, out=out, overwrite=overwrite), None)
         return Atlas.of(saved.value)
 
-    @classmethod
-    def load(cls, path: str | Path) -> Atlas:
-        """Read an atlas from its run folder.
-
-        Raises:
-            RunFolderError: there is no complete atlas.
-        """
-        return cls.of(read(path))
-
-    @classmethod
-    def of(cls, contents: AtlasContents) -> Atlas:
-        """The same contents with everything that can be done with them."""
-        return cls(**{field.name: getattr(contents, field.name) for field in fields(contents)})
+    def _store(self) -> Store:
+        if self.path is not None:
+            return load_run(self.path)
+        top = {TOP: lambda: top_table(self.statistics, self.images)}
+        return InMemory(top, lambda: summarise(self))
 
 
 def merge_atlases(atlases: Sequence[Atlas]) -> Atlas:

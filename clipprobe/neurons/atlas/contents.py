@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from PIL import Image
 
-from clipprobe.errors import UnknownHookPointError
 from clipprobe.hooks.units import Site
 from clipprobe.neurons.atlas.images import ImageTable
 from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
 from clipprobe.neurons.atlas.unit import Unit, unit_of
 from clipprobe.neurons.atlas.unit_table import UnitTable, unit_table
+from clipprobe.neurons.instruments.value import WithSites
 from clipprobe.origin import Origin, absolute
 from clipprobe.runs import jsonio
 
 
 @dataclass(frozen=True, kw_only=True)
-class AtlasContents:
+class AtlasContents(WithSites):
     """Statistics and images of units.
 
     Attributes:
@@ -33,6 +33,8 @@ class AtlasContents:
         path: The run folder, where there is one.
     """
 
+    instrument: ClassVar[str] = "atlas"
+    noun: ClassVar[str] = "atlas"
     sites: Mapping[str, Site]
     statistics: Mapping[str, UnitStatistics]
     images: ImageTable
@@ -46,11 +48,6 @@ class AtlasContents:
         if self.path is None:
             return None
         return Origin(opener="atlas", arguments={"path": absolute(self.path)})
-
-    @property
-    def pool(self) -> str:
-        """How tokens became one number; part of every unit's name."""
-        return str(self.config["pool"])
 
     @property
     def tower(self) -> str:
@@ -86,36 +83,8 @@ class AtlasContents:
         Raises:
             UnknownHookPointError: the atlas has no such hook point or unit; names the nearest.
         """
-        from clipprobe.hooks.sites import parse_unit
-
-        parsed = parse_unit(address)
-        site = self.site(parsed.hook)
-        if parsed.index >= site.n_units:
-            raise UnknownHookPointError(
-                f"{site.name}:{parsed.index} does not exist: {site.name} has {site.n_units} "
-                f"{site.unit}s, numbered 0 to {site.n_units - 1}."
-            )
-        return unit_of(site, self.statistics[site.name], parsed.index, self.images, self.pool)
-
-    def site(self, name: str) -> Site:
-        """One hook point of the atlas.
-
-        Raises:
-            UnknownHookPointError: the atlas does not hold it; names the nearest that it holds.
-        """
-        from clipprobe.hooks.sites import SiteName, nearest, parse_name
-
-        parsed = parse_name(name)
-        if parsed.block is not None and parsed.block < 0:
-            block = parsed.block + int(self.config["n_blocks"])
-            parsed = SiteName(parsed.tower, block, parsed.site)
-        if str(parsed) not in self.sites:
-            raise UnknownHookPointError(
-                f"This atlas holds no hook point {name!r}; the nearest of its {len(self.sites)} "
-                f"are {', '.join(nearest(str(parsed), self.sites))}: scan with --sites {name!r} to "
-                "have it."
-            )
-        return self.sites[str(parsed)]
+        site, index = self.site_and_index(address)
+        return unit_of(site, self.statistics[site.name], index, self.images, self.pool)
 
     def table(self, site: str) -> UnitTable:
         """One row per unit of a hook point; see :class:`.overview.UnitTable`."""

@@ -1,10 +1,10 @@
-"""Properties of units by name, each defined once, with the numbers that it depends on.
+"""Properties of units by name, and conditions on the statistics of an atlas.
 
     atlas.search(kind="dead")
     find_units(atlas, gather(atlas), kind="multimodal")
 
-Properties of the first kind follow from the atlas alone. Those of the second need the table of
-another instrument (see ``evidence``), and saying which command makes it is part of them.
+Each property is defined once, by the instrument whose tables say it, with the numbers that it
+depends on; those without a table follow from the atlas alone.
 """
 
 from __future__ import annotations
@@ -12,72 +12,27 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError
+from clipprobe.neurons.instruments.registry import INSTRUMENTS
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas.unit_table import UnitTable
-
-MIN_AUROC = 0.9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Property:
-    """A property of units.
-
-    Attributes:
-        name: As users give it.
-        meaning: The definition, with thresholds.
-        instrument: The instrument whose tables say it; None for the atlas.
-        table: Which of its tables.
-        columns: Columns of it that are read; units are ranked by the first.
-    """
-
-    name: str
-    meaning: str
-    instrument: str | None = None
-    table: str = ""
-    columns: tuple[str, ...] = ()
+    from clipprobe.neurons.instruments.instrument import Property
 
 
-PROPERTIES = (
-    Property(
-        name="selective",
-        meaning="not constant; ranked by peak, how far the mean of the strongest lies above the "
-        "mean of all, in standard deviations",
-    ),
-    Property(name="dead", meaning="never above 0 on any of the {n} {inputs}"),
-    Property(name="always-on", meaning="above 0 on every one of the {n} {inputs}"),
-    Property(name="constant", meaning="the same value on every one of the {n} {inputs}"),
-    Property(
-        name="multimodal",
-        meaning=f"an AUROC of at least {MIN_AUROC} in every modality (score) for the concept that "
-        "other images selected; ranked by score. Units reach it by coincidence too: the run's "
-        "report counts how many do with shuffled concepts",
-        instrument="multimodal",
-        table="units.parquet",
-        columns=("score",),
-    ),
-    Property(
-        name="reads-text",
-        meaning=f"for one concept an AUROC of at least {MIN_AUROC} among pictures of written words "
-        "(auroc_word), whatever it answers to in other modalities; ranked by that AUROC, which has "
-        "no correction for the number of concepts tried",
-        instrument="multimodal",
-        table="pairs.parquet",
-        columns=("auroc_word",),
-    ),
-)
+def properties() -> dict[str, Property]:
+    """Name -> property, of all instruments."""
+    return {one.name: one for part in INSTRUMENTS.values() for one in part.properties}
 
 
 def names() -> tuple[str, ...]:
     """The names of all properties."""
-    return tuple(one.name for one in PROPERTIES)
+    return tuple(properties())
 
 
 def property_of(name: str) -> Property:
@@ -86,11 +41,11 @@ def property_of(name: str) -> Property:
     Raises:
         ConfigError: there is none of that name; names all.
     """
-    wanted = re.sub(r"[\s_]+", "-", name.strip().lower())
-    for one in PROPERTIES:
-        if one.name == wanted:
-            return one
-    raise ConfigError(f"Units are not searched by {name!r}: use one of {', '.join(names())}.")
+    known = properties()
+    plain = re.sub(r"[\s_]+", "-", name.strip().lower())
+    if plain not in known:
+        raise ConfigError(f"Units are not searched by {name!r}: use one of {', '.join(known)}.")
+    return known[plain]
 
 
 STATISTICS = (

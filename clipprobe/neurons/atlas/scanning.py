@@ -8,7 +8,7 @@ merged: both end in the same bytes as one pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from clipprobe.data import Dataset, as_dataset, require_readable
 from clipprobe.data.texts import read_texts, text_dataset
 from clipprobe.errors import ConfigError, DataError
-from clipprobe.hooks.units import Site, default_pool, default_sites, find_sites
+from clipprobe.hooks.units import Site, default_pool, find_sites
 from clipprobe.memory import check_fits, fitting_batch
 from clipprobe.neurons.atlas.atlas import Atlas
 from clipprobe.neurons.atlas.images import ImageTable
@@ -97,7 +97,7 @@ def prepare_scan(settings: AnyScan, clip: Clip) -> Plan[Atlas]:
     if not 0 <= first < step:
         raise ConfigError(f"There is no shard {first} of {step}: number them from 0.")
     pool = settings.pool or ("max" if tower == "vision" else default_pool(clip, tower))
-    sites = find_sites(clip, _patterns(clip, settings.sites, tower), pool, tower)
+    sites = find_sites(clip, settings.sites, pool, tower)
     # Of the whole data set, not of the shard: the shards must give the bytes of one pass.
     batch_size = fitting_batch(clip, settings.batch_size, len(dataset), tower=tower)
     keep = _fitting(_keep(settings), len(dataset), sum(site.n_units for site in sites))
@@ -191,12 +191,6 @@ class _Scan:
             ),
             run,
         )
-
-
-def _patterns(clip: Clip, sites: Sequence[str] | str | None, tower: str) -> list[str]:
-    if sites is None:
-        return default_sites(clip, tower)
-    return [sites] if isinstance(sites, str) else list(sites)
 
 
 def _view(clip: Clip) -> dict[str, Any]:

@@ -12,11 +12,8 @@ from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.neurons.atlas.contents import AtlasContents
-from clipprobe.neurons.atlas.properties import PROPERTIES, property_of, where_mask
+from clipprobe.neurons.atlas.properties import property_of, where_mask
 from clipprobe.neurons.atlas.unit_table import UnitTable, label_set
-
-KINDS = tuple(one.name for one in PROPERTIES if one.instrument is None)
-"""Properties that an atlas alone decides."""
 
 
 def search(
@@ -31,7 +28,7 @@ def search(
     """See :meth:`Atlas.search`; rows with address, name, the table's columns of that unit."""
     if kind is not None and kind != "any":
         named = property_of(kind)
-        if named.instrument is not None:
+        if named.table:
             raise ConfigError(
                 f"Whether a unit is {named.name} is not in an atlas: use "
                 "`clipprobe neurons search --property`, which reads runs of other instruments."

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.errors import RunFolderError
 from clipprobe.hooks.units import Site
 from clipprobe.neurons.atlas.contents import AtlasContents
 from clipprobe.neurons.atlas.images import ImageTable
 from clipprobe.neurons.atlas.statistics import exact
 from clipprobe.neurons.atlas.statistics.accumulator import ARRAYS, Settings, UnitStatistics
 from clipprobe.neurons.atlas.tables import bin_table, read_bins, read_top, top_table
+from clipprobe.neurons.instruments.registry import INSTRUMENTS
 from clipprobe.study import Outcome, Plan
 
 if TYPE_CHECKING:
@@ -78,16 +78,7 @@ def _files(atlas: AtlasContents, folder: Path) -> Iterator[tuple[str, Any]]:
 
 
 def read_run(run: RunView) -> AtlasContents:
-    """Read an atlas from its run.
-
-    Raises:
-        RunFolderError: the run is of another kind.
-    """
-    if run.kind != KIND:
-        raise RunFolderError(
-            f"The run {run.path} is of the kind {run.kind!r} and no atlas: make one with "
-            "`clipprobe neurons scan`."
-        )
+    """Read an atlas from its run."""
     config = run.manifest["config"]
     sites = [Site.from_json(data) for data in config["sites"]]
     images = ImageTable.from_tables(run.read_table(IMAGES), run.read_table(SOURCES), run.path)
@@ -102,14 +93,13 @@ def read_run(run: RunView) -> AtlasContents:
 
 
 def read(path: str | Path) -> AtlasContents:
-    """Read an atlas.
+    """Read an atlas from its run folder.
 
     Raises:
-        RunFolderError: the folder holds no complete run, or one of another kind.
+        RunFolderError: there is no complete atlas.
     """
-    from clipprobe.runs import load_run
-
-    return read_run(load_run(path))
+    atlas: AtlasContents = INSTRUMENTS["atlas"].load(path)
+    return atlas
 
 
 def _arrays(atlas: AtlasContents) -> dict[str, NDArray[Any]]:

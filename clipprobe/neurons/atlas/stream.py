@@ -10,21 +10,20 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
-from clipprobe.data import Batch, Failure, ImageRecord, stream_batches
+from clipprobe.data import Batch, Failure, ImageRecord
+from clipprobe.models.activations import Reader, image_batches
 from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.atlas.statistics.samples import priority_of
 
 if TYPE_CHECKING:
-    from PIL import Image
     from torch import Tensor
 
     from clipprobe.models import Clip
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "parts/scan.safetensors"
 _THREADS = 4
-Pooled = tuple[NDArray[np.float32], NDArray[np.int32] | None]
-"""Values and tokens ``(b, n_units)`` of one hook point."""
 
 
 class ScanState:
@@ -111,29 +108,6 @@ class Behind:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-class PooledBuffer:
-    """Where the pooled values of a batch are put, the same memory for every batch of its size.
-
-    See :class:`~clipprobe.neurons.atlas.statistics.accumulator.Waiting` for why.
-    """
-
-    def __init__(self) -> None:
-        self.content: dict[str, Pooled] = {}
-
-    def fill(self, name: str, values: Tensor, rows: Any, tokens: Tensor | None) -> None:
-        """The sink of a capture."""
-        import torch
-
-        held = self.content.get(name)
-        if held is None or held[0].shape != tuple(values.shape):
-            empty = np.empty(tuple(values.shape), np.float32)
-            where = None if tokens is None else np.empty(tuple(values.shape), np.int32)
-            held = self.content[name] = (empty, where)
-        torch.from_numpy(held[0]).copy_(values)
-        if tokens is not None and held[1] is not None:
-            torch.from_numpy(held[1]).copy_(tokens)
-
-
 class Stream:
     """The loop: batches of decoded images through the model into the statistics."""
 
@@ -152,8 +126,6 @@ class Stream:
         self.records = records
         self.numbers = numbers
         self.seed = seed
-        self._buffers = (PooledBuffer(), PooledBuffer())
-        self._turn = 0
 
     def run(
         self,
@@ -167,6 +139,7 @@ class Stream:
         if progress is not None and state.done:
             progress(state.done)
         batches = self._batches(self.records[state.done :], batch_size, workers)
+        reader = self.reader(batch_size)
         written, cost = time.monotonic(), 0.0
         with (
             closing(cast("Generator[Batch[Tensor]]", batches)),
@@ -175,7 +148,7 @@ class Stream:
             for batch in batches:
                 finished = len(batch.records) + len(batch.failures)
                 if batch.records:
-                    behind.start(self.take(batch.records, batch.items, finished, batch_size))
+                    behind.start(self.take(reader, batch.records, batch.items, finished))
                 state.done += finished
                 state.failures += batch.failures
                 started = time.monotonic()
@@ -193,19 +166,15 @@ class Stream:
         self, records: Sequence[ImageRecord], batch_size: int, workers: int
     ) -> Iterator[Batch[Tensor]]:
         """What is to run, a batch at a time; every item a tensor that can be stacked."""
-        return stream_batches(
-            records, self._prepare, batch_size=batch_size, workers=workers, allow_none=True
-        )
+        return image_batches(self.clip, records, batch_size, workers)
 
-    def _embed(self, batch: Tensor) -> None:
-        """Run one batch through the tower."""
-        self.clip.image_embeddings(batch)
-
-    def _prepare(self, image: Image.Image) -> Tensor:
-        return self.clip.preprocess([image])[0]
+    def reader(self, batch_size: int) -> Reader:
+        """Reads one pass into the memory that the statistics do not read any more."""
+        names = list(self.state.statistics)
+        return Reader(self.clip, names, self.pool, fill=batch_size, tokens=True, reuse=True)
 
     def take(
-        self, records: list[ImageRecord], pixels: list[Tensor], finished: int, batch_size: int
+        self, reader: Reader, records: list[ImageRecord], pixels: list[Tensor], finished: int
     ) -> list[Callable[[], None]]:
         """Run the next batch.
 
@@ -221,51 +190,8 @@ class Stream:
         }
         images = np.array([self.numbers[place[record.id]] for record in records], np.int64)
         priorities = np.array([priority_of(record.id, self.seed) for record in records], np.int64)
-        groups = same_shape(pixels)
-        parts = []
-        # Two in turn: one is read into the statistics while the next batch fills the other.
-        self._turn = 1 - self._turn
-        for rows in groups:
-            alone = len(groups) == 1
-            pooled = self._forward(
-                [pixels[row] for row in rows],
-                batch_size if alone else len(rows),
-                self._buffers[self._turn] if alone else PooledBuffer(),
-            )
-            parts.append((images[rows], priorities[rows], pooled))
+        seen = reader(pixels)
         return [
-            partial(self._update, statistics, [(i, p, pooled[name]) for i, p, pooled in parts])
+            partial(statistics.update, seen.values[name], images, priorities, seen.tokens.get(name))
             for name, statistics in self.state.statistics.items()
         ]
-
-    @staticmethod
-    def _update(statistics: UnitStatistics, parts: list[tuple[Any, Any, Pooled]]) -> None:
-        for images, priorities, (values, tokens) in parts:
-            n = len(images)
-            statistics.update(
-                values[:n], images, priorities, None if tokens is None else tokens[:n]
-            )
-
-    def _forward(
-        self, pixels: list[Tensor], batch_size: int, pooled: PooledBuffer
-    ) -> Mapping[str, Pooled]:
-        import torch
-
-        from clipprobe.hooks import capture
-
-        batch = torch.stack(pixels)
-        missing = batch_size - len(pixels)
-        if missing > 0:
-            batch = torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])])
-        names = list(self.state.statistics)
-        with torch.no_grad(), capture(self.clip, names, pool=self.pool, sink=pooled.fill):
-            self._embed(batch)
-        return pooled.content
-
-
-def same_shape(pixels: Sequence[Tensor]) -> list[list[int]]:
-    """Rows that can share a batch; all of them unless the model keeps each image's shape."""
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for row, item in enumerate(pixels):
-        groups.setdefault(tuple(item.shape), []).append(row)
-    return list(groups.values())

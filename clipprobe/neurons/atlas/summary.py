@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clipprobe.neurons.atlas.unit_table import UnitTable
-from clipprobe.statistics import Estimate
+from clipprobe.statistics import census
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas.contents import AtlasContents
@@ -78,12 +78,4 @@ def _site(atlas: AtlasContents, table: UnitTable) -> dict[str, Any]:
 
 
 def _counted(name: str, share: float, n: int, meaning: str) -> dict[str, Any]:
-    estimate = Estimate(
-        value=share,
-        low=math.nan,
-        high=math.nan,
-        n=n,
-        method="count of all units",
-        reason="a census of the units, so there is no sampling of units to give an interval",
-    )
-    return {"name": name, "estimate": estimate, "meaning": meaning}
+    return {"name": name, "estimate": census(share, n), "meaning": meaning}

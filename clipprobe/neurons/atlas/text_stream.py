@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import torch
 
 from clipprobe.data import Batch, ImageRecord
+from clipprobe.models.activations import text_batches
 from clipprobe.neurons.atlas.stream import ScanState, Stream
 from clipprobe.neurons.atlas.unit import PIECES
 
@@ -37,7 +37,7 @@ class TextStream(Stream):
         seed: int,
     ) -> None:
         ids = clip.tokenize([record.id for record in records])
-        order = sorted(range(len(records)), key=lambda row: (len(ids[row]), row))
+        order = [row for rows in text_batches(ids, len(ids)) for row in rows]
         self.tokens = {records[row].id: ids[row] for row in order}
         in_order = [records[row] for row in order], [numbers[row] for row in order]
         super().__init__(clip, pool, state, *in_order, seed)
@@ -46,14 +46,9 @@ class TextStream(Stream):
         self, records: Sequence[ImageRecord], batch_size: int, workers: int
     ) -> Iterator[Batch[Tensor]]:
         # A resumed scan begins between two batches, so it cuts the rest as the first one did.
-        for _, same in groupby(records, key=lambda record: len(self.tokens[record.id])):
-            group = list(same)
-            for start in range(0, len(group), batch_size):
-                part = group[start : start + batch_size]
-                yield Batch(part, [torch.tensor(self.tokens[one.id]) for one in part], [])
-
-    def _embed(self, batch: Tensor) -> None:
-        self.clip.text_embeddings(batch)
+        for rows in text_batches([self.tokens[one.id] for one in records], batch_size):
+            part = [records[row] for row in rows]
+            yield Batch(part, [torch.tensor(self.tokens[one.id]) for one in part], [])
 
     def with_pieces(self, records: Sequence[ImageRecord]) -> list[ImageRecord]:
         """The records with their tokens as words, so that an atlas can name the one that fired."""

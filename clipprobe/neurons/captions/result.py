@@ -10,9 +10,12 @@ does with a *picture* of words is a third thing, image-modality invariance, and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from clipprobe.neurons.instruments.store import Store
+from clipprobe.neurons.instruments.value import UnitValue
 
 ALIGNMENT = "cross-tower alignment"
 TEXT_ALONE = "text tower alone"
@@ -121,6 +124,16 @@ class UnitCaptions:
                     "rank": rank,
                     **asdict(one),
                 }
+
+
+class CaptionRanking(list[UnitCaptions], UnitValue):
+    """The captions of several units, in the order in which they were named."""
+
+    instrument: ClassVar[str] = "captions"
+
+    def __init__(self, units: Iterable[UnitCaptions], store: Store) -> None:
+        super().__init__(units)
+        self.store = store
 
 
 def _nan(value: float | None) -> float:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipprobe.errors import ConfigError, RunFolderError
+from clipprobe.errors import ConfigError
 from clipprobe.neurons.captions.lists import caption_list, read_captions
 from clipprobe.neurons.captions.ranking import (
     by_site,
@@ -17,11 +17,18 @@ from clipprobe.neurons.captions.ranking import (
     text_prompts,
     vision_captions,
 )
-from clipprobe.neurons.captions.result import ALIGNMENT, CLAIM_TEXTS, TEXT_ALONE, UnitCaptions
+from clipprobe.neurons.captions.result import (
+    ALIGNMENT,
+    CLAIM_TEXTS,
+    TEXT_ALONE,
+    CaptionRanking,
+    UnitCaptions,
+)
 from clipprobe.neurons.captions.settings import CaptionTest
-from clipprobe.runs import Run, RunView, jsonio, load_run
+from clipprobe.neurons.instruments.store import InMemory
+from clipprobe.runs import Run, RunView, jsonio
 from clipprobe.settings import takes
-from clipprobe.statistics import Estimate
+from clipprobe.statistics import census
 from clipprobe.study import Outcome, Plan, Study, carry_out
 
 if TYPE_CHECKING:
@@ -37,7 +44,7 @@ _N_CAPTIONS = 4
 
 
 @takes(CaptionTest)
-def captions_run(clip: Clip, settings: CaptionTest) -> list[UnitCaptions]:
+def captions_run(clip: Clip, settings: CaptionTest) -> CaptionRanking:
     """:func:`vision_captions` or :func:`text_prompts`, whichever the units are for, kept on disk.
 
     Units are addresses, hook points or globs, all of one tower. Images, random directions and the
@@ -50,7 +57,7 @@ def captions_run(clip: Clip, settings: CaptionTest) -> list[UnitCaptions]:
     return carry_out(CAPTIONS, settings, clip).value
 
 
-def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[list[UnitCaptions]]:
+def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[CaptionRanking]:
     """Resolve units, captions and images, and refuse what cannot be ranked.
 
     The few images to linearise at are decoded here: their pixels are the identity of the run.
@@ -66,13 +73,7 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[list[UnitCaption
     config: dict[str, Any] = {
         "model": provenance["model"],
         "device": clip.device.type,
-        "captions": {
-            "name": listed.name,
-            "n": len(listed.words),
-            "fingerprint": listed.fingerprint,
-            "filtered": listed.filtered,
-            "n_blocked": listed.n_blocked,
-        },
+        "captions": listed.to_json(),
         "claim": ALIGNMENT if vision else TEXT_ALONE,
         "units": {point.name: indices for point, indices in wanted},
         "pool": None if vision else settings.pool,
@@ -89,15 +90,20 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[list[UnitCaption
         "progress": settings.progress,
     }
 
-    def execute(run: Run) -> Outcome[list[UnitCaptions]]:
+    def execute(run: Run) -> Outcome[CaptionRanking]:
         if vision:
             more: dict[str, Any] = {"n_random": settings.n_random, "seed": settings.seed}
             found = vision_captions(clip, settings.units, listed, images=pictures, **more, **shared)
         else:
             found = text_prompts(clip, settings.units, listed, pool=settings.pool, **shared)
+        files: dict[str, Callable[[], Any]] = {
+            TABLE: lambda: _table(found),
+            UNITS: lambda: [one.to_json() for one in found],
+        }
+        store = InMemory(files, lambda: summarise(found, config))
         return Outcome(
-            value=found,
-            files=[(TABLE, _table(found)), (UNITS, [unit.to_json() for unit in found])],
+            value=CaptionRanking(found, store),
+            files=((name, content()) for name, content in files.items()),
             summary=lambda: summarise(found, config),
             page=lambda run: page_of(found, config, provenance),
             used=len(listed.words),
@@ -109,31 +115,16 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[list[UnitCaption
         execute=execute,
         seed=settings.seed,
         provenance=provenance,
-        dataset={
-            "name": listed.name,
-            "fingerprint": listed.fingerprint,
-            "records": len(listed.words),
-        },
+        dataset=listed.describe(),
     )
 
 
-def load_captions(path: str | Path) -> list[UnitCaptions]:
-    """Read what :func:`captions_run` wrote.
-
-    Raises:
-        RunFolderError: the folder holds no complete run, or one of another kind.
-    """
-    run = load_run(path)
-    if run.kind != KIND:
-        raise RunFolderError(
-            f"The run {path} is of the kind {run.kind!r} and holds no captions: make one with "
-            "`clipprobe neurons captions`."
-        )
-    return _loaded(run)
+def read_run(run: RunView) -> CaptionRanking:
+    """Read the captions of units from their run."""
+    return CaptionRanking((UnitCaptions.from_json(data) for data in run.read_json(UNITS)), run)
 
 
-def _loaded(run: RunView) -> list[UnitCaptions]:
-    return [UnitCaptions.from_json(data) for data in run.read_json(UNITS)]
+load_captions = CaptionRanking.load
 
 
 def tower_of(clip: Clip, units: Sequence[str]) -> str:
@@ -172,13 +163,11 @@ def summarise(found: Sequence[UnitCaptions], config: dict[str, Any]) -> dict[str
     chances = [unit.chance for unit in found if not math.isnan(unit.chance)]
     chance = float(np.mean(chances)) if chances else math.nan
     what = "highest z"
-    estimate = Estimate(
-        value=float(np.median(known)) if len(known) else math.nan,
-        low=math.nan,
-        high=math.nan,
-        n=len(known),
-        method="median over units",
-        reason="a census of the units that were named, so there is no sampling to give an interval",
+    estimate = census(
+        float(np.median(known)) if len(known) else math.nan,
+        len(known),
+        "median over units",
+        "a census of the units that were named, so there is no sampling to give an interval",
     )
     meaning = (
         f"median over units of the {what} of a caption, in standard deviations over captions; a "
@@ -292,4 +281,4 @@ def _fingerprint(pictures: Sequence[Any] | None) -> str | None:
     return digest.hexdigest()
 
 
-CAPTIONS = Study(kind=KIND, settings=CaptionTest, prepare=prepare_captions, load=_loaded)
+CAPTIONS = Study(kind=KIND, settings=CaptionTest, prepare=prepare_captions, load=read_run)

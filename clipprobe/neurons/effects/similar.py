@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from clipprobe.data import Dataset, Failure, as_dataset, require_readable
 from clipprobe.errors import DataError
 from clipprobe.memory import fitting_batch
+from clipprobe.models.activations import Reader, image_batches
+from clipprobe.neurons.instruments.store import Store
+from clipprobe.neurons.instruments.value import UnitValue
 from clipprobe.statistics import Estimate, undefined
 
 if TYPE_CHECKING:
-    from PIL import Image
-    from torch import Tensor
-
     from clipprobe.hooks import HookPoint
     from clipprobe.hooks.units import Site
     from clipprobe.models import Clip
@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SimilarUnits:
+class SimilarUnits(UnitValue):
     """What is like a unit.
 
     ``address``: the unit. ``name``: with its pooling.
@@ -45,8 +45,10 @@ class SimilarUnits:
     ``same_output``, ``opposite_output``: ``(address, cosine of output columns)``; empty where the
     unit is no neuron with a column.
     ``n_failed``, ``failures``: images that could not be read, and why.
+    ``store``: the run, or what stands for it in memory.
     """
 
+    instrument: ClassVar[str] = "similar"
     address: str
     name: str
     similar: tuple[tuple[str, Estimate], ...]
@@ -59,6 +61,7 @@ class SimilarUnits:
     opposite_output: tuple[tuple[str, float], ...]
     failures: tuple[Failure, ...]
     provenance: dict[str, Any]
+    store: Store | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -140,12 +143,6 @@ def similar_units(
         pool: How tokens become one number; the same for all.
         k: How many at either end.
     """
-    import torch
-
-    from clipprobe.data import stream_batches
-    from clipprobe.hooks import capture
-    from clipprobe.neurons.atlas.stream import same_shape
-
     if k < 1:
         raise DataError(f"{k} units at either end are none: give at least 1.")
     own, point, found = compared(clip, address, sites, pool)
@@ -156,22 +153,11 @@ def similar_units(
     column = names.index(own)
     failures: list[Failure] = []
 
-    def prepare(image: Image.Image) -> Tensor:
-        pixels: Tensor = clip.preprocess([image])[0]
-        return pixels
-
-    for batch in stream_batches(
-        dataset.records, prepare, batch_size=batch_size, workers=workers, allow_none=True
-    ):
+    reader = Reader(clip, [site.name for site in found], pool)
+    for batch in image_batches(clip, dataset.records, batch_size, workers):
         failures += batch.failures
-        for group in same_shape(batch.items) if batch.items else []:
-            with (
-                torch.no_grad(),
-                capture(clip, [site.name for site in found], pool=pool) as acts,
-            ):
-                clip.image_embeddings(torch.stack([batch.items[i] for i in group]))
-            values = torch.cat([acts[site.name].float() for site in found], dim=1)
-            running.add(values.cpu().numpy(), column)
+        if batch.items:
+            running.add(np.concatenate(list(reader(batch.items).values.values()), axis=1), column)
         if progress is not None:
             progress(len(batch.records) + len(batch.failures))
     require_readable(running.n, failures, dataset.name)

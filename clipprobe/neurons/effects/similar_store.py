@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from clipprobe.data import Failure, as_dataset
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.effects.settings import SimilarTest
 from clipprobe.neurons.effects.similar import SimilarUnits, compared, similar_units
+from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.statistics import Estimate
@@ -79,8 +81,9 @@ def prepare_similar(settings: SimilarTest, clip: Clip) -> Plan[SimilarUnits]:
             workers=settings.workers,
             progress=settings.progress,
         )
+        table = {TABLE: lambda: _table(found)}
         return Outcome(
-            value=found,
+            value=replace(found, store=InMemory(table, lambda: summarise(found))),
             files=[(TABLE, _table(found))],
             summary=lambda: summarise(found),
             page=lambda run: page_of(found),
@@ -155,6 +158,7 @@ def read(run: RunView) -> SimilarUnits:
             "data": config["data"],
             "pool": config["pool"],
         },
+        store=run,
     )
 
 

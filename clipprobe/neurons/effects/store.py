@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from clipprobe.neurons.effects.agreement import (
     site_effects,
 )
 from clipprobe.neurons.effects.settings import EffectTest
+from clipprobe.neurons.instruments.store import InMemory, Store
+from clipprobe.neurons.instruments.value import UnitValue
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.statistics import cluster_bootstrap
@@ -29,12 +32,23 @@ if TYPE_CHECKING:
     from clipprobe.report import Page
 
 KIND = "effects"
+TABLE = "effects.parquet"
 ARRAYS = "effects.safetensors"
 _ARRAYS = ("units", "predicted", "first_order", "measured", "rms")
 
 
+class EffectComparison(list[Agreement], UnitValue):
+    """How well effects are predicted at each hook point, with the effects of each unit."""
+
+    instrument: ClassVar[str] = "effects"
+
+    def __init__(self, compared: Iterable[Agreement], store: Store) -> None:
+        super().__init__(compared)
+        self.store = store
+
+
 @takes(EffectTest)
-def compare_effects(clip: Clip, settings: EffectTest) -> list[Agreement]:
+def compare_effects(clip: Clip, settings: EffectTest) -> EffectComparison:
     """Predicted and measured effects of units of hook points of one tower, as a run folder.
 
     Hook points are ``attn.head_out`` and ``mlp.post``; ``progress`` is called with 1 after each.
@@ -42,7 +56,7 @@ def compare_effects(clip: Clip, settings: EffectTest) -> list[Agreement]:
     return carry_out(EFFECTS, settings, clip).value
 
 
-def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[list[Agreement]]:
+def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[EffectComparison]:
     """Find the images and hook points, and refuse what has no direct effect."""
     from clipprobe.hooks import resolve
 
@@ -75,7 +89,7 @@ def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[list[Agreement]]:
 
 def _execute(
     run: Run, settings: EffectTest, clip: Clip, dataset: Dataset, sites: Sequence[str]
-) -> Outcome[list[Agreement]]:
+) -> Outcome[EffectComparison]:
     """Measure the hook points that are not measured yet, one part each."""
     records, failures = readable(dataset)
     texts, method, seed = settings.texts, settings.method, settings.seed
@@ -97,13 +111,15 @@ def _execute(
     targets = list(texts) if vision else [f"image {i}" for i in range(found[0].predicted.shape[1])]
     kept = {f"{one.site}/{key}": array for one in found for key, array in _arrays(one).items()}
     n_inputs = int(found[0].measured.shape[0])
+    rows = functools.cache(lambda: _rows(found, targets, method, seed))
+
+    def summary() -> dict[str, Any]:
+        return summarise(compared, method, texts, n_inputs)
+
     return Outcome(
-        value=compared,
-        files=[
-            ("effects.parquet", _rows(found, targets, method, seed)),
-            (ARRAYS, kept),
-        ],
-        summary=lambda: summarise(compared, method, texts, n_inputs),
+        value=EffectComparison(compared, InMemory({TABLE: rows}, summary)),
+        files=((name, made()) for name, made in ((TABLE, rows), (ARRAYS, lambda: kept))),
+        summary=summary,
         page=lambda run: page_of(compared, method, n_inputs, texts, clip.provenance()),
         used=len(records),
         failed=len(failures),
@@ -125,7 +141,7 @@ def _site(site: str, arrays: Mapping[str, Any]) -> SiteEffects:
     )
 
 
-def load_effects(run: RunView) -> list[Agreement]:
+def load_effects(run: RunView) -> EffectComparison:
     """The comparison that a run kept, from its arrays; no image is read."""
     config = run.read_json("config.json")["config"]
     kept = run.read_arrays(ARRAYS)
@@ -133,7 +149,7 @@ def load_effects(run: RunView) -> list[Agreement]:
         _site(site, {key: kept[f"{site}/{key}"] for key in (*_ARRAYS, "n_there")})
         for site in config["sites"]
     ]
-    return agreements(found, seed=config["seed"])
+    return EffectComparison(agreements(found, seed=config["seed"]), run)
 
 
 def summarise(

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from clipprobe.errors import UnknownHookPointError
+from clipprobe.neurons.instruments.value import UnitValue
 from clipprobe.neurons.labels.validation import Validation
-from clipprobe.statistics import Estimate
+from clipprobe.statistics import Estimate, census
 
 if TYPE_CHECKING:
     from clipprobe.data import Failure
+    from clipprobe.neurons.instruments.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ class UnitLabel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Labels:
+class Labels(UnitValue):
     """The labels of many units.
 
     ``rows``: one per unit.
@@ -88,8 +90,10 @@ class Labels:
     ``n_concepts``, ``n_choose``, ``n_held_out``: concepts, and images of either half.
     ``settings``: of scorer and validation, hook points and concepts.
     ``data``, ``failures``, ``provenance``: the images, those that failed, model and versions.
+    ``store``: the run, or what stands for it in memory.
     """
 
+    instrument: ClassVar[str] = "labels"
     rows: tuple[UnitLabel, ...]
     scorer: str
     pool: str
@@ -104,6 +108,7 @@ class Labels:
     data: Mapping[str, Any]
     failures: tuple[Failure, ...]
     provenance: Mapping[str, Any]
+    store: Store | None = field(default=None, repr=False, compare=False)
 
     @property
     def family(self) -> int:
@@ -114,14 +119,7 @@ class Labels:
     def abstention(self) -> Estimate:
         """Share of the units without a label."""
         n = len(self.rows)
-        return Estimate(
-            value=sum(row.label is None for row in self.rows) / n,
-            low=math.nan,
-            high=math.nan,
-            n=n,
-            method="count of all units",
-            reason="a census of the units, so there is no sampling of units to give an interval",
-        )
+        return census(sum(row.label is None for row in self.rows) / n, n)
 
     def unit(self, address: str) -> UnitLabel:
         """The label of one unit.

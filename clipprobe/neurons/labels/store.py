@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.data import Failure, as_dataset
 from clipprobe.errors import ConfigError, DataError, RunFolderError
+from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.neurons.labels.judges import judged_by_tags
 from clipprobe.neurons.labels.labelling import (
     check_settings,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from clipprobe.runs import RunView
 
 KIND = "labels"
+TABLE = "labels.parquet"
 UNITS = "labels.json"
 _N_SHOWN = 60
 _TEXTS = ("label", "candidate", "site", "alternatives", "reason", "judge")
@@ -130,8 +133,8 @@ def _execute(settings: LabelTest, clip: Clip, dataset: Dataset) -> Outcome[Label
         raise DataError(str(error)) from None
     kept = {"settings": dict(labels.settings), "units": [one.to_json() for one in labels.rows]}
     return Outcome(
-        value=labels,
-        files=[("labels.parquet", _table(labels)), (UNITS, kept)],
+        value=replace(labels, store=InMemory({TABLE: lambda: _table(labels)}, labels.summary)),
+        files=[(TABLE, _table(labels)), (UNITS, kept)],
         summary=labels.summary,
         page=lambda run: page_of(labels),
         used=labels.n_choose + labels.n_held_out,
@@ -166,6 +169,7 @@ def load_labels(run: RunView) -> Labels:
         data=manifest["config"]["data"],
         failures=tuple(Failure(one["id"], one["reason"]) for one in manifest["failures"]),
         provenance={"model": manifest["model"], "versions": manifest["versions"]},
+        store=run,
         **{name: summary[name] for name in (*same, *counts)},
     )
 

@@ -7,17 +7,17 @@ for each tile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from clipprobe.data import Batch, Failure, ImageRecord, stream_batches
+from clipprobe.data import Batch, Failure, ImageRecord
 from clipprobe.errors import ConfigError
+from clipprobe.models.activations import Reader, image_batches
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -91,17 +91,17 @@ def pooled(
     """Run the images through every model, decoded and preprocessed once."""
     n_units = sum(stop - start for _, start, stop in tile)
     matrices = [np.empty((len(records), n_units), np.float32) for _ in clips]
+    sites = list(dict.fromkeys(name for name, _, _ in tile))
+    readers = [Reader(clip, sites, pool) for clip in clips]
     kept: list[ImageRecord] = []
     failures: list[Failure] = []
-    batches = stream_batches(
-        records, _unchanged, batch_size=batch_size, workers=workers, allow_none=True
-    )
-    with closing(cast("Generator[Batch[Image.Image]]", batches)):
+    batches = image_batches(clips[0], records, batch_size, workers)
+    with closing(cast("Generator[Batch[Tensor]]", batches)):
         for batch in batches:
-            for rows, pixels in _groups(clips[0], batch.items):
-                place = len(kept) + np.array(rows)
-                for clip, matrix in zip(clips, matrices, strict=True):
-                    _run(clip, pixels, tile, pool, matrix, place)
+            for reader, matrix in zip(readers if batch.items else (), matrices, strict=False):
+                seen = reader(batch.items).values
+                pieces = [seen[name][:, start:stop] for name, start, stop in tile]
+                matrix[len(kept) : len(kept) + len(batch.items)] = np.concatenate(pieces, axis=1)
             kept += batch.records
             failures += batch.failures
             if progress is not None:
@@ -109,41 +109,3 @@ def pooled(
     return Pooled(
         records=kept, matrices=[matrix[: len(kept)] for matrix in matrices], failures=failures
     )
-
-
-def _unchanged(image: Image.Image) -> Image.Image:
-    return image
-
-
-def _groups(clip: Clip, images: list[Image.Image]) -> Iterator[tuple[list[int], Tensor]]:
-    """Preprocessed images that can share a batch; all of them, unless shapes are kept."""
-    if images:
-        for rows in clip.preprocess.groups(images):
-            yield rows, clip.preprocess([images[row] for row in rows])
-
-
-def _run(
-    clip: Clip,
-    pixels: Tensor,
-    tile: Tile,
-    pool: str,
-    matrix: NDArray[np.float32],
-    place: NDArray[np.int64],
-) -> None:
-    import torch
-
-    from clipprobe.hooks import capture
-
-    columns: dict[str, list[tuple[int, int, int]]] = {}
-    column = 0
-    for name, start, stop in tile:
-        columns.setdefault(name, []).append((column, start, stop))
-        column += stop - start
-
-    def sink(name: str, values: Tensor, rows: Any, tokens: Tensor | None) -> None:
-        found = values.float().cpu().numpy()
-        for first, start, stop in columns[name]:
-            matrix[place, first : first + stop - start] = found[:, start:stop]
-
-    with torch.no_grad(), capture(clip, list(columns), pool=pool, sink=sink, argmax=False):
-        clip.image_embeddings(pixels)

@@ -82,13 +82,16 @@ def assemble(
     result = Multimodality(
         modalities=modalities,
         concepts=concepts,
-        pool=test.pool,
         alpha=alpha,
-        table=tables.pair_table(scores, site, concepts, modalities, corrected),
-        units=units,
-        concept_table=tables.concept_rows(scores, site, concepts, modalities, counts, joint),
-        top_images=tables.top_rows(site, modalities, strongest, test.ids, test.codes, concepts),
-        controls=tables.control_rows([]),
+        frames={
+            "table": tables.pair_table(scores, site, concepts, modalities, corrected),
+            "units": units,
+            "concept_table": tables.concept_rows(scores, site, concepts, modalities, counts, joint),
+            "top_images": tables.top_rows(
+                site, modalities, strongest, test.ids, test.codes, concepts
+            ),
+            "controls": tables.control_rows([]),
+        },
         nulls=Nulls(
             pairs=joint.count(shown),
             pairs_null=joint.null,

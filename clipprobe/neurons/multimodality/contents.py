@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.data import Failure
+from clipprobe.neurons.instruments.store import Store
+from clipprobe.neurons.instruments.value import Pooled
 from clipprobe.neurons.multimodality.scoring.shuffles import ShuffledCount, Shuffles
-from clipprobe.runs import jsonio
 from clipprobe.statistics import Estimate
 
 Floats = NDArray[np.float64]
@@ -83,13 +84,13 @@ class Floor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MultimodalityContents:
+class MultimodalityContents(Pooled):
     """The contents of the result of :func:`clipprobe.multimodality`.
 
     Attributes:
         modalities, concepts: Their names, in the order of all arrays.
-        pool: How the tokens of an image became one number per unit.
         alpha: The level at which q counts as significant.
+        frames: Name of each of the following tables -> the table; read when it is asked for.
         table: pandas, one row per unit and concept, from the confirming half: ``site``, ``unit``,
             ``concept``, for each modality ``auroc_…``, ``dprime_…``, ``purity_…``; ``score`` (the
             smallest AUROC), ``balance``, ``selection_score`` (on the other half), ``p``, ``q``
@@ -112,17 +113,14 @@ class MultimodalityContents:
         config: Everything that determined the numbers.
         versions: Of the libraries.
         path: The run folder, where there is one.
+        store: The run, or what stands for it in memory.
     """
 
+    instrument: ClassVar[str] = "multimodal"
     modalities: tuple[str, ...]
     concepts: tuple[str, ...]
-    pool: str
     alpha: float
-    table: Any
-    units: Any
-    concept_table: Any
-    top_images: Any
-    controls: Any
+    frames: Mapping[str, Any]
     nulls: Nulls
     floor: Floor | None
     shuffles: Shuffles | None
@@ -132,6 +130,27 @@ class MultimodalityContents:
     config: Mapping[str, Any]
     versions: Mapping[str, str]
     path: Path | None = None
+    store: Store | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def table(self) -> Any:
+        return self.frames["table"]
+
+    @property
+    def units(self) -> Any:
+        return self.frames["units"]
+
+    @property
+    def concept_table(self) -> Any:
+        return self.frames["concept_table"]
+
+    @property
+    def top_images(self) -> Any:
+        return self.frames["top_images"]
+
+    @property
+    def controls(self) -> Any:
+        return self.frames["controls"]
 
     def __repr__(self) -> str:
         return (
@@ -202,9 +221,3 @@ class MultimodalityContents:
             value=value, low=low, high=high, n=n,
             method="smallest AUROC; DeLong over modalities together, 95 %", reason=reason,
         )  # fmt: skip
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """What the numbers come from."""
-        plain: dict[str, Any] = jsonio.plain({**self.config, "versions": self.versions})
-        return plain

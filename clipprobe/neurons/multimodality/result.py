@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from clipprobe.neurons.multimodality.contents import MultimodalityContents
-from clipprobe.neurons.multimodality.store import read
 from clipprobe.neurons.multimodality.summary import summary_of, verdict_of
 
 
@@ -27,17 +25,3 @@ class Multimodality(MultimodalityContents):
     def to_json(self) -> dict[str, Any]:
         """The summary with its provenance, as plain JSON; the tables are in the run folder."""
         return {**self.summary(), "provenance": self.provenance}
-
-    @classmethod
-    def load(cls, path: str | Path) -> Multimodality:
-        """Read a result from its run folder.
-
-        Raises:
-            RunFolderError: there is no complete one.
-        """
-        return cls.of(read(path))
-
-    @classmethod
-    def of(cls, contents: MultimodalityContents) -> Multimodality:
-        """The same contents with what is said of them."""
-        return cls(**{field.name: getattr(contents, field.name) for field in fields(contents)})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import ConfigError
-from clipprobe.hooks.units import default_sites, find_sites
+from clipprobe.hooks.units import find_sites
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.multimodality import tables
 from clipprobe.neurons.multimodality.activations import Tile, tiles
@@ -53,9 +53,7 @@ def prepare_test(settings: ConceptTest, clip: Clip) -> Plan[Multimodality]:
             f"The controls {settings.controls!r} are not known: give a list of "
             f"{', '.join(CONTROLS)}, or an empty one."
         )
-    patterns = default_sites(clip) if settings.sites is None else settings.sites
-    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
-    sites = find_sites(clip, patterns, settings.pool)
+    sites = find_sites(clip, settings.sites, settings.pool)
     probes = as_probes(settings.concepts, min_images=settings.min_images)
     n_models = 1 + ("random_weights" in settings.controls)
     provenance = clip.provenance()
@@ -147,7 +145,7 @@ class _Test:
             seed=self.settings.seed,
             batch_size=batch_size,
         )
-        return replace(result, controls=tables.control_rows(found))
+        return replace(result, frames={**result.frames, "controls": tables.control_rows(found)})
 
 
 def load_test(view: RunView) -> Multimodality:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.data import Failure
-from clipprobe.errors import RunFolderError
-from clipprobe.neurons.multimodality.contents import KIND, Floor, MultimodalityContents, Nulls
+from clipprobe.neurons.instruments.store import InMemory, Lazy
+from clipprobe.neurons.multimodality.contents import Floor, MultimodalityContents, Nulls
 from clipprobe.neurons.multimodality.notes import WITHDRAWN, WITHDRAWN_NOTE
 from clipprobe.neurons.multimodality.scoring.shuffles import Shuffles
 from clipprobe.neurons.multimodality.summary import summary_of
@@ -39,10 +40,12 @@ def outcome_of(result: M, probes: Probes) -> Outcome[M]:
 
     failed = {failure.id for failure in result.failures}
     skipped = {failure.id for failure in probes.skipped}
-    tables = [(file, _arrow(getattr(result, name))) for name, file in TABLES.items()]
+    tables = {
+        file: functools.partial(_arrow, getattr(result, name)) for name, file in TABLES.items()
+    }
     return Outcome(
-        value=result,
-        files=[*tables, (NULLS, _arrays(result))],
+        value=replace(result, store=InMemory(tables, lambda: summary_of(result))),
+        files=[*((file, table()) for file, table in tables.items()), (NULLS, _arrays(result))],
         summary=lambda: {
             **summary_of(result),
             "concepts": result.concepts,
@@ -57,43 +60,26 @@ def outcome_of(result: M, probes: Probes) -> Outcome[M]:
     )
 
 
-def read(path: str | Path) -> MultimodalityContents:
-    """Read a result.
+def frames_of(run: RunView) -> Mapping[str, Any]:
+    """The tables of a run as data frames, each read once, when it is asked for."""
 
-    Raises:
-        RunFolderError: the folder holds no complete run, or one of another kind.
-    """
-    from clipprobe.runs import load_run
+    def read(name: str) -> Any:
+        frame = run.read_table(TABLES[name]).to_pandas()
+        return frame.drop(columns=WITHDRAWN, errors="ignore")
 
-    return read_run(load_run(path))
+    return Lazy(TABLES, read, keep=True)
 
 
 def read_run(run: RunView) -> MultimodalityContents:
-    """Read a result from its run.
-
-    Raises:
-        RunFolderError: the run is of another kind.
-    """
-    if run.kind != KIND:
-        raise RunFolderError(
-            f"The run {run.path} is of the kind {run.kind!r} and no multimodality test: make one "
-            "with `clipprobe neurons multimodal`."
-        )
+    """Read a result from its run."""
     summary = run.read_json("summary.json")
     config = run.manifest["config"]
     arrays = run.read_arrays(NULLS)
-    frames: dict[str, Any] = {
-        name: run.read_table(file).to_pandas() for name, file in TABLES.items()
-    }
-    notes = tuple(summary["notes"])
-    if WITHDRAWN in frames["units"]:
-        frames["units"] = frames["units"].drop(columns=WITHDRAWN)
-        notes = (*notes, WITHDRAWN_NOTE)
+    withdrawn = WITHDRAWN in run.read_table(TABLES["units"]).column_names
     return MultimodalityContents(
-        **frames,
         modalities=tuple(summary["modalities"]),
         concepts=tuple(summary["concepts"]),
-        pool=config["pool"],
+        frames=frames_of(run),
         alpha=config["alpha"],
         nulls=Nulls(**{name: arrays[f"nulls/{name}"] for name in Nulls.__slots__}),
         floor=_floor(summary["random_weights"], config["alpha"], arrays),
@@ -102,11 +88,12 @@ def read_run(run: RunView) -> MultimodalityContents:
             name: (int(counts[0]), int(counts[1]))
             for name, counts in summary["counts_per_modality"].items()
         },
-        notes=notes,
+        notes=(*summary["notes"], *([WITHDRAWN_NOTE] if withdrawn else [])),
         failures=tuple(Failure(item["id"], item["reason"]) for item in summary["failures"]),
         config=config,
         versions=run.manifest["versions"],
         path=run.path,
+        store=run,
     )
 
 

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from clipprobe.hooks.units import Site
     from clipprobe.neurons.atlas.atlas import Atlas
     from clipprobe.neurons.atlas.unit import Unit
+    from clipprobe.neurons.instruments.rows import UnitRows
     from clipprobe.neurons.sheet.evidence import Evidence
-    from clipprobe.neurons.sheet.views import UnitRows
+    from clipprobe.runs import RunView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,7 @@ class SheetContext:
     Attributes:
         atlas, site, unit: The unit and where it comes from.
         evidence: The runs of other instruments.
-        found: What they say about the unit, by name of the instrument.
+        views: What each says about the unit, by name of the instrument.
         command: The command that writes this sheet again.
         side: Longest side of a picture in pixels.
     """
@@ -30,6 +31,6 @@ class SheetContext:
     site: Site
     unit: Unit
     evidence: Evidence
-    found: Mapping[str, list[UnitRows]]
+    views: Mapping[str, list[tuple[RunView, list[UnitRows]]]]
     command: str
     side: int

@@ -1,10 +1,9 @@
 """What the other instruments found about a unit, read from their runs.
 
 An atlas says what a unit answers to. Words, captions, multimodality, labels, effects and similar
-units are runs of their own (see :mod:`clipprobe.neurons.sheet.instruments`). Sheets, searches and
-the dashboard show a run where it is complete, made by an instrument, and of the same
-``weights_sha256`` as the atlas: what was found on other weights is about other units. What of its
-tables is shown, and how, is in :mod:`clipprobe.neurons.sheet.views`.
+units are runs of their own (see :mod:`clipprobe.neurons.instruments`). Sheets, searches and the
+dashboard show a run where it is complete, made by an instrument, and of the same model as the
+atlas: what was found on other weights is about other units.
 """
 
 from __future__ import annotations
@@ -13,15 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clipprobe.errors import RunFolderError
 from clipprobe.identity import Identity
-from clipprobe.neurons.sheet.instruments import INSTRUMENTS
-from clipprobe.neurons.sheet.views import VIEWS, UnitRows
+from clipprobe.neurons.instruments.registry import INSTRUMENTS, beside_atlas
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas.atlas import Atlas
+    from clipprobe.neurons.instruments.rows import UnitRows
     from clipprobe.runs import RunView
 
 
@@ -35,15 +34,11 @@ class Evidence:
 
     runs: Mapping[str, tuple[RunView, ...]]
 
-    def about(self, instrument: str, address: str) -> list[UnitRows]:
-        """What the runs of an instrument say about a unit, table by table."""
-        view = VIEWS[instrument]
-        found = []
-        for run in self.runs.get(instrument, ()):
-            rows = {name: unit_rows(run, name, address) for name in view.tables if run.has(name)}
-            if any(rows.values()):
-                found += view.make(run, {name: rows.get(name, []) for name in view.tables})
-        return found
+    def about(self, instrument: str, address: str) -> list[tuple[RunView, list[UnitRows]]]:
+        """What each run of an instrument says about a unit; those that say nothing are left out."""
+        one = INSTRUMENTS[instrument]
+        views = ((run, one.view_of(run, address)) for run in self.runs.get(instrument, ()))
+        return [(run, rows) for run, rows in views if rows]
 
 
 def gather(
@@ -73,7 +68,9 @@ def gather(
             seen.add(run.path.resolve())
             runs.append(run)
     return Evidence(
-        runs={one.name: tuple(run for run in runs if run.kind == one.kind) for one in INSTRUMENTS}
+        runs={
+            one.name: tuple(run for run in runs if run.kind == one.kind) for one in beside_atlas()
+        }
     )
 
 
@@ -94,9 +91,9 @@ def _near(atlas: Atlas) -> Iterator[RunView]:
 
 
 def _unfit(atlas: Atlas, run: RunView) -> str:
-    if all(run.kind != one.kind for one in INSTRUMENTS):
-        kinds = ", ".join(one.kind for one in INSTRUMENTS)
-        return f"it is of the kind {run.kind!r}, and what fits are runs of {kinds}"
+    kinds = [one.kind for one in beside_atlas()]
+    if run.kind not in kinds:
+        return f"it is of the kind {run.kind!r}, and what fits are runs of {', '.join(kinds)}"
     model = run.manifest.get("model") or {}
     if Identity.stored(model) != Identity.stored(atlas.config["model"]):
         return (
@@ -104,50 +101,3 @@ def _unfit(atlas: Atlas, run: RunView) -> str:
             f"{atlas.config['model']['id']!r}, with other weights or edits"
         )
     return ""
-
-
-def unit_rows(run: RunView, name: str, address: str) -> list[dict[str, Any]]:
-    """The rows of a table with ``site`` and ``unit`` that are about one unit, in their order."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    hook, _, index = address.rpartition(":")
-    table = run.read_table(name)
-    mask = pc.and_(
-        pc.equal(table.column("site").cast(pa.string()), hook),
-        pc.equal(table.column("unit"), int(index)),
-    )
-    rows: list[dict[str, Any]] = table.filter(mask).to_pylist()
-    return rows
-
-
-def rows_with(
-    run: RunView, name: str, column: str, wanted: str, **equal: str
-) -> list[dict[str, Any]]:
-    """The rows of a table whose text ``column`` is ``wanted`` in whatever case; with ``address``.
-
-    Args:
-        equal: Other text columns, and what they must be.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    table = run.read_table(name)
-    texts = table.column(column).cast(pa.string())
-    alike = [
-        text
-        for text in pc.unique(texts).to_pylist()
-        if text is not None and text.casefold() == wanted.casefold()
-    ]
-    mask = pc.is_in(texts, value_set=pa.array(alike, pa.string()))
-    for key, value in equal.items():
-        mask = pc.and_(mask, pc.equal(table.column(key).cast(pa.string()), value))
-    return addressed(run, table.filter(mask))
-
-
-def addressed(run: RunView, table: Any) -> list[dict[str, Any]]:
-    """Rows of a pyarrow table with the unit as ``address``, and the name of the ``run``."""
-    return [
-        {"address": f"{row.pop('site')}:{row.pop('unit')}", "run": run.path.name, **row}
-        for row in table.to_pylist()
-    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.neurons.atlas.showing import (
@@ -13,6 +12,7 @@ from clipprobe.neurons.atlas.showing import (
     range_block,
     share_words,
 )
+from clipprobe.neurons.sheet import commands
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas.unit import Unit
@@ -145,27 +145,10 @@ def again(context: SheetContext) -> Section:
                 f"{context.atlas.config['data']['name']} (the fingerprint below tells whether "
                 "they are the same):"
             ),
-            Code(scan_command(context)),
+            Code(commands.scan(context.atlas)),
         ],
         id="again",
     )
-
-
-def scan_command(context: SheetContext) -> str:
-    """The command line of the atlas; the place of the data is not recorded, only its name."""
-    config = context.atlas.config
-    keep = config["keep"]
-    flag = "--images" if context.atlas.tower == "vision" else "--texts"
-    words = ["clipprobe", "neurons", "scan", flag, str(config["data"]["name"])]
-    words += ["--model", str(config["model"]["id"])]
-    if config["model"]["revision"]:
-        words += ["--revision", str(config["model"]["revision"])]
-    for site in context.atlas.sites:
-        words += ["--sites", site]
-    words += ["--pool", context.atlas.pool, "--top-k", str(keep["top_k"])]
-    words += ["--per-bin", str(keep["per_bin"]), "--threshold", f"{keep['threshold']:g}"]
-    words += ["--seed", str(keep["seed"]), "--batch-size", str(config["batch_size"])]
-    return shlex.join([*words, "--out", str(context.atlas.path or "runs/atlas")])
 
 
 def peak_note(unit: Unit) -> str:

@@ -9,16 +9,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import RunFolderError
-from clipprobe.neurons.atlas.properties import MIN_AUROC, Property, property_of
-from clipprobe.neurons.sheet.evidence import Evidence, addressed, rows_with
-from clipprobe.neurons.sheet.instruments import INSTRUMENTS
+from clipprobe.neurons.atlas.properties import property_of
+from clipprobe.neurons.instruments.registry import INSTRUMENTS
+from clipprobe.neurons.instruments.rows import descending
+from clipprobe.neurons.instruments.store import rows_from, rows_with
+from clipprobe.neurons.sheet.evidence import Evidence
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas.atlas import Atlas
+    from clipprobe.neurons.instruments.instrument import Instrument, Property
     from clipprobe.runs import RunView
 
 _ALL = 1 << 30
@@ -55,10 +58,10 @@ def find_units(
     named = property_of(kind) if kind is not None else None
     found: list[Found] = []
     if word is not None:
-        found.append(_with_word(evidence, word))
+        found.append(_with_text(evidence, "word", word))
     if concept is not None:
-        found.append(_with_concept(evidence, concept))
-    if named is not None and named.instrument is not None:
+        found.append(_with_text(evidence, "concept", concept))
+    if named is not None and named.table:
         found.append(_with_property(evidence, named))
         kind = None
     if not found:
@@ -78,69 +81,58 @@ def find_units(
     ]
 
 
-def _with_word(evidence: Evidence, word: str) -> Found:
-    wanted = [
-        row
-        for run in _runs(evidence, "words")
-        for row in rows_with(run, "topwords.parquet", "word", word, end="top")
-    ]
-    wanted.sort(key=lambda row: (row["rank"], -_number(row["z"])))
-    return _by_address(wanted, "word", "rank", "z")
-
-
-def _with_concept(evidence: Evidence, concept: str) -> Found:
-    _runs(evidence, "labels", "multimodal")
-    wanted = [
-        {key: value for key, value in row.items() if key != "score"} | {"measure": row["auroc"]}
-        for run in evidence.runs.get("labels", ())
-        for row in rows_with(run, "labels.parquet", "label", concept)
-    ]
-    for run in evidence.runs.get("multimodal", ()):
-        rows = rows_with(run, "units.parquet", "concept", concept)
-        wanted += [row | {"measure": row["score"]} for row in rows if row["score"] >= MIN_AUROC]
-    wanted.sort(key=lambda row: -_number(row["measure"]))
-    return _by_address(wanted, "label", "concept", "auroc", "score", "q")
+def _with_text(evidence: Evidence, question: str, text: str) -> Found:
+    """Units that a table of text ties to a word or concept, best first."""
+    able = [one for one in INSTRUMENTS.values() if question in one.searches]
+    rows: list[tuple[tuple[float, ...], dict[str, Any]]] = []
+    for one, run in _runs(evidence, able):
+        search = one.searches[question]
+        for row in rows_with(run, search.table, search.column, text, search.equal):
+            if search.least is None or row[search.least[0]] >= search.least[1]:
+                kept = {key: row[key] for key in ("address", *search.columns, "run")}
+                rows.append((search.order(row), kept))
+    return _by_address(row for _, row in sorted(rows, key=lambda one: one[0]))
 
 
 def _with_property(evidence: Evidence, named: Property) -> Found:
-    """Units of a property that a table of the multimodality test says, best first."""
-    import pyarrow.compute as pc
-
+    """Units of a property that a table of an instrument says, best first."""
     key = named.columns[0]
-    wanted: list[dict[str, Any]] = []
-    for run in _runs(evidence, str(named.instrument)):
-        table = run.read_table(named.table)
-        if lacking := [name for name in named.columns if name not in table.column_names]:
+    rows: list[dict[str, Any]] = []
+    able = [one for one in INSTRUMENTS.values() if named in one.properties]
+    for _, run in _runs(evidence, able):
+        there = run.read_table(named.table).column_names
+        if lacking := [name for name in named.columns if name not in there]:
             raise RunFolderError(
                 f"{named.table} of {run.path} has no column {', '.join(map(repr, lacking))}: "
-                "the test must have a modality `word` to say which units read text."
+                f"{named.absent or 'make the run again'}."
             )
-        wanted += addressed(run, table.filter(pc.greater_equal(table.column(key), MIN_AUROC)))
-    wanted.sort(key=lambda row: -_number(row[key]))
-    return _by_address(wanted, "concept", *named.columns)
+        shown = ("address", "concept", *named.columns, "run")
+        found = rows_from(run, named.table, key, named.least)
+        rows += [{name: row[name] for name in shown if name in row} for row in found]
+    return _by_address(sorted(rows, key=lambda row: descending(row[key])))
 
 
-def _runs(evidence: Evidence, *instruments: str) -> list[RunView]:
-    runs = [run for name in instruments for run in evidence.runs.get(name, ())]
+def _runs(evidence: Evidence, able: Sequence[Instrument]) -> list[tuple[Instrument, RunView]]:
+    """The runs of the instruments that can answer.
+
+    Raises:
+        RunFolderError: there is none.
+    """
+    runs = [(one, run) for one in able for run in evidence.runs.get(one.name, ())]
     if not runs:
-        commands = [
-            f"`{' '.join(one.command.split()[:3])}`"
-            for one in INSTRUMENTS
-            if one.name in instruments
-        ]
+        verbs = " or ".join(f"`clipprobe {one.verb}`" for one in able)
         raise RunFolderError(
-            f"No run of {' or '.join(instruments)} on these weights lies beside the atlas: make "
-            f"one with {' or '.join(commands)}, or name one with --with."
+            f"No run of {' or '.join(one.name for one in able)} on these weights lies beside the "
+            f"atlas: make one with {verbs}, or name one with --with."
         )
     return runs
 
 
-def _by_address(rows: Sequence[Mapping[str, Any]], *columns: str) -> Found:
-    """The first row of each unit, of these columns and the name of the run."""
+def _by_address(rows: Iterable[dict[str, Any]]) -> Found:
+    """The first row of each unit."""
     found: Found = {}
     for row in rows:
-        if row["address"] not in found:
-            found[row["address"]] = {k: row[k] for k in (*columns, "run") if k in row}
+        found.setdefault(row.pop("address"), row)
     return found
 
 
@@ -149,7 +141,3 @@ def _merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for part in parts:
         merged |= part
     return merged
-
-
-def _number(value: Any, missing: float = float("-inf")) -> float:
-    return float(value) if isinstance(value, int | float) and value == value else missing

@@ -8,20 +8,21 @@ other runs; they run no model.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clipprobe.neurons.instruments.registry import beside_atlas
+from clipprobe.neurons.sheet import commands
 from clipprobe.neurons.sheet import parts as sheet_parts
 from clipprobe.neurons.sheet.context import SheetContext
 from clipprobe.neurons.sheet.evidence import gather
-from clipprobe.neurons.sheet.instruments import INSTRUMENTS, Instrument
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas.atlas import Atlas
     from clipprobe.neurons.atlas.unit import Unit
+    from clipprobe.neurons.instruments.instrument import Instrument
     from clipprobe.report import Block, Page, Section
     from clipprobe.runs import RunView
 
@@ -74,14 +75,15 @@ def unit_sheet(
     """
     from clipprobe.report import Page
 
+    _add_instruments()
     evidence = gather(atlas, runs)
     context = SheetContext(
         atlas=atlas,
         site=atlas.site(unit.address.rpartition(":")[0]),
         unit=unit,
         evidence=evidence,
-        found={one.name: evidence.about(one.name, unit.address) for one in INSTRUMENTS},
-        command=show_command(atlas, unit, runs, out),
+        views={one.name: evidence.about(one.name, unit.address) for one in beside_atlas()},
+        command=commands.show(atlas, unit, runs, out),
         side=side,
     )
     made = [make(context) for make in SECTIONS.values()]
@@ -93,35 +95,21 @@ def unit_sheet(
     )
 
 
-def show_command(
-    atlas: Atlas, unit: Unit, runs: Sequence[str | Path], out: str | Path | None
-) -> str:
-    """The command line that makes the sheet again."""
-    words = ["clipprobe", "neurons", "show", unit.address]
-    words += ["--atlas", str(atlas.path or "runs/atlas")]
-    for run in runs:
-        words += ["--with", str(run)]
-    return shlex.join([*words, "--out", str(out or "sheet.html")])
-
-
 def instrument_section(instrument: Instrument, context: SheetContext) -> Section | None:
     """What one instrument found about the unit; None where nothing (see :func:`unasked`)."""
     from clipprobe.report import Paragraph, Section, Table, Warning
 
-    found = context.found[instrument.name]
-    if not found:
-        return None
     blocks: list[Block] = [Paragraph(instrument.question)]
-    for place, one in enumerate(found):
-        if not place or one.run is not found[place - 1].run:
-            blocks += [Warning(text) for text in run_warnings(one.run, context.unit)]
-            blocks.append(Paragraph(f"Run {one.run.path.name}:"))
-        if one.warning:
-            blocks.append(Warning(one.warning))
-        rows = [list(row) for row in one.rows[:MAX_ROWS]]
-        cut = f" The first {MAX_ROWS} of {len(one.rows)} rows." if len(one.rows) > MAX_ROWS else ""
-        blocks.append(Table(list(one.columns), rows, f"{one.caption}{cut}"))
-    return Section(instrument.title, blocks, id=instrument.name)
+    for run, tables in context.views[instrument.name]:
+        blocks += [Warning(text) for text in run_warnings(run, context.unit)]
+        blocks.append(Paragraph(f"Run {run.path.name}:"))
+        for one in tables:
+            if one.warning:
+                blocks.append(Warning(one.warning))
+            n, rows = len(one.rows), [list(row) for row in one.rows[:MAX_ROWS]]
+            cut = f" The first {MAX_ROWS} of {n} rows." if n > MAX_ROWS else ""
+            blocks.append(Table(list(one.columns), rows, f"{one.caption}{cut}"))
+    return Section(instrument.title, blocks, id=instrument.name) if len(blocks) > 1 else None
 
 
 def run_warnings(run: RunView, unit: Unit) -> list[str]:
@@ -135,6 +123,13 @@ def run_warnings(run: RunView, unit: Unit) -> list[str]:
     ]
 
 
+def _add_instruments() -> None:
+    """A section of every instrument that has none yet."""
+    for one in beside_atlas():
+        if one.name not in SECTIONS:
+            section(one.name, before="unasked")(partial(instrument_section, one))
+
+
 def unasked(context: SheetContext) -> Section | None:
     """The instruments that say nothing of this unit, each with the command that asks."""
     from clipprobe.report import Code, Paragraph, Section
@@ -145,13 +140,10 @@ def unasked(context: SheetContext) -> Section | None:
             "atlas, and this page, made again, shows it. IMAGES and TEXT are for you to fill in."
         )
     ]
-    address = context.unit.address
-    for one in INSTRUMENTS:
-        if not one.knows(context.atlas.tower, context.site.name):
-            continue
-        if not context.found[one.name]:
+    for one in beside_atlas():
+        if one.knows(context.atlas.tower, context.site.name) and not context.views[one.name]:
             blocks.append(Paragraph(f"{one.title}. {one.question}"))
-            blocks.append(Code(one.command_for(context.atlas, address)))
+            blocks.append(Code(commands.ask(one, context.atlas, context.unit.address)))
     return Section("Not asked yet", blocks, id="unasked") if len(blocks) > 1 else None
 
 
@@ -160,7 +152,6 @@ section("distribution")(sheet_parts.distribution)
 section("strongest")(sheet_parts.strongest)
 section("range")(sheet_parts.along_the_range)
 section("weakest")(sheet_parts.weakest)
-for _one in INSTRUMENTS:
-    section(_one.name)(partial(instrument_section, _one))
 section("unasked")(unasked)
 section("again")(sheet_parts.again)
+_add_instruments()

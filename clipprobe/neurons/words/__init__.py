@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from clipprobe.neurons.words.result import UnitWords as UnitWords
     from clipprobe.neurons.words.result import WordProbe as WordProbe
     from clipprobe.neurons.words.result import WordValue as WordValue
-    from clipprobe.neurons.words.store import load_word_probe as load_word_probe
+    from clipprobe.neurons.words.result import load_word_probe as load_word_probe
 
 __all__ = [
     "PLACES",
@@ -36,8 +36,7 @@ _LATER = {
     **dict.fromkeys(("PLACES", "WordGrid"), f"{_HERE}.grid"),
     **dict.fromkeys(("WordList", "bundled_words", "word_list"), f"{_HERE}.lists"),
     "is_blocked": "clipprobe.blocked",
-    **dict.fromkeys(("UnitWords", "WordProbe", "WordValue"), f"{_HERE}.result"),
-    "load_word_probe": f"{_HERE}.store",
+    **dict.fromkeys(("UnitWords", "WordProbe", "WordValue", "load_word_probe"), f"{_HERE}.result"),
     "word_probe": f"{_HERE}.probe",
 }
 __getattr__ = later(__name__, _LATER)

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from clipprobe.blocked import is_blocked
 from clipprobe.errors import ConfigError, DataError
@@ -46,6 +47,16 @@ class WordList:
     def fingerprint(self) -> str:
         """SHA-256 of the words in order."""
         return hashlib.sha256("\n".join(self.words).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """What determined the numbers, for the configuration of a run."""
+        more = ("fingerprint", "filtered", "n_blocked")
+        counted = {"name": self.name, "n": len(self.words)}
+        return counted | {name: getattr(self, name) for name in more}
+
+    def describe(self) -> dict[str, Any]:
+        """The list as the data set of a manifest."""
+        return {"name": self.name, "fingerprint": self.fingerprint, "records": len(self.words)}
 
 
 def bundled_words(limit: int | None = None) -> WordList:

@@ -15,6 +15,7 @@ met; a word that wins may win by its letters; see ``docs/neuron-words.md``.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,8 +25,9 @@ import numpy as np
 
 from clipprobe.data import Failure
 from clipprobe.errors import ConfigError, DataError
-from clipprobe.hooks.units import Site, default_sites, find_sites
+from clipprobe.hooks.units import Site, find_sites
 from clipprobe.memory import fitting_batch
+from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.neurons.words.grid import WordGrid, scrambled
 from clipprobe.neurons.words.lists import WordList, read_words, word_list
 from clipprobe.neurons.words.report import page_of, summarise
@@ -36,7 +38,6 @@ from clipprobe.neurons.words.store import (
     TOP,
     UNITS,
     WORDS,
-    Values,
     arrays_of,
     chunk_file,
     gather,
@@ -44,6 +45,7 @@ from clipprobe.neurons.words.store import (
     read_run,
     unit_tables,
     values_file,
+    values_of,
     word_table,
 )
 from clipprobe.neurons.words.sweep import chunks, run_chunk
@@ -85,9 +87,7 @@ def prepare_words(settings: WordTest, clip: Clip) -> Plan[WordProbe]:
     """Find the words and the units, refuse what cannot be probed, and plan the probe."""
     grid = WordGrid(**cast("dict[str, Any]", settings.grid or {}))
     listed = _listed(settings.words)
-    patterns = default_sites(clip) if settings.sites is None else settings.sites
-    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
-    sites = find_sites(clip, patterns, settings.pool)
+    sites = find_sites(clip, settings.sites, settings.pool)
     _check_size(sites, len(listed.words), in_memory=settings.out is None)
     control = scrambled(listed.words, settings.n_scrambled, settings.seed)
     pieces = chunks([*listed.words, *control, ""], grid)
@@ -96,13 +96,7 @@ def prepare_words(settings: WordTest, clip: Clip) -> Plan[WordProbe]:
     config = {
         "model": provenance["model"],
         "device": clip.device.type,
-        "words": {
-            "name": listed.name,
-            "n": len(listed.words),
-            "fingerprint": listed.fingerprint,
-            "filtered": listed.filtered,
-            "n_blocked": listed.n_blocked,
-        },
+        "words": listed.to_json(),
         "sites": [site.to_json() for site in sites],
         "n_blocks": len(clip.anatomy.vision.blocks),
         "pool": settings.pool,
@@ -130,11 +124,7 @@ def prepare_words(settings: WordTest, clip: Clip) -> Plan[WordProbe]:
         execute=job.execute,
         seed=settings.seed,
         provenance={"model": provenance["model"], "versions": job.versions},
-        dataset={
-            "name": listed.name,
-            "fingerprint": listed.fingerprint,
-            "records": len(listed.words),
-        },
+        dataset=listed.describe(),
     )
 
 
@@ -178,7 +168,7 @@ class _Probe:
             left_out=tuple((self.listed.words[i], reasons[i]) for i in left_out),
             n_shrunk=gather(run, len(self.chunks), "n_shrunk")[used],
             n_scrambled=len(strings),
-            values=Values(run, self.sites),
+            values=values_of(run, self.sites),
             config=self.config,
             versions=self.versions,
         )
@@ -202,9 +192,12 @@ class _Probe:
             yield TOP, words
             yield UNITS, units
 
-        held = {site: numbers(site) for site in self.sites} if self.in_memory else probe.values
+        value = probe
+        if self.in_memory:
+            value = replace(probe, values={site: numbers(site) for site in self.sites})
+            value = replace(value, store=_in_memory(value, self.config["top"]))
         return Outcome(
-            value=replace(probe, values=held),
+            value=value,
             files=files(),
             summary=lambda: summarise(probe, highest),
             page=lambda run: page_of(probe, summarise(probe, highest), run.read_table(TOP)),
@@ -224,6 +217,14 @@ class _Probe:
                 run.write_arrays(chunk_file(number), chunk.arrays())
             if self.progress is not None:
                 self.progress(len(texts))
+
+
+def _in_memory(probe: WordProbe, top: int) -> InMemory:
+    tables = functools.cache(lambda: unit_tables(probe, top))
+    return InMemory(
+        {TOP: lambda: tables()[0], UNITS: lambda: tables()[1]},
+        lambda: summarise(probe, tables()[2]),
+    )
 
 
 def _listed(words: Any) -> WordList:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clipprobe.neurons.words.result import CLAIM, CLAIM_TEXT
-from clipprobe.statistics import Estimate
+from clipprobe.statistics import Estimate, census
 
 if TYPE_CHECKING:
     from clipprobe.neurons.words.result import WordProbe
@@ -29,18 +29,15 @@ def summarise(probe: WordProbe, highest: Sequence[float]) -> dict[str, Any]:
     scores = np.asarray(highest, np.float64)
     known = scores[~np.isnan(scores)]
     floor = probe.z_floor
-    census = "a census of the units, so there is no sampling of units to give an interval"
     meaning = (
         "median over units of how far the strongest word stands above the mean of all words, in "
         f"standard deviations; a unit that answers to nothing in particular has {floor:.2f}"
     )
-    estimate = Estimate(
-        value=float(np.median(known)) if len(known) else math.nan,
-        low=math.nan,
-        high=math.nan,
-        n=len(known),
-        method="median over units",
-        reason=census if len(known) else "every unit gives every word the same value",
+    estimate = census(
+        float(np.median(known)) if len(known) else math.nan,
+        len(known),
+        "median over units",
+        "" if len(known) else "every unit gives every word the same value",
     )
     return {
         "kind": "words",

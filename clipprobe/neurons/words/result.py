@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.hooks.units import Site
+from clipprobe.neurons.instruments.store import Store
+from clipprobe.neurons.instruments.value import WithSites
 
 Floats = NDArray[np.float32]
 CLAIM = "image-modality invariance"
@@ -112,7 +114,7 @@ class UnitWords:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WordProbe:
+class WordProbe(WithSites):
     """What the units of a vision tower answered to pictures of words.
 
     Attributes:
@@ -125,8 +127,11 @@ class WordProbe:
         config: Everything that determined the numbers.
         versions: Of the libraries that they depend on.
         path: The run folder, where there is one.
+        store: The run, or what stands for it in memory.
     """
 
+    instrument: ClassVar[str] = "words"
+    noun: ClassVar[str] = "word probe"
     sites: Mapping[str, Site]
     words: tuple[str, ...]
     left_out: tuple[tuple[str, str], ...]
@@ -136,11 +141,7 @@ class WordProbe:
     config: dict[str, Any]
     versions: dict[str, str]
     path: Path | None = None
-
-    @property
-    def pool(self) -> str:
-        """How tokens became one number."""
-        return str(self.config["pool"])
+    store: Store | None = field(default=None, repr=False, compare=False)
 
     @property
     def n_renderings(self) -> int:
@@ -162,26 +163,6 @@ class WordProbe:
         n = len(self.words)
         return float(norm.ppf((n - 0.375) / (n + 0.25))) if n > 1 else math.nan
 
-    def site(self, name: str) -> Site:
-        """One hook point of the probe.
-
-        Raises:
-            UnknownHookPointError: the probe does not hold it; names the nearest that it holds.
-        """
-        from clipprobe.hooks.sites import SiteName, nearest, parse_name
-
-        parsed = parse_name(name)
-        if parsed.block is not None and parsed.block < 0:
-            block = parsed.block + int(self.config["n_blocks"])
-            parsed = SiteName(parsed.tower, block, parsed.site)
-        if str(parsed) not in self.sites:
-            raise UnknownHookPointError(
-                f"This word probe holds no hook point {name!r}; the nearest of its "
-                f"{len(self.sites)} are {', '.join(nearest(str(parsed), self.sites))}: probe with "
-                f"--sites {name!r} to have it."
-            )
-        return self.sites[str(parsed)]
-
     def unit(self, address: str, *, top: int = 20) -> UnitWords:
         """The words of one unit.
 
@@ -192,16 +173,8 @@ class WordProbe:
         Raises:
             UnknownHookPointError: the probe has no such hook point or unit.
         """
-        from clipprobe.hooks.sites import parse_unit
-
-        parsed = parse_unit(address)
-        site = self.site(parsed.hook)
-        if parsed.index >= site.n_units:
-            raise UnknownHookPointError(
-                f"{site.name}:{parsed.index} does not exist: {site.name} has {site.n_units} "
-                f"{site.unit}s, numbered 0 to {site.n_units - 1}."
-            )
-        held, index = self.values[site.name], parsed.index
+        site, index = self.site_and_index(address)
+        held = self.values[site.name]
         order = np.argsort(-held.value[:, index], kind="stable")
         lowest = np.argsort(held.value[:, index], kind="stable")
         std = float(held.std[index])
@@ -276,6 +249,9 @@ class WordProbe:
         if not self.n_scrambled:
             reasons.append("no letter strings were drawn as a control")
         return reasons
+
+
+load_word_probe = WordProbe.load
 
 
 def zscores(held: SiteWords, values: Floats) -> NDArray[np.float64]:

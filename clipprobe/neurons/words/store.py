@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.errors import RunFolderError
 from clipprobe.hooks.units import Site
+from clipprobe.neurons.instruments.store import Lazy
 from clipprobe.neurons.words.result import SiteWords, WordProbe, half_width, zscores
-from clipprobe.runs import RunView, load_run
 
 if TYPE_CHECKING:
-    from clipprobe.runs import Run
+    from clipprobe.runs import Run, RunView
 
 KIND = "words"
 WORDS = "words.parquet"
@@ -30,23 +28,9 @@ def values_file(site: str) -> str:
     return f"values/{site}.safetensors"
 
 
-class Values(Mapping[str, SiteWords]):
+def values_of(run: Run | RunView, sites: Iterable[str]) -> Mapping[str, SiteWords]:
     """The numbers of each hook point, read from a run folder when asked for and then dropped."""
-
-    def __init__(self, run: Run | RunView, sites: Mapping[str, Site]) -> None:
-        self._run = run
-        self._sites = sites
-
-    def __getitem__(self, site: str) -> SiteWords:
-        if site not in self._sites:
-            raise KeyError(site)
-        return SiteWords(**self._run.read_arrays(values_file(site)))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._sites)
-
-    def __len__(self) -> int:
-        return len(self._sites)
+    return Lazy(sites, lambda site: SiteWords(**run.read_arrays(values_file(site))))
 
 
 def arrays_of(held: SiteWords) -> dict[str, NDArray[Any]]:
@@ -133,26 +117,8 @@ def unit_tables(probe: WordProbe, top: int) -> tuple[Any, Any, list[float]]:
     return pa.table(table), pa.table(merged), highest
 
 
-def load_word_probe(path: str | Path) -> WordProbe:
-    """Read a word probe.
-
-    Raises:
-        RunFolderError: the folder holds no complete run, or one of another kind.
-    """
-    return read_run(load_run(path))
-
-
 def read_run(run: RunView) -> WordProbe:
-    """Read a word probe from its run.
-
-    Raises:
-        RunFolderError: the run is of another kind.
-    """
-    if run.kind != KIND:
-        raise RunFolderError(
-            f"The run {run.path} is of the kind {run.kind!r} and no word probe: make one with "
-            "`clipprobe neurons words`."
-        )
+    """Read a word probe from its run."""
     config = run.manifest["config"]
     sites = {data["name"]: Site.from_json(data) for data in config["sites"]}
     table = run.read_table(WORDS)
@@ -169,10 +135,11 @@ def read_run(run: RunView) -> WordProbe:
         ),
         n_shrunk=table.column("n_shrunk").to_numpy()[used],
         n_scrambled=int(run.summary["n_scrambled"]),
-        values=Values(run, sites),
+        values=values_of(run, sites),
         config=config,
         versions=run.manifest["versions"],
         path=run.path,
+        store=run,
     )
 
 
@@ -183,24 +150,21 @@ def chunk_file(number: int) -> str:
 
 def gather(run: Run, n_chunks: int, key: str) -> NDArray[Any]:
     """One array of all chunks, one below the other, without reading the others."""
-    from safetensors import safe_open
-
-    parts = []
-    for number in range(n_chunks):
-        with safe_open(run.file(chunk_file(number)), framework="numpy") as file:
-            parts.append(file.get_tensor(key))
-    return np.concatenate(parts)
+    return np.concatenate(list(_each_chunk(run, n_chunks, key)))
 
 
 def gather_reasons(run: Run, n_chunks: int) -> list[str]:
     """Why texts were not drawn, of all chunks."""
+    parts = _each_chunk(run, n_chunks, "reasons")
+    return [reason for part in parts for reason in json.loads(part.tobytes())]
+
+
+def _each_chunk(run: Run, n_chunks: int, key: str) -> Iterator[NDArray[Any]]:
     from safetensors import safe_open
 
-    reasons: list[str] = []
     for number in range(n_chunks):
         with safe_open(run.file(chunk_file(number)), framework="numpy") as file:
-            reasons += json.loads(file.get_tensor("reasons").tobytes())
-    return reasons
+            yield file.get_tensor(key)
 
 
 def _ranked(value: NDArray[np.float32], k: int, sign: float) -> NDArray[np.intp]:

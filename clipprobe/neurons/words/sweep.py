@@ -9,7 +9,7 @@ and unit, never activations.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.models.activations import Reader
 from clipprobe.neurons.words.grid import DrawnWord, WordGrid, draw_word
 
 if TYPE_CHECKING:
@@ -144,37 +145,17 @@ def _forward(
     images: Iterator[Image.Image],
     pool: str,
     batch_size: int,
-) -> Iterator[dict[str, Floats]]:
+) -> Iterator[Mapping[str, Floats]]:
     """Pooled activations ``(b, n_units)`` of each batch; the next one is drawn meanwhile."""
-    import torch
+    reader = Reader(clip, names, pool, fill=batch_size)
 
-    from clipprobe.hooks import capture
-
-    def next_pixels() -> tuple[Tensor | None, int]:
+    def next_pixels() -> list[Tensor]:
         # The range first: it must run out before an image is taken that nobody uses.
         batch = [image for _, image in zip(range(batch_size), images, strict=False)]
-        if not batch:
-            return None, 0
-        filler = [batch[-1]] * (batch_size - len(batch))
-        return clip.preprocess([*batch, *filler]), len(batch)
+        return list(clip.preprocess(batch)) if batch else []
 
     with ThreadPoolExecutor(1, thread_name_prefix="clipprobe-words") as behind:
         coming = behind.submit(next_pixels)
-        while True:
-            pixels, n = coming.result()
-            if pixels is None:
-                return
+        while pixels := coming.result():
             coming = behind.submit(next_pixels)
-            found: dict[str, Floats] = {}
-
-            def sink(
-                name: str, values: Tensor, *_: object, into: dict[str, Floats] = found
-            ) -> None:
-                into[name] = values.float().cpu().numpy()
-
-            with (
-                torch.no_grad(),
-                capture(clip, names, pool=pool, sink=sink, argmax=False),
-            ):
-                clip.image_embeddings(pixels)
-            yield {name: part[:n] for name, part in found.items()}
+            yield reader(pixels).values

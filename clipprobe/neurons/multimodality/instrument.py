@@ -1,20 +1,23 @@
-"""What a multimodality test and a labelling say about a unit."""
+"""Multimodality as an instrument: what a run says of one unit, and which units have a concept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from clipprobe.neurons.instruments.instrument import Instrument, Property, Search
+from clipprobe.neurons.instruments.rows import UnitRows, descending, interval, missing, of_row
 from clipprobe.neurons.multimodality.notes import WITHDRAWN, WITHDRAWN_NOTE
-from clipprobe.neurons.sheet.views.rows import Rows, UnitRows, interval, missing, of_row
 
 if TYPE_CHECKING:
-    from clipprobe.runs import RunView
+    from clipprobe.neurons.instruments.store import Rows, Store
+
+MIN_AUROC = 0.9
 
 
-def multimodal(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
+def concept_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
     (unit,) = found["units.parquet"]
-    summary = run.summary
+    summary = store.summary
     names: Sequence[str] = summary["modalities"]
     n = sum(unit[f"n_{name}"] for name in names)
     score = interval(unit["score"], unit["low"], unit["high"], n, "it is undefined")
@@ -22,7 +25,6 @@ def multimodal(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
     verdict = summary.get("verdict", "This run has no count with shuffled concepts beside it.")
     tables = [
         UnitRows(
-            run=run,
             warning=WITHDRAWN_NOTE if WITHDRAWN in unit else "",
             caption="The concept was chosen on half of the images and everything else is of the "
             "other half. Score: the smallest AUROC over modalities. q: "
@@ -41,7 +43,6 @@ def multimodal(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
             ),
         ),
         UnitRows(
-            run=run,
             caption=f"{unit['concept']} against other concepts of the same modality; n counts "
             "its images, intervals hold for all modalities at once. Purity: share of the unit's "
             "strongest images of the modality that show it.",
@@ -68,7 +69,6 @@ def multimodal(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
     if against:
         tables.append(
             UnitRows(
-                run=run,
                 caption=f"The written word {unit['concept']} against controls: AUROC, 0.5 where "
                 "the control does as much.",
                 columns=("control", "AUROC of the word over it"),
@@ -79,7 +79,6 @@ def multimodal(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
     if jitter:
         tables.append(
             UnitRows(
-                run=run,
                 caption="How much the way of writing moves it: spread of the activation, in "
                 "standard deviations over wrong words.",
                 columns=("what changes", "spread"),
@@ -90,41 +89,45 @@ def multimodal(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
     return tables
 
 
-def labels(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
-    (unit,) = found["labels.parquet"]
-    warning = ""
-    if unit["circular"]:
-        warning = (
-            f"Circular: the judge {unit['judge']} that says what images show is the labelled "
-            "model itself."
+MULTIMODAL = Instrument(
+    name="multimodal",
+    kind="multimodality",
+    title="One concept in several modalities",
+    question="Does it tell a concept from others as picture, as drawing and as word, each "
+    "against distractors of the same modality?",
+    verb="neurons multimodal",
+    flags={"sites": "{site}", "pool": "{pool}", "out": "{beside}/multimodal"},
+    tables=("units.parquet", "controls.parquet"),
+    view=concept_of,
+    searches={
+        "concept": Search(
+            table="units.parquet",
+            column="concept",
+            columns=("concept", "score", "q"),
+            order=lambda row: (descending(row["score"]),),
+            least=("score", MIN_AUROC),
         )
-    abstained = f" No label is given: {unit['reason']}." if unit["reason"] else ""
-    auroc = interval(
-        unit["auroc"], unit["auroc_low"], unit["auroc_high"], unit["n"], "it is undefined"
-    )
-    return [
-        UnitRows(
-            run=run,
-            warning=warning,
-            caption=f"The best concept on one half of the images, and how well it holds on the "
-            f"other: AUROC with 95 % interval. Judge: {unit['judge']}.{abstained}",
-            columns=(
-                "label",
-                "best concept",
-                "held-out AUROC",
-                "images showing it",
-                "q",
-                "next best",
-            ),
-            rows=(
-                (
-                    unit["label"] or "none",
-                    unit["candidate"],
-                    auroc,
-                    unit["n_positive"],
-                    unit["q"],
-                    unit["alternatives"],
-                ),
-            ),
-        )
-    ]
+    },
+    properties=(
+        Property(
+            name="multimodal",
+            meaning=f"an AUROC of at least {MIN_AUROC} in every modality (score) for the concept "
+            "that other images selected; ranked by score. Units reach it by coincidence too: the "
+            "run's report counts how many do with shuffled concepts",
+            table="units.parquet",
+            columns=("score",),
+            least=MIN_AUROC,
+        ),
+        Property(
+            name="reads-text",
+            meaning=f"for one concept an AUROC of at least {MIN_AUROC} among pictures of written "
+            "words (auroc_word), whatever it answers to in other modalities; ranked by that AUROC, "
+            "which has no correction for the number of concepts tried",
+            table="pairs.parquet",
+            columns=("auroc_word",),
+            least=MIN_AUROC,
+            absent="the test must have a modality `word` to say which units read text",
+        ),
+    ),
+    place=30,
+)

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clipprobe.statistics import Estimate
-
-if TYPE_CHECKING:
-    from clipprobe.runs import RunView
-
-Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,34 +15,20 @@ class UnitRows:
     """One table about one unit.
 
     Attributes:
-        run: The run that holds it.
         caption: What it shows, with what it is compared with.
         columns: The head.
         rows: Cells of a report: text, numbers, estimates, None.
         warning: What the reader must know before; empty if nothing.
     """
 
-    run: RunView
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     warning: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """What of the runs of an instrument is shown.
-
-    Attributes:
-        tables: Parquet tables with ``site`` and ``unit``.
-        make: ``(run, table name -> rows about the unit)`` -> what is shown.
-    """
-
-    tables: tuple[str, ...]
-    make: Callable[[RunView, Mapping[str, Rows]], list[UnitRows]]
-
-
 def interval(value: float, low: float, high: float, n: int, reason: str) -> Estimate:
+    """An estimate from the columns of a table, null read as NaN."""
     unknown = any(missing(one) for one in (value, low, high))
     return Estimate(
         value=_float(value),
@@ -60,6 +41,7 @@ def interval(value: float, low: float, high: float, n: int, reason: str) -> Esti
 
 
 def of_row(row: Mapping[str, Any]) -> Estimate:
+    """The same from a row with the columns of an estimate."""
     reason = row["reason"] or "it is undefined"
     return interval(row["value"], row["low"], row["high"], row["n"], reason)
 
@@ -69,8 +51,16 @@ def _float(value: float | None) -> float:
 
 
 def missing(value: float | None) -> bool:
+    """Whether a number is undefined."""
     return value is None or math.isnan(value)
 
 
 def number(value: float | None) -> str:
+    """A number in a sentence."""
     return "undefined" if value is None or math.isnan(value) else f"{value:.2f}"
+
+
+def descending(value: Any) -> float:
+    """A key that puts the largest number first and what is undefined last."""
+    known = isinstance(value, int | float) and value == value
+    return -float(value) if known else math.inf

@@ -1,23 +1,23 @@
-"""What words and captions say about a unit."""
+"""Words as an instrument: what a run says of one unit, and which units have a word."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.neurons.sheet.views.rows import Rows, UnitRows, interval, number
+from clipprobe.neurons.instruments.instrument import Instrument, Search
+from clipprobe.neurons.instruments.rows import UnitRows, descending, interval, number
 
 if TYPE_CHECKING:
-    from clipprobe.runs import RunView
+    from clipprobe.neurons.instruments.store import Rows, Store
     from clipprobe.statistics import Estimate
-
 
 _N_WORDS = 10
 """Words at either end."""
 
 
-def words(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
-    summary = run.summary
+def words_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
+    summary = store.summary
     (unit,) = found["units.parquet"]
     tables = []
     for end, word in (("top", "strongest"), ("bottom", "weakest")):
@@ -32,7 +32,6 @@ def words(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
         )
         tables.append(
             UnitRows(
-                run=run,
                 caption=caption if end == "top" else "The other end of the list.",
                 columns=(f"{word} words", "activation less mean", "z"),
                 rows=tuple(
@@ -42,7 +41,6 @@ def words(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
             )
         )
     control = UnitRows(
-        run=run,
         caption="What any writing does to it: the mean over words, and the controls. "
         f"{summary['n_scrambled']} strings of scrambled letters are no words.",
         columns=("shown", "activation", "less mean over words"),
@@ -59,35 +57,28 @@ def words(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
     return [*tables, control]
 
 
-def captions(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
-    rows = found["captions.parquet"]
-    name = f"{rows[0]['site']}:{rows[0]['unit']}"
-    unit = next(one for one in run.read_json("units.json") if one["unit"] == name)
-    claim = f"Claim: {unit['claim']}. {unit['measure'][:1].upper()}{unit['measure'][1:]}"
-    chance = f"By chance the first of {unit['n_captions']:,} captions has z "
-    chance += number(unit["chance"])
-    if unit["n_random"]:
-        chance += (
-            f" (mean over {unit['n_random']} random mixtures of captions; p {unit['p']:.2g}, q "
-            f"{unit['q']:.2g} over the units of the run). Linearised at {unit['linearised_at']}, "
-            f"agreement {number(unit['agreement'])}"
-        )
-    reason = unit["reason"]
-    note = f" {reason[:1].upper()}{reason[1:]}." if reason else ""
-    return [
-        UnitRows(
-            run=run,
-            caption=f"{claim}. {chance}.{note}" if end == "top" else "The other end of the list.",
-            columns=(f"{word} captions", "score less mean", "score", "z"),
-            rows=tuple(
-                (row["caption"], row["score"], row["raw"], row["z"])
-                for row in rows
-                if row["end"] == end
-            ),
-        )
-        for end, word in (("top", "highest"), ("bottom", "lowest"))
-    ]
-
-
 def _centred(row: Mapping[str, Any]) -> Estimate:
     return interval(row["centred"], row["low"], row["high"], row["n_renderings"], "no spread")
+
+
+WORDS = Instrument(
+    name="words",
+    kind="words",
+    title="Words",
+    question="Which written words, shown as pictures, make it fire? Spelling and meaning are "
+    "not told apart.",
+    verb="neurons words",
+    flags={"sites": "{site}", "pool": "{pool}", "out": "{beside}/words"},
+    tables=("topwords.parquet", "units.parquet"),
+    view=words_of,
+    searches={
+        "word": Search(
+            table="topwords.parquet",
+            column="word",
+            columns=("word", "rank", "z"),
+            order=lambda row: (row["rank"], descending(row["z"])),
+            equal={"end": "top"},
+        )
+    },
+    place=10,
+)

@@ -1,21 +1,21 @@
-"""What a unit does, and which units are like it."""
+"""Effects and similar units as instruments: what a run says of one unit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from clipprobe.neurons.sheet.views.rows import Rows, UnitRows, interval, number
+from clipprobe.neurons.instruments.instrument import Instrument
+from clipprobe.neurons.instruments.rows import UnitRows, interval, number
 
 if TYPE_CHECKING:
-    from clipprobe.runs import RunView
+    from clipprobe.neurons.instruments.store import Rows, Store
 
 
-def effects(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
+def effects_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
     rows = found["effects.parquet"]
     return [
         UnitRows(
-            run=run,
             caption=f"Change of the logit when the unit is ablated ({rows[0]['method']}), mean "
             "over inputs, the largest measured first. Predicted: its direct path alone, with the "
             "last norm's scale held; first order: with that scale moving. Measured: the whole "
@@ -38,8 +38,8 @@ def effects(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
     ]  # fmt: skip
 
 
-def similar(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
-    rows, summary = found["similar.parquet"], run.summary
+def similar_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
+    rows, summary = found["similar.parquet"], store.summary
     shown = []
     for measure, caption in (
         (
@@ -55,7 +55,6 @@ def similar(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
             name = "r" if measure == "activation" else "cosine"
             shown.append(
                 UnitRows(
-                    run=run,
                     caption=caption,
                     columns=("unit", "is", name),
                     rows=tuple(
@@ -73,3 +72,41 @@ def similar(run: RunView, found: Mapping[str, Rows]) -> list[UnitRows]:
                 )
             )
     return shown
+
+
+EFFECTS = Instrument(
+    name="effects",
+    kind="effects",
+    title="Effects",
+    question="What does it do to the model's answers: what its direct path predicts, and what "
+    "is measured when it is taken out?",
+    verb="neurons predict",
+    flags={
+        "images": "IMAGES",
+        "text": "TEXT",
+        "sites": "{site}",
+        "per-site": "{n_units}",
+        "out": "{beside}/effects",
+    },
+    tables=("effects.parquet",),
+    view=effects_of,
+    endings=("mlp.post", "attn.head_out"),
+    place=50,
+)
+SIMILAR = Instrument(
+    name="similar",
+    kind="similar",
+    title="Similar and opposed units",
+    question="Which units answer to the same images and which to the opposite, and which write "
+    "the same?",
+    verb="neurons similar",
+    flags={
+        "": "{unit}",
+        "images": "IMAGES",
+        "pool": "{pool}",
+        "out": "{beside}/similar-{slug}",
+    },
+    tables=("similar.parquet",),
+    view=similar_of,
+    place=60,
+)

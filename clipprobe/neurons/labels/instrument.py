@@ -1,0 +1,78 @@
+"""Labels as an instrument: what a run says of one unit, and which units have a label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from clipprobe.neurons.instruments.instrument import Instrument, Search
+from clipprobe.neurons.instruments.rows import UnitRows, descending, interval
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.instruments.store import Rows, Store
+
+
+def label_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
+    (unit,) = found["labels.parquet"]
+    warning = ""
+    if unit["circular"]:
+        warning = (
+            f"Circular: the judge {unit['judge']} that says what images show is the labelled "
+            "model itself."
+        )
+    abstained = f" No label is given: {unit['reason']}." if unit["reason"] else ""
+    auroc = interval(
+        unit["auroc"], unit["auroc_low"], unit["auroc_high"], unit["n"], "it is undefined"
+    )
+    return [
+        UnitRows(
+            warning=warning,
+            caption=f"The best concept on one half of the images, and how well it holds on the "
+            f"other: AUROC with 95 % interval. Judge: {unit['judge']}.{abstained}",
+            columns=(
+                "label",
+                "best concept",
+                "held-out AUROC",
+                "images showing it",
+                "q",
+                "next best",
+            ),
+            rows=(
+                (
+                    unit["label"] or "none",
+                    unit["candidate"],
+                    auroc,
+                    unit["n_positive"],
+                    unit["q"],
+                    unit["alternatives"],
+                ),
+            ),
+        )
+    ]
+
+
+LABELS = Instrument(
+    name="labels",
+    kind="labels",
+    title="Label",
+    question="What should it be called, and how well does that name predict it on images that "
+    "did not choose it?",
+    verb="neurons label",
+    flags={
+        "images": "IMAGES",
+        "sites": "{site}",
+        "pool": "{pool}",
+        "out": "{beside}/labels",
+    },
+    tables=("labels.parquet",),
+    view=label_of,
+    searches={
+        "concept": Search(
+            table="labels.parquet",
+            column="label",
+            columns=("label", "auroc", "q"),
+            order=lambda row: (descending(row["auroc"]),),
+        )
+    },
+    place=40,
+)

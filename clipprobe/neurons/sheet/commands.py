@@ -1,0 +1,83 @@
+"""The command lines that a sheet shows: of itself, of its atlas, and of what can still be asked."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.atlas.atlas import Atlas
+    from clipprobe.neurons.atlas.unit import Unit
+    from clipprobe.neurons.instruments.instrument import Instrument
+
+Given = Iterable[tuple[str, object]]
+
+
+def command_line(verb: str, given: Given) -> str:
+    """The command line that gives flags to a verb; the flag "" is an argument."""
+    words = ["clipprobe", *verb.split()]
+    for flag, value in given:
+        words += [f"--{flag}", str(value)] if flag else [str(value)]
+    return shlex.join(words)
+
+
+def ask(instrument: Instrument, atlas: Atlas, unit: str) -> str:
+    """What asks an instrument about a unit of this atlas, with its model and pooling."""
+    site = unit.rpartition(":")[0]
+    filled = {
+        "unit": unit,
+        "site": site,
+        "beside": "runs" if atlas.path is None else str(atlas.path.parent),
+        "pool": atlas.pool,
+        "slug": unit.replace(":", "-"),
+        "n_units": atlas.site(site).n_units,
+    }
+    given: list[tuple[str, object]] = [
+        (flag, value.format(**filled)) for flag, value in instrument.flags.items()
+    ]
+    if atlas.tower == "text":
+        given.append(("pool", atlas.pool))  # no instrument says it for texts
+    if atlas.config["model"]["id"] != _bundled():
+        given += _model(atlas)
+    return command_line(instrument.verb, given)
+
+
+def show(atlas: Atlas, unit: Unit, runs: Sequence[str | Path], out: str | Path | None) -> str:
+    """What makes the sheet again."""
+    given: list[tuple[str, object]] = [("", unit.address), ("atlas", atlas.path or "runs/atlas")]
+    given += [("with", run) for run in runs]
+    return command_line("neurons show", [*given, ("out", out or "sheet.html")])
+
+
+def scan(atlas: Atlas) -> str:
+    """What makes the atlas again; the place of the data is not recorded, only its name."""
+    config, keep = atlas.config, atlas.config["keep"]
+    return command_line(
+        "neurons scan",
+        [
+            ("images" if atlas.tower == "vision" else "texts", config["data"]["name"]),
+            *_model(atlas),
+            *(("sites", site) for site in atlas.sites),
+            ("pool", atlas.pool),
+            ("top-k", keep["top_k"]),
+            ("per-bin", keep["per_bin"]),
+            ("threshold", f"{keep['threshold']:g}"),
+            ("seed", keep["seed"]),
+            ("batch-size", config["batch_size"]),
+            ("out", atlas.path or "runs/atlas"),
+        ],
+    )
+
+
+def _model(atlas: Atlas) -> list[tuple[str, object]]:
+    model: Mapping[str, object] = atlas.config["model"]
+    revision = [("revision", model["revision"])] if model["revision"] else []
+    return [("model", model["id"]), *revision]
+
+
+def _bundled() -> str:
+    from clipprobe.models.bundled import BUNDLED_NAME
+
+    return BUNDLED_NAME
