@@ -7,7 +7,7 @@ The table is text; a package outside adds methods through the entry-point group
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ class Maps:
         reason: Why there is no completeness gap, where there is none.
         caution: What is known against maps of this kind; empty if nothing.
         settings: Settings as resolved.
+        own: Those that differ between pairs, of each pair; empty where none does.
     """
 
     values: NDArray[np.float64]
@@ -52,6 +53,7 @@ class Maps:
     reason: str = ""
     caution: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    own: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
