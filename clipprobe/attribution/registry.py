@@ -153,6 +153,27 @@ def find_method(name: str, settings: Mapping[str, Any]) -> Method:
     return chosen
 
 
+def settings_of_each(
+    methods: Sequence[str], settings: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Each method with those of the settings that it has.
+
+    Raises:
+        UnknownMethodError: there is no such method.
+        ConfigError: none of the methods has one of the settings.
+    """
+    if len(methods) == 1:
+        find_method(methods[0], settings)
+    has = {name: find_method(name, {}).settings for name in methods}
+    for setting in settings if has else ():
+        if not any(setting in known for known in has.values()):
+            raise ConfigError(f"None of the methods {', '.join(has)} has a setting {setting!r}.")
+    return {
+        name: {key: value for key, value in settings.items() if key in known}
+        for name, known in has.items()
+    }
+
+
 def vision_tower_kind(clip: Clip) -> str:
     """Which kind of vision tower a model has: one of :data:`VISION_TOWERS`."""
     tower = clip.anatomy.vision

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.attribution.registry import settings_of_each
 from clipprobe.attribution.settings import Explaining
 from clipprobe.attribution.terminal import (
     interaction_lines,
@@ -22,8 +23,6 @@ from clipprobe.runs.files import check_file
 from clipprobe.settings.shared import Model, Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from clipprobe.models import Clip
 
 
@@ -44,7 +43,7 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
     refuse_person_groups([*text, *settings.against], "explain")  # before a model is loaded
     # Before a model is loaded: a wrong method, an image or a place that cannot be used.
     given = settings.of_methods()
-    methods = _settings_of(settings.method, given)
+    methods = settings_of_each(settings.method, given)
     read_image(settings.image)
     if out is not None:
         check_file(out)
@@ -83,27 +82,6 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
         as_json=terminal.as_json,
         text=lambda: "\n".join([*(sentences(one) for one in maps), *lines]),
     )
-
-
-def _settings_of(methods: Sequence[str], settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Each method with those of the settings that it has.
-
-    Raises:
-        UnknownMethodError: there is no such method.
-        ConfigError: none of the methods has one of the settings.
-    """
-    from clipprobe.attribution.registry import find_method
-
-    if len(methods) == 1:
-        find_method(methods[0], settings)
-    has = {name: find_method(name, {}).settings for name in methods}
-    for setting in settings if has else ():
-        if not any(setting in known for known in has.values()):
-            raise ConfigError(f"None of the methods {', '.join(has)} has a setting {setting!r}.")
-    return {
-        name: {key: value for key, value in settings.items() if key in known}
-        for name, known in has.items()
-    }
 
 
 def _more(

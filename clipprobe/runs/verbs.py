@@ -30,6 +30,7 @@ _SHOWN = 20
 #: ``comparison_text(summary: dict) -> str``, its lines for the terminal.
 COMPARERS = {
     "typographic": "attacks.typographic.report.comparison",
+    "faithfulness": "clipprobe.attribution.faithfulness.comparison",
     "few-shot": "clipprobe.zeroshot.comparison",
     "zeroshot": "clipprobe.zeroshot.comparison",
     "bias": "attacks.bias.report.comparison",

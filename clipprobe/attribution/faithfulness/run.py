@@ -93,8 +93,13 @@ def harness_of(
     batch_size: int,
     seed: int,
     memory_gb: float | None = None,
+    refuse: bool = True,
 ) -> tuple[Harness, dict[str, str]]:
-    """What is measured, checked; and which methods have no map of the model, and why."""
+    """What is measured, checked; and which methods have no map of the model, and why.
+
+    Args:
+        refuse: Whether a method that was named and has no map of the model is an error.
+    """
     texts = list(dict.fromkeys(text for case in data for text in (case.text, *case.names)))
     refuse_person_groups(texts, "faithfulness")
     wanted = list(metrics or ALL_METRICS)
@@ -102,7 +107,7 @@ def harness_of(
         if metric not in ALL_METRICS:
             raise ConfigError(f"There is no metric {metric!r}: use {', '.join(ALL_METRICS)}.")
     given = _settings(attribution_methods() if methods is None else methods)
-    refused = _unsupported(clip, given) if methods is None else {}
+    refused = _unsupported(clip, given) if methods is None or not refuse else {}
     chosen = {name: one for name, one in given.items() if name not in refused}
     for name, settings in chosen.items():
         check_support(name, find_method(name, settings), clip, unit=False)
