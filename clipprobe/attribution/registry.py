@@ -184,6 +184,12 @@ def vision_tower_kind(clip: Clip) -> str:
     return CLASS_TOKEN if tower.pool_token == "cls" else POOLING_HEAD
 
 
+def shared_pass(clip: Clip) -> list[str]:
+    """Methods that share one forward and backward pass, of those that support a model."""
+    kind = vision_tower_kind(clip)
+    return [name for name in METHODS if METHODS[name].single_pass and kind in METHODS[name].towers]
+
+
 def check_support(name: str, method: Method, clip: Clip, *, unit: bool) -> None:
     """Refuse a model or a target that the method has no meaning for.
 

@@ -49,7 +49,7 @@ class Explaining(Pool):
     parts: bool = False
     """Which heads and neurons hold the score."""
     out: Annotated[Path | None, HOW] = None
-    """Write the picture with its map here (PNG)."""
+    """Write the maps here: a picture (.png), a page to click through (.html), or .safetensors."""
     hook: Annotated[
         str | None, Flag(default="the stream before the last block, or before the unit's")
     ] = None

@@ -95,6 +95,8 @@ ALIASES = {
 }  # fmt: skip
 #: Defaults that the help says in other words than the code.
 IN_WORDS = {
+    ("audit faithfulness", "methods"): ("all that support the model", ()),
+    ("audit faithfulness", "metrics"): ("all", ()),
     ("neurons scan", "pool"): ("max; of texts the token that the model reads", "max"),
     ("neurons scan", "shard"): ("all images", (0, 1)),
     ("audit sweep", "controls"): ("none", ("nonsense",)),
