@@ -200,9 +200,7 @@ def explain_targets(
     provenance = clip.provenance()
     parts = parts_of(clip, batch_size, len(images), memory_gb)
     for pairs, job in jobs_of(clip, images, targets, parts):
-        job.needs.update(
-            name for method in found.values() if method.single_pass for name in method.needs(job)
-        )
+        job.needs.update(name for method in found.values() for name in method.needs(job))
         for name, method in found.items():
             maps = method(job, **methods[name])
             for row, pair in enumerate(pairs):
