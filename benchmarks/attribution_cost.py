@@ -2,9 +2,9 @@
 
     python benchmarks/attribution_cost.py [--model MODEL] [--rounds 5]
 
-Prints the median over rounds of the time of each method divided by that of a forward pass, of all
-methods of the shared pass together, of integrated gradients against bare forward-backward pairs,
-and of the harness against a loop over cases.
+Prints the ratio of each method's time to that of a forward pass in the same round (median and range
+over rounds), of all methods of the shared pass together, of integrated gradients to bare
+forward-backward pairs, and of a loop over cases, one method and case at a time, to the harness.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--model", default=None)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only-shared", action="store_true", help="skip methods of many passes")
+    parser.add_argument("--harness-rounds", type=int, default=2)
     args = parser.parse_args()
     clip = clipprobe.load(args.model, device="cpu")
     rng = np.random.default_rng(0)
@@ -75,9 +76,19 @@ def main() -> None:
             times[name].append(time.perf_counter() - start)
     base = statistics.median(times["forward"])
     print(f"forward pass of {N} images: {base * 1e3:.1f} ms (median of {args.rounds})")
-    for name, seconds in times.items():
-        print(f"  {name:<28} {statistics.median(seconds) / base:8.2f} forwards")
-    harness(clip, shared)
+    for name in times:
+        print(f"  {name:<28} {ratio(times, name, 'forward')} forwards")
+    if not args.only_shared:
+        found = ratio(times, "integrated_gradients", f"{STEPS} forward-backward pairs")
+        print(f"integrated gradients, {STEPS} steps: {found} of {STEPS} forward-backward pairs")
+    for _ in range(args.harness_rounds):
+        harness(clip, shared)
+
+
+def ratio(times: dict[str, list[float]], name: str, other: str) -> str:
+    """Median and range over rounds of one job's time to another's in the same round."""
+    found = [a / b for a, b in zip(times[name], times[other], strict=True)]
+    return f"{statistics.median(found):8.2f} [{min(found):.2f}-{max(found):.2f}]"
 
 
 def harness(clip: clipprobe.Clip, names: list[str]) -> None:

@@ -48,7 +48,13 @@ def budget(free: int | None = None) -> tuple[float, str] | None:
 
 
 def check_fits(
-    name: str, n: int, each: float, *, fixed: float = 0.0, free: int | None = None
+    name: str,
+    n: int,
+    each: float,
+    *,
+    fixed: float = 0.0,
+    free: int | None = None,
+    limit: tuple[float, str] | None = None,
 ) -> None:
     """Raise where ``n`` of something would take more than the budget.
 
@@ -57,17 +63,18 @@ def check_fits(
         n: How many.
         each, fixed: Bytes of one of them, and of what is there whatever the number.
         free: See :func:`budget`.
+        limit: Another budget than that, and where it comes from.
     Raises:
         ConfigError: names the number that fits.
     """
-    limit = budget(free)
+    limit = budget(free) if limit is None else limit
     if limit is None or fixed + n * each <= limit[0]:
         return
     fits = int((limit[0] - fixed) // each)
     todo = f"at most {fits} fit" if fits >= 1 else "not even 1 fits"
     raise ConfigError(
         f"{name}={n} would take about {_words(fixed + n * each)} of memory, and the budget is "
-        f"{_words(limit[0])} ({limit[1]}): {todo}; {VARIABLE} sets another budget."
+        f"{_words(limit[0])} ({limit[1]}): {todo}; {_other(limit[1])}."
     )
 
 
@@ -115,6 +122,12 @@ def free_bytes(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows
         return None
+
+
+def _other(source: str) -> str:
+    """How to get another budget than that of a source."""
+    known = source == VARIABLE or " " in source
+    return f"{VARIABLE} sets another budget" if known else f"give a larger {source}"
 
 
 def _words(size: float) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.attribution.explanation import Explanation, completeness_gaps
-from clipprobe.attribution.job import Job
+from clipprobe.attribution.jobs import jobs_of, parts_of
 from clipprobe.attribution.registry import (
     METHODS,
     Maps,
@@ -20,10 +20,10 @@ from clipprobe.attribution.registry import (
 )
 from clipprobe.attribution.target import targets_of, texts_of
 from clipprobe.errors import ConfigError
-from clipprobe.memory import fitting_batch
 from clipprobe.people import refuse_person_groups
 
 if TYPE_CHECKING:
+    from clipprobe.attribution.job import Job
     from clipprobe.attribution.target import Targets
     from clipprobe.hooks import UnitAddress
     from clipprobe.models import Clip
@@ -98,6 +98,7 @@ def explain_batch(
     centre: bool = False,
     pool: str = "max",
     batch_size: int = 16,
+    memory_gb: float | None = None,
     **settings: Any,
 ) -> tuple[Explanation, ...]:
     """Explain image ``i`` with text ``i``, for all ``i``; an image that repeats is run once.
@@ -105,9 +106,12 @@ def explain_batch(
     Args:
         images, texts: Of equal length; see :func:`explain`.
         batch_size: Most distinct images that are run together.
+        memory_gb: Gigabytes that may be taken beyond the model: images and texts are run in parts
+            that small. None: no such limit but that of the machine.
 
     Raises:
-        ConfigError: the lengths differ, and what :func:`explain` raises.
+        ConfigError: the lengths differ, the memory does not hold one pair, and what
+            :func:`explain` raises.
     """
     if method is None and len(texts):
         method = default_method(clip, texts[0])
@@ -121,6 +125,7 @@ def explain_batch(
         centre=centre,
         pool=pool,
         batch_size=batch_size,
+        memory_gb=memory_gb,
     )[chosen]
 
 
@@ -142,6 +147,7 @@ def explain_many(
     centre: bool = False,
     pool: str = "max",
     batch_size: int = 16,
+    memory_gb: float | None = None,
 ) -> dict[str, tuple[Explanation, ...]]:
     """Several methods on the same pairs; those of the shared pass share one forward and backward.
 
@@ -162,7 +168,13 @@ def explain_many(
     targets = targets_of(clip, texts, pool=pool, against=against, centre=centre)
     option = _option(targets, against, centre)
     return explain_targets(
-        clip, images, targets, methods, options=[option] * len(images), batch_size=batch_size
+        clip,
+        images,
+        targets,
+        methods,
+        options=[option] * len(images),
+        batch_size=batch_size,
+        memory_gb=memory_gb,
     )
 
 
@@ -174,6 +186,7 @@ def explain_targets(
     *,
     options: Sequence[Option],
     batch_size: int = 16,
+    memory_gb: float | None = None,
 ) -> dict[str, tuple[Explanation, ...]]:
     """The engine: targets made before, one per image; see :func:`explain_many`.
 
@@ -185,47 +198,14 @@ def explain_targets(
         check_support(name, method, clip, unit=targets.kind == "unit")
     results: dict[str, list[Explanation | None]] = {name: [None] * len(images) for name in methods}
     provenance = clip.provenance()
-    for pairs, job in _jobs(clip, images, targets, batch_size):
-        job.needs.update(
-            name for method in found.values() if method.single_pass for name in method.needs(job)
-        )
+    parts = parts_of(clip, batch_size, len(images), memory_gb)
+    for pairs, job in jobs_of(clip, images, targets, parts):
+        job.needs.update(name for method in found.values() for name in method.needs(job))
         for name, method in found.items():
             maps = method(job, **methods[name])
             for row, pair in enumerate(pairs):
                 results[name][pair] = _explanation(name, job, maps, row, options[pair], provenance)
     return {name: tuple(one for one in rows if one is not None) for name, rows in results.items()}
-
-
-def _jobs(
-    clip: Clip, images: Sequence[object], targets: Targets, batch_size: int
-) -> list[tuple[list[int], Job]]:
-    """Pairs in jobs of distinct images of one shape."""
-    from dataclasses import replace
-
-    from clipprobe.data.images import as_pil
-
-    distinct: dict[object, int] = {}
-    image_of = [distinct.setdefault(_key(image), len(distinct)) for image in images]
-    first = {number: pair for pair, number in reversed(list(enumerate(image_of)))}
-    pils = [as_pil(images[first[number]]) for number in range(len(distinct))]
-    size = fitting_batch(clip, batch_size, len(pils), grad=True)
-    jobs = []
-    for group in clip.preprocess.groups(pils):
-        for start in range(0, len(group), size):
-            part = group[start : start + size]
-            place = {number: row for row, number in enumerate(part)}
-            pairs = [pair for pair, number in enumerate(image_of) if number in place]
-            chosen = replace(targets, directions=targets.directions[pairs])
-            chosen = replace(chosen, names=tuple(targets.names[pair] for pair in pairs))
-            pixels = clip.preprocess([pils[number] for number in part])
-            job = Job(clip, pixels, chosen, [place[image_of[pair]] for pair in pairs])
-            jobs.append((pairs, job))
-    return jobs
-
-
-def _key(image: object) -> object:
-    """Equal for what is the same image: a path by its name, anything else by identity."""
-    return image if isinstance(image, str) else id(image)
 
 
 def _option(targets: Targets, against: Sequence[str] | None, centre: bool) -> Option:
@@ -270,7 +250,7 @@ def _explanation(
         completeness_gap=gap,
         reason=reason,
         caution=maps.caution,
-        settings=dict(maps.settings),
+        settings={**maps.settings, **(maps.own[row] if maps.own else {})},
         provenance={**provenance, "target": targets.names[row], "method": name},
         constant=constant,
         against=option[0],

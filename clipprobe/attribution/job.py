@@ -30,6 +30,8 @@ class Job:
         targets: Of the ``p`` pairs.
         image_of: The image of each pair; by default pair ``i`` is of image ``i``.
         batch_size: Most images in one forward pass without gradients.
+        gradients: Most images in one forward and backward pass that a method makes of its own.
+            None: as many as without gradients.
         needs: What the methods that will run read of the shared pass.
     """
 
@@ -41,6 +43,7 @@ class Job:
         image_of: Sequence[int] | None = None,
         *,
         batch_size: int = 32,
+        gradients: int | None = None,
         needs: Iterable[str] = (),
     ) -> None:
         self.clip = clip
@@ -51,6 +54,7 @@ class Job:
         if len(self.directions) == 1 and len(self.image_of) > 1:
             self.directions = self.directions.expand(len(self.image_of), -1)
         self.batch_size = batch_size
+        self.gradients = batch_size if gradients is None else gradients
         self.grid = patch_grid(clip, pixels)
         self.needs = set(needs)
         self.kept: dict[Any, Any] = {}

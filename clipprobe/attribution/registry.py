@@ -7,7 +7,7 @@ The table is text; a package outside adds methods through the entry-point group
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ class Maps:
         reason: Why there is no completeness gap, where there is none.
         caution: What is known against maps of this kind; empty if nothing.
         settings: Settings as resolved.
+        own: Those that differ between pairs, of each pair; empty where none does.
     """
 
     values: NDArray[np.float64]
@@ -54,6 +55,7 @@ class Maps:
     reason: str = ""
     caution: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    own: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +155,27 @@ def find_method(name: str, settings: Mapping[str, Any]) -> Method:
     return chosen
 
 
+def settings_of_each(
+    methods: Sequence[str], settings: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Each method with those of the settings that it has.
+
+    Raises:
+        UnknownMethodError: there is no such method.
+        ConfigError: none of the methods has one of the settings.
+    """
+    if len(methods) == 1:
+        find_method(methods[0], settings)
+    has = {name: find_method(name, {}).settings for name in methods}
+    for setting in settings if has else ():
+        if not any(setting in known for known in has.values()):
+            raise ConfigError(f"None of the methods {', '.join(has)} has a setting {setting!r}.")
+    return {
+        name: {key: value for key, value in settings.items() if key in known}
+        for name, known in has.items()
+    }
+
+
 def vision_tower_kind(clip: Clip) -> str:
     """Which kind of vision tower a model has: one of :data:`VISION_TOWERS`."""
     tower = clip.anatomy.vision
@@ -163,6 +186,12 @@ def vision_tower_kind(clip: Clip) -> str:
     if any(block.q is None or block.out is None for block in tower.blocks):
         return FUSED
     return CLASS_TOKEN if tower.pool_token == "cls" else POOLING_HEAD
+
+
+def shared_pass(clip: Clip) -> list[str]:
+    """Methods that share one forward and backward pass, of those that support a model."""
+    kind = vision_tower_kind(clip)
+    return [name for name in METHODS if METHODS[name].single_pass and kind in METHODS[name].towers]
 
 
 def check_support(name: str, method: Method, clip: Clip, *, unit: bool) -> None:

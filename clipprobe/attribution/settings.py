@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -48,7 +49,7 @@ class Explaining(Pool):
     parts: bool = False
     """Which heads and neurons hold the score."""
     out: Annotated[Path | None, HOW] = None
-    """Write the picture with its map here (PNG)."""
+    """Write the maps here: a picture (.png), a page to click through (.html), or .safetensors."""
     hook: Annotated[
         str | None, Flag(default="the stream before the last block, or before the unit's")
     ] = None
@@ -69,14 +70,22 @@ class Explaining(Pool):
         """
         given = {name: getattr(self, name) for name in OF_METHODS}
         given = {name: value for name, value in given.items() if value is not None}
-        for pair in self.extra:
-            name, sign, value = pair.partition("=")
-            if not (name and sign and value):
-                raise ConfigError(
-                    f"--set {pair!r} is not of the form NAME=VALUE, as in n_masks=256."
-                )
-            try:
-                given[name] = parse_yaml(value)  # numbers are read as numbers
-            except ValueError as error:
-                raise ConfigError(f"--set {pair!r} cannot be read: {error}.") from None
-        return given
+        return given | read_pairs(self.extra)
+
+
+def read_pairs(pairs: Sequence[str]) -> dict[str, Any]:
+    """Settings of methods from texts NAME=VALUE.
+
+    Raises:
+        ConfigError: one is not of that form.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not (name and sign and value):
+            raise ConfigError(f"--set {pair!r} is not of the form NAME=VALUE, as in n_masks=256.")
+        try:
+            found[name] = parse_yaml(value)  # numbers are read as numbers
+        except ValueError as error:
+            raise ConfigError(f"--set {pair!r} cannot be read: {error}.") from None
+    return found

@@ -1,21 +1,14 @@
-"""What ``clipprobe explain`` prints and draws."""
+"""What ``clipprobe explain`` prints."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.runs.files import file_errors, write_atomically
-
 if TYPE_CHECKING:
-    from PIL import Image
-
     from clipprobe.attribution import Explanation, WordExplanation
     from clipprobe.attribution.decomposition import EmbeddingParts
     from clipprobe.attribution.interactions import Interactions
-    from clipprobe.models import Clip
 
 _MOST = 8
 
@@ -86,23 +79,3 @@ def part_lines(found: EmbeddingParts, direction: Any) -> str:
     lines += [f"  {value:+.4f}  {name}" for name, value in found.ranked(direction, _MOST)]
     lines.append(f"  (all parts sum to the embedding to within {found.gap:.1g})")
     return "\n".join(lines)
-
-
-def write_picture(clip: Clip, image: Path, found: Sequence[Explanation], out: Path) -> None:
-    """A panel of one map, or of several methods, with what it shows in the file's text fields."""
-    from PIL.PngImagePlugin import PngInfo
-
-    from clipprobe.figures.attribution import panel, side_by_side
-
-    seen = clip.preprocess.to_grid(image)
-    first = found[0]
-    if len(found) == 1:
-        pixels = first.map if first.resolution == "pixels" else None
-        sheet: Image.Image = panel(seen, first.patches, pixels)
-    else:
-        sheet = side_by_side(seen, [(one.method, one.patches) for one in found])
-    notes = PngInfo()
-    for name in ("target", "method", "units", "score"):
-        notes.add_itxt(name, " | ".join(dict.fromkeys(str(getattr(one, name)) for one in found)))
-    with file_errors(out):
-        write_atomically(out, lambda path: sheet.save(path, "PNG", pnginfo=notes))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.attribution.registry import settings_of_each, shared_pass
 from clipprobe.attribution.settings import Explaining
 from clipprobe.attribution.terminal import (
     interaction_lines,
@@ -12,8 +12,8 @@ from clipprobe.attribution.terminal import (
     part_lines,
     sentences,
     word_lines,
-    write_picture,
 )
+from clipprobe.attribution.writing import Explained, check_suffix, write_explained
 from clipprobe.cli.common import load_model, read_image, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
@@ -22,8 +22,6 @@ from clipprobe.runs.files import check_file
 from clipprobe.settings.shared import Model, Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from clipprobe.models import Clip
 
 
@@ -35,8 +33,8 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
             "Either a text or --unit must be given, and not both: for example "
             '`clipprobe explain dog.png "a dog"`.'
         )
-    if out is not None and out.suffix.lower() != ".png":
-        raise ConfigError(f"The map is written as PNG, and {out} ends otherwise: name it .png.")
+    if out is not None:
+        check_suffix(out)
     if settings.unit and (settings.words or settings.interactions or settings.parts):
         raise ConfigError(
             "--words, --interactions and --parts take a text apart, and a unit was given."
@@ -44,7 +42,7 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
     refuse_person_groups([*text, *settings.against], "explain")  # before a model is loaded
     # Before a model is loaded: a wrong method, an image or a place that cannot be used.
     given = settings.of_methods()
-    methods = _settings_of(settings.method, given)
+    methods = settings_of_each(settings.method, given)
     read_image(settings.image)
     if out is not None:
         check_file(out)
@@ -53,84 +51,71 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
     from clipprobe.hooks import parse_unit
 
     target: Any = parse_unit(settings.unit) if settings.unit else text
+    chosen = methods or {default_method(clip, target): given}
+    if text and out is not None and out.suffix.lower() == ".html" and not methods:
+        # Choosing is what a page is for, and these share one pass.
+        chosen |= {name: {} for name in shared_pass(clip) if name not in chosen}
     found = explain_many(
         clip,
         [settings.image],
         [target],
-        methods or {default_method(clip, target): given},
+        chosen,
         against=list(settings.against) or None,
         centre=settings.centre,
         pool=settings.pool,
     )
     maps = [rows[0] for rows in found.values()]
+    more = _more(clip, settings, (text or [""])[0])
     if out is not None:
-        write_picture(clip, settings.image, maps, out)
+        write_explained(clip, Explained(image=settings.image, maps=maps, **more), out)
         say(f"The map is {out}: orange raises the score, blue lowers it.")
-    for one in maps:
+    shown = maps if methods else maps[:1]
+    for one in shown:
         if one.caution:
             say(f"Caution: {one.caution}.")
-    data, lines = _more(
-        clip,
-        settings.image,
-        (text or [""])[0],
-        words=settings.words,
-        pairs=settings.interactions,
-        parts=settings.parts,
-    )
-    others = {"others": [numbers(one) for one in maps[1:]]} if maps[1:] else {}
+    data, lines = _said(clip, (text or [""])[0], **more)
+    others = {"others": [numbers(one) for one in shown[1:]]} if shown[1:] else {}
     result(
-        numbers(maps[0]) | others | data,
+        numbers(shown[0]) | others | data,
         as_json=terminal.as_json,
-        text=lambda: "\n".join([*(sentences(one) for one in maps), *lines]),
+        text=lambda: "\n".join([*(sentences(one) for one in shown), *lines]),
     )
 
 
-def _settings_of(methods: Sequence[str], settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Each method with those of the settings that it has.
+def _more(clip: Clip, settings: Explaining, text: str) -> dict[str, Any]:
+    """Words, pairs of patches and words, and parts, as far as they are wanted."""
+    found: dict[str, Any] = {}
+    if settings.words is not None:
+        from clipprobe.attribution import explain_words
 
-    Raises:
-        UnknownMethodError: there is no such method.
-        ConfigError: none of the methods has one of the settings.
-    """
-    from clipprobe.attribution.registry import find_method
+        found["words"] = explain_words(clip, settings.image, text, settings.words)[0]
+    if settings.interactions:
+        from clipprobe.attribution.interactions import interactions
 
-    if len(methods) == 1:
-        find_method(methods[0], settings)
-    has = {name: find_method(name, {}).settings for name in methods}
-    for setting in settings if has else ():
-        if not any(setting in known for known in has.values()):
-            raise ConfigError(f"None of the methods {', '.join(has)} has a setting {setting!r}.")
-    return {
-        name: {key: value for key, value in settings.items() if key in known}
-        for name, known in has.items()
-    }
+        found["pairs"] = interactions(clip, settings.image, text)
+    if settings.parts:
+        from clipprobe.attribution.decomposition import decompose
+
+        found["parts"] = decompose(clip, settings.image)
+    return found
 
 
-def _more(
-    clip: Clip, image: Path, text: str, *, words: str | None, pairs: bool, parts: bool
+def _said(
+    clip: Clip, text: str, *, words: Any = None, pairs: Any = None, parts: Any = None
 ) -> tuple[dict[str, Any], list[str]]:
-    """Words, interactions and parts, as data and as lines."""
+    """The same as data and as lines."""
     data: dict[str, Any] = {}
     lines: list[str] = []
     if words is not None:
-        from clipprobe.attribution import explain_words
-
-        of_words = explain_words(clip, image, text, words)[0]
-        data["words"] = of_words.to_json()
-        lines.append(word_lines(of_words))
-    if pairs:
-        from clipprobe.attribution.interactions import interactions
-
-        of_pairs = interactions(clip, image, text)
-        data["interactions"] = of_pairs.to_json()
-        lines.append(interaction_lines(of_pairs))
-    if parts:
-        from clipprobe.attribution.decomposition import decompose
-
-        of_image = decompose(clip, image)
+        data["words"] = words.to_json()
+        lines.append(word_lines(words))
+    if pairs is not None:
+        data["interactions"] = pairs.to_json()
+        lines.append(interaction_lines(pairs))
+    if parts is not None:
         direction = clip.encode_texts([text])[0]
-        data["parts"] = dict(of_image.ranked(direction, 50))
-        lines.append(part_lines(of_image, direction))
+        data["parts"] = dict(parts.ranked(direction, 50))
+        lines.append(part_lines(parts, direction))
     return data, lines
 
 

@@ -201,6 +201,10 @@ _OURS = {
         "clipprobe.zeroshot.verbs:LIMITS",
         "On which kinds of task zero-shot fails, and in which tower what it needs is missing.",
     ),
+    "audit faithfulness": (
+        "clipprobe.attribution.faithfulness.verb:FAITHFULNESS",
+        "Which attribution methods can be believed on a model, measured where the truth is known.",
+    ),
     "audit written": (
         "attacks.bias.written.verb:WRITTEN",
         "Write words on pictures of people and compare, between groups, how far labels follow "

@@ -123,6 +123,51 @@ def side_by_side(
     return sheet
 
 
+def words_in_colour(
+    words: Sequence[str], values: npt.ArrayLike, *, title: str, width: int
+) -> Image.Image:
+    """Words on the colours of their values, each with its number; lines break at ``width``."""
+    numbers = np.asarray(values, float)
+    tint, weight = _tint(numbers[:, None])
+    font = ImageFont.load_default(_TEXT + 3)
+    small = ImageFont.load_default(_TEXT - 2)
+    sizes = [
+        max(font.getlength(word), small.getlength(f"{value:+.3g}"))
+        for word, value in zip(words, numbers, strict=True)
+    ]
+    places, left, line = [], float(_GAP), 0
+    for size in sizes:
+        if left > _GAP and left + size + _GAP > width:
+            left, line = float(_GAP), line + 1
+        places.append((left, line))
+        left += size + 2 * _GAP
+    high = 3 * _TEXT + _GAP
+    top = 2 * _TEXT
+    sheet = Image.new("RGB", (width, top + (line + 1) * high), "white")
+    draw = ImageDraw.Draw(sheet)
+    scale = f"{float(np.abs(numbers).max()):.3g}"
+    small_title = f"{title}; full colour at {scale}"
+    draw.text((_GAP, 2), small_title, fill="black", font=ImageFont.load_default(_TEXT))
+    for word, value, size, (x, row), colour, cover in zip(
+        words, numbers, sizes, places, tint[:, 0], weight[:, 0], strict=True
+    ):
+        y = top + row * high
+        share = float(cover) / 255 * 0.75
+        ground = tuple(round(255 * (1 - share) + float(c) * share) for c in colour)
+        draw.rectangle((x - 4, y, x + size + 4, y + 2 * _TEXT - 4), fill=ground)
+        draw.text((x, y + 1), word, fill="black", font=font)
+        draw.text((x, y + 2 * _TEXT - 2), f"{value:+.3g}", fill="black", font=small)
+    return sheet
+
+
+def below(sheet: Image.Image, strip: Image.Image) -> Image.Image:
+    """A strip under a sheet, on white."""
+    whole = Image.new("RGB", (max(sheet.width, strip.width), sheet.height + strip.height), "white")
+    whole.paste(sheet, (0, 0))
+    whole.paste(strip, (0, sheet.height))
+    return whole
+
+
 def _tint(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Colour ``(h, w, 3)`` by sign and weight ``(h, w)`` by magnitude, 0 to 255."""
     top = float(np.abs(values).max())

@@ -1,4 +1,4 @@
-"""Plotly figures as JSON that is safe inside HTML, whatever stands in a label."""
+"""Data as JSON that is safe inside HTML, whatever stands in a label: plotly figures, maps."""
 
 from __future__ import annotations
 
@@ -22,8 +22,12 @@ def figure_json(figure: Any) -> str:
     from plotly.io import to_json
 
     # The engine is named: "auto" would depend on whether orjson happens to be installed.
-    content = json.loads(to_json(figure, validate=False, engine="json"))
-    text = json.dumps(_harmless(content), sort_keys=True, separators=(",", ":"))
+    return script_json(_harmless(json.loads(to_json(figure, validate=False, engine="json"))))
+
+
+def script_json(content: Any) -> str:
+    """JSON that may stand inside ``<script>``: without ``<``, ``>`` and ``&``."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     for char, escape in _HTML_ESCAPES.items():
         text = text.replace(char, escape)
     return text

@@ -1,7 +1,7 @@
 """A page as one HTML file that needs nothing else: no network, no other file.
 
 A content security policy in the page itself forbids every request and every script but the
-page's own two, named by their hashes: even markup that slipped through could not run.
+page's own, named by their hashes: even markup that slipped through could not run.
 """
 
 from __future__ import annotations
@@ -19,10 +19,20 @@ from markupsafe import Markup
 
 from clipprobe.errors import UnreadableImageError
 from clipprobe.report.bars import histogram_svg
-from clipprobe.report.charts import figure_json, plotly_script
+from clipprobe.report.charts import figure_json, plotly_script, script_json
+from clipprobe.report.explorer import EXPLORED, explorer_data
 from clipprobe.report.images import data_uri
 from clipprobe.report.numbers import format_cell, is_number
-from clipprobe.report.page import Block, Chart, Histogram, ImageRows, Images, Page, safe_href
+from clipprobe.report.page import (
+    Block,
+    Chart,
+    Histogram,
+    ImageRows,
+    Images,
+    MapExplorer,
+    Page,
+    safe_href,
+)
 from clipprobe.runs.files import file_errors, write_atomically
 from clipprobe.version import __version__
 
@@ -44,8 +54,9 @@ def write_html(page: Page, path: str | Path) -> Path:
 
 def render_html(page: Page) -> str:
     """``page`` as HTML text; the same page gives the same bytes."""
-    charts = any(isinstance(block, Chart) for part in page.sections for block in part.blocks)
-    scripts = [plotly_script(), _resource("charts.js")] if charts else []
+    kinds = {type(block) for part in page.sections for block in part.blocks}
+    scripts = [plotly_script(), _resource("charts.js")] if Chart in kinds else []
+    scripts += [_resource("explorer.js")] if MapExplorer in kinds else []
     numbers = iter(range(1, 1_000_000))
     sections = [
         {"id": anchor, "title": part.title, "blocks": [_view(b, numbers) for b in part.blocks]}
@@ -100,6 +111,12 @@ def _view(block: Block, numbers: Any) -> dict[str, Any]:
     view: dict[str, Any] = {"kind": type(block).__name__.lower(), "block": block}
     if isinstance(block, Chart):
         view.update(id=f"chart_{next(numbers)}", json=Markup(figure_json(block.figure)))
+    elif isinstance(block, MapExplorer):
+        view.update(
+            uri=data_uri(block.picture, longest=EXPLORED),
+            small=max(block.picture.size) < EXPLORED // 2,
+            json=Markup(script_json(explorer_data(block))),
+        )
     elif isinstance(block, Images):
         view["items"] = [_picture(image, caption, block.exact) for image, caption in block.items]
     elif isinstance(block, ImageRows):

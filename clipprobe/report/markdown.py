@@ -16,6 +16,7 @@ from clipprobe.report.page import (
     ImageRows,
     Images,
     Links,
+    MapExplorer,
     Numbers,
     Page,
     Paragraph,
@@ -84,6 +85,8 @@ def _block(block: Block) -> str:
         return f"{fence}\n{block.text}\n{fence}"
     if isinstance(block, Histogram):
         return f"Histogram (see the HTML report): {escape(block.alt)}"
+    if isinstance(block, MapExplorer):
+        return f"Maps (see the HTML report): {escape(block.alt)}"
     if isinstance(block, ImageRows):
         return "\n".join(
             f"- **{escape(name)}** ({escape(note)}): "

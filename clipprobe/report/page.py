@@ -157,8 +157,57 @@ class ImageRows:
     rows: Sequence[tuple[str, str, Sequence[tuple[Image.Image | str | Path, str]]]]
 
 
+@dataclass(frozen=True, slots=True)
+class MapLayer:
+    """One map of :class:`MapExplorer`.
+
+    Attributes:
+        name: What is chosen.
+        values: ``(rows, columns)``; positive and negative numbers get colours of their own.
+        note: What the numbers are.
+        word: Number of the word that the map belongs to; None for the whole text.
+    """
+
+    name: str
+    values: Sequence[Sequence[float]]
+    note: str = ""
+    word: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MapExplorer:
+    """Maps over one picture, to choose by map, word and patch; needs no server.
+
+    Attributes:
+        picture: What the maps lie over.
+        layers: At least one.
+        words: ``(word, value)``; the value may be None.
+        alt: What there is to see, in words; printed below it.
+    """
+
+    picture: Image.Image
+    layers: Sequence[MapLayer]
+    alt: str
+    words: Sequence[tuple[str, float | None]] = ()
+
+    def __post_init__(self) -> None:
+        _need(self.alt, "A picture with maps", "alt text")
+        if not self.layers:
+            raise ConfigError("A picture with maps has no map: give at least one.")
+
+
 Block = (
-    Paragraph | Warning | Table | Chart | Images | Numbers | Links | Code | Histogram | ImageRows
+    Paragraph
+    | Warning
+    | Table
+    | Chart
+    | Images
+    | Numbers
+    | Links
+    | Code
+    | Histogram
+    | ImageRows
+    | MapExplorer
 )
 
 

@@ -10,6 +10,7 @@ from clipprobe.study.plan import Study
 STUDIES: Registry[Study[Any, Any]] = Registry(
     "study",
     {
+        "faithfulness": "clipprobe.attribution.faithfulness.audit:FAITHFULNESS",
         "few-shot": "clipprobe.zeroshot.few_shot.audit:FEW_SHOT",
         "limits": "clipprobe.zeroshot.limits.audit:LIMITS",
         "zeroshot": "clipprobe.zeroshot.audit:ZEROSHOT",
@@ -32,6 +33,7 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
         "suite-comparison": "clipprobe.study.suite.comparison:COMPARISON",
         "stroop": "attacks.typographic.stroop.audit:STROOP",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
+        "faithfulness-comparison": "clipprobe.attribution.faithfulness.comparison:COMPARISON",
         "few-shot-comparison": "clipprobe.zeroshot.comparison:FEW_SHOT",
         "zeroshot-comparison": "clipprobe.zeroshot.comparison:ZEROSHOT",
         "typographic-comparison": "attacks.typographic.report.comparison:COMPARISON",
@@ -51,6 +53,7 @@ COMPARISONS: Registry[Study[Any, Any]] = Registry(
         "bias": "attacks.bias.report.comparison:COMPARISON",
         "bias-written": "attacks.bias.report.comparison:COMPARISON",
         "demo": "clipprobe.study.suite.comparison:COMPARISON",
+        "faithfulness": "clipprobe.attribution.faithfulness.comparison:COMPARISON",
         "few-shot": "clipprobe.zeroshot.comparison:FEW_SHOT",
         "suite": "clipprobe.study.suite.comparison:COMPARISON",
         "zeroshot": "clipprobe.zeroshot.comparison:ZEROSHOT",

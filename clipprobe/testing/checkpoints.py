@@ -216,6 +216,19 @@ def tiny_siglip2(folder: Path) -> Path:
     return save(folder, Siglip2Model(Siglip2Config(**configs)), siglip_tokenizer(), processor)
 
 
+def vit_b32(folder: Path, *, n_blocks: int = 12) -> Path:
+    """A CLIP of random weights with the vision tower of ViT-B/32; its text tower is tiny."""
+    from transformers import CLIPConfig, CLIPModel
+
+    tokenizer = clip_tokenizer()
+    text = {**clip_text_config(tokenizer), "num_hidden_layers": 1}
+    vision = {"num_hidden_layers": n_blocks}  # else the library's defaults, which are ViT-B/32's
+    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=512))
+    config = model.config.vision_config
+    assert (config.hidden_size, config.patch_size) == (768, 32)
+    return save(folder, model, tokenizer, clip_processor(224))
+
+
 BUILDERS = {
     "clip": tiny_clip,
     "metaclip_2": tiny_metaclip_2,

@@ -33,6 +33,8 @@ KIND_ICONS = {
     "zeroshot": ":material/category:",
     "few-shot": ":material/school:",
     "limits": ":material/rule:",
+    "faithfulness": ":material/fact_check:",
+    "faithfulness-comparison": ":material/compare_arrows:",
     "zeroshot-comparison": ":material/compare_arrows:",
     "few-shot-comparison": ":material/compare_arrows:",
     "demo": ":material/play_circle:",

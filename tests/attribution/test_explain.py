@@ -267,7 +267,7 @@ def test_several_maps_stand_side_by_side_with_their_scales() -> None:
         (("{image}",), "Either a text or --unit"),
         (("{image}", "a dog", "--unit", UNIT), "not both"),
         (("{image}", "a dog", "--method", "lime"), "token_grad_cam"),
-        (("{image}", "a dog", "--out", "map.jpg"), "PNG"),
+        (("{image}", "a dog", "--out", "map.jpg"), "a page (.html)"),
         (("{image}", "a dog", "--hook", "vision.blocks.0.resid_post"), "no setting 'hook'"),
         (("nowhere.png", "a dog"), "nowhere.png"),
         (("{image}", "--unit", "vision.blocks.1.mlp.post"), "add a colon"),

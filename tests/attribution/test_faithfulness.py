@@ -167,6 +167,34 @@ def test_random_weights_bring_methods_to_their_null(bundled: Any) -> None:
         assert value == pytest.approx(0.25, abs=0.12)
 
 
+@pytest.mark.slow
+def test_random_weights_bring_every_method_to_its_null(bundled: Any) -> None:
+    """Chance is a quarter, whatever the method; a method that reads no text is exactly there."""
+    few: dict[str, dict[str, Any]] = {
+        "banzhaf": {"n_masks": 66},
+        "interactions": {"n_masks": 66},
+        "rise": {"n_masks": 24},
+        "integrated_gradients": {"n_steps": 3},
+        "cci": {"n_clusters": 4},
+    }
+    methods = {name: few.get(name, {}) for name in clipprobe.attribution_methods()}
+    found = clipprobe.faithfulness(
+        random_twin(bundled),
+        scene_cases(4, 80),
+        methods=methods,
+        metrics=["zone"],
+        centre=[False],
+        n_boot=200,
+    )
+    values = found.table.set_index("method")["value"]
+    assert set(values.index) == {*methods, "banzhaf of the whole text"}
+    for name, value in values.items():
+        # 80 targets at a quarter: three standard errors.
+        assert value == pytest.approx(0.25, abs=0.145), name
+    for name in ("attention_rollout", "banzhaf of the whole text", "centre"):
+        assert values[name] == pytest.approx(0.25, abs=1e-9)
+
+
 def test_first_order_of_a_whole_text_is_at_chance_and_interactions_are_not(bundled: Any) -> None:
     found = clipprobe.faithfulness(
         bundled,

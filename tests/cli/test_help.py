@@ -42,6 +42,7 @@ OPTIONAL = {
     "audit zeroshot": {"classes", "label_set", "other_names", "fail_under"},
     "audit few-shot": {"images", "classes", "label_set", "shifted", "fail_under"},
     "audit limits": {"tasks", "foils"},
+    "audit faithfulness": {"images", "boxes", "coco", "masks", "classes", "prompts", "extra"},
     "audit bias": {
         "images", "labels", "embeddings", "predictions", "card", "scale", "clusters", "controls",
         "config", "against",
@@ -60,6 +61,8 @@ OPTIONAL = {
 #: Verb -> what it calls, whose defaults its help repeats.
 _ATTACK = "attacks.typographic:TypographicAttack"
 FUNCTIONS = {
+    "audit faithfulness": ["clipprobe.attribution.faithfulness:audit_faithfulness",
+                           "clipprobe.attribution.faithfulness:Protocol"],
     "explain": ["clipprobe.attribution.methods.paths:integrated_gradients"],
     "audit typographic": ["attacks.typographic:audit_typographic", _ATTACK],
     "audit sweep": ["attacks.typographic.sweep:sweep"],
@@ -93,6 +96,8 @@ ALIASES = {
 }  # fmt: skip
 #: Defaults that the help says in other words than the code.
 IN_WORDS = {
+    ("audit faithfulness", "methods"): ("all that support the model", ()),
+    ("audit faithfulness", "metrics"): ("all", ()),
     ("neurons scan", "pool"): ("max; of texts the token that the model reads", "max"),
     ("neurons scan", "shard"): ("all images", (0, 1)),
     ("audit sweep", "controls"): ("none", ("nonsense",)),

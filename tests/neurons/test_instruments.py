@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clipprobe.testing import image_folder
 from study.making import POST, make
 from typer.testing import CliRunner
 
@@ -24,6 +23,7 @@ from clipprobe.neurons.instruments.registry import INSTRUMENTS, beside_atlas
 from clipprobe.neurons.sheet.sheet import SECTIONS
 from clipprobe.runs import load_run
 from clipprobe.study import STUDIES
+from clipprobe.testing import image_folder
 
 OUTSIDE = Path(__file__).parent / "outside"
 OLDER = Path(__file__).parents[1] / "runs" / "runs_of_74780d9.zip"

@@ -13,26 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from clipprobe.cli import app
+from clipprobe.testing import checkpoints as tiny
 
 SOURCE = Path(__file__).parents[2] / "../shared/data/distill/in-the-wild-2"
 N_PHOTOS = 24
-
-
-def vit_b32(folder: Path) -> Path:
-    """The start of a ViT-B/32 of random weights as a Hugging Face folder: two of its blocks."""
-    from transformers import CLIPConfig, CLIPModel
-
-    from clipprobe.testing import checkpoints as tiny
-
-    tokenizer = tiny.clip_tokenizer()
-    text = {**tiny.clip_text_config(tokenizer), "num_hidden_layers": 1}
-    vision = {"num_hidden_layers": 2}  # else the library's defaults, which are ViT-B/32's
-    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=512))
-    assert (model.config.vision_config.hidden_size, model.config.vision_config.patch_size) == (
-        768,
-        32,
-    )
-    return tiny.save(folder, model, tokenizer, tiny.clip_processor(224))
 
 
 @pytest.mark.skipif(not SOURCE.is_dir(), reason="the photos of the Distill article are not here")
@@ -44,7 +28,7 @@ def test_photos_are_scanned_killed_and_resumed(model: str, tmp_path: Path) -> No
         shutil.copy(path, photos)
     command = ["neurons", "scan", "--images", str(photos), "--batch-size", "2", "--workers", "0"]
     if model == "vit-b32":
-        command += ["--model", str(vit_b32(tmp_path / model))]
+        command += ["--model", str(tiny.vit_b32(tmp_path / model, n_blocks=2))]
 
     def scan(out: str) -> None:
         done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / out)])

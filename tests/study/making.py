@@ -99,6 +99,9 @@ MAKE: dict[str, Small] = {
     "suite-comparison": Small(
         settings=two_made("suite"), change={"seed": 1}, passes=False, parts=False, images=""
     ),
+    "faithfulness-comparison": Small(
+        settings=two_made("faithfulness"), change={"seed": 1}, passes=False, parts=False, images=""
+    ),
     "few-shot-comparison": Small(
         settings=two_made("few-shot"), change={"seed": 1}, passes=False, parts=False, images=""
     ),
@@ -246,6 +249,17 @@ MAKE: dict[str, Small] = {
             "batch_size": 2,
         },
         change={"seed": 1},
+    ),
+    "faithfulness": Small(
+        settings=lambda images: {
+            "objects": [2],
+            "targets": 6,
+            "methods": ["grad_eclip", "occlusion", "random"],
+            "metrics": ["zone", "insertion", "randomisation"],
+            "n_boot": 100,
+        },
+        change={"seed": 1},
+        images="",
     ),
     "limits": Small(
         settings=lambda images: {"tasks": ["style"], "scenes": 1, "batch_size": 4},

@@ -18,6 +18,7 @@ SCHEMAS = {
     "captions": "clipprobe/neurons/captions/summary.schema.json",
     "demo": "clipprobe/study/suite/summary.schema.json",
     "effects": "clipprobe/neurons/effects/effects.summary.schema.json",
+    "faithfulness": "clipprobe/attribution/faithfulness/summary.schema.json",
     "labels": "clipprobe/neurons/labels/summary.schema.json",
     "suite": "clipprobe/study/suite/summary.schema.json",
     "similar": "clipprobe/neurons/effects/similar.summary.schema.json",

@@ -13,21 +13,28 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from clipprobe.attribution.faithfulness.cases import Case
+from clipprobe.attribution.faithfulness.settings import PROMPT
+from clipprobe.data import Failure
 from clipprobe.data.suffixes import IMAGE_SUFFIXES
-from clipprobe.errors import DataError
+from clipprobe.errors import DataError, UnreadableImageError
 
 Bools = NDArray[np.bool_]
-PROMPT = "a photo of a {}"
 _BOX = ("x0", "y0", "x1", "y1")
 
 
-def box_cases(table: str | Path, *, root: str | Path | None = None) -> list[Case]:
+def box_cases(
+    table: str | Path,
+    *,
+    root: str | Path | None = None,
+    failures: list[Failure] | None = None,
+) -> list[Case]:
     """From a CSV or Parquet table: ``image``, ``text`` and a box ``x0, y0, x1, y1`` in pixels.
 
     Rows of one image are the things shown in it, each the target of a case.
 
     Args:
         root: Where relative image paths start; by default the folder of the table.
+        failures: Takes the images that cannot be read; None refuses them.
     Raises:
         DataError: columns are missing, or a box is empty or outside its image.
     """
@@ -45,7 +52,13 @@ def box_cases(table: str | Path, *, root: str | Path | None = None) -> list[Case
         groups[str(row["image"])].append(row)
     cases: list[Case] = []
     for name, members in groups.items():
-        size = _size(folder / name)
+        try:
+            size = _size(folder / name)
+        except UnreadableImageError as error:
+            if failures is None:
+                raise
+            failures.append(Failure(name, str(error)))
+            continue
         masks = [_box(size, [float(row[part]) for part in _BOX], name) for row in members]
         cases += _of_image(str(folder / name), [str(r["text"]) for r in members], masks, name)
     return cases
@@ -103,13 +116,14 @@ def segmentation_cases(
         DataError: an image has no mask, or a label has no name.
     """
     cases: list[Case] = []
+    if not Path(images).is_dir():
+        raise DataError(f"{images} is not a folder: give the folder of the images.")
     files = sorted(p for p in Path(images).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
     for path in files:
         found = Path(masks) / f"{path.stem}.png"
         if not found.exists():
             raise DataError(f"{path.name} has no mask: {found} was expected.")
-        with Image.open(found) as opened:
-            labels = np.asarray(opened)
+        labels = _labels(found)
         present = [int(v) for v in np.unique(labels) if v not in (0, ignore)]
         if labels.ndim != 2 or any(label > len(classes) for label in present):
             raise DataError(
@@ -138,6 +152,14 @@ def _of_image(image: str, texts: list[str], masks: list[Bools], scene: str) -> l
         )
         for own, text in enumerate(texts)
     ]
+
+
+def _labels(path: Path) -> NDArray[Any]:
+    try:
+        with Image.open(path) as opened:
+            return np.asarray(opened)
+    except (OSError, ValueError) as error:
+        raise DataError(f"The mask {path} cannot be read ({error}): give a PNG.") from None
 
 
 def _read_table(path: Path) -> list[Mapping[str, Any]]:

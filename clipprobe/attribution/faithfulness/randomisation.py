@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from clipprobe.attribution.explaining import explain_many
 from clipprobe.attribution.faithfulness.cases import Case
-from clipprobe.models import random_twin
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -25,14 +24,15 @@ Maps = Mapping[tuple[str, bool], NDArray[np.float64]]
 
 
 def agreements(
-    clip: Clip,
+    twin: Clip,
     cases: Sequence[Case],
     methods: Mapping[str, Mapping[str, Any]],
     maps: Maps,
-    seed: int,
+    *,
+    batch_size: int,
+    memory_gb: float | None,
 ) -> dict[tuple[str, bool], NDArray[np.float64]]:
     """``1 - Spearman`` of every map with the random twin's, ``(n,)`` by method and centring."""
-    twin = random_twin(clip, seed=seed)
     found = {}
     for centred in sorted({centred for _, centred in maps}):
         names = {n: methods[n] for n, c in maps if c == centred and n in methods}
@@ -43,6 +43,8 @@ def agreements(
             [case.text for case in cases],
             names,
             centre=centred,
+            batch_size=batch_size,
+            memory_gb=memory_gb,
         )
         for name, rows in other.items():
             pairs = zip(maps[name, centred], rows, strict=True)

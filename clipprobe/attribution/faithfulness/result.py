@@ -93,6 +93,23 @@ class Faithfulness:
             "provenance": dict(self.provenance),
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Faithfulness:
+        """The inverse of :meth:`to_json`; a summary of a run is taken too, with a provenance."""
+        return cls(
+            rows=tuple(_of_row(one) for one in data["rows"]),
+            measures=tuple(_of_row(one) for one in data["measures"]),
+            refused_metrics=dict(data["refused_metrics"]),
+            refused_methods=dict(data["refused_methods"]),
+            protocol=str(data["protocol"]),
+            settings={name: dict(one) for name, one in data["settings"].items()},
+            provenance=dict(data.get("provenance", {})),
+        )
+
+
+def _of_row(data: Mapping[str, Any]) -> Row:
+    return Row(**{**data, "estimate": Estimate.from_json(data["estimate"])})
+
 
 def _row(row: Row) -> dict[str, Any]:
     return {

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from clipprobe.attribution.job import Job
 
+_DRAWN = 32
+"""Masks that are drawn at a time, whatever goes through the model at once: the same masks."""
+
 
 def windows(grid: tuple[int, int], side: int) -> NDArray[np.bool_]:
     """Every square of ``side`` cells that lies on the grid, ``(m, rows * columns)``."""
@@ -82,9 +85,8 @@ def rise(job: Job, *, n_masks: int = 500, keep: float = 0.5, cells: int = 7, see
     sums = torch.zeros(len(job), *size, dtype=torch.float64)
     seen = torch.zeros(size, dtype=torch.float64)
     total = np.zeros(len(job))
-    step = max(1, job.batch_size)
-    for start in range(0, n_masks, step):
-        masks = smooth_masks(rng, min(step, n_masks - start), keep, cells, size)
+    for start in range(0, n_masks, _DRAWN):
+        masks = smooth_masks(rng, min(_DRAWN, n_masks - start), keep, cells, size)
         features = torch.stack(
             [job.encode(image[None] * masks[:, None].to(image)) for image in job.pixels]
         )

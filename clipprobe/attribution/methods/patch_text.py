@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _REASON = "similarities of patches do not share out the score"
 PATCH_CAUTION = (
-    "patches of the last block were not trained to be compared with texts, and often point away "
-    "from the object"
+    "patch_cosine compares patches of the last block with texts, which they were not trained for: "
+    "it often points away from the object"
 )
 
 

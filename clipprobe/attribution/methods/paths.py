@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clipprobe.attribution.explanation import completeness_gaps
 from clipprobe.attribution.job import Floats, as_floats
@@ -56,7 +57,7 @@ def integrated_gradients(
     """
     import torch
 
-    batch_size = job.batch_size if batch_size is None else batch_size
+    batch_size = job.gradients if batch_size is None else batch_size
     if batch_size < 1 or (n_steps is not None and n_steps < 1):
         raise ConfigError(
             f"Integrated gradients with n_steps={n_steps} and batch_size={batch_size} cannot run: "
@@ -73,25 +74,29 @@ def integrated_gradients(
     plain = baseline_pixels(clip, pixels, baseline)
     scores = job.scores()
     plain_scores = as_floats((job.encode(plain[:1]) * job.directions).sum(dim=-1))
-    steps = n_steps or FIRST_STEPS
-    most = MOST_STEPS if n_steps is None and clip.dtype == torch.float32 else steps
-    values = _integrate(job, pixels, plain, steps, batch_size)
-    while steps < most and _gap(values, scores, plain_scores) > GAP_WANTED:
-        steps *= 2
-        values = _integrate(job, pixels, plain, steps, batch_size)
+    first = n_steps or FIRST_STEPS
+    most = MOST_STEPS if n_steps is None and clip.dtype == torch.float32 else first
+    steps = np.full(len(pixels), first)
+    values = _integrate(job, np.arange(len(pixels)), plain, first, batch_size)
+    while len(
+        rows := np.flatnonzero((_gaps(values, scores, plain_scores) > GAP_WANTED) & (steps < most))
+    ):
+        # Each pair for itself: its map does not depend on what it is explained together with.
+        steps[rows] *= 2
+        values[rows] = _integrate(job, rows, plain, int(steps[rows[0]]), batch_size)
     return Maps(
         values=values,
         resolution="pixels",
         units="{score}; the sum over the map is the score less that of the baseline",
         scores=scores,
         baseline_scores=plain_scores,
-        settings={"n_steps": steps, "baseline": baseline, "batch_size": batch_size},
+        settings={"n_steps": int(steps.max()), "baseline": baseline, "batch_size": batch_size},
+        own=[{"n_steps": int(one)} for one in steps],
     )
 
 
-def _gap(values: Floats, scores: Floats, plain: Floats) -> float:
-    gaps = completeness_gaps(values.sum(axis=(1, 2)), scores, plain)
-    return float(np.nan_to_num(gaps).max())
+def _gaps(values: Floats, scores: Floats, plain: Floats) -> Floats:
+    return np.nan_to_num(completeness_gaps(values.sum(axis=(1, 2)), scores, plain))
 
 
 def gradient_x_input(job: Job) -> Maps:
@@ -118,17 +123,21 @@ def _forward(job: Job) -> Callable[[Tensor, Tensor], Tensor]:
     return score
 
 
-def _integrate(job: Job, pixels: Tensor, plain: Tensor, n_steps: int, batch_size: int) -> Floats:
+def _integrate(
+    job: Job, rows: NDArray[np.int_], plain: Tensor, n_steps: int, batch_size: int
+) -> Floats:
+    """Maps of some of the pairs, summed over colours."""
     from captum.attr import IntegratedGradients
 
+    pairs = rows.tolist()
     attributed = IntegratedGradients(_forward(job)).attribute(
-        pixels,
-        baselines=plain,
-        additional_forward_args=(job.directions,),
+        job.pixels[[job.image_of[pair] for pair in pairs]],
+        baselines=plain[pairs],
+        additional_forward_args=(job.directions[pairs],),
         n_steps=n_steps,
         method="gausslegendre",
         # captum would otherwise put all steps into one batch.
-        internal_batch_size=max(batch_size, len(pixels)),
+        internal_batch_size=max(batch_size, len(pairs)),
     )
     values: Floats = as_floats(attributed).sum(axis=1)
     return values

@@ -1,0 +1,208 @@
+"""The report of the audit of attribution methods, and its headline."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clipprobe.attribution.faithfulness.randomisation import RANDOMISATION
+from clipprobe.attribution.faithfulness.result import Faithfulness, Row
+from clipprobe.attribution.faithfulness.truths import TRUTHS
+from clipprobe.report import Block, Page, Paragraph, Section, Table
+from clipprobe.report import Warning as Note
+from clipprobe.statistics import Estimate, undefined
+
+LEADING = ("zone", "inside", "map", "insertion")
+"""What the headline and the order of the tables read, the first that was measured."""
+_QUESTIONS = {
+    "inside": "does the middle of the strongest patch lie on the thing, or within 15/224 of it?",
+    "inside_strict": "does at least half of the strongest patch lie on the thing?",
+    "zone": "does the thing's own zone hold more of the map than those of the other things?",
+    "mass": "which share of the positive part of the map lies on the thing?",
+    "pixel_accuracy": "which share of the area does the map, cut at its mean, get right?",
+    "miou": "intersection over union of the map, cut at its mean, with the thing and the rest",
+    "map": "average precision of the map as a ranking of pixels",
+    "deletion": "mean score while the strongest patches are covered first, negated",
+    "insertion": "mean score while the strongest patches are uncovered first",
+    "drop": "share of the score that is lost under the image times the map, negated",
+    "increase": "does the score rise under the image times the map?",
+    "randomisation": "1 less the rank correlation with the map of the same network untrained",
+}
+_GROUPS = {
+    "Pointing": ("inside", "inside_strict", "zone", "mass"),
+    "The map as a mask": ("pixel_accuracy", "miou", "map"),
+    "Covering patches": ("deletion", "insertion", "drop", "increase"),
+    "Random weights": (RANDOMISATION,),
+}
+_NOTES = (
+    "Every metric was first given three explanations made from the truth: the thing itself, random "
+    "strengths that are twice as strong on it, and random numbers. A metric that does not rank "
+    "them in this order, the first above the last by their intervals, is not printed.",
+    "Intervals are 95 % bootstraps that resample whole scenes. The nulls random and centre know "
+    "nothing of the model. Pointing at a thing is not the same as saying why the model scored it "
+    "so.",
+)
+
+
+def headline(found: Faithfulness, default: str) -> list[dict[str, Any]]:
+    """For each number of things: the default of ``explain``, and the method to believe."""
+    items = []
+    for n_objects in _numbers(found):
+        rows = [row for row in found.rows if row.n_objects == n_objects]
+        metric = next((m for m in LEADING if any(_told(r, m) for r in rows)), "")
+        told = [row for row in rows if _told(row, metric)]
+        own = next((r for r in told if r.method == default and not r.centred), None)
+        shown = f"{n_objects} shown"
+        if own is not None:
+            items.append(
+                {
+                    "name": f"{default}, {metric}, {shown}",
+                    "estimate": own.estimate.to_json(),
+                    "meaning": f"{default}, the default of explain: {_QUESTIONS[metric]}",
+                }
+            )
+        best = max(told, key=_lower_end, default=None)
+        estimate = _none(found, n_objects) if best is None else best.estimate
+        which = "no metric ranks the explanations made from the truth"
+        if best is not None:
+            less = " less the mean text" if best.centred else ""
+            which = (
+                f"{best.method}{less}, the highest lower end of {len(told)}: {_QUESTIONS[metric]}"
+            )
+        items.append({"name": f"best, {shown}", "estimate": estimate.to_json(), "meaning": which})
+    return items
+
+
+def warnings(found: Faithfulness) -> list[str]:
+    """What is not printed, and which methods have no map of the model."""
+    metrics = [f"{name}: not printed, {why}." for name, why in found.refused_metrics.items()]
+    return metrics + [f"{name}: {why}" for name, why in found.refused_methods.items()]
+
+
+def build_page(found: Faithfulness, default: str, config: Mapping[str, Any]) -> Page:
+    """The report."""
+    numbers = _numbers(found)
+    sections = [_in_short(found, default)]
+    for n in numbers:
+        things = "One thing shown" if n == 1 else f"{n} things shown"
+        rows = [row for row in found.rows if row.n_objects == n]
+        sections.append(Section(things, _tables(rows, found.measures, n)))
+    used = sorted({row.metric for row in found.rows})
+    questions = Table(
+        ["metric", "question (higher is better)"],
+        [[metric, _QUESTIONS[metric]] for metric in _QUESTIONS if metric in used],
+        "What each metric asks.",
+    )
+    notes: list[Block] = [questions, *(Paragraph(text) for text in _NOTES)]
+    notes.append(Paragraph(f"Protocol: {found.protocol}."))
+    sections.append(Section("How to read this", notes))
+    if found.refused_metrics:
+        table = Table(
+            ["metric", "why it is not printed"],
+            [[name, why] for name, why in found.refused_metrics.items()],
+            "Metrics that do not measure what they are named after, on these data.",
+        )
+        sections.append(Section("Not printed", [table]))
+    if found.refused_methods:
+        table = Table(
+            ["method", "why"],
+            [[name, why] for name, why in found.refused_methods.items()],
+            "Methods that have no map of this model.",
+        )
+        sections.append(Section("Not supported", [table]))
+    return Page(
+        title="Which explanation to believe",
+        subtitle=f"{found.provenance['n_cases']:,} targets in {found.provenance['n_scenes']:,} "
+        f"images, {len(found.settings)} methods.",
+        sections=sections,
+        provenance={**found.provenance, "settings": config},
+    )
+
+
+def _in_short(found: Faithfulness, default: str) -> Section:
+    rows = [
+        [item["name"], Estimate.from_json(item["estimate"]), item["meaning"]]
+        for item in headline(found, default)
+    ]
+    table = Table(
+        ["figure", "value", "what it is"],
+        rows,
+        "The default of explain, and the method with the highest lower end; the best of many is a "
+        "little too high.",
+    )
+    notes: list[Block] = [table]
+    if found.refused_metrics:
+        notes.append(
+            Note(f"{len(found.refused_metrics)} metrics are not printed; see Not printed.")
+        )
+    return Section("In short", notes)
+
+
+def _tables(rows: Sequence[Row], measures: Sequence[Row], n_objects: int) -> list[Block]:
+    """A table for each group of metrics: the methods, then the explanations made from the truth."""
+    measured = {m for m in _QUESTIONS if any(_told(row, m) for row in rows)}
+    if not measured:
+        return [Paragraph("No metric can be printed on so few cases.")]
+    n = max(row.estimate.n for row in rows)
+    blocks: list[Block] = []
+    for what, group in _GROUPS.items():
+        metrics = [metric for metric in group if metric in measured]
+        if not metrics:
+            continue
+        leading = next((m for m in LEADING if m in metrics), metrics[0])
+        cells: dict[tuple[str, bool, bool], dict[str, Estimate]] = defaultdict(dict)
+        for row in rows:
+            cells[row.method, row.centred, False][row.metric] = row.estimate
+        order = sorted(cells, key=lambda one: (-_low(cells[one].get(leading)), one))
+        for truth in TRUTHS:
+            for row in measures:
+                if row.n_objects == n_objects and row.method == truth:
+                    cells[truth, False, True][row.metric] = row.estimate
+        order += [(truth, False, True) for truth in TRUTHS if group != (RANDOMISATION,)]
+        blocks.append(
+            Table(
+                ["map", *metrics],
+                [
+                    [_called(one), *(_cell(cells[one].get(metric)) for metric in metrics)]
+                    for one in order
+                ],
+                f"{what}: {n} targets, 95 % intervals over scenes, by the lower end of {leading}"
+                + ("." if group == (RANDOMISATION,) else "; last, maps made from the truth."),
+            )
+        )
+    return blocks
+
+
+def _called(one: tuple[str, bool, bool]) -> str:
+    name, centred, truth = one
+    return f"truth: {name}" if truth else f"{name}, less the mean" if centred else name
+
+
+def _cell(estimate: Estimate | None) -> str:
+    if estimate is None or not estimate.defined:
+        return ""
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+
+
+def _numbers(found: Faithfulness) -> list[int]:
+    return sorted({row.n_objects for row in found.measures})
+
+
+def _told(row: Row, metric: str) -> bool:
+    return row.metric == metric and row.estimate.defined
+
+
+def _lower_end(row: Row) -> float:
+    return _low(row.estimate)
+
+
+def _low(estimate: Estimate | None) -> float:
+    low = math.nan if estimate is None else estimate.low
+    return -math.inf if math.isnan(low) else low
+
+
+def _none(found: Faithfulness, n_objects: int) -> Estimate:
+    n = max(row.estimate.n for row in found.measures if row.n_objects == n_objects)
+    return undefined("no metric ranks the explanations made from the truth on so few cases", n=n)

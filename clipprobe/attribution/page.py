@@ -1,0 +1,160 @@
+"""An explanation as one page to click through: by method, by word, by patch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.attribution.explanation import Explanation
+from clipprobe.report import Block, MapExplorer, MapLayer, Page, Paragraph, Section, Table
+from clipprobe.report import Warning as Note
+from clipprobe.report.numbers import format_number
+
+if TYPE_CHECKING:
+    from clipprobe.attribution.decomposition import EmbeddingParts
+    from clipprobe.attribution.interactions import Interactions
+    from clipprobe.attribution.words_explained import WordExplanation
+    from clipprobe.models import Clip
+
+_NOTES = (
+    "Orange raises the score, blue lowers it; the scale of each map is its own, and printed. Maps "
+    "in pixels are summed over each patch.",
+    "Methods disagree, and some are at chance at telling things apart: `clipprobe audit "
+    "faithfulness` measures which to believe on this model. Pointing at a thing is not the same as "
+    "saying why the model scored it so.",
+)
+
+
+def explanation_page(
+    clip: Clip,
+    image: object,
+    maps: Sequence[Explanation],
+    *,
+    words: WordExplanation | None = None,
+    pairs: Interactions | None = None,
+    parts: EmbeddingParts | None = None,
+) -> Page:
+    """Everything that is known of one score; see :func:`clipprobe.report.write_html`.
+
+    Args:
+        image: The image that was explained.
+        maps: Of one target, at least one.
+        words: What each word adds.
+        pairs: Which patch with which word.
+        parts: The image's embedding, taken apart; ranked along the text.
+    """
+    first = maps[0]
+    sections = [
+        Section("Maps", _explored(clip, image, maps, words, pairs)),
+        Section("Methods", [_methods(maps), *(Paragraph(text) for text in _NOTES)]),
+    ]
+    if words is not None:
+        sections.append(Section("Words", [_words(words)]))
+    if pairs is not None:
+        sections.append(Section("Patches with words", [_pairs(pairs)]))
+    if parts is not None:
+        direction = clip.encode_texts([first.target])[0]
+        sections.append(Section("Heads, neurons and constants", [_parts(parts, direction)]))
+    return Page(
+        title=f"Why {first.target}?",
+        subtitle=f"{_what(first)}: {format_number(first.score)}",
+        sections=sections,
+        provenance={**first.provenance, "methods": [one.method for one in maps]},
+    )
+
+
+def _what(found: Explanation) -> str:
+    if found.kind == "unit":
+        return "Activation"
+    less = f" less {' | '.join(found.against)}" if found.against else ""
+    return f"Cosine similarity{less or (' less the mean text' if found.centred else '')}"
+
+
+def _explored(
+    clip: Clip,
+    image: object,
+    maps: Sequence[Explanation],
+    words: WordExplanation | None,
+    pairs: Interactions | None,
+) -> list[Block]:
+    layers = [MapLayer(one.method, one.patches.tolist(), one.units) for one in maps]
+    named: list[tuple[str, float | None]] = []
+    if pairs is not None:
+        named = [
+            (word, float(value)) for word, value in zip(pairs.words, pairs.word_values, strict=True)
+        ]
+        layers += [
+            MapLayer(
+                f"patches with the word {word}",
+                pairs.map(number).tolist(),
+                "cosine similarity that the patch and the word add together",
+                number,
+            )
+            for number, word in enumerate(pairs.words)
+        ]
+    if words is not None:
+        named = [
+            (word, float(value)) for word, value in zip(words.words, words.values, strict=True)
+        ]
+    rows, columns = maps[0].grid
+    alt = (
+        f"What the model sees, {rows} x {columns} patches, under {len(layers)} maps of "
+        f"{maps[0].target}"
+    )
+    explorer = MapExplorer(clip.preprocess.to_grid(image), layers, alt, named)
+    cautions = dict.fromkeys(f"{one.caution}." for one in maps if one.caution)
+    return [explorer, *(Note(text[0].upper() + text[1:]) for text in cautions)]
+
+
+def _methods(maps: Sequence[Explanation]) -> Table:
+    return Table(
+        ["method", "what the numbers are", "sum of the map", "constant", "completeness gap"],
+        [
+            [
+                one.method,
+                one.units,
+                format_number(float(one.map.sum())),
+                format_number(one.constant) if one.constant else "",
+                one.reason
+                if math.isnan(one.completeness_gap)
+                else f"{one.completeness_gap:.2%} of {_gained(one)}",
+            ]
+            for one in maps
+        ],
+        "What each map is, and whether it sums to the score.",
+    )
+
+
+def _gained(found: Explanation) -> str:
+    return f"{format_number(found.score - found.baseline_score)}"
+
+
+def _words(found: WordExplanation) -> Table:
+    return Table(
+        ["word", "adds"],
+        [[word, float(value)] for word, value in zip(found.words, found.values, strict=True)],
+        f"By {found.method}: {found.units}.",
+    )
+
+
+def _pairs(found: Interactions) -> Table:
+    fits = ", ".join(f"{value:.2f} with {name}" for name, value in found.r2.items())
+    rows = [
+        [word, float(value), float(column.max()), float(column.min())]
+        for word, value, column in zip(found.words, found.word_values, found.matrix.T, strict=True)
+    ]
+    return Table(
+        ["word", "alone", "with its best patch", "with its worst patch"],
+        rows,
+        f"Second order, {found.n_image_encodings:,} image and {found.n_text_encodings:,} text "
+        f"encodings. R2 on {found.n_unseen:,} unseen coalitions: {fits or 'not measured'}.",
+    )
+
+
+def _parts(found: EmbeddingParts, direction: Any) -> Table:
+    return Table(
+        ["part", "cosine similarity"],
+        [[name, value] for name, value in found.ranked(direction, 20)],
+        f"The strongest of all parts; together they are the embedding to {found.gap:.1g}.",
+    )

@@ -1,0 +1,136 @@
+"""An explanation as a file: a picture, a page to click through, or arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clipprobe.errors import ConfigError
+from clipprobe.runs.files import file_errors, write_atomically
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from clipprobe.attribution import Explanation, WordExplanation
+    from clipprobe.attribution.decomposition import EmbeddingParts
+    from clipprobe.attribution.interactions import Interactions
+    from clipprobe.models import Clip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """What was found of one score.
+
+    Attributes:
+        image: The image.
+        maps: Of one target, at least one.
+        words: What each word adds.
+        pairs: Which patch with which word.
+        parts: The image's embedding, taken apart.
+    """
+
+    image: object
+    maps: Sequence[Explanation]
+    words: WordExplanation | None = None
+    pairs: Interactions | None = None
+    parts: EmbeddingParts | None = None
+
+
+def check_suffix(out: Path) -> None:
+    """Refuse a name whose kind of file is not known.
+
+    Raises:
+        ConfigError: says which there are.
+    """
+    if out.suffix.lower() not in WRITERS:
+        raise ConfigError(
+            f"A map is written as a picture (.png), a page (.html) or arrays (.safetensors), and "
+            f"{out} ends otherwise: name it map.png."
+        )
+
+
+def write_explained(clip: Clip, found: Explained, out: Path) -> None:
+    """Write what the suffix says: ``.png``, ``.html`` or ``.safetensors``."""
+    check_suffix(out)
+    with file_errors(out):
+        WRITERS[out.suffix.lower()](clip, found, out)
+
+
+def picture(clip: Clip, found: Explained) -> Image.Image:
+    """A panel of one map or several side by side, a map per word, and the words in colours."""
+    from clipprobe.figures.attribution import below, panel, side_by_side, words_in_colour
+
+    seen = clip.preprocess.to_grid(found.image)
+    first = found.maps[0]
+    maps: list[tuple[str, Any]] = [(one.method, one.patches) for one in found.maps]
+    if found.pairs is not None:
+        named = found.pairs.words
+        maps += [(f"with {word!r}", found.pairs.map(n)) for n, word in enumerate(named)]
+    if len(maps) == 1:
+        sheet = panel(seen, first.patches, first.map if first.resolution == "pixels" else None)
+    else:
+        sheet = side_by_side(seen, maps)
+    for title, words, values in _word_values(found):
+        sheet = below(sheet, words_in_colour(words, values, title=title, width=sheet.width))
+    return sheet
+
+
+def arrays(found: Explained) -> dict[str, Any]:
+    """Named arrays: each method's map, its patches, words, and the matrix of patches and words."""
+    kept: dict[str, Any] = {}
+    for one in found.maps:
+        kept |= {f"{one.method}.map": one.map, f"{one.method}.patches": one.patches}
+    if found.words is not None:
+        kept["words"] = found.words.values
+    if found.pairs is not None:
+        kept |= {"interactions": found.pairs.matrix, "interactions.words": found.pairs.word_values}
+    return {name: np.ascontiguousarray(value) for name, value in kept.items()}
+
+
+def _word_values(found: Explained) -> list[tuple[str, Sequence[str], Any]]:
+    rows: list[tuple[str, Sequence[str], Any]] = []
+    if found.words is not None:
+        rows.append((f"words by {found.words.method}", found.words.words, found.words.values))
+    if found.pairs is not None:
+        rows.append(("words alone", found.pairs.words, found.pairs.word_values))
+    return rows
+
+
+def _png(clip: Clip, found: Explained, out: Path) -> None:
+    from PIL.PngImagePlugin import PngInfo
+
+    sheet = picture(clip, found)
+    notes = PngInfo()
+    for name in ("target", "method", "units", "score"):
+        texts = dict.fromkeys(str(getattr(one, name)) for one in found.maps)
+        notes.add_itxt(name, " | ".join(texts))
+    write_atomically(out, lambda path: sheet.save(path, "PNG", pnginfo=notes))
+
+
+def _html(clip: Clip, found: Explained, out: Path) -> None:
+    from clipprobe.attribution.page import explanation_page
+    from clipprobe.report import write_html
+
+    page = explanation_page(
+        clip, found.image, found.maps, words=found.words, pairs=found.pairs, parts=found.parts
+    )
+    write_html(page, out)
+
+
+def _arrays(clip: Clip, found: Explained, out: Path) -> None:
+    from clipprobe.runs.tables import write_arrays
+
+    kept = arrays(found)
+    write_atomically(out, lambda path: write_arrays(path, kept))
+
+
+WRITERS: Mapping[str, Callable[[Any, Explained, Path], None]] = {
+    ".png": _png,
+    ".html": _html,
+    ".safetensors": _arrays,
+}
+"""Suffix -> what writes it."""
