@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic.dataclasses import dataclass
 
-from clipprobe.settings import Flag
+from clipprobe.settings import HOW, Flag
 from clipprobe.settings.shared import Batches, Compared, Model, Printing, Sites
 
 
@@ -41,3 +41,5 @@ class Similarity(Batches, Compared):
     panel: ClassVar[str] = "Similarity"
     images: Annotated[Sequence[Path], Flag(argument=True)]
     """Image files."""
+    out: Annotated[Path | None, HOW] = None
+    """Write the matrix here too: a table (.csv, .parquet), a page (.html) or a picture (.png)."""

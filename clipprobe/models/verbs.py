@@ -99,6 +99,12 @@ def similarity(settings: Similarity, model: Model, terminal: Terminal) -> None:
             f"{folders[0]} is a folder, and this command compares single images: "
             f"give files, for example {folders[0]}/*."
         )
+    if settings.out is not None:
+        from clipprobe.report.matrix import check_matrix_name
+        from clipprobe.runs.files import check_file
+
+        check_matrix_name(settings.out)
+        check_file(settings.out)
     clip = load_model(model.model, device=model.device, revision=model.revision)
     from clipprobe.memory import fitting_batch
 
@@ -112,6 +118,11 @@ def similarity(settings: Similarity, model: Model, terminal: Terminal) -> None:
         "texts": texts,
         "cosine": cosines.tolist(),
     }
+    if settings.out is not None:
+        from clipprobe.report.matrix import write_matrix
+
+        write_matrix(settings.out, cosines, images, texts)
+        say(f"The matrix is {settings.out}.")
     result(data, as_json=terminal.as_json, text=lambda: similarity_text(data))
 
 
