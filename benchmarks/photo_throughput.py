@@ -115,9 +115,10 @@ def write_photos(folder: Path, n: int, width: int, height: int) -> float:
 
 def vit_b32() -> Clip:
     """A checkpoint of that size with random weights, loaded as a user's would be."""
+    from transformers import AutoTokenizer, CLIPConfig, CLIPImageProcessorPil, CLIPModel
+
     import clipprobe
     from clipprobe.models.bundled import bundled_folder
-    from transformers import AutoTokenizer, CLIPConfig, CLIPImageProcessorPil, CLIPModel
 
     tokenizer = AutoTokenizer.from_pretrained(bundled_folder())
     config = CLIPConfig()

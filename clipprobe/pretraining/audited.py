@@ -15,7 +15,7 @@ import numpy as np
 
 from clipprobe.pretraining.evaluation.ability import SEED, concept_classifier
 from clipprobe.report.curves import Panel, curves_svg
-from clipprobe.report.numbers import format_cell
+from clipprobe.report.numbers import format_cell, format_short
 from clipprobe.stimuli import (
     Concept,
     concept_set,
@@ -167,7 +167,7 @@ def _curve_table(sets: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     yield "|" + "---|" * (4 + len(sets[0]["shots"]))
     for one in sets:
         for method, estimates in one["curves"].items():
-            cells = " | ".join(_short(estimate) for estimate in estimates)
+            cells = " | ".join(format_short(estimate) for estimate in estimates)
             yield (
                 f"| {one['name']}, {one['n_classes']} | {method} | {format_cell(one['zero_shot'])} "
                 f"| {cells} | {one['crossing_text'][method]} |"
@@ -205,13 +205,9 @@ def _limit_lines(tasks: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         cells = [
             one["task"] + (" (taught)" if one["taught"] else ""),
             f"{one['chance']:.2f}",
-            *(_short(one["numbers"][name]) for name in _NUMBERS),
+            *(format_short(one["numbers"][name]) for name in _NUMBERS),
             twin,
             one["verdict"],
             f"{one['n']:,}",
         ]
         yield f"| {' | '.join(cells)} |"
-
-
-def _short(estimate: Mapping[str, Any]) -> str:
-    return f"{estimate['value']:.2f} [{estimate['low']:.2f}, {estimate['high']:.2f}]"

@@ -98,7 +98,7 @@ def fitted(items: Items, name: str, *, seed: int = 0, share: float = 1.0) -> Flo
 
 def is_small(items: Items) -> bool:
     """Whether fits are quick, so that several are made and their chance is averaged out."""
-    return items.n * (items.texts.shape[1] - 1) <= _SMALL
+    return bool(items.n * (items.texts.shape[1] - 1) <= _SMALL)
 
 
 def _fitted_once(items: Items, name: str, *, seed: int, share: float) -> Floats:
