@@ -38,6 +38,7 @@ def shots_chart(
                 "type": "data",
                 "array": [one["high"] - one["value"] for one in estimates],
                 "arrayminus": [one["value"] - one["low"] for one in estimates],
+                "color": PALETTE[i],
                 "thickness": 1.2,
                 "width": 4,
             },

@@ -7,8 +7,9 @@ images beside its rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,12 +45,14 @@ def write_matrix(
     texts: Sequence[str],
     *,
     what: str = "cosine",
+    provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the matrix in the way that the end of the name says.
 
     Args:
         values: ``(n images, m texts)``.
         what: What a value is: the column of the tables, and the unit of the colours.
+        provenance: What the page says of the model.
     Raises:
         ConfigError: the name ends otherwise.
         RunFolderError: the file cannot be written.
@@ -57,7 +60,7 @@ def write_matrix(
     check_matrix_name(path)
     suffix = path.suffix.lower()
     if suffix == ".html":
-        write_html(_page(values, images, texts, what), path)
+        write_html(_page(values, images, texts, what, provenance or {}), path)
         return
     if suffix == ".png":
         picture = heat_map(values, images, texts)
@@ -75,7 +78,11 @@ def write_matrix(
 
 
 def _page(
-    values: npt.NDArray[np.float32], images: Sequence[Path], texts: Sequence[str], what: str
+    values: npt.NDArray[np.float32],
+    images: Sequence[Path],
+    texts: Sequence[str],
+    what: str,
+    provenance: Mapping[str, Any],
 ) -> Page:
     from clipprobe.figures.common import heatmap
 
@@ -92,7 +99,10 @@ def _page(
     else:
         blocks.append(Paragraph("The numbers: write the same matrix as .csv or .parquet."))
     return Page(
-        title="Similarity", subtitle=alt, sections=[Section("The matrix", blocks)], provenance={}
+        title="Similarity",
+        subtitle=alt,
+        sections=[Section("The matrix", blocks)],
+        provenance=provenance,
     )
 
 

@@ -60,7 +60,7 @@ def similarity(settings: Similarity, model: Model, terminal: Terminal) -> None:
     if settings.out is not None:
         from clipprobe.zeroshot.matrix import write_matrix
 
-        write_matrix(settings.out, cosines, images, texts)
+        write_matrix(settings.out, cosines, images, texts, provenance=clip.provenance())
         say(f"The matrix is {settings.out}.")
     result(data, as_json=terminal.as_json, text=lambda: similarity_text(data))
 
