@@ -2,7 +2,8 @@
 
     python docs/renew.py --check                # do the pages say what evaluation.json says?
     python docs/renew.py                        # write them anew from evaluation.json
-    python docs/renew.py --measure              # evaluate, choose unit and attack, then write
+    python docs/renew.py --measure              # evaluate, audit, choose unit and attack, write
+    python docs/renew.py --audit                # curves and limits alone, then write
     python docs/renew.py --weights RUN/model    # take these weights first, then all of the above
 
 The file is ``clipprobe/assets/emoji-clip/evaluation.json``. ``--missed NAME=REASON`` records why
@@ -30,6 +31,7 @@ import clipprobe
 from attacks.typographic import TypographicAttack
 from clipprobe.models.bundled import bundled_folder
 from clipprobe.neurons.multimodality.gallery.writing import write_gallery
+from clipprobe.pretraining.audited import PICTURE, audit_section, curves_picture, measure_audits
 from clipprobe.pretraining.evaluation import evaluate
 from clipprobe.pretraining.evaluation.ability import SEED, concept_classifier
 from clipprobe.pretraining.export import CARD, EVALUATION, HISTORY, card_text, write_json
@@ -164,6 +166,10 @@ def pages() -> dict[Path, str]:
     evaluation = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))
     card = card_text(folder, emoji_clip())
     texts = {folder / CARD: card, PAGE: card.split("---\n", 2)[2].lstrip()}
+    if audits := evaluation.get("audits"):
+        section = audit_section(audits, f"images/{PICTURE}")
+        texts[PAGE] = texts[PAGE].replace("## Licences", f"{section}\n## Licences")
+        texts[ROOT / "docs" / "images" / PICTURE] = curves_picture(audits)
     parts = blocks(evaluation)
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = path.read_text(encoding="utf-8")
@@ -190,14 +196,17 @@ def take(weights: Path) -> None:
         (bundled_folder() / HISTORY).unlink(missing_ok=True)
 
 
-def measure(*, again: bool) -> None:
+def measure(*, again: bool, choose: bool, audit: bool) -> None:
     """Measure the bundled model and store it; ``again`` also what the file has already."""
     path = bundled_folder() / EVALUATION
     stored = json.loads(path.read_text(encoding="utf-8"))
     clip = clipprobe.load()
     if again:
         stored["abilities"] = [ability.to_json() for ability in evaluate(clip)]
-    stored["examples"] = {"unit": choose_unit(clip), "attack": choose_attack(clip)}
+    if choose:
+        stored["examples"] = {"unit": choose_unit(clip), "attack": choose_attack(clip)}
+    if audit:
+        stored["audits"] = measure_audits(clip)
     write_json(path, stored)
 
 
@@ -207,20 +216,24 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing")
     parser.add_argument("--measure", action="store_true", help="evaluate and choose again")
     parser.add_argument("--choose", action="store_true", help="choose unit and attack again")
+    parser.add_argument("--audit", action="store_true", help="audit few-shot and limits again")
     parser.add_argument("--weights", type=Path, help="a model folder that replaces the bundled one")
     parser.add_argument("--missed", action="append", default=[], metavar="NAME=REASON")
     options = parser.parse_args(arguments)
     if options.weights:
         take(options.weights)
-    if options.weights or options.measure or options.choose:
-        measure(again=bool(options.weights or options.measure))
+    again = bool(options.weights or options.measure)
+    if again or options.choose or options.audit:
+        measure(again=again, choose=again or options.choose, audit=again or options.audit)
     if options.missed:
         path = bundled_folder() / EVALUATION
         stored = json.loads(path.read_text(encoding="utf-8"))
         stored["missed"] = dict(one.split("=", 1) for one in options.missed)
         write_json(path, stored)
     differing = {
-        path: text for path, text in pages().items() if path.read_text(encoding="utf-8") != text
+        path: text
+        for path, text in pages().items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
     }
     for path, text in differing.items():
         print(f"{'differs' if options.check else 'renewed'}: {path.relative_to(ROOT)}")

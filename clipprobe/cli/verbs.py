@@ -45,7 +45,7 @@ _OURS = {
         "Every hook point of a model: its name, axes and units.",
     ),
     "similarity": (
-        "clipprobe.models.verbs:SIMILARITY",
+        "clipprobe.zeroshot.similarity:SIMILARITY",
         "The cosine of every image with every text.",
     ),
     "explain": (

@@ -35,7 +35,7 @@ def shots_chart(
         figure.add_scatter(
             x=list(positions),
             y=[one["value"] for one in estimates],
-            error_y=error_bars(estimates, thickness=1.2, width=4),
+            error_y=error_bars(estimates, color=PALETTE[i], thickness=1.2, width=4),
             mode="lines+markers",
             name=label(name),
             line={"color": PALETTE[i]},

@@ -1,15 +1,14 @@
-"""Settings of ``models``, ``hooks`` and ``similarity``."""
+"""Settings of ``models`` and ``hooks``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic.dataclasses import dataclass
 
 from clipprobe.settings import Flag
-from clipprobe.settings.shared import Batches, Compared, Model, Printing, Sites
+from clipprobe.settings.shared import Model, Printing, Sites
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +31,3 @@ class Hooks(Sites, ModelArgument):
     """Every hook point of a model: its name, axes and units."""
 
     sites: Annotated[Sequence[str] | None, Flag(default="all")] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Similarity(Batches, Compared):
-    """The cosine of every image with every text."""
-
-    panel: ClassVar[str] = "Similarity"
-    images: Annotated[Sequence[Path], Flag(argument=True)]
-    """Image files."""

@@ -1,21 +1,18 @@
-"""``clipprobe models``, ``clipprobe hooks`` and ``clipprobe similarity``."""
+"""``clipprobe models`` and ``clipprobe hooks``."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.common import load_model, result, say
 from clipprobe.cli.verbs import Verb
-from clipprobe.errors import DataError, UnknownModelError
-from clipprobe.lines import one_line, shortened
-from clipprobe.models.settings import Hooks, Models, Similarity
-from clipprobe.settings.shared import Model, Terminal
+from clipprobe.errors import UnknownModelError
+from clipprobe.models.settings import Hooks, Models
+from clipprobe.settings.shared import Terminal
 
 if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
-
-_TEXT_WIDTH = 100  # of a text above the table
 
 
 def models(settings: Models) -> None:
@@ -90,51 +87,5 @@ def hooks_text(points: list[HookPoint]) -> str:
     )
 
 
-def similarity(settings: Similarity, model: Model, terminal: Terminal) -> None:
-    """Print the cosine of every image with every text."""
-    images, texts = list(settings.images), list(settings.texts)
-    folders = [path for path in images if path.is_dir()]
-    if folders:
-        raise DataError(
-            f"{folders[0]} is a folder, and this command compares single images: "
-            f"give files, for example {folders[0]}/*."
-        )
-    clip = load_model(model)
-    from clipprobe.memory import fitting_batch
-
-    fitting_batch(clip, settings.batch_size, len(images))
-    with progress("encoding images", len(images)) as advance:
-        encoded = clip.encode_images(images, batch_size=settings.batch_size, progress=advance)
-    cosines = clip.similarity(encoded, texts)
-    data = {
-        "model": clip.provenance()["model"],
-        "images": [str(path) for path in images],
-        "texts": texts,
-        "cosine": cosines.tolist(),
-    }
-    result(data, as_json=terminal.as_json, text=lambda: similarity_text(data))
-
-
-def similarity_text(data: dict[str, Any]) -> str:
-    """A row per image, a column per text, the texts written above."""
-    images = [one_line(name) for name in data["images"]]
-    width = max(len(name) for name in images)
-    heads = [f"[{i}]" for i in range(len(data["texts"]))]
-    return "\n".join(
-        [
-            *(
-                f"[{i}] {shortened(one_line(text), _TEXT_WIDTH)}"
-                for i, text in enumerate(data["texts"])
-            ),
-            " " * width + "".join(f"{head:>9}" for head in heads),
-            *(
-                f"{name:<{width}}" + "".join(f"{value:>9.4f}" for value in row)
-                for name, row in zip(images, data["cosine"], strict=True)
-            ),
-        ]
-    )
-
-
 MODELS = Verb(models, (Models,))
 HOOKS = Verb(hooks, (Hooks, Terminal))
-SIMILARITY = Verb(similarity, (Similarity, Model, Terminal))

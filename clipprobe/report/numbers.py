@@ -63,6 +63,17 @@ def format_estimate(value: Any, low: Any, high: Any, n: int, reason: str) -> str
     return f"{format_number(value)} [{format_number(low)}, {format_number(high)}] n={n:,}"
 
 
+def format_short(estimate: Any) -> str:
+    """``0.71 [0.66, 0.77]``, for tables of many shares whose n stands in a column of its own."""
+    parts = estimate_parts(estimate)
+    if parts is None:
+        return "–"
+    value, low, high, n, reason = parts
+    if _missing(value) or _missing(low) or _missing(high):
+        return format_estimate(value, low, high, n, reason)
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
+
+
 def estimate_parts(value: Any) -> tuple[Any, Any, Any, int, str] | None:
     """``(value, low, high, n, reason)`` of an estimate or its JSON form; else ``None``."""
     if isinstance(value, Mapping):

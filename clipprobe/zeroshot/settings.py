@@ -45,6 +45,8 @@ def _other_names(given: Any) -> Any:
 
 def _shots(given: Any) -> Any:
     """Shot numbers from texts; ``all`` stays."""
+    if given is None:
+        return None
     if isinstance(given, str | int):
         given = [given]
     try:
@@ -53,7 +55,11 @@ def _shots(given: Any) -> Any:
         raise ConfigError(f"Shots are positive numbers or 'all', not {given!r}.") from None
 
 
-Shots = Annotated[Sequence[int | str], BeforeValidator(_shots), Flag(takes=str)]
+Shots = Annotated[
+    Sequence[int | str] | None,
+    BeforeValidator(_shots),
+    Flag(takes=str, default="1, 2, 4, 8, 16 and all, as far as every class has the images"),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +131,7 @@ class FewShotAudit(Thresholds, Progress, Labels, Random, Batches, Output, Images
     own, and the probes of the first images scored on them."""
     never_seen: bool = False
     """Render things that the bundled model was never shown, and as many that it was: two curves."""
-    shots: Shots = (1, 2, 4, 8, 16, "all")
+    shots: Shots = None
     """Labelled images of each class; all takes every one that is not for testing."""
     draws: Annotated[int, Ge(2)] = 5
     """Random choices of the shots."""
@@ -157,7 +163,8 @@ class LimitsAudit(Progress, Random, Batches, Output):
     tasks: Annotated[Sequence[str], BeforeValidator(_tasks), Flag(name="task", takes=str)] = ()
     """A task to ask; repeat for several. All of them by default, none beside --foils."""
     foils: Annotated[Path | None, Flag(takes=Path)] = None
-    """A CSV table of your own with the columns image, caption and foil."""
+    """A CSV table of your own with the columns image, caption and foil; or the folder or a table of
+    SugarCrepe, Winoground or NegBench."""
     scenes: Annotated[int, Ge(1)] = 4
     """Images of each pair of things; fewer than 4 leave most verdicts undecided."""
     twin: bool = True

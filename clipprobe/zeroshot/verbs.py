@@ -40,7 +40,7 @@ def limits(audit: LimitsAudit, model: Model, terminal: Terminal) -> None:
         view.summary,
         as_json=terminal.as_json,
         text=lambda: "\n".join(
-            f"{one['task']:<16} {one['verdict']['verdict']}" for one in view.summary["tasks"]
+            f"{one['task']:<18} {one['verdict']['verdict']}" for one in view.summary["tasks"]
         ),
     )
     say(f"report: {view.path / 'report.html'}")

@@ -86,7 +86,9 @@ def test_who_changes_weights_in_memory_is_seen_under_an_edit(clip: Any) -> None:
 
 
 def test_an_open_intervention_still_bars_a_run(clip: Any, tmp_path: Path) -> None:
-    from runs.kinds import image_folder, scan
+    from runs.kinds import scan
+
+    from clipprobe.testing import image_folder
 
     folder = image_folder(tmp_path / "images")
     edited = Edit({f"{POST}:3": Zero()}).of(clip)

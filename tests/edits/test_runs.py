@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from edits.parts import POST
-from runs.kinds import KINDS, image_folder, scan
+from runs.kinds import KINDS, scan
 from typer.testing import CliRunner
 
 import clipprobe
@@ -23,6 +23,7 @@ from clipprobe.errors import RunFolderError
 from clipprobe.identity import Identity
 from clipprobe.runs import load_run
 from clipprobe.study import rerun
+from clipprobe.testing import image_folder
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageColor
 from typer.testing import CliRunner
 
 from clipprobe.cli import app
+from clipprobe.report.numbers import format_number
+from clipprobe.runs.tables import read_csv, read_parquet
 from clipprobe.testing import checkpoints as tiny
 
 
@@ -81,6 +84,33 @@ def test_similarity_prints_the_cosines(
     assert row.split() == [picture, *(f"{value:.4f}" for value in expected[0])]
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "html", "png"])
+def test_similarity_writes_table_page_and_picture(
+    checkpoint: Callable[[str], Path], clip: Any, picture: str, tmp_path: Path, suffix: str
+) -> None:
+    texts = ["a dog", "x <b>"]
+    words = ["similarity", picture, picture, "--model", str(checkpoint("clip"))]
+    words += [word for text in texts for word in ("--text", text)]
+    out = tmp_path / "new" / f"matrix.{suffix}"
+    assert f"The matrix is {out}." in run(*words, "--out", str(out)).stderr
+    expected = np.repeat(clip.similarity([picture], texts), 2, axis=0)
+    if suffix in ("csv", "parquet"):
+        table = (read_csv if suffix == "csv" else read_parquet)(out).to_pydict()
+        assert table["image"] == [picture] * 4
+        assert table["text"] == texts * 2
+        assert np.allclose(np.array(table["cosine"], float), expected.ravel(), atol=1e-6)
+    elif suffix == "html":
+        page = out.read_text(encoding="utf-8")
+        assert "x &lt;b&gt;" in page and "Plotly.newPlot" in page
+        assert format_number(float(expected[0, 0])) in page
+    else:
+        pixels = np.asarray(Image.open(out).convert("RGB"), np.int64)
+        # The cells of the two columns have two colours, those of the smallest and largest value.
+        scale = [ImageColor.getrgb(one) for one in ("#440154", "#fde725")]
+        counts = [int((pixels == colour).all(axis=2).sum()) for colour in scale]
+        assert min(counts) > 5000 and max(counts) / min(counts) < 1.3
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -88,6 +118,10 @@ def test_similarity_prints_the_cosines(
         (["hooks", "/no/such/folder"], "there is no such folder"),
         (["similarity", "{folder}", "--text", "x", "--model", "{folder}"], "is a folder"),
         (["similarity", "{folder}/config.json", "--text", "x", "--model", "{folder}"], "cannot"),
+        (
+            ["similarity", "{folder}/config.json", "--text", "x", "--out", "m.txt"],
+            "ends otherwise: name it one of these",
+        ),
         (["similarity", "no.png", "--text", "x", "--model", "{folder}"], "'no.png'"),
         (["hooks", "{folder}", "--device", "tpu9"], "'tpu9' cannot be used here"),
     ],

@@ -100,6 +100,23 @@ def test_wrong_input_of_few_shot_has_its_sentence(clip: Any, images: Path, tmp_p
     assert not out.exists()
 
 
+def test_few_images_of_a_class_leave_out_the_shots_that_do_not_fit(
+    clip: Any, tmp_path: Path
+) -> None:
+    small = colour_folder(tmp_path / "small", n=3)
+    told: list[tuple[int, int]] = []
+    run = audit_few_shot(
+        clip, small, draws=2, iterations=5, out=tmp_path / "run",
+        progress=lambda done, total: told.append((done, total)),
+    )  # fmt: skip
+    (one,) = run.summary["sets"]
+    assert one["shots"] == ["1"]
+    assert run.summary["warnings"][0].startswith(
+        "images has a class with 2 images beside its test images, so 2, 4, 8, 16 shots"
+    )
+    assert told[-1] == (9 + 2, 9 + 2)
+
+
 def test_seen_and_never_seen_things_are_apart_and_of_the_same_categories() -> None:
     from clipprobe.stimuli import concepts, unseen_concepts
     from clipprobe.zeroshot.few_shot.concepts import matched

@@ -90,10 +90,14 @@ def _texts(summary: Mapping[str, Any]) -> list[Block]:
     blocks: list[Block] = []
     for change, (title, meaning) in _CHANGES.items():
         if rows := summary[f"texts_{change}"]:
+            new = any(one["new"] for one in rows)
             blocks.append(
                 Table(
-                    [title, "in its place", "difference of accuracy"],
-                    [[one["text"], one["new"] or None, one["difference"]] for one in rows],
+                    [title, *(["in its place"] if new else []), "difference of accuracy"],
+                    [
+                        [one["text"], *([one["new"] or None] if new else []), one["difference"]]
+                        for one in rows
+                    ],
                     f"{meaning} Largest first; text_effects.csv has all.",
                 )
             )

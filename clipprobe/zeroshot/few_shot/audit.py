@@ -61,15 +61,17 @@ def prepare_audit(settings: FewShotAudit, clip: Clip) -> Plan[None]:
     for one in asked.values():
         refuse_person_groups(in_sentences(one.classes, one.templates), "a probe")
     first = next(iter(asked.values()))
+    sets = [(dataset, asked[name].classes) for name, dataset in datasets.items()]
     if shifted is not None:
-        label_rows(shifted.records, first.classes)
-    for name, dataset in datasets.items():
-        _, labels = label_rows(dataset.records, asked[name].classes)
-        split = split_rows(
-            labels, asked[name].classes, test_share=settings.test_share, seed=settings.seed
-        )
-        check_shots(settings.shots, split, asked[name].classes)
-    work = _Work(clip=clip, settings=settings, datasets=datasets, shifted=shifted, asked=asked)
+        sets.append((shifted, first.classes))
+    cells = 0
+    for dataset, classes in sets:
+        _, labels = label_rows(dataset.records, classes)
+        split = split_rows(labels, classes, test_share=settings.test_share, seed=settings.seed)
+        cells += len(check_shots(settings.shots, split, classes))
+    work = _Work(
+        clip=clip, settings=settings, datasets=datasets, shifted=shifted, asked=asked, cells=cells
+    )
     return Plan(
         config=work.config(),
         execute=work.execute,
@@ -99,6 +101,8 @@ class _Work:
     datasets: Mapping[str, Dataset]
     shifted: Dataset | None
     asked: Mapping[str, Question]
+    cells: int
+    """Shot numbers of all curves together."""
 
     def config(self) -> dict[str, Any]:
         """Everything that changes the result."""
@@ -111,7 +115,7 @@ class _Work:
             "templates": list(next(iter(self.asked.values())).templates),
             "label_text": next(iter(self.asked.values())).source,
             "averaging": settings.averaging,
-            "shots": list(settings.shots),
+            "shots": None if settings.shots is None else list(settings.shots),
             "draws": settings.draws,
             "test_share": settings.test_share,
             "lp_iterations": settings.iterations,
@@ -213,8 +217,7 @@ class _Progress:
 
     def __init__(self, work: _Work) -> None:
         self._tell = work.settings.progress
-        cells = len(work.settings.shots) * work.settings.draws
-        self._total = sum(self._sizes(work)) + cells * sum(1 for _ in self._sizes(work))
+        self._total = sum(self._sizes(work)) + work.cells * work.settings.draws
         self._done = 0
 
     @staticmethod

@@ -20,6 +20,8 @@ from clipprobe.errors import ConfigError, DataError
 Rows = npt.NDArray[np.int64]
 Shots = int | str
 ALL = "all"
+USUAL: tuple[Shots, ...] = (1, 2, 4, 8, 16, ALL)
+"""The shot numbers of the CLIP paper, and every image: those that fit, where none are given."""
 _MOST_VALIDATION = 4
 
 
@@ -72,13 +74,17 @@ def split_rows(labels: Rows, names: Sequence[str], *, test_share: float, seed: i
     return Split(test=np.sort(np.concatenate(test)), pool=tuple(pool))
 
 
-def check_shots(shots: Sequence[Shots], split: Split, names: Sequence[str]) -> tuple[Shots, ...]:
-    """The shot numbers, smallest first, ``all`` last.
+def check_shots(
+    shots: Sequence[Shots] | None, split: Split, names: Sequence[str]
+) -> tuple[Shots, ...]:
+    """The shot numbers, smallest first, ``all`` last; None: the usual ones that fit.
 
     Raises:
         ConfigError: none, or one that is not a positive number.
         DataError: shots and validation images are more than a class has.
     """
+    if shots is None:
+        return _fitting(split)
     numbers = sorted({int(k) for k in shots if k != ALL})
     if not shots or (numbers and numbers[0] < 1):
         raise ConfigError("Shots are positive numbers or 'all': give at least one.")
@@ -92,6 +98,13 @@ def check_shots(shots: Sequence[Shots], split: Split, names: Sequence[str]) -> t
                 f"{name!r} has {size} beside its test images: use fewer shots, or more images."
             )
     return (*numbers, *((ALL,) if ALL in shots else ()))
+
+
+def _fitting(split: Split) -> tuple[Shots, ...]:
+    """The usual shot numbers for which every class is large enough; ``all`` where that is more."""
+    numbers = [k for k in map(int, USUAL[:-1]) if k + validation_size(k) <= split.smallest]
+    more = mean_shots(split, ALL) > numbers[-1]
+    return (*numbers, *((ALL,) if more else ()))
 
 
 def validation_size(shots: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipprobe.zeroshot.few_shot.crossing import Resamples, crossing_text
-from clipprobe.zeroshot.few_shot.draws import Shots, Split, validation_size
+from clipprobe.zeroshot.few_shot.draws import ALL, USUAL, Shots, Split, validation_size
 from clipprobe.zeroshot.few_shot.sweep import METHODS, Cell, LabelledVectors
 from clipprobe.zeroshot.settings import FewShotAudit
 
@@ -147,6 +147,13 @@ def _headline(one: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _warnings(measured: Sequence[Measured], settings: FewShotAudit) -> Iterator[str]:
     for one in measured:
+        without = [str(k) for k in USUAL if k not in one.cells and k != ALL]
+        if settings.shots is None and without:
+            yield (
+                f"{one.name} has a class with {one.split.smallest} images beside its test images, "
+                f"so {', '.join(without)} shots are left out: more images of each class, or a "
+                "smaller test share, make room."
+            )
         edges = [
             shots
             for shots, cell in one.cells.items()

@@ -6,6 +6,7 @@ the information is missing in the image tower, in the text tower, or only misali
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import PIL
 
 from clipprobe.data import Failure
-from clipprobe.models.bundled import BUNDLED_NAME
+from clipprobe.models.bundled import BUNDLED_NAME, bundled_folder
 from clipprobe.models.twin import random_twin
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
@@ -156,7 +157,7 @@ class _Work:
         row: dict[str, Any] = {
             "task": name,
             "question": task.question if task else "Which of two captions is true?",
-            "taught": bool(task and task.taught and BUNDLED_NAME in self.clip.id),
+            "taught": bool(task and task.taught_by(_bundled_steps(self.clip))),
             **rows["model"],
         }
         if "twin" in rows:
@@ -168,6 +169,14 @@ class _Work:
                 and mine["low"] <= row["twin"][which]["high"]
             ]
         return row
+
+
+def _bundled_steps(clip: Clip) -> int:
+    """Steps of the bundled model's training; 0 for another model, of which nothing is known."""
+    if BUNDLED_NAME not in clip.id:
+        return 0
+    told = json.loads((bundled_folder() / "evaluation.json").read_text(encoding="utf-8"))
+    return int(told["training"]["steps"])
 
 
 def _headline(one: Mapping[str, Any]) -> dict[str, Any]:

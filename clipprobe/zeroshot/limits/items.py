@@ -33,9 +33,11 @@ class Items:
     codes: Floats | None
     """What each option claims, ``(n, o, q)``; None where no code is known (tables of users)."""
     groups: npt.NDArray[np.str_]
-    """What is held out together, ``(n,)``: the pair of objects, or the object."""
+    """What is held out together, ``(n,)``: the pair of objects, the object, or the scene."""
     wordings: npt.NDArray[np.str_]
     """How the options are worded, ``(n,)``: results are given by it too."""
+    clusters: npt.NDArray[np.str_] | None = None
+    """What intervals resample, ``(n,)``; what is held out together where None."""
 
     def __post_init__(self) -> None:
         n, o = len(self.images), self.texts.shape[1]
@@ -54,6 +56,11 @@ class Items:
         return len(self.images)
 
     @property
+    def resampled(self) -> npt.NDArray[np.str_]:
+        """What intervals resample, ``(n,)``."""
+        return self.groups if self.clusters is None else self.clusters
+
+    @property
     def chance(self) -> float:
         """Share right by guessing."""
         return 1.0 / int(self.texts.shape[1])
@@ -68,6 +75,7 @@ class Items:
             codes=None if self.codes is None else self.codes[rows],
             groups=self.groups[rows],
             wordings=self.wordings[rows],
+            clusters=None if self.clusters is None else self.clusters[rows],
         )
 
 

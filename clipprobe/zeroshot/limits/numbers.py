@@ -7,8 +7,9 @@
   identity.
 * ``blind``: a probe that sees the option texts and no image.
 
-Everything fitted is scored on groups (pairs of objects, or objects) that did not fit it; the ridge
-is chosen inside the fitting part. Split by scene instead, a probe recognises the pair.
+Everything fitted is scored on groups that did not fit it: pairs of objects, objects, or, where the
+question is which thing it is, scenes with their sentence. The ridge is chosen inside the fitting
+part. A relation that is split by scene is no test: a probe recognises the pair.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from clipprobe.zeroshot.limits.logit import Sides, choose_ridge, fit_scores
 
 Floats = npt.NDArray[np.float64]
 N_FOLDS = 5
+N_INNER = 4
+"""Parts of a fitting part, one of which chooses the ridge."""
 _SMALL, _REPEATS = 800, 3
 """Items times options less one, up to which the folds are dealt three times and answers averaged:
 one deal adds noise of its own, which keeps a probe at chance from being told from the floor."""
@@ -43,13 +46,13 @@ class Numbers:
     def estimate(self, name: str, *, seed: int = 0) -> Estimate:
         """Accuracy, with an interval over groups."""
         return cluster_bootstrap(
-            self.right[name], clusters=self.items.groups, n_boot=1000, seed=seed
+            self.right[name], clusters=self.items.resampled, n_boot=1000, seed=seed
         )
 
     def gain(self, name: str, base: str, *, seed: int = 0) -> Estimate:
         """Accuracy of one number minus another, paired over items."""
         difference = self.right[name] - self.right[base]
-        return cluster_bootstrap(difference, clusters=self.items.groups, n_boot=1000, seed=seed)
+        return cluster_bootstrap(difference, clusters=self.items.resampled, n_boot=1000, seed=seed)
 
     def by_wording(self, name: str, *, seed: int = 0) -> dict[str, Estimate]:
         """Accuracy under each wording."""
@@ -58,7 +61,7 @@ class Numbers:
             rows = self.items.wordings == wording
             found[wording] = cluster_bootstrap(
                 self.right[name][rows],
-                clusters=self.items.groups[rows],
+                clusters=self.items.resampled[rows],
                 n_boot=1000,
                 seed=seed,
             )
@@ -86,13 +89,17 @@ def fitted(items: Items, name: str, *, seed: int = 0, share: float = 1.0) -> Flo
     Args:
         share: Of the groups of a fitting part, how many it may use: for a learning curve.
     """
-    small = items.n * (items.texts.shape[1] - 1) <= _SMALL
     deals = [
         _fitted_once(items, name, seed=seed + 1000 * deal, share=share)
-        for deal in range(_REPEATS if small else 1)
+        for deal in range(_REPEATS if is_small(items) else 1)
     ]
     right: Floats = np.mean(deals, axis=0)
     return right
+
+
+def is_small(items: Items) -> bool:
+    """Whether fits are quick, so that several are made and their chance is averaged out."""
+    return bool(items.n * (items.texts.shape[1] - 1) <= _SMALL)
 
 
 def _fitted_once(items: Items, name: str, *, seed: int, share: float) -> Floats:
@@ -103,10 +110,10 @@ def _fitted_once(items: Items, name: str, *, seed: int, share: float) -> Floats:
         if share < 1:
             names = np.unique(items.groups[rest])
             order = np.random.default_rng([seed, 43, number]).permutation(len(names))
-            kept = names[order[: max(2, round(share * len(names)))]]
+            kept = names[order[: max(N_INNER, round(share * len(names)))]]
             rest = rest[np.isin(items.groups[rest], kept)]
         fit, held = items.take(rest), items.take(test)
-        inner = folds(fit.groups, 4, seed + 1)[0]
+        inner = folds(fit.groups, N_INNER, seed + 1)[0]
         core = np.setdiff1d(np.arange(fit.n), inner)
         build = _BUILD[name](fit.take(core))
         ridge = choose_ridge(

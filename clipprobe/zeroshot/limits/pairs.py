@@ -1,8 +1,7 @@
-"""The user's own pairs: a table of images, each with a true caption and a foil.
+"""The user's own pairs: a table of images, each with a true caption and a foil or several.
 
-SugarCrepe, Winoground and NegBench have this form, or are brought to it by their columns. No code
-says what a caption claims, so the towers cannot be probed apart: zero-shot, the blind probe and the
-map are given, held out by image, and *absent* is never said.
+No code says what a caption claims, so the towers cannot be probed apart: zero-shot, the blind probe
+and the map are given, held out by image, and *absent* is never said.
 """
 
 from __future__ import annotations
@@ -16,13 +15,12 @@ import numpy as np
 
 from clipprobe.data import Dataset, Failure, ImageRecord, decode_image
 from clipprobe.errors import DataError, UnreadableImageError
-from clipprobe.runs.tables import read_csv
+from clipprobe.zeroshot.limits.foils import Row, image_path, read_rows
 from clipprobe.zeroshot.limits.items import Items
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
 
-COLUMNS = ("image", "caption", "foil")
 _FEWEST = 10
 
 
@@ -30,48 +28,46 @@ _FEWEST = 10
 class Pairs:
     """Rows of a table."""
 
-    rows: tuple[tuple[str, str, str], ...]
-    """Image (relative to the table), caption, foil."""
+    rows: tuple[Row, ...]
     folder: Path
+    """What the images are relative to."""
 
     @classmethod
     def read(cls, path: str | Path) -> Pairs:
-        """A CSV table with the columns ``image``, ``caption`` and ``foil``.
+        """A table in one of the layouts of :mod:`clipprobe.zeroshot.limits.foils`.
 
         Raises:
             DataError: it cannot be read, lacks a column, is empty, or a foil is its caption.
         """
         place = Path(path)
-        if not place.is_file():
-            raise DataError(f"{place} is not a file: give a CSV table with {', '.join(COLUMNS)}.")
-        table = read_csv(place)
-        missing = [name for name in COLUMNS if name not in table.column_names]
-        if missing:
-            raise DataError(
-                f"{place.name} has no column {', '.join(missing)}: name them {', '.join(COLUMNS)}."
-            )
-        columns = (table[name].to_pylist() for name in COLUMNS)
-        rows = tuple((str(a), str(b), str(c)) for a, b, c in zip(*columns, strict=True))
+        rows, folder = read_rows(place)
         if not rows:
             raise DataError(f"{place.name} has no row: give at least {_FEWEST} images.")
-        for number, (image, caption, foil) in enumerate(rows, start=2):
-            if caption.strip() == foil.strip():
+        for number, row in enumerate(rows, start=2 if place.suffix.lower() == ".csv" else 1):
+            if len({option.strip() for option in row.options}) < len(row.options):
                 raise DataError(
-                    f"Row {number} of {place.name} ({image}) has a foil equal to its caption: "
+                    f"Row {number} of {place.name} ({row.image}) has a foil equal to its caption: "
                     "change one of them, or leave the row out."
                 )
-        if len({image for image, _, _ in rows}) < _FEWEST:
+            if len(row.options) != len(rows[0].options):
+                raise DataError(
+                    f"Row {number} of {place.name} ({row.image}) has {len(row.options)} captions, "
+                    f"and the first has {len(rows[0].options)}: give all the same number."
+                )
+        if len({row.image for row in rows}) < _FEWEST:
             raise DataError(
                 f"{place.name} has fewer than {_FEWEST} different images, which are too few to "
                 "hold some out."
             )
-        return cls(rows=rows, folder=place.parent)
+        return cls(rows=tuple(rows), folder=folder)
+
+    def _record(self, name: str) -> ImageRecord:
+        return ImageRecord(name, image_path(self.folder, name))
 
     @property
     def fingerprint(self) -> str:
         """sha256 over the rows and the bytes of every image."""
-        names = dict.fromkeys(image for image, _, _ in self.rows)
-        records = tuple(ImageRecord(name, self.folder / name) for name in sorted(names))
+        records = tuple(self._record(name) for name in sorted({row.image for row in self.rows}))
         images = Dataset(name="pairs", records=records).fingerprint
         return hashlib.sha256(repr([self.rows, images]).encode("utf-8")).hexdigest()
 
@@ -79,30 +75,33 @@ class Pairs:
         self, clip: Clip, *, seed: int = 0, batch_size: int = 32
     ) -> tuple[Items, list[Failure]]:
         """Vectors of every row whose image can be read, and the images that cannot."""
-        names = list(dict.fromkeys(image for image, _, _ in self.rows))
         pictures, failures = {}, []
-        for name in names:
+        for name in dict.fromkeys(row.image for row in self.rows):
             try:
-                pictures[name] = decode_image(ImageRecord(name, self.folder / name))
+                pictures[name] = decode_image(self._record(name))
             except UnreadableImageError as error:
                 failures.append(Failure(name, str(error)))
-        rows = [row for row in self.rows if row[0] in pictures]
+        rows = [row for row in self.rows if row.image in pictures]
         if len(pictures) < _FEWEST:
             shown = "; ".join(f"{one.id}: {one.reason}" for one in failures[:3])
             raise DataError(f"Fewer than {_FEWEST} images of the table can be read ({shown}).")
         found = clip.encode_images(list(pictures.values()), batch_size=batch_size)
         vectors = dict(zip(pictures, found, strict=True))
-        texts = list(dict.fromkeys(text for _, *both in rows for text in both))
+        texts = list(dict.fromkeys(text for row in rows for text in row.options))
         encoded = dict(zip(texts, clip.encode_texts(texts), strict=True))
-        # The caption is not always the first option, or a place would be right more often.
-        first = np.random.default_rng([seed, 59]).integers(0, 2, len(rows))
-        options = [(c, f) if k == 0 else (f, c) for (_, c, f), k in zip(rows, first, strict=True)]
+        # The true caption is not always the first option, or a place would be right more often.
+        n = len(rows[0].options)
+        first = np.random.default_rng([seed, 59]).integers(0, n, len(rows))
+        options = [
+            (*row.options[1 : k + 1], row.options[0], *row.options[k + 1 :])
+            for row, k in zip(rows, first, strict=True)
+        ]
         items = Items(
-            images=np.array([vectors[image] for image, _, _ in rows], np.float64),
-            texts=np.array([[encoded[o] for o in both] for both in options], np.float64),
+            images=np.array([vectors[row.image] for row in rows], np.float64),
+            texts=np.array([[encoded[o] for o in all_of] for all_of in options], np.float64),
             truth=first.astype(np.int64),
             codes=None,
-            groups=np.array([image for image, _, _ in rows]),
-            wordings=np.array(["caption or foil"] * len(rows)),
+            groups=np.array([row.group for row in rows]),
+            wordings=np.array([row.wording for row in rows]),
         )
         return items, failures

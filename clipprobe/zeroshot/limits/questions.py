@@ -6,8 +6,8 @@ a text tower that only keeps the order would otherwise look able. Objects are he
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from clipprobe.models import Clip
-    from clipprobe.stimuli import Scene
+    from clipprobe.stimuli import Rendered, Scene
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,18 +33,20 @@ class Asked:
     """For each option, the entries of its code that are 1."""
     group: str
     wording: str
+    cluster: str = ""
+    """What intervals resample; the group where empty."""
+    damage: Callable[[Rendered], Image.Image] | None = None
+    """What is done to the rendered image, for which its mask is known."""
 
 
 def shuffled(asked: Asked, rng: np.random.Generator) -> Asked:
     """The same question with its options in another order, so that no place is right more often."""
     order = [int(i) for i in rng.permutation(len(asked.options))]
-    return Asked(
-        scene=asked.scene,
+    return replace(
+        asked,
         options=tuple(asked.options[i] for i in order),
         truth=order.index(asked.truth),
         codes=tuple(asked.codes[i] for i in order),
-        group=asked.group,
-        wording=asked.wording,
     )
 
 
@@ -54,21 +56,19 @@ def encode(clip: Clip, questions: list[Asked], *, batch_size: int = 32) -> Items
     Raises:
         DataError: there is no question, or two options of one are the same text.
     """
-    from clipprobe.stimuli import render
-
     if not questions:
         raise DataError("There is no question: give at least one.")
     for one in questions:
         if len(set(one.options)) < len(one.options):
             raise DataError(f"Two options of a question are the same text: {one.options[0]!r}.")
-    scenes = {id(one.scene): one.scene for one in questions}
+    scenes = {id(one.scene): one for one in questions}
     place = {key: row for row, key in enumerate(scenes)}
 
-    def drawn() -> Iterable[Image.Image]:
-        for scene in scenes.values():
-            yield render(scene).image
+    def rendered() -> Iterable[Image.Image]:
+        for one in scenes.values():
+            yield image_of(one)
 
-    images = clip.encode_images(drawn(), batch_size=batch_size)
+    images = clip.encode_images(rendered(), batch_size=batch_size)
     texts = list(dict.fromkeys(option for one in questions for option in one.options))
     vectors = dict(zip(texts, clip.encode_texts(texts), strict=True))
     width = 1 + max(entry for one in questions for code in one.codes for entry in code)
@@ -83,4 +83,13 @@ def encode(clip: Clip, questions: list[Asked], *, batch_size: int = 32) -> Items
         codes=codes,
         groups=np.array([one.group for one in questions]),
         wordings=np.array([one.wording for one in questions]),
+        clusters=np.array([one.cluster or one.group for one in questions]),
     )
+
+
+def image_of(asked: Asked) -> Image.Image:
+    """The image of a question, with what was done to it."""
+    from clipprobe.stimuli import render
+
+    rendered = render(asked.scene)
+    return rendered.image if asked.damage is None else asked.damage(rendered)

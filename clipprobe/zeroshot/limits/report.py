@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from clipprobe.report import Block, Page, Paragraph, Section, Table, Warning
-from clipprobe.report.numbers import format_number
+from clipprobe.report.numbers import format_number, format_short
 from clipprobe.runs import Run
 
+_HEADS = {
+    "zero_shot": "zero-shot",
+    "image": "image tower",
+    "text": "text tower",
+    "mapped": "after one map",
+    "blind": "texts alone",
+}
+"""Short, so that the tables fit a page."""
 _NUMBERS = {
     "zero_shot": "zero-shot",
     "image": "probe on the image tower",
@@ -18,7 +26,9 @@ _NUMBERS = {
 }
 _NOTES = (
     "Every number is on the same items, in the same folds, with the same chance. What is fitted is "
-    "scored on pairs of things (or things) that did not fit it; intervals resample those groups.",
+    "scored on pairs of things (or things) that did not fit it, and intervals resample those; "
+    "where the question is which thing it is, what is held out is the scene and its sentence, and "
+    "intervals resample the things.",
     "The floor is chance + 0.2 (1 - chance). Absent: a probe's whole interval is below it, more "
     "items would not help, and a signal of that strength put into the same vectors is found. "
     "Misaligned: both towers have it, and a linear map between them helps. Undecided: everything "
@@ -35,17 +45,19 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
     rows = [
         [
             one["task"] + (" (taught)" if one["taught"] else ""),
-            format_number(one["chance"]),
-            *(one["verdict"]["numbers"].get(which) for which in _NUMBERS),
             one["verdict"]["verdict"],
+            f"{one['chance']:.2f}",
+            *(_cell(one["verdict"]["numbers"].get(which)) for which in _HEADS),
+            one["n"],
         ]
         for one in summary["tasks"]
     ]
     table = Table(
-        ["task", "chance", *_NUMBERS.values(), "verdict"],
+        ["task", "verdict", "chance", *_HEADS.values(), "n"],
         rows,
-        "Share right, with 95 % intervals over pairs or things. Taught: captions of the bundled "
-        "model's training say such things.",
+        "Share right by zero-shot, by a probe on each tower, by zero-shot after one linear map, "
+        "and by the texts without an image, with 95 % intervals over pairs or things. Taught: the "
+        "images or captions of the bundled model's training show or say such things.",
     )
     return Page(
         title="Limits",
@@ -57,6 +69,11 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
         ],
         provenance={**provenance, "settings": run.config},
     )
+
+
+def _cell(estimate: Any) -> str:
+    """Short, and an interval is never torn apart at the end of a line."""
+    return format_short(estimate).replace(", ", ",\u00a0")
 
 
 def _task(one: Mapping[str, Any]) -> list[Block]:
@@ -89,11 +106,18 @@ def _task(one: Mapping[str, Any]) -> list[Block]:
     )
     wordings = list(one["by_wording"]["zero_shot"])
     if len(wordings) > 1:
-        shown = [which for which in _NUMBERS if which in one["by_wording"]]
+        shown = [which for which in _HEADS if which in one["by_wording"]]
         blocks.append(
             Table(
-                ["wording", *(_NUMBERS[which] for which in shown)],
-                [[w, *(one["by_wording"][which][w] for which in shown)] for w in wordings],
+                ["wording", *(_HEADS[which] for which in shown), "n"],
+                [
+                    [
+                        wording,
+                        *(_cell(one["by_wording"][which][wording]) for which in shown),
+                        one["by_wording"]["zero_shot"][wording]["n"],
+                    ]
+                    for wording in wordings
+                ],
                 "By wording: a number that holds under one wording alone reads the order of "
                 "mention, not the relation.",
             )

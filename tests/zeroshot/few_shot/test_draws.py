@@ -69,3 +69,18 @@ def test_wrong_input_has_its_sentence() -> None:
     with pytest.raises(ConfigError, match="between 0 and 1"):
         split_rows(LABELS, NAMES, test_share=1.0, seed=0)
     assert check_shots([16, 1, ALL, 4], split, NAMES) == (1, 4, 16, ALL)
+
+
+@pytest.mark.parametrize(
+    ("images", "fit"),
+    # Half of a class tests; k shots need k images and min(k, 4) more to choose the ridge on.
+    [(3, (1,)), (6, (1, ALL)), (8, (1, 2)), (16, (1, 2, 4)), (60, (1, 2, 4, 8, 16, ALL))],
+)
+def test_without_shot_numbers_those_are_taken_that_fit(images: int, fit: tuple[object]) -> None:
+    labels = np.repeat(np.arange(3), images)
+    split = split_rows(labels, NAMES, test_share=0.5, seed=0)
+    assert check_shots(None, split, NAMES) == fit
+    for shots in fit:
+        found = sample(split, NAMES, shots, draw=0, seed=0)  # type: ignore[arg-type]
+        assert not set(found.shots) & set(found.validation)
+        assert len(found.shots) == len(NAMES) * mean_shots(split, shots)  # type: ignore[arg-type]

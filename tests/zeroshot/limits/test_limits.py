@@ -37,6 +37,26 @@ def test_a_planted_count_gets_its_verdict_and_never_a_wrong_one(kind: str) -> No
     assert found.verdict == EXPECTED[kind], found
 
 
+@pytest.mark.parametrize("kind", ["able", "absent in the text", "misaligned"])
+def test_a_planted_binding_gets_its_verdict(kind: str) -> None:
+    found = judge(measure(planted.binding(kind, 0)))
+    assert found.verdict == EXPECTED[kind], found
+
+
+@pytest.mark.parametrize("kind", ["able", "absent in the image"])
+def test_a_planted_degradation_gets_its_verdict(kind: str) -> None:
+    items = planted.naming(kind, 0)
+    numbers = measure(items)
+    found = judge(numbers)
+    assert found.verdict == EXPECTED[kind], found
+    # Scenes are held out, and things are resampled.
+    assert len(set(items.groups)) == len(set(items.resampled)) == 12
+    by_thing = [
+        numbers.right["image"][items.resampled == thing].mean() for thing in map(str, range(12))
+    ]
+    assert found.numbers["image"].value == pytest.approx(np.mean(by_thing))
+
+
 def test_too_few_items_are_undecided_and_not_absent() -> None:
     items = planted.relation("able", 1, scenes=1, noise=2.5)
     assert judge(measure(items)).verdict not in (
@@ -183,9 +203,9 @@ def test_a_table_of_the_user_gives_numbers_and_no_absence(
     assert set(one["verdict"]["numbers"]) == {"zero_shot", "mapped", "blind"}
     assert not one["verdict"]["verdict"].startswith("absent")
     pairs = Pairs.read(table)
-    captions = clip.encode_texts([caption for _, caption, _ in pairs.rows])
-    foils = clip.encode_texts([foil for *_, foil in pairs.rows])
-    images = clip.encode_images([table.parent / image for image, _, _ in pairs.rows])
+    captions = clip.encode_texts([row.options[0] for row in pairs.rows])
+    foils = clip.encode_texts([row.options[1] for row in pairs.rows])
+    images = clip.encode_images([table.parent / row.image for row in pairs.rows])
     right = ((images * captions).sum(1) > (images * foils).sum(1)).mean()
     assert one["verdict"]["numbers"]["zero_shot"]["value"] == pytest.approx(right)
 

@@ -1,0 +1,116 @@
+"""Tables of captions and foils in the layouts of the benchmarks that have them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clipprobe.errors import DataError
+from clipprobe.zeroshot.limits.numbers import measure
+from clipprobe.zeroshot.limits.pairs import Pairs
+from clipprobe.zeroshot.limits.verdict import judge
+
+
+def images(folder: Path, names: list[str]) -> None:
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in names:
+        Image.fromarray(rng.integers(0, 256, (20, 20, 3), np.uint8)).save(folder / name)
+
+
+def right(clip: Any, pairs: Pairs, places: list[Path]) -> list[bool]:
+    """Zero-shot of every row, computed plainly."""
+    found = []
+    for row, place in zip(pairs.rows, places, strict=True):
+        cosines = clip.similarity([place], list(row.options))[0]
+        found.append(bool(cosines.argmax() == 0))
+    return found
+
+
+def check(clip: Any, pairs: Pairs, places: list[Path], n_options: int) -> None:
+    items, failures = pairs.encode(clip)
+    assert not failures
+    assert items.texts.shape[1] == n_options
+    assert len(set(items.truth.tolist())) > 1  # the true one has no place of its own
+    numbers = measure(items)
+    assert numbers.right["zero_shot"].tolist() == right(clip, pairs, places)
+    assert not judge(numbers).verdict.startswith("absent")
+
+
+def test_a_folder_of_sugar_crepe(clip: Any, tmp_path: Path) -> None:
+    names = [f"{i:012}.jpg" for i in range(12)]
+    images(tmp_path / "val2017", names)
+    for kind, half in (("add_att", names[:6]), ("swap_obj", names[6:])):
+        entries = {
+            str(3 * i): {
+                "filename": name,
+                "caption": f"a cat {name}",
+                "negative_caption": f"a dog {name} {kind}",
+            }
+            for i, name in enumerate(half)
+        }
+        (tmp_path / f"{kind}.json").write_text(json.dumps(entries), encoding="utf-8")
+    pairs = Pairs.read(tmp_path)
+    assert [row.wording for row in pairs.rows] == ["add_att"] * 6 + ["swap_obj"] * 6
+    check(clip, pairs, [tmp_path / "val2017" / row.image for row in pairs.rows], 2)
+    with pytest.raises(DataError, match="fewer than 10 different images"):
+        Pairs.read(tmp_path / "add_att.json")
+
+
+def test_a_folder_of_winoground_holds_out_whole_examples(clip: Any, tmp_path: Path) -> None:
+    images(tmp_path / "images", [f"ex_{i}_img_{k}.png" for i in range(8) for k in (0, 1)])
+    lines = [
+        json.dumps(
+            {"id": i, "image_0": f"ex_{i}_img_0", "image_1": f"ex_{i}_img_1",
+             "caption_0": f"a dog beside cat {i}", "caption_1": f"a cat beside dog {i}", "tag": ""}
+        )
+        for i in range(8)
+    ]  # fmt: skip
+    (tmp_path / "examples.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    pairs = Pairs.read(tmp_path)
+    assert [row.group for row in pairs.rows[:3]] == ["example 0", "example 0", "example 1"]
+    assert pairs.rows[0].options == pairs.rows[1].options[::-1]
+    check(clip, pairs, [tmp_path / "images" / f"{row.image}.png" for row in pairs.rows], 2)
+
+
+def test_a_table_of_neg_bench_has_four_options(clip: Any, tmp_path: Path) -> None:
+    names = [f"{i:012}.jpg" for i in range(12)]
+    images(tmp_path / "images", names)
+    columns = ["image_path", "correct_answer", "caption_0", "caption_1", "caption_2", "caption_3",
+               "correct_answer_template"]  # fmt: skip
+    with (tmp_path / "mcq.csv").open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(columns)
+        for i, name in enumerate(names):
+            kind = ("positive", "negative", "hybrid")[i % 3]
+            options = [f"{what} {i}" for what in ("a cat", "no dog", "a bus", "no bus")]
+            writer.writerow([f"data/coco/{name}", i % 4, *options, kind])
+    pairs = Pairs.read(tmp_path / "mcq.csv")
+    assert pairs.rows[1].options[0] == "no dog 1"
+    assert {row.wording for row in pairs.rows} == {"positive", "negative", "hybrid"}
+    check(clip, pairs, [tmp_path / "images" / Path(row.image).name for row in pairs.rows], 4)
+    text = (tmp_path / "mcq.csv").read_text(encoding="utf-8").replace(".jpg,1,", ".jpg,7,")
+    (tmp_path / "other.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=r"Row 3 of other\.csv has the correct_answer '7'"):
+        Pairs.read(tmp_path / "other.csv")
+
+
+def test_what_is_none_of_them_has_its_sentence(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('[{"caption": "a"}]', encoding="utf-8")
+    with pytest.raises(DataError, match=r"Entry 1 of x\.json has no 'filename'"):
+        Pairs.read(tmp_path)
+    (tmp_path / "x.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DataError, match="cannot be read as JSON"):
+        Pairs.read(tmp_path / "x.json")
+    with pytest.raises(DataError, match="is not a file: give a CSV table"):
+        Pairs.read(tmp_path / "nowhere.csv")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(DataError, match="and 0 CSV tables: give one"):
+        Pairs.read(empty)
