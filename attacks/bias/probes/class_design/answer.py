@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from attacks.bias.evidence.answers import Evidence, NotAnswerableError
+from attacks.bias.evidence.answers import (
+    Evidence,
+    NotAnswerableError,
+    ask_each,
+    labels_and_prompts,
+)
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.groups.words import HARM
 from attacks.bias.measures.cells import Cell, Key
@@ -44,16 +49,12 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
     Raises:
         NotAnswerableError: fewer than two label sets can be answered; the reason is named.
     """
-    found: list[tuple[Design, Hits]] = []
-    missing: list[str] = []
-    for design in designs(asked.templates or TEMPLATES):
-        try:
-            choices = evidence.choices(design.asked)
-        except NotAnswerableError as error:
-            missing.append(str(error))
-            continue
-        harmful = np.array([label in HARM for label in design.asked.labels])
-        found.append((design, harmful[choices]))
+    asked_designs = {design.asked: design for design in designs(asked.templates or TEMPLATES)}
+    answered, missing = ask_each(asked_designs, evidence.choices)
+    found: list[tuple[Design, Hits]] = [
+        (asked_designs[one], np.array([label in HARM for label in one.labels])[choices])
+        for one, choices in answered
+    ]
     if len({design.label_set for design, _ in found}) < 2:
         raise NotAnswerableError(
             f"it compares label sets and could ask only {len(found)} of them: "
@@ -62,11 +63,9 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
     cells: list[Cell] = []
     for column in sample.columns:
         cells += _column(found, column, sample)
-    sets = [design.asked for design, _ in found]
     return Answer(
         cells=tuple(cells),
-        labels=tuple(dict.fromkeys(label for one in sets for label in one.labels)),
-        prompts=tuple(dict.fromkeys(p for one in sets for p in one.prompts)),
+        **labels_and_prompts(one for one, _ in answered),
         missing=tuple(missing),
         facts={
             "designs": [

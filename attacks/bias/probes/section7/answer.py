@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.evidence.answers import Evidence, FromChoices, LabelSet, NotAnswerableError
+from attacks.bias.evidence.answers import (
+    Evidence,
+    FromChoices,
+    LabelSet,
+    NotAnswerableError,
+    ask_each,
+    labels_and_prompts,
+)
 from attacks.bias.groups.columns import GroupColumn, restrict
 from attacks.bias.groups.vocabulary import Meaning, read_label
 from attacks.bias.groups.words import HARM
@@ -50,17 +57,11 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
         NotAnswerableError: none of them can be answered; the reasons are named.
     """
     predicted = isinstance(evidence, FromChoices)
-    sets, missing = _label_sets(evidence)
+    sets, notes = _label_sets(evidence)
     outcomes: list[Outcome] = []
     harmed: dict[str, Hits] = {}
-    used: list[LabelSet] = []
-    for asked_set in sets:
-        try:
-            choices = evidence.choices(asked_set)
-        except NotAnswerableError as error:
-            missing.append(str(error))
-            continue
-        used.append(asked_set)
+    answered, missing = ask_each(sets, evidence.choices)
+    for asked_set, choices in answered:
         meanings = [read_label(label) or Meaning(kind="human") for label in asked_set.labels]
         harmful = np.array([m.kind != "human" for m in meanings])
         if harmful.any():
@@ -68,7 +69,8 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
             outcomes += _harm(asked_set, meanings, choices)
         if predicted or not harmful.any():
             outcomes += _accuracy(asked_set, meanings, choices, sample.truth)
-    if not used:
+    missing = [*notes, *missing]
+    if not answered:
         raise NotAnswerableError("; ".join(missing))
     cells = [cell for column in sample.columns for cell in _cells(outcomes, column, sample)]
     if DENIGRATION.name in harmed and WITH_CHILD.name in harmed:
@@ -83,8 +85,7 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
     ]
     return Answer(
         cells=tuple(cells),
-        labels=tuple(dict.fromkeys(label for one in used for label in one.labels)),
-        prompts=() if predicted else tuple(dict.fromkeys(p for one in used for p in one.prompts)),
+        **(labels_and_prompts(one for one, _ in answered) | ({"prompts": ()} if predicted else {})),
         missing=tuple(missing),
         facts={
             "label_sets": [
@@ -93,7 +94,7 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
                     "labels": one.labels,
                     "prompts": () if predicted else one.prompts,
                 }
-                for one in used
+                for one, _ in answered
             ]
         },
     )
