@@ -25,7 +25,6 @@ from attacks.bias.measures.subjects import Subjects, floor
 from attacks.bias.probe import Asked, Sample
 from attacks.bias.probes.class_design.designs import TEMPLATES, Design, designs
 from attacks.bias.probes.class_design.stability import mean_tau
-from attacks.bias.probes.section7.answer import framed
 
 NAME = "class-design"
 HARM_RATE = Key("denigrating label rate")
@@ -80,17 +79,13 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
 def _column(
     found: Sequence[tuple[Design, Hits]], column: GroupColumn, sample: Sample
 ) -> list[Cell]:
-    frame, inside = framed(column, np.ones(len(column.labels), dtype=bool), sample)
+    subjects = sample.subjects(NAME, column)
+    outcomes = np.stack([hits[subjects.frame.inside] for _, hits in found], axis=1)
     cells: list[Cell] = []
-    for design, hits in found:
-        cells += rate_cells(
-            frame, hits[inside], probe=NAME, measure=HARM_RATE, item=design.name,
-            settings=sample.settings,
-        )  # fmt: skip
+    for place, (design, _) in enumerate(found):
+        cells += rate_cells(subjects, outcomes[:, place], HARM_RATE, design.name)
     if len(column.levels) < 2:
         return cells
-    outcomes = np.stack([hits[inside] for _, hits in found], axis=1)
-    subjects = Subjects(frame=frame, probe=NAME, settings=sample.settings)
     return [*cells, *_ranges(subjects, outcomes), _stability(subjects, outcomes, sample)]
 
 

@@ -31,7 +31,6 @@ from attacks.bias.measures.group_sums import resampled_means
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.subjects import Subjects, percentile_interval
 from attacks.bias.probe import Asked, Sample
-from attacks.bias.probes.section7.answer import framed
 from attacks.bias.probes.thresholds.label_tests import (
     LabelTests,
     chi_squared,
@@ -117,9 +116,9 @@ def _column(
     cells = hidden_cells(column, [labels.name], probe=NAME, key=share_key(labels.name, wanted[0]))
     if len(column.levels) < 2:
         return cells
-    frame, inside = framed(column, np.ones(len(p), dtype=bool), sample)
-    own = p[inside]
-    subjects = Subjects(frame=frame, probe=NAME, settings=sample.settings)
+    subjects = sample.subjects(NAME, column)
+    frame = subjects.frame
+    own = p[frame.inside]
     lists = {}
     for threshold in wanted:
         hits, name = own >= threshold, f"{labels.name} at {percent(threshold)}"
