@@ -12,7 +12,7 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import ArrayLike
 
-from attacks.bias.evidence.answers import unit_rows
+from attacks.bias.evidence.answers import one_width, unit_rows
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.groups.suppression import protect
 from attacks.bias.measures.cells import Cell, correct
@@ -119,11 +119,7 @@ def cosines(images: ArrayLike, texts: ArrayLike) -> Floats:
         DataError: widths differ, or a vector is NaN or has no length.
     """
     left, right = np.asarray(images, np.float64), np.asarray(texts, np.float64)
-    if left.ndim != 2 or right.ndim != 2 or left.shape[1] != right.shape[1]:
-        raise DataError(
-            f"Image and text embeddings must have one width, but have the shapes {left.shape} and "
-            f"{right.shape}: encode both with one model."
-        )
+    one_width(left, right)
     units = unit_rows(left, "image")
     result: Floats = np.stack([units @ text for text in unit_rows(right, "text")], axis=1)
     return result

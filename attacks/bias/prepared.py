@@ -151,14 +151,6 @@ class Prepared:
 
 def prepare(settings: BiasAudit, clip: Clip | None) -> Prepared:
     """Refuse what cannot be asked or read, and resolve the rest."""
-    numbers = Settings(
-        k=settings.k,
-        alpha=settings.alpha,
-        min_effect=settings.min_effect,
-        n_boot=settings.n_boot,
-        n_permutations=settings.n_permutations,
-        seed=settings.seed,
-    )
     questions, chosen = asked_of(settings)
     truth = planted_truth(clip, settings.planted)
     if clip is None and settings.predictions is None:
@@ -184,7 +176,7 @@ def prepare(settings: BiasAudit, clip: Clip | None) -> Prepared:
     return Prepared(
         settings=settings,
         clip=clip,
-        numbers=numbers,
+        numbers=Settings.of(settings),
         questions=questions,
         chosen=chosen,
         planted=truth,

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks.bias.evidence.answers import Evidence
-from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.groups.columns import GroupColumn, restrict
 from attacks.bias.measures.cells import Cell
 from attacks.bias.measures.draws import Floats, Ints, Shared
 from attacks.bias.measures.evaluation import Answer, Evaluation
 from attacks.bias.measures.frame import Frame, make_frame
 from attacks.bias.measures.inference import Settings
+from attacks.bias.measures.subjects import Subjects
 
 if TYPE_CHECKING:
     from attacks.bias.sections.findings import Context
@@ -56,6 +57,18 @@ class Sample:
             scores, column, self.clusters, self.settings, strata=self.strata,
             paired=self.paired, shared=self.shared if share else None,
         )  # fmt: skip
+
+    def subjects(
+        self, probe: str, column: GroupColumn, part: NDArray[np.bool_] | None = None
+    ) -> Subjects:
+        """What figures of outcomes can be about; outcomes come later, the draws are shared.
+
+        Args:
+            part: Images ``(n,)`` that the outcomes are about; default: all.
+        """
+        own = column if part is None else restrict(column, part)
+        frame = self.framed(np.zeros((len(own.labels), 1)), own)
+        return Subjects(frame=frame, probe=probe, settings=self.settings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from attacks.bias import Settings, audit_bias, make_column
+from attacks.bias.measures.cells import Key
 from attacks.bias.measures.rates import rate_cells
 from attacks.bias.probe import Sample
 from attacks.bias.report.differences import paired_difference, unpaired_difference
@@ -194,8 +195,7 @@ def test_the_paired_interval_is_the_textbooks() -> None:
     )  # fmt: skip
     cells = []
     for hits in (first, second):
-        frame = sample.framed(np.zeros((300, 1)), column)
-        made = rate_cells(frame, hits, probe="p", measure="rate", item="", settings=sample.settings)
+        made = rate_cells(sample.subjects("p", column), hits, Key("rate"), "")
         cells.append({c.group: c for c in made if c.measure == "rate"})
     for group in ("man", "woman", ""):
         a, b = (side[group] for side in cells)

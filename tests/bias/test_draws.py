@@ -10,6 +10,7 @@ import pytest
 
 from attacks.bias import Settings, evaluate, make_column
 from attacks.bias.measures import draws as resampling
+from attacks.bias.measures.cells import Key
 from attacks.bias.measures.draws import Draws, Shared, alike, exchanged, generator, permuted_labels
 from attacks.bias.measures.rates import rate_cells
 from attacks.bias.probe import Sample
@@ -100,11 +101,11 @@ def test_a_floor_does_not_tell_whether_two_outcomes_hit_the_same_image(
         columns=(column,), truth={}, clusters=clusters, settings=ASKED, paired=True,
         strata=None if clusters is not None else np.arange(240) % 2,
     )  # fmt: skip
-    frame = sample.framed(np.zeros((240, 1)), column)
+    subjects = sample.subjects("p", column)
     hits = np.arange(240) == 0
     floors, errors = set(), set()
     for item in map(str, range(20)):
-        cells = rate_cells(frame, hits, probe="p", measure="rate", item=item, settings=ASKED)
+        cells = rate_cells(subjects, hits, Key("rate"), item)
         [cell] = [c for c in cells if c.measure == "rate difference" and c.group == "x"]
         assert cell.value == 1 / 81
         assert cell.draws is not None

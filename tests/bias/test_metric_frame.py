@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from attacks.bias import Settings, evaluate, make_column
+from attacks.bias.measures.cells import Key
 from attacks.bias.measures.disaggregated import disaggregate
 from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.power import detectable, detectable_d, detectable_rise
@@ -102,10 +103,9 @@ def test_the_reports_sums_equal_fairlearns_and_its_q_equal_statsmodels() -> None
         cell
         for column in columns
         for cell in rate_cells(
-            asked.framed(np.zeros((len(hits), 1)), column), hits, probe="clip-section-7",
-            measure="crime rate", item="set", settings=settings,
+            asked.subjects("clip-section-7", column), hits, Key("crime rate"), "set"
         )
-    ]  # fmt: skip
+    ]
     answer = Answer(cells=tuple(cells), labels=(), prompts=())
     found = evaluate({}, columns, settings=settings, answers={"clip-section-7": answer})
     [by_race, by_gender] = rate_sums(found)

@@ -9,10 +9,12 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from attacks.bias.groups.columns import make_column, restrict
+from attacks.bias.measures.cells import Key
 from attacks.bias.measures.draws import permuted_labels
 from attacks.bias.measures.frame import make_frame
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.rates import compare_proportions, rate_cells
+from attacks.bias.measures.subjects import Subjects
 
 QUICK = Settings(n_boot=400, n_permutations=400)
 
@@ -21,9 +23,8 @@ def cells_of(values, hits, clusters=None, settings=QUICK):  # type: ignore[no-un
     column = make_column("perceived_race", values)
     frame = make_frame(np.zeros((len(values), 1)), column, clusters, settings)
     inside = column.labels >= 0
-    return rate_cells(
-        frame, np.asarray(hits)[inside], probe="p", measure="rate", item="i", settings=settings
-    )
+    subjects = Subjects(frame=frame, probe="p", settings=settings)
+    return rate_cells(subjects, np.asarray(hits)[inside], Key("rate"), "i")
 
 
 def by(cells, measure):  # type: ignore[no-untyped-def]

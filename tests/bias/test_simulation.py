@@ -15,10 +15,12 @@ from scipy.stats import entropy, norm
 from attacks.bias import Settings, evaluate, make_column
 from attacks.bias.evidence.answers import FromScores
 from attacks.bias.measures.association_cells import association_cells
+from attacks.bias.measures.cells import Key
 from attacks.bias.measures.composition import composition_cells
 from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.rates import rate_cells
 from attacks.bias.measures.retrieval_cells import retrieval_cells
+from attacks.bias.measures.subjects import Subjects
 from attacks.bias.probe import Asked, Sample
 from attacks.bias.probes.class_design.designs import designs
 from attacks.bias.probes.class_design.verdict import DEPENDENT, STABLE
@@ -43,12 +45,13 @@ def test_intervals_of_rates_and_differences_cover() -> None:
     settings = Settings(n_boot=100, n_permutations=100)
     sizes = {"a": 30, "b": 45, "c": 100}
     frame = framed(sizes, np.zeros((175, 1)), settings)
+    subjects = Subjects(frame=frame, probe="p", settings=settings)
     rng = np.random.default_rng(0)
     rates_in, differences_in = [], []
     for _ in range(200):
         true = dict(zip(sizes, rng.uniform(0.05, 0.95, 3), strict=True))
         hits = rng.random(175) < np.repeat(list(true.values()), list(sizes.values()))
-        for cell in rate_cells(frame, hits, probe="p", measure="rate", item="", settings=settings):
+        for cell in rate_cells(subjects, hits, Key("rate"), ""):
             if cell.measure == "rate" and cell.group:
                 rates_in.append(cell.low <= true[cell.group] <= cell.high)
             if cell.measure == "rate difference":
@@ -68,15 +71,16 @@ def test_intervals_of_gaps_cover(n: int) -> None:
     for groups, low, high in ((2, *COVERAGE), (5, 0.93, 1.0)):
         sizes = {str(g): n for g in range(groups)}
         frame = framed(sizes, np.zeros((n * groups, 1)), settings)
+        subjects = Subjects(frame=frame, probe="p", settings=settings)
         inside = []
         for trial in range(300 if groups == 2 else 100):
             true = rng.uniform(0.1, 0.9, groups)
             hits = rng.random(n * groups) < np.repeat(true, n)
             [gap] = [
-                c for c in rate_cells(frame, hits, probe="p", measure="rate", item=str(trial),
-                                      settings=settings)
+                c
+                for c in rate_cells(subjects, hits, Key("rate"), str(trial))
                 if c.measure == "rate gap"
-            ]  # fmt: skip
+            ]
             inside.append(gap.low <= np.ptp(true) <= gap.high)
         assert low <= np.mean(inside) <= high, (groups, np.mean(inside))
 
@@ -186,12 +190,12 @@ def test_without_bias_at_most_one_report_in_twenty_flags_anything() -> None:
         settings = Settings(n_boot=100, n_permutations=999, min_effect=0.0, k=12, seed=trial)
         sample = Sample(columns=tuple(columns), truth={}, clusters=None, settings=settings)
         cells = [
-            cell for column in columns
+            cell
+            for column in columns
             for cell in rate_cells(
-                sample.framed(np.zeros((90, 1)), column), hits, probe="clip-section-7",
-                measure="crime rate", item="", settings=settings,
+                sample.subjects("clip-section-7", column), hits, Key("crime rate"), ""
             )
-        ]  # fmt: skip
+        ]
         found = evaluate(
             {"occupations": (["x", "y"], scores)}, columns, settings=settings,
             answers={"clip-section-7": Answer(cells=tuple(cells), labels=(), prompts=())},

@@ -14,7 +14,7 @@ from scipy.optimize import linprog
 from attacks.bias import Settings, evaluate, make_column
 from attacks.bias.groups.columns import CROSS, GroupColumn
 from attacks.bias.groups.suppression import derivable, protect
-from attacks.bias.measures.cells import Cell
+from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.rates import rate_cells
 from attacks.bias.measures.small_cells import count_groups
 from attacks.bias.probe import Sample
@@ -42,10 +42,8 @@ def published(columns: Sequence[GroupColumn], hits: np.ndarray) -> list[Cell]:
     sample = Sample(columns=tuple(columns), truth={}, clusters=None, settings=QUICK)
     cells: list[Cell] = []
     for column in columns:
-        frame = sample.framed(np.zeros((len(hits), 1)), column)
-        cells += rate_cells(
-            frame, hits[column.labels >= 0], probe="p", measure="rate", item="", settings=QUICK
-        )
+        subjects = sample.subjects("p", column)
+        cells += rate_cells(subjects, hits[column.labels >= 0], Key("rate"), "")
     return cells
 
 

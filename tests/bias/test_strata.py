@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from attacks.bias import Settings, evaluate, make_column
 from attacks.bias.groups.strata import check_controls, strata_ids
+from attacks.bias.measures.cells import Key
 from attacks.bias.measures.draws import generator, permuted_labels
 from attacks.bias.measures.rates import rate_cells
 from attacks.bias.probe import Sample
@@ -63,10 +64,7 @@ def test_what_age_explains_is_not_flagged_within_ages() -> None:
     hits = scores[:, 0] > 1
     for strata, flagged in ((None, True), (strata_ids([age]), False)):
         asked = Sample(columns=(column,), truth={}, clusters=None, settings=SETTINGS, strata=strata)
-        cells = rate_cells(
-            asked.framed(scores, column), hits, probe="p", measure="rate", item="",
-            settings=SETTINGS,
-        )  # fmt: skip
+        cells = rate_cells(asked.subjects("p", column), hits, Key("rate"), "")
         tested = {c.measure: c.p for c in cells if not np.isnan(c.p)}
         assert (tested["rate difference"] < 0.01) == flagged
         assert (tested["rate gap"] < 0.01) == flagged

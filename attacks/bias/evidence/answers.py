@@ -9,9 +9,10 @@ each, because a cosine is computed text by text, whatever other texts are asked.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from clipprobe import arrays
 from clipprobe.errors import DataError
 from clipprobe.zeroshot.prompts import fill
 from clipprobe.zeroshot.text_bank import ruled, sentence_means
+
+Answers = TypeVar("Answers")
 
 
 class NotAnswerableError(DataError):
@@ -48,21 +51,22 @@ class LabelSet:
         return tuple(s for label in self.labels for s in self.sentences(label))
 
 
-class Evidence(Protocol):
-    """Answers of one model to label sets over the same ``n`` images."""
+class Evidence(ABC):
+    """Answers of one model to label sets over the same ``n`` images.
 
-    @property
-    def scale(self) -> float | None:
-        """The model's logit scale; None where it is not known."""
-        ...
+    Each kind gives cosines, or says why it has none; the rest follows from them, or is its own.
+    """
 
+    scale: float | None
+    """The model's logit scale; None where it is not known."""
+
+    @abstractmethod
     def cosines(self, asked: LabelSet) -> Floats:
         """``(n, m)``, one column a label.
 
         Raises:
-            NotAnswerableError: this road has no cosines for some label.
+            NotAnswerableError: there are no cosines for some label.
         """
-        ...
 
     def probabilities(self, asked: LabelSet) -> Floats:
         """``(n, m)``, the softmax over the labels at the model's scale.
@@ -70,18 +74,19 @@ class Evidence(Protocol):
         Raises:
             NotAnswerableError: neither probabilities nor cosines and a scale are there.
         """
-        ...
+        return softmax(self.cosines(asked), self.scale)
 
     def choices(self, asked: LabelSet) -> Ints:
         """``(n,)``, the place of the closest label; the first of equally close ones.
 
         Raises:
-            NotAnswerableError: this road cannot tell.
+            NotAnswerableError: it cannot tell.
         """
-        ...
+        places: Ints = np.argmax(self.cosines(asked), axis=1)
+        return places
 
 
-class FromEmbeddings:
+class FromEmbeddings(Evidence):
     """Image vectors, and a function that embeds texts.
 
     Args:
@@ -99,14 +104,9 @@ class FromEmbeddings:
     ) -> None:
         self._images = unit_rows(vectors, "image")
         self._encode = encode_texts
-        self._scale = scale
+        self.scale = scale
         self._model = model
         self._texts: dict[str, Floats] = {}
-
-    @property
-    def scale(self) -> float | None:
-        """The model's logit scale."""
-        return self._scale
 
     @property
     def image_vectors(self) -> Floats:
@@ -123,29 +123,16 @@ class FromEmbeddings:
         """One matrix-vector product a label: a column does not depend on its neighbours."""
         return np.stack([self._images @ text for text in self.text_vectors(asked)], axis=1)
 
-    def probabilities(self, asked: LabelSet) -> Floats:
-        """Softmax of scale times cosine."""
-        return softmax(self.cosines(asked), self._scale)
-
-    def choices(self, asked: LabelSet) -> Ints:
-        """The label with the largest cosine."""
-        found: Ints = np.argmax(self.cosines(asked), axis=1)
-        return found
-
     def _encoded(self, sentences: Sequence[str]) -> Floats:
         missing = [s for s in dict.fromkeys(sentences) if s not in self._texts]
         if missing:
-            found = unit_rows(self._encode(missing), "text")
-            if found.shape[1] != self._images.shape[1]:
-                raise DataError(
-                    f"Image and text embeddings must have one width, but have the shapes "
-                    f"{self._images.shape} and {found.shape}: encode both with one model."
-                )
-            self._texts.update(zip(missing, found, strict=True))
+            vectors = unit_rows(self._encode(missing), "text")
+            one_width(self._images, vectors)
+            self._texts.update(zip(missing, vectors, strict=True))
         return np.stack([self._texts[s] for s in sentences])
 
 
-class FromScores:
+class FromScores(Evidence):
     """One column of numbers a label or a sentence.
 
     Args:
@@ -156,12 +143,8 @@ class FromScores:
     def __init__(
         self, columns: Mapping[str, Floats], kind: str, scale: float | None = None
     ) -> None:
-        self._columns, self._kind, self._scale = dict(columns), kind, scale
-
-    @property
-    def scale(self) -> float | None:
-        """The scale that was given; logits carry it in themselves."""
-        return 1.0 if self._kind == "logit" else self._scale
+        self._columns, self._kind = dict(columns), kind
+        self.scale = 1.0 if kind == "logit" else scale  # logits carry it in themselves
 
     def cosines(self, asked: LabelSet) -> Floats:
         """The columns of the labels (logits serve as well: a scale changes no comparison)."""
@@ -178,9 +161,9 @@ class FromScores:
         return softmax(self._table(asked), self.scale)
 
     def choices(self, asked: LabelSet) -> Ints:
-        """The label with the largest score."""
-        found: Ints = np.argmax(self._table(asked), axis=1)
-        return found
+        """The label with the largest score, whatever it is."""
+        places: Ints = np.argmax(self._table(asked), axis=1)
+        return places
 
     def _table(self, asked: LabelSet) -> Floats:
         columns, missing = [], []
@@ -201,14 +184,14 @@ class FromScores:
         return np.stack(columns, axis=1)
 
 
-class FromChoices:
+class FromChoices(Evidence):
     """One predicted label an image: answers only the label set that the labels came from.
 
     Args:
         labels: The predicted label of each image, as the table has it.
     """
 
-    scale: float | None = None
+    scale = None
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = tuple(labels)
@@ -216,10 +199,6 @@ class FromChoices:
     def cosines(self, asked: LabelSet) -> Floats:
         """Never: a predicted label is no score."""
         raise NotAnswerableError(f"{asked.name}: needs scores, and the table holds one label each")
-
-    def probabilities(self, asked: LabelSet) -> Floats:
-        """Never: a predicted label is no probability."""
-        return self.cosines(asked)
 
     def choices(self, asked: LabelSet) -> Ints:
         """The labels, where they are those of the label set asked: all of them and no other.
@@ -233,6 +212,28 @@ class FromChoices:
             )
         place = {label: i for i, label in enumerate(asked.labels)}
         return np.array([place[label] for label in self.labels], dtype=np.int64)
+
+
+def ask_each(
+    sets: Iterable[LabelSet], ask: Callable[[LabelSet], Answers]
+) -> tuple[list[tuple[LabelSet, Answers]], list[str]]:
+    """The label sets that can be answered, with their answers; and why others cannot."""
+    answered, missing = [], []
+    for one in sets:
+        try:
+            answered.append((one, ask(one)))
+        except NotAnswerableError as error:
+            missing.append(str(error))
+    return answered, missing
+
+
+def labels_and_prompts(sets: Iterable[LabelSet]) -> dict[str, tuple[str, ...]]:
+    """All labels of some sets and all their sentences, each once."""
+    listed = list(sets)
+    return {
+        "labels": tuple(dict.fromkeys(label for one in listed for label in one.labels)),
+        "prompts": tuple(dict.fromkeys(prompt for one in listed for prompt in one.prompts)),
+    }
 
 
 def unit_rows(vectors: Any, what: str) -> Floats:
@@ -252,6 +253,17 @@ def unit_rows(vectors: Any, what: str) -> Floats:
             "or the file is broken, so nothing is computed from them."
         )
     return arrays.unit_rows(table)
+
+
+def one_width(images: Floats, texts: Floats) -> None:
+    """Raises:
+    DataError: the embeddings of images and of texts differ in width.
+    """
+    if images.ndim != 2 or texts.ndim != 2 or images.shape[1] != texts.shape[1]:
+        raise DataError(
+            f"Image and text embeddings must have one width, but have the shapes {images.shape} "
+            f"and {texts.shape}: encode both with one model."
+        )
 
 
 def softmax(scores: Floats, scale: float | None) -> Floats:

@@ -24,18 +24,6 @@ class Joined:
     left_only: tuple[str, ...]
     right_only: tuple[str, ...]
 
-    def sentence(self, left: str, right: str) -> str:
-        """What did not match, with examples; empty where everything did."""
-        said = [
-            f"{len(ids):,} {what} (for example {', '.join(map(repr, ids[:3]))})"
-            for ids, what in (
-                (self.left_only, f"{left} without a row in the {right}"),
-                (self.right_only, f"rows of the {right} without one of the {left}"),
-            )
-            if ids
-        ]
-        return f"Left out: {'; '.join(said)}." if said else ""
-
 
 def join(
     left: Sequence[str],

@@ -57,22 +57,9 @@ def read_labels(path: str | Path, *, format: str = "auto", id_column: str | None
     table = read_text_table(path)
     id_name, ids = table.ids(id_column)
     kind = _kind(table, ids) if format == "auto" else format
-    rest = {name: values for name, values in table.columns.items() if name != id_name}
+    columns = {name: values for name, values in table.columns.items() if name != id_name}
     found = _recognise(kind, table, ids)
-    columns = dict(rest)
-    if found is not None:
-        columns = {n: v for n, v in rest.items() if n not in found.aliases} | dict(found.columns)
-    return Labels(
-        name=table.path.name,
-        format=kind,
-        ids=ids,
-        columns=columns,
-        aliases={} if found is None else found.aliases,
-        card=None if found is None else found.card,
-        by_stem=kind == "visogender",
-        malformed=() if found is None else found.malformed,
-        sha256=table.sha256,
-    )
+    return _labels(table.path.name, kind, ids, columns, found, table.sha256)
 
 
 def labels_of_images(
@@ -97,15 +84,31 @@ def labels_of_images(
         found, kind = known.utkface(ids), "utkface"
     else:
         return None
-    columns = {n: v for n, v in own.items() if n not in found.aliases} | dict(found.columns)
+    return _labels(name, kind, ids, own, found)
+
+
+def _labels(
+    name: str,
+    kind: str,
+    ids: tuple[str, ...],
+    columns: Mapping[str, Column],
+    found: known.Recognised | None,
+    sha256: str = "",
+) -> Labels:
+    """Columns as they are, or as a known format has them."""
+    if found is None:
+        return Labels(name=name, format=kind, ids=ids, columns=columns, sha256=sha256)
+    others = {n: values for n, values in columns.items() if n not in found.aliases}
     return Labels(
         name=name,
         format=kind,
         ids=ids,
-        columns=columns,
+        columns=others | dict(found.columns),
         aliases=found.aliases,
         card=found.card,
+        by_stem=kind == "visogender",
         malformed=found.malformed,
+        sha256=sha256,
     )
 
 

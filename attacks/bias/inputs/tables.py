@@ -21,13 +21,11 @@ class TextTable:
     """A table as text.
 
     ``path``: the file. ``columns``: name -> one text (None: empty) a row. ``sha256``: of the file.
-    ``named``: columns whose integers were replaced by the class names that the file holds.
     """
 
     path: Path
     columns: Mapping[str, Column]
     sha256: str
-    named: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
@@ -72,12 +70,9 @@ def read_text_table(path: str | Path) -> TextTable:
         raise DataError(f"There is no table {file}: give a .csv, .tsv, .jsonl or .parquet file.")
     with file.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    named: tuple[str, ...] = ()
-    if file.suffix.lower() == ".parquet":
-        columns, named = _parquet(file)
-    else:
-        columns = _columns(list(read_rows(file)))
-    table = TextTable(path=file, columns=columns, sha256=digest, named=named)
+    parquet = file.suffix.lower() == ".parquet"
+    columns = _parquet(file) if parquet else _columns(list(read_rows(file)))
+    table = TextTable(path=file, columns=columns, sha256=digest)
     if not len(table):
         raise DataError(f"The table {file} has no row: give one row an image.")
     return table
@@ -105,7 +100,7 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Column]:
     return {name: tuple(cell_text(row.get(name)) for row in rows) for name in names}
 
 
-def _parquet(path: Path) -> tuple[dict[str, Column], tuple[str, ...]]:
+def _parquet(path: Path) -> dict[str, Column]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -125,14 +120,13 @@ def _parquet(path: Path) -> tuple[dict[str, Column], tuple[str, ...]]:
             "file."
         ) from None
     classes = dict(_class_names(schema.metadata or {}))
-    columns = {
+    return {
         name: tuple(
             _class_name(path, name, number, value, classes.get(name))
             for number, value in enumerate(table.column(name).to_pylist(), start=1)
         )
         for name in table.column_names
     }
-    return columns, tuple(name for name in plain if name in classes)
 
 
 def _class_name(

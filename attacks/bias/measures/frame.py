@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attacks.bias.groups.columns import SHOW_FROM, GroupColumn
 from attacks.bias.measures.cells import Status, small_cell_reason, status_for
@@ -51,6 +52,11 @@ class Frame:
     pairing: Draws[np.uint8] | None = None
     # Not given, so that a copy with other scores starts without it.
     kept: dict[Any, object] = field(init=False, default_factory=dict, compare=False, repr=False)
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Which images of the column it holds, ``(all,)``."""
+        return np.asarray(self.column.labels >= 0)
 
     @property
     def conditional(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from attacks.bias.groups.columns import SHOW_FROM
@@ -46,6 +46,12 @@ class Settings:
             )
         if self.min_effect < 0 or self.seed < 0:
             raise ConfigError("min_effect and seed cannot be negative.")
+
+    @classmethod
+    def of(cls, record: Any, **more: Any) -> Settings:
+        """What a record of an audit's settings says of them."""
+        names = [one.name for one in fields(cls) if hasattr(record, one.name)]
+        return cls(**{name: getattr(record, name) for name in names} | more)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""

@@ -23,9 +23,7 @@ from numpy.typing import NDArray
 
 from attacks.bias.measures.cells import LARGEST_MINUS_SMALLEST, Cell, Key
 from attacks.bias.measures.draws import Floats, Ints, generator
-from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.group_sums import permuted_means, resampled_means
-from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.subjects import Subject, Subjects, floor, percentile_interval
 from clipprobe.statistics import mover, permutation_p, wilson
 
@@ -34,36 +32,27 @@ MAXIMUM = "a maximum is above 0 by chance: see the excess"
 
 
 def rate_cells(
-    frame: Frame,
-    hits: Hits,
-    *,
-    probe: str,
-    measure: Key | str,
-    item: str,
-    settings: Settings,
-    compare: bool = True,
+    subjects: Subjects, hits: Hits, key: Key, item: str, *, compare: bool = True
 ) -> list[Cell]:
     """Every figure of one outcome in one group column.
 
     Args:
         hits: ``(n,)`` over the images of the frame.
-        measure: What a hit is, e.g. ``crime rate``; of the gap and the differences, too.
+        key: What a hit is, e.g. ``crime rate``; that of the gap and the differences follows.
         item: The label set.
         compare: Whether differences and the gap are wanted, and tested.
     Returns:
-        Hidden cells, one rate a group, the rate of all, one difference a group (one in all where
-        there are two groups), the gap.
+        Hidden cells, one rate per group, the rate of all, one difference per group (one in all
+        where there are two groups), the gap.
     """
-    key = measure if isinstance(measure, Key) else Key(measure)
-    subjects = Subjects(frame=frame, probe=probe, settings=settings)
-    cells = subjects.hidden(key, [item])
-    if not frame.column.levels:
+    cells, levels = subjects.hidden(key, [item]), subjects.frame.column.levels
+    if not levels:
         return cells
-    rates = _Rates(frame, hits, settings, (probe, str(key), item))
+    rates = _Rates(subjects, hits, (str(key), item))
     every = subjects.together()
     cells += [one.cell(key, item, **rates.of(one)) for one in subjects.each()]
     cells.append(every.cell(key, item, status="inferred", reason="", **rates.of(every, sure=True)))
-    if len(frame.column.levels) < 2 or not compare:
+    if len(levels) < 2 or not compare:
         return cells
     difference, gap = key.against("difference"), key.against("gap")
     for one in subjects.compared():
@@ -76,13 +65,12 @@ def rate_cells(
 class _Rates:
     """Rates of one outcome by group, ``(g,)``; resampled and permuted ones when first needed."""
 
-    def __init__(
-        self, frame: Frame, hits: Hits, settings: Settings, name: tuple[str, str, str]
-    ) -> None:
-        self.frame, self.hits, self.settings = frame, hits, settings
+    def __init__(self, subjects: Subjects, hits: Hits, name: tuple[str, str]) -> None:
+        frame = subjects.frame
+        self.frame, self.hits, self.settings = frame, hits, subjects.settings
         self.sizes = np.array(frame.sizes, dtype=np.int64)
         self.counts = np.bincount(frame.labels[hits], minlength=len(self.sizes)).astype(np.int64)
-        self.name = (*name, frame.column.name)
+        self.name = (subjects.probe, *name, frame.column.name)
         self._order: Ints | None = None
         self._boot: tuple[Floats, Floats] | None = None
         self._null: Floats | None = None

@@ -9,14 +9,15 @@ from attacks.bias.measures.cells import correct
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
 from attacks.bias.people import People, read_people
+from attacks.bias.report.write import counted, group_outcome
 from attacks.bias.sections.caveats import caveats_of
 from attacks.bias.sections.findings import Context
 from attacks.bias.written.encode import DRAWN, answer_all, check_drawing
 from attacks.bias.written.measures import written_cells
 from attacks.bias.written.question import Question, read_question
+from attacks.bias.written.report import build_page, content_warning, make_headline
 from attacks.bias.written.settings import WrittenAudit
 from attacks.bias.written.shifts import PROBE
-from attacks.bias.written.write import WrittenReport, make_headline
 from attacks.typographic.rendering.render import PILLOW, Renderer
 from attacks.typographic.rendering.settings import prototype
 from clipprobe.memory import fitting_batch
@@ -59,13 +60,7 @@ def audit_written(clip: Clip, settings: WrittenAudit) -> RunView:
 
 def prepare_written(settings: WrittenAudit, clip: Clip) -> Plan[None]:
     """Refuse what cannot be written or asked, and plan the audit."""
-    numbers = Settings(
-        alpha=settings.alpha,
-        min_effect=0.0,
-        n_boot=settings.n_boot,
-        n_permutations=settings.n_permutations,
-        seed=settings.seed,
-    )
+    numbers = Settings.of(settings, min_effect=0.0)
     question = question_of(settings)
     renderer = Renderer(
         clip=clip,
@@ -171,8 +166,32 @@ class _Audit:
             headline=make_headline(evaluation, self.question),
             made_by=self.clip.provenance(),
         )
-        report = WrittenReport(context=context, question=self.question, attack=self.attack())
-        return report.outcome()
+        return group_outcome(
+            context,
+            lambda: self.summary(context),
+            lambda: build_page(context, self.question, self.attack()),
+        )
+
+    def summary(self, context: Context) -> dict[str, Any]:
+        """The content of ``summary.json``."""
+        question = self.question
+        return {
+            "kind": "bias-written",
+            "headline": context.headline,
+            **counted(context.evaluation),
+            "clusters": self.people.cluster_column,
+            "words": question.words,
+            "labels": question.label_set.labels,
+            "templates": question.label_set.templates,
+            "prompts": question.label_set.prompts,
+            "outcomes": [
+                {"word": o.word, "label": o.label, "why": o.why} for o in question.outcomes
+            ],
+            "content_warning": content_warning(question),
+            "attack": self.attack(),
+            "settings": self.numbers,
+            **context.caveats.summary,
+        }
 
 
 WRITTEN = Study(kind="bias-written", settings=WrittenAudit, prepare=prepare_written)

@@ -75,10 +75,8 @@ def _column(frame: Frame, seen: Sequence[OutcomeAnswers], settings: Settings) ->
     subjects = Subjects(frame=frame, probe=PROBE, settings=settings)
     for one in seen:
         for condition in CONDITIONS:
-            cells += rate_cells(
-                frame, one.hits[condition], probe=PROBE, measure=rate_of(condition), item=one.item,
-                settings=settings, compare=False,
-            )  # fmt: skip
+            hits = one.hits[condition]
+            cells += rate_cells(subjects, hits, rate_of(condition), one.item, compare=False)
     for measure in (SHIFT, CLUTTER, MARGIN_SHIFT):
         cells += subjects.hidden(measure, items)
         for one in seen:

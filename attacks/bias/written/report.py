@@ -7,13 +7,14 @@ from typing import Any
 
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Key
+from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.report.page import coarse_p_values, key_figures, shared_sections
 from attacks.bias.sections.caveats import method_section, question_section
 from attacks.bias.sections.findings import Context
 from attacks.bias.sections.wording import strongest, with_list
-from attacks.bias.written.differences import difference_of
+from attacks.bias.written.differences import difference_of, gap_of
 from attacks.bias.written.question import Question
-from attacks.bias.written.shifts import MARGIN_SHIFT, SHIFT
+from attacks.bias.written.shifts import MARGIN_SHIFT, PROBE, SHIFT
 from attacks.bias.written.tables import amount, column_section, unit
 from clipprobe.report import Code, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.page import Block
@@ -149,3 +150,35 @@ def _method(context: Context, question: Question, attack: dict[str, Any]) -> Sec
     rows = [[o.word, o.label, o.why] for o in question.outcomes]
     blocks.append(Table(["word", "label followed", "why"], rows, "Whose rates were followed"))
     return method_section([*blocks, *coarse_p_values(context)])
+
+
+def make_headline(evaluation: Evaluation, question: Question) -> list[dict[str, Any]]:
+    """Of each word the label that it names (else the first followed): its shift, and the gaps
+    between groups that are large enough."""
+    headline: list[dict[str, Any]] = []
+    for word in question.words:
+        item = next(o.item for o in question.outcomes if o.word == word)
+        first = evaluation.columns[0]
+        whole = [c for c in evaluation.select(SHIFT, first.name) if c.item == item and not c.group]
+        headline += [
+            {
+                "name": f"reading shift of {item}",
+                "estimate": cell.estimate(),
+                "meaning": "rate of the label with the word less that with a nonsense word in its "
+                f"place, over the images compared by {first.heading}",
+            }
+            for cell in whole
+        ]
+        for column in evaluation.columns:
+            headline += [
+                {
+                    "name": f"gap of reading shifts of {item} by {column.heading}",
+                    "estimate": cell.estimate(),
+                    "meaning": "largest shift less the smallest over groups; where groups do not "
+                    f"matter it would be {cell.null_mean:.3f} on average and below "
+                    f"{cell.null_high:.3f} in 95 % of cases",
+                }
+                for cell in evaluation.select(gap_of(SHIFT), column.name, probe=PROBE)
+                if cell.item == item and cell.status == "inferred"
+            ]
+    return headline

@@ -20,7 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.evidence.answers import Evidence, FromEmbeddings, LabelSet, NotAnswerableError
+from attacks.bias.evidence.answers import (
+    Evidence,
+    FromEmbeddings,
+    LabelSet,
+    NotAnswerableError,
+    ask_each,
+)
 from attacks.bias.groups.columns import CROSS, GroupColumn, restrict, withhold
 from attacks.bias.measures.association_cells import Effects, find_effects, item_cells
 from attacks.bias.measures.cells import ASSOCIATION, Cell, Key
@@ -52,19 +58,16 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
         NotAnswerableError: it has no cosines of words, and none of images with words.
     """
     templates = asked.templates or TEMPLATES
-    pairs = [pair for pair in word_pairs() if pair.about == "people"]
     cells: list[Cell] = []
     missing: list[str] = []
     if isinstance(evidence, FromEmbeddings):
         cells += _words_alone(evidence, templates, sample.settings)
     else:
         missing.append(f"{WORDS} and {PICTURES}: the table holds no embeddings")
-    asked_pairs: list[tuple[WordPair, Floats]] = []
-    for pair in pairs:
-        try:
-            asked_pairs.append((pair, evidence.cosines(_label_set(pair, templates))))
-        except NotAnswerableError as error:
-            missing.append(str(error))
+    sets = {_label_set(pair, templates): pair for pair in word_pairs() if pair.about == "people"}
+    answered, lacking = ask_each(sets, evidence.cosines)
+    missing += lacking
+    asked_pairs = [(sets[one], cosines) for one, cosines in answered]
     if not asked_pairs and not cells:
         raise NotAnswerableError("; ".join(missing))
     for column in sample.columns:

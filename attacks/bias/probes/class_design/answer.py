@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from attacks.bias.evidence.answers import Evidence, NotAnswerableError
+from attacks.bias.evidence.answers import (
+    Evidence,
+    NotAnswerableError,
+    ask_each,
+    labels_and_prompts,
+)
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.groups.words import HARM
 from attacks.bias.measures.cells import Cell, Key
@@ -20,7 +25,6 @@ from attacks.bias.measures.subjects import Subjects, floor
 from attacks.bias.probe import Asked, Sample
 from attacks.bias.probes.class_design.designs import TEMPLATES, Design, designs
 from attacks.bias.probes.class_design.stability import mean_tau
-from attacks.bias.probes.section7.answer import framed
 
 NAME = "class-design"
 HARM_RATE = Key("denigrating label rate")
@@ -44,16 +48,12 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
     Raises:
         NotAnswerableError: fewer than two label sets can be answered; the reason is named.
     """
-    found: list[tuple[Design, Hits]] = []
-    missing: list[str] = []
-    for design in designs(asked.templates or TEMPLATES):
-        try:
-            choices = evidence.choices(design.asked)
-        except NotAnswerableError as error:
-            missing.append(str(error))
-            continue
-        harmful = np.array([label in HARM for label in design.asked.labels])
-        found.append((design, harmful[choices]))
+    asked_designs = {design.asked: design for design in designs(asked.templates or TEMPLATES)}
+    answered, missing = ask_each(asked_designs, evidence.choices)
+    found: list[tuple[Design, Hits]] = [
+        (asked_designs[one], np.array([label in HARM for label in one.labels])[choices])
+        for one, choices in answered
+    ]
     if len({design.label_set for design, _ in found}) < 2:
         raise NotAnswerableError(
             f"it compares label sets and could ask only {len(found)} of them: "
@@ -62,11 +62,9 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
     cells: list[Cell] = []
     for column in sample.columns:
         cells += _column(found, column, sample)
-    sets = [design.asked for design, _ in found]
     return Answer(
         cells=tuple(cells),
-        labels=tuple(dict.fromkeys(label for one in sets for label in one.labels)),
-        prompts=tuple(dict.fromkeys(p for one in sets for p in one.prompts)),
+        **labels_and_prompts(one for one, _ in answered),
         missing=tuple(missing),
         facts={
             "designs": [
@@ -81,17 +79,13 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
 def _column(
     found: Sequence[tuple[Design, Hits]], column: GroupColumn, sample: Sample
 ) -> list[Cell]:
-    frame, inside = framed(column, np.ones(len(column.labels), dtype=bool), sample)
+    subjects = sample.subjects(NAME, column)
+    outcomes = np.stack([hits[subjects.frame.inside] for _, hits in found], axis=1)
     cells: list[Cell] = []
-    for design, hits in found:
-        cells += rate_cells(
-            frame, hits[inside], probe=NAME, measure=HARM_RATE, item=design.name,
-            settings=sample.settings,
-        )  # fmt: skip
+    for place, (design, _) in enumerate(found):
+        cells += rate_cells(subjects, outcomes[:, place], HARM_RATE, design.name)
     if len(column.levels) < 2:
         return cells
-    outcomes = np.stack([hits[inside] for _, hits in found], axis=1)
-    subjects = Subjects(frame=frame, probe=NAME, settings=sample.settings)
     return [*cells, *_ranges(subjects, outcomes), _stability(subjects, outcomes, sample)]
 
 

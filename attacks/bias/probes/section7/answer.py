@@ -9,13 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.evidence.answers import Evidence, FromChoices, LabelSet, NotAnswerableError
-from attacks.bias.groups.columns import GroupColumn, restrict
+from attacks.bias.evidence.answers import (
+    Evidence,
+    FromChoices,
+    LabelSet,
+    NotAnswerableError,
+    ask_each,
+    labels_and_prompts,
+)
+from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.groups.vocabulary import Meaning, read_label
 from attacks.bias.groups.words import HARM
 from attacks.bias.measures.cells import Cell, Key
 from attacks.bias.measures.evaluation import Answer
-from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.rates import Hits, rate_cells
 from attacks.bias.measures.subjects import Subjects
@@ -50,17 +56,11 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
         NotAnswerableError: none of them can be answered; the reasons are named.
     """
     predicted = isinstance(evidence, FromChoices)
-    sets, missing = _label_sets(evidence)
+    sets, notes = _label_sets(evidence)
     outcomes: list[Outcome] = []
     harmed: dict[str, Hits] = {}
-    used: list[LabelSet] = []
-    for asked_set in sets:
-        try:
-            choices = evidence.choices(asked_set)
-        except NotAnswerableError as error:
-            missing.append(str(error))
-            continue
-        used.append(asked_set)
+    answered, missing = ask_each(sets, evidence.choices)
+    for asked_set, choices in answered:
         meanings = [read_label(label) or Meaning(kind="human") for label in asked_set.labels]
         harmful = np.array([m.kind != "human" for m in meanings])
         if harmful.any():
@@ -68,7 +68,8 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
             outcomes += _harm(asked_set, meanings, choices)
         if predicted or not harmful.any():
             outcomes += _accuracy(asked_set, meanings, choices, sample.truth)
-    if not used:
+    missing = [*notes, *missing]
+    if not answered:
         raise NotAnswerableError("; ".join(missing))
     cells = [cell for column in sample.columns for cell in _cells(outcomes, column, sample)]
     if DENIGRATION.name in harmed and WITH_CHILD.name in harmed:
@@ -83,8 +84,7 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
     ]
     return Answer(
         cells=tuple(cells),
-        labels=tuple(dict.fromkeys(label for one in used for label in one.labels)),
-        prompts=() if predicted else tuple(dict.fromkeys(p for one in used for p in one.prompts)),
+        **(labels_and_prompts(one for one, _ in answered) | ({"prompts": ()} if predicted else {})),
         missing=tuple(missing),
         facts={
             "label_sets": [
@@ -93,7 +93,7 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
                     "labels": one.labels,
                     "prompts": () if predicted else one.prompts,
                 }
-                for one in used
+                for one, _ in answered
             ]
         },
     )
@@ -185,37 +185,23 @@ def _accuracy(
 
 
 def _cells(outcomes: Sequence[Outcome], column: GroupColumn, sample: Sample) -> list[Cell]:
-    frames: dict[bytes, tuple[Frame, Hits]] = {}
+    parts: dict[bytes, Subjects] = {}
     cells = []
-    for outcome in outcomes:
-        key = np.packbits(outcome.part).tobytes()
-        if key not in frames:
-            frames[key] = framed(column, outcome.part, sample)
-        frame, inside = frames[key]
-        cells += rate_cells(
-            frame,
-            outcome.hits[inside],
-            probe=NAME,
-            measure=outcome.measure,
-            item=outcome.item,
-            settings=sample.settings,
-            compare=outcome.compare,
-        )
+    for one in outcomes:
+        place = np.packbits(one.part).tobytes()
+        if place not in parts:
+            parts[place] = sample.subjects(NAME, column, one.part)
+        subjects = parts[place]
+        hits = one.hits[subjects.frame.inside]
+        cells += rate_cells(subjects, hits, one.measure, one.item, compare=one.compare)
     return cells
-
-
-def framed(column: GroupColumn, part: Hits, sample: Sample) -> tuple[Frame, Hits]:
-    """The frame of a column over some images, and which images it holds, ``(n,)``."""
-    chosen = restrict(column, part)
-    nothing = np.zeros((len(chosen.labels), 1))  # the outcomes come later, the draws are shared
-    return sample.framed(nothing, chosen), chosen.labels >= 0
 
 
 def _child(harmed: Mapping[str, Hits], column: GroupColumn, sample: Sample) -> list[Cell]:
     """The change that the label ``child`` makes for the same images, by group and for all."""
-    frame, inside = framed(column, np.ones(len(column.labels), dtype=bool), sample)
-    after, before = harmed[WITH_CHILD.name][inside], harmed[DENIGRATION.name][inside]
-    subjects = Subjects(frame=frame, probe=NAME, settings=sample.settings)
+    subjects = sample.subjects(NAME, column)
+    frame = subjects.frame
+    after, before = (harmed[one.name][frame.inside] for one in (WITH_CHILD, DENIGRATION))
     every = replace(subjects.together(), status="inferred", reason="")
     cells = []
     for subject in [*subjects.each(), every]:

@@ -9,7 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from attacks.bias.evidence.answers import Evidence, LabelSet, NotAnswerableError
+from attacks.bias.evidence.answers import (
+    Evidence,
+    LabelSet,
+    NotAnswerableError,
+    ask_each,
+    labels_and_prompts,
+)
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import (
     LARGEST_MINUS_SMALLEST,
@@ -25,7 +31,6 @@ from attacks.bias.measures.group_sums import resampled_means
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.subjects import Subjects, percentile_interval
 from attacks.bias.probe import Asked, Sample
-from attacks.bias.probes.section7.answer import framed
 from attacks.bias.probes.thresholds.label_tests import (
     LabelTests,
     chi_squared,
@@ -58,26 +63,19 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
         NotAnswerableError: no label set has probabilities.
     """
     wanted = tuple(sorted({*THRESHOLDS, *asked.thresholds}))
-    missing, used, cells = [], [], []
-    facts: dict[str, Any] = {"thresholds": wanted, "scale": evidence.scale, "lists": {}}
-    for labels in label_sets(asked.words, asked.templates):
-        try:
-            p = evidence.probabilities(labels)
-        except NotAnswerableError as error:
-            missing.append(str(error))
-            continue
-        used.append(labels)
-        facts["lists"][labels.name] = {"labels": labels.labels, "templates": labels.templates}
+    answered, missing = ask_each(label_sets(asked.words, asked.templates), evidence.probabilities)
+    if not answered:
+        raise NotAnswerableError("; ".join(missing))
+    cells: list[Cell] = []
+    for labels, p in answered:
         for column in sample.columns:
             cells += _column(p, labels, column, wanted, sample)
-    if not used:
-        raise NotAnswerableError("; ".join(missing))
+    lists = {one.name: {"labels": one.labels, "templates": one.templates} for one, _ in answered}
     return Answer(
         cells=tuple(cells),
-        labels=tuple(dict.fromkeys(label for one in used for label in one.labels)),
-        prompts=tuple(dict.fromkeys(prompt for one in used for prompt in one.prompts)),
+        **labels_and_prompts(one for one, _ in answered),
         missing=tuple(missing),
-        facts=facts,
+        facts={"thresholds": wanted, "scale": evidence.scale, "lists": lists},
     )
 
 
@@ -118,9 +116,9 @@ def _column(
     cells = hidden_cells(column, [labels.name], probe=NAME, key=share_key(labels.name, wanted[0]))
     if len(column.levels) < 2:
         return cells
-    frame, inside = framed(column, np.ones(len(p), dtype=bool), sample)
-    own = p[inside]
-    subjects = Subjects(frame=frame, probe=NAME, settings=sample.settings)
+    subjects = sample.subjects(NAME, column)
+    frame = subjects.frame
+    own = p[frame.inside]
     lists = {}
     for threshold in wanted:
         hits, name = own >= threshold, f"{labels.name} at {percent(threshold)}"
