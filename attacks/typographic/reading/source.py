@@ -16,7 +16,7 @@ from attacks.typographic.words import Words, parse_words
 from clipprobe.data import Dataset
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.runs import RunView, load_run
-from clipprobe.tracing.streams import check_tower
+from clipprobe.tracing.variants import check_tower
 from clipprobe.zeroshot.classes import Classes
 from clipprobe.zeroshot.prompts import check_templates
 
