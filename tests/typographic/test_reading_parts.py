@@ -24,7 +24,8 @@ from clipprobe.errors import ConfigError, DataError, UnsupportedHookError
 from clipprobe.hooks import At, Patch, capture, intervene
 from clipprobe.statistics.halves import permuted, split
 from clipprobe.tracing.ranking import rank
-from clipprobe.tracing.streams import Streams, Variant
+from clipprobe.tracing.streams import Streams
+from clipprobe.tracing.variants import Variant
 
 NAMES = ["dog", "cat", "ship"]
 

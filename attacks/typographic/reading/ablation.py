@@ -26,7 +26,7 @@ from clipprobe.statistics import (
 )
 from clipprobe.statistics.seeds import rng
 from clipprobe.tracing.removal import random_sets
-from clipprobe.tracing.streams import Acts, of_heads
+from clipprobe.tracing.variants import Acts, of_heads
 
 if TYPE_CHECKING:
     from torch import Tensor

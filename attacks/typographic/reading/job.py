@@ -31,7 +31,7 @@ from clipprobe.statistics.seeds import rng
 from clipprobe.study import Outcome
 from clipprobe.tracing.ranking import rank
 from clipprobe.tracing.removal import random_sets
-from clipprobe.tracing.streams import Variant
+from clipprobe.tracing.variants import Variant
 from clipprobe.zeroshot.classifier import class_vectors
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ from clipprobe.tracing import Score
 from clipprobe.tracing.contributions import gradients
 from clipprobe.tracing.inputs import InputBatch, Inputs
 from clipprobe.tracing.parts import TowerParts
-from clipprobe.tracing.streams import Acts, Streams, Variant
+from clipprobe.tracing.streams import Streams
+from clipprobe.tracing.variants import Acts, Variant
 from clipprobe.zeroshot.classes import Classes
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from clipprobe.data import Dataset
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.identity import Identity
 from clipprobe.runs import RunView, load_run
-from clipprobe.tracing.streams import check_tower
+from clipprobe.tracing.variants import check_tower
 from clipprobe.zeroshot.classes import Classes
 from clipprobe.zeroshot.prompts import check_templates
 
