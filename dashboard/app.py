@@ -18,7 +18,7 @@ if ROOT not in sys.path:
 import streamlit as st  # noqa: E402
 
 from dashboard.components import errors_shown, favicon, plain  # noqa: E402
-from dashboard.settings import model_spec, runs_folder  # noqa: E402
+from dashboard.settings import edit_files, model_spec, runs_folder  # noqa: E402
 
 
 def main() -> None:
@@ -34,6 +34,8 @@ def main() -> None:
     with st.sidebar:
         st.caption(f"Runs: {plain(runs_folder())}")
         st.caption(f"Model: {plain(model_spec() or 'the bundled emoji-clip')}")
+        for place in edit_files():
+            st.caption(f"Edit: {plain(place)}")
     with errors_shown():
         page.run()
 
