@@ -58,3 +58,15 @@ class Identity:
         """For messages: the beginning of each hash."""
         parts = " and ".join(f"{edit[:12]}…" for edit in self.edits)
         return f"{self.weights_sha256[:12]}…" + (f" under the edit {parts}" if parts else "")
+
+
+def called(model: Mapping[str, Any]) -> str | None:
+    """What a result calls its model: the id, and in words the edits that it ran under.
+
+    Example:
+        >>> called({"id": "emoji-clip", "edits": [{"text": "mask over 12.5% of the image"}]})
+        'emoji-clip under: mask over 12.5% of the image'
+    """
+    edits = "; ".join(str(edit.get("text")) for edit in model.get("edits") or ())
+    name = model.get("id")
+    return f"{name} under: {edits}" if edits else name

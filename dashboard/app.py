@@ -18,7 +18,7 @@ if ROOT not in sys.path:
 import streamlit as st  # noqa: E402
 
 from dashboard.components import errors_shown, favicon, plain  # noqa: E402
-from dashboard.settings import model_spec, runs_folder  # noqa: E402
+from dashboard.settings import edit_files, model_spec, runs_folder  # noqa: E402
 
 #: Content up to 1,600 px beside each other; captions hold the numbers' n and intervals, so they are
 #: as dark as text may need to be (contrast at least 4.5 : 1 in both themes).
@@ -43,9 +43,9 @@ def main() -> None:
     ]
     page = st.navigation(pages, position="top")
     st.html(STYLE)
-    st.caption(
-        f"Runs: {plain(runs_folder())} · Model: {plain(model_spec() or 'the bundled emoji-clip')}"
-    )
+    where = [f"Runs: {runs_folder()}", f"Model: {model_spec() or 'the bundled emoji-clip'}"]
+    where += [f"Edit: {place}" for place in edit_files()]
+    st.caption(" · ".join(map(plain, where)))
     with errors_shown():
         page.run()
 

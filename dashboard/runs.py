@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from clipprobe.errors import RunFolderError
+from clipprobe.identity import called
 from clipprobe.runs import RunView, load_run
 from clipprobe.runs.view import CONFIG, FORMAT, MANIFEST, PARTS
 from dashboard.components import plain, visible
@@ -99,7 +100,7 @@ def model_words(run: RunView) -> str:
         return "no model"
     revision = f" @ {model['revision']}" if model.get("revision") else ""
     weights = str(model.get("weights_sha256") or "")
-    return f"{model.get('id')}{revision}" + (f", weights {weights[:12]}" if weights else "")
+    return f"{called(model)}{revision}" + (f", weights {weights[:12]}" if weights else "")
 
 
 def data_words(run: RunView) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 from attacks.typographic import TypographicAttack
 
 
-def load_line(spec: str | None) -> str:
-    """``clip = clipprobe.load(…)``."""
-    return f"clip = clipprobe.load({'' if spec is None else repr(spec)})"
+def load_line(spec: str | None, edits: Sequence[str] = ()) -> str:
+    """``clip = clipprobe.load(…)``, and a line for each file of an edit."""
+    lines = [f"clip = clipprobe.load({'' if spec is None else repr(spec)})"]
+    return "\n".join([*lines, *(f"clip = clipprobe.load_edit({one!r}).of(clip)" for one in edits)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +25,19 @@ class Mapped:
     """Name of the uploaded file."""
 
 
-def unit_code(*, run: str, address: str, spec: str | None, mapped: Mapped | None) -> str:
+def unit_code(
+    *,
+    run: str,
+    address: str,
+    spec: str | None,
+    mapped: Mapped | None,
+    edits: Sequence[str] = (),
+) -> str:
     """One unit of an atlas, and where it fires on one picture.
 
     Args:
         run: The run folder of the atlas.
-        spec: How the model is named.
+        spec, edits: How the model is named, and the files of its edits.
         mapped: The picture; None where there is no map.
     """
     upload = mapped.upload if mapped is not None else None
@@ -50,7 +58,7 @@ def unit_code(*, run: str, address: str, spec: str | None, mapped: Mapped | None
             picture = f"decode_image(Path({upload!r}))"
         lines += [
             "",
-            load_line(spec),
+            load_line(spec, edits),
             "with clipprobe.capture(clip, [unit.address]) as seen:",
             f"    clip.encode_images([{picture}])",
             "values = seen[unit.address][0]  # one per token; the class token, if any, comes first",
@@ -66,6 +74,7 @@ def trial_code(
     nonsense: str | None,
     classes: Sequence[str],
     templates: Sequence[str],
+    edits: Sequence[str] = (),
 ) -> str:
     """The pictures of the lab and their probabilities.
 
@@ -80,7 +89,7 @@ def trial_code(
         "from clipprobe.zeroshot import build_classifier",
         *(line for line in picture if line.startswith("from ")),
         "",
-        load_line(spec),
+        load_line(spec, edits),
         *(line for line in picture if not line.startswith("from ")),
         "base = clip.preprocess.to_grid(picture)  # as the model sees it",
         f"attack = TypographicAttack({settings})",

@@ -51,6 +51,11 @@ def the_model() -> Clip:
     return load_model(model_spec(), edit_files())
 
 
+def edits_of(clip: Clip | None) -> tuple[str, ...]:
+    """The files of the edits that a model of the dashboard is under."""
+    return edit_files() if clip is not None and clip.network.edits else ()
+
+
 def identity(clip: Clip) -> str:
     """A key of everything that decides a model's numbers."""
     facts = json.dumps(clip.provenance()["model"], sort_keys=True)

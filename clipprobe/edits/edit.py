@@ -161,7 +161,7 @@ class Edit:
                 f"An edit changes a model that clipprobe.load made, not a {type(clip).__name__}."
             )
         network = clip.network
-        weights = network.weights.sha256(network.module)
+        weights = "" if self.made_for is None else network.weights.sha256(network.module)
         if self.made_for is not None and self.made_for.weights_sha256 != weights:
             name = f" {self.name}" if self.name else ""
             raise ConfigError(

@@ -86,7 +86,10 @@ class Clip:
         self.d_embed = family.d_embed
 
     def __repr__(self) -> str:
-        return f"Clip({self.id!r}, family={self.family!r}, {self.image_size} px, d={self.d_embed})"
+        n = len(self.network.edits)
+        edits = f", edits={n}" if n else ""
+        size = f"{self.image_size} px, d={self.d_embed}"
+        return f"Clip({self.id!r}, family={self.family!r}, {size}{edits})"
 
     @property
     def network(self) -> Network:

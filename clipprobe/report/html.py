@@ -99,6 +99,9 @@ def flatten(value: Any, name: str = "") -> list[tuple[str, str]]:
             for key, item in value.items()
             for row in flatten(item, f"{name}.{key}" if name else str(key))
         ]
+    if isinstance(value, (list, tuple)) and any(hasattr(item, "items") for item in value):
+        numbered = enumerate(value, start=1)
+        return [row for i, item in numbered for row in flatten(item, f"{name}.{i}")]
     if isinstance(value, (list, tuple)):
         return [(name, ", ".join(format_cell(item) for item in value))]
     # A seed or a hash is an identity: no separators, no rounding.

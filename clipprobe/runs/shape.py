@@ -23,6 +23,11 @@ def manifest_problem(manifest: Mapping[str, Any]) -> str:
         value = manifest.get(name)
         if value is not None and not _has_texts(value, fields):
             return f"its {name} is not one"
+    edits = (manifest.get("model") or {}).get("edits", [])
+    if not isinstance(edits, list) or not all(
+        _has_texts(edit, ("kind", "sha256", "text")) for edit in edits
+    ):
+        return "its edits are not parts of an edit"
     if not isinstance(manifest.get("config"), dict):
         return "it has no config"
     counts = manifest.get("counts")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from clipprobe.errors import RunFolderError
+from clipprobe.identity import called
 from clipprobe.runs import jsonio, tables
 from clipprobe.runs.files import inside
 from clipprobe.runs.integrity import flaw, refuse_damaged
@@ -147,7 +148,7 @@ class RunView(RunReader):
         model = self.manifest.get("model") or {}
         return {
             "name": self.path.name,
-            "model": model.get("id"),
+            "model": called(model),
             "weights_sha256": model.get("weights_sha256"),
             "config_sha256": self.manifest["config_sha256"],
             "seed": self.manifest["seed"],

@@ -35,10 +35,15 @@ class TextBank:
         self.d_embed = clip.d_embed
         self._parts = [tuple(t.split("{}", 1)) for t in templates]
         self._kept: dict[str, Floats] = {}
+        self._network: Any = None
 
     def encode_texts(self, texts: Iterable[str], *, batch_size: int = 256) -> Floats:
         """Unit vectors of sentences, ``(m, d)``; those that are kept are not encoded again."""
         wanted = list(texts)
+        network = getattr(self.clip, "network", None)
+        if network is not self._network:  # an edit was put on the model, or taken off
+            self._kept.clear()
+            self._network = network
         new = [text for text in dict.fromkeys(wanted) if text not in self._kept]
         found = dict(self._kept)
         if new:

@@ -100,6 +100,7 @@ def show_unit(run: RunView, atlas: Atlas, unit: Unit, others: list[RunView]) -> 
         bind="query-params",
     )
     spec = mapped = None
+    clip: Clip | None = None
     if atlas.tower == "text":
         show_texts(unit, part or PARTS[0])
     else:
@@ -113,7 +114,13 @@ def show_unit(run: RunView, atlas: Atlas, unit: Unit, others: list[RunView]) -> 
                 mapped = show_map(atlas, site, unit, clip)
     with errors_shown():
         show_evidence(atlas, unit, others)
-    code = snippets.unit_code(run=str(run.path), address=unit.address, spec=spec, mapped=mapped)
+    code = snippets.unit_code(
+        run=str(run.path),
+        address=unit.address,
+        spec=spec,
+        mapped=mapped,
+        edits=state.edits_of(clip),
+    )
     python_expander().code(code, language="python")
 
 

@@ -81,6 +81,7 @@ def show() -> None:
                 nonsense=trial.nonsense,
                 classes=names,
                 templates=templates,
+                edits=state.edits_of(clip),
             ),
             language="python",
         )

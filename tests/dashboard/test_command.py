@@ -67,6 +67,25 @@ def test_defaults_are_the_folder_runs_and_the_bundled_model(
     assert "CLIPPROBE_MODEL" not in started["environment"]
 
 
+def test_edits_reach_the_app_and_the_model_that_it_loads(
+    started: dict[str, Any], tmp_path: Path, scenery: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import clipprobe
+    from dashboard import settings, state
+
+    edit = clipprobe.Edit({"vision.blocks.0.mlp.post:1": clipprobe.Zero()})
+    edit.save(tmp_path / "edit.safetensors")
+    flags = ["--runs", str(tmp_path), "--model", str(scenery.model)]
+    result = run(*flags, "--edit", str(tmp_path / "edit.safetensors"))
+    assert result.exit_code == 0, result.output
+    monkeypatch.setenv(settings.EDITS_VARIABLE, started["environment"][settings.EDITS_VARIABLE])
+    monkeypatch.setenv("CLIPPROBE_MODEL", started["environment"]["CLIPPROBE_MODEL"])
+    [note] = state.the_model().network.edits
+    assert note.kind == "interventions"
+    result = run(*flags, "--edit", str(tmp_path))
+    assert result.exit_code == 2 and "holds no edit" in result.output
+
+
 def test_streamlit_knows_every_flag_and_the_theme() -> None:
     from streamlit import config
 

@@ -194,3 +194,39 @@ def classes(folder: Path) -> Path:
     file = folder / "classes.txt"
     file.write_text("cat\ndog\n", encoding="utf-8")
     return file
+
+
+def test_a_comparison_names_the_edit(clip: Any, edit: Edit, images: Path, tmp_path: Path) -> None:
+    from attacks.typographic import audit_typographic
+    from attacks.typographic.report.comparison import compare_runs
+
+    for name, model in (("clean", clip), ("under", edit.of(clip))):
+        audit_typographic(model, images, ["cat", "dog"], out=tmp_path / name, limit=8)
+    clean, under = (load_run(tmp_path / name) for name in ("clean", "under"))
+    found = compare_runs(clean, under, out=None, seed=0)
+    assert found["runs"]["a"]["model"] == clip.id
+    assert found["runs"]["b"]["model"] == f"{clip.id} under: {edit}"
+    text = under.file("report.md").read_text(encoding="utf-8")
+    assert all(str(part) in text for part in edit.parts)
+
+
+def test_a_bank_of_texts_notices_an_edit(clip: Any, edit: Edit) -> None:
+    from clipprobe.zeroshot.text_bank import TextBank
+
+    bank = TextBank(clip, ["a {}"])
+    clean = bank.encode_texts(["a dog"])
+    with edit.on(clip):
+        assert not np.allclose(bank.encode_texts(["a dog"]), clean)
+    assert np.array_equal(bank.encode_texts(["a dog"]), clean)
+
+
+def test_a_manifest_whose_edits_are_not_some_is_refused(
+    clip: Any, edit: Edit, images: Path, tmp_path: Path
+) -> None:
+    scan(edit.of(clip), images, tmp_path / "run")
+    place = tmp_path / "run" / "manifest.json"
+    manifest = json.loads(place.read_text())
+    manifest["model"]["edits"] = ["x"]
+    place.write_text(json.dumps(manifest))
+    with pytest.raises(RunFolderError, match=r"edits|changed|damaged"):
+        load_run(tmp_path / "run")

@@ -15,6 +15,7 @@ import clipprobe
 from clipprobe import Edit, Zero
 from clipprobe.edits import Mask, Projection, TextPrefix, Views, WeightDifference
 from clipprobe.errors import ConfigError, UnknownHookPointError
+from clipprobe.identity import Identity
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -37,6 +38,10 @@ def test_each_kind_of_edit_has_an_identity_of_its_own(clip: Any) -> None:
     assert one != other and hash(one) == hash(Edit({f"{POST}:3": "zero"}))
     assert (one + other).of(clip).identity == other.of(one.of(clip)).identity
     assert (one + other) != (other + one)
+    under = one.of(clip).identity
+    assert Identity.read(under.key) == under and Identity.of(one.of(clip)) == under
+    assert clip.identity.key == clip.weights_sha256 and clip.weights_sha256 in under.key
+    assert under.edits[0][:12] in str(under)
     assert Edit(Projection(np.eye(4))) != Edit(Projection(np.eye(4), "text"))
 
 

@@ -26,6 +26,7 @@ from attacks.bias.report.differences import (
 from attacks.bias.sections.caveats import Caveats
 from attacks.bias.settings import BiasAudit
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.identity import called
 from clipprobe.study import Outcome, Plan, Study
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def compared(
 
 def _about(provenance: Mapping[str, Any]) -> dict[str, Any]:
     model = provenance["model"]
-    return {"model": model.get("id"), "weights_sha256": model.get("weights_sha256")}
+    return {"model": called(model), "weights_sha256": model.get("weights_sha256")}
 
 
 AGAINST = Study(kind=KIND, name="bias-against", settings=BiasAudit, prepare=prepare_against)
