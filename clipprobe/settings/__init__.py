@@ -18,3 +18,4 @@ from clipprobe.settings.takes import takes as takes
 from clipprobe.settings.values import Existing as Existing
 from clipprobe.settings.values import Texts as Texts
 from clipprobe.settings.values import lines_if_path as lines_if_path
+from clipprobe.settings.values import several as several

@@ -24,6 +24,11 @@ Existing = AfterValidator(_there)
 """``Annotated[Path, Existing]``: a path that is there when the record is made."""
 
 
+def several(value: Any) -> Any:
+    """One text or path as a list of it; for ``BeforeValidator``."""
+    return [value] if isinstance(value, str | Path) else value
+
+
 def lines_if_path(what: str, *, repeated: bool = False) -> Callable[[Any], Any]:
     """A reader for ``BeforeValidator``: the lines of a file where a path is given.
 

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.settings import Counted, Units
-from clipprobe.settings import HOW, Flag
+from clipprobe.settings import HOW, Flag, several
 from clipprobe.settings.shared import Batches, Images, Inference, Output, Random
 
 if TYPE_CHECKING:
@@ -46,11 +46,6 @@ def _shard(value: Any) -> Any:
 def _as_path(value: Any) -> Any:
     """A text as the path that it is: of a file of texts."""
     return Path(value) if isinstance(value, str) else value
-
-
-def _several(value: Any) -> Any:
-    """One path as a list of it."""
-    return [value] if isinstance(value, str | Path) else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +111,7 @@ class Merge(Output):
     """Put the shards of one scan together; the same bytes in any order."""
 
     panel: ClassVar[str] = "Merge"
-    atlases: Annotated[Sequence[Path], BeforeValidator(_several), Flag(name="atlas", argument=True)]
+    atlases: Annotated[Sequence[Path], BeforeValidator(several), Flag(name="atlas", argument=True)]
     """Run folders, one per shard."""
     _: KW_ONLY
     out: Annotated[str | Path, HOW] = DEFAULT_ATLAS

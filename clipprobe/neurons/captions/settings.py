@@ -12,7 +12,7 @@ from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from clipprobe.neurons.settings import Counted
-from clipprobe.settings import HOW, Flag, Settings, Texts
+from clipprobe.settings import HOW, Flag, Settings, Texts, several
 from clipprobe.settings.shared import Output, Pool, Random
 
 if TYPE_CHECKING:
@@ -25,17 +25,12 @@ else:
     CaptionsLike = Shown = Any
 
 
-def _several(value: Any) -> Any:
-    """One address as a list of it."""
-    return [value] if isinstance(value, str) else value
-
-
 @dataclass(frozen=True)
 class CaptionTest(Counted, Random, Pool, Output):
     """Rank captions for units of one tower: as a function takes it."""
 
     panel: ClassVar[str] = "Captions"
-    units: Annotated[Texts, BeforeValidator(_several), Flag(name="unit")]
+    units: Annotated[Texts, BeforeValidator(several), Flag(name="unit")]
     """A unit, as vision.blocks.3.mlp.post:17; repeat for more."""
     captions: Annotated[
         CaptionsLike | None, Flag(takes=Path, many=False, default="bundled concepts in templates")
@@ -60,7 +55,7 @@ class CaptionVerb(CaptionTest):
     """Captions along what a vision unit writes; or the prompts that activate a text unit most."""
 
     panel: ClassVar[str] = "Captions"
-    units: Annotated[Texts, BeforeValidator(_several), Flag(name="unit")] = ()
+    units: Annotated[Texts, BeforeValidator(several), Flag(name="unit")] = ()
     _: KW_ONLY
     out: Annotated[str | Path, HOW] = Path("runs/captions")
 
@@ -70,7 +65,7 @@ class CaptionChoice(Settings):
     """More units, and what is done with the list, as flags say it."""
 
     panel: ClassVar[str] = "Captions"
-    sites: Annotated[Texts, BeforeValidator(_several), Flag(default="none, --unit is given")] = ()
+    sites: Annotated[Texts, BeforeValidator(several), Flag(default="none, --unit is given")] = ()
     """Hook points, as names or globs; repeat for more."""
     keep_mean: bool = False
     """Do not subtract the mean over the captions."""

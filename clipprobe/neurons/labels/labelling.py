@@ -22,6 +22,7 @@ from clipprobe.zeroshot.prompts import TEMPLATES
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
+    from clipprobe.neurons.labels.settings import LabelTest
 
 _N_ALTERNATIVES = 4
 _NO_ORDER = (
@@ -30,16 +31,11 @@ _NO_ORDER = (
 )
 
 
-def check_settings(
-    judge: Clip | str | None,
-    scorer: str,
-    top_k: int | None,
-    temperature: float | None,
-    alpha: float,
-    threshold: float,
-) -> None:
+def check_settings(settings: LabelTest, judge: Clip | str | None) -> None:
     """Refuse settings of a labelling that cannot be used, before anything is measured.
 
+    Args:
+        judge: The settings' own; None for a model that is not loaded yet.
     Raises:
         UnknownMethodError, ConfigError: the message says which.
     """
@@ -47,9 +43,9 @@ def check_settings(
         raise ConfigError(
             f'The judge {judge!r} is not known: give a model, "labels" or "column:NAME".'
         )
-    check_scorer(scorer, top_k, temperature)
-    check_levels(alpha, threshold)
-    if scorer == "rank_reorder" and isinstance(judge, str):
+    check_scorer(settings.scorer, settings.top_k, settings.temperature)
+    check_levels(settings.alpha, settings.threshold)
+    if settings.scorer == "rank_reorder" and isinstance(judge, str):
         raise ConfigError(_NO_ORDER)
 
 

@@ -56,14 +56,7 @@ def label_units(clip: Clip, settings: LabelTest) -> Labels:
 def prepare_labels(settings: LabelTest, clip: Clip) -> Plan[Labels]:
     """Refuse what cannot be labelled or judged, and find images and hook points."""
     judge = settings.judge
-    check_settings(
-        judge,
-        settings.scorer,
-        settings.top_k,
-        settings.temperature,
-        settings.alpha,
-        settings.threshold,
-    )
+    check_settings(settings, judge)
     check_templates(settings.templates)
     if settings.concepts is not None:
         check_classes(settings.concepts)

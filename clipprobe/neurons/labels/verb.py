@@ -27,14 +27,7 @@ def label(settings: LabelVerb, model: Model, terminal: Terminal) -> None:
 
     named = str(settings.judge or "")
     by_model = named not in ("", "labels") and not named.startswith("column:")
-    check_settings(  # before a model is loaded
-        None if by_model else settings.judge,
-        settings.scorer,
-        settings.top_k,
-        settings.temperature,
-        settings.alpha,
-        settings.threshold,
-    )
+    check_settings(settings, None if by_model else settings.judge)  # before a model is loaded
     dataset = as_dataset(settings.images, limit=settings.limit)
     clip = load_model(model)
     judge: Any = load_model(Model(model=named, device=model.device)) if by_model else settings.judge

@@ -47,15 +47,15 @@ def assemble(
     plan: Sequence[Tile],
     sites: Sequence[str],
     config: dict[str, Any],
-    alpha: float,
     versions: dict[str, str],
 ) -> Multimodality:
     """The result of all tiles: tables, nulls, shuffles and the random floor."""
     assert test.joint is not None
+    alpha, seed = test.settings.alpha, test.settings.seed
     modalities, concepts, joint = test.probes.modalities, test.concepts, test.joint
     scores = Scores.joined(test.scores[0])
     corrected = Corrected.of(scores).columns()
-    floor = _floor(Scores.joined(test.scores[1]), alpha, test.seed) if test.scores[1:] else None
+    floor = _floor(Scores.joined(test.scores[1]), alpha, seed) if test.scores[1:] else None
     site = tables.site_columns(plan, sites)
     counts = np.array([np.bincount(test.codes[m], minlength=len(concepts)) for m in modalities])
     confirming = np.array(

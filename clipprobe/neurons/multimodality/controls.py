@@ -12,7 +12,7 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,12 +181,7 @@ def _responses(
 ) -> NDArray[np.float64]:
     from clipprobe.hooks import capture
 
-    parts: list[Any] = []
-
-    def sink(name: str, values: Any, rows: Any, tokens: Any) -> None:
-        parts.append(values.float().cpu().numpy().astype(np.float64))
-
-    with capture(clip, [unit], pool=pool, sink=sink, argmax=False):
+    with capture(clip, [unit], pool=pool) as seen:
         clip.encode_images(images, batch_size=batch_size)
-    values: NDArray[np.float64] = np.concatenate(parts)
-    return values
+    (values,) = seen.values()
+    return values.double().cpu().numpy()

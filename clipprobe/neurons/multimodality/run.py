@@ -110,27 +110,11 @@ class _Test:
             from clipprobe.models import random_twin
 
             clips.append(random_twin(self.clip, seed=settings.seed))
-        trial = Trial(
-            clips,
-            self.probes,
-            settings.pool,
-            settings.min_images,
-            settings.split_share,
-            settings.top_k,
-            settings.n_permutations,
-            settings.seed,
-        )
+        trial = Trial(clips, self.probes, settings, batch_size)
         for number, tile in enumerate(self.tiles):
-            trial.run(
-                tile,
-                number == 0,
-                None if settings.out is None else run,
-                batch_size=batch_size,
-                workers=settings.workers,
-                progress=settings.progress,
-            )
+            trial.run(tile, number == 0, None if settings.out is None else run)
         sites = list(self.config["sites"])
-        result = assemble(trial, self.tiles, sites, self.config, settings.alpha, self.versions)
+        result = assemble(trial, self.tiles, sites, self.config, self.versions)
         if "words" in settings.controls:
             result = self._with_words(result, batch_size)
         return outcome_of(result, self.probes)

@@ -7,7 +7,7 @@ the last one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,9 +31,9 @@ from clipprobe.runs import Run, jsonio
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
+    from clipprobe.neurons.multimodality.settings import ConceptTest
 
 N_JOINT = 100
-Progress = Callable[[int], None]
 
 
 class Trial:
@@ -43,20 +43,13 @@ class Trial:
         self,
         clips: Sequence[Clip],
         probes: Probes,
-        pool: str,
-        min_images: int,
-        split_share: float,
-        top_k: int,
-        n_permutations: int,
-        seed: int,
+        settings: ConceptTest,
+        batch_size: int,
     ) -> None:
         self.clips = clips
         self.probes = probes
-        self.pool = pool
-        self.min_images = min_images
-        self.split_share = split_share
-        self.settings = {"top_k": top_k, "n_permutations": n_permutations, "seed": seed}
-        self.seed = seed
+        self.settings = settings
+        self.batch_size = batch_size
         self.scores: list[list[Scores]] = [[] for _ in clips]
         self.intervals: list[tuple[Floats, Floats]] = []
         self.strongest: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float32]]]] = {
@@ -72,16 +65,7 @@ class Trial:
         self.orders: tuple[NDArray[np.int64], ...] = ()
         self.shuffled: list[tuple[NDArray[np.float32], ...]] = []
 
-    def run(
-        self,
-        tile: Tile,
-        first: bool,
-        run: Run | None,
-        *,
-        batch_size: int,
-        workers: int,
-        progress: Progress | None,
-    ) -> None:
+    def run(self, tile: Tile, first: bool, run: Run | None) -> None:
         """Stream the images for one tile of units and score them.
 
         Args:
@@ -90,7 +74,7 @@ class Trial:
         """
         matrices: dict[str, list[NDArray[np.float32]]] = {}
         for name in self.probes.modalities:
-            matrices[name] = self._matrices(tile, first, name, run, batch_size, workers, progress)
+            matrices[name] = self._matrices(tile, first, name, run)
         if first:
             self._settle()
         for model in range(len(self.clips)):
@@ -102,7 +86,13 @@ class Trial:
                 )
                 for name, parts in matrices.items()
             }
-            scores = measure(seen, len(self.concepts), **self.settings)
+            scores = measure(
+                seen,
+                len(self.concepts),
+                top_k=self.settings.top_k,
+                n_permutations=self.settings.n_permutations,
+                seed=self.settings.seed,
+            )
             self.scores[model].append(scores)
             if model == 0:
                 assert self.joint is not None
@@ -113,14 +103,7 @@ class Trial:
                     self.strongest[name].append(strongest(part))
 
     def _matrices(
-        self,
-        tile: Tile,
-        first: bool,
-        name: str,
-        run: Run | None,
-        batch_size: int,
-        workers: int,
-        progress: Progress | None,
+        self, tile: Tile, first: bool, name: str, run: Run | None
     ) -> list[NDArray[np.float32]]:
         """Pooled activations of one modality; kept as a part, so that a killed run goes on."""
         records = self.probes.of(name)
@@ -132,17 +115,17 @@ class Trial:
             failures = jsonio.loads(arrays["failures"].tobytes().decode())
             found = [arrays[f"model{model}"] for model in range(len(self.clips))]
             failed = [Failure(item["id"], item["reason"]) for item in failures]
-            if progress is not None:
-                progress(len(records))
+            if self.settings.progress is not None:
+                self.settings.progress(len(records))
         else:
             seen = pooled(
                 self.clips,
                 records,
                 tile,
-                self.pool,
-                batch_size=batch_size,
-                workers=workers,
-                progress=progress,
+                self.settings.pool,
+                batch_size=self.batch_size,
+                workers=self.settings.workers,
+                progress=self.settings.progress,
             )
             failed, found = seen.failures, seen.matrices
             place = {record.id: row for row, record in enumerate(records)}
@@ -162,11 +145,12 @@ class Trial:
 
     def _settle(self) -> None:
         """Leave out concepts that lost too many images to bad files, and split the others."""
-        kept = enough(self.codes, len(self.probes.concepts), self.min_images)
+        least, seed = self.settings.min_images, self.settings.seed
+        kept = enough(self.codes, len(self.probes.concepts), least)
         if kept.sum() < 2:
             raise DataError(
                 f"After {len(self.failures)} images that could not be read, only "
-                f"{int(kept.sum())} concepts have {self.min_images} images in each modality, and "
+                f"{int(kept.sum())} concepts have {least} images in each modality, and "
                 "two are needed: mend the files, or lower min_images."
             )
         self.concepts = tuple(
@@ -174,17 +158,17 @@ class Trial:
         )
         number = np.cumsum(kept) - 1
         self.kept = {name: kept[codes] for name, codes in self.codes.items()}
-        reason = f"its concept has fewer than {self.min_images} readable images in some modality"
+        reason = f"its concept has fewer than {least} readable images in some modality"
         for name, rows in self.kept.items():
             left_out = [one for one, keep in zip(self.ids[name], rows, strict=True) if not keep]
             self.failures += [Failure(one, reason) for one in left_out]
             self.ids[name] = [one for one, keep in zip(self.ids[name], rows, strict=True) if keep]
             self.codes[name] = number[self.codes[name][rows]]
             self.selects[name] = split(
-                self.ids[name], self.codes[name], self.split_share, self.seed
+                self.ids[name], self.codes[name], self.settings.split_share, seed
             )
-        self.joint = JointNull.empty(len(self.codes), len(self.concepts), n=N_JOINT, seed=self.seed)
-        self.orders = draw_orders(self.probes.modalities, len(self.concepts), seed=self.seed)
+        self.joint = JointNull.empty(len(self.codes), len(self.concepts), n=N_JOINT, seed=seed)
+        self.orders = draw_orders(self.probes.modalities, len(self.concepts), seed=seed)
 
 
 def _key(tile: Tile) -> str:
