@@ -38,6 +38,8 @@ KIND_ICONS = {
     "zeroshot-comparison": ":material/compare_arrows:",
     "few-shot-comparison": ":material/compare_arrows:",
     "demo": ":material/play_circle:",
+    "suite": ":material/checklist:",
+    "suite-comparison": ":material/compare_arrows:",
 }
 
 

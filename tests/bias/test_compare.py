@@ -17,11 +17,12 @@ from attacks.bias import Settings, audit_bias, make_column
 from attacks.bias.measures.cells import Key
 from attacks.bias.measures.rates import rate_cells
 from attacks.bias.probe import Sample
-from attacks.bias.report.differences import paired_difference, unpaired_difference
+from attacks.bias.report.differences import changes, paired_difference, unpaired_difference
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, RunFolderError
 from clipprobe.runs import RunView
 from clipprobe.study import compare_runs
+from clipprobe.study.suite.comparison import is_worse
 from clipprobe.testing.toys import RednessClip
 
 QUICK: dict[str, Any] = {"n_boot": 200, "n_permutations": 499, "workers": 0, "k": 30}
@@ -211,3 +212,27 @@ def test_the_paired_interval_is_the_textbooks() -> None:
         half = (found.high - found.low) / 2
         assert half == pytest.approx(1.96 * error, rel=0.15)
         assert p == pytest.approx(2 * stats.norm.sf(abs(found.value) / (half / 1.96)), abs=1e-3)
+
+
+def test_a_figure_is_held_to_its_distance_from_zero() -> None:
+    """Further from 0 is worse, whatever the sign; a change of sign alone is not."""
+
+    def row(a: float, b: float, half: float = 0.1) -> dict[str, Any]:
+        found = {"value": b - a, "low": b - a - half, "high": b - a + half, "n": 9, "method": ""}
+        about = {"measure": "association d", "item": "x", "column": "c", "group": "g"}
+        sides = {"a": {"value": a}, "b": {"value": b}}
+        return {**about, "reference": "r", **sides, "difference": found}
+
+    def worse(*rows: dict[str, Any]) -> list[bool]:
+        return [is_worse(one) for one in changes({"differences": rows})]
+
+    for a, b, expected in (
+        (0.1, 0.4, True), (-0.1, -0.4, True), (0.1, -0.4, True), (-0.1, 0.4, True),
+        (0.3, -0.3, False), (0.4, 0.1, False), (-0.4, 0.1, False), (0.2, 0.25, False),
+    ):  # fmt: skip
+        assert worse(row(a, b)) == [expected], (a, b)
+    assert worse(row(0.1, 0.22)) == [True]
+    assert worse(*[row(0.1, 0.22)] * 40) == [False] * 40  # chance alone finds some among many
+    unknown = row(0.1, 0.9)
+    unknown["difference"]["low"] = None
+    assert worse(unknown) == [] and worse({**row(0, 1), "measure": "mean |d|"}) == []

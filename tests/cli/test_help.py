@@ -21,6 +21,7 @@ OPTIONAL = {
     "explain": {"text", "unit", "out", "against", "words", "extra"},
     "attack": {"mask_out", "controls", "true_word", "object_mask", "preset", "contrast"},
     "compare": {"out"},
+    "similarity": {"out"},
     "evaluate": {"out"},
     "pretrain": {"pairs", "continue_from"},
     "neurons scan": {"images", "texts"},

@@ -20,7 +20,8 @@ TOP = "(verbs)"
 ORDER = {
     "clipprobe": """
         arrays blocked errors identity later origin version yamltext
-        anatomy data figures lines memory people registry statistics stimuli thresholds
+        lines
+        anatomy data figures memory people registry statistics stimuli thresholds
         hooks settings
         models runs
         edits report
@@ -80,9 +81,9 @@ ORDER = {
         (verbs)
     """,
     "dashboard": """
-        components framing lab settings snippets
-        __init__ app lab_widgets runs state unit_evidence (verbs)
-        finder run_table unit_images
+        components elements framing lab settings snippets
+        __init__ app runs state unit_evidence (verbs)
+        explained finder lab_widgets run_table unit_images
         unit_texts
         views
     """,

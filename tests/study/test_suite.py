@@ -376,6 +376,15 @@ def test_a_gate_without_a_baseline_is_refused(stimuli: Path, tmp_path: Path) -> 
     assert done.exit_code == 2 and "--baseline" in done.stderr
 
 
+def test_images_of_the_suite_go_to_studies_of_images_alone(stimuli: Path, tmp_path: Path) -> None:
+    few = {"study": "few-shot", "images": None}
+    captions = {"study": "captions", "units": ["vision.blocks.0.mlp.post:0"]}
+    made = suite(stimuli, tmp_path, studies=["stroop", "zeroshot", few, captions, "limits"])
+    images = {one.name: getattr(one.settings, "images", None) for one in made.studies}
+    assert images["zeroshot"] == stimuli / "things" and len(images) == 5
+    assert {name for name, value in images.items() if value is not None} == {"zeroshot"}
+
+
 def blocks(language: str) -> list[str]:
     page = (Path(__file__).parents[2] / "docs" / "suite.md").read_text(encoding="utf-8")
     return re.findall(rf"```{language}\n(.*?)```", page, flags=re.S)

@@ -122,6 +122,11 @@ def load_parts(view: RunView) -> Inner:
         RunFolderError: one is absent, damaged, or another one than the suite made.
     """
     found = {}
+    if "runs" not in view.summary:
+        raise RunFolderError(
+            f"The run {view.path} does not name the runs inside it (an earlier clipprobe made it): "
+            "make it again with --overwrite."
+        )
     for one in view.summary["runs"]:
         inner = load_run(view.path / one["name"])
         if inner.manifest.get(SEAL) != one[SEAL]:

@@ -12,6 +12,7 @@ from typing import Any
 from clipprobe.errors import ConfigError, nearest
 from clipprobe.origin import Origin
 from clipprobe.settings import settings_of
+from clipprobe.settings.shared import Images
 from clipprobe.study.call import kept_settings, settings_from
 from clipprobe.study.plan import Study
 from clipprobe.study.table import STUDIES
@@ -111,11 +112,14 @@ def with_images_opened(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     opened: dict[tuple[str, int | None], Any] = {}
 
     def one(entry: Entry) -> Entry:
-        images = getattr(entry.settings, "images", None)
-        by_layout = getattr(entry.settings, "layout", None) is not None
-        if by_layout or not isinstance(images, str | Path):
-            return entry  # an attack data set is read by its layout, from its path
-        place = str(images), getattr(entry.settings, "limit", None)
+        settings = entry.settings
+        # An attack data set is read by its layout, from its path.
+        by_layout = getattr(settings, "layout", None) is not None
+        if by_layout or not isinstance(settings, Images):
+            return entry
+        if not isinstance(settings.images, str | Path):
+            return entry
+        place = str(settings.images), settings.limit
         if place not in opened:
             opened[place] = open_dataset(place[0], limit=place[1])
         return replace(entry, settings=entry.told(images=opened[place], limit=None))
@@ -134,8 +138,10 @@ class _Listed:
     def entry(self, common: Mapping[str, Any]) -> Entry:
         """With what it does not say itself from the suite."""
         known = _names(STUDIES[self.study])
-        inherited = {key: value for key, value in common.items() if key in known}
         record: Any = STUDIES[self.study].settings
+        # Cards, or images at which a unit is looked at, are not the images of a study.
+        apart = () if issubclass(record, Images) else ("images", "limit")
+        inherited = {k: v for k, v in common.items() if k in known and k not in apart}
         where = f"the entry {self.name!r} of the suite"
         made = record.from_texts({}, {**inherited, **self.own, "out": self.name}, where)
         return Entry(name=self.name, study=self.study, settings=made)
