@@ -40,9 +40,9 @@ from PIL import Image
 
 from clipprobe.data import Dataset, ImageRecord
 from clipprobe.hooks.units import find_sites
+from clipprobe.models.checkpoints.processors import from_processor
 from clipprobe.models.clip import Clip, Source
 from clipprobe.models.families.hf_clip import HFClip
-from clipprobe.models.processors import from_processor
 from clipprobe.neurons import scan
 from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.atlas.stream import ScanState, Stream

@@ -24,9 +24,9 @@ import torch
 import clipprobe
 from clipprobe.attribution import explain_many
 from clipprobe.attribution.registry import shared_pass
+from clipprobe.models.checkpoints.processors import from_processor
 from clipprobe.models.clip import Clip, Source
 from clipprobe.models.families.hf_clip import HFClip
-from clipprobe.models.processors import from_processor
 
 BUDGETS = (None, 2.0, 1.0, 0.5)
 N = 16

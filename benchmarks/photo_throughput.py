@@ -118,7 +118,7 @@ def vit_b32() -> Clip:
     from transformers import AutoTokenizer, CLIPConfig, CLIPImageProcessorPil, CLIPModel
 
     import clipprobe
-    from clipprobe.models.bundled import bundled_folder
+    from clipprobe.models.checkpoints.bundled import bundled_folder
 
     tokenizer = AutoTokenizer.from_pretrained(bundled_folder())
     config = CLIPConfig()

@@ -37,9 +37,9 @@ import attacks.typographic.audit as audit_module
 import clipprobe
 from attacks.typographic import audit_typographic
 from clipprobe.data import Dataset, ImageRecord, open_dataset
+from clipprobe.models.checkpoints.processors import from_processor
 from clipprobe.models.clip import Clip, Source
 from clipprobe.models.families.hf_clip import HFClip
-from clipprobe.models.processors import from_processor
 from clipprobe.stimuli import concept_set, concepts, write_set
 
 NAMES = "apple bridge candle dog engine ferry guitar house island jacket kettle lamp".split()

@@ -157,7 +157,7 @@ def model_of(atlas: Atlas) -> tuple[Clip, str | None]:
         UnsupportedModelError: the dashboard was started with another one.
         UnknownModelError: the model cannot be loaded.
     """
-    from clipprobe.models.bundled import BUNDLED_NAME
+    from clipprobe.models.checkpoints.bundled import BUNDLED_NAME
 
     model = atlas.config["model"]
     identity = Identity.stored(model)

@@ -80,7 +80,7 @@ def check_model(model: str) -> None:
     Raises:
         UnknownModelError: nothing of that name can be reached.
     """
-    from clipprobe.models.loading import OPEN_CLIP, find
+    from clipprobe.models.checkpoints.loading import OPEN_CLIP, find
 
     if not model.startswith(OPEN_CLIP):
         find(model, None)

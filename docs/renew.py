@@ -29,7 +29,7 @@ import numpy as np
 
 import clipprobe
 from attacks.typographic import TypographicAttack
-from clipprobe.models.bundled import bundled_folder
+from clipprobe.models.checkpoints.bundled import bundled_folder
 from clipprobe.neurons.multimodality.gallery.writing import write_gallery
 from clipprobe.pretraining.audited import PICTURE, audit_section, curves_picture, measure_audits
 from clipprobe.pretraining.evaluation import evaluate

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.edits.edit import load_edit
-from clipprobe.models.loading import load as load_model
+from clipprobe.models.checkpoints.loading import load as load_model
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip

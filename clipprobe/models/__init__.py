@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from clipprobe.anatomy.parts import Block as Block
     from clipprobe.anatomy.parts import ChannelSite as ChannelSite
     from clipprobe.anatomy.parts import Tower as Tower
+    from clipprobe.models.checkpoints.loading import load as load
     from clipprobe.models.clip import Clip as Clip
-    from clipprobe.models.loading import load as load
     from clipprobe.models.preprocess import Preprocess as Preprocess
     from clipprobe.models.twin import random_twin as random_twin
 
@@ -19,7 +19,7 @@ __all__ = ["Anatomy", "Block", "ChannelSite", "Clip", "Preprocess", "Tower", "lo
 _LATER = {
     **dict.fromkeys(("Anatomy", "Block", "ChannelSite", "Tower"), "clipprobe.anatomy.parts"),
     "Clip": "clipprobe.models.clip",
-    "load": "clipprobe.models.loading",
+    "load": "clipprobe.models.checkpoints.loading",
     "Preprocess": "clipprobe.models.preprocess",
     "random_twin": "clipprobe.models.twin",
 }

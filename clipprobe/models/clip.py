@@ -21,12 +21,12 @@ from clipprobe.anatomy import listening as context
 from clipprobe.data.images import as_pil, batches, check_images
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.identity import Identity
+from clipprobe.models.checkpoints.source import Source, versions
 from clipprobe.models.families.base import Family
 from clipprobe.models.finite import refuse_meaningless
 from clipprobe.models.identity import Weights, foreign_code
 from clipprobe.models.network import Network
 from clipprobe.models.preprocess import Preprocess
-from clipprobe.models.source import Source, versions
 from clipprobe.models.texts import Tokens, check_texts, length_batches
 from clipprobe.origin import Origin
 

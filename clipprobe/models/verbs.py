@@ -23,7 +23,7 @@ def models(settings: Models) -> None:
 
 def loadable() -> dict[str, Any]:
     """The bundled model and the supported architectures."""
-    from clipprobe.models.bundled import BUNDLED_NAME, bundled_folder
+    from clipprobe.models.checkpoints.bundled import BUNDLED_NAME, bundled_folder
     from clipprobe.models.families import HF_FAMILIES
 
     try:

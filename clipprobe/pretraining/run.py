@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clipprobe.models import load
-from clipprobe.models.loading import resolve_device
+from clipprobe.models.checkpoints.loading import resolve_device
 from clipprobe.pretraining.evaluation import Ability, evaluate
 from clipprobe.pretraining.export import export_card, export_weights, read_log
 from clipprobe.pretraining.pairs import PairSpec

@@ -26,7 +26,7 @@ from clipprobe.errors import (
     UnsafeWeightsError,
     UnsupportedModelError,
 )
-from clipprobe.models import bundled
+from clipprobe.models.checkpoints import bundled
 from clipprobe.testing import checkpoints as tiny
 from clipprobe.testing.tokenizers import byte_vocabulary
 
@@ -88,7 +88,7 @@ def test_a_path_with_a_home_or_a_dot_is_a_folder(
 def test_the_bundled_model_is_loaded_without_a_name(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clipprobe.models.loading.bundled_folder", lambda: folder)
+    monkeypatch.setattr("clipprobe.models.checkpoints.loading.bundled_folder", lambda: folder)
     assert clipprobe.load().id == bundled.BUNDLED_NAME
 
 

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 from transformers import CLIPImageProcessorPil, Siglip2ImageProcessorPil, SiglipImageProcessorPil
 
 from clipprobe.errors import DataError, UnsupportedModelError
+from clipprobe.models.checkpoints.processors import from_processor
 from clipprobe.models.preprocess import Preprocess
-from clipprobe.models.processors import from_processor
 
 SIZES = [(300, 401), (50, 40), (32, 32), (33, 33), (17, 90), (1, 1), (5, 400)]
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import clipprobe
-from clipprobe.models.bundled import bundled_folder
+from clipprobe.models.checkpoints.bundled import bundled_folder
 from clipprobe.pretraining.aims import AIMS, Aim, aim_rows
 from clipprobe.pretraining.evaluation import PARTS, evaluate
 from clipprobe.pretraining.planted import planted_truth

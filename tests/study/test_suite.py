@@ -249,7 +249,7 @@ def test_it_is_made_again_from_its_folder(made: Any, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def worse(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the model with noise on its weights, as a checkpoint folder."""
-    from clipprobe.models.bundled import bundled_folder
+    from clipprobe.models.checkpoints.bundled import bundled_folder
 
     folder = Path(shutil.copytree(bundled_folder(), tmp_path_factory.mktemp("worse") / "model"))
     from safetensors.torch import load_file, save_file

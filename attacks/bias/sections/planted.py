@@ -181,7 +181,7 @@ def planted_truth(clip: Clip | None, path: str | Path | None) -> tuple[Planted, 
         return read_planted(Path(path))
     if clip is None:
         return ()
-    from clipprobe.models.bundled import bundled_folder
+    from clipprobe.models.checkpoints.bundled import bundled_folder
 
     try:
         folder = bundled_folder()

@@ -78,6 +78,6 @@ def _model(atlas: Atlas) -> list[tuple[str, object]]:
 
 
 def _bundled() -> str:
-    from clipprobe.models.bundled import BUNDLED_NAME
+    from clipprobe.models.checkpoints.bundled import BUNDLED_NAME
 
     return BUNDLED_NAME

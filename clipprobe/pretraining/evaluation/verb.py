@@ -13,7 +13,7 @@ from clipprobe.settings.shared import Terminal
 
 def evaluate(settings: Evaluation, terminal: Terminal) -> None:
     """Measure a model and print the numbers of its card."""
-    from clipprobe.models.bundled import bundled_folder
+    from clipprobe.models.checkpoints.bundled import bundled_folder
     from clipprobe.pretraining.evaluation import PARTS
     from clipprobe.pretraining.evaluation import evaluate as measure
     from clipprobe.pretraining.evaluation.lines import abilities_text

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clipprobe.errors import ConfigError, RunFolderError
-from clipprobe.models.weights import weights_sha256
+from clipprobe.models.checkpoints.weights import weights_sha256
 from clipprobe.pretraining.model import build_model, build_tokenizer, open_model
 from clipprobe.pretraining.recipe import Recipe
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import PIL
 
 from clipprobe.data import Failure
-from clipprobe.models.bundled import BUNDLED_NAME, bundled_folder
+from clipprobe.models.checkpoints.bundled import BUNDLED_NAME, bundled_folder
 from clipprobe.models.twin import random_twin
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from clipprobe.errors import UnknownModelError, UnsafeWeightsError
-from clipprobe.models.weights import conversion_command, has_safetensors
+from clipprobe.models.checkpoints.weights import conversion_command, has_safetensors
 
 # Only what loading reads: some repositories also hold the weights for three other libraries.
 PATTERNS = (

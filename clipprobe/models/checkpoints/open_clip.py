@@ -16,11 +16,15 @@ from clipprobe.errors import (
     UnsafeWeightsError,
     UnsupportedModelError,
 )
+from clipprobe.models.checkpoints.weights import (
+    check_safetensors,
+    full_precision_logits,
+    weights_sha256,
+)
 from clipprobe.models.clip import Clip, Source
 from clipprobe.models.families.openclip import OpenClip
 from clipprobe.models.preprocess import Preprocess
 from clipprobe.models.texts import OpenClipTokens
-from clipprobe.models.weights import check_safetensors, full_precision_logits, weights_sha256
 
 PRECISION = {
     torch.float32: "fp32",

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 
 from clipprobe.errors import ConfigError, UnknownModelError
-from clipprobe.models.bundled import BUNDLED_NAME, bundled_folder
+from clipprobe.models.checkpoints.bundled import BUNDLED_NAME, bundled_folder
+from clipprobe.models.checkpoints.hub import fetch, is_hub_id
+from clipprobe.models.checkpoints.huggingface import load_folder
 from clipprobe.models.clip import Clip
-from clipprobe.models.hub import fetch, is_hub_id
-from clipprobe.models.huggingface import load_folder
 from clipprobe.origin import Origin, absolute
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -53,7 +53,7 @@ def load(
         )
     if isinstance(model, str) and model.startswith(OPEN_CLIP):
         _no_revision(revision, model)
-        from clipprobe.models.open_clip import load_open_clip
+        from clipprobe.models.checkpoints.open_clip import load_open_clip
 
         clip = load_open_clip(
             model.removeprefix(OPEN_CLIP),

@@ -18,16 +18,16 @@ from typing import Any
 import torch
 
 from clipprobe.errors import UnsupportedModelError
-from clipprobe.models.clip import Clip, Source
-from clipprobe.models.families import HF_FAMILIES, Family, HFFamily
-from clipprobe.models.processors import from_processor
-from clipprobe.models.texts import HFTokens
-from clipprobe.models.weights import (
+from clipprobe.models.checkpoints.processors import from_processor
+from clipprobe.models.checkpoints.weights import (
     check_size,
     check_weights,
     full_precision_logits,
     weights_sha256,
 )
+from clipprobe.models.clip import Clip, Source
+from clipprobe.models.families import HF_FAMILIES, Family, HFFamily
+from clipprobe.models.texts import HFTokens
 
 # The settings that `quiet` changes are global: two threads would restore each other's.
 _QUIET = threading.RLock()

@@ -1,0 +1,1 @@
+"""From a name to a model: which files, whose architecture, every weight checked."""
