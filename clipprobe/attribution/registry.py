@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 CLASS_TOKEN, POOLING_HEAD, FUSED, RESNET = "class token", "pooling head", "fused", "ResNet"
 """Kinds of vision tower; ``fused`` has a class token, and its q, k and v cannot be seen."""
-VISION_TOWERS = (CLASS_TOKEN, POOLING_HEAD, FUSED, RESNET)
+TRANSFORMERS = (CLASS_TOKEN, POOLING_HEAD, FUSED)
+VISION_TOWERS = (*TRANSFORMERS, RESNET)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
