@@ -80,6 +80,11 @@ class Job:
         """The token number of the first patch."""
         return int(self.clip.anatomy.vision.has_class_token)
 
+    @property
+    def final(self) -> str:
+        """The hook point of the stream after the last block."""
+        return f"vision.blocks.{len(self.clip.anatomy.vision.blocks) - 1}.resid_post"
+
     def features(self) -> Tensor:
         """``(n, f)`` of the images as they are, without gradients."""
         if self._features is None:

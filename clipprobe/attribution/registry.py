@@ -25,7 +25,8 @@ CLASS_TOKEN, POOLING_HEAD, FUSED, RESNET = "class token", "pooling head", "fused
 """Kinds of vision tower; ``fused`` has a class token, and its q, k and v cannot be seen."""
 MORE_TOKENS = "more tokens"
 """A transformer under an edit that adds tokens: its stream is longer than its patches."""
-VISION_TOWERS = (CLASS_TOKEN, POOLING_HEAD, FUSED, RESNET, MORE_TOKENS)
+TRANSFORMERS = (CLASS_TOKEN, POOLING_HEAD, FUSED)
+VISION_TOWERS = (*TRANSFORMERS, RESNET, MORE_TOKENS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

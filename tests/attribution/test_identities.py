@@ -165,6 +165,26 @@ def test_interactions_of_an_image(clip: Any, picture: np.ndarray) -> None:
     assert np.abs(again.matrix - found.matrix).max() == 0 and again.grid == found.grid
 
 
+@pytest.mark.slow
+def test_cross_terms_make_the_fit_on_a_trained_model() -> None:
+    """On random weights words and patches hardly meet; on a trained model cross terms must count.
+
+    0.70 is what second order with both sides' first order has to reach on coalitions it never saw.
+    """
+    from clipprobe.attribution.faithfulness import scene_cases
+
+    clip = clipprobe.load(device="cpu")
+    found = []
+    for case in scene_cases(2, 4)[::2]:
+        text = " ".join(case.names)
+        found.append(clipprobe.interactions(clip, case.image, text, n_unseen=300).r2)
+    mean = {terms: np.mean([one[terms] for one in found]) for terms in found[0]}
+    assert mean["first order and cross terms"] > 0.70
+    assert mean["first order and cross terms"] > mean["first order"] + 0.05
+    assert mean["first order and cross terms"] > mean["cross terms"]
+    assert mean["all"] >= mean["first order and cross terms"] - 0.02
+
+
 def test_the_interaction_method_is_the_sum_over_words(clip: Any, picture: np.ndarray) -> None:
     found = clipprobe.interactions(clip, picture, "a dog", n_masks=256, n_unseen=0)
     method = explain(clip, picture, "a dog", "interactions", n_masks=256)

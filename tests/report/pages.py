@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import plotly.graph_objects as go
 from PIL import Image
@@ -26,6 +27,18 @@ SURE = Estimate(value=0.7131, low=0.655, high=0.765, n=1240, method="Wilson, 95 
 UNDEFINED = Estimate(
     value=math.nan, low=math.nan, high=math.nan, n=0, method="none", reason="no image was attacked"
 )
+
+
+def watched(browser: Any, **options: Any) -> tuple[Any, list[str], list[str]]:
+    """A new page, what it says or asks the reader, and the addresses that it requests."""
+    page = browser.new_page(**options)
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: (said.append("dialog"), dialog.dismiss()))
+    page.on("request", lambda request: asked.append(request.url))
+    return page, said, asked
 
 
 def hostile_page(text: str = HOSTILE) -> Page:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report.pages import hostile_page
+from report.pages import hostile_page, watched
 
 from clipprobe.report import Page, Section, Table, write_html
 from clipprobe.statistics import undefined, wilson
@@ -17,13 +17,7 @@ pytestmark = pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_hostile_report_is_drawn_and_harmless(browser: Any, tmp_path: Path, scheme: str) -> None:
     report = write_html(hostile_page(), tmp_path / "report.html")
-    page = browser.new_page(color_scheme=scheme)
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("dialog", lambda dialog: (said.append("dialog"), dialog.dismiss()))
-    page.on("request", lambda request: asked.append(request.url))
+    page, said, asked = watched(browser, color_scheme=scheme)
     page.goto(report.as_uri())
     page.locator("#chart_4 svg.main-svg").first.wait_for()
     assert page.locator(".plot").count() == 4

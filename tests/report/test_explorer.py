@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from report.pages import HOSTILE
+from report.pages import HOSTILE, watched
 
 from clipprobe.errors import ConfigError
 from clipprobe.report import MapExplorer, MapLayer, Page, Section, render_html, render_markdown
@@ -62,13 +62,7 @@ def test_maps_that_do_not_fit_are_refused(layers: Any, words: str) -> None:
 @pytest.mark.browser
 def test_map_word_and_patch_are_chosen_without_a_server(browser: Any, tmp_path: Path) -> None:
     report = write_html(explorer_page(HOSTILE), tmp_path / "map.html")
-    page = browser.new_page(viewport={"width": 1000, "height": 800})
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("dialog", lambda dialog: (said.append("dialog"), dialog.dismiss()))
-    page.on("request", lambda request: asked.append(request.url))
+    page, said, asked = watched(browser, viewport={"width": 1000, "height": 800})
     page.goto(report.as_uri())
     assert page.locator("select option").all_text_contents()[0] == f"first {HOSTILE}"
     scale = page.locator(".scale").text_content()

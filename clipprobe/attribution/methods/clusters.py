@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.masking import encode_masked
-from clipprobe.attribution.registry import CLASS_TOKEN, FUSED, POOLING_HEAD, Maps, Method
+from clipprobe.attribution.registry import TRANSFORMERS, Maps, Method
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -72,10 +72,9 @@ def _tokens(job: Job) -> Any:
 
     from clipprobe.hooks import capture
 
-    name = f"vision.blocks.{len(job.clip.anatomy.vision.blocks) - 1}.resid_post"
-    with torch.no_grad(), capture(job.clip, [name]) as seen:
+    with torch.no_grad(), capture(job.clip, [job.final]) as seen:
         job.clip.image_embeddings(job.pixels)
-    return as_floats(seen[name][:, job.first_patch :])
+    return as_floats(seen[job.final][:, job.first_patch :])
 
 
 def _clusters(tokens: Floats, k: int, seed: int) -> NDArray[np.int_]:
@@ -98,18 +97,17 @@ def _maps(job: Job, values: Floats, scores: Floats, settings: dict[str, Any]) ->
     )
 
 
-_TRANSFORMERS = (CLASS_TOKEN, POOLING_HEAD, FUSED)
 CCI = Method(
     run=cci,
     title="CCI",
     paper="Concept-based Causal Inference for CLIP, CVPR 2026",
-    towers=_TRANSFORMERS,
+    towers=TRANSFORMERS,
     cost="2 and one per cluster",
 )
 ATTENTION_OCCLUSION = Method(
     run=attention_occlusion,
     title="attention occlusion",
     paper="CCI with one patch per cluster",
-    towers=_TRANSFORMERS,
+    towers=TRANSFORMERS,
     cost="1 and one per patch",
 )

@@ -16,7 +16,7 @@ import numpy as np
 from clipprobe.attribution.coalitions import Coalitions, coalitions, first_order
 from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.masking import encode_masked, encode_mean_pixel
-from clipprobe.attribution.registry import CLASS_TOKEN, FUSED, POOLING_HEAD, Maps, Method
+from clipprobe.attribution.registry import TRANSFORMERS, Maps, Method
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -149,26 +149,25 @@ def masked_features(job: Job, masks: Tensor, masking: str) -> Tensor:
     return encode(job, masks)
 
 
-_TRANSFORMERS = (CLASS_TOKEN, POOLING_HEAD, FUSED)
 KEEP_ONLY = Method(
     run=keep_only,
     title="keep-only windows",
     paper="the complement of attention occlusion; no paper of its own",
-    towers=_TRANSFORMERS,
+    towers=TRANSFORMERS,
     cost="one per patch, of few tokens each",
 )
 BANZHAF = Method(
     run=banzhaf,
     title="Banzhaf masks",
     paper="Baniecki et al. 2025 (FIxLIP), first order",
-    towers=_TRANSFORMERS,
+    towers=TRANSFORMERS,
     cost="8 per patch, of half the tokens each",
 )
 INTERACTIONS = Method(
     run=interactions,
     title="patch-word interactions",
     paper="Baniecki et al. 2025 (FIxLIP), factorised",
-    towers=_TRANSFORMERS,
+    towers=TRANSFORMERS,
     of_units=False,
     cost="8 per patch, of half the tokens each",
 )

@@ -47,10 +47,6 @@ def _compared(job: Job, tokens: Tensor) -> Any:
     return job.on_grid(as_floats(torch.einsum("pte,pe->pt", patches, job.directions.double())))
 
 
-def _final(job: Job) -> str:
-    return f"vision.blocks.{len(job.clip.anatomy.vision.blocks) - 1}.resid_post"
-
-
 def _maps(job: Job, values: Any, settings: dict[str, Any], caution: str = "") -> Maps:
     return Maps(
         values=values,
@@ -67,9 +63,9 @@ def patch_cosine(job: Job) -> Maps:
     """Cosine of every patch token after the last block with the text."""
     import torch
 
-    trace = job.trace([_final(job)])
+    trace = job.trace([job.final])
     with torch.no_grad():
-        values = _compared(job, joint_space(job.clip, trace.value(_final(job))))
+        values = _compared(job, joint_space(job.clip, trace.value(job.final)))
     return _maps(job, values, {}, PATCH_CAUTION)
 
 
@@ -133,7 +129,7 @@ PATCH_COSINE = Method(
     towers=(CLASS_TOKEN, FUSED),
     of_units=False,
     single_pass=True,
-    needs=lambda job: [_final(job)],
+    needs=lambda job: [job.final],
     cost="1",
 )
 MASKCLIP = Method(
