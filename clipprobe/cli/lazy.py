@@ -65,7 +65,7 @@ class LazyGroup(PlainGroup):
         if not ctx.resilient_parsing and not name.startswith("-"):
             known = VERBS.get(f"{self.path} {name}".strip()) or name in self.list_commands(ctx)
             if not known:
-                from clipprobe.settings.wording import nearest
+                from clipprobe.errors import nearest
 
                 where = f"{self.path} command" if self.path else "command"
                 hint = nearest(name, self.list_commands(ctx))

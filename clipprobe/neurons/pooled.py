@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.data import Dataset, Failure, ImageRecord, as_dataset, require_readable
-from clipprobe.errors import DataError, UnsupportedHookError
+from clipprobe.errors import DataError
 from clipprobe.memory import fitting_batch
 
 if TYPE_CHECKING:
@@ -121,49 +121,6 @@ def check_fits(
     fitting_batch(clip, batch_size, len(dataset))
     _check_size(len(dataset), sum(site.n_units for site in found))
     return found
-
-
-def pooled_text_activations(
-    clip: Clip,
-    texts: Sequence[str],
-    sites: Sequence[str] | None = None,
-    *,
-    pool: str | None = None,
-    batch_size: int = 256,
-) -> PooledActivations:
-    """Run texts once; as :func:`pooled_activations`, for the text tower.
-
-    Args:
-        sites: Hook points or globs of the text tower; None for the neurons of every block.
-        pool: ``eos`` (the default where the tower pools it), ``cls``, ``max`` or ``mean``.
-    """
-    import hashlib
-
-    from clipprobe.hooks import capture, resolve
-
-    points = resolve(clip, list(sites or ["text.blocks.*.mlp.post"]))
-    for point in points:
-        if point.tower != "text" or point.axes not in (("b", "t", "d"), ("b", "t", "d_mlp")):
-            raise UnsupportedHookError(
-                f"{point.name} has no single number per token of a text: use a text hook point "
-                "with axes b t d, such as text.blocks.*.mlp.post."
-            )
-    if not len(texts):
-        raise DataError("There is no text to run: give at least one.")
-    pool = pool or ("cls" if clip.anatomy.text.pool_token == "cls" else "eos")
-    _check_size(len(texts), sum(point.n_units for point in points))
-    with capture(clip, [point.name for point in points], pool=pool) as acts:
-        embeddings = clip.encode_texts(texts, batch_size=batch_size)
-    digest = hashlib.sha256(repr(list(texts)).encode("utf-8", "backslashreplace")).hexdigest()
-    return PooledActivations(
-        values={name: values.float().cpu().numpy() for name, values in acts.items()},
-        embeddings=embeddings,
-        records=(),
-        failures=(),
-        pooled={point.name: f"{pool} over tokens" for point in points},
-        pool=pool,
-        data={"name": "texts", "fingerprint": digest, "records": len(texts)},
-    )
 
 
 class _Table:

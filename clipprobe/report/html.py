@@ -23,7 +23,7 @@ from clipprobe.report.charts import figure_json, plotly_script
 from clipprobe.report.images import data_uri
 from clipprobe.report.numbers import format_cell, is_number
 from clipprobe.report.page import Block, Chart, Histogram, ImageRows, Images, Page, safe_href
-from clipprobe.runs.files import file_errors, write_atomically
+from clipprobe.runs.files import write_text
 from clipprobe.version import __version__
 
 
@@ -35,11 +35,7 @@ def write_html(page: Page, path: str | Path) -> Path:
     Raises:
         RunFolderError: the file cannot be written.
     """
-    target = Path(path)
-    data = render_html(page).encode("utf-8", "backslashreplace")
-    with file_errors(target):
-        write_atomically(target, lambda temporary: _write(temporary, data))
-    return target
+    return write_text(path, render_html(page))
 
 
 def render_html(page: Page) -> str:
@@ -153,7 +149,3 @@ def _csp_hash(script: str) -> str:
 
 def _slug(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)

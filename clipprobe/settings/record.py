@@ -15,9 +15,9 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs
 
-from clipprobe.errors import ConfigError
+from clipprobe.errors import ConfigError, nearest
 from clipprobe.settings.described import settings_of
-from clipprobe.settings.wording import nearest, sentence, who, wrong_truth
+from clipprobe.settings.wording import sentence, who, wrong_truth
 
 
 @dataclass(frozen=True, kw_only=True)

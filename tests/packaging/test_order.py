@@ -20,7 +20,8 @@ TOP = "(verbs)"
 ORDER = {
     "clipprobe": """
         arrays blocked errors later origin version yamltext
-        anatomy data figures lines memory people registry statistics stimuli thresholds
+        lines
+        anatomy data figures memory people registry statistics stimuli thresholds
         hooks settings
         models runs
         report

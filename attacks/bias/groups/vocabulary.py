@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 
 from attacks.bias.groups.words import AGES, CHILD, CRIME, NON_HUMAN, RACES
-from clipprobe.zeroshot.prompts import article
 
 _RACE_WORDS = {
     "latino hispanic": "latino", "hispanic latino": "latino", "hispanic": "latino",
@@ -94,11 +93,6 @@ def read_value(attribute: str, text: str | None) -> str | None:
 def age_words(age: str) -> str:
     """An age bin as it stands in a sentence: ``"3 to 9 years old"``."""
     return f"{age.replace('-', ' to ')} years old"
-
-
-def with_article(noun: str) -> str:
-    """``"an orangutan"``."""
-    return f"{article(noun)} {noun}"
 
 
 def _plain(text: str) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from attacks.bias.groups.columns import SHOW_FROM
 from clipprobe.errors import ConfigError
+from clipprobe.runs.jsonio import AsJson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(AsJson):
     """How the numbers are made.
 
     ``k``: depth of the retrieval figures, at least 10; None: a tenth of the images, up to 1,000.
@@ -46,7 +46,3 @@ class Settings:
             )
         if self.min_effect < 0 or self.seed < 0:
             raise ConfigError("min_effect and seed cannot be negative.")
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)

@@ -29,6 +29,7 @@ from attacks.bias.why.passes import ENOUGH
 from attacks.bias.why.patching import contributions, means, unit_points
 from attacks.bias.why.task import halves
 from clipprobe.errors import UnsupportedHookError
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.zeroshot.prompts import fill
 from clipprobe.zeroshot.text_bank import sentence_means
 
@@ -40,20 +41,12 @@ N_RANDOM = 5  # sets of other neurons, the control: each encodes every picture a
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mitigated:
+class Mitigated(AsJson):
     """One method: what was fitted, and every measure before and after."""
 
     method: str
     fitted: Mapping[str, Any]
     changes: tuple[Change, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {
-            "method": self.method,
-            "fitted": dict(self.fitted),
-            "changes": [change.to_json() for change in self.changes],
-        }
 
 
 @dataclass(kw_only=True)

@@ -10,6 +10,7 @@ from attacks.bias.measures.cells import RELATIVE
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.probes.registry import get_probe
 from attacks.bias.sections.planted import Comparison, recovery
+from clipprobe.report.numbers import decimals
 from clipprobe.statistics import Estimate, undefined
 
 
@@ -27,8 +28,8 @@ def make_headline(
                     "meaning": (
                         f"mean absolute association of {len(evaluation.items[cell.probe])} words "
                         f"with {column.heading}, in standard deviations; without any association "
-                        f"it would be {_short(cell.null_mean)} on average and below "
-                        f"{_short(cell.null_high)} in 95 % of cases"
+                        f"it would be {decimals(cell.null_mean)} on average and below "
+                        f"{decimals(cell.null_high)} in 95 % of cases"
                     ),
                 }
             )
@@ -76,7 +77,3 @@ def share_of_tests(name: str, found: int, n: int, meaning: str) -> dict[str, Any
         reason="a count of tests, not an estimate",
     )  # fmt: skip
     return {"name": name, "estimate": count, "meaning": meaning}
-
-
-def _short(value: float) -> str:
-    return "undefined" if math.isnan(value) else f"{value:.3f}"

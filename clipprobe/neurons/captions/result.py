@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from clipprobe.runs.jsonio import AsJson
+
 ALIGNMENT = "cross-tower alignment"
 TEXT_ALONE = "text tower alone"
 _MAY_BE_NAN = ("mean", "chance", "p", "q", "agreement")
@@ -44,7 +46,7 @@ class CaptionScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitCaptions:
+class UnitCaptions(AsJson):
     """The captions of one unit.
 
     Attributes:
@@ -85,10 +87,6 @@ class UnitCaptions:
     top: tuple[CaptionScore, ...]
     bottom: tuple[CaptionScore, ...]
     reason: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types; undefined numbers become null where they are written."""
-        return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> UnitCaptions:

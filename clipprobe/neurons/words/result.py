@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.hooks.units import Site
+from clipprobe.runs.jsonio import AsJson
 
 Floats = NDArray[np.float32]
 CLAIM = "image-modality invariance"
@@ -69,7 +70,7 @@ class WordValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitWords:
+class UnitWords(AsJson):
     """The words of one unit.
 
     Attributes:
@@ -105,10 +106,6 @@ class UnitWords:
     top: tuple[WordValue, ...]
     bottom: tuple[WordValue, ...]
     reason: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types; undefined numbers become null where they are written."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
