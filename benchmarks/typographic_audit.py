@@ -33,7 +33,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-import attacks.typographic.audit as audit_module
+import attacks.typographic.job as audit_module
 import clipprobe
 from attacks.typographic import audit_typographic
 from clipprobe.data import Dataset, ImageRecord, open_dataset
@@ -51,7 +51,7 @@ CLOCKS: dict[str, Callable[[], float]] = {
 PARTS = {
     "class_vectors": "class texts",
     "summarise": "bootstrap and tests",
-    "write_report": "reports",
+    "build_page": "reports",
 }
 
 

@@ -63,8 +63,8 @@ class Engine:
             if not self._done(run, name):
                 rows, problems = scorer(chunk, encodings)
                 lists = {
-                    "failed": [p.failure.to_json() for p in problems if p.unreadable],
-                    "skipped": [p.failure.to_json() for p in problems if not p.unreadable],
+                    "failed": [p.failure for p in problems if p.unreadable],
+                    "skipped": [p.failure for p in problems if not p.unreadable],
                 }
                 run.write_json(f"{name}.json", lists)
                 encodings.save(run, f"{name}.safetensors")

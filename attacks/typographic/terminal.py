@@ -76,10 +76,16 @@ def candidate_lines(summary: dict[str, Any]) -> list[str]:
     return found
 
 
-def say_twice(classes: Path | None) -> None:
+def class_file(classes: Any) -> Any:
+    """The class file of a verb as a path, after :func:`say_twice`; a list is left as it is."""
+    if not isinstance(classes, str | Path):
+        return classes
+    say_twice(Path(classes))
+    return Path(classes)
+
+
+def say_twice(classes: Path) -> None:
     """Say which names stand in a class file twice, in any spelling; it may be meant (ImageNet)."""
-    if classes is None:
-        return
     from clipprobe.lines import read_lines
     from clipprobe.zeroshot.classes import key
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attacks.typographic.settings import Budget, TypographicAudit, WordFlags
-from attacks.typographic.terminal import candidate_lines, headline, say_twice, tell
+from attacks.typographic.terminal import candidate_lines, class_file, headline, tell
 from attacks.typographic.texts import strategy_or_file
 from clipprobe.cli.common import countdown, load_model, say
 from clipprobe.cli.verbs import Verb
@@ -37,14 +36,11 @@ def typographic(
     if attacks is None and not audit.classes:
         raise ConfigError("The audit needs --classes: give it, or write it into the --config.")
     dataset = attacks or open_dataset(str(audit.images), limit=audit.limit)
-    classes = Path(audit.classes) if isinstance(audit.classes, str) else audit.classes
-    if isinstance(classes, Path):
-        say_twice(classes)
     audit = replace(
         audit,
         images=dataset,
         words=chosen or strategy_or_file(audit.words),
-        classes=classes,
+        classes=class_file(audit.classes),
         layout=None,
         limit=None,
     )

@@ -20,6 +20,7 @@ from clipprobe.attribution.coalitions import coalitions, first_order
 from clipprobe.attribution.words import Words, encode_words, masking_of, words_of
 from clipprobe.errors import ConfigError
 from clipprobe.people import refuse_person_groups
+from clipprobe.runs.jsonio import AsJson
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -30,7 +31,7 @@ _BUDGET = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WordExplanation:
+class WordExplanation(AsJson):
     """The score of one image and one text, by words.
 
     Attributes:
@@ -60,23 +61,6 @@ class WordExplanation:
     masking: str
     reason: str
     provenance: Mapping[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types; undefined numbers are null."""
-        return {
-            "method": self.method,
-            "text": self.text,
-            "words": list(self.words),
-            "values": self.values.tolist(),
-            "token_words": list(self.token_words),
-            "token_values": [None if math.isnan(v) else v for v in self.token_values.tolist()],
-            "special": None if math.isnan(self.special) else self.special,
-            "score": self.score,
-            "units": self.units,
-            "masking": self.masking,
-            "reason": self.reason,
-            "provenance": dict(self.provenance),
-        }
 
 
 def explain_words(

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clipprobe.cli.config_file import read_mapping
 from clipprobe.cli.lazy import PlainGroup
 from clipprobe.cli.run_folder import use_folder as use_folder
-from clipprobe.errors import ConfigError, UnreadableImageError, nearest
+from clipprobe.errors import UnreadableImageError
 from clipprobe.lines import one_line
 from clipprobe.lines import read_lines as read_lines
 
@@ -266,23 +265,3 @@ def read_image(path: Path) -> Image.Image:
         raise UnreadableImageError(
             f"The image {path} could not be read ({error}): give another file."
         ) from None
-
-
-def read_config(path: Path | None, known: Collection[str]) -> dict[str, Any]:
-    """The settings of a ``--config`` YAML file; flags given on the command line win over them.
-
-    Args:
-        path: The file, or ``None`` for no settings.
-        known: The settings that the command understands.
-
-    Raises:
-        ConfigError: the file cannot be read, is no mapping, or has a setting that is not known.
-    """
-    if path is None:
-        return {}
-    loaded = read_mapping(path)
-    for key in loaded:
-        if key not in known:
-            hint = nearest(str(key), sorted(known))
-            raise ConfigError(f"The config file {path} has the unknown setting {key!r}: {hint}")
-    return loaded

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.figures.common import error_bars
 from clipprobe.figures.theme import BLUE, label, theme
 
 if TYPE_CHECKING:
@@ -38,12 +39,7 @@ def removal_chart(rows: Sequence[Mapping[str, Any]], kind: str) -> go.Figure:
     figure.add_scatter(
         x=[str(row["k"]) for row in measured],
         y=[row["removed"]["value"] for row in measured],
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [row["removed"]["high"] - row["removed"]["value"] for row in measured],
-            "arrayminus": [row["removed"]["value"] - row["removed"]["low"] for row in measured],
-        },
+        error_y=error_bars([row["removed"] for row in measured], symmetric=False),
         mode="lines+markers",
         marker={"color": BLUE, "size": 8},
         name=label(f"the strongest {kind}s"),

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import UnsupportedHookError
+from clipprobe.runs.jsonio import AsJson
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitMap:
+class UnitMap(AsJson):
     """A unit's activations on one image, laid out where they belong.
 
     Attributes:
@@ -43,16 +44,6 @@ class UnitMap:
         if pool == "cls":
             return self.class_token
         return float(values.max() if pool == "max" else values.mean(dtype=np.float64))
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types; an undefined class token is null, with ``reason`` beside it."""
-        return {
-            "address": self.address,
-            "map": self.map.tolist(),
-            "class_token": None if math.isnan(self.class_token) else self.class_token,
-            "reason": self.reason,
-            "provenance": dict(self.provenance),
-        }
 
 
 def unit_map(clip: Clip, image: object, address: str) -> UnitMap:

@@ -33,7 +33,7 @@ from clipprobe.report.page import (
     Page,
     safe_href,
 )
-from clipprobe.runs.files import file_errors, write_atomically
+from clipprobe.runs.files import write_text
 from clipprobe.version import __version__
 
 
@@ -45,11 +45,7 @@ def write_html(page: Page, path: str | Path) -> Path:
     Raises:
         RunFolderError: the file cannot be written.
     """
-    target = Path(path)
-    data = render_html(page).encode("utf-8", "backslashreplace")
-    with file_errors(target):
-        write_atomically(target, lambda temporary: _write(temporary, data))
-    return target
+    return write_text(path, render_html(page))
 
 
 def render_html(page: Page) -> str:
@@ -173,7 +169,3 @@ def _csp_hash(script: str) -> str:
 
 def _slug(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)

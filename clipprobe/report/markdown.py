@@ -24,7 +24,7 @@ from clipprobe.report.page import (
     Warning,
     safe_href,
 )
-from clipprobe.runs.files import file_errors, write_atomically
+from clipprobe.runs.files import write_text
 from clipprobe.version import __version__
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~])")
@@ -36,11 +36,7 @@ def write_markdown(page: Page, path: str | Path) -> Path:
     Raises:
         RunFolderError: the file cannot be written.
     """
-    target = Path(path)
-    data = render_markdown(page).encode("utf-8", "backslashreplace")
-    with file_errors(target):
-        write_atomically(target, lambda temporary: _write(temporary, data))
-    return target
+    return write_text(path, render_markdown(page))
 
 
 def render_markdown(page: Page) -> str:
@@ -115,7 +111,3 @@ def _table(columns: Any, rows: Any) -> str:
     ]
     lines += ["| " + " | ".join(escape(format_cell(cell)) for cell in row) + " |" for row in rows]
     return "\n".join(lines)
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)

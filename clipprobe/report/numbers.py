@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -51,6 +51,13 @@ def format_number(value: float | None) -> str:
     else:
         text = f"{value:.2e}"
     return text.replace("-", "−", 1) if text.startswith("-") else text
+
+
+def decimals(value: float | Mapping[str, Any] | None, places: int = 3) -> str:
+    """A number, or that of an estimate's JSON form, with fixed decimals for a sentence."""
+    if isinstance(value, Mapping):
+        value = cast("float | None", value["value"])
+    return "undefined" if value is None or math.isnan(value) else f"{value:.{places}f}"
 
 
 def format_estimate(value: Any, low: Any, high: Any, n: int, reason: str) -> str:

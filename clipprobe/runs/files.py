@@ -102,3 +102,19 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> Path:
+    """Write a text whole or not at all, and give its path.
+
+    Raises:
+        RunFolderError: it cannot be written.
+    """
+    target, data = Path(path), text.encode("utf-8", "backslashreplace")
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(data)
+
+    with file_errors(target):
+        write_atomically(target, write)
+    return target

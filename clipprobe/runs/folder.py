@@ -100,17 +100,6 @@ def empty(folder: Path) -> None:
     remove_temporaries(folder)
 
 
-def discard(folder: Path) -> None:
-    """Remove the run in a folder, and the folder if nothing else is in it.
-
-    Raises:
-        RunFolderError: the folder holds other files and no run, or a process is working in it.
-    """
-    with disk_errors(folder):
-        if run_in(folder) is not None:
-            remove(folder, FolderLock.take(folder))
-
-
 def remove(folder: Path, lock: FolderLock) -> None:
     """Remove a run whose lock is given; beside foreign files its ``config.json`` stays."""
     try:

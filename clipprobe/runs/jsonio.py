@@ -52,9 +52,7 @@ def plain(value: Any) -> Any:
     if hasattr(value, "to_json"):
         return plain(value.to_json())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)
-        }
+        return _fields(value)
     if isinstance(value, np.ndarray):
         return plain(value.tolist())
     if isinstance(value, Set):
@@ -67,6 +65,16 @@ def plain(value: Any) -> Any:
     )
 
 
+class AsJson:
+    """A dataclass whose JSON form is that of its fields; an undefined number becomes null."""
+
+    __slots__ = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as plain JSON types."""
+        return _fields(self)
+
+
 def dumps(value: Any) -> str:
     """The one JSON text of ``value``, indented, with a newline at its end."""
     text = json.dumps(plain(value), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
@@ -77,6 +85,10 @@ def dumps(value: Any) -> str:
 def loads(text: str) -> Any:
     """Read JSON back; ``null`` stays ``None`` and ``"Infinity"`` stays text."""
     return json.loads(text)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
 
 
 def _number(value: float) -> float | str | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from clipprobe.later import later
 from clipprobe.zeroshot.classifier import ZeroShotResult, build_classifier, zero_shot
 from clipprobe.zeroshot.prompts import TEMPLATES, fill
 
@@ -30,9 +30,4 @@ __all__ = [
     "fill",
     "zero_shot",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _AUDITS:
-        raise AttributeError(f"module 'clipprobe.zeroshot' has no attribute {name!r}")
-    return getattr(importlib.import_module(_AUDITS[name]), name)
+__getattr__ = later(__name__, _AUDITS)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.people import in_sentences, refuse_person_groups, withheld_because
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, wilson
 from clipprobe.zeroshot.prompts import TEMPLATES, check_classes, check_templates, fill
 from clipprobe.zeroshot.text_bank import Averaging, TextEncoder, averaged, ruled
@@ -30,7 +31,7 @@ _IMAGES_AT_ONCE = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ZeroShotResult:
+class ZeroShotResult(AsJson):
     """What a model chose for ``n`` images among ``k`` classes."""
 
     classes: tuple[str, ...]
@@ -53,20 +54,6 @@ class ZeroShotResult:
     """Why ``predictions``, ``labels`` and margins are empty: the classes name groups of people,
     and then the accuracy alone is given. None where they are not."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types; an undefined margin becomes null."""
-        return {
-            "classes": list(self.classes),
-            "templates": list(self.templates),
-            "predictions": self.predictions.tolist(),
-            "labels": self.labels.tolist(),
-            "top_margin": _nulls(self.top_margin),
-            "label_margin": _nulls(self.label_margin),
-            "accuracy": self.accuracy.to_json(),
-            "provenance": self.provenance,
-            "withheld": self.withheld,
-        }
-
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ZeroShotResult:
         """The inverse of :meth:`to_json`."""
@@ -81,10 +68,6 @@ class ZeroShotResult:
             provenance=dict(data["provenance"]),
             withheld=data["withheld"],
         )
-
-
-def _nulls(values: Floats) -> list[float | None]:
-    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def build_classifier(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 Floats = npt.NDArray[np.float32]
+_NOTHING = np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +44,17 @@ class Embedded:
     """In the joint space, of unit length, ``(n, d_embed)``."""
     failures: tuple[Failure, ...]
     """The images that could not be read."""
+
+    @classmethod
+    def joined(cls, parts: Sequence[Embedded]) -> Embedded:
+        """Several parts as one, in their order."""
+        filled = [part for part in parts if part.records]
+        return cls(
+            records=tuple(record for part in parts for record in part.records),
+            pooled=np.concatenate([part.pooled for part in filled] or [_NOTHING]),
+            vectors=np.concatenate([part.vectors for part in filled] or [_NOTHING]),
+            failures=tuple(failure for part in parts for failure in part.failures),
+        )
 
 
 def embed(
@@ -79,14 +91,7 @@ def encode_records(
         done += len(batch.records) + len(batch.failures)
         if progress is not None:
             progress(done, len(records))
-    filled = [part for part in parts if part.records]
-    nothing = np.zeros((0, 0), np.float32)
-    return Embedded(
-        records=tuple(record for part in parts for record in part.records),
-        pooled=np.concatenate([part.pooled for part in filled]) if filled else nothing,
-        vectors=np.concatenate([part.vectors for part in filled]) if filled else nothing,
-        failures=tuple(failure for part in parts for failure in part.failures),
-    )
+    return Embedded.joined(parts)
 
 
 def pooled_vectors(clip: Clip, images: Sequence[object]) -> tuple[Floats, Floats]:
@@ -130,15 +135,9 @@ def label_rows(
     return names, np.array([place[label] for label in labels], np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    records: list[ImageRecord]
-    failures: list[Failure]
-    pooled: Floats
-    vectors: Floats
-
-
-def _side_by_side(clip: Clip, records: Sequence[ImageRecord], batch_size: int) -> Iterator[_Batch]:
+def _side_by_side(
+    clip: Clip, records: Sequence[ImageRecord], batch_size: int
+) -> Iterator[Embedded]:
     """Batches in order, as many at a time as the machine has cores for."""
     parts = batches(records, batch_size)
     with one_thread_each(clip) as n:
@@ -146,7 +145,7 @@ def _side_by_side(clip: Clip, records: Sequence[ImageRecord], batch_size: int) -
             for part in parts:
                 yield _encode(clip, part)
             return
-        waiting: deque[Future[_Batch]] = deque()
+        waiting: deque[Future[Embedded]] = deque()
         with ThreadPoolExecutor(n, thread_name_prefix="clipprobe-embed") as pool:
             for part in parts:
                 waiting.append(pool.submit(_encode, clip, part))
@@ -156,7 +155,7 @@ def _side_by_side(clip: Clip, records: Sequence[ImageRecord], batch_size: int) -
                 yield waiting.popleft().result()
 
 
-def _encode(clip: Clip, records: Sequence[ImageRecord]) -> _Batch:
+def _encode(clip: Clip, records: Sequence[ImageRecord]) -> Embedded:
     images: list[Image.Image] = []
     read: list[ImageRecord] = []
     failures: list[Failure] = []
@@ -167,7 +166,5 @@ def _encode(clip: Clip, records: Sequence[ImageRecord]) -> _Batch:
             failures.append(Failure(record.id, str(error)))
         else:
             read.append(record)
-    if not images:
-        nothing = np.zeros((0, 0), np.float32)
-        return _Batch(read, failures, nothing, nothing)
-    return _Batch(read, failures, *pooled_vectors(clip, images))
+    pooled, vectors = pooled_vectors(clip, images) if images else (_NOTHING, _NOTHING)
+    return Embedded(records=tuple(read), pooled=pooled, vectors=vectors, failures=tuple(failures))

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from clipprobe.errors import ConfigError
 from clipprobe.settings import Flag, Settings, Texts
-from clipprobe.settings.shared import Images, Output, Progress, Random
+from clipprobe.settings.shared import Batches, Images, Output, Progress, Random
 from clipprobe.thresholds import threshold_reader
 from clipprobe.yamltext import parse_yaml
 from clipprobe.zeroshot.prompts import TEMPLATES
@@ -77,15 +77,6 @@ class Labels(Settings):
     averaging: Averaging = "unit-mean-unit"
     """Which vectors have unit length before and after the mean over templates; the first is that
     of the CLIP paper."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Batches(Settings):
-    """How many images go through the model at once."""
-
-    panel: ClassVar[str] = "Run"
-    batch_size: Annotated[int, Ge(1)] = 32
-    """Images in one forward pass."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from clipprobe.data import Dataset, Failure, require_readable
 from clipprobe.memory import fitting_batch
 from clipprobe.zeroshot.embedded import Embedded, encode_records
@@ -62,14 +60,6 @@ def embed_in_parts(
         )
         if progress is not None:
             progress(len(records))
-    whole = Embedded(
-        records=tuple(record for part in found for record in part.records),
-        pooled=np.concatenate([part.pooled for part in found if len(part.records)] or [_NONE]),
-        vectors=np.concatenate([part.vectors for part in found if len(part.records)] or [_NONE]),
-        failures=tuple(failure for part in found for failure in part.failures),
-    )
+    whole = Embedded.joined(found)
     require_readable(len(whole.records), whole.failures, dataset.name)
     return whole
-
-
-_NONE = np.zeros((0, 0), np.float32)

@@ -8,7 +8,7 @@ import pytest
 
 from attacks.bias.inputs.cards import parse_card
 from attacks.typographic.texts import read_synonyms
-from clipprobe.cli.common import read_config
+from clipprobe.cli.config_file import read_mapping
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.yamltext import parse_yaml
 
@@ -17,7 +17,7 @@ def test_a_key_that_stands_twice_is_named(tmp_path: Path) -> None:
     file = tmp_path / "audit.yaml"
     file.write_text("size: 0.1\nseed: 3\nsize: 0.2\n")
     with pytest.raises(ConfigError, match=r"the key 'size' stands twice: keep one .*line 3"):
-        read_config(file, ["size", "seed"])
+        read_mapping(file)
     file.write_text("apple: [Granny Smith]\napple: [Gala]\n")
     with pytest.raises(ConfigError, match="the key 'apple' stands twice"):
         read_synonyms(file)

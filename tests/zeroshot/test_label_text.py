@@ -83,7 +83,7 @@ def test_wrong_files_have_their_sentence(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text('{"classes": [1, 2]}', encoding="utf-8")
     with pytest.raises(DataError, match="lists of texts"):
         LabelText.read(tmp_path / "b.json")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="could not be read"):
         LabelText.read(tmp_path / "none.json")
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from clipprobe.errors import ConfigError, DataError, nearest
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.yamltext import parse_yaml
 
 NOT_STATED = "not stated"
@@ -33,7 +34,7 @@ _REQUIRED = ("title", "annotation", "annotators", "licence")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class Card(AsJson):
     """What is known about a data set; ``not stated`` where nothing is.
 
     ``title``: its name. ``annotation``: how groups are known (``annotated`` by others,
@@ -55,10 +56,6 @@ class Card:
     uses: str = NOT_STATED
     link: str = NOT_STATED
     source: str = NOT_STATED
-
-    def to_json(self) -> dict[str, str]:
-        """Field -> text."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @cache

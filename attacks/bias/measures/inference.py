@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from attacks.bias.groups.columns import SHOW_FROM
 from clipprobe.errors import ConfigError
+from clipprobe.runs.jsonio import AsJson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(AsJson):
     """How the numbers are made.
 
     ``k``: depth of the retrieval figures, at least 10; None: a tenth of the images, up to 1,000.
@@ -52,7 +53,3 @@ class Settings:
         """What a record of an audit's settings says of them."""
         names = [one.name for one in fields(cls) if hasattr(record, one.name)]
         return cls(**{name: getattr(record, name) for name in names} | more)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,13 +24,14 @@ from attacks.bias.groups.columns import SHOW_FROM, GroupColumn
 from attacks.bias.measures.cells import status_for
 from attacks.bias.measures.draws import Ints
 from attacks.bias.measures.frame import comparisons
+from clipprobe.runs.jsonio import AsJson
 
 POWER = 0.8
 BASE_RATES = (0.05, 0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Detectable:
+class Detectable(AsJson):
     """The least effects that one comparison finds.
 
     ``column``, ``group``, ``reference``; ``n``, ``n_reference``: images, or clusters, on each side.
@@ -50,10 +50,6 @@ class Detectable:
     d: float
     rise_from_5: float
     rise_from_50: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
 
 
 def detectable(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.association import weighted_effect_sizes
 from attacks.bias.measures.draws import Floats, Ints, bootstrap_weights, generator
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import (
     Estimate,
     difference_of_paired_proportions,
@@ -31,7 +31,7 @@ HALF_TOO_SMALL = f"a half has under {LEAST} images of a group"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(AsJson):
     """One measure before and after, on the scoring half.
 
     ``measure``: ``aligned d``, ``linear probe AUC`` or ``zero-shot accuracy``; ``about``: the group
@@ -46,17 +46,6 @@ class Change:
     after: Estimate
     difference: Estimate
     p: float = float("nan")
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types; NaN becomes null."""
-        return {
-            "measure": self.measure,
-            "about": self.about,
-            "before": self.before.to_json(),
-            "after": self.after.to_json(),
-            "difference": self.difference.to_json(),
-            "p": None if np.isnan(self.p) else self.p,
-        }
 
 
 def too_small(column: GroupColumn, fit: NDArray[np.bool_]) -> bool:

@@ -29,6 +29,7 @@ from attacks.bias.mitigation.transforms import (
 from attacks.bias.mitigation.utility import Utility
 from attacks.bias.people import People
 from clipprobe.errors import UnsupportedHookError
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics.halves import permuted, split
 from clipprobe.tracing import Score
 from clipprobe.tracing.contributions import contributions, means, unit_points
@@ -46,7 +47,7 @@ N_RANDOM = 5  # sets of other neurons, the control: each encodes every picture a
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mitigated:
+class Mitigated(AsJson):
     """One method: what was fitted, and every measure before and after."""
 
     method: str

@@ -11,7 +11,7 @@ from attacks.bias.measures.cells import RELATIVE
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.probes.registry import get_probe
 from attacks.bias.sections.planted import Comparison, recovery
-from attacks.bias.sections.wording import short
+from clipprobe.report.numbers import decimals
 from clipprobe.statistics import Estimate, undefined
 
 
@@ -29,8 +29,8 @@ def make_headline(
                     "meaning": (
                         f"mean absolute association of {len(evaluation.items[cell.probe])} words "
                         f"with {column.heading}, in standard deviations; without any association "
-                        f"it would be {short(cell.null_mean)} on average and below "
-                        f"{short(cell.null_high)} in 95 % of cases"
+                        f"it would be {decimals(cell.null_mean)} on average and below "
+                        f"{decimals(cell.null_high)} in 95 % of cases"
                     ),
                 }
             )

@@ -131,8 +131,8 @@ def answer_all(
                 f"{stem}.json",
                 {
                     "ids": [record.id for record in part if record.id not in lost],
-                    "failed": [p.failure.to_json() for p in problems if p.unreadable],
-                    "skipped": [p.failure.to_json() for p in problems if not p.unreadable],
+                    "failed": [p.failure for p in problems if p.unreadable],
+                    "skipped": [p.failure for p in problems if not p.unreadable],
                 },
             )
         else:

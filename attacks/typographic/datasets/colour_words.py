@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from attacks.typographic.datasets.files import image_files, names_of
-from attacks.typographic.datasets.layout import Layout, Picture, Reading, spaced
-from clipprobe.data import Failure
+from attacks.typographic.datasets.layout import Layout, Reading, spaced
 from clipprobe.zeroshot.classes import key
 
 _INKS = frozenset(
@@ -16,24 +15,14 @@ _INKS = frozenset(
 
 def read_colour_words(path: Path) -> Reading:
     """Label is the ink, word is what is written; the first ``_`` parts them."""
-    images, skipped = image_files(path)
-    pictures = []
-    for record in images:
-        pure = PurePosixPath(record.id)
-        ink, bar, word = pure.stem.partition("_")
+
+    def parse(name: PurePosixPath) -> tuple[str, str, str] | str:
+        ink, bar, word = name.stem.partition("_")
         if not bar or not key(ink) or not key(word):
-            skipped.append(Failure(record.id, "its name is not of the form {ink}_{word}"))
-            continue
-        pictures.append(
-            Picture(
-                id=record.id,
-                source=record.source,
-                label=ink.lower(),
-                word=spaced(word.lower()),
-                pair=f"{pure.parent.as_posix()}/{key(ink)}",
-            )
-        )
-    return Reading(pictures, skipped)
+            return "its name is not of the form {ink}_{word}"
+        return ink.lower(), spaced(word.lower()), f"{name.parent.as_posix()}/{key(ink)}"
+
+    return Reading.by_name(image_files(path), parse, own=True)
 
 
 def _recognise(path: Path) -> bool:

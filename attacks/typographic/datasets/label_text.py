@@ -11,8 +11,7 @@ import re
 from pathlib import Path, PurePosixPath
 
 from attacks.typographic.datasets.files import image_files, names_of
-from attacks.typographic.datasets.layout import Layout, Reading, attack_picture, spaced
-from clipprobe.data import Failure
+from attacks.typographic.datasets.layout import Layout, Reading, spaced
 from clipprobe.zeroshot.classes import key
 
 _NAME = re.compile(r"label=(?P<label>.+)_text=(?P<word>.+)", re.IGNORECASE)
@@ -21,22 +20,15 @@ RTA_N, PAINT_N = 1000, 110
 
 def read_label_text(path: Path) -> Reading:
     """Pictures named ``label=X_text=Y``; pairs are all photographs of one label."""
-    images, skipped = image_files(path)
-    pictures = []
-    for record in images:
-        match = _NAME.fullmatch(PurePosixPath(record.id).stem)
+
+    def parse(name: PurePosixPath) -> tuple[str, str, str] | str:
+        match = _NAME.fullmatch(name.stem)
         if match is None or not key(match["label"]) or not key(match["word"]):
-            reason = "its name is not of the form label=X_text=Y with X and Y"
-            skipped.append(Failure(record.id, reason))
-            continue
+            return "its name is not of the form label=X_text=Y with X and Y"
         label, word = spaced(match["label"]), spaced(match["word"])
-        folder = PurePosixPath(record.id).parent.as_posix()
-        made = attack_picture(record, label, word, f"{folder}/{key(label)}")
-        if isinstance(made, Failure):
-            skipped.append(made)
-        else:
-            pictures.append(made)
-    return Reading(pictures, skipped)
+        return label, word, f"{name.parent.as_posix()}/{key(label)}"
+
+    return Reading.by_name(image_files(path), parse)
 
 
 def _count(path: Path) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from clipprobe.data import Failure, ImageRecord
@@ -40,13 +40,6 @@ class Picture:
     """Whether the word is still to be written on the picture, by the audit."""
 
 
-def attack_picture(record: ImageRecord, label: str, word: str, pair: str) -> Picture | Failure:
-    """One attack of a file name, or why it is none: its word is its own label."""
-    if key(label) == key(word):
-        return Failure(record.id, f"its word {word!r} is its own label, so it attacks nothing")
-    return Picture(id=record.id, source=record.source, label=label, word=word, pair=pair)
-
-
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What one layout found at a path."""
@@ -54,6 +47,38 @@ class Reading:
     pictures: Sequence[Picture]
     skipped: Sequence[Failure] = ()
     warnings: Sequence[str] = ()
+
+    @classmethod
+    def by_name(
+        cls,
+        files: tuple[Sequence[ImageRecord], Sequence[Failure]],
+        parse: Callable[[PurePosixPath], tuple[str, str, str] | str],
+        *,
+        own: bool = False,
+    ) -> Reading:
+        """Images whose names say what they show and what is written on them.
+
+        Args:
+            files: The image files, and those that are left out already.
+            parse: A name -> label, word and pair; or why it says none.
+            own: Whether the word may be the label, which then attacks nothing.
+        """
+        images, skipped = files[0], list(files[1])
+        pictures = []
+        for record in images:
+            parts = parse(PurePosixPath(record.id))
+            if isinstance(parts, str):
+                skipped.append(Failure(record.id, parts))
+                continue
+            label, word, pair = parts
+            if not own and key(label) == key(word):
+                reason = f"its word {word!r} is its own label, so it attacks nothing"
+                skipped.append(Failure(record.id, reason))
+                continue
+            pictures.append(
+                Picture(id=record.id, source=record.source, label=label, word=word, pair=pair)
+            )
+        return cls(pictures, skipped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

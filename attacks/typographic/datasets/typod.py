@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from attacks.typographic.datasets.files import image_files
-from attacks.typographic.datasets.layout import Layout, Reading, attack_picture, spaced
-from clipprobe.data import Failure
+from attacks.typographic.datasets.layout import Layout, Reading, spaced
 from clipprobe.zeroshot.classes import key
 
 
@@ -16,23 +15,15 @@ def read_typod(path: Path) -> Reading:
     Labels and words hold no hyphen in this data set, which is why it splits there. Pictures of the
     same name without the last part (same beginning, question and label) hang together.
     """
-    images, skipped = image_files(path)
-    pictures = []
-    for record in images:
-        stem = PurePosixPath(record.id).stem
-        parts = [part.strip() for part in stem.rsplit("-", 3)]
+
+    def parse(name: PurePosixPath) -> tuple[str, str, str] | str:
+        parts = [part.strip() for part in name.stem.rsplit("-", 3)]
         if len(parts) != 4 or not all(key(part) for part in parts[1:]):
-            reason = "its name does not end in -{question}-{label}-{word}"
-            skipped.append(Failure(record.id, reason))
-            continue
-        label, word = spaced(parts[2]), spaced(parts[3])
-        pair = record.id[: len(record.id) - len(PurePosixPath(record.id).name)]
-        made = attack_picture(record, label, word, f"{pair}{parts[0]}-{parts[1]}-{parts[2]}")
-        if isinstance(made, Failure):
-            skipped.append(made)
-        else:
-            pictures.append(made)
-    return Reading(pictures, skipped)
+            return "its name does not end in -{question}-{label}-{word}"
+        folder = name.as_posix()[: -len(name.name)]
+        return spaced(parts[2]), spaced(parts[3]), f"{folder}{parts[0]}-{parts[1]}-{parts[2]}"
+
+    return Reading.by_name(image_files(path), parse)
 
 
 TYPOD = Layout(

@@ -19,9 +19,7 @@ from attacks.typographic.reading.source import Measuring, Source
 from attacks.typographic.reading.summary import summarise
 from attacks.typographic.reading.tables import tables_of
 from attacks.typographic.rendering.cases import Case
-from attacks.typographic.rendering.render import PILLOW, Renderer
-from attacks.typographic.withholding import asked_of, withheld
-from attacks.typographic.words import possible_words
+from attacks.typographic.task import Task
 from clipprobe.data import Dataset, Failure, require_readable
 from clipprobe.errors import DataError, UnreadableImageError
 from clipprobe.runs import Run
@@ -53,10 +51,9 @@ class Job:
     def config(self) -> dict[str, Any]:
         """Everything that changes the result."""
         return {
-            "model": self.clip.provenance()["model"],
-            "dataset": self.dataset.describe(),
-            **PILLOW,
-            **self.source.config(),
+            **self.task.config(),
+            "audit": self.source.run,
+            "source_seed": self.source.seed,
             **plain(self.settings),
         }
 
@@ -64,9 +61,8 @@ class Job:
         """Measure, rank, take out, and say what the run holds."""
         classes = self.source.classes
         vectors = class_vectors(self.clip, classes.names, self.source.templates)
-        drawer = Drawer(self.clip, self.renderer)
-        words = possible_words(self.source.words, classes)
-        hold = withheld(asked_of(classes, self.source.templates, words), len(self.cases))
+        drawer = Drawer(self.clip, self.task.renderer)
+        hold = self.task.hold()
         planned, failed, left_out = self._usable([*self.cases], drawer, vectors)
         left_out = [*self.skipped, *left_out]
         if len({one.case.record.id for one in planned}) < 4:
@@ -95,16 +91,22 @@ class Job:
         )
 
     @functools.cached_property
-    def renderer(self) -> Renderer:
-        """The audit's renderer, which decides words' places and controls."""
-        classes = self.source.classes
-        return Renderer(
+    def task(self) -> Task:
+        """The audit's task, which decides words' places and controls."""
+        source = self.source
+        return Task(
             clip=self.clip,
-            classes=classes,
-            attack=self.source.attack,
-            words=possible_words(self.source.words, classes),
-            seed=self.source.seed,
-            draw_at=self.source.draw_at,
+            dataset=self.dataset,
+            classes=source.classes,
+            templates=source.templates,
+            cases=[*self.cases],
+            words=source.words,
+            words_per_image=source.per_image,
+            attack=source.attack,
+            draw_at=source.draw_at,
+            seed=source.seed,
+            name_pattern=source.name_pattern,
+            batch_size=self.settings.batch_size,
         )
 
     def _usable(

@@ -80,7 +80,7 @@ def prepare_explanation(settings: ReadingExplanation, clip: Clip) -> Plan[None]:
         skipped=skipped,
         progress=settings.progress or (lambda step, done, total: None),
     )
-    job.renderer.check()
+    job.task.renderer.check()
     return Plan(
         config=job.config(),
         execute=job.execute,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.inputs import classes_of
@@ -70,21 +70,6 @@ class Source:
     answers: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     identity: Identity | None = None
     run: str = ""
-
-    def config(self) -> dict[str, Any]:
-        """Everything that changes what is drawn and asked."""
-        return {
-            "classes": self.classes.names,
-            "synonyms": self.classes.synonyms,
-            "templates": list(self.templates),
-            "attack": self.attack.lettering(),
-            "draw_at": self.draw_at,
-            "name_pattern": self.name_pattern,
-            "words": self.words.to_json(),
-            "words_per_image": self.per_image,
-            "audit": self.run,
-            "source_seed": self.seed,
-        }
 
 
 def measuring_of(

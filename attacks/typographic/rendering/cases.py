@@ -132,11 +132,6 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     )
 
 
-def has_clean_twins(cases: Sequence[Case]) -> bool:
-    """Whether any photographed object is also there without a word."""
-    return any(case.word == "" for case in cases)
-
-
 def _nothing(
     dataset: Dataset, skipped: Sequence[Failure], pattern: str | None, column: str | None
 ) -> str:

@@ -47,14 +47,3 @@ def checked_draw_at(draw_at: DrawAt) -> DrawAt:
             f"draw_at={draw_at!r} is unknown: use one of {', '.join(get_args(DrawAt))}."
         )
     return draw_at
-
-
-def whole(number: int, name: str, *, least: int = 0) -> int:
-    """A whole number of at least ``least``.
-
-    Raises:
-        ConfigError: it is not.
-    """
-    if isinstance(number, bool) or not isinstance(number, int) or number < least:
-        raise ConfigError(f"{name}={number!r} is out of range: give a whole number from {least}.")
-    return number

@@ -9,6 +9,7 @@ from attacks.typographic.protocols.scoring import said
 from attacks.typographic.scoring.candidate_sets import NUMBERS, lines
 from clipprobe.figures.typographic import TITLES, candidate_chart, in_order
 from clipprobe.report import Block, Chart, Paragraph, Section, Table
+from clipprobe.report.numbers import decimals
 
 _DIRECTIONS = {"image_to_text": "image to text", "text_to_image": "text to image"}
 
@@ -27,8 +28,8 @@ def comparable_sections(summary: Mapping[str, Any]) -> list[Section]:
 def _candidates(summary: Mapping[str, Any]) -> list[Block]:
     sets = lines(summary["candidate_sets"])
     said = "; ".join(
-        f"{name} clean {_value(item['clean_accuracy'])}, attacked "
-        f"{_value(item['attacked_accuracy'])}"
+        f"{name} clean {decimals(item['clean_accuracy'])}, attacked "
+        f"{decimals(item['attacked_accuracy'])}"
         for name, item in sets
     )
     return [
@@ -100,7 +101,3 @@ def _retrieval(found: Mapping[str, Any]) -> list[Block]:
             "every condition; differences paired over pictures or texts, 95 %.",
         ),
     ]
-
-
-def _value(estimate: Mapping[str, Any]) -> str:
-    return "undefined" if estimate["value"] is None else f"{estimate['value']:.3f}"

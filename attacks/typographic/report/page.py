@@ -17,17 +17,9 @@ from clipprobe.figures.typographic import (
     in_order,
     word_chart,
 )
-from clipprobe.report import (
-    Block,
-    Chart,
-    Images,
-    Numbers,
-    Page,
-    Paragraph,
-    Section,
-    Table,
-    Warning,
-)
+from clipprobe.report import Block, Chart, Images, Page, Paragraph, Section, Table
+from clipprobe.report.numbers import decimals
+from clipprobe.report.sections import how_to_read, in_short, settings_shown
 from clipprobe.runs import Run
 
 PANELS = 3
@@ -49,7 +41,7 @@ def build_page(run: Run, task: Task) -> Page:
     summary = run.read_json("summary.json")
     n = summary["n"]
     sections = [
-        Section("In short", [*(Warning(text) for text in summary["warnings"]), _headline(summary)]),
+        in_short(summary),
         Section("Accuracy and answers", _conditions(summary)),
     ]
     if summary["effects"]:
@@ -62,22 +54,13 @@ def build_page(run: Run, task: Task) -> Page:
         sections.append(Section("Words", _words(summary)))
     if source := summary.get("source"):
         sections.append(Section("Data", data_blocks(source)))
-    sections.append(Section("How to read this", [Paragraph(text) for text in _notes(summary)]))
+    sections.append(how_to_read(_notes(summary)))
     return Page(
         title="Typographic audit",
         subtitle=f"{n['images']:,} pictures, {n['classes']:,} classes, {n['encoded']:,} images "
         f"encoded; {n['failed']:,} unreadable, {n['skipped']:,} left out.",
         sections=sections,
-        provenance={**task.clip.provenance(), "settings": _settings(run.config)},
-    )
-
-
-def _headline(summary: Mapping[str, Any]) -> Numbers:
-    return Numbers(
-        [
-            (item["name"].replace("_", " "), item["estimate"], item["meaning"])
-            for item in summary["headline"]
-        ]
+        provenance={**task.clip.provenance(), "settings": settings_shown(run.config)},
     )
 
 
@@ -92,7 +75,7 @@ def _conditions(summary: Mapping[str, Any]) -> list[Block]:
         if name in ("attack", "synth") or denominator == "all"
     ]
     said = "; ".join(
-        f"{TITLES[name]} {_share(conditions[name]['accuracy']['all'])}" for name in names
+        f"{TITLES[name]} {decimals(conditions[name]['accuracy']['all']['value'])}" for name in names
     )
     blocks: list[Block] = [
         Chart(condition_chart(conditions), f"Share answered with the true class: {said}."),
@@ -120,7 +103,8 @@ def _effects(summary: Mapping[str, Any]) -> list[Block]:
     # Read back from JSON the names are sorted; here they stand from reading to clutter.
     effects = {name: summary["effects"][name] for name in EFFECTS if name in summary["effects"]}
     said = "; ".join(
-        f"{name.replace('_', ' ')} {_share(item['estimate'])}" for name, item in effects.items()
+        f"{name.replace('_', ' ')} {decimals(item['estimate']['value'])}"
+        for name, item in effects.items()
     )
     return [
         Chart(effect_chart(effects), f"Paired differences: {said}."),
@@ -207,7 +191,7 @@ def _words(summary: Mapping[str, Any]) -> list[Block]:
         Chart(
             word_chart(words),
             "Targeted success by word: "
-            + "; ".join(f"{w['word']} {_share(w['success'])}" for w in words[:5])
+            + "; ".join(f"{w['word']} {decimals(w['success']['value'])}" for w in words[:5])
             + ".",
         ),
         Table(
@@ -255,12 +239,3 @@ def _answers(run: Run) -> dict[tuple[str, str, str], str]:
     table = run.read_table("results.parquet")
     columns = [table[name].to_pylist() for name in ("image", "word", "condition", "predicted")]
     return {(i, w, c): p for i, w, c, p in zip(*columns, strict=True)}
-
-
-def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    shown = {k: v for k, v in config.items() if k not in ("model", "classes", "synonyms")}
-    return {**shown, "classes": len(config["classes"])}
-
-
-def _share(estimate: Mapping[str, Any]) -> str:
-    return "undefined" if estimate["value"] is None else f"{estimate['value']:.3f}"

@@ -5,8 +5,9 @@ Each name loads when it is first asked for.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clipprobe.later import later
 
 if TYPE_CHECKING:
     from attacks.typographic.search.result import Found as Found
@@ -16,15 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Found", "SearchResult", "SearchSpace", "search_attack"]
 
-_HOMES = {
-    "Found": "result",
-    "SearchResult": "result",
-    "SearchSpace": "space",
-    "search_attack": "run",
+_PLACES = {
+    "Found": "attacks.typographic.search.result",
+    "SearchResult": "attacks.typographic.search.result",
+    "SearchSpace": "attacks.typographic.search.space",
+    "search_attack": "attacks.typographic.search.run",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"attacks.typographic.search.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'attacks.typographic.search' has no attribute {name!r}")
+__getattr__ = later(__name__, _PLACES)

@@ -22,6 +22,7 @@ from clipprobe.report import (
     Table,
     Warning,
 )
+from clipprobe.report.sections import how_to_read, settings_shown
 from clipprobe.runs import Run
 
 
@@ -113,11 +114,10 @@ def build_page(
             Section("In short", [*map(Warning, warnings(result)), _numbers(result)]),
             Section("The picture", _pictures(run, result, base)),
             Section("Success at every budget", _budgets(result)),
-            Section("How to read this", [Paragraph(text) for text in _NOTES]),
+            how_to_read(_NOTES),
         ],
-        provenance={**provenance, "settings": {k: v for k, v in run.config.items()
-                                               if k not in ("model", "classes", "synonyms")}},
-    )  # fmt: skip
+        provenance={**provenance, "settings": settings_shown(run.config)},
+    )
 
 
 _NOTES = (

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from attacks.typographic.search.oracle import Answer, Oracle
 from attacks.typographic.search.strategy import best
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, wilson
 
 
@@ -52,7 +53,7 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SearchResult:
+class SearchResult(AsJson):
     """The result of one search; see ``summary.json`` for the same as JSON.
 
     ``image``, ``label``, ``target``: names; the target is None for any wrong answer.
@@ -82,13 +83,7 @@ class SearchResult:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, without the path."""
-        found = asdict(self)
-        del found["path"]
-        for name in ("words", "nonsense"):
-            arm: Arm | None = getattr(self, name)
-            if arm is not None:
-                found[name]["coarse"] = arm.coarse.to_json()
-        return found
+        return {name: value for name, value in AsJson.to_json(self).items() if name != "path"}
 
     @classmethod
     def from_json(cls, data: dict[str, Any], path: Path) -> SearchResult:

@@ -8,7 +8,6 @@ opacity.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,7 @@ from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.knobs import KNOBS
 from attacks.typographic.search.settings import COLORS, OPACITIES, PLACES, SIZES
 from clipprobe.errors import ConfigError
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.stimuli.text import rgb
 
 Point = tuple[int, ...]
@@ -26,7 +26,7 @@ SHRINK = ("size", "opacity")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SearchSpace:
+class SearchSpace(AsJson):
     """The values that a search may combine.
 
     ``words``: what may be written.
@@ -115,7 +115,3 @@ class SearchSpace:
         if rgb(settings["color"]) == (0, 0, 0):  # the usual outline is black: a blot, no letters
             settings.setdefault("outline", "white")
         return TypographicAttack(position=place, fit="error", **settings)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}

@@ -8,7 +8,7 @@ from typing import Any
 
 from attacks.typographic.search.settings import AttackSearch, OtherKnobs
 from attacks.typographic.settings import WordList
-from attacks.typographic.terminal import say_twice
+from attacks.typographic.terminal import class_file
 from clipprobe.cli.common import countdown, load_model, read_image, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
@@ -22,15 +22,12 @@ def search(
     from attacks.typographic.search.run import question_of, search_attack
 
     # What cannot be searched is said before the model is loaded.
-    image, classes = Path(str(audit.image)), audit.classes
+    image = Path(str(audit.image))
     read_image(image)
-    if isinstance(classes, str | Path):
-        classes = Path(classes)
-        say_twice(classes)
     audit = replace(
         audit,
         image=image,
-        classes=classes,
+        classes=class_file(audit.classes),
         words=words.listed() or audit.words,
         **other.into(audit.knobs, audit.fixed),
     )

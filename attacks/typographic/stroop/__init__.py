@@ -5,8 +5,9 @@ Each name loads when it is first asked for.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clipprobe.later import later
 
 if TYPE_CHECKING:
     from attacks.typographic.stroop.audit import audit_stroop as audit_stroop
@@ -18,14 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["COLOURS", "PRESENTATIONS", "Card", "Deck", "audit_stroop", "draw_card"]
 
-_HOMES = {
-    **dict.fromkeys(("COLOURS", "Card", "Deck", "draw_card"), "cards"),
-    "PRESENTATIONS": "settings",
-    "audit_stroop": "audit",
+_PLACES = {
+    **dict.fromkeys(("COLOURS", "Card", "Deck", "draw_card"), "attacks.typographic.stroop.cards"),
+    "PRESENTATIONS": "attacks.typographic.stroop.settings",
+    "audit_stroop": "attacks.typographic.stroop.audit",
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"attacks.typographic.stroop.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'attacks.typographic.stroop' has no attribute {name!r}")
+__getattr__ = later(__name__, _PLACES)

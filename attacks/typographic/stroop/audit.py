@@ -7,8 +7,8 @@ no colour.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from attacks.typographic.rendering.render import PILLOW, Encoder, ahead
@@ -16,10 +16,11 @@ from attacks.typographic.stroop.cards import Deck, checked_colours
 from attacks.typographic.stroop.report import build_page
 from attacks.typographic.stroop.scoring import COLUMNS, columns_of
 from attacks.typographic.stroop.settings import StroopAudit
-from attacks.typographic.stroop.sources import Drawn, FromFolder, Shown
+from attacks.typographic.stroop.sources import Cards, ShownCard, cards_of_folder, drawn_cards
 from attacks.typographic.stroop.summary import summarise
 from clipprobe.arrays import softmax
 from clipprobe.data import Failure
+from clipprobe.data.images import batches
 from clipprobe.errors import DataError, TextFitError, UnreadableImageError
 from clipprobe.memory import fitting_batch
 from clipprobe.people import in_sentences, refuse_person_groups
@@ -48,20 +49,18 @@ def audit_stroop(clip: Encoder, settings: StroopAudit) -> RunView:
     return carry_out(STROOP, settings, clip).run
 
 
-def cards_of(settings: StroopAudit) -> Deck | FromFolder:
-    """The cards that are drawn, or those of a folder; refused where they cannot be shown or asked.
+def cards_of(settings: StroopAudit, side: int = 224) -> Cards:
+    """The cards, drawn or those of a folder; refused where they cannot be shown or asked.
 
+    Args:
+        side: Of drawn cards, in pixels.
     Raises:
         ConfigError, DataError, GlyphError: see the message.
     """
     inks = checked_colours(settings.colours)
-    asked = {
-        "ink": check_templates(settings.ink_templates),
-        "word": check_templates(settings.word_templates),
-    }
-    cards: Deck | FromFolder
+    templates = [check_templates(t) for t in (settings.ink_templates, settings.word_templates)]
     if settings.images is None:
-        cards = Deck(
+        deck = Deck(
             colours=inks,
             control=settings.control,
             nonsense=settings.nonsense,
@@ -72,14 +71,14 @@ def cards_of(settings: StroopAudit) -> Deck | FromFolder:
             variants=settings.variants,
             seed=settings.seed,
         )
-        cards.check()
-        colours, words = list(inks), [*inks, settings.control]  # without nonsense
+        deck.check()
+        cards, words = drawn_cards(deck, side), [*inks, settings.control]  # without nonsense
     else:
         named = None if settings.colours is None else list(inks)
-        cards = FromFolder.open(settings.images, named, settings.control)
-        colours, words = cards.inks(), cards.words()
+        cards = cards_of_folder(settings.images, named, settings.control)
+        words = cards.words
     refuse_person_groups(
-        [*in_sentences(colours, asked["ink"]), *in_sentences(words, asked["word"])],
+        [*in_sentences(cards.inks, templates[0]), *in_sentences(words, templates[1])],
         "audit stroop, which lists every answer,",
     )
     return cards
@@ -87,16 +86,11 @@ def cards_of(settings: StroopAudit) -> Deck | FromFolder:
 
 def prepare_stroop(settings: StroopAudit, clip: Encoder) -> Plan[None]:
     """Refuse cards that cannot be shown or asked, and plan the audit."""
-    cards = cards_of(settings)
-    source: Drawn | FromFolder = (
-        Drawn(cards, side=int(getattr(clip.preprocess, "size", 224)))
-        if isinstance(cards, Deck)
-        else cards
-    )
-    fitting_batch(clip, settings.batch_size, len(source.shown()))
+    cards = cards_of(settings, int(getattr(clip.preprocess, "size", 224)))
+    fitting_batch(clip, settings.batch_size, len(cards.shown))
     config = {
         "model": clip.provenance()["model"],
-        **source.config(),
+        **cards.config,
         "ink_templates": list(settings.ink_templates),
         "word_templates": list(settings.word_templates),
         **PILLOW,
@@ -105,101 +99,89 @@ def prepare_stroop(settings: StroopAudit, clip: Encoder) -> Plan[None]:
     }
     return Plan(
         config=config,
-        execute=lambda run: _execute(run, clip, source, settings),
+        execute=lambda run: _execute(run, clip, cards, settings),
         seed=settings.seed,
         provenance=clip.provenance(),
-        dataset=source.dataset(),
+        dataset=cards.dataset,
     )
 
 
-def _execute(
-    run: Run, clip: Encoder, source: Drawn | FromFolder, settings: StroopAudit
-) -> Outcome[None]:
+def _execute(run: Run, clip: Encoder, cards: Cards, settings: StroopAudit) -> Outcome[None]:
     import pyarrow as pa
 
-    shown = source.shown()
-    inks, words = source.inks(), source.words()
     vectors = {
-        "ink": class_vectors(clip, inks, settings.ink_templates),
-        "word": class_vectors(clip, words, settings.word_templates),
+        "ink": class_vectors(clip, cards.inks, settings.ink_templates),
+        "word": class_vectors(clip, cards.words, settings.word_templates),
     }
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
     tables, failed, step = [], [], settings.batch_size * BATCHES_PER_PART
-    for start in range(0, len(shown), step):
-        part, name = shown[start : start + step], f"parts/{start // step:07d}"
+    for start in range(0, len(cards.shown), step):
+        name = f"parts/{start // step:07d}"
         if not run.has(f"{name}.json", f"{name}.parquet"):
-            rows, problems = _rows(
-                clip, source, part, vectors, inks, words, settings.batch_size, settings.workers
-            )
-            run.write_json(f"{name}.json", [problem.to_json() for problem in problems])
+            part = replace(cards, shown=cards.shown[start : start + step])
+            rows, problems = _rows(clip, part, vectors, settings.batch_size, settings.workers)
+            run.write_json(f"{name}.json", problems)
             run.write_table(f"{name}.parquet", pa.Table.from_pylist(rows, schema=schema))
         failed += [Failure(**item) for item in run.read_json(f"{name}.json")]
         tables.append(run.read_table(f"{name}.parquet"))
         if settings.progress is not None:
-            settings.progress(min(start + step, len(shown)), len(shown))
+            settings.progress(min(start + step, len(cards.shown)), len(cards.shown))
     table = pa.concat_tables(tables)
     if not table.num_rows:
         raise DataError(
-            f"Not one of {len(shown)} cards could be used ({failed[0].id!r}: {failed[0].reason})."
+            f"Not one of {len(cards.shown)} cards could be used ({failed[0].id!r}: "
+            f"{failed[0].reason})."
         )
-    summary = summarise(columns_of(table.to_pylist()), inks=inks, seed=settings.seed)
-    skipped = source.skipped()
-    summary["n"].update(failed=len(failed), skipped=len(skipped))
+    summary = summarise(columns_of(table.to_pylist()), inks=cards.inks, seed=settings.seed)
+    summary["n"].update(failed=len(failed), skipped=len(cards.skipped))
     return Outcome(
         value=None,
         files=[(RESULTS, table)],
         summary=lambda: summary,
-        page=lambda run: build_page(run, source, clip.provenance()),
+        page=lambda run: build_page(run, cards, clip.provenance()),
         used=table.num_rows,
-        skipped=len(skipped),
+        skipped=len(cards.skipped),
         failed=len(failed),
-        failures=[*failed, *skipped],
+        failures=[*failed, *cards.skipped],
     )
 
 
 def _rows(
-    clip: Encoder,
-    source: Drawn | FromFolder,
-    shown: Sequence[Shown],
-    vectors: Mapping[str, Any],
-    inks: Sequence[str],
-    words: Sequence[str],
-    batch_size: int,
-    workers: int,
+    clip: Encoder, cards: Cards, vectors: Mapping[str, Any], batch_size: int, workers: int
 ) -> tuple[list[dict[str, Any]], list[Failure]]:
     """The rows of some cards in order, and those that could not be shown."""
     problems: list[Failure] = []
 
-    def attempt(card: Shown) -> tuple[Shown, Any]:
+    def attempt(card: ShownCard) -> tuple[ShownCard, Any]:
         try:
-            return card, source.picture(card)
+            return card, card.picture()
         except (UnreadableImageError, TextFitError) as error:
             return card, Failure(card.id, str(error))
 
-    def usable() -> Iterator[tuple[Shown, Any]]:
-        for card, picture in ahead(attempt, shown, workers=workers, window=batch_size + workers):
+    def usable() -> Iterator[tuple[ShownCard, Any]]:
+        window = batch_size + workers
+        for card, picture in ahead(attempt, cards.shown, workers=workers, window=window):
             if isinstance(picture, Failure):
                 problems.append(picture)
             else:
                 yield card, picture
 
     rows: list[dict[str, Any]] = []
-    pictures = usable()
-    while batch := list(islice(pictures, batch_size)):
+    for batch in batches(usable(), batch_size):
         encoded = clip.encode_images([picture for _, picture in batch], batch_size=batch_size)
-        logits = {name: clip.logits(encoded, found) for name, found in vectors.items()}
+        logits = {name: clip.logits(encoded, texts) for name, texts in vectors.items()}
         for i, (card, _) in enumerate(batch):
             p = {
                 name: dict(zip(answers, softmax(logits[name][i]).tolist(), strict=True))
-                for name, answers in (("ink", inks), ("word", words))
+                for name, answers in (("ink", cards.inks), ("word", cards.words))
             }
             rows.append(
                 {
                     **card.facts(),
-                    "ink_answer": inks[int(logits["ink"][i].argmax())],
+                    "ink_answer": cards.inks[int(logits["ink"][i].argmax())],
                     "p_ink": p["ink"].get(card.ink),
                     "p_word": p["ink"].get(card.word),
-                    "word_answer": words[int(logits["word"][i].argmax())],
+                    "word_answer": cards.words[int(logits["word"][i].argmax())],
                     "p_read": p["word"].get(card.word),
                 }
             )

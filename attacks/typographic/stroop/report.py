@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attacks.typographic.stroop.sources import Drawn, FromFolder, Shown
+from attacks.typographic.stroop.sources import Cards, ShownCard
 from clipprobe.errors import TextFitError, UnreadableImageError
 from clipprobe.figures.stroop import answer_chart, matrix_chart
-from clipprobe.report import (
-    Block,
-    Chart,
-    Images,
-    Numbers,
-    Page,
-    Paragraph,
-    Section,
-    Table,
-    Warning,
-)
+from clipprobe.report import Block, Chart, Images, Page, Paragraph, Section, Table
+from clipprobe.report.numbers import decimals
+from clipprobe.report.sections import how_to_read, in_short, settings_shown
 from clipprobe.runs import Run
 
 _KINDS = ("congruent", "incongruent", "control", "nonsense")
@@ -30,42 +22,29 @@ _EXPLAINED = {
 }
 
 
-def build_page(run: Run, source: Drawn | FromFolder, provenance: Mapping[str, Any]) -> Page:
+def build_page(run: Run, cards: Cards, provenance: Mapping[str, Any]) -> Page:
     """The page, from what is in the run folder."""
     summary = run.read_json("summary.json")
     n, shown = summary["n"], summary["presentations"]
     order = [name for name in _EXPLAINED if name in shown]
     order += [name for name in shown if name not in order]
-    head = Numbers(
-        [
-            (item["name"].replace("_", " "), item["estimate"], item["meaning"])
-            for item in summary["headline"]
-        ]
-    )
     first = summary["headline_of"]
     sections = [
-        Section(
-            "In short",
-            [*(Warning(text) for text in summary["warnings"]), head,
-             Paragraph(f"These numbers are of the {first} cards.")],
-        ),
+        in_short(summary, Paragraph(f"These numbers are of the {first} cards.")),
         Section("Ink, word or another colour", _answers({name: shown[name] for name in order})),
-    ]  # fmt: skip
+    ]
     sections += [
         Section(f"{name.capitalize()}: ink by word", _matrix(name, shown[name])) for name in order
     ]
-    if pictures := _examples(run, source, order):
+    if pictures := _examples(run, cards, order):
         sections.append(Section("Cards with their answers", pictures))
-    sections.append(Section("How to read this", [Paragraph(text) for text in _notes(source)]))
+    sections.append(how_to_read(_notes(cards)))
     return Page(
         title="Stroop audit",
         subtitle=f"{n['cards']:,} cards, {n['inks']} inks; {n['failed']:,} could not be shown, "
         f"{n['skipped']:,} left out.",
         sections=sections,
-        provenance={
-            **provenance,
-            "settings": {k: v for k, v in run.config.items() if k != "model"},
-        },
+        provenance={**provenance, "settings": settings_shown(run.config)},
     )
 
 
@@ -83,7 +62,7 @@ def _answers(shown: Mapping[str, Any]) -> list[Block]:
             if effect["value"] is not None:
                 effects.append([name, control, effect, part[f"interference_over_{control}"]])
     said = "; ".join(
-        f"{name} {_share(part['kinds']['incongruent']['word'])}"
+        f"{name} {decimals(part['kinds']['incongruent']['word']['value'])}"
         for name, part in shown.items()
         if "incongruent" in part["kinds"]
     )
@@ -112,8 +91,8 @@ def _answers(shown: Mapping[str, Any]) -> list[Block]:
 def _matrix(name: str, part: Mapping[str, Any]) -> list[Block]:
     incongruent = part["kinds"].get("incongruent")
     said = "no incongruent card" if incongruent is None else (
-        f"over incongruent cards the word {_share(incongruent['word'])}, "
-        f"the ink {_share(incongruent['ink'])}"
+        f"over incongruent cards the word {decimals(incongruent['word'])}, "
+        f"the ink {decimals(incongruent['ink'])}"
     )  # fmt: skip
     return [
         Paragraph(f"Presentation: {_EXPLAINED.get(name, 'cards of the folder ' + name)}."),
@@ -125,7 +104,7 @@ def _matrix(name: str, part: Mapping[str, Any]) -> list[Block]:
     ]
 
 
-def _examples(run: Run, source: Drawn | FromFolder, order: list[str]) -> list[Block]:
+def _examples(run: Run, cards: Cards, order: list[str]) -> list[Block]:
     """For each presentation the first cards of a few kinds, with both answers."""
     table = run.read_table("results.parquet")
     names = ("card", "ink_answer", "word_answer")
@@ -133,11 +112,11 @@ def _examples(run: Run, source: Drawn | FromFolder, order: list[str]) -> list[Bl
     blocks: list[Block] = []
     for name in order:
         items = []
-        for card in _chosen([c for c in source.shown() if c.presentation == name]):
+        for card in _chosen([c for c in cards.shown if c.presentation == name]):
             if card.id not in answers:
                 continue
             try:
-                picture = source.picture(card)
+                picture = card.picture()
             except (UnreadableImageError, TextFitError):
                 continue
             ink, word = answers[card.id]
@@ -147,10 +126,10 @@ def _examples(run: Run, source: Drawn | FromFolder, order: list[str]) -> list[Bl
     return blocks
 
 
-def _chosen(cards: list[Shown]) -> list[Shown]:
+def _chosen(cards: list[ShownCard]) -> list[ShownCard]:
     """Up to eight cards of different inks and kinds."""
     wanted = ["incongruent"] * 5 + ["congruent", "control", "nonsense"]
-    chosen: list[Shown] = []
+    chosen: list[ShownCard] = []
     for i, kind in enumerate(wanted):
         fitting = [
             c for c in cards
@@ -161,7 +140,7 @@ def _chosen(cards: list[Shown]) -> list[Shown]:
     return chosen
 
 
-def _notes(source: Drawn | FromFolder) -> list[str]:
+def _notes(cards: Cards) -> list[str]:
     notes = [
         "Each card is encoded once and asked two questions: which colour it is written in, and "
         "which word it is. An answer is the nearest of the listed texts, so it is always one of "
@@ -173,14 +152,10 @@ def _notes(source: Drawn | FromFolder) -> list[str]:
         "over combinations of ink and word (effects: over inks). They say nothing about other "
         "fonts, colours or questions.",
     ]
-    if isinstance(source, Drawn):
+    if cards.dataset is None:
         notes.append(
             "Grounds on which an ink would not show are not used with it, so inks differ in their "
             "grounds; all words of one ink have the same. Longer words are drawn smaller where "
             "they would not fit."
         )
     return notes
-
-
-def _share(estimate: Mapping[str, Any]) -> str:
-    return "undefined" if estimate["value"] is None else f"{estimate['value']:.3f}"

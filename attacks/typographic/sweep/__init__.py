@@ -7,8 +7,9 @@ cell. It loads when it is first asked for.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from clipprobe.later import later
 
 if TYPE_CHECKING:
     from attacks.typographic.sweep.grid import DEFAULT_GRIDS as DEFAULT_GRIDS
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_GRIDS", "sweep"]
 
-_HOMES = {"DEFAULT_GRIDS": "grid", "sweep": "run"}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"attacks.typographic.sweep.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'attacks.typographic.sweep' has no attribute {name!r}")
+_PLACES = {
+    "DEFAULT_GRIDS": "attacks.typographic.sweep.grid",
+    "sweep": "attacks.typographic.sweep.run",
+}
+__getattr__ = later(__name__, _PLACES)

@@ -12,17 +12,9 @@ from attacks.typographic.sweep.grid import Grid, level_name
 from attacks.typographic.task import Task
 from clipprobe.errors import TextFitError
 from clipprobe.figures.sweep import CURVES, cell_map, security_curve
-from clipprobe.report import (
-    Block,
-    Chart,
-    Images,
-    Numbers,
-    Page,
-    Paragraph,
-    Section,
-    Table,
-    Warning,
-)
+from clipprobe.report import Block, Chart, Images, Page, Paragraph, Section, Table
+from clipprobe.report.numbers import decimals
+from clipprobe.report.sections import how_to_read, in_short, settings_shown
 from clipprobe.runs import Run
 
 #: Cells listed in the page; cells.csv has all.
@@ -48,7 +40,7 @@ def build_page(
     summary = run.read_json("summary.json")
     n = summary["n"]
     sections = [
-        Section("In short", [*map(Warning, summary["warnings"]), _headline(summary)]),
+        in_short(summary),
     ]
     for factor in grid.factors:
         blocks = _curve(summary, grid, factor)
@@ -63,36 +55,23 @@ def build_page(
     if summary["smallest_text"]:
         sections.append(Section("The smallest text that works", [_smallest(summary)]))
     sections.append(Section("All cells", [_cells(summary)]))
-    sections.append(Section("How to read this", [Paragraph(text) for text in _notes(grid)]))
-    settings = {k: v for k, v in run.config.items() if k not in ("model", "classes", "synonyms")}
+    sections.append(how_to_read(_notes(grid)))
     return Page(
         title="Typographic sweep",
         subtitle=f"{n['images']:,} pictures in {n['cells']:,} cells ({grid.design}), "
         f"{n['classes']:,} classes, {n['encoded']:,} different images encoded; "
         f"{n['failed']:,} unreadable, {n['skipped']:,} left out.",
         sections=sections,
-        provenance={
-            **task.clip.provenance(),
-            "settings": {**settings, "classes": len(run.config["classes"])},
-        },
-    )
-
-
-def _headline(summary: Mapping[str, Any]) -> Numbers:
-    return Numbers(
-        [
-            (item["name"].replace("_", " "), item["estimate"], item["meaning"])
-            for item in summary["headline"]
-        ]
+        provenance={**task.clip.provenance(), "settings": settings_shown(run.config)},
     )
 
 
 def _curve(summary: Mapping[str, Any], grid: Grid, factor: str) -> list[Block]:
     points = summary["curves"][factor]
     said = "; ".join(
-        f"{point['name']}: accuracy {_share(point['attacked_accuracy'])}, "
-        f"success {_share(point['targeted_success'])}, "
-        f"reading effect {_share(point['reading_effect'])}"
+        f"{point['name']}: accuracy {decimals(point['attacked_accuracy']['value'])}, "
+        f"success {decimals(point['targeted_success']['value'])}, "
+        f"reading effect {decimals(point['reading_effect']['value'])}"
         for point in points
     )
     others = "averaged over the other factors" if grid.design == "factorial" else "all else equal"
@@ -168,7 +147,8 @@ def _maps(summary: Mapping[str, Any], grid: Grid) -> list[Block]:
     factors = {name: summary["factors"][name] for name in grid.factors}
     for measure in _MAPS:
         said = "; ".join(
-            f"{cell['name']} {_share(cell[measure])}" for cell in summary["cells"][:LISTED_CELLS]
+            f"{cell['name']} {decimals(cell[measure]['value'])}"
+            for cell in summary["cells"][:LISTED_CELLS]
         )
         blocks.append(
             Chart(
@@ -271,7 +251,3 @@ def _notes(grid: Grid) -> list[str]:
         "A size is asked for; a word that is too wide is drawn smaller where the setting fit is "
         "shrink. The column with the drawn pixels shows it.",
     ]
-
-
-def _share(estimate: Mapping[str, Any]) -> str:
-    return "undefined" if estimate["value"] is None else f"{estimate['value']:.3f}"

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, cluster_bootstrap, holm
 
 Floats = npt.NDArray[np.float64]
@@ -28,7 +29,7 @@ SHOWN = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trend:
+class Trend(AsJson):
     """Whether an outcome rises or falls over ordered levels."""
 
     direction: str
@@ -50,10 +51,6 @@ class Trend:
     """Whether no step back is shown at Holm p < 0.05; None without a direction."""
     reason: str
     """Why something is undefined; else empty."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def trend(outcomes: Floats, clusters: npt.NDArray[np.str_], *, seed: int) -> Trend:

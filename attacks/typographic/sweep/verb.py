@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from attacks.typographic.settings import WordFlags
 from attacks.typographic.sweep.settings import BaseFlags, TypographicSweep
-from attacks.typographic.terminal import headline, say_twice, tell
+from attacks.typographic.terminal import class_file, headline, tell
 from attacks.typographic.texts import strategy_or_file
 from clipprobe.cli.common import TimeLeft, about, countdown, load_model, say
 from clipprobe.cli.verbs import Verb
@@ -27,10 +26,8 @@ def sweep(
 
     # What cannot be run is said before the model is loaded.
     dataset = open_dataset(str(audit.images), limit=audit.limit)
-    classes = Path(audit.classes) if isinstance(audit.classes, str) else audit.classes
-    if isinstance(classes, Path):
-        say_twice(classes)
     chosen: Any = words.source() or strategy_or_file(audit.words)
+    classes = class_file(audit.classes)
     audit = replace(
         audit, images=dataset, limit=None, classes=classes, words=chosen, **base.knobs()
     )

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from attacks.typographic.scoring.metrics import rate
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, permutation_p, undefined
 from clipprobe.statistics.seeds import rng
 
@@ -27,7 +27,7 @@ _MOST_OUTCOMES = 400_000_000  # beyond, fewer draws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Extreme:
+class Extreme(AsJson):
     """The cell with the highest or the lowest share."""
 
     cell: int
@@ -48,10 +48,6 @@ class Extreme:
     """Cells that were compared."""
     reason: str
     """Why something is undefined; else empty."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def extreme(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Faithfulness:
+class Faithfulness(AsJson):
     """Which method to believe on this model and data.
 
     Attributes:
@@ -81,18 +82,6 @@ class Faithfulness:
                 return row.estimate
         raise KeyError(f"{method}, {metric}, {n_objects} things, centred={centred}")
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {
-            "rows": [_row(row) for row in self.rows],
-            "measures": [_row(row) for row in self.measures],
-            "refused_metrics": dict(self.refused_metrics),
-            "refused_methods": dict(self.refused_methods),
-            "protocol": self.protocol,
-            "settings": {name: dict(one) for name, one in self.settings.items()},
-            "provenance": dict(self.provenance),
-        }
-
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Faithfulness:
         """The inverse of :meth:`to_json`; a summary of a run is taken too, with a provenance."""
@@ -110,15 +99,6 @@ class Faithfulness:
 def _of_row(data: Mapping[str, Any]) -> Row:
     return Row(**{**data, "estimate": Estimate.from_json(data["estimate"])})
 
-
-def _row(row: Row) -> dict[str, Any]:
-    return {
-        "method": row.method,
-        "centred": row.centred,
-        "n_objects": row.n_objects,
-        "metric": row.metric,
-        "estimate": row.estimate.to_json(),
-    }
 
 
 def _table(rows: tuple[Row, ...]) -> pd.DataFrame:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.runs.jsonio import AsJson
+
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interactions:
+class Interactions(AsJson):
     """The order-2 fit of one score over patches and words, each seen with probability ``p``.
 
     ``constant + sum_i patches_i x_i + sum_j words_j y_j + sum_ij matrix_ij x_i y_j + ...`` (with
@@ -81,20 +83,6 @@ class Interactions:
             + np.einsum("mi,ij,mj->m", y, self.within_text, y) / 2
         )
         return found
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        data: dict[str, Any] = {}
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if isinstance(value, np.ndarray):
-                value = value.tolist()
-            elif isinstance(value, tuple):
-                value = list(value)
-            elif isinstance(value, Mapping):
-                value = dict(value)
-            data[name] = value
-        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Interactions:

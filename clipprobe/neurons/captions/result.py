@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from clipprobe.neurons.instruments.store import Store
 from clipprobe.neurons.instruments.value import UnitValue
+from clipprobe.runs.jsonio import AsJson
 
 ALIGNMENT = "cross-tower alignment"
 TEXT_ALONE = "text tower alone"
@@ -47,7 +48,7 @@ class CaptionScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitCaptions:
+class UnitCaptions(AsJson):
     """The captions of one unit.
 
     Attributes:
@@ -88,10 +89,6 @@ class UnitCaptions:
     top: tuple[CaptionScore, ...]
     bottom: tuple[CaptionScore, ...]
     reason: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types; undefined numbers become null where they are written."""
-        return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> UnitCaptions:

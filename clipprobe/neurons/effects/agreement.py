@@ -25,6 +25,7 @@ from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.effects.changes import change_of
 from clipprobe.neurons.effects.sweep import Sweep
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, cluster_bootstrap, permutation_p, undefined
 from clipprobe.tracing.parts import TowerParts
 
@@ -38,7 +39,7 @@ _N_PERMUTATIONS = 999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
+class Agreement(AsJson):
     """Predicted and measured effects of the units of one hook point, or of several.
 
     ``name``: hook point, or kind of unit over all blocks.
@@ -64,19 +65,7 @@ class Agreement:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "n_units": self.n_units,
-            "n_there": self.n_there,
-            "pearson": self.pearson.to_json(),
-            "spearman": self.spearman.to_json(),
-            "p": self.p,
-            "first_order": self.first_order.to_json(),
-            "reason": self.spearman.reason,
-            "predicted_size": self.predicted_size,
-            "measured_size": self.measured_size,
-        }
+        return {**AsJson.to_json(self), "reason": self.spearman.reason}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,6 +14,7 @@ from clipprobe.memory import fitting_batch
 from clipprobe.neurons.effects.settings import SimilarTest
 from clipprobe.neurons.effects.similar import SimilarUnits, compared, similar_units
 from clipprobe.neurons.instruments.store import InMemory
+from clipprobe.report.numbers import decimals
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.statistics import Estimate
@@ -166,7 +167,7 @@ def page_of(found: SimilarUnits) -> Page:
     """The report."""
     from clipprobe.report import Page, Section, Table
 
-    floor = "undefined" if math.isnan(found.floor) else f"{found.floor:.3f}"
+    floor = decimals(found.floor)
     by_activation = Table(
         ["unit", "is", "r"],
         [[other, "most alike", r] for other, r in found.similar]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.changes import change_of, parse_method
 from clipprobe.neurons.effects.sweep import Sweep
 from clipprobe.people import refuse_person_groups
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, cluster_bootstrap, permutation_p
 from clipprobe.tracing.removal import random_sets
 from clipprobe.tracing.scales import SiteScale
@@ -34,7 +35,7 @@ _POOL_OF_CONTROLS = 2  # controls are drawn from so many times as many units, ne
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitEffect:
+class UnitEffect(AsJson):
     """One change of one unit, on one target.
 
     ``address``: the unit. ``method``: what was done, as in ``changes``.
@@ -61,10 +62,6 @@ class UnitEffect:
     reason: str
     scale: float
     control_scale: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types; undefined numbers are null, with ``reason`` beside them."""
-        return asdict(self) | {"effect": self.effect.to_json()}
 
 
 def total_effects(

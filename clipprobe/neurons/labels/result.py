@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.neurons.instruments.value import UnitValue
 from clipprobe.neurons.labels.validation import Validation
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, census
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitLabel:
+class UnitLabel(AsJson):
     """One unit's label, or why it has none.
 
     ``address``: the unit. ``name``: address and pooling, as every page shows it.
@@ -61,11 +62,6 @@ class UnitLabel:
             "q": checked.q,
             "reason": self.reason,
         }
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything, in plain JSON types."""
-        checked = {**asdict(self.validation), "auroc": self.validation.auroc.to_json()}
-        return {**asdict(self), "alternatives": list(self.alternatives), "validation": checked}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> UnitLabel:

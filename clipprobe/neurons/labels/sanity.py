@@ -9,7 +9,7 @@ the ImageNet validation set as probe, soft-WPMI 95.5 % top-1, rank-reorder 89.8,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from clipprobe.data import Dataset
 from clipprobe.neurons.labels.judges import Judgement, judged_by_clip, judged_by_tags
 from clipprobe.neurons.labels.scorers import SCORERS, scores
 from clipprobe.neurons.pooled import pooled_activations
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, wilson
 from clipprobe.zeroshot.prompts import TEMPLATES
 
@@ -30,7 +31,7 @@ PUBLISHED = {"soft_wpmi": 0.955, "rank_reorder": 0.898, "wpmi": 0.869, "cosine":
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recovery:
+class Recovery(AsJson):
     """How many class logits got their own class as label.
 
     ``scorer``, ``judge``, ``circular``: what chose the labels.
@@ -47,10 +48,6 @@ class Recovery:
     published: float
     n_images: int
     top_k: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self) | {"top1": self.top1.to_json(), "top5": self.top5.to_json()}
 
 
 def class_logit_recovery(

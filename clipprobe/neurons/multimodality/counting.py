@@ -11,7 +11,7 @@ from clipprobe.neurons.multimodality.probes import Concepts, Probes, bundled_pro
 from clipprobe.neurons.multimodality.result import Multimodality
 from clipprobe.neurons.multimodality.run import multimodality
 from clipprobe.neurons.multimodality.scoring.shuffles import ShuffledCount
-from clipprobe.runs import jsonio
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, wilson
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MultimodalCount:
+class MultimodalCount(AsJson):
     """Units whose confirmed AUROC for one concept reaches ``threshold`` in every modality.
 
     Attributes:
@@ -55,11 +55,6 @@ class MultimodalCount:
     random_strong: Estimate
     n_images: int
     provenance: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        plain: dict[str, Any] = jsonio.plain({name: getattr(self, name) for name in self.__slots__})
-        return plain
 
 
 def count_multimodal(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,11 @@ from clipprobe.errors import ConfigError, DataError
 from clipprobe.hooks.units import Site
 from clipprobe.lines import read_text
 from clipprobe.neurons.words.result import WordProbe
+from clipprobe.runs.jsonio import AsJson
 
 ARTICLE_MODEL = "contrastive_4x"
 DEPTHS = (5, 20)
 _N_CHANNELS = 2560
-_MAX_BYTES = 16 * 1024**2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DistillComparison:
+class DistillComparison(AsJson):
     """The comparison over all published units.
 
     Attributes:
@@ -88,10 +88,6 @@ class DistillComparison:
     median: dict[int, float]
     expected: dict[int, float]
     reason: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
 
 
 def read_published(folder: str | Path, model: str = ARTICLE_MODEL) -> tuple[PublishedWords, ...]:

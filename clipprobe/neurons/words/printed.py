@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.lines import one_line
+from clipprobe.report.numbers import decimals
 
 if TYPE_CHECKING:
     from clipprobe.neurons.words.distill import DistillComparison
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 def words_text(summary: dict[str, Any]) -> str:
     """The headline of a probe for people."""
     value = summary["headline"][0]["estimate"]["value"]
-    median = "undefined" if value is None else f"{value:.2f}"
+    median = decimals(value, 2)
     floor = summary["z_floor"]
-    chance = "undefined" if floor is None else f"{floor:.2f}"
+    chance = decimals(floor, 2)
     return (
         f"{summary['n_words']} words, {summary['n_renderings']} images each, {summary['n_units']} "
         f"units, pooled by {summary['pool']}; {summary['mean_removed']} removed\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from clipprobe.errors import UnknownHookPointError
 from clipprobe.hooks.units import Site
 from clipprobe.neurons.instruments.store import Store
 from clipprobe.neurons.instruments.value import WithSites
+from clipprobe.runs.jsonio import AsJson
 
 Floats = NDArray[np.float32]
 CLAIM = "image-modality invariance"
@@ -71,7 +72,7 @@ class WordValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitWords:
+class UnitWords(AsJson):
     """The words of one unit.
 
     Attributes:
@@ -107,10 +108,6 @@ class UnitWords:
     top: tuple[WordValue, ...]
     bottom: tuple[WordValue, ...]
     reason: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types; undefined numbers become null where they are written."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipprobe.errors import DataError
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, difference_of_paired_proportions
 from clipprobe.zeroshot.text_bank import Averaging, averaged, ruled
 
@@ -24,7 +25,7 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
+class Effect(AsJson):
     """What one change of the texts does to the accuracy."""
 
     change: str
@@ -35,15 +36,6 @@ class Effect:
     """The name that stands in its place; empty for the other changes."""
     difference: Estimate
     """Accuracy with the change minus accuracy without it, on the same images."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {
-            "change": self.change,
-            "text": self.text,
-            "new": self.new,
-            "difference": self.difference.to_json(),
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clipprobe.report import Block, Numbers, Page, Paragraph, Section, Table, Warning
+from clipprobe.report import Block, Page, Paragraph, Section, Table
 from clipprobe.report.numbers import format_cell, format_number
+from clipprobe.report.sections import how_to_read, in_short
 from clipprobe.runs import Run
 
 _CHANGES = {
@@ -33,20 +34,14 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
     """The page, from the summary of the run."""
     summary = run.read_json("summary.json")
     n = summary["n"]
-    short = Numbers(
-        [
-            (item["name"].replace("_", " "), item["estimate"], item["meaning"])
-            for item in summary["headline"]
-        ]
-    )
     sections = [
-        Section("In short", [*(Warning(text) for text in summary["warnings"]), short]),
+        in_short(summary),
         Section("Are its shares to be believed", _calibration(summary["calibration"])),
     ]
     if "confused" in summary:
         sections.append(Section("Classes", _classes(summary)))
         sections.append(Section("What its texts do", list(_texts(summary))))
-    sections.append(Section("How to read this", [Paragraph(text) for text in _NOTES]))
+    sections.append(how_to_read(_NOTES))
     return Page(
         title="Zero-shot audit",
         subtitle=f"{n['images']:,} images, {n['classes']:,} classes, {n['templates']:,} templates.",

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from clipprobe.figures.shots import shots_chart
-from clipprobe.report import Block, Chart, Numbers, Page, Paragraph, Section, Table, Warning
+from clipprobe.report import Block, Chart, Page, Paragraph, Section, Table
 from clipprobe.report.numbers import format_cell
+from clipprobe.report.sections import how_to_read, in_short
 from clipprobe.runs import Run
 
 _TITLES = {
@@ -35,28 +36,19 @@ _NOTES = (
 def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
     """The page, from the summary of the run."""
     summary = run.read_json("summary.json")
-    sections = [Section("In short", [*(Warning(t) for t in summary["warnings"]), _short(summary)])]
+    sections = [in_short(summary)]
     sections += [Section(_TITLES[one["name"]], _set(one)) for one in summary["sets"]]
     norms = ", ".join(
         f"{name} {format_cell(norm)}" for name, norm in summary["features"]["mean_norm"].items()
     )
     notes = [*_NOTES, f"The scale of the vectors gives C its meaning; their mean length: {norms}."]
-    sections.append(Section("How to read this", [Paragraph(text) for text in notes]))
+    sections.append(how_to_read(notes))
     images = sum(summary["n"].values())
     return Page(
         title="Few-shot audit",
         subtitle=f"{images:,} labelled images; a probe and LP++ against zero-shot.",
         sections=sections,
         provenance={**provenance, "settings": run.config},
-    )
-
-
-def _short(summary: Mapping[str, Any]) -> Numbers:
-    return Numbers(
-        [
-            (item["name"].replace("_", " "), item["estimate"], item["meaning"])
-            for item in summary["headline"]
-        ]
     )
 
 

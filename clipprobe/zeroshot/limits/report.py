@@ -7,6 +7,7 @@ from typing import Any
 
 from clipprobe.report import Block, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import format_number, format_short
+from clipprobe.report.sections import how_to_read
 from clipprobe.runs import Run
 
 _HEADS = {
@@ -65,7 +66,7 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
         sections=[
             Section("In short", [table]),
             *(Section(one["task"].capitalize(), _task(one)) for one in summary["tasks"]),
-            Section("How to read this", [Paragraph(text) for text in _NOTES]),
+            how_to_read(_NOTES),
         ],
         provenance={**provenance, "settings": run.config},
     )

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, cluster_bootstrap
 from clipprobe.zeroshot.limits.items import Items
 from clipprobe.zeroshot.limits.numbers import Numbers, fitted, is_small
@@ -39,7 +39,7 @@ _INJECTIONS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(AsJson):
     """A verdict, and what it rests on."""
 
     verdict: str
@@ -50,16 +50,6 @@ class Verdict:
     """Accuracy by number."""
     gain: Estimate
     """The map minus zero-shot, paired."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {
-            "verdict": self.verdict,
-            "reason": self.reason,
-            "floor": self.floor,
-            "numbers": {name: one.to_json() for name, one in self.numbers.items()},
-            "gain": self.gain.to_json(),
-        }
 
 
 def floor_of(chance: float) -> float:

@@ -14,12 +14,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, cluster_bootstrap, wilson
 
 Floats = npt.NDArray[np.float64]
@@ -72,7 +72,7 @@ def threshold(scores: npt.ArrayLike, alpha: float, *, things: int | None = None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Abstention:
+class Abstention(AsJson):
     """A threshold, and what it does."""
 
     alpha: float
@@ -86,17 +86,6 @@ class Abstention:
     n_things: int
     """Different unknown things of the calibration."""
     splits: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {
-            "alpha": self.alpha,
-            "threshold": self.threshold,
-            "unknown_answered": self.unknown_answered.to_json(),
-            "known_answered": self.known_answered.to_json(),
-            "n_things": self.n_things,
-            "splits": self.splits,
-        }
 
 
 def abstention(

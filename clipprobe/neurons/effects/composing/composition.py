@@ -17,7 +17,7 @@ sufficient, not the only ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from clipprobe.neurons.effects.composing.sparse import (
     shuffled_labels,
     split,
 )
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, auroc_estimate, wilson
 
 Floats = NDArray[np.float64]
@@ -38,7 +39,7 @@ _MIN_EACH = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Composition:
+class Composition(AsJson):
     """The units that make one class.
 
     ``target``: the class, told from all other rows.
@@ -66,11 +67,8 @@ class Composition:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
-        data = asdict(self) | {
-            name: getattr(self, name).to_json() for name in ("accuracy", "auroc", "shuffled")
-        }
-        data["units"] = [{"unit": address, "weight": weight} for address, weight in self.units]
-        return data
+        units = [{"unit": address, "weight": weight} for address, weight in self.units]
+        return {**AsJson.to_json(self), "units": units}
 
 
 def compose(

@@ -26,6 +26,7 @@ from clipprobe.neurons.multimodality.run import multimodality
 from clipprobe.report.markdown import escape
 from clipprobe.report.numbers import format_cell
 from clipprobe.runs.files import disk_errors, write_atomically
+from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, auroc_estimate
 from clipprobe.stimuli import Concept, concepts
 
@@ -38,7 +39,7 @@ _FRESH, _DISTRACTORS = 16, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GalleryEntry:
+class GalleryEntry(AsJson):
     """One unit of a gallery.
 
     Attributes:
@@ -57,10 +58,6 @@ class GalleryEntry:
     q: float
     q_images: float
     floor: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def write_gallery(
