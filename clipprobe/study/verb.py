@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clipprobe.cli.common import load_model, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
-from clipprobe.study.driver import carry_out
-from clipprobe.study.plan import Study
 from clipprobe.study.settings import Rerun
+
+if TYPE_CHECKING:
+    from clipprobe.study.plan import Study
 
 
 def run_again(settings: Rerun, terminal: Terminal) -> None:
@@ -40,6 +41,8 @@ def verb_of(study: Study[Any, Any]) -> Verb:
     """
 
     def run(settings: Any, model: Model, terminal: Terminal) -> None:
+        from clipprobe.study.driver import carry_out
+
         clip = load_model(model)
         view = carry_out(study, settings, clip).run
         headline = view.summary.get("headline", ())

@@ -20,6 +20,7 @@ from clipprobe.cli import app, verbs
 from clipprobe.errors import RunFolderError
 from clipprobe.neurons import Atlas, scan
 from clipprobe.neurons.instruments.registry import INSTRUMENTS, beside_atlas
+from clipprobe.neurons.multimodality import Multimodality
 from clipprobe.neurons.sheet.sheet import SECTIONS
 from clipprobe.runs import load_run
 from clipprobe.study import STUDIES
@@ -76,6 +77,17 @@ def test_every_instrument_names_a_verb_and_a_study_that_loads() -> None:
     for one in INSTRUMENTS.values():
         assert one.verb in verbs.VERBS and STUDIES[one.kind].load is not None
         assert STUDIES[one.kind].kind == one.kind
+
+
+def test_tables_stay_on_disk_until_they_are_asked_for(
+    clip: Any, images: Path, tmp_path: Path
+) -> None:
+    make("multimodality", clip, images, tmp_path / "run")
+    loaded = Multimodality.load(tmp_path / "run")
+    (tmp_path / "run" / "pairs.parquet").unlink()
+    assert loaded.view_of(f"{POST}:3") and len(loaded.units) == 64
+    with pytest.raises(RunFolderError, match=r"pairs\.parquet"):
+        _ = loaded.table
 
 
 @pytest.fixture

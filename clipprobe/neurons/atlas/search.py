@@ -30,8 +30,8 @@ def search(
         named = property_of(kind)
         if named.table:
             raise ConfigError(
-                f"Whether a unit is {named.name} is not in an atlas: use "
-                "`clipprobe neurons search --property`, which reads runs of other instruments."
+                f"Whether a unit is {named.name} is not in an atlas: search with --property, which "
+                "reads runs of other instruments."
             )
         kind = named.name
     elif kind is None and label is None and where:
