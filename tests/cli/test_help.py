@@ -22,6 +22,7 @@ OPTIONAL = {
     "attack": {"mask_out", "controls", "true_word", "object_mask", "preset", "contrast"},
     "compare": {"out"},
     "evaluate": {"out"},
+    "similarity": {"out"},
     "pretrain": {"pairs", "continue_from"},
     "neurons scan": {"images", "texts"},
     "neurons show": {"out"},
