@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clipprobe.report import Block, Page, Paragraph, Section, Table, Warning
@@ -64,11 +64,21 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
         title="Limits",
         subtitle=f"{summary['n']['items']:,} questions in {summary['n']['tasks']} tasks.",
         sections=[
-            Section("In short", [table]),
+            Section("In short", [Paragraph(_verdicts(summary["tasks"])), table]),
             *(Section(one["task"].capitalize(), _task(one)) for one in summary["tasks"]),
             how_to_read(_NOTES),
         ],
         provenance={**provenance, "settings": run.config},
+    )
+
+
+def _verdicts(tasks: Sequence[Mapping[str, Any]]) -> str:
+    """Every verdict with its tasks, in one sentence each."""
+    by_verdict: dict[str, list[str]] = {}
+    for one in tasks:
+        by_verdict.setdefault(one["verdict"]["verdict"], []).append(one["task"])
+    return " ".join(
+        f"{verdict.capitalize()}: {', '.join(names)}." for verdict, names in by_verdict.items()
     )
 
 

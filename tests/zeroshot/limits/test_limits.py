@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
@@ -198,6 +200,8 @@ def test_a_table_of_the_user_gives_numbers_and_no_absence(
 ) -> None:
     run = audit_limits(clip, foils=table, twin=False, out=tmp_path / "run")
     (one,) = run.summary["tasks"]
+    schema = Path(__file__).parents[3] / "clipprobe" / "zeroshot" / "limits.summary.schema.json"
+    jsonschema.validate(run.summary, json.loads(schema.read_text(encoding="utf-8")))
     assert one["n"] == 12
     assert one["chance"] == 0.5
     assert set(one["verdict"]["numbers"]) == {"zero_shot", "mapped", "blind"}

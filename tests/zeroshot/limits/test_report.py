@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 from report.test_browser import browser  # noqa: F401  (a fixture)
 
-from clipprobe.report import Page, Table, write_html
+from clipprobe.report import Page, Paragraph, Table, write_html
 from clipprobe.zeroshot.limits.report import build_page
 from clipprobe.zeroshot.limits.tasks import TASKS
 
@@ -46,8 +46,9 @@ def page() -> Page:
 
 
 def test_every_task_has_its_verdict_numbers_and_n(page: Page) -> None:
-    (table,) = page.sections[0].blocks
-    assert isinstance(table, Table)
+    said, table = page.sections[0].blocks
+    assert isinstance(said, Paragraph) and isinstance(table, Table)
+    assert said.text == f"No linear map aligns: {', '.join(TASKS)}."
     assert [row[0] for row in table.rows] == [f"{name} (taught)" for name in TASKS]
     assert list(table.columns[:3]) == ["task", "verdict", "chance"]
     for row in table.rows:
