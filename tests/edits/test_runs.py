@@ -198,7 +198,7 @@ def classes(folder: Path) -> Path:
 
 def test_a_comparison_names_the_edit(clip: Any, edit: Edit, images: Path, tmp_path: Path) -> None:
     from attacks.typographic import audit_typographic
-    from attacks.typographic.report.comparison import compare_runs
+    from clipprobe.study import compare_runs
 
     for name, model in (("clean", clip), ("under", edit.of(clip))):
         audit_typographic(model, images, ["cat", "dog"], out=tmp_path / name, limit=8)
