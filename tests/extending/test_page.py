@@ -19,10 +19,9 @@ from clipprobe.testing import checkpoints as tiny
 from clipprobe.testing import image_folder
 
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
-MODULES = {
-    re.match(r"# mine/(\w+\.py)\n", block)[1]: block  # type: ignore[index]
-    for block in re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
-}
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+MODULES = {found[1]: block for block in BLOCKS if (found := re.match(r"# mine/(\w+\.py)\n", block))}
+(EDIT,) = [block for block in BLOCKS if not block.startswith("# mine/")]
 SAID = """
 import sys, json
 from pathlib import Path
@@ -64,10 +63,10 @@ def ran(mine: Path, script: str, *arguments: str) -> Any:
 
 
 def test_every_example_is_short_and_a_module() -> None:
-    assert len(MODULES) >= 6
+    assert len(MODULES) == 8
     for name, block in MODULES.items():
         assert ast.get_docstring(ast.parse(block)), name
-        assert len(block.splitlines()) <= 65, name
+        assert len(block.splitlines()) <= 70, name
 
 
 def test_a_method_a_probe_a_layout_and_a_family_are_known_and_work(
@@ -159,3 +158,37 @@ def test_the_audit_keeps_the_promises_of_a_study(mine: Path) -> None:
     )
     assert done.returncode == 0, done.stdout[-3000:]
     assert "15 passed, 1 skipped" in done.stdout
+
+
+def test_an_edit_of_another_package_is_stored_loaded_and_applied(
+    mine: Path, tmp_path: Path
+) -> None:
+    made = ran(
+        mine,
+        EDIT.replace('"faded.safetensors"', "sys.argv[1]")
+        + "json.dump(clipprobe.Edit(Grey(0.5)).parts[0].share, sys.stdout)",
+        str(tmp_path / "faded.safetensors"),
+    )
+    assert made == 0.5
+    seen = ran(
+        mine,
+        """
+import clipprobe, numpy as np
+clip = clipprobe.load()
+edit = clipprobe.load_edit(sys.argv[1])
+colour = np.zeros((64, 64, 3), np.uint8); colour[..., 0] = 200; colour[:, 32:, 1] = 90
+pixels = clip.preprocess([colour])
+grey = pixels.mean(dim=1, keepdim=True)
+by_hand = clip.image_embeddings(pixels + 0.5 * (grey - pixels)).numpy()
+edited = edit.of(clip)
+json.dump({
+    "gap": float(abs(edited.encode_images([colour]) - by_hand).max()),
+    "apart": float(abs(clip.encode_images([colour]) - by_hand).max()),
+    "known": edited.identity == clip.identity,
+    "words": str(edit),
+}, sys.stdout)
+""",
+        str(tmp_path / "faded.safetensors"),
+    )
+    assert seen["gap"] < 1e-6 < 1e-3 < seen["apart"] and not seen["known"]
+    assert "images mixed with grey" in seen["words"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -26,7 +25,9 @@ from clipprobe.runs import load_run
 from clipprobe.study import STUDIES
 from clipprobe.testing import image_folder
 
-OUTSIDE = Path(__file__).parent / "outside"
+EXTENDING = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
+(LOUD,) = re.findall(r"```python\n# mine/loud_units.py\n(.*?)```", EXTENDING, re.S)
+(TABLE,) = re.findall(r"```toml\n(.*?)```", EXTENDING, re.S)
 OLDER = Path(__file__).parents[1] / "runs" / "runs_of_74780d9.zip"
 OF_KIND = {one.kind: one for one in INSTRUMENTS.values()}
 
@@ -92,17 +93,20 @@ def test_tables_stay_on_disk_until_they_are_asked_for(
 
 @pytest.fixture
 def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The package of the folder ``outside``, as an installer would leave it."""
+    """The instrument of docs/extending.md, as an installer would leave it."""
     place = tmp_path / "site-packages"
     info = place / "loud_units-1.0.dist-info"
     info.mkdir(parents=True)
-    shutil.copy(OUTSIDE / "loud_units.py", place)
-    project = tomllib.loads((OUTSIDE / "pyproject.toml").read_text())["project"]
+    (place / "loud_units.py").write_text(LOUD, encoding="utf-8")
+    groups = tomllib.loads(TABLE)["project"]["entry-points"]
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: loud-units\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "".join(
-            f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in entries.items())
-            for group, entries in project["entry-points"].items()
+            f"[{group}]\nloud = {entries['loud'].removeprefix('mine.')}\n"
+            if "loud" in entries
+            else f"[{group}]\nneurons loud = loud_units:VERB\n"
+            for group, entries in groups.items()
+            if "loud" in entries or "neurons loud" in entries
         )
     )
     monkeypatch.syspath_prepend(str(place))
@@ -122,7 +126,7 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_an_instrument_of_another_package_is_everywhere(
     checkpoint: Any, clip: Any, images: Path, tmp_path: Path
 ) -> None:
-    assert len((OUTSIDE / "loud_units.py").read_text().splitlines()) <= 60
+    assert len(LOUD.splitlines()) <= 60
     scan(clip, images, sites=[POST], out=tmp_path / "runs" / "atlas", batch_size=8)
     atlas = Atlas.load(tmp_path / "runs" / "atlas")
 
