@@ -231,7 +231,7 @@ def read_people(
     card = settings.card if settings.card is not None else found.card
     return People(
         name=found.dataset.name,
-        description=found.describe(),
+        description=found.description,
         records=tuple(records),
         groups=named,
         annotations=annotations,

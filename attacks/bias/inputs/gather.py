@@ -50,7 +50,8 @@ class LabelledImages:
     ``aliases``: names of columns that were renamed.
     ``card``: name of the shipped card, where the data set was recognised.
     ``notes``: what a reader must know, without any id. ``unmatched``: examples of ids without
-    partner; ``skipped``: how many there are. ``sources``: what was read, for the manifest.
+    partner; ``skipped``: how many there are.
+    ``description``: name and fingerprint of the records, and what was read, for the manifest.
     """
 
     dataset: Dataset
@@ -61,20 +62,7 @@ class LabelledImages:
     notes: tuple[str, ...] = ()
     unmatched: tuple[Failure, ...] = ()
     skipped: int = 0
-    sources: Mapping[str, Any] = field(default_factory=dict)
-
-    def describe(self) -> dict[str, Any]:
-        """Name and fingerprint of the records, and what was read.
-
-        Not how many there are: less the images that a report counts, it would be the size of what
-        is hidden. Without images the fingerprint is that of the files read and of the ids.
-        """
-        if self.embeddings is None and self.predictions is None:
-            described = {n: v for n, v in self.dataset.describe().items() if n != "records"}
-            return described | dict(self.sources)
-        told = repr([sorted(map(repr, self.sources.items())), [r.id for r in self.dataset]])
-        digest = hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()
-        return {"name": self.dataset.name, "fingerprint": digest} | dict(self.sources)
+    description: Mapping[str, Any]
 
 
 def gather(given: Inputs, *, limit: int | None = None) -> LabelledImages:
@@ -107,9 +95,11 @@ def gather(given: Inputs, *, limit: int | None = None) -> LabelledImages:
         )
         if labels is None:
             drawn = all(map(_is_drawn, records))
+            dataset = make_dataset(name, records, limit)
             return LabelledImages(
-                dataset=make_dataset(name, records, limit),
+                dataset=dataset,
                 card="clipprobe-people" if drawn else None,
+                description=_describe(dataset, {}, pictured=True),
             )
         place = f"{given.images} {name} {place}"
     elif given.embeddings is not None:
@@ -147,8 +137,26 @@ def gather(given: Inputs, *, limit: int | None = None) -> LabelledImages:
             Failure(one, reason) for reason, ids in missing.items() for one in ids[:EXAMPLES]
         ),
         skipped=sum(map(len, missing.values())),
-        sources=sources | {"label_format": labels.format},
+        description=_describe(
+            dataset,
+            sources | {"label_format": labels.format},
+            pictured=given.images is not None,
+        ),
     )
+
+
+def _describe(dataset: Dataset, sources: Mapping[str, Any], *, pictured: bool) -> dict[str, Any]:
+    """Name and fingerprint of the records, and what was read.
+
+    Not how many there are: less the images that a report counts, it would be the size of what is
+    hidden. Without images the fingerprint is that of the files read and of the ids.
+    """
+    if pictured:
+        described = {name: v for name, v in dataset.describe().items() if name != "records"}
+        return described | dict(sources)
+    told = repr([sorted(map(repr, sources.items())), [record.id for record in dataset]])
+    digest = hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()
+    return {"name": dataset.name, "fingerprint": digest} | dict(sources)
 
 
 def _refuse_unused(given: Inputs) -> None:
