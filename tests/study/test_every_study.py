@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,83 @@ def whole(clip: Any, images: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         return made[kind]
 
     return finished
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What happened to a run that was stopped when all but its manifest was there.
+
+    Attributes:
+        refused: What a second writer was told meanwhile, without and with overwrite.
+        left: The parts that were there.
+        first, second: Passes until it was stopped, and to its end.
+        contents: Of the finished run.
+    """
+
+    refused: list[str]
+    left: list[str]
+    first: int
+    second: int
+    contents: dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def last_moment(clip: Any, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A run of a kind stopped at its last moment and gone on with, made once."""
+    folder, made = tmp_path_factory.mktemp("moment"), dict[str, Moment]()
+    finish = Run.finish
+
+    def moment(kind: str) -> Moment:
+        out, refused = folder / kind, list[str]()
+
+        def stopped(run: Run, **given: Any) -> None:
+            if run.path != out:  # an inner one
+                return finish(run, **given)
+            for overwrite in (False, True):
+                with pytest.raises(RunFolderError) as error:
+                    make(kind, clip, images, out, overwrite=overwrite)
+                refused.append(str(error.value))
+            stop()
+
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Run, "finish", stopped)
+            with at_pass(0, stop) as first:
+                make(kind, clip, images, out)
+        parts = out / "parts"
+        left = [path.name for path in parts.iterdir()] if parts.is_dir() else []
+        with at_pass(0, stop) as second:
+            make(kind, clip, images, out)
+        return Moment(refused, left, len(first), len(second), contents(out))
+
+    def found(kind: str) -> Moment:
+        if kind not in made:
+            made[kind] = moment(kind)
+        return made[kind]
+
+    return found
+
+
+@pytest.fixture(scope="module")
+def otherwise(clip: Any, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A run of a kind with every setting changed that only says how, and what its progress told."""
+    folder, made = tmp_path_factory.mktemp("otherwise"), dict[str, Any]()
+
+    def found(kind: str) -> tuple[Path, list[tuple[Any, ...]]]:
+        if kind not in made:
+            told: list[tuple[Any, ...]] = []
+            others = {
+                "workers": 0,
+                "checkpoint_seconds": 0.0,
+                "progress": lambda *numbers: told.append(numbers),
+            }
+            how = marked(STUDIES[kind].settings, HOW)
+            changed = {name: value for name, value in others.items() if name in how}
+            make(kind, clip, images, folder / kind, **changed)
+            made[kind] = folder / kind, told
+        given: tuple[Path, list[tuple[Any, ...]]] = made[kind]
+        return given
+
+    return found
 
 
 def test_every_study_of_the_table_is_held_to_the_promises() -> None:
@@ -97,38 +175,23 @@ def test_a_folder_of_other_files_is_left_alone(
 
 
 @with_model
-@pytest.mark.parametrize("at", [1, 2])
-def test_an_interrupted_run_goes_on_to_the_same_bytes(
-    kind: str, at: int, whole: Any, clip: Any, images: Path, tmp_path: Path
+def test_a_run_that_is_interrupted_twice_goes_on_to_the_same_bytes(
+    kind: str, whole: Any, clip: Any, images: Path, tmp_path: Path
 ) -> None:
-    with at_pass(at, stop) as seen, pytest.raises(KeyboardInterrupt):
-        make(kind, clip, images, tmp_path)
-    assert len(seen) == at and not (tmp_path / "manifest.json").exists()
+    for at in (1, 2):
+        with at_pass(at, stop) as seen, pytest.raises(KeyboardInterrupt):
+            make(kind, clip, images, tmp_path)
+        assert len(seen) == at and not (tmp_path / "manifest.json").exists()
     make(kind, clip, images, tmp_path)
     assert contents(tmp_path) == contents(whole(kind))
 
 
 @in_parts
-def test_what_a_killed_run_left_is_used(
-    kind: str, whole: Any, clip: Any, images: Path, tmp_path: Path
-) -> None:
+def test_what_a_killed_run_left_is_used(kind: str, whole: Any, last_moment: Any) -> None:
     """Stopped when all parts are there, it needs fewer passes than from nothing."""
-    finish = Run.finish
-
-    def stopped(run: Run, **given: Any) -> None:
-        if run.path != tmp_path:  # an inner one
-            return finish(run, **given)
-        stop()
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Run, "finish", stopped)
-        with at_pass(0, stop) as first:
-            make(kind, clip, images, tmp_path)
-    left = [path for path in (tmp_path / "parts").iterdir() if path.name != ".ledger"]
-    assert left, "no part was there"
-    with at_pass(0, stop) as second:
-        make(kind, clip, images, tmp_path)
-    assert len(second) < len(first) and contents(tmp_path) == contents(whole(kind))
+    moment = last_moment(kind)
+    assert set(moment.left) - {".ledger"}, "no part was there"
+    assert moment.second < moment.first and moment.contents == contents(whole(kind))
 
 
 @every
@@ -161,22 +224,12 @@ def test_a_place_without_images_leaves_no_run(kind: str, clip: Any, tmp_path: Pa
 
 
 @every
-def test_one_writer_at_a_time(
-    kind: str, whole: Any, clip: Any, images: Path, tmp_path: Path
-) -> None:
+def test_one_writer_at_a_time(kind: str, whole: Any, last_moment: Any) -> None:
     """A second process, also one that would overwrite, is refused while the first works."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-
-        def meanwhile(*_: Any, **__: Any) -> None:
-            for overwrite in (False, True):
-                with pytest.raises(RunFolderError, match="open in this process already"):
-                    make(kind, clip, images, tmp_path, overwrite=overwrite)
-            stop()
-
-        patch.setattr(Run, "finish", meanwhile)
-        make(kind, clip, images, tmp_path)
-    make(kind, clip, images, tmp_path)
-    assert contents(tmp_path) == contents(whole(kind))
+    moment = last_moment(kind)
+    assert len(moment.refused) == 2
+    assert all("open in this process already" in text for text in moment.refused)
+    assert moment.contents == contents(whole(kind))
 
 
 @every
@@ -235,12 +288,10 @@ def test_a_model_that_changes_during_a_run_leaves_no_run(
 
 @every
 def test_what_does_not_change_the_result_changes_no_byte(
-    kind: str, whole: Any, clip: Any, images: Path, tmp_path: Path
+    kind: str, whole: Any, otherwise: Any
 ) -> None:
-    others = {"workers": 0, "checkpoint_seconds": 0.0}
-    how = marked(STUDIES[kind].settings, HOW)
-    make(kind, clip, images, tmp_path, **{k: v for k, v in others.items() if k in how})
-    assert contents(tmp_path) == contents(whole(kind))
+    run, _ = otherwise(kind)
+    assert contents(run) == contents(whole(kind))
 
 
 @every
@@ -256,13 +307,10 @@ def test_the_folder_alone_makes_the_run_again(
 
 
 @every
-def test_progress_never_goes_back_and_comes_to_its_end(
-    kind: str, clip: Any, images: Path, tmp_path: Path
-) -> None:
+def test_progress_never_goes_back_and_comes_to_its_end(kind: str, otherwise: Any) -> None:
     if "progress" not in {one.name for one in settings_of(STUDIES[kind].settings)}:
         pytest.skip("this study tells nobody how far it is")
-    told: list[tuple[Any, ...]] = []
-    make(kind, clip, images, tmp_path, progress=lambda *numbers: told.append(numbers))
+    _, told = otherwise(kind)
     assert told
     if len(told[0]) == 2:  # done and total
         done = [one[0] for one in told]
