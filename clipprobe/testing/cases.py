@@ -45,7 +45,8 @@ class Case(Small):
     """A folder for the images and for the run that is made once."""
     other: Callable[[], Any] | None = None
     """Gives another model, which must not be able to make the same run."""
-    _made: dict[str, Path] = field(default_factory=dict, repr=False, compare=False)
+    made: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What the promises share, made once."""
 
     @property
     def folder(self) -> Path:
@@ -65,9 +66,10 @@ class Case(Small):
     @property
     def whole(self) -> Path:
         """The finished run; never write to it."""
-        if "whole" not in self._made:
-            self._made["whole"] = self.make(self.place / "whole").run.path
-        return self._made["whole"]
+        if "whole" not in self.made:
+            self.made["whole"] = self.make(self.place / "whole").run.path
+        whole: Path = self.made["whole"]
+        return whole
 
 
 def image_folder(folder: Path, n: int = 48) -> Path:

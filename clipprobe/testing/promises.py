@@ -11,6 +11,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +30,77 @@ EDIT: Mapping[str, Literal["zero"]] = {
     "vision.blocks.0.mlp.post:1": "zero",
     "text.blocks.0.mlp.post:1": "zero",
 }
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What happened to a run that was stopped when all but its manifest was there."""
+
+    refused: list[str]
+    """What a second writer was told meanwhile, without and with overwrite."""
+    left: list[str]
+    """The parts that were there."""
+    first: int
+    """Passes until it was stopped."""
+    second: int
+    """Passes from then to its end."""
+    contents: dict[str, bytes]
+    """Of the finished run."""
+
+
+@dataclass(frozen=True)
+class Otherwise:
+    """A run with every setting changed that only says how, and what its progress told."""
+
+    path: Path
+    told: list[tuple[Any, ...]]
+
+
+def last_moment(case: Case) -> Moment:
+    """A run stopped at its last moment and gone on with; made once for a case."""
+    if "moment" not in case.made:
+        case.made["moment"] = _stopped_late(case, case.place / "moment")
+    moment: Moment = case.made["moment"]
+    return moment
+
+
+def _stopped_late(case: Case, out: Path) -> Moment:
+    finish, refused = Run.finish, list[str]()
+
+    def stopped(run: Run, **given: Any) -> None:
+        if run.path != out:  # an inner one
+            return finish(run, **given)
+        for overwrite in (False, True):
+            with pytest.raises(RunFolderError) as error:
+                case.make(out, overwrite=overwrite)
+            refused.append(str(error.value))
+        stop()
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Run, "finish", stopped)
+        with at_pass(0, stop) as first:
+            case.make(out)
+    parts = out / "parts"
+    left = [path.name for path in parts.iterdir()] if parts.is_dir() else []
+    with at_pass(0, stop) as second:
+        case.make(out)
+    return Moment(refused, left, len(first), len(second), contents(out))
+
+
+def otherwise(case: Case) -> Otherwise:
+    """The run made in another way, once for a case."""
+    if "otherwise" not in case.made:
+        told: list[tuple[Any, ...]] = []
+        others: Mapping[str, Any] = {
+            "workers": 0,
+            "checkpoint_seconds": 0.0,
+            "progress": lambda *numbers: told.append(numbers),
+        }
+        how = marked(case.study.settings, HOW)
+        case.make(case.place / "otherwise", **{k: v for k, v in others.items() if k in how})
+        case.made["otherwise"] = Otherwise(case.place / "otherwise", told)
+    made: Otherwise = case.made["otherwise"]
+    return made
 
 
 def a_run_is_what_its_manifest_says(case: Case, place: Path) -> None:
@@ -69,34 +141,20 @@ def a_folder_of_other_files_is_left_alone(case: Case, place: Path) -> None:
     assert contents(place) == {"thesis.tex": b"all of it"}
 
 
-def an_interrupted_run_goes_on_to_the_same_bytes(case: Case, place: Path) -> None:
+def a_run_that_is_interrupted_twice_goes_on_to_the_same_bytes(case: Case, place: Path) -> None:
     for at in (1, 2):
-        run = place / str(at)
         with at_pass(at, stop) as seen, pytest.raises(KeyboardInterrupt):
-            case.make(run)
-        assert len(seen) == at and not (run / "manifest.json").exists()
-        case.make(run)
-        assert contents(run) == contents(case.whole)
+            case.make(place)
+        assert len(seen) == at and not (place / "manifest.json").exists()
+    case.make(place)
+    assert contents(place) == contents(case.whole)
 
 
 def what_a_killed_run_left_is_used(case: Case, place: Path) -> None:
     """Stopped when all parts are there, it needs fewer passes than from nothing."""
-    finish = Run.finish
-
-    def stopped(run: Run, **given: Any) -> None:
-        if run.path != place:  # an inner one
-            return finish(run, **given)
-        stop()
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Run, "finish", stopped)
-        with at_pass(0, stop) as first:
-            case.make(place)
-    left = [path for path in (place / "parts").iterdir() if path.name != ".ledger"]
-    assert left, "no part was there"
-    with at_pass(0, stop) as second:
-        case.make(place)
-    assert len(second) < len(first) and contents(place) == contents(case.whole)
+    moment = last_moment(case)
+    assert set(moment.left) - {".ledger"}, "no part was there"
+    assert moment.second < moment.first and moment.contents == contents(case.whole)
 
 
 def a_changed_run_is_not_believed(case: Case, place: Path) -> None:
@@ -125,18 +183,10 @@ def a_place_without_images_leaves_no_run(case: Case, place: Path) -> None:
 
 def one_writer_at_a_time(case: Case, place: Path) -> None:
     """A second writer, also one that would overwrite, is refused while the first works."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-
-        def meanwhile(*_: Any, **__: Any) -> None:
-            for overwrite in (False, True):
-                with pytest.raises(RunFolderError, match="open in this process already"):
-                    case.make(place, overwrite=overwrite)
-            stop()
-
-        patch.setattr(Run, "finish", meanwhile)
-        case.make(place)
-    case.make(place)
-    assert contents(place) == contents(case.whole)
+    moment = last_moment(case)
+    assert len(moment.refused) == 2
+    assert all("open in this process already" in text for text in moment.refused)
+    assert moment.contents == contents(case.whole)
 
 
 def a_full_disk_is_said_and_the_rest_is_kept(case: Case, place: Path) -> None:
@@ -183,10 +233,7 @@ def a_model_that_changes_during_a_run_leaves_no_run(case: Case, place: Path) -> 
 
 
 def what_does_not_change_the_result_changes_no_byte(case: Case, place: Path) -> None:
-    others: Mapping[str, Any] = {"workers": 0, "checkpoint_seconds": 0.0}
-    how = marked(case.study.settings, HOW)
-    case.make(place, **{k: v for k, v in others.items() if k in how})
-    assert contents(place) == contents(case.whole)
+    assert contents(otherwise(case).path) == contents(case.whole)
 
 
 def the_folder_alone_makes_the_run_again(case: Case, place: Path) -> None:
@@ -199,8 +246,7 @@ def the_folder_alone_makes_the_run_again(case: Case, place: Path) -> None:
 
 
 def progress_never_goes_back_and_comes_to_its_end(case: Case, place: Path) -> None:
-    told: list[tuple[Any, ...]] = []
-    case.make(place, progress=lambda *numbers: told.append(numbers))
+    told = otherwise(case).told
     assert told
     if len(told[0]) == 2:  # done and total
         done = [one[0] for one in told]
@@ -219,7 +265,7 @@ PROMISES: tuple[Promise, ...] = (
     a_finished_run_is_recognised_without_a_pass,
     another_setting_is_refused_by_name_and_overwrite_replaces,
     a_folder_of_other_files_is_left_alone,
-    an_interrupted_run_goes_on_to_the_same_bytes,
+    a_run_that_is_interrupted_twice_goes_on_to_the_same_bytes,
     what_a_killed_run_left_is_used,
     a_changed_run_is_not_believed,
     images_that_cannot_be_read_leave_no_run,
@@ -235,7 +281,7 @@ PROMISES: tuple[Promise, ...] = (
 """Every check; which of them a study can be held to, :func:`applies` says."""
 
 _NEEDS: dict[Promise, Callable[[Small, Study[Any, Any]], bool]] = {
-    an_interrupted_run_goes_on_to_the_same_bytes: lambda case, _: case.passes,
+    a_run_that_is_interrupted_twice_goes_on_to_the_same_bytes: lambda case, _: case.passes,
     what_a_killed_run_left_is_used: lambda case, _: case.parts,
     images_that_cannot_be_read_leave_no_run: lambda case, _: bool(case.images),
     a_place_without_images_leaves_no_run: lambda case, _: bool(case.images),
