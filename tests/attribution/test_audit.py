@@ -25,6 +25,7 @@ from clipprobe.attribution.faithfulness.settings import METRIC_NAMES
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, DataError, NoReadableImagesError
 from clipprobe.runs import load_run
+from clipprobe.study import rerun
 
 METHODS = ["grad_eclip", "random"]
 SCHEMA = Path(clipprobe.__file__).parent / "attribution/faithfulness/summary.schema.json"
@@ -151,6 +152,8 @@ def test_a_config_file_says_the_same(checkpoint: Any, photos: Path) -> None:
     assert done.exit_code == 0, done.output
     a, b = load_run(photos / "a"), load_run(photos / "b")
     assert a.manifest["files"] == b.manifest["files"]
+    again = rerun(photos / "a", photos / "again")  # from its call.json alone
+    assert again.manifest["files"] == a.manifest["files"]
 
 
 def test_images_that_cannot_be_used_are_named_and_left_out(clip: Any, photos: Path) -> None:

@@ -27,17 +27,8 @@ def head_tokens(job: Job) -> Maps:
     blocks = job.clip.anatomy.vision.blocks
     readout = TowerReadout(job.clip, "vision", "cosine")
     with torch.no_grad():
-        final = trace.of_pairs(names[-2])[:, :1]
-        projected = trace.of_pairs(names[-1])
-        # Every pair's own direction: the diagonal of all pairs with all directions.
-        read = torch.stack(
-            [
-                readout(final[i : i + 1], projected[i : i + 1], job.directions[i : i + 1]).read[
-                    0, 0, 0
-                ]
-                for i in range(len(job))
-            ]
-        )  # p d
+        final, projected = trace.of_pairs(names[-2])[:, 0], trace.of_pairs(names[-1])
+        read = readout.own(final, projected, job.directions)  # p d
         total = torch.zeros(len(job), job.n_patches, dtype=torch.float64, device=read.device)
         for block, pattern, value in zip(blocks, names[0::2], names[1::2], strict=False):
             out: Any = block.out
