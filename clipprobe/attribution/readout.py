@@ -139,8 +139,8 @@ class TowerReadout:
         inverse = (x.var(dim=-1, unbiased=False) + self.epsilon).rsqrt()
         share = self.scale / projected.double().norm(dim=-1)
         read: Tensor = targets.double() @ self.matrix * self.gain
-        read = read - read.mean(dim=-1, keepdim=True)
-        return read * (inverse * share)[:, None]
+        read = (read - read.mean(dim=-1, keepdim=True)) * (inverse * share)[:, None]
+        return read
 
 
 class PoolingHead:

@@ -34,8 +34,9 @@ def head_tokens(job: Job) -> Maps:
             out: Any = block.out
             weight = out.weight.double().view(-1, block.n_heads, block.d_head)  # d h k
             wanted = torch.einsum("pd,dhk->phk", read, weight)
-            worth = torch.einsum("pthk,phk->pht", trace.of_pairs(value).double(), wanted)
-            moved = worth * trace.of_pairs(pattern)[:, :, 0].double()
+            mixed = trace.of_pairs(value)
+            worth = torch.einsum("pthk,phk->pht", mixed, wanted.to(mixed))
+            moved = worth.double() * trace.value(pattern)[:, :, 0][job.image_of].double()
             total += moved.sum(dim=1)[:, job.first_patch :]
     return Maps(
         values=job.on_grid(as_floats(total)),
