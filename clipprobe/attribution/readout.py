@@ -127,6 +127,21 @@ class TowerReadout:
             read=read, constants={k: v for k, v in constants.items() if bool((v != 0).any())}
         )
 
+    def own(self, pooled: Tensor, projected: Tensor, targets: Tensor) -> Tensor:
+        """Of each input its own target alone, for towers that pool one token: ``(b, d)``.
+
+        Args:
+            pooled: The stream before the last norm at the token that is pooled, ``(b, d)``.
+            projected: As above.
+            targets: One for each input, ``(b, e)``.
+        """
+        x = pooled.double()
+        inverse = (x.var(dim=-1, unbiased=False) + self.epsilon).rsqrt()
+        share = self.scale / projected.double().norm(dim=-1)
+        read: Tensor = targets.double() @ self.matrix * self.gain
+        read = (read - read.mean(dim=-1, keepdim=True)) * (inverse * share)[:, None]
+        return read
+
 
 class PoolingHead:
     """SigLIP's attention pooling: a learnt query reads all tokens, then an MLP adds to it.

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from runs.checks import check_run, check_schema, check_tables
 from typer.testing import CliRunner
 
 import clipprobe
@@ -24,8 +25,10 @@ from clipprobe.attribution.faithfulness.settings import METRIC_NAMES
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, DataError, NoReadableImagesError
 from clipprobe.runs import load_run
+from clipprobe.study import rerun
 
 METHODS = ["grad_eclip", "random"]
+SCHEMA = Path(clipprobe.__file__).parent / "attribution/faithfulness/summary.schema.json"
 
 
 def run(*arguments: object) -> Any:
@@ -83,6 +86,9 @@ def test_a_run_has_the_numbers_of_the_function(clip: Any, tmp_path: Path) -> Non
         a, b = (table.sort_values(key).reset_index(drop=True) for table in tables)
         assert (a[key] == b[key]).all(axis=None) and len(a) == 3 * 2 * 11
         assert np.nanmax(np.abs(a["value"] - b["value"])) < 1e-6
+    check_run(made.path)
+    check_tables(made.path, "faithfulness")
+    check_schema(made.summary, SCHEMA)
     assert found.refused_metrics.keys() == expected.refused_metrics.keys()
     table = made.read_table("cases.parquet").to_pandas()
     assert len(table) == 16 * (3 + 2 * 2)
@@ -146,6 +152,8 @@ def test_a_config_file_says_the_same(checkpoint: Any, photos: Path) -> None:
     assert done.exit_code == 0, done.output
     a, b = load_run(photos / "a"), load_run(photos / "b")
     assert a.manifest["files"] == b.manifest["files"]
+    again = rerun(photos / "a", photos / "again")  # from its call.json alone
+    assert again.manifest["files"] == a.manifest["files"]
 
 
 def test_images_that_cannot_be_used_are_named_and_left_out(clip: Any, photos: Path) -> None:

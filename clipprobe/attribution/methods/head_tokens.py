@@ -27,24 +27,16 @@ def head_tokens(job: Job) -> Maps:
     blocks = job.clip.anatomy.vision.blocks
     readout = TowerReadout(job.clip, "vision", "cosine")
     with torch.no_grad():
-        final = trace.of_pairs(names[-2])[:, :1]
-        projected = trace.of_pairs(names[-1])
-        # Every pair's own direction: the diagonal of all pairs with all directions.
-        read = torch.stack(
-            [
-                readout(final[i : i + 1], projected[i : i + 1], job.directions[i : i + 1]).read[
-                    0, 0, 0
-                ]
-                for i in range(len(job))
-            ]
-        )  # p d
+        final, projected = trace.of_pairs(names[-2])[:, 0], trace.of_pairs(names[-1])
+        read = readout.own(final, projected, job.directions)  # p d
         total = torch.zeros(len(job), job.n_patches, dtype=torch.float64, device=read.device)
         for block, pattern, value in zip(blocks, names[0::2], names[1::2], strict=False):
             out: Any = block.out
             weight = out.weight.double().view(-1, block.n_heads, block.d_head)  # d h k
             wanted = torch.einsum("pd,dhk->phk", read, weight)
-            worth = torch.einsum("pthk,phk->pht", trace.of_pairs(value).double(), wanted)
-            moved = worth * trace.of_pairs(pattern)[:, :, 0].double()
+            mixed = trace.of_pairs(value)
+            worth = torch.einsum("pthk,phk->pht", mixed, wanted.to(mixed))
+            moved = worth.double() * trace.value(pattern)[:, :, 0][job.image_of].double()
             total += moved.sum(dim=1)[:, job.first_patch :]
     return Maps(
         values=job.on_grid(as_floats(total)),

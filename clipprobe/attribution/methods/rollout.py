@@ -43,7 +43,7 @@ def attention_rollout(job: Job, *, first_block: int = 0) -> Maps:
     with torch.no_grad():
         reach: Tensor | None = None
         for name in names:
-            mean = trace.value(name).double().mean(dim=1)  # n t t
+            mean = trace.value(name).mean(dim=1).double()  # n t t
             step = (mean + torch.eye(mean.shape[-1]).to(mean)) / 2
             reach = step if reach is None else step @ reach
         assert reach is not None
@@ -82,7 +82,7 @@ def chefer(job: Job, *, first_block: int = 0) -> Maps:
         pattern, gradient = trace.of_pairs(name), trace.gradient(name)
         if gradient is None:
             return torch.zeros_like(pattern).mean(dim=1).double()
-        return (pattern.double() * gradient.double()).clamp(min=0).mean(dim=1)  # p t t
+        return (pattern * gradient).clamp(min=0).mean(dim=1).double()  # p t t
 
     with torch.no_grad():
         n_tokens = job.n_patches + job.first_patch
