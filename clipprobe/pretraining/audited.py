@@ -161,7 +161,7 @@ def audit_section(audits: Mapping[str, Any], picture: str) -> str:
 def _curve_table(sets: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     yield (
         "| things | method | zero-shot | "
-        + " | ".join(f"{shots} shots" for shots in sets[0]["shots"])
+        + " | ".join("1 shot" if shots == "1" else f"{shots} shots" for shots in sets[0]["shots"])
         + " | crosses zero-shot at |"
     )
     yield "|" + "---|" * (4 + len(sets[0]["shots"]))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
 
+from clipprobe.models.bundled import bundled_folder
 from clipprobe.pretraining.audited import audit_section, curves_picture, measure_audits
 from clipprobe.report.curves import Panel, curves_svg
+from clipprobe.zeroshot.limits.tasks import TASKS
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +77,15 @@ def test_names_in_a_picture_are_text_and_not_markup() -> None:
     root = ET.fromstring(drawn)
     assert root.attrib["aria-label"] == '"x"'
     assert "<b>&" in [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_the_bundled_model_was_audited_and_answers_few_unknown_things() -> None:
+    """Of its own weights, whichever they are: the promise of abstention, and every task."""
+    path = bundled_folder() / "evaluation.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))["audits"]
+    unknown = stored["abstention"]["unknown_answered"]
+    assert stored["abstention"]["alpha"] == 0.05 and stored["abstention"]["splits"] == 200
+    assert unknown["value"] <= 0.08
+    assert [one["task"] for one in stored["limits"]] == list(TASKS)
+    assert all(set(one["twin"]) == set(one["numbers"]) for one in stored["limits"])
+    assert {one["name"] for one in stored["few_shot"]} == {"seen", "never seen"}

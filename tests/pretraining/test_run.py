@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import clipprobe
 from clipprobe.cli import app
+from clipprobe.edits import Projection
 from clipprobe.pretraining import recipe as recipes
 from clipprobe.pretraining.plan import STEPS, STEPS_ON_PAIRS
 from clipprobe.pretraining.planted import OCCUPATION_RATES
@@ -120,23 +121,19 @@ def test_evaluate_measures_the_card_again(
     assert printed["model"]["weights_sha256"]
     assert json.loads(file.read_text()) == printed
 
-    # An edit is given by its file, and stands in what is printed.
-    import clipprobe
-    from clipprobe.edits import Projection
-
+    # Of a model in which nothing is known to be planted, nothing planted is asked.
+    # An edit is given by its file, and stands beside the numbers that it made.
+    (folder / "planted.json").unlink()
     clip = clipprobe.load(folder)
     edit = clipprobe.Edit(Projection.dropping(range(clip.d_embed // 2), clip.d_embed))
     flags = ["--edit", str(edit.fitted_to(clip).save(tmp_path / "half.safetensors").place)]
-    result = CliRunner().invoke(app, [*asked, "--json", *flags])
+    result = CliRunner().invoke(app, [*asked, *flags, "--out", str(file)])
     assert result.exit_code == 0, result.output
-    under = json.loads(result.stdout)
+    under = json.loads(file.read_text())
     assert [part["kind"] for part in under["model"]["edits"]] == ["projection"]
-    assert under["abilities"] != printed["abilities"]
-
-    # Of a model in which nothing is known to be planted, nothing planted is asked.
-    (folder / "planted.json").unlink()
-    result = CliRunner().invoke(app, asked)
-    assert result.exit_code == 0, result.output
+    alike = printed["abilities"][: len(under["abilities"])]  # what is planted comes last
+    assert [one["name"] for one in under["abilities"]] == [one["name"] for one in alike]
+    assert under["abilities"] != alike
     assert "no planted.json" in result.stderr
     assert "colour pictures on unseen grounds" in result.stdout and "planted" not in result.stdout
     for wrong, said in ((tmp_path / "nowhere" / "a.json", "nowhere"), (tmp_path, "is a folder")):
