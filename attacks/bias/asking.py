@@ -21,8 +21,8 @@ Questions = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
 
 def find_parts(asked: Iterable[str], truth: Truth) -> list[NDArray[np.bool_]]:
     """The images that some figures of the probes asked are about, where these are not all."""
-    named = [parts for name in asked if (parts := get_probe(name).parts) is not None]
-    return [part for parts in named for part in parts(truth)]
+    finders = [parts for name in asked if (parts := get_probe(name).parts) is not None]
+    return [part for parts in finders for part in parts(truth)]
 
 
 def ask_all(
@@ -75,15 +75,15 @@ def find_questions(
     names = [probes] if isinstance(probes, str) else list(dict.fromkeys(probes))
     if not names:
         raise ConfigError("No probe was named: say which question to ask, e.g. 'occupations'.")
-    asked: Questions = {}
+    questions: Questions = {}
     takes: set[str] = set()
     for name in names:
         probe = get_probe(name)
         takes |= probe.takes
         if probe.answer is not None:  # it writes out its own labels and prompts
-            asked[name] = ((), ())
+            questions[name] = ((), ())
             continue
-        asked[name] = (
+        questions[name] = (
             check_words(probe.words() if words is None else words),
             check_templates(probe.templates if templates is None else templates, once=True),
         )
@@ -103,4 +103,4 @@ def find_questions(
             f"k was given, but the probes asked ({', '.join(names)}) rank no images: ask "
             "occupations or retrieval as well, or leave it out."
         )
-    return asked
+    return questions

@@ -50,10 +50,10 @@ def evaluate(
         DataError: shapes do not match, there is no image, or a score is NaN.
         UnknownMethodError: no probe has that name.
     """
-    chosen = settings or Settings()
+    options = settings or Settings()
     columns = protect(columns)
     sample = Sample(
-        columns=tuple(columns), truth={}, clusters=clusters, settings=chosen,
+        columns=tuple(columns), truth={}, clusters=clusters, settings=options,
         strata=strata, paired=paired, shared=shared or Shared(),
     )  # fmt: skip
     cells: list[Cell] = []
@@ -64,24 +64,24 @@ def evaluate(
         table = check_scores(values, items[name], columns)
         for column in columns:
             frame = sample.framed(table, column)
-            cells += probe.cells(frame, items[name], chosen)
-    n_probed, given = len(cells), dict(answers or {})
-    for name, answer in given.items():
+            cells += probe.cells(frame, items[name], options)
+    n_probed, facts = len(cells), dict(answers or {})
+    for name, answer in facts.items():
         items[name] = answer.labels
         cells += answer.cells
-    corrected, family_size = correct(cells, alpha=chosen.alpha, min_effect=chosen.min_effect)
+    corrected, family_size = correct(cells, alpha=options.alpha, min_effect=options.min_effect)
     rest = iter(corrected[n_probed:])
-    for name, answer in given.items():
+    for name, answer in facts.items():
         own = replace(answer, cells=tuple(islice(rest, len(answer.cells))))
         conclude = get_probe(name).conclude
-        given[name] = own if conclude is None else conclude(own, chosen)
-    concluded = chain.from_iterable(answer.cells for answer in given.values())
+        facts[name] = own if conclude is None else conclude(own, options)
+    concluded = chain.from_iterable(answer.cells for answer in facts.values())
     return Evaluation(
         cells=(*corrected[:n_probed], *concluded),
         family_size=family_size,
         columns=tuple(columns),
         items=items,
-        answers=given,
+        answers=facts,
     )
 
 

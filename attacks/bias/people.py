@@ -210,41 +210,41 @@ def read_people(
         DataError: a column that is not there, one group only, ids that do not match.
         ConfigError: no groups were named and none are known.
     """
-    given = Inputs(
+    inputs = Inputs(
         images=settings.images,
         labels=labels,
         label_format=settings.label_format,
         id_column=settings.id_column,
         **sources,
     )
-    found = gather(given, limit=settings.limit)
-    records, named, clusters = found.dataset.records, _named(groups, found), settings.clusters
-    controls = [found.aliases.get(name, name) for name in controls]
+    data = gather(inputs, limit=settings.limit)
+    records, columns, clusters = data.dataset.records, _named(groups, data), settings.clusters
+    controls = [data.aliases.get(name, name) for name in controls]
     annotations = Annotations(
-        groups=read_columns(records, named),
+        groups=read_columns(records, columns),
         controls={name: read_attribute(records, name, "control") for name in controls},
         clusters=None
         if clusters is None
         else (clusters, read_attribute(records, clusters, "cluster")),
     )
     check_controls(annotations.controls, annotations.groups)
-    card = settings.card if settings.card is not None else found.card
+    card = settings.card if settings.card is not None else data.card
     return People(
-        name=found.dataset.name,
-        description=found.description,
+        name=data.dataset.name,
+        description=data.description,
         records=tuple(records),
-        groups=named,
+        groups=columns,
         annotations=annotations,
         card=None if card is None else read_card(card),
         remarks=(
-            *found.notes,
+            *data.notes,
             *([] if clusters is not None else repeated(records)),
             *spelt_twice(annotations.groups),
         ),
-        unmatched=found.unmatched,
-        skipped=found.skipped,
-        embeddings=found.embeddings,
-        predictions=found.predictions,
+        unmatched=data.unmatched,
+        skipped=data.skipped,
+        embeddings=data.embeddings,
+        predictions=data.predictions,
         **annotations.parts(),
     )
 

@@ -79,11 +79,11 @@ class Prepared:
             DataError: not one image could be read.
         """
         people, scale = self.people, self.settings.scale
-        said, vectors = people.predictions, people.embeddings
-        if said is not None:
-            if said.labels is not None:
-                return people, FromChoices(said.labels)
-            return people, FromScores(said.scores or {}, said.kind, scale)
+        predictions, vectors = people.predictions, people.embeddings
+        if predictions is not None:
+            if predictions.labels is not None:
+                return people, FromChoices(predictions.labels)
+            return people, FromScores(predictions.scores or {}, predictions.kind, scale)
         assert self.clip is not None
         if vectors is not None:
             own = scale if scale is not None else getattr(self.clip, "scale", None)
@@ -151,7 +151,7 @@ class Prepared:
 
 def prepare(settings: BiasAudit, clip: Clip | None) -> Prepared:
     """Refuse what cannot be asked or read, and resolve the rest."""
-    questions, chosen = asked_of(settings)
+    questions, asked_probes = asked_of(settings)
     truth = planted_truth(clip, settings.planted)
     if clip is None and settings.predictions is None:
         raise ConfigError("Without a model only a table of predictions can be audited.")
@@ -178,7 +178,7 @@ def prepare(settings: BiasAudit, clip: Clip | None) -> Prepared:
         clip=clip,
         numbers=Settings.of(settings),
         questions=questions,
-        chosen=chosen,
+        chosen=asked_probes,
         planted=truth,
         people=people,
     )
@@ -188,25 +188,25 @@ def asked_of(settings: BiasAudit) -> tuple[Questions, Asked]:
     """The questions, checked, and what was chosen for them; needs neither model nor images."""
     thresholds = tuple(sorted(set(settings.thresholds or ())))
     words, templates, probes = settings.words, settings.templates, settings.probes
-    named = [probes] if isinstance(probes, str) else list(probes)
-    questions = find_questions(named, words, templates, thresholds=thresholds, k=settings.k)
-    chosen = Asked(
+    names = [probes] if isinstance(probes, str) else list(probes)
+    questions = find_questions(names, words, templates, thresholds=thresholds, k=settings.k)
+    options = Asked(
         words=None if words is None else check_words(words),
         templates=None if templates is None else check_templates(templates, once=True),
         thresholds=thresholds,
     )
-    return questions, chosen
+    return questions, options
 
 
 def _same_model(clip: Clip | None, people: People) -> None:
     """Refuse embeddings that another model made, where the file says so."""
-    found = people.embeddings
-    if clip is None or found is None or not found.weights_sha256:
+    embeddings = people.embeddings
+    if clip is None or embeddings is None or not embeddings.weights_sha256:
         return
-    made_by, given = Identity.read(found.weights_sha256), Identity.of(clip)
-    if made_by != given:
+    made_by, identity = Identity.read(embeddings.weights_sha256), Identity.of(clip)
+    if made_by != identity:
         raise DataError(
-            f"The embeddings file {found.name} was made by a model with the weights "
-            f"{made_by}, but the model given has {given}: "
+            f"The embeddings file {embeddings.name} was made by a model with the weights "
+            f"{made_by}, but the model given has {identity}: "
             "texts and images must be embedded by one model."
         )

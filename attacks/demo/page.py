@@ -31,12 +31,12 @@ def subtitle(model: str, concepts: Dataset, people: Dataset) -> str:
 def introduction(concepts: Dataset) -> list[Section]:
     """What this is, and a few of the images."""
     labels = list(dict.fromkeys(record.label for record in concepts.records))
-    shown = labels[:: max(1, len(labels) // _N_EXAMPLES)][:_N_EXAMPLES]
+    examples = labels[:: max(1, len(labels) // _N_EXAMPLES)][:_N_EXAMPLES]
     by_place = {(r.label, r.attributes["modality"]): r for r in concepts.records}
     pictures = [
         (str(by_place[label, modality].source), f"{label}, {called}")
         for modality, called in _SHOWN.items()
-        for label in shown
+        for label in examples
     ]
     about: list[Block] = [
         Paragraph(

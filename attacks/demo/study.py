@@ -71,8 +71,8 @@ def stimuli(settings: Demo, names: list[str], out: Path) -> tuple[Dataset, Datas
     """Draw the stimuli to ``out``: concepts in every modality, and plain people."""
     from clipprobe.stimuli import concept, concept_set, people_set, write_set
 
-    kept, seed = [concept(name) for name in names], settings.seed
-    samples = (s for m in MODALITIES for s in concept_set(m, seed=seed, names=kept))
+    members, seed = [concept(name) for name in names], settings.seed
+    samples = (s for m in MODALITIES for s in concept_set(m, seed=seed, names=members))
     things = write_set(samples, out / "concepts")
     people = people_set(per_cell=settings.people_per_cell, seed=seed)
     return open_dataset(things), open_dataset(write_set(people, out / "people"))
@@ -84,8 +84,8 @@ def entries_of(
     """The studies of the demo."""
 
     def entry(name: str, study: str, **given: Any) -> Entry:
-        made: Any = STUDIES[study].settings
-        return Entry(name=name, study=study, settings=made(out=name, seed=settings.seed, **given))
+        record: Any = STUDIES[study].settings
+        return Entry(name=name, study=study, settings=record(out=name, seed=settings.seed, **given))
 
     by_modality = {m: _of_modality(things, m) for m in MODALITIES}
     lettering = {"size": 0.28, "background": "white", "color": "black", "outline": None}
@@ -108,8 +108,8 @@ def entries_of(
 
 def _of_modality(dataset: Dataset, modality: str) -> Dataset:
     """The part of the concepts that is drawn in one modality; nothing opens it by itself."""
-    kept = tuple(r for r in dataset.records if r.attributes["modality"] == modality)
-    return replace(dataset, name=f"{dataset.name}/{modality}", records=kept, origin=None)
+    records = tuple(r for r in dataset.records if r.attributes["modality"] == modality)
+    return replace(dataset, name=f"{dataset.name}/{modality}", records=records, origin=None)
 
 
 DEMO = Study(kind=KIND, settings=Demo, prepare=prepare_demo, load=load_parts)

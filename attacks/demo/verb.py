@@ -19,10 +19,10 @@ def demo(settings: Demo, model: Model, terminal: Terminal) -> None:
     from clipprobe.study import carry_out
     from clipprobe.study.suite.scorecard import headline_lines
 
-    kept = not settings.overwrite and (Path(settings.out) / MANIFEST).exists()
+    exists = not settings.overwrite and (Path(settings.out) / MANIFEST).exists()
     with countdown("demo, per cent of each stage") as step:
         run = carry_out(DEMO, replace(settings, progress=step), clip).run
-    if kept:
+    if exists:
         say(f"{settings.out} is already complete.")
     index = (run.path / "index.html").resolve()
     result(

@@ -117,11 +117,11 @@ class Engine:
                 if i in scored
             ], problems
         if self.task.words.needs_clean_scores:
-            kept, answers, problems = self._clean(cases, encodings)
+            usable, answers, problems = self._clean(cases, encodings)
             encodings.tally.spared(self.planned_written * len(problems))
-            words = [self._words(c, a) for c, a in zip(kept, answers, strict=True)]
+            words = [self._words(c, a) for c, a in zip(usable, answers, strict=True)]
             clean = {i: [answer] for i, answer in enumerate(answers)}
-            rows, more = self._with_words(kept, words, clean, encodings)
+            rows, more = self._with_words(usable, words, clean, encodings)
             return rows, in_order([*problems, *more], cases)
         words = [self._words(case, None) for case in cases]
         return self._with_words(cases, words, {}, encodings)
@@ -130,9 +130,9 @@ class Engine:
         self, cases: Sequence[Case], encodings: Encodings
     ) -> tuple[Rows, list[Problem]]:
         """The clean rows alone, one for each word that is chosen for a case."""
-        kept, answers, problems = self._clean(cases, encodings)
+        usable, answers, problems = self._clean(cases, encodings)
         rows: Rows = []
-        for case, answer in zip(kept, answers, strict=True):
+        for case, answer in zip(usable, answers, strict=True):
             words = self._words(case, answer)
             rows += case_rows(case, [answer], words, self.task.classes)
             if not words:
@@ -143,9 +143,9 @@ class Engine:
         """A scorer of attack and controls alone, with the words of each picture given."""
 
         def scorer(cases: Sequence[Case], encodings: Encodings) -> tuple[Rows, list[Problem]]:
-            chosen = [words[case.record.id] for case in cases]
+            case_words = [words[case.record.id] for case in cases]
             elsewhere: dict[int, list[Scored]] = {i: [] for i in range(len(cases))}
-            return self._with_words(cases, chosen, elsewhere, encodings)
+            return self._with_words(cases, case_words, elsewhere, encodings)
 
         return scorer
 
@@ -153,8 +153,8 @@ class Engine:
         self, cases: Sequence[Case], encodings: Encodings
     ) -> tuple[list[Case], list[Scored], list[Problem]]:
         clean, problems = self._encode(cases, self.task.renderer.clean, encodings, 1)
-        kept = [case for i, case in enumerate(cases) if i in clean]
-        return kept, [clean[i][0] for i in sorted(clean)], problems
+        usable = [case for i, case in enumerate(cases) if i in clean]
+        return usable, [clean[i][0] for i in sorted(clean)], problems
 
     def _with_words(
         self,
@@ -164,7 +164,7 @@ class Engine:
         encodings: Encodings,
     ) -> tuple[Rows, list[Problem]]:
         """Rows of cases whose words are known; ``clean`` holds answers that are there already."""
-        rows_of = [i for i, chosen in enumerate(words) if chosen]
+        rows_of = [i for i, case_words in enumerate(words) if case_words]
         problems = [_without_words(c) for c, w in zip(cases, words, strict=True) if not w]
         planned = self.planned_written + (0 if clean else 1)
         encodings.tally.spared(planned * len(problems))

@@ -51,22 +51,22 @@ def read_published(path: str | Path, head: str = "zero-shot") -> list[PublishedA
     """
     if head not in HEADS:
         raise DataError(f"There is no head {head!r} in these files: ask for {' or '.join(HEADS)}.")
-    found = []
+    rows = []
     for thing, words in _mapping(read_json(Path(path), "published answers"), path).items():
         for word, entry in _mapping(words, path).items():
             pairs = _mapping(entry, path).get(HEADS[head])
-            found.append(_answer(thing, "" if word == "blank" else word, pairs, path))
-    return found
+            rows.append(_answer(thing, "" if word == "blank" else word, pairs, path))
+    return rows
 
 
 def read_published_stroop(path: str | Path) -> list[PublishedAnswer]:
     """The answers of ``stroop_experiment.json``: ``thing`` is the ink."""
-    found = []
+    rows = []
     grid = _mapping(read_json(Path(path), "published answers"), path).get("output")
     for ink, words in _mapping(grid, path).items():
         for word, entry in _mapping(words, path).items():
-            found.append(_answer(ink, word, _mapping(entry, path).get("results"), path))
-    return found
+            rows.append(_answer(ink, word, _mapping(entry, path).get("results"), path))
+    return rows
 
 
 def published_table(

@@ -50,16 +50,16 @@ class Lettering(Knobs):
     @classmethod
     def _with_preset(cls, value: Any, check: Callable[[Any], Self]) -> Self:
         """Put the knobs of the preset where none was given; a knob given as its default stays."""
-        made = check(value)
-        if made.preset is None:
-            return made
+        record = check(value)
+        if record.preset is None:
+            return record
         from attacks.typographic.attack.presets import preset_knobs
 
         names = (value.kwargs or {}) if isinstance(value, ArgsKwargs) else value
-        given = {name: getattr(made, name) for name in KNOBS if name in names}
-        for name, knob in preset_knobs(made.preset, given).items():
-            object.__setattr__(made, name, knob)
-        return made
+        settings = {name: getattr(record, name) for name in KNOBS if name in names}
+        for name, knob in preset_knobs(record.preset, settings).items():
+            object.__setattr__(record, name, knob)
+        return record
 
     def knobs(self) -> dict[str, Any]:
         """The knobs as an attack takes them, those of the preset among them."""

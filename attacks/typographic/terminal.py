@@ -91,10 +91,10 @@ def say_twice(classes: Path) -> None:
 
     names = read_lines(classes, "class", repeated=True)
     counts = Counter(key(name) for name in names)
-    seen = {key(name): name for name in reversed(names)}  # in the first spelling
-    if twice := [seen[one] for one, n in counts.items() if n > 1]:
-        named = ", ".join(map(repr, twice[:5])) + (", ..." if len(twice) > 5 else "")
+    spellings = {key(name): name for name in reversed(names)}  # in the first spelling
+    if twice := [spellings[one] for one, n in counts.items() if n > 1]:
+        again = ", ".join(map(repr, twice[:5])) + (", ..." if len(twice) > 5 else "")
         say(
-            f"The class file {classes} names {named} more than once: an answer of either counts "
+            f"The class file {classes} names {again} more than once: an answer of either counts "
             "for both, and no strategy writes such a name."
         )

@@ -22,15 +22,15 @@ def read_synonyms(given: Any) -> Any:
 
     text = read_text(Path(given), "synonyms file")
     try:
-        found = parse_yaml(text)
+        groups = parse_yaml(text)
     except ValueError as error:
         raise ConfigError(f"The synonyms file {given} is not valid YAML: {error}.") from None
-    if not isinstance(found, dict) or not all(isinstance(v, list) for v in found.values()):
+    if not isinstance(groups, dict) or not all(isinstance(v, list) for v in groups.values()):
         raise ConfigError(
             f"The synonyms file {given} is not a mapping of names to lists: write for example "
             "'apple: [Granny Smith]'."
         )
-    return {str(name): [str(other) for other in others] for name, others in found.items()}
+    return {str(name): [str(other) for other in others] for name, others in groups.items()}
 
 
 def strategy_or_file(words: Any) -> Any:

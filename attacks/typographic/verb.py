@@ -30,7 +30,7 @@ def typographic(
     if audit.protocol is not None:
         protocol(audit.protocol)  # a wrong name is said before the model is loaded
     check_limits(audit.fail_under, audit.fail_over)
-    chosen: Any = words.source(most.budget)
+    words_given: Any = words.source(most.budget)
     # The data set is opened before the model, so that a wrong path is said at once.
     attacks = attack_set(audit)
     if attacks is None and not audit.classes:
@@ -39,7 +39,7 @@ def typographic(
     audit = replace(
         audit,
         images=dataset,
-        words=chosen or strategy_or_file(audit.words),
+        words=words_given or strategy_or_file(audit.words),
         classes=class_file(audit.classes),
         layout=None,
         limit=None,
@@ -67,14 +67,14 @@ def attack_set(audit: TypographicAudit) -> AttackSet | None:
     if audit.layout == "none":
         return None
     if audit.layout is None:
-        found = None if any(names.values()) else detect_layout(path)
-        if found is None:
+        layout = None if any(names.values()) else detect_layout(path)
+        if layout is None:
             return None
         say(
-            f"{path} is read as the layout {found.name!r} ({found.title}); --layout none reads it "
-            "as plain images."
+            f"{path} is read as the layout {layout.name!r} ({layout.title}); --layout none reads "
+            "it as plain images."
         )
-        return load_attacks(found.name, path, limit=audit.limit)
+        return load_attacks(layout.name, path, limit=audit.limit)
     return checked(path, audit.layout, limit=audit.limit, **names)
 
 

@@ -232,9 +232,9 @@ class Clip:
 
         Texts longer than the model's context are cut, with one warning that counts them.
         """
-        wanted = check_texts(texts)
-        ids = self.tokens(wanted)
-        for text, row in zip(wanted, ids, strict=True):
+        checked = check_texts(texts)
+        ids = self.tokens(checked)
+        for text, row in zip(checked, ids, strict=True):
             if max(row) >= self.adapter.n_tokens:
                 raise DataError(
                     f"The text {text!r} holds the token {max(row)}, which this model does not "
@@ -298,8 +298,8 @@ class Clip:
             BrokenModelError: a vector is zero or not finite.
         """
         check_batch_size(batch_size)
-        wanted = check_texts(texts)
-        distinct = wanted if context.active() else list(dict.fromkeys(wanted))
+        checked = check_texts(texts)
+        distinct = checked if context.active() else list(dict.fromkeys(checked))
         tokens = self.tokenize(distinct)
         encoded = np.zeros((len(distinct), self.d_embed), np.float32)
         with torch.no_grad():
@@ -309,10 +309,10 @@ class Clip:
                     encoded[rows] = as_numpy(self.text_embeddings(ids))
                 again = partial(self._embed_row, ids)
                 refuse_meaningless(self, "text", encoded[rows], again)
-        if len(distinct) == len(wanted):
+        if len(distinct) == len(checked):
             return encoded
         place = {text: row for row, text in enumerate(distinct)}
-        return encoded[[place[text] for text in wanted]]
+        return encoded[[place[text] for text in checked]]
 
     def _embed_image(self, images: Sequence[Image.Image], row: int) -> Tensor:
         return self.image_embeddings(self.preprocess([images[row]]))
@@ -327,9 +327,9 @@ class Clip:
             images: As for :meth:`encode_images`, or already encoded, ``(n, d_embed)`` floats.
             texts: Texts, or already encoded, ``(m, d_embed)`` floats.
         """
-        left = self._encoded(images, self.encode_images)
+        first = self._encoded(images, self.encode_images)
         right = self._encoded(texts, self.encode_texts)
-        cosines: Embeddings = left @ right.T
+        cosines: Embeddings = first @ right.T
         return cosines
 
     def logits(self, images: Any, texts: Any) -> Embeddings:
@@ -373,8 +373,8 @@ class Clip:
         }
         if model["weights_sha256"] != self.source.weights_sha256:
             model["edited_from"] = self.source.weights_sha256
-        if found := [*context.edits(self.module), *foreign_code(self.module)]:
-            model["interventions"] = found
+        if edits := [*context.edits(self.module), *foreign_code(self.module)]:
+            model["interventions"] = edits
         return {"model": model, "versions": versions()}
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from runs.kinds import image_folder
 from study.making import MAKE, make
 
 from attacks.bias.inputs import gather, labels
@@ -19,6 +18,7 @@ from attacks.bias.people import People, read_people
 from attacks.bias.settings import BiasAudit
 from clipprobe.data import Failure
 from clipprobe.errors import DataError
+from clipprobe.testing import image_folder
 
 KINDS = [kind for kind in MAKE if kind.startswith("bias") and MAKE[kind].images]
 

@@ -46,13 +46,13 @@ def explain_gap(clip: Clip, settings: GapExplanation) -> RunView:
 def prepare_gap(settings: GapExplanation, clip: Clip) -> Plan[None]:
     """Refuse what cannot be explained, and plan the explanation."""
     words = settings.words
-    chosen = check_words(default_occupations() if words is None else words)
+    names = check_words(default_occupations() if words is None else words)
     templates = check_templates(settings.templates, once=True)
     people = read_people(settings, [settings.column], settings.labels)
     [column] = people.columns
-    check_asked(chosen, settings.word, column, settings.group)
+    check_asked(names, settings.word, column, settings.group)
     fitting_batch(clip, settings.batch_size, len(people.records))
-    gap = _Gap(settings=settings, clip=clip, words=chosen, templates=templates, people=people)
+    gap = _Gap(settings=settings, clip=clip, words=names, templates=templates, people=people)
     return Plan(
         config=gap.config(),
         execute=gap.execute,
@@ -111,8 +111,8 @@ class _Gap:
             part = f"parts/{name}.json"
             if not run.has(part):
                 run.write_json(part, make())
-            kept: list[float] = run.read_json(part)
-            return kept
+            values: list[float] = run.read_json(part)
+            return values
 
         half = ~task.fit
         assert task.score.inside is not None

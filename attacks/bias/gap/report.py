@@ -113,7 +113,7 @@ class GapReport:
 
 
 def _headline(gap: Any, removals: Sequence[Removal]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [
+    rows: list[dict[str, Any]] = [
         {
             "name": "gap",
             "estimate": gap,
@@ -122,7 +122,7 @@ def _headline(gap: Any, removals: Sequence[Removal]) -> list[dict[str, Any]]:
     ]
     for one in removals:
         if one.chosen:
-            found.append(
+            rows.append(
                 {
                     "name": f"gap removed with {one.k} {one.kind}{'s' if one.k > 1 else ''}",
                     "estimate": one.removed,
@@ -132,7 +132,7 @@ def _headline(gap: Any, removals: Sequence[Removal]) -> list[dict[str, Any]]:
                     f"(p {one.p:.3f})",
                 }
             )
-    return found
+    return rows
 
 
 def _unit_rows(ranked: Sequence[Contributions]) -> list[dict[str, Any]]:
@@ -203,14 +203,14 @@ def _sections(
 def _removal(rows: Sequence[Mapping[str, Any]], kind: str) -> list[Block]:
     from clipprobe.figures.bias_gap import removal_chart
 
-    said = "; ".join(
+    sentence = "; ".join(
         f"{r['k']}: {r['removed']['value']:.2f}" for r in rows if r["removed"]["value"] is not None
     )
     return [
         Chart(
             removal_chart(rows, kind),
             f"Share of the gap that is gone by the number of {kind}s taken out "
-            f"({said or 'undefined'}), over the middle 95 % of random sets.",
+            f"({sentence or 'undefined'}), over the middle 95 % of random sets.",
         ),
         Table(
             ["taken out", "gap removed", "on the ranking half", "random sets", "at most", "p"],

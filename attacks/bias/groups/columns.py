@@ -80,13 +80,13 @@ def restrict(column: GroupColumn, part: NDArray[np.bool_]) -> GroupColumn:
     """The column over the images of ``part`` ``(n,)``: levels that become too small are hidden."""
     if part.all():
         return column
-    kept = np.where(part, column.labels, -1)
-    counted = np.bincount(kept[kept >= 0], minlength=len(column.levels))
+    labels = np.where(part, column.labels, -1)
+    counted = np.bincount(labels[labels >= 0], minlength=len(column.levels))
     sizes = {level: int(counted[i]) for i, level in enumerate(column.levels) if counted[i]}
     sizes |= {level: column.sizes[level] for level in column.hidden}
     return replace(
         column,
-        **_shown(column, kept, counted),
+        **_shown(column, labels, counted),
         sizes=_in_order(sizes),
         codes=np.zeros(0, dtype=np.int64),  # they count into the values of the whole column
     )
@@ -95,12 +95,12 @@ def restrict(column: GroupColumn, part: NDArray[np.bool_]) -> GroupColumn:
 def without(column: GroupColumn, gone: NDArray[np.bool_]) -> GroupColumn:
     """The column as if the images of ``gone`` ``(n,)`` had no annotation in it."""
     codes = np.where(gone, -1, column.codes)
-    kept = np.where(gone, -1, column.labels)
-    counted = np.bincount(kept[kept >= 0], minlength=len(column.levels))
+    labels = np.where(gone, -1, column.labels)
+    counted = np.bincount(labels[labels >= 0], minlength=len(column.levels))
     every = np.bincount(codes[codes >= 0], minlength=len(column.sizes))
     return replace(
         column,
-        **_shown(column, kept, counted),
+        **_shown(column, labels, counted),
         sizes={value: int(n) for value, n in zip(column.sizes, every, strict=True)},
         codes=codes,
     )
@@ -108,9 +108,9 @@ def without(column: GroupColumn, gone: NDArray[np.bool_]) -> GroupColumn:
 
 def withhold(column: GroupColumn, level: str) -> GroupColumn:
     """The column with one of its levels not shown, whatever its size."""
-    kept = np.where(column.labels == column.levels.index(level), -1, column.labels)
-    counted = np.bincount(kept[kept >= 0], minlength=len(column.levels))
-    return replace(column, **_shown(column, kept, counted), withheld=(*column.withheld, level))
+    labels = np.where(column.labels == column.levels.index(level), -1, column.labels)
+    counted = np.bincount(labels[labels >= 0], minlength=len(column.levels))
+    return replace(column, **_shown(column, labels, counted), withheld=(*column.withheld, level))
 
 
 def _shown(column: GroupColumn, kept: Ints, counted: Ints) -> dict[str, Any]:
@@ -221,8 +221,8 @@ def read_attribute(records: Sequence[ImageRecord], name: str, role: str) -> list
     if any(record.label is not None for record in records):
         present.append("label")
     if name not in present:
-        found = ", ".join(map(repr, present)) or "no column at all (a metadata.csv adds them)"
-        raise DataError(f"The images have no {role} column {name!r}; they have {found}.")
+        listing = ", ".join(map(repr, present)) or "no column at all (a metadata.csv adds them)"
+        raise DataError(f"The images have no {role} column {name!r}; they have {listing}.")
     if name == "label":
         return [record.attributes.get(name, record.label) for record in records]
     return [record.attributes.get(name) for record in records]
@@ -230,8 +230,8 @@ def read_attribute(records: Sequence[ImageRecord], name: str, role: str) -> list
 
 def cluster_ids(values: Sequence[str | None], name: str) -> Ints:
     """One number per cluster, ``(n,)``; an image without a value is a cluster of its own."""
-    named = [f"v{value}" if value else f"i{row}" for row, value in enumerate(values)]
-    _, ids = np.unique(named, return_inverse=True)
+    keys = [f"v{value}" if value else f"i{row}" for row, value in enumerate(values)]
+    _, ids = np.unique(keys, return_inverse=True)
     if len(np.unique(ids)) < 2:
         raise DataError(
             f"The cluster column {name!r} puts all images into one cluster: name the column of "

@@ -36,10 +36,10 @@ def small_sets(rows: Floats, sizes: Ints, least: int) -> list[Floats]:
     """
     small = sizes < least
     pieces = np.flatnonzero(small)
-    left, _, _ = _eliminated(np.unique(rows, axis=0), np.flatnonzero(~small), back=False)
-    table = left[:, pieces]
+    remaining, _, _ = _eliminated(np.unique(rows, axis=0), np.flatnonzero(~small), back=False)
+    table = remaining[:, pieces]
     copies = sizes[pieces].copy()
-    found: dict[bytes, Floats] = {}
+    sums: dict[bytes, Floats] = {}
     lightest: Floats | None = None
     for _ in range(BASES):
         order = np.argsort(-copies, kind="stable")
@@ -47,18 +47,18 @@ def small_sets(rows: Floats, sizes: Ints, least: int) -> list[Floats]:
         if len(basis):
             weights = (basis != 0) @ sizes[pieces]
             for row in basis[weights < least]:
-                found.setdefault(np.packbits(row != 0).tobytes(), row)
-            if found:  # whoever asks will change the rows, and ask again
+                sums.setdefault(np.packbits(row != 0).tobytes(), row)
+            if sums:  # whoever asks will change the rows, and ask again
                 break
             if lightest is None or weights.min() < (lightest != 0) @ sizes[pieces]:
                 lightest = basis[int(np.argmin(weights))]
         if len(rest):  # too few images are left for another basis
             if lightest is not None:
-                found[b""] = lightest
+                sums[b""] = lightest
             break
         copies[pivots] -= 1
     vectors = []
-    for row in found.values():
+    for row in sums.values():
         vector = np.zeros(len(sizes))
         vector[pieces] = row
         vectors.append(vector)

@@ -29,11 +29,11 @@ def uncompared(columns: Sequence[GroupColumn]) -> list[str]:
 def repeated(records: Sequence[ImageRecord]) -> list[str]:
     """Images that show one thing several times, where a column says so."""
     for name in _PICTURED:
-        seen = Counter(v for record in records if (v := record.attributes.get(name)))
-        several = sum(n for n in seen.values() if n > 1)
-        if several and len(seen) > 1:
+        counts = Counter(v for record in records if (v := record.attributes.get(name)))
+        several = sum(n for n in counts.values() if n > 1)
+        if several and len(counts) > 1:
             return [
-                f"{several:,} images share their {name!r} with another ({len(seen):,} values in "
+                f"{several:,} images share their {name!r} with another ({len(counts):,} values in "
                 "all), so they are not independent and the intervals below are too narrow: name "
                 f"the column with --clusters {name}."
             ]

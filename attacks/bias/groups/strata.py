@@ -24,10 +24,10 @@ def strata_ids(columns: Sequence[Sequence[str | None]]) -> Ints | None:
     """
     if not columns:
         return None
-    named = [tuple("" if value is None else f"v{value}" for value in row)
+    keys = [tuple("" if value is None else f"v{value}" for value in row)
              for row in zip(*columns, strict=True)]  # fmt: skip
-    place = {key: i for i, key in enumerate(sorted(set(named)))}
-    return np.array([place[key] for key in named], dtype=np.int64)
+    place = {key: i for i, key in enumerate(sorted(set(keys)))}
+    return np.array([place[key] for key in keys], dtype=np.int64)
 
 
 def check_controls(
@@ -52,7 +52,7 @@ def check_controls(
         for stratum, value in zip(strata.tolist(), values, strict=True):
             if value:
                 seen.setdefault(stratum, set()).add(value)
-        if all(len(found) < 2 for found in seen.values()):
+        if all(len(levels) < 2 for levels in seen.values()):
             raise DataError(
                 f"Within the control column(s) {', '.join(controls)} every image has one value of "
                 f"{name!r}: nothing is left to compare. Name fewer controls."

@@ -63,21 +63,21 @@ def protect(
     Args:
         parts: Images ``(n,)`` that some figures are about, where these are not all.
     """
-    found = list(columns)
-    if len({len(c.codes) for c in found}) != 1 or not len(found[0].codes):
-        return found
+    protected = list(columns)
+    if len({len(c.codes) for c in protected}) != 1 or not len(protected[0].codes):
+        return protected
     while True:
-        published = _published(found, parts)
+        published = _published(protected, parts)
         exposed = small_sets(published.rows, published.sizes, SHOW_FROM)
         if not exposed:
-            return found
+            return protected
         hidden = [v for v in exposed if _is_hidden_group(published, v)]
         if hidden:
-            place, level = _victim(found, published, hidden[0])
-            found[place] = withhold(found[place], level)
+            place, level = _victim(protected, published, hidden[0])
+            protected[place] = withhold(protected[place], level)
             continue
         gone = np.isin(published.pieces, _left_out(published, exposed))
-        found = [without(column, gone) for column in found]
+        protected = [without(column, gone) for column in protected]
 
 
 def n_taking_part(columns: Sequence[GroupColumn]) -> int:
@@ -160,21 +160,21 @@ def _victim(columns: Sequence[GroupColumn], published: _Published, target: Float
     """The value to withhold: the smallest that stops the computation by itself; else the smallest
     that takes part in it. Intersections go before whole columns.
     """
-    shown = published.shown
-    rows = published.rows[: len(shown)]
+    visible = published.shown
+    rows = published.rows[: len(visible)]
     used, *_ = np.linalg.lstsq(rows.T, target, rcond=None)
     # A row is needed where it is not a combination of the others: the projection onto what the rows
     # span, row by row, is then 1 on the diagonal.
-    left, _ = _row_space(rows)
-    replaceable = 1 - (left**2).sum(axis=1) > _ZERO * len(rows)
+    basis, _ = _row_space(rows)
+    replaceable = 1 - (basis**2).sum(axis=1) > _ZERO * len(rows)
     part = np.abs(used) > _ZERO * len(rows)
     candidates = np.flatnonzero(part & ~replaceable)
     if not len(candidates):
         candidates = np.flatnonzero(part)
 
     def order(i: int) -> tuple[int, int, str, str]:
-        place, level = shown[i]
+        place, level = visible[i]
         column = columns[place]
         return -column.name.count(CROSS), column.sizes[level], column.name, level
 
-    return shown[min(map(int, candidates), key=order)]
+    return visible[min(map(int, candidates), key=order)]

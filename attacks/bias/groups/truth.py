@@ -24,7 +24,7 @@ def read_truth(
     found: dict[str, tuple[str | None, ...]] = {}
     notes = []
     for attribute in ("gender", "race", "age"):
-        for name in (f"{said}{attribute}" for said in _SAID):
+        for name in (f"{prefix}{attribute}" for prefix in _SAID):
             raw = [record.attributes.get(name) for record in records]
             values = tuple(read_value(attribute, value) for value in raw)
             if not any(values):

@@ -43,8 +43,8 @@ class Meaning:
 
     def said(self, attribute: str) -> str | None:
         """The value of ``race``, ``gender`` or ``age``."""
-        found: str | None = getattr(self, attribute)
-        return found
+        value: str | None = getattr(self, attribute)
+        return value
 
 
 def read_label(text: str) -> Meaning | None:
@@ -104,9 +104,9 @@ def _plain(text: str) -> str:
 def _take(words: str, known: dict[str, str]) -> tuple[str | None, str]:
     """The longest known phrase in the words and what is left without it."""
     for phrase in sorted(known, key=len, reverse=True):
-        taken = re.sub(rf"(?<![\w]){re.escape(phrase)}(?![\w])", " ", words, count=1)
-        if taken != words:
-            return known[phrase], " ".join(taken.split())
+        rest = re.sub(rf"(?<![\w]){re.escape(phrase)}(?![\w])", " ", words, count=1)
+        if rest != words:
+            return known[phrase], " ".join(rest.split())
     return None, words
 
 

@@ -62,8 +62,8 @@ class Card(AsJson):
 def card_names() -> tuple[str, ...]:
     """Names of the cards that ship."""
     folder = resources.files("clipprobe") / "assets" / "bias" / "cards"
-    found = (one.name for one in folder.iterdir())
-    return tuple(sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml")))
+    names = (one.name for one in folder.iterdir())
+    return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
 
 def read_card(card: str | Path) -> Card:

@@ -76,9 +76,9 @@ def gather(given: Inputs, *, limit: int | None = None) -> LabelledImages:
     """
     roads = [n for n in ("images", "embeddings", "predictions") if getattr(given, n) is not None]
     if len(roads) != 1:
-        found = " and ".join(roads) or "none"
+        ways = " and ".join(roads) or "none"
         raise ConfigError(
-            f"An audit starts from images, embeddings or predictions, one of them, but got {found}."
+            f"An audit starts from images, embeddings or predictions, one of them, but got {ways}."
         )
     _refuse_unused(given)
     embeddings = predictions = None
@@ -94,11 +94,11 @@ def gather(given: Inputs, *, limit: int | None = None) -> LabelledImages:
             else _read_labels(given, given.labels)
         )
         if labels is None:
-            drawn = all(map(_is_drawn, records))
+            rendered = all(map(_is_drawn, records))
             dataset = make_dataset(name, records, limit)
             return LabelledImages(
                 dataset=dataset,
-                card="clipprobe-people" if drawn else None,
+                card="clipprobe-people" if rendered else None,
                 description=_describe(dataset, {}, pictured=True),
             )
         place = f"{given.images} {name} {place}"
@@ -154,8 +154,8 @@ def _describe(dataset: Dataset, sources: Mapping[str, Any], *, pictured: bool) -
     if pictured:
         described = {name: v for name, v in dataset.describe().items() if name != "records"}
         return described | dict(sources)
-    told = repr([sorted(map(repr, sources.items())), [record.id for record in dataset]])
-    digest = hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()
+    text = repr([sorted(map(repr, sources.items())), [record.id for record in dataset]])
+    digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
     return {"name": dataset.name, "fingerprint": digest} | dict(sources)
 
 
@@ -191,7 +191,7 @@ def _from_predictions(given: Inputs) -> tuple[Labels, Predictions]:
     assert given.predictions is not None
     own = given.labels is None
     labels = _read_labels(given, given.labels or given.predictions)
-    found = read_predictions(
+    predictions = read_predictions(
         given.predictions,
         id_column=given.id_column if own else None,
         prediction_column=given.prediction_column,
@@ -199,9 +199,9 @@ def _from_predictions(given: Inputs) -> tuple[Labels, Predictions]:
         ignore=_group_like(labels) if own else (),
     )
     # What the model said is no label of the images, though it may stand in the same table.
-    said = {found.column, *(found.scores or ())}
-    columns = {name: values for name, values in labels.columns.items() if name not in said}
-    return replace(labels, columns=columns), found
+    names = {predictions.column, *(predictions.scores or ())}
+    columns = {name: values for name, values in labels.columns.items() if name not in names}
+    return replace(labels, columns=columns), predictions
 
 
 def _read_labels(given: Inputs, table: str | Path) -> Labels:

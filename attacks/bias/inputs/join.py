@@ -58,10 +58,10 @@ def join(
             f"{', '.join(map(repr, right[:2]))}): ids must be the same on both sides, so give the "
             "folder that they are relative to, or another --id-column."
         )
-    taken, known = {i for _, i in rows}, {i for i, _ in rows}
+    matched, known = {i for _, i in rows}, {i for i, _ in rows}
     return Joined(
         left=tuple(i for i, _ in rows),
         right=tuple(j for _, j in rows),
         left_only=tuple(one for i, one in enumerate(left) if i not in known),
-        right_only=tuple(one for j, one in enumerate(right) if j not in taken),
+        right_only=tuple(one for j, one in enumerate(right) if j not in matched),
     )

@@ -59,7 +59,7 @@ def fairface(columns: Mapping[str, Column], where: str) -> Recognised:
     Raises:
         DataError: a value is not one of FairFace's; bare integers are refused with the reason.
     """
-    found = {}
+    columns_found = {}
     for name, values in FAIRFACE_VALUES.items():
         given = {value for value in columns[name] if value is not None}
         strange = sorted(given - set(values))
@@ -75,9 +75,9 @@ def fairface(columns: Mapping[str, Column], where: str) -> Recognised:
                 f"{where} has the {name} {strange[0]!r}, which FairFace does not know: it knows "
                 f"{', '.join(values)}."
             )
-        found[f"perceived_{name}"] = columns[name]
+        columns_found[f"perceived_{name}"] = columns[name]
     aliases = {name: f"perceived_{name}" for name in FAIRFACE_VALUES}
-    return Recognised(columns=found, aliases=aliases, card="fairface")
+    return Recognised(columns=columns_found, aliases=aliases, card="fairface")
 
 
 def is_utkface(ids: Sequence[str]) -> bool:

@@ -58,8 +58,8 @@ def read_labels(path: str | Path, *, format: str = "auto", id_column: str | None
     id_name, ids = table.ids(id_column)
     kind = _kind(table, ids) if format == "auto" else format
     columns = {name: values for name, values in table.columns.items() if name != id_name}
-    found = _recognise(kind, table, ids)
-    return _labels(table.path.name, kind, ids, columns, found, table.sha256)
+    labels = _recognise(kind, table, ids)
+    return _labels(table.path.name, kind, ids, columns, labels, table.sha256)
 
 
 def labels_of_images(
@@ -79,12 +79,12 @@ def labels_of_images(
         missing = sorted(set(known.FAIRFACE_VALUES) - present)
         if missing:
             raise ConfigError(f"The images have no column {missing[0]!r}: they are not FairFace's.")
-        found, kind = known.fairface(own, f"The data set {name!r}"), "fairface"
+        table, kind = known.fairface(own, f"The data set {name!r}"), "fairface"
     elif format == "utkface" or (format == "auto" and not present and known.is_utkface(ids)):
-        found, kind = known.utkface(ids), "utkface"
+        table, kind = known.utkface(ids), "utkface"
     else:
         return None
-    return _labels(name, kind, ids, own, found)
+    return _labels(name, kind, ids, own, table)
 
 
 def _labels(
@@ -133,8 +133,8 @@ def _kind(table: TextTable, ids: Sequence[str]) -> str:
         return "fairface"
     if known.is_visogender(table):
         return "visogender"
-    named = any("gender" in name or "race" in name for name in map(str.lower, table.columns))
-    return "utkface" if not named and known.is_utkface(ids) else "table"
+    by_name = any("gender" in name or "race" in name for name in map(str.lower, table.columns))
+    return "utkface" if not by_name and known.is_utkface(ids) else "table"
 
 
 def _recognise(kind: str, table: TextTable, ids: Sequence[str]) -> known.Recognised | None:

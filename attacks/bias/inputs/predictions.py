@@ -112,14 +112,14 @@ def _prediction_column(table: TextTable, asked: str | None) -> str:
             )
         return asked
     names = list(table.columns)
-    found = [name for name in names if name.lower() in _EXACT]
-    found = found or [name for name in names if name.lower().endswith(_ENDINGS)]
-    if len(found) > 1:
+    matches = [name for name in names if name.lower() in _EXACT]
+    matches = matches or [name for name in names if name.lower().endswith(_ENDINGS)]
+    if len(matches) > 1:
         raise DataError(
             f"The table {table.path} has several columns that could be the predictions "
-            f"({', '.join(map(repr, found))}): say which with --prediction-column."
+            f"({', '.join(map(repr, matches))}): say which with --prediction-column."
         )
-    return found[0] if found else ""
+    return matches[0] if matches else ""
 
 
 def _labels(table: TextTable, column: str) -> tuple[str, ...]:

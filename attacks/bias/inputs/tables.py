@@ -38,9 +38,9 @@ class TextTable:
         """
         name = column or next((name for name in ID_COLUMNS if name in self.columns), None)
         if name is None or name not in self.columns:
-            asked = f"has no id column {name!r}" if name else f"has none of {', '.join(ID_COLUMNS)}"
+            lack = f"has no id column {name!r}" if name else f"has none of {', '.join(ID_COLUMNS)}"
             raise DataError(
-                f"The table {self.path} {asked} (it has: {', '.join(self.columns) or 'nothing'}): "
+                f"The table {self.path} {lack} (it has: {', '.join(self.columns) or 'nothing'}): "
                 "name the column that identifies each image with --id-column."
             )
         ids = []
@@ -82,12 +82,12 @@ def refuse_twice(ids: Sequence[str], where: str) -> None:
     """Raises:
     DataError: an id stands there twice; it and the number of such ids are named.
     """
-    seen: set[str] = set()
+    known: set[str] = set()
     twice: dict[str, None] = {}
     for one in ids:
-        if one in seen:
+        if one in known:
             twice.setdefault(one)
-        seen.add(one)
+        known.add(one)
     if twice:
         raise DataError(
             f"{where} names {len(twice)} id(s) more than once (the first is {next(iter(twice))!r})"

@@ -104,29 +104,29 @@ def item_cells(
         subject = one.subject
         for j, item in enumerate(items):
             interval = percentile_interval(one.boot[:, j], subject.settings.level)
-            given = subject.judged(
+            estimate = subject.judged(
                 one.value[j], interval, one.null[:, j], two_sided=True, test=test
             )
             if math.isnan(one.value[j]):
-                given["reason"] = "all images have the same cosine"
+                estimate["reason"] = "all images have the same cosine"
             if one.pairs is not None and subject.inferred:
-                given["draws"] = one.pairs[:, j]
-            cells.append(subject.cell(key, item, **given))
+                estimate["draws"] = one.pairs[:, j]
+            cells.append(subject.cell(key, item, **estimate))
     return cells
 
 
 def _mean_cells(subjects: Subjects, effects: Sequence[Effects]) -> list[Cell]:
     """The mean over items: how strong associations are, and how much lean all items share."""
-    seen = [one.value for one in effects]
+    values = [one.value for one in effects]
     boots, nulls = [one.boot for one in effects], [one.null for one in effects]
     levels, whole = subjects.frame.column.levels, subjects.whole("no association")
-    if not np.isfinite(np.concatenate(seen)).all():
+    if not np.isfinite(np.concatenate(values)).all():
         reason = "undefined, because all images have the same cosine with some word"
         whole = replace(whole, reason=reason)
-    mean = float(np.mean(np.abs(seen)))
+    mean = float(np.mean(np.abs(values)))
     # Resampling inflates absolute values, so their own percentiles would miss the truth. But two
     # means of |d| never differ by more than the mean of |difference|: that bound is resampled.
-    away = np.mean([np.abs(b - v).mean(axis=1) for b, v in zip(boots, seen, strict=True)], axis=0)
+    away = np.mean([np.abs(b - v).mean(axis=1) for b, v in zip(boots, values, strict=True)], axis=0)
     level = subjects.settings.level
     bound = float(np.percentile(away, 100 * level)) if np.isfinite(away).all() else math.nan
     strength = whole.judged(
@@ -139,7 +139,7 @@ def _mean_cells(subjects: Subjects, effects: Sequence[Effects]) -> list[Cell]:
     cells = [whole.cell(STRENGTH, "", why=why, **strength)]
     if len(levels) == 2:
         lean = whole.judged(
-            float(seen[0].mean()),
+            float(values[0].mean()),
             percentile_interval(boots[0].mean(axis=1), level),
             nulls[0].mean(axis=1),
             two_sided=True,

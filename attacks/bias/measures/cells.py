@@ -128,8 +128,8 @@ class Cell:
 
 def table_columns() -> dict[str, str]:
     """The columns of ``cells.csv`` and their types, as annotations have them."""
-    named = {one.name: str(one.type) for one in fields(Cell) if one.name != "draws"}
-    return {"measure" if name == "key" else name: kind for name, kind in named.items()}
+    types = {one.name: str(one.type) for one in fields(Cell) if one.name != "draws"}
+    return {"measure" if name == "key" else name: kind for name, kind in types.items()}
 
 
 def hidden_cells(column: GroupColumn, items: Sequence[str], *, probe: str, key: Key) -> list[Cell]:

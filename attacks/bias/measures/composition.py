@@ -78,22 +78,22 @@ def composition_cells(
     entropy, null = normalised_entropy(top.counts), normalised_entropy(top.null)
     for j, item in enumerate(items):
         how = top.how(j) + (", for all groups at once" if len(levels) > 2 else "")
-        given = whole.judged(entropy[j], entropy_ends(*ends[j]), null[:, j], how=how, **judge)
+        estimate = whole.judged(entropy[j], entropy_ends(*ends[j]), null[:, j], how=how, **judge)
         why = "below 1 by chance: see its null floor"
-        cells.append(whole.cell(ENTROPY, item, why=why, k=top.k, **given))
+        cells.append(whole.cell(ENTROPY, item, why=why, k=top.k, **estimate))
     if len(levels) == 2:
         [two] = subjects.compared()
-        seen, dealt = bias_at(top.counts), bias_at(top.null)
+        bias, dealt = bias_at(top.counts), bias_at(top.null)
         between = np.array([[2 * low[1] - 1, 2 * high[1] - 1] for low, high in ends])
         for item, value, interval, d, how in [
-            *((item, seen[j], between[j], dealt[:, j], top.how(j))
+            *((item, bias[j], between[j], dealt[:, j], top.how(j))
               for j, item in enumerate(items)),
             # The texts rank the same images: as if all of them moved together.
-            ("", seen.mean(), between.mean(axis=0), dealt.mean(axis=1),
+            ("", bias.mean(), between.mean(axis=0), dealt.mean(axis=1),
              f"mean of the ends of {len(items)} texts"),
         ]:  # fmt: skip
-            given = two.judged(float(value), (interval[0], interval[1]), d, how=how, **judge)
-            cells.append(two.cell(BIAS, item, k=top.k, **given))
+            estimate = two.judged(float(value), (interval[0], interval[1]), d, how=how, **judge)
+            cells.append(two.cell(BIAS, item, k=top.k, **estimate))
     scale = float(np.sqrt(len(frame.labels) / (len(frame.labels) - 1)))
     scaled = [
         replace(one, value=scale * one.value, boot=scale * one.boot, null=scale * one.null)

@@ -93,12 +93,12 @@ class Disaggregated:
             raise MissingExtraError("fairlearn", "pip install fairlearn") from None
         import pandas as pd
 
-        said = self.hits.astype(int)
+        hits = self.hits.astype(int)
         groups = pd.DataFrame(self.groups, columns=list(self.columns))
         return MetricFrame(
             metrics={self.metric: selection_rate},
-            y_true=said,
-            y_pred=said,
+            y_true=hits,
+            y_pred=hits,
             sensitive_features=groups,
         )
 

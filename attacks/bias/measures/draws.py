@@ -88,10 +88,10 @@ def alike(labels: Ints, clusters: Ints | None, strata: Ints | None) -> list[Ints
     units = np.arange(len(labels)) if clusters is None else clusters
     order = np.lexsort((kind, units))
     members = np.split(order, np.flatnonzero(np.diff(units[order])) + 1)
-    found: dict[bytes, list[Ints]] = {}
+    groups: dict[bytes, list[Ints]] = {}
     for own in members:
-        found.setdefault(kind[own].tobytes(), []).append(own)
-    return [np.stack(same) for same in found.values()]
+        groups.setdefault(kind[own].tobytes(), []).append(own)
+    return [np.stack(same) for same in groups.values()]
 
 
 def exchanged(units: Sequence[Ints], n: int, rng: np.random.Generator) -> Ints:

@@ -193,13 +193,13 @@ class _Design:
             return permuted_labels(self.labels, self.ids, n, rng, self.within)
 
         permuted: Draws[np.int8] = Draws(dealt, self.settings.n_permutations * len(self.labels))
-        drawn = (resampled(self.settings.n_boot, "bootstrap"), permuted)
-        return (*drawn, resampled(PAIR_DRAWS, "pairs")) if self.paired else drawn
+        draws = (resampled(self.settings.n_boot, "bootstrap"), permuted)
+        return (*draws, resampled(PAIR_DRAWS, "pairs")) if self.paired else draws
 
     def key(self) -> str:
         """The same for two frames whose draws are the same."""
-        told = repr((self.name, self.paired, self.settings.to_json()))
-        found = hashlib.sha256(told.encode())
-        for given in (self.labels, self.ids, self.within):
-            found.update(b"none" if given is None else given.tobytes())
-        return found.hexdigest()
+        text = repr((self.name, self.paired, self.settings.to_json()))
+        digest = hashlib.sha256(text.encode())
+        for array in (self.labels, self.ids, self.within):
+            digest.update(b"none" if array is None else array.tobytes())
+        return digest.hexdigest()

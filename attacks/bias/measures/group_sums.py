@@ -51,8 +51,8 @@ def resampled_sums(
     """
     table, places = _with_ones(values), labels.astype(np.int32)[:, None]
     for block in _blocks(copies):
-        drawn = block.T.astype(np.float64)
-        yield _sums(places + _firsts(len(block), n_groups), drawn.ravel(), table, n_groups)
+        rows = block.T.astype(np.float64)
+        yield _sums(places + _firsts(len(block), n_groups), rows.ravel(), table, n_groups)
 
 
 def resampled_means(
@@ -107,5 +107,5 @@ def _sums(
     n, rows = places.shape
     ends = np.arange(0, rows * n + 1, rows, dtype=np.int32)
     matrix = csc_array((entries[: rows * n], places.ravel(), ends), shape=(rows * n_groups, n))
-    found: Floats = (matrix @ table).reshape(rows, n_groups, -1)
-    return found[:, :, :-1], found[:, :, -1]
+    sums: Floats = (matrix @ table).reshape(rows, n_groups, -1)
+    return sums[:, :, :-1], sums[:, :, -1]

@@ -39,19 +39,19 @@ class NdklFloors:
         return self._shared
 
     def _floor(self, scores: Floats) -> dict[str, Floats]:
-        ranks, n_groups, left = _Ranks(scores), len(self.frame.sizes), NDKL_PERMUTATIONS
-        found: dict[str, list[Floats]] = {target: [] for target in TARGETS}
+        ranks, n_groups, remaining = _Ranks(scores), len(self.frame.sizes), NDKL_PERMUTATIONS
+        floors: dict[str, list[Floats]] = {target: [] for target in TARGETS}
         for chunk in self.frame.permutations:
-            for start in range(0, min(left, len(chunk)), _ROWS):
-                labels = chunk[start : min(start + _ROWS, left)]
+            for start in range(0, min(remaining, len(chunk)), _ROWS):
+                labels = chunk[start : min(start + _ROWS, remaining)]
                 entropy, depths, sizes = ranks.sums(labels, n_groups)
-                for target, values in found.items():
+                for target, values in floors.items():
                     shares = target_shares(sizes, target)
                     values.append(entropy - (depths * np.log(shares)).sum(axis=1))
-            left = max(0, left - len(chunk))
-            if not left:
+            remaining = max(0, remaining - len(chunk))
+            if not remaining:
                 break
-        return {target: np.concatenate(values) for target, values in found.items()}
+        return {target: np.concatenate(values) for target, values in floors.items()}
 
 
 class _Ranks:

@@ -61,7 +61,7 @@ def detectable(
         family_size: Tests of the report; 0 or 1 leaves the plain level only.
     """
     levels = [alpha] if family_size < 2 else [alpha, alpha / family_size]
-    found = []
+    rows = []
     for column in columns:
         counts = [_count(column, g, clusters) for g in range(len(column.levels))]
         if len(counts) < 2:
@@ -74,7 +74,7 @@ def detectable(
                 continue
             reference = column.levels[0] if len(counts) == 2 else "rest"
             for level in levels:
-                found.append(
+                rows.append(
                     Detectable(
                         column=column.name, group=column.levels[group], reference=reference,
                         n=n, n_reference=rest, alpha=level, power=POWER,
@@ -83,7 +83,7 @@ def detectable(
                         rise_from_50=detectable_rise(BASE_RATES[1], n, rest, level),
                     )
                 )  # fmt: skip
-    return found
+    return rows
 
 
 def _count(column: GroupColumn, group: int, clusters: Ints | None) -> int:

@@ -111,8 +111,8 @@ class _Rates:
         # Half a hit is added on both sides: a rate of 0 of 50 must not resample to 0 for ever.
         centre = (self.counts + 0.5) / (self.sizes + 1)
         rng = generator(self.settings.seed, "rates", *self.name)
-        drawn = rng.binomial(self.sizes, centre, size=(self.settings.n_boot, len(self.sizes)))
-        return drawn / self.sizes, centre
+        hits = rng.binomial(self.sizes, centre, size=(self.settings.n_boot, len(self.sizes)))
+        return hits / self.sizes, centre
 
     def _resampled(self) -> tuple[Floats, Floats]:
         frame = self.frame
@@ -121,13 +121,13 @@ class _Rates:
 
     def _dealt(self) -> Floats:
         rng = generator(self.settings.seed, "dealt", *self.name)
-        dealt = rng.multivariate_hypergeometric(
+        hits = rng.multivariate_hypergeometric(
             self.sizes,
             int(self.counts.sum()),
             size=self.settings.n_permutations,
             method="marginals",
         )
-        return dealt / self.sizes
+        return hits / self.sizes
 
     def _permuted(self) -> Floats:
         return permuted_means(self.shuffled, self.frame.permutations, len(self.sizes))[:, :, 0]
@@ -148,18 +148,18 @@ class _Rates:
         """The interval of the rate over some groups, and how it was made; with clusters."""
         shares = self.sizes[levels] / self.sizes[levels].sum()
         boot = self.boot[0][:, levels] @ shares
-        chosen = self.settings
+        options = self.settings
         if not np.ptp(boot) == 0:  # NaN too: a resample left a group empty
-            low, high = percentile_interval(boot, chosen.level)
-            how = f"bootstrap of clusters ({chosen.n_boot} draws, {100 * chosen.level:g} %)"
+            low, high = percentile_interval(boot, options.level)
+            how = f"bootstrap of clusters ({options.n_boot} draws, {100 * options.level:g} %)"
             return low, high, how
         from statsmodels.stats.proportion import proportion_confint
 
         assert self.frame.clusters is not None
         k = len(np.unique(self.frame.clusters[np.isin(self.frame.labels, levels)]))
         rate = float(boot[0])
-        low, high = proportion_confint(rate * k, k, 1 - chosen.level, method="wilson")
-        how = f"all {k} clusters alike: Wilson over clusters, {100 * chosen.level:g} %"
+        low, high = proportion_confint(rate * k, k, 1 - options.level, method="wilson")
+        how = f"all {k} clusters alike: Wilson over clusters, {100 * options.level:g} %"
         return min(float(low), rate), max(float(high), rate), how
 
     def of(self, one: Subject, *, sure: bool = False) -> dict[str, Any]:
@@ -168,18 +168,18 @@ class _Rates:
         Args:
             sure: Whether it has an interval whatever its size.
         """
-        found = wilson(int(self.counts[one.groups].sum()), one.n, self.settings.level)
-        low, high, how = found.low, found.high, found.method
+        estimate = wilson(int(self.counts[one.groups].sum()), one.n, self.settings.level)
+        low, high, how = estimate.low, estimate.high, estimate.method
         if self.frame.clusters is not None:
             low, high, how = self.side(one.groups)
         if not (one.inferred or sure):
-            return {"value": found.value, "method": "value only"}
-        given: dict[str, Any] = {"value": found.value, "low": low, "high": high, "method": how}
+            return {"value": estimate.value, "method": "value only"}
+        fields: dict[str, Any] = {"value": estimate.value, "low": low, "high": high, "method": how}
         if self.pairs is None:
-            return given
+            return fields
         if not one.group:
-            return given | {"draws": self.pairs @ (self.sizes / one.n)}
-        return given | {"draws": self.pairs[:, one.groups[0]]}
+            return fields | {"draws": self.pairs @ (self.sizes / one.n)}
+        return fields | {"draws": self.pairs[:, one.groups[0]]}
 
     def difference(self, one: Subject) -> dict[str, Any]:
         """The rate of a group less that of the others."""
@@ -187,45 +187,45 @@ class _Rates:
         hits, hits_other = int(self.counts[g]), int(self.counts[others].sum())
         a, b = hits / one.n, hits_other / one.n_reference
         null = self.null[:, g] - self.null[:, others] @ shares
-        given: dict[str, Any] = {"value": a - b, **floor(a - b, null), "method": "value only"}
+        fields: dict[str, Any] = {"value": a - b, **floor(a - b, null), "method": "value only"}
         if not one.inferred:
-            return given
+            return fields
         level, frame = self.settings.level, self.frame
         if frame.clusters is None:
-            given |= compare_proportions(hits, one.n, hits_other, one.n_reference, level)
+            fields |= compare_proportions(hits, one.n, hits_other, one.n_reference, level)
             how = f"Newcombe, {100 * level:g} %"
         else:
             left, right = self.boot[0][:, g], self.boot[0][:, others] @ shares
             if np.ptp(left) == 0 or np.ptp(right) == 0:
                 ours, theirs = self.side([g])[:2], self.side(others)[:2]
-                given["low"], given["high"] = mover((a, *ours), (b, *theirs))
+                fields["low"], fields["high"] = mover((a, *ours), (b, *theirs))
                 how = "from both sides' intervals over clusters (Zou-Donner)"
             else:
-                given["low"], given["high"] = percentile_interval(left - right, level)
+                fields["low"], fields["high"] = percentile_interval(left - right, level)
                 how = f"bootstrap of clusters ({self.settings.n_boot} draws)"
         if frame.conditional:
-            given["p"] = one.p(a - b, null)
-            given["method"] = f"{how}; {len(null)} {frame.permuted}"
+            fields["p"] = one.p(a - b, null)
+            fields["method"] = f"{how}; {len(null)} {frame.permuted}"
         if self.pairs is not None:
-            given["draws"] = self.pairs[:, g] - self.pairs[:, others] @ shares
-        return given
+            fields["draws"] = self.pairs[:, g] - self.pairs[:, others] @ shares
+        return fields
 
     def gap(self, whole: Subject) -> dict[str, Any]:
         """The largest rate less the smallest."""
         rates = self.counts / self.sizes
         value, null = float(np.ptp(rates)), np.ptp(self.null, axis=1)
-        given: dict[str, Any] = {"value": value, **floor(value, null), "method": "value only"}
+        fields: dict[str, Any] = {"value": value, **floor(value, null), "method": "value only"}
         if whole.inferred:
             n_boot, level = self.settings.n_boot, self.settings.level
             away = float(np.percentile(_furthest(rates, self.deviations), 100 * level))
-            given |= {
+            fields |= {
                 "low": max(0.0, value - away),
                 "high": min(1.0, value + away),
                 "p": permutation_p(value, null),
                 "method": "bootstrap bound on the largest deviation between possible extremes "
                 f"({n_boot} draws, {100 * level:g} %), {len(null)} {self.frame.permuted}",
             }
-        return given
+        return fields
 
 
 def _furthest(rates: Floats, off: Floats) -> Floats:

@@ -71,10 +71,10 @@ class _Skews:
     def ends(self, level: float, *, together: bool) -> list[Floats]:
         """The lower and the upper ends of all groups."""
         top = self.top
-        found = wilson_shares(
+        ends_of = wilson_shares(
             top.counts[self.item], top.effective[self.item], level, together=together
         )
-        return [retrieval.skews_of(end, self.shares, top.k) for end in found]
+        return [retrieval.skews_of(end, self.shares, top.k) for end in ends_of]
 
     def reason(self, group: int) -> str:
         """Why a group's skew is undefined or can mislead; empty where neither."""
@@ -97,7 +97,7 @@ def _skew_cells(
     k, how = skews.top.k, skews.top.how(skews.item)
     low, high = skews.ends(level, together=False)
     for g, one in enumerate(subjects.each(reference)):
-        given = one.judged(
+        fields = one.judged(
             skews.value[g] if skews.judgeable[g] else math.nan,
             (low[g], high[g]),
             skews.null[:, g],
@@ -107,14 +107,14 @@ def _skew_cells(
         )
         why = skews.reason(g)
         if not skews.judgeable[g]:
-            given["reason"] = why
-        cells.append(one.cell(SKEW, item, why=why, k=k, n_reference=n, **given))
+            fields["reason"] = why
+        cells.append(one.cell(SKEW, item, why=why, k=k, n_reference=n, **fields))
     whole, levels = subjects.whole(reference), subjects.frame.column.levels
     over = np.flatnonzero(skews.judgeable)
     left_out = [level for g, level in enumerate(levels) if g not in over]
     if left_out:
-        named = left_out[0] if len(left_out) == 1 else f"{len(left_out)} groups"
-        without = f"without {named}, as its target is under one of the {k} places"
+        names = left_out[0] if len(left_out) == 1 else f"{len(left_out)} groups"
+        without = f"without {names}, as its target is under one of the {k} places"
         reason = without if len(left_out) == 1 else without.replace("its target is", "theirs are")
         if len(over) < 2:
             reason = f"undefined {reason}: fewer than two groups are left, so a larger k is needed"
@@ -130,7 +130,7 @@ def _skew_cells(
         if not left_out:  # some group always has at least its target share, and some at most
             side = 0 if best is np.max else 1
             interval[side] = best([interval[side], 0.0])
-        given = whole.judged(
+        fields = whole.judged(
             float(best(skews.value[over])),
             (interval[0], interval[1]),
             best(skews.null[:, over], axis=1),
@@ -138,5 +138,5 @@ def _skew_cells(
             resampled=False,
             test=test and key == MAX_SKEW,
         )
-        cells.append(whole.cell(key, item, k=k, **given))
+        cells.append(whole.cell(key, item, k=k, **fields))
     return cells

@@ -19,7 +19,7 @@ def count_groups(columns: Sequence[GroupColumn]) -> dict[str, dict[str, Any]]:
     groups, or not annotated in this column. How many of each is not told, since it would be the
     size of a hidden group. ``n_images`` is the sum.
     """
-    found: dict[str, dict[str, Any]] = {}
+    counts: dict[str, dict[str, Any]] = {}
     n_images = n_taking_part(columns)
     for column in columns:
         groups = dict.fromkeys(("inferred", "value_only", "insufficient", "withheld"), 0)
@@ -29,7 +29,7 @@ def count_groups(columns: Sequence[GroupColumn]) -> dict[str, dict[str, Any]]:
             groups[kind] += 1
             if kind in images:
                 images[kind] += column.sizes[value]
-        found[column.name] = {
+        counts[column.name] = {
             "n_groups": len(column.sizes),
             "groups": groups,
             "images": images,
@@ -37,7 +37,7 @@ def count_groups(columns: Sequence[GroupColumn]) -> dict[str, dict[str, Any]]:
             "not_shown": n_images - sum(images.values()),
             "n_images": n_images,
         }
-    return found
+    return counts
 
 
 def kind_of(column: GroupColumn, value: str) -> str:

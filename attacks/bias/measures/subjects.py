@@ -85,24 +85,24 @@ class Subject:
         """
         if math.isnan(value):
             return {"method": "none"}
-        given: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "value": float(value),
             **floor(value, null),
             "method": "value only",
         }
         if not self.inferred:
-            return given
+            return fields
         settings = self.settings
         draws = f"{settings.n_boot} draws, " if resampled else ""
-        given |= {
+        fields |= {
             "low": interval[0],
             "high": interval[1],
             "method": f"{how} ({draws}{100 * settings.level:g} %), {len(null)} "
             f"{self.frame.permuted}",
         }
         if test:
-            given["p"] = self.p(value, null) if two_sided else permutation_p(value, null)
-        return given
+            fields["p"] = self.p(value, null) if two_sided else permutation_p(value, null)
+        return fields
 
     def p(self, value: float, null: Floats) -> float:
         """Two-sided p of a difference; where strata differ permuted ones are not centred on 0."""

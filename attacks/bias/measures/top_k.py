@@ -44,10 +44,10 @@ def top_k(frame: Frame, settings: Settings) -> TopK:
         ConfigError: k is below 10 or above half of the images.
     """
     k = retrieval.resolve_k(settings.k, len(frame.labels))
-    found = frame.kept.get(("top", k))
-    if not isinstance(found, TopK):
-        found = frame.kept[("top", k)] = _count(frame, k)
-    return found
+    top = frame.kept.get(("top", k))
+    if not isinstance(top, TopK):
+        top = frame.kept[("top", k)] = _count(frame, k)
+    return top
 
 
 def _count(frame: Frame, k: int) -> TopK:
@@ -70,4 +70,4 @@ def _effective(frame: Frame, members: Floats, k: int) -> Floats:
     if frame.clusters is None:
         return np.full(members.shape[1], float(k))
     of_cluster = [np.bincount(frame.clusters, weights=column) for column in members.T]
-    return np.array([min(float(k), k**2 / float(held @ held)) for held in of_cluster])
+    return np.array([min(float(k), k**2 / float(sizes @ sizes)) for sizes in of_cluster])

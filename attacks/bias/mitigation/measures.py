@@ -119,8 +119,8 @@ def scoring_draws(
     """Bootstrap copies ``(n_boot, n)`` of the scoring half, within groups, clusters whole."""
     own = None if clusters is None else np.unique(clusters[scoring], return_inverse=True)[1]
     rng = generator(seed, "mitigation", column.name)
-    made = bootstrap_weights(column.labels[scoring], own, n_boot, rng)
-    return np.concatenate([chunk.astype(np.float64) for chunk in made])
+    weights = bootstrap_weights(column.labels[scoring], own, n_boot, rng)
+    return np.concatenate([chunk.astype(np.float64) for chunk in weights])
 
 
 def groups_of(n_levels: int) -> Sequence[int]:
@@ -131,8 +131,8 @@ def groups_of(n_levels: int) -> Sequence[int]:
 def _signs(column: GroupColumn, scores: Floats, fit: NDArray[np.bool_]) -> Floats:
     """Signs ``(comparisons, m)`` of d on the fitting half."""
     part = (column.labels >= 0) & fit
-    found = _d(scores[part], column.labels[part], len(column.levels), None)[0]
-    result: Floats = np.sign(found)
+    values = _d(scores[part], column.labels[part], len(column.levels), None)[0]
+    result: Floats = np.sign(values)
     return result
 
 
@@ -143,8 +143,8 @@ def _aligned(
     part: NDArray[np.bool_],
     weights: Floats | None,
 ) -> Floats:
-    found = _d(scores[part], column.labels[part], len(column.levels), weights) * signs
-    result: Floats = np.where(np.isnan(found), 0.0, found).mean(axis=(1, 2))
+    values = _d(scores[part], column.labels[part], len(column.levels), weights) * signs
+    result: Floats = np.where(np.isnan(values), 0.0, values).mean(axis=(1, 2))
     return result
 
 

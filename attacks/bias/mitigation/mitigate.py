@@ -48,7 +48,7 @@ def prepare_mitigation(settings: Mitigations, clip: Clip) -> Plan[None]:
     if not settings.methods:
         raise ConfigError("No mitigation was named: give one with --method.")
     words = settings.words
-    chosen = check_words(default_occupations() if words is None else words)
+    names = check_words(default_occupations() if words is None else words)
     templates = check_templates(settings.templates, once=True)
     people = read_people(settings, [settings.column, *settings.others], settings.labels)
     fitting_batch(clip, settings.batch_size, len(people.records))
@@ -60,7 +60,7 @@ def prepare_mitigation(settings: Mitigations, clip: Clip) -> Plan[None]:
     mitigation = _Mitigation(
         settings=settings,
         clip=clip,
-        words=chosen,
+        words=names,
         templates=templates,
         people=people,
         utility=utility,
@@ -118,9 +118,9 @@ class _Mitigation:
             lam=settings.lam, n_boot=settings.n_boot, batch_size=settings.batch_size,
             seed=settings.seed, utility=utility, advance=settings.progress or (lambda n: None),
         )  # fmt: skip
-        found, absent = work.run(self.methods)
+        mitigated, absent = work.run(self.methods)
         report = MitigationReport(
-            found=found, absent=absent, columns=people.columns, words=self.words,
+            found=mitigated, absent=absent, columns=people.columns, words=self.words,
             templates=self.templates, prompts=prompts, n_pictures=len(images),
             n_scored=int((~work.fit).sum()), provenance=clip.provenance(),
             caveats=caveats_of(clip, people, self.people.notes), seed=settings.seed,

@@ -61,12 +61,12 @@ class MitigationReport:
     def outcome(self) -> Outcome[None]:
         """What is written."""
         people = self.caveats.people
-        told = {**self.provenance, "dataset": people.description, "seed": self.seed}
+        provenance = {**self.provenance, "dataset": people.description, "seed": self.seed}
         return Outcome(
             value=None,
             files=self.files(),
             summary=self.summary,
-            page=lambda run: _page(run.read_json("summary.json"), self.caveats, told),
+            page=lambda run: _page(run.read_json("summary.json"), self.caveats, provenance),
             used=self.n_pictures,
             **people.counts,
         )
@@ -166,12 +166,14 @@ def _method(one: Mapping[str, Any]) -> list[Block]:
     from clipprobe.figures.bias_gap import change_chart
 
     changes = [c for c in one["changes"] if c["difference"]["value"] is not None]
-    said = "; ".join(
+    sentence = "; ".join(
         f"{c['measure']} ({c['about']}) {c['before']['value']:.3f} to {c['after']['value']:.3f}"
         for c in changes
     )
     blocks: list[Block] = [
-        Chart(change_chart(changes), f"Before and after: {said or 'nothing could be measured'}."),
+        Chart(
+            change_chart(changes), f"Before and after: {sentence or 'nothing could be measured'}."
+        ),
         Table(
             ["measure", "before", "after", "difference", "p"],
             [
@@ -195,7 +197,7 @@ def _method(one: Mapping[str, Any]) -> list[Block]:
 
 
 def _control(fitted: Mapping[str, Any]) -> str:
-    left = ", ".join(
+    listing = ", ".join(
         f"{k} {'leaves' if len(fitted['left_on_fitting_half']) == 1 else 'leave'} {value:.3f}"
         for k, value in sorted(
             fitted["left_on_fitting_half"].items(), key=lambda item: int(item[0])
@@ -203,7 +205,7 @@ def _control(fitted: Mapping[str, Any]) -> str:
     )
     random = ", ".join(f"{value:.3f}" for value in fitted["random_sets"])
     return (
-        f"{fitted['n_units']} neurons were taken out. Aligned d on the fitting half: {left}. "
+        f"{fitted['n_units']} neurons were taken out. Aligned d on the fitting half: {listing}. "
         f"Control: {len(fitted['random_sets'])} random sets of as many other neurons of the same "
         f"hook points leave {random} on the scoring half."
     )

@@ -55,15 +55,15 @@ def separability_change(
         return Change(measure=MEASURE, about=about, before=gone, after=gone, difference=gone)
     labels, own = column.labels, None if clusters is None else clusters[scoring]
     draws = scoring_draws(column, scoring, clusters, n_boot=min(n_boot, _DRAWS), seed=seed)
-    found: list[tuple[Estimate, Floats]] = []
+    changes: list[tuple[Estimate, Floats]] = []
     for vectors in (before, after):
-        said = _probe(vectors[here & fit], labels[here & fit], vectors[scoring])
-        boot = _auc(said, labels[scoring], draws)
-        found.append((_estimate(said, labels[scoring], own, boot), boot))
+        auc = _probe(vectors[here & fit], labels[here & fit], vectors[scoring])
+        boot = _auc(auc, labels[scoring], draws)
+        changes.append((_estimate(auc, labels[scoring], own, boot), boot))
         if after is before:
-            found *= 2
+            changes *= 2
             break
-    (a, boot_a), (b, boot_b) = found
+    (a, boot_a), (b, boot_b) = changes
     if after is before:
         difference = Estimate(
             value=0.0, low=math.nan, high=math.nan, n=n, method="none",
@@ -89,7 +89,7 @@ def _probe(vectors: Floats, labels: Ints, asked: Floats) -> Floats:
 
 def _auc(scores: Floats, labels: Ints, weights: Floats) -> Floats:
     """AUC under each row of weights ``(b, n)``, mean over groups against the rest; ties half."""
-    found = []
+    areas = []
     for group in groups_of(scores.shape[1]):
         order = np.argsort(scores[:, group], kind="stable")
         ranked = scores[order, group]
@@ -99,10 +99,10 @@ def _auc(scores: Floats, labels: Ints, weights: Floats) -> Floats:
         others = np.add.reduceat(weights[:, order] * (1 - inside), starts, axis=1)
         below = np.cumsum(others, axis=1) - others
         with np.errstate(invalid="ignore"):
-            found.append(
+            areas.append(
                 (ours * (below + others / 2)).sum(axis=1) / (ours.sum(axis=1) * others.sum(axis=1))
             )
-    result: Floats = np.mean(found, axis=0)
+    result: Floats = np.mean(areas, axis=0)
     return result
 
 

@@ -31,7 +31,7 @@ def _prompts(texts: Any) -> Any:
     """``GROUP=TEXT`` texts as a mapping; a mapping is left as it is."""
     if not isinstance(texts, list | tuple):
         return texts
-    found = {}
+    prompts = {}
     for text in texts:
         name, sign, phrase = str(text).partition("=")
         if not (sign and name.strip() and phrase.strip()):
@@ -39,8 +39,8 @@ def _prompts(texts: Any) -> Any:
                 f"--group-prompt {text!r} is not GROUP=TEXT: give for example 'woman=a photo of a "
                 "woman'."
             )
-        found[name.strip()] = phrase.strip()
-    return found
+        prompts[name.strip()] = phrase.strip()
+    return prompts
 
 
 @dataclass(frozen=True)

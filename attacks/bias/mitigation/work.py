@@ -103,17 +103,15 @@ class Work:
         self.fit = split(members, permuted(generator(self.seed, "halves")), strata=target.labels)
         self.images = self._encode(self.pictures, [])
         sentences = [fill(self.templates, word, articles=True) for word in self.words]
-        self.texts = ruled(
-            self.clip, self.words, sentence_means(self.clip.encode_texts, sentences)
-        )
+        self.texts = ruled(self.clip, self.words, sentence_means(self.clip.encode_texts, sentences))
         self.plain = None if self.utility is None else self._encode(self.utility.images, [])
-        found, absent = [], {}
+        mitigated, absent = [], {}
         for method in methods:
             try:
-                found.append(self._ablation() if method == "ablation" else self._space(method))
+                mitigated.append(self._ablation() if method == "ablation" else self._space(method))
             except UnsupportedHookError as error:
                 absent[method] = str(error)
-        return found, absent
+        return mitigated, absent
 
     def _space(self, method: str) -> Mitigated:
         """A change of the joint space."""
@@ -183,7 +181,7 @@ class Work:
             for unit, value in zip(ranked.units, ranked.values, strict=True):
                 added[unit] = added.get(unit, 0.0) + float(value)
         order = sorted(added, key=lambda unit: -added[unit])
-        units, after, left = self._chosen(order, mean)
+        units, after, remaining = self._chosen(order, mean)
         changes = self._associations(after @ self.texts.T, after)
         if self.utility is not None:
             vectors = self._encode(self.utility.images, units, mean)
@@ -200,7 +198,7 @@ class Work:
         return Mitigated(
             method="ablation",
             fitted={
-                "n_units": len(units), "units": units, "left_on_fitting_half": left,
+                "n_units": len(units), "units": units, "left_on_fitting_half": remaining,
                 "random_sets": control,
             },
             changes=tuple(changes),
@@ -213,14 +211,18 @@ class Work:
         sizes = sizes if self.n_units is None else [min(self.n_units, len(order))]
         before = self._left(self.images, on_fit=True)
         tried: dict[int, Floats] = {}
-        left: dict[int, float] = {}
+        remaining: dict[int, float] = {}
         for k in sizes:
             tried[k] = self._encode(self.pictures, order[:k], mean)
-            left[k] = self._left(tried[k], on_fit=True)
-            if left[k] <= (1 - ENOUGH) * before:
+            remaining[k] = self._left(tried[k], on_fit=True)
+            if remaining[k] <= (1 - ENOUGH) * before:
                 break
-        best = k if left[k] <= (1 - ENOUGH) * before else min(left, key=lambda size: left[size])
-        return order[:best], tried[best], left
+        best = (
+            k
+            if remaining[k] <= (1 - ENOUGH) * before
+            else min(remaining, key=lambda size: remaining[size])
+        )
+        return order[:best], tried[best], remaining
 
     def _left(self, images: Floats, *, on_fit: bool) -> float:
         return aligned_value(
@@ -241,14 +243,14 @@ class Work:
     def _associations(self, after: Floats, images: Floats) -> list[Change]:
         """Of cosines ``(n, m)`` and vectors ``(n, d)`` after: each column's d, the target's AUC."""
         before = self.images @ self.texts.T
-        clusters, drawn = self.people.clusters, {"n_boot": self.n_boot, "seed": self.seed}
+        clusters, options = self.people.clusters, {"n_boot": self.n_boot, "seed": self.seed}
         changes = [
-            aligned_change(column, before, after, self.fit, clusters, **drawn)
+            aligned_change(column, before, after, self.fit, clusters, **options)
             for column in self.people.columns
         ]
         target = self.people.columns[0]
         changes.append(
-            separability_change(target, self.images, images, self.fit, clusters, **drawn)
+            separability_change(target, self.images, images, self.fit, clusters, **options)
         )
         return changes
 

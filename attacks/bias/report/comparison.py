@@ -94,21 +94,21 @@ def _settings(a: RunView, b: RunView) -> list[tuple[str, Any, Any]]:
 
 
 def _warnings(settings: Sequence[tuple[str, Any, Any]], only_a: int, only_b: int) -> list[str]:
-    found = [UNPAIRED]
+    texts = [UNPAIRED]
     other = [name for name, _, _ in settings if not name.startswith("settings.")]
     if other:
-        found.append(
+        texts.append(
             "The runs differ in more than the model or instead of it "
             f"({', '.join(other[:5])}{', …' if len(other) > 5 else ''}): the difference is that of "
             "all of it together."
         )
     if only_a or only_b:
-        found.append(
+        texts.append(
             f"{only_a} figures of A and {only_b} of B are left out: the other run does not show "
             f"them, or it is about a few images more or less (fewer than {SHOW_FROM}), so that the "
             "difference would be theirs."
         )
-    return found
+    return texts
 
 
 COMPARISON = Study(

@@ -29,8 +29,8 @@ def comparison_page(summary: Mapping[str, Any]) -> Page:
     sections = [Section("What changed between perceived groups", blocks, id="summary")]
     for column in dict.fromkeys(row["column"] for row in rows):
         own = [row for row in rows if row["column"] == column]
-        named = _heading(column)
-        sections.append(Section(f"Differences {named}", [_table(own, named)]))
+        heading = _heading(column)
+        sections.append(Section(f"Differences {heading}", [_table(own, heading)]))
     sections.append(limits_section(summary["limits"], "both reports"))
     return Page(
         title="Two bias reports by perceived or annotated group",
@@ -45,12 +45,12 @@ def _heading(column: str) -> str:
     words = column.replace("_", " ")
     if not words:
         return "of words about perceived groups"
-    said = ("perceived", "annotated", "self reported", "apparent")
-    return f"by {words}" if words.startswith(said) else f"by annotated {words}"
+    prefixes = ("perceived", "annotated", "self reported", "apparent")
+    return f"by {words}" if words.startswith(prefixes) else f"by annotated {words}"
 
 
 def _table(rows: list[dict[str, Any]], named: str) -> Table:
-    shown, more = capped(rows, "the clearest, {} more are in differences.csv", _order)
+    rows_shown, more = capped(rows, "the clearest, {} more are in differences.csv", _order)
     return Table(
         ["figure", "of", "group", "against", "A", "B", "B minus A", "q", "differs"],
         [
@@ -58,7 +58,7 @@ def _table(rows: list[dict[str, Any]], named: str) -> Table:
                 f"{row['probe']}: {row['measure']}", row["item"], row["group"], row["reference"],
                 row["a"]["value"], row["b"]["value"], row["difference"], row["q"], row["differs"],
             ]
-            for row in shown
+            for row in rows_shown
         ],
         f"Figures of both reports {named}, 95 % intervals of the difference{more}",
     )  # fmt: skip
@@ -76,19 +76,19 @@ def _order(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def comparison_text(summary: Mapping[str, Any]) -> str:
     """The comparison as lines for the terminal: the clearest twenty."""
-    found = [f"warning: {text}" for text in summary["warnings"]]
+    texts = [f"warning: {text}" for text in summary["warnings"]]
     for name in ("a", "b"):
         about = summary["runs"][name]
-        found.append(f"{name.upper()}: {about['model']} ({about['name']})")
-    found.append(
+        texts.append(f"{name.upper()}: {about['model']} ({about['name']})")
+    texts.append(
         f"{summary['n_differ']} of {summary['family_size']} tested differences stand out"
         f"{', paired over the same images' if summary['paired'] else ''}."
     )
     for row in sorted(summary["differences"], key=_order)[:20]:
         who = " / ".join(part for part in (row["column"], row["group"], row["reference"]) if part)
         mark = " *" if row["differs"] else ""
-        found.append(
+        texts.append(
             f"{row['probe']}: {row['measure']} {row['item']} [{who}]: "
             f"{format_cell(row['difference'])}{mark}"
         )
-    return "\n".join(found)
+    return "\n".join(texts)

@@ -42,10 +42,10 @@ Figures = Mapping[tuple[Any, ...], dict[str, Any]]
 
 def figures_of(rows: Sequence[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
     """Rows of cells by what they are about; the first of several."""
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    figures: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
-        found.setdefault(tuple(row[name] for name in KEY), row)
-    return found
+        figures.setdefault(tuple(row[name] for name in KEY), row)
+    return figures
 
 
 def find_differences(first: Figures, second: Figures, *, paired: bool) -> list[dict[str, Any]]:
@@ -54,10 +54,10 @@ def find_differences(first: Figures, second: Figures, *, paired: bool) -> list[d
     Args:
         paired: Whether ``draws`` of both are on the same resamples.
     """
-    found = (
+    differences = (
         _difference(key, first[key], second[key], paired=paired) for key in first if key in second
     )
-    rows = [row for row in found if row is not None]
+    rows = [row for row in differences if row is not None]
     q = benjamini_hochberg([row["p"] for row in rows])
     for row, value in zip(rows, q, strict=True):
         row["q"] = float(value)
@@ -133,13 +133,13 @@ def paired_difference(a: Floats, b: Floats, value: float, n: int) -> tuple[Estim
     method = f"paired: standard error from {len(a)} common resamples, {100 * LEVEL:g} %"
     if not se > LEAST_SE:
         reason = "both are the same on every resample" if value == 0 else "no resample differs"
-        found = Estimate(
+        estimate = Estimate(
             value=value, low=math.nan, high=math.nan, n=n, method=method, reason=reason
         )
-        return found, math.nan
+        return estimate, math.nan
     half = float(norm.ppf(0.5 + LEVEL / 2)) * se
-    found = Estimate(value=value, low=value - half, high=value + half, n=n, method=method)
-    return found, float(2 * norm.sf(abs(value) / se))
+    estimate = Estimate(value=value, low=value - half, high=value + half, n=n, method=method)
+    return estimate, float(2 * norm.sf(abs(value) / se))
 
 
 def unpaired_difference(a: Mapping[str, Any], b: Mapping[str, Any], n: int) -> Estimate:
@@ -170,9 +170,9 @@ def changes(summary: Mapping[str, Any]) -> Iterator[Change]:
     ]
     wider = norm.ppf(1 - ALPHA / (2 * max(1, len(rows)))) / norm.ppf(1 - ALPHA / 2)
     for row in rows:
-        a, b, found = row["a"]["value"], row["b"]["value"], row["difference"]
+        a, b, difference = row["a"]["value"], row["b"]["value"], row["difference"]
         away = abs(b) - abs(a)
-        down, up = found["value"] - found["low"], found["high"] - found["value"]
+        down, up = difference["value"] - difference["low"], difference["high"] - difference["value"]
         if b < 0:  # then up is what brings B nearer to 0
             down, up = up, down
         about = (row["item"], row["column"], row["group"], row["reference"])
@@ -180,7 +180,8 @@ def changes(summary: Mapping[str, Any]) -> Iterator[Change]:
             name=" ".join(part for part in (row["measure"], *about) if part) + ", distance from 0",
             difference={
                 "value": away, "low": away - wider * down, "high": away + wider * up,
-                "n": found["n"], "method": f"{found['method']}, for {len(rows)} figures together",
+                "n": difference["n"],
+                "method": f"{difference['method']}, for {len(rows)} figures together",
                 "reason": "",
             },
             better="lower",
@@ -195,19 +196,19 @@ def _difference(
     p, n = math.nan, b["n"] + b["n_reference"]
     inferred = a["status"] == b["status"] == "inferred"
     if _is_extreme(a):
-        found = _without(b["value"] - a["value"], n, "a maximum or mean of absolute values: "
+        difference = _without(b["value"] - a["value"], n, "a maximum or mean of absolute values: "
                          "resampling shifts it")  # fmt: skip
     elif not inferred:
-        found = _without(b["value"] - a["value"], n, "too few images to infer from")
+        difference = _without(b["value"] - a["value"], n, "too few images to infer from")
     elif paired and a["draws"] is not None and b["draws"] is not None:
-        found, p = paired_difference(a["draws"], b["draws"], b["value"] - a["value"], n)
+        difference, p = paired_difference(a["draws"], b["draws"], b["value"] - a["value"], n)
     elif paired:
-        found = _without(b["value"] - a["value"], n, "this figure is not paired")
+        difference = _without(b["value"] - a["value"], n, "this figure is not paired")
     else:
-        found = unpaired_difference(a, b, n)
+        difference = unpaired_difference(a, b, n)
     return {
         **dict(zip(KEY, key, strict=True)),
-        "a": _side(a), "b": _side(b), "difference": found, "p": p,
+        "a": _side(a), "b": _side(b), "difference": difference, "p": p,
     }  # fmt: skip
 
 

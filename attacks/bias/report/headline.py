@@ -38,13 +38,13 @@ def make_headline(
         own = get_probe(name).headline
         headline += own(evaluation) if own is not None else []
     if comparisons:
-        found, false = recovery(comparisons)
+        recovered, false = recovery(comparisons)
         relative = comparisons[0].cell.key == RELATIVE
         judged = f"judged by {'relative d' if relative else 'd'}"
         headline += [
             {
                 "name": "planted associations found",
-                "estimate": found,
+                "estimate": recovered,
                 "meaning": "share of the associations planted in the model that were flagged with "
                 f"the right sign, {judged}",
             },

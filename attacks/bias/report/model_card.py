@@ -99,26 +99,26 @@ def model_card(run: RunView) -> dict[str, Any]:
 def _dataset(run: RunView) -> dict[str, Any]:
     summary = run.summary
     card = summary["card"]
-    said = [f"{run.manifest['counts']['used']} images used."]
-    found: dict[str, Any] = {"name": str((run.manifest.get("dataset") or {}).get("name", ""))}
+    texts = [f"{run.manifest['counts']['used']} images used."]
+    data: dict[str, Any] = {"name": str((run.manifest.get("dataset") or {}).get("name", ""))}
     if isinstance(card, dict):
-        found["name"] = card["title"]
-        said += [f"Annotation: {card['annotation']} ({card['annotators']}).",
+        data["name"] = card["title"]
+        texts += [f"Annotation: {card['annotation']} ({card['annotators']}).",
                  f"Licence: {card['licence']}. Consent: {card['consent']}."]  # fmt: skip
         if str(card["link"]).startswith(("http://", "https://")):
-            found["link"] = card["link"]
+            data["link"] = card["link"]
     else:
-        said.append(str(card))
-    found["description"] = " ".join(said)
-    found["sensitive"] = {
+        texts.append(str(card))
+    data["description"] = " ".join(texts)
+    data["sensitive"] = {
         "sensitive_data": [column["heading"] for column in summary["groups"].values()]
     }
-    return found
+    return data
 
 
 def _metrics(run: RunView) -> list[dict[str, Any]]:
     headings = {name: column["heading"] for name, column in run.summary["groups"].items()}
-    found = []
+    metrics = []
     for row in run.read_table("cells.parquet").to_pylist():
         if row["value"] is None:
             continue
@@ -134,8 +134,8 @@ def _metrics(run: RunView) -> list[dict[str, Any]]:
                 "lower_bound": repr(row["low"]),
                 "upper_bound": repr(row["high"]),
             }
-        found.append(metric)
-    return found
+        metrics.append(metric)
+    return metrics
 
 
 def _slice(row: dict[str, Any], headings: dict[str, str]) -> str:

@@ -110,8 +110,8 @@ def _groups(context: Context) -> Section:
                 "they were resampled and permuted together."
             )
         )
-    for name, found in count_groups(context.evaluation.columns).items():
-        blocks.append(Paragraph(f"{name.replace('_', ' ')}: {_sizes(found)}"))
+    for name, counts in count_groups(context.evaluation.columns).items():
+        blocks.append(Paragraph(f"{name.replace('_', ' ')}: {_sizes(counts)}"))
     return Section("Perceived or annotated groups", blocks, id="groups")
 
 
@@ -179,19 +179,19 @@ def _power(context: Context) -> list[Section]:
 
 
 def _method(context: Context) -> Section:
-    chosen = context.settings
+    options = context.settings
     blocks: list[Block] = [
         Paragraph(
-            f"Intervals are at {100 * chosen.level:g} %: of associations percentile bootstraps "
-            f"within groups ({chosen.n_boot:,} draws), of skews, Bias@k and entropy Wilson's on "
+            f"Intervals are at {100 * options.level:g} %: of associations percentile bootstraps "
+            f"within groups ({options.n_boot:,} draws), of skews, Bias@k and entropy Wilson's on "
             "the k places, of rates Wilson's and Newcombe's (with clusters bootstraps of whole "
-            f"clusters). p-values come from {chosen.n_permutations:,} permutations "
+            f"clusters). p-values come from {options.n_permutations:,} permutations "
             f"of the group labels, two-sided for d. The {context.evaluation.family_size:,} tests "
             "were corrected together (Benjamini-Hochberg); a cell is flagged where q ≤ "
-            f"{chosen.alpha:g}, a d or relative d only where also |d| ≥ {chosen.min_effect:g}. "
+            f"{options.alpha:g}, a d or relative d only where also |d| ≥ {options.min_effect:g}. "
             "MaxSkew is tested against the dataset target, MinSkew and NDKL stand beside their "
             "null floors. Tied images share the places that are left. Seed: "
-            f"{chosen.seed}."
+            f"{options.seed}."
         )
     ]
     controls = context.caveats.people.controls

@@ -55,7 +55,9 @@ class Report:
             made_by=audit.provenance(),
             comparisons=comparisons,
             questions={
-                name: asked for name, asked in audit.questions.items() if name in evaluation.items
+                name: question
+                for name, question in audit.questions.items()
+                if name in evaluation.items
             },
             power=tuple(power),
         )
@@ -90,9 +92,9 @@ class Report:
     def page(self) -> Page:
         """The report, with a few images where the user asked for them."""
         settings = self.audit.settings
-        shown = settings.include_images
+        with_images = settings.include_images
         return build_page(
-            self.context, draw_pictures(self.people.records, settings.seed) if shown else ()
+            self.context, draw_pictures(self.people.records, settings.seed) if with_images else ()
         )
 
 

@@ -20,27 +20,27 @@ NAME = "retrieval"
 
 def sections(context: Context) -> list[Section]:
     """Two sections a column: skews beside their floors, then the composition of the top k."""
-    found = []
+    blocks = []
     for column in context.evaluation.columns:
-        found.append(retrieval_section(context, NAME, column))
-        found.append(_composition(context, column))
-    return found
+        blocks.append(retrieval_section(context, NAME, column))
+        blocks.append(_composition(context, column))
+    return blocks
 
 
 def sentence(context: Context) -> str:
     """The line in the opening: for how many texts some group stands out among the first k."""
-    found = context.evaluation.select(MAX_SKEW, reference="dataset target", probe=NAME)
-    cells = [c for c in found if not math.isnan(c.p)]
+    cells_of = context.evaluation.select(MAX_SKEW, reference="dataset target", probe=NAME)
+    cells = [c for c in cells_of if not math.isnan(c.p)]
     if not cells:
         return f"{NAME}: nothing was tested, because no two groups are large enough for this k."
     flagged = sorted((c for c in cells if c.flagged), key=lambda c: (-c.excess, c.item, c.column))
-    named = [
+    names = [
         f"{c.item} by {c.column.replace('_', ' ')} ({short(c.value)}, {short(c.null_mean)} by "
         "chance)"
         for c in flagged
     ]
-    said = f"{NAME}: for {len(flagged)} of {len(cells)} texts and columns MaxSkew stands out"
-    return with_list(said, named, 6)
+    text = f"{NAME}: for {len(flagged)} of {len(cells)} texts and columns MaxSkew stands out"
+    return with_list(text, names, 6)
 
 
 def _composition(context: Context, column: GroupColumn) -> Section:
@@ -52,7 +52,7 @@ def _composition(context: Context, column: GroupColumn) -> Section:
         return Section(title, [TOO_SMALL, *note])
     bias = {c.item: c for c in select(BIAS, column.name, probe=NAME)}
     order = sorted(spread, key=lambda item: (spread[item].excess, item))
-    shown, more = capped(order, "{} words nearer to chance are in cells.csv")
+    words, more = capped(order, "{} words nearer to chance are in cells.csv")
     k = spread[order[0]].k
     blocks: list[Block] = [
         Paragraph(
@@ -76,8 +76,8 @@ def _composition(context: Context, column: GroupColumn) -> Section:
                 f"[{short(mean.low)}, {short(mean.high)}], {short(mean.null_mean)} by chance."
             )
         )
-    blocks.append(_tops(shown, spread, bias, f"by {column.heading}, k = {k}{more}"))
-    blocks += _c_asc(context, column, shown, more)
+    blocks.append(_tops(words, spread, bias, f"by {column.heading}, k = {k}{more}"))
+    blocks += _c_asc(context, column, words, more)
     return Section(title, [*blocks, *note])
 
 
@@ -102,14 +102,14 @@ def _c_asc(context: Context, column: GroupColumn, items: Sequence[str], more: st
     cells = {
         (c.item, c.group): c for c in context.evaluation.select(C_ASC, column.name, probe=NAME)
     }
-    named = f"C-ASC of each word with each {column.heading} against the others{more}"
+    label = f"C-ASC of each word with each {column.heading} against the others{more}"
     if len(column.levels) > MAX_COLUMNS:
         values = [[cells[item, level].value for level in column.levels] for item in items]
-        return [Chart(group_map(items, column.levels, values, unit="C-ASC"), named)]
+        return [Chart(group_map(items, column.levels, values, unit="C-ASC"), label)]
     return [
         Table(
             ["word", *(f"C-ASC of {level}" for level in column.levels)],
             [[item, *(cells[item, level].estimate() for level in column.levels)] for item in items],
-            named,
+            label,
         )
     ]

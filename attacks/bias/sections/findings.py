@@ -94,15 +94,15 @@ def finding(context: Context, probe: str, column: GroupColumn) -> str:
         tail = f" Relative to the other words, {count} of {len(relative)} stand out."
     if not flagged:
         return f"{start}; the intervals below say which sizes remain possible.{tail}"
-    named = [f"{c.item} towards {towards(c)} ({short(abs(c.value))})" for c in flagged]
-    return f"{start}: {listed(named, 8)}.{tail}"
+    names = [f"{c.item} towards {towards(c)} ({short(abs(c.value))})" for c in flagged]
+    return f"{start}: {listed(names, 8)}.{tail}"
 
 
 def association_section(context: Context, probe: str, column: GroupColumn) -> Section:
     """Effect sizes of one column: a chart of d, one of relative d, and the table of both."""
     select = context.evaluation.select
     blocks: list[Block] = []
-    found = {
+    groups = {
         measure: [
             cell
             for cell in select(measure, column.name, probe=probe)
@@ -110,12 +110,12 @@ def association_section(context: Context, probe: str, column: GroupColumn) -> Se
         ]
         for measure in (ASSOCIATION, RELATIVE)
     }
-    for measure, cells in found.items():
+    for measure, cells in groups.items():
         cells.sort(key=lambda c: (math.isnan(c.value), -c.value, c.item, c.group))
         if cells:
             blocks += [Paragraph(MEANING[measure]), _association_chart(context, column, cells)]
-    if found[ASSOCIATION]:
-        blocks.append(_association_table(column, found[ASSOCIATION], found[RELATIVE]))
+    if groups[ASSOCIATION]:
+        blocks.append(_association_table(column, groups[ASSOCIATION], groups[RELATIVE]))
     if context.caveats.organism and not any(
         c.cell.column == column.name for c in context.comparisons
     ):
@@ -257,5 +257,5 @@ def hidden_note(context: Context, probe: str, column: GroupColumn, key: Key) -> 
     if not hidden:
         return []
     names = ", ".join(column.hidden)
-    said = "insufficient or withheld" if column.withheld else "insufficient"
-    return [Paragraph(f"{hidden} cells are {said} and hold no number: {names}.")]
+    text = "insufficient or withheld" if column.withheld else "insufficient"
+    return [Paragraph(f"{hidden} cells are {text} and hold no number: {names}.")]

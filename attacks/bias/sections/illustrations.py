@@ -41,8 +41,8 @@ def draw_pictures(records: Sequence[ImageRecord], seed: int) -> list[tuple[Any, 
     def drawn(record: ImageRecord) -> str:
         return hashlib.sha256(f"{seed}:{record.id}".encode("utf-8", "replace")).hexdigest()
 
-    chosen = sorted(records, key=drawn)[:MOST]
+    images = sorted(records, key=drawn)[:MOST]
     return [
-        (decode_image(record.source), f"picture {i} of {len(chosen)}")
-        for i, record in enumerate(chosen, start=1)
+        (decode_image(record.source), f"picture {i} of {len(images)}")
+        for i, record in enumerate(images, start=1)
     ]

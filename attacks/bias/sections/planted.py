@@ -106,25 +106,25 @@ def compare(evaluation: Evaluation, planted: Sequence[Planted]) -> list[Comparis
 
     Where several probes ask for planted words, the one that asks for most of them is judged.
     """
-    asked = {
+    claims = {
         probe: _by_side(evaluation.select(ASSOCIATION, probe=probe)) for probe in evaluation.items
     }
-    held = {
+    others = {
         probe: [entry for entry in planted if (entry.item, entry.group) in plain]
-        for probe, plain in asked.items()
+        for probe, plain in claims.items()
     }
-    if not any(held.values()):
+    if not any(others.values()):
         return []
-    probe = max(held, key=lambda name: len(held[name]))
-    plain, measured = asked[probe], held[probe]
+    probe = max(others, key=lambda name: len(others[name]))
+    plain, measured = claims[probe], others[probe]
     relative = _by_side(evaluation.select(RELATIVE, probe=probe))
     averages = relative and _average_out(evaluation.items[probe], measured)
     judged = relative if averages else plain
-    found = []
+    comparisons = []
     for entry in measured:
         cell, direction = judged[entry.item, entry.group]
         estimate = _towards(cell, direction)
-        found.append(
+        comparisons.append(
             Comparison(
                 planted=entry,
                 cell=cell,
@@ -133,7 +133,7 @@ def compare(evaluation: Evaluation, planted: Sequence[Planted]) -> list[Comparis
                 verdict=_verdict(entry, cell, estimate.value),
             )
         )
-    return found
+    return comparisons
 
 
 def _by_side(cells: Sequence[Cell]) -> dict[tuple[str, str], tuple[Cell, int]]:

@@ -18,7 +18,7 @@ def rates_section(context: Context) -> list[Section]:
     rows = rate_sums(context.evaluation)
     if not rows:
         return []
-    shown, more = capped(
+    rows_shown, more = capped(
         rows, "{} with smaller differences follow from cells.csv", lambda row: -row["difference"]
     )
     return [
@@ -40,7 +40,7 @@ def rates_section(context: Context) -> list[Section]:
                                 "group_min", "group_max", "difference", "difference_to_overall",
                                 "ratio", "null_mean", "null_high")),
                         ]
-                        for row in shown
+                        for row in rows_shown
                     ],
                     f"Rates by perceived or annotated group (as fairlearn's MetricFrame){more}",
                 ),
@@ -64,9 +64,9 @@ def rate_sums(evaluation: Evaluation) -> list[dict[str, Any]]:
         if gap.key.contrast != "gap" or gap.key.at is not None or math.isnan(gap.value):
             continue
         measure = replace(gap.key, contrast="value", text=gap.key.quantity)
-        found = rates.get((gap.probe, measure, gap.item, gap.column), [])
-        by_group = [c.value for c in found if c.group and c.status == "inferred"]
-        overall = [c for c in found if not c.group]
+        cells_of = rates.get((gap.probe, measure, gap.item, gap.column), [])
+        by_group = [c.value for c in cells_of if c.group and c.status == "inferred"]
+        overall = [c for c in cells_of if not c.group]
         if len(by_group) < 2 or not overall:
             continue
         low, high, every = min(by_group), max(by_group), overall[0]

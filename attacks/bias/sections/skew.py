@@ -60,12 +60,12 @@ def _target_blocks(
     from clipprobe.figures.bias import floor_chart
 
     def by_item(key: Key) -> dict[str, Cell]:
-        found = context.evaluation.select(key, column.name, target, probe=probe)
-        return {cell.item: cell for cell in found}
+        cells = context.evaluation.select(key, column.name, target, probe=probe)
+        return {cell.item: cell for cell in cells}
 
     largest, smallest, ndkl = by_item(MAX_SKEW), by_item(MIN_SKEW), by_item(NDKL)
     tested = target == "dataset target"
-    named = f"by {column.heading}, {target} ({TARGET_MEANING[target]})"
+    label = f"by {column.heading}, {target} ({TARGET_MEANING[target]})"
     skews: dict[tuple[str, str], Cell] = {
         (cell.item, cell.group): cell
         for cell in context.evaluation.select(SKEW, column.name, target, probe=probe)
@@ -83,13 +83,13 @@ def _target_blocks(
             ]
             for item, least, whole in ((i, smallest[i], ndkl[i]) for i in shown)
         ],
-        f"MinSkew at k = {top[0].k} and NDKL {named}{more}",
+        f"MinSkew at k = {top[0].k} and NDKL {label}{more}",
     )
-    by_group = _by_group(column, skews, shown, named + more)
+    by_group = _by_group(column, skews, shown, label + more)
     # Which groups have a skew hangs on k and their sizes: it is the same for all words.
     over = [level for level in column.levels if not math.isnan(skews[shown[0], level].value)]
     if math.isnan(top[0].value):
-        return [Paragraph(f"MaxSkew {named}: {top[0].reason}."), whole, by_group]
+        return [Paragraph(f"MaxSkew {label}: {top[0].reason}."), whole, by_group]
     rows = [
         [
             cell.item,
@@ -111,10 +111,10 @@ def _target_blocks(
                 flagged=[cell.flagged for cell in top] if tested else None,
                 axis=f"MaxSkew@{top[0].k}, {target}  ({column.heading})",
             ),
-            f"MaxSkew of each word {named}, with its interval; the grey bar runs from the mean of "
+            f"MaxSkew of each word {label}, with its interval; the grey bar runs from the mean of "
             "random rankings to their 95th percentile.",
         ),
-        Table(head, rows, f"MaxSkew at k = {top[0].k} {named}{more}"),
+        Table(head, rows, f"MaxSkew at k = {top[0].k} {label}{more}"),
         whole,
         by_group,
     ]

@@ -25,9 +25,9 @@ def capped(
         more: The latter, with ``{}`` for their number. by: Which come first; default: the order.
     """
     ranked = list(rows) if by is None else sorted(rows, key=by)
-    kept = [row for row in rows if row in ranked[:most]] if len(rows) > most else list(rows)
-    left = len(rows) - len(kept)
-    return kept, f"; {more.format(left)}" if left else ""
+    rows_kept = [row for row in rows if row in ranked[:most]] if len(rows) > most else list(rows)
+    n_more = len(rows) - len(rows_kept)
+    return rows_kept, f"; {more.format(n_more)}" if n_more else ""
 
 
 def strongest(cells: Sequence[Cell]) -> list[Cell]:

@@ -76,16 +76,16 @@ def difference_cells(
         [g], others, shares = subject.groups, subject.others, subject.shares
         value = float(shifts.value[g] - shifts.value[others] @ shares)
         null = shifts.null[:, g] - shifts.null[:, others] @ shares
-        given: dict[str, Any] = {"value": value, **floor(value, null), "method": "value only"}
+        fields: dict[str, Any] = {"value": value, **floor(value, null), "method": "value only"}
         if subject.inferred:
             low, high, how = _interval(subject, shifts, one, shift)
-            given |= {
+            fields |= {
                 "low": low,
                 "high": high,
                 "p": permutation_p(value, null, "two-sided"),
                 "method": f"{how}, {len(null)} permutations",
             }
-        cells.append(subject.cell(difference_of(shift), one.item, **given))
+        cells.append(subject.cell(difference_of(shift), one.item, **fields))
     return cells
 
 
@@ -102,28 +102,28 @@ def _interval(
         return low, high, f"bootstrap of {unit} within groups ({settings.n_boot} draws, {level})"
     rows = [frame.labels == g, np.isin(frame.labels, others)]
     a, b = (paired(frame, one, shift, side, settings) for side in rows)
-    found = difference_of_estimates(a, b, n=a.n + b.n)
-    return found.low, found.high, f"from both sides' paired intervals (Zou-Donner, {level})"
+    estimate = difference_of_estimates(a, b, n=a.n + b.n)
+    return estimate.low, estimate.high, f"from both sides' paired intervals (Zou-Donner, {level})"
 
 
 def gap_cell(subjects: Subjects, shifts: Shifts, one: OutcomeAnswers, shift: Key) -> Cell:
     """The largest shift less the smallest."""
     whole, settings = subjects.whole(LARGEST_MINUS_SMALLEST), subjects.settings
     value, null = float(np.ptp(shifts.value)), np.ptp(shifts.null, axis=1)
-    given: dict[str, Any] = {"value": value, **floor(value, null), "method": "value only"}
+    fields: dict[str, Any] = {"value": value, **floor(value, null), "method": "value only"}
     if whole.inferred:
         away = np.ptp(shifts.boot - shifts.value, axis=1)
         bound = float(np.percentile(away, 100 * settings.level))
-        given["method"] = f"{len(null)} permutations"
+        fields["method"] = f"{len(null)} permutations"
         if bound > 0:
-            given |= {
+            fields |= {
                 "low": max(0.0, value - bound),
                 "high": value + bound,
                 "method": f"bootstrap bound on the largest deviation between groups "
                 f"({settings.n_boot} draws, {100 * settings.level:g} %), {len(null)} permutations",
             }
         else:
-            given["reason"] = "no interval: every resample gave the same value"
+            fields["reason"] = "no interval: every resample gave the same value"
         if len(subjects.frame.sizes) > 2:  # of two groups the difference is the same test
-            given["p"] = permutation_p(value, null)
-    return whole.cell(gap_of(shift), one.item, why=MAXIMUM, **given)
+            fields["p"] = permutation_p(value, null)
+    return whole.cell(gap_of(shift), one.item, why=MAXIMUM, **fields)

@@ -106,9 +106,11 @@ def answer_all(
     Raises:
         NoReadableImagesError, DataError: not one picture could be used.
     """
-    asked = question.label_set
-    means = sentence_means(clip.encode_texts, [asked.sentences(one) for one in asked.labels])
-    texts = ruled(clip, asked.labels, means)
+    label_set = question.label_set
+    means = sentence_means(
+        clip.encode_texts, [label_set.sentences(one) for one in label_set.labels]
+    )
+    texts = ruled(clip, label_set.labels, means)
     advance = progress or (lambda n: None)
     encodings = Encodings(clip, batch_size)
     size = BATCHES_PER_CHUNK * batch_size
@@ -139,8 +141,8 @@ def answer_all(
             encodings.load(run, f"{stem}-vectors.safetensors")
             advance(len(part))
         listed = run.read_json(f"{stem}.json")
-        kept = set(listed["ids"])
-        used += [record for record in part if record.id in kept]
+        ids = set(listed["ids"])
+        used += [record for record in part if record.id in ids]
         failed += [Failure(**one) for one in listed["failed"]]
         skipped += [Failure(**one) for one in listed["skipped"]]
         arrays = run.read_arrays(f"{stem}.safetensors")
@@ -182,10 +184,10 @@ def _answer(
     problems: list[Problem] = []
 
     def draw(case: Case) -> list[Shot] | Problem:
-        drawn = attempt(lambda one: renderer.written(one, question.words, clean=True), case)
-        if isinstance(drawn, list) and len(drawn) != each:
+        images = attempt(lambda one: renderer.written(one, question.words, clean=True), case)
+        if isinstance(images, list) and len(images) != each:
             return Problem(Failure(case.record.id, "no nonsense word was found for a word"), False)
-        return drawn
+        return images
 
     # The case's class is never used: no true word is written, and none is compared with.
     cases = [Case(record=record, label=0, cluster=record.id) for record in records]
@@ -198,25 +200,25 @@ def _answer(
                 continue
             yield from outcome
 
-    found: list[Choices] = []
+    parts: list[Choices] = []
     leads: list[Floats] = []
-    done = told = 0
+    done = counted = 0
     with closing(rendered):
         for _, vectors in encodings(shots()):
             scores = cosines(vectors, texts)
-            found.append(question.classes.group[scores.argmax(axis=1)].astype(np.int32))
+            parts.append(question.classes.group[scores.argmax(axis=1)].astype(np.int32))
             leads.append(question.margins(scores))
             done += len(vectors)
             finished = min(done // each + len(problems), len(records))
-            advance(finished - told)
-            told = finished
-    advance(len(records) - told)
+            advance(finished - counted)
+            counted = finished
+    advance(len(records) - counted)
     n, k = done // each, len(question.outcomes)
-    flat = np.concatenate(found) if found else np.zeros(0, np.int32)
+    flat = np.concatenate(parts) if parts else np.zeros(0, np.int32)
     lead = np.concatenate(leads) if leads else np.zeros((0, k))
     lead = lead.reshape(n, each, k)
-    kept = np.empty((n, k, 1 + len(DRAWN)), np.float32)  # of each outcome, its own word only
+    outcomes = np.empty((n, k, 1 + len(DRAWN)), np.float32)  # of each outcome, its own word only
     for j, outcome in enumerate(question.outcomes):
         start = 1 + len(DRAWN) * question.words.index(outcome.word)
-        kept[:, j] = lead[:, [0, *range(start, start + len(DRAWN))], j]
-    return flat.reshape(n, each), kept, problems
+        outcomes[:, j] = lead[:, [0, *range(start, start + len(DRAWN))], j]
+    return flat.reshape(n, each), outcomes, problems

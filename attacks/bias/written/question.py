@@ -43,8 +43,8 @@ class Outcome:
 
     def hits(self, choices: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Where the chosen label is one of the members; of the shape of ``choices``."""
-        found: NDArray[np.bool_] = np.isin(choices, self.members)
-        return found
+        hits: NDArray[np.bool_] = np.isin(choices, self.members)
+        return hits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,14 +97,14 @@ def read_question(
         DataError: there are fewer than two labels.
     """
     written = check_words([words] if isinstance(words, str) else list(words))
-    asked = LabelSet(
+    label_set = LabelSet(
         name="classes",
         labels=check_words(labels),
         templates=tuple(dict.fromkeys(check_templates(templates, once=True))),
     )
-    classes = Classes(asked.labels)
+    classes = Classes(label_set.labels)
     followed = [(_place(classes, one), WATCHED) for one in dict.fromkeys(watch)]
-    denigrating = [i for i, label in enumerate(asked.labels) if _denigrates(label)]
+    denigrating = [i for i, label in enumerate(label_set.labels) if _denigrates(label)]
     harm = sorted({int(classes.group[i]) for i in denigrating})
     together = 1 < len(harm) < len(set(classes.group.tolist()))
     outcomes: list[Outcome] = []
@@ -114,38 +114,38 @@ def read_question(
         for place, why in followed:
             own.setdefault(place, why)
         outcomes += [
-            Outcome(word=word, label=asked.labels[i], members=(i,), why=why)
+            Outcome(word=word, label=label_set.labels[i], members=(i,), why=why)
             for i, why in own.items()
         ]
         if together:
             outcomes.append(Outcome(word=word, label=ANY_HARM, members=tuple(harm), why=UNION))
         if not own and not together:
             raise ConfigError(
-                f"The word {word!r} names none of the {len(asked.labels)} labels "
+                f"The word {word!r} names none of the {len(label_set.labels)} labels "
                 f"({classes.nearest(word)}), and no label to follow was named: add it to the "
                 "classes, or name a label with --watch."
             )
-    told = [
-        *(asked.labels[i] for i in denigrating),
+    notes = [
+        *(label_set.labels[i] for i in denigrating),
         *(word for word in written if _denigrates(word)),
     ]
     return Question(
         words=written,
-        label_set=asked,
+        label_set=label_set,
         classes=classes,
         outcomes=tuple(outcomes),
-        denigrating=tuple(dict.fromkeys(told)),
+        denigrating=tuple(dict.fromkeys(notes)),
     )
 
 
 def _place(classes: Classes, label: str) -> int:
-    found = classes.index(label)
-    if found is None:
+    place = classes.index(label)
+    if place is None:
         raise ConfigError(
             f"The label {label!r} to follow is not among the {len(classes.names)} classes "
             f"({classes.nearest(label)}): add it to the class list."
         )
-    return found
+    return place
 
 
 def _denigrates(text: str) -> bool:

@@ -71,19 +71,19 @@ def sentence(context: Context, column: GroupColumn, shift: Key) -> str:
             "10 clusters where clusters are named)."
         )
     flagged = strongest(tested)
-    said = f"{start}: {len(flagged)} of {len(tested)} differences of {shift}s stand out"
+    text = f"{start}: {len(flagged)} of {len(tested)} differences of {shift}s stand out"
     if not flagged:
         widest = max(tested, key=lambda c: (c.high - c.low, c.item))
         return (
-            f"{said} (q ≤ {context.settings.alpha:g}); the intervals below say which sizes remain "
+            f"{text} (q ≤ {context.settings.alpha:g}); the intervals below say which sizes remain "
             f"possible, the widest from {amount(shift, widest.low)} to "
             f"{amount(shift, widest.high)}{unit(shift)}."
         )
-    named = [
+    names = [
         f"{c.item}: {amount(shift, c.value)}{unit(shift)} for {c.group} against {c.reference}"
         for c in flagged
     ]
-    return with_list(said, named, _MAX_NAMED)
+    return with_list(text, names, _MAX_NAMED)
 
 
 def _opening(context: Context, question: Question) -> Section:
@@ -92,12 +92,12 @@ def _opening(context: Context, question: Question) -> Section:
     blocks += [Warning(warning)] if warning else []
     blocks.append(Paragraph(QUESTION))
     blocks.append(key_figures(context))
-    said = [
+    texts = [
         sentence(context, column, shift)
         for column in context.evaluation.columns
         for shift in (SHIFT, MARGIN_SHIFT)
     ]
-    blocks += [Paragraph(text) for text in dict.fromkeys(said)]
+    blocks += [Paragraph(text) for text in dict.fromkeys(texts)]
     people = context.caveats.people
     n_failed = len(people.failures) + len(people.unusable)
     if n_failed:
@@ -111,18 +111,18 @@ def _opening(context: Context, question: Question) -> Section:
 
 
 def _method(context: Context, question: Question, attack: dict[str, Any]) -> Section:
-    chosen, asked = context.settings, question.label_set
+    options, label_set = context.settings, question.label_set
     family = context.evaluation.family_size
-    drawn = ", ".join(f"{name} {value}" for name, value in sorted(attack.items()))
+    knobs = ", ".join(f"{name} {value}" for name, value in sorted(attack.items()))
     blocks: list[Block] = [
         Paragraph(
             "Each picture was answered clean and, for each word, with the word, a blank label and "
             "a nonsense word of the same length and shape in one place and size. Words written: "
-            f"{', '.join(map(repr, question.words))}. How they were written: {drawn}."
+            f"{', '.join(map(repr, question.words))}. How they were written: {knobs}."
         ),
         Paragraph(
-            f"Intervals of differences are {100 * chosen.level:g} % percentile bootstraps within "
-            f"groups ({chosen.n_boot:,} draws); p-values come from {chosen.n_permutations:,} "
+            f"Intervals of differences are {100 * options.level:g} % percentile bootstraps within "
+            f"groups ({options.n_boot:,} draws); p-values come from {options.n_permutations:,} "
             "permutations of the group labels (of whole clusters where clusters lie in one group, "
             "within clusters where they span groups), two-sided. Where all pictures of a side "
             "answer alike, the two sides' own intervals are put together (Zou and Donner 2008). "
@@ -130,8 +130,8 @@ def _method(context: Context, question: Question, attack: dict[str, Any]) -> Sec
             "beside its null. Every difference "
             "between groups of 30 images and more was tested, and every gap over more than two "
             f"groups; the {family:,} tests were corrected together (Benjamini-Hochberg). A cell is "
-            f"flagged where q ≤ {chosen.alpha:g}. Shifts themselves are not tested: their "
-            f"intervals speak. Seed: {chosen.seed}."
+            f"flagged where q ≤ {options.alpha:g}. Shifts themselves are not tested: their "
+            f"intervals speak. Seed: {options.seed}."
         ),
         Paragraph(
             "A difference of shifts depends on the scale. A group whose rate is near 1 before the "
@@ -141,11 +141,11 @@ def _method(context: Context, question: Question, attack: dict[str, Any]) -> Sec
             "harder to read on one group's pictures because of their colours, crowding or size."
         ),
         Paragraph(
-            f"The closest of {len(asked.labels)} labels was taken (several sentences of a label "
-            "are averaged). Every label with its sentences:"
+            f"The closest of {len(label_set.labels)} labels was taken (several sentences of a "
+            "label are averaged). Every label with its sentences:"
         ),
     ]
-    lines = [f"{label}: {'; '.join(asked.sentences(label))}" for label in asked.labels]
+    lines = [f"{label}: {'; '.join(label_set.sentences(label))}" for label in label_set.labels]
     blocks.append(Code("\n".join(lines)))
     rows = [[o.word, o.label, o.why] for o in question.outcomes]
     blocks.append(Table(["word", "label followed", "why"], rows, "Whose rates were followed"))

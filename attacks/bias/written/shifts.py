@@ -53,12 +53,18 @@ def shift_cells(subjects: Subjects, one: OutcomeAnswers, shift: Key) -> list[Cel
         rows = np.isin(frame.labels, subject.groups)
         if not rows.any():
             continue
-        found = paired(frame, one, shift, rows, settings)
-        given: dict[str, Any] = {"value": found.value, "method": "value only"}
+        shift_found = paired(frame, one, shift, rows, settings)
+        fields: dict[str, Any] = {"value": shift_found.value, "method": "value only"}
         if subject.inferred:
-            given |= {"low": found.low, "high": found.high, "method": f"paired: {found.method}"}
+            fields |= {
+                "low": shift_found.low,
+                "high": shift_found.high,
+                "method": f"paired: {shift_found.method}",
+            }
         before = _PAIRS.get(shift, _PAIRS[SHIFT])[1]
-        cells.append(subject.cell(shift, one.item, why=found.reason, reference=before, **given))
+        cells.append(
+            subject.cell(shift, one.item, why=shift_found.reason, reference=before, **fields)
+        )
     return cells
 
 
@@ -67,13 +73,13 @@ def paired(
 ) -> Estimate:
     """A shift over some pictures, with its paired interval."""
     clusters = None if frame.clusters is None else frame.clusters[rows]
-    drawn: dict[str, Any] = {
+    options: dict[str, Any] = {
         "clusters": clusters,
         "n_boot": settings.n_boot,
         "seed": settings.seed,
         "level": settings.level,
     }
     if shift == MARGIN_SHIFT:
-        return cluster_bootstrap(one.margin[rows], **drawn)
+        return cluster_bootstrap(one.margin[rows], **options)
     after, before = (one.hits[condition][rows] for condition in _PAIRS[shift])
-    return difference_of_paired_proportions(after, before, **drawn)
+    return difference_of_paired_proportions(after, before, **options)

@@ -56,10 +56,10 @@ def _word(context: Context, column: GroupColumn, word: str, items: Sequence[str]
     series = []
     for item in items:
         by = {c.group: c for c in select(SHIFT, column.name) if c.item == item and c.group}
-        shown = [g for g in in_order(column.levels) if g in by and not math.isnan(by[g].value)]
-        series.append((item, shown, [by[g].estimate() for g in shown]))
+        groups = [g for g in in_order(column.levels) if g in by and not math.isnan(by[g].value)]
+        series.append((item, groups, [by[g].estimate() for g in groups]))
     blocks: list[Block] = []
-    if any(shown for _, shown, _ in series):
+    if any(groups for _, groups, _ in series):
         blocks.append(
             Chart(
                 rate_chart(series, axis=f"reading shift of the rate ({column.heading})"),

@@ -84,10 +84,10 @@ class TypographicAttack(AttackDescription):
         canvas = as_pil(image)
         if image_id is None:
             image_id = hashlib.sha256(canvas.tobytes()).hexdigest()
-        drawn = self._drawn_for(image_id)
-        made = drawn._label(canvas.size)
-        boxes = drawn._boxes(canvas.size, made, image_id, object_mask)
-        return place_copies(drawn, canvas, made, boxes, kind="attack")
+        lettered = self._drawn_for(image_id)
+        label_made = lettered._label(canvas.size)
+        boxes = lettered._boxes(canvas.size, label_made, image_id, object_mask)
+        return place_copies(lettered, canvas, label_made, boxes, kind="attack")
 
     def check_fit(self, size: tuple[int, int]) -> None:
         """Make sure that the word and its copies fit on an image, without drawing.
@@ -97,8 +97,8 @@ class TypographicAttack(AttackDescription):
         Raises:
             TextFitError: they do not.
         """
-        drawn = self._drawn_for("fit")
-        drawn._boxes(size, drawn._label(size), "fit", None)
+        lettered = self._drawn_for("fit")
+        lettered._boxes(size, lettered._label(size), "fit", None)
 
     def in_place_of(
         self, attacked: AttackedImage, image: Image.Image, *, kind: str
@@ -151,11 +151,11 @@ class TypographicAttack(AttackDescription):
         """The attack with its varying knobs drawn for one image."""
         if self.varies is None:
             return self
-        chosen = {
+        choices = {
             name: values[int(rng(self.seed, image_id, "varies", name).integers(len(values)))]
             for name, values in self.varies.items()
         }
-        return dataclasses.replace(self, varies=None, **chosen)
+        return dataclasses.replace(self, varies=None, **choices)
 
     def _label(self, size: tuple[int, int], size_px: float | None = None) -> Label:
         free = room(size, band=self.band, copies=self.copies)
@@ -166,8 +166,8 @@ class TypographicAttack(AttackDescription):
     ) -> list[Box]:
         places = checked_position(self.position, self.copies)
         if self.band:
-            given = None if isinstance(places, str) else places
-            return band_boxes(made.size, size, self.band, self.copies, given)
+            position_given = None if isinstance(places, str) else places
+            return band_boxes(made.size, size, self.band, self.copies, position_given)
         if not isinstance(places, str):
             if self.anchor == "baseline":
                 flat = self._flat()._label(size, size_px=made.size_px)
@@ -189,16 +189,20 @@ class TypographicAttack(AttackDescription):
         self, attacked: AttackedImage, image: Image.Image, *, kind: str, letters: bool
     ) -> AttackedImage:
         spec = attacked.spec
-        drawn = self
+        like = self
         if self.varies is not None:
-            drawn = dataclasses.replace(
+            like = dataclasses.replace(
                 self, varies=None, **{name: spec[name] for name in self.varies}
             )
         canvas = as_pil(image)
-        made = drawn._label(canvas.size, size_px=spec["size_px"])
-        boxes = boxes_like(attacked.labels, made.size, attacked.image.size, free=bool(drawn.band))
+        label_made = like._label(canvas.size, size_px=spec["size_px"])
+        boxes = boxes_like(
+            attacked.labels, label_made.size, attacked.image.size, free=bool(like.band)
+        )
         colors = [rgb(color) for color in spec["colors"]]
-        return place_copies(drawn, canvas, made, boxes, kind=kind, letters=letters, colors=colors)
+        return place_copies(
+            like, canvas, label_made, boxes, kind=kind, letters=letters, colors=colors
+        )
 
 
 #: What may vary from image to image.
@@ -217,18 +221,18 @@ def redraw(spec: Mapping[str, Any], image: ImageLike) -> AttackedImage:
     Raises:
         ConfigError: the mapping is no spec, or it was drawn on an image of another size.
     """
-    drawn = TypographicAttack(**_settings(spec))
+    attack = TypographicAttack(**_settings(spec))
     canvas = as_pil(image)
     if list(canvas.size) != list(spec["image_size"]):
         raise ConfigError(
             f"The spec was drawn on an image of {spec['image_size']} px and this one has "
             f"{list(canvas.size)}: give the image that it was drawn on."
         )
-    made = drawn._label(canvas.size, size_px=spec["size_px"])
+    label_made = attack._label(canvas.size, size_px=spec["size_px"])
     return place_copies(
-        drawn,
+        attack,
         canvas,
-        made,
+        label_made,
         [(b[0], b[1], b[2], b[3]) for b in spec["labels"]],
         kind=spec["kind"],
         letters=bool(spec["text"]),

@@ -16,11 +16,11 @@ _WEIGHTS = np.array([0.2126, 0.7152, 0.0722])
 
 def linear(srgb: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """sRGB from 0 to 255 as linear light from 0 to 1."""
-    given = np.asarray(srgb)
-    if given.dtype == np.uint8:  # pictures: by table, an audit measures many
-        found: npt.NDArray[np.float64] = _TABLE[given]
-        return found
-    return _exact(given)
+    levels = np.asarray(srgb)
+    if levels.dtype == np.uint8:  # pictures: by table, an audit measures many
+        linear_levels: npt.NDArray[np.float64] = _TABLE[levels]
+        return linear_levels
+    return _exact(levels)
 
 
 def _exact(srgb: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -131,6 +131,6 @@ def _other(letter: str, source: np.random.Generator) -> str:
     for alphabet in _ALPHABETS:
         if letter.lower() in alphabet:
             choices = alphabet.replace(letter.lower(), "")
-            chosen = choices[int(source.integers(len(choices)))]
-            return chosen.upper() if letter.isupper() else chosen
+            choice = choices[int(source.integers(len(choices)))]
+            return choice.upper() if letter.isupper() else choice
     return letter

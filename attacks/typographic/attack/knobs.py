@@ -49,12 +49,12 @@ def angles(text: Any) -> Any:
     if not isinstance(text, str):
         return text
     try:
-        found = [float(part) for part in text.split(",")]
+        degrees = [float(part) for part in text.split(",")]
     except ValueError:
         raise ValueError(
             f"{text!r} is no angle: give degrees, one such as 30 or two such as 30,10."
         ) from None
-    return found[0] if len(found) == 1 else tuple(found)
+    return degrees[0] if len(degrees) == 1 else tuple(degrees)
 
 
 def _none(text: Any) -> Any:

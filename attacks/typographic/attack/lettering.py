@@ -69,15 +69,15 @@ def misspell(word: str, edits: int, seed: int) -> str:
             i = places[int(source.integers(len(places)))]
             kind = int(source.integers(4))
             if kind == 0 and i + 1 < len(text):
-                made = text[:i] + text[i + 1] + text[i] + text[i + 2 :]
+                swapped = text[:i] + text[i + 1] + text[i] + text[i + 2 :]
             elif kind == 1:
-                made = text[:i] + text[i] + text[i:]
+                swapped = text[:i] + text[i] + text[i:]
             elif kind == 2 and len(places) > 2:
-                made = text[:i] + text[i + 1 :]
+                swapped = text[:i] + text[i + 1 :]
             else:
-                made = text[:i] + _beside(text[i], int(source.integers(2))) + text[i + 1 :]
-            if made.casefold() not in (word.casefold(), text.casefold()):
-                text = made
+                swapped = text[:i] + _beside(text[i], int(source.integers(2))) + text[i + 1 :]
+            if swapped.casefold() not in (word.casefold(), text.casefold()):
+                text = swapped
                 break
         else:
             text += text[-1]
@@ -100,7 +100,7 @@ def _beside(letter: str, side: int) -> str:
 def transliterated(text: str, script: str) -> str:
     """``text`` in the letters of ``cyrillic`` or ``greek``, by one simple rule for each sound."""
     table = _SOUNDS[script]
-    made, at = [], 0
+    pieces, at = [], 0
     while at < len(text):
         for length in (4, 2, 1):
             piece = text[at : at + length]
@@ -108,13 +108,13 @@ def transliterated(text: str, script: str) -> str:
             if sound is not None and len(piece) == length:
                 if piece[0].isupper():
                     sound = sound.upper() if piece.isupper() and len(text) > 1 else sound.title()
-                made.append(sound)
+                pieces.append(sound)
                 at += length
                 break
         else:
-            made.append(text[at])
+            pieces.append(text[at])
             at += 1
-    joined = "".join(made)
+    joined = "".join(pieces)
     if script == "greek":  # the s at the end of a word has its own form
         joined = re.sub(r"(?<=\w)σ(?!\w)", "ς", joined)
     return joined

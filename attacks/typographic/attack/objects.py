@@ -27,16 +27,16 @@ def checked_mask(mask: npt.ArrayLike | None, size: tuple[int, int]) -> npt.NDArr
             "A position on or off the object needs to know the object: give object_mask, an array "
             "(height, width) that is True on it, or choose another position."
         )
-    found = np.asarray(mask)
-    if found.shape != size[::-1]:
+    array = np.asarray(mask)
+    if array.shape != size[::-1]:
         raise ConfigError(
-            f"The object mask has the shape {found.shape} and the image {size[::-1]} "
+            f"The object mask has the shape {array.shape} and the image {size[::-1]} "
             "(height, width): give a mask of the image's own size."
         )
-    found = found > 0
-    if not found.any():
+    array = array > 0
+    if not array.any():
         raise ConfigError("The object mask is empty: give one that is True on the object.")
-    return found
+    return array
 
 
 def object_boxes(

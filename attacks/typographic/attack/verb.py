@@ -84,7 +84,7 @@ def _write_controls(
     """Write the attack and its controls; what each file shows, by kind."""
     from attacks.typographic.attack.controls import controls_of
 
-    taken = {described.word.casefold(), (true_word or described.word).casefold()}
+    used = {described.word.casefold(), (true_word or described.word).casefold()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -92,17 +92,17 @@ def _write_controls(
             f"The folder {folder} could not be made ({error.strerror}): choose another place."
         ) from None
     written = {}
-    for kind, drawn in controls_of(
+    for kind, control in controls_of(
         described,
         attacked,
         picture,
         true_word=true_word,
-        known=lambda other: other.casefold() in taken,
+        known=lambda other: other.casefold() in used,
         key=(described.seed,),
     ):
         path = folder / f"{kind}.png"
-        _save(drawn.image, path)
-        written[kind] = {"path": path, "spec": drawn.spec}
+        _save(control.image, path)
+        written[kind] = {"path": path, "spec": control.spec}
     return written
 
 

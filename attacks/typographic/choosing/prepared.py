@@ -105,8 +105,8 @@ def prepare(task: Task, classifier: Floats, run: Run, unfit: Sequence[str]) -> P
     if words.strategy == "brute-force":
         choosing, others = split(task.cases, task.seed)
         if not run.has(_PART):
-            found = brute_force(task, choosing, classifier)
-            run.write_json(_PART, {"strategy": words.strategy, **plain(found)})
+            measured = brute_force(task, choosing, classifier)
+            run.write_json(_PART, {"strategy": words.strategy, **plain(measured)})
         choice = run.read_json(_PART)
         winners = tuple(choice["words"])
         words = dataclasses.replace(words, strategy="ranked", listed=winners, unfit=frozenset())

@@ -69,8 +69,8 @@ def word_texts(task: Task, classifier: Floats) -> Floats | None:
     known = {name: row for name, row in zip(task.classes.names, classifier, strict=True)}
     others = [name for name in names if name not in known]
     if others:
-        made = build_classifier(cast("Any", clip), others, task.templates)
-        known |= dict(zip(others, made, strict=True))
+        vectors = build_classifier(cast("Any", clip), others, task.templates)
+        known |= dict(zip(others, vectors, strict=True))
     return np.stack([known[name] for name in names])
 
 

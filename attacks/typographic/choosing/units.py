@@ -75,15 +75,15 @@ def unit_words(
     from clipprobe.tracing.inputs import Inputs
     from clipprobe.tracing.parts import TowerParts
 
-    drawn = list(_pictures(words, attack, clip.image_size))
-    rows = [i for i, image in enumerate(drawn) if image is not None]
+    images = list(_pictures(words, attack, clip.image_size))
+    rows = [i for i, image in enumerate(images) if image is not None]
     if len(rows) < 2:
         raise DataError(
             f"Only {len(rows)} of {len(words)} words fit on the model's input, and units are "
             "compared between words: give more or shorter words, or a smaller size."
         )
     parts = TowerParts(clip, "vision")
-    inputs = Inputs(clip, "vision", [drawn[i] for i in rows], batch_size)
+    inputs = Inputs(clip, "vision", [images[i] for i in rows], batch_size)
     targets = torch.from_numpy(classifier).to(clip.device)
     some = np.unique(np.linspace(0, len(classifier) - 1, _CLASSES).astype(int))
     # First pass: how much each unit's effects differ between words.
@@ -101,18 +101,18 @@ def unit_words(
     }
     every = [(float(v), name, i) for name, values in spread.items() for i, v in enumerate(values)]
     every.sort(key=lambda one: (-one[0], one[1], one[2]))
-    chosen = every[: n_units or N_UNITS[kind]]
+    units = every[: n_units or N_UNITS[kind]]
     # Second pass: what the chosen ones do for each class.
     shifts = np.full((len(words), len(classifier)), np.nan)
     for batch in inputs.batches():
-        found = _effects(parts, inputs, batch, targets, kind)
-        total = sum(found[name][..., index] for _, name, index in chosen)
+        effects = _effects(parts, inputs, batch, targets, kind)
+        total = sum(effects[name][..., index] for _, name, index in units)
         shifts[[rows[i] for i in batch.rows]] = total
     shifts -= np.nanmean(shifts, axis=0)
     return UnitWords(
         shifts=shifts,
-        units=tuple(f"{name}:{index}" for _, name, index in chosen),
-        sensitivity=np.array([value for value, *_ in chosen]),
+        units=tuple(f"{name}:{index}" for _, name, index in units),
+        sensitivity=np.array([value for value, *_ in units]),
     )
 
 
@@ -133,12 +133,12 @@ def _effects(parts: Any, inputs: Any, batch: Any, targets: Any, kind: str) -> di
     import torch
 
     with torch.no_grad():
-        seen = parts.run(inputs, batch, targets)
+        state = parts.run(inputs, batch, targets)
         if kind == "neuron":
-            found: dict[str, Floats] = parts.neurons(seen)
-            return found
+            table: dict[str, Floats] = parts.neurons(state)
+            return table
         heads: dict[str, list[Floats]] = {}
-        for name, values in parts.terms(seen).items():
+        for name, values in parts.terms(state).items():
             site, _, index = name.rpartition(":")
             if site.endswith("attn.head_out") and index.isdecimal():
                 heads.setdefault(site, []).append(values)

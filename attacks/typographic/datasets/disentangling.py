@@ -45,7 +45,7 @@ def read_disentangling(path: Path) -> Reading:
     by_path, by_name = _files(root)
     pictures: list[Picture] = []
     skipped: list[Failure] = []
-    seen: set[str] = set()
+    visited: set[str] = set()
     for name in sorted(entries):
         entry = entries[name]
         relative = inside(name)
@@ -56,7 +56,7 @@ def read_disentangling(path: Path) -> Reading:
         if found is None:
             skipped.append(Failure(name, "the annotations name it and no such file is there"))
             continue
-        seen.add(found[0])
+        visited.add(found[0])
         label = _value(entry, _OBJECT)
         if not label or not key(label):
             skipped.append(Failure(name, "its annotation names no true object"))
@@ -74,7 +74,7 @@ def read_disentangling(path: Path) -> Reading:
                 pair=key(label),
             )
         )
-    for record_id in sorted({item[0] for item in by_path.values()} - seen):
+    for record_id in sorted({item[0] for item in by_path.values()} - visited):
         skipped.append(Failure(record_id, "the annotations do not name it"))
     return Reading(pictures, skipped)
 

@@ -56,10 +56,10 @@ def read_distill(path: Path) -> Reading:
                     pair=f"{where}/{key(thing)}",
                 )
             )
-        found, wanted = len(pictures) - before, FOLDERS.get(folder.resolve().name)
-        if wanted is not None and found != wanted:
+        count, published = len(pictures) - before, FOLDERS.get(folder.resolve().name)
+        if published is not None and count != published:
             warnings.append(
-                f"{folder.name} has {wanted} photographs as published and {found} were found."
+                f"{folder.name} has {published} photographs as published and {count} were found."
             )
     return Reading(pictures, skipped, warnings)
 

@@ -53,13 +53,13 @@ def names_of(path: Path, most: int = 50_000) -> list[str]:
     """Names of the image files right inside a folder, sorted; for recognising a layout."""
     if not path.is_dir():
         return []
-    found = []
+    names = []
     for i, entry in enumerate(path.iterdir()):
         if i >= most:
             return []
         if entry.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith("."):
-            found.append(entry.name)
-    return sorted(found)
+            names.append(entry.name)
+    return sorted(names)
 
 
 def read_json(path: Path, what: str) -> Any:

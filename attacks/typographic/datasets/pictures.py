@@ -70,12 +70,12 @@ class AttackSet:
 
         Names that differ only in case, spaces or hyphens are one class.
         """
-        found: dict[str, str] = {}
+        labels: dict[str, str] = {}
         for name in sorted(
             {text for p in self.pictures for text in (p.label, p.word, p.aim) if text}
         ):
-            found.setdefault(key(name), name)
-        return sorted(found.values())
+            labels.setdefault(key(name), name)
+        return sorted(labels.values())
 
     def with_synonyms(self, given: Mapping[str, Sequence[str]] | None) -> dict[str, list[str]]:
         """The aliases of the data set together with the user's."""
@@ -86,11 +86,11 @@ class AttackSet:
 
     def counts(self) -> dict[str, int]:
         """Pictures by condition: ``attack``, ``clean``, ``synth``, ``true``."""
-        found: dict[str, int] = {}
+        numbers: dict[str, int] = {}
         for p in self.pictures:
             name = condition_of(p)
-            found[name] = found.get(name, 0) + 1
-        return dict(sorted(found.items()))
+            numbers[name] = numbers.get(name, 0) + 1
+        return dict(sorted(numbers.items()))
 
     def sample(self, limit: int | None) -> AttackSet:
         """At most ``limit`` pictures, whole pairs where they fit, the same ones everywhere."""
@@ -99,17 +99,17 @@ class AttackSet:
         groups: dict[str, list[Picture]] = {}
         for p in self.pictures:
             groups.setdefault(p.pair, []).append(p)
-        kept: list[Picture] = []
+        members: list[Picture] = []
         for pair in sorted(groups, key=lambda name: hashlib.sha256(name.encode()).digest()):
-            if len(kept) + len(groups[pair]) <= limit:
-                kept += groups[pair]
-        if not kept:  # the pairs are larger than the limit
-            kept = sorted(self.pictures, key=lambda p: hashlib.sha256(p.id.encode()).digest())
-        chosen = {p.id for p in kept[:limit]}
+            if len(members) + len(groups[pair]) <= limit:
+                members += groups[pair]
+        if not members:  # the pairs are larger than the limit
+            members = sorted(self.pictures, key=lambda p: hashlib.sha256(p.id.encode()).digest())
+        ids = {p.id for p in members[:limit]}
         return AttackSet(
             name=self.name,
             layout=self.layout,
-            pictures=tuple(p for p in self.pictures if p.id in chosen),
+            pictures=tuple(p for p in self.pictures if p.id in ids),
             skipped=self.skipped,
             warnings=(*self.warnings, f"Only {limit} of {len(self)} pictures were used (limit)."),
             synonyms=self.synonyms,

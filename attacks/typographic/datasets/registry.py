@@ -89,37 +89,37 @@ def load_attacks(layout: str, path: str | Path, *, limit: int | None = None) -> 
         )
     if limit is not None and limit < 1:
         raise DataError(f"The limit {limit} leaves no picture: give at least 1.")
-    found = detect_layout(place) if layout == "auto" else find_layout(layout)
-    if found is None:
+    known = detect_layout(place) if layout == "auto" else find_layout(layout)
+    if known is None:
         raise ConfigError(
             f"The layout of {str(path)!r} cannot be told from its files: name it, one of "
             f"{', '.join(layouts())}."
         )
-    reading = found.read(place)
+    reading = known.read(place)
     if not reading.pictures:
-        raise DataError(_nothing(found, place, reading))
+        raise DataError(_nothing(known, place, reading))
     pictures = tuple(sorted(reading.pictures, key=lambda p: p.id))
     n = len(pictures)
     warnings = list(reading.warnings)
-    if found.expected and n not in found.expected:
-        numbers = " or ".join(f"{number:,}" for number in found.expected)
-        note = f" ({found.expected_note})" if found.expected_note else ""
+    if known.expected and n not in known.expected:
+        numbers = " or ".join(f"{number:,}" for number in known.expected)
+        note = f" ({known.expected_note})" if known.expected_note else ""
         warnings.insert(
             0,
-            f"{found.title} has {numbers} pictures as published{note}; {n:,} usable ones were found"
+            f"{known.title} has {numbers} pictures as published{note}; {n:,} usable ones were found"
             f" at {place.name!r} and {len(reading.skipped):,} were left out: the numbers are not "
             "those of the whole data set.",
         )
     whole = AttackSet(
         name=place.resolve().name,
-        layout=found,
+        layout=known,
         pictures=pictures,
         skipped=tuple(sorted(reading.skipped, key=lambda item: item.id)),
         warnings=tuple(warnings),
-        synonyms={name: list(others) for name, others in found.synonyms},
+        synonyms={name: list(others) for name, others in known.synonyms},
     )
-    named = {"layout": found.name, "path": absolute(place), "limit": limit}
-    return replace(whole.sample(limit), origin=Origin(opener="attack-set", arguments=named))
+    arguments = {"layout": known.name, "path": absolute(place), "limit": limit}
+    return replace(whole.sample(limit), origin=Origin(opener="attack-set", arguments=arguments))
 
 
 def _nothing(layout: Layout, path: Path, reading: Reading) -> str:

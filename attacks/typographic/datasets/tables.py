@@ -31,7 +31,7 @@ def read_table(path: Path) -> Reading:
     """Rows of a ``.csv``, ``.jsonl`` or ``.parquet`` with the columns image, label and word."""
     pictures: list[Picture] = []
     skipped: list[Failure] = []
-    seen: set[str] = set()
+    visited: set[str] = set()
     for number, (row, cell) in enumerate(_rows(path), start=1):
         name = f"row {number}" if cell else str(row.get("image") or "").strip()
         relative = inside(name)
@@ -42,14 +42,14 @@ def read_table(path: Path) -> Reading:
             continue
         record_id = f"row-{number:07d}" if cell else relative.as_posix()
         source = cell or path.parent.joinpath(*relative.parts)
-        if record_id in seen:
+        if record_id in visited:
             skipped.append(Failure(f"{record_id} (row {number})", "the table names it twice"))
         elif isinstance(source, Path) and not source.is_file():
             skipped.append(Failure(record_id, "the table names it and no such file is there"))
         elif not key(label):
             skipped.append(Failure(record_id, "it has no label"))
         else:
-            given = str(row.get("pair") or "").strip()
+            pair = str(row.get("pair") or "").strip()
             where = f"{PurePosixPath(record_id).parent.as_posix()}/{key(label)}"
             pictures.append(
                 Picture(
@@ -57,10 +57,10 @@ def read_table(path: Path) -> Reading:
                     source=source,
                     label=label,
                     word="" if word.lower() in _NO_WORD else word,
-                    pair=given or where,
+                    pair=pair or where,
                 )
             )
-        seen.add(record_id)
+        visited.add(record_id)
     return Reading(pictures, skipped)
 
 
@@ -125,8 +125,8 @@ def _table(path: Path) -> Path | None:
     kinds = (".csv", ".jsonl", ".parquet")
     if path.is_file():
         return path if path.suffix.lower() in kinds else None
-    found = [p for p in sorted(path.iterdir()) if p.suffix.lower() in kinds and p.is_file()]
-    return found[0] if len(found) == 1 else None
+    tables = [p for p in sorted(path.iterdir()) if p.suffix.lower() in kinds and p.is_file()]
+    return tables[0] if len(tables) == 1 else None
 
 
 def _is_table(path: Path) -> bool:
@@ -151,7 +151,7 @@ def read_self_generated(path: Path) -> Reading:
         for p in sorted(root.rglob("*"), reverse=True)
         if p.suffix.lower() in IMAGE_SUFFIXES
     }
-    seen: set[str] = set()
+    visited: set[str] = set()
     for number, cells in enumerate(_cells(file), start=1):
         name, word = cells[0].strip(), cells[-1].strip()
         relative = inside(name)
@@ -166,7 +166,7 @@ def read_self_generated(path: Path) -> Reading:
             continue
         record_id = source.relative_to(root).as_posix()
         label = spaced(_label(PurePosixPath(record_id)))
-        if record_id in seen:
+        if record_id in visited:
             skipped.append(Failure(f"{name} (line {number})", "the list names it twice"))
         elif key(label) == key(word):
             skipped.append(Failure(name, f"its word {word!r} is its own label"))
@@ -181,7 +181,7 @@ def read_self_generated(path: Path) -> Reading:
                     planned=True,
                 )
             )
-        seen.add(record_id)
+        visited.add(record_id)
     return Reading(pictures, skipped)
 
 
@@ -192,12 +192,12 @@ def _cells(file: Path) -> Iterator[list[str]]:
 
 
 def _only(folder: Path) -> Path:
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".txt", ".csv"))
-    if len(found) != 1:
+    tables = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".txt", ".csv"))
+    if len(tables) != 1:
         raise DataError(
-            f"{str(folder)!r} holds {len(found)} word lists (.txt): give the one to be used."
+            f"{str(folder)!r} holds {len(tables)} word lists (.txt): give the one to be used."
         )
-    return found[0]
+    return tables[0]
 
 
 def _label(name: PurePosixPath) -> str:

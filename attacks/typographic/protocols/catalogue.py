@@ -134,9 +134,9 @@ def protocol(name: str) -> Protocol:
     Raises:
         UnknownMethodError: there is none; the message lists them.
     """
-    found = PROTOCOLS.get(str(name).replace("-", "_").lower())
-    if found is None:
+    known = PROTOCOLS.get(str(name).replace("-", "_").lower())
+    if known is None:
         raise UnknownMethodError(
             f"The protocol {name!r} is unknown: {nearest(str(name), PROTOCOLS)}"
         )
-    return found
+    return known

@@ -73,8 +73,8 @@ class Protocol:
 
     def rows_for(self, model_id: str) -> tuple[Published, ...]:
         """The published rows of exactly this model; none where it is not recognised."""
-        wanted = model_id.casefold().replace("-quickgelu/", "/")
-        return tuple(row for row in self.published if wanted in {i.casefold() for i in row.ids})
+        name = model_id.casefold().replace("-quickgelu/", "/")
+        return tuple(row for row in self.published if name in {i.casefold() for i in row.ids})
 
     def to_json(self) -> dict[str, Any]:
         """The record without its table."""

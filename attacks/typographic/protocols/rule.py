@@ -43,12 +43,12 @@ def answer(protocol: Protocol, scores: Any, *, label: Any = None, word: Any = No
     if protocol.candidates in ("union", "full"):
         rows = np.arange(n)
         label, word = np.asarray(label, int), np.asarray(word, int)
-        chosen = table.argmax(axis=1)
+        answers = table.argmax(axis=1)
         goal = table[rows, label]
         others = table.copy()
         others[rows, label] = -np.inf
         return Answers(
-            correct=chosen == label, hit=chosen == word, margin=goal - others.max(axis=1)
+            correct=answers == label, hit=answers == word, margin=goal - others.max(axis=1)
         )
     names_object = np.array([True, False] * (table.shape[1] // 2))
     order = np.arange(table.shape[1])

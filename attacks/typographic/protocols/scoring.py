@@ -90,10 +90,10 @@ def score(
         logits = clip.logits(images, vectors)
         if protocol.candidates in ("union", "full"):
             label, word = columns[rows].T
-            found = answer(protocol, logits[places], label=label, word=word)
+            answers = answer(protocol, logits[places], label=label, word=word)
         else:
-            found = answer(protocol, logits[places[:, None], columns[rows]])
-        correct[rows], hit[rows], margin[rows] = found.correct, found.hit, found.margin
+            answers = answer(protocol, logits[places[:, None], columns[rows]])
+        correct[rows], hit[rows], margin[rows] = answers.correct, answers.hit, answers.margin
     n = {"pairwise": 2, "captions": 4}.get(protocol.candidates, len(names))
     return Answers(correct=correct, hit=hit, margin=margin), n
 

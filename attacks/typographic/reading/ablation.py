@@ -87,16 +87,16 @@ class Ablator:
             control: Whether the nonsense control is run; else no ``control_hit`` is true.
         """
         kinds = _CONDITIONS if control else ("clean", "attack")
-        found: list[list[dict[str, Any]]] = [[] for _ in sets]
-        for number, drawn in enumerate(self._batches()):
-            plan = [one.planned for one in drawn]
+        results: list[list[dict[str, Any]]] = [[] for _ in sets]
+        for number, batch in enumerate(self._batches()):
+            plan = [one.planned for one in batch]
             group = self.measurer.classes.group
             labels = group[[one.label for one in plan]]
             targets = group[[one.target for one in plan]]
-            units = {kind: self._embeddings(number, drawn, kind, sets) for kind in kinds}
+            units = {kind: self._embeddings(number, batch, kind, sets) for kind in kinds}
             for place in range(len(sets)):
                 answers = {kind: self.measurer.answers(units[kind][place]) for kind in kinds}
-                found[place].append(
+                results[place].append(
                     {
                         "right": answers["clean"] == labels,
                         "attacked_right": answers["attack"] == labels,
@@ -109,7 +109,7 @@ class Ablator:
                 )
         return [
             Outcome(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
-            for parts in found
+            for parts in results
         ]
 
     def _own(self, number: int, drawn: list[Drawn], kind: str) -> Acts:
@@ -132,13 +132,13 @@ class Ablator:
         streams = self.measurer.streams
         own = self._own(number, drawn, kind)
         changed = [place for place, heads in enumerate(sets) if heads]
-        found = own.unit.expand(len(sets), *own.unit.shape).clone()
+        vectors = own.unit.expand(len(sets), *own.unit.shape).clone()
         if changed:
             variants = [of_heads(sets[place]) for place in changed]
             unit = streams.run(own, variants, self.replacement, cls=self.cls)
-            found[torch.tensor(changed, device=found.device)] = unit.to(found)
+            vectors[torch.tensor(changed, device=vectors.device)] = unit.to(vectors)
         self.advance(len(drawn) * len(sets))
-        return found
+        return vectors
 
 
 def numbers(outcome: Outcome, clusters: npt.NDArray[np.str_], *, seed: int) -> dict[str, Estimate]:
@@ -209,11 +209,11 @@ def curve(
         for size in band_sizes(len(ranked))
     }
     flat = [heads for of_size in sets.values() for heads in of_size]
-    found = ablator.outcomes([*steps, *flat])
-    random = iter(found[len(steps) :])
+    results = ablator.outcomes([*steps, *flat])
+    random = iter(results[len(steps) :])
     bands = {size: [points(next(random)) for _ in of_size] for size, of_size in sets.items()}
     rows = []
-    for k, outcome in enumerate(found[: len(steps)]):
+    for k, outcome in enumerate(results[: len(steps)]):
         mine = points(outcome)
         row: dict[str, Any] = {
             "k": k,
@@ -242,5 +242,5 @@ def _band(name: str, mine: dict[str, float], drawn: Sequence[dict[str, float]]) 
 
 def band(mine: Outcome, random: Sequence[Outcome]) -> dict[str, Any]:
     """What random sets of as many heads do, beside one outcome."""
-    drawn = [points(outcome) for outcome in random]
-    return {name: _band(name, points(mine), drawn) for name in BANDED}
+    outcomes = [points(outcome) for outcome in random]
+    return {name: _band(name, points(mine), outcomes) for name in BANDED}

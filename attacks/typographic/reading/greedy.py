@@ -32,15 +32,15 @@ def greedy(
         The chosen heads, and one row for each try: head, what happened, clean accuracy, attacked
         accuracy and the share of the change that the head removed.
     """
-    chosen: list[Head] = []
+    heads: list[Head] = []
     tries: list[dict[str, Any]] = []
     if not change > 0:
-        return chosen, tries
+        return heads, tries
     start = ablator.outcomes([[]], control=False)[0]
     clean, margin = float(start.right.mean()), float(start.margin.mean())
     skips = 0
     for head in order:
-        outcome = ablator.outcomes([[*chosen, head]], control=False)[0]
+        outcome = ablator.outcomes([[*heads, head]], control=False)[0]
         now = points(outcome)
         gain = (margin - float(outcome.margin.mean())) / change
         drop = clean - now["clean_accuracy"]
@@ -57,7 +57,7 @@ def greedy(
             }
         )  # fmt: skip
         if took:
-            chosen.append(head)
+            heads.append(head)
             margin = float(outcome.margin.mean())
             continue
         if over and gain >= LEAST_GAIN:
@@ -65,4 +65,4 @@ def greedy(
         skips += 1
         if skips > MOST_SKIPS:
             break
-    return chosen, tries
+    return heads, tries

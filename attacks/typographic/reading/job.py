@@ -67,23 +67,25 @@ class Job:
         left_out = [*self.skipped, *left_out]
         if len({one.case.record.id for one in planned}) < 4:
             require_readable(len(planned) + len(left_out), failed, self.dataset.name)
-            said = f" ({left_out[0].id!r}: {left_out[0].reason})" if left_out else ""
+            note = f" ({left_out[0].id!r}: {left_out[0].reason})" if left_out else ""
             raise DataError(
-                f"{len(planned)} pictures of {self.dataset.name!r} can be explained{said}, and "
+                f"{len(planned)} pictures of {self.dataset.name!r} can be explained{note}, and "
                 "choosing units on one half and checking them on the other needs at least 4: give "
                 "more pictures."
             )
         measurer = Measurer(self.clip, drawer, classes, vectors, cls=self.settings.cls)
-        found = self._measured(run, measurer, drawer, planned)
-        summary = summarise(found, self.settings, self._audit_gap(found))
+        measured = self._measured(run, measurer, drawer, planned)
+        summary = summarise(measured, self.settings, self._audit_gap(measured))
         summary["n"].update(failed=len(failed), skipped=len(left_out))
         if hold is not None:
             summary["warnings"].insert(0, hold)
         return Outcome(
             value=None,
-            files=tables_of(found, images=hold is None),
+            files=tables_of(measured, images=hold is None),
             summary=lambda: summary,
-            page=lambda run: build_page(run, found, drawer, self.clip.grid, self.clip.provenance()),
+            page=lambda run: build_page(
+                run, measured, drawer, self.clip.grid, self.clip.provenance()
+            ),
             used=summary["n"]["images"],
             skipped=len(left_out),
             failed=len(failed),
@@ -117,9 +119,9 @@ class Job:
         failed: list[Failure] = []
         if self.source.pairs is not None:
             by_id = {case.record.id: case for case in cases}
-            made = [of_word(by_id[i], w, classes) for i, w in self.source.pairs if i in by_id]
-            planned = [one for one in made if isinstance(one, Planned)]
-            left_out = [one for one in made if isinstance(one, Failure)]
+            pairs = [of_word(by_id[i], w, classes) for i, w in self.source.pairs if i in by_id]
+            planned = [one for one in pairs if isinstance(one, Planned)]
+            left_out = [one for one in pairs if isinstance(one, Failure)]
         else:
             logits = None
             if self.source.words.needs_clean_scores:
@@ -136,29 +138,29 @@ class Job:
         usable = []
         for one in planned:
             try:
-                drawn = drawer.draw(one)
+                images = drawer.draw(one)
             except UnreadableImageError as error:
                 failed.append(Failure(one.case.record.id, str(error)))
                 continue
-            if isinstance(drawn, Drawn):
+            if isinstance(images, Drawn):
                 usable.append(one)
             else:
-                left_out.append(drawn)
+                left_out.append(images)
         return usable, failed, left_out
 
     def _clean_logits(
         self, cases: list[Case], drawer: Drawer, vectors: npt.NDArray[np.float32]
     ) -> tuple[list[Case], list[Failure], npt.NDArray[np.float32]]:
-        kept, failed, rows = [], [], []
+        usable, failed, rows = [], [], []
         for case in cases:
             try:
                 shot = drawer.renderer.clean(case)[0]
             except UnreadableImageError as error:
                 failed.append(Failure(case.record.id, str(error)))
                 continue
-            kept.append(case)
+            usable.append(case)
             rows.append(self.clip.logits(self.clip.encode_images([shot.image]), vectors)[0])
-        return kept, failed, np.stack(rows) if rows else np.zeros((0, len(vectors)), np.float32)
+        return usable, failed, np.stack(rows) if rows else np.zeros((0, len(vectors)), np.float32)
 
     def _measured(
         self, run: Run, measurer: Measurer, drawer: Drawer, planned: list[Planned]

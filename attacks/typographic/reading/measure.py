@@ -76,16 +76,16 @@ class Measurer:
         """Everything but the exact patching of neurons; each array has ``b`` rows."""
         runs = self.acts(drawn)
         plan = [one.planned for one in drawn]
-        found = self._answers(runs, plan) | self._attention(runs, drawn) | self._direct(drawn)
+        numbers = self._answers(runs, plan) | self._attention(runs, drawn) | self._direct(drawn)
         every = [Variant(heads={i: [h]}) for i in range(self.streams.n_blocks)
                  for h in range(self.streams.n_heads)]  # fmt: skip
         shape = (self.streams.n_blocks, self.streams.n_heads)
         heads = self.patched(runs, plan, every)
-        found["heads"] = heads.reshape(*heads.shape[:3], *shape)
-        found["groups"] = self.patched(runs, plan, self._groups())[:, 0]
-        found["places"] = self._places(runs, drawn)
-        found["first_order"] = self._first_order(drawn)
-        return found
+        numbers["heads"] = heads.reshape(*heads.shape[:3], *shape)
+        numbers["groups"] = self.patched(runs, plan, self._groups())[:, 0]
+        numbers["places"] = self._places(runs, drawn)
+        numbers["first_order"] = self._first_order(drawn)
+        return numbers
 
     def acts(self, drawn: Sequence[Drawn]) -> dict[str, Acts]:
         """A forward pass of every condition."""
@@ -110,14 +110,14 @@ class Measurer:
         third axis is ``to`` and ``from``."""
         clean = runs["clean"]
         before = self.margin(clean.unit, plan)
-        found = np.zeros((len(plan), len(CONTRASTS), 2, len(variants)))
+        scores = np.zeros((len(plan), len(CONTRASTS), 2, len(variants)))
         for row, kind in enumerate(CONTRASTS):
             other = runs[kind]
             raised = self.margin(self.streams.run(clean, variants, other.z, other.post), plan)
             lowered = self.margin(self.streams.run(other, variants, clean.z, clean.post), plan)
-            found[:, row, 0] = (raised - before).T
-            found[:, row, 1] = (self.margin(other.unit, plan) - lowered).T
-        return found
+            scores[:, row, 0] = (raised - before).T
+            scores[:, row, 1] = (self.margin(other.unit, plan) - lowered).T
+        return scores
 
     def _score(self, plan: Sequence[Planned]) -> Score:
         target = self.vectors[[one.target for one in plan]].double()
@@ -171,8 +171,8 @@ class Measurer:
             return difference
 
         inputs, batch = self._batch(drawn, kind)
-        seen = self.parts.run(inputs, batch, self.vectors[used])
-        terms = {name: margin(value) for name, value in self.parts.terms(seen).items()}
+        state = self.parts.run(inputs, batch, self.vectors[used])
+        terms = {name: margin(value) for name, value in self.parts.terms(state).items()}
         heads = np.zeros((len(plan), self.streams.n_blocks, self.streams.n_heads))
         for block in range(self.streams.n_blocks):
             for head in range(self.streams.n_heads):
@@ -181,12 +181,12 @@ class Measurer:
         total = np.sum(list(terms.values()), axis=0)
         parts = [terms["embed"], heads.sum(axis=(1, 2)), mlps]
         parts.append(total - np.sum(parts, axis=0))
-        neurons = self.parts.neurons(seen)
+        neurons = self.parts.neurons(state)
         through_ink = np.full(heads.shape, np.nan)
         ink = np.stack([one.ink for one in drawn])
-        for block, moved in enumerate(self.parts.moved(seen).values()):
-            found = margin(moved)[..., 1:]  # b h p
-            through_ink[:, block] = (found * ink[:, None]).sum(axis=-1)
+        for block, moved in enumerate(self.parts.moved(state).values()):
+            margins = margin(moved)[..., 1:]  # b h p
+            through_ink[:, block] = (margins * ink[:, None]).sum(axis=-1)
         return {
             "heads": heads,
             "ink": through_ink,
@@ -194,7 +194,7 @@ class Measurer:
             if neurons
             else np.zeros((len(plan), self.streams.n_blocks, 0)),
             "parts": np.stack(parts, axis=1),
-            "gap": np.abs(total - margin(seen.totals)),
+            "gap": np.abs(total - margin(state.totals)),
         }
 
     def _groups(self) -> list[Variant]:
@@ -218,7 +218,7 @@ class Measurer:
         groups = [torch.cat([first, ink], 1), torch.cat([first, ~ink], 1)]
         if self.streams.has_class_token:
             groups.append(torch.cat([~first, torch.zeros_like(ink)], 1))
-        found = np.full((len(plan), 2, self.streams.n_blocks, len(PLACES)), np.nan)
+        shares = np.full((len(plan), 2, self.streams.n_blocks, len(PLACES)), np.nan)
         before, after = self.margin(clean.unit, plan), self.margin(attack.unit, plan)
         for block in range(self.streams.n_blocks):
             own, other = clean.resid[block], attack.resid[block]
@@ -230,8 +230,8 @@ class Measurer:
                     )
                 margins = self.margin(unit.reshape(len(groups), len(plan), -1), plan)
                 effects = margins - before if row == 0 else after - margins
-                found[:, row, block, : len(groups)] = effects.T
-        return found
+                shares[:, row, block, : len(groups)] = effects.T
+        return shares
 
     def _first_order(self, drawn: Sequence[Drawn]) -> npt.NDArray[np.float32]:
         """``(b, block, d_mlp)``: mean of the derivatives at both ends times the change."""

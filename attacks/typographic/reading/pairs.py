@@ -130,8 +130,8 @@ class Drawer:
         try:
             base = self.renderer.base(planned.case)
             found = {
-                kind: drawn
-                for kind, drawn in self.renderer.conditions(planned.case, base, planned.word)
+                kind: image
+                for kind, image in self.renderer.conditions(planned.case, base, planned.word)
                 if kind in CONDITIONS
             }
         except TextFitError as error:
@@ -150,8 +150,8 @@ class Drawer:
 
     def all_of(self, planned: Sequence[Planned]) -> list[Drawn]:
         """Pictures that are known to be drawable."""
-        found = [self.draw(one) for one in planned]
-        return [one for one in found if isinstance(one, Drawn)]
+        pictures = [self.draw(one) for one in planned]
+        return [one for one in pictures if isinstance(one, Drawn)]
 
     def pixels(self, drawn: Sequence[Drawn], condition: str) -> Any:
         """Preprocessed pixels ``(b, 3, H, W)`` of one condition."""
@@ -189,5 +189,5 @@ def ink_patches(mask: npt.NDArray[np.bool_], grid: tuple[int, int]) -> npt.NDArr
     height, width = mask.shape[0] // rows, mask.shape[1] // columns
     cut = mask[: rows * height, : columns * width]
     cells = cut.reshape(rows, height, columns, width)
-    found: npt.NDArray[np.bool_] = cells.any(axis=(1, 3)).reshape(-1)
-    return found
+    patches: npt.NDArray[np.bool_] = cells.any(axis=(1, 3)).reshape(-1)
+    return patches

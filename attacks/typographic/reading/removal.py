@@ -48,7 +48,7 @@ class Removal:
 
     def curves(self, run: Run, ranked: Sequence[Head]) -> dict[str, Any]:
         """The curve over ranked heads, by where they are taken out, as plain JSON."""
-        found = {}
+        curves = {}
         s, rest = self.settings, self._half(choosing=False)
         for where in ("cls", "all") if self._has_class_token else ("all",):
             name = f"parts/curve-{where}.json"
@@ -64,8 +64,8 @@ class Removal:
                     seed=s.seed,
                 )
                 run.write_json(name, rows)
-            found[where] = run.read_json(name)
-        return found
+            curves[where] = run.read_json(name)
+        return curves
 
     def selection(self, run: Run, heads: Ranking, arrays: Arrays) -> dict[str, Any]:
         """The greedy selection, and what it does on the other half, as plain JSON."""
@@ -86,19 +86,19 @@ class Removal:
         # Without reading there is nothing to take out: what moves the margin is clutter.
         word = mean_of(margins["attack"] - margins["nonsense"], _images(half), seed=s.seed)
         change = float((margins["attack"] - margins["clean"]).mean()) if word.low > 0 else 0.0
-        chosen, tries = greedy(self._ablator(half, where, "greedy", 0), order, change)
-        sets: list[Sequence[Head]] = [[], chosen]
-        if chosen:
-            sets += random_heads(chosen, self._n_heads, len(chosen), s.n_random, seed=s.seed)
+        units, tries = greedy(self._ablator(half, where, "greedy", 0), order, change)
+        sets: list[Sequence[Head]] = [[], units]
+        if units:
+            sets += random_heads(units, self._n_heads, len(units), s.n_random, seed=s.seed)
         outcomes = self._ablator(rest, where, "greedy, other half", 3 * len(sets)).outcomes(sets)
         return {
-            "heads": chosen,
+            "heads": units,
             "tries": tries,
             "where": where,
             "order": "attention" if by_attention else "causal",
             "before": numbers(outcomes[0], _images(rest), seed=s.seed),
             "after": numbers(outcomes[1], _images(rest), seed=s.seed),
-            "random": band(outcomes[1], outcomes[2:]) if chosen else None,
+            "random": band(outcomes[1], outcomes[2:]) if units else None,
         }
 
     @property

@@ -97,7 +97,7 @@ def _curves(summary: Mapping[str, Any]) -> list[Block]:
     blocks: list[Block] = []
     for where, rows in summary["curves"].items():
         last = rows[-1]
-        said = "; ".join(
+        sentence = "; ".join(
             f"{title} {_number(rows[0][name]['value'])} to {_number(last[name]['value'])}"
             for name, title in LINES.items()
         )
@@ -106,7 +106,7 @@ def _curves(summary: Mapping[str, Any]) -> list[Block]:
                 f"Heads taken out at {_WHERE[where]}, replaced by "
                 f"{'zero' if summary['ablation'] == 'zero' else 'their mean over clean pictures'}."
             ),
-            Chart(ablation_chart(rows), f"From 0 to {last['k']} heads out: {said}."),
+            Chart(ablation_chart(rows), f"From 0 to {last['k']} heads out: {sentence}."),
             Table(
                 ["heads out", "last one", *LINES.values(), "random: answers the word", "p"],
                 [
@@ -154,7 +154,7 @@ def _greedy(greedy: Mapping[str, Any]) -> list[Block]:
 
 def _places(summary: Mapping[str, Any]) -> list[Block]:
     places = summary["places"]
-    said = "; ".join(
+    sentence = "; ".join(
         f"block {item['block']} {item['place']} {_number(item['to']['value'])}" for item in places
     )
     blocks = [
@@ -163,7 +163,7 @@ def _places(summary: Mapping[str, Any]) -> list[Block]:
     return [
         Chart(
             place_chart(places),
-            f"Share of the change that a group of tokens carries before each block: {said}.",
+            f"Share of the change that a group of tokens carries before each block: {sentence}.",
         ),
         Table(
             ["block", "all its heads", "all its neurons"],
@@ -227,8 +227,8 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    shown = {k: v for k, v in config.items() if k not in ("model", "classes", "synonyms")}
-    return {**shown, "classes": len(config["classes"])}
+    settings = {k: v for k, v in config.items() if k not in ("model", "classes", "synonyms")}
+    return {**settings, "classes": len(config["classes"])}
 
 
 def _band(band: Mapping[str, Any]) -> str:

@@ -155,32 +155,32 @@ def why_image(
     )
     renderer.check()
     drawer = Drawer(clip, renderer)
-    drawn = drawer.draw(planned) if isinstance(planned, Planned) else planned
-    if not isinstance(planned, Planned) or not isinstance(drawn, Drawn):
-        reason = drawn.reason if isinstance(drawn, Failure) else "it cannot be drawn"
+    images = drawer.draw(planned) if isinstance(planned, Planned) else planned
+    if not isinstance(planned, Planned) or not isinstance(images, Drawn):
+        reason = images.reason if isinstance(images, Failure) else "it cannot be drawn"
         raise DataError(f"The picture cannot be explained with {word!r}: {reason}.")
     vectors = class_vectors(clip, known.names, check_templates(templates))
-    found = Measurer(clip, drawer, known, vectors, cls=settings.cls).measure([drawn])
-    heads = found["heads"].reshape(1, 2, 2, -1)
-    shape = found["heads"].shape[-2:]
+    measured = Measurer(clip, drawer, known, vectors, cls=settings.cls).measure([images])
+    heads = measured["heads"].reshape(1, 2, 2, -1)
+    shape = measured["heads"].shape[-2:]
     return WhyImage(
         label=known.names[planned.label],
         word=word,
         target=known.names[planned.target],
-        pictures=drawn.pictures,
-        answers={k: known.names[i] for k, i in zip(CONDITIONS, found["answer"][0], strict=True)},
-        margins={k: float(m) for k, m in zip(CONDITIONS, found["margin"][0], strict=True)},
-        ink=drawn.ink.reshape(clip.grid),
-        attention=dict(zip(CONDITIONS, found["attention"][0], strict=True)),
-        direct=found["direct"][0, 0],
-        direct_ink=found["direct_ink"][0],
+        pictures=images.pictures,
+        answers={k: known.names[i] for k, i in zip(CONDITIONS, measured["answer"][0], strict=True)},
+        margins={k: float(m) for k, m in zip(CONDITIONS, measured["margin"][0], strict=True)},
+        ink=images.ink.reshape(clip.grid),
+        attention=dict(zip(CONDITIONS, measured["attention"][0], strict=True)),
+        direct=measured["direct"][0, 0],
+        direct_ink=measured["direct_ink"][0],
         to=heads[0, 0, 0].reshape(shape),
         back=heads[0, 0, 1].reshape(shape),
         causal=causal(heads)[0].reshape(shape),
         reading=reading(heads)[0].reshape(shape),
-        neurons=found["first_order"][0].astype(np.float64),
-        direct_neurons=found["direct_neurons"][0].astype(np.float64),
-        gap=float(found["gap"][0]),
+        neurons=measured["first_order"][0].astype(np.float64),
+        direct_neurons=measured["direct_neurons"][0].astype(np.float64),
+        gap=float(measured["gap"][0]),
         provenance=clip.provenance(),
     )
 

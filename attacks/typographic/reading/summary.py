@@ -45,8 +45,8 @@ def summarise(found: Found, settings: Measuring, audit_gap: float | None) -> dic
     n = found.n_blocks
     headline = _headline(found, seed)
     through_ink = found.arrays["direct_ink"].sum(axis=(1, 2))
-    seen = not np.isnan(through_ink).any()
-    headline["direct_ink"] = share(through_ink) if seen else undefined(_NO_TOKEN)
+    visible = not np.isnan(through_ink).any()
+    headline["direct_ink"] = share(through_ink) if visible else undefined(_NO_TOKEN)
     headline["through_neurons"] = share(groups[:, 1])
     parts = ("embedding", "heads", "MLPs", "biases and scales")
     patch_gap = float(np.abs(found.arrays["groups"][:, :, 2] - change[:, None]).max())
@@ -210,27 +210,27 @@ def _random(ranking: Ranking) -> dict[str, Any]:
 
 
 def _warnings(found: Found, headline: dict[str, Estimate], audit_gap: float | None) -> list[str]:
-    said = []
+    texts = []
     effect, rise = headline["reading_effect"], headline["margin_change_reading"]
     if not effect.low > 0:
-        said.append(
+        texts.append(
             "The reading effect is not above 0 with confidence: these pictures and words hardly "
             "show that the model reads, so there is little to explain."
         )
     if not rise.low > 0:
-        said.append(
+        texts.append(
             "The word does not move the margin more than a nonsense word does, with confidence: "
             "what the units below carry may be clutter."
         )
     half = len(set(found.images[~found.chooses].tolist()))
     if half < _FEW:
-        said.append(
+        texts.append(
             f"The list was checked on {half} pictures: with so few hardly any unit can be "
             "confirmed; give more."
         )
     if audit_gap is not None and audit_gap > 0.05:
-        said.append(
+        texts.append(
             f"The logits differ from those of the audit by up to {audit_gap:.3g}: other pictures, "
             "synonyms, or another version of Pillow."
         )
-    return said
+    return texts

@@ -33,13 +33,13 @@ def reading(
     if isinstance(classes, str | Path):
         classes = Path(classes)
         lines.say_twice(classes)
-    chosen: Any = words.source() or strategy_or_file(settings.words)
+    source: Any = words.source() or strategy_or_file(settings.words)
     dataset = open_dataset(str(settings.images))
     settings = replace(
         settings,
         images=dataset,
         classes=classes,
-        words=chosen,
+        words=source,
         attack=None if lettering == Lettering() else lettering.knobs(),
     )
     source_of(settings, dataset)  # what cannot be explained is said before the model loads
@@ -53,15 +53,15 @@ def reading(
 def _bars(stack: ExitStack) -> Callable[[str, int, int], None]:
     """One progress bar for each step, opened when the step begins."""
     advances: dict[str, Callable[[int], None]] = {}
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
 
     def step(name: str, done: int, total: int) -> None:
         if name not in advances:
             stack.close()  # the bar of the step before
             advances[name] = stack.enter_context(progress(name, total=total or None))
-            seen[name] = 0
-        advances[name](done - seen[name])
-        seen[name] = done
+            counts[name] = 0
+        advances[name](done - counts[name])
+        counts[name] = done
 
     return step
 

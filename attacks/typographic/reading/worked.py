@@ -23,11 +23,11 @@ def worked_picture(found: Found, drawer: Drawer, grid: tuple[int, int]) -> list[
     rows = np.flatnonzero(~found.chooses)
     row = int(rows[np.argmax(found.change()[rows])])
     planned = found.planned[row]
-    drawn = drawer.all_of([planned])[0]
+    images = drawer.all_of([planned])[0]
     names = found.classes.names
     answers = found.arrays["answer"][row]
-    shown = [
-        (_large(drawn.pictures[kind]), f"{TITLES[kind]}: “{names[answers[i]]}”")
+    panels = [
+        (_large(images.pictures[kind]), f"{TITLES[kind]}: “{names[answers[i]]}”")
         for i, kind in enumerate(CONDITIONS)
     ]
     n_units = found.n_blocks * found.n_heads
@@ -39,10 +39,10 @@ def worked_picture(found: Found, drawer: Drawer, grid: tuple[int, int]) -> list[
             f"A picture of “{names[planned.label]}” with “{planned.word}” on it "
             f"({planned.case.record.id}): the margin rises by {found.change()[row]:.2f} logits."
         ),
-        Images(shown, columns=4),
+        Images(panels, columns=4),
     ]
     if not np.isnan(found.attention("attack")).any():
-        blocks.append(Images(_overlays(found, drawer, drawn, grid, row, top), columns=4))
+        blocks.append(Images(_overlays(found, drawer, images, grid, row, top), columns=4))
     blocks.append(
         Table(
             ["head", "put in, logits", "taken back, logits", "direct, logits", "attention on ink"],
@@ -71,14 +71,14 @@ def _overlays(
 
     acts = Streams(drawer.clip, cls=True).acts(drawer.pixels([drawn], "attack"))
     picture = _large(drawn.pictures["attack"])
-    shown: list[tuple[Any, str]] = [
+    panels: list[tuple[Any, str]] = [
         (overlay(picture, drawn.ink.reshape(grid).astype(float)), "patches with ink")
     ]
     for block, head in heads:
-        seen = acts.pattern[block][0, head, 1:].double().cpu().numpy().reshape(grid)
+        pattern = acts.pattern[block][0, head, 1:].double().cpu().numpy().reshape(grid)
         share = found.attention("attack")[row, block, head]
-        shown.append((overlay(picture, seen), f"{head_name(block, head)}: {share:.2f} on ink"))
-    return shown
+        panels.append((overlay(picture, pattern), f"{head_name(block, head)}: {share:.2f} on ink"))
+    return panels
 
 
 def _large(picture: Image.Image) -> Image.Image:

@@ -119,9 +119,9 @@ class Encodings:
             return self._fresh[name]
         file, row = self._kept[name]
         run, part = self._files[file]
-        found: Floats = _row(run, part, row)
-        self._fresh[name] = found  # a duplicate rarely comes alone
-        return found
+        vector: Floats = _row(run, part, row)
+        self._fresh[name] = vector  # a duplicate rarely comes alone
+        return vector
 
     def save(self, run: Run, part: str) -> None:
         """Write what is new as ``part``, and keep only the places in memory."""
@@ -139,8 +139,8 @@ class Encodings:
 
     def load(self, run: Run, part: str) -> None:
         """Remember what a former run wrote as ``part``."""
-        found: npt.NDArray[Any] = run.read_arrays(part)["pixels"]
-        self._place(run, part, [row.tobytes().hex() for row in found])
+        pixels: npt.NDArray[Any] = run.read_arrays(part)["pixels"]
+        self._place(run, part, [row.tobytes().hex() for row in pixels])
 
     def _place(self, run: Run, part: str, names: list[str]) -> None:
         self._kept.update((name, (len(self._files), row)) for row, name in enumerate(names))
@@ -153,5 +153,5 @@ def _row(run: Run, part: str, row: int) -> Floats:
     from safetensors import safe_open
 
     with safe_open(run.file(part), framework="numpy") as arrays:
-        found: Floats = arrays.get_slice("vectors")[row : row + 1][0]
-    return found
+        vector: Floats = arrays.get_slice("vectors")[row : row + 1][0]
+    return vector

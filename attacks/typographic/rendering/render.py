@@ -94,15 +94,15 @@ class Bases:
 
     def get(self, case: Case, make: Callable[[], Image.Image]) -> Image.Image:
         """The picture of a case, made by ``make`` where it is not kept."""
-        found = self._kept.get(case.record.id)
-        if found is not None:
-            return found
-        made = make()
-        size = 3 * made.width * made.height
+        kept_base = self._kept.get(case.record.id)
+        if kept_base is not None:
+            return kept_base
+        base = make()
+        size = 3 * base.width * base.height
         if size <= self._room:  # two threads that both pass here exceed the room by one picture
             self._room -= size
-            self._kept[case.record.id] = made
-        return made
+            self._kept[case.record.id] = base
+        return base
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,8 +195,8 @@ class Renderer:
             UnreadableImageError, TextFitError: see :meth:`written`.
         """
         base = self.base(case)
-        made = self.attack.with_word(word)(base, image_id=f"{case.record.id}\x1f{word}").image
-        return self._seen(made, base)
+        attacked = self.attack.with_word(word)(base, image_id=f"{case.record.id}\x1f{word}").image
+        return self._seen(attacked, base)
 
     def _seen(self, drawn: Image.Image, base: Image.Image) -> Image.Image:
         """The drawn picture as the model gets it."""
@@ -236,9 +236,9 @@ class Renderer:
 
 def digest(image: Image.Image) -> str:
     """Name of a picture's pixels: the first 32 hexadecimal digits of their SHA-256."""
-    found = hashlib.sha256(f"{image.mode} {image.width}x{image.height} ".encode())
-    found.update(image.tobytes())
-    return found.hexdigest()[: 2 * DIGEST_BYTES]
+    digest_of = hashlib.sha256(f"{image.mode} {image.width}x{image.height} ".encode())
+    digest_of.update(image.tobytes())
+    return digest_of.hexdigest()[: 2 * DIGEST_BYTES]
 
 
 def ahead(

@@ -20,20 +20,20 @@ def prototype(knobs: Mapping[str, Any], seed: int) -> TypographicAttack:
     Raises:
         ConfigError: a knob is unknown, or a value cannot be used.
     """
-    given = dict(knobs)
-    chosen = given.pop("preset", None)
-    for name in given:
+    settings = dict(knobs)
+    preset = settings.pop("preset", None)
+    for name in settings:
         if name not in KNOBS:
             hint = nearest(name, (*KNOBS, "preset"))
             raise ConfigError(f"An attack has no setting {name!r}: {hint}")
-    if given.get("position") in ("on", "off"):
+    if settings.get("position") in ("on", "off"):
         raise ConfigError(
-            f"position={given['position']!r} needs a mask of the object in every image, which an "
-            "audit does not have: use another position, or TypographicAttack with object_mask."
+            f"position={settings['position']!r} needs a mask of the object in every image, which "
+            "an audit does not have: use another position, or TypographicAttack with object_mask."
         )
-    if chosen is not None:
-        given = preset_knobs(chosen, given)
-    return TypographicAttack(word="word", seed=seed, **given)
+    if preset is not None:
+        settings = preset_knobs(preset, settings)
+    return TypographicAttack(word="word", seed=seed, **settings)
 
 
 def checked_draw_at(draw_at: DrawAt) -> DrawAt:

@@ -27,13 +27,13 @@ def comparable_sections(summary: Mapping[str, Any]) -> list[Section]:
 
 def _candidates(summary: Mapping[str, Any]) -> list[Block]:
     sets = lines(summary["candidate_sets"])
-    said = "; ".join(
+    sentence = "; ".join(
         f"{name} clean {decimals(item['clean_accuracy'])}, attacked "
         f"{decimals(item['attacked_accuracy'])}"
         for name, item in sets
     )
     return [
-        Chart(candidate_chart(summary["candidate_sets"]), f"Accuracy by candidates: {said}."),
+        Chart(candidate_chart(summary["candidate_sets"]), f"Accuracy by candidates: {sentence}."),
         Table(
             ["candidates", "how many", *(name.replace("_", " ") for name in NUMBERS)],
             [[name, item["n_candidates"], *(item[key] for key in NUMBERS)] for name, item in sets],

@@ -127,20 +127,20 @@ def _outcomes(view: RunView) -> dict[str, Outcomes]:
 
 
 def _warnings(settings: list[tuple[str, Any, Any]], n: Mapping[str, int]) -> list[str]:
-    found = []
+    texts = []
     if settings:
-        shown = "; ".join(f"{s} {_short(x)} and {_short(y)}" for s, x, y in settings[:4])
+        listing = "; ".join(f"{s} {_short(x)} and {_short(y)}" for s, x, y in settings[:4])
         more = f" and {len(settings) - 4} more" if len(settings) > 4 else ""
-        found.append(
-            f"The runs differ in more than the model or instead of it ({shown}{more}): the "
+        texts.append(
+            f"The runs differ in more than the model or instead of it ({listing}{more}): the "
             "difference is that of all of it together."
         )
     if n["only_a"] or n["only_b"]:
-        found.append(
+        texts.append(
             f"{n['only_a']} attacked picture(s) stand only in A and {n['only_b']} only in B: they "
             "are left out."
         )
-    return found
+    return texts
 
 
 def _short(value: Any) -> str:

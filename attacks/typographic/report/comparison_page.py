@@ -13,10 +13,10 @@ from clipprobe.report.numbers import format_cell
 def comparison_page(summary: Mapping[str, Any]) -> Page:
     """The report of a comparison."""
     rows = summary["differences"]
-    said = "; ".join(f"{row['name']} {format_cell(row['difference'])}" for row in rows)
+    sentence = "; ".join(f"{row['name']} {format_cell(row['difference'])}" for row in rows)
     blocks: list[Block] = [
         *(Warning(text) for text in summary["warnings"]),
-        Chart(difference_chart(rows), f"B minus A: {said}."),
+        Chart(difference_chart(rows), f"B minus A: {sentence}."),
         Table(
             ["measure", "A", "B", "B minus A", "McNemar p", "Holm p"],
             [
@@ -43,11 +43,11 @@ def comparison_page(summary: Mapping[str, Any]) -> Page:
 
 def comparison_text(summary: Mapping[str, Any]) -> str:
     """The comparison as lines for the terminal."""
-    found = [f"warning: {text}" for text in summary["warnings"]]
+    texts = [f"warning: {text}" for text in summary["warnings"]]
     for name in ("a", "b"):
         about = summary["runs"][name]
-        found.append(f"{name.upper()}: {about['model']} ({about['name']})")
+        texts.append(f"{name.upper()}: {about['model']} ({about['name']})")
     for row in summary["differences"]:
         p = "" if row["holm_p"] is None else f", Holm p {format_cell(row['holm_p'])}"
-        found.append(f"{row['name']:<28} {format_cell(row['difference'])}{p}")
-    return "\n".join(found)
+        texts.append(f"{row['name']:<28} {format_cell(row['difference'])}{p}")
+    return "\n".join(texts)

@@ -94,16 +94,16 @@ def _reading(
         return None
     sides = [[_at(side[k], names) for k in ("attack", "nonsense")] for side in (first, second)]
     clusters = sides[0][0].cluster
-    drawn: dict[str, Any] = {"clusters": clusters, "seed": seed}
+    resampling: dict[str, Any] = {"clusters": clusters, "seed": seed}
     if len(np.unique(clusters)) == len(clusters):
-        drawn["clusters"] = None
+        resampling["clusters"] = None
     # As each audit computes it, so that both say the same of the same pairs.
     effects = [
-        difference_of_paired_proportions(attack.hit, nonsense.hit, **drawn)
+        difference_of_paired_proportions(attack.hit, nonsense.hit, **resampling)
         for attack, nonsense in sides
     ]
     a, b = (attack.hit.astype(float) - nonsense.hit for attack, nonsense in sides)
-    difference = cluster_bootstrap(b - a, **drawn)
+    difference = cluster_bootstrap(b - a, **resampling)
     if difference.low == difference.high:  # no resample differs, which is not certainty
         difference = difference_of_estimates(
             effects[1], effects[0], n=len(names), why="all pairs changed alike"

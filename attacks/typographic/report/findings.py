@@ -59,23 +59,23 @@ def warnings(data: Mapping[str, Any], classes: Classes, accuracy: Estimate) -> l
     Args:
         accuracy: Of the clean pictures.
     """
-    found = []
+    texts = []
     _, counts = np.unique(data["label"].astype(str), return_counts=True)
     # The better of two ways to know nothing: a random class, or always the commonest label.
     guess = max(1 / len(set(classes.group.tolist())), counts.max() / counts.sum())
     if not accuracy.defined:
-        found.append(
+        texts.append(
             "No picture is there without a word, so nothing is known about what the model answers "
             "without attack: only numbers over all attacked pictures can be given."
         )
     elif not accuracy.low > guess:
-        found.append(
+        texts.append(
             f"Without any text the model is right in {accuracy.value:.0%} of the pictures, "
             f"interval from {accuracy.low:.0%} (guessing gives {guess:.0%}): it cannot be shown to "
             "know these classes, so accuracy under attack and success say little here."
         )
     if duplicates := classes.duplicates():
-        found.append(
+        texts.append(
             f"{len(duplicates)} class name(s) mean the same as an earlier one "
             f"({', '.join(sorted(set(duplicates))[:5])}): answers of either count for both, and no "
             "strategy uses them as attack words."
@@ -84,8 +84,8 @@ def warnings(data: Mapping[str, Any], classes: Classes, accuracy: Estimate) -> l
     no_class = attacked & np.array([target is None for target in data["target"]], dtype=bool)
     homeless = sorted({str(word) for word in data["word"][no_class]})
     if homeless:
-        found.append(
+        texts.append(
             f"{len(homeless)} attack word(s) mean none of the classes "
             f"({', '.join(homeless[:5])}): they count for accuracy and untargeted success only."
         )
-    return found
+    return texts

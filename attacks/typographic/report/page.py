@@ -74,11 +74,11 @@ def _conditions(summary: Mapping[str, Any]) -> list[Block]:
         for denominator, estimate in conditions[name].get(metric, {}).items()
         if name in ("attack", "synth") or denominator == "all"
     ]
-    said = "; ".join(
+    sentence = "; ".join(
         f"{TITLES[name]} {decimals(conditions[name]['accuracy']['all']['value'])}" for name in names
     )
     blocks: list[Block] = [
-        Chart(condition_chart(conditions), f"Share answered with the true class: {said}."),
+        Chart(condition_chart(conditions), f"Share answered with the true class: {sentence}."),
         Table(
             ["condition", "measure", "of", "share"],
             rows,
@@ -102,12 +102,12 @@ def _conditions(summary: Mapping[str, Any]) -> list[Block]:
 def _effects(summary: Mapping[str, Any]) -> list[Block]:
     # Read back from JSON the names are sorted; here they stand from reading to clutter.
     effects = {name: summary["effects"][name] for name in EFFECTS if name in summary["effects"]}
-    said = "; ".join(
+    sentence = "; ".join(
         f"{name.replace('_', ' ')} {decimals(item['estimate']['value'])}"
         for name, item in effects.items()
     )
     return [
-        Chart(effect_chart(effects), f"Paired differences: {said}."),
+        Chart(effect_chart(effects), f"Paired differences: {sentence}."),
         Table(
             ["effect", "difference", "McNemar p", "Holm p", "meaning"],
             [
@@ -133,18 +133,18 @@ def _pictures(
 ) -> list[Section]:
     worst = summary["worst"]
     if summary["natural"]:
-        shown = [(renderer.base(cases[w["image"]]), _caption(w)) for w in worst]
-        return [Section("Worst cases", [Images(shown)])] if shown else []
+        images = [(renderer.base(cases[w["image"]]), _caption(w)) for w in worst]
+        return [Section("Worst cases", [Images(images)])] if images else []
     attacked = [k for k in answers if k[2] == "attack"]
-    chosen = [(w["image"], w["word"]) for w in worst[:PANELS]]
-    chosen += [k[:2] for k in attacked if k[:2] not in chosen][: PANELS - len(chosen)]
+    pairs = [(w["image"], w["word"]) for w in worst[:PANELS]]
+    pairs += [k[:2] for k in attacked if k[:2] not in pairs][: PANELS - len(pairs)]
     panels: list[Block] = [
         Paragraph(
             "The same picture under every condition, with the model's answer: the controls stand "
             "in the place of the attack, at its size."
         )
     ]
-    for image, word in chosen:
+    for image, word in pairs:
         base = renderer.base(cases[image])
         drawn = {"clean": base}
         drawn.update((k, a.image) for k, a in renderer.conditions(cases[image], base, word))
@@ -154,12 +154,12 @@ def _pictures(
         panels.append(Images([(drawn[k], f"{TITLES[k]}: “{a}”") for k, a in captions], columns=6))
     sections = [Section("Conditions side by side", panels)]
     if worst:
-        shown = []
+        images = []
         for w in worst:
             case = cases[w["image"]]
             kinds = renderer.conditions(case, renderer.base(case), w["word"])
-            shown.append((next(kinds)[1].image, _caption(w)))
-        sections.append(Section("Worst cases", [Images(shown)]))
+            images.append((next(kinds)[1].image, _caption(w)))
+        sections.append(Section("Worst cases", [Images(images)]))
     return sections
 
 

@@ -62,12 +62,12 @@ def summarise(table: Any, classes: Classes, *, natural: bool, seed: int) -> dict
         rates["clean"]["pairwise_accuracy"] = {
             "all": rate(twins.margin < 0, twins.cluster, seed=seed)
         }
-    found = effects(conditions, seed=seed)
+    figures = effects(conditions, seed=seed)
     attack = conditions.get("attack")
     return {
         "kind": "typographic",
         "schema_version": SCHEMA_VERSION,
-        "headline": _headline(rates, found, natural),
+        "headline": _headline(rates, figures, natural),
         "natural": natural,
         "n": {
             "images": len(np.unique(data["image"].astype(str))),
@@ -76,7 +76,7 @@ def summarise(table: Any, classes: Classes, *, natural: bool, seed: int) -> dict
             "encoded": len(set(data["pixels"])),
         },
         "conditions": rates,
-        "effects": found,
+        "effects": figures,
         "margin_shift": margin_shift(attack, clean, seed=seed) if attack and clean else None,
         "distill_fractions": distill_fractions(attack, clean) if attack and clean else None,
         "words": by_word(data),
@@ -93,11 +93,11 @@ def columns_of(table: Any) -> dict[str, Any]:
 def written_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
     """Outcomes by condition where the audit wrote the words: paired by picture and word."""
     pair = np.char.add(np.char.add(data["image"].astype(str), "\x1f"), data["word"].astype(str))
-    found = {}
+    outcomes = {}
     for condition in dict.fromkeys(data["condition"]):
         rows = np.flatnonzero(data["condition"] == condition)
-        found[condition] = _outcomes(data, rows, pair[rows])
-    return found
+        outcomes[condition] = _outcomes(data, rows, pair[rows])
+    return outcomes
 
 
 def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
@@ -106,7 +106,7 @@ def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
     Where a condition has one picture of each object (triplets), conditions are paired by object;
     else the photographs of one condition are no partners of those of another.
     """
-    found = {}
+    outcomes = {}
     pair = data["cluster" if _one_each(data) else "image"]
     twins: dict[str, int] = {}
     for row in np.flatnonzero(data["condition"] == "clean"):
@@ -114,7 +114,7 @@ def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
     rows = np.flatnonzero(data["condition"] != "clean")
     for condition in dict.fromkeys(data["condition"][rows]):
         own = rows[data["condition"][rows] == condition]
-        found[condition] = _outcomes(data, own, pair[own].astype(str))
+        outcomes[condition] = _outcomes(data, own, pair[own].astype(str))
     with_twin = np.array([row for row in rows if data["cluster"][row] in twins], dtype=int)
     if len(with_twin):
         # A clean twin stands once for each pair, however many conditions are compared with it.
@@ -123,16 +123,18 @@ def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
         targets = data["target"][with_twin]
         # A blank photo of an object with many words has no logit of one of them; a twin has.
         aimed = np.array(data["target"][twin] == targets, dtype=bool)
-        sought, shown = (data[name][twin].astype(float) for name in ("logit_target", "logit_label"))
-        found["clean"] = Outcomes(
+        sought, shown_logit = (
+            data[name][twin].astype(float) for name in ("logit_target", "logit_label")
+        )
+        outcomes["clean"] = Outcomes(
             pair=pair[with_twin].astype(str),
             cluster=data["cluster"][with_twin].astype(str),
             correct=data["correct"][twin].astype(bool),
             hit=np.array(data["predicted"][twin] == targets, dtype=bool),
             has_target=np.array([target is not None for target in targets], dtype=bool),
-            margin=np.where(aimed, sought - shown, np.nan),
+            margin=np.where(aimed, sought - shown_logit, np.nan),
         )
-    return found
+    return outcomes
 
 
 def _one_each(data: Mapping[str, Any]) -> bool:

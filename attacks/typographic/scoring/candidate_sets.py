@@ -80,7 +80,7 @@ def score_pairs(
     label = np.array([column(name) for name in pairs.label], int)
     word = np.array([column(name) for name in pairs.word], int)
     size = len(pairs.pair)
-    found = [np.full(size, np.nan), np.full(size, np.nan)]
+    pair_values = [np.full(size, np.nan), np.full(size, np.nan)]
     answer = np.full(size, None, dtype=object)
     names = np.array(union, dtype=object)
     texts = np.concatenate([classifier, others])
@@ -88,10 +88,10 @@ def score_pairs(
         logits = clip.logits(vectors, texts)
         # A class with several names has the best of them.
         table = np.concatenate([classes.grouped(logits[:, :n]), logits[:, n:]], axis=1)
-        found[0][rows] = table[places, label[rows]]
-        found[1][rows] = table[places, word[rows]]
+        pair_values[0][rows] = table[places, label[rows]]
+        pair_values[1][rows] = table[places, word[rows]]
         answer[rows] = names[table[:, columns].argmax(axis=1)][places]
-    return Scores(label=found[0], word=found[1], union=union, answer=answer)
+    return Scores(label=pair_values[0], word=pair_values[1], union=union, answer=answer)
 
 
 def candidate_sets(
@@ -125,19 +125,19 @@ def _numbers(
     name: str, outcomes: Mapping[str, Outcomes], n: int, seed: int, *, per_word: bool = False
 ) -> dict[str, Any]:
     attack, clean = outcomes.get("attack"), outcomes.get("clean")
-    found: dict[str, Any] = {"rule": RULES[name], "n_candidates": n}
+    numbers: dict[str, Any] = {"rule": RULES[name], "n_candidates": n}
     no_attack = undefined("no picture carries an attack word other than its label")
     no_clean = undefined("there is no clean picture to compare with")
     rates = condition_rates(attack, clean, seed=seed) if attack else None
     reading = effects(outcomes, seed=seed).get("reading_effect")
-    found["clean_accuracy"] = _clean(clean, per_word, seed) if clean else no_clean
-    found["attacked_accuracy"] = rates["accuracy"]["all"] if rates else no_attack
+    numbers["clean_accuracy"] = _clean(clean, per_word, seed) if clean else no_clean
+    numbers["attacked_accuracy"] = rates["accuracy"]["all"] if rates else no_attack
     for measure in ("targeted_success", "untargeted_success"):
-        found[measure] = rates[measure]["clean_right"] if rates else no_attack
-    found["reading_effect"] = (
+        numbers[measure] = rates[measure]["clean_right"] if rates else no_attack
+    numbers["reading_effect"] = (
         reading["estimate"] if reading else undefined("there is no nonsense-word control")
     )
-    return found
+    return numbers
 
 
 def _clean(clean: Outcomes, per_word: bool, seed: int) -> Estimate:

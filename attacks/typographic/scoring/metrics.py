@@ -66,16 +66,16 @@ def rate(hits: Bools, clusters: npt.NDArray[np.str_], *, seed: int) -> Estimate:
     distinct = np.unique(clusters)
     if len(distinct) == len(hits):
         return wilson(int(hits.sum()), len(hits))
-    found = cluster_bootstrap(hits.astype(float), clusters=clusters, seed=seed)
-    if found.low < found.high or len(distinct) == 1:  # one cluster alone has no interval
-        return found
+    estimate = cluster_bootstrap(hits.astype(float), clusters=clusters, seed=seed)
+    if estimate.low < estimate.high or len(distinct) == 1:  # one cluster alone has no interval
+        return estimate
     # Every cluster gave the same share. Count clusters, not rows, and let Wilson bound the rest.
-    bound = wilson(round(found.value * len(distinct)), len(distinct))
+    bound = wilson(round(estimate.value * len(distinct)), len(distinct))
     return Estimate(
-        value=found.value,
-        low=min(bound.low, found.value),
-        high=max(bound.high, found.value),
-        n=found.n,
+        value=estimate.value,
+        low=min(bound.low, estimate.value),
+        high=max(bound.high, estimate.value),
+        n=estimate.n,
         method=f"Wilson over {len(distinct)} clusters, which are all alike, 95 %",
     )
 
@@ -183,7 +183,7 @@ EFFECTS: Mapping[str, tuple[str, str, str, str]] = {
 
 def effects(conditions: Mapping[str, Outcomes], *, seed: int) -> dict[str, dict[str, Any]]:
     """Every paired difference that the conditions allow, with exact McNemar and Holm."""
-    found: dict[str, dict[str, Any]] = {}
+    figures: dict[str, dict[str, Any]] = {}
     tested: list[str] = []
     for name, (outcome, first, second, meaning) in EFFECTS.items():
         if first not in conditions or second not in conditions:
@@ -194,7 +194,7 @@ def effects(conditions: Mapping[str, Outcomes], *, seed: int) -> dict[str, dict[
             a, b = a.take(rows), b.take(rows)
         x, y = getattr(a, outcome), getattr(b, outcome)
         independent = len(np.unique(a.cluster)) == len(a.cluster) > 0
-        found[name] = {
+        figures[name] = {
             "estimate": difference_of_paired_proportions(
                 x, y, clusters=None if independent else a.cluster, seed=seed
             ),
@@ -208,12 +208,14 @@ def effects(conditions: Mapping[str, Outcomes], *, seed: int) -> dict[str, dict[
         if independent:
             tested.append(name)
         else:
-            found[name]["reason"] = "no test: several rows belong to one cluster, or there is none"
+            figures[name]["reason"] = (
+                "no test: several rows belong to one cluster, or there is none"
+            )
     if tested:
-        corrected = holm([found[name]["mcnemar_p"] for name in tested])
+        corrected = holm([figures[name]["mcnemar_p"] for name in tested])
         for name, p in zip(tested, corrected, strict=True):
-            found[name]["holm_p"] = float(p)
-    return found
+            figures[name]["holm_p"] = float(p)
+    return figures
 
 
 def margin_shift(attacked: Outcomes, clean: Outcomes, *, seed: int) -> Estimate:

@@ -37,10 +37,10 @@ class Pairs:
 
     def outcomes(self, correct: Any, hit: Any, margin: Any) -> dict[str, Outcomes]:
         """Outcomes by condition; ``margin`` is logit(word) minus logit(label)."""
-        found = {}
+        outcomes = {}
         for condition in dict.fromkeys(self.condition):
             rows = np.flatnonzero(self.condition == condition)
-            found[condition] = Outcomes(
+            outcomes[condition] = Outcomes(
                 pair=self.pair[rows].astype(str),
                 cluster=self.cluster[rows].astype(str),
                 correct=np.asarray(correct, bool)[rows],
@@ -48,7 +48,7 @@ class Pairs:
                 has_target=np.ones(len(rows), dtype=bool),
                 margin=np.asarray(margin, float)[rows],
             )
-        return found
+        return outcomes
 
 
 def make_pairs(data: Mapping[str, Any], classes: Classes, *, natural: bool) -> Pairs:
@@ -88,12 +88,12 @@ def make_pairs(data: Mapping[str, Any], classes: Classes, *, natural: bool) -> P
 def meanings(words: Any, classes: Classes) -> Texts:
     """For each word the class that it means; else its first spelling in sorted order."""
     spelling: dict[str, str] = {}
-    found: dict[str, str] = {"": ""}
+    names: dict[str, str] = {"": ""}
     for word in sorted({str(word) for word in words if word}):
         index = classes.index(word)
         first = spelling.setdefault(classes.meaning(word), word)
-        found[word] = first if index is None else classes.names[index]
-    return np.array([found[word or ""] for word in words], dtype=object)
+        names[word] = first if index is None else classes.names[index]
+    return np.array([names[word or ""] for word in words], dtype=object)
 
 
 def _pairs(data: Mapping[str, Any], row: Any, of: Any, pair: Any, meant: Texts) -> Pairs:

@@ -91,11 +91,11 @@ def ranks(
         mine = logits[np.arange(len(own)), label]
         of_image[own] = (logits[:, meanings] >= mine[:, None]).sum(axis=1)
         relevant = label[:, None] == queries[None, :]
-        asked = logits[:, queries]
+        columns = logits[:, queries]
         for k in range(len(kinds)):
             part = kind[own] == k
             if part.any():
-                scores, hits = asked[part], relevant[part]
+                scores, hits = columns[part], relevant[part]
                 best[k] = np.maximum(best[k], np.where(hits, scores, -np.inf).max(axis=0))
                 pool = np.concatenate([rivals[k], np.where(hits, -np.inf, scores)])
                 rivals[k] = -np.sort(-pool, axis=0)[:most]
@@ -116,17 +116,19 @@ def retrieval(
     seed: int,
 ) -> dict[str, Any] | None:
     """Recall at 1 and 5 in both directions, and the drop; None where nothing can be compared."""
-    shown = gallery(data)
-    if not len(shown.images) or "clean" not in shown.rows:
+    in_gallery = gallery(data)
+    if not len(in_gallery.images) or "clean" not in in_gallery.rows:
         return None
-    images, texts = ranks(run, data, shown, classes, clip, classifier)
-    cluster = data["cluster"][shown.rows["clean"]].astype(str)
+    images, texts = ranks(run, data, in_gallery, classes, clip, classifier)
+    cluster = data["cluster"][in_gallery.rows["clean"]].astype(str)
     n_meanings = len(np.unique(classes.group))
-    label, counts = np.unique(data["label"][shown.rows["clean"]].astype(str), return_counts=True)
-    others = int(len(shown.images) - counts.max())
-    found: dict[str, Any] = {
+    label, counts = np.unique(
+        data["label"][in_gallery.rows["clean"]].astype(str), return_counts=True
+    )
+    others = int(len(in_gallery.images) - counts.max())
+    figures: dict[str, Any] = {
         "definition": DEFINITION,
-        "n_images": len(shown.images),
+        "n_images": len(in_gallery.images),
         "n_texts": len(label),
     }
     for name, by, rivals in (
@@ -134,16 +136,16 @@ def retrieval(
         ("text_to_image", texts, others),
     ):
         clusters = cluster if name == "image_to_text" else None
-        found[name] = {
+        figures[name] = {
             kind: {str(k): _recall(by[kind], k, rivals, clusters, seed=seed) for k in AT}
             for kind in by
         }
-        found[f"{name}_drop"] = {
+        figures[f"{name}_drop"] = {
             kind: {str(k): _drop(by["clean"], by[kind], k, rivals, clusters, seed) for k in AT}
             for kind in by
             if kind != "clean"
         }
-    return found
+    return figures
 
 
 def _trivial(k: int, rivals: int) -> Estimate | None:

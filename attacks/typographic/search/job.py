@@ -157,31 +157,31 @@ def allowed_words(listed: Sequence[str], known: Classes, own: int, guard: Guard)
     Raises:
         DataError: nothing is left.
     """
-    found = [
+    words = [
         word
         for word in listed
         if not overlaps(known, word, known.names[own]) and not guard.forbids(word)
     ]
-    if not found:
+    if not words:
         raise DataError(
             f"None of the {len(listed)} word(s) may be written on a picture of "
             f"{known.names[own]!r}: each means the label or is forbidden. Give other words."
         )
-    return tuple(found)
+    return tuple(words)
 
 
 def _nonsense(space: SearchSpace, known: Classes, seed: int) -> dict[str, str]:
     """A nonsense word for each word that has one, none twice."""
     taken = {key(word) for word in space.words}
-    found: dict[str, str] = {}
+    words: dict[str, str] = {}
     for word in space.words:
         made = nonsense_word(
             word, known=lambda text: known.known(text) or key(text) in taken, key=(seed, "search")
         )
         if made is not None:
             taken.add(key(made))
-            found[word] = made
-    return found
+            words[word] = made
+    return words
 
 
 def _verify(
@@ -199,16 +199,16 @@ def _verify(
     _, verified, _ = ask(decode_image(written))
     controls = {}
     # The attack fits as it is; a longer control word is shrunk rather than left out.
-    for kind, drawn in with_controls(
+    for kind, image in with_controls(
         dataclasses.replace(attack, fit="shrink"),
         oracle.base,
         true_word=classes.names[oracle.goal.label],
         known=classes.known,
         key=(seed, "search controls"),
     ):
-        answer, flip, margin = ask(drawn.image)
+        answer, flip, margin = ask(image.image)
         controls[kind] = {
-            "text": drawn.spec["text"], "answer": classes.names[answer], "flip": flip,
+            "text": image.spec["text"], "answer": classes.names[answer], "flip": flip,
             "margin": margin,
         }  # fmt: skip
     return verified, controls, buffer.getvalue()

@@ -128,13 +128,13 @@ class Oracle:
 
     def ask(self, points: Iterable[Point], stage: str) -> list[Answer]:
         """Answers to those points that are new, allowed and within the budget, in order."""
-        found: list[Answer] = []
+        answers: list[Answer] = []
         fresh = (p for p in dict.fromkeys(points) if p not in self.answers and self.allowed(p))
         while batch := list(islice(fresh, min(self.batch_size, self.left))):
             rows = self._answers(batch, stage)
             self.answers.update((row.point, row) for row in rows)
-            found += rows
-        return found
+            answers += rows
+        return answers
 
     def _answers(self, batch: Sequence[Point], stage: str) -> list[Answer]:
         name = f"parts/{self.arm}-{self._batches:06d}.json"

@@ -31,20 +31,22 @@ def trace_rows(arms: Mapping[str, Oracle]) -> list[dict[str, Any]]:
     rows = []
     for name, oracle in arms.items():
         for answer in sorted(oracle.answers.values(), key=lambda one: one.query):
-            found = found_of(oracle, answer)
-            values = {k: str(v) if k not in _NUMBERS else float(v) for k, v in found.values.items()}
+            answer_found = found_of(oracle, answer)
+            values = {
+                k: str(v) if k not in _NUMBERS else float(v) for k, v in answer_found.values.items()
+            }
             rows.append(
                 {
                     "arm": name,
-                    "query": found.query,
-                    "stage": found.stage,
-                    "text": found.text,
+                    "query": answer_found.query,
+                    "stage": answer_found.stage,
+                    "text": answer_found.text,
                     **values,
-                    "ink": found.ink,
-                    "visibility": found.visibility,
-                    "answer": found.answer,
+                    "ink": answer_found.ink,
+                    "visibility": answer_found.visibility,
+                    "answer": answer_found.answer,
                     "flip": answer.flip,
-                    "margin": found.margin,
+                    "margin": answer_found.margin,
                 }
             )
     return rows
@@ -76,29 +78,29 @@ def summary_of(result: SearchResult) -> dict[str, Any]:
 
 def warnings(result: SearchResult) -> list[str]:
     """What a reader must know, as sentences."""
-    found = []
+    texts = []
     if result.words.found is None:
-        found.append(
+        texts.append(
             f"No text flipped the answer within {result.words.queries} queries and "
             f"{result.max_area:.1%} of the pixels. Another search may find one: this is no proof "
             "that there is none."
         )
     if result.verified is False:
-        found.append(
+        texts.append(
             "The picture that was found does not flip the answer when it is encoded alone: it "
             "stands on the edge of numerical precision."
         )
     nonsense = result.nonsense
     if nonsense is None:
-        found.append("No word has a nonsense word of its shape, so there is no control.")
+        texts.append("No word has a nonsense word of its shape, so there is no control.")
     elif nonsense.found is not None and (
         result.words.found is None or nonsense.found.visibility <= result.words.found.visibility
     ):
-        found.append(
+        texts.append(
             "Nonsense words flip the answer with no more ink: what was found is clutter, not "
             "reading."
         )
-    return found
+    return texts
 
 
 def build_page(
@@ -135,7 +137,7 @@ _NOTES = (
 
 
 def _numbers(result: SearchResult) -> Numbers:
-    found = result.words.found
+    words = result.words.found
     items: list[tuple[str, Any, str]] = [
         ("clean answer", result.clean_answer, f"margin {result.clean_margin:.3f} logits"),
         ("queries", result.words.queries, f"of {result.budget:,} for the words"),
@@ -143,12 +145,12 @@ def _numbers(result: SearchResult) -> Numbers:
     ]
     if result.nonsense is not None:
         items.append(("nonsense tries that flip", result.nonsense.coarse, "the control"))
-    if found is not None:
+    if words is not None:
         items += [
-            ("text", found.text, f"best of {result.words.queries:,}, found at {found.query:,}"),
-            ("ink", found.ink, "share of pixels"),
-            ("visibility", found.visibility, "ink times opacity"),
-            ("answer", found.answer, f"margin {found.margin:.3f} logits"),
+            ("text", words.text, f"best of {result.words.queries:,}, found at {words.query:,}"),
+            ("ink", words.ink, "share of pixels"),
+            ("visibility", words.visibility, "ink times opacity"),
+            ("answer", words.answer, f"margin {words.margin:.3f} logits"),
             ("verified", bool(result.verified), "read back from best.png and encoded alone"),
         ]
     return Numbers(items)
@@ -156,11 +158,11 @@ def _numbers(result: SearchResult) -> Numbers:
 
 def _pictures(run: Run, result: SearchResult, base: Image.Image) -> list[Block]:
     items = [(base, f"clean: “{result.clean_answer}”")]
-    found = result.words.found
-    if found is None:
+    words = result.words.found
+    if words is None:
         return [Images(items)]
-    items.append((decode_image(run.file("best.png")), f"attacked: “{found.answer}”"))
-    values = ", ".join(f"{name} {value}" for name, value in found.values.items())
+    items.append((decode_image(run.file("best.png")), f"attacked: “{words.answer}”"))
+    values = ", ".join(f"{name} {value}" for name, value in words.values.items())
     rows = [[k, v["text"], v["answer"], v["margin"], v["flip"]] for k, v in result.controls.items()]
     return [
         Images(items),

@@ -92,9 +92,11 @@ class SearchResult(AsJson):
         def arm(part: dict[str, Any] | None) -> Arm | None:
             if part is None:
                 return None
-            found = part["found"] and Found(**part["found"])
+            part_found = part["found"] and Found(**part["found"])
             coarse = Estimate.from_json(part["coarse"])
-            return Arm(**{**part, "found": found, "coarse": coarse, "curve": tuple(part["curve"])})
+            return Arm(
+                **{**part, "found": part_found, "coarse": coarse, "curve": tuple(part["curve"])}
+            )
 
         words = arm(data["words"])
         assert words is not None

@@ -60,17 +60,17 @@ def question_of(settings: AttackSearch) -> tuple[Classes, int, int | None]:
     known = classes_of(settings.classes, settings.synonyms)
     own = label_index(known, settings.label, _named(settings.image))
     target = settings.target
-    wanted = None if target is None else known.index(target)
-    if target is not None and wanted is None:
+    target_index = None if target is None else known.index(target)
+    if target is not None and target_index is None:
         raise DataError(
             f"The target {target!r} is not among the {len(known.names)} classes: add it to the "
             "class list, or give one of them."
         )
-    if wanted is not None and known.group[wanted] == known.group[own]:
+    if target_index is not None and known.group[target_index] == known.group[own]:
         raise DataError(
             f"The target {target!r} means the label {settings.label!r}: give another class."
         )
-    return known, own, wanted
+    return known, own, target_index
 
 
 def prepare_search(settings: AttackSearch, clip: Encoder) -> Plan[SearchResult]:
@@ -78,12 +78,12 @@ def prepare_search(settings: AttackSearch, clip: Encoder) -> Plan[SearchResult]:
 
     The one picture is decoded here: its pixels are what the run is about.
     """
-    known, own, wanted = question_of(settings)
+    known, own, target = question_of(settings)
     task = _task(settings, clip, known, own)
     listed, guard = task.words.listed, task.words.guard
     refuse_person_groups(asked_of(known, task.templates, listed), "audit search")
     fitting_batch(clip, settings.batch_size, settings.queries)
-    candidates = listed if wanted is None or listed else (known.names[wanted],)
+    candidates = listed if target is None or listed else (known.names[target],)
     # Without words or a target the model names them; any word tells whether the rest can be tried.
     words = allowed_words(candidates, known, own, guard) if candidates else ("word",)
     space = SearchSpace(
@@ -104,7 +104,7 @@ def prepare_search(settings: AttackSearch, clip: Encoder) -> Plan[SearchResult]:
         "image": case.record.id,
         "pixels": digest(base),
         "label": known.names[own],
-        "target": None if wanted is None else known.names[wanted],
+        "target": None if target is None else known.names[target],
         "space": {**space.to_json(), "words": list(listed) or None},
         "max_area": settings.max_area,
         "queries": settings.queries,
@@ -114,7 +114,7 @@ def prepare_search(settings: AttackSearch, clip: Encoder) -> Plan[SearchResult]:
     job = Job(
         task=task,
         base=base,
-        target=wanted,
+        target=target,
         space=space,
         ranked=not candidates,
         settings=settings,

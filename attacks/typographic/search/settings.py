@@ -105,11 +105,11 @@ class OtherKnobs(Settings):
 
     def into(self, knobs: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
         """The fields ``knobs`` and ``fixed`` of a search, with what the flags say."""
-        found, one = dict(knobs), dict(fixed)
+        values, one = dict(knobs), dict(fixed)
         if self.fonts:
-            found["font"] = tuple(self.fonts)
+            values["font"] = tuple(self.fonts)
         if self.rotations:
-            found["rotation"] = tuple(self.rotations)
+            values["rotation"] = tuple(self.rotations)
         if self.outline is not None:
             one["outline"] = None if self.outline == "none" else self.outline
-        return {"knobs": found, "fixed": one}
+        return {"knobs": values, "fixed": one}

@@ -106,12 +106,12 @@ class SearchSpace(AsJson):
 
     def attack(self, point: Point, *, word: str | None = None) -> TypographicAttack:
         """The attack at a point; with another word in its place where one is given."""
-        found = self.values(point)
-        place = (found.pop("x"), found.pop("y"))
+        values = self.values(point)
+        place = (values.pop("x"), values.pop("y"))
         if word is not None:
-            found["word"] = word
+            values["word"] = word
         # A word that would be shrunk is no point of its own: sizes mean what they say.
-        settings = {**found, **self.fixed}
+        settings = {**values, **self.fixed}
         if rgb(settings["color"]) == (0, 0, 0):  # the usual outline is black: a blot, no letters
             settings.setdefault("outline", "white")
         return TypographicAttack(position=place, fit="error", **settings)

@@ -111,12 +111,14 @@ def _shrunk(oracle: Oracle, flip: Answer) -> Answer:
 
 def _near(oracle: Oracle, point: Point) -> list[Point]:
     """One step on every ordered axis, every other value of the others."""
-    found: list[Point] = []
+    points: list[Point] = []
     for axis, name in enumerate(oracle.space.axes):
         here, n = point[axis], oracle.space.shape[axis]
         steps = (here - 1, here + 1) if oracle.space.ordered(name) else range(n)
-        found += [(*point[:axis], i, *point[axis + 1 :]) for i in steps if 0 <= i < n and i != here]
-    return found
+        points += [
+            (*point[:axis], i, *point[axis + 1 :]) for i in steps if 0 <= i < n and i != here
+        ]
+    return points
 
 
 def _less_visible(oracle: Oracle, current: Answer) -> list[Point]:
@@ -146,15 +148,15 @@ def _rest(oracle: Oracle, source: np.random.Generator) -> None:
     while oracle.left > 0:
         bound = best(oracle)
         limit = math.inf if bound is None else bound.visibility
-        drawn = [tuple(int(i) for i in source.integers(shape)) for _ in range(256)]
+        points_tried = [tuple(int(i) for i in source.integers(shape)) for _ in range(256)]
         points = [
             p
-            for p in dict.fromkeys(drawn)
+            for p in dict.fromkeys(points_tried)
             if p not in oracle.answers and oracle.allowed(p) and oracle.visibility(p) < limit
         ]
-        asked = oracle.ask(points[: oracle.batch_size], "rest")
-        if not asked:
+        answers = oracle.ask(points[: oracle.batch_size], "rest")
+        if not answers:
             return  # nothing less visible turns up any more
-        found = min(asked, key=lambda one: one.rank)
+        found = min(answers, key=lambda one: one.rank)
         if found.flip or bound is None:
             _improve(oracle, found)

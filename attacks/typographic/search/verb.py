@@ -35,9 +35,13 @@ def search(
     clip = load_model(model)
     with countdown("searching, queries") as step:
         run: Any = search_attack  # which takes the record too
-        found = run(clip, replace(audit, progress=step))
-    result(summary_of(found), as_json=terminal.as_json, text=lambda: sentences(found))
-    say(f"report: {found.path / 'report.html'}")
+        result_of_search = run(clip, replace(audit, progress=step))
+    result(
+        summary_of(result_of_search),
+        as_json=terminal.as_json,
+        text=lambda: sentences(result_of_search),
+    )
+    say(f"report: {result_of_search.path / 'report.html'}")
 
 
 def sentences(found: Any) -> str:

@@ -74,8 +74,8 @@ def cards_of(settings: StroopAudit, side: int = 224) -> Cards:
         deck.check()
         cards, words = drawn_cards(deck, side), [*inks, settings.control]  # without nonsense
     else:
-        named = None if settings.colours is None else list(inks)
-        cards = cards_of_folder(settings.images, named, settings.control)
+        inks_named = None if settings.colours is None else list(inks)
+        cards = cards_of_folder(settings.images, inks_named, settings.control)
         words = cards.words
     refuse_person_groups(
         [*in_sentences(cards.inks, templates[0]), *in_sentences(words, templates[1])],

@@ -122,19 +122,19 @@ class Deck:
 
     def nonsense_words(self) -> list[str]:
         """Words of the length and rhythm of colour words that mean nothing here."""
-        names, taken = list(self.colours), {name.lower() for name in self.colours}
-        taken.add(self.control.lower())
-        made: list[str] = []
+        names, used = list(self.colours), {name.lower() for name in self.colours}
+        used.add(self.control.lower())
+        words: list[str] = []
         for i in range(self.nonsense):
             word = nonsense_word(
                 names[i % len(names)],
-                known=lambda text: text.lower() in taken,
+                known=lambda text: text.lower() in used,
                 key=(self.seed, "stroop", i),
             )
             if word is not None:
-                made.append(word)
-                taken.add(word.lower())
-        return made
+                words.append(word)
+                used.add(word.lower())
+        return words
 
     def grounds_for(self, ink: Color) -> list[Color]:
         """The grounds on which an ink can be seen."""
@@ -144,7 +144,7 @@ class Deck:
         """Every card, ordered by presentation, ink, word and variant."""
         nonsense = set(self.nonsense_words())
         designs = [self._design(v) for v in range(self.variants)]
-        found = []
+        cards = []
         for presentation in self.presentations:
             for ink, color in self.colours.items():
                 grounds = self.grounds_for(color)
@@ -153,7 +153,7 @@ class Deck:
                     if word == self.control or word in nonsense:
                         kind = "control" if word == self.control else "nonsense"
                     for v, (font, size, rank, place) in enumerate(designs):
-                        found.append(
+                        cards.append(
                             Card(
                                 ink=ink,
                                 word=word,
@@ -166,7 +166,7 @@ class Deck:
                                 place=place,
                             )
                         )
-        return found
+        return cards
 
     def _design(self, variant: int) -> tuple[str, float, int, tuple[float, float]]:
         """Font, size, rank of the ground and place of one variant; each is used equally often."""
@@ -200,14 +200,14 @@ def draw_card(card: Card, colours: Mapping[str, Color], side: int) -> Image.Imag
         frame[axis] + round(share * (frame[axis + 2] - frame[axis] - extent))
         for axis, (share, extent) in enumerate(zip(card.place, (x1 - x0, y1 - y0), strict=True))
     )
-    drawn = draw_text(
+    label_drawn = draw_text(
         canvas, card.word, font=card.font, size=centred.size_px, fill=figure, xy=(xy[0], xy[1])
     ).image
     if card.presentation == "mirrored":
-        return drawn.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return label_drawn.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if card.presentation == "inverted":
-        return drawn.transpose(Image.Transpose.ROTATE_180)
-    return drawn
+        return label_drawn.transpose(Image.Transpose.ROTATE_180)
+    return label_drawn
 
 
 def checked_colours(colours: Mapping[str, Color] | Sequence[str] | None) -> dict[str, Color]:
@@ -220,12 +220,12 @@ def checked_colours(colours: Mapping[str, Color] | Sequence[str] | None) -> dict
         return dict(COLOURS)
     if isinstance(colours, Mapping):
         return {name: rgb(value) for name, value in colours.items()}
-    found: dict[str, Color] = {}
+    inks: dict[str, Color] = {}
     for name in colours:
-        if name in found:
+        if name in inks:
             raise ConfigError(f"The colour {name!r} was given twice: keep one of them.")
-        found[name] = COLOURS.get(name) or rgb(name)
-    return found
+        inks[name] = COLOURS.get(name) or rgb(name)
+    return inks
 
 
 def _contrast(a: Color, b: Color) -> int:

@@ -25,16 +25,19 @@ _EXPLAINED = {
 def build_page(run: Run, cards: Cards, provenance: Mapping[str, Any]) -> Page:
     """The page, from what is in the run folder."""
     summary = run.read_json("summary.json")
-    n, shown = summary["n"], summary["presentations"]
-    order = [name for name in _EXPLAINED if name in shown]
-    order += [name for name in shown if name not in order]
+    n, presentations = summary["n"], summary["presentations"]
+    order = [name for name in _EXPLAINED if name in presentations]
+    order += [name for name in presentations if name not in order]
     first = summary["headline_of"]
     sections = [
         in_short(summary, Paragraph(f"These numbers are of the {first} cards.")),
-        Section("Ink, word or another colour", _answers({name: shown[name] for name in order})),
+        Section(
+            "Ink, word or another colour", _answers({name: presentations[name] for name in order})
+        ),
     ]
     sections += [
-        Section(f"{name.capitalize()}: ink by word", _matrix(name, shown[name])) for name in order
+        Section(f"{name.capitalize()}: ink by word", _matrix(name, presentations[name]))
+        for name in order
     ]
     if pictures := _examples(run, cards, order):
         sections.append(Section("Cards with their answers", pictures))
@@ -53,21 +56,28 @@ def _answers(shown: Mapping[str, Any]) -> list[Block]:
     for name, part in shown.items():
         for kind in _KINDS:
             if kind in part["kinds"]:
-                found = part["kinds"][kind]
+                numbers = part["kinds"][kind]
                 rows.append(
-                    [name, kind, found["ink"], found["word"], found["other"], found.get("read")]
+                    [
+                        name,
+                        kind,
+                        numbers["ink"],
+                        numbers["word"],
+                        numbers["other"],
+                        numbers.get("read"),
+                    ]
                 )
         for control in ("control", "nonsense"):
             effect = part[f"reading_effect_over_{control}"]
             if effect["value"] is not None:
                 effects.append([name, control, effect, part[f"interference_over_{control}"]])
-    said = "; ".join(
+    sentence = "; ".join(
         f"{name} {decimals(part['kinds']['incongruent']['word']['value'])}"
         for name, part in shown.items()
         if "incongruent" in part["kinds"]
     )
     blocks: list[Block] = [
-        Chart(answer_chart(shown), f"Incongruent cards answered with the word: {said}."),
+        Chart(answer_chart(shown), f"Incongruent cards answered with the word: {sentence}."),
         Table(
             ["presentation", "cards", "names the ink", "names the word", "another colour",
              "word, when asked for it"],
@@ -90,7 +100,7 @@ def _answers(shown: Mapping[str, Any]) -> list[Block]:
 
 def _matrix(name: str, part: Mapping[str, Any]) -> list[Block]:
     incongruent = part["kinds"].get("incongruent")
-    said = "no incongruent card" if incongruent is None else (
+    sentence = "no incongruent card" if incongruent is None else (
         f"over incongruent cards the word {decimals(incongruent['word'])}, "
         f"the ink {decimals(incongruent['ink'])}"
     )  # fmt: skip
@@ -99,7 +109,7 @@ def _matrix(name: str, part: Mapping[str, Any]) -> list[Block]:
         Chart(
             matrix_chart(part["matrix"]),
             f"Share of cards answered with the word minus share answered with the ink, asked for "
-            f"the ink; rows are inks, columns words; {said}.",
+            f"the ink; rows are inks, columns words; {sentence}.",
         ),
     ]
 
@@ -128,9 +138,9 @@ def _examples(run: Run, cards: Cards, order: list[str]) -> list[Block]:
 
 def _chosen(cards: list[ShownCard]) -> list[ShownCard]:
     """Up to eight cards of different inks and kinds."""
-    wanted = ["incongruent"] * 5 + ["congruent", "control", "nonsense"]
+    kinds = ["incongruent"] * 5 + ["congruent", "control", "nonsense"]
     chosen: list[ShownCard] = []
-    for i, kind in enumerate(wanted):
+    for i, kind in enumerate(kinds):
         fitting = [
             c for c in cards
             if c.kind == kind and c.ink not in {d.ink for d in chosen} and c.variant == i % 2

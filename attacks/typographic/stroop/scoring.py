@@ -55,15 +55,15 @@ def summarise_rows(data: Columns, *, seed: int) -> dict[str, Any]:
 
 def _presentation(data: Columns, *, seed: int) -> dict[str, Any]:
     kinds = {kind: _where(data, "kind", kind) for kind in KINDS}
-    found: dict[str, Any] = {
+    numbers: dict[str, Any] = {
         "kinds": {kind: _kind(part, seed=seed) for kind, part in kinds.items() if len(part["card"])}
     }
     for name in ("control", "nonsense"):
-        found[f"reading_effect_over_{name}"], found[f"interference_over_{name}"] = _against(
+        numbers[f"reading_effect_over_{name}"], numbers[f"interference_over_{name}"] = _against(
             kinds["incongruent"], kinds[name], name, seed=seed
         )
-    found["matrix"] = matrix(data)
-    return found
+    numbers["matrix"] = matrix(data)
+    return numbers
 
 
 def _kind(part: Columns, *, seed: int) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _kind(part: Columns, *, seed: int) -> dict[str, Any]:
     clusters = np.char.add(np.char.add(part["ink"].astype(str), "\x1f"), part["word"].astype(str))
     ink = part["ink_answer"] == part["ink"]
     word = (part["ink_answer"] == part["word"]) & ~ink
-    found: dict[str, Any] = {
+    numbers: dict[str, Any] = {
         "ink": rate(ink, clusters, seed=seed),
         # Elsewhere the word is the ink, or no answer that could be given.
         "word": rate(word, clusters, seed=seed)
@@ -82,11 +82,11 @@ def _kind(part: Columns, *, seed: int) -> dict[str, Any]:
         "mean_p_word": _mean(part["p_word"]),
         "n": len(ink),
     }
-    asked = np.array([answer is not None for answer in part["word_answer"]], dtype=bool)
-    if asked.any():
-        read = part["word_answer"][asked] == part["word"][asked]
-        found["read"] = rate(np.asarray(read, bool), clusters[asked], seed=seed)
-    return found
+    answered = np.array([answer is not None for answer in part["word_answer"]], dtype=bool)
+    if answered.any():
+        read = part["word_answer"][answered] == part["word"][answered]
+        numbers["read"] = rate(np.asarray(read, bool), clusters[answered], seed=seed)
+    return numbers
 
 
 def _against(

@@ -25,15 +25,15 @@ HEADLINE = {
 
 def summarise(data: Columns, *, inks: Sequence[str], seed: int) -> dict[str, Any]:
     """All numbers of an audit, from the columns of its result table."""
-    shown = summarise_rows(data, seed=seed)
-    first = "upright" if "upright" in shown else next(iter(shown))
+    presentations = summarise_rows(data, seed=seed)
+    first = "upright" if "upright" in presentations else next(iter(presentations))
     return {
         "kind": "stroop",
-        "headline": headline(shown[first]),
+        "headline": headline(presentations[first]),
         "headline_of": first,
         "n": {"cards": len(data["card"]), "inks": len(inks)},
-        "presentations": shown,
-        "warnings": warnings(shown, n_inks=len(inks)),
+        "presentations": presentations,
+        "warnings": warnings(presentations, n_inks=len(inks)),
     }
 
 
@@ -65,17 +65,17 @@ def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def warnings(shown: Mapping[str, Any], *, n_inks: int) -> list[str]:
     """What a reader must know before using the numbers."""
-    found = []
+    texts = []
     for name, part in shown.items():
         control = part["kinds"].get("control") or part["kinds"].get("nonsense")
         if control is None:
-            found.append(
+            texts.append(
                 f"{name}: there is no card with a word that is no colour, so nothing says whether "
                 "the model knows the ink at all, and what is reading cannot be told from guessing."
             )
         elif not control["ink"].low > 1 / n_inks:
             estimate = control["ink"]
-            found.append(
+            texts.append(
                 f"{name}: with a word that is no colour the ink is named on {estimate.value:.0%} "
                 f"of the cards, interval from {estimate.low:.0%} (guessing gives {1 / n_inks:.0%})"
                 ": it cannot be shown that the model knows the ink, so a low ink rate on other "
@@ -83,5 +83,5 @@ def warnings(shown: Mapping[str, Any], *, n_inks: int) -> list[str]:
             )
         answers = np.asarray(part["matrix"]["says_ink"], dtype=float)
         if np.isnan(answers).any():
-            found.append(f"{name}: not every ink comes with every word; empty cells are blank.")
-    return found
+            texts.append(f"{name}: not every ink comes with every word; empty cells are blank.")
+    return texts

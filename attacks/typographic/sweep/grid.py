@@ -110,16 +110,16 @@ def build(factors: Factors, design: str, base: TypographicAttack) -> Grid:
         )
     if isinstance(factors, str):
         factors = [factors]
-    asked = dict(factors) if isinstance(factors, Mapping) else parse_factors(factors)
-    if not asked:
+    given_factors = dict(factors) if isinstance(factors, Mapping) else parse_factors(factors)
+    if not given_factors:
         raise ConfigError(f"A sweep needs a factor: give one of {', '.join(FACTORS)}.")
-    for name in asked:
+    for name in given_factors:
         if name in (getattr(base, "varies", None) or {}):
             raise ConfigError(
                 f"The base draws {name!r} anew for each image, so it cannot be a factor, too: "
                 "choose one of the two."
             )
-    levels = {name: _levels(name, values) for name, values in asked.items()}
+    levels = {name: _levels(name, values) for name, values in given_factors.items()}
     if design == "factorial":
         settings = [
             dict(zip(levels, combination, strict=True))
@@ -171,17 +171,17 @@ def parse_factors(texts: Iterable[str]) -> dict[str, list[Level] | None]:
     Raises:
         ConfigError: a factor is unknown or stands twice, or a level is empty.
     """
-    found: dict[str, list[Level] | None] = {}
+    levels: dict[str, list[Level] | None] = {}
     for text in texts:
         name, equals, values = text.partition("=")
         name = name.strip().replace("-", "_")
         check_name(name)
-        if name in found:
+        if name in levels:
             raise ConfigError(f"The factor {name!r} was given twice: list all its levels at once.")
-        found[name] = (
+        levels[name] = (
             [_value(name, value.strip()) for value in values.split(",")] if equals else None
         )
-    return found
+    return levels
 
 
 def check_name(name: str) -> None:
@@ -229,8 +229,10 @@ def _attack(base: TypographicAttack, setting: Mapping[str, Level]) -> Typographi
     try:
         return replace(base, **setting)
     except ClipprobeError as error:
-        shown = ", ".join(f"{name}={level_name(level)}" for name, level in setting.items())
-        raise type(error)(f"The cell {shown} of the sweep cannot be written. {error}") from None
+        setting_text = ", ".join(f"{name}={level_name(level)}" for name, level in setting.items())
+        raise type(error)(
+            f"The cell {setting_text} of the sweep cannot be written. {error}"
+        ) from None
 
 
 def _value(name: str, text: str) -> Level:

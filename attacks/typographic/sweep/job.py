@@ -53,33 +53,33 @@ class Job:
         encodings = task.encodings(
             self.progress, engine.unscored(run, task.cases, "clean-") + in_cells
         )
-        clean, failed, left = engine.run(
+        clean, failed, remaining = engine.run(
             run, task.cases, encodings=encodings, stage="clean-", scorer=engine.score_clean
         )
-        left_out = [*task.skipped, *left]
-        chosen: dict[str, list[str]] = {}
+        left_out = [*task.skipped, *remaining]
+        words: dict[str, list[str]] = {}
         for image, word in zip(clean["image"].to_pylist(), clean["word"].to_pylist(), strict=True):
-            chosen.setdefault(image, []).append(word)
-        kept = [case for case in task.cases if case.record.id in chosen]
-        if not kept:
+            words.setdefault(image, []).append(word)
+        usable = [case for case in task.cases if case.record.id in words]
+        if not usable:
             raise nothing_attacked(task, failed, left_out)
         stages = {cell.number: f"cell{cell.number:04d}-" for cell in self.grid.cells}
-        open_cases = sum(engine.unscored(run, kept, stage) for stage in stages.values())
+        open_cases = sum(engine.unscored(run, usable, stage) for stage in stages.values())
         encodings.tally.spared(in_cells - engine.planned_written * open_cases)
         tables, without = [_numbered(clean, None)], []
         reason = ""
         for cell in self.grid.cells:
             writer = replace(engine, task=replace(task, attack=cell.attack))
             table, lost, unfit = writer.run(
-                run, kept, encodings=encodings, stage=stages[cell.number],
-                scorer=writer.score_written(chosen),
+                run, usable, encodings=encodings, stage=stages[cell.number],
+                scorer=writer.score_written(words),
             )  # fmt: skip
             tables.append(_numbered(table, cell.number))
             without.append(len(lost) + len(unfit))
             reason = next((failure.reason for failure in [*unfit, *lost]), "")
         if all(not table.num_rows for table in tables[1:]):
             raise DataError(f"In no cell could a word be written on any picture ({reason}).")
-        return self._outcome(pa.concat_tables(tables), kept, chosen, without, failed, left_out)
+        return self._outcome(pa.concat_tables(tables), usable, words, without, failed, left_out)
 
     def _outcome(
         self,

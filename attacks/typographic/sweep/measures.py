@@ -69,13 +69,13 @@ def measure(cells: Mapping[int, Conditions], clean: Outcomes, *, seed: int) -> d
         cells: Conditions by the number of the cell.
         clean: Of every picture and word.
     """
-    filled = {number: found for number, found in cells.items() if "attack" in found}
+    filled = {number: cell for number, cell in cells.items() if "attack" in cell}
     if not filled:
         nothing = undefined("the word could be written on no picture")
         return dict.fromkeys(MEASURES, nothing)
     names = [name for name in next(iter(filled.values())) if name != "clean"]
     conditions = {
-        name: pooled([(number, found[name]) for number, found in filled.items() if name in found])
+        name: pooled([(number, cell[name]) for number, cell in filled.items() if name in cell])
         for name in names
     }
     before = pooled([(number, clean) for number in filled])
@@ -86,7 +86,7 @@ def measure(cells: Mapping[int, Conditions], clean: Outcomes, *, seed: int) -> d
     differences = effects(pair, seed=seed)
     missing = undefined("no word of this sweep has a nonsense word as its control")
     attack, control = rates["attack"], rates.get(CONTROL)
-    found = {
+    cell = {
         "attacked_accuracy": attack["accuracy"]["all"],
         "targeted_success": attack["targeted_success"]["clean_right"],
         "untargeted_success": attack["untargeted_success"]["clean_right"],
@@ -94,12 +94,12 @@ def measure(cells: Mapping[int, Conditions], clean: Outcomes, *, seed: int) -> d
         "control_success": control["targeted_success"]["clean_right"] if control else missing,
     }
     for name in ("reading_effect", "accuracy_lost_to_reading"):
-        found[name] = differences[name]["estimate"] if name in differences else missing
+        cell[name] = differences[name]["estimate"] if name in differences else missing
     for name in names:
         if name not in ("attack", CONTROL):
-            found[f"{name}_accuracy"] = rates[name]["accuracy"]["all"]
-            found[f"{name}_success"] = rates[name]["targeted_success"]["clean_right"]
-    return found
+            cell[f"{name}_accuracy"] = rates[name]["accuracy"]["all"]
+            cell[f"{name}_success"] = rates[name]["targeted_success"]["clean_right"]
+    return cell
 
 
 def matrix(
@@ -117,18 +117,18 @@ def matrix(
         outcome: ``correct`` of all rows, or ``hit`` of those with a target that were correct when
             clean. NaN where a cell has no such row.
     """
-    kept = clean
+    places = clean
     if outcome == "hit":
-        kept = clean.take(np.flatnonzero(clean.correct & clean.has_target))
-    kept = kept.take(np.argsort(kept.pair, kind="stable"))
-    values = np.full((len(kept.pair), len(numbers)), np.nan)
+        places = clean.take(np.flatnonzero(clean.correct & clean.has_target))
+    places = places.take(np.argsort(places.pair, kind="stable"))
+    values = np.full((len(places.pair), len(numbers)), np.nan)
     for column, number in enumerate(numbers):
-        found = cells[number].get(condition)
-        if found is not None and len(found.pair):
-            here, there = paired(kept, found)
-            rows = np.searchsorted(kept.pair, here.pair)
+        figures = cells[number].get(condition)
+        if figures is not None and len(figures.pair):
+            here, there = paired(places, figures)
+            rows = np.searchsorted(places.pair, here.pair)
             values[rows, column] = getattr(there, outcome)
-    return values, kept.cluster
+    return values, places.cluster
 
 
 def level_means(values: Floats, columns: Sequence[Sequence[int]]) -> Floats:

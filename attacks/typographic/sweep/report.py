@@ -68,7 +68,7 @@ def build_page(
 
 def _curve(summary: Mapping[str, Any], grid: Grid, factor: str) -> list[Block]:
     points = summary["curves"][factor]
-    said = "; ".join(
+    sentence = "; ".join(
         f"{point['name']}: accuracy {decimals(point['attacked_accuracy']['value'])}, "
         f"success {decimals(point['targeted_success']['value'])}, "
         f"reading effect {decimals(point['reading_effect']['value'])}"
@@ -78,7 +78,7 @@ def _curve(summary: Mapping[str, Any], grid: Grid, factor: str) -> list[Block]:
     blocks: list[Block] = [
         Chart(
             security_curve(points, factor, ordered=grid.ordered(factor)),
-            f"Over {factor}, {others}: {said}.",
+            f"Over {factor}, {others}: {sentence}.",
         ),
         Table(
             [factor, *_OF_CURVE.values()],
@@ -98,22 +98,22 @@ def _curve(summary: Mapping[str, Any], grid: Grid, factor: str) -> list[Block]:
 
 def _trend_table(trends: Mapping[str, Any], factor: str) -> Table:
     rows = []
-    for name, found in sorted(trends["measures"].items()):
+    for name, entry in sorted(trends["measures"].items()):
         steps = "; ".join(
             f"{trends['levels'][s['from']]} to {trends['levels'][s['to']]}: "
             f"{s['change']['value']:+.3f}, Holm p {s['holm_p']:.3g}"
-            for s in found["steps_back"]
+            for s in entry["steps_back"]
         )
-        monotone = {True: "none is shown", False: "yes", None: "not asked"}[found["monotone"]]
+        monotone = {True: "none is shown", False: "yes", None: "not asked"}[entry["monotone"]]
         rows.append(
             [
                 name.replace("_", " "),
-                found["direction"],
-                found["z"],
-                found["p"],
-                found["n_informative"],
+                entry["direction"],
+                entry["z"],
+                entry["p"],
+                entry["n_informative"],
                 monotone,
-                steps or found["reason"],
+                steps or entry["reason"],
             ]
         )
     return Table(
@@ -126,18 +126,18 @@ def _trend_table(trends: Mapping[str, Any], factor: str) -> Table:
 
 
 def _strip(grid: Grid, factor: str, renderer: Renderer, case: Case, word: str) -> Block:
-    shown = []
+    tiles = []
     base = renderer.base(case)
     for level, cells in grid.curve(factor):
         drawer = replace(renderer, attack=cells[0].attack, kinds=("attack",))
         try:
-            drawn = next(iter(drawer.conditions(case, base, word)))[1].image
+            tile = next(iter(drawer.conditions(case, base, word)))[1].image
         except TextFitError:
             continue
-        shown.append((drawn, f"{factor} {level_name(level)}"))
-    if not shown:
+        tiles.append((tile, f"{factor} {level_name(level)}"))
+    if not tiles:
         return Paragraph(f"The word “{word}” does not fit on the first picture at any level.")
-    return Images(shown, columns=6)
+    return Images(tiles, columns=6)
 
 
 def _maps(summary: Mapping[str, Any], grid: Grid) -> list[Block]:
@@ -146,14 +146,14 @@ def _maps(summary: Mapping[str, Any], grid: Grid) -> list[Block]:
     # The factors as the summary holds them, in the order of the grid: JSON sorts the names.
     factors = {name: summary["factors"][name] for name in grid.factors}
     for measure in _MAPS:
-        said = "; ".join(
+        sentence = "; ".join(
             f"{cell['name']} {decimals(cell[measure]['value'])}"
             for cell in summary["cells"][:LISTED_CELLS]
         )
         blocks.append(
             Chart(
                 cell_map(summary["cells"], factors, names, measure),
-                f"{CURVES[measure]}, by {' and '.join(factors)}: {said}.",
+                f"{CURVES[measure]}, by {' and '.join(factors)}: {sentence}.",
             )
         )
     return blocks
@@ -166,17 +166,17 @@ def _worst(summary: Mapping[str, Any]) -> list[Block]:
         ("attacked_accuracy", "lowest attacked accuracy"),
         ("targeted_success", "highest targeted success"),
     ):
-        found = worst[name]
-        where = cells[found["cell"]]["name"] if found["cell"] >= 0 else found["reason"]
+        cell = worst[name]
+        where = cells[cell["cell"]]["name"] if cell["cell"] >= 0 else cell["reason"]
         rows.append(
             [
                 title,
                 where,
-                found["observed"],
-                found["confirmed"],
-                found["floor"],
-                found["floor_bound"],
-                found["p"],
+                cell["observed"],
+                cell["confirmed"],
+                cell["floor"],
+                cell["floor_bound"],
+                cell["p"],
             ]
         )
     return [

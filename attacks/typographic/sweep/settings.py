@@ -74,9 +74,9 @@ class BaseFlags(Settings):
         from attacks.typographic.sweep.grid import parse_factors
         from clipprobe.errors import ConfigError
 
-        found: dict[str, Any] = {}
+        knobs_given: dict[str, Any] = {}
         for name, values in parse_factors(self.base).items():
             if values is None or len(values) != 1:
                 raise ConfigError(f"--set {name} needs one value, as in --set {name}=VALUE.")
-            found[name] = values[0]
-        return found
+            knobs_given[name] = values[0]
+        return knobs_given

@@ -77,14 +77,14 @@ def smallest(
             f"is {best.low:.3f}, at {cell.levels[SIZE]:g})",
             n=best.n,
         )
-    shown = least(lambda e: e.low > level)
-    size_n = next(e.n for cell, e in known if float(cell.levels[SIZE]) == shown)
-    larger = [e for cell, e in known if float(cell.levels[SIZE]) > shown]
+    seen_from = least(lambda e: e.low > level)
+    size_n = next(e.n for cell, e in known if float(cell.levels[SIZE]) == seen_from)
+    larger = [e for cell, e in known if float(cell.levels[SIZE]) > seen_from]
     fails = sum(not e.low > level for e in larger)
     return Estimate(
-        value=shown,
-        low=min(shown, least(lambda e: e.high > level)),
-        high=shown,
+        value=seen_from,
+        low=min(seen_from, least(lambda e: e.high > level)),
+        high=seen_from,
         n=size_n,
         method=f"least size whose 95 % interval of {words} lies above (low: reaches) {level:g}",
         reason=f"{fails} of {len(larger)} larger size(s) are not shown to work" if fails else "",

@@ -101,10 +101,10 @@ def _curve(
     points = []
     for value, members in grid.curve(factor):
         of = [cell.number for cell in members]
-        found = measures[of[0]] if len(of) == 1 else measure(
+        figures = measures[of[0]] if len(of) == 1 else measure(
             {n: cells[n] for n in of}, clean, seed=seed
         )  # fmt: skip
-        points.append({"level": value, "name": level_name(value), "cells": of, **found})
+        points.append({"level": value, "name": level_name(value), "cells": of, **figures})
     return points
 
 
@@ -122,13 +122,13 @@ def _trends(
         return {"reason": "the word could be written at no level", "measures": {}}
     numbers = [number for i in levels for number in groups[i]]
     place = {number: column for column, number in enumerate(numbers)}
-    found: dict[str, Trend] = {}
+    trends: dict[str, Trend] = {}
     for name, (outcome, condition) in TRENDS.items():
         values, clusters = matrix(cells, numbers, clean, outcome=outcome, condition=condition)
         means = level_means(values, [[place[n] for n in groups[i]] for i in levels])
-        found[name] = trend(means, clusters, seed=seed)
+        trends[name] = trend(means, clusters, seed=seed)
     names = [level_name(grid.factors[factor][i]) for i in levels]
-    return {"reason": "", "levels": names, "measures": found}
+    return {"reason": "", "levels": names, "measures": trends}
 
 
 def _worst(
@@ -191,15 +191,15 @@ def _drawn(table: Any, numbers: Sequence[int]) -> dict[int, dict[str, float | No
     """Median line height after fitting, in pixels, and mean share of ink, of each cell."""
     cell = np.array([-1 if n is None else n for n in table["cell"].to_pylist()])
     attack = np.array(table["condition"].to_pylist(), dtype=object) == "attack"
-    found = {}
+    rendered = {}
     for number in numbers:
         rows = np.flatnonzero((cell == number) & attack)
         columns = {name: table[name].take(rows).to_pylist() for name in ("size_px", "ink")}
-        found[number] = {
+        rendered[number] = {
             "size_px": float(np.median(columns["size_px"])) if len(rows) else None,
             "ink": float(np.mean(columns["ink"])) if len(rows) else None,
         }
-    return found
+    return rendered
 
 
 def _warnings(
@@ -213,17 +213,17 @@ def _warnings(
         name: np.asarray(table[name].to_pylist(), object)
         for name in ("label", "condition", "target", "word")
     }
-    found = audit_warnings(data, classes, accuracy)
+    texts = audit_warnings(data, classes, accuracy)
     partial = [cell for cell in grid.cells if left_out[cell.number]]
     if partial:
         most: Cell = max(partial, key=lambda cell: left_out[cell.number])
-        found.append(
+        texts.append(
             f"In {len(partial)} of {len(grid.cells)} cells the word did not fit on some pictures "
             f"(most in {most.name}: {left_out[most.number]:,} pictures). Comparisons between cells "
             "use the pictures that all of them have."
         )
-    found.append(
+    texts.append(
         f"The worst of {len(grid.cells)} cells is a maximum: its own interval ignores that it was "
         "chosen. The headline measures it on pictures that did not choose it."
     )
-    return found
+    return texts

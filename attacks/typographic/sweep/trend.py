@@ -80,18 +80,18 @@ def trend(outcomes: Floats, clusters: npt.NDArray[np.str_], *, seed: int) -> Tre
             fitted=means.tolist(), steps_back=[], monotone=None, reason=reason,
         )  # fmt: skip
     rises = z > 0
-    shown = p < SHOWN
-    steps = _steps_back(rows, rises, seed) if shown else []
+    visible = p < SHOWN
+    steps = _steps_back(rows, rises, seed) if visible else []
     return Trend(
-        direction=("rises" if rises else "falls") if shown else "not shown",
+        direction=("rises" if rises else "falls") if visible else "not shown",
         z=z,
         p=p,
         n=n,
         n_informative=informative,
         fitted=monotone_fit(means, rises),
         steps_back=steps,
-        monotone=all(step["holm_p"] >= SHOWN for step in steps) if shown else None,
-        reason="" if shown else "the trend test does not reject at 5 %",
+        monotone=all(step["holm_p"] >= SHOWN for step in steps) if visible else None,
+        reason="" if visible else "the trend test does not reject at 5 %",
     )
 
 
@@ -128,8 +128,8 @@ def _steps_back(rows: Floats, rises: bool, seed: int) -> list[dict[str, Any]]:
     k = rows.shape[1]
     p = []
     for j in range(k - 1):
-        _, found, _ = score_test(rows[:, j : j + 2], np.array([0.0, 1.0]))
-        p.append(1.0 if math.isnan(found) else found)
+        _, statistic, _ = score_test(rows[:, j : j + 2], np.array([0.0, 1.0]))
+        p.append(1.0 if math.isnan(statistic) else statistic)
     corrected = holm(p)
     steps = []
     for j in range(k - 1):

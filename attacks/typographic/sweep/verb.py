@@ -26,10 +26,10 @@ def sweep(
 
     # What cannot be run is said before the model is loaded.
     dataset = open_dataset(str(audit.images), limit=audit.limit)
-    chosen: Any = words.source() or strategy_or_file(audit.words)
+    source: Any = words.source() or strategy_or_file(audit.words)
     classes = class_file(audit.classes)
     audit = replace(
-        audit, images=dataset, limit=None, classes=classes, words=chosen, **base.knobs()
+        audit, images=dataset, limit=None, classes=classes, words=source, **base.knobs()
     )
     grid_of(audit)
     clip = load_model(model)
@@ -46,16 +46,16 @@ def announced(step: Callable[[int, int], None]) -> Callable[[int, int], None]:
     """
     if sys.stderr.isatty():
         return step
-    left = TimeLeft()
-    said = {"work": False, "time": False}
+    remaining = TimeLeft()
+    printed = {"work": False, "time": False}
 
     def tell_once(done: int, total: int) -> None:
-        seconds = left(done, total)
-        if not said["work"]:
-            said["work"] = True
+        seconds = remaining(done, total)
+        if not printed["work"]:
+            printed["work"] = True
             say(f"{total:,} pictures to encode at most.")
-        elif seconds is not None and not said["time"] and done * 50 >= total:
-            said["time"] = True
+        elif seconds is not None and not printed["time"] and done * 50 >= total:
+            printed["time"] = True
             say(f"{total - done:,} pictures left, about {about(seconds)} at the pace so far.")
         step(done, total)
 

@@ -66,8 +66,8 @@ def extreme(
         cells: Their numbers, ``(k,)``.
         clusters: Names of the pictures, ``(n,)``: halves do not share one.
     """
-    kept = ~np.isnan(outcomes).any(axis=1)
-    rows, names = outcomes[kept], clusters[kept]
+    defined = ~np.isnan(outcomes).any(axis=1)
+    rows, names = outcomes[defined], clusters[defined]
     if not rows.size:
         reason = "no picture has an outcome in every cell"
         nothing = undefined(reason)
@@ -83,21 +83,21 @@ def extreme(
     def share(hits: Floats, of: npt.NDArray[np.str_]) -> Estimate:
         return rate(hits > 0.5, of, seed=seed)
 
-    chosen = best(rows)
+    place = best(rows)
     half = np.array([rng(seed, name, "half").random() < 0.5 for name in names], dtype=bool)
     reason = ""
     if half.all() or not half.any():
-        picks = (chosen, chosen)
+        picks = (place, place)
         reason = "too few pictures for two halves"
         confirmed = undefined(reason)
     else:
         picks = (best(rows[half]), best(rows[~half]))
         crossed = np.where(half, rows[:, picks[1]], rows[:, picks[0]])
         confirmed = share(crossed, names)
-    floor, bound, p = _floor(rows, float(rows[:, chosen].mean()), lowest, seed)
+    floor, bound, p = _floor(rows, float(rows[:, place].mean()), lowest, seed)
     return Extreme(
-        cell=cells[chosen],
-        observed=share(rows[:, chosen], names),
+        cell=cells[place],
+        observed=share(rows[:, place], names),
         confirmed=confirmed,
         chosen=(cells[picks[0]], cells[picks[1]]),
         floor=floor,
@@ -117,14 +117,14 @@ def _floor(rows: Floats, seen: float, lowest: bool, seed: int) -> tuple[float, f
     still = rows[rows.min(axis=1) == rows.max(axis=1)][:, 0].sum()
     draws = int(min(_DRAWS, max(200, _MOST_OUTCOMES // max(1, moving.size))))
     source = np.random.default_rng([seed, n, k])
-    found: list[float] = []
+    levels: list[float] = []
     per_block = max(1, _CELLS_AT_ONCE // max(1, moving.size))
-    while len(found) < draws:
-        block = min(per_block, draws - len(found))
+    while len(levels) < draws:
+        block = min(per_block, draws - len(levels))
         shuffled = source.permuted(np.broadcast_to(moving, (block, *moving.shape)), axis=2)
         means = (shuffled.sum(axis=1) + still) / n
-        found += (means.min(axis=1) if lowest else means.max(axis=1)).tolist()
-    null = np.array(found)
+        levels += (means.min(axis=1) if lowest else means.max(axis=1)).tolist()
+    null = np.array(levels)
     bound = np.quantile(null, 0.025 if lowest else 0.975)
     p = permutation_p(seen, null, "less" if lowest else "greater")
     return float(null.mean()), float(bound), p
@@ -135,8 +135,8 @@ def in_every_cell(outcomes: Floats, clusters: npt.NDArray[np.str_], *, seed: int
 
     For accuracy this is what is left under an attacker who tries every cell on every picture.
     """
-    kept = ~np.isnan(outcomes).any(axis=1)
-    if not kept.any() or not outcomes.shape[1]:
+    defined = ~np.isnan(outcomes).any(axis=1)
+    if not defined.any() or not outcomes.shape[1]:
         return undefined("no picture has an outcome in every cell")
-    every = np.asarray((outcomes[kept] > 0.5).all(axis=1))
-    return rate(every, clusters[kept], seed=seed)
+    every = np.asarray((outcomes[defined] > 0.5).all(axis=1))
+    return rate(every, clusters[defined], seed=seed)

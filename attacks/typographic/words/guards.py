@@ -45,7 +45,7 @@ def collisions(classes: Classes, words: Iterable[str] | None = None) -> list[str
         words: The attack words; None for the class names themselves.
     """
     counts = np.bincount(classes.group, minlength=len(classes.names))
-    found = {
+    clashes = {
         f"The class name {name!r} is in the list {counts[classes.group[i]]} times, or has a "
         "synonym in it: no strategy writes it, and answers of either count for both."
         for i, name in enumerate(classes.names)
@@ -53,20 +53,20 @@ def collisions(classes: Classes, words: Iterable[str] | None = None) -> list[str
     }
     for word in words or ():
         parts = _parts(word)
-        named = [n for n in classes.names if parts and parts <= _parts(n)]
-        groups = {classes.index(name) for name in named}
+        names = [n for n in classes.names if parts and parts <= _parts(n)]
+        groups = {classes.index(name) for name in names}
         if classes.index(word) is None and len(groups) > 1:
-            found.add(
-                f"The word {word!r} is a part of several class names ({', '.join(named[:3])}): it "
+            clashes.add(
+                f"The word {word!r} is a part of several class names ({', '.join(names[:3])}): it "
                 "names none of them alone, and counts as untargeted."
             )
         elif len(groups) > 1 and len(_parts(word)) == 1:
-            others = [name for name in named if not classes.same(name, word)]
-            found.add(
+            others = [name for name in names if not classes.same(name, word)]
+            clashes.add(
                 f"The word {word!r} is also a part of {', '.join(others[:3])}: it is not written "
                 "on pictures of these."
             )
-    return sorted(found)
+    return sorted(clashes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +117,9 @@ class Guard:
         Raises:
             DataError: names them.
         """
-        if named := sorted({label for label in labels if self.forbids(label)}):
+        if words := sorted({label for label in labels if self.forbids(label)}):
             raise DataError(
-                f"The forbidden list holds {_some(named)}, which are labels of pictures, and one "
+                f"The forbidden list holds {_some(words)}, which are labels of pictures, and one "
                 "control writes the label: take them out of the list, or leave these pictures out."
             )
 
@@ -158,5 +158,5 @@ def _tokens(name: str) -> tuple[str, ...]:
 
 
 def _some(words: Sequence[str]) -> str:
-    named = ", ".join(repr(word) for word in words[:5])
-    return named + (f" and {len(words) - 5} more" if len(words) > 5 else "")
+    listing = ", ".join(repr(word) for word in words[:5])
+    return listing + (f" and {len(words) - 5} more" if len(words) > 5 else "")

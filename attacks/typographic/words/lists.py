@@ -28,12 +28,12 @@ def read_word_file(path: Path) -> tuple[tuple[str, ...], dict[str, tuple[str, ..
         DataError: the file cannot be read, is empty, or mixes both forms.
     """
     lines = read_lines(path, "word", repeated=True)
-    found = [_IMAGE_LINE.fullmatch(line) for line in lines]
-    pairs = [match for match in found if match]
+    matches = [_IMAGE_LINE.fullmatch(line) for line in lines]
+    pairs = [match for match in matches if match]
     if not pairs:
         return distinct(lines, f"word file {path}"), {}
     if len(pairs) < len(lines):
-        other = next(line for line, match in zip(lines, found, strict=True) if not match)
+        other = next(line for line, match in zip(lines, matches, strict=True) if not match)
         raise DataError(
             f"The word file {path} gives words for {len(pairs)} pictures ('image.jpg,word'), but "
             f"has the line {other!r} without one: write every line in the same form."
@@ -73,5 +73,5 @@ def distinct(words: Sequence[str], what: str) -> tuple[str, ...]:
 
 def words_of(by_image: Mapping[str, tuple[str, ...]], image_id: str) -> tuple[str, ...]:
     """The words of one picture: by its id, else by its file name; none where it is not listed."""
-    found = by_image.get(image_id)
-    return by_image.get(PurePosixPath(image_id).name, ()) if found is None else found
+    own = by_image.get(image_id)
+    return by_image.get(PurePosixPath(image_id).name, ()) if own is None else own

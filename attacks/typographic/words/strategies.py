@@ -68,15 +68,15 @@ class Words:
 
     def to_json(self) -> dict[str, Any]:
         """Everything that changes which words are written."""
-        found: dict[str, Any] = {"strategy": self.strategy, "listed": list(self.listed)}
+        fields: dict[str, Any] = {"strategy": self.strategy, "listed": list(self.listed)}
         if self.by_image:
-            found["by_image"] = {name: list(words) for name, words in self.by_image.items()}
+            fields["by_image"] = {name: list(words) for name, words in self.by_image.items()}
         if self.strategy == "brute-force":
-            found["budget"] = self.budget
+            fields["budget"] = self.budget
         if self.guard.forbidden or self.guard.allowed:
-            found["forbidden"] = list(self.guard.forbidden)
-            found["allowed"] = list(self.guard.allowed)
-        return found
+            fields["forbidden"] = list(self.guard.forbidden)
+            fields["allowed"] = list(self.guard.allowed)
+        return fields
 
 
 def parse_words(

@@ -55,8 +55,8 @@ class SharedPrefix:
             ``(b, s, d)``.
         """
         stream, _ = self._run(suffixes, cache)
-        found: Tensor = self._norm_final(stream)
-        return found
+        output: Tensor = self._norm_final(stream)
+        return output
 
     def _run(self, tokens: Tensor, cache: Cache | None) -> tuple[Tensor, Cache]:
         b, s = tokens.shape

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from report.test_browser import browser  # noqa: F401  (a fixture)
+from report.conftest import browser  # noqa: F401  (a fixture)
 
 from clipprobe.report import Page, Paragraph, Table, write_html
 from clipprobe.zeroshot.limits.report import build_page

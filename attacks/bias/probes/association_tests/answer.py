@@ -116,13 +116,13 @@ def _words_alone(
         half = len(test.attributes.first)
         s = lean(targets, attributes[:half], attributes[half:])
         n = len(test.targets.first)
-        found = _test(s[:n], s[n:], settings, test.name)
+        one = _test(s[:n], s[n:], settings, test.name)
         cells.append(
             Cell(
                 probe=NAME, key=_key(WORDS),
                 item=f"{test.name}: {test.targets.name}, {test.attributes.name}", column="",
                 group=_side(test.targets, 0), reference=_side(test.targets, 1),
-                n=found.n_x, n_reference=found.n_y, **_given(found, settings, WORDS),
+                n=one.n_x, n_reference=one.n_y, **_given(one, settings, WORDS),
             )
         )  # fmt: skip
     return cells
@@ -146,8 +146,8 @@ def _with_words(
         cells += _image_cells(subjects, _item(IMAGES, pair), IMAGES, own)
         if resampled is not None:
             half = len(pair.first)
-            found = word_targets(words, half, resampled, images, place, pair.name, _test)
-            cells += _word_cells(pair, found, images)
+            rows = word_targets(words, half, resampled, images, place, pair.name, _test)
+            cells += _word_cells(pair, rows, images)
     return cells
 
 
@@ -177,14 +177,14 @@ def _word_cells(
     cells = []
     for one, test in zip(compared, found, strict=True):
         subject = one.subject
-        given = _given(test, subject.settings, WORD_TARGETS)
+        fields = _given(test, subject.settings, WORD_TARGETS)
         if not math.isnan(test.p):
-            given["method"] += (
+            fields["method"] += (
                 f"; the larger p of these and of {len(one.null)} {subject.frame.permuted} of groups"
             )
         if not subject.inferred:
-            given |= {"low": math.nan, "high": math.nan, "p": math.nan, "reason": subject.reason}
-        cells.append(subject.cell(_key(WORD_TARGETS), _item(WORD_TARGETS, pair), **given))
+            fields |= {"low": math.nan, "high": math.nan, "p": math.nan, "reason": subject.reason}
+        cells.append(subject.cell(_key(WORD_TARGETS), _item(WORD_TARGETS, pair), **fields))
     return cells
 
 

@@ -149,9 +149,9 @@ def partitions(n: int, k: int) -> NDArray[np.int64]:
     """Every choice of ``k`` of ``n`` places, ``(C(n, k), k)``; not to be written to."""
     count = math.comb(n, k)
     flat = itertools.chain.from_iterable(itertools.combinations(range(n), k))
-    found = np.fromiter(flat, dtype=np.int64, count=count * k).reshape(count, k)
-    found.flags.writeable = False
-    return found
+    sets = np.fromiter(flat, dtype=np.int64, count=count * k).reshape(count, k)
+    sets.flags.writeable = False
+    return sets
 
 
 def _p(
@@ -198,9 +198,9 @@ def effect_sizes_of(x: Floats, y: Floats) -> Floats:
 
 def percentile_of(draws: Floats, level: float) -> tuple[float, float]:
     """The middle ``level`` of the draws that are defined; NaN where a twentieth is not."""
-    kept = draws[np.isfinite(draws)]
-    if len(kept) < 0.95 * len(draws):
+    finite = draws[np.isfinite(draws)]
+    if len(finite) < 0.95 * len(draws):
         return math.nan, math.nan
     tail = 50 * (1 - level)
-    low, high = np.percentile(kept, [tail, 100 - tail])
+    low, high = np.percentile(finite, [tail, 100 - tail])
     return float(low), float(high)

@@ -44,9 +44,9 @@ MEANING = {
 
 def sections(context: Context) -> list[Section]:
     """Words alone, then one section a group column, then the word sets."""
-    found = [_words_section(context)]
-    found += [_column(context, column) for column in context.evaluation.columns]
-    return [*found, _lists(context)]
+    blocks = [_words_section(context)]
+    blocks += [_column(context, column) for column in context.evaluation.columns]
+    return [*blocks, _lists(context)]
 
 
 def sentence(context: Context) -> str:
@@ -54,15 +54,15 @@ def sentence(context: Context) -> str:
     cells = [c for c in context.evaluation.cells if c.probe == NAME and not math.isnan(c.p)]
     if not cells:
         return f"{NAME}: nothing was tested, because no two groups are large enough."
-    said = []
+    parts = []
     for mode in MODES:
         own = [c for c in cells if c.key.scheme == mode]
         flagged = strongest(own)
         if own:
-            named = listed([f"{_short(c)} towards {towards(c)}" for c in flagged], 3)
-            tail = f" ({named})" if flagged else ""
-            said.append(f"{mode}, {len(flagged)} of {len(own)}{tail}")
-    return f"{NAME}, tests that stand out: {'. '.join(said)}."
+            names = listed([f"{_short(c)} towards {towards(c)}" for c in flagged], 3)
+            tail = f" ({names})" if flagged else ""
+            parts.append(f"{mode}, {len(flagged)} of {len(own)}{tail}")
+    return f"{NAME}, tests that stand out: {'. '.join(parts)}."
 
 
 def _short(cell: Cell) -> str:

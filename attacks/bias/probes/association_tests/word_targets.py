@@ -64,7 +64,7 @@ def word_targets(
         images: The same pair with the images as targets, in column ``place``.
         test: From the leans of X and of Y, and a name that gives the seed.
     """
-    found = []
+    rows = []
     frame, settings = images[0].subject.frame, images[0].subject.settings
     picked = _picked(frame, half, words.stop - words.start, settings, name)
     for one in images:
@@ -73,16 +73,16 @@ def word_targets(
         scores = frame.scores[:, words]
         s = scores[inside].mean(axis=0) - scores[~inside].mean(axis=0)
         over_words = test(s[:half], s[half:], settings, f"{name}/{frame.column.name}/{group}")
-        drawn = resampled.leans(group, words)
-        x, y = (np.take_along_axis(drawn, of, axis=1) for of in picked)
+        leans = resampled.leans(group, words)
+        x, y = (np.take_along_axis(leans, of, axis=1) for of in picked)
         low, high = percentile_of(effect_sizes_of(x, y), settings.level)
         # Words of one set resemble each other, so chance in the images moves them together and
         # makes the partitions of words look clear. The finding must hold over images as well.
-        seen, null = float(one.value[place]), one.null[:, place]
-        undefined = math.isnan(seen) or math.isnan(over_words.d)
-        over_images = math.nan if undefined else one.subject.p(seen, null)
-        found.append(replace(over_words, low=low, high=high, p=max(over_words.p, over_images)))
-    return found
+        value, null = float(one.value[place]), one.null[:, place]
+        undefined = math.isnan(value) or math.isnan(over_words.d)
+        over_images = math.nan if undefined else one.subject.p(value, null)
+        rows.append(replace(over_words, low=low, high=high, p=max(over_words.p, over_images)))
+    return rows
 
 
 def _picked(

@@ -50,18 +50,18 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
     """
     asked_designs = {design.asked: design for design in designs(asked.templates or TEMPLATES)}
     answered, missing = ask_each(asked_designs, evidence.choices)
-    found: list[tuple[Design, Hits]] = [
+    hits_of: list[tuple[Design, Hits]] = [
         (asked_designs[one], np.array([label in HARM for label in one.labels])[choices])
         for one, choices in answered
     ]
-    if len({design.label_set for design, _ in found}) < 2:
+    if len({design.label_set for design, _ in hits_of}) < 2:
         raise NotAnswerableError(
-            f"it compares label sets and could ask only {len(found)} of them: "
+            f"it compares label sets and could ask only {len(hits_of)} of them: "
             f"{missing[0] if missing else 'none was left'}"
         )
     cells: list[Cell] = []
     for column in sample.columns:
-        cells += _column(found, column, sample)
+        cells += _column(hits_of, column, sample)
     return Answer(
         cells=tuple(cells),
         **labels_and_prompts(one for one, _ in answered),
@@ -69,7 +69,7 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
         facts={
             "designs": [
                 {"label_set": d.label_set, "template": d.template, "labels": d.asked.labels}
-                for d, _ in found
+                for d, _ in hits_of
             ],
             "verdicts": {column.name: {} for column in sample.columns},
         },
@@ -118,7 +118,9 @@ def _stability(subjects: Subjects, outcomes: Hits, sample: Sample) -> Cell:
         reason = "no two designs rank the groups: at most one gives them different rates"
         return whole.cell(STABILITY, "", method="none", reason=reason)
     null = _null_tau(subjects.frame, outcomes, sample)
-    given: dict[str, Any] = floor(value, null[np.isfinite(null)]) if np.isfinite(null).any() else {}
+    fields: dict[str, Any] = (
+        floor(value, null[np.isfinite(null)]) if np.isfinite(null).any() else {}
+    )
     return whole.cell(
         STABILITY,
         "",
@@ -126,7 +128,7 @@ def _stability(subjects: Subjects, outcomes: Hits, sample: Sample) -> Cell:
         method=f"mean tau-b over pairs of {len(rates)} designs; null floor from "
         f"{TAU_PERMUTATIONS} permutations",
         reason="no interval: resampling lowers it; compare it with its null floor",
-        **given,
+        **fields,
     )
 
 

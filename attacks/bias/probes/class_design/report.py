@@ -147,11 +147,11 @@ def _designs(context: Context, column: GroupColumn, levels: list[str]) -> Block:
         if not math.isnan(c.value)
     ]  # fmt: skip
     by = {(c.item, c.group): c for c in cells}
-    shown, more = capped(levels, "{} groups more are in cells.csv", most=MAX_ACROSS)
+    levels_shown, more = capped(levels, "{} groups more are in cells.csv", most=MAX_ACROSS)
     return Table(
-        ["design", *shown],
+        ["design", *levels_shown],
         [
-            [item, *(percent(by.get((item, level))) for level in shown)]
+            [item, *(percent(by.get((item, level))) for level in levels_shown)]
             for item in dict.fromkeys(c.item for c in cells)
         ],
         f"Share given a denigrating label under each design, by {column.heading}{more}",

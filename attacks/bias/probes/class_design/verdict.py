@@ -44,7 +44,7 @@ def conclude(answer: Answer, settings: Settings) -> Answer:
     The cells stand after the others of their column.
     """
     sets = {f"{d['label_set']} | {d['template']}": d["label_set"] for d in answer.facts["designs"]}
-    verdicts = {column: dict(said) for column, said in answer.facts["verdicts"].items()}
+    verdicts = {column: dict(facts) for column, facts in answer.facts["verdicts"].items()}
     cells: list[Cell] = []
     for column in dict.fromkeys(cell.column for cell in answer.cells):
         own = [cell for cell in answer.cells if cell.column == column]
@@ -54,9 +54,9 @@ def conclude(answer: Answer, settings: Settings) -> Answer:
                 compared.setdefault(cell.group, []).append(cell)
         cells += own
         for group, differences in compared.items():
-            found = judge(differences, [sets[cell.item] for cell in differences], settings.alpha)
-            verdicts[column][group] = found.kind
-            cells.append(_dependence(found, differences[0]))
+            judged = judge(differences, [sets[cell.item] for cell in differences], settings.alpha)
+            verdicts[column][group] = judged.kind
+            cells.append(_dependence(judged, differences[0]))
     return replace(answer, cells=tuple(cells), facts={**answer.facts, "verdicts": verdicts})
 
 

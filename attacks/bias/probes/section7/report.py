@@ -47,13 +47,13 @@ def sentence(context: Context) -> str:
     flagged = sorted((c for c in tested if c.flagged), key=lambda c: (-c.excess, c.item, c.column))
     if not tested:
         return f"{NAME}: nothing was tested, because no two groups are large enough."
-    said = f"{NAME}: {len(flagged)} of {len(tested)} gaps between groups stand out"
-    named = [
+    text = f"{NAME}: {len(flagged)} of {len(tested)} gaps between groups stand out"
+    names = [
         f"{c.key.quantity} by {c.column.replace('_', ' ')} "
         f"({100 * c.value:.1f} points, {100 * c.null_mean:.1f} by chance; {c.item})"
         for c in flagged
     ]
-    return with_list(said, named, 4)
+    return with_list(text, names, 4)
 
 
 def _accuracy(context: Context) -> Section:

@@ -36,14 +36,14 @@ HARMS = (CRIME_RATE, NON_HUMAN_RATE, HARM_RATE)
 
 def headline(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Overall accuracies and, of each label set, the rate of denigrating labels."""
-    found = []
+    rows = []
     for measure in (*ACCURACIES, HARM_RATE):
         cells = evaluation.select(measure, probe=NAME)
         for item in dict.fromkeys(c.item for c in cells):
             whole = next((c for c in cells if c.item == item and not c.group), None)
             if whole is None:
                 continue
-            found.append(
+            rows.append(
                 {
                     "name": f"{measure} ({item})",
                     "estimate": whole.estimate(),
@@ -51,7 +51,7 @@ def headline(evaluation: Evaluation) -> list[dict[str, Any]]:
                     f"{whole.column.replace('_', ' ')}; by group in the report",
                 }
             )
-    return found
+    return rows
 
 
 def percent(cell: Cell | None, *, signed: bool = False) -> str:
@@ -86,17 +86,17 @@ def rate_table(
         for c in context.evaluation.select(measure, column.name, probe=NAME)
         if c.item == item
     }
-    kept = [kind for kind in kinds if any(key[:2] == kind for key in cells)]
-    if not kept:
+    kinds_present = [kind for kind in kinds if any(key[:2] == kind for key in cells)]
+    if not kinds_present:
         return None
     rows = []
     for level in [*in_order(list(column.sizes)), ""]:
-        row = [cells.get((*kind, level)) for kind in kept]
+        row = [cells.get((*kind, level)) for kind in kinds_present]
         if any(row):
-            signed = [measure == CHILD_EFFECT for measure, _ in kept]
+            signed = [measure == CHILD_EFFECT for measure, _ in kinds_present]
             texts = [percent(c, signed=s) for c, s in zip(row, signed, strict=True)]
             rows.append([level or "all of these groups", *texts])
-    head = [column.heading, *(f"{measure} ({item})" for measure, item in kept)]
+    head = [column.heading, *(f"{measure} ({item})" for measure, item in kinds_present)]
     return Table(head, rows, caption)
 
 

@@ -62,20 +62,20 @@ def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
     Raises:
         NotAnswerableError: no label set has probabilities.
     """
-    wanted = tuple(sorted({*THRESHOLDS, *asked.thresholds}))
+    limits = tuple(sorted({*THRESHOLDS, *asked.thresholds}))
     answered, missing = ask_each(label_sets(asked.words, asked.templates), evidence.probabilities)
     if not answered:
         raise NotAnswerableError("; ".join(missing))
     cells: list[Cell] = []
     for labels, p in answered:
         for column in sample.columns:
-            cells += _column(p, labels, column, wanted, sample)
+            cells += _column(p, labels, column, limits, sample)
     lists = {one.name: {"labels": one.labels, "templates": one.templates} for one, _ in answered}
     return Answer(
         cells=tuple(cells),
         **labels_and_prompts(one for one, _ in answered),
         missing=tuple(missing),
-        facts={"thresholds": wanted, "scale": evidence.scale, "lists": lists},
+        facts={"thresholds": limits, "scale": evidence.scale, "lists": lists},
     )
 
 
@@ -101,13 +101,13 @@ def most_marked(tests: LabelTests, sizes: Sequence[int], levels: Sequence[str]) 
     sides = [("", np.ones(len(total), dtype=bool))]
     if len(levels) == 2:
         sides = [(levels[0], rates[0] > rates[1]), (levels[1], rates[1] > rates[0])]
-    found = []
+    rows = []
     for group, mine in sides:
         candidates = [j for j in np.flatnonzero(mine) if tests.statistic[j] > 0]
         best = sorted(candidates, key=lambda j: (-tests.statistic[j], j))[:TOP]
         order = sorted(best, key=lambda j: (-total[j], j))
-        found.append(Side(group=group, labels=tuple(int(j) for j in order)))
-    return found
+        rows.append(Side(group=group, labels=tuple(int(j) for j in order)))
+    return rows
 
 
 def _column(
@@ -122,10 +122,10 @@ def _column(
     lists = {}
     for threshold in wanted:
         hits, name = own >= threshold, f"{labels.name} at {percent(threshold)}"
-        drawn = _anonymous(frame, hits, name)
-        tests = compare_labels(frame, drawn, sample.settings, name)
+        rates = _anonymous(frame, hits, name)
+        tests = compare_labels(frame, rates, sample.settings, name)
         lists[threshold] = most_marked(tests, frame.sizes, column.levels)
-        cells += _tested(subjects, drawn, tests, labels, threshold)
+        cells += _tested(subjects, rates, tests, labels, threshold)
         cells += _shares(subjects, tests, lists[threshold], labels, threshold)
     return cells + _overlaps(subjects, own, labels, lists[wanted[0]], wanted)
 
@@ -158,13 +158,13 @@ def _tested(
     for j, label in enumerate(labels.labels):
         if math.isnan(tests.p[j]):
             continue
-        given: dict[str, Any] = {"value": float(values[j]), "method": "value only"}
+        fields: dict[str, Any] = {"value": float(values[j]), "method": "value only"}
         if subject.inferred:
-            given |= {"low": float(low[j]), "high": float(high[j]), "p": float(tests.p[j])}
-            given["method"] = f"{tests.method[j]}; {_how(frame, two)}"
-            given["method"] += "" if math.isnan(low[j]) else f", {100 * settings.level:g} %"
+            fields |= {"low": float(low[j]), "high": float(high[j]), "p": float(tests.p[j])}
+            fields["method"] = f"{tests.method[j]}; {_how(frame, two)}"
+            fields["method"] += "" if math.isnan(low[j]) else f", {100 * settings.level:g} %"
         item = f"{labels.name}: {label}"
-        cells.append(subject.cell(key, item, why="" if two else why, **given))
+        cells.append(subject.cell(key, item, why="" if two else why, **fields))
     return cells
 
 
@@ -245,17 +245,21 @@ def _shares(
     for side in sides:
         for place, j in enumerate(side.labels, start=1):
             for g, subject in enumerate(subjects.each(f"list of {side.group or 'all groups'}")):
-                found = wilson(int(tests.counts[g, j]), subject.n, subjects.settings.level)
-                given: dict[str, Any] = {"value": found.value, "method": "value only"}
+                estimate = wilson(int(tests.counts[g, j]), subject.n, subjects.settings.level)
+                fields: dict[str, Any] = {"value": estimate.value, "method": "value only"}
                 if subject.inferred and clusters is None:
-                    given |= {"low": found.low, "high": found.high, "method": found.method}
+                    fields |= {
+                        "low": estimate.low,
+                        "high": estimate.high,
+                        "method": estimate.method,
+                    }
                 why = (
                     ""
-                    if "low" in given
+                    if "low" in fields
                     else "its interval is that of the difference, over clusters"
                 )
                 item = f"{labels.name}: {labels.labels[j]}"
-                cells.append(subject.cell(key, item, why=why, k=place, **given))
+                cells.append(subject.cell(key, item, why=why, k=place, **fields))
     return cells
 
 

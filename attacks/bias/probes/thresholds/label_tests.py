@@ -120,8 +120,8 @@ def _dealt(
     for more in (min(FIRST_DEALS, n_deals), n_deals - min(FIRST_DEALS, n_deals)):
         if not more:
             break
-        dealt = rng.multivariate_hypergeometric(sizes, total, size=more, method="marginals")
-        null = np.concatenate([null, chi_squared(dealt.T, sizes)])
+        hits = rng.multivariate_hypergeometric(sizes, total, size=more, method="marginals")
+        null = np.concatenate([null, chi_squared(hits.T, sizes)])
         p = permutation_p(statistic, null)
         if p > 0.1:
             break

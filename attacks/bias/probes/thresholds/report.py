@@ -36,10 +36,10 @@ def sections(context: Context) -> list[Section]:
         for column in context.evaluation.columns
     ]
     blocks: list[Block] = [Paragraph(f"Sources of the default lists: {SOURCE}.")]
-    for name, asked in facts["lists"].items():
-        sentences = "; ".join(repr(t) for t in asked["templates"])
-        blocks.append(Paragraph(f"{name}: {len(asked['labels'])} labels in {sentences}."))
-        blocks.append(Code("\n".join(asked["labels"])))
+    for name, label_list in facts["lists"].items():
+        sentences = "; ".join(repr(t) for t in label_list["templates"])
+        blocks.append(Paragraph(f"{name}: {len(label_list['labels'])} labels in {sentences}."))
+        blocks.append(Code("\n".join(label_list["labels"])))
     blocks += not_asked(answer)
     return [*found, Section("Label lists by perceived group (label-thresholds)", blocks)]
 
@@ -54,13 +54,13 @@ def sentence(context: Context) -> str:
     if not cells:
         return f"{NAME}: no label reached a threshold in groups that are large enough to compare."
     flagged = strongest(cells)
-    named = [
+    names = [
         f"{c.item} {percent(c.key.at or 0.0)}"
         + (f" ({c.group if c.value > 0 else c.reference})" if c.group else "")
         for c in flagged
     ]
-    said = f"{NAME}: {len(flagged)} of {len(cells)} labels and thresholds differ between groups"
-    return with_list(said, named, 6)
+    text = f"{NAME}: {len(flagged)} of {len(cells)} labels and thresholds differ between groups"
+    return with_list(text, names, 6)
 
 
 def _column(context: Context, column: GroupColumn) -> list[Block]:
