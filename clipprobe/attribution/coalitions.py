@@ -87,8 +87,8 @@ def first_order(sets: Coalitions, values: Floats) -> tuple[Floats, Floats]:
     design = np.concatenate([np.ones((len(centred), 1)), centred], axis=1)
     gram = design.T @ design
     gram[np.diag_indices_from(gram)] += _RIDGE
-    found = np.linalg.solve(gram, design.T @ values)
-    return found[0], found[1:]
+    solution = np.linalg.solve(gram, design.T @ values)
+    return solution[0], solution[1:]
 
 
 def second_order(sets: Coalitions, values: Floats) -> Floats:
@@ -106,10 +106,10 @@ def second_order(sets: Coalitions, values: Floats) -> Floats:
     if not sets.exhaustive:
         constant, slopes = first_order(sets, values[:, None])
         rest = values - constant[0] - centred @ slopes[:, 0]
-    found: Floats = (centred * (sets.weights * rest)[:, None]).T @ centred / scale
-    np.fill_diagonal(found, 0.0)
-    if not sets.exhaustive and len(found) > 1:
+    matrix: Floats = (centred * (sets.weights * rest)[:, None]).T @ centred / scale
+    np.fill_diagonal(matrix, 0.0)
+    if not sets.exhaustive and len(matrix) > 1:
         noise = float(np.var(rest)) / (scale * len(rest))
-        size = float((found**2).sum()) / (len(found) * (len(found) - 1))
-        found *= max(0.0, 1 - noise / size) if size > 0 else 1.0
-    return found
+        size = float((matrix**2).sum()) / (len(matrix) * (len(matrix) - 1))
+        matrix *= max(0.0, 1 - noise / size) if size > 0 else 1.0
+    return matrix

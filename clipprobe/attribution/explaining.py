@@ -75,17 +75,17 @@ def explain(
         found.map.shape  # (64, 64), the model's own pixels
         found.patches.shape  # (8, 8), summed over each patch
     """
-    chosen = default_method(clip, target) if method is None else method
+    name = default_method(clip, target) if method is None else method
     batch = explain_many(
         clip,
         [image],
         [target],
-        {chosen: settings},
+        {name: settings},
         against=against,
         centre=centre,
         pool=pool,
     )
-    return batch[chosen][0]
+    return batch[name][0]
 
 
 def explain_batch(
@@ -115,18 +115,18 @@ def explain_batch(
     """
     if method is None and len(texts):
         method = default_method(clip, texts[0])
-    chosen = method or UNIT_DEFAULT
+    name = method or UNIT_DEFAULT
     return explain_many(
         clip,
         images,
         texts,
-        {chosen: settings},
+        {name: settings},
         against=against,
         centre=centre,
         pool=pool,
         batch_size=batch_size,
         memory_gb=memory_gb,
-    )[chosen]
+    )[name]
 
 
 def default_method(clip: Clip, target: str | Sequence[str] | UnitAddress) -> str:
@@ -161,8 +161,8 @@ def explain_many(
         )
     for name, settings in methods.items():
         find_method(name, settings)
-    asked = [text for target in texts for text in texts_of(target) or ()]
-    refuse_person_groups([*asked, *(against or ())], "explain")
+    sentences = [text for target in texts for text in texts_of(target) or ()]
+    refuse_person_groups([*sentences, *(against or ())], "explain")
     if not images:
         return {name: () for name in methods}
     targets = targets_of(clip, texts, pool=pool, against=against, centre=centre)
@@ -193,15 +193,15 @@ def explain_targets(
     Args:
         options: What was subtracted from each text: the texts of ``against``, and whether centred.
     """
-    found = {name: find_method(name, settings) for name, settings in methods.items()}
-    for name, method in found.items():
+    by_name = {name: find_method(name, settings) for name, settings in methods.items()}
+    for name, method in by_name.items():
         check_support(name, method, clip, unit=targets.kind == "unit")
     results: dict[str, list[Explanation | None]] = {name: [None] * len(images) for name in methods}
     provenance = clip.provenance()
     parts = parts_of(clip, batch_size, len(images), memory_gb)
     for pairs, job in jobs_of(clip, images, targets, parts):
-        job.needs.update(name for method in found.values() for name in method.needs(job))
-        for name, method in found.items():
+        job.needs.update(name for method in by_name.values() for name in method.needs(job))
+        for name, method in by_name.items():
             maps = method(job, **methods[name])
             for row, pair in enumerate(pairs):
                 results[name][pair] = _explanation(name, job, maps, row, options[pair], provenance)

@@ -95,8 +95,8 @@ class Job:
 
     def scores(self) -> Floats:
         """``(p,)`` float64."""
-        found = (self.features()[self.image_of] * self.directions).sum(dim=-1)
-        return as_floats(found)
+        products = (self.features()[self.image_of] * self.directions).sum(dim=-1)
+        return as_floats(products)
 
     def encode(self, pixels: Tensor) -> Tensor:
         """Features ``(m, f)`` of any number of preprocessed images, without gradients."""
@@ -111,8 +111,8 @@ class Job:
         """Features ``(n, m, f)`` of m variants of every image to scores ``(p, m)``."""
         import torch
 
-        chosen = features[self.image_of].double()
-        return as_floats(torch.einsum("pmf,pf->pm", chosen, self.directions.double()))
+        rows = features[self.image_of].double()
+        return as_floats(torch.einsum("pmf,pf->pm", rows, self.directions.double()))
 
     def trace(self, needs: Iterable[str] = ()) -> Trace:
         """The shared forward and backward pass, run once for all that is needed."""
@@ -137,15 +137,15 @@ class Job:
             UnsupportedHookError: there is none before the unit.
         """
         blocks = [_attention_before(point) for point in self.targets.points]
-        found = min((block for block in blocks if block is not None), default=None)
-        if found is None:
+        last = min((block for block in blocks if block is not None), default=None)
+        if last is None:
             return len(self.clip.anatomy.vision.blocks) - 1
-        if found < 0:
+        if last < 0:
             raise UnsupportedHookError(
                 f"{method} reads attention, and none comes before {self.targets.names[0]}: use "
                 "integrated_gradients."
             )
-        return found
+        return last
 
     def attention(self, method: str) -> str:
         """Prefix of the names of that attention: a block's, or the pooling head's."""
@@ -162,8 +162,8 @@ class Job:
 
 def as_floats(values: Tensor) -> Floats:
     """A detached float64 copy on the host."""
-    found: Floats = values.detach().cpu().double().numpy()
-    return found
+    array: Floats = values.detach().cpu().double().numpy()
+    return array
 
 
 def _attention_before(point: Any) -> int | None:

@@ -113,12 +113,12 @@ def encode_mean_pixel(job: Job, masks: Tensor) -> Tensor:
     masks = masks.expand(n, *masks.shape) if masks.ndim == 2 else masks
     m = masks.shape[1]
     size = tuple(job.pixels.shape[-2:])
-    found = []
+    parts = []
     for part in torch.split(torch.arange(n * m), job.batch_size):
         cells = masks.reshape(n * m, 1, *job.grid)[part].to(job.pixels)
-        found.append(job.pixels[part // m] * spread(cells, (size[0], size[1])))
-        found[-1] = job.encode(found[-1])
-    return torch.cat(found).view(n, m, -1)
+        parts.append(job.pixels[part // m] * spread(cells, (size[0], size[1])))
+        parts[-1] = job.encode(parts[-1])
+    return torch.cat(parts).view(n, m, -1)
 
 
 def spread(cells: Tensor, size: tuple[int, int]) -> Tensor:

@@ -28,9 +28,9 @@ def pooling_head(clip: Clip) -> nn.Module:
     from torch import nn
 
     for module in clip.module.modules():
-        found: Any = module
-        if all(hasattr(found, part) for part in ("probe", "attention", "layernorm", "mlp")):
-            attention = found.attention
+        head: Any = module
+        if all(hasattr(head, part) for part in ("probe", "attention", "layernorm", "mlp")):
+            attention = head.attention
             if isinstance(attention, nn.MultiheadAttention) and attention.batch_first:
                 return module
     raise UnsupportedHookError(

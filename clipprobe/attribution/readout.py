@@ -56,8 +56,8 @@ class Readout:
         """
         import torch
 
-        seen = torch.einsum("btmd,du->btmu", self.read, weight.double())
-        return torch.einsum("btu,btmu->bmu", activations.double(), seen)
+        weights_read = torch.einsum("btmd,du->btmu", self.read, weight.double())
+        return torch.einsum("btu,btmu->bmu", activations.double(), weights_read)
 
 
 class TowerReadout:
@@ -108,14 +108,14 @@ class TowerReadout:
         inverse = (x.var(dim=-1, unbiased=False) + self.epsilon).rsqrt()  # b t
         share = self.scale / projected.double().norm(dim=-1)  # b
         targets = targets.double()
-        wanted = targets @ self.matrix  # m p: how a pooled vector is read
+        direction = targets @ self.matrix  # m p: how a pooled vector is read
         n_rows = len(x)
         constants = {"projection bias": torch.outer(share, targets @ self.offset)}
         if self.head is None:
-            after = wanted.expand(n_rows, 1, *wanted.shape)  # b t m d: read after the norm
+            after = direction.expand(n_rows, 1, *direction.shape)  # b t m d: read after the norm
         else:
             normed = (x - x.mean(-1, keepdim=True)) * inverse[..., None] * self.gain + self.shift
-            after, more = self.head(normed, wanted)
+            after, more = self.head(normed, direction)
             constants |= {name: share[:, None] * value for name, value in more.items()}
         constants["norm bias"] = share[:, None] * torch.einsum("btmd,d->bm", after, self.shift)
         if self.bias:
@@ -207,10 +207,13 @@ def _check(clip: Clip, tower: Tower) -> PoolingHead | None:
     if tower.pool_token != "none":
         return None
     for module in clip.module.modules():
-        found: Any = module
-        if all(hasattr(found, part) for part in ("probe", "attention", "layernorm", "mlp")):
-            if isinstance(found.attention, nn.MultiheadAttention) and found.attention.batch_first:
-                return PoolingHead(found)
+        module_found: Any = module
+        if all(hasattr(module_found, part) for part in ("probe", "attention", "layernorm", "mlp")):
+            if (
+                isinstance(module_found.attention, nn.MultiheadAttention)
+                and module_found.attention.batch_first
+            ):
+                return PoolingHead(module_found)
     raise refuse("it pools its tokens in a way that is not known here")
 
 

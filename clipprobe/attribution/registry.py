@@ -148,12 +148,12 @@ def find_method(name: str, settings: Mapping[str, Any]) -> Method:
         UnknownMethodError: there is none of that name; lists all.
         ConfigError: it has no such setting.
     """
-    chosen = METHODS[name]
+    method = METHODS[name]
     for setting in settings:
-        if setting not in chosen.settings:
-            has = ", ".join(chosen.settings) or "none"
+        if setting not in method.settings:
+            has = ", ".join(method.settings) or "none"
             raise ConfigError(f"The method {name} has no setting {setting!r}: it has {has}.")
-    return chosen
+    return method
 
 
 def settings_of_each(

@@ -68,9 +68,9 @@ class Explaining(Pool):
         Raises:
             ConfigError: one is not of the form NAME=VALUE.
         """
-        given = {name: getattr(self, name) for name in OF_METHODS}
-        given = {name: value for name, value in given.items() if value is not None}
-        return given | read_pairs(self.extra)
+        values = {name: getattr(self, name) for name in OF_METHODS}
+        values = {name: value for name, value in values.items() if value is not None}
+        return values | read_pairs(self.extra)
 
 
 def read_pairs(pairs: Sequence[str]) -> dict[str, Any]:

@@ -53,8 +53,8 @@ class Targets:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Scores ``(b,)`` of as many images as targets, or of one target for all."""
-        found: Tensor = (self.features(pixels) * self.directions).sum(dim=-1)
-        return found
+        scores: Tensor = (self.features(pixels) * self.directions).sum(dim=-1)
+        return scores
 
 
 def targets_of(
@@ -198,16 +198,16 @@ def _unit_targets(clip: Clip, addresses: list[UnitAddress], pool: str) -> Target
         readings.setdefault(keys[-1], (point, how, name))
 
     def activations(pixels: Tensor) -> Tensor:
-        with capture(clip, list(dict.fromkeys(name for name, _ in readings))) as seen:
+        with capture(clip, list(dict.fromkeys(name for name, _ in readings))) as acts:
             clip.image_embeddings(pixels)
-        found = []
+        columns = []
         for (name, index), (point, how, _) in readings.items():
-            one = seen[name].select(point.unit_axis, index)
+            one = acts[name].select(point.unit_axis, index)
             axes = tuple(axis for i, axis in enumerate(point.axes) if i != point.unit_axis)
             if how != "none":
                 one = pool_tokens(one, axes, how, None, name=name)[0]
-            found.append(one.float())
-        return torch.stack(found, dim=-1)
+            columns.append(one.float())
+        return torch.stack(columns, dim=-1)
 
     order = list(readings)
     return Targets(

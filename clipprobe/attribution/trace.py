@@ -66,7 +66,7 @@ class Trace:
             k: v for k, v in self._kept.items() if not k.startswith("head.") and v.requires_grad
         }
         outer = {k: v for k, v in self._kept.items() if k.startswith("head.") and v.requires_grad}
-        found: dict[str, Tensor | None] = dict.fromkeys(self._kept)
+        gradients: dict[str, Tensor | None] = dict.fromkeys(self._kept)
         rounds = _rounds(self._image_of)
         for number, pairs in enumerate(rounds):
             images = [self._image_of[pair] for pair in pairs]
@@ -84,25 +84,25 @@ class Trace:
                 for name, grad in zip(group, grads, strict=True):
                     if grad is None:
                         continue
-                    whole = found[name]
+                    whole = gradients[name]
                     if whole is None:
                         whole = grad.new_zeros((len(self._image_of), *grad.shape[1:]))
-                        found[name] = whole
+                        gradients[name] = whole
                     whole[pairs] = grad[images]
         # The graph is not needed again; what was kept stays.
         self._kept = {name: value.detach() for name, value in self._kept.items()}
         self._graph = self._graph.detach()
         self._tail = None
-        return found
+        return gradients
 
 
 def _rounds(image_of: list[int]) -> list[list[int]]:
     """Pairs in rounds that hold every image at most once."""
-    seen: dict[int, int] = {}
+    counts: dict[int, int] = {}
     rounds: list[list[int]] = []
     for pair, image in enumerate(image_of):
-        number = seen.get(image, 0)
-        seen[image] = number + 1
+        number = counts.get(image, 0)
+        counts[image] = number + 1
         if number == len(rounds):
             rounds.append([])
         rounds[number].append(pair)
@@ -127,24 +127,22 @@ def run_trace(
 
     from clipprobe.hooks import capture, resolve
 
-    wanted = set(needs)
-    head = {name for name in wanted if name.startswith("head.")}
+    names = set(needs)
+    head = {name for name in names if name.startswith("head.")}
     final = f"vision.blocks.{len(clip.anatomy.vision.blocks) - 1}.resid_post"
-    points = (
-        [point.name for point in resolve(clip, sorted(wanted - head))] if (wanted - head) else []
-    )
+    points = [point.name for point in resolve(clip, sorted(names - head))] if (names - head) else []
     listened = sorted({*points, *([final] if head else [])})
     with torch.enable_grad():
         if listened:
-            with capture(clip, listened, grad=True) as seen:
+            with capture(clip, listened, grad=True) as acts:
                 features = read(pixels)
-            kept = {name: seen[name] for name in listened}
+            tensors = {name: acts[name] for name in listened}
         else:
-            features, kept = read(pixels), {}
+            features, tensors = read(pixels), {}
         tail = None
         if head:
-            parts = run_head(clip, kept[final].detach())
+            parts = run_head(clip, tensors[final].detach())
             tail = parts.pop("embedding")
             check_head(clip, tail, features)
-            kept |= {f"head.{part}": parts[part] for part in PARTS}
-    return Trace(features, tail, kept, directions=directions, image_of=image_of)
+            tensors |= {f"head.{part}": parts[part] for part in PARTS}
+    return Trace(features, tail, tensors, directions=directions, image_of=image_of)

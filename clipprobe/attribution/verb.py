@@ -41,8 +41,8 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
         )
     refuse_person_groups([*text, *settings.against], "explain")  # before a model is loaded
     # Before a model is loaded: a wrong method, an image or a place that cannot be used.
-    given = settings.of_methods()
-    methods = settings_of_each(settings.method, given)
+    method_settings = settings.of_methods()
+    methods = settings_of_each(settings.method, method_settings)
     read_image(settings.image)
     if out is not None:
         check_file(out)
@@ -51,11 +51,11 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
     from clipprobe.hooks import parse_unit
 
     target: Any = parse_unit(settings.unit) if settings.unit else text
-    chosen = methods or {default_method(clip, target): given}
+    chosen = methods or {default_method(clip, target): method_settings}
     if text and out is not None and out.suffix.lower() == ".html" and not methods:
         # Choosing is what a page is for, and these share one pass.
         chosen |= {name: {} for name in shared_pass(clip) if name not in chosen}
-    found = explain_many(
+    explanations = explain_many(
         clip,
         [settings.image],
         [target],
@@ -64,7 +64,7 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
         centre=settings.centre,
         pool=settings.pool,
     )
-    maps = [rows[0] for rows in found.values()]
+    maps = [rows[0] for rows in explanations.values()]
     more = _more(clip, settings, (text or [""])[0])
     if out is not None:
         write_explained(clip, Explained(image=settings.image, maps=maps, **more), out)

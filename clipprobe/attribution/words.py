@@ -118,24 +118,30 @@ def encode_words(
     """
     if masking == "delete":
         texts = [
-            " ".join(w for w, seen in zip(words.words, row, strict=True) if seen) for row in members
+            " ".join(w for w, member in zip(words.words, row, strict=True) if member)
+            for row in members
         ]
         return clip.encode_texts(texts).astype(np.float64)
     special = set(range(len(words.ids))) - {token for one in words.tokens for token in one}
-    kept = [
+    sentences = [
         sorted(
             special
-            | {token for one, seen in zip(words.tokens, row, strict=True) if seen for token in one}
+            | {
+                token
+                for one, member in zip(words.tokens, row, strict=True)
+                if member
+                for token in one
+            }
         )
         for row in members
     ]
-    found = np.zeros((len(kept), clip.d_embed))
-    for length in sorted({len(one) for one in kept}):
-        rows = [row for row, one in enumerate(kept) if len(one) == length]
+    vectors = np.zeros((len(sentences), clip.d_embed))
+    for length in sorted({len(one) for one in sentences}):
+        rows = [row for row, one in enumerate(sentences) if len(one) == length]
         for start in range(0, len(rows), batch_size):
             part = rows[start : start + batch_size]
-            found[part] = _run(clip, words.ids, [kept[row] for row in part])
-    return found
+            vectors[part] = _run(clip, words.ids, [sentences[row] for row in part])
+    return vectors
 
 
 def _run(clip: Clip, ids: Sequence[int], kept: list[list[int]]) -> NDArray[np.float64]:

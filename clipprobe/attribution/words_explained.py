@@ -95,7 +95,7 @@ def explain_words(
     how = "" if method == "gradient" else masking_of(clip, masking)
     known = {text: words_of(clip, text) for text in dict.fromkeys(rows)}
     provenance = clip.provenance()
-    found = []
+    explanations = []
     for text, image in zip(rows, vectors, strict=True):
         words = known[text]
         tokens = np.full(len(words.ids), math.nan)
@@ -108,7 +108,7 @@ def explain_words(
             values = _occlusion(clip, words, image, how)
         else:
             values = _banzhaf(clip, words, image, how, seed)
-        found.append(
+        explanations.append(
             WordExplanation(
                 method=method,
                 text=text,
@@ -124,7 +124,7 @@ def explain_words(
                 provenance=provenance,
             )
         )
-    return tuple(found)
+    return tuple(explanations)
 
 
 _UNITS = {
@@ -143,31 +143,31 @@ def _gradient(clip: Clip, words: Words, image: Floats) -> Floats:
 
     name = "text.blocks.0.resid_pre"
     ids = torch.tensor([list(words.ids)])
-    with torch.enable_grad(), capture(clip, [name], grad=True) as seen:
+    with torch.enable_grad(), capture(clip, [name], grad=True) as acts:
         vector = clip.text_embeddings(ids)
         score = (vector.double() @ torch.from_numpy(image).to(vector.device)).sum()
-        (gradient,) = torch.autograd.grad(score, seen[name])
-    return as_floats((gradient.double() * seen[name].detach().double()).sum(dim=-1)[0])
+        (gradient,) = torch.autograd.grad(score, acts[name])
+    return as_floats((gradient.double() * acts[name].detach().double()).sum(dim=-1)[0])
 
 
 def _occlusion(clip: Clip, words: Words, image: Floats, how: Any) -> Floats:
     n = len(words)
     members = np.concatenate([np.ones((1, n), bool), ~np.eye(n, dtype=bool)])
     scores = encode_words(clip, words, members, masking=how) @ image
-    found: Floats = scores[0] - scores[1:]
-    return found
+    drops: Floats = scores[0] - scores[1:]
+    return drops
 
 
 def _banzhaf(clip: Clip, words: Words, image: Floats, how: Any, seed: int) -> Floats:
     sets = coalitions(len(words), _BUDGET, seed=seed)
     vectors = encode_words(clip, words, sets.members, masking=how)
-    found: Floats = first_order(sets, vectors)[1] @ image
-    return found
+    slopes: Floats = first_order(sets, vectors)[1] @ image
+    return slopes
 
 
 def _word_of_token(words: Words) -> tuple[int, ...]:
-    found = [-1] * len(words.ids)
+    owners = [-1] * len(words.ids)
     for word, tokens in enumerate(words.tokens):
         for token in tokens:
-            found[token] = word
-    return tuple(found)
+            owners[token] = word
+    return tuple(owners)

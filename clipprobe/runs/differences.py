@@ -29,14 +29,13 @@ def refuse_other(
         {key: found.get(key) for key in keys}, {key: wanted[key] for key in keys}
     )
     differences = [
-        f"{name} was {_short(was)}, asked is {_short(asked)}"
-        for name, was, asked in found_and_wanted
+        f"{name} was {_short(was)}, asked is {_short(now)}" for name, was, now in found_and_wanted
     ]
     if differences:
-        shown = "; ".join(differences[:4]) + ("; …" if len(differences) > 4 else "")
+        listing = "; ".join(differences[:4]) + ("; …" if len(differences) > 4 else "")
         raise RunFolderError(
             f"The folder {path} holds {'a' if complete else 'an unfinished'} run with another "
-            f"configuration ({shown}): choose another --out, or --overwrite it."
+            f"configuration ({listing}): choose another --out, or --overwrite it."
         )
 
 

@@ -122,10 +122,10 @@ def remove_temporaries(folder: Path) -> None:
 def _config(path: Path) -> dict[str, Any] | None:
     """A ``config.json`` that is one of ours; a checkpoint's has the same name."""
     try:
-        found = jsonio.loads(path.read_text(encoding="utf-8"))
+        stored = jsonio.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError):
         return None
-    return found if isinstance(found, dict) and found.get("format") == FORMAT else None
+    return stored if isinstance(stored, dict) and stored.get("format") == FORMAT else None
 
 
 def _listed(folder: Path) -> set[str]:

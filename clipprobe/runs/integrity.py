@@ -75,10 +75,10 @@ def refuse_damaged(folder: Path, manifest: Mapping[str, Any]) -> None:
     """
     found = flaws(folder, manifest)
     if found:
-        shown = ", ".join(f"{name} {wrong}" for name, wrong in list(found.items())[:3])
+        listing = ", ".join(f"{name} {wrong}" for name, wrong in list(found.items())[:3])
         more = f", and {len(found) - 3} more" if len(found) > 3 else ""
         raise RunFolderError(
-            f"The run {folder} is damaged ({shown}{more}): make it again with --overwrite, or "
+            f"The run {folder} is damaged ({listing}{more}): make it again with --overwrite, or "
             "restore it from a copy."
         )
 

@@ -115,9 +115,9 @@ def _holder(path: Path) -> dict[str, Any]:
     """What the holder wrote; empty where it has not done so yet."""
     for _ in range(_TRIES):
         with suppress(OSError, ValueError):
-            found = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(found, dict) and {"pid", "host", "command", "started"} <= found.keys():
-                return found
+            holder = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(holder, dict) and {"pid", "host", "command", "started"} <= holder.keys():
+                return holder
         time.sleep(0.02)
     return {}
 

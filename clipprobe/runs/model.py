@@ -32,11 +32,11 @@ def refuse_interventions(out: Path, config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: names the interventions and hooks.
     """
-    found = _interventions(config)
-    if found:
-        more = f" and {len(found) - 3} more" * (len(found) > 3)
+    edits = _interventions(config)
+    if edits:
+        more = f" and {len(edits) - 3} more" * (len(edits) > 3)
         raise ConfigError(
-            f"No run can be written to {out} while the model is changed by {'; '.join(found[:3])}"
+            f"No run can be written to {out} while the model is changed by {'; '.join(edits[:3])}"
             f"{more}, because the run could be taken for one of the unchanged model: leave the "
             "intervene block (or remove the hook) first, or leave the output folder away."
         )
@@ -44,10 +44,10 @@ def refuse_interventions(out: Path, config: Mapping[str, Any]) -> None:
 
 def _interventions(config: Any) -> list[str]:
     """What changes any of the models that a configuration names, in order."""
-    found: list[str] = []
+    names: list[str] = []
     for name, value in config.items() if isinstance(config, Mapping) else ():
-        found += list(value) if name == "interventions" else _interventions(value)
-    return found
+        names += list(value) if name == "interventions" else _interventions(value)
+    return names
 
 
 def without_interventions(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,11 +71,11 @@ def check_same_model(run: Unfinished, model: Mapping[str, Any] | None) -> None:
         RunFolderError: names what differs.
     """
     opened = run.config.get("model")
-    found = differing(opened, jsonio.plain(model)) if opened and model else []
-    if found:
+    changed = differing(opened, jsonio.plain(model)) if opened and model else []
+    if changed:
         run.abandon()
         raise RunFolderError(
             f"The model that was to be recorded in {run.path} is not the one that the run was "
-            f"opened with ({', '.join(name for name, _, _ in found)}), so the run was removed: "
+            f"opened with ({', '.join(name for name, _, _ in changed)}), so the run was removed: "
             "make it again and leave the model as it is meanwhile."
         )

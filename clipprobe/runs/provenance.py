@@ -12,10 +12,10 @@ _PACKAGES = ("captum", "numpy", "pillow", "pyarrow", "scipy", "torch", "transfor
 
 def versions() -> dict[str, str]:
     """Versions of clipprobe, Python and the packages that numbers depend on."""
-    found = {"clipprobe": __version__, "python": platform.python_version()}
+    table = {"clipprobe": __version__, "python": platform.python_version()}
     for name in _PACKAGES:
         try:
-            found[name] = version(name)
+            table[name] = version(name)
         except PackageNotFoundError:  # an environment may do without one, for example captum
             continue
-    return found
+    return table

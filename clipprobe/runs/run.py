@@ -97,28 +97,28 @@ class Run(RunReader):
         """
         path = Path(out)
         refuse_interventions(path, config)
-        wanted = _head(kind, jsonio.plain(config))
+        head = _head(kind, jsonio.plain(config))
         with disk_errors(path):
-            found = run_in(path)
+            existing = run_in(path)
             # A complete run needs no lock, unless one was left: its folder may be read-only.
             idle = not (path / LOCK).exists() and not (path / PARTS).exists()
-            if found is not None and idle and not overwrite and (path / MANIFEST).exists():
-                return cls._recognised(path, found, wanted)
+            if existing is not None and idle and not overwrite and (path / MANIFEST).exists():
+                return cls._recognised(path, existing, head)
             lock = FolderLock.take(path)
             try:
-                found = run_in(path)  # it may have changed meanwhile
-                if found is not None and not overwrite and (path / MANIFEST).exists():
-                    run = cls._recognised(path, found, wanted)
+                existing = run_in(path)  # it may have changed meanwhile
+                if existing is not None and not overwrite and (path / MANIFEST).exists():
+                    run = cls._recognised(path, existing, head)
                     shutil.rmtree(path / PARTS, ignore_errors=True)  # killed behind the manifest
                     lock.release()
                     return run
-                if found is not None and overwrite:
+                if existing is not None and overwrite:
                     empty(path)
-                elif found is not None:
-                    refuse_other(path, found, wanted, complete=False)
-                run = cls(path, kind, wanted["config"], complete=False, lock=lock)
-                if found is None or overwrite:
-                    data = jsonio.dumps(wanted).encode("utf-8")
+                elif existing is not None:
+                    refuse_other(path, existing, head, complete=False)
+                run = cls(path, kind, head["config"], complete=False, lock=lock)
+                if existing is None or overwrite:
+                    data = jsonio.dumps(head).encode("utf-8")
                     write_atomically(run.file(CONFIG), lambda place: _write_bytes(place, data))
                 return run
             except BaseException:

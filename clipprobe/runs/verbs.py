@@ -29,12 +29,12 @@ def verify(settings: Verification, printing: Printing) -> None:
     from clipprobe.runs.verify import verify_run
 
     run = settings.run
-    found = verify_run(run)
-    sound = all(one.sound for one in found)
+    results = verify_run(run)
+    sound = all(one.sound for one in results)
     result(
-        {"run": str(run), "sound": sound, "runs": [one.to_json() for one in found]},
+        {"run": str(run), "sound": sound, "runs": [one.to_json() for one in results]},
         as_json=printing.as_json,
-        text=lambda: "\n".join(line for one in found for line in _lines(one, run)),
+        text=lambda: "\n".join(line for one in results for line in _lines(one, run)),
     )
     if not sound:
         raise typer.Exit(DAMAGED)

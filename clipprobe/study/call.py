@@ -53,8 +53,8 @@ class _Unkept(Exception):
 
 def call_of(study: Study[Any, Any], settings: Any, clip: Any) -> dict[str, Any]:
     """The content of ``call.json``."""
-    kept, again = kept_settings(settings)
-    call: dict[str, Any] = {"format": FORMAT, "kind": study.kind, "settings": kept}
+    settings_kept, again = kept_settings(settings)
+    call: dict[str, Any] = {"format": FORMAT, "kind": study.kind, "settings": settings_kept}
     if study.known_as != study.kind:
         call["study"] = study.name
     call["give_again"] = again

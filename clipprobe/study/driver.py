@@ -94,10 +94,10 @@ def _made_by(plan: Plan[Any], clip: Any) -> dict[str, Any]:
 
 
 def _same_config(expected: Mapping[str, Any], plan: Plan[Any]) -> None:
-    found = differing(expected, jsonio.plain(plan.config))
-    if found:
-        shown = "; ".join(f"{name} was {a}, is {b}" for name, a, b in found[:3])
+    changed = differing(expected, jsonio.plain(plan.config))
+    if changed:
+        listing = "; ".join(f"{name} was {a}, is {b}" for name, a, b in changed[:3])
         raise ConfigError(
-            f"The same call does not lead to the same run any more ({shown}): give what the run "
+            f"The same call does not lead to the same run any more ({listing}): give what the run "
             "was made from, or make a new run with the verb itself."
         )

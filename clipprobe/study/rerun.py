@@ -38,6 +38,6 @@ def rerun(run: str | Path, out: str | Path, *, clip: Any = None, **given: Any) -
             "again, as in clipprobe.study.rerun(run, out, " + f"{absent[0]}=…)."
         )
     settings: Any = study.settings
-    made = settings(**{**settings_from(call), **given, "out": Path(out)})
+    record = settings(**{**settings_from(call), **given, "out": Path(out)})
     model = model_from(call) if clip is None else clip
-    return carry_out(study, made, model, expected=view.manifest["config"]).run
+    return carry_out(study, record, model, expected=view.manifest["config"]).run

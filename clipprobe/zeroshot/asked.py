@@ -31,10 +31,10 @@ def question(settings: Labels, dataset: Dataset) -> Question:
     Raises:
         DataError, ConfigError: the class file cannot be read or does not match the labels.
     """
-    given, text = settings.classes, None
-    if isinstance(given, str | Path):
-        text = LabelText.read(given, settings.label_set)
-    names: Sequence[str] | None = text.classes if text else given  # type: ignore[assignment]
+    source, text = settings.classes, None
+    if isinstance(source, str | Path):
+        text = LabelText.read(source, settings.label_set)
+    names: Sequence[str] | None = text.classes if text else source  # type: ignore[assignment]
     classes, _ = label_rows(dataset.records, None if names is None else check_classes(names))
     return Question(
         classes=classes,

@@ -68,13 +68,13 @@ def audit_zeroshot(clip: Clip, settings: ZeroShotAudit) -> RunView:
 def prepare_audit(settings: ZeroShotAudit, clip: Clip) -> Plan[None]:
     """Read the inputs, refuse what does not match, and plan the measurement."""
     dataset = as_dataset(settings.images, limit=settings.limit)
-    asked = question(settings, dataset)
-    others = check_other_names(settings.other_names or {}, asked.classes)
+    task = question(settings, dataset)
+    others = check_other_names(settings.other_names or {}, task.classes)
     if settings.averaging == "raw-mean-unit":
         raise ConfigError(
             "The diagnostics of templates average unit vectors: choose unit-mean-unit or unit-mean."
         )
-    work = _Work(clip=clip, settings=settings, dataset=dataset, asked=asked, others=others)
+    work = _Work(clip=clip, settings=settings, dataset=dataset, asked=task, others=others)
     return Plan(
         config=work.config(),
         execute=work.execute,
@@ -116,13 +116,13 @@ class _Work:
             if settings.progress is not None:
                 settings.progress(done[0], len(self.dataset))
 
-        seen = embed_in_parts(
+        embedded = embed_in_parts(
             run, self.clip, self.dataset, batch_size=settings.batch_size, progress=step
         )
-        classes, labels = label_rows(seen.records, self.asked.classes)
+        classes, labels = label_rows(embedded.records, self.asked.classes)
         sentences, renamed = self._sentences()
-        asked = Asked(
-            images=seen.vectors,
+        experiment = Asked(
+            images=embedded.vectors,
             labels=labels,
             classes=classes,
             templates=self.asked.templates,
@@ -130,11 +130,13 @@ class _Work:
             averaging=settings.averaging,
             clip=self.clip,
         )
-        logits = self.clip.logits(seen.vectors, asked.vectors(sentences))
+        logits = self.clip.logits(embedded.vectors, experiment.vectors(sentences))
         names = [*classes, *(name for new in self.others.values() for name in new)]
         hold = withheld_because(in_sentences(names, self.asked.templates))
         accuracy = measure(logits, labels, seed=seed)
-        effects = template_effects(asked, seed=seed) + name_effects(asked, renamed, seed=seed)
+        effects = template_effects(experiment, seed=seed) + name_effects(
+            experiment, renamed, seed=seed
+        )
         summary = summarise(
             accuracy,
             calibration(logits, labels, seed=seed),
@@ -161,7 +163,7 @@ class _Work:
         }  # fmt: skip
         share, right = best_shares(logits, labels)
         rows = {
-            "id": [record.id for record in seen.records],
+            "id": [record.id for record in embedded.records],
             "label": [classes[label] for label in labels],
             "answer": [classes[best] for best in logits.argmax(axis=1)],
             "right": right.tolist(),
@@ -172,9 +174,9 @@ class _Work:
             files=[] if hold else [(RESULTS, rows), *tables.items()],
             summary=lambda: summary,
             page=lambda run: build_page(run, self.clip.provenance()),
-            used=len(seen.records),
-            failed=len(seen.failures),
-            failures=seen.failures,
+            used=len(embedded.records),
+            failed=len(embedded.failures),
+            failures=embedded.failures,
         )
 
     def _sentences(self) -> tuple[Floats, dict[str, dict[str, Floats]]]:
@@ -196,7 +198,5 @@ ZEROSHOT = Study(
     kind="zeroshot",
     settings=ZeroShotAudit,
     prepare=prepare_audit,
-    enforce=lambda settings, summary: enforce(
-        headline_figures(summary), settings.fail_under
-    ),
+    enforce=lambda settings, summary: enforce(headline_figures(summary), settings.fail_under),
 )

@@ -153,27 +153,27 @@ def zero_shot(
             classes name groups of people and there is one image, or no label.
     """
     names, sentences = check_classes(classes), check_templates(templates)
-    asked = list(in_sentences(names, sentences))
+    sentences_of_names = list(in_sentences(names, sentences))
     if labels is None or len(labels) < 2:
-        refuse_person_groups(asked, "zero_shot with fewer than two labelled images")
-    withheld = withheld_because(asked)
+        refuse_person_groups(sentences_of_names, "zero_shot with fewer than two labelled images")
+    withheld = withheld_because(sentences_of_names)
     vectors = build_classifier(clip, names, sentences)
     if isinstance(images, np.ndarray) and images.ndim == 2:
         embeddings = images
     else:
         embeddings = clip.encode_images(images, batch_size=batch_size, progress=progress)
     truth = label_indices(labels, names, len(embeddings))
-    chosen, top, margin = decide(clip, embeddings, vectors, truth)
+    answers, top, margin = decide(clip, embeddings, vectors, truth)
     known = truth >= 0
-    shown = slice(0, 0 if withheld else None)
+    rows = slice(0, 0 if withheld else None)
     return ZeroShotResult(
         classes=names,
         templates=sentences,
-        predictions=chosen[shown],
-        labels=truth[shown],
-        top_margin=top[shown],
-        label_margin=margin[shown],
-        accuracy=wilson(int((chosen == truth)[known].sum()), int(known.sum())),
+        predictions=answers[rows],
+        labels=truth[rows],
+        top_margin=top[rows],
+        label_margin=margin[rows],
+        accuracy=wilson(int((answers == truth)[known].sum()), int(known.sum())),
         provenance=clip.provenance(),
         withheld=withheld,
     )
@@ -188,7 +188,7 @@ def label_indices(
     if len(labels) != n:
         raise DataError(f"There are {n} images but {len(labels)} labels: give one for each image.")
     place = {name: index for index, name in enumerate(classes)}
-    found = np.empty(n, np.int64)
+    indices = np.empty(n, np.int64)
     for row, label in enumerate(labels):
         index = place.get(label, -1) if isinstance(label, str) else int(label)
         if not 0 <= index < len(classes):
@@ -196,8 +196,8 @@ def label_indices(
                 f"The label {label!r} of image {row} is none of the {len(classes)} classes: "
                 "add it to the classes or leave the image out."
             )
-        found[row] = index
-    return found
+        indices[row] = index
+    return indices
 
 
 def decide(
@@ -205,13 +205,13 @@ def decide(
 ) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
     """Chosen class, top margin and label margin of each image, a block of images at a time."""
     n, k = len(embeddings), len(vectors)
-    chosen = np.empty(n, np.int64)
+    answers = np.empty(n, np.int64)
     top = np.full(n, np.nan, np.float32)
     margin = np.full(n, np.nan, np.float32)
     for start in range(0, n, _IMAGES_AT_ONCE):
         block = slice(start, start + _IMAGES_AT_ONCE)
         logits = clip.logits(embeddings[block], vectors)
-        chosen[block] = logits.argmax(axis=1)
+        answers[block] = logits.argmax(axis=1)
         if k == 1:
             continue
         second, first = np.partition(logits, k - 2, axis=1)[:, -2:].T
@@ -221,4 +221,4 @@ def decide(
         # The best other class is the best one, or the second where the true class is the best.
         is_best = true_logit == first[rows]
         margin[start + rows] = true_logit - np.where(is_best, second[rows], first[rows])
-    return chosen, top, margin
+    return answers, top, margin

@@ -72,9 +72,9 @@ def embed(
         NoReadableImagesError: not one could be read.
     """
     fitting_batch(clip, batch_size, len(dataset))
-    found = encode_records(clip, dataset.records, batch_size, progress)
-    require_readable(len(found.records), found.failures, dataset.name)
-    return found
+    vectors = encode_records(clip, dataset.records, batch_size, progress)
+    require_readable(len(vectors.records), vectors.failures, dataset.name)
+    return vectors
 
 
 def encode_records(

@@ -47,18 +47,18 @@ class LabelText:
         """
         place = Path(path)
         if place.is_dir():
-            found: dict[str, Any] = {"classes": read_lines(place / "classes.txt", "class")}
+            contents: dict[str, Any] = {"classes": read_lines(place / "classes.txt", "class")}
             if (place / "templates.txt").exists():
-                found["templates"] = read_lines(place / "templates.txt", "template")
+                contents["templates"] = read_lines(place / "templates.txt", "template")
         elif place.suffix == ".json":
-            found = _json(place)
+            contents = _json(place)
         elif place.suffix == ".md":
-            found = _markdown(place, name)
+            contents = _markdown(place, name)
         else:
-            found = {"classes": read_lines(place, "class")}
+            contents = {"classes": read_lines(place, "class")}
         return cls(
-            classes=check_classes(_texts(found["classes"], place)),
-            templates=check_templates(_texts(found.get("templates", TEMPLATES), place)),
+            classes=check_classes(_texts(contents["classes"], place)),
+            templates=check_templates(_texts(contents.get("templates", TEMPLATES), place)),
             source=place.name + (f", {name}" if name else ""),
         )
 
@@ -70,15 +70,15 @@ def _json(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} is not JSON ({error.msg}, line {error.lineno}).") from None
     if not isinstance(data, dict):
         data = {}
-    found = {
+    contents = {
         kind: value
         for kind in ("classes", "templates")
         for key, value in data.items()
         if key == kind or key.endswith(f"_{kind}")
     }
-    if "classes" not in found:
+    if "classes" not in contents:
         raise DataError(f"{path} has no entry 'classes' with a list of names: add one.")
-    return found
+    return contents
 
 
 def _markdown(path: Path, name: str | None) -> dict[str, Any]:
@@ -93,16 +93,16 @@ def _markdown(path: Path, name: str | None) -> dict[str, Any]:
             f"{path.name} holds {len(sets)} data sets and {name!r} is not one of them: name one, "
             f"such as {listed}."
         )
-    found = {}
+    contents = {}
     for kind in ("classes", "templates"):
         match = re.search(_LIST.format(kind), sets[name], re.MULTILINE | re.DOTALL)
         if match is None:
             raise DataError(f"{path.name} has no list '{kind} = [...]' under {name!r}.")
         try:
-            found[kind] = ast.literal_eval(match[1])
+            contents[kind] = ast.literal_eval(match[1])
         except (ValueError, SyntaxError):
             raise DataError(f"The list of {kind} under {name!r} cannot be read.") from None
-    return found
+    return contents
 
 
 def _texts(value: Any, path: Path) -> list[str]:

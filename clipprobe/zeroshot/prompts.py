@@ -35,17 +35,17 @@ def check_templates(templates: Iterable[str], *, once: bool = False) -> tuple[st
             f"A list of templates was expected and the text {templates!r} was given: "
             "put it in a list."
         )
-    found = tuple(templates)
-    if not found:
+    checked = tuple(templates)
+    if not checked:
         raise ConfigError("No template was given: give at least one, for example 'a photo of a {}'")
-    for template in found:
+    for template in checked:
         if "{}" not in template:
             raise ConfigError(
                 f"The template {template!r} has no {{}} where the class name goes: add one."
             )
         if once and template.count("{}") > 1:
             raise ConfigError(f"The template {template!r} has several {{}}: keep one of them.")
-    return found
+    return checked
 
 
 def check_classes(classes: Iterable[str]) -> tuple[str, ...]:
@@ -58,16 +58,16 @@ def check_classes(classes: Iterable[str]) -> tuple[str, ...]:
         raise DataError(
             f"A list of classes was expected and the text {classes!r} was given: put it in a list."
         )
-    found = tuple(classes)
-    if not found:
+    checked = tuple(classes)
+    if not checked:
         raise DataError("No class was given: give at least one class name.")
-    for name in found:
+    for name in checked:
         if not isinstance(name, str) or not name.strip():
             raise DataError(f"The class name {name!r} is not a text with a word in it.")
-    for name, count in Counter(found).items():
+    for name, count in Counter(checked).items():
         if count > 1:
             raise DataError(f"The class {name!r} was given {count} times: keep one of them.")
-    return found
+    return checked
 
 
 def article(word: str) -> str:

@@ -32,15 +32,15 @@ def _other_names(given: Any) -> Any:
     if not isinstance(given, str | Path):
         return given
     try:
-        found = parse_yaml(Path(given).read_text(encoding="utf-8-sig"))
+        mapping = parse_yaml(Path(given).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(v, list) for v in found.values()):
+        mapping = None
+    if not isinstance(mapping, dict) or not all(isinstance(v, list) for v in mapping.values()):
         raise ConfigError(
             f"{given} is not a YAML mapping of class names to lists of names: write for example "
             "'crane: [construction crane, crane bird]'."
         )
-    return {str(name): [str(other) for other in others] for name, others in found.items()}
+    return {str(name): [str(other) for other in others] for name, others in mapping.items()}
 
 
 def _shots(given: Any) -> Any:

@@ -35,7 +35,7 @@ def embed_in_parts(
         NoReadableImagesError: not one could be read.
     """
     fitting_batch(clip, batch_size, len(dataset))
-    found: list[Embedded] = []
+    blocks: list[Embedded] = []
     size = _BATCHES * batch_size
     for start in range(0, len(dataset), size):
         records = dataset.records[start : start + size]
@@ -46,7 +46,7 @@ def embed_in_parts(
             run.write_arrays(arrays, {"pooled": part.pooled, "vectors": part.vectors})
             run.write_json(reasons, {failure.id: failure.reason for failure in part.failures})
         stored, failed = run.read_arrays(arrays), run.read_json(reasons)
-        found.append(
+        blocks.append(
             Embedded(
                 records=tuple(record for record in records if record.id not in failed),
                 pooled=stored["pooled"],
@@ -60,6 +60,6 @@ def embed_in_parts(
         )
         if progress is not None:
             progress(len(records))
-    whole = Embedded.joined(found)
+    whole = Embedded.joined(blocks)
     require_readable(len(whole.records), whole.failures, dataset.name)
     return whole

@@ -39,20 +39,20 @@ class TextBank:
 
     def encode_texts(self, texts: Iterable[str], *, batch_size: int = 256) -> Floats:
         """Unit vectors of sentences, ``(m, d)``; those that are kept are not encoded again."""
-        wanted = list(texts)
+        listed = list(texts)
         network = getattr(self.clip, "network", None)
         if network is not self._network:  # an edit was put on the model, or taken off
             self._kept.clear()
             self._network = network
-        new = [text for text in dict.fromkeys(wanted) if text not in self._kept]
+        new = [text for text in dict.fromkeys(listed) if text not in self._kept]
         found = dict(self._kept)
         if new:
             vectors = cast(Any, self.clip).encode_texts(new, batch_size=batch_size)
             found.update(zip(new, vectors, strict=True))
             self._kept.update((text, found[text]) for text in new if self._keeps(text))
-        if not wanted:
+        if not listed:
             return np.zeros((0, self.d_embed), np.float32)
-        return np.stack([found[text] for text in wanted])
+        return np.stack([found[text] for text in listed])
 
     def class_vectors(self, names: Sequence[str], vectors: Floats) -> Floats:
         """Vectors of classes as the rules of the model's edits leave them."""

@@ -64,8 +64,8 @@ class Reader:
     def centred(self, written: Tensor) -> Tensor:
         """What the norm lets through of vectors ``(..., d)``: less their mean, times the gain."""
         x = written.double()
-        found: Tensor = (x - x.mean(dim=-1, keepdim=True)) * self.gain
-        return found
+        scaled: Tensor = (x - x.mean(dim=-1, keepdim=True)) * self.gain
+        return scaled
 
     def mixed(self, vectors: Tensor, weights: Tensor) -> Tensor:
         """``(u, d)`` vectors, each with weights ``(p, u)`` of the pooled places, to ``(u, e)``."""
@@ -73,8 +73,8 @@ class Reader:
 
         x = self.centred(vectors)
         if self.down is None or self.up is None:
-            found: Tensor = (x * weights[0][:, None]) @ self.matrix.T
-            return found
+            product: Tensor = (x * weights[0][:, None]) @ self.matrix.T
+            return product
         inner = torch.einsum("ud,pkd->puk", x, self.down) * weights[..., None]
         return torch.einsum("puk,pek->ue", inner, self.up)
 

@@ -44,12 +44,12 @@ class EmbeddingParts:
     @property
     def total(self) -> Floats:
         """The sum of all parts, ``(d,)``."""
-        found: Floats = (
+        sum_of_terms: Floats = (
             self.heads.astype(np.float64).sum(axis=(0, 1, 2))
             + self.neurons.astype(np.float64).sum(axis=(0, 1))
             + sum(self.terms.values(), np.zeros_like(self.embedding))
         )
-        return found
+        return sum_of_terms
 
     @property
     def gap(self) -> float:
@@ -69,13 +69,13 @@ class EmbeddingParts:
         """
         heads = (self.heads @ direction).sum(axis=2, dtype=np.float64)
         neurons = (self.neurons @ direction).astype(np.float64)
-        found = [(name, float(vector @ direction)) for name, vector in self.terms.items()]
+        ranking = [(name, float(vector @ direction)) for name, vector in self.terms.items()]
         for site, values in (("attn.head_out", heads), ("mlp.post", neurons)):
             flat = values.reshape(-1)
             for place in np.argsort(-np.abs(flat), kind="stable")[:k]:
                 block, unit = divmod(int(place), values.shape[1])
-                found.append((f"{self.tower}.blocks.{block}.{site}:{unit}", float(flat[place])))
-        return sorted(found, key=lambda one: (-abs(one[1]), one[0]))[:k]
+                ranking.append((f"{self.tower}.blocks.{block}.{site}:{unit}", float(flat[place])))
+        return sorted(ranking, key=lambda one: (-abs(one[1]), one[0]))[:k]
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, without the large arrays: sizes, terms' lengths, and the gap."""

@@ -53,17 +53,17 @@ def decompose(clip: Clip, image: object = None, *, text: str | None = None) -> E
     n_tokens = len(ids) or grid[0] * grid[1] + tower.has_class_token
     each = 4.0 * (tower.blocks[0].n_heads * n_tokens + tower.d_mlp) * clip.d_embed
     check_fits("the number of blocks", len(tower.blocks), each)
-    seen, embedding = _run(clip, tower, pixels, ids)
+    acts, embedding = _run(clip, tower, pixels, ids)
     token = _pooled_token(clip, tower, ids)
     last = f"{tower.name}.blocks.{len(tower.blocks) - 1}.resid_post"
     with torch.no_grad():
-        reader = Reader(clip, tower.name, seen[last], seen[f"{tower.name}.projected"], token)
-        start = seen[f"{tower.name}.blocks.0.resid_pre"]
+        reader = Reader(clip, tower.name, acts[last], acts[f"{tower.name}.projected"], token)
+        start = acts[f"{tower.name}.blocks.0.resid_pre"]
         terms = {"embed": reader.of_stream(start)} | reader.constants
         heads, neurons = [], []
         for index, block in enumerate(tower.blocks):
             name = f"{tower.name}.blocks.{index}"
-            pattern, v, post = (seen[f"{name}.{site}"] for site in _SITES)
+            pattern, v, post = (acts[f"{name}.{site}"] for site in _SITES)
             heads.append(_heads(reader, block, pattern, v))
             out: Any = block.mlp_out
             neurons.append(_neurons(reader, out.weight, post))
@@ -94,11 +94,11 @@ def _heads(reader: Reader, block: Any, pattern: Tensor, v: Tensor) -> Tensor:
 
     moved = torch.einsum("pq,hqt->pht", reader.weights, pattern.double())
     weight = block.out.weight.double().view(-1, block.n_heads, block.d_head)  # d h k
-    found = [
+    rows = [
         reader.mixed(v[:, head].double() @ weight[:, head].T, moved[:, head])
         for head in range(block.n_heads)
     ]
-    return torch.stack(found)
+    return torch.stack(rows)
 
 
 def _neurons(reader: Reader, weight: Tensor, post: Tensor) -> Tensor:
@@ -117,12 +117,12 @@ def _run(
     n = len(tower.blocks)
     names = [f"{tower.name}.blocks.{index}.{site}" for index in range(n) for site in _SITES]
     ends = [f"{tower.name}.blocks.0.resid_pre", f"{tower.name}.blocks.{n - 1}.resid_post"]
-    with torch.no_grad(), capture(clip, [*names, *ends, f"{tower.name}.projected"]) as seen:
+    with torch.no_grad(), capture(clip, [*names, *ends, f"{tower.name}.projected"]) as acts:
         vision = tower.name == "vision"
         vectors = (
             clip.image_embeddings(pixels) if vision else clip.text_embeddings(torch.tensor([ids]))
         )
-    return {name: value[0] for name, value in dict(seen).items()}, vectors[0]
+    return {name: value[0] for name, value in dict(acts).items()}, vectors[0]
 
 
 def _pooled_token(clip: Clip, tower: Tower, ids: list[int]) -> int | None:

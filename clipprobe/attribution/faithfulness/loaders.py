@@ -120,14 +120,14 @@ def segmentation_cases(
         raise DataError(f"{images} is not a folder: give the folder of the images.")
     files = sorted(p for p in Path(images).iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
     for path in files:
-        found = Path(masks) / f"{path.stem}.png"
-        if not found.exists():
-            raise DataError(f"{path.name} has no mask: {found} was expected.")
-        labels = _labels(found)
+        file = Path(masks) / f"{path.stem}.png"
+        if not file.exists():
+            raise DataError(f"{path.name} has no mask: {file} was expected.")
+        labels = _labels(file)
         present = [int(v) for v in np.unique(labels) if v not in (0, ignore)]
         if labels.ndim != 2 or any(label > len(classes) for label in present):
             raise DataError(
-                f"{found} holds the labels {present}, and {len(classes)} classes were named: masks "
+                f"{file} holds the labels {present}, and {len(classes)} classes were named: masks "
                 "are images of one channel whose values are 0 or the number of a class."
             )
         texts = [prompt.format(classes[label - 1]) for label in present]

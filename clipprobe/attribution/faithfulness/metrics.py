@@ -52,8 +52,8 @@ def zone(values: Floats, truth: CaseOnGrid, own: int) -> float:
     """1 if the thing's zone holds the most of the map; ties are shared."""
     if len(truth.zones) == 1:
         return float("nan")
-    held = (truth.zones * values).sum(axis=(1, 2)) / truth.zones.sum(axis=(1, 2)).clip(min=1e-9)
-    best = held >= held.max() - 1e-12
+    inside = (truth.zones * values).sum(axis=(1, 2)) / truth.zones.sum(axis=(1, 2)).clip(min=1e-9)
+    best = inside >= inside.max() - 1e-12
     return float(best[own] / best.sum())
 
 
@@ -67,20 +67,20 @@ def mass(values: Floats, truth: CaseOnGrid, own: int) -> float:
 
 def pixel_accuracy(values: Floats, truth: CaseOnGrid, own: int) -> float:
     """Share of the area on which map and thing agree."""
-    chosen = values > values.mean()
+    predicted = values > values.mean()
     on = truth.patches[own]
-    return float(np.where(chosen, on, 1 - on).mean())
+    return float(np.where(predicted, on, 1 - on).mean())
 
 
 def miou(values: Floats, truth: CaseOnGrid, own: int) -> float:
     """Mean over thing and ground of intersection over union."""
-    chosen = (values > values.mean()).astype(float)
+    predicted = (values > values.mean()).astype(float)
     on = truth.patches[own]
-    found = []
-    for mask, share in ((chosen, on), (1 - chosen, 1 - on)):
+    ious = []
+    for mask, share in ((predicted, on), (1 - predicted, 1 - on)):
         both = (mask * share).sum()
-        found.append(both / max(mask.sum() + share.sum() - both, 1e-12))
-    return float(np.mean(found))
+        ious.append(both / max(mask.sum() + share.sum() - both, 1e-12))
+    return float(np.mean(ious))
 
 
 def average_precision(values: Floats, truth: CaseOnGrid, own: int) -> float:

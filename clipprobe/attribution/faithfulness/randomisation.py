@@ -33,7 +33,7 @@ def agreements(
     memory_gb: float | None,
 ) -> dict[tuple[str, bool], NDArray[np.float64]]:
     """``1 - Spearman`` of every map with the random twin's, ``(n,)`` by method and centring."""
-    found = {}
+    table = {}
     for centred in sorted({centred for _, centred in maps}):
         names = {n: methods[n] for n, c in maps if c == centred and n in methods}
         names.pop("interactions", None)
@@ -48,8 +48,8 @@ def agreements(
         )
         for name, rows in other.items():
             pairs = zip(maps[name, centred], rows, strict=True)
-            found[name, centred] = np.array([1 - _rank_correlation(a, b.patches) for a, b in pairs])
-    return found
+            table[name, centred] = np.array([1 - _rank_correlation(a, b.patches) for a, b in pairs])
+    return table
 
 
 def _rank_correlation(a: NDArray[np.float64], b: NDArray[Any]) -> float:

@@ -106,8 +106,8 @@ class Remover:
             return own
         logits = cosines * self.clip.scale + self.clip.bias
         if kind == "logit":
-            found: Floats = own * self.clip.scale + self.clip.bias
-            return found
+            values: Floats = own * self.clip.scale + self.clip.bias
+            return values
         if kind == "softmax":
             shares: Floats = softmax(logits)[np.arange(len(cases)), self.own[cases]]
             return shares
@@ -125,10 +125,12 @@ class Remover:
         positive = maps.clip(min=0)
         top = positive.max(axis=(1, 2), keepdims=True)
         soft = torch.from_numpy(positive / np.where(top > 0, top, 1.0))
-        kept = self.scores(self._mixed(soft, np.arange(len(maps))), np.arange(len(maps)))
+        confidence = self.scores(self._mixed(soft, np.arange(len(maps))), np.arange(len(maps)))
         if name == "increase":
-            return (kept > self.whole).astype(np.float64)
-        lost: Floats = -np.maximum(0, self.whole - kept) / np.maximum(np.abs(self.whole), 1e-9)
+            return (confidence > self.whole).astype(np.float64)
+        lost: Floats = -np.maximum(0, self.whole - confidence) / np.maximum(
+            np.abs(self.whole), 1e-9
+        )
         return lost
 
     def curve(self, maps: Floats, *, insert: bool) -> Floats:
@@ -140,16 +142,16 @@ class Remover:
         rank = np.argsort(order, axis=1)
         counts = np.rint(np.linspace(0, self.protocol.until, self.protocol.steps + 1) * cells)
         first = rank[:, None] < counts[None, :, None]  # n s cells
-        seen = first if insert else ~first
-        masks = torch.from_numpy(seen.reshape(-1, *maps.shape[1:]).astype(np.float64))
+        visible = first if insert else ~first
+        masks = torch.from_numpy(visible.reshape(-1, *maps.shape[1:]).astype(np.float64))
         cases = np.repeat(np.arange(n), len(counts))
         step = max(1, self.batch_size)
-        found = [
+        areas = [
             self.scores(self._mixed(masks[start : start + step], part), part)
             for start in range(0, len(cases), step)
             for part in [cases[start : start + step]]
         ]
-        return np.concatenate(found).reshape(n, -1)
+        return np.concatenate(areas).reshape(n, -1)
 
     def _mixed(self, masks: Tensor, cases: NDArray[np.int_]) -> Tensor:
         """Images where the mask is 1, the cover where it is 0."""

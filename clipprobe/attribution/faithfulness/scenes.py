@@ -38,7 +38,7 @@ def scene_cases(
             Picture(concept=thing.name, style=style, size=SIDE, center=CORNERS[place])
             for thing, place in zip(things, places, strict=True)
         )
-        drawn = render(Scene(items=items, background=_GROUND, size_px=size_px))
+        rendered = render(Scene(items=items, background=_GROUND, size_px=size_px))
         zones = np.zeros((n_objects, size_px, size_px), bool)
         for zone, place in zip(zones, places, strict=True):
             zone[halves[place // 2], halves[place % 2]] = True
@@ -46,9 +46,9 @@ def scene_cases(
         scene = f"{n_objects} things, scene {len(cases) // n_objects}"
         cases += [
             Case(
-                image=drawn.image,
+                image=rendered.image,
                 text=names[own],
-                masks=drawn.masks,
+                masks=rendered.masks,
                 zones=zones,
                 own=own,
                 names=names,

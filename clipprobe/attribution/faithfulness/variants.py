@@ -55,11 +55,13 @@ def variants_of(
     plain = targets_of(clip, [case.text for case in cases])
     alone = plain.directions.cpu().numpy()
     common = mean_text(clip) if True in centre else 0.0
-    named = [(Variant(centred=centred), alone - common if centred else alone) for centred in centre]
+    variants = [
+        (Variant(centred=centred), alone - common if centred else alone) for centred in centre
+    ]
     rest = {k: v for k, v in methods.items() if k not in ("banzhaf", "interactions")}
     if rest:
-        yield _group(plain, named, rest)
-    both = named if "banzhaf" in methods else []
+        yield _group(plain, variants, rest)
+    both = variants if "banzhaf" in methods else []
     if "interactions" in methods:
         words, whole = _of_whole_texts(clip, cases)
         both = [*both, (Variant(name="interactions"), words), (Variant(name=WHOLE_TEXT), whole)]

@@ -53,21 +53,21 @@ class OrderTwo:
         x, y = patches - self.p, words - self.p
         cross = np.einsum("mi,ij,mj->m", x, self.matrix, y)
         first = x @ self.patches + y @ self.words
-        found: Floats
+        total: Floats
         if terms == "first order":
-            found = self.mean + first
-            return found
+            total = self.mean + first
+            return total
         if terms == "cross terms":
             raw = np.einsum("mi,ij,mj->m", patches * 1.0, self.matrix, words * 1.0)
-            found = raw + self.mean - self.p**2 * self.matrix.sum()
-            return found
+            total = raw + self.mean - self.p**2 * self.matrix.sum()
+            return total
         if terms == "first order and cross terms":
-            found = self.mean + first + cross
-            return found
+            total = self.mean + first + cross
+            return total
         within = np.einsum("mi,ij,mj->m", x, self.within_image, x)
         within = within + np.einsum("mi,ij,mj->m", y, self.within_text, y)
-        found = self.mean + first + cross + within / 2
-        return found
+        total = self.mean + first + cross + within / 2
+        return total
 
 
 def fit(

@@ -74,7 +74,7 @@ class Interactions(AsJson):
     def predict(self, patches: NDArray[np.bool_], words: NDArray[np.bool_]) -> Floats:
         """The fit's scores of coalitions ``(m, n_patches)`` and ``(m, n_words)``."""
         x, y = patches.astype(float), words.astype(float)
-        found: Floats = (
+        total: Floats = (
             self.constant
             + x @ self.patches
             + y @ self.word_values
@@ -82,7 +82,7 @@ class Interactions(AsJson):
             + np.einsum("mi,ij,mj->m", x, self.within_image, x) / 2
             + np.einsum("mi,ij,mj->m", y, self.within_text, y) / 2
         )
-        return found
+        return total
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Interactions:

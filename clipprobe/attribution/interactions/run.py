@@ -64,22 +64,22 @@ def interactions(
     budget = min(MOST_IMAGES, _PER_PATCH * job.n_patches) if n_masks is None else n_masks
     sets = proper(coalitions(job.n_patches, budget, p=p, seed=seed), job, masking)
     vectors = as_floats(masked_features(job, torch.from_numpy(sets.members), masking))[0]
-    found = fit(sets, vectors, words.sets, words.vectors)
-    constant, own_patches, own_words = found.raw()
+    fitted = fit(sets, vectors, words.sets, words.vectors)
+    constant, own_patches, own_words = fitted.raw()
     whole = np.ones((1, job.n_patches), bool), np.ones((1, len(words.words)), bool)
     return Interactions(
         text=text,
         words=words.words.words,
         grid=job.grid,
-        matrix=found.matrix,
+        matrix=fitted.matrix,
         patches=own_patches,
         word_values=own_words,
-        within_image=found.within_image,
-        within_text=found.within_text,
+        within_image=fitted.within_image,
+        within_text=fitted.within_text,
         constant=constant,
         score=float(job.scores()[0]),
-        fitted=float(found.predict(*whole, "all")[0]),
-        r2=_unseen(job, words, found, masking, n_unseen, seed) if n_unseen else {},
+        fitted=float(fitted.predict(*whole, "all")[0]),
+        r2=_unseen(job, words, fitted, masking, n_unseen, seed) if n_unseen else {},
         n_unseen=n_unseen,
         p=p,
         masking=masking,

@@ -127,9 +127,9 @@ class _Twin:
 
     def leaf(self, value: Tensor, like: Tensor, constant: bool) -> Tensor:
         """A constant of the model, of its own for every place, that takes relevance."""
-        found = value.detach().expand_as(like).clone().requires_grad_()
-        (self.constants if constant else self.biases).append(found)
-        return found
+        leaf = value.detach().expand_as(like).clone().requires_grad_()
+        (self.constants if constant else self.biases).append(leaf)
+        return leaf
 
     def relevance(self, total: Tensor) -> tuple[Tensor, Tensor]:
         """Relevance of the tokens ``(p, t)``, and of what belongs to none, ``(p,)``."""

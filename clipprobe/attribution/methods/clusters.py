@@ -72,9 +72,9 @@ def _tokens(job: Job) -> Any:
 
     from clipprobe.hooks import capture
 
-    with torch.no_grad(), capture(job.clip, [job.final]) as seen:
+    with torch.no_grad(), capture(job.clip, [job.final]) as acts:
         job.clip.image_embeddings(job.pixels)
-    return as_floats(seen[job.final][:, job.first_patch :])
+    return as_floats(acts[job.final][:, job.first_patch :])
 
 
 def _clusters(tokens: Floats, k: int, seed: int) -> NDArray[np.int_]:
@@ -82,8 +82,8 @@ def _clusters(tokens: Floats, k: int, seed: int) -> NDArray[np.int_]:
         return np.arange(k)
     from sklearn.cluster import KMeans
 
-    found: NDArray[np.int_] = KMeans(k, n_init=4, random_state=seed).fit_predict(tokens)
-    return np.unique(found, return_inverse=True)[1]
+    clusters: NDArray[np.int_] = KMeans(k, n_init=4, random_state=seed).fit_predict(tokens)
+    return np.unique(clusters, return_inverse=True)[1]
 
 
 def _maps(job: Job, values: Floats, scores: Floats, settings: dict[str, Any]) -> Maps:

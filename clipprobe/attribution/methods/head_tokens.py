@@ -33,9 +33,9 @@ def head_tokens(job: Job) -> Maps:
         for block, pattern, value in zip(blocks, names[0::2], names[1::2], strict=False):
             out: Any = block.out
             weight = out.weight.double().view(-1, block.n_heads, block.d_head)  # d h k
-            wanted = torch.einsum("pd,dhk->phk", read, weight)
+            weights_of_head = torch.einsum("pd,dhk->phk", read, weight)
             mixed = trace.of_pairs(value)
-            worth = torch.einsum("pthk,phk->pht", mixed, wanted.to(mixed))
+            worth = torch.einsum("pthk,phk->pht", mixed, weights_of_head.to(mixed))
             moved = worth.double() * trace.value(pattern)[:, :, 0][job.image_of].double()
             total += moved.sum(dim=1)[:, job.first_patch :]
     return Maps(

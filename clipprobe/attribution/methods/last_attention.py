@@ -62,9 +62,9 @@ def values_x_gradient(job: Job) -> Maps:
     name = job.attention("values_x_gradient") + "v"
     trace = job.trace([name])
     gradient = _gradient(job, name, "values_x_gradient").double()
-    found = (trace.of_pairs(name).double() * gradient).flatten(2).sum(dim=-1)  # p t
+    products = (trace.of_pairs(name).double() * gradient).flatten(2).sum(dim=-1)  # p t
     return Maps(
-        values=job.on_grid(as_floats(found[:, job.first_patch :])),
+        values=job.on_grid(as_floats(products[:, job.first_patch :])),
         resolution="patches",
         units="{score}, to first order in the values of the last attention",
         scores=job.scores(),
@@ -73,13 +73,13 @@ def values_x_gradient(job: Job) -> Maps:
 
 
 def _gradient(job: Job, name: str, method: str) -> Tensor:
-    found = job.trace([name]).gradient(name)
-    if found is None or not bool(found.any()):
+    gradient = job.trace([name]).gradient(name)
+    if gradient is None or not bool(gradient.any()):
         raise UnsupportedHookError(
             f"The last attention has no gradient to {job.targets.names[0]}, so {method} has no "
             "map: use integrated_gradients."
         )
-    return found
+    return gradient
 
 
 GRAD_ECLIP = Method(

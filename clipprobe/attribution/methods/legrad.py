@@ -42,8 +42,8 @@ def legrad(job: Job, *, n_blocks: int = N_BLOCKS) -> Maps:
     trace = job.trace([name for group in names for name in group])
     total: Tensor | None = None
     for group in names:
-        found = _of_block(job, trace, group).clamp(min=0).double()  # p h q t
-        part = found.mean(dim=(1, 2))
+        products = _of_block(job, trace, group).clamp(min=0).double()  # p h q t
+        part = products.mean(dim=(1, 2))
         total = part if total is None else total + part
     assert total is not None
     with torch.no_grad():

@@ -42,9 +42,9 @@ def keep_only(job: Job, *, window: int = 3, masking: str = "attention") -> Maps:
     near = np.maximum(
         np.abs(rows[:, None] - rows[None]), np.abs(columns[:, None] - columns[None])
     ) <= (window // 2)
-    kept = job.per_pair(masked_features(job, torch.from_numpy(near), masking))
+    scores = job.per_pair(masked_features(job, torch.from_numpy(near), masking))
     return Maps(
-        values=kept.reshape(-1, *job.grid),
+        values=scores.reshape(-1, *job.grid),
         resolution="patches",
         units="{score} when only a window around the patch is seen",
         scores=job.scores(),
@@ -117,8 +117,8 @@ def patch_slopes(
 
     key = ("slopes", n_masks, p, masking, seed)
     if key in job.kept:
-        kept: tuple[Floats, Floats, int] = job.kept[key]
-        return kept
+        stored: tuple[Floats, Floats, int] = job.kept[key]
+        return stored
     budget = min(2048, 8 * job.n_patches) if n_masks is None else n_masks
     sets = proper(coalitions(job.n_patches, max(budget, 4), p=p, seed=seed), job, masking)
     features = masked_features(job, torch.from_numpy(sets.members), masking)
@@ -132,9 +132,9 @@ def proper(sets: Coalitions, job: Job, masking: str) -> Coalitions:
     """Without the empty set, where a model without a class token has no answer for it."""
     if job.first_patch or masking != "attention" or sets.members.any(axis=1).all():
         return sets
-    kept = sets.members.any(axis=1)
-    weights = sets.weights[kept] / sets.weights[kept].sum()
-    return Coalitions(sets.members[kept], weights, sets.p, False)
+    nonempty = sets.members.any(axis=1)
+    weights = sets.weights[nonempty] / sets.weights[nonempty].sum()
+    return Coalitions(sets.members[nonempty], weights, sets.p, False)
 
 
 def masked_features(job: Job, masks: Tensor, masking: str) -> Tensor:

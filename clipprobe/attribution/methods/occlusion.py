@@ -31,13 +31,13 @@ def windows(grid: tuple[int, int], side: int) -> NDArray[np.bool_]:
     """Every square of ``side`` cells that lies on the grid, ``(m, rows * columns)``."""
     rows, columns = grid
     high, wide = min(side, rows), min(side, columns)
-    found = []
+    boxes = []
     for top in range(rows - high + 1):
         for left in range(columns - wide + 1):
             cells = np.zeros(grid, bool)
             cells[top : top + high, left : left + wide] = True
-            found.append(cells.reshape(-1))
-    return np.stack(found)
+            boxes.append(cells.reshape(-1))
+    return np.stack(boxes)
 
 
 def occlusion(job: Job, *, window: int = 2) -> Maps:
@@ -83,7 +83,7 @@ def rise(job: Job, *, n_masks: int = 500, keep: float = 0.5, cells: int = 7, see
     size = (int(job.pixels.shape[-2]), int(job.pixels.shape[-1]))
     rng = np.random.default_rng(seed)
     sums = torch.zeros(len(job), *size, dtype=torch.float64)
-    seen = torch.zeros(size, dtype=torch.float64)
+    visits = torch.zeros(size, dtype=torch.float64)
     total = np.zeros(len(job))
     for start in range(0, n_masks, _DRAWN):
         masks = smooth_masks(rng, min(_DRAWN, n_masks - start), keep, cells, size)
@@ -92,9 +92,9 @@ def rise(job: Job, *, n_masks: int = 500, keep: float = 0.5, cells: int = 7, see
         )
         scores = job.per_pair(features)  # p m
         sums += torch.einsum("pm,mhw->phw", torch.from_numpy(scores), masks.double())
-        seen += masks.double().sum(dim=0)
+        visits += masks.double().sum(dim=0)
         total += scores.sum(axis=1)
-    mean = sums / seen.clamp(min=1e-9)
+    mean = sums / visits.clamp(min=1e-9)
     return Maps(
         values=mean.numpy() - (total / n_masks)[:, None, None],
         resolution="pixels",

@@ -104,11 +104,11 @@ def gradient_x_input(job: Job) -> Maps:
     from captum.attr import InputXGradient
 
     pixels = job.pixels[job.image_of]
-    found = InputXGradient(_forward(job)).attribute(
+    products = InputXGradient(_forward(job)).attribute(
         pixels.clone().requires_grad_(), additional_forward_args=(job.directions,)
     )
     return Maps(
-        values=as_floats(found).sum(axis=1),
+        values=as_floats(products).sum(axis=1),
         resolution="pixels",
         units="{score}, to first order about the image",
         scores=job.scores(),

@@ -48,11 +48,11 @@ def attention_rollout(job: Job, *, first_block: int = 0) -> Maps:
             reach = step if reach is None else step @ reach
         assert reach is not None
         if head:
-            seen = trace.value(head[0]).double().mean(dim=1)[:, 0][:, None] @ reach
+            reached = trace.value(head[0]).double().mean(dim=1)[:, 0][:, None] @ reach
         else:
             token = job.is_text and job.first_patch
-            seen = reach[:, :1] if token else reach.mean(dim=1, keepdim=True)
-    values = job.on_grid(as_floats(seen[:, 0, job.first_patch :][job.image_of]))
+            reached = reach[:, :1] if token else reach.mean(dim=1, keepdim=True)
+    values = job.on_grid(as_floats(reached[:, 0, job.first_patch :][job.image_of]))
     return Maps(
         values=values,
         resolution="patches",
@@ -93,16 +93,16 @@ def chefer(job: Job, *, first_block: int = 0) -> Maps:
             relevance = relevance + weighted(name) @ relevance
         if head:
             relevance = relevance + weighted(names[-1]) @ relevance
-            seen = weighted(head[0])[:, 0]
+            reached = weighted(head[0])[:, 0]
         elif job.is_text:
-            seen = weighted(names[-1])[:, 0]
+            reached = weighted(names[-1])[:, 0]
         else:  # the rows of the tokens that the unit does not read are zero
-            seen = weighted(names[-1]).sum(dim=1)
-        found = torch.einsum("pt,pts->ps", seen, relevance)
+            reached = weighted(names[-1]).sum(dim=1)
+        relevance_of_patches = torch.einsum("pt,pts->ps", reached, relevance)
         if job.is_text and not head:  # what reached the class token before the last block
-            found = found + relevance[:, 0]
+            relevance_of_patches = relevance_of_patches + relevance[:, 0]
     return Maps(
-        values=job.on_grid(as_floats(found[:, job.first_patch :])),
+        values=job.on_grid(as_floats(relevance_of_patches[:, job.first_patch :])),
         resolution="patches",
         units="relevance, positive only",
         scores=job.scores(),
@@ -117,10 +117,10 @@ def _pools(job: Job) -> bool:
 
 def _check(job: Job, first_block: int, method: str) -> int:
     n = job.last_block(method) + 1
-    found = first_block + n if first_block < 0 else first_block
-    if not 0 <= found < n:
+    block = first_block + n if first_block < 0 else first_block
+    if not 0 <= block < n:
         raise ConfigError(f"first_block={first_block} does not fit: there are {n} blocks to use.")
-    return found
+    return block
 
 
 def _needs(job: Job) -> list[str]:

@@ -48,11 +48,11 @@ def calibration(
     temperature = fit_temperature(logits[fit], labels[fit])
     share, right = best_shares(logits[judge], labels[judge])
     cooled, _ = best_shares(logits[judge] / temperature, labels[judge])
-    drawn = rng.random((_FLOOR_DRAWS, len(share))) < share
+    hits = rng.random((_FLOOR_DRAWS, len(share))) < share
     return Calibration(
         error=_estimate(share, right, seed),
         error_at_temperature=_estimate(cooled, right, seed),
-        floor=float(np.mean([calibration_error(share, one) for one in drawn])),
+        floor=float(np.mean([calibration_error(share, one) for one in hits])),
         temperature=temperature,
         bins=tuple(_bins(share, right)),
     )
@@ -95,8 +95,10 @@ def fit_temperature(logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> 
 
     # Convex in the inverse temperature, so it has one valley in its logarithm too.
     bound = np.log(1000)
-    found = minimize_scalar(loss, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-8})
-    return float(np.exp(found.x))
+    optimum = minimize_scalar(
+        loss, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-8}
+    )
+    return float(np.exp(optimum.x))
 
 
 def _bins(share: Floats, right: npt.NDArray[Any]) -> list[tuple[float, float, int]]:

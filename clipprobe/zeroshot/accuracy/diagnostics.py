@@ -55,8 +55,8 @@ class Asked:
 
     def right(self, vectors: Floats) -> npt.NDArray[np.bool_]:
         """Which images a classifier answers right, ``(n,)``."""
-        found: npt.NDArray[np.bool_] = (self.images @ vectors.T).argmax(axis=1) == self.labels
-        return found
+        hits: npt.NDArray[np.bool_] = (self.images @ vectors.T).argmax(axis=1) == self.labels
+        return hits
 
     def vectors(self, sentences: Floats) -> Floats:
         """The classifier of these sentences, ``(k, templates, d)``."""
@@ -75,14 +75,14 @@ class Asked:
 def template_effects(asked: Asked, *, seed: int = 0) -> list[Effect]:
     """Each template alone and, where there are several, all but it; largest effect first."""
     base = asked.right(asked.vectors(asked.sentences))
-    found = []
+    effects = []
     for place, template in enumerate(asked.templates):
         alone = asked.right(asked.vectors(asked.sentences[:, [place]]))
-        found.append(_effect("alone", template, "", alone, base, seed))
+        effects.append(_effect("alone", template, "", alone, base, seed))
         if len(asked.templates) > 1:
             rest = asked.right(asked.vectors(np.delete(asked.sentences, place, axis=1)))
-            found.append(_effect("without", template, "", rest, base, seed))
-    return _largest_first(found)
+            effects.append(_effect("without", template, "", rest, base, seed))
+    return _largest_first(effects)
 
 
 def name_effects(
@@ -96,20 +96,20 @@ def name_effects(
     vectors = asked.vectors(asked.sentences)
     cosines = asked.images @ vectors.T
     base = cosines.argmax(axis=1) == asked.labels
-    found = []
+    effects = []
     for place, name in enumerate(asked.classes):
         others = asked.labels != place
         if others.any():
             without = cosines.copy()
             without[:, place] = -np.inf
             right = without.argmax(axis=1) == asked.labels
-            found.append(_effect("absent", name, "", right[others], base[others], seed))
+            effects.append(_effect("absent", name, "", right[others], base[others], seed))
         for new, sentences in (renamed or {}).get(name, {}).items():
             changed = cosines.copy()
             changed[:, place] = asked.images @ asked.renamed(place, new, sentences)
             right = changed.argmax(axis=1) == asked.labels
-            found.append(_effect("renamed", name, new, right, base, seed))
-    return _largest_first(found)
+            effects.append(_effect("renamed", name, new, right, base, seed))
+    return _largest_first(effects)
 
 
 def check_other_names(

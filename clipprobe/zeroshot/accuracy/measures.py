@@ -39,8 +39,8 @@ class Accuracy:
         wrong = self.confusion.copy()
         np.fill_diagonal(wrong, 0)
         order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-        found = [divmod(int(place), len(wrong)) for place in order]
-        return [(a, b, int(wrong[a, b])) for a, b in found if wrong[a, b]]
+        pairs = [divmod(int(place), len(wrong)) for place in order]
+        return [(a, b, int(wrong[a, b])) for a, b in pairs if wrong[a, b]]
 
 
 def measure(logits: Floats, labels: Ints, *, seed: int = 0) -> Accuracy:
@@ -51,9 +51,9 @@ def measure(logits: Floats, labels: Ints, *, seed: int = 0) -> Accuracy:
         labels: ``(n,)``.
     """
     n, k = logits.shape
-    chosen = logits.argmax(axis=1)
+    answers = logits.argmax(axis=1)
     confusion = np.zeros((k, k), np.int64)
-    np.add.at(confusion, (labels, chosen), 1)
+    np.add.at(confusion, (labels, answers), 1)
     totals = confusion.sum(axis=1)
     right = np.diag(confusion)
     known = totals > 0
@@ -71,5 +71,5 @@ def ranks(logits: Floats, labels: Ints) -> Ints:
     own = logits[np.arange(len(labels)), labels][:, None]
     earlier = np.arange(logits.shape[1])[None] < labels[:, None]
     ahead = (logits > own) | ((logits == own) & earlier)
-    found: Ints = ahead.sum(axis=1)
-    return found
+    ranks_of_truth: Ints = ahead.sum(axis=1)
+    return ranks_of_truth

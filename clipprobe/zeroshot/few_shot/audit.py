@@ -57,11 +57,11 @@ def prepare_audit(settings: FewShotAudit, clip: Clip) -> Plan[None]:
     """Read the inputs, refuse what cannot be fitted, and plan the curves."""
     datasets = _datasets(settings, clip)
     shifted = None if settings.shifted is None else as_dataset(settings.shifted)
-    asked = {name: question(settings, dataset) for name, dataset in datasets.items()}
-    for one in asked.values():
+    tasks = {name: question(settings, dataset) for name, dataset in datasets.items()}
+    for one in tasks.values():
         refuse_person_groups(in_sentences(one.classes, one.templates), "a probe")
-    first = next(iter(asked.values()))
-    sets = [(dataset, asked[name].classes) for name, dataset in datasets.items()]
+    first = next(iter(tasks.values()))
+    sets = [(dataset, tasks[name].classes) for name, dataset in datasets.items()]
     if shifted is not None:
         sets.append((shifted, first.classes))
     cells = 0
@@ -70,7 +70,7 @@ def prepare_audit(settings: FewShotAudit, clip: Clip) -> Plan[None]:
         split = split_rows(labels, classes, test_share=settings.test_share, seed=settings.seed)
         cells += len(check_shots(settings.shots, split, classes))
     work = _Work(
-        clip=clip, settings=settings, datasets=datasets, shifted=shifted, asked=asked, cells=cells
+        clip=clip, settings=settings, datasets=datasets, shifted=shifted, asked=tasks, cells=cells
     )
     return Plan(
         config=work.config(),
@@ -125,30 +125,30 @@ class _Work:
 
     def execute(self, run: Run) -> Outcome[None]:
         """Encode, fit, and say what came out."""
-        told = _Progress(self)
+        counter = _Progress(self)
         measured: list[Measured] = []
         used = 0
         failures: list[Failure] = []
         for name, dataset in self.datasets.items():
-            seen = self._embedded(run, dataset, name, told.step)
-            data, split = self._labelled(seen, self.asked[name])
+            embedded = self._embedded(run, dataset, name, counter.step)
+            data, split = self._labelled(embedded, self.asked[name])
             shots = check_shots(self.settings.shots, split, data.names)
             other = None
             if self.shifted is not None:
-                moved = self._embedded(run, self.shifted, "shifted", told.step)
+                moved = self._embedded(run, self.shifted, "shifted", counter.step)
                 other, _ = self._labelled(moved, self.asked[name], needs_split=False)
                 failures += moved.failures
                 used += len(moved.records)
-            measured.append(self._curve(run, name, data, split, shots, other, told.step))
-            used += len(seen.records)
-            failures += seen.failures
+            measured.append(self._curve(run, name, data, split, shots, other, counter.step))
+            used += len(embedded.records)
+            failures += embedded.failures
             if other is not None:
                 own = split_rows(
                     other.labels, other.names, test_share=self.settings.test_share,
                     seed=self.settings.seed,
                 )  # fmt: skip
                 shots = check_shots(self.settings.shots, own, other.names)
-                measured.append(self._curve(run, "shifted", other, own, shots, None, told.step))
+                measured.append(self._curve(run, "shifted", other, own, shots, None, counter.step))
         summary = summarise(measured, settings=self.settings)
         return Outcome(
             value=None,
@@ -237,7 +237,5 @@ FEW_SHOT = Study(
     kind="few-shot",
     settings=FewShotAudit,
     prepare=prepare_audit,
-    enforce=lambda settings, summary: enforce(
-        headline_figures(summary), settings.fail_under
-    ),
+    enforce=lambda settings, summary: enforce(headline_figures(summary), settings.fail_under),
 )

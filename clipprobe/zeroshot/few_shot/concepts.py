@@ -30,14 +30,14 @@ def matched(unseen: tuple[Concept, ...]) -> tuple[Concept, ...]:
     """Known concepts with the categories of the unknown, the first of each in the list; where a
     category has too few, any others."""
     need = Counter(concept.category for concept in unseen)
-    chosen = []
+    members = []
     for concept in concepts():
         if need[concept.category] > 0:
             need[concept.category] -= 1
-            chosen.append(concept)
-    others = (concept for concept in concepts() if concept not in chosen)
-    chosen += [concept for concept, _ in zip(others, range(need.total()), strict=False)]
-    return tuple(chosen)
+            members.append(concept)
+    others = (concept for concept in concepts() if concept not in members)
+    members += [concept for concept, _ in zip(others, range(need.total()), strict=False)]
+    return tuple(members)
 
 
 def _images(

@@ -88,8 +88,8 @@ class Resamples:
         per_draw = self.classes @ right.T / (self.classes @ n)[:, None]
         if len(right) == 1:
             return np.asarray(per_draw[:, 0], np.float64)
-        found: Floats = (per_draw * self.draws).sum(axis=1) / self.draws.sum(axis=1)
-        return found
+        weighted: Floats = (per_draw * self.draws).sum(axis=1) / self.draws.sum(axis=1)
+        return weighted
 
     def estimate(self, right: Floats, n: Floats) -> Estimate:
         """Accuracy with its interval."""
@@ -115,10 +115,10 @@ class Resamples:
         value = crossing_point(shots, [r.sum(axis=1).mean() / total - level for r in curve])
         differences = np.stack([self.means(r, n) for r in curve], axis=1)
         differences -= self.means(base, n)[:, None]
-        found = np.sort(list(_points(shots, differences)))
+        points = np.sort(list(_points(shots, differences)))
         # Order statistics, not a mean of two: infinite ends have no mean.
-        low = found[int((1 - LEVEL) / 2 * self.times)]
-        high = found[min(self.times - 1, int((1 + LEVEL) / 2 * self.times))]
+        low = points[int((1 - LEVEL) / 2 * self.times)]
+        high = points[min(self.times - 1, int((1 + LEVEL) / 2 * self.times))]
         return Estimate(
             value=value, low=float(low), high=float(high), n=int(total),
             method=_METHOD.format(self.times),

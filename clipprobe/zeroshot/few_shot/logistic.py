@@ -50,8 +50,8 @@ class Probe:
 
     def logits(self, features: npt.ArrayLike) -> Floats:
         """Of each image and class, ``(n, k)``."""
-        found: Floats = np.asarray(features, np.float64) @ self.weights + self.intercepts
-        return found
+        scores: Floats = np.asarray(features, np.float64) @ self.weights + self.intercepts
+        return scores
 
 
 class Regression:

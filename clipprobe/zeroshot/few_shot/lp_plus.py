@@ -44,8 +44,8 @@ class LPPlus:
     def logits(self, features: npt.ArrayLike) -> Floats:
         """Of each image and class, ``(n, k)``."""
         vectors = self.weights + self.alpha[:, None] * self.texts
-        found: Floats = np.asarray(features, np.float64) @ vectors.T
-        return found
+        scores: Floats = np.asarray(features, np.float64) @ vectors.T
+        return scores
 
 
 def fit_lp_plus(
@@ -89,8 +89,8 @@ def fit_lp_plus(
         raise ConfigError(f"LP++ has no recipe {recipe!r}: choose 'blocks' or 'authors'.")
     if validation is None:
         raise ConfigError("The authors' recipe chooses its epoch: give it validation images.")
-    held = (np.asarray(validation[0], np.float64), np.asarray(validation[1], np.int64))
-    return _authors(f, y, t, scale, iterations, held, np.random.default_rng(seed))
+    held_out = (np.asarray(validation[0], np.float64), np.asarray(validation[1], np.int64))
+    return _authors(f, y, t, scale, iterations, held_out, np.random.default_rng(seed))
 
 
 def _blocks(f: Floats, y: Any, t: Floats, scale: float, iterations: int) -> LPPlus:
@@ -147,8 +147,8 @@ def _authors(
             shares[np.arange(n), y] -= 1
             alpha = alpha - alpha_steps * (shares * cosines).mean(axis=0)
         losses.append(_softmax(f @ w.T + cosines * alpha, y)[1])
-        seen = (validation[0] @ (w + alpha[:, None] * t).T).argmax(axis=1)
-        right = float((seen == validation[1]).mean())
+        predicted = (validation[0] @ (w + alpha[:, None] * t).T).argmax(axis=1)
+        right = float((predicted == validation[1]).mean())
         if right > best[0]:  # of equal epochs the first
             best = (right, epoch, w, alpha)
     _, epoch, w, alpha = best

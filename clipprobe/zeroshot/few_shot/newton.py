@@ -78,10 +78,10 @@ class Newton:
         spread = max(self.labels.spread(residual), 1e-12)
         scale = (1 / (self.ridge + spread * self.curvature)).astype(np.float32)
         ridge, residual32 = self.ridge.astype(np.float32), residual.astype(np.float32)
-        left: Array = (-gradient / size).astype(np.float32)
-        found: Array = np.zeros_like(left)
-        solved: Array = scale * left
-        first = rho = float(np.vdot(left, solved))
+        rhs: Array = (-gradient / size).astype(np.float32)
+        direction: Array = np.zeros_like(rhs)
+        solved: Array = scale * rhs
+        first = rho = float(np.vdot(rhs, solved))
         along, gain = solved, 0.0
         for _ in range(_MOST_PRODUCTS):
             product: Array = self.x32.T @ self.labels.curved(residual32, self.x32 @ along)
@@ -91,11 +91,11 @@ class Newton:
                 break
             t = rho / curved
             gain += rho * t / 2
-            found += t * along
-            left -= t * product
-            solved = scale * left
-            before, rho = rho, float(np.vdot(left, solved))
+            direction += t * along
+            rhs -= t * product
+            solved = scale * rhs
+            before, rho = rho, float(np.vdot(rhs, solved))
             if rho <= _SHARE**2 * first and rho * t <= 0.1 * gain:
                 break
             along = solved + (rho / before) * along
-        return found.astype(np.float64) * size, gain * size * size
+        return direction.astype(np.float64) * size, gain * size * size

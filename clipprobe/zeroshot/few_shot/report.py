@@ -53,7 +53,7 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
 
 
 def _set(one: Mapping[str, Any]) -> list[Block]:
-    said = "; ".join(
+    sentence = "; ".join(
         f"{method} crosses zero-shot at {text} shots"
         for method, text in one["crossing_text"].items()
     )
@@ -65,10 +65,10 @@ def _set(one: Mapping[str, Any]) -> list[Block]:
         )
     ]
     return [
-        Paragraph(f"Zero-shot: {format_cell(one['zero_shot'])}. {said}."),
+        Paragraph(f"Zero-shot: {format_cell(one['zero_shot'])}. {sentence}."),
         Chart(
             shots_chart(one["positions"], one["curves"], one["zero_shot"]),
-            f"Accuracy over shots among {one['n_classes']} classes. {said}.",
+            f"Accuracy over shots among {one['n_classes']} classes. {sentence}.",
         ),
         Table(
             ["method", "shots", "accuracy", "minus zero-shot"],

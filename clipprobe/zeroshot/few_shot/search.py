@@ -33,14 +33,14 @@ def search_strength(score: Callable[[float], float]) -> tuple[float, dict[float,
     Args:
         score: Of one ``C``, such as validation accuracy; called once for each.
     """
-    seen: dict[int, float] = {step: score(strength(step)) for step in _FIRST}
+    scores: dict[int, float] = {step: score(strength(step)) for step in _FIRST}
     for half in _HALVINGS:
-        peak = best_step(seen)
+        peak = best_step(scores)
         for step in (peak - half, peak + half):
-            if 0 <= step <= 96 and step not in seen:
-                seen[step] = score(strength(step))
-    chosen = best_step(seen)
-    return strength(chosen), {strength(step): seen[step] for step in sorted(seen)}
+            if 0 <= step <= 96 and step not in scores:
+                scores[step] = score(strength(step))
+    best = best_step(scores)
+    return strength(best), {strength(step): scores[step] for step in sorted(scores)}
 
 
 def best_step(seen: Mapping[int, float]) -> int:

@@ -116,15 +116,15 @@ def _set(
             method: [resamples.difference(right, base, n).to_json() for right in curve]
             for method, curve in curves.items()
         },
-        "crossings": {method: found.to_json() for method, found in crossings.items()},
+        "crossings": {method: crossing.to_json() for method, crossing in crossings.items()},
         "crossing_text": {
             method: "{} [{}, {}]".format(
                 *(
                     crossing_text(value, one.positions)
-                    for value in (found.value, found.low, found.high)
+                    for value in (crossing.value, crossing.low, crossing.high)
                 )
             )
-            for method, found in crossings.items()
+            for method, crossing in crossings.items()
         },
     }
 

@@ -142,11 +142,11 @@ def fit_probe(data: LabelledVectors, draw: Draw) -> tuple[Any, dict[float, float
     """The probe with the strength that the validation images choose, and all their scores."""
     regression = Regression(data.pooled[draw.shots], data.labels[draw.shots])
     truth = data.labels[draw.validation]
-    seen = data.pooled[draw.validation]
+    features = data.pooled[draw.validation]
 
     def accuracy(strength: float) -> float:
-        logits = regression.fit(strength).logits(seen)
+        logits = regression.fit(strength).logits(features)
         return float((logits.argmax(axis=1) == truth).mean())
 
-    chosen, scores = search_strength(accuracy)
-    return regression.fitted[chosen], scores
+    best, scores = search_strength(accuracy)
+    return regression.fitted[best], scores

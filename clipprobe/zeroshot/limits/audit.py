@@ -86,15 +86,15 @@ class _Work:
 
     def execute(self, run: Run) -> Outcome[None]:
         """Ask every task of the model and of its twin."""
-        asked = [*self.names, *([PAIRS] if self.pairs else [])]
+        task_names = [*self.names, *([PAIRS] if self.pairs else [])]
         models: dict[str, Clip] = {"model": self.clip}
         if self.settings.twin:
             models["twin"] = random_twin(self.clip, seed=self.settings.seed)
-        done, total = 0, len(asked) * len(models)
-        found: list[dict[str, Any]] = []
+        done, total = 0, len(task_names) * len(models)
+        results: list[dict[str, Any]] = []
         failures: dict[str, Failure] = {}
         used = 0
-        for name in asked:
+        for name in task_names:
             rows: dict[str, Any] = {}
             for who, model in models.items():
                 part = f"parts/{name.replace(' ', '-')}-{who}.json"
@@ -105,16 +105,16 @@ class _Work:
                 done += 1
                 if self.settings.progress is not None:
                     self.settings.progress(done, total)
-            found.append(self._row(name, rows))
+            results.append(self._row(name, rows))
             used += rows["model"]["n"]
         return Outcome(
             value=None,
-            files=[(ANSWERS, list(_number_rows(found)))],
+            files=[(ANSWERS, list(_number_rows(results)))],
             summary=lambda: {
-                "tasks": found,
-                "headline": [_headline(one) for one in found],
+                "tasks": results,
+                "headline": [_headline(one) for one in results],
                 "warnings": [],
-                "n": {"items": used, "tasks": len(found)},
+                "n": {"items": used, "tasks": len(results)},
             },
             page=lambda run: build_page(run, self.clip.provenance()),
             used=used,

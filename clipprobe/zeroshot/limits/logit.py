@@ -22,8 +22,8 @@ _JITTER = 1e-10
 def contrasts(options: int) -> Floats:
     """Orthonormal columns that are 0 for equal scores, ``(o, o - 1)``."""
     basis = np.linalg.svd(np.eye(options) - 1 / options)[0]
-    found: Floats = basis[:, : options - 1]
-    return found
+    contrast_basis: Floats = basis[:, : options - 1]
+    return contrast_basis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,11 +50,11 @@ def kernel(left: Sides, right: Sides) -> Floats:
     n, c, q = b.shape
     m = len(other)
     inner = b.reshape(n * c, q) @ other.reshape(m * c, q).T
-    found: Floats = inner * np.repeat(np.repeat(left.a @ right.a.T, c, axis=0), c, axis=1)
+    block: Floats = inner * np.repeat(np.repeat(left.a @ right.a.T, c, axis=0), c, axis=1)
     if u is not None and v is not None:
         # A penalty of one part in 10,000 of the others' is none.
-        found = found + 1e4 * np.outer(u.reshape(-1), v.reshape(-1))
-    return found
+        block = block + 1e4 * np.outer(u.reshape(-1), v.reshape(-1))
+    return block
 
 
 def fit_scores(train: Sides, truth: Ints, ridge: float, test: Sides) -> Floats:
@@ -96,12 +96,12 @@ class _Fit:
             slope = self.root.T @ (shares @ self.helmert).reshape(-1) / n
             return value + weight * float(w @ w) / 2, slope + weight * w
 
-        found = minimize(
+        optimum = minimize(
             loss, self.start, jac=True, method="L-BFGS-B",
             options={"maxiter": 200, "ftol": 1e-9, "gtol": 1e-6},
         )  # fmt: skip
-        self.start = found.x
-        alpha = solve_triangular(self.root, found.x, lower=True, trans="T")
+        self.start = optimum.x
+        alpha = solve_triangular(self.root, optimum.x, lower=True, trans="T")
         between = kernel(test, self.train) @ alpha
         scores: Floats = between.reshape(len(test.a), c) @ self.helmert.T
         return scores

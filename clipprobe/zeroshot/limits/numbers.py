@@ -56,16 +56,16 @@ class Numbers:
 
     def by_wording(self, name: str, *, seed: int = 0) -> dict[str, Estimate]:
         """Accuracy under each wording."""
-        found = {}
+        table = {}
         for wording in sorted(set(self.items.wordings.tolist())):
             rows = self.items.wordings == wording
-            found[wording] = cluster_bootstrap(
+            table[wording] = cluster_bootstrap(
                 self.right[name][rows],
                 clusters=self.items.resampled[rows],
                 n_boot=1000,
                 seed=seed,
             )
-        return found
+        return table
 
 
 def measure(items: Items, *, seed: int = 0) -> Numbers:
@@ -110,9 +110,9 @@ def _fitted_once(items: Items, name: str, *, seed: int, share: float) -> Floats:
         if share < 1:
             names = np.unique(items.groups[rest])
             order = np.random.default_rng([seed, 43, number]).permutation(len(names))
-            kept = names[order[: max(N_INNER, round(share * len(names)))]]
-            rest = rest[np.isin(items.groups[rest], kept)]
-        fit, held = items.take(rest), items.take(test)
+            train_names = names[order[: max(N_INNER, round(share * len(names)))]]
+            rest = rest[np.isin(items.groups[rest], train_names)]
+        fit, held_out = items.take(rest), items.take(test)
         inner = folds(fit.groups, N_INNER, seed + 1)[0]
         core = np.setdiff1d(np.arange(fit.n), inner)
         build = _BUILD[name](fit.take(core))
@@ -120,8 +120,8 @@ def _fitted_once(items: Items, name: str, *, seed: int, share: float) -> Floats:
             build(fit.take(core)), fit.truth[core], build(fit.take(inner)), fit.truth[inner]
         )
         build = _BUILD[name](fit)
-        scores = fit_scores(build(fit), fit.truth, ridge, build(held))
-        right[test] = share_right(scores, held.truth)
+        scores = fit_scores(build(fit), fit.truth, ridge, build(held_out))
+        right[test] = share_right(scores, held_out.truth)
     return right
 
 
@@ -130,8 +130,8 @@ def share_right(scores: Floats, truth: npt.NDArray[np.int64]) -> Floats:
     best share it, as a guess among them would on average, ``(n,)``."""
     scale = np.abs(scores).max(axis=1, keepdims=True)
     best = scores >= scores.max(axis=1, keepdims=True) - 1e-9 * scale
-    found: Floats = best[np.arange(len(truth)), truth] / best.sum(axis=1)
-    return found
+    shares: Floats = best[np.arange(len(truth)), truth] / best.sum(axis=1)
+    return shares
 
 
 Build = Callable[[Items], Sides]
@@ -154,8 +154,8 @@ def _centred(fit: Items) -> tuple[Callable[[Items], Floats], Callable[[Items], F
 def _own_code(items: Items) -> Floats:
     """The code of the image: that of its true option."""
     assert items.codes is not None
-    found: Floats = items.codes[np.arange(items.n), items.truth]
-    return found
+    own: Floats = items.codes[np.arange(items.n), items.truth]
+    return own
 
 
 def _image_side(fit: Items) -> Build:

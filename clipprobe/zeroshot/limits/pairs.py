@@ -83,8 +83,8 @@ class Pairs:
                 failures.append(Failure(name, str(error)))
         rows = [row for row in self.rows if row.image in pictures]
         if len(pictures) < _FEWEST:
-            shown = "; ".join(f"{one.id}: {one.reason}" for one in failures[:3])
-            raise DataError(f"Fewer than {_FEWEST} images of the table can be read ({shown}).")
+            reasons = "; ".join(f"{one.id}: {one.reason}" for one in failures[:3])
+            raise DataError(f"Fewer than {_FEWEST} images of the table can be read ({reasons}).")
         found = clip.encode_images(list(pictures.values()), batch_size=batch_size)
         vectors = dict(zip(pictures, found, strict=True))
         texts = list(dict.fromkeys(text for row in rows for text in row.options))

@@ -89,11 +89,11 @@ def _cell(estimate: Any) -> str:
 
 def _task(one: Mapping[str, Any]) -> list[Block]:
     verdict = one["verdict"]
-    said = f"{one['question']} Verdict: {verdict['verdict']}."
+    sentence = f"{one['question']} Verdict: {verdict['verdict']}."
     if verdict["reason"]:
-        said += f" {verdict['reason'].capitalize()}."
+        sentence += f" {verdict['reason'].capitalize()}."
     blocks: list[Block] = [
-        Paragraph(f"{said} {one['n']:,} questions on {one['groups']} groups held out in turn.")
+        Paragraph(f"{sentence} {one['n']:,} questions on {one['groups']} groups held out in turn.")
     ]
     if beaten := one.get("not_above_twin"):
         blocks.append(
@@ -117,14 +117,14 @@ def _task(one: Mapping[str, Any]) -> list[Block]:
     )
     wordings = list(one["by_wording"]["zero_shot"])
     if len(wordings) > 1:
-        shown = [which for which in _HEADS if which in one["by_wording"]]
+        columns = [which for which in _HEADS if which in one["by_wording"]]
         blocks.append(
             Table(
-                ["wording", *(_HEADS[which] for which in shown), "n"],
+                ["wording", *(_HEADS[which] for which in columns), "n"],
                 [
                     [
                         wording,
-                        *(_cell(one["by_wording"][which][wording]) for which in shown),
+                        *(_cell(one["by_wording"][which][wording]) for which in columns),
                         one["by_wording"]["zero_shot"][wording]["n"],
                     ]
                     for wording in wordings

@@ -51,7 +51,7 @@ class Task:
 def questions(name: str, *, scenes: int, seed: int, size_px: int) -> list[Asked]:
     """All questions of a task, the order of their options shuffled."""
     rng = np.random.default_rng([seed, list(TASKS).index(name), 53])
-    return [shuffled(asked, rng) for asked in TASKS[name].make(scenes, rng, size_px)]
+    return [shuffled(question, rng) for question in TASKS[name].make(scenes, rng, size_px)]
 
 
 TASKS: Mapping[str, Task] = {

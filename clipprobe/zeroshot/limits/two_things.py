@@ -18,7 +18,7 @@ def relation(forward: str, backward: str, upright: bool) -> Make:
                 truth = int(rng.integers(2))  # 0: the first of the pair stands left, or above
                 order = ((0.5, 0.25), (0.5, 0.75)) if upright else ((0.25, 0.5), (0.75, 0.5))
                 places = order if truth == 0 else order[::-1]
-                drawn = scene_of(
+                scene_image = scene_of(
                     [
                         Picture(concept=c.name, size=0.42, center=near(rng, *place))
                         for c, place in zip((one, other), places, strict=True)
@@ -35,7 +35,7 @@ def relation(forward: str, backward: str, upright: bool) -> Make:
                 )
                 wording, *options = wordings[scene % len(wordings)]
                 yield Asked(
-                    scene=drawn,
+                    scene=scene_image,
                     options=tuple(options),
                     truth=truth,
                     codes=((2 * a, 2 * b + 1), (2 * a + 1, 2 * b)),
@@ -53,7 +53,7 @@ def binding(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
         for scene in range(scenes):
             i, j = (int(v) for v in rng.permutation(len(names))[:2])
             sides = ((0.26, 0.5), (0.74, 0.5)) if rng.integers(2) else ((0.74, 0.5), (0.26, 0.5))
-            drawn = scene_of(
+            scene_image = scene_of(
                 [
                     Picture(
                         concept=c.name, style="line", size=0.42, center=near(rng, *place),
@@ -66,11 +66,11 @@ def binding(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
             n = len(names)
             first = (one, i, other, j), (one, j, other, i)
             turned = tuple((y, v, x, u) for x, u, y, v in first)
-            told = first if scene % 2 == 0 else turned
+            caption = first if scene % 2 == 0 else turned
             yield Asked(
-                scene=drawn,
+                scene=scene_image,
                 options=tuple(
-                    f"a {names[u]} {x.name} and a {names[v]} {y.name}" for x, u, y, v in told
+                    f"a {names[u]} {x.name} and a {names[v]} {y.name}" for x, u, y, v in caption
                 ),
                 truth=0,
                 codes=((n * a + i, n * b + j), (n * a + j, n * b + i)),
@@ -88,7 +88,7 @@ def size(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
             sides = ((0.3, 0.5), (0.8, 0.5)) if truth == 0 else ((0.2, 0.5), (0.7, 0.5))
             if rng.integers(2):
                 sides = ((1 - sides[0][0], 0.5), (1 - sides[1][0], 0.5))
-            drawn = scene_of(
+            scene_image = scene_of(
                 [
                     Picture(concept=c.name, size=size, center=near(rng, *place))
                     for c, size, place in zip((one, other), sizes, sides, strict=True)
@@ -100,7 +100,7 @@ def size(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
             if scene % 2:
                 options = (f"a small {y} and a large {x}", f"a large {y} and a small {x}")
             yield Asked(
-                scene=drawn, options=options, truth=truth,
+                scene=scene_image, options=options, truth=truth,
                 codes=((2 * a, 2 * b + 1), (2 * a + 1, 2 * b)), group=f"{a}-{b}",
                 wording="second thing first" if scene % 2 else "first thing first",
             )  # fmt: skip
@@ -114,7 +114,7 @@ def negation(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
             there = [c for c, yes in zip((one, other), _THERE[truth], strict=True) if yes]
             places = [(0.27, 0.5), (0.73, 0.5)]
             rng.shuffle(places)
-            drawn = scene_of(
+            scene_image = scene_of(
                 [
                     Picture(concept=c.name, size=0.44, center=near(rng, *place))
                     for c, place in zip(there, places, strict=False)
@@ -123,7 +123,7 @@ def negation(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
             )  # fmt: skip
             p, q = one.phrase, other.phrase
             yield Asked(
-                scene=drawn,
+                scene=scene_image,
                 options=(
                     f"{p} and {q}", f"{p} and no {other.name}", f"{q} and no {one.name}",
                     f"no {one.name} and no {other.name}",

@@ -61,15 +61,15 @@ def judge(numbers: Numbers, *, seed: int = 0) -> Verdict:
     """Apply the rules; fits again, on halves and with a signal, where it would say *absent*."""
     items = numbers.items
     floor = floor_of(items.chance)
-    found = {name: numbers.estimate(name, seed=seed) for name in numbers.right}
+    estimates = {name: numbers.estimate(name, seed=seed) for name in numbers.right}
     gain = numbers.gain("mapped", "zero_shot", seed=seed)
-    verdict, reason = _rules(found, gain, items.chance, floor)
+    verdict, reason = _rules(estimates, gain, items.chance, floor)
     missing = next((towers for towers, name in ABSENT.items() if name == verdict), ())
     for tower in missing:
         if why := _not_proven(numbers, tower, seed):
             verdict, reason = UNDECIDED, why
             break
-    return Verdict(verdict=verdict, reason=reason, floor=floor, numbers=found, gain=gain)
+    return Verdict(verdict=verdict, reason=reason, floor=floor, numbers=estimates, gain=gain)
 
 
 def _rules(
@@ -113,11 +113,11 @@ def _not_proven(numbers: Numbers, tower: str, seed: int) -> str:
     with_signal = np.mean(
         [fitted(injected(items, tower, seed + k), tower, seed=seed) for k in range(times)], axis=0
     )
-    found = cluster_bootstrap(
+    interval = cluster_bootstrap(
         with_signal - numbers.right[tower],
         clusters=items.resampled, n_boot=1000, seed=seed,
     )  # fmt: skip
-    if found.low <= 0:
+    if interval.low <= 0:
         return f"a signal as strong as the floor, put into the {tower} vectors, was not found"
     return ""
 
@@ -131,11 +131,11 @@ def injected(items: Items, tower: str, seed: int) -> Items:
     rng = np.random.default_rng([seed, 47])
     d, q = items.images.shape[1], items.codes.shape[2]
     writing = rng.normal(size=(q, d)) / d**0.5
-    told = rng.random(items.n) < _INJECTED
+    flips = rng.random(items.n) < _INJECTED
     if tower == "image":
         own = items.codes[np.arange(items.n), items.truth] @ writing
         strength = np.linalg.norm(items.images, axis=1, keepdims=True)
-        return replace(items, images=items.images + strength * own * told[:, None])
+        return replace(items, images=items.images + strength * own * flips[:, None])
     strengths = np.linalg.norm(items.texts, axis=2, keepdims=True)
-    spoken = strengths * (items.codes @ writing) * told[:, None, None]
+    spoken = strengths * (items.codes @ writing) * flips[:, None, None]
     return replace(items, texts=items.texts + spoken)

@@ -25,9 +25,9 @@ def null_words(
         known: Words that a null word may not be; those with four letters or more are scrambled.
         others: Words that say something else; those that share a word with ``known`` are left out.
     """
-    taken = {word for text in known for word in text.lower().split()}
-    long = sorted(word for word in taken if len(set(word)) >= 4 and word.isalpha())
-    ordinary = [text for text in others if taken.isdisjoint(text.lower().split())]
+    known_words = {word for text in known for word in text.lower().split()}
+    long = sorted(word for word in known_words if len(set(word)) >= 4 and word.isalpha())
+    ordinary = [text for text in others if known_words.isdisjoint(text.lower().split())]
     rng = np.random.default_rng([seed, 23])
     makers: dict[str, Callable[[], str]] = {
         "letters": lambda: "".join(rng.choice(list(_LETTERS), rng.integers(4, 9))),
@@ -37,20 +37,20 @@ def null_words(
     }
     if long:
         makers["scrambled"] = lambda: _shuffled(long[int(rng.integers(len(long)))], rng)
-    found: dict[str, tuple[str, ...]] = {}
+    words_by_kind: dict[str, tuple[str, ...]] = {}
     for kind, make in makers.items():
         words: dict[str, None] = {}
         for _ in range(20 * n):  # few long words have few orders
             word = make()
-            if word not in taken:
+            if word not in known_words:
                 words[word] = None
             if len(words) == n:
                 break
-        found[kind] = tuple(words)
+        words_by_kind[kind] = tuple(words)
     if ordinary:
-        chosen = rng.permutation(len(ordinary))[:n]
-        found["words"] = tuple(ordinary[i] for i in chosen)
-    return found
+        picks = rng.permutation(len(ordinary))[:n]
+        words_by_kind["words"] = tuple(ordinary[i] for i in picks)
+    return words_by_kind
 
 
 def _shuffled(word: str, rng: np.random.Generator) -> str:

@@ -129,9 +129,11 @@ def score_null(
         directions = build_classifier(clip, names, sentences)
     cosines = vectors @ directions.T
     p = np.full(cosines.shape, np.nan)
-    for name, shown in (calibration or {}).items():
+    for name, images_of_label in (calibration or {}).items():
         column = names.index(name)
-        p[:, column] = conformal_p(cosines[:, column], _encoded(clip, shown) @ directions[column])
+        p[:, column] = conformal_p(
+            cosines[:, column], _encoded(clip, images_of_label) @ directions[column]
+        )
     among = np.full(cosines.shape, np.nan)
     if null_images is not None:
         below = np.sort(_encoded(clip, null_images) @ directions.T, axis=0)
