@@ -126,7 +126,7 @@ def free_port() -> int:
 def command(app: Path, port: int) -> list[str]:
     """What is run: Streamlit on ``app``, reachable from this machine only.
 
-    ``-P`` keeps the working folder off the import path: a file ``torch.py`` in it is no torch.
+    ``-P`` keeps the working folder off the import path: a file ``torch.py`` in it is not a torch.
     """
     options = {
         "server.address": ADDRESS,

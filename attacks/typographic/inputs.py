@@ -25,7 +25,7 @@ def attack_set(
 
     Raises:
         ConfigError: a layout and another way to read the names were given together, or a layout
-            for images that are no path.
+            for images that are not a path.
     """
     if not isinstance(images, AttackSet) and layout is None:
         return None

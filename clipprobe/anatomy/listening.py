@@ -67,7 +67,7 @@ class Positions:
     eos: Tensor | None
     """``(b,)`` position of the token that the tower pools."""
     real: Tensor | None
-    """``(b, t)`` true where a token is no padding."""
+    """``(b, t)`` true where a token is not padding."""
 
 
 _LISTENERS: ContextVar[tuple[Listener, ...]] = ContextVar("clipprobe_listeners", default=())
@@ -98,7 +98,7 @@ def positions(eos: Tensor | None, real: Tensor | None = None) -> Iterator[None]:
 
     Args:
         eos: ``(b,)`` position of the token that the tower pools, for ``pool="eos"``.
-        real: ``(b, t)`` true where a token is no padding. Where it is not given, the tokens up
+        real: ``(b, t)`` true where a token is not padding. Where it is not given, the tokens up
             to and including ``eos`` count as real, and all of them where that is None too.
     """
     token = _POSITIONS.set(Positions(eos, real))
@@ -141,7 +141,7 @@ def changes_only() -> Iterator[None]:
 
 
 def emit(name: str, tensor: Tensor, module: nn.Module) -> Tensor:
-    """Show a value that is no module's output to the open captures and interventions.
+    """Show a value that is not a module's output to the open captures and interventions.
 
     Args:
         name: Hook point, e.g. ``vision.pooled``.

@@ -203,7 +203,7 @@ def _check(clip: Clip, tower: Tower) -> PoolingHead | None:
     if not all(block.pre_norm for block in tower.blocks):
         raise refuse("its blocks normalise every sum, so nothing adds up along the stream")
     if not isinstance(tower.norm_final, nn.LayerNorm):
-        raise refuse("its last norm is no layer norm")
+        raise refuse("its last norm is not a layer norm")
     if tower.pool_token != "none":
         return None
     for module in clip.module.modules():

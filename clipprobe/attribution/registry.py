@@ -207,7 +207,7 @@ def check_support(name: str, method: Method, clip: Clip, *, unit: bool) -> None:
         POOLING_HEAD: "a transformer with a pooling head",
         FUSED: "a transformer with fused attention, whose queries, keys and values cannot be seen",
         RESNET: "a ResNet",
-        MORE_TOKENS: "under an edit that adds tokens, which are no patches",
+        MORE_TOKENS: "under an edit that adds tokens, which are not patches",
     }
     if kind not in method.towers or (unit and not method.of_units):
         others = [

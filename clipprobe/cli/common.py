@@ -183,7 +183,7 @@ def progress(description: str, total: int | None = None) -> Iterator[Callable[[i
 class TimeLeft:
     """How long the rest takes at the pace since the first batch was done.
 
-    What came before the first batch (loading, drawing ahead) is no pace; neither is work that
+    What came before the first batch (loading, drawing ahead) is not a pace; neither is work that
     turned out to be none, which is why the total is told with every batch.
     """
 

@@ -121,7 +121,7 @@ def read_source(source: Source | str) -> bytes:
             raise UnreadableImageError(error.strerror or type(error).__name__) from None
     if isinstance(source, Readable):
         return source.read()
-    raise UnreadableImageError(f"a {type(source).__name__} is no image source")
+    raise UnreadableImageError(f"a {type(source).__name__} is not an image source")
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from clipprobe.errors import DataError, NoReadableImagesError, UnreadableImageError
 from clipprobe.origin import Origin
 
-# A larger file is no image that anybody decodes; reading it would only fill the memory.
+# A larger file is not an image that anybody decodes; reading it would only fill the memory.
 MAX_FILE_BYTES = 1 << 30
 
 

@@ -26,8 +26,8 @@ def open_dataset(spec: str | Path, *, limit: int | None = None) -> Dataset:
     first folder is its label); a Hugging Face data set as a folder or an id, with the extra
     ``datasets``.
 
-    Every visible file of a folder becomes a record: one that is no image fails when it is decoded
-    and is counted there. Hidden files are left out. Links are followed, each folder once.
+    Every visible file of a folder becomes a record: one that is not an image fails when it is
+    decoded and is counted there. Hidden files are left out. Links are followed, each folder once.
 
     Args:
         spec: The path or id.
@@ -85,8 +85,8 @@ def _open_file(path: Path, limit: int | None) -> Dataset:
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return make_dataset(path.name, [ImageRecord(id=_text(path.name), source=path)], limit)
     raise DataError(
-        f"The file {path} is no data set: give a folder, a .csv, .jsonl or .parquet table with a "
-        "file_name column, or a .tar archive."
+        f"The file {path} is not a data set: give a folder, a .csv, .jsonl or .parquet table with "
+        "a file_name column, or a .tar archive."
     )
 
 

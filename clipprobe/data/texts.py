@@ -23,7 +23,7 @@ def text_dataset(
         name: What results call it.
         limit: Use only so many, drawn by the hash of the texts.
     Raises:
-        DataError: a single text, something that is no text, or no text at all.
+        DataError: a single text, something that is not a text, or no text at all.
     """
     if isinstance(texts, Dataset):
         return make_dataset(texts.name, texts.records, limit) if limit else texts

@@ -132,11 +132,11 @@ def check_how(address: object, how: object) -> None:
     """Raise ConfigError unless ``how`` is something that :class:`Edit` can do."""
     if isinstance(how, str) and how != "zero":
         hint = "Mean(values) with values from other inputs" if how == "mean" else '"zero"'
-        raise ConfigError(f"{how!r} is no intervention for {address}: use {hint}.")
+        raise ConfigError(f"{how!r} is not an intervention for {address}: use {hint}.")
     named = isinstance(how, Real | Zero | Scale | Steer | Mean | Patch)
     known = named or how == "zero" or callable(how)
     if isinstance(how, bool | Tensor) or not known:
         raise ConfigError(
-            f"A {type(how).__name__} is no intervention for {address}: give 'zero', a number, "
+            f"A {type(how).__name__} is not an intervention for {address}: give 'zero', a number, "
             "Scale, Steer, Mean, Patch or a function of a tensor."
         )

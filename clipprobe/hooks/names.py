@@ -53,7 +53,7 @@ def parse_name(name: str) -> SiteName:
     found = _NAME.fullmatch(name)
     if found is None:
         raise UnknownHookPointError(
-            f"{name!r} is no hook point name: write <tower>.blocks.<i>.<site> or <tower>.<site> "
+            f"{name!r} is not a hook point name: write <tower>.blocks.<i>.<site> or <tower>.<site> "
             "with tower vision or text, as in vision.blocks.3.mlp.post."
         )
     tower, block, site = found.groups()
@@ -64,7 +64,7 @@ def split_unit(address: str) -> tuple[str, int | None]:
     """Split ``name:17`` into name and unit; the unit is None where none is named.
 
     Raises:
-        UnknownHookPointError: what follows the colon is no number from 0.
+        UnknownHookPointError: what follows the colon is not a number from 0.
     """
     hook, colon, unit = address.partition(":")
     if not colon:
@@ -81,7 +81,7 @@ def parse_unit(address: str) -> UnitAddress:
     """Read ``<hook point>:<index>``.
 
     Raises:
-        UnknownHookPointError: there is no unit in it, or it is no number from 0.
+        UnknownHookPointError: there is no unit in it, or it is not a number from 0.
 
     Example:
         >>> parse_unit("vision.blocks.3.mlp.post:17")

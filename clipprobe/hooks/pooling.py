@@ -1,6 +1,6 @@
 """From one value per token to one per input, always by a named rule.
 
-``cls`` the class token; ``mean`` and ``max`` over all tokens that are no padding, the class token
+``cls`` the class token; ``mean`` and ``max`` over all tokens that are not padding, the class token
 (token 0) and a text's special tokens included; ``eos`` the token that the text tower pools. On
 maps ``(b, c, h, w)``, ``mean`` and ``max`` run over all places, and a place is numbered
 ``row * w + column``. A rule that has no meaning for a hook point is refused.
@@ -156,7 +156,7 @@ def token_positions(
 
 
 def real_tokens(n_tokens: int, where: Positions | None) -> Tensor | None:
-    """``(b, t)`` true where a token is no padding; None where all are real."""
+    """``(b, t)`` true where a token is not padding; None where all are real."""
     if where is None:
         return None
     if where.real is not None:

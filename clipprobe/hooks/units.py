@@ -1,7 +1,7 @@
 """Which hook points an atlas can hold, and where in the image a token of them lies.
 
 An atlas keeps one number per unit and image, so a hook point must become one vector per image by
-pooling over its tokens or places. Heads are no such points: a head's output is a vector per token.
+pooling over its tokens or places. Heads are not such points: a head's output is a vector per token.
 """
 
 from __future__ import annotations

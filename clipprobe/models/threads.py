@@ -30,7 +30,8 @@ def one_thread_each(clip: Any) -> Iterator[int]:
 
     Pass them from threads that were started inside the block. One at a time is yielded, and nothing
     changed, where batches cannot run side by side: on an accelerator, with a single thread, inside
-    a capture or intervention (which sees only its own thread), and for what is no model on a CPU.
+    a capture or intervention (which sees only its own thread), and for what is not a
+    model on a CPU.
     """
     device = getattr(clip, "device", None)
     if getattr(device, "type", None) != "cpu" or context.active():

@@ -73,7 +73,7 @@ def written(concept: Concept, rng: np.random.Generator) -> str:
 
 
 def spelled(text: str, rng: np.random.Generator) -> str:
-    """What a picture of letters that are no word is called."""
+    """What a picture of letters that are not a word is called."""
     return WORDS[int(rng.integers(len(WORDS)))].format(text)
 
 

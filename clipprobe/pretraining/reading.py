@@ -4,8 +4,8 @@ A contrastive loss alone does not make a small model read. So words start in one
 whose letters each fall into a patch of their own, an auxiliary loss asks each of those patches for
 its letter, and place, size, font, case and ground widen only as fast as the model follows
 (curriculum learning; Bengio et al. 2009). The letter loss fades out before training ends. It also
-asks for the letters beside, and strings that are no word are captioned as they are spelled: without
-either a small model reads a bag of letters, to which a scrambled word is the word.
+asks for the letters beside, and strings that are not a word are captioned as they are spelled:
+without either a small model reads a bag of letters, to which a scrambled word is the word.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def patches_of(
 
 
 def letter_string(words: Sequence[str], rng: np.random.Generator) -> str:
-    """Letters that are no word: drawn at random, or one of ``words`` scrambled.
+    """Letters that are not a word: drawn at random, or one of ``words`` scrambled.
 
     Random letters can only be read letter by letter, scrambled words only in their order. The names
     of concepts that are never shown do not come.

@@ -43,7 +43,7 @@ class BatchSpec:
     """A divisor of the number of occupations, which take turns."""
     n_plain_people: int = 5
     n_letter_strings: int = 14
-    """Images of letters that are no word, captioned as they are spelled."""
+    """Images of letters that are not a word, captioned as they are spelled."""
     kept_patches: int = 32
     """Patches of each image that the vision tower sees while it drops patches."""
     stages: tuple[Stage, ...] = STAGES

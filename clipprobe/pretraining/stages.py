@@ -19,7 +19,7 @@ class Mix:
     matching_word: float = 0.04
     contradicting_word: float = 0.09
     nonsense_word: float = 0.05
-    """A picture with letters on it that are no word: writing there need not be what matters."""
+    """A picture with letters on it that are not a word: writing there need not be what matters."""
     pair: float = 0.06
     count: float = 0.04
 

@@ -72,7 +72,7 @@ class FolderLock:
         return self._handle is not None and self._process == os.getpid()
 
     def release(self) -> None:
-        """Give the folder free; again is no error, and a forked child never does."""
+        """Give the folder free; again is not an error, and a forked child never does."""
         if self._handle is None or not self.held:
             return
         handle, self._handle = self._handle, None

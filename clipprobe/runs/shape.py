@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_LARGEST = 1e300  # a whole number beyond it is no float
+_LARGEST = 1e300  # a whole number beyond it is not a float
 
 
 def manifest_problem(manifest: Mapping[str, Any]) -> str:

@@ -70,7 +70,7 @@ def permuted_labels(
 
     Args:
         strata: ``(n,)``: labels are shuffled within each stratum only (a conditional permutation
-            test: what the strata explain is no evidence against the null).
+            test: what the strata explain is not evidence against the null).
     Raises:
         DataError: a cluster lies in several strata, so it cannot change its label as a whole.
     """

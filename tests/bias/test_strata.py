@@ -1,4 +1,4 @@
-"""Comparisons within strata: what a control column explains is no finding about the groups."""
+"""Comparisons within strata: what a control column explains is not a finding about the groups."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def test_progress_is_silent_where_nobody_looks(capsys: pytest.CaptureFixture[str
 def test_the_time_left_goes_by_the_pace_since_the_first_batch() -> None:
     now = [100.0]
     left = common.TimeLeft(lambda: now[0])
-    assert left(10, 100) is None  # loading and drawing ahead were no pace
+    assert left(10, 100) is None  # loading and drawing ahead were not a pace
     now[0] = 105.0
     assert left(20, 100) == 40.0
     assert left(20, 40) == 10.0  # work that turned out to be none is off

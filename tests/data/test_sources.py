@@ -87,7 +87,7 @@ def test_nothing_there(tmp_path: Path) -> None:
     for path in ("./absent", "../absent", "absent", "", "a\0b"):  # a path, never a name on the hub
         with pytest.raises(DataError, match="There are no images at"):
             open_dataset(path)
-    with pytest.raises(DataError, match=r"notes\.txt is no data set"):
+    with pytest.raises(DataError, match=r"notes\.txt is not a data set"):
         open_dataset(put(tmp_path / "notes.txt"))
     with pytest.raises(DataError, match="limit 0"):
         open_dataset(tmp_path, limit=0)

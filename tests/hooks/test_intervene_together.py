@@ -110,9 +110,9 @@ def test_a_function_that_works_in_place_changes_only_its_part(clip: Any) -> None
     [
         ("mean", "values from other inputs"),
         ("one", "is no intervention"),
-        (True, "A bool is no intervention"),
-        (None, "A NoneType is no intervention"),
-        (torch.zeros(3), "A Tensor is no intervention"),
+        (True, "A bool is not an intervention"),
+        (None, "A NoneType is not an intervention"),
+        (torch.zeros(3), "A Tensor is not an intervention"),
     ],
 )
 def test_what_is_no_intervention_is_refused(clip: Any, how: Any, message: str) -> None:

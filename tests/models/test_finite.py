@@ -69,7 +69,7 @@ def test_what_an_intervention_does_is_not_blamed_on_the_model(model: Any) -> Non
         clipprobe.intervene(model, {"vision.projected": "zero"}),
     ):
         model.encode_images(IMAGES)
-    assert seen == list(range(len(IMAGES)))  # the look for the layer is no pass of the user's
+    assert seen == list(range(len(IMAGES)))  # the look for the layer is not a pass of the user's
 
 
 def test_a_broken_model_is_one_sentence_of_every_audit(

@@ -13,7 +13,7 @@ N_PICTURES = 75
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """25 pictures each of ``red``, ``green`` and ``blue``, and one file that is no image."""
+    """25 pictures each of ``red``, ``green`` and ``blue``, and one file that is not an image."""
     folder = tmp_path_factory.mktemp("pictures")
     rng = np.random.default_rng(0)
     for channel, label in enumerate(("red", "green", "blue")):

@@ -20,7 +20,7 @@ EXTRAS = ("dashboard", "dev")
 def pins() -> dict[str, str]:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     found = [re.fullmatch(r"([\w.-]+)==(\S+)", line) for line in lines if not line.startswith("#")]
-    assert all(found), "a line is no pin"
+    assert all(found), "a line is not a pin"
     return {canonicalize_name(match[1]): match[2] for match in found if match}
 
 

@@ -68,7 +68,7 @@ def test_map_word_and_patch_are_chosen_without_a_server(browser: Any, tmp_path: 
     scale = page.locator(".scale").text_content()
     assert "-2" in scale and "+2" in scale  # the map's own scale
     assert _pixel(page, 1, 0) == _colour(0, 90, 170, 0.75)  # the strongest patch lowers
-    assert _pixel(page, 2, 0)[3] == 0  # zero is no colour
+    assert _pixel(page, 2, 0)[3] == 0  # zero is not a colour
 
     first, second = page.locator(".words button").all()
     assert first.is_disabled() and "-0.5" in second.text_content()

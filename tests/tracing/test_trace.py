@@ -87,7 +87,7 @@ def test_directions_and_functions_give_the_same_numbers(
 
 
 def test_clusters_stay_in_one_half_and_weigh_as_one(planted: Any, reds: list[Image.Image]) -> None:
-    """Copies are no evidence: ten images six times over are not sixty."""
+    """Copies are not evidence: ten images six times over are not sixty."""
     few = [reds[i % 10] for i in range(N)]
     names = [i % 10 for i in range(N)]
     free = ask(planted, few, chance(planted, RED), kinds=["neuron"], least_share=0.1)

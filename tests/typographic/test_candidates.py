@@ -106,7 +106,7 @@ def test_retrieval_by_brute_force(stored: Any) -> None:
 
 @pytest.fixture
 def audited(toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path) -> Any:
-    """A reader, with a word that is no class."""
+    """A reader, with a word that is not a class."""
     clip = toy(reads=True)
     words = ["dog", "cat", "meow", "Meow"]
     run = audit_typographic(

@@ -93,7 +93,7 @@ def test_a_security_curve_shows_the_planted_thresholds(run: Callable[..., Any]) 
 
 def test_the_smallest_text_that_works_is_decided_by_the_interval(run: Callable[..., Any]) -> None:
     (found,) = run().summary["smallest_text"]
-    # 24 of 48 at 0.15 is no success above 0.5 that is shown; 40 of 48 at 0.2 is.
+    # 24 of 48 at 0.15 is not a success above 0.5 that is shown; 40 of 48 at 0.2 is.
     assert (found["works"]["value"], found["works"]["low"]) == (0.2, 0.15)
     # A model that reads one class in six is read at every size; the least is 0.1.
     assert found["is_read"]["value"] == 0.1

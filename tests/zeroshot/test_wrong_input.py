@@ -90,7 +90,7 @@ CASES = {
         ["limits", "--task", "flying"],
         "There is no task 'flying': choose among left or right",
     ),
-    "shots that are no numbers": (
+    "shots that are not numbers": (
         ["few-shot", "--images", "{}/six", "--shots", "some"],
         "Shots are positive numbers or 'all'",
     ),

@@ -197,7 +197,7 @@ class FromChoices(Evidence):
         self.labels = tuple(labels)
 
     def cosines(self, asked: LabelSet) -> Floats:
-        """Never: a predicted label is no score."""
+        """Never: a predicted label is not a score."""
         raise NotAnswerableError(f"{asked.name}: needs scores, and the table holds one label each")
 
     def choices(self, asked: LabelSet) -> Ints:

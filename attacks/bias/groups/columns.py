@@ -247,7 +247,7 @@ def _from_mapping(
     strangers = sorted(set(groups) - ids)
     if strangers:
         raise DataError(
-            f"{len(strangers)} of the {len(groups)} ids with a group are no image of the data set "
-            f"(the first is {strangers[0]!r}): labels and images must match."
+            f"{len(strangers)} of the {len(groups)} ids with a group are not an image of the data "
+            f"set (the first is {strangers[0]!r}): labels and images must match."
         )
     return [groups.get(record.id) for record in records]

@@ -179,7 +179,7 @@ def _refuse_unused(given: Inputs) -> None:
 def _is_drawn(record: ImageRecord) -> bool:
     """Whether an image is one of ``clipprobe.stimuli.people_set``, by its columns and drawing."""
     own = record.attributes
-    # Plain people have no occupation, and an empty cell is no attribute.
+    # Plain people have no occupation, and an empty cell is not an attribute.
     return (
         own.keys() >= _DRAWN_PEOPLE
         and [own["perceived_gender"], own["skin_tone"]] == own["drawing"].split("/")[1:3]
@@ -198,7 +198,7 @@ def _from_predictions(given: Inputs) -> tuple[Labels, Predictions]:
         score_kind=given.score_kind,
         ignore=_group_like(labels) if own else (),
     )
-    # What the model said is no label of the images, though it may stand in the same table.
+    # What the model said is not a label of the images, though it may stand in the same table.
     names = {predictions.column, *(predictions.scores or ())}
     columns = {name: values for name, values in labels.columns.items() if name not in names}
     return replace(labels, columns=columns), predictions

@@ -67,10 +67,10 @@ def read_predictions(
             or the like. Where there is none, every numeric column is a score.
         score_kind: What scores are: ``cosine``, ``logit`` (cosine times the model's scale) or
             ``probability`` (softmax over the columns given).
-        ignore: Columns that are no scores though they are numeric (groups, ages).
+        ignore: Columns that are not scores though they are numeric (groups, ages).
     Raises:
         DataError: no prediction can be found, several columns could be it, a prediction is
-            empty, or a score is no number. ConfigError: another score kind.
+            empty, or a score is not a number. ConfigError: another score kind.
     """
     if score_kind not in SCORE_KINDS:
         raise ConfigError(

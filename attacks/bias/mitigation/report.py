@@ -148,7 +148,7 @@ def _page(summary: Mapping[str, Any], caveats: Caveats, provenance: Mapping[str,
         + "; ".join(f"{group}: {text!r}" for group, text in summary["group_prompts"].items())
         + ". Words: " + ", ".join(summary["words"]) + ".",
         "An association that is gone from these words may remain in others, and in a classifier "
-        "that is trained on the vectors: a change of the space is no proof that the group cannot "
+        "that is trained on the vectors: a change of the space is not proof that the group cannot "
         "be told any more.",
     ]  # fmt: skip
     sections.append(method_section([Paragraph(text) for text in notes]))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 KEPT = 0.78125  # 400 of 512 dimensions, as in the paper
 
-#: Shorter vectors have no direction: they become zeros, which are no answer to anything.
+#: Shorter vectors have no direction: they become zeros, which are not an answer to anything.
 _NOTHING = 1e-12
 
 

@@ -4,7 +4,7 @@ Form: Mitchell et al. 2019, "Model Cards for Model Reporting" (arXiv:1810.03993)
 ``model_card.schema.json`` 0.0.2, as the toolkit's last release (2.0.0) has it. Every shown figure
 becomes a performance metric with its ``slice`` (column and perceived or annotated value) and, where
 there is one, its ``confidence_interval``. That schema asks for numbers of metrics as text. What is
-hidden in the report is no metric here, and is counted in the limitations.
+hidden in the report is not a metric here, and is counted in the limitations.
 """
 
 from __future__ import annotations

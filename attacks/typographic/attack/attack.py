@@ -79,7 +79,7 @@ class TypographicAttack(AttackDescription):
             object_mask: ``(h, w)``, true on the object; for the positions ``on`` and ``off``.
         Raises:
             TextFitError: the word or its copies do not fit.
-            UnreadableImageError, ConfigError: it is no image, or the mask is none.
+            UnreadableImageError, ConfigError: it is not an image, or the mask is none.
         """
         canvas = as_pil(image)
         if image_id is None:
@@ -139,7 +139,7 @@ class TypographicAttack(AttackDescription):
         """The attack of a spec at the places where it stood; on the same image, the same pixels.
 
         Raises:
-            ConfigError: the mapping is no spec of an attack.
+            ConfigError: the mapping is not a spec of an attack.
         """
         settings = _settings(spec)
         width, height = spec["image_size"]
@@ -219,7 +219,7 @@ def redraw(spec: Mapping[str, Any], image: ImageLike) -> AttackedImage:
     The pixels of letters depend on Pillow's version, which the spec names.
 
     Raises:
-        ConfigError: the mapping is no spec, or it was drawn on an image of another size.
+        ConfigError: the mapping is not a spec, or it was drawn on an image of another size.
     """
     attack = TypographicAttack(**_settings(spec))
     canvas = as_pil(image)
@@ -245,7 +245,7 @@ def _settings(spec: Mapping[str, Any]) -> dict[str, Any]:
     needed = [*names, "kind", "text", "size_px", "image_size", "labels", "colors"]
     if missing := [name for name in needed if name not in spec]:
         raise ConfigError(
-            f"This is no spec of an attack, it lacks {', '.join(missing[:3])}: give the spec of an "
-            "AttackedImage as it was returned."
+            f"This is not a spec of an attack, it lacks {', '.join(missing[:3])}: give the spec of "
+            "an AttackedImage as it was returned."
         )
     return {name: spec[name] for name in names}

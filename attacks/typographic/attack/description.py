@@ -72,8 +72,8 @@ def tilt(perspective: Any) -> tuple[float, float]:
         or not all(number(angle) and abs(angle) <= MAX_TILT for angle in pair)
     ):
         raise ConfigError(
-            f"perspective={perspective!r} is no tilt: give one angle or two, from -{MAX_TILT:g} to "
-            f"{MAX_TILT:g} degrees."
+            f"perspective={perspective!r} is not a tilt: give one angle or two, from -{MAX_TILT:g} "
+            f"to {MAX_TILT:g} degrees."
         )
     return float(pair[0]), float(pair[1])
 

@@ -52,7 +52,7 @@ def angles(text: Any) -> Any:
         degrees = [float(part) for part in text.split(",")]
     except ValueError:
         raise ValueError(
-            f"{text!r} is no angle: give degrees, one such as 30 or two such as 30,10."
+            f"{text!r} is not an angle: give degrees, one such as 30 or two such as 30,10."
         ) from None
     return degrees[0] if len(degrees) == 1 else tuple(degrees)
 

@@ -69,8 +69,8 @@ def _pair(pair: object, position: object) -> Place:
     inside = [isinstance(n, (int, float)) and math.isfinite(n) and 0 <= n <= 1 for n in numbers]
     if len(numbers) != 2 or not all(inside):
         raise ConfigError(
-            f"The position {position!r} is no place: give the centre of the label as fractions of "
-            "width and height, such as (0.5, 0.25)."
+            f"The position {position!r} is not a place: give the centre of the label as fractions "
+            "of width and height, such as (0.5, 0.25)."
         )
     return float(numbers[0]), float(numbers[1])
 

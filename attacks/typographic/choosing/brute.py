@@ -157,7 +157,7 @@ def brute_force(task: Task, choosing: Sequence[Case], classifier: Floats) -> Bru
 
 
 def _drawn(jobs: Sequence[tuple[_Tried, Case]], renderer: Renderer) -> Any:
-    """The attacked picture of each job that can be drawn; what cannot is no query."""
+    """The attacked picture of each job that can be drawn; what cannot is not a query."""
     for one, case in jobs:
         one.on.add(case.record.id)
         try:

@@ -122,7 +122,7 @@ def zip_names(archive: Path) -> tuple[list[str], list[str]]:
     """Names of the files of a zip archive that stay inside it, and of those that lead out.
 
     Raises:
-        DataError: it is no zip archive, or has too many members.
+        DataError: it is not a zip archive, or has too many members.
     """
     try:
         with zipfile.ZipFile(archive) as opened:

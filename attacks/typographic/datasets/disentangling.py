@@ -27,7 +27,7 @@ def read_disentangling(path: Path) -> Reading:
     """The photographs that the annotations name.
 
     Raises:
-        DataError: there are no annotations, or they are no mapping of files to entries.
+        DataError: there are no annotations, or they are not a mapping of files to entries.
     """
     file = _annotations(path)
     if file is None:

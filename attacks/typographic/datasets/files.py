@@ -13,7 +13,7 @@ from clipprobe.data.suffixes import IMAGE_SUFFIXES
 from clipprobe.errors import DataError
 from clipprobe.lines import read_text
 
-#: Files that belong to a data set and are no pictures.
+#: Files that belong to a data set and are not pictures.
 _COMPANIONS = frozenset({".json", ".jsonl", ".txt", ".md", ".csv", ".yaml", ".yml", ".parquet"})
 
 
@@ -23,10 +23,12 @@ def image_files(folder: Path) -> tuple[list[ImageRecord], list[Failure]]:
     Text files that come with a data set (README, annotations, licence) are in neither list.
 
     Raises:
-        DataError: it is no folder.
+        DataError: it is not a folder.
     """
     if not folder.is_dir():
-        raise DataError(f"{str(folder)!r} is no folder: give the folder that holds the pictures.")
+        raise DataError(
+            f"{str(folder)!r} is not a folder: give the folder that holds the pictures."
+        )
     images: list[ImageRecord] = []
     others: list[Failure] = []
     for record in _records(folder):

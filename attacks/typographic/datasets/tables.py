@@ -68,7 +68,7 @@ def _rows(path: Path) -> Iterator[tuple[Mapping[str, Any], ParquetCell | None]]:
     file = _table(path)
     if file is None:
         raise DataError(
-            f"{str(path)!r} is no table: give a .csv, .jsonl or .parquet file with the columns "
+            f"{str(path)!r} is not a table: give a .csv, .jsonl or .parquet file with the columns "
             "image, label and word."
         )
     if file.suffix.lower() == ".parquet":
@@ -81,7 +81,7 @@ def _rows(path: Path) -> Iterator[tuple[Mapping[str, Any], ParquetCell | None]]:
         try:
             yield from ((row, None) for row in reader)
         except csv.Error as error:
-            raise DataError(f"The table {file} is no valid CSV ({error}).") from None
+            raise DataError(f"The table {file} is not a valid CSV ({error}).") from None
         return
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():

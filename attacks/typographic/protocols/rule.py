@@ -36,7 +36,7 @@ def answer(protocol: Protocol, scores: Any, *, label: Any = None, word: Any = No
         scores: Logits. ``pairwise``: ``(n, 2)``, label then word. ``captions``: ``(n, 4)`` in the
             order of the templates. ``union`` and ``full``: ``(n, k)``, all candidates.
         label, word: For ``union`` and ``full`` the columns of label and word, ``(n,)``; a word
-            that is no candidate is -1.
+            that is not a candidate is -1.
     """
     table = np.asarray(scores, dtype=np.float64)
     n = len(table)

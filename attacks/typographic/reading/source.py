@@ -156,8 +156,8 @@ def audited(run: RunView, dataset: Dataset) -> Source:
     """What a finished typographic audit drew and asked.
 
     Raises:
-        DataError: it is no such run, its pictures carried their words already, or its pictures are
-            not in the data set.
+        DataError: it is not such a run, its pictures carried their words already, or its pictures
+            are not in the data set.
     """
     if run.kind != "typographic":
         raise DataError(

@@ -115,7 +115,7 @@ def _reading(
         "difference": difference,
         "mcnemar_p": None,
         "holm_p": None,
-        "reason": "no test: a difference of differences is no yes/no outcome; see its interval",
+        "reason": "no test: a difference of differences is not a yes/no outcome; see its interval",
     }
 
 

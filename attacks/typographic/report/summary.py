@@ -104,7 +104,7 @@ def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
     """Outcomes by condition of photographs: each is paired with the blank one of its object.
 
     Where a condition has one picture of each object (triplets), conditions are paired by object;
-    else the photographs of one condition are no partners of those of another.
+    else the photographs of one condition are not partners of those of another.
     """
     outcomes = {}
     pair = data["cluster" if _one_each(data) else "image"]

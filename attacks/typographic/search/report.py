@@ -82,7 +82,7 @@ def warnings(result: SearchResult) -> list[str]:
     if result.words.found is None:
         texts.append(
             f"No text flipped the answer within {result.words.queries} queries and "
-            f"{result.max_area:.1%} of the pixels. Another search may find one: this is no proof "
+            f"{result.max_area:.1%} of the pixels. Another search may find one: this is not proof "
             "that there is none."
         )
     if result.verified is False:
@@ -129,8 +129,8 @@ _NOTES = (
     "The coarse tries are in random order, so the chance of best-of-n for smaller budgets is "
     "computed from them exactly. Later queries follow from earlier answers; for them the table "
     "says only what this one search had found by then.",
-    "Visibility is the share of inked pixels times opacity. It is no measure of what people see: a "
-    "colour close to the ground is hard to see at any size.",
+    "Visibility is the share of inked pixels times opacity. It is not a measure of what people "
+    "see: a colour close to the ground is hard to see at any size.",
     "The nonsense arm is the same search with the same budget over words of the same length that "
     "mean nothing. What it finds too is clutter.",
 )

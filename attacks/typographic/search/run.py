@@ -44,7 +44,7 @@ def search_attack(clip: Encoder, settings: AttackSearch) -> SearchResult:
     handful of queries before and after are not counted.
 
     Raises:
-        DataError: the label or target is no class, the answer is flipped without any text, or no
+        DataError: the label or target is not a class, the answer is flipped without any text, or no
             word may be written.
         ConfigError, GlyphError, UnreadableImageError, RunFolderError: see the message.
     """

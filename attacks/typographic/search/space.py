@@ -110,7 +110,7 @@ class SearchSpace(AsJson):
         place = (values.pop("x"), values.pop("y"))
         if word is not None:
             values["word"] = word
-        # A word that would be shrunk is no point of its own: sizes mean what they say.
+        # A word that would be shrunk is not a point of its own: sizes mean what they say.
         settings = {**values, **self.fixed}
         if rgb(settings["color"]) == (0, 0, 0):  # the usual outline is black: a blot, no letters
             settings.setdefault("outline", "white")

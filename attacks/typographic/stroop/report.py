@@ -91,8 +91,9 @@ def _answers(shown: Mapping[str, Any]) -> list[Block]:
                 ["presentation", "compared with", "reading effect", "interference"],
                 effects,
                 "Reading effect: answers that are the written colour, minus answers of that colour "
-                "where a word that is no colour stands in the same ink and design. Interference: "
-                "the ink's share there minus its share on incongruent cards. Clustered by ink.",
+                "where a word that is not a colour stands in the same ink and design. "
+                "Interference: the ink's share there minus its share on incongruent cards. "
+                "Clustered by ink.",
             )
         )
     return blocks

@@ -76,7 +76,7 @@ def _kind(part: Columns, *, seed: int) -> dict[str, Any]:
         # Elsewhere the word is the ink, or no answer that could be given.
         "word": rate(word, clusters, seed=seed)
         if part["kind"][0] == "incongruent"
-        else undefined("on these cards the word is no other colour"),
+        else undefined("on these cards the word is not another colour"),
         "other": rate(~ink & ~word, clusters, seed=seed),
         "mean_p_ink": _mean(part["p_ink"]),
         "mean_p_word": _mean(part["p_word"]),
@@ -92,7 +92,7 @@ def _kind(part: Columns, *, seed: int) -> dict[str, Any]:
 def _against(
     incongruent: Columns, plain: Columns, name: str, *, seed: int
 ) -> tuple[Estimate, Estimate]:
-    """Reading effect and interference against cards whose word is no colour."""
+    """Reading effect and interference against cards whose word is not a colour."""
     answers: dict[tuple[Any, Any], list[str]] = {}
     for ink, variant, answer in zip(
         plain["ink"], plain["variant"], plain["ink_answer"], strict=True

@@ -41,7 +41,7 @@ class StroopAudit(Progress, Random, Inference, Output):
     """Show colour words in coloured ink; ask for the ink and for the word.
 
     Reports how often the ink, the word or another colour is named, upright, mirrored, upside down
-    and with figure and ground exchanged, against a control word that is no colour.
+    and with figure and ground exchanged, against a control word that is not a colour.
     """
 
     panel: ClassVar[str] = "Stroop audit"
@@ -55,7 +55,7 @@ class StroopAudit(Progress, Random, Inference, Output):
     ] = None
     """An ink, by name; repeat for more. In a file or in Python also names with values."""
     control: str = CONTROL
-    """A word that is no colour."""
+    """A word that is not a colour."""
     nonsense: Annotated[int, Ge(0)] = 2
     """How many nonsense words."""
     presentations: Annotated[Sequence[Presentation], Flag(name="presentation", default="all")] = (

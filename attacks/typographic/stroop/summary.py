@@ -11,8 +11,8 @@ from attacks.typographic.stroop.scoring import Columns, summarise_rows
 from clipprobe.statistics import Estimate, undefined
 
 HEADLINE = {
-    "control_ink_accuracy": "share of control cards (a word that is no colour) whose ink is named: "
-    "whether the model knows the ink at all",
+    "control_ink_accuracy": "share of control cards (a word that is not a colour) whose ink is "
+    "named: whether the model knows the ink at all",
     "incongruent_word_rate": "share of incongruent cards answered with the written colour, when "
     "asked for the ink",
     "incongruent_ink_rate": "share of incongruent cards answered with the ink",
@@ -70,16 +70,18 @@ def warnings(shown: Mapping[str, Any], *, n_inks: int) -> list[str]:
         control = part["kinds"].get("control") or part["kinds"].get("nonsense")
         if control is None:
             texts.append(
-                f"{name}: there is no card with a word that is no colour, so nothing says whether "
-                "the model knows the ink at all, and what is reading cannot be told from guessing."
+                f"{name}: there is no card with a word that is not a colour, so nothing says "
+                "whether the model knows the ink at all, and what is reading cannot be told from "
+            "guessing."
             )
         elif not control["ink"].low > 1 / n_inks:
             estimate = control["ink"]
             texts.append(
-                f"{name}: with a word that is no colour the ink is named on {estimate.value:.0%} "
-                f"of the cards, interval from {estimate.low:.0%} (guessing gives {1 / n_inks:.0%})"
+                f"{name}: with a word that is not a colour the ink is named on "
+                f"{estimate.value:.0%} of the cards, interval from {estimate.low:.0%} "
+                f"(guessing gives {1 / n_inks:.0%})"
                 ": it cannot be shown that the model knows the ink, so a low ink rate on other "
-                "cards is no sign of reading."
+                "cards is not a sign of reading."
             )
         answers = np.asarray(part["matrix"]["says_ink"], dtype=float)
         if np.isnan(answers).any():

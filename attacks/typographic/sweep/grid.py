@@ -166,7 +166,7 @@ def default_levels(name: str) -> tuple[Level, ...]:
 def parse_factors(texts: Iterable[str]) -> dict[str, list[Level] | None]:
     """``NAME=A,B,C`` texts, or names alone, as :func:`build` takes them.
 
-    ``none`` is no value, ``0.5/0.25`` a pair of numbers, ``true`` and ``false`` switches.
+    ``none`` is not a value, ``0.5/0.25`` a pair of numbers, ``true`` and ``false`` switches.
 
     Raises:
         ConfigError: a factor is unknown or stands twice, or a level is empty.

@@ -46,7 +46,7 @@ class TypographicSweep(Progress, Asking, OnImages):
     _: KW_ONLY
     factors: Annotated[Factors, Flag(name="factor", many=True)]
     """A setting of the attack and its levels, size=0.05,0.1,0.2; without levels the default ones;
-    repeat for more. 'none' is no colour, 0.5/0.25 a place."""
+    repeat for more. 'none' is not a colour, 0.5/0.25 a place."""
     design: Literal["one-factor", "factorial"] = "one-factor"
     """One at a time around the base, or every combination."""
     controls: Annotated[Sequence[Control], Flag(name="control", default="none")] = (CONTROL,)

@@ -22,7 +22,7 @@ def smallest_texts(
         measures: The estimates of each cell by its number.
         level: What targeted success must exceed.
     Returns:
-        One mapping for each combination of the other factors; empty where size is no factor.
+        One mapping for each combination of the other factors; empty where size is not a factor.
     """
     if SIZE not in grid.factors:
         return []

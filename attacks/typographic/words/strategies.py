@@ -88,7 +88,7 @@ def parse_words(
         words: A strategy; a ``Path`` to a file with one word a line or lines ``image.jpg,word``; a
             list; or ``{"strategy": ..., "listed": [...] or "file": path, "budget": n}``.
     Raises:
-        ConfigError: the strategy or a key is unknown, or the budget is no number.
+        ConfigError: the strategy or a key is unknown, or the budget is not a number.
         DataError: the file cannot be read, holds no word, or a word that may not be written.
     """
     guard = guard or Guard()
@@ -126,7 +126,7 @@ def _from_mapping(words: Mapping[str, Any], guard: Guard) -> Words:
             raise ConfigError(f"words has the unknown entry {name!r}: use {', '.join(known)}.")
     budget = words.get("budget", 2000)
     if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
-        raise ConfigError(f"budget={budget!r} is no number of queries: give at least 1.")
+        raise ConfigError(f"budget={budget!r} is not a number of queries: give at least 1.")
     source = words.get("listed", ())
     if "file" in words:
         source = read_word_file(Path(str(words["file"])))[0]

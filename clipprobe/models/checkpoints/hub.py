@@ -72,7 +72,7 @@ def fetch(model: str, revision: str | None) -> tuple[Path, str]:
     except Exception as error:  # offline, no network, time-outs: each layer has its own
         at = f" --revision {revision}" if revision else ""
         raise UnknownModelError(
-            f"{model!r} is no folder here, is not in the Hugging Face cache, and could not be "
+            f"{model!r} is not a folder here, is not in the Hugging Face cache, and could not be "
             f"downloaded ({type(error).__name__}; no network?): fetch it where there is one with "
             f"`hf download {model}{at} --local-dir FOLDER` and give that folder."
         ) from error

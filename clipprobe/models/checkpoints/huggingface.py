@@ -150,7 +150,7 @@ def load_module(folder: Path, kind: HFFamily, *, dtype: torch.dtype, attention: 
 
 def check_keys(folder: Path, module: torch.nn.Module, info: dict[str, Any]) -> None:
     """Refuse weights that transformers had to invent or left unused."""
-    # Old checkpoints store position_ids, which are constants; buffers are no weights.
+    # Old checkpoints store position_ids, which are constants; buffers are not weights.
     constants = {name for name, _ in module.named_buffers()}
     mismatched = {key if isinstance(key, str) else key[0] for key in info["mismatched_keys"]}
     found = (

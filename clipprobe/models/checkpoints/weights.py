@@ -46,7 +46,7 @@ def weight_files(folder: Path) -> list[Path]:
             shards = sorted(set(weight_map.values()))
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise UnsupportedModelError(
-                f"{index} is no index of weight shards, so the checkpoint is damaged: "
+                f"{index} is not an index of weight shards, so the checkpoint is damaged: "
                 "download it again."
             ) from error
         absent = [name for name in shards if not (folder / name).is_file()]

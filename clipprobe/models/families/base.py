@@ -61,7 +61,7 @@ class Family(ABC):
         """Index of the token that the text tower pools, ``(b,)``."""
 
     def real_tokens(self, tokens: Tensor) -> Tensor | None:
-        """``(b, t)`` true where a token is no padding; None: all up to the pooled one are real."""
+        """``(b, t)`` true where a token is not padding; None: all up to the pooled one are real."""
         return None
 
     def shared_prefix(self) -> SharedPrefix | None:

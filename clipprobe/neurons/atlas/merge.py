@@ -37,13 +37,13 @@ def merge_two(left: AtlasContents, right: AtlasContents) -> AtlasContents:
     """The atlas of both shards' images.
 
     Raises:
-        RunFolderError: they are no shards of one scan, or share a shard.
+        RunFolderError: they are not shards of one scan, or share a shard.
     """
     mine, theirs = _key(left), _key(right)
     for name in sorted(mine):
         if mine[name] != theirs[name]:
             raise RunFolderError(
-                f"These atlases are no shards of one scan, their {name} differs "
+                f"These atlases are not shards of one scan, their {name} differs "
                 f"({shortened(repr(mine[name]), 80)} and {shortened(repr(theirs[name]), 80)}): "
                 "scan every shard with the same settings, data and versions."
             )

@@ -3,7 +3,7 @@
 The residual stream after each block is put in the place of the last one, so that the tower's own
 end (last norm, pooling, projection) reads it (nostalgebraist 2020, "interpreting GPT: the logit
 lens"). Nothing is trained, so early streams are read in a basis that they may not be written in: a
-low score early is no proof that the information is absent; a probe may find it.
+low score early is not proof that the information is absent; a probe may find it.
 
 Control: the last block's lens is the model itself, and ``noise`` says how exactly; with labels the
 accuracy stands beside that of the same lens with the labels permuted.
@@ -50,7 +50,7 @@ class LogitLens:
         """Share of inputs whose highest target is their label, by block, with Wilson intervals.
 
         Raises:
-            ConfigError: not one label for each input, or one that is no target.
+            ConfigError: not one label for each input, or one that is not a target.
         """
         right = np.asarray(labels)
         n_sites, n, m = self.cosines.shape

@@ -41,7 +41,7 @@ def parse_method(text: str) -> tuple[str, float]:
     elif name in ("zero", "mean", "resample") and not number:
         return name, 0.0
     raise ConfigError(
-        f"{text!r} is no way to change a unit: use zero, mean, resample, or steer:K with K "
+        f"{text!r} is not a way to change a unit: use zero, mean, resample, or steer:K with K "
         "standard deviations, for example steer:2."
     )
 

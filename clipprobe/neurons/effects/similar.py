@@ -43,7 +43,7 @@ class SimilarUnits(UnitValue):
     NaN with fewer than 4 images.
     ``n_units``, ``n_images``: units compared, and images.
     ``same_output``, ``opposite_output``: ``(address, cosine of output columns)``; empty where the
-    unit is no neuron with a column.
+    unit is not a neuron with a column.
     ``n_failed``, ``failures``: images that could not be read, and why.
     ``store``: the run, or what stands for it in memory.
     """

@@ -85,7 +85,7 @@ def find_units(clip: Clip, units: Sequence[str]) -> dict[str, tuple[HookPoint, i
 
     Raises:
         UnknownHookPointError: a unit is not there.
-        UnsupportedHookError: it is no part of a forward pass that can be taken out.
+        UnsupportedHookError: it is not part of a forward pass that can be taken out.
         ConfigError: of both towers, or none.
     """
     from clipprobe.hooks import parse_unit

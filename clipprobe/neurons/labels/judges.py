@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CIRCULAR = (
     "Circular: the judge is the labelled model itself, so these labels say what the model takes "
-    "the images for, and their scores are no independent evidence. Give another judge: human "
+    "the images for, and their scores are not independent evidence. Give another judge: human "
     "labels, or another CLIP."
 )
 

@@ -111,7 +111,7 @@ def drawings(word: str, seed: int, size_px: int) -> dict[str, list[Image.Image]]
 
 
 def _nonsense(word: str, rng: np.random.Generator) -> str:
-    """Random letters of the same length, which are no concept's word."""
+    """Random letters of the same length, which are not a concept's word."""
     known = {concept.name for concept in concepts()} | {word}
     while True:
         text = "".join(rng.choice(list(string.ascii_lowercase), size=max(len(word), 1)))

@@ -41,7 +41,7 @@ def verdict_of(result: MultimodalityContents) -> str:
         )
     return (
         f"{seen}. {shuffled}: the count is beyond what shuffled concepts give, which does not say "
-        "of any single unit that it is no coincidence."
+        "of any single unit that it is not a coincidence."
     )
 
 

@@ -45,7 +45,7 @@ class WordGrid:
             values = getattr(self, name)
             if isinstance(values, str) or not values or len(set(values)) < len(values):
                 raise ConfigError(
-                    f"{name}={values!r} is no list of different {name}: give at least one, each "
+                    f"{name}={values!r} is not a list of different {name}: give at least one, each "
                     "once."
                 )
             object.__setattr__(self, name, tuple(values))

@@ -42,7 +42,7 @@ def words_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
         )
     control = UnitRows(
         caption="What any writing does to it: the mean over words, and the controls. "
-        f"{summary['n_scrambled']} strings of scrambled letters are no words.",
+        f"{summary['n_scrambled']} strings of scrambled letters are not words.",
         columns=("shown", "activation", "less mean over words"),
         rows=tuple(
             (name, unit[key], unit[key] - unit["mean"] if key != "mean" else None)

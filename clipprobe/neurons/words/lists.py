@@ -103,7 +103,7 @@ def word_list(
 
     Raises:
         ConfigError: ``limit`` is below 1.
-        DataError: a single text, an entry that is no text or holds a line break, an entry that
+        DataError: a single text, an entry that is not a text or holds a line break, an entry that
             occurs twice, or nothing is left.
     """
     if limit is not None and limit < 1:

@@ -26,7 +26,7 @@ def word(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> 
 
 
 def letters(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
-    """Letters that are no word, captioned as they are spelled."""
+    """Letters that are not a word, captioned as they are spelled."""
     string = letter_string(words(), rng)
     write(canvas, string, draw_hand(rng), rng)
     return Said([captions.spelled(string, rng)])
@@ -63,7 +63,7 @@ def blank_label(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generat
 
 
 def nonsense_label(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:
-    """A thing with letters on it that are no word: still the thing."""
+    """A thing with letters on it that are not a word: still the thing."""
     place(canvas, names[0], rng, LARGER_SIZES)
     string = letter_string(words(), rng)
     _label(canvas, string, rng)

@@ -132,7 +132,7 @@ def things(
         )
         for place, one in enumerate(known)
     ]  # fmt: skip
-    # What stands behind says nothing of the answer: it is drawn from things that are no option.
+    # What stands behind says nothing of the answer: it is drawn from things that are not an option.
     behind = sorted({name for pair in LOOK_ALIKES for name in pair} - {one.name for one in known})
 
     def show(name: str, rng: Rng) -> Sequence[Item]:

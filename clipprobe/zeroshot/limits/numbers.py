@@ -9,7 +9,7 @@
 
 Everything fitted is scored on groups that did not fit it: pairs of objects, objects, or, where the
 question is which thing it is, scenes with their sentence. The ridge is chosen inside the fitting
-part. A relation that is split by scene is no test: a probe recognises the pair.
+part. A relation that is split by scene is not a test: a probe recognises the pair.
 """
 
 from __future__ import annotations

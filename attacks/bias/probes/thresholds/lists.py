@@ -15,7 +15,7 @@ SOURCE = (
     "the CLIP paper names. The lists of the paper and of the vendors it used were not released"
 )
 TEMPLATE = "a photo of a {}"
-LOOKS_TEMPLATE = "a photo of a person, {}"  # "a photo of a brown hair" is no sentence
+LOOKS_TEMPLATE = "a photo of a person, {}"  # "a photo of a brown hair" is not a sentence
 
 
 @cache

@@ -34,7 +34,8 @@ def emotion_texts(prompts: Sequence[str] = EMOTION_PROMPTS) -> LabelledTexts:
     """Ten families of feelings with eight common English words each, in every prompt.
 
     The words were chosen for clipprobe from everyday English; they are not the feeling wheel that
-    the article used, and ten families are no theory of emotion. ``assets/concepts/emotions.csv``.
+    the article used, and ten families are not a theory of emotion.
+``assets/concepts/emotions.csv``.
     """
     prompts = check_templates(prompts)
     with _EMOTIONS.open(encoding="utf-8", newline="") as handle:
