@@ -72,7 +72,7 @@ def warnings(shown: Mapping[str, Any], *, n_inks: int) -> list[str]:
             texts.append(
                 f"{name}: there is no card with a word that is not a colour, so nothing says "
                 "whether the model knows the ink at all, and what is reading cannot be told from "
-            "guessing."
+                "guessing."
             )
         elif not control["ink"].low > 1 / n_inks:
             estimate = control["ink"]

@@ -35,7 +35,7 @@ def emotion_texts(prompts: Sequence[str] = EMOTION_PROMPTS) -> LabelledTexts:
 
     The words were chosen for clipprobe from everyday English; they are not the feeling wheel that
     the article used, and ten families are not a theory of emotion.
-``assets/concepts/emotions.csv``.
+    ``assets/concepts/emotions.csv``.
     """
     prompts = check_templates(prompts)
     with _EMOTIONS.open(encoding="utf-8", newline="") as handle:
