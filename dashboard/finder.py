@@ -67,7 +67,7 @@ def pick_from_table(atlas: Atlas) -> None:
     )
     st.caption(
         f"{len(rows):,} units over {atlas.images.n_used:,} {atlas.inputs}. A bell-shaped unit that "
-        f"answers to nothing in particular has a peak of {rows[0]['peak_floor']:.1f} σ; "
+        f"responds to nothing in particular has a peak of {rows[0]['peak_floor']:.1f} σ; "
         + purity_words(rows[0]["purity_floor"])
     )
     selected = event["selection"]["rows"]

@@ -1,6 +1,6 @@
 """The audit without a model: scores and groups in, corrected cells out.
 
-This is the road for anybody who has embeddings already, and the one that tests take.
+This is the way for anybody who has embeddings already, and the one that tests take.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def attack_set(
         if layout is not None and layout != images.layout.name:
             raise ConfigError(
                 f"The images were read as {images.layout.name!r} and the layout {layout!r} was "
-                "given: leave the layout away."
+                "given: omit the layout."
             )
         return images.sample(limit)
     if not isinstance(images, str | Path):

@@ -130,7 +130,7 @@ _OURS = {
     ),
     "neurons similar": (
         "clipprobe.neurons.effects.similar_verb:SIMILAR",
-        "The units most similar and most opposed: by what they answer to, and by what they write.",
+        "The units most similar and most opposed: by what they respond to, and by what they write.",
     ),
     "neurons where": (
         "clipprobe.neurons.where_verb:WHERE",

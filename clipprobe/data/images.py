@@ -42,7 +42,7 @@ def as_dataset(
         images: A data set; the path of one (folder, table, archive); or an iterable of records,
             paths, Pillow images and uint8 arrays ``(h, w, 3)``. Members of an iterable that are
             no records get ids from their place in it, ``000017`` or ``000017-name.png``.
-        limit: Use only so many, drawn by the hash of their ids.
+        limit: Use at most N, sampled by the hash of their ids.
     """
     if isinstance(images, str | Path):
         return open_dataset(images, limit=limit)

@@ -31,7 +31,7 @@ def open_dataset(spec: str | Path, *, limit: int | None = None) -> Dataset:
 
     Args:
         spec: The path or id.
-        limit: Keep so many records, spread over the data set, the same ones on every machine.
+        limit: Keep at most N records, spread over the data set, the same ones on every machine.
 
     Raises:
         DataError: nothing is there, or it cannot be used as it is.

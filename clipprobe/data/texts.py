@@ -21,7 +21,7 @@ def text_dataset(
         texts: Texts, or a data set whose records were made here (labels and attributes may have
             been added). Blank ones are left out, and of equal ones all but the first.
         name: What results call it.
-        limit: Use only so many, drawn by the hash of the texts.
+        limit: Use at most N, sampled by the hash of the texts.
     Raises:
         DataError: a single text, something that is not a text, or no text at all.
     """

@@ -33,7 +33,7 @@ class Images(Settings):
     images: Annotated[ImagesLike | None, Flag(place=True)]
     """A folder, a metadata table, a WebDataset .tar, or a Hugging Face dataset."""
     limit: Annotated[int | None, Ge(1), Flag(default="all")] = None
-    """Use at most so many images, spread over the data set."""
+    """Use at most N images, spread over the data set."""
 
 
 @dataclass(frozen=True, kw_only=True)

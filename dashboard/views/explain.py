@@ -122,7 +122,7 @@ def show_maps(
         st.rerun()
     st.caption(
         "Orange raises the score, blue lowers it, each map on its own scale. Click a patch to see "
-        "which words it answers to. Random numbers are there to be beaten; "
+        "which words it responds to. Random numbers are there to be beaten; "
         "which method to believe on this model: `clipprobe.faithfulness`, docs/methods."
     )
     place: tuple[float, float] | None = st.session_state.get(kept)

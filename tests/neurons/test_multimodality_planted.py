@@ -42,7 +42,7 @@ def test_only_the_multimodal_unit_scores(found: Multimodality) -> None:
 
 
 def test_unimodal_units_score_in_their_modality_only(found: Multimodality) -> None:
-    """Else the test above would pass with units that answer to nothing."""
+    """Else the test above would pass with units that respond to nothing."""
     table = found.table[found.table["concept"] == planted.TARGET].set_index("unit")
     assert table.loc[planted.WORD_ONLY, "auroc_word"] >= 0.95
     assert table.loc[planted.PICTURE_ONLY, "auroc_picture"] >= 0.95

@@ -138,7 +138,7 @@ def test_given_knobs_win_over_a_preset() -> None:
     assert varied.size == 0.3 and varied.varies is not None and "size" not in varied.varies
     with pytest.raises(ConfigError, match="did you mean 'distill'"):
         preset("destill", "pizza")
-    with pytest.raises(ConfigError, match="leave the position away"):
+    with pytest.raises(ConfigError, match="omit the position"):
         preset("self_generated", "pizza", position="center")
 
 

@@ -1,4 +1,4 @@
-"""What a probe may ask of a model, whatever road its answers come by.
+"""What a probe may ask of a model, whatever way its answers come by.
 
 :class:`LabelSet` is one question with its possible answers; :class:`Evidence` answers it, as
 cosines or as the label that each image is closest to. Three kinds answer: embeddings with a text
@@ -27,7 +27,7 @@ Answers = TypeVar("Answers")
 
 
 class NotAnswerableError(DataError):
-    """This road holds no answer to the question; other questions may still be answered."""
+    """This way holds no answer to the question; other questions may still be answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What an audit can start from: labels of the images, and images, embeddings or predictions.
 
 Labels (:mod:`~attacks.bias.inputs.labels`) say how annotators perceived each image. The answers
-come by one of three roads that give the same numbers: images, a file of their embeddings
+come by one of three ways that give the same numbers: images, a file of their embeddings
 (:mod:`~attacks.bias.inputs.arrays`), or a table of predictions
 (:mod:`~attacks.bias.inputs.predictions`). Ids join them exactly (:mod:`~attacks.bias.inputs.join`).
 A data-set card (:mod:`~attacks.bias.inputs.cards`) says who annotated what.

@@ -69,16 +69,16 @@ def gather(given: Inputs, *, limit: int | None = None) -> LabelledImages:
     """Read and join what the user gave.
 
     Args:
-        limit: Keep at most so many images, sampled by the hash of their ids.
+        limit: Keep at most N images, sampled by the hash of their ids.
     Raises:
         ConfigError: none or several of images, embeddings and predictions; no labels for
             embeddings. DataError: a file cannot be used, or ids do not match at all.
     """
-    roads = [n for n in ("images", "embeddings", "predictions") if getattr(given, n) is not None]
-    if len(roads) != 1:
-        ways = " and ".join(roads) or "none"
+    ways = [n for n in ("images", "embeddings", "predictions") if getattr(given, n) is not None]
+    if len(ways) != 1:
+        got = " and ".join(ways) or "none"
         raise ConfigError(
-            f"An audit starts from images, embeddings or predictions, one of them, but got {ways}."
+            f"An audit starts from images, embeddings or predictions, one of them, but got {got}."
         )
     _refuse_unused(given)
     embeddings = predictions = None
@@ -122,7 +122,7 @@ def gather(given: Inputs, *, limit: int | None = None) -> LabelledImages:
         sources["labels"] = {"name": labels.name, "sha256": labels.sha256}
     if labels.card == "fairface":
         sources["padding"] = fairface_padding(place)
-    joined, missing = _join(records, labels, roads[0])
+    joined, missing = _join(records, labels, ways[0])
     dataset = make_dataset(name, joined, limit)
     rows = {record.id: row for row, record in enumerate(records)}
     order = [rows[record.id] for record in dataset]

@@ -19,7 +19,7 @@ Row = TypeVar("Row")
 def capped(
     rows: Sequence[Row], more: str, by: Callable[[Row], Any] | None = None, most: int = MAX_ROWS
 ) -> tuple[list[Row], str]:
-    """At most so many rows, in their order, and what a caption says of the others.
+    """At most `most` rows, in their order, and what a caption says of the others.
 
     Args:
         more: The latter, with ``{}`` for their number. by: Which come first; default: the order.

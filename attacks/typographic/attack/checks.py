@@ -22,7 +22,7 @@ def check(attack: AttackDescription) -> None:
     if attack.band and isinstance(attack.position, str) and places != "random":
         raise ConfigError(
             f"position={attack.position!r} and band={attack.band} contradict each other: with "
-            "bands the text stands in them, so leave the position away."
+            "bands the text stands in them, so omit the position."
         )
     if attack.shadow and attack.background is None:
         raise ConfigError(

@@ -69,7 +69,7 @@ def load_attacks(layout: str, path: str | Path, *, limit: int | None = None) -> 
     Args:
         layout: A name of :func:`layouts`, or ``auto``.
         path: The folder, table or archive, as published.
-        limit: Keep so many pictures, in whole pairs where they fit.
+        limit: Keep at most N images, in whole pairs where they fit.
     Returns:
         The pictures with their twins. What could not be used is in ``skipped``, with the reason;
         counts that differ from the published ones are in ``warnings``.

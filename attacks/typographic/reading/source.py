@@ -127,7 +127,7 @@ def source_of(settings: ReadingExplanation, dataset: Dataset) -> Source:
         ):
             raise ConfigError(
                 "With a run its own classes, words and attack are explained: leave classes, words "
-                "and attack away, or leave the run away."
+                "and attack away, or omit the run."
             )
         return audited(load_run(settings.run), dataset)
     if settings.classes is None:

@@ -144,7 +144,7 @@ def _nothing(
     if column is not None and any(record.label for record in dataset.records):
         return (
             f"No image of {dataset.name!r} has a value in the column {column!r}: correct "
-            "--word-column, or leave it away to have the words written by the audit."
+            "--word-column, or omit it to have the words written by the audit."
         )
     return (
         f"None of the {len(skipped)} images of {dataset.name!r} has a label: put them into one "

@@ -48,7 +48,7 @@ class Atlas(AtlasContents):
             label: Units with the most images of this label among their top images.
             where: Conditions on statistics, such as ``"mean>0.5"``, all of which must hold.
             site: Only hook points that this glob means, or one of several.
-            limit: At most so many.
+            limit: At most N.
         """
         return search(self, kind=kind, label=label, where=where, site=site, limit=limit)
 

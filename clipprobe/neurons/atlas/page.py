@@ -75,7 +75,7 @@ def _overview(atlas: AtlasContents) -> Section:
     caption = (
         "Units of each hook point. Dead: never above 0; always on: above 0 on all of them. Peak: "
         "how far the strongest lie above the mean, in standard deviations; a unit that "
-        f"answers to nothing in particular has about {summary['sites'][0]['peak_floor']:.1f}."
+        f"responds to nothing in particular has about {summary['sites'][0]['peak_floor']:.1f}."
     )
     if labelled:
         columns.append("one label")
@@ -160,7 +160,7 @@ def _silent(atlas: AtlasContents) -> list[Section]:
     if not rows:
         return []
     caption = (
-        f"Units that answer to none of the {atlas.inputs}; at most {_N_LISTED} of each kind are "
+        f"Units that respond to none of the {atlas.inputs}; at most {_N_LISTED} of each kind are "
         "listed."
     )
     return [Section("Silent units", [Table(["unit", "kind", "largest activation"], rows, caption)])]

@@ -90,7 +90,7 @@ class TextScan(Batches, Scan):
     """How the tokens of a text become one number: eos (the token that the model reads), max, mean
     or cls."""
     limit: Annotated[int | None, Ge(1)] = None
-    """Use only so many texts, drawn by the hash of the texts."""
+    """Use at most N texts, drawn by the hash of the texts."""
 
 
 @dataclass(frozen=True)

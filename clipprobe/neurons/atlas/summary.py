@@ -27,7 +27,7 @@ def summarise(atlas: AtlasContents) -> dict[str, Any]:
             "dead units",
             dead / n_units,
             n_units,
-            f"share of units never above 0; with {n} {atlas.inputs}, such a unit answers to less "
+            f"share of units never above 0; with {n} {atlas.inputs}, such a unit responds to less "
             f"than {min(1.0, 3 / n):.1%} of {atlas.inputs} like these (95 %)",
         )
     ]

@@ -86,7 +86,7 @@ class Unit:
         bin_width: Width of a histogram bin.
         peak: How far the mean of the top images lies above the mean, in standard deviations; NaN
             for a constant unit.
-        peak_floor: The same for a bell-shaped unit that answers to nothing in particular.
+        peak_floor: The same for a bell-shaped unit that responds to nothing in particular.
         histogram_edges, histogram: Bin edges ``(m + 1,)`` and images per bin ``(m,)``, from the
             first to the last bin that is not empty.
         top, bottom: The strongest and the weakest images, ties in order of id.
@@ -118,7 +118,7 @@ class Unit:
 
     @property
     def sparsity(self) -> float:
-        """Share of images at or below ``threshold``: near 1 for a unit that answers to few."""
+        """Share of images at or below ``threshold``: near 1 for a unit that responds to few."""
         return 1.0 - self.share_above
 
     @property

@@ -6,7 +6,7 @@ Properties (``properties`` has them all), over the images of the atlas and for p
 * ``always-on``: above 0 on every image;
 * ``constant``: the same value on every image;
 * ``selective``: not constant, ranked by *peak*, how far the mean of the top images lies above the
-  mean of all, in standard deviations. A bell-shaped unit that answers to nothing in particular has
+  mean of all, in standard deviations. A bell-shaped unit that responds to nothing in particular has
   a peak too (``peak_floor``), which grows with the number of images.
 
 *Purity* is the share of the unit's top images that carry the most frequent label among them. With

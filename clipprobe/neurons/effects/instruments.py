@@ -97,7 +97,7 @@ SIMILAR = Instrument(
     name="similar",
     kind="similar",
     title="Similar and opposed units",
-    question="Which units answer to the same images and which to the opposite, and which write "
+    question="Which units respond to the same images and which to the opposite, and which write "
     "the same?",
     verb="neurons similar",
     flags={

@@ -56,7 +56,7 @@ class EffectVerb(EffectTest):
 
 @dataclass(frozen=True)
 class SimilarTest(Inference, Counted, Output, Pool, Sites, Images):
-    """The units most similar and most opposed: by what they answer to, and by what they write."""
+    """The units most similar and most opposed: by what they respond to, and by what they write."""
 
     panel: ClassVar[str] = "Units"
     images: ImagesLike

@@ -1,4 +1,4 @@
-"""The units most similar and most opposed to a unit: by what they answer to, by what they write.
+"""The units most similar and most opposed to a unit: by what they respond to, by what they write.
 
 By *activation*: Pearson's r of pooled activations over images, streamed (five sums per unit). By
 *output*: the cosine of the neurons' output columns, a fact of the weights. The two need not agree:

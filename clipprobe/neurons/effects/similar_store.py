@@ -176,7 +176,7 @@ def page_of(found: SimilarUnits) -> Page:
         f"{found.n_units:,} units; the best of as many unrelated units exceeds |r| = {floor} in "
         "5 % of cases.",
     )
-    sections = [Section("By what they answer to", [by_activation])]
+    sections = [Section("By what they respond to", [by_activation])]
     if found.same_output:
         by_output = Table(
             ["unit", "is", "cosine"],

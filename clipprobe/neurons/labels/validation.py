@@ -6,7 +6,7 @@ selected whose one-sided Mann-Whitney test against 0.5 passes Benjamini-Hochberg
 selected unit keeps its label if the lower end of its AUROC's interval lies above the threshold, at
 the level ``1 - alpha * selected / family`` (Benjamini & Yekutieli 2005: intervals of what was
 selected). The test guards where few images show the label and the interval alone is too narrow.
-Otherwise the unit has no label: abstention. Where no unit answers to anything, the chance of any
+Otherwise the unit has no label: abstention. Where no unit responds to anything, the chance of any
 label is at most ``alpha``.
 """
 

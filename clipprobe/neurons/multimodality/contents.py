@@ -20,7 +20,7 @@ from clipprobe.statistics import Estimate
 Floats = NDArray[np.float64]
 
 CLAIM = (
-    "This tests image-modality invariance inside the vision tower: whether a unit answers to the "
+    "This tests image-modality invariance inside the vision tower: whether a unit responds to the "
     "same concept as picture, drawing and written word. It says nothing about whether the unit "
     "agrees with the text tower (cross-tower alignment); that is another test."
 )

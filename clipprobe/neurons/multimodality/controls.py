@@ -33,7 +33,7 @@ AGAINST = ("wrong words", "nonsense", "scrambled", "blank")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordControls:
-    """What one unit answers to a word and to its controls.
+    """What one unit responds to a word and to its controls.
 
     Attributes:
         unit, concept: The pair.

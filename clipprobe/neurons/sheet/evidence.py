@@ -1,6 +1,6 @@
 """What the other instruments found about a unit, read from their runs.
 
-An atlas says what a unit answers to. Words, captions, multimodality, labels, effects and similar
+An atlas says what a unit responds to. Words, captions, multimodality, labels, effects and similar
 units are runs of their own (see :mod:`clipprobe.neurons.instruments`). Sheets, searches and the
 dashboard show a run where it is complete, made by an instrument, and of the same model as the
 atlas: what was found on other weights is about other units.

@@ -6,7 +6,7 @@
 After "Multimodal Neurons in Artificial Neural Networks" (Goh et al. 2021, Distill): every word of a
 list is drawn as an image in several sizes and places; a unit's answer is the mean over sizes (and
 fonts), then the maximum over places. Its mean over all words is then removed, because most of what
-a unit answers to is that there is black text on white: in the article the cosine of two words'
+a unit responds to is that there is black text on white: in the article the cosine of two words'
 image embeddings falls from 0.98 to 0.52 when that mean is subtracted.
 
 Known limits: fonts, sizes and places are a choice, not a sample of the written words that the model

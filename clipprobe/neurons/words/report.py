@@ -31,7 +31,7 @@ def summarise(probe: WordProbe, highest: Sequence[float]) -> dict[str, Any]:
     floor = probe.z_floor
     meaning = (
         "median over units of how far the strongest word stands above the mean of all words, in "
-        f"standard deviations; a unit that answers to nothing in particular has {floor:.2f}"
+        f"standard deviations; a unit that responds to nothing in particular has {floor:.2f}"
     )
     estimate = census(
         float(np.median(known)) if len(known) else math.nan,

@@ -1,4 +1,4 @@
-"""What the word probe found: for each unit, the words that it answers to most and least."""
+"""What the word probe found: for each unit, the words that it responds to most and least."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ class UnitWords(AsJson):
         n_left_out: Words that could not be drawn.
         n_fonts: Fonts that the intervals are over.
         mean, std: Over words, of the pooled activation. The mean is removed from ``centred``.
-        z_floor: What z the strongest word of a bell-shaped unit would have, that answers to nothing
-            in particular.
+        z_floor: What z the strongest word of a bell-shaped unit would have, that responds to
+            nothing in particular.
         blank: Pooled activation of the ground without a word.
         scrambled_mean, scrambled_high: The same over ``n_scrambled`` letter strings.
         n_scrambled: Their number.

@@ -8,7 +8,7 @@ the larger one counts:
 tell the concept from others at all. It takes the images of a concept for independent draws.
 
 *Concepts.* Whole concepts change places: the images of "dog" stay together and may be called
-"wine" in one modality and "tree" in another. This is the null of a unit that answers to some
+"wine" in one modality and "tree" in another. This is the null of a unit that responds to some
 drawing and to some word, but not to one concept. It is needed because images of one concept are
 alike (the same drawing, the same letters): a network that never learnt anything tells them apart
 too, and permuting single images would call that significant.

@@ -1,7 +1,7 @@
 """How well a unit tells one concept from the others, within one modality.
 
 All measures compare images of a concept with the images of the other concepts *of the same
-modality*, so a unit that answers to black ink on white, and therefore to every word, scores
+modality*, so a unit that responds to black ink on white, and therefore to every word, scores
 nothing. ``n`` images, ``u`` units, ``c`` concepts throughout.
 
 * AUROC: chance that an image of the concept excites the unit more than a distractor; ties half.
@@ -79,7 +79,7 @@ def by_concept(values: NDArray[np.floating], codes: NDArray[np.int64], n_concept
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strength:
-    """How strongly the units answer to each concept; each ``(c, u)``.
+    """How strongly the units respond to each concept; each ``(c, u)``.
 
     Attributes:
         dprime: NaN where neither images of the concept nor distractors vary.
@@ -118,7 +118,7 @@ def strength(
 def balance(responses: Floats) -> Floats:
     """Weakest over strongest modality: ``(m, c, u)`` responses to ``(c, u)``, 0 to 1.
 
-    1 where the unit answers to the concept equally in every modality; 0 where it answers to it
+    1 where the unit responds to the concept equally in every modality; 0 where it responds to it
     in one and not at all, or negatively, in another; NaN where no modality has a positive
     response.
     """
