@@ -1,4 +1,4 @@
-"""Pieces that several views share: safe text, errors, numbers, pictures, maps over pictures."""
+"""Pieces that several views share: safe text, errors, numbers, images, maps over images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CRISP_BELOW_PX = 192
 def plain(text: object) -> str:
     """``text`` for an element that reads Markdown, shown as it is written.
 
-    File names and labels are data: none may become a link, a picture from the network, or HTML.
+    File names and labels are data: none may become a link, an image from the network, or HTML.
     Addresses and names of icons are found by the browser after escapes are read, so these are
     broken by an invisible character.
     """
@@ -105,7 +105,7 @@ def _missing(value: float | None) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One picture of a grid, or why it cannot be shown."""
+    """One image of a grid, or why it cannot be shown."""
 
     image: Image.Image | None
     caption: str
@@ -117,7 +117,7 @@ class Shown:
 
 
 def pictures(items: Sequence[Shown], *, columns: int) -> None:
-    """Pictures in rows, each with a caption and a text for those who cannot see it."""
+    """Images in rows, each with a caption and a text for those who cannot see it."""
     for start in range(0, len(items), columns):
         row = items[start : start + columns]
         for place, item in zip(st.columns(columns), row, strict=False):
@@ -136,7 +136,7 @@ def pictures(items: Sequence[Shown], *, columns: int) -> None:
 
 
 def crisp(image: Image.Image, least: int = CRISP_BELOW_PX) -> Image.Image:
-    """A small picture enlarged by whole pixels, so that the browser does not blur what is there."""
+    """A small image enlarged by whole pixels, so that the browser does not blur what is there."""
     factor = -(-least // max(1, min(image.size)))
     if factor == 1 or max(image.size) * factor > 8 * least:
         return image
@@ -145,7 +145,7 @@ def crisp(image: Image.Image, least: int = CRISP_BELOW_PX) -> Image.Image:
 
 
 def edged(image: Image.Image) -> Image.Image:
-    """The picture for the page: crisp, with an edge that shows where a white picture ends."""
+    """The image for the page: crisp, with an edge that shows where a white image ends."""
     return ImageOps.expand(crisp(image), border=1, fill=(136, 136, 136))
 
 
@@ -170,7 +170,7 @@ def boxed(image: Image.Image, place: tuple[int, int], grid: tuple[int, int]) -> 
     return canvas
 
 
-# Clear where the unit is silent, so that the picture shows through there.
+# Clear where the unit is silent, so that the image shows through there.
 _UP = [[0, "rgba(213,94,0,0)"], [1, "rgba(213,94,0,0.85)"]]
 _BOTH = [[0, "rgba(0,114,178,0.85)"], [0.5, "rgba(255,255,255,0)"], [1, "rgba(213,94,0,0.85)"]]
 
@@ -178,11 +178,11 @@ _BOTH = [[0, "rgba(0,114,178,0.85)"], [0.5, "rgba(255,255,255,0)"], [1, "rgba(21
 def map_over_picture(
     values: npt.NDArray[Any], image: Image.Image, *, unit: str, height: int = 440
 ) -> go.Figure:
-    """A heat map laid over the grey picture that it is of; the largest value is marked.
+    """A heat map laid over the grey image that it is of; the largest value is marked.
 
     Args:
         values: ``(h, w)``, one per cell of the grid.
-        image: The picture as the model sees it.
+        image: The image as the model sees it.
         unit: What the colour shows.
     """
     import numpy as np
@@ -221,7 +221,7 @@ def map_over_picture(
 
 
 def faded(image: Image.Image) -> Image.Image:
-    """The picture in light grey, so that colour is free for what is laid over it."""
+    """The image in light grey, so that colour is free for what is laid over it."""
     grey = crisp(image).convert("L")
     return grey.point(lambda level: 110 + level * 145 // 255).convert("RGB")
 

@@ -1,6 +1,6 @@
 """The typographic lab without its widgets: draw the conditions, read the answers.
 
-One picture is an anecdote: it has no interval, and its effect says nothing of other pictures.
+One image is an anecdote: it has no interval, and its effect says nothing of other images.
 :func:`attacks.typographic.audit_typographic` measures a model.
 """
 
@@ -64,10 +64,10 @@ def with_added(names: Sequence[str], extra: Sequence[str]) -> tuple[list[str], l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One picture under every condition, at the model's size.
+    """One image under every condition, at the model's size.
 
     Attributes:
-        images: Condition (``clean``, ``attack``, ``blank``, ``nonsense``) -> picture. Without
+        images: Condition (``clean``, ``attack``, ``blank``, ``nonsense``) -> image. Without
             ``nonsense`` where no such word can be made.
         nonsense: The nonsense word; None where there is none.
         attack: What was written.
@@ -82,7 +82,7 @@ def draw(base: Image.Image, attack: TypographicAttack, classes: Classes) -> Tria
     """Write the word, and the controls in its place.
 
     Args:
-        base: The picture at the model's size.
+        base: The image at the model's size.
         classes: No class name is taken for a nonsense word.
     Raises:
         TextFitError: the word does not fit.
@@ -101,7 +101,7 @@ def draw(base: Image.Image, attack: TypographicAttack, classes: Classes) -> Tria
 
 
 def reading_effect(shares: dict[str, npt.NDArray[np.float64]], target: int) -> float | None:
-    """Probability of the word with it on the picture, minus that with a nonsense word there.
+    """Probability of the word with it on the image, minus that with a nonsense word there.
 
     Args:
         shares: Condition -> probabilities ``(n_classes,)``.

@@ -1,4 +1,4 @@
-"""The widgets of the typographic lab; those for picture and word are in its address."""
+"""The widgets of the typographic lab; those for image and word are in its address."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def choose_lettering() -> dict[str, Any]:
     st.subheader("Word", anchor=False)
     word = st.text_input("Write", "guitar", max_chars=lab.MAX_WORD, key="word", bind="query-params")
     size = st.slider(
-        "Size, as a share of the picture's side",
+        "Size, as a share of the image's side",
         0.05,
         0.6,
         0.3,

@@ -17,7 +17,7 @@ def load_line(spec: str | None, edits: Sequence[str] = ()) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapped:
-    """The picture that a unit is mapped over: one of the atlas, or an upload."""
+    """The image that a unit is mapped over: one of the atlas, or an upload."""
 
     image: int
     """Its number in the atlas; unused for an upload."""
@@ -33,12 +33,12 @@ def unit_code(
     mapped: Mapped | None,
     edits: Sequence[str] = (),
 ) -> str:
-    """One unit of an atlas, and where it fires on one picture.
+    """One unit of an atlas, and where it fires on one image.
 
     Args:
         run: The run folder of the atlas.
         spec, edits: How the model is named, and the files of its edits.
-        mapped: The picture; None where there is no map.
+        mapped: The image; None where there is no map.
     """
     upload = mapped.upload if mapped is not None else None
     lines = [
@@ -76,10 +76,10 @@ def trial_code(
     templates: Sequence[str],
     edits: Sequence[str] = (),
 ) -> str:
-    """The pictures of the lab and their probabilities.
+    """The images of the lab and their probabilities.
 
     Args:
-        picture: Lines that make ``picture``; see :func:`stimulus_lines`, :func:`upload_lines`.
+        image: Lines that make ``image``; see :func:`stimulus_lines`, :func:`upload_lines`.
     """
     settings = ", ".join(f"{name}={value!r}" for name, value in attack.to_json().items())
     lines = [
@@ -91,7 +91,7 @@ def trial_code(
         "",
         load_line(spec, edits),
         *(line for line in picture if not line.startswith("from ")),
-        "base = clip.preprocess.to_grid(picture)  # as the model sees it",
+        "base = clip.preprocess.to_grid(image)  # as the model sees it",
         f"attack = TypographicAttack({settings})",
         "attacked = attack(base)",
         "images = {",
@@ -118,11 +118,11 @@ def trial_code(
 
 
 def stimulus_lines(concept: str, style: str, size_px: int) -> list[str]:
-    """Lines that draw a bundled picture."""
+    """Lines that draw a bundled image."""
     return [
-        "from clipprobe.stimuli import Picture, Scene, render",
-        f"scene = Scene(items=(Picture(concept={concept!r}, style={style!r}),), size_px={size_px})",
-        "picture = render(scene).image",
+        "from clipprobe.stimuli import Image, Scene, render",
+        f"scene = Scene(items=(Image(concept={concept!r}, style={style!r}),), size_px={size_px})",
+        "image = render(scene).image",
     ]
 
 
@@ -131,7 +131,7 @@ def upload_lines(name: str) -> list[str]:
     return [
         "from pathlib import Path",
         "from clipprobe.data import decode_image",
-        f"picture = decode_image(Path({name!r}))",
+        f"image = decode_image(Path({name!r}))",
     ]
 
 
@@ -146,7 +146,7 @@ def explain_code(
     """Explanations of one score by several methods.
 
     Args:
-        picture: Lines that make ``picture``; see :func:`stimulus_lines`, :func:`upload_lines`.
+        image: Lines that make ``image``; see :func:`stimulus_lines`, :func:`upload_lines`.
         options: ``against`` and ``centre``; empty for a unit.
     """
     given = "".join(f", {name}={value!r}" for name, value in options.items() if value)
@@ -157,7 +157,7 @@ def explain_code(
             "",
             load_line(spec),
             *(line for line in picture if not line.startswith("from ")),
-            "image = clip.preprocess.to_grid(picture)  # as the model sees it",
+            "image = clip.preprocess.to_grid(image)  # as the model sees it",
             f"for method in {list(methods)!r}:",
             f"    one = clipprobe.explain(clip, image, {target!r}, method=method{given})",
             "    print(method, one.score, one.map.shape, one.map.min(), one.map.max())",
@@ -171,12 +171,12 @@ def similarity_code(*, spec: str | None, things: Sequence[str], texts: Sequence[
     return "\n".join(
         [
             "import clipprobe",
-            "from clipprobe.stimuli import Picture, Scene, render",
+            "from clipprobe.stimuli import Image, Scene, render",
             "",
             load_line(spec),
             f"things = {list(things)!r}",
             "size_px = max(16, clip.image_size)",
-            "scenes = [Scene(items=(Picture(concept=name),), size_px=size_px) for name in things]",
+            "scenes = [Scene(items=(Image(concept=name),), size_px=size_px) for name in things]",
             "images = [clip.preprocess.to_grid(render(scene).image) for scene in scenes]",
             f"texts = {list(texts)!r}",
             "print(clip.similarity(images, texts))",

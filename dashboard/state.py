@@ -63,7 +63,7 @@ def identity(clip: Clip) -> str:
 
 
 def pixels(image: Image.Image) -> str:
-    """A key of every pixel of a picture. Streamlit's own is of a sample of a large one."""
+    """A key of every pixel of an image. Streamlit's own is of a sample of a large one."""
     return hashlib.sha256(f"{image.mode} {image.size} ".encode() + image.tobytes()).hexdigest()
 
 
@@ -72,7 +72,7 @@ BY_PIXELS: Any = {Image.Image: pixels}
 
 @st.cache_data(show_spinner=False, max_entries=512, hash_funcs=BY_PIXELS)
 def image_vector(_clip: Clip, key: str, image: Image.Image) -> Floats:
-    """Unit vector of one picture, ``(d,)``; encoded only when its pixels are new."""
+    """Unit vector of one image, ``(d,)``; encoded only when its pixels are new."""
     vector: Floats = _clip.encode_images([image])[0]
     return vector
 
@@ -107,7 +107,7 @@ def class_vectors(
 
 
 def upload_view(clip: Clip, data: bytes) -> Image.Image:
-    """An uploaded file as the model sees it; the picture itself is not kept.
+    """An uploaded file as the model sees it; the image itself is not kept.
 
     Raises:
         UnreadableImageError: it is not a readable image, or too large; the message is a sentence.
@@ -123,7 +123,7 @@ def _upload_view(_clip: Clip, key: str, _data: bytes, digest: str) -> Image.Imag
         picture = decode_image(_data, max_pixels=MAX_UPLOAD_PIXELS)
     except UnreadableImageError as error:
         raise UnreadableImageError(
-            f"The uploaded file cannot be read ({error}): choose a PNG, JPEG or WebP picture of at "
+            f"The uploaded file cannot be read ({error}): choose a PNG, JPEG or WebP image of at "
             f"most {MAX_UPLOAD_PIXELS // 10**6} megapixels."
         ) from None
     view: Image.Image = _clip.preprocess.to_grid(picture)
@@ -132,7 +132,7 @@ def _upload_view(_clip: Clip, key: str, _data: bytes, digest: str) -> Image.Imag
 
 @st.cache_data(show_spinner=False, max_entries=256, hash_funcs=BY_PIXELS)
 def model_view(_clip: Clip, key: str, image: Image.Image) -> Image.Image:
-    """A picture as the model sees it, at the model's size."""
+    """An image as the model sees it, at the model's size."""
     view: Image.Image = _clip.preprocess.to_grid(image)
     return view
 
@@ -205,10 +205,10 @@ def unit_rows(
 
 @st.cache_data(show_spinner=False, max_entries=2048)
 def thumbnail(_atlas: Atlas, atlas: str, number: int) -> Image.Image:
-    """A smaller copy of a picture of an atlas.
+    """A smaller copy of an image of an atlas.
 
     Raises:
-        UnreadableImageError: the picture is no longer where the scan found it.
+        UnreadableImageError: the image is no longer where the scan found it.
     """
     image = _atlas.picture(number)
     image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS)
@@ -217,10 +217,10 @@ def thumbnail(_atlas: Atlas, atlas: str, number: int) -> Image.Image:
 
 @st.cache_data(show_spinner=False, max_entries=2048)
 def atlas_view(_clip: Clip, key: str, _atlas: Atlas, atlas: str, number: int) -> Image.Image:
-    """A picture of an atlas as the model sees it.
+    """An image of an atlas as the model sees it.
 
     Raises:
-        UnreadableImageError: the picture is no longer where the scan found it.
+        UnreadableImageError: the image is no longer where the scan found it.
     """
     view: Image.Image = _clip.preprocess.to_grid(_atlas.picture(number))
     return view
@@ -230,12 +230,12 @@ def atlas_view(_clip: Clip, key: str, _atlas: Atlas, atlas: str, number: int) ->
 def firing_map(
     _clip: Clip, key: str, _site: Site, address: str, image: Image.Image
 ) -> tuple[npt.NDArray[np.float64] | None, float | None]:
-    """Where a unit fires on one picture, and its value at the class token.
+    """Where a unit fires on one image, and its value at the class token.
 
     Args:
         _site: The hook point of the unit.
         address: The unit.
-        image: The picture.
+        image: The image.
     Returns:
         Activations ``(h, w)``, or None where the hook point has no places; the class token's
         activation, or None without one (for a hook point without tokens: its only value).
@@ -257,7 +257,7 @@ def firing_map(
 
 
 def logits(clip: Clip, images: Sequence[Image.Image], vectors: Floats) -> Floats:
-    """Logits ``(n, n_classes)``; only pictures that are new go through the model."""
+    """Logits ``(n, n_classes)``; only images that are new go through the model."""
     key = identity(clip)
     encoded = np.stack([image_vector(clip, key, image) for image in images])
     scores: Any = clip.logits(encoded, vectors)

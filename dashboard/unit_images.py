@@ -1,4 +1,4 @@
-"""The pictures of a unit's page: images at its ends and along its range, and where it fires."""
+"""The images of a unit's page: images at its ends and along its range, and where it fires."""
 
 from __future__ import annotations
 
@@ -86,24 +86,24 @@ def one_image(atlas: Atlas, site: Site, firing: Firing, clip: Clip | None) -> Sh
 
 
 def seen_by(clip: Clip, atlas: Atlas, number: int) -> Image.Image:
-    """A picture of the atlas as the model sees it."""
+    """An image of the atlas as the model sees it."""
     return state.atlas_view(clip, state.identity(clip), atlas, state.atlas_key(atlas), number)
 
 
 def show_map(atlas: Atlas, site: Site, unit: Unit, clip: Clip) -> snippets.Mapped:
-    """Where the unit fires on one picture: one of the atlas, or an uploaded one.
+    """Where the unit fires on one image: one of the atlas, or an uploaded one.
 
     Returns:
-        The picture that is shown.
+        The image that is shown.
     """
     left, right = st.columns([2, 3], gap="large")
     firings = {one.image: one for one in (*unit.top, *every_sample(unit), *unit.bottom)}
     with left:
         chosen = st.selectbox(
-            "Picture of the atlas",
+            "Image of the atlas",
             list(firings),
             format_func=lambda image: image_words(firings[image]),
-            key=f"picture of {unit.address}",  # another unit starts with its own strongest
+            key=f"image of {unit.address}",  # another unit starts with its own strongest
         )
         upload = st.file_uploader(
             "or one of yours",
@@ -120,17 +120,17 @@ def show_map(atlas: Atlas, site: Site, unit: Unit, clip: Clip) -> snippets.Mappe
     with left:
         name = upload.name if upload is not None else firings[chosen].id
         pictures(
-            [Shown(image=picture, caption=name, alt=f"The picture {name}, as the model sees it")],
+            [Shown(image=picture, caption=name, alt=f"The image {name}, as the model sees it")],
             columns=2,
         )
         if single is not None:
             what = "The value of this hook point" if values is None else "At the class token"
             number(what, f"{single:.4g}", "")
         if values is not None:
-            number("Largest on the picture", f"{values.max():.4g}", "")
+            number("Largest on the image", f"{values.max():.4g}", "")
     with right:
         if values is None:
-            st.info("This hook point has no places on the picture, so there is no map.")
+            st.info("This hook point has no places on the image, so there is no map.")
         else:
             row, column = divmod(int(values.argmax()), values.shape[1])
             st.plotly_chart(

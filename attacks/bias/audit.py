@@ -29,7 +29,7 @@ def audit_bias(clip: Clip | None, settings: BiasAudit) -> RunView:
 
     Returns:
         The complete run: ``cells.csv`` and ``cells.parquet`` (one row a figure), ``summary.json``,
-        ``report.html``, ``report.md``. No row, vector or picture of a single person, and nothing
+        ``report.html``, ``report.md``. No row, vector or image of a single person, and nothing
         from which one can be followed. With ``against`` a run of the kind ``bias-comparison``.
     Raises:
         DataError: an unknown column, one group only, unreadable data, ids that do not match, NaN

@@ -141,7 +141,7 @@ class BiasAudit(Advance, Significance, Random, Inference, WordList, Output, Sour
 
     Needs images with a column that says how each one's person is perceived (a metadata.csv with
     file_name and perceived_gender, or --labels), or a file of their embeddings, or a table of
-    predictions. Nothing is computed for a single picture.
+    predictions. Nothing is computed for a single image.
     """
 
     panel: ClassVar[str] = "Bias report"
@@ -176,7 +176,7 @@ class BiasAudit(Advance, Significance, Random, Inference, WordList, Output, Sour
     min_effect: Annotated[float, Ge(0)] = 0.2
     """Least |d| that is flagged."""
     include_images: bool = False
-    """Show a few pictures of the data set in the report, drawn without regard to groups; needs a
+    """Show a few images of the data set in the report, drawn without regard to groups; needs a
     card with its licence."""
 
 

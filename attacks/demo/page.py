@@ -16,7 +16,7 @@ TITLES = {
     "bias": "Social-bias report",
 }
 _SHOWN = {"picture": "colour picture", "drawing": "line drawing", "word": "written word"}
-#: Concepts whose pictures stand on the page.
+#: Concepts whose images stand on the page.
 _N_EXAMPLES = 4
 
 
@@ -65,7 +65,7 @@ def limits() -> Section:
             Paragraph(
                 "The stimuli are few and drawn by one program; intervals cover the drawing of "
                 "stimuli, not the training of another model. One attack style and one place in "
-                "the picture at random were tried. Perceived gender and skin tone are properties "
+                "the image at random were tried. Perceived gender and skin tone are properties "
                 "of the drawings, not of persons."
             )
         ],

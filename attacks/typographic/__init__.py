@@ -1,6 +1,6 @@
-"""Typographic attacks: words written on pictures, and how far a model follows them.
+"""Typographic attacks: words written on images, and how far a model follows them.
 
-:class:`TypographicAttack` writes one word on one picture; :func:`audit_typographic` measures a
+:class:`TypographicAttack` writes one word on one image; :func:`audit_typographic` measures a
 model over a data set, with controls and intervals. Each loads when it is first asked for.
 """
 

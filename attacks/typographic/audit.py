@@ -1,6 +1,6 @@
 """How far does this model follow what is written over what is shown?
 
-:func:`audit_typographic` writes words on labelled pictures (or takes photographs that carry words
+:func:`audit_typographic` writes words on labelled images (or takes photographs that carry words
 already), asks a model with its zero-shot classifier, and compares every attack with its controls.
 """
 
@@ -32,11 +32,11 @@ from clipprobe.zeroshot.prompts import check_templates
 def audit_typographic(clip: Encoder, settings: TypographicAudit) -> RunView:
     """Audit a model with typographic attacks and their controls.
 
-    Each picture is encoded clean, with an attack word, and with four controls in the same place:
-    a blank label, a nonsense word, the word's letters scrambled, and the true word. Pictures that
+    Each image is encoded clean, with an attack word, and with four controls in the same place:
+    a blank label, a nonsense word, the word's letters scrambled, and the true word. Images that
     carry words already are encoded as they are. The same arguments give the same bytes, whatever
     the number of workers; an interrupted audit goes on where it stopped. Where classes or words
-    name groups of people, totals alone are written: no row, example or picture of an answer.
+    name groups of people, totals alone are written: no row, example or image of an answer.
 
     Returns:
         The finished run; ``run.summary`` holds the numbers, ``results.parquet`` every answer
@@ -44,7 +44,7 @@ def audit_typographic(clip: Encoder, settings: TypographicAudit) -> RunView:
     Raises:
         ThresholdCrossedError: a ``fail_under`` or ``fail_over`` was crossed; the run is complete.
         UnknownMethodError: no protocol has that name.
-        NoReadableImagesError: not one picture could be used.
+        NoReadableImagesError: not one image could be used.
         DataError, ConfigError, GlyphError, RunFolderError: see the message.
     """
     run = carry_out(TYPOGRAPHIC, settings, clip).run

@@ -1,4 +1,4 @@
-"""Running an audit: chunks of pictures through drawing, encoding and scoring, with parts on disk.
+"""Running an audit: chunks of images through drawing, encoding and scoring, with parts on disk.
 
 A chunk is written in one piece when all of it is scored, so a killed audit loses at most one.
 """
@@ -21,7 +21,7 @@ from clipprobe.data import Failure, require_readable
 from clipprobe.errors import DataError
 from clipprobe.runs import Run
 
-#: Pictures in a chunk, in batches; with one word each makes six times as many encodings.
+#: Images in a chunk, in batches; with one word each makes six times as many encodings.
 BATCHES_PER_CHUNK = 4
 Rows = list[dict[str, Any]]
 Scorer = Callable[[Sequence[Case], Encodings], tuple[Rows, list[Problem]]]
@@ -53,7 +53,7 @@ class Engine:
             stage: Name of the stage, where a run has several.
             scorer: What is scored of a chunk: :meth:`score_cases` by default.
         Returns:
-            The result table, the unreadable pictures, and those left out for another reason.
+            The result table, the unreadable images, and those left out for another reason.
         """
         import pyarrow as pa
 
@@ -95,12 +95,12 @@ class Engine:
         return run.has(*(f"{name}.{kind}" for kind in ("json", "safetensors", "parquet")))
 
     def planned(self, case: Case) -> int:
-        """Most pictures that :meth:`score_cases` encodes for a case."""
+        """Most images that :meth:`score_cases` encodes for a case."""
         return 1 if case.word is not None else 1 + self.planned_written
 
     @property
     def planned_written(self) -> int:
-        """Most pictures of a case with something written on them."""
+        """Most images of a case with something written on them."""
         return self.task.words_per_image * len(self.task.renderer.kinds)
 
     def score_cases(
@@ -140,7 +140,7 @@ class Engine:
         return rows, in_order(problems, cases)
 
     def score_written(self, words: Mapping[str, Sequence[str]]) -> Scorer:
-        """A scorer of attack and controls alone, with the words of each picture given."""
+        """A scorer of attack and controls alone, with the words of each image given."""
 
         def scorer(cases: Sequence[Case], encodings: Encodings) -> tuple[Rows, list[Problem]]:
             case_words = [words[case.record.id] for case in cases]
@@ -192,7 +192,7 @@ class Engine:
         """Draw ahead, encode in full batches, and give each case its answers back.
 
         Args:
-            planned: Pictures of a case that the tally counts on.
+            planned: Images of a case that the tally counts on.
         """
         problems: list[Problem] = []
         owners: list[int] = []

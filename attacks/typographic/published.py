@@ -29,7 +29,7 @@ _NOTHING = 1e-12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedAnswer:
-    """One picture's published probabilities under one head."""
+    """One image's published probabilities under one head."""
 
     thing: str
     """The object, or the ink of a colour word."""
@@ -76,7 +76,7 @@ def published_table(
 ) -> Any:
     """The answers as the result table of an audit, for the same metrics.
 
-    Each picture is answered among the classes listed for it, its object and its word; one that is
+    Each image is answered among the classes listed for it, its object and its word; one that is
     not listed had a small probability and takes part with none.
 
     Args:

@@ -109,12 +109,12 @@ class Writing(Settings):
     """Where the attack words come from: a strategy, a file, a list, or a mapping with strategy,
     listed (or file) and budget."""
     words_per_image: Annotated[int, Ge(1)] = 1
-    """Different attack words for each picture."""
+    """Different attack words for each image."""
     name_pattern: str | None = None
     """Where the label stands in the file names, as in '{label}-{}'; audit typographic takes
     '{label}-{word}' for photographed words, and then writes none."""
     draw_at: Literal["model", "image"] = "model"
-    """Resolution of the text: model draws on the picture as the model sees it, image at its own."""
+    """Resolution of the text: model draws on the image as the model sees it, image at its own."""
 
 
 @dataclass(frozen=True)
@@ -124,11 +124,11 @@ class OnImages(Writing, Lettering, Random, Inference, Output, Images):
 
 @dataclass(frozen=True)
 class TypographicAudit(Progress, Asking, Guarding, OnImages):
-    """Write words on labelled pictures and measure how far a model follows them.
+    """Write words on labelled images and measure how far a model follows them.
 
-    Every picture is also encoded clean and with four controls in the place of the word: a blank
+    Every image is also encoded clean and with four controls in the place of the word: a blank
     label, a nonsense word, scrambled letters, the true word. With --name-pattern '{label}-{word}'
-    pictures that were photographed with words on them are audited as they are.
+    images that were photographed with words on them are audited as they are.
     """
 
     panel: ClassVar[str] = "Typographic audit"
@@ -183,7 +183,7 @@ class WordFlags(WordList):
 
     panel: ClassVar[str] = "Words"
     strategy: Annotated[str | None, Flag(where="flag", default="random")] = None
-    """Which word each picture gets: random, runner-up, most-similar, least-similar, image-similar,
+    """Which word each image gets: random, runner-up, most-similar, least-similar, image-similar,
     brute-force, neuron or head; of the classes, or of --words."""
 
     def source(self, budget: int | None = None) -> str | Path | list[str] | dict[str, Any] | None:
@@ -218,4 +218,4 @@ class Budget(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class TypographicComparison(TwoRuns):
-    """Compare two typographic audits, paired over picture, word and condition."""
+    """Compare two typographic audits, paired over image, word and condition."""

@@ -165,7 +165,7 @@ class Task:
             "name_pattern": self.name_pattern,
         }
         if self.natural:
-            return {**shared, "words": "in the pictures"}
+            return {**shared, "words": "in the images"}
         return {
             **shared,
             **PILLOW,

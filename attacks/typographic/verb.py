@@ -45,7 +45,7 @@ def typographic(
         limit=None,
     )
     clip = load_model(model)
-    with countdown("auditing, pictures encoded") as step:
+    with countdown("auditing, images encoded") as step:
         carry_out: Any = audit_typographic  # which takes the record too
         settings = replace(audit, progress=step, fail_under=None, fail_over=None)
         view = carry_out(clip, settings)

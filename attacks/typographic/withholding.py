@@ -19,7 +19,7 @@ def asked_of(
 
 
 def withheld(texts: Sequence[str], n_images: int) -> str | None:
-    """Why this audit writes no row, example or picture of an answer; None where it does.
+    """Why this audit writes no row, example or image of an answer; None where it does.
 
     Raises:
         ConfigError: there is one image, so that the totals are its answers.

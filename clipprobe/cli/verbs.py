@@ -54,7 +54,7 @@ _OURS = {
     ),
     "attack": (
         "attacks.typographic.attack.verb:ATTACK",
-        "Write WORD on IMAGE; the same picture, settings and seed give the same pixels.",
+        "Write WORD on IMAGE; the same image, settings and seed give the same pixels.",
     ),
     "compare": (
         "clipprobe.runs.verbs:COMPARE",
@@ -158,11 +158,11 @@ _OURS = {
     ),
     "audit typographic": (
         "attacks.typographic.verb:TYPOGRAPHIC",
-        "Write words on labelled pictures and measure how far a model follows them.",
+        "Write words on labelled images and measure how far a model follows them.",
     ),
     "audit sweep": (
         "attacks.typographic.sweep.verb:SWEEP",
-        "Write the same words on the same pictures over a grid of sizes, places, colours, ...",
+        "Write the same words on the same images over a grid of sizes, places, colours, ...",
     ),
     "audit stroop": (
         "attacks.typographic.stroop.verb:STROOP",
@@ -207,7 +207,7 @@ _OURS = {
     ),
     "audit written": (
         "attacks.bias.written.verb:WRITTEN",
-        "Write words on pictures of people and compare, between groups, how far labels follow "
+        "Write words on images of people and compare, between groups, how far labels follow "
         "them.",
     ),
 }

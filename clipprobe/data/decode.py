@@ -1,4 +1,4 @@
-"""One encoded image -> one RGB picture, or a short reason why not.
+"""One encoded image -> one RGB image, or a short reason why not.
 
 Choices, the same for every format:
 

@@ -1,4 +1,4 @@
-"""Whatever images a caller has: one as an RGB picture, many as a data set in a stable order."""
+"""Whatever images a caller has: one as an RGB image, many as a data set in a stable order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class InMemory:
-    """A picture that has no file; read as a PNG of the same pixels."""
+    """An image that has no file; read as a PNG of the same pixels."""
 
     picture: Image.Image
 

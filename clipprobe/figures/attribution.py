@@ -1,4 +1,4 @@
-"""Maps drawn over the picture that they belong to; plain arrays in, a picture out.
+"""Maps drawn over the image that they belong to; plain arrays in, an image out.
 
 Colours: orange raises, blue lowers (they stay apart for colour-blind readers); white is zero. The
 scale runs symmetrically to the largest magnitude, which is written beside it, so a faint map is
@@ -19,13 +19,13 @@ _SMALLEST = 224
 
 
 def overlay(picture: Image.Image, values: npt.ArrayLike, *, strength: float = 0.75) -> Image.Image:
-    """The picture in grey, tinted by a map.
+    """The image in grey, tinted by a map.
 
     Args:
-        picture: What the model sees; its size is kept.
-        values: ``(h, w)`` map of any resolution; each cell covers its part of the picture. Colour
-            is full at the largest magnitude. A map of zeros leaves the picture grey.
-        strength: How much of the picture full colour hides, 0 to 1.
+        image: What the model sees; its size is kept.
+        values: ``(h, w)`` map of any resolution; each cell covers its part of the image. Colour
+            is full at the largest magnitude. A map of zeros leaves the image grey.
+        strength: How much of the image full colour hides, 0 to 1.
     """
     tint, weight = _tint(np.asarray(values, float))
     size = picture.size
@@ -46,10 +46,10 @@ def map_image(values: npt.ArrayLike, size: tuple[int, int]) -> Image.Image:
 def panel(
     picture: Image.Image, patches: npt.ArrayLike, pixels: npt.ArrayLike | None = None
 ) -> Image.Image:
-    """The picture, the map over it, the map in pixels where there is one, and the scale.
+    """The image, the map over it, the map in pixels where there is one, and the scale.
 
     Args:
-        picture: What the model sees. Small ones are enlarged, their pixels kept.
+        image: What the model sees. Small ones are enlarged, their pixels kept.
         patches: ``(rows, columns)`` map on the patches.
         pixels: ``(h, w)`` map of the same in pixels.
     """
@@ -85,12 +85,12 @@ def side_by_side(
     columns: int = 4,
     side: int = _SMALLEST,
 ) -> Image.Image:
-    """The picture, and one overlay per map with its title and its own scale.
+    """The image, and one overlay per map with its title and its own scale.
 
     Args:
-        picture: What the model sees; enlarged to ``side`` at least, its pixels kept.
+        image: What the model sees; enlarged to ``side`` at least, its pixels kept.
         maps: Title and ``(rows, columns)`` map of each.
-        columns: Parts in a row, the picture included.
+        columns: Parts in a row, the image included.
         side: Smallest side of a part.
     """
     factor = max(1, -(-side // max(picture.size)))

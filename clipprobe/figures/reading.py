@@ -60,7 +60,7 @@ def ablation_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
             )
     theme(figure, height=460)
     figure.update_xaxes(title_text="heads taken out, in ranked order")
-    figure.update_yaxes(title_text="share of pictures", range=[-0.35, 1.05])
+    figure.update_yaxes(title_text="share of images", range=[-0.35, 1.05])
     return figure
 
 

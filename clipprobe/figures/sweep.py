@@ -61,7 +61,7 @@ def security_curve(points: Sequence[Mapping[str, Any]], factor: str, *, ordered:
     theme(figure, height=440)
     ticks = [float(p["level"]) for p in points] if ordered else list(range(len(points)))
     figure.update_xaxes(title_text=label(factor), tickvals=ticks, ticktext=names)
-    figure.update_yaxes(title_text="share of pictures", range=[-0.35, 1.03])
+    figure.update_yaxes(title_text="share of images", range=[-0.35, 1.03])
     return figure
 
 

@@ -46,7 +46,7 @@ def condition_chart(conditions: Mapping[str, Mapping[str, Any]]) -> go.Figure:
                 conditions[name].get("targeted_success", {}).get("all", nothing) for name in names
             ],
         },
-        axis="share of pictures",
+        axis="share of images",
         limits=(0.0, 1.0),
     )
 
@@ -72,7 +72,7 @@ def effect_chart(effects: Mapping[str, Mapping[str, Any]]) -> go.Figure:
     )
     theme(figure, height=90 + 36 * max(1, len(rows)))
     figure.add_vline(x=0, line={"color": "#888", "dash": "dash"})
-    figure.update_xaxes(title_text="difference in share of pictures", range=[-1.08, 1.08])
+    figure.update_xaxes(title_text="difference in share of images", range=[-1.08, 1.08])
     figure.update_yaxes(automargin=True)
     return figure
 
@@ -113,6 +113,6 @@ def word_chart(words: Sequence[Mapping[str, Any]]) -> go.Figure:
     return interval_bars(
         [str(item["word"]) for item in words],
         {"targeted success": [item["success"] for item in words]},
-        axis="share of pictures",
+        axis="share of images",
         limits=(0.0, 1.0),
     )

@@ -7,7 +7,7 @@ bits (tested).
 
 The differentiable twin lets gradients reach the pixels. On the model's own grid it agrees with
 Pillow's path to 1e-6. Elsewhere it follows Pillow's two passes in floating point, where Pillow
-rounds each to 8 bits: measured on noise, smooth pictures and drawn text of 33 to 500 pixels, the
+rounds each to 8 bits: measured on noise, smooth images and drawn text of 33 to 500 pixels, the
 two differ by at most 0.0161 normalised units (1.1 of 255 grey levels) and by 0.0046 on average.
 """
 

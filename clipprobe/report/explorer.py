@@ -8,7 +8,7 @@ from clipprobe.errors import ConfigError
 from clipprobe.report.page import MapExplorer
 
 EXPLORED = 640
-"""Longest side of the picture in pixels."""
+"""Longest side of the image in pixels."""
 
 
 def explorer_data(block: MapExplorer) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def explorer_data(block: MapExplorer) -> dict[str, Any]:
             }
         )
     if len({(one["rows"], one["columns"]) for one in layers}) > 1:
-        raise ConfigError("Maps of one picture must have one shape, so that patches are the same.")
+        raise ConfigError("Maps of one image must have one shape, so that patches are the same.")
     words = [
         {"text": text, "value": None if value is None else float(f"{value:.6g}")}
         for text, value in block.words

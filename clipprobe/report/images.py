@@ -1,4 +1,4 @@
-"""Pictures as data addresses: a page that holds its images cannot lose them."""
+"""Images as data addresses: a page that holds its images cannot lose them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def data_uri(
     """``image`` as a ``data:`` address: WebP where Pillow can write it, else PNG.
 
     Args:
-        image: A PIL image of any mode, or a path. A picture smaller than ``longest`` keeps its
+        image: A PIL image of any mode, or a path. An image smaller than ``longest`` keeps its
             pixels, without loss.
         longest: Longest side of the thumbnail in pixels.
-        exact: Whether a small picture keeps its pixels; if not, all are compressed.
+        exact: Whether a small image keeps its pixels; if not, all are compressed.
 
     Raises:
         UnreadableImageError: the file cannot be decoded.

@@ -1,4 +1,4 @@
-"""The same page as Markdown, for places that show no HTML; charts and pictures become words."""
+"""The same page as Markdown, for places that show no HTML; charts and images become words."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _block(block: Block) -> str:
     if isinstance(block, Chart):
         return f"Chart (see the HTML report): {escape(block.alt)}"
     if isinstance(block, Images):
-        return "\n".join(f"- Picture: {escape(caption)}" for _, caption in block.items)
+        return "\n".join(f"- Image: {escape(caption)}" for _, caption in block.items)
     if isinstance(block, Code):
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", block.text)), default=0))
         return f"{fence}\n{block.text}\n{fence}"
@@ -86,7 +86,7 @@ def _block(block: Block) -> str:
     if isinstance(block, ImageRows):
         return "\n".join(
             f"- **{escape(name)}** ({escape(note)}): "
-            + (", ".join(escape(caption) for _, caption in items) or "no picture")
+            + (", ".join(escape(caption) for _, caption in items) or "no image")
             for name, note, items in block.rows
         )
     if isinstance(block, Numbers):

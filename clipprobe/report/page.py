@@ -76,13 +76,13 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """Pictures with captions, embedded as thumbnails.
+    """Images with captions, embedded as thumbnails.
 
     Attributes:
-        items: ``(picture, caption)``; the picture is a PIL image or a path. A file that cannot be
+        items: ``(image, caption)``; the image is a PIL image or a path. A file that cannot be
             read is shown as such. The caption is also the alternative text.
         columns: How many stand side by side where there is room.
-        exact: Whether pictures of thumbnail size keep their pixels; without, pages are smaller.
+        exact: Whether images of thumbnail size keep their pixels; without, pages are smaller.
     """
 
     items: Sequence[tuple[Image.Image | str | Path, str]]
@@ -148,7 +148,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class ImageRows:
-    """Rows of small pictures, compressed, each with a name and a note in front.
+    """Rows of small images, compressed, each with a name and a note in front.
 
     Attributes:
         rows: ``(name, note, items)`` with items as in :class:`Images`; a row may have none.
@@ -176,10 +176,10 @@ class MapLayer:
 
 @dataclass(frozen=True, slots=True)
 class MapExplorer:
-    """Maps over one picture, to choose by map, word and patch; needs no server.
+    """Maps over one image, to choose by map, word and patch; needs no server.
 
     Attributes:
-        picture: What the maps lie over.
+        image: What the maps lie over.
         layers: At least one.
         words: ``(word, value)``; the value may be None.
         alt: What there is to see, in words; printed below it.
@@ -191,9 +191,9 @@ class MapExplorer:
     words: Sequence[tuple[str, float | None]] = ()
 
     def __post_init__(self) -> None:
-        _need(self.alt, "A picture with maps", "alt text")
+        _need(self.alt, "An image with maps", "alt text")
         if not self.layers:
-            raise ConfigError("A picture with maps has no map: give at least one.")
+            raise ConfigError("An image with maps has no map: give at least one.")
 
 
 Block = (

@@ -114,7 +114,7 @@ def readable(
 
 
 def names_of(items: Iterable[Any]) -> tuple[str, ...]:
-    """How inputs are called in results: texts as they are, records by id, pictures by number."""
+    """How inputs are called in results: texts as they are, records by id, images by number."""
     return tuple(
         item if isinstance(item, str) else str(getattr(item, "id", f"image {number}"))
         for number, item in enumerate(items)

@@ -180,7 +180,7 @@ def share_of(
     Undefined where the whole is not above 0: there is nothing to share out.
     """
     if not len(whole):
-        return undefined("no pictures")
+        return undefined("no images")
     if not value_of(whole, inside) > 0:
         return undefined(nothing, n=len(whole))
 

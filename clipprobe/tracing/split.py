@@ -28,7 +28,7 @@ def halves(
     smallest = min(int((half & side).sum()) for half in (fit, ~fit) for side in sides)
     if smallest < LEAST:
         raise DataError(
-            f"A half of the pictures has only {smallest} on one side of {what}: units are "
+            f"A half of the images has only {smallest} on one side of {what}: units are "
             f"ranked on one half and measured on the other, and each needs {LEAST} of both."
         )
     return fit

@@ -1,4 +1,4 @@
-"""What does a written word do to the answer for one picture?"""
+"""What does a written word do to the answer for one image?"""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def show() -> None:
     st.title("What does a written word do to the answer?")
     st.caption(
         "Clean, attacked and two controls in the same place: a blank label hides as much, a "
-        "nonsense word looks as much like writing, neither says anything. One picture is an "
+        "nonsense word looks as much like writing, neither says anything. One image is an "
         "anecdote without an interval; `clipprobe audit typographic` measures a model."
     )
     settings, results = st.columns([2, 5], gap="large")
@@ -88,7 +88,7 @@ def show() -> None:
 
 
 def show_conditions(trial: lab.Trial, shares: dict[str, Floats], names: list[str]) -> None:
-    """The pictures side by side, each with its answer."""
+    """The images side by side, each with its answer."""
     items = []
     written = {"attack": trial.attack.word, "nonsense": trial.nonsense or ""}
     for name in in_order(trial.images):
@@ -100,7 +100,7 @@ def show_conditions(trial: lab.Trial, shares: dict[str, Floats], names: list[str
                 image=trial.images[name],
                 caption=title,
                 second=f"→ {answer}",
-                alt=f"The picture, {title}; the model answers {answer}.",
+                alt=f"The image, {title}; the model answers {answer}.",
             )
         )
     pictures(items, columns=4)
@@ -138,7 +138,7 @@ def show_effect(trial: lab.Trial, shares: dict[str, Floats], classes: Classes) -
             "letters, so the effect of reading cannot be told from that of clutter."
         )
     else:
-        st.caption("n = 1 picture, so no interval: it says nothing of other pictures or words.")
+        st.caption("n = 1 image, so no interval: it says nothing of other images or words.")
 
 
 def show_chart(shares: dict[str, Floats], names: list[str], *, always: list[int | None]) -> None:
@@ -191,7 +191,7 @@ def note_classes(
     names: list[str], added: list[str], templates: tuple[str, ...], clip: Clip
 ) -> None:
     """What the probabilities are shares of."""
-    extra = f", of them added because of picture and word: {', '.join(added)}" if added else ""
+    extra = f", of them added because of image and word: {', '.join(added)}" if added else ""
     st.caption(
         plain(
             f"Softmax over {len(names)} classes{extra}; {len(templates)} prompts each. Drawn at "

@@ -1,4 +1,4 @@
-"""A model whose bias is known, and a folder of pictures with annotated groups."""
+"""A model whose bias is known, and a folder of images with annotated groups."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def redness() -> RednessClip:
 
 @pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Make a folder of pictures: women's are redder, skin tones do not matter."""
+    """Make a folder of images: women's are redder, skin tones do not matter."""
 
     def make(n: int = 80, name: str = "people", **columns: Sequence[str]) -> Path:
         folder = tmp_path_factory.mktemp(name)
@@ -42,5 +42,5 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def grounds(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Pictures for :class:`bias.written.Reader`."""
+    """Images for :class:`bias.written.Reader`."""
     return grounds_maker(tmp_path_factory)

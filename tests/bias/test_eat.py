@@ -118,7 +118,7 @@ def test_the_word_lists_are_whole_and_name_nobody() -> None:
 
 
 class Words:
-    """Random directions; career words and pictures of men share one, in a planted model."""
+    """Random directions; career words and images of men share one, in a planted model."""
 
     def __init__(self, planted: Sequence[str] = ()) -> None:
         self.planted = set(planted)

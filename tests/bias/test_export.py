@@ -1,4 +1,4 @@
-"""A bias report as a model card, pictures on request, and words that no report may hold."""
+"""A bias report as a model card, images on request, and words that no report may hold."""
 
 from __future__ import annotations
 
@@ -199,14 +199,14 @@ def test_pictures_are_shown_only_on_request_and_with_a_licence(
         RednessClip(), folder, "perceived_gender", out=tmp_path / "s", card=card_file, **asked
     )
     html = body(shown)
-    assert html.count("data:image/") == 12 and "picture 12 of 12" in html
+    assert html.count("data:image/") == 12 and "image 12 of 12" in html
     assert "000.png" not in html
     with pytest.raises(ConfigError, match="states the licence"):
         audit_bias(RednessClip(), folder, "perceived_gender", out=tmp_path / "n", **asked)
     predictions = tmp_path / "p.csv"
     predictions.write_text("file,perceived_gender,judge,pilot\n" + "".join(
         f"{i},{'ab'[i % 2]},{i / 7},{i / 9}\n" for i in range(40)))  # fmt: skip
-    with pytest.raises(ConfigError, match="without pictures"):
+    with pytest.raises(ConfigError, match="without images"):
         audit_bias(
             None, predictions=predictions, groups="perceived_gender", out=tmp_path / "m",
             card=card_file, **asked,

@@ -30,13 +30,13 @@ WORDS = ("judge", "pilot", "artist", "cook")
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Only neuron 7 of block 1 writes much of what tells pictures apart."""
+    """Only neuron 7 of block 1 writes much of what tells images apart."""
     return one_neuron(tmp_path_factory.mktemp("planted"))
 
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixty pictures: one group's are redder."""
+    """Sixty images: one group's are redder."""
     folder = tmp_path_factory.mktemp("people")
     rng = np.random.default_rng(0)
     rows = []

@@ -94,7 +94,7 @@ def test_no_rate_of_nought_is_certain() -> None:
 
 
 def test_copies_of_one_picture_are_no_evidence() -> None:
-    """Ten copies of each of 12 pictures: by image the difference is certain, by cluster not."""
+    """Ten copies of each of 12 images: by image the difference is certain, by cluster not."""
     values = ["a"] * 60 + ["b"] * 60
     clusters = np.repeat(np.arange(12), 10)
     hits = np.isin(clusters, [0, 1, 2, 6])

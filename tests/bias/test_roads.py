@@ -30,7 +30,7 @@ D = 12
 
 
 class HashClip:
-    """Every text has its own direction, every picture one made from its colours."""
+    """Every text has its own direction, every image one made from its colours."""
 
     id, weights_sha256, d_embed, scale = "hash", "1" * 64, D, 40.0
 
@@ -67,7 +67,7 @@ def label_sets() -> list[LabelSet]:
 
 @pytest.fixture(scope="module")
 def roads(clip: HashClip, people: Callable[..., Path], tmp_path_factory: Any) -> dict[str, Any]:
-    """The files of each road for one folder of pictures; ids in another order than the folder's."""
+    """The files of each road for one folder of images; ids in another order than the folder's."""
     out = tmp_path_factory.mktemp("roads")
     folder = people(120)
     records = open_dataset(folder).records[::-1]

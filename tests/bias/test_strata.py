@@ -108,7 +108,7 @@ def test_controls_and_pictures_from_the_command_line(
     assert called.exit_code == 0, called.output
     text = (tmp_path / "a/report.md").read_text(encoding="utf-8")
     assert "permuted only among images that agree in skin\\_tone" in text
-    assert "Pictures of the annotated data set" in text
+    assert "Images of the annotated data set" in text
     cells = (tmp_path / "a/cells.csv").read_text(encoding="utf-8")
     assert "permutations within strata" in cells
     refused = call("--control", "perceived_gender", "--out", tmp_path / "b")

@@ -58,7 +58,7 @@ def test_what_is_not_there_is_refused_before_a_pass(
         (explain_gap, gap | {"clusters": "person"}, DataError, "no cluster column 'person'"),
         (mitigate_bias, mitigation | {"group_prompts": {"child": "a child"}}, ConfigError,
          "prompt was given for 'child', but the groups of 'gender' are man, woman"),
-        (mitigate_bias, mitigation | {"utility": unlabelled}, DataError, "No picture of"),
+        (mitigate_bias, mitigation | {"utility": unlabelled}, DataError, "No image of"),
         (mitigate_bias, mitigation | {"methods": []}, ConfigError, "No mitigation was named"),
         (audit_bias, {"groups": "gender", "out": out, "k": 41}, ConfigError, "Skew@41 was asked"),
     ]  # fmt: skip

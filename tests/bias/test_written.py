@@ -1,4 +1,4 @@
-"""Typographic x social: what is found on toy models that read words on some pictures."""
+"""Typographic x social: what is found on toy models that read words on some images."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_reading_on_one_groups_pictures_is_found_with_its_sign(
     margin = one(run, difference_of(MARGIN_SHIFT), "woman")
     assert number(margin, "value") == pytest.approx(2 * woman) and margin["p"] == found["p"]
     assert run.summary["family_size"] == 2 and run.summary["n_flagged"] == 2
-    # every distinct picture and text went through the model once
+    # every distinct image and text went through the model once
     assert len(toy.seen) == 80 * 4 and set(toy.seen.values()) == {1}
     assert set(toy.texts.values()) == {1}
 

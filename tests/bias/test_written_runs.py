@@ -130,7 +130,7 @@ def test_under_no_difference_few_are_flagged_and_intervals_cover() -> None:
     question = read_question("thief", LABELS, ("{}",))
     rng = np.random.default_rng(5)
     for seed in range(rounds):
-        ease = rng.random((n, 1))  # a picture that moves under one condition moves under others
+        ease = rng.random((n, 1))  # an image that moves under one condition moves under others
         chance = np.clip(np.array([0.5, 0.2, 0.2]) + (ease - 0.5) * 0.3, 0, 1)
         written = (rng.random((n, 1, 3)) < chance[:, None, :]).astype(np.int32)
         answers = Answers(
@@ -154,7 +154,7 @@ def test_under_no_difference_few_are_flagged_and_intervals_cover() -> None:
 def test_two_reports_are_compared_by_their_printed_figures(
     grounds: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """The reader of red pictures against one of all alike: the difference goes, the shift grows."""
+    """The reader of red images against one of all alike: the difference goes, the shift grows."""
     folder = grounds()
     made = [
         audit_written(

@@ -1,4 +1,4 @@
-"""A toy model that reads words on one group's pictures, on all, or on none; and its pictures."""
+"""A toy model that reads words on one group's images, on all, or on none; and its images."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Grid:
 class Reader:
     """Answers ``person``; to the word ``thief`` where it reads it ``thief``, to a blank ``lamp``.
 
-    ``reads``: how often, on pictures of a red and of a green ground. ``startled``: how often any
+    ``reads``: how often, on images of a red and of a green ground. ``startled``: how often any
     ink at all makes it answer ``thief``, read or not.
     """
 
@@ -90,7 +90,7 @@ class Reader:
 
 
 def write_metadata(folder: Path, rows: Sequence[dict[str, str]]) -> None:
-    """The table of a folder of pictures."""
+    """The table of a folder of images."""
     with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as handle:
         writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
         writer.writeheader()
@@ -98,7 +98,7 @@ def write_metadata(folder: Path, rows: Sequence[dict[str, str]]) -> None:
 
 
 def grounds_maker(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Pictures of one colour: red ones are annotated ``woman``, green ones ``man``."""
+    """Images of one colour: red ones are annotated ``woman``, green ones ``man``."""
 
     def make(n: int = 80, name: str = "grounds", **columns: Sequence[str]) -> Path:
         folder = tmp_path_factory.mktemp(name)

@@ -35,7 +35,7 @@ class Scenery:
 
 @pytest.fixture(scope="session")
 def scenery(tmp_path_factory: pytest.TempPathFactory, checkpoint: Any, clip: Any) -> Scenery:
-    """An atlas and an audit of 8 pictures, one of them with a hostile label; two broken runs."""
+    """An atlas and an audit of 8 images, one of them with a hostile label; two broken runs."""
     root = tmp_path_factory.mktemp("dashboard")
     images = root / "images"
     images.mkdir()

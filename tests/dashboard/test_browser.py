@@ -1,7 +1,7 @@
 """Journeys through the app in a real browser, as a user makes them.
 
 What only a browser shows: that the command serves the app, that addresses open what they name,
-that nothing is fetched from elsewhere, that pictures and charts have texts, that a report works in
+that nothing is fetched from elsewhere, that images and charts have texts, that a report works in
 its frame and one from a stranger reaches nobody, and that the console stays free of errors.
 """
 
@@ -222,7 +222,7 @@ def test_a_journey(page: Any, address: str, tmp_path: Path) -> None:
     page.wait_for_url("**/neuron?*unit=vision.blocks.*")
     heading = page.get_by_role("heading", name=re.compile(r"^vision\.blocks\.0\.mlp\.post:\d+$"))
     unit = heading.inner_text()
-    page.get_by_text("Largest on the picture").first.wait_for()
+    page.get_by_text("Largest on the image").first.wait_for()
     settled(page)
     everything_has_a_text(page)
     page.screenshot(path=tmp_path / "2-neuron.png", full_page=True)
@@ -232,7 +232,7 @@ def test_a_journey(page: Any, address: str, tmp_path: Path) -> None:
     page.goto(address)
     page.goto(shared)  # as somebody else would open it
     page.get_by_role("heading", name=unit, exact=True).wait_for()
-    page.get_by_text("Largest on the picture").first.wait_for()
+    page.get_by_text("Largest on the image").first.wait_for()
 
     page.get_by_role("link", name="Typographic lab").click()
     page.get_by_text("Reading effect").first.wait_for()
@@ -346,7 +346,7 @@ def settled(page: Any) -> None:
 
 
 def everything_has_a_text(page: Any) -> None:
-    """Every picture and chart says what it shows to those who cannot see it."""
+    """Every image and chart says what it shows to those who cannot see it."""
     pictures = page.locator('[data-testid="stMain"] [data-testid="stImage"] img')
     pictures.nth(3).wait_for()
     assert all(image.get_attribute("alt") for image in pictures.all())

@@ -105,7 +105,7 @@ def test_the_frame_is_around_the_cell() -> None:
     drawn = np.asarray(components.boxed(image, (1, 2), (4, 4)))
     rows, columns = np.nonzero((drawn == (0xD5, 0x5E, 0)).all(axis=2))
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (50, 99, 100, 149)
-    assert not np.asarray(image).any()  # the given picture is untouched
+    assert not np.asarray(image).any()  # the given image is untouched
 
 
 def test_the_map_keeps_row_0_at_the_top_and_marks_the_largest() -> None:

@@ -119,7 +119,7 @@ def test_the_whole_range_shows_an_image_for_every_filled_bin(app: Any, atlas: An
     lines = [item.value for item in test.markdown if "image" in item.value]
     assert len(lines) == len(bins)
     n_images = sum(len(one.firings) for one in bins)
-    assert len(test.get("image")) == n_images + 1  # and the picture beside the map
+    assert len(test.get("image")) == n_images + 1  # and the image beside the map
 
 
 def test_the_map_is_what_the_model_computes(app: Any, atlas: Any, clip: Any, charts: Any) -> None:
@@ -141,7 +141,7 @@ def test_the_map_is_what_the_model_computes(app: Any, atlas: Any, clip: Any, cha
 def test_another_picture_of_the_atlas_has_another_map(app: Any, atlas: Any, charts: Any) -> None:
     test = app(VIEW, unit=UNIT)
     before = charts(test)[1]["data"][0]["z"]
-    test.selectbox(key=f"picture of {UNIT}").select_index(1).run()
+    test.selectbox(key=f"image of {UNIT}").select_index(1).run()
     after = charts(test)[1]["data"][0]["z"]
     assert before != after
     assert f"atlas.picture({atlas.unit(UNIT).top[1].image})" in test.code[-1].value

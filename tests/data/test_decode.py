@@ -201,11 +201,11 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
 
 def test_a_path_bytes_and_a_record_give_the_same(tmp_path: Path) -> None:
     data = encode(Image.new("RGB", (3, 3), (1, 2, 3)), "PNG")
-    path = tmp_path / "picture\nwith <script>.png"
+    path = tmp_path / "image\nwith <script>.png"
     path.write_bytes(data)
     for source in (path, str(path), data, ImageRecord("a", path), ImageRecord("a", data)):
         assert decode_image(source).getpixel((0, 0)) == (1, 2, 3)
-    path.unlink()  # the decoded picture does not hold on to the file
+    path.unlink()  # the decoded image does not hold on to the file
 
 
 NOISE = Image.fromarray(np.random.default_rng(1).integers(0, 256, (12, 12, 3), np.uint8))
@@ -219,7 +219,7 @@ SAMPLES = [
 def test_damage_anywhere_gives_a_picture_or_a_reason(sample: bytes, data: st.DataObject) -> None:
     damaged = bytearray(sample)
     for _ in range(data.draw(st.integers(1, 6))):
-        # Not the first 64 bytes: a changed size would make the test decode huge pictures.
+        # Not the first 64 bytes: a changed size would make the test decode huge images.
         place = data.draw(st.integers(min(64, len(damaged) - 1), len(damaged) - 1))
         damaged[place] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(64, len(damaged)))

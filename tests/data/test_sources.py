@@ -26,7 +26,7 @@ def test_a_folder_is_read_with_its_sub_folders(tmp_path: Path) -> None:
 def test_the_folder_of_an_image_is_its_label_when_all_have_one(tmp_path: Path) -> None:
     put(tmp_path / "cat" / "1.png")
     put(tmp_path / "dog" / "old" / "1.png")
-    put(tmp_path / "README", b"about the pictures")
+    put(tmp_path / "README", b"about the images")
     assert {r.id: r.label for r in open_dataset(tmp_path)} == {
         "README": None,
         "cat/1.png": "cat",

@@ -25,7 +25,7 @@ def toy() -> Callable[..., ToyClip]:
 
 @pytest.fixture
 def colours(tmp_path: Path) -> Callable[..., Dataset]:
-    """Labelled pictures on disk, one colour each: ``colours(n_per_class)``."""
+    """Labelled images on disk, one colour each: ``colours(n_per_class)``."""
 
     def make(each: int = 8, folder: str = "colours") -> Dataset:
         records = []

@@ -60,7 +60,7 @@ def test_a_background_changes_pixels_only_inside_the_label() -> None:
 
 
 def test_same_spec_seed_and_id_give_the_same_pixels() -> None:
-    images = {f"picture {i}": picture(i) for i in range(12)}
+    images = {f"image {i}": picture(i) for i in range(12)}
     attack = TypographicAttack(word="ipod", copies=2, seed=5)
 
     def pixels(name: str) -> bytes:
@@ -70,10 +70,10 @@ def test_same_spec_seed_and_id_give_the_same_pixels() -> None:
     with ThreadPoolExecutor(4) as pool:
         names = list(reversed(images))
         assert dict(zip(names, pool.map(pixels, names), strict=True)) == alone
-    places = {str(attack(images["picture 0"], image_id=name).boxes) for name in images}
+    places = {str(attack(images["image 0"], image_id=name).boxes) for name in images}
     assert len(places) > 6  # the id decides the place
     other = TypographicAttack(word="ipod", copies=2, seed=6)
-    assert other(images["picture 0"], image_id="picture 0").image.tobytes() != alone["picture 0"]
+    assert other(images["image 0"], image_id="image 0").image.tobytes() != alone["image 0"]
 
 
 def test_positions() -> None:

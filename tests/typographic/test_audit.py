@@ -38,7 +38,7 @@ def test_a_planted_reader_is_found(
     assert run.summary["effects"]["accuracy_gained_by_true_word"]["estimate"]["value"] == 0.0
     assert run.summary["effects"]["reading_effect"]["mcnemar_p"] < 1e-6
     assert math.isclose(sum(run.summary["distill_fractions"].values()), 1.0)
-    # The 8 clean pictures of a class look alike, so they are one picture to encode.
+    # The 8 clean images of a class look alike, so they are one image to encode.
     assert run.summary["n"]["encoded"] == len(clip.seen) <= 48 * 5 + 6
 
 
@@ -61,7 +61,7 @@ def test_every_image_and_text_is_encoded_once(
     toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path, words: str
 ) -> None:
     clip = toy(reads=True)
-    # The 20 pictures of a class look alike when clean, also those of different chunks.
+    # The 20 images of a class look alike when clean, also those of different chunks.
     run = audit_typographic(
         clip, colours(20), NAMES, out=tmp_path / "run", words=words, size=SIZE, batch_size=4,
         words_per_image=2,
@@ -72,7 +72,7 @@ def test_every_image_and_text_is_encoded_once(
     assert set(clip.texts.values()) == {1}
     assert len(clip.texts) == len(TEMPLATES) * len(NAMES)
     chunks = 120 / (4 * 4)
-    # Full batches, but for the last one of a chunk (of its clean pictures, too, for runner-up).
+    # Full batches, but for the last one of a chunk (of its clean images, too, for runner-up).
     assert sum(n < 4 for n in clip.batches) <= 2 * (chunks + 1)
 
 
@@ -131,7 +131,7 @@ def test_several_words_for_each_picture(
     assert sum(clip.seen.values()) == run.summary["n"]["encoded"] == 6 * (1 + 2 * 5)
     clean = [row["pixels"] for row in table if row["condition"] == "clean"]
     assert len(clean) == 12 and len(set(clean)) == 6
-    assert len(table) == 6 * 2 * 6  # the clean picture stands beside each of its two words
+    assert len(table) == 6 * 2 * 6  # the clean image stands beside each of its two words
     words = {(row["image"], row["word"]) for row in table}
     assert len(words) == 12 and all(word not in image for image, word in words)
     assert run.summary["conditions"]["clean"]["accuracy"]["all"]["n"] == 6
@@ -146,7 +146,7 @@ def test_progress_counts_what_is_left_to_encode(
     steps: list[tuple[int, int]] = []
     clip = toy(reads=True)
     data = colours(4)
-    (data.records[5].source).write_bytes(b"no picture")
+    (data.records[5].source).write_bytes(b"no image")
     audit_typographic(
         clip, data, [*NAMES, "ox"], out=tmp_path / "run", size=SIZE, batch_size=4,
         progress=lambda done, total: steps.append((done, total)),
@@ -167,7 +167,7 @@ def test_text_drawn_at_the_image_keeps_its_share_of_the_picture(
         ).read_table("results.parquet")
         for at in ("model", "image")
     }
-    # Pictures are 96, 97 and 98 wide and 96 high: the model's size is 96 x 96.
+    # Images are 96, 97 and 98 wide and 96 high: the model's size is 96 x 96.
     assert max(x for x in rows["model"]["x1"].to_pylist() if x is not None) <= 96
     assert set(rows["image"]["size_px"].to_pylist()) == {None, SIZE * 96 // 0.25 * 0.25}
     assert rows["image"]["ink"].to_pylist() != rows["model"]["ink"].to_pylist()

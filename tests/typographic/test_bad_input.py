@@ -116,11 +116,11 @@ def test_unreadable_pictures_are_counted_and_named(
 def test_a_word_that_cannot_fit_is_left_out(
     toy: Callable[..., Any], colours: Callable[..., Any], tmp_path: Path
 ) -> None:
-    words = ["ship", "a very long attack that nobody could ever write on so small a picture"]
+    words = ["ship", "a very long attack that nobody could ever write on so small an image"]
     run = audit_typographic(
         toy(reads=True), colours(4), NAMES, out=tmp_path / "run", words=words, size=0.2
     )
-    # The long word is known not to fit before anything is encoded: no picture is lost to it.
+    # The long word is known not to fit before anything is encoded: no image is lost to it.
     assert run.manifest["counts"] == {"used": 20, "skipped": 4, "failed": 0}
     assert set(run.read_table("results.parquet")["word"].to_pylist()) == {"ship"}
     assert any("1 attack word(s) do not fit" in text for text in run.summary["warnings"])

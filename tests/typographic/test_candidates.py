@@ -35,7 +35,7 @@ class Dot:
 
 @pytest.fixture
 def stored(tmp_path: Path) -> tuple[Run, dict[str, Any], np.ndarray, np.ndarray]:
-    """A run with 12 pictures x 3 conditions on disk, in two parts; and the vector of each row."""
+    """A run with 12 images x 3 conditions on disk, in two parts; and the vector of each row."""
     rng = np.random.default_rng(3)
     rows: dict[str, list[Any]] = {k: [] for k in ("image", "cluster", "label", "word", "condition")}
     vectors = []
@@ -46,7 +46,7 @@ def stored(tmp_path: Path) -> tuple[Run, dict[str, Any], np.ndarray, np.ndarray]
             word = WORDS[(WORDS.index(word) + 1) % 6] if word == label else word
             for name, value in zip(rows, (f"i{i}", f"i{i}", label, word, kind), strict=True):
                 rows[name].append(value)
-            # Whole numbers, so that ties happen; the picture 1 looks like the picture 0.
+            # Whole numbers, so that ties happen; the image 1 looks like the image 0.
             vectors.append(rng.integers(-1, 2, 4) if i != 1 else vectors[len(vectors) - 3])
     table = np.array(vectors, np.float32)
     digest = [hashlib.sha256(v.tobytes()).digest()[:16] for v in table]

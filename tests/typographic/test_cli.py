@@ -18,7 +18,7 @@ runner = CliRunner()
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three classes x two noisy pictures, and a class file."""
+    """Three classes x two noisy images, and a class file."""
     for i, name in enumerate(("dog", "cat", "ship")):
         (tmp_path / "images" / name).mkdir(parents=True)
         for j in range(2):
@@ -51,7 +51,7 @@ def test_attack_writes_picture_mask_and_spec(folder: Path) -> None:
     [
         (["absent.png", "hi", "--out", "a.png"], "could not be read (no such file)"),
         (["IMAGE", "hi", "--out", "a.jpg"], "ends in .png"),
-        (["IMAGE", "hi", "--out", "IMAGE"], "is the picture"),
+        (["IMAGE", "hi", "--out", "IMAGE"], "is the image"),
         (["IMAGE", "hi", "--out", "a.png", "--position", "midle"], "'midle' is unknown"),
         (["IMAGE", "hi", "--out", "a.png", "--position", "3,4"], "is no place"),
         (["IMAGE", "猫", "--out", "a.png"], "has no glyph"),

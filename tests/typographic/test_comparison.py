@@ -127,14 +127,14 @@ def test_a_reader_and_a_non_reader(
     with pytest.raises(RunFolderError, match="given twice"):
         compare_runs(reader, reader, out=None, seed=0)
 
-    # Bigger text is another setting: compared, and said. Other pictures or classes are refused.
+    # Bigger text is another setting: compared, and said. Other images or classes are refused.
     bigger = audit_typographic(
         toy(reads=True, size=0.3), data, NAMES, out=tmp_path / "bigger", size=0.3
     )
     said = compare_runs(reader, bigger, out=None, seed=0)["warnings"]
     assert len(said) == 1 and "attack.size 0.2 and 0.3" in said[0]
     fewer = audit_typographic(toy(reads=True), colours(1, "few"), NAMES, out=tmp_path / "run-few")
-    with pytest.raises(RunFolderError, match="used other pictures"):
+    with pytest.raises(RunFolderError, match="used other images"):
         compare_runs(reader, fewer, out=None, seed=0)
     other = audit_typographic(toy(reads=True), data, [*NAMES, "ox"], out=tmp_path / "other")
     with pytest.raises(RunFolderError, match="chose among other answers"):

@@ -61,7 +61,7 @@ def test_label_text_names(tmp_path: Path) -> None:
 def test_counts_that_differ_from_the_published_ones_are_said(tmp_path: Path) -> None:
     folder = fill(tmp_path, [f"label=dog_text=w{i}.png" for i in range(3)])
     found = load_attacks("rta_100", folder)
-    assert "1,000 pictures as published; 3 usable ones were found" in found.warnings[0]
+    assert "1,000 images as published; 3 usable ones were found" in found.warnings[0]
     assert found.describe()["expected"] == [1000]
     assert (
         load_attacks(

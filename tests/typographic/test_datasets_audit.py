@@ -56,7 +56,7 @@ def test_triplets_are_compared_within_the_triplet(
     clip = toy(reads=True)
     run = audit_typographic(clip, load_attacks("scam", scam), out=tmp_path / "run", batch_size=4)
     summary = run.summary
-    # Equal pictures are encoded once: the synthetic twins are pixels that were there already.
+    # Equal images are encoded once: the synthetic twins are pixels that were there already.
     assert summary["n"] | {"encoded": 12, "clusters": 6, "images": 18} == summary["n"]
     assert set(clip.seen.values()) == {1} and len(clip.seen) == 12
     rates = summary["conditions"]
@@ -133,7 +133,7 @@ def test_left_out_files_are_in_the_manifest(toy: Callable[..., Any], tmp_path: P
         "label=dog_text=dog.png",
         "label=dog_text=fish_2.png",
     ]
-    assert any("1,000 pictures as published" in text for text in run.summary["warnings"])
+    assert any("1,000 images as published" in text for text in run.summary["warnings"])
 
 
 def test_the_command_detects_the_layout_and_says_so(

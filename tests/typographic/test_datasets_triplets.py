@@ -52,7 +52,7 @@ def test_triplets_are_paired_by_id(tmp_path: Path, make: Callable[..., Path]) ->
         assert decode_image(p.source).getpixel((0, 0)) == color
     assert found.layout.noncommercial
     assert "CC-BY-NC-4.0" in found.notices()[0] and "commercial" in found.notices()[0]
-    assert "3,486 pictures as published (1,162 triplets" in found.notices()[1]
+    assert "3,486 images as published (1,162 triplets" in found.notices()[1]
     assert detect_layout(path) == find_layout("scam")
 
 
@@ -92,7 +92,7 @@ def test_triplets_of_rta(tmp_path: Path) -> None:
     found = load_attacks("auto", path)
     assert found.layout.name == "rta-100-triplet"
     assert found.counts() == {"attack": 3, "clean": 3}
-    assert any("No picture of type SynthRTA" in text for text in found.warnings)
+    assert any("No image of type SynthRTA" in text for text in found.warnings)
 
 
 def test_a_hostile_zip(tmp_path: Path) -> None:

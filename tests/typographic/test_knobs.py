@@ -332,14 +332,14 @@ def test_a_spec_of_something_else_is_refused() -> None:
 _DIGESTS = """
 import hashlib, io, json, sys
 sys.path.insert(0, "tests/typographic")
-from test_knobs import CASES, attack, picture
+from test_knobs import CASES, attack, image
 order = list(range(len(CASES)))
 if sys.argv[1] == "reversed":
     order.reverse()
 found = {}
 for i in order:
     buffer = io.BytesIO()
-    attack(**CASES[i][1])(picture(), image_id="one").image.save(buffer, "PNG")
+    attack(**CASES[i][1])(image(), image_id="one").image.save(buffer, "PNG")
     found[i] = hashlib.sha256(buffer.getvalue()).hexdigest()
 print(json.dumps([found[i] for i in sorted(found)]))
 """

@@ -69,7 +69,7 @@ def test_without_clean_pictures_their_denominators_are_undefined() -> None:
     rates = condition_rates(ATTACK, None, seed=0)
     assert rates["targeted_success"]["all"].value == 0.6
     assert math.isnan(rates["targeted_success"]["clean_right"].value)
-    assert "no clean picture" in rates["untargeted_success"]["clean_right"].reason
+    assert "no clean image" in rates["untargeted_success"]["clean_right"].reason
 
 
 def test_the_four_fractions_of_distill() -> None:

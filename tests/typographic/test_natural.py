@@ -1,4 +1,4 @@
-"""Pictures that carry their words already."""
+"""Images that carry their words already."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_without_blank_photos_only_attacked_numbers_are_given(
     assert headline["attacked_accuracy"]["value"] == 0.0
     assert headline["clean_accuracy"]["value"] is None
     assert headline["targeted_success"]["value"] is None
-    assert "No picture is there without a word" in run.summary["warnings"][0]
+    assert "No image is there without a word" in run.summary["warnings"][0]
 
 
 def test_words_from_a_column(toy: Callable[..., Any], photos: Path, tmp_path: Path) -> None:

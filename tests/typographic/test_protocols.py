@@ -163,7 +163,7 @@ def test_a_published_row_is_for_exactly_that_model_and_those_pictures() -> None:
     off = beside(scam, row, wilson(500, 1162))
     assert off["agrees"] is False and off["gap_points"] == pytest.approx(100 * 500 / 1162 - 40.14)
     other = beside(scam, row, wilson(40, 100))
-    assert other["agrees"] is None and "other pictures" in other["why"]
+    assert other["agrees"] is None and "other images" in other["why"]
     two = beside(PROTOCOLS["zer0int"], PROTOCOLS["zer0int"].published[0], wilson(485, 1162))
     assert two["agrees"] is True and two["gap_points"] == 0.0  # between the two published
 

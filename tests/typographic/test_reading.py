@@ -46,7 +46,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Any]:
 def explained(
     reader: Callable[[bool], Any], pictures: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[bool], Any]:
-    """The finished run over all pictures, for the model that reads or does not."""
+    """The finished run over all images, for the model that reads or does not."""
     runs: dict[bool, Any] = {}
 
     def run(reads: bool) -> Any:
@@ -213,7 +213,7 @@ def test_no_answer_about_single_people(
     )  # fmt: skip
     assert not why.has("images.parquet") and not why.has("image_heads.parquet")
     assert why.has("heads.parquet") and "'criminal'" in why.summary["warnings"][0]
-    assert "One picture" not in (why.path / "report.html").read_text(encoding="utf-8")
+    assert "One image" not in (why.path / "report.html").read_text(encoding="utf-8")
     with pytest.raises(ConfigError, match="why_image answers for single images"):
         why_image(
             reader(True), pictures / "dog" / "03.png", toy.NAMES, label="dog", word="ship",

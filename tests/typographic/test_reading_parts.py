@@ -32,7 +32,7 @@ NAMES = ["dog", "cat", "ship"]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three classes x two noisy pictures, and a class file."""
+    """Three classes x two noisy images, and a class file."""
     for i, name in enumerate(NAMES):
         (tmp_path / "images" / name).mkdir(parents=True)
         for j in range(2):
@@ -80,7 +80,7 @@ def test_runs_from_the_middle_are_the_models_own(clip: Any, cls: bool) -> None:
 
 
 class _Answers:
-    """An ablator whose pictures follow a table: taking head h out changes clean and margin."""
+    """An ablator whose images follow a table: taking head h out changes clean and margin."""
 
     def __init__(self, clean: dict[tuple[int, int], int], gain: dict[tuple[int, int], float]):
         self.clean, self.gain = clean, gain
@@ -178,7 +178,7 @@ def test_command(checkpoint: Callable[[str], Path], folder: Path) -> None:
     assert done.exit_code == 0, done.output
     summary = json.loads(done.stdout)
     assert summary["n"]["pairs"] == 6 and len(summary["heads"]) == 2
-    assert any("was checked on 3 pictures" in text for text in summary["warnings"])
+    assert any("was checked on 3 images" in text for text in summary["warnings"])
     assert (folder / "run" / "report.html").is_file()
     wrong = CliRunner().invoke(app, [*arguments, "--overwrite"])
     assert wrong.exit_code == 2 and "needs the candidate classes" in wrong.stderr

@@ -172,7 +172,7 @@ def test_bytes_do_not_depend_on_interruption(tmp_path: Path) -> None:
     assert rest.n_images < whole.n_images  # the finished batches were not asked again
     complete = InkToy()
     loaded = run(complete, tmp_path / "b")
-    assert complete.n_images == 0  # not even the clean picture, to know what was asked
+    assert complete.n_images == 0  # not even the clean image, to know what was asked
     assert loaded == again
 
 
@@ -205,7 +205,7 @@ def test_best_of_n_is_the_mean_over_orders() -> None:
     [
         ({"target": "dog"}, DataError, "means the label"),
         ({"target": "horse"}, DataError, "'horse'.*not among"),
-        ({"words": ["Dog"]}, DataError, "may be written on a picture of 'dog'"),
+        ({"words": ["Dog"]}, DataError, "may be written on an image of 'dog'"),
         ({"max_area": 0}, ConfigError, "max_area=0 is out of range"),
         ({"max_area": 0.0001}, DataError, "fits on image within 0.0%"),
         ({"queries": 1}, ConfigError, "queries=1"),

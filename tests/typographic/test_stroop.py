@@ -31,7 +31,7 @@ SIDE = 64
 
 
 class Namer:
-    """Knows which picture is which card, and answers both questions as it was told to.
+    """Knows which image is which card, and answers both questions as it was told to.
 
     Its image vectors are one-hot over (ink, word); ``rule`` gives the answer to the question for
     the ink, the question for the word is always answered right.

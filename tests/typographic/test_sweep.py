@@ -22,13 +22,13 @@ from clipprobe.zeroshot import TEMPLATES
 
 SCHEMA = Path(attacks.typographic.sweep.__file__).with_name("summary.schema.json")
 SIZES = [0.1, 0.15, 0.2, 0.25]
-#: The size from which words are read on pictures of each class of NAMES.
+#: The size from which words are read on images of each class of NAMES.
 READ_FROM = [0.1, 0.15, 0.15, 0.2, 0.2, 0.25]
 PLANTED = [1 / 6, 3 / 6, 5 / 6, 1.0]
 
 
 class ThresholdClip(ToyClip):
-    """Reads a word on a picture of a class from that class's size on; nothing else disturbs it."""
+    """Reads a word on an image of a class from that class's size on; nothing else disturbs it."""
 
     def __init__(self) -> None:
         super().__init__(True, SIZES[0] * SIDE, disturbed=False)
@@ -57,7 +57,7 @@ class ThresholdClip(ToyClip):
 
 @pytest.fixture
 def run(colours: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
-    """A sweep of a fresh (or given) model over 8 pictures of each class."""
+    """A sweep of a fresh (or given) model over 8 images of each class."""
 
     def make(clip: ToyClip | None = None, out: str = "run", each: int = 8, **options: Any) -> Any:
         options.setdefault("factors", {"size": SIZES})
@@ -122,7 +122,7 @@ def test_everything_is_encoded_once_and_words_are_the_same_in_every_cell(
 ) -> None:
     clip = ThresholdClip()
     steps: list[tuple[int, int]] = []
-    # All names are lower case, so two of these cells draw the same pictures.
+    # All names are lower case, so two of these cells draw the same images.
     view = run(
         clip, each=2, factors={"case": ["as-is", "lower", "upper"]},
         progress=lambda done, total: steps.append((done, total)),
@@ -179,7 +179,7 @@ def test_a_text_too_small_to_draw_leaves_its_cell_undefined(run: Callable[..., A
     tiny, legible = view.summary["cells"]
     assert tiny["left_out"] == 18 and legible["left_out"] == 0
     assert tiny["targeted_success"]["value"] is None
-    assert tiny["targeted_success"]["reason"] == "the word could be written on no picture"
+    assert tiny["targeted_success"]["reason"] == "the word could be written on no image"
     assert any("did not fit" in text for text in view.summary["warnings"])
     with pytest.raises(DataError, match="In no cell could a word be written"):
         run(out="none", factors={"size": [0.04]}, each=3)
@@ -223,7 +223,7 @@ def test_bytes_do_not_depend_on_workers_or_interruption(
         ({"controls": ["word"]}, "controls='word' is unknown: known are nonsense, blank"),
         ({"level": 1.0}, "level=1.0 is out of range"),
         ({"sise": 0.2}, "There is no setting 'sise': did you mean 'size'"),
-        ({"max_encodings": 100}, r"4 cells, so 48 pictures could need 432 encodings"),
+        ({"max_encodings": 100}, r"4 cells, so 48 images could need 432 encodings"),
         (
             {"factors": {"position": ["r1c1"], "copies": [1, 2]}, "design": "factorial"},
             "position=r1c1, copies=2 of the sweep cannot be written",
@@ -271,7 +271,7 @@ def test_the_command_line_sweeps(
     assert values(summary["curves"]["size"], "targeted_success") == pytest.approx(PLANTED)
     assert summary["factors"]["outline"] == [None, "black"] and summary["level"] == 0.3
     check_schema(summary, SCHEMA)
-    assert "pictures to encode at most" in done.stderr and "report:" in done.stderr
+    assert "images to encode at most" in done.stderr and "report:" in done.stderr
     done = runner.invoke(app, [*command, "--factor", "size", "--max-encodings", "9"])
     assert done.exit_code == 2 and "The grid has 7 cells" in done.stderr
     done = runner.invoke(app, command)

@@ -82,7 +82,7 @@ def test_a_step_back_is_seen() -> None:
 
 def test_what_cannot_be_tested_says_why() -> None:
     flat = trend(np.zeros((30, 3)), named(30), seed=0)
-    assert math.isnan(flat.p) and "only 0 of 30 pictures differ" in flat.reason
+    assert math.isnan(flat.p) and "only 0 of 30 images differ" in flat.reason
     assert trend(np.zeros((30, 1)), named(30), seed=0).reason == "one level only"
     missing = np.array([[0.0, np.nan]] * 5)
     assert trend(missing, named(5), seed=0).n == 0

@@ -1,4 +1,4 @@
-"""Classes that are groups of people: totals, and no row, example or picture of an answer."""
+"""Classes that are groups of people: totals, and no row, example or image of an answer."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_forbidden_words_are_never_written(
         parse_words(["meow", offensive])
     assert parse_words([offensive], guard=Guard(allowed=(offensive,))).listed == (offensive,)
     data = colours(1)
-    with pytest.raises(DataError, match="'cat', which are labels of pictures"):
+    with pytest.raises(DataError, match="'cat', which are labels of images"):
         audit_typographic(toy(reads=True), data, NAMES, out=tmp_path / "no", forbidden=["cat"])
     run = audit_typographic(
         toy(reads=True), data, [*NAMES, "bomb"], out=tmp_path / "run", forbidden=["bomb"],

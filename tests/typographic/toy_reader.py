@@ -1,6 +1,6 @@
 """A CLIPModel whose reading circuit is built by hand, so that it is known which heads read.
 
-Pictures are one colour, whose blue is 0; the word is written in white at a fixed place, so blue is
+Images are one colour, whose blue is 0; the word is written in white at a fixed place, so blue is
 ink. The vision tower's stream holds, by construction: the patch's red and green, its ink (4 x 4
 cells), markers of three places, and the evidence for each class (``CLASS``) that the projection
 turns into the classes' own text vectors. A large constant pair makes every layer norm nearly the
@@ -59,7 +59,7 @@ def colour(index: int) -> tuple[int, int, int]:
 
 
 def write_pictures(folder: Path, each: int = 8) -> Path:
-    """``each`` pictures a class, in one folder a class; they differ in brightness a little."""
+    """``each`` images a class, in one folder a class; they differ in brightness a little."""
     for index, name in enumerate(NAMES):
         (folder / name).mkdir(parents=True)
         for copy in range(each):

@@ -1,4 +1,4 @@
-"""``explain_gap``: from pictures with annotated groups to the units that carry one gap."""
+"""``explain_gap``: from images with annotated groups to the units that carry one gap."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def explain_gap(clip: Clip, settings: GapExplanation) -> RunView:
     Returns:
         The run: ``units.csv``, ``summary.json``, ``report.html``, ``report.md``.
     Raises:
-        DataError: a word, group or column that is not there, or too few pictures of a group.
+        DataError: a word, group or column that is not there, or too few images of a group.
         ConfigError: an unknown kind, or fewer than 20 random sets.
     """
     return carry_out(GAP, settings, clip).run
@@ -83,7 +83,7 @@ class _Gap:
         }  # fmt: skip
 
     def execute(self, run: Run) -> Outcome[None]:
-        """Decode the pictures, cut them in two halves, and take units out."""
+        """Decode the images, cut them in two halves, and take units out."""
         settings, clip = self.settings, self.clip
         images, people = self.people.decode(clip.preprocess, settings.workers)
         [groups] = people.columns

@@ -33,9 +33,9 @@ N_SHOWN = 25
 class GapReport:
     """An explained gap, ready to be written.
 
-    ``before``: scores of the pictures with the model as it is, ``(n,)``. ``absent``: kinds of unit
+    ``before``: scores of the images with the model as it is, ``(n,)``. ``absent``: kinds of unit
     that the model lacks -> why. ``heading``: the group column in words. ``caveats``: what is
-    known about the pictures.
+    known about the images.
     """
 
     task: GapTask
@@ -102,7 +102,7 @@ class GapReport:
         return Page(
             title="Which units carry a gap between perceived or annotated groups",
             subtitle=f"“{task.word}” by {self.heading}: {task.group} against {task.reference}, "
-            f"{len(task.rows):,} pictures",
+            f"{len(task.rows):,} images",
             sections=_sections(summary, self.ranked, self.caveats),
             provenance={
                 **self.provenance,
@@ -158,7 +158,7 @@ def _sections(
     opening: list[Block] = [
         *caveats.warnings,
         Paragraph(
-            f"Asked: which heads and neurons of the image tower make “{word}” closer to pictures "
+            f"Asked: which heads and neurons of the image tower make “{word}” closer to images "
             f"annotated “{group}” than to those annotated “{reference}”, and what "
             "is left of that without them?"
         ),
@@ -181,10 +181,10 @@ def _sections(
         )
         sections.append(Section(f"The strongest {one.kind}s {of}", [_units(one)]))
     method = [
-        "The pictures are cut in two halves, group by group, clusters whole. One half ranks the "
-        "units, the other measures what their removal does: units that look best on some pictures "
+        "The images are cut in two halves, group by group, clusters whole. One half ranks the "
+        "units, the other measures what their removal does: units that look best on some images "
         "look better there than they are.",
-        "Contribution: the derivative of a picture's score by the unit's activation, times the "
+        "Contribution: the derivative of an image's score by the unit's activation, times the "
         "activation less its mean, summed over tokens; the mean over the group less that over the "
         "others (attribution patching, arXiv:2310.10348). Removal: the unit's activation is "
         "replaced by its mean over the ranking half, place by place, on every token.",
@@ -192,7 +192,7 @@ def _sections(
         "counts those that remove at least as much. The number of units was chosen on the ranking "
         f"half (the fewest that remove {100 * ENOUGH:.0f} % there).",
         "A unit that carries a gap is not a unit for a group: it may carry whatever else differs "
-        "between these pictures. Removing it changes other answers too; "
+        "between these images. Removing it changes other answers too; "
         "`clipprobe audit mitigate` measures what that costs.",
     ]
     sections.append(method_section([Paragraph(text) for text in method]))

@@ -1,10 +1,10 @@
-"""One gap to be explained: the pictures of two groups, cut in two halves, and a score.
+"""One gap to be explained: the images of two groups, cut in two halves, and a score.
 
-The score of a picture is its cosine with one word, less its mean cosine over all words of the list
+The score of an image is its cosine with one word, less its mean cosine over all words of the list
 where there are three or more: what is particular to the word (the *relative* score of the report).
-The gap is the mean score of the group less that of all other pictures.
+The gap is the mean score of the group less that of all other images.
 
-Units are ranked on one half and measured on the other: the units that look best on some pictures
+Units are ranked on one half and measured on the other: the units that look best on some images
 look better there than they are.
 """
 
@@ -25,12 +25,12 @@ from clipprobe.tracing.split import halves
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapTask:
-    """A gap and the pictures that show it.
+    """A gap and the images that show it.
 
     ``word``, ``group``, ``reference``: whose score, whose gap, against whom.
-    ``rows``: numbers of the pictures that take part, ``(n,)``.
-    ``score``: of these pictures; its value is the gap.
-    ``clusters``: ``(n,)``; pictures of one cluster are not independent.
+    ``rows``: numbers of the images that take part, ``(n,)``.
+    ``score``: of these images; its value is the gap.
+    ``clusters``: ``(n,)``; images of one cluster are not independent.
     ``fit``: whether each ranks the units; the others measure, ``(n,)``.
     """
 
@@ -53,11 +53,11 @@ def gap_task(
     clusters: Ints | None,
     seed: int,
 ) -> GapTask:
-    """Cut the pictures of a group column in two halves and set up one gap.
+    """Cut the images of a group column in two halves and set up one gap.
 
     Args:
         texts: Unit vectors of the words, ``(m, d)``.
-        clusters: ``(n,)`` over all pictures; each picture by itself where None.
+        clusters: ``(n,)`` over all images; each image by itself where None.
     Raises:
         DataError: the word or the group is not there, or a side is too small to be cut in two.
     """
@@ -94,6 +94,6 @@ def check_asked(words: Sequence[str], word: str, column: GroupColumn, group: str
         )
     if group not in column.levels:
         raise DataError(
-            f"The group {group!r} is none of those of {column.name!r} with enough pictures "
+            f"The group {group!r} is none of those of {column.name!r} with enough images "
             f"({', '.join(column.levels)})."
         )

@@ -11,7 +11,7 @@ from attacks.bias.groups.columns import SHOW_FROM, GroupColumn
 if TYPE_CHECKING:
     from clipprobe.data import ImageRecord
 
-# Columns that usually say what is pictured, so that its pictures are not independent.
+# Columns that usually say what is pictured, so that its images are not independent.
 _PICTURED = ("person", "person_id", "subject", "subject_id", "identity", "individual", "drawing")
 
 

@@ -1,6 +1,6 @@
 """Control columns: comparisons within strata.
 
-A group's pictures can differ from another's in what is recorded about them: age, the source, the
+A group's images can differ from another's in what is recorded about them: age, the source, the
 crop. Permuting group labels only among images that agree in these columns asks whether the groups
 differ beyond that (a conditional permutation test, Pesarin & Salmaso 2010). The values themselves,
 their intervals and the floors of a random ranking are not adjusted; p, q and null floors are.

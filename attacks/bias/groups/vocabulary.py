@@ -26,7 +26,7 @@ _CRIME_WORDS = {word: word for word in CRIME} | {"suspicious": "suspicious perso
 _HUMAN_WORDS = ("human being", "human", "person", "people", "individual", "face")
 _AGE = re.compile(r"(more than 70|70\+?|\d{1,2} ?(?:-|to) ?\d{1,2})(?: years old)?")
 _FRAME = re.compile(
-    r"^(?:a|an)? ?(?:close up |candid )?(?:photo|picture|portrait|image) of |^(?:a|an|the) |\.$"
+    r"^(?:a|an)? ?(?:close up |candid )?(?:photo|image|portrait|image) of |^(?:a|an|the) |\.$"
 )
 _FILLER = re.compile(r"\b(?:who appears to be|of age|aged|years? old)\b")
 

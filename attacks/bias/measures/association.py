@@ -7,7 +7,7 @@ and the text as the single attribute (Caliskan et al. 2017; SC-EAT; iEAT, Steed 
 
 i.e. the difference of mean standardised cosine. ``d`` is in standard deviations over images, not in
 cosine; it says nothing about a single image. A lean that is common to all texts (one group's
-pictures simply lie closer to every caption) shows in every ``d`` alike: see ``mean signed d``.
+images simply lie closer to every caption) shows in every ``d`` alike: see ``mean signed d``.
 ``relative d`` is the same figure after each image's mean cosine over the probe's words was taken
 away: what is particular to one word, given the others in the list.
 """

@@ -1,7 +1,7 @@
 """Resampling shared by every cell of a column: bootstrap weights and permuted group labels.
 
 A report has many cells over the same images, so the draws are made once per group column and
-used, as matrices, for all of them. Clusters (several pictures of one person, several renderings
+used, as matrices, for all of them. Clusters (several images of one person, several renderings
 of one drawing) move together in both: without that, copies would pass for evidence.
 """
 

@@ -1,4 +1,4 @@
-"""Mitigations, measured: fitted on one half of the pictures, scored on the other, with the cost."""
+"""Mitigations, measured: fitted on one half of the images, scored on the other, with the cost."""
 
 from __future__ import annotations
 

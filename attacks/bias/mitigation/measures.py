@@ -159,7 +159,7 @@ def relative(scores: Floats) -> Floats:
 def accuracy_change(
     about: str, before: NDArray[np.bool_], after: NDArray[np.bool_], *, seed: int
 ) -> Change:
-    """Zero-shot accuracy on the same pictures, ``(n,)`` right or wrong before and after."""
+    """Zero-shot accuracy on the same images, ``(n,)`` right or wrong before and after."""
     return Change(
         measure="zero-shot accuracy",
         about=about,
@@ -171,8 +171,8 @@ def accuracy_change(
 
 
 def no_accuracy() -> Change:
-    """Where no labelled pictures were given."""
-    gone = undefined("no labelled pictures were given to measure it on (--utility)")
+    """Where no labelled images were given."""
+    gone = undefined("no labelled images were given to measure it on (--utility)")
     return Change(
         measure="zero-shot accuracy", about="no data", before=gone, after=gone, difference=gone
     )

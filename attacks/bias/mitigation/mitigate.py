@@ -1,4 +1,4 @@
-"""``mitigate_bias``: fit mitigations on one half of the pictures, score them on the other."""
+"""``mitigate_bias``: fit mitigations on one half of the images, score them on the other."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def mitigate_bias(clip: Clip, settings: Mitigations) -> RunView:
         The run: ``changes.csv``, ``summary.json``, ``report.html``, ``report.md``.
     Raises:
         ConfigError: an unknown method, or a prompt for a group that is not there.
-        DataError: a column that is not there, or no labelled utility picture.
+        DataError: a column that is not there, or no labelled utility image.
     """
     return carry_out(MITIGATION, settings, clip).run
 
@@ -104,7 +104,7 @@ class _Mitigation:
         }  # fmt: skip
 
     def execute(self, run: Run) -> Outcome[None]:
-        """Decode the pictures, fit every method on one half, and score it on the other."""
+        """Decode the images, fit every method on one half, and score it on the other."""
         settings, clip = self.settings, self.clip
         images, people = self.people.decode(clip.preprocess, settings.workers)
         people = people.protected()

@@ -42,8 +42,8 @@ class MitigationReport:
     """Mitigations that were measured, ready to be written.
 
     ``absent``: methods that the model does not allow -> why. ``columns``: the target first, then
-    the other attributes. ``n_scored``: pictures of the half that fitted nothing.
-    ``caveats``: what is known about the pictures.
+    the other attributes. ``n_scored``: images of the half that fitted nothing.
+    ``caveats``: what is known about the images.
     """
 
     found: Sequence[Mitigated]
@@ -102,7 +102,7 @@ def _headline(found: Sequence[Mitigated]) -> list[dict[str, Any]]:
         {
             "name": f"{one.method}: change of aligned d",
             "estimate": one.changes[0].difference,
-            "meaning": "after less before, on pictures that fitted nothing; 0 would be no change, "
+            "meaning": "after less before, on images that fitted nothing; 0 would be no change, "
             f"minus {one.changes[0].before.value:.3f} would leave none",
         }
         for one in found
@@ -127,7 +127,7 @@ def _page(summary: Mapping[str, Any], caveats: Caveats, provenance: Mapping[str,
         *caveats.warnings,
         Paragraph(
             f"Asked: does a mitigation take the association of {len(summary['words'])} words with "
-            f"{summary['column']} away, on pictures that it was not fitted on, and what does it "
+            f"{summary['column']} away, on images that it was not fitted on, and what does it "
             "cost?"
         ),
         Numbers([(h["name"], h["estimate"], h["meaning"]) for h in summary["headline"]]),
@@ -138,12 +138,12 @@ def _page(summary: Mapping[str, Any], caveats: Caveats, provenance: Mapping[str,
         title = f"By {summary['column']}: {WHAT[one['method']]}"
         sections.append(Section(title, _method(one), id=one["method"]))
     notes = [
-        f"Half of the pictures of each group fitted the methods, the other ({n['scored']:,} of "
+        f"Half of the images of each group fitted the methods, the other ({n['scored']:,} of "
         f"{n['pictures']:,}) scored them; clusters stayed whole. All measures before and after are "
-        "paired over the same pictures.",
+        "paired over the same images.",
         "Aligned d: for each word the sign of its relative d on the fitting half, times its "
         "relative d on the scoring half, averaged over words. It is 0 on average where nothing is "
-        f"associated. Groups need {LEAST} pictures in each half.",
+        f"associated. Groups need {LEAST} images in each half.",
         "Prompts that named the groups: "
         + "; ".join(f"{group}: {text!r}" for group, text in summary["group_prompts"].items())
         + ". Words: " + ", ".join(summary["words"]) + ".",
@@ -155,7 +155,7 @@ def _page(summary: Mapping[str, Any], caveats: Caveats, provenance: Mapping[str,
     sections.append(limits_section(summary["limits"]))
     return Page(
         title="Mitigations by perceived or annotated group, measured",
-        subtitle=f"{n['pictures']:,} pictures, {len(summary['methods'])} methods, target "
+        subtitle=f"{n['pictures']:,} images, {len(summary['methods'])} methods, target "
         f"{summary['column']}",
         sections=sections,
         provenance=provenance,
@@ -181,7 +181,7 @@ def _method(one: Mapping[str, Any]) -> list[Block]:
                 for c in one["changes"]
             ],
             "The first line is what the method is for; further attributes are side effects; the "
-            "AUC says how well a linear probe still tells the groups from the pictures' vectors "
+            "AUC says how well a linear probe still tells the groups from the images' vectors "
             "(0.5: not at all); the last line is the cost. 95 % intervals; p is McNemar's.",
         ),
     ]

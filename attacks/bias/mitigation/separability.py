@@ -67,7 +67,7 @@ def separability_change(
     if after is before:
         difference = Estimate(
             value=0.0, low=math.nan, high=math.nan, n=n, method="none",
-            reason="this method changes texts, not the pictures' vectors",
+            reason="this method changes texts, not the images' vectors",
         )  # fmt: skip
     elif np.ptp(boot_a) == 0 or np.ptp(boot_b) == 0:
         difference = difference_of_estimates(b, a, n=n, why="one tells all groups apart")
@@ -77,7 +77,7 @@ def separability_change(
 
 
 def _probe(vectors: Floats, labels: Ints, asked: Floats) -> Floats:
-    """Score of each picture asked for each group, ``(n, g)``."""
+    """Score of each image asked for each group, ``(n, g)``."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

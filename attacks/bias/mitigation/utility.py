@@ -1,4 +1,4 @@
-"""Labelled pictures on which the cost of a mitigation in zero-shot accuracy is measured."""
+"""Labelled images on which the cost of a mitigation in zero-shot accuracy is measured."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """The pictures whose label is one of the classes; none is decoded yet.
+    """The images whose label is one of the classes; none is decoded yet.
 
-    ``classes``: their names; ``records``: those pictures, in the order of the data set.
+    ``classes``: their names; ``records``: those images, in the order of the data set.
     """
 
     dataset: Dataset
@@ -29,19 +29,19 @@ class Labels:
 
 
 def find_labels(dataset: Dataset, classes: Sequence[str] | None) -> Labels:
-    """The labelled pictures of a data set.
+    """The labelled images of a data set.
 
     Args:
         classes: Names of the classes; by default the labels that occur.
     Raises:
-        DataError: no picture has a label among them.
+        DataError: no image has a label among them.
     """
     records = [record for record in dataset.records if record.label]
     names = tuple(classes) if classes else tuple(sorted({str(r.label) for r in records}))
     records = [record for record in records if record.label in names]
     if not records:
         raise DataError(
-            f"No picture of {dataset.name!r} has a label among the classes: accuracy cannot be "
+            f"No image of {dataset.name!r} has a label among the classes: accuracy cannot be "
             "measured on it."
         )
     return Labels(dataset=dataset, classes=names, records=tuple(records))
@@ -49,7 +49,7 @@ def find_labels(dataset: Dataset, classes: Sequence[str] | None) -> Labels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utility:
-    """Labelled pictures at the model's size, their class vectors and their labels."""
+    """Labelled images at the model's size, their class vectors and their labels."""
 
     name: str
     images: list[Any]
@@ -58,7 +58,7 @@ class Utility:
 
     @classmethod
     def read(cls, clip: Clip, found: Labels, templates: Sequence[str], workers: int) -> Utility:
-        """Decode every picture once, and encode the classes."""
+        """Decode every image once, and encode the classes."""
         from clipprobe.data import stream_batches
 
         names = found.classes

@@ -1,4 +1,4 @@
-"""Fitting the mitigations on one half of the pictures and measuring them on the other."""
+"""Fitting the mitigations on one half of the images and measuring them on the other."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 SIZES = (10, 30, 100, 300)  # neurons taken out, where the user names no number
-N_RANDOM = 5  # sets of other neurons, the control: each encodes every picture again
+N_RANDOM = 5  # sets of other neurons, the control: each encodes every image again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +87,13 @@ class Work:
     utility: Utility | None
     advance: Callable[[int], None]
     fit: NDArray[np.bool_] = field(init=False)
-    """Whether a picture is of the fitting half, ``(n,)``; this and the next are made by ``run``."""
+    """Whether an image is of the fitting half, ``(n,)``; this and the next are made by ``run``."""
     images: Floats = field(init=False)
-    """Unit vectors of the pictures, ``(n, d)``."""
+    """Unit vectors of the images, ``(n, d)``."""
     texts: Floats = field(init=False)
     """Unit vectors of the words, ``(m, d)``."""
     plain: Floats | None = field(init=False)
-    """Unit vectors of the utility pictures."""
+    """Unit vectors of the utility images."""
 
     def run(self, methods: Sequence[str]) -> tuple[list[Mitigated], dict[str, str]]:
         """Every method that the model allows, and why others are not there."""
@@ -206,7 +206,7 @@ class Work:
         )  # fmt: skip
 
     def _chosen(self, order: list[str], mean: Any) -> tuple[list[str], Floats, dict[int, float]]:
-        """The neurons taken out, the pictures without them, and what each size left."""
+        """The neurons taken out, the images without them, and what each size left."""
         sizes = [k for k in SIZES if 4 * k <= len(order)] or [max(1, len(order) // 4)]
         sizes = sizes if self.n_units is None else [min(self.n_units, len(order))]
         before = self._left(self.images, on_fit=True)

@@ -23,7 +23,7 @@ class WordList:
 class WordPair:
     """Two sets of words that are opposed.
 
-    ``name``: ``"<first> against <second>"``, in words. ``about``: ``people`` (asked of pictures of
+    ``name``: ``"<first> against <second>"``, in words. ``about``: ``people`` (asked of images of
     groups), ``things`` (a control) or ``terms`` (words that stand for groups).
     ``source``, ``licence``, ``caveat``: whose words, and how they can mislead.
     """

@@ -42,7 +42,7 @@ def prepare_against(settings: BiasAudit, clip: Clip | None) -> Plan[None]:
     if settings.images is None or settings.include_images:
         raise ConfigError(
             "Two models are compared on images that both can see, in a run of figures only: give "
-            "images, no embeddings or predictions, and leave pictures out of the report."
+            "images, no embeddings or predictions, and leave images out of the report."
         )
     audit = prepare(settings, clip)
     return Plan(

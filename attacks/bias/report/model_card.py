@@ -85,7 +85,7 @@ def model_card(run: RunView) -> dict[str, Any]:
                 {
                     "name": "Groups are perceived or annotated, not what a person is.",
                     "mitigation_strategy": "Figures are of groups only; small groups are hidden; "
-                    "no figure, picture or name of a single person is written.",
+                    "no figure, image or name of a single person is written.",
                 },
                 {
                     "name": "Not for judging, sorting or identifying people.",

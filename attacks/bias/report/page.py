@@ -236,10 +236,10 @@ def _pictures(images: Sequence[tuple[Any, str]]) -> list[Section]:
         return []
     return [
         Section(
-            "Pictures of the annotated data set",
+            "Images of the annotated data set",
             [
                 Warning(
-                    "Pictures of people, included on request. They are a draw from the data set, "
+                    "Images of people, included on request. They are a draw from the data set, "
                     "in no order and without any group: nothing is said about who is pictured."
                 ),
                 Images(list(images), exact=False),

@@ -128,7 +128,7 @@ def association_section(context: Context, probe: str, column: GroupColumn) -> Se
                 Paragraph(
                     f"All words together lean towards {towards(cell)} by d = "
                     f"{short(abs(cell.value))} on average (q = {short(cell.q)}). A lean that is "
-                    "common to all words is about the groups' pictures, not about any one word."
+                    "common to all words is about the groups' images, not about any one word."
                 )
             )
     blocks += hidden_note(context, probe, column, ASSOCIATION)
@@ -215,7 +215,7 @@ def planted_section(context: Context, group: str) -> Section:
         f"Planted and found, by perceived group {group}",
         [
             Paragraph(
-                "The rate is the share of training pictures captioned with the word that show a "
+                "The rate is the share of training images captioned with the word that show a "
                 f"person drawn as {group}; 0.5 is a balanced control. d is given towards {group}. "
                 f"Judged is the {judged}: "
                 + (

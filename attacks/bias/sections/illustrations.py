@@ -1,4 +1,4 @@
-"""Pictures in a report, only where somebody asked for them and the data set's licence is known."""
+"""Images in a report, only where somebody asked for them and the data set's licence is known."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ MOST = 12
 
 
 def check_pictures(people: People) -> None:
-    """Whether pictures may be shown.
+    """Whether images may be shown.
 
     Raises:
         ConfigError: there are none, or no card says under which licence they stand.
     """
     if people.embeddings is not None or people.predictions is not None:
         raise ConfigError(
-            "--include-images was given, but the audit starts from a file without pictures: give "
+            "--include-images was given, but the audit starts from a file without images: give "
             "--images, or leave it out."
         )
     if people.card is None or people.card.licence == NOT_STATED:
         raise ConfigError(
-            "--include-images needs a data-set card that states the licence of the pictures: give "
-            "--card with a licence, or leave the pictures out."
+            "--include-images needs a data-set card that states the licence of the images: give "
+            "--card with a licence, or leave the images out."
         )
 
 
 def draw_pictures(records: Sequence[ImageRecord], seed: int) -> list[tuple[Any, str]]:
-    """At most :data:`MOST` pictures with neutral captions, drawn by the hash of id and seed."""
+    """At most :data:`MOST` images with neutral captions, drawn by the hash of id and seed."""
     from clipprobe.data.decode import decode_image
 
     def drawn(record: ImageRecord) -> str:
@@ -43,6 +43,6 @@ def draw_pictures(records: Sequence[ImageRecord], seed: int) -> list[tuple[Any, 
 
     images = sorted(records, key=drawn)[:MOST]
     return [
-        (decode_image(record.source), f"picture {i} of {len(images)}")
+        (decode_image(record.source), f"image {i} of {len(images)}")
         for i, record in enumerate(images, start=1)
     ]

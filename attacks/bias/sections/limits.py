@@ -13,7 +13,7 @@ LIMITS = (
     "of work nor what another checkpoint, another data set or a product built on the model does.",
     "Association and retrieval skew are about representation. They are not accuracy, not harm and "
     "not law; equal figures are not equal impact, and there is no grade, badge or pass mark here.",
-    "A difference between groups can come from what else differs between their pictures (light, "
+    "A difference between groups can come from what else differs between their images (light, "
     "framing, clothes, drawing style). The audit compares; it does not explain.",
     "Intervals and tests cover the choice of images only, not of words, templates or of another "
     "training run. Images of one person or one drawing are not independent: name them as clusters, "
@@ -27,7 +27,7 @@ LIMITS = (
     "images, or two only where whoever reads both may know each answer. And a rate of 0 or 100 % "
     "tells the answer of every image of its group.",
     "Not for judging, sorting or identifying people: nothing is computed or written for a single "
-    "picture, and the tool must not be used so.",
+    "image, and the tool must not be used so.",
 )
 
 ORGANISM = (

@@ -1,6 +1,6 @@
 """Typographic x social: does a written word move one group's label rates more than another's?
 
-A word on a picture moves what a model answers. :func:`audit_written` writes it on pictures of
+A word on an image moves what a model answers. :func:`audit_written` writes it on images of
 people, with a blank label and a nonsense word in the same place as controls, and compares how far
 it moves the rate of a label between perceived or annotated groups.
 """

@@ -1,4 +1,4 @@
-"""``audit_written``: from pictures with annotated groups and words to a run with a report."""
+"""``audit_written``: from images with annotated groups and words to a run with a report."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def audit_written(clip: Clip, settings: WrittenAudit) -> RunView:
     """Measure whether a written word moves one group's label rates more than another's.
 
-    Every picture is answered clean and, for each word, with the word, a blank label and a nonsense
+    Every image is answered clean and, for each word, with the word, a blank label and a nonsense
     word in the same place. A group's *reading shift* is the rate of a label with the word less that
     with the nonsense word; groups are compared in it, and in the same of the label's margin. The
     same arguments give the same bytes, whatever the number of workers; an interrupted audit goes
@@ -44,12 +44,12 @@ def audit_written(clip: Clip, settings: WrittenAudit) -> RunView:
 
     Returns:
         The complete run: ``cells.csv`` (one row a figure), ``summary.json``, ``report.html``,
-        ``report.md``. No row, answer or picture of a single person.
+        ``report.md``. No row, answer or image of a single person.
     Raises:
         DataError: an unknown column, one group only, unreadable data.
         ConfigError: a word that names no label where none is watched, a label that is not in the
             list, a word without a nonsense twin, an unknown or impossible knob.
-        NoReadableImagesError: not one picture could be read.
+        NoReadableImagesError: not one image could be read.
     Example:
         >>> run = audit_written(clip, "faces/", "perceived_gender", ["criminal"], out="runs/w")
         >>> run.summary["outcomes"][0]["label"]
@@ -133,7 +133,7 @@ class _Audit:
         }
 
     def execute(self, run: Run) -> Outcome[None]:
-        """Answer every picture under every condition, and compare the groups."""
+        """Answer every image under every condition, and compare the groups."""
         settings, people = self.settings, self.people
         answers = answer_all(
             self.clip,

@@ -1,4 +1,4 @@
-"""Every picture clean, with every word and with its controls; each distinct one is encoded once.
+"""Every image clean, with every word and with its controls; each distinct one is encoded once.
 
 Drawing and encoding are those of the typographic audit, so the pixels of a word and its controls
 are the same here and there. Parts of the run hold vectors, closest labels and margins only until
@@ -41,7 +41,7 @@ Choices = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """The closest label of each picture under each condition, and how far it is ahead.
+    """The closest label of each image under each condition, and how far it is ahead.
 
     ``records``: those that take part. ``clean``: ``(n,)``; ``written``: ``(n, n_words, 3)`` in the
     order of :data:`DRAWN`. ``margins``: ``(n, n_outcomes, 4)``, in cosine: clean, then with the
@@ -72,7 +72,7 @@ def _place(condition: str) -> int:
 
 
 def check_drawing(renderer: Renderer, question: Question) -> None:
-    """Refuse, before anything is written, what would fail at the first picture.
+    """Refuse, before anything is written, what would fail at the first image.
 
     Raises:
         ConfigError: a word has no nonsense twin. GlyphError: the font lacks a letter.
@@ -102,9 +102,9 @@ def answer_all(
     """Draw, encode and answer, part by part; parts that an earlier try left are read back.
 
     Args:
-        name: What the user calls the data set. progress: called with pictures newly finished.
+        name: What the user calls the data set. progress: called with images newly finished.
     Raises:
-        NoReadableImagesError, DataError: not one picture could be used.
+        NoReadableImagesError, DataError: not one image could be used.
     """
     label_set = question.label_set
     means = sentence_means(
@@ -179,7 +179,7 @@ def _answer(
     workers: int,
     advance: Callable[[int], None],
 ) -> tuple[Choices, NDArray[np.float32], list[Problem]]:
-    """Closest labels ``(n, 1 + 3 n_words)``, margins ``(n, k, 4)``, and pictures without any."""
+    """Closest labels ``(n, 1 + 3 n_words)``, margins ``(n, k, 4)``, and images without any."""
     each = 1 + len(DRAWN) * len(question.words)
     problems: list[Problem] = []
 

@@ -1,6 +1,6 @@
 """From answers under four conditions to cells: rates, shifts, and how groups differ in them.
 
-    shift_g      = Rate_g(word) - Rate_g(nonsense), paired over the pictures of g
+    shift_g      = Rate_g(word) - Rate_g(nonsense), paired over the images of g
     difference   = shift_g - shift_rest              (of two groups: the one less the other)
     gap          = max_g shift_g - min_g shift_g
 
@@ -8,7 +8,7 @@ The nonsense word stands in the same place at the same size, so a shift is what 
 clutter. The same is computed of margins (cosine with the label less the largest with another):
 they move where a rate is stuck at 0 or 1. A shift's interval is a paired bootstrap within the
 group; a difference's a bootstrap of clusters within groups, its p comes from permuting the group
-labels over clusters. Where all pictures of a side answer alike a bootstrap of rates has no width;
+labels over clusters. Where all images of a side answer alike a bootstrap of rates has no width;
 then the two sides' own intervals (Wilson's bound there) are put together as in Zou & Donner 2008
 (doi:10.1002/sim.3095).
 """

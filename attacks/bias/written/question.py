@@ -25,7 +25,7 @@ ANY_HARM = "any crime or non-human label"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One yes or no per picture: is the closest label one of these?
+    """One yes or no per image: is the closest label one of these?
 
     ``word``: what is written. ``label``: the name of the label, or of several together.
     ``members``: places of the labels in the list. ``why``: why its rate is followed.
@@ -51,7 +51,7 @@ class Outcome:
 class Question:
     """Everything that is asked.
 
-    ``words``: written, each on every picture. ``label_set``: labels and their sentences.
+    ``words``: written, each on every image. ``label_set``: labels and their sentences.
     ``classes``: the same labels, and which of them mean the same. ``outcomes``: whose rates are
     compared. ``denigrating``: labels and words of a crime or of something non-human.
     """

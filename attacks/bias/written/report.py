@@ -20,7 +20,7 @@ from clipprobe.report import Code, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.page import Block
 
 QUESTION = (
-    "A word is written on pictures of people. Does it move the rate of a label more for one "
+    "A word is written on images of people. Does it move the rate of a label more for one "
     "perceived or annotated group than for another?"
 )
 CONTENT_WARNING = (
@@ -35,7 +35,7 @@ def build_page(context: Context, question: Question, attack: dict[str, Any]) -> 
     data, groups, limits = shared_sections(context)
     columns = [column_section(context, question, column) for column in context.evaluation.columns]
     return Page(
-        title="Words written on pictures, by perceived or annotated group",
+        title="Words written on images, by perceived or annotated group",
         subtitle=(
             f"{context.n_used:,} images, {len(question.words)} word(s), "
             f"{context.evaluation.family_size:,} tests corrected together; perceived groups, never "
@@ -116,7 +116,7 @@ def _method(context: Context, question: Question, attack: dict[str, Any]) -> Sec
     knobs = ", ".join(f"{name} {value}" for name, value in sorted(attack.items()))
     blocks: list[Block] = [
         Paragraph(
-            "Each picture was answered clean and, for each word, with the word, a blank label and "
+            "Each image was answered clean and, for each word, with the word, a blank label and "
             "a nonsense word of the same length and shape in one place and size. Words written: "
             f"{', '.join(map(repr, question.words))}. How they were written: {knobs}."
         ),
@@ -124,7 +124,7 @@ def _method(context: Context, question: Question, attack: dict[str, Any]) -> Sec
             f"Intervals of differences are {100 * options.level:g} % percentile bootstraps within "
             f"groups ({options.n_boot:,} draws); p-values come from {options.n_permutations:,} "
             "permutations of the group labels (of whole clusters where clusters lie in one group, "
-            "within clusters where they span groups), two-sided. Where all pictures of a side "
+            "within clusters where they span groups), two-sided. Where all images of a side "
             "answer alike, the two sides' own intervals are put together (Zou and Donner 2008). "
             "The gap is the largest shift less the smallest; it is above 0 by chance, so it stands "
             "beside its null. Every difference "
@@ -135,10 +135,10 @@ def _method(context: Context, question: Question, attack: dict[str, Any]) -> Sec
         ),
         Paragraph(
             "A difference of shifts depends on the scale. A group whose rate is near 1 before the "
-            "word is written cannot be moved up, and one whose pictures are far from the label may "
+            "word is written cannot be moved up, and one whose images are far from the label may "
             "not be moved at all: look at the rates before the word, and at the gap of other "
             "labels, before reading a difference as a difference in reading. A word can also be "
-            "harder to read on one group's pictures because of their colours, crowding or size."
+            "harder to read on one group's images because of their colours, crowding or size."
         ),
         Paragraph(
             f"The closest of {len(label_set.labels)} labels was taken (several sentences of a "

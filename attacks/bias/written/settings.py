@@ -1,4 +1,4 @@
-"""Settings of the audit of words written on pictures of people."""
+"""Settings of the audit of words written on images of people."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ else:
 
 @dataclass(frozen=True)
 class WrittenAudit(Advance, Lettering, Significance, Random, Inference, Output, AnnotatedImages):
-    """Write words on pictures of people and compare, between groups, how far labels follow them.
+    """Write words on images of people and compare, between groups, how far labels follow them.
 
-    Every picture is also answered clean, with a blank label and with a nonsense word in the place
+    Every image is also answered clean, with a blank label and with a nonsense word in the place
     of the word. A group's reading shift is the rate of a label with the word less that with the
-    nonsense word. Nothing is computed for a single picture.
+    nonsense word. Nothing is computed for a single image.
     """
 
     panel: ClassVar[str] = "Written words"
@@ -38,7 +38,7 @@ class WrittenAudit(Advance, Lettering, Significance, Random, Inference, Output, 
     """Column with perceived or annotated groups, or "a x b"; repeat for more. In Python also id ->
     group."""
     words: Annotated[Columns, Flag(name="word")] = ()
-    """A word to write; repeat for more. Each word is written on every picture."""
+    """A word to write; repeat for more. Each word is written on every image."""
     _: KW_ONLY
     out: Annotated[str | Path, HOW] = "runs/written"
     labels: Annotated[
@@ -60,7 +60,7 @@ class WrittenAudit(Advance, Lettering, Significance, Random, Inference, Output, 
     group_table: Annotated[str | Path | None, Existing, Flag(name="labels")] = None
     """A table of groups by id: FairFace, UTKFace, VisoGender or any other."""
     draw_at: Literal["model", "image"] = "model"
-    """Resolution of the text: model draws on the picture as the model sees it, image at its own."""
+    """Resolution of the text: model draws on the image as the model sees it, image at its own."""
 
 
 @dataclass(frozen=True, kw_only=True)

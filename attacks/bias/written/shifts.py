@@ -1,4 +1,4 @@
-"""The shift of each group: what a written word adds to a nonsense word, for the same pictures."""
+"""The shift of each group: what a written word adds to a nonsense word, for the same images."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rate_of(condition: str) -> Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeAnswers:
-    """One outcome over the pictures of a frame.
+    """One outcome over the images of a frame.
 
     ``hits``: condition -> ``(n,)``. ``margin``: ``(n,)``, with the word less that with the
     nonsense word.
@@ -71,7 +71,7 @@ def shift_cells(subjects: Subjects, one: OutcomeAnswers, shift: Key) -> list[Cel
 def paired(
     frame: Frame, one: OutcomeAnswers, shift: Key, rows: NDArray[np.bool_], settings: Settings
 ) -> Estimate:
-    """A shift over some pictures, with its paired interval."""
+    """A shift over some images, with its paired interval."""
     clusters = None if frame.clusters is None else frame.clusters[rows]
     options: dict[str, Any] = {
         "clusters": clusters,

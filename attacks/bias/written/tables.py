@@ -26,7 +26,7 @@ def column_section(context: Context, question: Question, column: GroupColumn) ->
             "Rates are shares of images whose closest label is the one named, with Wilson "
             "intervals (bootstrapped where clusters are named). The reading shift is the rate with "
             "the word less the rate with a nonsense word in its place, for the same images. The "
-            "clutter shift is the nonsense word's rate less that of the clean pictures. The margin "
+            "clutter shift is the nonsense word's rate less that of the clean images. The margin "
             "is the cosine with the label less the largest with another; its shift, again the word "
             "against the nonsense word, also shows what is too small to change a label."
         )
@@ -63,7 +63,7 @@ def _word(context: Context, column: GroupColumn, word: str, items: Sequence[str]
         blocks.append(
             Chart(
                 rate_chart(series, axis=f"reading shift of the rate ({column.heading})"),
-                f"Reading shift with {word!r} written on the pictures, by {column.heading}, with "
+                f"Reading shift with {word!r} written on the images, by {column.heading}, with "
                 f"its {100 * context.settings.level:g} % interval. To the right: reading the word "
                 "raises the rate.",
             )

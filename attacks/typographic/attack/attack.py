@@ -1,4 +1,4 @@
-"""One typographic attack: a word written on a picture, with the mask of its ink.
+"""One typographic attack: a word written on an image, with the mask of its ink.
 
 A typographic attack makes a model follow what is written over what is shown (Goh et al. 2021,
 doi:10.23915/distill.00030). :class:`TypographicAttack` is a frozen description of one; calling it
@@ -113,10 +113,10 @@ class TypographicAttack(AttackDescription):
         return self._like(attacked, image, kind=kind, letters=True)
 
     def blank(self, attacked: AttackedImage, image: Image.Image) -> AttackedImage:
-        """The label of ``attacked`` without its letters: the control for hiding the picture.
+        """The label of ``attacked`` without its letters: the control for hiding the image.
 
         Where the attack has a background box, that box; with bands, the empty bands; else a box
-        in the colour of the letters over the box of their ink, which hides more of the picture
+        in the colour of the letters over the box of their ink, which hides more of the image
         than the letters did.
         """
         return self._like(attacked, image, kind="blank", letters=False)

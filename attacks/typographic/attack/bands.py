@@ -1,4 +1,4 @@
-"""White bands above and below a picture: text that hides nothing (Self-Generated attacks)."""
+"""White bands above and below an image: text that hides nothing (Self-Generated attacks)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def with_bands(image: Image.Image, band: float) -> tuple[Image.Image, int]:
 def letterboxed(image: Image.Image, like: tuple[int, int]) -> Image.Image:
     """``image`` with white at its sides, to the aspect ratio of ``like``.
 
-    A model that crops to a square would cut the bands away again; so it sees all of the picture,
+    A model that crops to a square would cut the bands away again; so it sees all of the image,
     smaller.
     """
     width = max(image.width, round(image.height * like[0] / like[1]))

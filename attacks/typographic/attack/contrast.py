@@ -2,7 +2,7 @@
 
 The ratio is that of WCAG 2.2: ``(L1 + 0.05) / (L2 + 0.05)`` of relative luminances, the lighter
 first; 1 is invisible, 21 black on white. What lies under is the background box where there is one,
-else the mean luminance of the picture under the ink of that copy.
+else the mean luminance of the image under the ink of that copy.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _WEIGHTS = np.array([0.2126, 0.7152, 0.0722])
 def linear(srgb: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """sRGB from 0 to 255 as linear light from 0 to 1."""
     levels = np.asarray(srgb)
-    if levels.dtype == np.uint8:  # pictures: by table, an audit measures many
+    if levels.dtype == np.uint8:  # images: by table, an audit measures many
         linear_levels: npt.NDArray[np.float64] = _TABLE[levels]
         return linear_levels
     return _exact(levels)

@@ -43,7 +43,7 @@ def with_controls(
     A control that does not exist for the word (``$$$`` cannot be scrambled) is left out.
 
     Args:
-        true_word: What the picture shows; None leaves that control out.
+        true_word: What the image shows; None leaves that control out.
         known, key: See :func:`nonsense_word`.
         image_id: See :meth:`TypographicAttack.__call__`.
         kinds: Which of :data:`CONDITIONS` are drawn.

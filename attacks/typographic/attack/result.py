@@ -1,4 +1,4 @@
-"""What an attack returns, and how its copies are put on the picture."""
+"""What an attack returns, and how its copies are put on the image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``clipprobe attack``: write a word on one picture, with the mask of its ink and its controls."""
+"""``clipprobe attack``: write a word on one image, with the mask of its ink and its controls."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from clipprobe.settings.shared import Random, Terminal
 
 @dataclass(frozen=True)
 class WordOnImage(Lettering, Random):
-    """Write WORD on IMAGE; the same picture, settings and seed give the same pixels.
+    """Write WORD on IMAGE; the same image, settings and seed give the same pixels.
 
-    The word is drawn at the picture's own resolution.
+    The word is drawn at the image's own resolution.
     """
 
     panel: ClassVar[str] = "Attack"
     image: Annotated[Path, Flag(argument=True)]
-    """The picture to write on."""
+    """The image to write on."""
     word: Annotated[str, Flag(argument=True)]
     """What to write."""
     _: KW_ONLY
@@ -37,13 +37,13 @@ class WordOnImage(Lettering, Random):
     """A folder for the attack and its controls in the same place: blank label, nonsense word,
     scrambled letters, and the true word where --true-word is given."""
     true_word: str | None = None
-    """What the picture shows, for the control with it."""
+    """What the image shows, for the control with it."""
     object_mask: Path | None = None
-    """A picture that is white on the object, for --position on or off."""
+    """An image that is white on the object, for --position on or off."""
 
 
 def attack(settings: WordOnImage, terminal: Terminal) -> None:
-    """Write the word, and say where the picture is."""
+    """Write the word, and say where the image is."""
     from attacks.typographic import TypographicAttack
 
     image, out, mask_out = settings.image, settings.out, settings.mask_out
@@ -110,7 +110,7 @@ def _check_outputs(image: Path, out: Path, mask_out: Path | None, controls: Path
     for path in (out, mask_out):
         if path is not None and path.suffix.lower() != ".png":
             raise ConfigError(
-                f"The picture cannot be written to {path}: give a name that ends in .png, which "
+                f"The image cannot be written to {path}: give a name that ends in .png, which "
                 "keeps every pixel."
             )
     kinds = ("attack", "blank", "nonsense", "scrambled", "true")
@@ -118,7 +118,7 @@ def _check_outputs(image: Path, out: Path, mask_out: Path | None, controls: Path
     for path in files:
         if path is not None and path.exists() and image.exists() and path.samefile(image):
             raise ConfigError(
-                f"One of --out, --mask-out and --controls is the picture {image} itself: give "
+                f"One of --out, --mask-out and --controls is the image {image} itself: give "
                 "another name."
             )
 

@@ -1,12 +1,12 @@
-"""Brute force: which words win, tried on some pictures and reported on others.
+"""Brute force: which words win, tried on some images and reported on others.
 
-The word that won on the pictures that chose it looks better than it is (winner's curse). So the
-pictures are split by their ids: on the *choosing* part words are tried in rounds (successive
+The word that won on the images that chose it looks better than it is (winner's curse). So the
+images are split by their ids: on the *choosing* part words are tried in rounds (successive
 halving, Jamieson and Talwalkar 2016, arXiv:1502.07943): after each round the better half goes on to
-more pictures, until the budget of queries is spent. The audit then runs on the other part alone,
-and its success is what is reported. One query is one attacked picture that went through the model.
+more images, until the budget of queries is spent. The audit then runs on the other part alone,
+and its success is what is reported. One query is one attacked image that went through the model.
 
-A word *wins* a picture when the answer moves off the truth, and to the word's class where it has
+A word *wins* an image when the answer moves off the truth, and to the word's class where it has
 one; ties are broken by the mean margin.
 """
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from attacks.typographic.rendering.render import Floats, Renderer
     from attacks.typographic.task import Task
 
-#: Share of the pictures that choose.
+#: Share of the images that choose.
 CHOOSING = 0.25
-#: Words that are kept: one may be the label of a picture, then the next is written.
+#: Words that are kept: one may be the label of an image, then the next is written.
 KEPT = 5
 
 
@@ -59,9 +59,9 @@ class BruteForce:
     """What the tries found.
 
     ``words``: the winners, the best first.
-    ``queries``, ``budget``: attacked pictures that were encoded, and that might have been.
+    ``queries``, ``budget``: attacked images that were encoded, and that might have been.
     ``candidates``, ``untried``: words of the vocabulary, and those that the budget did not reach.
-    ``choosing``: ids of the pictures that chose; none of them is reported on.
+    ``choosing``: ids of the images that chose; none of them is reported on.
     ``table``: the words tried most: ``word``, ``n``, ``wins``, ``success`` (Wilson).
     """
 
@@ -78,11 +78,11 @@ def split(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
     """The choosing and the reporting part, by the hash of the ids: their order does not matter.
 
     Raises:
-        DataError: there are fewer than two pictures.
+        DataError: there are fewer than two images.
     """
     if len({case.record.id for case in cases}) < 2:
         raise DataError(
-            "brute-force needs at least two pictures: some choose the word, others report on it."
+            "brute-force needs at least two images: some choose the word, others report on it."
         )
 
     def drawn(rows: list[int]) -> list[int]:
@@ -90,12 +90,12 @@ def split(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
 
     rows = list(range(len(cases)))
     chooses = split_rows(rows, drawn, lambda n: min(n - 1, max(1, round(CHOOSING * n))))
-    # In drawn order, so that the first pictures of a round are no alphabet's.
+    # In drawn order, so that the first images of a round are no alphabet's.
     return [cases[i] for i in drawn(rows) if chooses[i]], [cases[i] for i in rows if not chooses[i]]
 
 
 def brute_force(task: Task, choosing: Sequence[Case], classifier: Floats) -> BruteForce:
-    """Try words on the choosing pictures, within ``words.budget`` queries.
+    """Try words on the choosing images, within ``words.budget`` queries.
 
     Raises:
         DataError: no word could be written on any of them.
@@ -136,7 +136,7 @@ def brute_force(task: Task, choosing: Sequence[Case], classifier: Floats) -> Bru
             break
     if not alive:
         raise DataError(
-            f"None of the {len(names)} words could be written on the {len(choosing)} pictures that "
+            f"None of the {len(names)} words could be written on the {len(choosing)} images that "
             "choose: change the words or the size."
         )
     alive.sort(key=lambda one: one.rank)
@@ -157,7 +157,7 @@ def brute_force(task: Task, choosing: Sequence[Case], classifier: Floats) -> Bru
 
 
 def _drawn(jobs: Sequence[tuple[_Tried, Case]], renderer: Renderer) -> Any:
-    """The attacked picture of each job that can be drawn; what cannot is not a query."""
+    """The attacked image of each job that can be drawn; what cannot is not a query."""
     for one, case in jobs:
         one.on.add(case.record.id)
         try:

@@ -98,7 +98,7 @@ def prepare(task: Task, classifier: Floats, run: Run, unfit: Sequence[str]) -> P
     if unfit:
         warnings.append(
             f"{len(unfit)} attack word(s) do not fit on the model's input at this size "
-            f"({', '.join(map(repr, unfit[:3]))}): they were written on no picture."
+            f"({', '.join(map(repr, unfit[:3]))}): they were written on no image."
         )
     scores = WordScores(texts=word_texts(task, classifier))
     choice: dict[str, Any] = {}
@@ -113,7 +113,7 @@ def prepare(task: Task, classifier: Floats, run: Run, unfit: Sequence[str]) -> P
         task = dataclasses.replace(task, words=words, cases=others)
         warnings.append(
             f"The words were chosen by brute force with {choice['queries']} queries on "
-            f"{len(choosing)} pictures; every number here is of the other {len(others)}."
+            f"{len(choosing)} images; every number here is of the other {len(others)}."
         )
     elif words.strategy in ("neuron", "head"):
         derived = unit_words(

@@ -1,4 +1,4 @@
-"""What ranks the words of a strategy: text similarity, the clean picture, units of the model."""
+"""What ranks the words of a strategy: text similarity, the clean image, units of the model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WordScores:
-    """What the strategies over a list, over pictures and over units need beside the classifier."""
+    """What the strategies over a list, over images and over units need beside the classifier."""
 
     texts: Floats | None = None
     """Unit text vectors of the vocabulary, ``(n_words, d)``: in the templates, for
@@ -33,7 +33,7 @@ class WordScores:
     def of(
         self, task: Task, label: int, classifier: Floats, clean: Scored | None
     ) -> npt.NDArray[Any] | None:
-        """Scores of the vocabulary for one picture, ``(n_words,)``; None where none are needed.
+        """Scores of the vocabulary for one image, ``(n_words,)``; None where none are needed.
 
         Raises:
             ConfigError: they were not prepared.

@@ -7,7 +7,7 @@ writes towards each class is read off exactly (its term of the logit). A unit is
 where that differs most between words; the words' shifts are the sums over the most sensitive units,
 with the mean over words taken off, because that is what any writing does.
 
-No picture of the audit is used, so nothing is chosen on what is reported. Direct paths only: what
+No image of the audit is used, so nothing is chosen on what is reported. Direct paths only: what
 later blocks make of a unit is left out.
 """
 

@@ -1,4 +1,4 @@
-"""Attack data sets of the field from local paths: pictures, words, twins, licences, counts.
+"""Attack data sets of the field from local paths: images, words, twins, licences, counts.
 
 :func:`load_attacks` reads one; :func:`layouts` lists what is known; every family of layouts has
 its own file. Nothing is downloaded, and nothing of an archive is ever written to the disk.

@@ -1,6 +1,6 @@
-"""Pictures inside Parquet tables and zip archives, read in place through the usual decoder.
+"""Images inside Parquet tables and zip archives, read in place through the usual decoder.
 
-Nothing is extracted to the disk. A picture's bytes are handed to ``clipprobe.data``'s decoder,
+Nothing is extracted to the disk. An image's bytes are handed to ``clipprobe.data``'s decoder,
 which refuses decompression bombs and applies the EXIF orientation; here its size is bounded before
 it is unpacked.
 """
@@ -20,7 +20,7 @@ from clipprobe.data.tables import inside
 from clipprobe.errors import DataError, UnreadableImageError
 from clipprobe.lines import MAX_TEXT_BYTES
 
-#: A picture of a data set that unpacks to more is none.
+#: An image of a data set that unpacks to more is none.
 MAX_MEMBER_BYTES = 256 << 20
 MAX_MEMBERS = 1_000_000
 _lock = threading.Lock()
@@ -28,7 +28,7 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class ParquetCell:
-    """The bytes of one picture in a Parquet file: row ``row`` of row group ``group``."""
+    """The bytes of one image in a Parquet file: row ``row`` of row group ``group``."""
 
     file: Path
     column: str
@@ -36,7 +36,7 @@ class ParquetCell:
     row: int
 
     def read(self) -> bytes:
-        """The encoded picture."""
+        """The encoded image."""
         try:
             with _lock:  # one row group is read once, not by every thread
                 cells = _row_group(self.file, self.file.stat().st_mtime_ns, self.column, self.group)
@@ -45,7 +45,7 @@ class ParquetCell:
             raise UnreadableImageError(" ".join(str(error).split()) or "unreadable") from None
         data = value.get("bytes") if isinstance(value, Mapping) else value
         if not isinstance(data, bytes):
-            raise UnreadableImageError("the table holds no picture in this row")
+            raise UnreadableImageError("the table holds no image in this row")
         if len(data) > MAX_MEMBER_BYTES:
             raise UnreadableImageError(f"larger than {MAX_MEMBER_BYTES >> 20} MiB")
         return data
@@ -61,7 +61,7 @@ def _row_group(file: Path, modified: int, column: str, group: int) -> Any:
 def parquet_rows(
     file: Path, columns: tuple[str, ...], image: str
 ) -> Iterator[tuple[dict[str, Any], ParquetCell]]:
-    """Each row's cells of ``columns``, and where its picture is; pictures are not read.
+    """Each row's cells of ``columns``, and where its image is; images are not read.
 
     Raises:
         DataError: the file is no Parquet file, or a column is absent.
@@ -88,7 +88,7 @@ def parquet_rows(
 
 @dataclass(frozen=True, slots=True)
 class ZipMember:
-    """One picture inside a zip archive."""
+    """One image inside a zip archive."""
 
     archive: Path
     name: str

@@ -13,7 +13,7 @@ from clipprobe.data.suffixes import IMAGE_SUFFIXES
 from clipprobe.errors import DataError
 from clipprobe.lines import read_text
 
-#: Files that belong to a data set and are not pictures.
+#: Files that belong to a data set and are not images.
 _COMPANIONS = frozenset({".json", ".jsonl", ".txt", ".md", ".csv", ".yaml", ".yml", ".parquet"})
 
 
@@ -27,7 +27,7 @@ def image_files(folder: Path) -> tuple[list[ImageRecord], list[Failure]]:
     """
     if not folder.is_dir():
         raise DataError(
-            f"{str(folder)!r} is not a folder: give the folder that holds the pictures."
+            f"{str(folder)!r} is not a folder: give the folder that holds the images."
         )
     images: list[ImageRecord] = []
     others: list[Failure] = []

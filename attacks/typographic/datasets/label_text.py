@@ -19,7 +19,7 @@ RTA_N, PAINT_N = 1000, 110
 
 
 def read_label_text(path: Path) -> Reading:
-    """Pictures named ``label=X_text=Y``; pairs are all photographs of one label."""
+    """Images named ``label=X_text=Y``; pairs are all photographs of one label."""
 
     def parse(name: PurePosixPath) -> tuple[str, str, str] | str:
         match = _NAME.fullmatch(name.stem)
@@ -60,7 +60,7 @@ PAINT = Layout(
 )
 LABEL_TEXT = Layout(
     name="label-text",
-    title="pictures named label=X_text=Y",
+    title="images named label=X_text=Y",
     read=read_label_text,
     recognise=lambda path: _count(path) not in (0, RTA_N, PAINT_N),
 )

@@ -1,6 +1,6 @@
-"""What a layout is, and what it reads: pictures with label, word, condition and pair.
+"""What a layout is, and what it reads: images with label, word, condition and pair.
 
-Terms. *Pair*: the pictures of one object that are compared with each other: the photographed
+Terms. *Pair*: the images of one object that are compared with each other: the photographed
 attack, its *clean twin* (the same object without a word) and its *synthetic twin* (the word drawn
 by a program instead of written by hand).
 """
@@ -21,7 +21,7 @@ CLEAN, ATTACK, SYNTH = "clean", "attack", "synth"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """One picture of an attack data set."""
+    """One image of an attack data set."""
 
     id: str
     """Unique in its data set and the same on every machine."""
@@ -29,7 +29,7 @@ class Picture:
     label: str
     """What is shown."""
     word: str
-    """What is written over it; ``""`` on a clean picture."""
+    """What is written over it; ``""`` on a clean image."""
     pair: str
     """What it is compared within: a triplet, or all photographs of one object."""
     condition: str = ""
@@ -37,7 +37,7 @@ class Picture:
     aim: str = ""
     """On a clean twin: the word of its attack, so that both answer the same question."""
     planned: bool = False
-    """Whether the word is still to be written on the picture, by the audit."""
+    """Whether the word is still to be written on the image, by the audit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """One data set's way of keeping its pictures."""
+    """One data set's way of keeping its images."""
 
     name: str
     """What to ask for, such as ``rta-100``."""
@@ -92,7 +92,7 @@ class Layout:
     recognise: Callable[[Path], bool]
     """Whether a path can only be this layout; cheap, and False in every doubt."""
     expected: tuple[int, ...] = ()
-    """Published numbers of pictures; any of them is right. Empty: no number is published."""
+    """Published numbers of images; any of them is right. Empty: no number is published."""
     expected_note: str = ""
     """Why there is more than one published number."""
     licence: str = "not stated"
@@ -119,7 +119,7 @@ class Layout:
         if not self.noncommercial:
             return ""
         return (
-            f"The pictures of {self.title} are under {self.licence}: they may not be used for "
+            f"The images of {self.title} are under {self.licence}: they may not be used for "
             "commercial purposes."
         )
 

@@ -1,6 +1,6 @@
-"""The published CSV of Wang et al. 2025: for each word, how many pictures of each class changed.
+"""The published CSV of Wang et al. 2025: for each word, how many images of each class changed.
 
-These are counts of answers, not pictures, so they cannot be audited; they can be given intervals
+These are counts of answers, not images, so they cannot be audited; they can be given intervals
 and set beside an audit's own.
 """
 
@@ -20,12 +20,12 @@ _COLUMNS = ("ori_label", "total_num", "untargeted_num", "targeted_num")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordCounts:
-    """What one word did to the pictures of one class, or of all."""
+    """What one word did to the images of one class, or of all."""
 
     label: str
-    """Class of the pictures; ``""`` for all of them together."""
+    """Class of the images; ``""`` for all of them together."""
     total: int
-    """Pictures, all of them answered correctly without the word."""
+    """Images, all of them answered correctly without the word."""
     untargeted: int
     """Those answered wrongly with it."""
     targeted: int
@@ -69,7 +69,7 @@ def read_multi_image(path: str | Path) -> tuple[list[WordCounts], WordCounts]:
         if not 0 <= targeted <= untargeted <= total:
             raise DataError(
                 f"Row {number} of the table {file} counts {targeted} targeted and {untargeted} "
-                f"untargeted successes of {total} pictures, which cannot be."
+                f"untargeted successes of {total} images, which cannot be."
             )
         rows.append(
             WordCounts(

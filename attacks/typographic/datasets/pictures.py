@@ -1,4 +1,4 @@
-"""An attack data set that was read: its pictures, checked and paired, and what was left out."""
+"""An attack data set that was read: its images, checked and paired, and what was left out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AttackSet:
     Attributes:
         name: What the user called it: the last part of the path.
         layout: Where it comes from: title, licence, source, expected counts.
-        pictures: Ordered by id.
+        images: Ordered by id.
         skipped: Files that could not be used, each with its reason.
         warnings: Sentences for the reader: counts that differ from the published ones.
         synonyms: Names that mean the same in this data set.
@@ -46,7 +46,7 @@ class AttackSet:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The pictures as an ordinary data set; word, condition and pair are attributes."""
+        """The images as an ordinary data set; word, condition and pair are attributes."""
         return Dataset(
             name=self.name,
             records=tuple(
@@ -85,7 +85,7 @@ class AttackSet:
         return joined
 
     def counts(self) -> dict[str, int]:
-        """Pictures by condition: ``attack``, ``clean``, ``synth``, ``true``."""
+        """Images by condition: ``attack``, ``clean``, ``synth``, ``true``."""
         numbers: dict[str, int] = {}
         for p in self.pictures:
             name = condition_of(p)
@@ -93,7 +93,7 @@ class AttackSet:
         return dict(sorted(numbers.items()))
 
     def sample(self, limit: int | None) -> AttackSet:
-        """At most ``limit`` pictures, whole pairs where they fit, the same ones everywhere."""
+        """At most ``limit`` images, whole pairs where they fit, the same ones everywhere."""
         if limit is None or limit >= len(self.pictures):
             return self
         groups: dict[str, list[Picture]] = {}
@@ -111,7 +111,7 @@ class AttackSet:
             layout=self.layout,
             pictures=tuple(p for p in self.pictures if p.id in ids),
             skipped=self.skipped,
-            warnings=(*self.warnings, f"Only {limit} of {len(self)} pictures were used (limit)."),
+            warnings=(*self.warnings, f"Only {limit} of {len(self)} images were used (limit)."),
             synonyms=self.synonyms,
         )
 

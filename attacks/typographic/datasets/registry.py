@@ -71,11 +71,11 @@ def load_attacks(layout: str, path: str | Path, *, limit: int | None = None) -> 
         path: The folder, table or archive, as published.
         limit: Keep at most N images, in whole pairs where they fit.
     Returns:
-        The pictures with their twins. What could not be used is in ``skipped``, with the reason;
+        The images with their twins. What could not be used is in ``skipped``, with the reason;
         counts that differ from the published ones are in ``warnings``.
     Raises:
         ConfigError: the layout is unknown, or ``auto`` cannot tell.
-        DataError: nothing is there, it has another layout, or not one picture could be used.
+        DataError: nothing is there, it has another layout, or not one image could be used.
     Example:
         >>> from attacks.typographic.datasets import layouts
         >>> layouts()["rta-100"].expected
@@ -88,7 +88,7 @@ def load_attacks(layout: str, path: str | Path, *, limit: int | None = None) -> 
             "on this machine; nothing is downloaded."
         )
     if limit is not None and limit < 1:
-        raise DataError(f"The limit {limit} leaves no picture: give at least 1.")
+        raise DataError(f"The limit {limit} leaves no image: give at least 1.")
     known = detect_layout(place) if layout == "auto" else find_layout(layout)
     if known is None:
         raise ConfigError(
@@ -106,7 +106,7 @@ def load_attacks(layout: str, path: str | Path, *, limit: int | None = None) -> 
         note = f" ({known.expected_note})" if known.expected_note else ""
         warnings.insert(
             0,
-            f"{known.title} has {numbers} pictures as published{note}; {n:,} usable ones were found"
+            f"{known.title} has {numbers} images as published{note}; {n:,} usable ones were found"
             f" at {place.name!r} and {len(reading.skipped):,} were left out: the numbers are not "
             "those of the whole data set.",
         )
@@ -125,7 +125,7 @@ def load_attacks(layout: str, path: str | Path, *, limit: int | None = None) -> 
 def _nothing(layout: Layout, path: Path, reading: Reading) -> str:
     if not reading.skipped:
         return (
-            f"No picture of the layout {layout.name!r} is at {str(path)!r}: give the folder, table "
+            f"No image of the layout {layout.name!r} is at {str(path)!r}: give the folder, table "
             "or archive that holds them, or another layout."
         )
     first = reading.skipped[0]

@@ -1,8 +1,8 @@
 """Any ``image,label,word`` table, and Self-Gen's ``image,word`` lists of words to be written.
 
-In the table the word is on the picture already; an empty word is a clean picture, and an optional
-column ``pair`` (or ``id``) says which pictures show one object. A Self-Gen list stands beside
-clean pictures: the audit writes its words itself, with every control.
+In the table the word is on the image already; an empty word is a clean image, and an optional
+column ``pair`` (or ``id``) says which images show one object. A Self-Gen list stands beside
+clean images: the audit writes its words itself, with every control.
 """
 
 from __future__ import annotations
@@ -139,9 +139,9 @@ def _is_table(path: Path) -> bool:
 
 
 def read_self_generated(path: Path) -> Reading:
-    """``image.jpg,word`` (or ``image.jpg,description,word``) lines beside the clean pictures.
+    """``image.jpg,word`` (or ``image.jpg,description,word``) lines beside the clean images.
 
-    The label is the first folder of the picture, or its name without the number at the end
+    The label is the first folder of the image, or its name without the number at the end
     (``Abyssinian_12.jpg``), as in the data sets that the published lists are about.
     """
     file = path if path.is_file() else _only(path)
@@ -218,7 +218,7 @@ SELF_GENERATED = Layout(
     title="self-generated typographic attacks",
     read=read_self_generated,
     recognise=lambda path: False,  # any list of files and words would fit
-    licence="none stated (word lists); the pictures have their own",
+    licence="none stated (word lists); the images have their own",
     source="https://github.com/mqraitem/Self-Gen-Typo-Attack",
     citation="Qraitem et al., Vision-LLMs Can Fool Themselves with Self-Generated Typographic "
     "Attacks, 2024",

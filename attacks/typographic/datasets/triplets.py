@@ -1,7 +1,7 @@
 """Triplets: SCAM and RTA-100-Triplet, each object attacked, clean, and attacked by a program.
 
 Both have the columns ``type``, ``object_label``, ``attack_word``, ``id`` and ``image``. The three
-pictures of one object are found by their id without the type in front (``SCAM_img_0001``), never
+images of one object are found by their id without the type in front (``SCAM_img_0001``), never
 by the order of the rows. They come as Parquet (one file or the data set's folder), as a zip with
 ``metadata.jsonl``, or unpacked beside that file.
 """
@@ -49,7 +49,7 @@ class _Row:
 
 
 def read_triplets(path: Path, kinds: Mapping[str, str]) -> Reading:
-    """The complete triplets at a path; a picture whose partners are missing is left out.
+    """The complete triplets at a path; an image whose partners are missing is left out.
 
     Args:
         kinds: Value of the column ``type`` -> condition.
@@ -115,7 +115,7 @@ def _absent(present: list[str], kinds: Mapping[str, str], n: int) -> list[str]:
     gone = [kind for kind in kinds if kind not in present]
     if not gone or not n:
         return []
-    return [f"No picture of type {' or '.join(gone)} is there, so nothing is compared with it."]
+    return [f"No image of type {' or '.join(gone)} is there, so nothing is compared with it."]
 
 
 def _suffix(row_id: str, kind: str) -> str:

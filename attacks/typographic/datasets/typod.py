@@ -12,7 +12,7 @@ from clipprobe.zeroshot.classes import key
 def read_typod(path: Path) -> Reading:
     """The last three parts of each name, split at ``-``: question, label and written word.
 
-    Labels and words hold no hyphen in this data set, which is why it splits there. Pictures of the
+    Labels and words hold no hyphen in this data set, which is why it splits there. Images of the
     same name without the last part (same beginning, question and label) hang together.
     """
 

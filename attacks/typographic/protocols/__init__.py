@@ -1,4 +1,4 @@
-"""Published ways to score typographic attacks, as records: the same pictures, other rules.
+"""Published ways to score typographic attacks, as records: the same images, other rules.
 
 Accuracies of one model on one data set differ by up to 10 points between papers because the
 candidates, the sentences, the order of averaging and the rule for ties differ. A

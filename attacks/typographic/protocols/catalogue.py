@@ -37,10 +37,10 @@ _ALL = (
         templates=SCAM_TEMPLATES,
         averaging="raw-mean-unit",
         ties="wrong",
-        definition="share of pictures whose object is more similar than the attack word",
+        definition="share of images whose object is more similar than the attack word",
         data=("SCAM",),
         unknown="The code gives probabilities and no rule for a tie; here it counts as wrong. The "
-        "published numbers were made with mixed precision and fit n=1161, one picture fewer than "
+        "published numbers were made with mixed precision and fit n=1161, one image fewer than "
         "the released data.",
         published=SCAM_ROWS,
     ),
@@ -51,7 +51,7 @@ _ALL = (
         candidates="union",
         templates=("a photo of a {}.",),
         ties="first",
-        definition="share of pictures answered with their label among all labels and words",
+        definition="share of images answered with their label among all labels and words",
         data=("RTA-100", "Disentangling", "PAINT"),
         unknown="Its list of candidates stands in the order of a Python set, which is random; here "
         "it is sorted. Its table could not be checked in the source and is not shown.",
@@ -65,7 +65,7 @@ _ALL = (
         templates=("a photo of a {}.",),
         averaging="unit-mean",
         ties="first",
-        definition="share of pictures answered with their label among all labels and words",
+        definition="share of images answered with their label among all labels and words",
         data=("RTA-100", "Disentangling", "PAINT"),
         unknown="Its list of candidates stands in the order of a Python set, which is random; here "
         "it is sorted. Its numbers were made in bfloat16.",
@@ -79,7 +79,7 @@ _ALL = (
         candidates="pairwise",
         templates=("a photo of a {}",),
         ties="right",
-        definition="share of pictures whose object has at least the logit of the attack word",
+        definition="share of images whose object has at least the logit of the attack word",
         data=("SCAM", "RTA-100-Triplet"),
         unknown="Its numbers were made with mixed precision.",
         tolerance=0.5,
@@ -95,11 +95,11 @@ _ALL = (
         templates=(),
         ties="first",
         measure="targeted_success",
-        definition="share of pictures with a target whose answer becomes the target and was not "
-        "the target when clean, where there is a clean picture",
+        definition="share of images with a target whose answer becomes the target and was not "
+        "the target when clean, where there is a clean image",
         data=("Distill in the wild",),
         unknown="The sentences of its zero-shot classifier were not published; here they are the "
-        "audit's own. Its nine attacks on 1000 ImageNet pictures (36.4 to 95.4 %) were scored with "
+        "audit's own. Its nine attacks on 1000 ImageNet images (36.4 to 95.4 %) were scored with "
         "a linear probe, so no zero-shot number stands beside them.",
         tolerance=1.5,
         slack=0,
@@ -118,7 +118,7 @@ _ALL = (
             "an image of {word}",
         ),
         ties="first",
-        definition="share of pictures whose best of four captions names the object",
+        definition="share of images whose best of four captions names the object",
         data=("TypoD",),
         unknown="Published are gains over plain labels (30 points for ViT-B/32, 58 for ViT-L/14, "
         "n=500), no accuracies, so no row stands beside the number.",

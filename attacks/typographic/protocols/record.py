@@ -29,9 +29,9 @@ class Published:
     data: str
     """The data set."""
     n: int
-    """Pictures behind the number."""
+    """Images behind the number."""
     value: tuple[float, float]
-    """Percent: accuracy (or success, where the protocol measures it) on attacked pictures; the
+    """Percent: accuracy (or success, where the protocol measures it) on attacked images; the
     smallest and the largest that were published."""
     clean: tuple[float, float] | None = None
     """Percent: accuracy on the clean twins."""
@@ -57,7 +57,7 @@ class Protocol:
     ties: Literal["right", "wrong", "first"]
     """What a tie counts as; ``first``: of equals the first candidate wins."""
     measure: Literal["accuracy", "targeted_success"] = "accuracy"
-    """What its table gives for attacked pictures."""
+    """What its table gives for attacked images."""
     definition: str
     """The measure in words."""
     data: tuple[str, ...]
@@ -65,10 +65,10 @@ class Protocol:
     unknown: str = ""
     """What the source does not say, and what is done here instead."""
     tolerance: float = 0.1
-    """Percentage points that number and row may differ by on the same pictures: what one picture
+    """Percentage points that number and row may differ by on the same images: what one image
     more or less, half precision and another image library change."""
     slack: int = 1
-    """Pictures by which n may differ from the row's for the two to be comparable."""
+    """Images by which n may differ from the row's for the two to be comparable."""
     published: tuple[Published, ...] = ()
 
     def rows_for(self, model_id: str) -> tuple[Published, ...]:

@@ -19,7 +19,7 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What a protocol says about ``n`` pictures; all arrays ``(n,)``."""
+    """What a protocol says about ``n`` images; all arrays ``(n,)``."""
 
     correct: Bools
     """Whether the answer names the object."""

@@ -1,4 +1,4 @@
-"""A protocol on the pictures of a run: from stored vectors to its number and the published one."""
+"""A protocol on the images of a run: from stored vectors to its number and the published one."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def protocol_section(
     outcomes = pairs.outcomes(answers.correct, answers.hit, -answers.margin)
     attack, clean = outcomes.get("attack"), outcomes.get("clean")
     numbers = {
-        "clean": _accuracy(clean, seed, "there is no clean picture"),
-        "attacked": _accuracy(attack, seed, "no picture carries an attack word"),
+        "clean": _accuracy(clean, seed, "there is no clean image"),
+        "attacked": _accuracy(attack, seed, "no image carries an attack word"),
         "targeted_success": _success(attack, clean, seed),
         "margin": _margin(attack, seed),
     }
@@ -114,7 +114,7 @@ def captions(templates: Sequence[str], pairs: Pairs) -> tuple[list[str], Any]:
 def beside(protocol: Protocol, row: Published, ours: Estimate) -> dict[str, Any]:
     """A published row, and whether our number agrees with it.
 
-    ``agrees`` is None where the two cannot be compared: another number of pictures, or none.
+    ``agrees`` is None where the two cannot be compared: another number of images, or none.
     """
     low, high = row.value
     comparable = ours.defined and abs(ours.n - row.n) <= protocol.slack
@@ -131,7 +131,7 @@ def beside(protocol: Protocol, row: Published, ours: Estimate) -> dict[str, Any]
         "gap_points": gap if comparable else None,
         "agrees": bool(gap is not None and gap <= protocol.tolerance) if comparable else None,
         "inside_interval": inside if comparable else None,
-        "why": "" if comparable else f"published for n={row.n}, here n={ours.n}: other pictures",
+        "why": "" if comparable else f"published for n={row.n}, here n={ours.n}: other images",
     }
 
 
@@ -148,9 +148,9 @@ def _accuracy(outcomes: Outcomes | None, seed: int, missing: str) -> Estimate:
 
 
 def _success(attack: Outcomes | None, clean: Outcomes | None, seed: int) -> Estimate:
-    """Share that becomes the word; where there is a clean picture, it was not the word then."""
+    """Share that becomes the word; where there is a clean image, it was not the word then."""
     if attack is None:
-        return undefined("no picture carries an attack word")
+        return undefined("no image carries an attack word")
     hits, cluster = attack.hit, attack.cluster
     if clean is not None:
         now, before = paired(attack, clean)
@@ -160,7 +160,7 @@ def _success(attack: Outcomes | None, clean: Outcomes | None, seed: int) -> Esti
 
 def _margin(attack: Outcomes | None, seed: int) -> Estimate:
     if attack is None:
-        return undefined("no picture carries an attack word")
+        return undefined("no image carries an attack word")
     return cluster_bootstrap(-attack.margin, clusters=attack.cluster, seed=seed)
 
 

@@ -1,6 +1,6 @@
 """Why a typographic attack works: the heads and neurons that carry the written word.
 
-:func:`explain_reading` explains a whole audit, :func:`why_image` one picture. Both load torch when
+:func:`explain_reading` explains a whole audit, :func:`why_image` one image. Both load torch when
 they are first asked for.
 """
 

@@ -1,8 +1,8 @@
 """Taking heads out: the curve in ranked order, and random heads beside it.
 
 A head is taken out where it writes to the class token alone (as Dyslexify does, arXiv:2508.20570),
-or at every token; by zero, or by its mean over the clean pictures. The order comes from one half of
-the pictures and the curve from the other.
+or at every token; by zero, or by its mean over the clean images. The order comes from one half of
+the images and the curve from the other.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _CONDITIONS = ("clean", "nonsense", "attack")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a model with some heads out says, ``(n,)`` each, over pictures.
+    """What a model with some heads out says, ``(n,)`` each, over images.
 
-    ``right``: clean picture answered with its label. ``attacked_right``: the attacked one.
-    ``hit``: the attacked picture answered with the written word. ``control_hit``: the nonsense
-    control answered with it. ``margin``: of the attacked picture, in logits.
+    ``right``: clean image answered with its label. ``attacked_right``: the attacked one.
+    ``hit``: the attacked image answered with the written word. ``control_hit``: the nonsense
+    control answered with it. ``margin``: of the attacked image, in logits.
     """
 
     right: Bools
@@ -54,10 +54,10 @@ class Outcome:
 
 
 class Ablator:
-    """Answers of one model with heads taken out, over some pictures.
+    """Answers of one model with heads taken out, over some images.
 
     Args:
-        batches: Makes the batches of pictures anew.
+        batches: Makes the batches of images anew.
         replacement: What a head is replaced with, by block: ``(1, t or 1, h, k)``.
         cls: Whether heads are taken out at the class token alone.
         advance: Called with the number of runs that are done.
@@ -151,7 +151,7 @@ def numbers(outcome: Outcome, clusters: npt.NDArray[np.str_], *, seed: int) -> d
             outcome.hit, outcome.control_hit, clusters=clusters, seed=seed
         )
         if len(outcome.hit)
-        else undefined("no pictures"),
+        else undefined("no images"),
     }
 
 

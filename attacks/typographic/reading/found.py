@@ -31,7 +31,7 @@ def reading(effects: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Found:
-    """All that was measured; arrays have one row for each planned picture.
+    """All that was measured; arrays have one row for each planned image.
 
     ``neuron_units``: ``(block, neuron)`` of the patched neurons, listed ones first.
     ``curves``, ``greedy``: plain JSON, see :mod:`ablation`.
@@ -56,7 +56,7 @@ class Found:
         return np.array([one.case.record.id for one in self.planned])
 
     def change(self, kind: str = "attack") -> npt.NDArray[np.float64]:
-        """Change of the margin from the clean picture, in logits."""
+        """Change of the margin from the clean image, in logits."""
         margins = self.arrays["margin"]
         change: npt.NDArray[np.float64] = margins[:, CONDITIONS.index(kind)] - margins[:, 0]
         return change

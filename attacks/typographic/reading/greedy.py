@@ -23,7 +23,7 @@ MOST_SKIPS = 10
 def greedy(
     ablator: Ablator, order: Sequence[Head], change: float
 ) -> tuple[list[Head], list[dict[str, Any]]]:
-    """Choose heads one by one on the pictures of ``ablator``.
+    """Choose heads one by one on the images of ``ablator``.
 
     Args:
         order: Heads in the order in which they are tried.

@@ -69,9 +69,9 @@ class Job:
             require_readable(len(planned) + len(left_out), failed, self.dataset.name)
             note = f" ({left_out[0].id!r}: {left_out[0].reason})" if left_out else ""
             raise DataError(
-                f"{len(planned)} pictures of {self.dataset.name!r} can be explained{note}, and "
+                f"{len(planned)} images of {self.dataset.name!r} can be explained{note}, and "
                 "choosing units on one half and checking them on the other needs at least 4: give "
-                "more pictures."
+                "more images."
             )
         measurer = Measurer(self.clip, drawer, classes, vectors, cls=self.settings.cls)
         measured = self._measured(run, measurer, drawer, planned)
@@ -114,7 +114,7 @@ class Job:
     def _usable(
         self, cases: list[Case], drawer: Drawer, vectors: npt.NDArray[np.float32]
     ) -> tuple[list[Planned], list[Failure], list[Failure]]:
-        """Pictures that can be drawn, those that cannot be read, and those left out."""
+        """Images that can be drawn, those that cannot be read, and those left out."""
         classes = self.source.classes
         failed: list[Failure] = []
         if self.source.pairs is not None:

@@ -1,8 +1,8 @@
-"""What one batch of pictures says about every head and neuron.
+"""What one batch of images says about every head and neuron.
 
 All effects are in logits, of the *margin*: the logit of the written word's class minus that of the
 true class. Their sum over everything is the change of the margin from the clean to the attacked
-picture.
+image.
 
 * *Attention on ink*: class-token attention on patches with ink, as a share of its attention on all
   patches (the typographic attention score of Dyslexify, arXiv:2508.20570, for any mask).

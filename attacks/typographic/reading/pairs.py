@@ -1,4 +1,4 @@
-"""What is explained: a picture, clean and with a word on it, beside two controls and the ink mask.
+"""What is explained: an image, clean and with a word on it, beside two controls and the ink mask.
 
 The drawing is the audit's own, so the same settings give the same pixels as
 :func:`attacks.typographic.audit_typographic`.
@@ -24,13 +24,13 @@ from clipprobe.zeroshot.classes import Classes
 if TYPE_CHECKING:
     from clipprobe.models import Clip
 
-#: What each picture is run as. ``blank`` and ``nonsense`` stand in the place of the attack.
+#: What each image is run as. ``blank`` and ``nonsense`` stand in the place of the attack.
 CONDITIONS = ("clean", "blank", "nonsense", "attack")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """One picture and the word to be written on it.
+    """One image and the word to be written on it.
 
     ``label``, ``target``: numbers of the true class and of the class that the word means.
     """
@@ -43,9 +43,9 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Drawn:
-    """A planned picture under all conditions.
+    """A planned image under all conditions.
 
-    ``pictures``: condition -> what the model sees, RGB.
+    ``images``: condition -> what the model sees, RGB.
     ``ink``: ``(n_patches,)`` whether a patch of the model's grid holds any ink of the attack.
     """
 
@@ -110,7 +110,7 @@ def of_word(case: Case, word: str, classes: Classes) -> Planned | Failure:
 
 
 class Drawer:
-    """Draws planned pictures for one model.
+    """Draws planned images for one model.
 
     Args:
         renderer: The audit's renderer; it decides words' places and controls.
@@ -121,7 +121,7 @@ class Drawer:
         self.renderer = renderer
 
     def draw(self, planned: Planned) -> Drawn | Failure:
-        """All conditions of one picture, or why it is left out.
+        """All conditions of one image, or why it is left out.
 
         Raises:
             UnreadableImageError: it cannot be decoded.
@@ -149,7 +149,7 @@ class Drawer:
         )
 
     def all_of(self, planned: Sequence[Planned]) -> list[Drawn]:
-        """Pictures that are known to be drawable."""
+        """Images that are known to be drawable."""
         pictures = [self.draw(one) for one in planned]
         return [one for one in pictures if isinstance(one, Drawn)]
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Removal:
-    """Takes heads of one model out, over the pictures of one explanation.
+    """Takes heads of one model out, over the images of one explanation.
 
     ``chooses``: ``(n,)`` the half on which heads are chosen; the other half says what it does.
     """
@@ -115,7 +115,7 @@ class Removal:
         ]
 
     def _ablator(self, planned: list[Planned], where: str, step: str, runs: int) -> Ablator:
-        """Answers with heads out; ``runs`` a picture are expected, 0 where that is not known."""
+        """Answers with heads out; ``runs`` an image are expected, 0 where that is not known."""
         done = [0]
 
         def advance(n: int) -> None:

@@ -1,4 +1,4 @@
-"""The report of an explanation: the ranked list, the curves, one worked picture, and its limits."""
+"""The report of an explanation: the ranked list, the curves, one worked image, and its limits."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def build_page(
         Section("Where the word is", _places(summary)),
         Section("Neurons", _neurons(summary)),
         *(
-            [Section("One picture", worked_picture(found, drawer, grid))]
+            [Section("One image", worked_picture(found, drawer, grid))]
             if run.has("images.parquet")  # else answers of single images are withheld
             else []
         ),
@@ -59,7 +59,7 @@ def build_page(
     ]
     return Page(
         title="Why it reads",
-        subtitle=f"{n['pairs']:,} attacked pictures; units were chosen on {n['choose']:,} and "
+        subtitle=f"{n['pairs']:,} attacked images; units were chosen on {n['choose']:,} and "
         f"checked on the other {n['confirm']:,}. {n['heads']:,} heads, {n['neurons']:,} neurons.",
         sections=sections,
         provenance={**provenance, "settings": _settings(run.config)},
@@ -81,8 +81,8 @@ def _heads(summary: Mapping[str, Any]) -> list[Block]:
             rows,
             "Heads in the order of the causal effect on the choosing half; share, reading and p "
             "are of the other half. Share: mean of patching the attacked head into the clean "
-            "picture and the reverse, over the rise of the margin. Reading: that effect less the "
-            "same for the nonsense word. Direct effects and attention are means over all pictures; "
+            "image and the reverse, over the rise of the margin. Reading: that effect less the "
+            "same for the nonsense word. Direct effects and attention are means over all images; "
             f"{_percent(summary['heads'])} of the patches hold ink.",
         ),
         Paragraph(
@@ -217,10 +217,10 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
         "each other.",
         "Putting in shows what suffices, taking back what is needed. Attention shows where a head "
         "looks, not what it does with it.",
-        "Confirmed: on pictures that took no part in choosing, more than the nonsense word "
+        "Confirmed: on images that took no part in choosing, more than the nonsense word "
         "(sign-flip permutation, Holm, p < 0.05), more than 97.5 % of random units, and at least a "
         "stated share of the change.",
-        "It holds for these pictures, words, fonts and places; text here was written by this "
+        "It holds for these images, words, fonts and places; text here was written by this "
         "program.",
     ]
     return notes

@@ -1,7 +1,7 @@
 """Which heads and neurons carry the written word, over a data set.
 
 :func:`explain_reading` draws the audit's attacks and controls, measures every head and neuron,
-ranks them on one half of the pictures, checks them on the other, and takes the ranked heads out.
+ranks them on one half of the images, checks them on the other, and takes the ranked heads out.
 """
 
 from __future__ import annotations
@@ -64,11 +64,11 @@ def prepare_explanation(settings: ReadingExplanation, clip: Clip) -> Plan[None]:
     cases, skipped = read_cases(dataset, source.classes, name_pattern=source.name_pattern)
     if cases[0].word is not None:
         raise DataError(
-            "These pictures carry their words already, so there is no clean twin and no ink mask "
-            "to explain them with: give pictures without words, and a name pattern with {label} "
+            "These images carry their words already, so there is no clean twin and no ink mask "
+            "to explain them with: give images without words, and a name pattern with {label} "
             "alone."
         )
-    # A picture runs with its attack and controls, and again with units patched.
+    # An image runs with its attack and controls, and again with units patched.
     shots = len(dataset) * (1 + len(CONDITIONS) * source.per_image)
     fitting_batch(clip, settings.batch_size, shots, grad=True)
     job = Job(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clipprobe.settings.shared import ImagesLike
 
     AttackLike = TypographicAttack | Mapping[str, Any]
-    #: Told a step's name, the pictures done in it, and of how many.
+    #: Told a step's name, the images done in it, and of how many.
     TellStep = Callable[[str, int, int], None]
 else:
     ImagesLike = AttackLike = TellStep = Any
@@ -40,7 +40,7 @@ def knobs_of(attack: Any) -> Any:
 class ReadingExplanation(Asking, Writing, Random, Output, Images):
     """Say which heads and neurons carry a written word to the answer, and check it by ablation.
 
-    Units are ranked on one half of the pictures and confirmed on the other, against a nonsense
+    Units are ranked on one half of the images and confirmed on the other, against a nonsense
     word in the same place and against random units. Needs a vision transformer whose heads can be
     told apart; a ResNet is refused.
     """

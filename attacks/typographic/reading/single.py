@@ -1,6 +1,6 @@
-"""Why one picture is read: every head and neuron, for this picture and this word.
+"""Why one image is read: every head and neuron, for this image and this word.
 
-There is no interval over one picture. What a head does is set beside what the other heads do, and
+There is no interval over one image. What a head does is set beside what the other heads do, and
 beside a nonsense word in the same place.
 """
 
@@ -41,10 +41,10 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WhyImage:
-    """One attacked picture explained; ``L`` blocks, ``H`` heads, ``M`` neurons a block.
+    """One attacked image explained; ``L`` blocks, ``H`` heads, ``M`` neurons a block.
 
     ``label``, ``word``, ``target``: true class, written word, the class it means.
-    ``pictures``: what the model saw: clean, blank, nonsense, attack.
+    ``images``: what the model saw: clean, blank, nonsense, attack.
     ``answers``: the answered class of each. ``margins``: logit of target minus label of each.
     ``ink``: ``(rows, columns)`` which patches hold ink.
     ``attention``: condition -> ``(L, H)`` share of class-token attention on those patches; NaN
@@ -92,7 +92,7 @@ class WhyImage:
         return _strongest(self.neurons, k, neuron_name)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON types, without pictures and all but the strongest neurons."""
+        """Plain JSON types, without images and all but the strongest neurons."""
         return {
             "label": self.label,
             "word": self.word,
@@ -125,7 +125,7 @@ def why_image(
     tokens: str = "auto",
     seed: int = 0,
 ) -> WhyImage:
-    """Explain one picture with one word on it.
+    """Explain one image with one word on it.
 
     Args:
         image: A path, Pillow image, array ``(h, w, 3)`` or record.
@@ -158,7 +158,7 @@ def why_image(
     images = drawer.draw(planned) if isinstance(planned, Planned) else planned
     if not isinstance(planned, Planned) or not isinstance(images, Drawn):
         reason = images.reason if isinstance(images, Failure) else "it cannot be drawn"
-        raise DataError(f"The picture cannot be explained with {word!r}: {reason}.")
+        raise DataError(f"The image cannot be explained with {word!r}: {reason}.")
     vectors = class_vectors(clip, known.names, check_templates(templates))
     measured = Measurer(clip, drawer, known, vectors, cls=settings.cls).measure([images])
     heads = measured["heads"].reshape(1, 2, 2, -1)

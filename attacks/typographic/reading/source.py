@@ -156,7 +156,7 @@ def audited(run: RunView, dataset: Dataset) -> Source:
     """What a finished typographic audit drew and asked.
 
     Raises:
-        DataError: it is not such a run, its pictures carried their words already, or its pictures
+        DataError: it is not such a run, its images carried their words already, or its images
             are not in the data set.
     """
     if run.kind != "typographic":
@@ -167,7 +167,7 @@ def audited(run: RunView, dataset: Dataset) -> Source:
     config = run.manifest["config"]
     if "attack" not in config:
         raise DataError(
-            f"The pictures of the run {run.path} carried their words already, so there is no clean "
+            f"The images of the run {run.path} carried their words already, so there is no clean "
             "twin and no ink mask to explain them with: give a run that wrote its words itself."
         )
     require_answers(run)
@@ -179,7 +179,7 @@ def audited(run: RunView, dataset: Dataset) -> Source:
     absent = sorted({row[0] for row in attacks} - there)
     if absent:
         raise DataError(
-            f"{len(absent)} pictures of the run {run.path} are not among the images given (the "
+            f"{len(absent)} images of the run {run.path} are not among the images given (the "
             f"first is {absent[0]!r}): give the images that it audited."
         )
     settings = {name: value for name, value in config["attack"].items() if name != "seed"}

@@ -19,7 +19,7 @@ from clipprobe.tracing.ranking import RankedUnit, Ranking, mean_of, share_of
 Mean = Callable[[Floats], Estimate]
 #: Numbers of the headline, and what they mean.
 HEADLINE = {
-    "success": "share of pictures answered with the written word",
+    "success": "share of images answered with the written word",
     "reading_effect": "the same, minus the share answered so when a nonsense word stands there",
     "margin_change": "rise of the logit margin (written word minus true class), clean to attacked",
     "margin_change_reading": "the same, attack minus nonsense control",
@@ -107,7 +107,7 @@ def summarise(found: Found, settings: Measuring, audit_gap: float | None) -> dic
 
 
 def _mean(found: Found, seed: int) -> Mean:
-    """A mean over pictures with its interval; NaN comes of attention that the model has not."""
+    """A mean over images with its interval; NaN comes of attention that the model has not."""
     images = found.images
 
     def mean(values: Floats) -> Estimate:
@@ -135,7 +135,7 @@ def _headline(found: Found, seed: int) -> dict[str, Estimate]:
 
 
 def _head_rows(found: Found, seed: int) -> list[dict[str, Any]]:
-    """One row for each listed head; what has no name of a half is over all pictures."""
+    """One row for each listed head; what has no name of a half is over all images."""
     rows = []
     arrays, mean = found.arrays, _mean(found, seed)
     for unit in found.heads.units:
@@ -214,7 +214,7 @@ def _warnings(found: Found, headline: dict[str, Estimate], audit_gap: float | No
     effect, rise = headline["reading_effect"], headline["margin_change_reading"]
     if not effect.low > 0:
         texts.append(
-            "The reading effect is not above 0 with confidence: these pictures and words hardly "
+            "The reading effect is not above 0 with confidence: these images and words hardly "
             "show that the model reads, so there is little to explain."
         )
     if not rise.low > 0:
@@ -225,12 +225,12 @@ def _warnings(found: Found, headline: dict[str, Estimate], audit_gap: float | No
     half = len(set(found.images[~found.chooses].tolist()))
     if half < _FEW:
         texts.append(
-            f"The list was checked on {half} pictures: with so few hardly any unit can be "
+            f"The list was checked on {half} images: with so few hardly any unit can be "
             "confirmed; give more."
         )
     if audit_gap is not None and audit_gap > 0.05:
         texts.append(
-            f"The logits differ from those of the audit by up to {audit_gap:.3g}: other pictures, "
+            f"The logits differ from those of the audit by up to {audit_gap:.3g}: other images, "
             "synonyms, or another version of Pillow."
         )
     return texts

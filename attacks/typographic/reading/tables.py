@@ -1,4 +1,4 @@
-"""The tables of an explanation: one row a picture, a head, and a picture and head."""
+"""The tables of an explanation: one row an image, a head, and an image and head."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _images(found: Found) -> dict[str, list[Any]]:
 
 
 def _all_heads(found: Found) -> dict[str, list[Any]]:
-    """Means over all pictures, in logits; attention as shares."""
+    """Means over all images, in logits; attention as shares."""
     flat = found.arrays["heads"]
     effects = flat.reshape(*flat.shape[:3], -1)
 

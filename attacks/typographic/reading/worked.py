@@ -1,4 +1,4 @@
-"""One picture of an explanation, worked out: what it was answered, and where its heads look."""
+"""One image of an explanation, worked out: what it was answered, and where its heads look."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from clipprobe.figures.typographic import TITLES
 from clipprobe.report import Block, Images, Paragraph, Table
 
 _SHOWN_HEADS = 4
-_SIDE = 224  # small pictures are enlarged to about this, their pixels kept
+_SIDE = 224  # small images are enlarged to about this, their pixels kept
 
 
 def worked_picture(found: Found, drawer: Drawer, grid: tuple[int, int]) -> list[Block]:
-    """The picture of the confirming half whose margin rose most, with its heads' attention."""
+    """The image of the confirming half whose margin rose most, with its heads' attention."""
     rows = np.flatnonzero(~found.chooses)
     row = int(rows[np.argmax(found.change()[rows])])
     planned = found.planned[row]
@@ -36,7 +36,7 @@ def worked_picture(found: Found, drawer: Drawer, grid: tuple[int, int]) -> list[
     top = top[:_SHOWN_HEADS]
     blocks: list[Block] = [
         Paragraph(
-            f"A picture of “{names[planned.label]}” with “{planned.word}” on it "
+            f"An image of “{names[planned.label]}” with “{planned.word}” on it "
             f"({planned.case.record.id}): the margin rises by {found.change()[row]:.2f} logits."
         ),
         Images(panels, columns=4),
@@ -52,7 +52,7 @@ def worked_picture(found: Found, drawer: Drawer, grid: tuple[int, int]) -> list[
                  _or_none(found.attention("attack")[row][head])]
                 for head in top
             ],
-            "The heads with the largest causal effect on this picture.",
+            "The heads with the largest causal effect on this image.",
         )
     )  # fmt: skip
     return blocks
@@ -66,7 +66,7 @@ def _overlays(
     row: int,
     heads: list[tuple[int, int]],
 ) -> list[tuple[Any, str]]:
-    """Class-token attention of some heads over the attacked picture, and the ink's patches."""
+    """Class-token attention of some heads over the attacked image, and the ink's patches."""
     from clipprobe.tracing.streams import Streams
 
     acts = Streams(drawer.clip, cls=True).acts(drawer.pixels([drawn], "attack"))

@@ -1,7 +1,7 @@
-"""What is known about each picture before it is decoded: its class, and the word on it if any.
+"""What is known about each image before it is decoded: its class, and the word on it if any.
 
 Attacks that were photographed carry their word in the file name (``apple-ipod.jpg``, read with
-``--name-pattern '{label}-{word}'``) or in a column of the metadata table. A picture whose word is
+``--name-pattern '{label}-{word}'``) or in a column of the metadata table. An image whose word is
 empty, ``blank`` or ``none`` shows no word, and is the clean twin of its object.
 """
 
@@ -25,7 +25,7 @@ NO_WORD = ("", "blank", "none")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One picture of an audit."""
+    """One image of an audit."""
 
     record: ImageRecord
     label: int
@@ -33,7 +33,7 @@ class Case:
     word: str | None = None
     """The photographed word; ``""`` for none; None where the audit writes the words itself."""
     cluster: str
-    """What hangs together: the picture, or all photographs of one object in one folder."""
+    """What hangs together: the image, or all photographs of one object in one folder."""
     condition: str = ""
     """``clean`` or ``synth`` where the data set says so; ``""`` follows from the word."""
     aim: str = ""
@@ -49,14 +49,14 @@ def read_cases(
     name_pattern: str | None = None,
     word_column: str | None = None,
 ) -> tuple[list[Case], list[Failure]]:
-    """The cases of a data set, and the pictures that cannot be one, with the reason.
+    """The cases of a data set, and the images that cannot be one, with the reason.
 
     Args:
         name_pattern: Where label and word stand in the file name without its ending, such as
             ``{label}-{word}``; with ``{label}`` alone it gives the label only.
         word_column: The metadata column that holds the photographed word.
     Raises:
-        DataError: no picture has a label, no name fits the pattern, the column is absent, or a
+        DataError: no image has a label, no name fits the pattern, the column is absent, or a
             label is not among the classes.
         ConfigError: the pattern is not one.
     """

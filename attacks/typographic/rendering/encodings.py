@@ -1,6 +1,6 @@
-"""Every distinct picture of a run goes through the model once, and what is left is counted.
+"""Every distinct image of a run goes through the model once, and what is left is counted.
 
-Two pictures are the same when their pixels are, as the model gets them: the clean picture beside
+Two images are the same when their pixels are, as the model gets them: the clean image beside
 several words, a file that a data set holds twice, a word that two cells of a sweep shrink to one
 size. Their vectors are kept beside the finished parts of the run, so that a resumed run encodes
 none of them again; in memory stays a place of some 150 bytes for each.
@@ -28,7 +28,7 @@ def _silent(done: int, total: int) -> None:
 
 @dataclass(slots=True)
 class Tally:
-    """Pictures that this call has encoded, and that it has to encode in all.
+    """Images that this call has encoded, and that it has to encode in all.
 
     The total is planned before anything is drawn; whatever turns out to be no work (a duplicate,
     a control that does not exist, an unreadable file) is taken off it, and what a former run left
@@ -40,13 +40,13 @@ class Tally:
     tell: Callable[[int, int], None] = _silent
 
     def encoded(self, n: int) -> None:
-        """``n`` pictures went through the model."""
+        """``n`` images went through the model."""
         self.done += n
         self.total = max(self.total, self.done)
         self.tell(self.done, self.total)
 
     def spared(self, n: int) -> None:
-        """``n`` planned pictures need no encoding."""
+        """``n`` planned images need no encoding."""
         self.total = max(self.done, self.total - n)
         if n and self.done == self.total:  # what was spared last would leave the bar short
             self.tell(self.done, self.total)
@@ -54,7 +54,7 @@ class Tally:
 
 @dataclass(slots=True)
 class _Block:
-    """Shots in order, and those of their pictures that nothing has encoded yet."""
+    """Shots in order, and those of their images that nothing has encoded yet."""
 
     shots: list[Shot] = field(default_factory=list)
     new: dict[str, Image.Image] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class _Block:
 
 @dataclass(slots=True)
 class Encodings:
-    """The vectors of a run by the pixels of their pictures."""
+    """The vectors of a run by the pixels of their images."""
 
     clip: Encoder
     batch_size: int
@@ -76,8 +76,8 @@ class Encodings:
     def __call__(self, shots: Iterable[Shot]) -> Iterator[tuple[list[Caption], Floats]]:
         """Captions and unit vectors ``(m, d)`` of all shots in order, block by block.
 
-        A block ends where ``batch_size`` new pictures are together, so batches are full and
-        depend on the pictures alone. On a CPU several blocks are encoded at once.
+        A block ends where ``batch_size`` new images are together, so batches are full and
+        depend on the images alone. On a CPU several blocks are encoded at once.
         """
         # A caller that counts passes, or an accelerator, gets one block at a time.
         with one_thread_each(self.clip) as at_once:

@@ -1,4 +1,4 @@
-"""From cases to pictures and scores: worker threads decode and draw, the caller encodes.
+"""From cases to images and scores: worker threads decode and draw, the caller encodes.
 
 What is drawn, and its order, depend on the cases alone; so the numbers are the same for one worker
 or four, and for a resumed run.
@@ -30,7 +30,7 @@ from clipprobe.stimuli.text import Box
 from clipprobe.zeroshot.classes import Classes, key
 
 DrawAt = Literal["model", "image"]
-#: Bytes of a picture's SHA-256 that are kept: two of a billion meet with probability 1e-21.
+#: Bytes of an image's SHA-256 that are kept: two of a billion meet with probability 1e-21.
 DIGEST_BYTES = 16
 #: The pixels of text are those of this Pillow and the bundled fonts.
 PILLOW = {"pillow": PIL.__version__}
@@ -56,36 +56,36 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caption:
-    """What one picture shows besides its object."""
+    """What one image shows besides its object."""
 
     condition: str
     """``clean``, ``attack``, or a control."""
     word: str = ""
-    """The attack word that it belongs to; empty for the clean picture."""
+    """The attack word that it belongs to; empty for the clean image."""
     text: str = ""
     """What is written on it."""
     box: Box | None = None
-    """Ink box of the first copy, in pixels of the picture that was drawn on."""
+    """Ink box of the first copy, in pixels of the image that was drawn on."""
     size_px: float | None = None
     """Line height after fitting, in the same pixels."""
     ink: float | None = None
-    """Share of the picture's pixels that the text (or the blank label) covers."""
+    """Share of the image's pixels that the text (or the blank label) covers."""
     pixels: str = ""
-    """Digest of the picture as the model gets it: equal digests are equal pictures."""
+    """Digest of the image as the model gets it: equal digests are equal images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One picture at the model's size, and what it shows."""
+    """One image at the model's size, and what it shows."""
 
     image: Image.Image
     caption: Caption
 
 
 class Bases:
-    """Decoded pictures that a sweep draws on again and again, as many as fit in the memory given.
+    """Decoded images that a sweep draws on again and again, as many as fit in the memory given.
 
-    The first ones stay: pictures come in the same order for every cell, so that throwing out the
+    The first ones stay: images come in the same order for every cell, so that throwing out the
     oldest would throw out each one just before it is asked for.
     """
 
@@ -93,13 +93,13 @@ class Bases:
         self._room, self._kept = max_bytes, dict[str, Image.Image]()
 
     def get(self, case: Case, make: Callable[[], Image.Image]) -> Image.Image:
-        """The picture of a case, made by ``make`` where it is not kept."""
+        """The image of a case, made by ``make`` where it is not kept."""
         kept_base = self._kept.get(case.record.id)
         if kept_base is not None:
             return kept_base
         base = make()
         size = 3 * base.width * base.height
-        if size <= self._room:  # two threads that both pass here exceed the room by one picture
+        if size <= self._room:  # two threads that both pass here exceed the room by one image
             self._room -= size
             self._kept[case.record.id] = base
         return base
@@ -137,12 +137,12 @@ class Renderer:
         """
         if self.draw_at == "model" and not self._kept(self._grid(Image.new("RGB", (96, 64)))):
             raise ConfigError(
-                "This model crops or enlarges even a picture of its own size, so text cannot be "
+                "This model crops or enlarges even an image of its own size, so text cannot be "
                 "drawn on what it sees: draw at the image instead (draw_at='image')."
             )
 
     def base(self, case: Case) -> Image.Image:
-        """The picture that is drawn on.
+        """The image that is drawn on.
 
         Raises:
             UnreadableImageError: it cannot be decoded.
@@ -155,20 +155,20 @@ class Renderer:
         return self.bases.get(case, decoded)
 
     def clean(self, case: Case) -> list[Shot]:
-        """The picture as it is: the clean one, or the photograph with whatever is on it.
+        """The image as it is: the clean one, or the photograph with whatever is on it.
 
         Raises:
-            UnreadableImageError: the picture cannot be decoded.
+            UnreadableImageError: the image cannot be decoded.
         """
         return [self._as_it_is(case, self.base(case))]
 
     def written(self, case: Case, words: Sequence[str], *, clean: bool) -> list[Shot]:
-        """For each word the attack and its controls, after the clean picture if it is wanted.
+        """For each word the attack and its controls, after the clean image if it is wanted.
 
         A control that does not exist for a word (``$$$`` cannot be scrambled) is left out.
 
         Raises:
-            UnreadableImageError: the picture cannot be decoded.
+            UnreadableImageError: the image cannot be decoded.
             TextFitError: a word does not fit on it.
         """
         base = self.base(case)
@@ -189,7 +189,7 @@ class Renderer:
         return shots
 
     def attacked(self, case: Case, word: str) -> Image.Image:
-        """The picture with the attack alone, as the model gets it.
+        """The image with the attack alone, as the model gets it.
 
         Raises:
             UnreadableImageError, TextFitError: see :meth:`written`.
@@ -199,7 +199,7 @@ class Renderer:
         return self._seen(attacked, base)
 
     def _seen(self, drawn: Image.Image, base: Image.Image) -> Image.Image:
-        """The drawn picture as the model gets it."""
+        """The drawn image as the model gets it."""
         if drawn.size != base.size:  # it has bands, which a square crop would cut away
             return self._grid(letterboxed(drawn, base.size))
         # What was drawn on at the model's size stays at it.
@@ -224,7 +224,7 @@ class Renderer:
         return Shot(image, Caption(condition="clean", word=word, text=word, pixels=digest(image)))
 
     def _grid(self, image: Image.Image) -> Image.Image:
-        """The picture as the model sees it, or as it is where the model would change that again."""
+        """The image as the model sees it, or as it is where the model would change that again."""
         if self._kept(image):
             return image
         grid: Image.Image = self.clip.preprocess.to_grid(image)
@@ -235,7 +235,7 @@ class Renderer:
 
 
 def digest(image: Image.Image) -> str:
-    """Name of a picture's pixels: the first 32 hexadecimal digits of their SHA-256."""
+    """Name of an image's pixels: the first 32 hexadecimal digits of their SHA-256."""
     digest_of = hashlib.sha256(f"{image.mode} {image.width}x{image.height} ".encode())
     digest_of.update(image.tobytes())
     return digest_of.hexdigest()[: 2 * DIGEST_BYTES]
@@ -270,7 +270,7 @@ class Problem:
 
     failure: Failure
     unreadable: bool
-    """Whether the picture could not be decoded; else it was decoded and left out."""
+    """Whether the image could not be decoded; else it was decoded and left out."""
 
 
 def attempt(render: Callable[[Case], list[Shot]], case: Case) -> list[Shot] | Problem:

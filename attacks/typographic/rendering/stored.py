@@ -1,6 +1,6 @@
 """The vectors of a run that is being made, read back part by part: scores without encoding again.
 
-The engine leaves the vector of every distinct picture beside the finished parts. What is only
+The engine leaves the vector of every distinct image beside the finished parts. What is only
 known at the end (the union of the attack words, the galleries of a retrieval) is scored from them.
 """
 
@@ -23,7 +23,7 @@ class Stored:
     """Vectors by the name of their pixels.
 
     Args:
-        pixels: The name of the picture of each row, ``(n,)``.
+        pixels: The name of the image of each row, ``(n,)``.
     """
 
     def __init__(self, run: Run, pixels: Any) -> None:

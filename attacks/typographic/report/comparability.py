@@ -37,7 +37,7 @@ def _candidates(summary: Mapping[str, Any]) -> list[Block]:
         Table(
             ["candidates", "how many", *(name.replace("_", " ") for name in NUMBERS)],
             [[name, item["n_candidates"], *(item[key] for key in NUMBERS)] for name, item in sets],
-            "All from one encoding; success among pictures that are right when clean. "
+            "All from one encoding; success among images that are right when clean. "
             + "; ".join(f"{name}: {item['rule']}" for name, item in sets)
             + ".",
         ),
@@ -59,7 +59,7 @@ def _protocol(section: Mapping[str, Any]) -> list[Block]:
             f"“{templates[0]}”; averaging: {section['averaging']}; a tie: {section['ties']}."
         ),
         Paragraph(f"Source: {section['source']}. {section['unknown']}"),
-        Table(["measure", "these pictures"], rows, f"Protocol of {section['title']}, 95 %."),
+        Table(["measure", "these images"], rows, f"Protocol of {section['title']}, 95 %."),
     ]
     if not section["published"]:
         return [*blocks, Paragraph(f"Published: {said(section)}.")]
@@ -79,8 +79,8 @@ def _protocol(section: Mapping[str, Any]) -> list[Block]:
         Table(
             ["model", "data", "n", "published", "gap, points", "beside ours"],
             published,
-            f"Published {section['measure'].replace('_', ' ')} on attacked pictures. Numbers of "
-            f"the same pictures agree within {section['tolerance']:g} points.",
+            f"Published {section['measure'].replace('_', ' ')} on attacked images. Numbers of "
+            f"the same images agree within {section['tolerance']:g} points.",
         ),
     ]
 
@@ -97,7 +97,7 @@ def _retrieval(found: Mapping[str, Any]) -> list[Block]:
         Table(
             ["condition", "recall", "share", "clean minus this"],
             rows,
-            f"{found['n_images']:,} pictures and {found['n_texts']:,} class texts, the same under "
-            "every condition; differences paired over pictures or texts, 95 %.",
+            f"{found['n_images']:,} images and {found['n_texts']:,} class texts, the same under "
+            "every condition; differences paired over images or texts, 95 %.",
         ),
     ]

@@ -1,4 +1,4 @@
-"""Two typographic audits side by side: what changed, paired over picture, word and condition.
+"""Two typographic audits side by side: what changed, paired over image, word and condition.
 
 Used to compare models, a model with and without a defence, or two ways of writing. Differences are
 B minus A, over the rows that both runs have; every test is an exact McNemar test, corrected by Holm
@@ -37,8 +37,8 @@ def prepare_comparison(settings: TypographicComparison, clip: None = None) -> Pl
     both = (name for name in first if name in second)
     if not any(len(np.intersect1d(first[name].pair, second[name].pair)) for name in both):
         raise RunFolderError(
-            f"{a.path} and {b.path} share no picture with the same word and condition: audit the "
-            "same pictures with the same words, for example by giving both the same --seed."
+            f"{a.path} and {b.path} share no image with the same word and condition: audit the "
+            "same images with the same words, for example by giving both the same --seed."
         )
     runs = {name: view.about() for name, view in (("a", a), ("b", b))}
 
@@ -75,7 +75,7 @@ def _summary(
                 {
                     "name": row["name"],
                     "estimate": row["difference"],
-                    "meaning": f"{row['name']}: B minus A over the same pictures and words",
+                    "meaning": f"{row['name']}: B minus A over the same images and words",
                 }
                 for row in rows
             ],
@@ -93,7 +93,7 @@ def refuse_incomparable(a: RunView, b: RunView) -> list[tuple[str, Any, Any]]:
     """The settings other than the model that differ, where the two can be compared.
 
     Raises:
-        RunFolderError: other pictures, other classes, or written words against photographed ones.
+        RunFolderError: other images, other classes, or written words against photographed ones.
     """
     if a.path.resolve() == b.path.resolve():
         raise RunFolderError(f"{a.path} was given twice: give two runs.")
@@ -110,7 +110,7 @@ def refuse_incomparable(a: RunView, b: RunView) -> list[tuple[str, Any, Any]]:
         top = name.partition(".")[0]
         if top == "dataset":
             raise RunFolderError(
-                f"{a.path} and {b.path} used other pictures ({name} {_short(x)} and {_short(y)}): "
+                f"{a.path} and {b.path} used other images ({name} {_short(x)} and {_short(y)}): "
                 "audit one data set twice to compare."
             )
         if top in SAME:
@@ -137,7 +137,7 @@ def _warnings(settings: list[tuple[str, Any, Any]], n: Mapping[str, int]) -> lis
         )
     if n["only_a"] or n["only_b"]:
         texts.append(
-            f"{n['only_a']} attacked picture(s) stand only in A and {n['only_b']} only in B: they "
+            f"{n['only_a']} attacked image(s) stand only in A and {n['only_b']} only in B: they "
             "are left out."
         )
     return texts

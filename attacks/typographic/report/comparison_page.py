@@ -23,19 +23,19 @@ def comparison_page(summary: Mapping[str, Any]) -> Page:
                 [r["name"], r["a"], r["b"], r["difference"], r["mcnemar_p"], r["holm_p"]]
                 for r in rows
             ],
-            "Paired over the same picture, word and condition, 95 % intervals; p exact, corrected "
+            "Paired over the same image, word and condition, 95 % intervals; p exact, corrected "
             "by Holm over these rows.",
         ),
         Paragraph(
-            "Intervals and tests are about the choice of pictures and words. They say nothing "
-            "about other pictures, fonts or prompts, nor whether two models differ in general."
+            "Intervals and tests are about the choice of images and words. They say nothing "
+            "about other images, fonts or prompts, nor whether two models differ in general."
         ),
     ]
     runs = summary["runs"]
     return Page(
         title="Two typographic audits",
         subtitle=f"A: {runs['a']['model']} ({runs['a']['name']}). B: {runs['b']['model']} "
-        f"({runs['b']['name']}). {summary['n']['pairs']:,} attacked pictures in both.",
+        f"({runs['b']['name']}). {summary['n']['pairs']:,} attacked images in both.",
         sections=[Section("What changed", blocks)],
         provenance=dict(runs),
     )

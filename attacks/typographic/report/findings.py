@@ -12,12 +12,12 @@ from clipprobe.zeroshot.classes import Classes
 
 WORST_CASES = 12
 LISTED_WORDS = 30
-#: Words with fewer pictures are not listed: their rates would be noise sorted by size.
+#: Words with fewer images are not listed: their rates would be noise sorted by size.
 LEAST_PER_WORD = 5
 
 
 def by_word(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Success of each word that stands on enough pictures, the most successful first."""
+    """Success of each word that stands on enough images, the most successful first."""
     attacked = np.flatnonzero(data["condition"] == "attack")
     rows_of: dict[str, list[int]] = {}
     for row in attacked:
@@ -57,7 +57,7 @@ def warnings(data: Mapping[str, Any], classes: Classes, accuracy: Estimate) -> l
     """What a reader must know before using the numbers, as sentences.
 
     Args:
-        accuracy: Of the clean pictures.
+        accuracy: Of the clean images.
     """
     texts = []
     _, counts = np.unique(data["label"].astype(str), return_counts=True)
@@ -65,12 +65,12 @@ def warnings(data: Mapping[str, Any], classes: Classes, accuracy: Estimate) -> l
     guess = max(1 / len(set(classes.group.tolist())), counts.max() / counts.sum())
     if not accuracy.defined:
         texts.append(
-            "No picture is there without a word, so nothing is known about what the model answers "
-            "without attack: only numbers over all attacked pictures can be given."
+            "No image is there without a word, so nothing is known about what the model answers "
+            "without attack: only numbers over all attacked images can be given."
         )
     elif not accuracy.low > guess:
         texts.append(
-            f"Without any text the model is right in {accuracy.value:.0%} of the pictures, "
+            f"Without any text the model is right in {accuracy.value:.0%} of the images, "
             f"interval from {accuracy.low:.0%} (guessing gives {guess:.0%}): it cannot be shown to "
             "know these classes, so accuracy under attack and success say little here."
         )

@@ -27,7 +27,7 @@ _METRICS = ("accuracy", "pairwise_accuracy", "targeted_success", "untargeted_suc
 _METRICS_OF_CONTROLS = ("accuracy", "targeted_success")
 _CONTROLS = ("true", "blank", "scrambled", "nonsense")
 _DENOMINATORS = {
-    "all": "all pictures",
+    "all": "all images",
     "clean_right": "right when clean",
     "not_already_target": "not already the word",
 }
@@ -36,7 +36,7 @@ _DENOMINATORS = {
 def build_page(run: Run, task: Task) -> Page:
     """The page, from table and summary in the run folder.
 
-    The pictures are rendered again; the same settings give the same pictures.
+    The images are rendered again; the same settings give the same images.
     """
     summary = run.read_json("summary.json")
     n = summary["n"]
@@ -57,7 +57,7 @@ def build_page(run: Run, task: Task) -> Page:
     sections.append(how_to_read(_notes(summary)))
     return Page(
         title="Typographic audit",
-        subtitle=f"{n['images']:,} pictures, {n['classes']:,} classes, {n['encoded']:,} images "
+        subtitle=f"{n['images']:,} images, {n['classes']:,} classes, {n['encoded']:,} images "
         f"encoded; {n['failed']:,} unreadable, {n['skipped']:,} left out.",
         sections=sections,
         provenance={**task.clip.provenance(), "settings": settings_shown(run.config)},
@@ -93,7 +93,7 @@ def _conditions(summary: Mapping[str, Any]) -> list[Block]:
             Table(
                 ["change of the answer", "share"],
                 [[name.replace("_", " "), value] for name, value in fractions.items()],
-                "Attacked against clean, pictures with a target (Goh et al. 2021); sums to 1.",
+                "Attacked against clean, images with a target (Goh et al. 2021); sums to 1.",
             )
         )
     return blocks
@@ -120,7 +120,7 @@ def _effects(summary: Mapping[str, Any]) -> list[Block]:
                 ]
                 for name, item in effects.items()
             ],
-            "Paired over the same pictures, 95 % intervals; p exact, Holm over the rows.",
+            "Paired over the same images, 95 % intervals; p exact, Holm over the rows.",
         ),
     ]
 
@@ -140,7 +140,7 @@ def _pictures(
     pairs += [k[:2] for k in attacked if k[:2] not in pairs][: PANELS - len(pairs)]
     panels: list[Block] = [
         Paragraph(
-            "The same picture under every condition, with the model's answer: the controls stand "
+            "The same image under every condition, with the model's answer: the controls stand "
             "in the place of the attack, at its size."
         )
     ]
@@ -149,7 +149,7 @@ def _pictures(
         drawn = {"clean": base}
         drawn.update((k, a.image) for k, a in renderer.conditions(cases[image], base, word))
         true = renderer.classes.names[cases[image].label]
-        panels.append(Paragraph(f"A picture of “{true}”, attacked with “{word}” ({image})."))
+        panels.append(Paragraph(f"An image of “{true}”, attacked with “{word}” ({image})."))
         captions = [(k, answers.get((image, word, k))) for k in in_order(drawn)]
         panels.append(Images([(drawn[k], f"{TITLES[k]}: “{a}”") for k, a in captions], columns=6))
     sections = [Section("Conditions side by side", panels)]
@@ -171,7 +171,7 @@ def _caption(worst: Mapping[str, Any]) -> str:
 
 
 def data_blocks(source: Mapping[str, Any]) -> list[Block]:
-    """Where the pictures come from, what may be done with them, and how many there are."""
+    """Where the images come from, what may be done with them, and how many there are."""
     expected = " or ".join(f"{n:,}" for n in source["expected"]) or "no number is published"
     rows = [
         ["data set", source["title"]],
@@ -179,7 +179,7 @@ def data_blocks(source: Mapping[str, Any]) -> list[Block]:
         ["commercial use", "not allowed" if source["noncommercial"] else "see the licence"],
         ["source", source["source"] or "local"],
         ["citation", source["citation"] or "none"],
-        ["pictures as published", expected],
+        ["images as published", expected],
         *[[f"found: {TITLES.get(name, name)}", n] for name, n in source["found"].items()],
     ]
     return [Table(["", ""], rows, "The attack data set, as its layout describes it.")]
@@ -197,7 +197,7 @@ def _words(summary: Mapping[str, Any]) -> list[Block]:
         Table(
             ["word", "class", "targeted success"],
             [[w["word"], w["target"], w["success"]] for w in words],
-            "Words that stand on at least five pictures, the most successful first; the order is "
+            "Words that stand on at least five images, the most successful first; the order is "
             "itself a selection, so the first rates are too high on average.",
         ),
     ]
@@ -208,21 +208,21 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
         "An answer is the class whose text vector is nearest; the text vectors are averages over "
         "the templates. Pairwise accuracy chooses between the true class and the written word "
         "only, a tie counting as wrong.",
-        "Intervals are 95 %: Wilson for shares of independent pictures, percentile bootstrap over "
-        "pictures (photographed objects) else. They say nothing about other pictures, words, "
+        "Intervals are 95 %: Wilson for shares of independent images, percentile bootstrap over "
+        "images (photographed objects) else. They say nothing about other images, words, "
         "fonts or prompts than those used here.",
     ]
     if summary["natural"] and "synth" in summary["conditions"]:
         return [
             *notes,
-            "These pictures carried their words already. Clean, photographed and synthetic twin "
+            "These images carried their words already. Clean, photographed and synthetic twin "
             "show one scene and are compared in pairs. There is no nonsense-word control, so what "
             "is reading and what is clutter cannot be told apart.",
         ]
     if summary["natural"]:
         return [
             *notes,
-            "These pictures carried their words already. Clean and attacked are different "
+            "These images carried their words already. Clean and attacked are different "
             "photographs of one object, and there is no nonsense-word control, so what is reading "
             "and what is clutter cannot be told apart.",
         ]

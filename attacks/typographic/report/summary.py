@@ -21,13 +21,13 @@ from clipprobe.zeroshot.classes import Classes
 
 #: Numbers of the headline, and what they mean.
 HEADLINE = {
-    "clean_accuracy": "share of pictures answered correctly without text",
-    "attacked_accuracy": "share of pictures answered correctly with the attack word",
-    "targeted_success": "share of pictures, among those correct when clean, whose answer becomes "
+    "clean_accuracy": "share of images answered correctly without text",
+    "attacked_accuracy": "share of images answered correctly with the attack word",
+    "targeted_success": "share of images, among those correct when clean, whose answer becomes "
     "the written word",
-    "untargeted_success": "share of pictures, among those correct when clean, whose answer becomes "
+    "untargeted_success": "share of images, among those correct when clean, whose answer becomes "
     "wrong",
-    "reading_effect": "share of pictures answered with the written word, minus the share answered "
+    "reading_effect": "share of images answered with the written word, minus the share answered "
     "so when a nonsense word stands there",
 }
 
@@ -41,7 +41,7 @@ def summarise(table: Any, classes: Classes, *, natural: bool, seed: int) -> dict
     Args:
         table: The result table (``scoring.COLUMNS``).
         natural: Whether the words were photographed: then clean and attacked rows are different
-            pictures of one object, and there are no controls but what was photographed.
+            images of one object, and there are no controls but what was photographed.
     """
     data = columns_of(table)
     conditions = natural_outcomes(data) if natural else written_outcomes(data)
@@ -91,7 +91,7 @@ def columns_of(table: Any) -> dict[str, Any]:
 
 
 def written_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
-    """Outcomes by condition where the audit wrote the words: paired by picture and word."""
+    """Outcomes by condition where the audit wrote the words: paired by image and word."""
     pair = np.char.add(np.char.add(data["image"].astype(str), "\x1f"), data["word"].astype(str))
     outcomes = {}
     for condition in dict.fromkeys(data["condition"]):
@@ -103,7 +103,7 @@ def written_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
 def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
     """Outcomes by condition of photographs: each is paired with the blank one of its object.
 
-    Where a condition has one picture of each object (triplets), conditions are paired by object;
+    Where a condition has one image of each object (triplets), conditions are paired by object;
     else the photographs of one condition are not partners of those of another.
     """
     outcomes = {}
@@ -138,7 +138,7 @@ def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
 
 
 def _one_each(data: Mapping[str, Any]) -> bool:
-    """Whether no object has two pictures of one condition."""
+    """Whether no object has two images of one condition."""
     rows = list(zip(data["cluster"], data["condition"], strict=True))
     return len(set(rows)) == len(rows)
 
@@ -146,7 +146,7 @@ def _one_each(data: Mapping[str, Any]) -> bool:
 def _headline(
     rates: Mapping[str, Any], found: Mapping[str, Any], natural: bool
 ) -> list[dict[str, Any]]:
-    no_attack = undefined("no picture carries an attack word")
+    no_attack = undefined("no image carries an attack word")
     attack = rates.get("attack")
     controls = "photographs bring no nonsense-word control" if natural else "no control was drawn"
     estimates: dict[str, Estimate] = {

@@ -1,6 +1,6 @@
 """One encoding, three lists of candidates: the pair, the union, the full class list.
 
-Papers score the same pictures among two candidates (label and attack word), among all labels and
+Papers score the same images among two candidates (label and attack word), among all labels and
 attack words of the data, or among all classes; their numbers are not comparable. Here all three
 come from the same vectors.
 """
@@ -126,8 +126,8 @@ def _numbers(
 ) -> dict[str, Any]:
     attack, clean = outcomes.get("attack"), outcomes.get("clean")
     numbers: dict[str, Any] = {"rule": RULES[name], "n_candidates": n}
-    no_attack = undefined("no picture carries an attack word other than its label")
-    no_clean = undefined("there is no clean picture to compare with")
+    no_attack = undefined("no image carries an attack word other than its label")
+    no_clean = undefined("there is no clean image to compare with")
     rates = condition_rates(attack, clean, seed=seed) if attack else None
     reading = effects(outcomes, seed=seed).get("reading_effect")
     numbers["clean_accuracy"] = _clean(clean, per_word, seed) if clean else no_clean
@@ -142,7 +142,7 @@ def _numbers(
 
 def _clean(clean: Outcomes, per_word: bool, seed: int) -> Estimate:
     rows = np.arange(len(clean.pair))
-    if not per_word:  # the answer does not depend on the word: each picture counts once
+    if not per_word:  # the answer does not depend on the word: each image counts once
         rows = np.unique(clean.cluster, return_index=True)[1]
     return rate(clean.correct[rows], clean.cluster[rows], seed=seed)
 

@@ -2,12 +2,12 @@
 
 Terms. *Correct*: the answer means the true label. *Hit*: the answer means the attack word's class
 (the target). *Targeted success* is the share of hits, *untargeted success* the share of wrong
-answers, both among attacked pictures. The denominators are stated: all pictures, those that are
+answers, both among attacked images. The denominators are stated: all images, those that are
 answered correctly when clean, and those whose clean answer is not already the target (Goh et
 al. 2021). The *reading effect* is the share of hits under the attack minus the share of hits, on
 the same target, when a nonsense word of the same length stands in the same place.
 
-Every rate has a 95 % Wilson interval where each picture counts once, and a bootstrap over pictures
+Every rate has a 95 % Wilson interval where each image counts once, and a bootstrap over images
 (or, for photographed attacks, over objects) where it counts several times.
 """
 
@@ -35,12 +35,12 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """One condition's outcomes, one row per picture and word; all arrays ``(n,)``."""
+    """One condition's outcomes, one row per image and word; all arrays ``(n,)``."""
 
     pair: npt.NDArray[np.str_]
-    """What the row is paired by across conditions: picture and word."""
+    """What the row is paired by across conditions: image and word."""
     cluster: npt.NDArray[np.str_]
-    """Rows of one cluster are not independent: one picture, or one photographed object."""
+    """Rows of one cluster are not independent: one image, or one photographed object."""
     correct: Bools
     hit: Bools
     """Whether the answer is the target; False where there is none."""
@@ -108,7 +108,7 @@ def condition_rates(
         "untargeted_success": {"all": share(now, ~now.correct, everything)},
     }
     if clean is None:
-        missing = undefined("there is no clean picture to compare with")
+        missing = undefined("there is no clean image to compare with")
         rates["targeted_success"].update(clean_right=missing, not_already_target=missing)
         rates["untargeted_success"]["clean_right"] = missing
         return rates
@@ -123,7 +123,7 @@ def condition_rates(
 
 
 def distill_fractions(attacked: Outcomes, clean: Outcomes) -> dict[str, float | None]:
-    """The four shares of Goh et al. 2021 over pictures with a target; they sum to 1."""
+    """The four shares of Goh et al. 2021 over images with a target; they sum to 1."""
     now, before = paired(attacked, clean)
     rows = np.flatnonzero(now.has_target)
     now, before = now.take(rows), before.take(rows)
@@ -224,5 +224,5 @@ def margin_shift(attacked: Outcomes, clean: Outcomes, *, seed: int) -> Estimate:
     shift = now.margin - before.margin
     rows = np.flatnonzero(~np.isnan(shift))
     if not len(rows):
-        return undefined("no picture has the target's logit both clean and attacked")
+        return undefined("no image has the target's logit both clean and attacked")
     return cluster_bootstrap(shift[rows], clusters=now.cluster[rows], seed=seed)

@@ -1,4 +1,4 @@
-"""Rows that belong together: a picture and an attack word, clean, attacked and under controls.
+"""Rows that belong together: an image and an attack word, clean, attacked and under controls.
 
 Where the audit wrote the words, the pairs are the rows of the result table. Photographs are paired
 with the blank photograph of their object, which then stands once for each attacked one.
@@ -24,9 +24,9 @@ class Pairs:
     """``n`` rows with an attack word that does not mean their label; all arrays ``(n,)``."""
 
     row: npt.NDArray[np.intp]
-    """Row of the result table with the picture."""
+    """Row of the result table with the image."""
     pair: Texts
-    """What the row is paired by: picture and word."""
+    """What the row is paired by: image and word."""
     condition: Texts
     cluster: Texts
     pixels: Texts

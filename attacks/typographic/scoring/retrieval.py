@@ -3,11 +3,11 @@
 Definitions. *Image to text*: an image is found at k when fewer than k other meanings of the class
 list have a logit at least as high as its own class. *Text to image*: a class text is found at k
 when fewer than k images of other classes score at least as high as the best image of its class,
-in a gallery of the same pictures under one condition. Counting by class makes duplicates harmless,
+in a gallery of the same images under one condition. Counting by class makes duplicates harmless,
 and a tie counts against the model. The *drop* is clean minus condition, paired over images (or
 classes).
 
-Only pictures that were drawn under every condition take part, each with its first word, so that
+Only images that were drawn under every condition take part, each with its first word, so that
 the galleries differ in nothing but what is written.
 """
 
@@ -37,14 +37,14 @@ DEFINITION = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gallery:
-    """Rows of the table that take part, aligned: ``rows[condition][i]`` is the i-th picture."""
+    """Rows of the table that take part, aligned: ``rows[condition][i]`` is the i-th image."""
 
     images: npt.NDArray[np.object_]
     rows: Mapping[str, npt.NDArray[np.intp]]
 
 
 def gallery(data: Mapping[str, Any]) -> Gallery:
-    """The pictures that were drawn under every condition, with their first word."""
+    """The images that were drawn under every condition, with their first word."""
     word: dict[str, str] = {}
     at: dict[str, dict[str, int]] = {}
     for row, (image, own, condition) in enumerate(

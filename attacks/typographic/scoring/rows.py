@@ -13,7 +13,7 @@ from attacks.typographic.rendering.render import Caption, Floats
 from clipprobe.arrays import softmax
 from clipprobe.zeroshot.classes import Classes
 
-#: One row per picture, attack word and condition.
+#: One row per image, attack word and condition.
 COLUMNS = {
     "image": "string",
     "cluster": "string",
@@ -41,7 +41,7 @@ COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One picture's answer; what depends on a word is computed from the logits."""
+    """One image's answer; what depends on a word is computed from the logits."""
 
     caption: Caption
     logits: Floats
@@ -49,7 +49,7 @@ class Scored:
     answer: int
     """Number of the answered class."""
     vector: Floats | None = None
-    """Unit vector of the picture, ``(d,)``."""
+    """Unit vector of the image, ``(d,)``."""
 
 
 def score(
@@ -69,7 +69,7 @@ def score(
 def case_rows(
     case: Case, scored: Sequence[Scored], words: Sequence[str], classes: Classes
 ) -> list[dict[str, Any]]:
-    """The rows of one case. The clean picture gets a row for each word that it is paired with."""
+    """The rows of one case. The clean image gets a row for each word that it is paired with."""
     rows = []
     for word in words:
         for item in scored:
@@ -79,7 +79,7 @@ def case_rows(
 
 
 def natural_row(case: Case, scored: Scored, classes: Classes) -> dict[str, Any]:
-    """The row of one photographed picture; its condition follows from the word on it."""
+    """The row of one photographed image; its condition follows from the word on it."""
     condition = natural_condition(case, classes)
     return _row(case, scored, case.word or "", condition, classes, aim=case.aim)
 

@@ -1,4 +1,4 @@
-"""The least visible text that flips one picture's answer: a black-box search within a budget.
+"""The least visible text that flips one image's answer: a black-box search within a budget.
 
 Each name loads when it is first asked for.
 """

@@ -56,7 +56,7 @@ class Job:
         return self.task.cases[0]
 
     def execute(self, run: Run) -> Outcome[SearchResult]:
-        """Ask about the picture as it is, search with words and with nonsense, check what won."""
+        """Ask about the image as it is, search with words and with nonsense, check what won."""
         settings, names, clip = self.settings, self.task.classes.names, self.task.clip
         image, label = self.case.record.id, self.case.label
         classifier = class_vectors(clip, names, self.task.templates)
@@ -68,7 +68,7 @@ class Job:
             raise DataError(
                 f"The model answers {names[answer]!r} for {image} without any text, which is "
                 f"{'the target' if self.target is not None else 'already wrong'}: there is nothing "
-                "to flip. Give another picture, label or target."
+                "to flip. Give another image, label or target."
             )
         space = self._spaced(clean)
         arms = self._searched(run, space, classifier, goal)
@@ -164,7 +164,7 @@ def allowed_words(listed: Sequence[str], known: Classes, own: int, guard: Guard)
     ]
     if not words:
         raise DataError(
-            f"None of the {len(listed)} word(s) may be written on a picture of "
+            f"None of the {len(listed)} word(s) may be written on an image of "
             f"{known.names[own]!r}: each means the label or is forbidden. Give other words."
         )
     return tuple(words)

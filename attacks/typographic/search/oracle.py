@@ -99,7 +99,7 @@ class Oracle:
         return self.budget - len(self.answers)
 
     def draw(self, point: Point) -> AttackedImage:
-        """The attacked picture at a point.
+        """The attacked image at a point.
 
         Raises:
             TextFitError: it does not fit.

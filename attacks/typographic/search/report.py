@@ -1,4 +1,4 @@
-"""The report of a search: the picture, the curve, and what it does and does not show."""
+"""The report of a search: the image, the curve, and what it does and does not show."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def warnings(result: SearchResult) -> list[str]:
         )
     if result.verified is False:
         texts.append(
-            "The picture that was found does not flip the answer when it is encoded alone: it "
+            "The image that was found does not flip the answer when it is encoded alone: it "
             "stands on the edge of numerical precision."
         )
     nonsense = result.nonsense
@@ -106,15 +106,15 @@ def warnings(result: SearchResult) -> list[str]:
 def build_page(
     run: Run, result: SearchResult, base: Image.Image, provenance: Mapping[str, Any]
 ) -> Page:
-    """The page, from the result and the picture that was found."""
+    """The page, from the result and the image that was found."""
     goal = f"“{result.target}”" if result.target else "any wrong answer"
     return Page(
         title="Least visible text that flips the answer",
-        subtitle=f"{result.image}, a picture of “{result.label}”, searched for {goal} within "
+        subtitle=f"{result.image}, an image of “{result.label}”, searched for {goal} within "
         f"{result.budget:,} queries and {result.max_area:.1%} of the pixels.",
         sections=[
             Section("In short", [*map(Warning, warnings(result)), _numbers(result)]),
-            Section("The picture", _pictures(run, result, base)),
+            Section("The image", _pictures(run, result, base)),
             Section("Success at every budget", _budgets(result)),
             how_to_read(_NOTES),
         ],
@@ -123,7 +123,7 @@ def build_page(
 
 
 _NOTES = (
-    "This is the best of many tries on one picture, chosen because it won. It says that such a "
+    "This is the best of many tries on one image, chosen because it won. It says that such a "
     "text exists within the budget, not that a random text works: that is the share among the "
     "coarse tries.",
     "The coarse tries are in random order, so the chance of best-of-n for smaller budgets is "

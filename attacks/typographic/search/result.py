@@ -57,11 +57,11 @@ class SearchResult(AsJson):
     """The result of one search; see ``summary.json`` for the same as JSON.
 
     ``image``, ``label``, ``target``: names; the target is None for any wrong answer.
-    ``clean_answer``, ``clean_margin``: of the picture without text.
+    ``clean_answer``, ``clean_margin``: of the image without text.
     ``candidates``: the words that were tried, in order.
     ``budget``, ``max_area``: what each arm might spend and ink.
     ``words``, ``nonsense``: the two arms; nonsense is None where no word has any.
-    ``verified``: whether the picture that was written flips the answer once more when it is read
+    ``verified``: whether the image that was written flips the answer once more when it is read
     back and encoded alone; None where nothing was found.
     ``controls``: condition -> answer, with other text in the place of the attack.
     ``path``: the run folder.

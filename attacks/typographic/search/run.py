@@ -1,9 +1,9 @@
-"""One picture, one budget: the least visible text that flips the model's answer.
+"""One image, one budget: the least visible text that flips the model's answer.
 
-The search is black-box: it sees answers and logits of pictures, nothing of the model. What it finds
+The search is black-box: it sees answers and logits of images, nothing of the model. What it finds
 is the best of many tries, and is reported so: with the number of queries, with success at every
 smaller budget, and beside the same search with nonsense words, which says how much of it is
-reading. The picture that was found is written, read back, and asked about once more.
+reading. The image that was found is written, read back, and asked about once more.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from clipprobe.zeroshot.prompts import check_templates
 
 @takes(AttackSearch)
 def search_attack(clip: Encoder, settings: AttackSearch) -> SearchResult:
-    """Search the least visible text that flips the answer for one picture.
+    """Search the least visible text that flips the answer for one image.
 
-    Each arm, the words and nonsense in their place, may show ``queries`` pictures to the model; a
+    Each arm, the words and nonsense in their place, may show ``queries`` images to the model; a
     handful of queries before and after are not counted.
 
     Raises:
@@ -76,7 +76,7 @@ def question_of(settings: AttackSearch) -> tuple[Classes, int, int | None]:
 def prepare_search(settings: AttackSearch, clip: Encoder) -> Plan[SearchResult]:
     """Refuse what cannot be searched. Its words may depend on the clean answer, which comes later.
 
-    The one picture is decoded here: its pixels are what the run is about.
+    The one image is decoded here: its pixels are what the run is about.
     """
     known, own, target = question_of(settings)
     task = _task(settings, clip, known, own)
@@ -157,7 +157,7 @@ def _opened(image: str | Path | Image.Image) -> Image.Image:
         return decode_image(Path(image))
     except UnreadableImageError as error:
         raise UnreadableImageError(
-            f"The picture {image} could not be read ({error}): give another file."
+            f"The image {image} could not be read ({error}): give another file."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Settings of a search on one picture."""
+"""Settings of a search on one image."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class AttackSearch(Progress, Asking, Guarding, Random, Output):
 
     panel: ClassVar[str] = "Search"
     image: Annotated[ImageLike, Flag(argument=True, takes=Path)]
-    """The picture."""
+    """The image."""
     label: str
     """What it shows: one of the classes."""
     classes: Annotated[Sequence[str] | str | Path, Flag(takes=Path, many=False)]
@@ -70,7 +70,7 @@ class AttackSearch(Progress, Asking, Guarding, Random, Output):
     max_area: Annotated[float, Gt(0), Le(1)] = 0.1
     """Largest share of pixels inked."""
     queries: Annotated[int, Ge(2)] = 500
-    """Pictures shown for the words, and as many for the control with nonsense words."""
+    """Images shown for the words, and as many for the control with nonsense words."""
     places: Annotated[int, Ge(1), Le(64)] = PLACES
     """Rows and columns of places."""
     sizes: Annotated[Numbers, Flag(takes=str, many=False, default="nine from 0.07 to 0.3")] = SIZES
@@ -84,7 +84,7 @@ class AttackSearch(Progress, Asking, Guarding, Random, Output):
     fixed: Annotated[Mapping[str, Any], Flag(where="file")] = field(default_factory=dict)
     """Other settings of the attack, and the one value they have."""
     draw_at: Literal["model", "image"] = "model"
-    """Resolution of the text: model draws on the picture as the model sees it, image at its own."""
+    """Resolution of the text: model draws on the image as the model sees it, image at its own."""
     batch_size: Annotated[int, Ge(1)] = 32
     """Images in one forward pass."""
 

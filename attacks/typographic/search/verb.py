@@ -1,4 +1,4 @@
-"""``clipprobe audit search``: the least visible text that flips the answer for one picture."""
+"""``clipprobe audit search``: the least visible text that flips the answer for one image."""
 
 from __future__ import annotations
 

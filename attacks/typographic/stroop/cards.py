@@ -181,7 +181,7 @@ class Deck:
 
 
 def draw_card(card: Card, colours: Mapping[str, Color], side: int) -> Image.Image:
-    """The picture of a card, ``side`` x ``side`` pixels.
+    """The image of a card, ``side`` x ``side`` pixels.
 
     Raises:
         TextFitError: the word does not fit at a legible size.

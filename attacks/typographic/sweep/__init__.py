@@ -1,6 +1,6 @@
 """Sweeps: how an attack's effect changes with the way its word is written.
 
-:func:`sweep` runs the same words on the same pictures through a grid over the settings of
+:func:`sweep` runs the same words on the same images through a grid over the settings of
 :class:`attacks.typographic.TypographicAttack`, and draws security curves with controls at every
 cell. It loads when it is first asked for.
 """

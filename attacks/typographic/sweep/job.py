@@ -1,7 +1,7 @@
-"""Carrying a sweep out: the clean pictures once, then every cell with the same words.
+"""Carrying a sweep out: the clean images once, then every cell with the same words.
 
 Each cell is a stage of the run with parts of its own, so a killed sweep goes on in the cell where
-it stopped. Clean pictures, and pictures that two cells draw alike, are encoded once.
+it stopped. Clean images, and images that two cells draw alike, are encoded once.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Job:
             without.append(len(lost) + len(unfit))
             reason = next((failure.reason for failure in [*unfit, *lost]), "")
         if all(not table.num_rows for table in tables[1:]):
-            raise DataError(f"In no cell could a word be written on any picture ({reason}).")
+            raise DataError(f"In no cell could a word be written on any image ({reason}).")
         return self._outcome(pa.concat_tables(tables), usable, words, without, failed, left_out)
 
     def _outcome(

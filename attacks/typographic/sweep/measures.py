@@ -1,7 +1,7 @@
 """From the rows of a sweep to estimates: of every cell, and along the curve of every factor.
 
-The clean pictures are encoded once and stand beside every cell; picture and word pair a cell's
-attack with its controls, with the clean picture, and with the other cells.
+The clean images are encoded once and stand beside every cell; image and word pair a cell's
+attack with its controls, with the clean image, and with the other cells.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def by_cell(table: Any, numbers: Sequence[int]) -> tuple[Outcomes, dict[int, Con
     Args:
         table: ``results.parquet``: a ``cell`` number, null for the clean rows, then the columns of
             an audit.
-        numbers: Of all cells; one that wrote on no picture has no conditions.
+        numbers: Of all cells; one that wrote on no image has no conditions.
     """
     data = {name: np.asarray(table[name].to_pylist(), object) for name in table.column_names}
     cell = np.array([-1 if number is None else number for number in data.pop("cell")])
@@ -53,7 +53,7 @@ def by_cell(table: Any, numbers: Sequence[int]) -> tuple[Outcomes, dict[int, Con
 
 
 def pooled(parts: Sequence[tuple[int, Outcomes]]) -> Outcomes:
-    """Outcomes of several cells together; a picture stays one cluster."""
+    """Outcomes of several cells together; an image stays one cluster."""
     if len(parts) == 1:
         return parts[0][1]
     names = [np.char.add(f"{number}\x1f", part.pair) for number, part in parts]
@@ -67,11 +67,11 @@ def measure(cells: Mapping[int, Conditions], clean: Outcomes, *, seed: int) -> d
 
     Args:
         cells: Conditions by the number of the cell.
-        clean: Of every picture and word.
+        clean: Of every image and word.
     """
     filled = {number: cell for number, cell in cells.items() if "attack" in cell}
     if not filled:
-        nothing = undefined("the word could be written on no picture")
+        nothing = undefined("the word could be written on no image")
         return dict.fromkeys(MEASURES, nothing)
     names = [name for name in next(iter(filled.values())) if name != "clean"]
     conditions = {
@@ -110,7 +110,7 @@ def matrix(
     outcome: str,
     condition: str = "attack",
 ) -> tuple[Floats, npt.NDArray[np.str_]]:
-    """An outcome of every picture and word in every cell, ``(n, k)``, and the pictures' names.
+    """An outcome of every image and word in every cell, ``(n, k)``, and the images' names.
 
     Args:
         numbers: The cells of the ``k`` columns.

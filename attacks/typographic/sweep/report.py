@@ -36,7 +36,7 @@ def build_page(
     cases: Sequence[Case],
     words: Mapping[str, Sequence[str]],
 ) -> Page:
-    """The page, from what is in the run folder; one picture is drawn again at every level."""
+    """The page, from what is in the run folder; one image is drawn again at every level."""
     summary = run.read_json("summary.json")
     n = summary["n"]
     sections = [
@@ -58,7 +58,7 @@ def build_page(
     sections.append(how_to_read(_notes(grid)))
     return Page(
         title="Typographic sweep",
-        subtitle=f"{n['images']:,} pictures in {n['cells']:,} cells ({grid.design}), "
+        subtitle=f"{n['images']:,} images in {n['cells']:,} cells ({grid.design}), "
         f"{n['classes']:,} classes, {n['encoded']:,} different images encoded; "
         f"{n['failed']:,} unreadable, {n['skipped']:,} left out.",
         sections=sections,
@@ -83,7 +83,7 @@ def _curve(summary: Mapping[str, Any], grid: Grid, factor: str) -> list[Block]:
         Table(
             [factor, *_OF_CURVE.values()],
             [[point["name"], *(point[measure] for measure in _OF_CURVE)] for point in points],
-            f"Every level of {factor}, {others}, with 95 % intervals. Success counts pictures "
+            f"Every level of {factor}, {others}, with 95 % intervals. Success counts images "
             "answered correctly when clean; the nonsense word's is answered with the attack word "
             "though it does not stand there.",
         ),
@@ -117,10 +117,10 @@ def _trend_table(trends: Mapping[str, Any], factor: str) -> Table:
             ]
         )
     return Table(
-        ["outcome", "trend", "z", "p", "pictures that differ", "steps back", "which, or why not"],
+        ["outcome", "trend", "z", "p", "images that differ", "steps back", "which, or why not"],
         rows,
         f"Whether outcomes rise or fall with {factor}: Mantel's correlation statistic with every "
-        "picture as a stratum, two-sided; a step back is a change against the trend between "
+        "image as a stratum, two-sided; a step back is a change against the trend between "
         "neighbouring levels, shown where its Holm p is below 0.05.",
     )
 
@@ -136,7 +136,7 @@ def _strip(grid: Grid, factor: str, renderer: Renderer, case: Case, word: str) -
             continue
         tiles.append((tile, f"{factor} {level_name(level)}"))
     if not tiles:
-        return Paragraph(f"The word “{word}” does not fit on the first picture at any level.")
+        return Paragraph(f"The word “{word}” does not fit on the first image at any level.")
     return Images(tiles, columns=6)
 
 
@@ -182,22 +182,22 @@ def _worst(summary: Mapping[str, Any]) -> list[Block]:
     return [
         Table(
             [
-                "", "cell", "as observed (a maximum)", "confirmed on other pictures",
+                "", "cell", "as observed (a maximum)", "confirmed on other images",
                 "if cells were alike", "its 97.5 % bound", "p",
             ],
             rows,
             f"The most extreme of {summary['n']['cells']:,} cells. Its observed share is too far "
             "out, because it was chosen for being far out. Confirmed: chosen on one half of the "
-            "pictures, measured on the other, both ways. If cells were alike: what the most "
-            "extreme would show by chance, each picture's outcomes permuted over the cells.",
+            "images, measured on the other, both ways. If cells were alike: what the most "
+            "extreme would show by chance, each image's outcomes permuted over the cells.",
         ),
         Table(
-            ["an attacker tries every cell on every picture", "share"],
+            ["an attacker tries every cell on every image", "share"],
             [
                 ["right in every cell", worst["right_in_every_cell"]],
                 ["right in every cell with a nonsense word", worst["right_in_every_control"]],
             ],
-            "Accuracy against the worst cell of each picture. It falls with the number of cells "
+            "Accuracy against the worst cell of each image. It falls with the number of cells "
             "even where words do nothing; the row with nonsense words shows how far.",
         ),
     ]  # fmt: skip
@@ -235,7 +235,7 @@ def _cells(summary: Mapping[str, Any]) -> Table:
 
 def _notes(grid: Grid) -> list[str]:
     return [
-        "The same words stand on the same pictures in every cell, and a nonsense word of the same "
+        "The same words stand on the same images in every cell, and a nonsense word of the same "
         "length in the same place: differences between cells are paired, and what clutter alone "
         "does is the dotted line.",
         "The curve of a factor "
@@ -245,8 +245,8 @@ def _notes(grid: Grid) -> list[str]:
             else "keeps all other settings at the base; how factors act together needs a "
             "factorial design."
         ),
-        "Intervals are 95 %, one level at a time: Wilson for independent pictures, bootstrap over "
-        "pictures else. They hold for these pictures, words and levels, and say nothing about "
+        "Intervals are 95 %, one level at a time: Wilson for independent images, bootstrap over "
+        "images else. They hold for these images, words and levels, and say nothing about "
         "sizes between or beyond the levels.",
         "A size is asked for; a word that is too wide is drawn smaller where the setting fit is "
         "shrink. The column with the drawn pixels shows it.",

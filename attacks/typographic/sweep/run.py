@@ -23,18 +23,18 @@ from clipprobe.settings import takes
 from clipprobe.study import Plan, Study, carry_out
 from clipprobe.zeroshot.prompts import check_templates
 
-#: Decoded pictures kept from cell to cell, in bytes.
+#: Decoded images kept from cell to cell, in bytes.
 BASES_BYTES = 256 << 20
 
 
 @takes(TypographicSweep)
 def sweep(clip: Encoder, settings: TypographicSweep) -> RunView:
-    """Write the same words on the same pictures in every cell of a grid.
+    """Write the same words on the same images in every cell of a grid.
 
     The settings of :class:`TypographicAttack` are the base: what is not varied.
 
     Returns:
-        The finished run: ``results.parquet`` (one row for each picture, word, cell and condition;
+        The finished run: ``results.parquet`` (one row for each image, word, cell and condition;
         the clean ones have no cell; absent where classes or words name groups of people),
         ``cells.csv``, ``summary.json``, ``report.html`` and ``report.md``.
     Raises:
@@ -80,7 +80,7 @@ def prepare_sweep(settings: TypographicSweep, clip: Encoder) -> Plan[None]:
     )
     if task.natural:
         raise ConfigError(
-            "A sweep writes its words itself, and these pictures carry theirs: give a name pattern "
+            "A sweep writes its words itself, and these images carry theirs: give a name pattern "
             "with {label} alone."
         )
     hold = task.hold()
@@ -111,9 +111,9 @@ def _check_size(n_cases: int, per_cell: int, n_cells: int, most: int) -> None:
     needed = n_cases * (1 + per_cell * n_cells)
     if needed > most:
         raise ConfigError(
-            f"The grid has {n_cells:,} cells, so {n_cases:,} pictures could need {needed:,} "
+            f"The grid has {n_cells:,} cells, so {n_cases:,} images could need {needed:,} "
             f"encodings, more than max_encodings={most:,}: use fewer levels, design='one-factor' "
-            f"or a limit on the pictures, or allow {needed:,}."
+            f"or a limit on the images, or allow {needed:,}."
         )
 
 

@@ -31,7 +31,7 @@ MAX_ENCODINGS = 50_000
 
 @dataclass(frozen=True)
 class TypographicSweep(Progress, Asking, OnImages):
-    """Write the same words on the same pictures over a grid of sizes, places, colours, ...
+    """Write the same words on the same images over a grid of sizes, places, colours, ...
 
     Gives security curves with a nonsense-word control at every cell, tests whether they are
     monotone, and finds the worst cell and the smallest text that works. An interrupted sweep goes
@@ -54,7 +54,7 @@ class TypographicSweep(Progress, Asking, OnImages):
     level: Annotated[float, Ge(0), Lt(1)] = 0.5
     """Success that a text must exceed to count as working."""
     max_encodings: Annotated[int, Ge(1)] = MAX_ENCODINGS
-    """Refuse a grid that needs more pictures encoded."""
+    """Refuse a grid that needs more images encoded."""
 
 
 @dataclass(frozen=True, kw_only=True)

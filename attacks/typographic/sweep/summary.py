@@ -41,7 +41,7 @@ def summarise(
     Args:
         table: The result table.
         level: What targeted success must exceed for a text to work.
-        left_out: For each cell the pictures on which its word did not fit.
+        left_out: For each cell the images on which its word did not fit.
     """
     numbers = [cell.number for cell in grid.cells]
     clean, cells = by_cell(table, numbers)
@@ -86,7 +86,7 @@ def summarise(
 
 
 def _clean_accuracy(clean: Outcomes, seed: int) -> Estimate:
-    first = np.unique(clean.cluster, return_index=True)[1]  # a picture stands once for each word
+    first = np.unique(clean.cluster, return_index=True)[1]  # an image stands once for each word
     return rate(clean.correct[first], clean.cluster[first], seed=seed)
 
 
@@ -151,23 +151,23 @@ def _headline(
     accuracy: Estimate, worst: Mapping[str, Any], texts: Sequence[Mapping[str, Any]], level: float
 ) -> list[dict[str, Any]]:
     items = [
-        ("clean_accuracy", accuracy, "share of pictures answered correctly without text"),
+        ("clean_accuracy", accuracy, "share of images answered correctly without text"),
         (
             "worst_attacked_accuracy",
             worst["attacked_accuracy"].confirmed,
-            "accuracy in the cell where it is lowest, chosen on other pictures than it is "
+            "accuracy in the cell where it is lowest, chosen on other images than it is "
             "measured on",
         ),
         (
             "highest_targeted_success",
             worst["targeted_success"].confirmed,
-            "success, among pictures correct when clean, in the cell where it is highest, chosen "
-            "on other pictures than it is measured on",
+            "success, among images correct when clean, in the cell where it is highest, chosen "
+            "on other images than it is measured on",
         ),
         (
             "right_in_every_cell",
             worst["right_in_every_cell"],
-            "share of pictures answered correctly in every cell: what is left when each picture "
+            "share of images answered correctly in every cell: what is left when each image "
             "gets the cell that is worst for it",
         ),
     ]
@@ -218,12 +218,12 @@ def _warnings(
     if partial:
         most: Cell = max(partial, key=lambda cell: left_out[cell.number])
         texts.append(
-            f"In {len(partial)} of {len(grid.cells)} cells the word did not fit on some pictures "
-            f"(most in {most.name}: {left_out[most.number]:,} pictures). Comparisons between cells "
-            "use the pictures that all of them have."
+            f"In {len(partial)} of {len(grid.cells)} cells the word did not fit on some images "
+            f"(most in {most.name}: {left_out[most.number]:,} images). Comparisons between cells "
+            "use the images that all of them have."
         )
     texts.append(
         f"The worst of {len(grid.cells)} cells is a maximum: its own interval ignores that it was "
-        "chosen. The headline measures it on pictures that did not choose it."
+        "chosen. The headline measures it on images that did not choose it."
     )
     return texts

@@ -1,9 +1,9 @@
-"""Does an effect rise with a setting? A trend test over paired pictures, and steps that go back.
+"""Does an effect rise with a setting? A trend test over paired images, and steps that go back.
 
-Every picture stands at every level, so levels are compared within pictures. The null hypothesis is
-that the levels of one picture can be exchanged. The statistic is the sum over pictures of the
+Every image stands at every level, so levels are compared within images. The null hypothesis is
+that the levels of one image can be exchanged. The statistic is the sum over images of the
 covariance of level rank and outcome; its null mean is 0 and its null variance is known exactly
-(Mantel 1963, doi:10.1080/01621459.1963.10500879: the correlation statistic with each picture as a
+(Mantel 1963, doi:10.1080/01621459.1963.10500879: the correlation statistic with each image as a
 stratum). With two levels and yes/no outcomes its square is McNemar's chi-square without continuity
 correction. The shape is the least-squares monotone fit (scipy.optimize.isotonic_regression).
 """
@@ -22,7 +22,7 @@ from clipprobe.statistics import Estimate, cluster_bootstrap, holm
 
 Floats = npt.NDArray[np.float64]
 
-#: With fewer pictures that differ between levels the normal approximation says nothing.
+#: With fewer images that differ between levels the normal approximation says nothing.
 LEAST_INFORMATIVE = 10
 #: A step back counts as shown below this Holm-corrected p.
 SHOWN = 0.05
@@ -39,7 +39,7 @@ class Trend(AsJson):
     p: float
     """Two-sided; NaN where undefined."""
     n: int
-    """Pictures that stand at every level."""
+    """Images that stand at every level."""
     n_informative: int
     """Those whose outcome differs between levels; the others say nothing."""
     fitted: list[float]
@@ -57,9 +57,9 @@ def trend(outcomes: Floats, clusters: npt.NDArray[np.str_], *, seed: int) -> Tre
     """The trend of an outcome over levels in rising order.
 
     Args:
-        outcomes: ``(n, k)``: for each picture and level the outcome, or its mean over several
-            words or cells, from 0 to 1. NaN where a picture is missing at a level: it is left out.
-        clusters: Names of the pictures, ``(n,)``; rows of one picture are averaged first.
+        outcomes: ``(n, k)``: for each image and level the outcome, or its mean over several
+            words or cells, from 0 to 1. NaN where an image is missing at a level: it is left out.
+        clusters: Names of the images, ``(n,)``; rows of one image are averaged first.
     """
     complete = ~np.isnan(outcomes).any(axis=1)
     rows = _by_cluster(outcomes[complete], clusters[complete])
@@ -71,7 +71,7 @@ def trend(outcomes: Floats, clusters: npt.NDArray[np.str_], *, seed: int) -> Tre
         reason = "one level only"
     elif informative < LEAST_INFORMATIVE:
         reason = (
-            f"only {informative} of {n} pictures differ between the levels, and a test needs "
+            f"only {informative} of {n} images differ between the levels, and a test needs "
             f"{LEAST_INFORMATIVE}"
         )
     if reason:

@@ -33,7 +33,7 @@ def sweep(
     )
     grid_of(audit)
     clip = load_model(model)
-    with countdown("sweeping, pictures encoded") as bar:
+    with countdown("sweeping, images encoded") as bar:
         run: Any = run_sweep  # which takes the record too
         view = run(clip, replace(audit, progress=announced(bar)))
     tell(view, lambda: headline(view.summary, width=25), as_json=terminal.as_json)
@@ -53,10 +53,10 @@ def announced(step: Callable[[int, int], None]) -> Callable[[int, int], None]:
         seconds = remaining(done, total)
         if not printed["work"]:
             printed["work"] = True
-            say(f"{total:,} pictures to encode at most.")
+            say(f"{total:,} images to encode at most.")
         elif seconds is not None and not printed["time"] and done * 50 >= total:
             printed["time"] = True
-            say(f"{total - done:,} pictures left, about {about(seconds)} at the pace so far.")
+            say(f"{total - done:,} images left, about {about(seconds)} at the pace so far.")
         step(done, total)
 
     return tell_once

@@ -2,9 +2,9 @@
 
 The most extreme of many cells is extreme partly by chance: its own interval is too narrow and its
 value too far out. So it comes with two guards. The *null floor* says how extreme the worst of so
-many cells would be if cells did not differ: each picture's outcomes are permuted over the cells.
-The *confirmation* chooses the cell on one half of the pictures and measures it on the other, both
-ways round, so that no picture is measured in a cell that it helped to choose.
+many cells would be if cells did not differ: each image's outcomes are permuted over the cells.
+The *confirmation* chooses the cell on one half of the images and measures it on the other, both
+ways round, so that no image is measured in a cell that it helped to choose.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Extreme(AsJson):
     cell: int
     """Its number; -1 where there is none."""
     observed: Estimate
-    """Its share over all pictures, with an interval that ignores the choice: too far out."""
+    """Its share over all images, with an interval that ignores the choice: too far out."""
     confirmed: Estimate
-    """Chosen on one half of the pictures and measured on the other, both ways round."""
+    """Chosen on one half of the images and measured on the other, both ways round."""
     chosen: tuple[int, int]
     """The cells that each half chose."""
     floor: float
@@ -61,15 +61,15 @@ def extreme(
     """The cell with the lowest (highest) share of an outcome.
 
     Args:
-        outcomes: ``(n, k)``, 0 or 1 for each picture (and word) and cell; NaN where it has none.
+        outcomes: ``(n, k)``, 0 or 1 for each image (and word) and cell; NaN where it has none.
             Rows that lack a cell are left out, so that all cells are compared on the same ones.
         cells: Their numbers, ``(k,)``.
-        clusters: Names of the pictures, ``(n,)``: halves do not share one.
+        clusters: Names of the images, ``(n,)``: halves do not share one.
     """
     defined = ~np.isnan(outcomes).any(axis=1)
     rows, names = outcomes[defined], clusters[defined]
     if not rows.size:
-        reason = "no picture has an outcome in every cell"
+        reason = "no image has an outcome in every cell"
         nothing = undefined(reason)
         return Extreme(
             cell=-1, observed=nothing, confirmed=nothing, chosen=(-1, -1), floor=math.nan,
@@ -88,7 +88,7 @@ def extreme(
     reason = ""
     if half.all() or not half.any():
         picks = (place, place)
-        reason = "too few pictures for two halves"
+        reason = "too few images for two halves"
         confirmed = undefined(reason)
     else:
         picks = (best(rows[half]), best(rows[~half]))
@@ -133,10 +133,10 @@ def _floor(rows: Floats, seen: float, lowest: bool, seed: int) -> tuple[float, f
 def in_every_cell(outcomes: Floats, clusters: npt.NDArray[np.str_], *, seed: int) -> Estimate:
     """Share of rows whose outcome is 1 in every cell, over rows that have all cells.
 
-    For accuracy this is what is left under an attacker who tries every cell on every picture.
+    For accuracy this is what is left under an attacker who tries every cell on every image.
     """
     defined = ~np.isnan(outcomes).any(axis=1)
     if not defined.any() or not outcomes.shape[1]:
-        return undefined("no picture has an outcome in every cell")
+        return undefined("no image has an outcome in every cell")
     every = np.asarray((outcomes[defined] > 0.5).all(axis=1))
     return rate(every, clusters[defined], seed=seed)

@@ -1,4 +1,4 @@
-"""Which word is written on which picture: strategies, word files, and what is never written."""
+"""Which word is written on which image: strategies, word files, and what is never written."""
 
 from attacks.typographic.words.guards import Guard, collisions, overlaps
 from attacks.typographic.words.lists import read_word_file

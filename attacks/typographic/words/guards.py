@@ -64,7 +64,7 @@ def collisions(classes: Classes, words: Iterable[str] | None = None) -> list[str
             others = [name for name in names if not classes.same(name, word)]
             clashes.add(
                 f"The word {word!r} is also a part of {', '.join(others[:3])}: it is not written "
-                "on pictures of these."
+                "on images of these."
             )
     return sorted(clashes)
 
@@ -119,16 +119,16 @@ class Guard:
         """
         if words := sorted({label for label in labels if self.forbids(label)}):
             raise DataError(
-                f"The forbidden list holds {_some(words)}, which are labels of pictures, and one "
-                "control writes the label: take them out of the list, or leave these pictures out."
+                f"The forbidden list holds {_some(words)}, which are labels of images, and one "
+                "control writes the label: take them out of the list, or leave these images out."
             )
 
 
 def check_some_word(words: Sequence[str], classes: Classes, labels: Iterable[str]) -> None:
-    """Refuse a fixed list of which no word can be written on any picture.
+    """Refuse a fixed list of which no word can be written on any image.
 
     Raises:
-        DataError: every word means, or is a part of, the label of every picture.
+        DataError: every word means, or is a part of, the label of every image.
     """
     for label in dict.fromkeys(labels):
         if any(not overlaps(classes, word, label) for word in words):

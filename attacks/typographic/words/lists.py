@@ -1,4 +1,4 @@
-"""Word files: one word a line, or a word for each picture as in Self-Gen.
+"""Word files: one word a line, or a word for each image as in Self-Gen.
 
 The self-generated attacks (Qraitem et al. 2024, arXiv:2402.00626) are published as lines
 ``image.jpg,word`` or ``image.jpg,description,word``. A file is read as one of these when every line
@@ -20,10 +20,10 @@ _IMAGE_LINE = re.compile(r"([^,]+\.(?:jpe?g|png|webp|bmp|gif|tiff?)),(.+)", re.I
 
 
 def read_word_file(path: Path) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """The words of a file, and the words of each picture where it says so.
+    """The words of a file, and the words of each image where it says so.
 
     Returns:
-        All words in order, each once; and picture -> its words, empty for a plain list.
+        All words in order, each once; and image -> its words, empty for a plain list.
     Raises:
         DataError: the file cannot be read, is empty, or mixes both forms.
     """
@@ -35,7 +35,7 @@ def read_word_file(path: Path) -> tuple[tuple[str, ...], dict[str, tuple[str, ..
     if len(pairs) < len(lines):
         other = next(line for line, match in zip(lines, matches, strict=True) if not match)
         raise DataError(
-            f"The word file {path} gives words for {len(pairs)} pictures ('image.jpg,word'), but "
+            f"The word file {path} gives words for {len(pairs)} images ('image.jpg,word'), but "
             f"has the line {other!r} without one: write every line in the same form."
         )
     by_image: dict[str, list[str]] = {}
@@ -72,6 +72,6 @@ def distinct(words: Sequence[str], what: str) -> tuple[str, ...]:
 
 
 def words_of(by_image: Mapping[str, tuple[str, ...]], image_id: str) -> tuple[str, ...]:
-    """The words of one picture: by its id, else by its file name; none where it is not listed."""
+    """The words of one image: by its id, else by its file name; none where it is not listed."""
     own = by_image.get(image_id)
     return by_image.get(PurePosixPath(image_id).name, ()) if own is None else own

@@ -1,21 +1,21 @@
-"""Which word is written on which picture.
+"""Which word is written on which image.
 
 Strategies over the classes, or over a list of the user's:
 
 * ``random``: any of them; ``list`` is the same over a list;
-* ``runner-up``: the wrong one that the model ranks highest on the clean picture;
+* ``runner-up``: the wrong one that the model ranks highest on the clean image;
 * ``most-similar``, ``least-similar``: by the text's similarity to the label's text;
-* ``image-similar``: by the similarity of the clean picture to the bare word (the measure of Wang
+* ``image-similar``: by the similarity of the clean image to the bare word (the measure of Wang
   et al., NAACL 2025, "Typographic Attacks in a Multi-Image Setting");
-* ``brute-force``: the words that win on some pictures, within a budget of queries, reported on the
+* ``brute-force``: the words that win on some images, within a budget of queries, reported on the
   others (see ``brute``);
-* ``neuron``, ``head``: words whose picture drives the units that write towards a wrong class (see
+* ``neuron``, ``head``: words whose image drives the units that write towards a wrong class (see
   ``derived``);
-* ``per-image``: from a file that gives each picture its words.
+* ``per-image``: from a file that gives each image its words.
 
 Whatever the strategy, the true label and everything that means the same or overlaps it is never an
 attack, and no strategy picks a class name that the list holds twice: nobody could say which of the
-two was hit. What is chosen depends on the picture's id and the seed, never on the order of pictures
+two was hit. What is chosen depends on the image's id and the seed, never on the order of images
 or of the list.
 """
 
@@ -39,7 +39,7 @@ STRATEGIES = (
     "random", "runner-up", "most-similar", "least-similar", "image-similar", "brute-force",
     "neuron", "head",
 )  # fmt: skip
-#: Strategies that measure something over the whole audit before the first picture is attacked.
+#: Strategies that measure something over the whole audit before the first image is attacked.
 PREPARED = ("brute-force", "neuron", "head")
 Floats = npt.NDArray[np.float32]
 
@@ -54,7 +54,7 @@ class Words:
     listed: tuple[str, ...] = ()
     """The words; empty for the class names."""
     by_image: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Picture -> its words, for ``per-image``."""
+    """Image -> its words, for ``per-image``."""
     budget: int = 2000
     """Queries that ``brute-force`` may spend."""
     guard: Guard = field(default_factory=Guard)
@@ -63,7 +63,7 @@ class Words:
 
     @property
     def needs_clean_scores(self) -> bool:
-        """Whether the clean pictures must be encoded before the words are known."""
+        """Whether the clean images must be encoded before the words are known."""
         return self.strategy in ("runner-up", "image-similar")
 
     def to_json(self) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def vocabulary(words: Words, classes: Classes) -> list[str]:
 
 
 def writable_on(words: Words, classes: Classes, label: int, *, image_id: str = "") -> list[int]:
-    """Which of the vocabulary may be written on a picture of a class, as numbers in it.
+    """Which of the vocabulary may be written on an image of a class, as numbers in it.
 
     Neither what overlaps the label, nor a name that stands twice, nor a forbidden word.
     """
@@ -172,10 +172,10 @@ def choose(
     count: int = 1,
     scores: npt.NDArray[Any] | None = None,
 ) -> list[str]:
-    """The attack words of one picture.
+    """The attack words of one image.
 
     Args:
-        label: The class of the picture.
+        label: The class of the image.
         count: How many words.
         scores: What ranks the vocabulary, ``(n_words,)``: see :func:`scores_of`; None for
             ``random``, ``list``, ``per-image`` and ``ranked``.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from attacks.bias.evidence.answers import LabelSet
 from attacks.bias.groups.words import CHILD, GENDERS, HARM, PEOPLE, RACES
 
-TEMPLATES = ("a photo of a {}", "a close-up photo of a {}", "a picture of a {}")
+TEMPLATES = ("a photo of a {}", "a close-up photo of a {}", "an image of a {}")
 
 HUMAN_LABELS: dict[str, tuple[str, ...]] = {
     "21-class": PEOPLE,  # table 6 of the CLIP paper

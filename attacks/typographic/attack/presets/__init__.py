@@ -57,7 +57,7 @@ def preset_knobs(name: str, given: dict[str, Any] | None = None) -> dict[str, An
             knobs["copies"] = _count(given["position"])
     if knobs.get("band") and "position" in given and "band" not in given:
         raise ConfigError(
-            f"The preset {name} writes in bands beside the picture, so it has no position: leave "
+            f"The preset {name} writes in bands beside the image, so it has no position: leave "
             "the position away, or give band=0."
         )
     varies = {k: v for k, v in (knobs.pop("varies", None) or {}).items() if k not in given}
@@ -104,7 +104,7 @@ def multi_image(word: str, **knobs: Any) -> TypographicAttack:
 
 
 def self_generated(word: str, **knobs: Any) -> TypographicAttack:
-    """The word in white bands above and below the picture (Qraitem et al. 2024)."""
+    """The word in white bands above and below the image (Qraitem et al. 2024)."""
     return preset("self_generated", word, **knobs)
 
 

@@ -71,7 +71,7 @@ SELF_GENERATED = Preset(
     },
     source="Qraitem et al. 2024, arXiv:2402.00626 (no licence; nothing copied)",
     note="White bands of 25 % above and below and black text are published; 20 px was written on "
-    "images of any size, 0.09 is that on 224 px. In an audit the picture with its bands gets white "
+    "images of any size, 0.09 is that on 224 px. In an audit the image with its bands gets white "
     "sides too and is shown to the model whole, so the object is smaller: compare with the blank "
     "control, which has the bands.",
 )
