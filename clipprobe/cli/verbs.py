@@ -207,8 +207,7 @@ _OURS = {
     ),
     "audit written": (
         "attacks.bias.written.verb:WRITTEN",
-        "Write words on images of people and compare, between groups, how far labels follow "
-        "them.",
+        "Write words on images of people and compare, between groups, how far labels follow them.",
     ),
 }
 ALIASES: Mapping[str, str] = {"audit why": "audit reading"}

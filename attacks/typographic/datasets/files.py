@@ -26,9 +26,7 @@ def image_files(folder: Path) -> tuple[list[ImageRecord], list[Failure]]:
         DataError: it is not a folder.
     """
     if not folder.is_dir():
-        raise DataError(
-            f"{str(folder)!r} is not a folder: give the folder that holds the images."
-        )
+        raise DataError(f"{str(folder)!r} is not a folder: give the folder that holds the images.")
     images: list[ImageRecord] = []
     others: list[Failure] = []
     for record in _records(folder):

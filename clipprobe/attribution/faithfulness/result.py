@@ -100,7 +100,6 @@ def _of_row(data: Mapping[str, Any]) -> Row:
     return Row(**{**data, "estimate": Estimate.from_json(data["estimate"])})
 
 
-
 def _table(rows: tuple[Row, ...]) -> pd.DataFrame:
     import pandas as pd
 
