@@ -16,11 +16,12 @@ from attacks.typographic.attack.controls import CONDITIONS
 from attacks.typographic.datasets.pictures import AttackSet
 from attacks.typographic.rendering.cases import Case, cases_of, read_cases
 from attacks.typographic.rendering.encodings import Encodings, Tally
-from attacks.typographic.rendering.render import PILLOW, Bases, DrawAt, Encoder, Renderer
+from attacks.typographic.rendering.render import Bases, DrawAt, Encoder, Renderer
 from attacks.typographic.settings import OnImages
 from attacks.typographic.withholding import asked_of, withheld
 from attacks.typographic.words import Words, possible_words
 from clipprobe.data import Dataset, Failure, as_dataset
+from clipprobe.stimuli import PILLOW
 from clipprobe.zeroshot.classes import Classes
 
 

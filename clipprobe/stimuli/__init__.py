@@ -11,11 +11,12 @@ from clipprobe.stimuli.concepts import (
     unseen_concepts,
 )
 from clipprobe.stimuli.probe_sets import Sample, concept_set, people_set, write_set
-from clipprobe.stimuli.scenes import Item, Person, Picture, Rendered, Scene, Word, render
+from clipprobe.stimuli.scenes import PILLOW, Item, Person, Picture, Rendered, Scene, Word, render
 from clipprobe.stimuli.sprites import COLOUR_STYLES, STYLES, person_sprite, sprite
 
 __all__ = [
     "COLOUR_STYLES",
+    "PILLOW",
     "STYLES",
     "Background",
     "Concept",

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 from PIL import Image
 
 from clipprobe.errors import ConfigError
@@ -20,6 +21,8 @@ from clipprobe.stimuli.backgrounds import Background, Rgb, render_background
 from clipprobe.stimuli.sprites import person_sprite, sprite
 
 Box = tuple[int, int, int, int]
+#: For a run's configuration: rendered pixels are those of this Pillow and the bundled fonts.
+PILLOW = {"pillow": PIL.__version__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

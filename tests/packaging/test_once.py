@@ -20,11 +20,7 @@ ONCE = {
     r"\"arrayminus\"": ("clipprobe/figures/common.py", "clipprobe/figures/multimodality.py"),
     r"^def _?gap\(upper|^def _gap\(upper": ("clipprobe/figures/common.py",),
     r"class Batches\(": ("clipprobe/settings/shared.py",),
-    r"\"pillow\": PIL\.__version__": (
-        "attacks/typographic/attack/result.py",
-        "attacks/typographic/rendering/render.py",
-        "clipprobe/zeroshot/limits/audit.py",
-    ),
+    r"\"pillow\": PIL\.__version__": ("clipprobe/stimuli/scenes.py",),
 }
 
 

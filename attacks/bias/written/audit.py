@@ -18,10 +18,11 @@ from attacks.bias.written.question import Question, read_question
 from attacks.bias.written.report import build_page, content_warning, make_headline
 from attacks.bias.written.settings import WrittenAudit
 from attacks.bias.written.shifts import PROBE
-from attacks.typographic.rendering.render import PILLOW, Renderer
+from attacks.typographic.rendering.render import Renderer
 from attacks.typographic.rendering.settings import prototype
 from clipprobe.memory import fitting_batch
 from clipprobe.settings import takes
+from clipprobe.stimuli import PILLOW
 from clipprobe.study import Outcome, Plan, Study, carry_out
 
 if TYPE_CHECKING:

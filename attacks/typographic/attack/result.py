@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import PIL
 from PIL import Image
 
 from attacks.typographic.attack.bands import WHITE, with_bands
 from attacks.typographic.attack.contrast import color_at, luminance, ratio
 from attacks.typographic.attack.description import AttackDescription
+from clipprobe.stimuli import PILLOW
 from clipprobe.stimuli.text import Box, Label, rgb, shifted, stamp
 
 Bools = npt.NDArray[np.bool_]
@@ -105,7 +105,7 @@ def place_copies(
             "labels": [list(box) for box in boxes],
             "colors": ["#{:02x}{:02x}{:02x}".format(*fill) for fill in used],
             "contrast_measured": measured,
-            "pillow": PIL.__version__,
+            **PILLOW,
         },
     )
 

@@ -16,7 +16,6 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import PIL
 from PIL import Image
 
 from attacks.typographic.attack.attack import TypographicAttack
@@ -32,8 +31,6 @@ from clipprobe.zeroshot.classes import Classes, key
 DrawAt = Literal["model", "image"]
 #: Bytes of an image's SHA-256 that are kept: two of a billion meet with probability 1e-21.
 DIGEST_BYTES = 16
-#: The pixels of text are those of this Pillow and the bundled fonts.
-PILLOW = {"pillow": PIL.__version__}
 Floats = npt.NDArray[np.float32]
 T = TypeVar("T")
 R = TypeVar("R")

@@ -16,7 +16,7 @@ from PIL import Image
 
 from attacks.typographic.inputs import classes_of
 from attacks.typographic.rendering.cases import Case
-from attacks.typographic.rendering.render import PILLOW, Encoder, digest
+from attacks.typographic.rendering.render import Encoder, digest
 from attacks.typographic.rendering.settings import prototype
 from attacks.typographic.search.job import Job, allowed_words
 from attacks.typographic.search.result import SearchResult
@@ -31,6 +31,7 @@ from clipprobe.errors import DataError, UnreadableImageError
 from clipprobe.memory import fitting_batch
 from clipprobe.people import refuse_person_groups
 from clipprobe.settings import takes
+from clipprobe.stimuli import PILLOW
 from clipprobe.study import Plan, Study, carry_out
 from clipprobe.zeroshot.classes import Classes, label_index
 from clipprobe.zeroshot.prompts import check_templates

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from attacks.typographic.rendering.render import PILLOW, Encoder, ahead
+from attacks.typographic.rendering.render import Encoder, ahead
 from attacks.typographic.stroop.cards import Deck, checked_colours
 from attacks.typographic.stroop.report import build_page
 from attacks.typographic.stroop.scoring import COLUMNS, columns_of
@@ -26,6 +26,7 @@ from clipprobe.memory import fitting_batch
 from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
+from clipprobe.stimuli import PILLOW
 from clipprobe.study import Outcome, Plan, Study, carry_out
 from clipprobe.zeroshot.classifier import class_vectors
 from clipprobe.zeroshot.prompts import check_templates

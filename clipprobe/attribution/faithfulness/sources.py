@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import PIL
 
 from clipprobe.attribution.faithfulness.cases import Case
 from clipprobe.attribution.faithfulness.loaders import box_cases, coco_cases, segmentation_cases
@@ -19,6 +18,7 @@ from clipprobe.data.images import as_pil
 from clipprobe.data.records import make_dataset
 from clipprobe.errors import ConfigError, DataError, UnreadableImageError
 from clipprobe.people import refuse_person_groups
+from clipprobe.stimuli import PILLOW
 
 if TYPE_CHECKING:
     from clipprobe.attribution.faithfulness.settings import FaithfulnessAudit
@@ -92,7 +92,7 @@ def _scenes(settings: FaithfulnessAudit, size_px: int) -> Source:
             "scenes": objects,
             "targets": settings.targets,
             "size_px": size_px,
-            "pillow": PIL.__version__,  # which renders them
+            **PILLOW,
         },
         cases=lambda: [
             case

@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import PIL
-
 from clipprobe.data import Failure
 from clipprobe.models.checkpoints.bundled import BUNDLED_NAME, bundled_folder
 from clipprobe.models.twin import random_twin
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
+from clipprobe.stimuli import PILLOW
 from clipprobe.study import Outcome, Plan, Study, carry_out
 from clipprobe.zeroshot.limits.items import Items
 from clipprobe.zeroshot.limits.numbers import measure
@@ -81,7 +80,7 @@ class _Work:
             "twin": settings.twin,
             "batch_size": settings.batch_size,
             "seed": settings.seed,
-            "pillow": PIL.__version__,  # which draws the scenes
+            **PILLOW,
         }
 
     def execute(self, run: Run) -> Outcome[None]:
