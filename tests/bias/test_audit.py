@@ -228,7 +228,7 @@ def test_wrong_use_is_one_sentence_and_encodes_nothing(
         ("skin_tone", {"probes": ["weat"]}, UnknownMethodError, "There is no bias probe"),
         ("skin_tone", {"probes": []}, ConfigError, "No probe was named"),
         ("skin_tone", {"words": []}, ConfigError, "word list is empty"),
-        ("skin_tone", {"templates": ["a photo"]}, ConfigError, "exactly one {}"),
+        ("skin_tone", {"templates": ["a photo"]}, ConfigError, "has no {}"),
         ("skin_tone", {"clusters": "person"}, DataError, "no cluster column 'person'"),
         (
             "skin_tone",

@@ -23,7 +23,7 @@ SCHEMAS: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
     "bias": (".", lambda s: s["groups"]["gender"]["sizes"].update(man=9)),
     "bias-against": ("report", lambda s: s["differences"][0].update(draws=[0.1])),
     "bias-comparison": ("report", lambda s: s["differences"][0].update(p=2)),
-    "bias-gap": ("why", lambda s: s["gap"].update(value=None, reason="")),
+    "bias-gap": ("gap", lambda s: s["gap"].update(value=None, reason="")),
     "bias-mitigation": ("mitigation", lambda s: s["methods"][0].update(method="prayer")),
     "bias-written": ("written", lambda s: s["small_cells"]["gender"]["images"].update(hidden=3)),
 }

@@ -91,7 +91,7 @@ def test_a_call_names_columns_and_nobody(clip: Any, folder: Path, tmp_path: Path
         (["bias", "--groups", "g", "--labels", "no.csv"], "--labels 'no.csv' does not exist"),
         (["bias", "--groups", "g", "--card", "no.yaml"], "There is no card 'no.yaml'"),
         (["bias", "--groups", "g", "--k", "9"], "--k 9 is too few"),
-        (["bias", "--groups", "g", "--template", "none"], "exactly one {}"),
+        (["bias", "--groups", "g", "--template", "none"], "has no {}"),
         (["bias", "--groups", "g", "--score-kind", "cosin"], "did you mean 'cosine'?"),
         (["written", "--groups", "g"], "needs a word to write"),
         (["written", "--groups", "g", "--word", "x", "--watch", "theif"], "nearest are 'thief'"),

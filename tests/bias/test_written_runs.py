@@ -104,7 +104,7 @@ def test_mistakes_have_their_sentence_and_write_nothing(
         ({"watch": ["lmap"]}, ConfigError, "'lmap' to follow is not among .*'lamp'"),
         ({"words": ["$"], "labels": ["$", "person"], "font": "no"}, ConfigError, "font"),
         ({"labels": ["person"]}, DataError, "at least two"),
-        ({"templates": ["a photo"]}, ConfigError, "exactly one {}"),
+        ({"templates": ["a photo"]}, ConfigError, "has no {}"),
         ({"sise": 0.3}, ConfigError, "did you mean 'size'"),
         ({"clusters": "person"}, DataError, "no cluster column 'person'"),
         ({"draw_at": "wall"}, ConfigError, "draw_at='wall' is unknown"),

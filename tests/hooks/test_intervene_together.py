@@ -109,7 +109,7 @@ def test_a_function_that_works_in_place_changes_only_its_part(clip: Any) -> None
     ("how", "message"),
     [
         ("mean", "values from other inputs"),
-        ("one", "is no intervention"),
+        ("one", "is not an intervention"),
         (True, "A bool is not an intervention"),
         (None, "A NoneType is not an intervention"),
         (torch.zeros(3), "A Tensor is not an intervention"),

@@ -152,7 +152,7 @@ def test_case_is_applied_to_what_is_written() -> None:
         ({"copies": 2, "position": "center"}, "2 copies were asked for and 1 places"),
         ({"position": "midle"}, "position 'midle' is unknown"),
         ({"position": (10, 20)}, r"\(10, 20\) is not a place"),
-        ({"position": (0.5, float("nan"))}, "is no place"),
+        ({"position": (0.5, float("nan"))}, "is not a place"),
         ({"opacity": 0}, "opacity=0"),
         ({"color": "blurple"}, "colour 'blurple'"),
         ({"case": "camel"}, "case='camel'"),

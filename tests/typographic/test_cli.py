@@ -53,7 +53,7 @@ def test_attack_writes_picture_mask_and_spec(folder: Path) -> None:
         (["IMAGE", "hi", "--out", "a.jpg"], "ends in .png"),
         (["IMAGE", "hi", "--out", "IMAGE"], "is the image"),
         (["IMAGE", "hi", "--out", "a.png", "--position", "midle"], "'midle' is unknown"),
-        (["IMAGE", "hi", "--out", "a.png", "--position", "3,4"], "is no place"),
+        (["IMAGE", "hi", "--out", "a.png", "--position", "3,4"], "is not a place"),
         (["IMAGE", "猫", "--out", "a.png"], "has no glyph"),
         (["IMAGE", "hippopotamuses", "--out", "a.png"], "does not fit"),
     ],

@@ -300,7 +300,7 @@ def test_varying_knobs_depend_on_the_image_and_controls_inherit_them() -> None:
         ({"blur": -0.1}, r"blur=-0\.1"),
         ({"downscale": 0}, "downscale=0"),
         ({"perspective": 80}, "perspective=80"),
-        ({"perspective": (1, 2, 3)}, "is no tilt"),
+        ({"perspective": (1, 2, 3)}, "is not a tilt"),
         ({"script": "klingon"}, "script='klingon'"),
         ({"mirrored": "yes"}, "mirrored='yes'"),
         ({"misspelt": 9}, "misspelt=9"),
@@ -332,14 +332,14 @@ def test_a_spec_of_something_else_is_refused() -> None:
 _DIGESTS = """
 import hashlib, io, json, sys
 sys.path.insert(0, "tests/typographic")
-from test_knobs import CASES, attack, image
+from test_knobs import CASES, attack, picture
 order = list(range(len(CASES)))
 if sys.argv[1] == "reversed":
     order.reverse()
 found = {}
 for i in order:
     buffer = io.BytesIO()
-    attack(**CASES[i][1])(image(), image_id="one").image.save(buffer, "PNG")
+    attack(**CASES[i][1])(picture(), image_id="one").image.save(buffer, "PNG")
     found[i] = hashlib.sha256(buffer.getvalue()).hexdigest()
 print(json.dumps([found[i] for i in sorted(found)]))
 """

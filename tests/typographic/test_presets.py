@@ -211,7 +211,7 @@ def test_command_line_has_every_knob_and_writes_controls(tmp_path: Path) -> None
     assert json.loads(done.stdout)["spec"]["background"] == "#fde98a"
     for extra, message in (
         (["--preset", "nope"], "no preset 'nope'"),
-        (["--perspective", "x"], "is no angle"),
+        (["--perspective", "x"], "is not an angle"),
         (["--true-word", "cat"], "--controls"),
         (["--position", "off"], "give object_mask"),
     ):

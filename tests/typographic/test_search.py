@@ -150,7 +150,7 @@ def test_a_search_that_cannot_succeed_says_so(tmp_path: Path) -> None:
     result = run(InkToy(height=60), tmp_path / "run", queries=40)
     assert result.words.found is None and result.verified is None and not result.controls
     assert result.words.coarse.value == 0.0 and result.words.coarse.high > 0
-    assert "no proof" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "not proof" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert not (tmp_path / "run" / "best.png").exists()
 
 

@@ -57,8 +57,8 @@ def preset_knobs(name: str, given: dict[str, Any] | None = None) -> dict[str, An
             knobs["copies"] = _count(given["position"])
     if knobs.get("band") and "position" in given and "band" not in given:
         raise ConfigError(
-            f"The preset {name} writes in bands beside the image, so it has no position: leave "
-            "the position away, or give band=0."
+            f"The preset {name} writes in bands beside the image, so it has no position: omit "
+            "the position, or give band=0."
         )
     varies = {k: v for k, v in (knobs.pop("varies", None) or {}).items() if k not in given}
     return {**knobs, **({"varies": varies} if varies else {}), **given}
