@@ -121,7 +121,7 @@ def test_a_unit_is_needed_where_one_is_asked_for_and_must_exist(clip: Any) -> No
 
 
 def test_a_name_outside_the_grammar_is_refused() -> None:
-    with pytest.raises(UnknownHookPointError, match="no hook point name"):
+    with pytest.raises(UnknownHookPointError, match="not a hook point name"):
         parse_name("blocks.3.mlp.post")
 
 

@@ -110,7 +110,7 @@ def test_help_shows_every_default(invoke: Callable[..., Any]) -> None:
     shown = " ".join(invoke("toy", "--help").stdout.replace("│", " ").split())
     assert "Count things [really]. More about it." in shown
     for part in (
-        "<whole> Use at most so many images, spread over the data set. [at least 1; default: all]",
+        "<whole> Use at most N images, spread over the data set. [at least 1; default: all]",
         "<text> What scores are. [cosine or logit; default: cosine]",
         "<number> False discovery rate. [above 0, below 1; default: 0.05]",
         "Question to ask; repeat for more. [default: jobs, moods]",
