@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
-from clipprobe.models.bundled import bundled_folder
 
+from clipprobe.models.checkpoints.bundled import bundled_folder
 from clipprobe.pretraining.audited import audit_section, curves_picture, measure_audits
 from clipprobe.report.curves import Panel, curves_svg
 from clipprobe.zeroshot.limits.tasks import TASKS
