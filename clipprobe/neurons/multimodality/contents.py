@@ -58,6 +58,7 @@ class Floor:
         score: Each unit's confirmed score for its own selected concept, ``(u,)``.
         q, q_images: Of that pair, ``(u,)``; see ``units`` of the result.
         n_any: Units with any concept at q at most alpha.
+        q_exact, q_profile: As in ``units`` of the result, ``(u,)``; None in an older run.
     """
 
     seed: int
@@ -66,6 +67,8 @@ class Floor:
     q: Floats
     q_images: Floats
     n_any: int
+    q_exact: Floats | None = None
+    q_profile: Floats | None = None
 
     @property
     def n_significant(self) -> int:
@@ -96,7 +99,10 @@ class MultimodalityContents(Pooled):
             smallest AUROC), ``balance``, ``selection_score`` (on the other half), ``p``, ``q``
             (Benjamini-Hochberg over all rows), ``p_images``, ``q_images``.
         units: pandas, one row per unit, best first, for its selected concept: the columns above,
-            ``low`` and ``high`` of the score and of each AUROC, and ``floor``: the share of units
+            ``low`` and ``high`` of the score and of each AUROC; ``concept_exact``, ``p_exact``,
+            ``q_exact``: the best concept on all images, and whether it is one concept in all
+            modalities (see ``scoring.exact``); ``rho_…_…``, ``p_profile``, ``q_profile``: whether
+            all concepts are ranked alike (see ``profile``); and ``floor``: the share of units
             of the random network with at least this score. NaN without that control.
         concept_table: pandas, one row per concept: images per modality, ``best_unit`` and its
             confirmed ``score``, the median and 95th percentile of the best unit's score under
