@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from clipprobe.errors import DataError
 from clipprobe.neurons.multimodality import bundled_probes
-from clipprobe.neurons.multimodality.profile import (
+from clipprobe.neurons.multimodality.scoring.profile import (
     count_profiles,
     profile_test,
     run_profiles,

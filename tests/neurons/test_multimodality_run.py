@@ -300,7 +300,8 @@ def test_word_controls_share_everything_but_the_word() -> None:
 
 
 def test_word_controls_tell_reading_from_ink(clip: Any) -> None:
-    found = word_controls(clip, [(f"{SITE}:3", "dog"), (f"{SITE}:3", "日本")])
+    pairs = [(f"{SITE}:3", "dog"), (f"{SITE}:3", "日本")]
+    found = word_controls(clip, pairs, pools={SITE: "max"})
     assert set(found[0].against) == set(AGAINST) and found[0].n_word == 24
     for name in AGAINST:
         estimate = found[0].against[name]
@@ -354,7 +355,11 @@ def test_a_gallery_is_small_pictures_and_an_index(clip: Any, tmp_path: Path) -> 
         assert entry.score.n == 48 and entry.score.value == min(
             one.value for one in entry.aurocs.values()
         )
-    assert "random weights" in index and "cross-tower" in index and "pooled by max" in index
+    assert (
+        "random weights" in index
+        and "cross-tower" in index
+        and "pooled by class token in the last third" in index
+    )
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     write_gallery(clip, out, **options)
     assert before == {path.name: path.read_bytes() for path in out.iterdir()}

@@ -11,9 +11,13 @@ import numpy as np
 from clipprobe.neurons.multimodality import tables
 from clipprobe.neurons.multimodality.activations import Tile
 from clipprobe.neurons.multimodality.contents import Floor, Nulls
-from clipprobe.neurons.multimodality.evidence import UnitTests, shuffled_counts
 from clipprobe.neurons.multimodality.notes import notes_of
 from clipprobe.neurons.multimodality.result import Multimodality
+from clipprobe.neurons.multimodality.scoring.evidence import (
+    UnitTests,
+    counts_of,
+    shuffled_counts,
+)
 from clipprobe.neurons.multimodality.scoring.measure import Scores
 from clipprobe.neurons.multimodality.scoring.scores import Floats
 from clipprobe.neurons.multimodality.scoring.shuffles import Shuffles, shuffled_modality
@@ -110,6 +114,7 @@ def assemble(
             all=np.concatenate([every for _, every in test.shuffled], axis=1),
             counts=shuffled_counts(scores, test.orders, joint, alpha),
         ),
+        unadjusted=_unadjusted(test.raw, alpha),
         n_images={
             m: (int(test.selects[m].sum()), int((~test.selects[m]).sum())) for m in modalities
         },
@@ -119,6 +124,16 @@ def assemble(
         versions=versions,
     )
     return result
+
+
+def _unadjusted(
+    raw: Sequence[Sequence[Scores]], alpha: float
+) -> dict[str, tuple[int, int | None]] | None:
+    """What is counted without pixel covariates, in the model and at random weights."""
+    if not raw[0]:
+        return None
+    seen, *random = (counts_of(Scores.joined(parts), alpha) for parts in raw)
+    return {name: (n, random[0][name] if random else None) for name, n in seen.items()}
 
 
 def _floor(scores: Scores, alpha: float, seed: int) -> Floor:

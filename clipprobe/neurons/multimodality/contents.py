@@ -15,6 +15,7 @@ from clipprobe.data import Failure
 from clipprobe.neurons.instruments.store import Store
 from clipprobe.neurons.instruments.value import Pooled
 from clipprobe.neurons.multimodality.scoring.shuffles import ShuffledCount, Shuffles
+from clipprobe.neurons.multimodality.settings import LATE_CLS
 from clipprobe.statistics import Estimate
 
 Floats = NDArray[np.float64]
@@ -25,6 +26,7 @@ CLAIM = (
     "agrees with the text tower (cross-tower alignment); that is another test."
 )
 STRONG = 0.85
+LATE_WORDS = "class token in the last third of the blocks, max elsewhere"
 KIND = "multimodality"
 
 
@@ -113,6 +115,8 @@ class MultimodalityContents(Pooled):
         nulls: See :class:`Nulls`.
         floor: See :class:`Floor`; None without that control.
         shuffles: See :class:`Shuffles`; None in a run that was made before it had this control.
+        unadjusted: With pixel covariates, what ``strong``, ``exact`` and ``profile`` count without
+            them: claim -> units, and units at random weights; None without that option.
         n_images: Modality -> images that select, and images that confirm.
         notes: What the reader must know before using the numbers.
         failures: Images that could not be used, and why.
@@ -135,6 +139,7 @@ class MultimodalityContents(Pooled):
     failures: tuple[Failure, ...]
     config: Mapping[str, Any]
     versions: Mapping[str, str]
+    unadjusted: Mapping[str, tuple[int, int | None]] | None = None
     path: Path | None = None
     store: Store | None = field(default=None, repr=False, compare=False)
 
@@ -157,6 +162,15 @@ class MultimodalityContents(Pooled):
     @property
     def controls(self) -> Any:
         return self.frames["controls"]
+
+    @property
+    def pooling(self) -> str:
+        """How tokens became one number, in words."""
+        return LATE_WORDS if self.pool == LATE_CLS else self.pool
+
+    def pool_of(self, site: str) -> str:
+        """How tokens became one number at a hook point."""
+        return str(self.config.get("pools", {}).get(site, self.pool))
 
     def __repr__(self) -> str:
         return (

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.neurons.multimodality.bundled import bundled_probes
 from clipprobe.neurons.multimodality.contents import STRONG
-from clipprobe.neurons.multimodality.probes import Concepts, Probes, bundled_probes
+from clipprobe.neurons.multimodality.probes import Concepts, Probes
 from clipprobe.neurons.multimodality.result import Multimodality
 from clipprobe.neurons.multimodality.run import multimodality
 from clipprobe.neurons.multimodality.scoring.shuffles import ShuffledCount
+from clipprobe.neurons.multimodality.settings import LATE_CLS
 from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, wilson
 
@@ -62,7 +64,7 @@ def count_multimodal(
     concepts: Concepts | Probes | None = None,
     *,
     sites: Sequence[str] | str | None = None,
-    pool: str = "max",
+    pool: str = LATE_CLS,
     threshold: float = STRONG,
     alpha: float = 0.05,
     per_concept: int = 6,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.multimodality.profile import MIN_CONCEPTS
+from clipprobe.neurons.multimodality.scoring.profile import MIN_CONCEPTS
 
 WITHDRAWN = "q_selected"
 """A column of older runs that is not read any more."""

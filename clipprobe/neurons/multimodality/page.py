@@ -36,7 +36,7 @@ def page_of(result: MultimodalityContents, probes: Probes) -> Page:
         title="Multimodal neurons",
         subtitle=f"{len(result.units):,} units of {result.config['model']['id']}, "
         f"{len(result.concepts)} concepts in {', '.join(result.modalities)}, {n_images:,} images, "
-        f"pooled by {result.pool}",
+        f"pooled by {result.pooling}",
         sections=sections,
         provenance=result.provenance,
     )
@@ -146,8 +146,8 @@ def _units(result: MultimodalityContents) -> Section:
     ]
     caption = (
         f"The {len(rows)} best units by the smaller score of the two halves; AUROCs confirmed on "
-        f"held-out images, pooled by {result.pool}. n counts the concept's confirming images over "
-        "all modalities; d' and purity are the smallest over them. Floor: share "
+        f"held-out images, pooled by {result.pooling}. n counts the concept's confirming images "
+        "over all modalities; d' and purity are the smallest over them. Floor: share "
         "of the units of the same network at random weights that "
         "score at least as much. Exact q is of the unit's best concept on all images "
         "(`concept_exact` of the table)."
@@ -176,11 +176,8 @@ def _pictures(result: MultimodalityContents, probes: Probes) -> Section:
     ]
     for row in result.ranked(N_PICTURED):
         estimate = result.estimate(row)
-        blocks.append(
-            Paragraph(
-                f"{row['address']} ({result.pool}): {row['concept']}, score {_number(estimate)}"
-            )
-        )
+        unit = f"{row['address']} ({result.pool_of(row['site'])})"
+        blocks.append(Paragraph(f"{unit}: {row['concept']}, score {_number(estimate)}"))
         found = strongest_images(result, probes, row, N_IMAGES)
         items = [
             (picture, f"{name}, {value:.3g}: {concept}")

@@ -85,6 +85,7 @@ def read_run(run: RunView) -> MultimodalityContents:
         nulls=Nulls(**{name: arrays[f"nulls/{name}"] for name in Nulls.__slots__}),
         floor=_floor(summary["random_weights"], config["alpha"], arrays),
         shuffles=_shuffles(summary.get("shuffled"), arrays),
+        unadjusted=_unadjusted(summary.get("pixel_covariates")),
         n_images={
             name: (int(counts[0]), int(counts[1]))
             for name, counts in summary["counts_per_modality"].items()
@@ -146,6 +147,12 @@ def _shuffles(
             if f"shuffled/{claim}_{first}" in arrays
         },
     )
+
+
+def _unadjusted(data: Mapping[str, Any] | None) -> dict[str, tuple[int, int | None]] | None:
+    if data is None:
+        return None
+    return {name: (one["n"], one["random_weights"]) for name, one in data["without"].items()}
 
 
 def _floor(

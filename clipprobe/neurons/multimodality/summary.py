@@ -20,7 +20,21 @@ def verdict_of(result: MultimodalityContents) -> str:
     """Every count of units beside its controls, and whether it is evidence."""
     claims = claims_of(result)
     tests = [_weighed(claims[name], result) for name in ("exact", "profile") if name in claims]
-    return " ".join([_strong(result), *tests])
+    return " ".join([_strong(result), *tests, *_adjusted(result)])
+
+
+def _adjusted(result: MultimodalityContents) -> list[str]:
+    """What pixel covariates change."""
+    if result.unadjusted is None:
+        return []
+    names = ", ".join(result.config["pixel_covariates"])
+    changes = []
+    for name, claim in claims_of(result).items():
+        if name in result.unadjusted:
+            n, random = result.unadjusted[name]
+            beside = "" if random is None else f" (random weights {random:,})"
+            changes.append(f"{claim.title} {n:,}{beside}")
+    return [f"All of this is after {names} were regressed out; without that: {', '.join(changes)}."]
 
 
 def _weighed(claim: Claim, result: MultimodalityContents) -> str:
@@ -124,6 +138,7 @@ def summary_of(result: MultimodalityContents) -> dict[str, Any]:
             "n_strong": result.n_strong,
             "n_concepts_found": result.n_concepts_found,
             "claims": {name: claim.to_json() for name, claim in claims.items()},
+            "pixel_covariates": _pixels(result),
             "shuffled": _shuffled(result),
             "random_weights": None if result.floor is None else _floor(result),
             "notes": result.notes,
@@ -131,6 +146,18 @@ def summary_of(result: MultimodalityContents) -> dict[str, Any]:
         }
     )
     return summary
+
+
+def _pixels(result: MultimodalityContents) -> dict[str, Any] | None:
+    if result.unadjusted is None:
+        return None
+    return {
+        "names": result.config["pixel_covariates"],
+        "without": {
+            name: {"n": n, "random_weights": random}
+            for name, (n, random) in result.unadjusted.items()
+        },
+    }
 
 
 def _shuffled(result: MultimodalityContents) -> dict[str, Any] | None:

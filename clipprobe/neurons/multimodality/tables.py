@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.neurons.multimodality.controls import WordControls
-from clipprobe.neurons.multimodality.evidence import UnitTests
+from clipprobe.neurons.multimodality.scoring.evidence import UnitTests
 from clipprobe.neurons.multimodality.scoring.measure import Scores
 from clipprobe.neurons.multimodality.scoring.nulls import JointNull
 from clipprobe.neurons.multimodality.scoring.scores import Floats

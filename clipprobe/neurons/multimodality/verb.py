@@ -20,7 +20,8 @@ def multimodal(
     settings: ConceptVerb, flags: ConceptFlags, model: Model, terminal: Terminal
 ) -> None:
     """Test the images that flags and config file name, and print the best units."""
-    from clipprobe.neurons.multimodality.probes import as_probes, bundled_probes
+    from clipprobe.neurons.multimodality.bundled import bundled_probes
+    from clipprobe.neurons.multimodality.probes import as_probes
     from clipprobe.neurons.multimodality.run import MULTIMODALITY
     from clipprobe.study import carry_out
 
@@ -52,7 +53,8 @@ def ranking_text(found: Multimodality, top: int) -> str:
     """The headline and a line for each of the best units."""
     lines = [
         f"{len(found.units):,} units, {len(found.concepts)} concepts in "
-        f"{', '.join(found.modalities)}, pooled by {found.pool}; family of {found.family_size:,}",
+        f"{', '.join(found.modalities)}, pooled by {found.pooling}; family of "
+        f"{found.family_size:,}",
         found.verdict,
         "",
         *_counts(found),

@@ -10,11 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.multimodality.profile import (
-    MIN_CONCEPTS,
-    profile_test,
-    shuffled_profiles,
-)
+from clipprobe.neurons.multimodality.contents import STRONG
 from clipprobe.neurons.multimodality.scoring.exact import (
     best_concept,
     exact_p,
@@ -22,6 +18,11 @@ from clipprobe.neurons.multimodality.scoring.exact import (
 )
 from clipprobe.neurons.multimodality.scoring.measure import Scores
 from clipprobe.neurons.multimodality.scoring.nulls import JointNull
+from clipprobe.neurons.multimodality.scoring.profile import (
+    MIN_CONCEPTS,
+    profile_test,
+    shuffled_profiles,
+)
 from clipprobe.neurons.multimodality.scoring.scores import Floats
 from clipprobe.neurons.multimodality.scoring.shuffles import Counts
 from clipprobe.statistics import benjamini_hochberg
@@ -70,6 +71,16 @@ class UnitTests:
             p_profile=p_profile,
             q_profile=q,
         )
+
+
+def counts_of(scores: Scores, alpha: float) -> dict[str, int]:
+    """What each claim about units counts."""
+    tests, score = UnitTests.of(scores), scores.at("score", scores.selected)
+    return {
+        "strong": int((score >= STRONG).sum()),
+        "exact": int((tests.q_exact <= alpha).sum()),
+        "profile": int((tests.q_profile <= alpha).sum()),
+    }
 
 
 def shuffled_counts(
