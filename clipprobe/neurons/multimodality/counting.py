@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.neurons.multimodality.bundled import bundled_probes
+from clipprobe.neurons.multimodality.claims import Claim, claims_of
 from clipprobe.neurons.multimodality.contents import STRONG
 from clipprobe.neurons.multimodality.probes import Concepts, Probes
 from clipprobe.neurons.multimodality.result import Multimodality
@@ -34,6 +35,8 @@ class MultimodalCount(AsJson):
         one_shuffled, all_shuffled: ``n_strong`` with the concepts of the written words shuffled
             (of the last modality where none is called ``word``), and with those of every modality.
             A count that is not beyond these is not evidence of multimodal units.
+        claims: ``exact`` and ``profile``: units whose best concept is one concept in all modalities
+            by the exact test, and units that rank all concepts alike, each beside its controls.
         n_concepts: Concepts whose best unit beats the best of all units under permutation, with q
             at most alpha over the concepts.
         random_units, random_units_images, random_strong: The same for the random twin.
@@ -51,6 +54,7 @@ class MultimodalCount(AsJson):
     n_strong: int
     one_shuffled: ShuffledCount
     all_shuffled: ShuffledCount
+    claims: Mapping[str, Claim]
     n_concepts: int
     random_units: Estimate
     random_units_images: Estimate
@@ -130,6 +134,9 @@ def count_of(found: Multimodality, threshold: float = STRONG) -> MultimodalCount
         n_strong=counts[2],
         one_shuffled=found.shuffles.count_one(counts[2], threshold),
         all_shuffled=found.shuffles.count_all(counts[2], threshold),
+        claims={
+            name: claim for name, claim in claims_of(found).items() if name in ("exact", "profile")
+        },
         n_concepts=found.n_concepts_found,
         random_units=random[0],
         random_units_images=random[1],
