@@ -10,6 +10,7 @@ beside the model; texts run in groups of equal length, without padding.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -65,6 +66,7 @@ class Reader:
 
     Args:
         sites: Names of hook points of one tower.
+        pool: How tokens become one number, for all of them or for each by name.
         fill: Fill a smaller batch up to so many inputs with copies of its last, because matrix
             products of another height may round differently; 0 leaves it as it is.
         tokens: Whether the token of each maximum is wanted.
@@ -76,7 +78,7 @@ class Reader:
         self,
         clip: Clip,
         sites: Sequence[str],
-        pool: str,
+        pool: str | Mapping[str, str],
         *,
         fill: int = 0,
         tokens: bool = False,
@@ -84,7 +86,10 @@ class Reader:
     ) -> None:
         self.clip = clip
         self.sites = list(sites)
-        self.pool = pool
+        pools = {name: pool if isinstance(pool, str) else pool[name] for name in self.sites}
+        self._sites_of = {
+            one: [name for name in self.sites if pools[name] == one] for one in pools.values()
+        }
         self._embed = embedder(clip, self.sites[0].partition(".")[0])
         self._fill, self._tokens, self._reuse = fill, tokens, reuse
         self._memory: list[dict[tuple[str, str], NDArray[Any]]] = [{}, {}]
@@ -132,8 +137,10 @@ class Reader:
             if tokens is not None:
                 keep("tokens", name, tokens, np.int32)
 
-        reading = capture(self.clip, self.sites, pool=self.pool, sink=sink, argmax=self._tokens)
-        with torch.no_grad(), reading:
+        with torch.no_grad(), ExitStack() as readings:
+            for pool, sites in self._sites_of.items():
+                one = capture(self.clip, sites, pool=pool, sink=sink, argmax=self._tokens)
+                readings.enter_context(one)
             embeddings = self._embed(batch)[:n].cpu().numpy()
         values = {name: seen["values"][name] for name in self.sites}  # not as they fired
         return Reading(values, seen["tokens"], embeddings)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clipprobe.stimuli.backgrounds import Background
+from clipprobe.stimuli.backgrounds import Background, Kind
 from clipprobe.stimuli.concepts import (
     HAIR_CODEPOINTS,
     PERCEIVED_GENDERS,
@@ -58,6 +58,10 @@ def concept_set(
     names: Sequence[Concept] | None = None,
     sizes: Bands = UNSEEN_SIZES,
     rotations: Bands = UNSEEN_ROTATIONS,
+    grounds: Sequence[Kind] = UNSEEN_GROUNDS,
+    word_sizes: tuple[float, float] = (0.2, 0.4),
+    across: tuple[float, float] = (0.0, 1.0),
+    first_copy: int = 0,
     size_px: int = 64,
 ) -> Iterator[Sample]:
     """Draw every concept ``per_concept`` times in one modality, on unseen ground.
@@ -69,11 +73,15 @@ def concept_set(
         names: Concepts; all by default.
         sizes: Sides of pictures and drawings, as fractions of the image's; drawn from these bands.
         rotations: Their rotations to either side, in degrees.
+        grounds: Backgrounds.
+        word_sizes: Heights of words, as fractions of the image's; uniform between them.
+        across: Where things stand from left to right, as fractions of the room there is.
+        first_copy: Number of the first image of a concept; another number is another image.
     """
     for index, concept in enumerate(names if names is not None else concepts()):
-        for copy in range(per_concept):
+        for copy in range(first_copy, first_copy + per_concept):
             rng = np.random.default_rng([seed, MODALITIES.index(modality), index, copy])
-            kind = UNSEEN_GROUNDS[int(rng.integers(len(UNSEEN_GROUNDS)))]
+            kind = grounds[int(rng.integers(len(grounds)))]
             low = 190 if modality == "picture" else 215
             first, second = (tuple(int(v) for v in rng.integers(low, 256, 3)) for _ in range(2))
             ground = Background(
@@ -88,8 +96,8 @@ def concept_set(
                 item = Word(
                     text=concept.name,
                     font=font,
-                    size=float(rng.uniform(0.2, 0.4)),
-                    center=(float(rng.uniform(0, 1)), float(rng.uniform(0.1, 0.9))),
+                    size=float(rng.uniform(*word_sizes)),
+                    center=(float(rng.uniform(*across)), float(rng.uniform(0.1, 0.9))),
                 )
                 how = {"font": font}
             else:
@@ -101,7 +109,7 @@ def concept_set(
                     style=style,
                     size=side,
                     center=(
-                        0.5 + float(rng.uniform(-room, room)),
+                        0.5 + float(rng.uniform(*(room * (2 * np.array(across) - 1)))),
                         0.5 + float(rng.uniform(-room, room)),
                     ),
                     rotation=draw_rotation(rotations, rng),

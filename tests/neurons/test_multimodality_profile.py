@@ -10,13 +10,13 @@ from scipy.stats import spearmanr
 
 from clipprobe.errors import DataError
 from clipprobe.neurons.multimodality import bundled_probes
-from clipprobe.neurons.multimodality.profile import (
-    concept_profiles,
+from clipprobe.neurons.multimodality.scoring.profile import (
     count_profiles,
     profile_test,
     run_profiles,
     shuffled_profiles,
 )
+from clipprobe.neurons.multimodality.scoring.scores import concept_means
 from clipprobe.neurons.multimodality.scoring.shuffles import draw_orders
 from clipprobe.stimuli import concepts
 
@@ -48,7 +48,7 @@ def test_it_is_scipys_spearman() -> None:
 
 def test_means_are_those_of_each_concepts_images() -> None:
     values = np.array([[1, 0], [3, 0], [5, 7]], np.float32)
-    assert concept_profiles(values, np.array([1, 1, 0]), 2).tolist() == [[5, 7], [2, 0]]
+    assert concept_means(values, np.array([1, 1, 0]), 2).tolist() == [[5, 7], [2, 0]]
 
 
 def test_units_planted_to_agree_are_found_and_no_pair_alone_is_enough() -> None:

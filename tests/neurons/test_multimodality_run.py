@@ -300,7 +300,8 @@ def test_word_controls_share_everything_but_the_word() -> None:
 
 
 def test_word_controls_tell_reading_from_ink(clip: Any) -> None:
-    found = word_controls(clip, [(f"{SITE}:3", "dog"), (f"{SITE}:3", "日本")])
+    pairs = [(f"{SITE}:3", "dog"), (f"{SITE}:3", "日本")]
+    found = word_controls(clip, pairs, pools={SITE: "max"})
     assert set(found[0].against) == set(AGAINST) and found[0].n_word == 24
     for name in AGAINST:
         estimate = found[0].against[name]
@@ -326,6 +327,10 @@ def test_counts_are_those_of_the_tables(clip: Any, probes: Any) -> None:
     by_hand = (found.shuffles.one >= np.float32(0.6)).sum(axis=1)
     assert count.one_shuffled.mean == by_hand.mean() and 0 < count.one_shuffled.p <= 1
     assert count.all_shuffled.sd == (found.shuffles.all >= np.float32(0.6)).sum(axis=1).std(ddof=1)
+    assert set(count.claims) == {"exact"}  # five concepts are too few for profiles
+    exact = count.claims["exact"]
+    assert exact.n == int((units["q_exact"] <= 0.05).sum()) and exact.share.n == len(units)
+    assert exact.one is not None and exact.one.mean == found.shuffles.counts["exact"][0].mean()
     assert count.units.n == len(units) and count.random_strong.n == len(units)
     assert found.floor is not None
     assert count.random_strong.value == pytest.approx((found.floor.score >= 0.6).mean())
@@ -354,7 +359,11 @@ def test_a_gallery_is_small_pictures_and_an_index(clip: Any, tmp_path: Path) -> 
         assert entry.score.n == 48 and entry.score.value == min(
             one.value for one in entry.aurocs.values()
         )
-    assert "random weights" in index and "cross-tower" in index and "pooled by max" in index
+    assert (
+        "random weights" in index
+        and "cross-tower" in index
+        and "pooled by class token in the last third" in index
+    )
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     write_gallery(clip, out, **options)
     assert before == {path.name: path.read_bytes() for path in out.iterdir()}

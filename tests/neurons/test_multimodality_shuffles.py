@@ -130,6 +130,14 @@ def test_the_count_stands_beside_its_controls(made: Multimodality) -> None:
         "one": {"mean": one.mean, "sd": one.sd, "p": one.p},
         "all": {"mean": every.mean, "sd": every.sd, "p": every.p},
     }
+    claims = summary["claims"]
+    assert claims["strong"]["one"] == summary["shuffled"]["one"]
+    assert claims["strong"]["random_weights"]["n_tested"] == 64
+    exact = (made.units["q_exact"] <= made.alpha).sum()
+    assert claims["exact"]["n"] == exact and claims["exact"]["n_tested"] == 64
+    assert "profile" not in claims  # five concepts are too few
+    assert any("profile test needs" in note for note in made.notes)
+    assert all(one["one"] and one["all"] for one in claims.values())
     assert f"{made.n_strong} of 64 units" in made.verdict and summary["verdict"] == made.verdict
     assert f"images shuffled {one} do" in made.verdict and "at random weights" in made.verdict
     report = (made.path / "report.md").read_text("utf-8")
@@ -149,15 +157,25 @@ def test_an_older_run_opens_without_its_withdrawn_column(
     for file in TABLES.values():
         table = new.read_table(file)
         if file == "units.parquet":
-            table = table.append_column("q_selected", pa.array(np.zeros(len(table))))
+            tests = ("exact", "profile")
+            later = [n for n in table.column_names if n.endswith(tests) or n.startswith("rho_")]
+            assert len(later) == 8
+            table = table.drop_columns(later).append_column(
+                "q_selected", pa.array(np.zeros(len(table)))
+            )
         old.write_table(file, table)
     arrays = dict(new.read_arrays("nulls.safetensors"))
-    arrays = {name: array for name, array in arrays.items() if not name.startswith("shuffled/")}
+    arrays = {
+        name: array
+        for name, array in arrays.items()
+        if not name.startswith(("shuffled/", "floor/q_exact", "floor/q_profile"))
+    }
     arrays["floor/q_selected"] = np.zeros(64)
     old.write_arrays("nulls.safetensors", arrays)
     kept = new.read_json("summary.json")
     old.write_json(
-        "summary.json", {k: v for k, v in kept.items() if k not in ("shuffled", "verdict")}
+        "summary.json",
+        {k: v for k, v in kept.items() if k not in ("shuffled", "claims", "verdict")},
     )
     old.finish(provenance={"model": made.config["model"]}, counts={}, seed=0)
 
@@ -165,7 +183,10 @@ def test_an_older_run_opens_without_its_withdrawn_column(
     assert found.shuffles is None and found.strong_shuffled == ()
     assert "q_selected" not in found.units and WITHDRAWN_NOTE in found.notes
     assert "no count with shuffled concepts" in found.verdict
-    assert found.summary()["shuffled"] is None and found.n_strong == made.n_strong
+    again = found.summary()
+    assert again["shuffled"] is None and found.n_strong == made.n_strong
+    assert set(again["claims"]) == {"strong", "concepts"} and "exact test" not in found.verdict
+    assert again["claims"]["strong"]["one"] is None
 
     evidence = Evidence(runs={"multimodal": (load_run(tmp_path / "old"),)})
     first = evidence.about("multimodal", f"{SITE}:3")[0][1][0]

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from clipprobe.later import later
 
 if TYPE_CHECKING:
+    from clipprobe.neurons.multimodality.bundled import bundled_probes as bundled_probes
     from clipprobe.neurons.multimodality.counting import MultimodalCount as MultimodalCount
     from clipprobe.neurons.multimodality.counting import count_multimodal as count_multimodal
     from clipprobe.neurons.multimodality.probes import Probes as Probes
-    from clipprobe.neurons.multimodality.probes import bundled_probes as bundled_probes
     from clipprobe.neurons.multimodality.result import Multimodality as Multimodality
     from clipprobe.neurons.multimodality.run import multimodality as multimodality
 
@@ -24,7 +24,8 @@ __all__ = [
 _HERE = "clipprobe.neurons.multimodality"
 _LATER = {
     **dict.fromkeys(("MultimodalCount", "count_multimodal"), f"{_HERE}.counting"),
-    **dict.fromkeys(("Probes", "bundled_probes"), f"{_HERE}.probes"),
+    "Probes": f"{_HERE}.probes",
+    "bundled_probes": f"{_HERE}.bundled",
     "Multimodality": f"{_HERE}.result",
     "multimodality": f"{_HERE}.run",
 }

@@ -7,7 +7,7 @@ for each tile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -17,13 +17,17 @@ from numpy.typing import NDArray
 
 from clipprobe.data import Batch, Failure, ImageRecord
 from clipprobe.errors import ConfigError
+from clipprobe.hooks.sites import parse_name, resolve
+from clipprobe.hooks.units import default_sites, find_sites
 from clipprobe.models.activations import Reader, image_batches
+from clipprobe.neurons.multimodality.settings import LATE_CLS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from torch import Tensor
 
+    from clipprobe.hooks.sites import HookPoint
     from clipprobe.hooks.units import Site
     from clipprobe.models import Clip
 
@@ -44,6 +48,44 @@ class Pooled:
     records: list[ImageRecord]
     matrices: list[NDArray[np.float32]]
     failures: list[Failure]
+
+
+def find_pooled_sites(
+    clip: Clip, patterns: Sequence[str] | str | None, pool: str
+) -> tuple[list[Site], dict[str, str]]:
+    """The hook points that the names and globs mean, and how each is pooled.
+
+    Args:
+        patterns: None for the neurons of every block.
+        pool: As of an atlas, or ``late-cls``: the class token in the last third of the blocks,
+            because the maximum over patches hides what the class token shows there; the maximum
+            before, and where there is no class token; nothing at points with one value per image.
+    Raises:
+        UnknownHookPointError, UnsupportedHookError: see :func:`clipprobe.hooks.units.find_sites`.
+    """
+    if pool != LATE_CLS:
+        sites = find_sites(clip, patterns, pool)
+        return sites, {site.name: pool for site in sites}
+    points = resolve(clip, default_sites(clip) if patterns is None else patterns)
+    pools = {point.name: late_cls(clip, point) for point in points}
+    found = {
+        site.name: site
+        for one in dict.fromkeys(pools.values())
+        for site in find_sites(clip, [name for name in pools if pools[name] == one], one)
+    }
+    return [found[name] for name in pools], pools
+
+
+def late_cls(clip: Clip, point: HookPoint) -> str:
+    """How ``late-cls`` pools a point."""
+    from clipprobe.hooks.pooling import without_token
+
+    if "t" not in point.axes and "h" not in point.axes:
+        return "none"
+    tower, block = clip.anatomy.vision, parse_name(point.name).block
+    n_late = -(-len(tower.blocks) // 3)
+    late = block is not None and block >= len(tower.blocks) - n_late
+    return "cls" if late and without_token(point, tower, "cls") is None else "max"
 
 
 def tiles(sites: Sequence[Site], n_images: int, memory_mb: float, n_models: int) -> list[Tile]:
@@ -82,13 +124,17 @@ def pooled(
     clips: Sequence[Clip],
     records: Sequence[ImageRecord],
     tile: Tile,
-    pool: str,
+    pool: str | Mapping[str, str],
     *,
     batch_size: int,
     workers: int,
     progress: Callable[[int], None] | None,
 ) -> Pooled:
-    """Run the images through every model, decoded and preprocessed once."""
+    """Run the images through every model, decoded and preprocessed once.
+
+    Args:
+        pool: For all hook points, or for each by name.
+    """
     n_units = sum(stop - start for _, start, stop in tile)
     matrices = [np.empty((len(records), n_units), np.float32) for _ in clips]
     sites = list(dict.fromkeys(name for name, _, _ in tile))

@@ -13,6 +13,11 @@ from clipprobe.neurons.multimodality.activations import Tile
 from clipprobe.neurons.multimodality.contents import Floor, Nulls
 from clipprobe.neurons.multimodality.notes import notes_of
 from clipprobe.neurons.multimodality.result import Multimodality
+from clipprobe.neurons.multimodality.scoring.evidence import (
+    UnitTests,
+    counts_of,
+    shuffled_counts,
+)
 from clipprobe.neurons.multimodality.scoring.measure import Scores
 from clipprobe.neurons.multimodality.scoring.scores import Floats
 from clipprobe.neurons.multimodality.scoring.shuffles import Shuffles, shuffled_modality
@@ -55,6 +60,7 @@ def assemble(
     modalities, concepts, joint = test.probes.modalities, test.concepts, test.joint
     scores = Scores.joined(test.scores[0])
     corrected = Corrected.of(scores).columns()
+    tests = UnitTests.of(scores)
     floor = _floor(Scores.joined(test.scores[1]), alpha, seed) if test.scores[1:] else None
     site = tables.site_columns(plan, sites)
     counts = np.array([np.bincount(test.codes[m], minlength=len(concepts)) for m in modalities])
@@ -78,6 +84,7 @@ def assemble(
         np.concatenate([np.stack(ends) for ends in test.intervals], axis=-1),
         confirming,
         None if floor is None else floor.score,
+        tests,
     )
     result = Multimodality(
         modalities=modalities,
@@ -105,7 +112,9 @@ def assemble(
             modality=modalities[shuffled_modality(modalities)],
             one=np.concatenate([one for one, _ in test.shuffled], axis=1),
             all=np.concatenate([every for _, every in test.shuffled], axis=1),
+            counts=shuffled_counts(scores, test.orders, joint, alpha),
         ),
+        unadjusted=_unadjusted(test.raw, alpha),
         n_images={
             m: (int(test.selects[m].sum()), int((~test.selects[m]).sum())) for m in modalities
         },
@@ -117,8 +126,18 @@ def assemble(
     return result
 
 
+def _unadjusted(
+    raw: Sequence[Sequence[Scores]], alpha: float
+) -> dict[str, tuple[int, int | None]] | None:
+    """What is counted without pixel covariates, in the model and at random weights."""
+    if not raw[0]:
+        return None
+    seen, *random = (counts_of(Scores.joined(parts), alpha) for parts in raw)
+    return {name: (n, random[0][name] if random else None) for name, n in seen.items()}
+
+
 def _floor(scores: Scores, alpha: float, seed: int) -> Floor:
-    chosen, corrected = scores.selected, Corrected.of(scores)
+    chosen, corrected, tests = scores.selected, Corrected.of(scores), UnitTests.of(scores)
     each = np.arange(len(chosen))
     return Floor(
         seed=seed,
@@ -127,4 +146,6 @@ def _floor(scores: Scores, alpha: float, seed: int) -> Floor:
         q=corrected.q[chosen, each],
         q_images=corrected.q_images[chosen, each],
         n_any=int((corrected.q <= alpha).any(axis=0).sum()),
+        q_exact=tests.q_exact,
+        q_profile=tests.q_profile,
     )

@@ -15,6 +15,7 @@ from clipprobe.data import Failure
 from clipprobe.neurons.instruments.store import Store
 from clipprobe.neurons.instruments.value import Pooled
 from clipprobe.neurons.multimodality.scoring.shuffles import ShuffledCount, Shuffles
+from clipprobe.neurons.multimodality.settings import LATE_CLS
 from clipprobe.statistics import Estimate
 
 Floats = NDArray[np.float64]
@@ -25,6 +26,7 @@ CLAIM = (
     "agrees with the text tower (cross-tower alignment); that is another test."
 )
 STRONG = 0.85
+LATE_WORDS = "class token in the last third of the blocks, max elsewhere"
 KIND = "multimodality"
 
 
@@ -58,6 +60,7 @@ class Floor:
         score: Each unit's confirmed score for its own selected concept, ``(u,)``.
         q, q_images: Of that pair, ``(u,)``; see ``units`` of the result.
         n_any: Units with any concept at q at most alpha.
+        q_exact, q_profile: As in ``units`` of the result, ``(u,)``; None in an older run.
     """
 
     seed: int
@@ -66,6 +69,8 @@ class Floor:
     q: Floats
     q_images: Floats
     n_any: int
+    q_exact: Floats | None = None
+    q_profile: Floats | None = None
 
     @property
     def n_significant(self) -> int:
@@ -96,7 +101,10 @@ class MultimodalityContents(Pooled):
             smallest AUROC), ``balance``, ``selection_score`` (on the other half), ``p``, ``q``
             (Benjamini-Hochberg over all rows), ``p_images``, ``q_images``.
         units: pandas, one row per unit, best first, for its selected concept: the columns above,
-            ``low`` and ``high`` of the score and of each AUROC, and ``floor``: the share of units
+            ``low`` and ``high`` of the score and of each AUROC; ``concept_exact``, ``p_exact``,
+            ``q_exact``: the best concept on all images, and whether it is one concept in all
+            modalities (see ``scoring.exact``); ``rho_…_…``, ``p_profile``, ``q_profile``: whether
+            all concepts are ranked alike (see ``profile``); and ``floor``: the share of units
             of the random network with at least this score. NaN without that control.
         concept_table: pandas, one row per concept: images per modality, ``best_unit`` and its
             confirmed ``score``, the median and 95th percentile of the best unit's score under
@@ -107,6 +115,8 @@ class MultimodalityContents(Pooled):
         nulls: See :class:`Nulls`.
         floor: See :class:`Floor`; None without that control.
         shuffles: See :class:`Shuffles`; None in a run that was made before it had this control.
+        unadjusted: With pixel covariates, what ``strong``, ``exact`` and ``profile`` count without
+            them: claim -> units, and units at random weights; None without that option.
         n_images: Modality -> images that select, and images that confirm.
         notes: What the reader must know before using the numbers.
         failures: Images that could not be used, and why.
@@ -129,6 +139,7 @@ class MultimodalityContents(Pooled):
     failures: tuple[Failure, ...]
     config: Mapping[str, Any]
     versions: Mapping[str, str]
+    unadjusted: Mapping[str, tuple[int, int | None]] | None = None
     path: Path | None = None
     store: Store | None = field(default=None, repr=False, compare=False)
 
@@ -151,6 +162,15 @@ class MultimodalityContents(Pooled):
     @property
     def controls(self) -> Any:
         return self.frames["controls"]
+
+    @property
+    def pooling(self) -> str:
+        """How tokens became one number, in words."""
+        return LATE_WORDS if self.pool == LATE_CLS else self.pool
+
+    def pool_of(self, site: str) -> str:
+        """How tokens became one number at a hook point."""
+        return str(self.config.get("pools", {}).get(site, self.pool))
 
     def __repr__(self) -> str:
         return (

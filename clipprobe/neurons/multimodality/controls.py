@@ -10,7 +10,7 @@ with font, size and place, in standard deviations of the response to other words
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ def word_controls(
     clip: Clip,
     pairs: Sequence[tuple[str, str]],
     *,
-    pool: str = "max",
+    pools: Mapping[str, str],
     seed: int = 0,
     batch_size: int = 32,
     progress: Callable[[int], None] | None = None,
@@ -65,10 +65,12 @@ def word_controls(
 
     Args:
         pairs: ``("vision.blocks.3.mlp.post:17", "dog")``; the concept's name is the word.
+        pools: Hook point -> how its tokens become one number.
         progress: Called with the number of pairs finished.
     """
     found = []
     for unit, concept in pairs:
+        pool = pools[unit.rpartition(":")[0]]
         found.append(_controls(clip, unit, concept, pool, seed, batch_size))
         if progress is not None:
             progress(1)

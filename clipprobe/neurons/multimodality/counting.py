@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.neurons.multimodality.bundled import bundled_probes
+from clipprobe.neurons.multimodality.claims import Claim, claims_of
 from clipprobe.neurons.multimodality.contents import STRONG
-from clipprobe.neurons.multimodality.probes import Concepts, Probes, bundled_probes
+from clipprobe.neurons.multimodality.probes import Concepts, Probes
 from clipprobe.neurons.multimodality.result import Multimodality
 from clipprobe.neurons.multimodality.run import multimodality
 from clipprobe.neurons.multimodality.scoring.shuffles import ShuffledCount
+from clipprobe.neurons.multimodality.settings import LATE_CLS
 from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, wilson
 
@@ -32,6 +35,8 @@ class MultimodalCount(AsJson):
         one_shuffled, all_shuffled: ``n_strong`` with the concepts of the written words shuffled
             (of the last modality where none is called ``word``), and with those of every modality.
             A count that is not beyond these is not evidence of multimodal units.
+        claims: ``exact`` and ``profile``: units whose best concept is one concept in all modalities
+            by the exact test, and units that rank all concepts alike, each beside its controls.
         n_concepts: Concepts whose best unit beats the best of all units under permutation, with q
             at most alpha over the concepts.
         random_units, random_units_images, random_strong: The same for the random twin.
@@ -49,6 +54,7 @@ class MultimodalCount(AsJson):
     n_strong: int
     one_shuffled: ShuffledCount
     all_shuffled: ShuffledCount
+    claims: Mapping[str, Claim]
     n_concepts: int
     random_units: Estimate
     random_units_images: Estimate
@@ -62,7 +68,7 @@ def count_multimodal(
     concepts: Concepts | Probes | None = None,
     *,
     sites: Sequence[str] | str | None = None,
-    pool: str = "max",
+    pool: str = LATE_CLS,
     threshold: float = STRONG,
     alpha: float = 0.05,
     per_concept: int = 6,
@@ -128,6 +134,9 @@ def count_of(found: Multimodality, threshold: float = STRONG) -> MultimodalCount
         n_strong=counts[2],
         one_shuffled=found.shuffles.count_one(counts[2], threshold),
         all_shuffled=found.shuffles.count_all(counts[2], threshold),
+        claims={
+            name: claim for name, claim in claims_of(found).items() if name in ("exact", "profile")
+        },
         n_concepts=found.n_concepts_found,
         random_units=random[0],
         random_units_images=random[1],

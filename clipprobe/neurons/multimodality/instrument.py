@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
 
 from clipprobe.neurons.instruments.instrument import Instrument, Property, Search
 from clipprobe.neurons.instruments.rows import UnitRows, descending, interval, missing, of_row
@@ -42,6 +43,7 @@ def concept_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
                 ),
             ),
         ),
+        *_tests(unit, names, summary),
         UnitRows(
             caption=f"{unit['concept']} against other concepts of the same modality; n counts "
             "its images, intervals hold for all modalities at once. Purity: share of the unit's "
@@ -87,6 +89,42 @@ def concept_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
             )
         )  # fmt: skip
     return tables
+
+
+def _tests(
+    unit: Mapping[str, Any], names: Sequence[str], summary: Mapping[str, Any]
+) -> Iterator[UnitRows]:
+    """Whether its best concept is one by the exact test, and whether its profiles agree."""
+    counts = summary.get("claims", {})  # an older run has none
+    if "exact" not in counts:
+        return
+    yield UnitRows(
+        caption="Is its best concept on all images one concept in all modalities? Exact, with "
+        f"its selection; q: Benjamini-Hochberg over the units. {_beside(counts['exact'])}",
+        columns=("best concept", "p", "q over units"),
+        rows=((unit["concept_exact"], unit["p_exact"], unit["q_exact"]),),
+    )
+    if "profile" not in counts:
+        return
+    pairs = list(combinations(names, 2))
+    yield UnitRows(
+        caption="Does it rank all concepts alike? Spearman's correlation of its mean activation "
+        "on each concept between two modalities; p: the largest of theirs. "
+        f"{_beside(counts['profile'])}",
+        columns=(*(f"{a}, {b}" for a, b in pairs), "p", "q over units"),
+        rows=((*(unit[f"rho_{a}_{b}"] for a, b in pairs), unit["p_profile"], unit["q_profile"]),),
+    )
+
+
+def _beside(counts: Mapping[str, Any]) -> str:
+    text = f"{counts['n']:,} of {counts['n_tested']:,} units pass"
+    shuffled = counts["one"], counts["all"]
+    if all(one is not None for one in shuffled):
+        text += "; on average {:.3g} with words shuffled and {:.3g} with all".format(
+            *(one["mean"] for one in shuffled)
+        )
+    random = counts["random_weights"]
+    return text + ("." if random is None else f", {random['n']:,} at random weights.")
 
 
 MULTIMODAL = Instrument(

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.neurons.multimodality.scoring.profile import MIN_CONCEPTS
+
 WITHDRAWN = "q_selected"
 """A column of older runs that is not read any more."""
 WITHDRAWN_NOTE = (
@@ -45,6 +47,17 @@ def notes_of(
                 "more concepts, or fewer units, make the test sharper."
             )
         notes.append(text)
+    smallest = float(n_concepts) ** (1 - n_modalities)
+    if smallest > alpha:
+        notes.append(
+            f"With {n_concepts} concepts in {n_modalities} modalities no exact p is below "
+            f"{smallest:.1g}, so no unit can pass the exact test: bring more concepts."
+        )
+    if n_concepts < MIN_CONCEPTS:
+        notes.append(
+            f"The profile test needs at least {MIN_CONCEPTS} concepts, and there are {n_concepts}: "
+            "it is left out."
+        )
     if confirming.max() >= 2 * confirming.min():
         notes.append(
             f"Concepts have {confirming.min()} to {confirming.max()} confirming images in a "

@@ -10,6 +10,7 @@ from PIL import Image
 
 from clipprobe.data import ImageRecord, decode_image
 from clipprobe.errors import UnreadableImageError
+from clipprobe.neurons.multimodality.claims import claim_table
 from clipprobe.neurons.multimodality.contents import CLAIM, MultimodalityContents
 from clipprobe.neurons.multimodality.summary import summary_of, verdict_of
 from clipprobe.statistics import Estimate
@@ -35,7 +36,7 @@ def page_of(result: MultimodalityContents, probes: Probes) -> Page:
         title="Multimodal neurons",
         subtitle=f"{len(result.units):,} units of {result.config['model']['id']}, "
         f"{len(result.concepts)} concepts in {', '.join(result.modalities)}, {n_images:,} images, "
-        f"pooled by {result.pool}",
+        f"pooled by {result.pooling}",
         sections=sections,
         provenance=result.provenance,
     )
@@ -48,28 +49,6 @@ def _overview(result: MultimodalityContents) -> Section:
     numbers: list[tuple[str, Any, str]] = [
         (item["name"], item["estimate"], item["meaning"]) for item in headline
     ]
-    numbers.append(
-        (
-            "significant, images permuted only",
-            result.n_significant_images,
-            "units; this null takes images of one concept for independent, which they are not",
-        )
-    )
-    numbers.append(
-        (
-            "concepts with a unit",
-            result.n_concepts_found,
-            f"of {len(result.concepts)}: their best unit beats the best of all units by chance",
-        )
-    )
-    if result.floor is not None:
-        numbers.append(
-            (
-                "significant at random weights",
-                result.floor.n_significant,
-                f"units; {result.floor.n_significant_images} with images permuted only",
-            )
-        )
     blocks: list[Block] = [
         Paragraph(verdict_of(result)),
         Paragraph(
@@ -80,9 +59,25 @@ def _overview(result: MultimodalityContents) -> Section:
             "modality change places, and units select and confirm anew."
         ),
         Numbers(numbers),
+        _beside(result),
         Paragraph(CLAIM),
     ]
     return Section("Overview", [*blocks, *(Warning(note) for note in result.notes)])
+
+
+def _beside(result: MultimodalityContents) -> Block:
+    """Every count beside its controls."""
+    from clipprobe.report import Table
+
+    columns, rows = claim_table(result)
+    caption = (
+        "Every count, and the same count when coincidence is all there is: mean ± sd of the "
+        "shuffles, with the one-sided p of as many as seen. One concept: the exact test of the "
+        "unit's best concept on all images, its selection included. Profiles agree: Spearman's "
+        "correlation over all concepts between every two modalities, the largest of the p-values. "
+        f"Both by Benjamini-Hochberg over the units, at {result.alpha:g}."
+    )
+    return Table(columns, rows, caption)
 
 
 def _nulls(result: MultimodalityContents) -> Section:
@@ -133,7 +128,9 @@ def _units(result: MultimodalityContents) -> Section:
         for name in result.modalities
     }
     columns = ["concept, unit", "score", *result.modalities]
-    columns += ["d'", "purity", "balance", "q", "q, images", "floor"]
+    tests = {"exact q": "q_exact", "profile q": "q_profile"}
+    tests = {title: name for title, name in tests.items() if name in result.units}
+    columns += ["d'", "purity", "balance", *tests, "floor"]
     table = [
         [
             f"{row['concept']}, {row['address']}",
@@ -142,18 +139,18 @@ def _units(result: MultimodalityContents) -> Section:
             min(row[f"dprime_{name}"] for name in result.modalities),
             min(row[f"purity_{name}"] for name in result.modalities),
             row["balance"],
-            row["q"],
-            row["q_images"],
+            *(row[name] for name in tests.values()),
             row["floor"],
         ]
         for row in rows
     ]
     caption = (
         f"The {len(rows)} best units by the smaller score of the two halves; AUROCs confirmed on "
-        f"held-out images, pooled by {result.pool}. n counts the concept's confirming images over "
-        "all modalities; d' and purity are the smallest over them. Floor: share "
+        f"held-out images, pooled by {result.pooling}. n counts the concept's confirming images "
+        "over all modalities; d' and purity are the smallest over them. Floor: share "
         "of the units of the same network at random weights that "
-        "score at least as much."
+        "score at least as much. Exact q is of the unit's best concept on all images "
+        "(`concept_exact` of the table)."
     )
     return Section(
         "Best units",
@@ -179,11 +176,8 @@ def _pictures(result: MultimodalityContents, probes: Probes) -> Section:
     ]
     for row in result.ranked(N_PICTURED):
         estimate = result.estimate(row)
-        blocks.append(
-            Paragraph(
-                f"{row['address']} ({result.pool}): {row['concept']}, score {_number(estimate)}"
-            )
-        )
+        unit = f"{row['address']} ({result.pool_of(row['site'])})"
+        blocks.append(Paragraph(f"{unit}: {row['concept']}, score {_number(estimate)}"))
         found = strongest_images(result, probes, row, N_IMAGES)
         items = [
             (picture, f"{name}, {value:.3g}: {concept}")

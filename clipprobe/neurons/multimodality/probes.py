@@ -1,11 +1,10 @@
 """The images of a multimodality test: which concept each shows, and in which modality.
 
-They come from the user (a mapping or a table), or are drawn from the bundled stimuli.
+They come from the user (a mapping or a table), or from the bundled stimuli (``bundled``).
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,12 +18,11 @@ from clipprobe.data.records import make_dataset
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.origin import Origin, absolute
 from clipprobe.statistics import halves
-from clipprobe.stimuli import COLOUR_STYLES, Concept, Sample, concept_set, render
-from clipprobe.stimuli import concepts as all_concepts
 from clipprobe.stimuli.probe_sets import MODALITIES
 
 Concepts = Mapping[str, Mapping[str, Iterable[Any]]] | str | Path
-CONCEPT, MODALITY = "concept", "modality"
+CONCEPT, MODALITY, HALF = "concept", "modality", "half"
+SELECT, CONFIRM = "select", "confirm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +47,11 @@ class Probes:
         """The images of one modality in order of id."""
         return [record for record in self.dataset if record.attributes[MODALITY] == modality]
 
+    @property
+    def halves(self) -> bool:
+        """Whether the images say which of them select a unit's concept, and which confirm it."""
+        return any(HALF in record.attributes for record in self.dataset)
+
     def codes(self, records: Sequence[ImageRecord]) -> NDArray[np.int64]:
         """Number of each image's concept, ``(n,)``."""
         place = {name: number for number, name in enumerate(self.concepts)}
@@ -64,7 +67,9 @@ def as_probes(concepts: Concepts | Probes, *, min_images: int) -> Probes:
 
     Args:
         concepts: ``{concept: {modality: [images]}}``; or the path of a table (or of a folder with
-            one) with the columns ``file_name``, ``concept`` (or ``label``) and ``modality``.
+            one) with the columns ``file_name``, ``concept`` (or ``label``) and ``modality``; a
+            column ``half``, where there is one, says which images ``select`` a unit's concept, and
+            which ``confirm`` it.
         min_images: A concept with fewer images in some modality is left out, and said.
     Raises:
         DataError: the table lacks a column; fewer than two modalities, or than two concepts that
@@ -76,76 +81,20 @@ def as_probes(concepts: Concepts | Probes, *, min_images: int) -> Probes:
             f"min_images={min_images} leaves no image to confirm on: give at least 2."
         )
     if isinstance(concepts, Probes):
-        again = _complete(concepts.dataset.name, list(concepts.dataset), min_images)
+        again = complete(concepts.dataset.name, list(concepts.dataset), min_images)
         return replace(again, skipped=(*concepts.skipped, *again.skipped), origin=concepts.origin)
     if isinstance(concepts, str | Path):
         dataset = as_dataset(concepts)
         records = [_of_table(record, dataset.name) for record in dataset]
         arguments = {"concepts": absolute(concepts), "min_images": min_images}
-        found = _complete(dataset.name, records, min_images)
+        found = complete(dataset.name, records, min_images)
         return replace(found, origin=Origin(opener="probes", arguments=arguments))
     if not isinstance(concepts, Mapping):
         raise DataError(
             "Concepts must be {concept: {modality: [images]}} or the path of a table, this is a "
             f"{type(concepts).__name__}."
         )
-    return _complete("concepts", _of_mapping(concepts), min_images)
-
-
-def bundled_probes(
-    *,
-    per_concept: int = 8,
-    seed: int = 0,
-    concepts: Sequence[Concept] | None = None,
-    size_px: int = 64,
-) -> Probes:
-    """Every bundled concept as colour picture, line drawing and written word.
-
-    On grounds, and in fonts, that the bundled model never saw; pictures in all three colour
-    styles, one of which it never saw either.
-
-    Args:
-        per_concept: Images of each concept in each modality.
-        concepts: All bundled ones by default.
-    """
-    if per_concept < 2:
-        raise ConfigError(
-            f"{per_concept} image of each concept cannot be split in two: give at least 2."
-        )
-    records = [
-        _of_sample(sample)
-        for modality in MODALITIES
-        for sample in concept_set(
-            modality,
-            per_concept=per_concept,
-            seed=seed,
-            styles=COLOUR_STYLES,
-            names=concepts,
-            size_px=size_px,
-        )
-    ]
-    arguments = {
-        "per_concept": per_concept,
-        "seed": seed,
-        "size_px": size_px,
-        "names": None if concepts is None else [concept.name for concept in concepts],
-    }
-    known = concepts is None or set(concepts) <= set(all_concepts())
-    origin = Origin(opener="bundled-probes", arguments=arguments) if known else None
-    return replace(_complete(f"bundled stimuli, seed {seed}", records, 2), origin=origin)
-
-
-def open_bundled(
-    *, per_concept: int, seed: int, size_px: int, names: Sequence[str] | None
-) -> Probes:
-    """Bundled probes from plain values, as a call keeps them.
-
-    Args:
-        names: Of bundled concepts; None for all.
-    """
-    by_name = {concept.name: concept for concept in all_concepts()}
-    chosen = None if names is None else [by_name[name] for name in names]
-    return bundled_probes(per_concept=per_concept, seed=seed, concepts=chosen, size_px=size_px)
+    return complete("concepts", _of_mapping(concepts), min_images)
 
 
 def split(
@@ -170,12 +119,6 @@ def enough(
     counts = [np.bincount(part, minlength=n_concepts) for part in codes.values()]
     kept: NDArray[np.bool_] = np.min(counts, axis=0) >= min_images
     return kept
-
-
-def _of_sample(sample: Sample) -> ImageRecord:
-    buffer = io.BytesIO()
-    render(sample.scene).image.save(buffer, "PNG", compress_level=1)
-    return ImageRecord(sample.id, buffer.getvalue(), sample.label, sample.attributes)
 
 
 def _of_table(record: ImageRecord, name: str) -> ImageRecord:
@@ -209,8 +152,16 @@ def _of_mapping(concepts: Mapping[str, Mapping[str, Iterable[Any]]]) -> list[Ima
     return records
 
 
-def _complete(name: str, records: list[ImageRecord], min_images: int) -> Probes:
+def complete(name: str, records: list[ImageRecord], min_images: int) -> Probes:
     """Keep the concepts that have enough images in every modality."""
+    named = [record.attributes.get(HALF) for record in records]
+    if any(named) and set(named) != {SELECT, CONFIRM}:
+        odd = next((one for one in named if one not in (SELECT, CONFIRM)), None)
+        raise DataError(
+            f"The column {HALF} of {name!r} must say {SELECT} or {CONFIRM} in every row, with both "
+            + ("there" if odd is None else f"there, and one says {odd!r}")
+            + ": fill it, or leave it out."
+        )
     modalities = tuple(dict.fromkeys(record.attributes[MODALITY] for record in records))
     if set(modalities) == set(MODALITIES):
         modalities = MODALITIES

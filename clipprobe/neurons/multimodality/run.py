@@ -6,20 +6,25 @@ units as pictures, without a number. See ``docs/multimodality.md`` for the defin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import ConfigError
-from clipprobe.hooks.units import find_sites
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.multimodality import tables
-from clipprobe.neurons.multimodality.activations import Tile, tiles
+from clipprobe.neurons.multimodality.activations import (
+    Tile,
+    find_pooled_sites,
+    tiles,
+)
 from clipprobe.neurons.multimodality.assembly import assemble
 from clipprobe.neurons.multimodality.contents import KIND
 from clipprobe.neurons.multimodality.controls import word_controls
 from clipprobe.neurons.multimodality.probes import Probes, as_probes
 from clipprobe.neurons.multimodality.result import Multimodality
-from clipprobe.neurons.multimodality.settings import CONTROLS, ConceptTest
+from clipprobe.neurons.multimodality.scoring import pixels
+from clipprobe.neurons.multimodality.settings import CONTROLS, LATE_CLS, ConceptTest
 from clipprobe.neurons.multimodality.store import outcome_of, read_run
 from clipprobe.neurons.multimodality.trial import Trial
 from clipprobe.runs import Run, RunView, jsonio
@@ -53,7 +58,7 @@ def prepare_test(settings: ConceptTest, clip: Clip) -> Plan[Multimodality]:
             f"The controls {settings.controls!r} are not known: give a list of "
             f"{', '.join(CONTROLS)}, or an empty one."
         )
-    sites = find_sites(clip, settings.sites, settings.pool)
+    sites, pools = find_pooled_sites(clip, settings.sites, settings.pool)
     probes = as_probes(settings.concepts, min_images=settings.min_images)
     n_models = 1 + ("random_weights" in settings.controls)
     provenance = clip.provenance()
@@ -64,8 +69,11 @@ def prepare_test(settings: ConceptTest, clip: Clip) -> Plan[Multimodality]:
         "modalities": probes.modalities,
         "sites": [site.name for site in sites],
         "pool": settings.pool,
+        **({"pools": pools} if settings.pool == LATE_CLS else {}),
         "min_images": settings.min_images,
         "split_share": settings.split_share,
+        **({"halves": "of the images"} if probes.halves else {}),
+        **({"pixel_covariates": pixels.NAMES} if settings.pixel_covariates else {}),
         "top_k": settings.top_k,
         "n_permutations": settings.n_permutations,
         "alpha": settings.alpha,
@@ -77,6 +85,7 @@ def prepare_test(settings: ConceptTest, clip: Clip) -> Plan[Multimodality]:
     job = _Test(
         clip=clip,
         probes=probes,
+        pools=pools,
         settings=settings,
         tiles=tiles(sites, len(probes.dataset), settings.memory_mb, n_models),
         config=jsonio.plain(config),
@@ -97,6 +106,7 @@ class _Test:
 
     clip: Clip
     probes: Probes
+    pools: Mapping[str, str]
     settings: ConceptTest
     tiles: list[Tile]
     config: dict[str, Any]
@@ -110,7 +120,7 @@ class _Test:
             from clipprobe.models import random_twin
 
             clips.append(random_twin(self.clip, seed=settings.seed))
-        trial = Trial(clips, self.probes, settings, batch_size)
+        trial = Trial(clips, self.probes, settings, self.pools, batch_size)
         for number, tile in enumerate(self.tiles):
             trial.run(tile, number == 0, None if settings.out is None else run)
         sites = list(self.config["sites"])
@@ -125,7 +135,7 @@ class _Test:
         found = word_controls(
             self.clip,
             pairs,
-            pool=result.pool,
+            pools=self.pools,
             seed=self.settings.seed,
             batch_size=batch_size,
         )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 else:
     ConceptsLike = Any
 
+LATE_CLS = "late-cls"
 CONTROLS = ("random_weights", "words")
 
 
@@ -43,11 +44,18 @@ class ConceptTest(Inference, Counted, Random, Output, Units, ConceptImages):
     concepts: ConceptsLike
     sites: Sequence[str] | str | None = None
     _: KW_ONLY
+    pool: str = LATE_CLS
+    """How tokens become one number: late-cls (the class token in the last third of the blocks, max
+    before and where there is none), cls, mean or max."""
     min_images: Annotated[int, Ge(2)] = 4
     """Fewest images of a concept in each modality."""
     split_share: Annotated[float, Ge(0), Lt(1), Flag(where="file")] = 0.5
     """Share of each concept's images that choose a unit's concept; the others confirm, and give
-    every number that is reported. 0 uses all images for both."""
+    every number that is reported. 0 uses all images for both. Where the images say themselves
+    which half they belong to (the bundled ones, and a table's column ``half``), they are asked."""
+    pixel_covariates: bool = False
+    """Regress luminance, contrast, edges, ink, saturation, two axes of colour, and their squares
+    out of the activations within each modality; the counts without it stand beside."""
     top_k: Annotated[int, Ge(1), Flag(where="file")] = 10
     """Depth of the purity; never more than a concept's confirming images."""
     n_permutations: Annotated[int, Ge(1), Flag(name="permutations")] = 2000

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from clipprobe.data import Failure
 from clipprobe.neurons.instruments.store import InMemory, Lazy
+from clipprobe.neurons.multimodality.claims import TITLES
 from clipprobe.neurons.multimodality.contents import Floor, MultimodalityContents, Nulls
 from clipprobe.neurons.multimodality.notes import WITHDRAWN, WITHDRAWN_NOTE
 from clipprobe.neurons.multimodality.scoring.shuffles import Shuffles
@@ -84,6 +85,7 @@ def read_run(run: RunView) -> MultimodalityContents:
         nulls=Nulls(**{name: arrays[f"nulls/{name}"] for name in Nulls.__slots__}),
         floor=_floor(summary["random_weights"], config["alpha"], arrays),
         shuffles=_shuffles(summary.get("shuffled"), arrays),
+        unadjusted=_unadjusted(summary.get("pixel_covariates")),
         n_images={
             name: (int(counts[0]), int(counts[1]))
             for name, counts in summary["counts_per_modality"].items()
@@ -98,6 +100,7 @@ def read_run(run: RunView) -> MultimodalityContents:
 
 
 FLOOR_ARRAYS = ("score", "q", "q_images")
+FLOOR_TESTS = ("q_exact", "q_profile")
 SHUFFLED_ARRAYS = ("one", "all")
 
 
@@ -118,8 +121,13 @@ def _arrays(result: MultimodalityContents) -> dict[str, NDArray[Any]]:
     if result.floor is not None:
         floor = result.floor
         arrays |= {f"floor/{name}": getattr(floor, name) for name in FLOOR_ARRAYS}
+        tests = {f"floor/{name}": getattr(floor, name) for name in FLOOR_TESTS}
+        arrays |= {name: q for name, q in tests.items() if q is not None}
     if result.shuffles is not None:
         arrays |= {f"shuffled/{name}": getattr(result.shuffles, name) for name in SHUFFLED_ARRAYS}
+        for claim, counts in result.shuffles.counts.items():
+            both = zip(SHUFFLED_ARRAYS, counts, strict=True)
+            arrays |= {f"shuffled/{claim}_{which}": part for which, part in both}
     return arrays
 
 
@@ -128,10 +136,23 @@ def _shuffles(
 ) -> Shuffles | None:
     if data is None:
         return None
+    first, every = SHUFFLED_ARRAYS
     return Shuffles(
         modality=data["modality"],
-        **{name: arrays[f"shuffled/{name}"] for name in SHUFFLED_ARRAYS},
+        one=arrays[f"shuffled/{first}"],
+        all=arrays[f"shuffled/{every}"],
+        counts={
+            claim: (arrays[f"shuffled/{claim}_{first}"], arrays[f"shuffled/{claim}_{every}"])
+            for claim in TITLES
+            if f"shuffled/{claim}_{first}" in arrays
+        },
     )
+
+
+def _unadjusted(data: Mapping[str, Any] | None) -> dict[str, tuple[int, int | None]] | None:
+    if data is None:
+        return None
+    return {name: (one["n"], one["random_weights"]) for name, one in data["without"].items()}
 
 
 def _floor(
@@ -146,4 +167,5 @@ def _floor(
         q=arrays["floor/q"],
         q_images=arrays["floor/q_images"],
         n_any=int(data["n_any"]),
+        **{name: arrays.get(f"floor/{name}") for name in FLOOR_TESTS},
     )

@@ -1,4 +1,4 @@
-"""The headline numbers of a multimodality test, and the sentence that weighs them."""
+"""The headline numbers of a multimodality test, and the sentences that weigh them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clipprobe.neurons.multimodality.claims import Claim, claims_of
 from clipprobe.neurons.multimodality.contents import CLAIM, KIND, STRONG
 from clipprobe.runs import jsonio
 from clipprobe.statistics import wilson
@@ -16,7 +17,43 @@ if TYPE_CHECKING:
 
 
 def verdict_of(result: MultimodalityContents) -> str:
-    """The number of strong units beside its controls, and whether it is evidence."""
+    """Every count of units beside its controls, and whether it is evidence."""
+    claims = claims_of(result)
+    tests = [_weighed(claims[name], result) for name in ("exact", "profile") if name in claims]
+    return " ".join([_strong(result), *tests, *_adjusted(result)])
+
+
+def _adjusted(result: MultimodalityContents) -> list[str]:
+    """What pixel covariates change."""
+    if result.unadjusted is None:
+        return []
+    names = ", ".join(result.config["pixel_covariates"])
+    changes = []
+    for name, claim in claims_of(result).items():
+        if name in result.unadjusted:
+            n, random = result.unadjusted[name]
+            beside = "" if random is None else f" (random weights {random:,})"
+            changes.append(f"{claim.title} {n:,}{beside}")
+    return [f"All of this is after {names} were regressed out; without that: {', '.join(changes)}."]
+
+
+def _weighed(claim: Claim, result: MultimodalityContents) -> str:
+    what = {
+        "exact": "By the exact test of its best concept, {} have one concept in all modalities",
+        "profile": "{} rank all concepts alike in every two modalities",
+    }[claim.name].format(f"{claim.n:,} of {claim.share.n:,} units")
+    beside = []
+    if claim.one is not None and claim.all is not None and result.shuffles is not None:
+        beside = [f"{result.shuffles.modality} shuffled {claim.one}", f"all shuffled {claim.all}"]
+    if claim.random is not None:
+        beside.append(f"random weights {claim.n_random:,}")
+    text = what + (f" ({', '.join(beside)})" if beside else "")
+    if claim.n and claim.one is not None and claim.one.p > result.alpha:
+        text += ", and as many do with shuffled concepts, so this is not evidence either"
+    return f"{text}."
+
+
+def _strong(result: MultimodalityContents) -> str:
     seen = (
         f"{result.n_strong:,} of {len(result.units):,} units reach AUROC {STRONG} for one concept "
         f"in all of {', '.join(result.modalities)}"
@@ -76,14 +113,12 @@ def summary_of(result: MultimodalityContents) -> dict[str, Any]:
                 "meaning": "the same share in the same network at random weights",
             }
         )
-    headline.append(
-        {
-            "name": "significant",
-            "estimate": wilson(result.n_significant, n_units),
-            "meaning": f"units whose selected concept has q at most {result.alpha:g} when whole "
-            "concepts and single images are permuted",
-        }
-    )
+    claims = claims_of(result)
+    for name in ("exact", "profile"):
+        if name in claims:
+            claim = claims[name]
+            one = {"name": claim.title, "estimate": claim.share, "meaning": claim.meaning}
+            headline.append(one)
     summary: dict[str, Any] = jsonio.plain(
         {
             "kind": KIND,
@@ -102,6 +137,8 @@ def summary_of(result: MultimodalityContents) -> dict[str, Any]:
             "n_significant_images": result.n_significant_images,
             "n_strong": result.n_strong,
             "n_concepts_found": result.n_concepts_found,
+            "claims": {name: claim.to_json() for name, claim in claims.items()},
+            "pixel_covariates": _pixels(result),
             "shuffled": _shuffled(result),
             "random_weights": None if result.floor is None else _floor(result),
             "notes": result.notes,
@@ -109,6 +146,18 @@ def summary_of(result: MultimodalityContents) -> dict[str, Any]:
         }
     )
     return summary
+
+
+def _pixels(result: MultimodalityContents) -> dict[str, Any] | None:
+    if result.unadjusted is None:
+        return None
+    return {
+        "names": result.config["pixel_covariates"],
+        "without": {
+            name: {"n": n, "random_weights": random}
+            for name, (n, random) in result.unadjusted.items()
+        },
+    }
 
 
 def _shuffled(result: MultimodalityContents) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.neurons.multimodality.controls import WordControls
+from clipprobe.neurons.multimodality.scoring.evidence import UnitTests
 from clipprobe.neurons.multimodality.scoring.measure import Scores
 from clipprobe.neurons.multimodality.scoring.nulls import JointNull
 from clipprobe.neurons.multimodality.scoring.scores import Floats
@@ -72,6 +73,7 @@ def unit_table(
     ends: Floats,
     n_positive: NDArray[np.int64],
     floor: Floats | None,
+    tests: UnitTests,
 ) -> Any:
     """One row per unit for its selected concept, best first; ``ends`` are ``(2, m, u)``.
 
@@ -101,6 +103,11 @@ def unit_table(
         columns[f"purity_{name}"] = scores.at("purity", chosen)[number]
     for name, values in corrected.items():
         columns[name] = values[chosen, each]
+    columns["concept_exact"] = pd.Categorical.from_codes(tests.concept, concepts)
+    columns |= {"p_exact": tests.p_exact, "q_exact": tests.q_exact}
+    for (a, b), rho in zip(tests.pairs, tests.rho, strict=True):
+        columns[f"rho_{modalities[a]}_{modalities[b]}"] = rho
+    columns |= {"p_profile": tests.p_profile, "q_profile": tests.q_profile}
     columns["floor"] = (
         np.full(len(chosen), np.nan) if floor is None else _reached(floor, columns["score"])
     )

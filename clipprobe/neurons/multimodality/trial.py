@@ -7,7 +7,8 @@ the last one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from clipprobe.data import Failure, require_readable
 from clipprobe.errors import DataError
 from clipprobe.neurons.multimodality.activations import Tile, pooled
-from clipprobe.neurons.multimodality.probes import Probes, enough, split
+from clipprobe.neurons.multimodality.probes import HALF, SELECT, Probes, enough, split
 from clipprobe.neurons.multimodality.scoring.measure import (
     Scores,
     Seen,
@@ -25,6 +26,7 @@ from clipprobe.neurons.multimodality.scoring.measure import (
     strongest,
 )
 from clipprobe.neurons.multimodality.scoring.nulls import JointNull
+from clipprobe.neurons.multimodality.scoring.pixels import basis, covariates, regress_out
 from clipprobe.neurons.multimodality.scoring.scores import Floats
 from clipprobe.neurons.multimodality.scoring.shuffles import draw_orders, shuffled_scores
 from clipprobe.runs import Run, jsonio
@@ -44,11 +46,13 @@ class Trial:
         clips: Sequence[Clip],
         probes: Probes,
         settings: ConceptTest,
+        pools: Mapping[str, str],
         batch_size: int,
     ) -> None:
         self.clips = clips
         self.probes = probes
         self.settings = settings
+        self.pools = pools
         self.batch_size = batch_size
         self.scores: list[list[Scores]] = [[] for _ in clips]
         self.intervals: list[tuple[Floats, Floats]] = []
@@ -58,6 +62,9 @@ class Trial:
         self.failures: list[Failure] = []
         self.ids: dict[str, list[str]] = {}
         self.codes: dict[str, NDArray[np.int64]] = {}
+        self.raw: list[list[Scores]] = [[] for _ in clips]
+        self.pixels: dict[str, Floats] = {}
+        self.halves: dict[str, NDArray[np.bool_]] = {}
         self.selects: dict[str, NDArray[np.bool_]] = {}
         self.kept: dict[str, NDArray[np.bool_]] = {}
         self.concepts: tuple[str, ...] = ()
@@ -78,7 +85,7 @@ class Trial:
         if first:
             self._settle()
         for model in range(len(self.clips)):
-            seen = {
+            raw = {
                 name: Seen(
                     values=parts[model][self.kept[name]],
                     codes=self.codes[name],
@@ -86,21 +93,31 @@ class Trial:
                 )
                 for name, parts in matrices.items()
             }
-            scores = measure(
-                seen,
-                len(self.concepts),
-                top_k=self.settings.top_k,
-                n_permutations=self.settings.n_permutations,
-                seed=self.settings.seed,
-            )
+            seen = raw
+            if self.settings.pixel_covariates:
+                self.raw[model].append(self._measured(raw, 1))
+                seen = {
+                    name: replace(part, values=regress_out(part.values, self.pixels[name]))
+                    for name, part in raw.items()
+                }
+            scores = self._measured(seen, self.settings.n_permutations)
             self.scores[model].append(scores)
             if model == 0:
                 assert self.joint is not None
                 self.joint.update(np.nan_to_num(scores.aurocs, nan=0.0))
                 self.shuffled.append(tuple(shuffled_scores(scores, o) for o in self.orders))
                 self.intervals.append(intervals(seen, scores.selected))
-                for name, part in seen.items():
+                for name, part in raw.items():
                     self.strongest[name].append(strongest(part))
+
+    def _measured(self, seen: Mapping[str, Seen], n_permutations: int) -> Scores:
+        return measure(
+            seen,
+            len(self.concepts),
+            top_k=self.settings.top_k,
+            n_permutations=n_permutations,
+            seed=self.settings.seed,
+        )
 
     def _matrices(
         self, tile: Tile, first: bool, name: str, run: Run | None
@@ -122,7 +139,7 @@ class Trial:
                 self.clips,
                 records,
                 tile,
-                self.settings.pool,
+                self.pools,
                 batch_size=self.batch_size,
                 workers=self.settings.workers,
                 progress=self.settings.progress,
@@ -140,13 +157,22 @@ class Trial:
         if first:
             self.failures += failed
             self.ids[name] = [records[row].id for row in kept]
-            self.codes[name] = self.probes.codes([records[row] for row in kept])
+            seen_records = [records[row] for row in kept]
+            self.codes[name] = self.probes.codes(seen_records)
+            if self.settings.pixel_covariates:
+                self.pixels[name] = covariates(seen_records)
+            self.halves[name] = np.array([r.attributes.get(HALF) == SELECT for r in seen_records])
         return found
 
     def _settle(self) -> None:
         """Leave out concepts that lost too many images to bad files, and split the others."""
         least, seed = self.settings.min_images, self.settings.seed
+        halved = self.probes.halves and self.settings.split_share > 0
         kept = enough(self.codes, len(self.probes.concepts), least)
+        if halved:
+            for side in (True, False):
+                part = {name: self.codes[name][self.halves[name] == side] for name in self.codes}
+                kept &= enough(part, len(kept), 1)
         if kept.sum() < 2:
             raise DataError(
                 f"After {len(self.failures)} images that could not be read, only "
@@ -164,8 +190,12 @@ class Trial:
             self.failures += [Failure(one, reason) for one in left_out]
             self.ids[name] = [one for one, keep in zip(self.ids[name], rows, strict=True) if keep]
             self.codes[name] = number[self.codes[name][rows]]
-            self.selects[name] = split(
-                self.ids[name], self.codes[name], self.settings.split_share, seed
+            if self.settings.pixel_covariates:
+                self.pixels[name] = basis(self.pixels[name][rows])
+            self.selects[name] = (
+                self.halves[name][rows]
+                if halved
+                else split(self.ids[name], self.codes[name], self.settings.split_share, seed)
             )
         self.joint = JointNull.empty(len(self.codes), len(self.concepts), n=N_JOINT, seed=seed)
         self.orders = draw_orders(self.probes.modalities, len(self.concepts), seed=seed)

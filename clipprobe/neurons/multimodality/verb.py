@@ -20,7 +20,8 @@ def multimodal(
     settings: ConceptVerb, flags: ConceptFlags, model: Model, terminal: Terminal
 ) -> None:
     """Test the images that flags and config file name, and print the best units."""
-    from clipprobe.neurons.multimodality.probes import as_probes, bundled_probes
+    from clipprobe.neurons.multimodality.bundled import bundled_probes
+    from clipprobe.neurons.multimodality.probes import as_probes
     from clipprobe.neurons.multimodality.run import MULTIMODALITY
     from clipprobe.study import carry_out
 
@@ -50,20 +51,13 @@ def multimodal(
 
 def ranking_text(found: Multimodality, top: int) -> str:
     """The headline and a line for each of the best units."""
-    floor = found.floor
     lines = [
         f"{len(found.units):,} units, {len(found.concepts)} concepts in "
-        f"{', '.join(found.modalities)}, pooled by {found.pool}; family of {found.family_size:,}",
+        f"{', '.join(found.modalities)}, pooled by {found.pooling}; family of "
+        f"{found.family_size:,}",
         found.verdict,
-        f"units significant at q = {found.alpha:g}: {found.n_significant} with whole concepts "
-        f"permuted, {found.n_significant_images} with images permuted alone"
-        + (
-            ""
-            if floor is None
-            else f" (random weights: {floor.n_significant}, {floor.n_significant_images})"
-        ),
-        f"concepts with a unit beyond the best of all units by chance: {found.n_concepts_found} "
-        f"of {len(found.concepts)}",
+        "",
+        *_counts(found),
         "",
     ]
     rows = found.ranked(top)
@@ -71,7 +65,8 @@ def ranking_text(found: Multimodality, top: int) -> str:
     concept = max(len(one_line(str(row["concept"]))) for row in rows)
     head = "  ".join(f"{one_line(name):>8}" for name in found.modalities)
     lines.append(
-        f"{'unit':<{unit}}  {'concept':<{concept}}  {'score':<24}  {head}  {'q':>8}  floor"
+        f"{'unit':<{unit}}  {'concept':<{concept}}  {'score':<24}  {head}  {'exact q':>9}  "
+        f"{'profile q':>9}  floor"
     )
     for row in rows:
         each = "  ".join(f"{_short(row[f'auroc_{name}']):>8}" for name in found.modalities)
@@ -79,7 +74,8 @@ def ranking_text(found: Multimodality, top: int) -> str:
         n = sum(row[f"n_{name}"] for name in found.modalities)
         lines.append(
             f"{row['address']:<{unit}}  {one_line(str(row['concept'])):<{concept}}  "
-            f"{f'{score} n={n}':<24}  {each}  {row['q']:>8.2g}  "
+            f"{f'{score} n={n}':<24}  {each}  {_q(row['q_exact']):>9}  "
+            f"{_q(row['q_profile']):>9}  "
             + ("–" if math.isnan(row["floor"]) else f"{row['floor']:.2%}")
         )
     return "\n".join(lines)
@@ -87,6 +83,29 @@ def ranking_text(found: Multimodality, top: int) -> str:
 
 def _short(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def _q(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.2g}"
+
+
+def _counts(found: Multimodality) -> list[str]:
+    """Every count beside its controls, in columns."""
+    from clipprobe.neurons.multimodality.claims import claim_table
+
+    columns, rows = claim_table(found)
+    text = [columns, *([_cell(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[place]) for row in text) for place in range(len(columns))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in text
+    ]
+
+
+def _cell(value: str | float | None) -> str:
+    if isinstance(value, float):
+        return f"{value:.2g}"
+    return "–" if value is None else value
 
 
 MULTIMODAL = Verb(multimodal, (ConceptVerb, ConceptFlags, Model, Terminal))

@@ -114,7 +114,8 @@ def instrument_section(instrument: Instrument, context: SheetContext) -> Section
 
 def run_warnings(run: RunView, unit: Unit) -> list[str]:
     """What must be known before a run is read beside this atlas."""
-    pool = run.manifest["config"].get("pool")
+    config = run.manifest["config"]
+    pool = config.get("pools", {}).get(unit.address.rpartition(":")[0], config.get("pool"))
     if not isinstance(pool, str) or pool == unit.pool:
         return []
     return [

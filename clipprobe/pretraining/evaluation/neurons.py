@@ -8,8 +8,11 @@ from clipprobe.pretraining.evaluation.ability import SEED, Ability
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
+    from clipprobe.neurons.multimodality.scoring.shuffles import ShuffledCount
+    from clipprobe.statistics import Estimate
 
 
+_TWIN = ", the same network at random weights"
 _ALONE = "So the count alone is not evidence of neurons with one concept in all modalities"
 
 
@@ -23,34 +26,45 @@ def neurons(clip: Clip) -> list[Ability]:
         f"vision neurons with a confirmed AUROC of at least {count.threshold:g} for one concept in "
         "all of picture, drawing and word, against the other concepts of the same modality"
     )
-    pairs = "; permutation q < 0.05 over all neurons and concepts"
-    twin = ", the same network at random weights"
-    estimates = [
+    rows = [
+        _row("strong", reach, count.strong, tested),
+        *_shuffled("strong", count.one_shuffled, count.all_shuffled, count.alpha, tested),
+        _row("strong_random", f"{reach}{_TWIN}", count.random_strong, count.random_strong.n),
+    ]
+    for name, claim in count.claims.items():
+        what = f"vision neurons {claim.meaning.removeprefix('units ')}"
+        n = claim.share.n
+        rows.append(_row(name, what, claim.share, n))
+        if claim.one is not None and claim.all is not None:
+            rows += _shuffled(name, claim.one, claim.all, count.alpha, n)
+        if claim.random is not None:
+            rows.append(_row(f"{name}_random", f"{what}{_TWIN}", claim.random, claim.random.n))
+    return rows
+
+
+def _row(name: str, what: str, share: Estimate, tested: int) -> Ability:
+    return Ability(
+        name=f"multimodal_neurons_{name}",
+        meaning=f"share of {what}: {round(share.value * share.n)} of {tested}",
+        estimate=share,
+        about="neurons",
+    )
+
+
+def _shuffled(
+    name: str, one: ShuffledCount, every: ShuffledCount, alpha: float, tested: int
+) -> list[Ability]:
+    return [
         Ability(
-            name=f"multimodal_neurons_{name}",
-            meaning=f"share of {reach}{how}: {round(share.value * share.n)} of {tested}{where}",
-            estimate=share,
+            name=f"multimodal_neurons_{name}_{suffix}",
+            meaning=f"the same share with {what} shuffled: {count} of {tested}, mean ± sd of "
+            f"{count.share.n} shuffles; as many as seen or more: one-sided p = {count.p:.2g}"
+            + (f". {_ALONE}" if count.p > alpha else ""),
+            estimate=count.share,
             about="neurons",
         )
-        for name, how, share, where in (
-            ("strong", "", count.strong, ""),
-            ("strong_random", "", count.random_strong, twin),
-            ("all_pairs", pairs, count.units, ""),
-            ("all_pairs_random", pairs, count.random_units, twin),
+        for suffix, what, count in (
+            ("words_shuffled", "the concepts of the words", one),
+            ("all_shuffled", "those of every modality", every),
         )
     ]
-    shuffled = [
-        Ability(
-            name=f"multimodal_neurons_strong_{name}",
-            meaning=f"the same share with {what} shuffled: {one} of {tested}, mean ± sd of "
-            f"{one.share.n} shuffles; as many as seen or more: one-sided p = {one.p:.2g}"
-            + (f". {_ALONE}" if one.p > count.alpha else ""),
-            estimate=one.share,
-            about="neurons",
-        )
-        for name, what, one in (
-            ("words_shuffled", "the concepts of the words", count.one_shuffled),
-            ("all_shuffled", "those of every modality", count.all_shuffled),
-        )
-    ]
-    return [estimates[0], *shuffled, *estimates[1:]]

@@ -8,7 +8,7 @@ from clipprobe.pretraining.evaluation.ability import SEED, Ability
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
-    from clipprobe.neurons.multimodality.profile import ProfileCount
+    from clipprobe.neurons.multimodality.scoring.profile import ProfileCount
 
 PER_CONCEPT = 6
 _TEST = (
@@ -20,7 +20,7 @@ _TEST = (
 def profiles(clip: Clip) -> list[Ability]:
     """Shares at the embedding and in the residual stream after the last two blocks."""
     from clipprobe.neurons.multimodality import bundled_probes
-    from clipprobe.neurons.multimodality.profile import run_profiles
+    from clipprobe.neurons.multimodality.scoring.profile import run_profiles
 
     size = max(64, clip.image_size)
     probes = bundled_probes(per_concept=PER_CONCEPT, seed=SEED, size_px=size)

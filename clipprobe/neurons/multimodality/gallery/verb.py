@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 
 from clipprobe.cli.common import load_model, progress, result, say
 from clipprobe.cli.verbs import Verb
+from clipprobe.neurons.multimodality.settings import LATE_CLS
 from clipprobe.settings import HOW
 from clipprobe.settings.shared import Batches, Model, Pool, Random, Sites, Terminal
 
@@ -23,6 +24,9 @@ class Gallery(Batches, Random, Pool, Sites):
     """Folder for the sheets and their README.md."""
     top: Annotated[int, Ge(1)] = 10
     """Units to draw."""
+    pool: str = LATE_CLS
+    """How tokens become one number: late-cls (the class token in the last third of the blocks, max
+    before), cls, mean or max."""
     per_concept: Annotated[int, Ge(4)] = 8
     """Bundled images of each concept in each modality."""
 
@@ -46,7 +50,7 @@ def gallery(settings: Gallery, model: Model, terminal: Terminal) -> None:
             progress=advance,
         )
     lines = [
-        f"{entry.unit} ({settings.pool})  {entry.concept}  {entry.score.value:.3f} "
+        f"{entry.unit}  {entry.concept}  {entry.score.value:.3f} "
         f"[{entry.score.low:.3f}, {entry.score.high:.3f}] n={entry.score.n}"
         for entry in entries
     ]

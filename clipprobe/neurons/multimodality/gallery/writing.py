@@ -17,12 +17,14 @@ import numpy as np
 from clipprobe.errors import RunFolderError
 from clipprobe.hooks.units import find_sites
 from clipprobe.neurons.multimodality.activations import pooled
+from clipprobe.neurons.multimodality.bundled import bundled_probes
 from clipprobe.neurons.multimodality.contents import CLAIM
 from clipprobe.neurons.multimodality.gallery.sheet import N_IMAGES, Sheet, draw, encode
 from clipprobe.neurons.multimodality.page import strongest_images
-from clipprobe.neurons.multimodality.probes import Probes, bundled_probes
+from clipprobe.neurons.multimodality.probes import Probes
 from clipprobe.neurons.multimodality.result import Multimodality
 from clipprobe.neurons.multimodality.run import multimodality
+from clipprobe.neurons.multimodality.settings import LATE_CLS
 from clipprobe.report.markdown import escape
 from clipprobe.report.numbers import format_cell
 from clipprobe.runs.files import disk_errors, write_atomically
@@ -66,7 +68,7 @@ def write_gallery(
     *,
     top: int = 10,
     sites: Sequence[str] | str | None = None,
-    pool: str = "max",
+    pool: str = LATE_CLS,
     per_concept: int = 8,
     names: Sequence[Concept] | None = None,
     seed: int = 0,
@@ -160,14 +162,13 @@ def _fresh(
     for row in rows:
         units.setdefault(str(row["site"]), []).append(int(row["unit"]))
     tile = tuple((site, unit, unit + 1) for site, own in units.items() for unit in sorted(own))
+    pools = {site: found.pool_of(site) for site in units}
     column = {f"{site}:{unit}": number for number, (site, unit, _) in enumerate(tile)}
     level = 1 - 0.05 / len(found.modalities)
     aurocs: list[dict[str, Estimate]] = [{} for _ in rows]
     for modality in found.modalities:
         records = [record for probes in parts for record in probes.of(modality)]
-        seen = pooled(
-            [clip], records, tile, found.pool, batch_size=batch_size, workers=1, progress=None
-        )
+        seen = pooled([clip], records, tile, pools, batch_size=batch_size, workers=1, progress=None)
         shown = np.array([record.label for record in seen.records])
         for number, row in enumerate(rows):
             values = seen.matrices[0][:, column[row["address"]]]
@@ -208,12 +209,13 @@ def _sheet(
     row: Mapping[str, Any],
     entry: GalleryEntry,
 ) -> Sheet:
-    site = find_sites(clip, [str(row["site"])], found.pool)[0]
+    pool = found.pool_of(str(row["site"]))
+    site = find_sites(clip, [str(row["site"])], pool)[0]
     images = strongest_images(found, probes, row, N_IMAGES)
     first = next(iter(entry.aurocs.values()))
     return Sheet(
         unit=entry.unit,
-        pooled=site.pooled(found.pool),
+        pooled=site.pooled(pool),
         concept=entry.concept,
         score=entry.score,
         aurocs=entry.aurocs,
@@ -249,7 +251,7 @@ def _index(found: Multimodality, entries: Sequence[GalleryEntry], per_concept: i
         "for its word controls and fresh images to say.",
         f"Chosen among {len(found.units):,} units and {len(found.concepts)} concepts on "
         f"{per_concept} images of each concept and modality, one unit for each concept; scores "
-        f"are from fresh images, pooled by {found.pool}. {_floor_words(found)} "
+        f"are from fresh images, pooled by {found.pooling}. {_floor_words(found)} "
         f"{found.n_significant} units are significant at q = {found.alpha:g} with whole concepts "
         f"permuted, {found.n_significant_images} with images permuted alone. See "
         "[multimodality](../multimodality.md) for what that means.",

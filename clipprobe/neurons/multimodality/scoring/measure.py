@@ -48,6 +48,8 @@ class Scores:
     """All pairs of units ``u`` and concepts ``c``, over modalities ``m``.
 
     Attributes:
+        all_aurocs: On all images, ``(m, c, u)``; see ``exact``.
+        profiles: Mean activation on all images of the concept, ``(m, c, u)``; see ``profile``.
         selection_aurocs: On the selecting half, ``(m, c, u)``.
         aurocs, dprime, response, purity: On the confirming half, ``(m, c, u)``.
         score: Smallest of ``aurocs``, ``(c, u)``.
@@ -55,6 +57,8 @@ class Scores:
         p_concepts, p_images: See ``nulls``; ``(c, u)``.
     """
 
+    all_aurocs: Floats
+    profiles: Floats
     selection_aurocs: Floats
     aurocs: Floats
     dprime: Floats
@@ -107,18 +111,24 @@ def measure(
     A unit with an activation that is not finite has NaN throughout: it was not tested.
     """
     broken = np.any([~np.isfinite(part.values).all(axis=0) for part in seen.values()], axis=0)
-    selecting, ranked, strengths = [], [], []
+    whole, means, selecting, ranked, strengths = [], [], [], [], []
     for part in seen.values():
         first, second = ((_whole(v, broken), codes) for v, codes in map(part.half, (True, False)))
         ranked.append(scores.rank(*second, n_concepts))
         same = not part.selects.any()
         chosen = ranked[-1] if same else scores.rank(*first, n_concepts)
         selecting.append(scores.aurocs_by_concept(chosen))
+        every = _whole(part.values, broken)
+        both = ranked[-1] if same else scores.rank(every, part.codes, n_concepts)
+        whole.append(scores.aurocs_by_concept(both))
+        means.append(scores.concept_means(every, part.codes, n_concepts))
         strengths.append(scores.strength(*second, n_concepts, top_k))
     aurocs = np.stack([scores.aurocs_by_concept(part) for part in ranked])
     score = aurocs.min(axis=0)
     response = np.stack([part.response for part in strengths])
     found = Scores(
+        all_aurocs=np.stack(whole),
+        profiles=np.stack(means),
         selection_aurocs=np.stack(selecting),
         aurocs=aurocs,
         dprime=np.stack([part.dprime for part in strengths]),

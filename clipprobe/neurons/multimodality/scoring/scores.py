@@ -77,6 +77,18 @@ def by_concept(values: NDArray[np.floating], codes: NDArray[np.int64], n_concept
     return sums
 
 
+def concept_means(values: NDArray[np.float32], codes: NDArray[np.int64], n_concepts: int) -> Floats:
+    """Mean activation of each unit on the images of each concept, ``(c, u)``.
+
+    Args:
+        values: ``(n, u)``, of one modality.
+        codes: Concept of each image, ``(n,)``.
+    """
+    counts = np.bincount(codes, minlength=n_concepts)
+    means: Floats = by_concept(values, codes, n_concepts) / counts[:, None]
+    return means
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strength:
     """How strongly the units respond to each concept; each ``(c, u)``.

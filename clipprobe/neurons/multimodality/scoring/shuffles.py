@@ -9,8 +9,8 @@ then the same with every modality. The model does not run again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 N_SHUFFLES = 60
 Float32 = NDArray[np.float32]
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,23 @@ class ShuffledCount:
     p: float
     share: Estimate
 
+    @classmethod
+    def of(cls, counts: Counts, n_seen: int, n_tested: int) -> ShuffledCount:
+        """The counts of the shuffles, ``(b,)``, beside the one of the right labels."""
+        shares = counts / max(1, n_tested)
+        return cls(
+            mean=float(counts.mean()),
+            sd=float(counts.std(ddof=1)),
+            p=permutation_p(n_seen, counts),
+            share=Estimate(
+                value=float(shares.mean()),
+                low=float(np.quantile(shares, 0.025)),
+                high=float(np.quantile(shares, 0.975)),
+                n=len(counts),
+                method="mean over shuffles; 2.5 % and 97.5 % quantiles",
+            ),
+        )
+
     def __str__(self) -> str:
         return f"{self.mean:.0f} ± {self.sd:.0f}"
 
@@ -55,11 +73,14 @@ class Shuffles:
             modality is called so.
         one: ``(b, u)``, only that modality shuffled; the same shuffle for all units.
         all: ``(b, u)``, every modality shuffled, each in its own way.
+        counts: Claim (see ``claims``) -> what is counted under each shuffle, ``(b,)``, of one
+            modality and of all; empty in a run that was made before it had them.
     """
 
     modality: str
     one: Float32
     all: Float32
+    counts: Mapping[str, tuple[Counts, Counts]] = field(default_factory=dict)
 
     def count_one(self, n_seen: int, threshold: float) -> ShuffledCount:
         """Units at the threshold with one modality shuffled; ``n_seen`` of the right labels."""
@@ -68,6 +89,11 @@ class Shuffles:
     def count_all(self, n_seen: int, threshold: float) -> ShuffledCount:
         """The same with every modality shuffled."""
         return _count(self.all, n_seen, threshold)
+
+    def count(self, claim: str, n_seen: int, n_tested: int) -> tuple[ShuffledCount, ShuffledCount]:
+        """What a claim counts with one modality shuffled, and with all."""
+        one, every = (ShuffledCount.of(part, n_seen, n_tested) for part in self.counts[claim])
+        return one, every
 
 
 def shuffled_modality(modalities: Sequence[str]) -> int:
@@ -103,16 +129,4 @@ def shuffled_scores(scores: Scores, orders: NDArray[np.int64]) -> Float32:
 
 def _count(scores: Float32, n_seen: int, threshold: float) -> ShuffledCount:
     counts = (scores >= np.float32(threshold)).sum(axis=1)
-    shares = counts / max(1, int(np.isfinite(scores[0]).sum()))
-    return ShuffledCount(
-        mean=float(counts.mean()),
-        sd=float(counts.std(ddof=1)),
-        p=permutation_p(n_seen, counts),
-        share=Estimate(
-            value=float(shares.mean()),
-            low=float(np.quantile(shares, 0.025)),
-            high=float(np.quantile(shares, 0.975)),
-            n=len(counts),
-            method="mean over shuffles; 2.5 % and 97.5 % quantiles",
-        ),
-    )
+    return ShuffledCount.of(counts, n_seen, int(np.isfinite(scores[0]).sum()))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from clipprobe.errors import DataError
 from clipprobe.neurons.multimodality.probes import Probes
-from clipprobe.neurons.multimodality.scoring.scores import Floats, by_concept
+from clipprobe.neurons.multimodality.scoring.scores import Floats, concept_means
 from clipprobe.neurons.multimodality.scoring.shuffles import (
     N_SHUFFLES,
     ShuffledCount,
@@ -77,20 +77,6 @@ class ProfileCount:
     one_shuffled: ShuffledCount
     all_shuffled: ShuffledCount
     random: Estimate
-
-
-def concept_profiles(
-    values: NDArray[np.float32], codes: NDArray[np.int64], n_concepts: int
-) -> Floats:
-    """Mean activation of each unit on each concept, ``(c, u)``.
-
-    Args:
-        values: ``(n, u)``, of one modality.
-        codes: Concept of each image, ``(n,)``.
-    """
-    counts = np.bincount(codes, minlength=n_concepts)
-    means: Floats = by_concept(values, codes, n_concepts) / counts[:, None]
-    return means
 
 
 def profile_test(profiles: Floats) -> ProfileTest:
@@ -182,7 +168,7 @@ def run_profiles(
         )
         codes = np.array([place[str(record.label)] for record in seen.records], np.int64)
         for own, matrix in zip(means, seen.matrices, strict=True):
-            own.append(concept_profiles(matrix, codes, len(place)))
+            own.append(concept_means(matrix, codes, len(place)))
     trained, random = (np.array(own) for own in means)
     stops = np.cumsum([site.n_units for site in found])
     return [

@@ -1,0 +1,133 @@
+"""Is a unit's best concept one concept by coincidence? An exact p per unit, its selection included.
+
+The statistic ``T`` is the unit's largest score over all concepts, on all images. Under the null the
+concepts of one modality have nothing to do with those of another, so the sets of concepts that
+reach ``T`` in each modality are random subsets of the C concepts with the sizes seen. The p-value
+is the chance that these subsets have a concept in common. For three modalities of sizes a, b, d
+(Vandermonde; the overlap of two random subsets is hypergeometric):
+
+    p = sum over j of Hyp(j; C, a, b) (1 - binom(C - j, d) / binom(C, d))
+
+Nothing is sampled, no image has to be held out for the choice of the concept, and p goes down to
+``C ** (1 - m)`` for m modalities. Limits: the null is that *all* modalities are independent, so a
+picture and a drawing that look alike help to reject it, whatever the words do. That a unit ranks
+all concepts alike in every two modalities is the question of ``profile``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.neurons.multimodality.scoring.scores import Floats
+
+_TIE = 1e-9  # AUROCs that are equal may differ in the last bits
+
+
+def exact_p(aurocs: Floats) -> Floats:
+    """p of every unit, ``(u,)``; NaN where an AUROC is undefined.
+
+    Args:
+        aurocs: On all images, ``(m, c, u)``.
+    """
+    return _p(aurocs, np.sort(aurocs, axis=1), reduce(np.minimum, aurocs).max(axis=0))
+
+
+def best_concept(aurocs: Floats) -> NDArray[np.int64]:
+    """The concept that the test speaks of, ``(u,)``; 0 where nothing is defined."""
+    best: NDArray[np.int64] = np.nan_to_num(aurocs.min(axis=0), nan=-1.0).argmax(axis=0)
+    return best
+
+
+def shuffled_exact_p(aurocs: Floats, orders: NDArray[np.int64]) -> Floats:
+    """The same under each order of the concepts, ``(b, u)``; see ``shuffles.draw_orders``.
+
+    Args:
+        orders: ``(b, m, c)``.
+    """
+    ordered = np.sort(aurocs, axis=1)
+    found = np.empty((len(orders), aurocs.shape[-1]))
+    for number, order in enumerate(orders):
+        parts = (part[concepts] for part, concepts in zip(aurocs, order, strict=True))
+        found[number] = _p(aurocs, ordered, reduce(np.minimum, parts).max(axis=0))
+    return found
+
+
+def coincidence(sizes: NDArray[np.int64], n_concepts: int) -> Floats:
+    """Chance that random subsets of the concepts have a member in common.
+
+    Args:
+        sizes: Sizes of the subsets of each modality, ``(n, m)``.
+    Returns:
+        ``(n,)``.
+    """
+    sizes = np.sort(sizes, axis=1)  # the order does not matter, and small overlaps are quick
+    largest = int(sizes[:, 0].max(initial=0))
+    overlaps = np.arange(largest + 1)
+    chance = (overlaps == sizes[:, :1]).astype(np.float64)  # of an overlap of j so far, (n, j)
+    for added in sizes.T[1:-1]:
+        chance = sum(
+            (
+                chance[:, [j]] * _hypergeometric(overlaps, n_concepts, j, added[:, None])
+                for j in range(largest + 1)
+            ),
+            np.zeros_like(chance),
+        )
+    last = sizes[:, -1:]
+    apart = _log_binomial(n_concepts - overlaps, last) - _log_binomial(n_concepts, last)
+    p: Floats = (chance * -np.expm1(apart)).sum(axis=1)
+    return p.clip(0, 1)
+
+
+def _p(aurocs: Floats, ordered: Floats, best: Floats) -> Floats:
+    n_concepts = aurocs.shape[1]
+    sizes = _reaching(ordered, best)
+    p = np.full(best.shape, np.nan)
+    known = np.isfinite(best)
+    if known.any():
+        distinct, place = np.unique(sizes[known], axis=0, return_inverse=True)
+        p[known] = coincidence(distinct, n_concepts)[place.ravel()]
+    return p
+
+
+def _reaching(ordered: Floats, best: Floats) -> NDArray[np.int64]:
+    """How many concepts of each modality reach ``best``, ``(u, m)``, by bisection."""
+    n_modalities, n_concepts, n_units = ordered.shape
+    low = np.zeros((n_modalities, n_units), np.int64)
+    high = np.full((n_modalities, n_units), n_concepts)
+    wanted = best - _TIE
+    for _ in range(n_concepts.bit_length()):
+        open_ = low < high
+        middle = np.minimum((low + high) // 2, n_concepts - 1)
+        below = np.take_along_axis(ordered, middle[:, None], axis=1)[:, 0] < wanted
+        low = np.where(open_ & below, middle + 1, low)
+        high = np.where(open_ & ~below, middle, high)
+    reaching: NDArray[np.int64] = (n_concepts - low).T
+    return reaching
+
+
+def _hypergeometric(
+    overlap: NDArray[np.int64], n_concepts: int, first: int, second: NDArray[np.int64]
+) -> Floats:
+    logs = (
+        _log_binomial(np.int64(first), overlap)
+        + _log_binomial(n_concepts - first, second - overlap)
+        - _log_binomial(n_concepts, second)
+    )
+    return np.exp(logs)
+
+
+def _log_binomial(
+    n: int | NDArray[np.int64] | np.int64, k: NDArray[np.int64] | Sequence[int]
+) -> Floats:
+    """``log binom(n, k)``; minus infinity where k is not between 0 and n."""
+    from scipy.special import gammaln
+
+    n, k = np.broadcast_arrays(np.asarray(n), np.asarray(k))
+    inside = (k >= 0) & (k <= n)
+    i, j = np.where(inside, n, 0), np.where(inside, k, 0)
+    result: Floats = np.where(inside, gammaln(i + 1) - gammaln(j + 1) - gammaln(i - j + 1), -np.inf)
+    return result
