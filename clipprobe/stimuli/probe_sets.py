@@ -7,7 +7,7 @@ Each sample is a scene with its attributes; :func:`write_set` puts a set on disk
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def concept_set(
     sizes: Bands = UNSEEN_SIZES,
     rotations: Bands = UNSEEN_ROTATIONS,
     size_px: int = 64,
-) -> Iterator[Sample]:
+) -> list[Sample]:
     """Draw every concept ``per_concept`` times in one modality, on unseen ground.
 
     Args:
@@ -70,6 +70,7 @@ def concept_set(
         sizes: Sides of pictures and drawings, as fractions of the image's; drawn from these bands.
         rotations: Their rotations to either side, in degrees.
     """
+    samples = []
     for index, concept in enumerate(names if names is not None else concepts()):
         for copy in range(per_concept):
             rng = np.random.default_rng([seed, MODALITIES.index(modality), index, copy])
@@ -107,23 +108,27 @@ def concept_set(
                     rotation=draw_rotation(rotations, rng),
                 )
                 how = {"style": style}
-            yield Sample(
-                id=f"{concept.name}-{modality}-{copy}",
-                scene=Scene(items=(item,), background=ground, size_px=size_px),
-                label=concept.name,
-                attributes={"modality": modality, "category": concept.category, **how},
+            samples.append(
+                Sample(
+                    id=f"{concept.name}-{modality}-{copy}",
+                    scene=Scene(items=(item,), background=ground, size_px=size_px),
+                    label=concept.name,
+                    attributes={"modality": modality, "category": concept.category, **how},
+                )
             )
+    return samples
 
 
 def people_set(
     *, per_cell: int = 8, seed: int = 0, occupation: str = "", size_px: int = 64
-) -> Iterator[Sample]:
+) -> list[Sample]:
     """Draw people, balanced over perceived gender, skin tone and hair.
 
     Args:
         per_cell: People of each gender and skin tone.
         occupation: Outfit that all wear; plain people by default.
     """
+    samples = []
     hairs = ("", *HAIR_CODEPOINTS)
     for gender in PERCEIVED_GENDERS:
         for tone in SKIN_CODEPOINTS:
@@ -152,21 +157,24 @@ def people_set(
                     second=(shade[3], shade[4], shade[5]),
                     seed=int(rng.integers(1 << 31)),
                 )
-                yield Sample(
-                    id=f"person-{gender}-{tone}-{copy}",
-                    scene=Scene(items=(person,), background=ground, size_px=size_px),
-                    label="person",
-                    attributes={
-                        "perceived_gender": gender,
-                        "skin_tone": tone,
-                        "occupation": occupation,
-                        # Several images show one drawing: they are not independent of each other.
-                        "drawing": f"{person.style}/{gender}/{tone}/{person.hair}",
-                    },
+                samples.append(
+                    Sample(
+                        id=f"person-{gender}-{tone}-{copy}",
+                        scene=Scene(items=(person,), background=ground, size_px=size_px),
+                        label="person",
+                        attributes={
+                            "perceived_gender": gender,
+                            "skin_tone": tone,
+                            "occupation": occupation,
+                            # Images of one drawing are not independent of each other.
+                            "drawing": f"{person.style}/{gender}/{tone}/{person.hair}",
+                        },
+                    )
                 )
+    return samples
 
 
-def write_set(samples: Iterator[Sample], folder: Path) -> Path:
+def write_set(samples: Iterable[Sample], folder: Path) -> Path:
     """Render a set into ``folder`` as PNG files with a ``metadata.csv``; returns that table's path.
 
     The table has ``file_name``, ``label`` and one column an attribute.
