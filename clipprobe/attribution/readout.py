@@ -194,12 +194,12 @@ def _check(clip: Clip, tower: Tower) -> PoolingHead | None:
 
     def refuse(why: str) -> UnsupportedHookError:
         return UnsupportedHookError(
-            f"The {tower.name} tower of {clip.id} has no exact decomposition: {why}. Measure "
+            f"clipprobe cannot decompose the {tower.name} tower of {clip.id}: {why}. Measure "
             "effects by ablation instead (`clipprobe neurons effect`)."
         )
 
     if not tower.blocks:
-        raise refuse("it is a ResNet, whose channels reach the score through further layers")
+        raise refuse("it is a ResNet, whose attention pool it does not take apart")
     if not all(block.pre_norm for block in tower.blocks):
         raise refuse("its blocks normalise every sum, so nothing adds up along the stream")
     if not isinstance(tower.norm_final, nn.LayerNorm):

@@ -49,7 +49,7 @@ def peaks_by_site(
 
     Args:
         peaks: Hook point -> peak of each unit in standard deviations; NaN is left out.
-        floor: The peak of a unit that responds to nothing in particular, marked with a line.
+        floor: What 95 % of units that respond to nothing in particular stay below: a line.
     """
     import plotly.graph_objects as go
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from clipprobe.anatomy import listening as context
+from clipprobe.anatomy.mode import recomputing
 from clipprobe.errors import UnsupportedHookError
 from clipprobe.hooks.pooling import check_pool, pool_tokens
 from clipprobe.hooks.session import Session
@@ -80,7 +81,9 @@ class Capture(Session):
         self.close(error)
 
     def observe(self, name: str, value: Tensor) -> Tensor:
-        """Record one batch of a point."""
+        """Record one batch of a point; what a backward pass computes again was recorded before."""
+        if recomputing():
+            return value
         rows = self._counters[name].number(context.current_rows(), value.shape[0])
         if self.changes:
             return self._keep_in_graph(name, value, rows)

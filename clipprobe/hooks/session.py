@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from clipprobe.anatomy import listening as context
+from clipprobe.anatomy.mode import compiled_parts
 from clipprobe.errors import ConfigError, HookNeverFiredError
 from clipprobe.hooks import wiring
 
@@ -105,8 +106,15 @@ class Session:
         silent = [name for name in self.points if name not in self.fired]
         if silent and error is None:
             shown = ", ".join(silent[:3]) + (f" and {len(silent) - 3} more" * (len(silent) > 3))
+            asked = f"No value passed through {shown} of {self.clip.id}"
+            if compiled := compiled_parts(self.module):
+                raise HookNeverFiredError(
+                    f"{asked}: torch.compile runs {', '.join(compiled[:3])}, past the hooks. "
+                    "Use the model as it was before it was compiled, or run it under "
+                    'torch.compiler.set_stance("force_eager").'
+                )
             raise HookNeverFiredError(
-                f"No value passed through {shown} of {self.clip.id}: run images (vision) or texts "
+                f"{asked}: run images (vision) or texts "
                 "(text) through this model inside the with block, in the thread that opened it, "
                 "and by its encode or embeddings methods (pooled and projected fire only there)."
             )

@@ -183,12 +183,22 @@ class BlockWiring:
         self._take("head_delta")
         if self._wanted(listeners, "attn.head_out"):
             written = self._head_out(heads)
-            new = visit(listeners, self._name("attn.head_out"), written)
-            if new is not written:
-                self._put("head_delta", (new - written.detach()).sum(dim=2))
+            shown = written.to(z.dtype)
+            new = visit(listeners, self._name("attn.head_out"), shown)
+            if new is not shown:
+                # A half-precision model's heads are added up in float32. What was not changed adds
+                # exactly nothing, though it was shown rounded.
+                exact = new.to(written.dtype)
+                old = torch.where(new == shown, exact, written).detach()
+                self._put("head_delta", (exact - old).sum(dim=2))
         return z
 
     def _visit_pattern(self, listeners: Listeners, z: Tensor) -> Tensor:
+        if self.block.attention.training:
+            raise UnsupportedHookError(
+                f"{self._name('attn.pattern')} cannot be recomputed in training mode, where "
+                "dropout acts on it: call clip.module.eval()."
+            )
         q, k, v = self._take("q"), self._take("k"), self._take("v")
         pattern = attention_pattern(
             q, k, scale=self.block.scale, causal=self.block.causal, mask=self._take("mask")
@@ -210,12 +220,13 @@ class BlockWiring:
                 f"and this one is a {type(out).__name__}: use attn.z instead."
             )
         weight = out.weight.view(-1, self.block.n_heads, self.block.d_head)  # d h k
-        return torch.einsum("bthk,dhk->bthd", heads, weight)
+        precision = torch.promote_types(heads.dtype, torch.float32)
+        return torch.einsum("bthk,dhk->bthd", heads.to(precision), weight.to(precision))
 
     def _after_out(self, listeners: Listeners, x: Tensor) -> Tensor:
         delta = self._take("head_delta")
         if delta is not None:
-            x = x.detach() + delta
+            x = (x.detach() + delta).to(x.dtype)
         return visit(listeners, self._name("attn.out"), x)
 
     def _mid(self, listeners: Listeners, x: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from clipprobe.anatomy import listening as context
+from clipprobe.anatomy.mode import training_part
 from clipprobe.data.images import as_pil, batches, check_images
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.identity import Identity
@@ -163,6 +164,7 @@ class Clip:
             ``(b, d_embed)`` float32.
         """
         network = self.network
+        self._refuse_training(network, unless_trainable=True)
         first, *others = network.views(pixels.to(device=self.device, dtype=self.dtype))
         vectors = self._image_pass(network, first)
         if not others:
@@ -189,6 +191,7 @@ class Clip:
             ``(b, d_embed)`` float32.
         """
         network, tokens = self.network, tokens.to(self.device)
+        self._refuse_training(network, unless_trainable=True)
         adapter = network.adapter
 
         def encode(rows: Rows) -> Tensor:
@@ -223,6 +226,22 @@ class Clip:
         if self.passes is None or not self.passes.are_of(network):
             return encode(None)
         return self.passes.pooled(tower, inputs, encode)
+
+    def _refuse_training(self, network: Network, *, unless_trainable: bool = False) -> None:
+        """Refuse training mode, in which dropout makes vectors random.
+
+        Args:
+            unless_trainable: Go on where a parameter asks for gradients: somebody trains.
+        """
+        part = training_part(network.module)
+        if part is None:
+            return
+        if unless_trainable and any(one.requires_grad for one in network.module.parameters()):
+            return
+        raise ConfigError(
+            f"{self.id} is in training mode ({part}), in which dropout can make every vector "
+            "random: call clip.module.eval() first."
+        )
 
     def _emit(self, name: str, value: Tensor) -> Tensor:
         return context.emit(name, value, self.module)
@@ -260,8 +279,10 @@ class Clip:
         Raises:
             UnreadableImageError: one of the files cannot be decoded.
             BrokenModelError: a vector is zero or not finite.
+            ConfigError: the model is in training mode.
         """
         check_batch_size(batch_size)
+        self._refuse_training(self.network)
         images = check_images(images)
         total = len(images) if isinstance(images, Sequence) else None
         parts: list[Embeddings] = []
@@ -296,10 +317,12 @@ class Clip:
             ``(m, d_embed)`` float32.
         Raises:
             BrokenModelError: a vector is zero or not finite.
+            ConfigError: the model is in training mode.
         """
         check_batch_size(batch_size)
-        checked = check_texts(texts)
-        distinct = checked if context.active() else list(dict.fromkeys(checked))
+        self._refuse_training(self.network)
+        wanted = check_texts(texts)
+        distinct = wanted if context.active() else list(dict.fromkeys(wanted))
         tokens = self.tokenize(distinct)
         encoded = np.zeros((len(distinct), self.d_embed), np.float32)
         with torch.no_grad():

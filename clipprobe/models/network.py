@@ -82,6 +82,10 @@ class Network:
     edits: tuple[Note, ...] = ()
     _made: dict[int, Session] = field(default_factory=dict, repr=False, compare=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: hooks that were made belong to the modules they were made for."""
+        return {**vars(self), "_made": {}}
+
     @property
     def module(self) -> nn.Module:
         """The whole network."""

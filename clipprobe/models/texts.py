@@ -30,6 +30,22 @@ class Tokens(Protocol):
         """A token as text, for display."""
 
 
+class _Alone:
+    """A lock that copies and pickles get anew, since no other holds theirs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+
+    def __reduce__(self) -> tuple[type[_Alone], tuple[()]]:
+        return _Alone, ()
+
+
 class HFTokens:
     """A transformers tokenizer without padding, safe to share between threads.
 
@@ -44,7 +60,7 @@ class HFTokens:
         self.pad_to_context = pad_to_context
         # Truncation and padding are state inside the shared Rust tokenizer: two threads that set
         # them at once fail with "Already borrowed".
-        self._lock = threading.Lock()
+        self._lock = _Alone()
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:
@@ -76,7 +92,7 @@ class OpenClipTokens:
     def __init__(self, tokenizer: Any, *, context: int) -> None:
         self.tokenizer = tokenizer
         self.context = context
-        self._lock = threading.Lock()  # its cache is a plain dict, filled while it encodes
+        self._lock = _Alone()  # its cache is a plain dict, filled while it encodes
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         start, end = self.tokenizer.sot_token_id, self.tokenizer.eot_token_id

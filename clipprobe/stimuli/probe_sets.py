@@ -7,7 +7,7 @@ Each sample is a scene with its attributes; :func:`write_set` puts a set on disk
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def concept_set(
     across: tuple[float, float] = (0.0, 1.0),
     first_copy: int = 0,
     size_px: int = 64,
-) -> Iterator[Sample]:
+) -> list[Sample]:
     """Draw every concept ``per_concept`` times in one modality, on unseen ground.
 
     Args:
@@ -78,6 +78,7 @@ def concept_set(
         across: Where things stand from left to right, as fractions of the room there is.
         first_copy: Number of the first image of a concept; another number is another image.
     """
+    samples = []
     for index, concept in enumerate(names if names is not None else concepts()):
         for copy in range(first_copy, first_copy + per_concept):
             rng = np.random.default_rng([seed, MODALITIES.index(modality), index, copy])
@@ -115,23 +116,27 @@ def concept_set(
                     rotation=draw_rotation(rotations, rng),
                 )
                 how = {"style": style}
-            yield Sample(
-                id=f"{concept.name}-{modality}-{copy}",
-                scene=Scene(items=(item,), background=ground, size_px=size_px),
-                label=concept.name,
-                attributes={"modality": modality, "category": concept.category, **how},
+            samples.append(
+                Sample(
+                    id=f"{concept.name}-{modality}-{copy}",
+                    scene=Scene(items=(item,), background=ground, size_px=size_px),
+                    label=concept.name,
+                    attributes={"modality": modality, "category": concept.category, **how},
+                )
             )
+    return samples
 
 
 def people_set(
     *, per_cell: int = 8, seed: int = 0, occupation: str = "", size_px: int = 64
-) -> Iterator[Sample]:
+) -> list[Sample]:
     """Draw people, balanced over perceived gender, skin tone and hair.
 
     Args:
         per_cell: People of each gender and skin tone.
         occupation: Outfit that all wear; plain people by default.
     """
+    samples = []
     hairs = ("", *HAIR_CODEPOINTS)
     for gender in PERCEIVED_GENDERS:
         for tone in SKIN_CODEPOINTS:
@@ -160,21 +165,24 @@ def people_set(
                     second=(shade[3], shade[4], shade[5]),
                     seed=int(rng.integers(1 << 31)),
                 )
-                yield Sample(
-                    id=f"person-{gender}-{tone}-{copy}",
-                    scene=Scene(items=(person,), background=ground, size_px=size_px),
-                    label="person",
-                    attributes={
-                        "perceived_gender": gender,
-                        "skin_tone": tone,
-                        "occupation": occupation,
-                        # Several images show one drawing: they are not independent of each other.
-                        "drawing": f"{person.style}/{gender}/{tone}/{person.hair}",
-                    },
+                samples.append(
+                    Sample(
+                        id=f"person-{gender}-{tone}-{copy}",
+                        scene=Scene(items=(person,), background=ground, size_px=size_px),
+                        label="person",
+                        attributes={
+                            "perceived_gender": gender,
+                            "skin_tone": tone,
+                            "occupation": occupation,
+                            # Images of one drawing are not independent of each other.
+                            "drawing": f"{person.style}/{gender}/{tone}/{person.hair}",
+                        },
+                    )
                 )
+    return samples
 
 
-def write_set(samples: Iterator[Sample], folder: Path) -> Path:
+def write_set(samples: Iterable[Sample], folder: Path) -> Path:
     """Render a set into ``folder`` as PNG files with a ``metadata.csv``; returns that table's path.
 
     The table has ``file_name``, ``label`` and one column an attribute.

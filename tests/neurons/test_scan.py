@@ -21,6 +21,7 @@ from clipprobe.errors import (
     UnreadableImageError,
     UnsupportedHookError,
 )
+from clipprobe.models import random_twin
 from clipprobe.neurons import Atlas, merge_atlases, scan
 from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
 from clipprobe.neurons.atlas.unit_table import purity_floor
@@ -68,6 +69,19 @@ def test_values_are_those_of_a_capture(clip: Any, pictures: Path, pool: str) -> 
             assert strongest.token == int(tokens[row, :, index].argmax())
         else:
             assert strongest.token is None
+
+
+def test_the_twin_s_peaks_give_the_level_that_a_peak_must_pass(clip: Any, pictures: Path) -> None:
+    atlas, twin = (
+        scan(one, pictures, sites=[POST], batch_size=8) for one in (clip, random_twin(clip))
+    )
+    (level,) = atlas.peak_floors(twin).values()
+    peaks = twin.table(POST).peak
+    assert (peaks < level.value).mean() < 0.95 <= (peaks <= level.value).mean()
+    assert level.n == 64 and level.low <= level.value <= level.high
+    other = scan(clip, pictures, sites=[POST], pool="mean", batch_size=8)
+    with pytest.raises(ConfigError, match="differs in 'pool'"):
+        atlas.peak_floors(other)
 
 
 def test_a_token_lies_where_its_patch_is(clip: Any) -> None:

@@ -47,7 +47,7 @@ def test_the_sheet_holds_every_number_of_the_unit(atlas: Atlas) -> None:
     for number in (unit.mean, unit.std, unit.high, unit.sparsity):
         assert f"{number:.3f}".replace("-", "−") in seen
     assert unit.sparsity == 1 - unit.share_above
-    assert f"bell-shaped unit has {unit.peak_floor:.1f} σ" in seen
+    assert f"bell-shaped units stay below {unit.peak_floor:.1f} σ" in seen
     bars = re.findall(r'<rect class="bar".*?<title>[^<]*: ([\d,]+) images</title>', page)
     assert [int(n.replace(",", "")) for n in bars] == [int(n) for n in unit.histogram if n]
     n_pictures = 2 * 16 + sum(len(one.firings) for one in unit.bins)

@@ -41,7 +41,12 @@ def test_a_seed_draws_its_own_set_and_concepts_do_not_disturb_each_other() -> No
     first = list(concept_set("picture", seed=1))
     assert first == list(concept_set("picture", seed=1))
     assert first != list(concept_set("picture", seed=2))
-    assert next(concept_set("picture", seed=1, per_concept=3)) == first[0]
+    assert concept_set("picture", seed=1, per_concept=3)[0] == first[0]
+
+
+def test_a_set_can_be_read_twice() -> None:
+    for samples in (concept_set("word", names=concepts()[:3]), people_set(per_cell=1)):
+        assert list(samples) == list(samples) and len(samples) == len({s.id for s in samples}) > 0
 
 
 def test_words_and_pictures_show_what_they_say() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,10 @@ def check_architecture(name: str, module: Any) -> None:
         )
 
 
+def _transformed(transform: Any, images: list[Image.Image]) -> Tensor:
+    return torch.stack([transform(image) for image in images])
+
+
 def preprocessing(name: str, family: OpenClip, transform: Any, weights: Any) -> Preprocess:
     """open_clip's own evaluation transform, with its twin and inverse."""
     if weights["resize_mode"] not in ("shortest", "squash"):
@@ -229,13 +234,10 @@ def preprocessing(name: str, family: OpenClip, transform: Any, weights: Any) -> 
             "not support: use another model."
         )
 
-    def run(images: list[Image.Image]) -> Tensor:
-        return torch.stack([transform(image) for image in images])
-
     size = family.image_size
     settings = {key: weights[key] for key in ("mean", "std", "interpolation", "resize_mode")}
     return Preprocess(
-        run,
+        partial(_transformed, transform),
         size=size,
         resize_to=size if weights["resize_mode"] == "shortest" else None,
         resample=RESAMPLE[weights["interpolation"]],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -45,6 +46,11 @@ class NaflexPreprocess(Preprocess):
         return pixels
 
 
+def _processed(processor: Any, images: list[Image.Image]) -> Tensor:
+    pixels: Tensor = processor(images=images, return_tensors="pt")["pixel_values"]
+    return pixels
+
+
 def from_processor(processor: Any, *, size: int) -> Preprocess:
     """The preprocessing of a transformers image processor of the Pillow backend.
 
@@ -74,12 +80,7 @@ def from_processor(processor: Any, *, size: int) -> Preprocess:
     if hasattr(processor, "max_num_patches"):
         preprocess: Preprocess = NaflexPreprocess(processor, **options)
     else:
-
-        def run(images: list[Image.Image]) -> Tensor:
-            pixels: Tensor = processor(images=images, return_tensors="pt")["pixel_values"]
-            return pixels
-
-        preprocess = Preprocess(run, resize_to=shortest, **options)
+        preprocess = Preprocess(partial(_processed, processor), resize_to=shortest, **options)
     # Twice the size, so that no step can be the identity.
     shape = tuple(preprocess([Image.new("RGB", (2 * size, 2 * size))]).shape[-2:])
     if shape != (size, size) or (shortest is not None and shortest < size):

@@ -15,16 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clipprobe.errors import ConfigError
 from clipprobe.neurons.atlas.assembling import SAVED
 from clipprobe.neurons.atlas.contents import AtlasContents
 from clipprobe.neurons.atlas.merge import merge_all, merge_two
 from clipprobe.neurons.atlas.search import search
 from clipprobe.neurons.atlas.settings import Save
+from clipprobe.neurons.atlas.statistics.derived import twin_floor
 from clipprobe.neurons.atlas.store import TOP
 from clipprobe.neurons.atlas.summary import summarise
 from clipprobe.neurons.atlas.tables import top_table
 from clipprobe.neurons.instruments.store import InMemory, Store
 from clipprobe.runs import load_run
+from clipprobe.statistics import Estimate
 from clipprobe.study import carry_out
 
 
@@ -51,6 +54,22 @@ class Atlas(AtlasContents):
             limit: At most N.
         """
         return search(self, kind=kind, label=label, where=where, site=site, limit=limit)
+
+    def peak_floors(self, twin: Atlas) -> dict[str, Estimate]:
+        """What the peaks of 95 % of a random twin's units stay below, by hook point.
+
+        Args:
+            twin: A scan of ``clipprobe.models.random_twin(clip)``: same images, same settings.
+        Raises:
+            ConfigError: it is of other images or settings, or lacks a hook point.
+        """
+        for name in ("data", "pool", "keep"):
+            if self.config.get(name) != twin.config.get(name):
+                raise ConfigError(
+                    f"The twin's atlas differs in {name!r}: scan the twin with the same images and "
+                    "settings."
+                )
+        return {name: twin_floor(twin.table(name).peak) for name in self.sites}
 
     def merge(self, other: Atlas) -> Atlas:
         """The atlas of the images of two shards of one scan.

@@ -74,8 +74,8 @@ def _overview(atlas: AtlasContents) -> Section:
     ]
     caption = (
         "Units of each hook point. Dead: never above 0; always on: above 0 on all of them. Peak: "
-        "how far the strongest lie above the mean, in standard deviations; a unit that "
-        f"responds to nothing in particular has about {summary['sites'][0]['peak_floor']:.1f}."
+        "how far the strongest lie above the mean, in standard deviations; 95 % of bell-shaped "
+        f"units, which respond to nothing, stay below {summary['sites'][0]['peak_floor']:.1f}."
     )
     if labelled:
         columns.append("one label")
@@ -97,7 +97,7 @@ def _distributions(atlas: AtlasContents) -> Section:
                     {name: table.peak for name, table in tables.items()}, first.peak_floor
                 ),
                 "Peak of the units of each hook point: the middle half, the median, and 5 % to 95 "
-                "%; the dashed line is the peak of a unit with bell-shaped activations.",
+                "%; 95 % of units with bell-shaped activations stay below the dashed line.",
             ),
             Chart(
                 shares_by_site(

@@ -81,12 +81,13 @@ class Unit:
         share_positive: Share of images above 0.
         share_above: Share of images above ``threshold``.
         threshold: As given to the scan.
-        quantiles: ``{p: activation}``, interpolated in the histogram: within ``bin_width`` of the
-            exact value.
+        quantiles: ``{p: activation}``, the smallest activation that a share p of the images does
+            not exceed (numpy's ``inverted_cdf``), from the histogram: within ``bin_width`` of it.
         bin_width: Width of a histogram bin.
         peak: How far the mean of the top images lies above the mean, in standard deviations; NaN
             for a constant unit.
-        peak_floor: The same for a bell-shaped unit that responds to nothing in particular.
+        peak_floor: What 95 % of bell-shaped units, which respond to nothing in particular, stay
+            below.
         histogram_edges, histogram: Bin edges ``(m + 1,)`` and images per bin ``(m,)``, from the
             first to the last bin that is not empty.
         top, bottom: The strongest and the weakest images, ties in order of id.

@@ -43,7 +43,7 @@ class UnitTable:
         sparsity: Share of images at or below the threshold.
         n_outside: Images left out because the activation was not finite or too large.
         peak: See the module; NaN where a unit is constant.
-        peak_floor: The peak of a bell-shaped unit, for this number of images.
+        peak_floor: What 95 % of bell-shaped units stay below, for this number of images.
         label: Most frequent label among the top images, ties in alphabetical order; "" without.
         purity: Its share of the top images; NaN without labels.
         purity_floor: See the module; NaN without labels.

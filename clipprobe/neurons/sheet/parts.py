@@ -52,8 +52,8 @@ def numbers(context: SheetContext) -> Section:
     quantiles = Table(
         ["quantile", *(f"{share:.0%}".replace("%", " %") for share in unit.quantiles)],
         [["activation", *unit.quantiles.values()]],
-        f"Pooled activation below which a share of the {what} lies, from the histogram: within "
-        f"{unit.bin_width:.2g}.",
+        f"The smallest pooled activation that a share of the {what} does not exceed (inverse of "
+        f"the empirical distribution), from the histogram: within {unit.bin_width:.2g}.",
     )
     return Section("Numbers", [Numbers(items), quantiles])
 
@@ -156,6 +156,6 @@ def peak_note(unit: Unit) -> str:
     if math.isnan(unit.peak):
         return unit.reason
     return (
-        f"mean of the {len(unit.top)} strongest above the mean of all; a bell-shaped unit has "
-        f"{unit.peak_floor:.1f} σ"
+        f"mean of the {len(unit.top)} strongest above the mean of all; 95 % of bell-shaped units "
+        f"stay below {unit.peak_floor:.1f} σ"
     )

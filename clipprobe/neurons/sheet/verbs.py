@@ -50,7 +50,7 @@ def unit_text(unit: Unit, inputs: str) -> str:
         f"{unit.low:.4g} to {unit.high:.4g}",
         f"  above 0 on {unit.share_positive:.1%} of {inputs}, above {unit.threshold:g} on "
         f"{unit.share_above:.1%} (sparsity {unit.sparsity:.3f}); peak {peak_text(unit.peak)} "
-        f"(bell-shaped: {peak_text(unit.peak_floor)})",
+        f"(95 % of bell-shaped units: below {peak_text(unit.peak_floor)})",
         f"  strongest {inputs}:",
     ]
     lines += [
