@@ -23,7 +23,6 @@ OPTIONAL = {
     "compare": {"out"},
     "similarity": {"out"},
     "evaluate": {"out"},
-    "similarity": {"out"},
     "pretrain": {"pairs", "continue_from"},
     "neurons scan": {"images", "texts"},
     "neurons show": {"out"},
