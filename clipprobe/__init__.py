@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clipprobe.attribution.faithfulness import faithfulness as faithfulness
     from clipprobe.attribution.interactions import interactions as interactions
     from clipprobe.edits import Edit as Edit
+    from clipprobe.edits import direction as direction
     from clipprobe.edits import load_edit as load_edit
     from clipprobe.hooks.capture import capture as capture
     from clipprobe.hooks.changes import At as At
@@ -66,6 +67,7 @@ _PUBLIC = {
     "capture": "clipprobe.hooks",
     "count_multimodal": "clipprobe.neurons.multimodality",
     "decompose": "clipprobe.attribution.decomposition",
+    "direction": "clipprobe.edits",
     "explain": "clipprobe.attribution",
     "explain_batch": "clipprobe.attribution",
     "explain_words": "clipprobe.attribution",

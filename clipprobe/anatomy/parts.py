@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+import numpy.typing as npt
 from torch import nn
 
 from clipprobe.errors import UnsupportedModelError
@@ -95,12 +96,29 @@ class Tower:
     """ResNets: site names such as ``layer4.5.add``."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Derived:
+    """Directions at a hook point: units that are no part of the model."""
+
+    base: str
+    """Name of the hook point whose activations ``x`` they are read from."""
+    name: str
+    """What follows the name of the hook point and a dot."""
+    vectors: npt.NDArray[Any]
+    """``(n, d)``: unit ``i`` reads ``vectors[i] @ x + bias[i]``."""
+    bias: npt.NDArray[Any]
+    """``(n,)``."""
+    normalised: bool
+    """Whether ``x`` is brought to unit length first."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anatomy:
-    """The two towers of a model."""
+    """The two towers of a model, and the directions that were named in them."""
 
     vision: Tower
     text: Tower
+    derived: tuple[Derived, ...] = ()
 
 
 def find_stack(root: nn.Module, parts: Sequence[str]) -> list[nn.Module]:

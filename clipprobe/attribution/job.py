@@ -169,6 +169,6 @@ def as_floats(values: Tensor) -> Floats:
 def _attention_before(point: Any) -> int | None:
     """The block of the last attention before a unit; None where all come before it."""
     if point.block is not None:
-        after = point.site.startswith("mlp") or point.site in _AFTER_ATTENTION
+        after = point.read_site.startswith("mlp") or point.read_site in _AFTER_ATTENTION
         return int(point.block if after else point.block - 1)
     return -1 if "h" in point.axes or "t" in point.axes else None

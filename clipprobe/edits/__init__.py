@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from clipprobe.edits.classes import CentredClasses as CentredClasses
     from clipprobe.edits.classes import ClassOffsets as ClassOffsets
     from clipprobe.edits.classes import ClassProjection as ClassProjection
+    from clipprobe.edits.derived import DerivedPoint as DerivedPoint
+    from clipprobe.edits.derived import direction as direction
     from clipprobe.edits.edit import Edit as Edit
     from clipprobe.edits.edit import load_edit as load_edit
     from clipprobe.edits.interventions import Interventions as Interventions
@@ -29,6 +31,7 @@ _PUBLIC = {
     "CentredClasses": "clipprobe.edits.classes",
     "ClassOffsets": "clipprobe.edits.classes",
     "ClassProjection": "clipprobe.edits.classes",
+    "DerivedPoint": "clipprobe.edits.derived",
     "Edit": "clipprobe.edits.edit",
     "ImageToken": "clipprobe.edits.tokens",
     "Interventions": "clipprobe.edits.interventions",
@@ -40,6 +43,7 @@ _PUBLIC = {
     "View": "clipprobe.edits.pixels",
     "Views": "clipprobe.edits.pixels",
     "WeightDifference": "clipprobe.edits.weights",
+    "direction": "clipprobe.edits.derived",
     "load": "clipprobe.edits.opening",
     "load_edit": "clipprobe.edits.edit",
     "open_edited": "clipprobe.edits.opening",

@@ -61,6 +61,7 @@ PARTS: Registry[type[Part]] = Registry(
         "centred-classes": "clipprobe.edits.classes:CentredClasses",
         "class-offsets": "clipprobe.edits.classes:ClassOffsets",
         "class-projection": "clipprobe.edits.classes:ClassProjection",
+        "derived-point": "clipprobe.edits.derived:DerivedPoint",
         "image-token": "clipprobe.edits.tokens:ImageToken",
         "interventions": "clipprobe.edits.interventions:Interventions",
         "mask": "clipprobe.edits.pixels:Mask",

@@ -62,9 +62,9 @@ class Capture(Session):
         self._pool = pool
         self._sink = sink
         self._argmax = argmax and sink is not None
-        self._readings: dict[str, list[tuple[str, int | None]]] = {}
+        self._labels: dict[str, list[tuple[str, int | None]]] = {}
         for label, (point, unit) in readings.items():
-            self._readings.setdefault(point.name, []).append((label, unit))
+            self._labels.setdefault(point.name, []).append((label, unit))
         self._counters = {name: RowCounter() for name in self.points}
         self.captures = Captures(clip, readings, streams=sink is not None)
 
@@ -81,15 +81,26 @@ class Capture(Session):
         self.close(error)
 
     def observe(self, name: str, value: Tensor) -> Tensor:
-        """Record one batch of a point; what a backward pass computes again was recorded before."""
+        """Record one batch of a point, and of the directions that are read from it.
+
+        What a backward pass computes again was recorded before.
+        """
         if recomputing():
             return value
-        rows = self._counters[name].number(context.current_rows(), value.shape[0])
+        for point in self.read_at[name]:
+            reading = self.readings.get(point.name)
+            seen = value if reading is None else reading(value)
+            kept = self._observe(point, seen)
+            if kept is not seen:
+                value = kept if reading is None else reading.put_back(value, kept - seen)
+        return value
+
+    def _observe(self, point: HookPoint, value: Tensor) -> Tensor:
+        rows = self._counters[point.name].number(context.current_rows(), value.shape[0])
         if self.changes:
-            return self._keep_in_graph(name, value, rows)
-        self.fired.add(name)
-        point = self.points[name]
-        for label, unit in self._readings[name]:
+            return self._keep_in_graph(point.name, value, rows)
+        self.fired.add(point.name)
+        for label, unit in self._labels[point.name]:
             picked, axes = value, point.axes
             if unit is not None:
                 picked = value.select(point.unit_axis, unit)
@@ -163,7 +174,9 @@ def capture(
             ``torch.autograd.grad(score, acts[name])`` is the derivative with respect to that
             activation along every path. For one forward pass with gradients enabled, whole
             hook points, ``pool="none"``. Without it, what is captured while gradients are enabled
-            can be differentiated with respect to what comes before, not the score by it.
+            can be differentiated with respect to what comes before, not the score by it. The
+            derivative with respect to a direction is along that direction alone, per unit of its
+            activation.
     Returns:
         A context manager that gives :class:`Captures`, to be entered once.
     Raises:

@@ -20,6 +20,7 @@ from clipprobe.anatomy import listening as context
 from clipprobe.errors import ConfigError
 from clipprobe.hooks.arithmetic import PointChange
 from clipprobe.hooks.changes import At, How, check_how, describe
+from clipprobe.hooks.derived import DerivedChange, Reading
 from clipprobe.hooks.session import Session
 from clipprobe.hooks.sites import check_unit, hook_points, match, split_unit
 
@@ -37,7 +38,7 @@ class Intervention(Session):
     changes = True
 
     def __init__(self, clip: Hooked, changes: Changes) -> None:
-        self._changes: dict[str, list[PointChange]] = {}
+        self._changes: dict[str, list[PointChange | DerivedChange]] = {}
         known = hook_points(clip)
         points = []
         for address, how in changes.items():
@@ -52,7 +53,12 @@ class Intervention(Session):
                 tower = clip.anatomy.vision if point.tower == "vision" else clip.anatomy.text
                 units = unit if at.units is None else at.units
                 change = PointChange(point, tower, units, at.tokens, how)
-                self._changes.setdefault(point.name, []).append(change)
+                changes_here = self._changes.setdefault(point.base or point.name, [])
+                if point.base is None:
+                    changes_here.append(change)
+                else:
+                    reading = Reading.of(clip.anatomy, point)
+                    changes_here.append(DerivedChange(change, reading))
                 points.append(point)
         if not points:
             raise ConfigError(
@@ -78,7 +84,7 @@ class Intervention(Session):
         rows, where = context.current_rows(), context.current_positions()
         for one in self._changes[name]:
             value = one.apply(value, rows, where)
-        self.fired.add(name)
+        self.fired.update(point.name for point in self.read_at[name])
         return value
 
 

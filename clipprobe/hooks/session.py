@@ -18,12 +18,13 @@ from clipprobe.anatomy import listening as context
 from clipprobe.anatomy.mode import compiled_parts
 from clipprobe.errors import ConfigError, HookNeverFiredError
 from clipprobe.hooks import wiring
+from clipprobe.hooks.derived import Reading
+from clipprobe.hooks.sites import HookPoint, hook_points
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
 
     from clipprobe.hooks.hooked import Hooked
-    from clipprobe.hooks.sites import HookPoint
 
 # torch numbers hooks with a class attribute that it reads and increments in two steps: two
 # threads that register at once would get the same number and overwrite each other's hook.
@@ -44,14 +45,21 @@ class Session:
         self.points = {point.name: point for point in points}
         self.closed = False
         self.fired: set[str] = set()
-        self._slots = wiring.slots(clip.anatomy, self.points.values())
+        self.read_at: dict[str, list[HookPoint]] = {}
+        """Name of a value of the model -> the points that are read from it."""
+        for point in self.points.values():
+            self.read_at.setdefault(point.base or point.name, []).append(point)
+        derived = [point for point in self.points.values() if point.base is not None]
+        self.readings = {point.name: Reading.of(clip.anatomy, point) for point in derived}
+        own = [point for point in hook_points(clip) if point.name in self.read_at]
+        self._slots = wiring.slots(clip.anatomy, own)
         self.slots = frozenset(slot.key for slot in self._slots)
         self._handles: list[RemovableHandle] = []
         self._opened = False
 
     def wants(self, name: str) -> bool:
         """Whether this point was asked for."""
-        return name in self.points
+        return name in self.read_at
 
     def edit(self, name: str, value: Tensor) -> Tensor:
         """Change nothing, unless a subclass does."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from clipprobe.hooks.names import (
 )
 
 if TYPE_CHECKING:
-    from clipprobe.anatomy.parts import Block, Tower
+    from clipprobe.anatomy.parts import Block, Derived, Tower
     from clipprobe.hooks.hooked import Hooked
 
 __all__ = [
@@ -72,13 +72,20 @@ class HookPoint:
     n_units: int
     """Length of the unit axis."""
     unit: str
-    """What a unit is: neuron, head, dimension or channel."""
+    """What a unit is: neuron, head, dimension, channel or direction."""
     tower: str
     """``vision`` or ``text``."""
     block: int | None
     """Block number from 0; None outside the blocks."""
     site: str
     """The name without tower and block."""
+    base: str | None = None
+    """The hook point that its directions are read from; None for the model's own."""
+
+    @property
+    def read_site(self) -> str:
+        """The site of the model whose activations it shows: its own, but for directions."""
+        return self.site if self.base is None else parse_name(self.base).site
 
     @property
     def unit_axis(self) -> int:
@@ -89,10 +96,15 @@ class HookPoint:
 
 
 def hook_points(clip: Hooked) -> list[HookPoint]:
-    """Every hook point of the model, vision first, in the order of a forward pass."""
+    """Every hook point of the model, vision first, in the order of a forward pass.
+
+    Directions (:func:`clipprobe.direction`) follow the hook point that they are read from.
+    """
     points: list[HookPoint] = []
     for tower in (clip.anatomy.vision, clip.anatomy.text):
-        points += _tower_points(tower, clip.d_embed)
+        for point in _tower_points(tower, clip.d_embed):
+            own = [one for one in clip.anatomy.derived if one.base == point.name]
+            points += [point, *(_directions(point, one) for one in own)]
     return points
 
 
@@ -182,6 +194,20 @@ def _tower_points(tower: Tower, d_embed: int) -> list[HookPoint]:
     add("pooled", ("b", "d"), tower.d_pooled, "dimension", None)
     add("projected", ("b", "d"), d_embed, "dimension", None)
     return points
+
+
+def _directions(base: HookPoint, one: Derived) -> HookPoint:
+    axes = list(base.axes)
+    axes[base.unit_axis] = "d"
+    return replace(
+        base,
+        name=f"{base.name}.{one.name}",
+        site=f"{base.site}.{one.name}",
+        axes=tuple(axes),
+        n_units=len(one.vectors),
+        unit="direction",
+        base=base.name,
+    )
 
 
 def missing(block: Block, site: str) -> str | None:

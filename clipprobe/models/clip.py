@@ -321,8 +321,8 @@ class Clip:
         """
         check_batch_size(batch_size)
         self._refuse_training(self.network)
-        wanted = check_texts(texts)
-        distinct = wanted if context.active() else list(dict.fromkeys(wanted))
+        checked = check_texts(texts)
+        distinct = checked if context.active() else list(dict.fromkeys(checked))
         tokens = self.tokenize(distinct)
         encoded = np.zeros((len(distinct), self.d_embed), np.float32)
         with torch.no_grad():

@@ -104,7 +104,7 @@ class Network:
         adapter = self.adapter.over(module)
         return self.changed(
             adapter=adapter,
-            anatomy=adapter.anatomy(),
+            anatomy=replace(adapter.anatomy(), derived=self.anatomy.derived),
             weights=Weights(module.eval().requires_grad_(False), published),
             origin=None,
         )

@@ -11,6 +11,7 @@ from clipprobe.edits import (
     CentredClasses,
     ClassOffsets,
     ClassProjection,
+    DerivedPoint,
     ImageToken,
     Interventions,
     Mask,
@@ -65,17 +66,20 @@ def parts_for(clip: Any) -> dict[str, tuple[Edit, set[str]]]:
             share=0.1,
         ),
     }
+    rows = rng.normal(size=(3, units))
+    of_nothing = {"directions": DerivedPoint("some", rows, at=POST, bias=[0.0, 1.0, 2.0])}
     found = {name: (Edit(part), {"image"}) for name, part in of_images.items()}
     found |= {name: (Edit(part), {"text", "class"}) for name, part in of_texts.items()}
     found |= {name: (Edit(part), {"class"}) for name, part in of_classes.items()}
     everything = {"image", "text", "class"}
-    return found | {name: (Edit(part), everything) for name, part in of_both.items()}
+    found |= {name: (Edit(part), everything) for name, part in of_both.items()}
+    return found | {name: (Edit(part), set()) for name, part in of_nothing.items()}
 
 
 NAMES = (
     "zero", "set", "scale", "steer", "mean", "patch", "heads", "image projection", "image token",
     "mask", "pixel mask", "mirrored", "crops", "text projection", "text prefix", "text unit",
-    "centred", "class projection", "offsets", "both embeddings", "weights",
+    "centred", "class projection", "offsets", "both embeddings", "weights", "directions",
 )  # fmt: skip
 
 

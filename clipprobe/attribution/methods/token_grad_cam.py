@@ -85,7 +85,7 @@ def _point(job: Job, hook: str | None) -> HookPoint:
             f"token_grad_cam needs a vision hook point with axes b t d, and {point.name} has "
             f"{' '.join(point.axes)}: use for example vision.blocks.-2.resid_post."
         )
-    last = point.block == len(tower.blocks) - 1 and point.site in _AFTER_ATTENTION
+    last = point.block == len(tower.blocks) - 1 and point.read_site in _AFTER_ATTENTION
     if last and job.is_text and tower.pool_token == "cls":
         raise UnsupportedHookError(
             f"At {point.name} the patch tokens have zero gradient, because {clip.id} reads only "
@@ -101,7 +101,7 @@ def _default_hook(job: Job) -> str:
         if unit.block is None and "t" not in unit.axes and "h" in unit.axes:
             raise _nothing_before(job)
         if unit.block is not None:
-            blocks.append(unit.block - (unit.site == "resid_pre"))
+            blocks.append(unit.block - (unit.read_site == "resid_pre"))
     block = min(blocks, default=len(job.clip.anatomy.vision.blocks) - 1)
     if block < 0:
         raise _nothing_before(job)

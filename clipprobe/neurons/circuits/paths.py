@@ -107,8 +107,9 @@ def path_patch(
             scores["total"][batch.rows] = (pairs.run(batch.clean) - logits).numpy()
         # The sender comes first and its own hook point is then mended unit by unit: a sender that
         # is one unit of a frozen point has to win over the freezing.
-        freezing = {name: how for name, how in frozen.items() if name != point.name}
-        own = {point.name: frozen[point.name]} if point.name in frozen else {}
+        read_from = point.base or point.name
+        freezing = {name: how for name, how in frozen.items() if name != read_from}
+        own = {read_from: frozen[read_from]} if read_from in frozen else {}
         with intervene(clip, {**own, **sending, **freezing}):
             if not reading:
                 scores["effect"][batch.rows] = (pairs.run(batch.clean) - logits).numpy()
@@ -139,7 +140,7 @@ def _sender(clip: Clip, sender: str) -> tuple[str, tuple[str, HookPoint]]:
             f"The {tower} tower of {clip.id} has no residual stream that its blocks add to, so "
             "there are no paths to tell apart: use patch_sweep."
         )
-    if point.site not in _SENDERS:
+    if point.read_site not in _SENDERS:
         raise UnsupportedHookError(
             f"{address} cannot send: name one of {', '.join(_SENDERS)} (or a unit of it)."
         )
@@ -155,12 +156,12 @@ def _receivers(
     if tower != sender.tower:
         raise ConfigError("Sender and receivers are of two towers, which share no path.")
     for address, point in found.items():
-        if point.site not in _RECEIVERS:
+        if point.read_site not in _RECEIVERS:
             raise UnsupportedHookError(
                 f"{address} cannot receive: name one of {', '.join(_RECEIVERS)} (or a unit of it)."
             )
         assert point.block is not None and sender.block is not None
-        own_mlp = point.site == "mlp.pre" and sender.site.startswith("attn")
+        own_mlp = point.read_site == "mlp.pre" and sender.site.startswith("attn")
         if point.block < sender.block or (point.block == sender.block and not own_mlp):
             raise ConfigError(f"{address} does not stand behind {sender.name}: nothing gets there.")
     return found

@@ -93,17 +93,18 @@ class Directions:
         """
         from clipprobe.hooks.sites import resolve
 
-        point = _one_point(resolve(self.clip, name), name)
+        asked = _one_point(resolve(self.clip, name), name)
+        point = asked if asked.base is None else resolve(self.clip, asked.base)[0]
         if point.tower != "vision":
             raise UnsupportedHookError(
                 f"{point.name} is in the text tower, and a direction is what a unit writes into "
                 "the image embedding: name a hook point that begins with 'vision.'."
             )
         if point.site in self.clip.anatomy.vision.channels:
-            return self._channels(point)
+            return self._channels(asked, point)
         if point.site in ("pooled", "projected"):
             # (image, embed, unit) -> (image, unit, embed)
-            return self._from_images(point, self._jacobian(point.name).transpose(1, 2), "")
+            return self._from_images(asked, self._jacobian(point.name).transpose(1, 2), "")
         if point.block is None:
             raise UnsupportedHookError(
                 f"{point.name} reaches the image embedding only through the blocks, so it has no "
@@ -116,17 +117,18 @@ class Directions:
             else "no block comes later"
         )
         if point.site in _ADDED:
-            return self._from_images(point, self._stream().transpose(1, 2), reason)
+            return self._from_images(asked, self._stream().transpose(1, 2), reason)
         if point.site in ("mlp.pre", "mlp.post"):
             writes = mlp_writes(self.clip, point.block)  # unit, width
             if point.site == "mlp.pre":
                 reason += "; the direction of the neuron after its non-linearity"
             vectors = writes @ self._stream().transpose(1, 2)
-            return self._from_images(point, vectors, reason)
+            return self._from_images(asked, vectors, reason)
         return self._heads(point, f"{reason}; a head has no activation, so this is its mean write")
 
     def _from_images(self, point: HookPoint, vectors: Tensor, reason: str) -> SiteDirections:
         """Average directions ``(image, unit, embed)`` and say how much they differ."""
+        vectors = self._along(point, vectors)
         mean = vectors.mean(dim=0)
         apart = (vectors - mean).abs().amax(dim=(0, 2))
         lengths = vectors.norm(dim=2) * mean.norm(dim=1)
@@ -139,6 +141,15 @@ class Directions:
             agreement=cosines.double().cpu().numpy(),
             reason=reason,
         )
+
+    def _along(self, point: HookPoint, vectors: Tensor) -> Tensor:
+        """What named directions write: they add units of the model, ``(…, unit, embed)``."""
+        import torch
+
+        for one in self.clip.anatomy.derived:
+            if f"{one.base}.{one.name}" == point.name:
+                return torch.tensor(one.vectors).to(vectors) @ vectors
+        return vectors
 
     def _reference(self) -> Tensor:
         if self._pixels is None:
@@ -214,7 +225,7 @@ class Directions:
             vectors = torch.stack(rows, dim=2)
         return self._from_images(point, vectors, reason)
 
-    def _channels(self, point: HookPoint) -> SiteDirections:
+    def _channels(self, asked: HookPoint, point: HookPoint) -> SiteDirections:
         visual: Any = getattr(self.clip.module, "visual", None)
         pool: Any = getattr(visual, "attnpool", None)
         names = list(self.clip.anatomy.vision.channels)
@@ -230,16 +241,15 @@ class Directions:
                 f"behind {point.name}, so its channels have no direction in the joint space."
             )
         weights = pool.c_proj.weight.float() @ pool.v_proj.weight.float()  # embed channel
-        n_units = point.n_units
         gate = (
             "; the ReLU passes it only where it is above 0" if point.site.endswith(".add") else ""
         )
         return SiteDirections(
-            site=point.name,
-            vectors=weights.T.contiguous().detach().cpu().numpy(),
+            site=asked.name,
+            vectors=self._along(asked, weights.T).contiguous().detach().cpu().numpy(),
             linearised_at="the attention of the pool held fixed (W_o W_v), no image needed",
-            exact=np.zeros(n_units, bool),
-            agreement=np.full(n_units, math.nan),
+            exact=np.zeros(asked.n_units, bool),
+            agreement=np.full(asked.n_units, math.nan),
             reason=f"exact only where the channel rises everywhere alike and the attention of the "
             f"pool stays as it is{gate}",
         )

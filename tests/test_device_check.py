@@ -1,0 +1,91 @@
+"""The CPU part of benchmarks/device_check.py, and that it can fail."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import clipprobe
+
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "device_check.py"
+
+
+@pytest.fixture(scope="module")
+def script() -> Any:
+    spec = importlib.util.spec_from_file_location("device_check", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["device_check"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def tiny(script: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = script.checkpoint(
+        script.SIZES["tiny"], tmp_path_factory.mktemp("tiny") / "model"
+    )
+    return folder
+
+
+def test_the_whole_check_of_the_tiny_size(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "report.json"
+    monkeypatch.setattr(
+        sys, "argv", ["device_check.py", "--device", "cpu", "--tiny", "--out", str(out)]
+    )
+    with pytest.raises(SystemExit) as ended:
+        script.main()
+    assert ended.value.code == 0
+    report = json.loads(out.read_text())
+    found = report["sizes"]["tiny"]
+    assert found["equality"]["float32"]["worst"] == 0.0
+    assert 0 < found["equality"]["bfloat16"]["worst"] < script.BOUNDS["bfloat16"]
+    assert set(found["speed"]) == {
+        "bare",
+        "capture",
+        "encode files",
+        "scan",
+        "audit (6 conditions)",
+    }
+    assert all(one["images_per_second"] > 0 for one in found["speed"].values())
+    assert "counts no memory" in found["memory"]["reason"]
+    assert report["card"].startswith("cpu, ")
+
+
+def test_it_compares_every_hook_point_and_kind_of_edit(script: Any, tiny: Path) -> None:
+    clip = clipprobe.load(tiny)
+    names = script.numbers(clip, _images(clip))
+    points = {f"hook {point.name}" for point in clip.hook_points()}
+    edits = script.edits_for(clip)
+    assert set(names) == points | {f"edit {name}" for name in edits}
+    kinds = {part.kind for edit in edits.values() for part in edit.parts}
+    classes = {"centred-classes", "class-offsets", "class-projection"}  # numpy, on no device
+    assert kinds == set(clipprobe.edits.PARTS) - classes - {"weights"}
+
+
+def _images(clip: Any) -> list[Any]:
+    import numpy as np
+
+    side = clip.image_size
+    return [np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)]
+
+
+def test_a_difference_is_a_failure(
+    script: Any, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """bfloat16 does not keep the bound of float32; nor does a check that was cut short pass."""
+    monkeypatch.setitem(script.BOUNDS, "bfloat16", script.BOUNDS["float32"])
+    found = script.equality(tiny, script.SIZES["tiny"], "cpu")
+    assert found["control"]["noticed"] and found["bfloat16"]["crossed"]
+    assert not found["float32"]["crossed"]
+    assert not script.passed({"sizes": {"tiny": {"equality": found}}})
+    late = script.check("cpu", ["tiny"], seconds=-1.0)
+    assert "left out after" in late["sizes"]["tiny"]["equality"]["reason"]
+    assert not script.passed(late)
