@@ -127,7 +127,7 @@ def exact_rows(images: Measured, aurocs: Floats, site: str) -> None:
 
 def planted_rows(images: Measured, clip: Any, neurons: Floats) -> None:
     """Class logits among the neurons."""
-    text = clip.encode_texts([f"a {name}" for name in images.probes.concepts]).numpy()
+    text = clip.encode_texts([f"a {name}" for name in images.probes.concepts])
     logits = {}
     for name, embedding in images.run(clip, ["vision.projected"], "none").items():
         unit = embedding / np.linalg.norm(embedding, axis=1, keepdims=True)

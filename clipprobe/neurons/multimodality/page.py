@@ -54,9 +54,9 @@ def _overview(result: MultimodalityContents) -> Section:
         Paragraph(
             "The score of a unit for a concept is its smallest AUROC over the modalities, against "
             "images of other concepts in the same modality. A unit's concept is chosen on one half "
-            "of the images; every number here is from the other half, which shows the same "
-            "drawings and words on other grounds. For the shuffled counts the concepts of a "
-            "modality change places, and units select and confirm anew."
+            "of the images; scores are from the other half, which shows the same drawings and "
+            "words in another way. The two tests of each unit use all images. For the shuffled "
+            "counts the concepts of a modality change places, and units select and confirm anew."
         ),
         Numbers(numbers),
         _beside(result),

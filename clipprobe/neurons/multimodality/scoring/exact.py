@@ -17,7 +17,7 @@ all concepts alike in every two modalities is the question of ``profile``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from clipprobe.neurons.multimodality.scoring.scores import Floats
 
 _TIE = 1e-9  # AUROCs that are equal may differ in the last bits
+_ROWS = 2048  # at a time, ordered by the smallest size, so that most are short sums
 
 
 def exact_p(aurocs: Floats) -> Floats:
@@ -33,7 +34,8 @@ def exact_p(aurocs: Floats) -> Floats:
     Args:
         aurocs: On all images, ``(m, c, u)``.
     """
-    return _p(aurocs, np.sort(aurocs, axis=1), reduce(np.minimum, aurocs).max(axis=0))
+    p: Floats = _p(aurocs, reduce(np.minimum, aurocs).max(axis=0)[None])[0]
+    return p
 
 
 def best_concept(aurocs: Floats) -> NDArray[np.int64]:
@@ -48,12 +50,11 @@ def shuffled_exact_p(aurocs: Floats, orders: NDArray[np.int64]) -> Floats:
     Args:
         orders: ``(b, m, c)``.
     """
-    ordered = np.sort(aurocs, axis=1)
-    found = np.empty((len(orders), aurocs.shape[-1]))
+    best = np.empty((len(orders), aurocs.shape[-1]))
     for number, order in enumerate(orders):
         parts = (part[concepts] for part, concepts in zip(aurocs, order, strict=True))
-        found[number] = _p(aurocs, ordered, reduce(np.minimum, parts).max(axis=0))
-    return found
+        best[number] = reduce(np.minimum, parts).max(axis=0)
+    return _p(aurocs, best)
 
 
 def coincidence(sizes: NDArray[np.int64], n_concepts: int) -> Floats:
@@ -82,14 +83,19 @@ def coincidence(sizes: NDArray[np.int64], n_concepts: int) -> Floats:
     return p.clip(0, 1)
 
 
-def _p(aurocs: Floats, ordered: Floats, best: Floats) -> Floats:
-    n_concepts = aurocs.shape[1]
-    sizes = _reaching(ordered, best)
+def _p(aurocs: Floats, best: Floats) -> Floats:
+    """p of every unit for some values of the statistic, ``(b, u)``."""
+    ordered = np.sort(aurocs, axis=1)
+    sizes = np.stack([_reaching(ordered, one) for one in best])  # (b, u, m)
     p = np.full(best.shape, np.nan)
     known = np.isfinite(best)
-    if known.any():
-        distinct, place = np.unique(sizes[known], axis=0, return_inverse=True)
-        p[known] = coincidence(distinct, n_concepts)[place.ravel()]
+    if known.any():  # the same sizes come again and again
+        distinct, place = np.unique(np.sort(sizes[known]), axis=0, return_inverse=True)
+        found = [
+            coincidence(distinct[start : start + _ROWS], aurocs.shape[1])
+            for start in range(0, len(distinct), _ROWS)
+        ]
+        p[known] = np.concatenate(found)[place.ravel()]
     return p
 
 
@@ -124,10 +130,17 @@ def _log_binomial(
     n: int | NDArray[np.int64] | np.int64, k: NDArray[np.int64] | Sequence[int]
 ) -> Floats:
     """``log binom(n, k)``; minus infinity where k is not between 0 and n."""
-    from scipy.special import gammaln
-
     n, k = np.broadcast_arrays(np.asarray(n), np.asarray(k))
     inside = (k >= 0) & (k <= n)
     i, j = np.where(inside, n, 0), np.where(inside, k, 0)
-    result: Floats = np.where(inside, gammaln(i + 1) - gammaln(j + 1) - gammaln(i - j + 1), -np.inf)
+    logs = _log_factorials(int(i.max(initial=0)))
+    result: Floats = np.where(inside, logs[i] - logs[j] - logs[i - j], -np.inf)
     return result
+
+
+@lru_cache(maxsize=8)
+def _log_factorials(largest: int) -> Floats:
+    from scipy.special import gammaln
+
+    logs: Floats = gammaln(np.arange(largest + 1) + 1.0)
+    return logs
