@@ -28,7 +28,8 @@ class UnitLabel(AsJson):
     ``candidate``: the best concept on the choosing half, kept or not.
     ``score``: its score by the scorer; not comparable across scorers.
     ``alternatives``: the next best concepts.
-    ``validation``: the held-out AUROC and the test.
+    ``explanation``: the concepts of a linear explanation with their weights; else the label alone.
+    ``validation``: the held-out scores and the test.
     ``reason``: why there is no label; empty where there is one.
     """
 
@@ -40,6 +41,16 @@ class UnitLabel(AsJson):
     alternatives: tuple[str, ...]
     validation: Validation
     reason: str
+    explanation: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def formula(self) -> str:
+        """The explanation in one line, the largest weight scaled to 1; empty for one concept."""
+        if len(self.explanation) < 2:
+            return ""
+        size = max(abs(weight) for _, weight in self.explanation)
+        parts = [f"{weight / size:+.2f} {name}" for name, weight in self.explanation]
+        return " ".join(parts).removeprefix("+")
 
     def row(self) -> dict[str, Any]:
         """Flat, for tables and JSON."""
@@ -50,8 +61,15 @@ class UnitLabel(AsJson):
             "unit": int(unit),
             "label": self.label,
             "candidate": self.candidate,
+            "explanation": self.formula,
             "score": self.score,
             "alternatives": "; ".join(self.alternatives),
+            "pearson": checked.pearson.value,
+            "pearson_low": checked.pearson.low,
+            "pearson_high": checked.pearson.high,
+            "pearson_low_corrected": checked.pearson_low_corrected,
+            "auprc": checked.auprc,
+            "lift": checked.lift,
             "auroc": checked.auroc.value,
             "auroc_low": checked.auroc.low,
             "auroc_high": checked.auroc.high,
@@ -67,10 +85,19 @@ class UnitLabel(AsJson):
     def from_json(cls, data: Mapping[str, Any]) -> UnitLabel:
         """The inverse of :meth:`to_json`."""
         checked = {**data["validation"], "auroc": Estimate.from_json(data["validation"]["auroc"])}
-        for name in ("low_corrected", "p", "q"):
-            checked[name] = math.nan if checked[name] is None else checked[name]
+        if "pearson" in checked:  # versions before had AUROC alone
+            checked["pearson"] = Estimate.from_json(checked["pearson"])
+        for name in ("low_corrected", "p", "q", "pearson_low_corrected", "auprc", "lift"):
+            if name in checked:
+                checked[name] = math.nan if checked[name] is None else checked[name]
         score = math.nan if data["score"] is None else data["score"]
-        known = {**data, "score": score, "alternatives": tuple(data["alternatives"])}
+        pairs = tuple((name, weight) for name, weight in data.get("explanation", ()))
+        known = {
+            **data,
+            "score": score,
+            "alternatives": tuple(data["alternatives"]),
+            "explanation": pairs,
+        }
         return cls(**{**known, "validation": Validation(**checked)})
 
 
@@ -132,13 +159,14 @@ class Labels(UnitValue):
         )
 
     def labelled(self, label: str | None = None) -> list[UnitLabel]:
-        """The units with a label (or this label), the highest held-out AUROC first."""
+        """The units with a label (or this label), the highest held-out r first (in runs of versions
+        without it, AUROC)."""
         kept = [
             row
             for row in self.rows
             if row.label is not None and (label is None or row.label == label)
         ]
-        return sorted(kept, key=lambda row: (-row.validation.auroc.value, row.address))
+        return sorted(kept, key=lambda row: (-_rank(row.validation), row.address))
 
     def table(self) -> list[dict[str, Any]]:
         """One row per unit, ``circular`` and the judge in each."""
@@ -180,3 +208,7 @@ class Labels(UnitValue):
             "units": self.table(),
             "provenance": dict(self.provenance),
         }
+
+
+def _rank(checked: Validation) -> float:
+    return checked.pearson.value if checked.pearson.defined else checked.auroc.value

@@ -32,7 +32,7 @@ KIND = "labels"
 TABLE = "labels.parquet"
 UNITS = "labels.json"
 _N_SHOWN = 60
-_TEXTS = ("label", "candidate", "site", "alternatives", "reason", "judge")
+_TEXTS = ("label", "candidate", "explanation", "site", "alternatives", "reason", "judge")
 
 
 @takes(LabelTest)
@@ -75,6 +75,7 @@ def prepare_labels(settings: LabelTest, clip: Clip) -> Plan[Labels]:
         "concepts": None if settings.concepts is None else list(settings.concepts),
         "pool": settings.pool,
         "scorer": settings.scorer,
+        "terms": settings.terms,
         "top_k": settings.top_k,
         "temperature": settings.temperature,
         "templates": list(settings.templates),
@@ -117,6 +118,7 @@ def _execute(settings: LabelTest, clip: Clip, dataset: Dataset) -> Outcome[Label
             scorer=settings.scorer,
             top_k=settings.top_k,
             temperature=settings.temperature,
+            terms=settings.terms,
             alpha=settings.alpha,
             threshold=settings.threshold,
             seed=settings.seed,
@@ -181,21 +183,25 @@ def page_of(found: Labels) -> Page:
     )
     first = Warning(found.note) if found.circular else Paragraph(found.note)
     rows = [
-        [row.name, row.label, row.validation.auroc, row.validation.n_positive, row.validation.q,
+        [row.name, row.formula or row.label, row.validation.pearson, row.validation.lift,
+         row.validation.auroc, row.validation.n_positive, row.validation.q,
          "; ".join(row.alternatives)]
         for row in found.labelled()[:_N_SHOWN]
     ]  # fmt: skip
     caption = (
-        f"Units with a label, the highest held-out AUROC first (at most {_N_SHOWN}; labels.parquet "
+        f"Units with a label, the highest held-out r first (at most {_N_SHOWN}; labels.parquet "
         f"has all). Judge: {found.judge}. An image counts as showing a label by {found.truth}. "
-        "Shown for being the highest, so their AUROCs are a little too high. "
+        "Lift: AUPRC over what chance reaches. "
+        "Shown for being the highest, so their scores are a little too high. "
         + ("Circular." if found.circular else "")
     )
-    columns = ["unit", "label", "held-out AUROC", "images showing it", "q", "next best"]
+    columns = ["unit", "label", "held-out r", "AUPRC lift", "AUROC", "images showing it", "q",
+               "next best"]  # fmt: skip
     how = (
         f"Labels were chosen by {found.scorer} among {found.n_concepts} concepts; a label is kept "
         f"if it passes Benjamini-Hochberg at {found.settings['alpha']:g} over {found.family} units "
-        f"and the corrected lower end of its AUROC exceeds {found.settings['threshold']:g}."
+        "and the corrected lower end of its held-out Pearson's r exceeds "
+        f"{found.settings['threshold']:g}."
     )
     return Page(
         title="Labels of units",

@@ -52,10 +52,12 @@ def labels_text(found: Labels) -> str:
         f"corrected over {found.family} units",
     ]
     for row in found.labelled()[:_N_SHOWN]:
-        auroc = row.validation.auroc
+        checked = row.validation
+        r, auroc = checked.pearson, checked.auroc
         lines.append(
-            f"  {row.name}  {row.label}  AUROC {auroc.value:.3f} [{auroc.low:.3f}, "
-            f"{auroc.high:.3f}] n={auroc.n}, {row.validation.n_positive} show it"
+            f"  {row.name}  {row.formula or row.label}  r {r.value:.3f} [{r.low:.3f}, {r.high:.3f}]"
+            f", AUPRC {checked.auprc:.3f} ({checked.lift:.1f} times chance), AUROC "
+            f"{auroc.value:.3f} n={auroc.n}, {checked.n_positive} show it"
         )
     return "\n".join(lines)
 
