@@ -63,15 +63,15 @@ def _pursuit(
         rest = product - gram[:, chosen] @ weights
         usable = left > 1e-9 * diagonal.max(initial=0)
         gain = np.where(usable, rest**2 / np.where(usable, left, 1), 0.0)
-        gain[chosen] = 0
+        gain[chosen] = 0  # within rounding
         column = int(gain.argmax())
         if not gain[column] > 1e-12 * square:
             break
         tried = [*chosen, column]
-        fitted: Floats = np.linalg.solve(gram[np.ix_(tried, tried)], product[tried])
+        fitted = np.linalg.solve(gram[np.ix_(tried, tried)], product[tried])
         error = max(square - float(product[tried] @ fitted), 1e-12 * square)
         value = n * math.log(error / n) + len(tried) * math.log(n)
         if value >= best:
             break
-        chosen, weights, best = tried, fitted, value
+        chosen, weights, best = tried, fitted.astype(np.float64), value
     return chosen, weights

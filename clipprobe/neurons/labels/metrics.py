@@ -9,7 +9,6 @@ and the other two stand beside it.
 from __future__ import annotations
 
 import math
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,4 +76,4 @@ def _standardised(values: Floats) -> Floats | None:
     scale = float(centred.std())
     if not scale > 1e-12 * max(1.0, float(np.abs(values).max(initial=0))):
         return None
-    return cast(Floats, centred / scale)
+    return centred / scale

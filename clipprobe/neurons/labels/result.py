@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.neurons.instruments.value import UnitValue
+from clipprobe.neurons.labels.construct import Rendered
 from clipprobe.neurons.labels.validation import Validation
 from clipprobe.runs.jsonio import AsJson
-from clipprobe.statistics import Estimate, census
+from clipprobe.statistics import Estimate, census, cluster_bootstrap, undefined
 
 if TYPE_CHECKING:
     from clipprobe.data import Failure
@@ -31,6 +34,7 @@ class UnitLabel(AsJson):
     ``explanation``: the concepts of a linear explanation with their weights; else the label alone.
     ``validation``: the held-out scores and the test.
     ``reason``: why there is no label; empty where there is one.
+    ``rendered``: how often it responds to fresh renderings of its label; None where there are none.
     """
 
     address: str
@@ -42,6 +46,7 @@ class UnitLabel(AsJson):
     validation: Validation
     reason: str
     explanation: tuple[tuple[str, float], ...] = ()
+    rendered: Rendered | None = None
 
     @property
     def formula(self) -> str:
@@ -74,12 +79,19 @@ class UnitLabel(AsJson):
             "auroc_low": checked.auroc.low,
             "auroc_high": checked.auroc.high,
             "auroc_low_corrected": checked.low_corrected,
+            **self._rates(),
             "n": checked.auroc.n,
             "n_positive": checked.n_positive,
             "p": checked.p,
             "q": checked.q,
             "reason": self.reason,
         }
+
+    def _rates(self) -> dict[str, float]:
+        names = ("picture", "drawing", "word", "others")
+        if self.rendered is None:
+            return {f"{name}_rate": math.nan for name in names}
+        return {f"{name}_rate": getattr(self.rendered, name).value for name in names}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> UnitLabel:
@@ -97,6 +109,7 @@ class UnitLabel(AsJson):
             "score": score,
             "alternatives": tuple(data["alternatives"]),
             "explanation": pairs,
+            "rendered": Rendered.from_json(data["rendered"]) if data.get("rendered") else None,
         }
         return cls(**{**known, "validation": Validation(**checked)})
 
@@ -112,6 +125,8 @@ class Labels(UnitValue):
     ``truth``: how held-out images were counted as showing a label.
     ``n_concepts``, ``n_choose``, ``n_held_out``: concepts, and images of either half.
     ``settings``: of scorer and validation, hook points and concepts.
+    ``twin_labelled``, ``twin_units``: units of random twins that got a label by the same rules, and
+    all of them; 0 of 0 where none was labelled.
     ``data``, ``failures``, ``provenance``: the images, those that failed, model and versions.
     ``store``: the run, or what stands for it in memory.
     """
@@ -131,6 +146,8 @@ class Labels(UnitValue):
     data: Mapping[str, Any]
     failures: tuple[Failure, ...]
     provenance: Mapping[str, Any]
+    twin_labelled: int = 0
+    twin_units: int = 0
     store: Store | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -168,6 +185,26 @@ class Labels(UnitValue):
         ]
         return sorted(kept, key=lambda row: (-_rank(row.validation), row.address))
 
+    def collisions(self) -> int:
+        """Labelled units whose label another unit of their hook point has too."""
+        counts = Counter((row.address.rpartition(":")[0], row.label) for row in self.labelled())
+        return sum(n for n in counts.values() if n > 1)
+
+    def rates(self) -> dict[str, Estimate]:
+        """Mean over the units with renderings: how often they respond to their own label, by
+        modality, and to other labels; bootstrap over units."""
+        known = [row.rendered for row in self.rows if row.rendered is not None]
+        found = {}
+        for name in ("picture", "drawing", "word", "others"):
+            values = [getattr(one, name).value for one in known]
+            values = [value for value in values if not math.isnan(value)]
+            found[name] = (
+                cluster_bootstrap(np.array(values), seed=0)
+                if values
+                else undefined("no unit has a label that can be rendered")
+            )
+        return found
+
     def table(self) -> list[dict[str, Any]]:
         """One row per unit, ``circular`` and the judge in each."""
         return [{**row.row(), "judge": self.judge, "circular": self.circular} for row in self.rows]
@@ -194,6 +231,9 @@ class Labels(UnitValue):
             "n_units": len(self.rows),
             "n_labelled": sum(kept.values()),
             "n_labels": len(kept),
+            "n_shared": self.collisions(),
+            "twin": {"n_labelled": self.twin_labelled, "n_units": self.twin_units},
+            "rates": self.rates(),
             "family": self.family,
             "n_concepts": self.n_concepts,
             "n_choose": self.n_choose,

@@ -10,7 +10,7 @@ and concept. Higher is better; scores of different scorers are not comparable.
 * ``wpmi``: ``log p(t|B) - l log p(t)`` with ``p(t|B) = prod p(t|x)`` over the strongest images.
 * ``rank_reorder``: ``-||q' - q||_3`` over the strongest images, where q' is q put into P's order.
 * ``cosine``, ``cosine_cubed``: of q with P; cubed after subtracting the mean.
-* ``linear``: Pearson's r by magnitude, with which linear explanations start (see ``linear``).
+* ``linear``: Pearson's r, a linear explanation by one concept (see ``linear`` for several).
 * ``invert``: AUROC of q for images that show the concept (Bykov et al. 2023, INVERT,
   arXiv:2311.13594, for single concepts).
 
@@ -131,8 +131,8 @@ def _unit_columns(x: Floats) -> Floats:
 def linear(
     activations: Floats, judged: Floats, *, top_k: int | None = None, temperature: float = 1.0
 ) -> Floats:
-    """Pearson's r of q with P, by magnitude: the first of the concepts of a linear explanation."""
-    return np.abs(cosine(activations - activations.mean(axis=0), judged - judged.mean(axis=0)))
+    """Pearson's r of q with P: a linear explanation by one concept."""
+    return cosine(activations - activations.mean(axis=0), judged - judged.mean(axis=0))
 
 
 def invert(

@@ -55,6 +55,10 @@ class LabelTest(Inference, Counted, Random, Output, Pool, Sites, Images):
     """False discovery rate of the labels given."""
     threshold: float = 0.1
     """Held-out Pearson's r that the lower end must exceed."""
+    renderings: Annotated[int, Ge(0)] = 8
+    """Fresh pictures, drawings and words of each label that units are checked on; 0 for none."""
+    twins: Annotated[int, Ge(0)] = 1
+    """Random twins that are labelled by the same rules, as a control."""
     out: Annotated[str | Path | None, HOW] = None  # type: ignore[assignment]  # in memory
 
 

@@ -113,7 +113,7 @@ def test_tables_of_scorers_are_their_definitions() -> None:
     acts, tags, _ = mixtures(0.5)
     table = scores("linear", acts[:, :3], tags)
     r = np.corrcoef(acts[:, 0], tags[:, 4])[0, 1]
-    assert table[0, 4] == pytest.approx(abs(r))
+    assert table[0, 4] == pytest.approx(r)
     graded = tags * 0.2 + np.random.default_rng(0).normal(size=tags.shape) * 0.01
     best = np.eye(C)[graded.argmax(axis=1)]
     np.testing.assert_allclose(scores("invert", acts, graded), scores("invert", acts, best))
