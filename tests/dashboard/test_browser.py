@@ -286,6 +286,7 @@ def test_a_view_keeps_its_run(page: Any, address: str) -> None:
     unit = "vision.blocks.1.mlp.post:5"
     page.goto(f"{address}/neuron?run=later/atlas&unit={unit}")
     shown("Atlas", "later/atlas")
+    page.get_by_role("heading", name=unit, exact=True).wait_for()  # the page was seen, then left
     page.get_by_role("link", name="Reports").click()
     shown("Run", "demo/atlas")
     page.get_by_role("link", name="Runs", exact=True).click()

@@ -1,14 +1,18 @@
-"""Does the direct effect of a unit predict what taking it out does?
+"""What predicts what taking a unit out does?
 
-For heads and neurons of every block: the predicted change (the direct effect, removed or replaced
-by its mean) beside the measured one (ablation), over a set of images. Where units act through later
-parts, and where ablation changes the last norm's scale, the two part: the correlation says how far
-(reported, whatever it is). It is over units, for each text, averaged over texts; the interval
-resamples units; p compares it with pairs of units put together at random.
+For a sample of the heads and neurons of every block, three predictions of the change of a score
+stand beside the measured one (ablation), over a set of images:
 
-Beside the exact direct effect, which holds the scales of the clean pass fixed, stands the
-first-order one, in which they move: the derivative of the score by the final stream, times what the
-unit wrote. The difference between the two is what normalisation does.
+* *attribution patching*, the predictor: the derivative of the score by the unit along every path,
+  times the change of its activation (see ``first_order``; one backward pass for all units, or
+  ``steps`` along each unit's own path);
+* the *direct* effect, which is what the unit itself writes towards the score, with the scales of
+  the clean pass held fixed: no prediction of a removal, because later parts read the unit too;
+* the *first-order direct* effect, in which the last norm's scale moves. The difference between the
+  last two is what normalisation does.
+
+Correlations are over units, for each text, averaged over texts, whatever comes out; the interval
+resamples units; p compares attribution patching's with pairs of units put together at random.
 """
 
 from __future__ import annotations
@@ -24,18 +28,23 @@ from numpy.typing import NDArray
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.effects.changes import change_of
+from clipprobe.neurons.effects.first_order import changes_in_batch
 from clipprobe.neurons.effects.sweep import Sweep
 from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, cluster_bootstrap, permutation_p, undefined
+from clipprobe.tracing import Score
 from clipprobe.tracing.parts import TowerParts
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
     from clipprobe.tracing.scales import SiteScale
 
 Floats = NDArray[np.float64]
 _N_PERMUTATIONS = 999
+_NOT_THERE = undefined("made by a version without attribution patching")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +54,15 @@ class Agreement(AsJson):
     ``name``: hook point, or kind of unit over all blocks.
     ``kind``: head or neuron.
     ``n_units``: units compared (of ``n_there``).
-    ``pearson``, ``spearman``: correlation of predicted with measured mean changes over units,
-    averaged over texts; ``n`` of an estimate is the number of units.
-    ``p``: of ``spearman`` under random pairing, one-sided; NaN where it is undefined.
-    ``first_order``: as ``spearman``, for the first-order effect instead of the direct one.
-    ``predicted_size``, ``measured_size``: mean magnitudes, in the unit of the score.
+    ``attribution``: rank correlation of attribution patching with the measured mean changes over
+    units, averaged over texts; ``n`` of an estimate is the number of units. Undefined, with the
+    reason, in runs of versions that did not have it.
+    ``p``: of ``attribution`` (in older runs of ``spearman``) under random pairing, one-sided; NaN
+    where it is undefined.
+    ``pearson``, ``spearman``: of the direct effects.
+    ``first_order``: as ``spearman``, for the first-order direct effect.
+    ``attribution_size``, ``predicted_size``, ``measured_size``: mean magnitudes by attribution
+    patching, of the direct effects and as measured, in the unit of the score.
     """
 
     name: str
@@ -62,10 +75,17 @@ class Agreement(AsJson):
     first_order: Estimate
     predicted_size: float
     measured_size: float
+    attribution: Estimate = _NOT_THERE
+    attribution_size: float = np.nan
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types."""
-        return {**AsJson.to_json(self), "reason": self.spearman.reason}
+        return {**AsJson.to_json(self), "reason": self._best.reason}
+
+    @property
+    def _best(self) -> Estimate:
+        """Of attribution patching; in older runs of the direct effects."""
+        return self.spearman if self.attribution is _NOT_THERE else self.attribution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,7 +93,7 @@ class SiteEffects:
     """Effects of some units of one hook point, in the unit of the score.
 
     ``units``: ``(u,)`` their indices. ``predicted``: ``(u, m)`` direct effects, mean over inputs;
-    ``first_order``: likewise.
+    ``first_order``, ``attribution``: likewise; the latter NaN in runs of versions without it.
     ``measured``: ``(n, u, m)`` changed minus clean. ``rms``: ``(u,)`` activation scale.
     """
 
@@ -85,6 +105,7 @@ class SiteEffects:
     first_order: Floats
     measured: Floats
     rms: Floats
+    attribution: Floats
 
 
 def effect_sites(clip: Clip, tower: str = "vision") -> list[str]:
@@ -125,6 +146,7 @@ def site_effects(
     *,
     per_site: int | None = 24,
     method: str = "zero",
+    steps: int = 1,
     score: ScoreName = "logit",
     seed: int = 0,
     batch_size: int = 32,
@@ -136,9 +158,10 @@ def site_effects(
         site: A hook point ``attn.head_out`` or ``mlp.post``.
         per_site: How many units, drawn by the seed; None for all.
         method: ``zero`` or ``mean``.
+        steps: Gradients along each unit's path; 1 for one backward pass for all of them.
     """
     if method not in ("zero", "mean"):
-        raise ConfigError(f"Direct effects predict zero and mean ablation, not {method!r}.")
+        raise ConfigError(f"Only zero and mean ablation are predicted, not {method!r}.")
     point = comparable(clip, site)
     n_chosen = point.n_units if per_site is None else min(per_site, point.n_units)
     rng = np.random.default_rng([seed, point.block or 0, point.unit == "head"])
@@ -161,7 +184,36 @@ def site_effects(
         first_order=first_order[units],
         measured=np.stack([deltas[(address, method)] for address in addresses], axis=1),
         rms=scale.rms[units],
+        attribution=_attributed(sweep, point, units, method, scale, steps),
     )
+
+
+def _attributed(
+    sweep: Sweep,
+    point: HookPoint,
+    units: NDArray[np.int64],
+    method: str,
+    scale: SiteScale,
+    steps: int,
+) -> Floats:
+    """``(u, m)``: mean change of the score that attribution patching predicts."""
+    import torch
+
+    def new(act: Tensor, _: HookPoint) -> Tensor:
+        if method == "zero":
+            return torch.zeros_like(act)
+        return scale.mean.to(act).expand_as(act)
+
+    scores = [
+        Score(name=name, direction=direction)
+        for name, direction in zip(sweep.targets, sweep.others.cpu().numpy(), strict=True)
+    ]
+    total = np.zeros((len(units), len(scores)))
+    for batch in sweep.inputs.batches():
+        wanted = {point.name: units.tolist()}
+        found, _ = changes_in_batch(sweep.inputs, batch, [point], wanted, scores, new, steps)
+        total += found[point.name].sum(axis=0).T
+    return total * sweep.factor / len(sweep.inputs)
 
 
 def _predicted(
@@ -201,15 +253,20 @@ def agreement(
     predicted = np.concatenate([one.predicted for one in sites])
     measured = np.concatenate([one.measured.mean(axis=0) for one in sites])
     first_order = np.concatenate([one.first_order for one in sites])
+    attribution = np.concatenate([one.attribution for one in sites])
     n = len(predicted)
     pearson = _estimate(predicted, measured, False, n_boot, seed)
     spearman = _estimate(predicted, measured, True, n_boot, seed)
+    attributed, best = _NOT_THERE, predicted
+    if not np.isnan(attribution).any():
+        attributed, best = _estimate(attribution, measured, True, n_boot, seed), attribution
+    tested = spearman if attributed is _NOT_THERE else attributed
     p = np.nan
-    if spearman.defined:
+    if tested.defined:
         rng = np.random.default_rng(seed)
-        left, right = _ranks(predicted), _ranks(measured)
+        left, right = _ranks(best), _ranks(measured)
         null = [_correlation(left[rng.permutation(n)], right) for _ in range(_N_PERMUTATIONS)]
-        p = permutation_p(spearman.value, null)
+        p = permutation_p(tested.value, null)
     return Agreement(
         name=name,
         kind=sites[0].kind,
@@ -221,6 +278,8 @@ def agreement(
         first_order=_estimate(first_order, measured, True, n_boot, seed),
         predicted_size=float(np.abs(predicted).mean()),
         measured_size=float(np.abs(measured).mean()),
+        attribution=attributed,
+        attribution_size=float(np.abs(attribution).mean()),
     )
 
 

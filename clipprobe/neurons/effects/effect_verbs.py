@@ -18,9 +18,12 @@ from clipprobe.settings.shared import Batches, Compared, Images, Model, Random, 
 if TYPE_CHECKING:
     from clipprobe.neurons.effects.agreement import Agreement
     from clipprobe.neurons.effects.total import UnitEffect
+    from clipprobe.neurons.instruments.store import Store
     from clipprobe.settings.shared import ImagesLike
 else:
     ImagesLike = Any
+
+_N_SAMPLE = 12
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def effect_line(one: UnitEffect) -> str:
 
 
 def predict(settings: EffectVerb, model: Model, terminal: Terminal) -> None:
-    """Print how well direct effects predict ablation, at each hook point."""
+    """Print how well removals are predicted, at each hook point, and a sample of them."""
     from clipprobe.data import as_dataset
 
     dataset = as_dataset(settings.images, limit=settings.limit)
@@ -107,7 +110,9 @@ def predict(settings: EffectVerb, model: Model, terminal: Terminal) -> None:
     result(
         [one.to_json() for one in found],
         as_json=terminal.as_json,
-        text=lambda: "\n".join(agreement_line(one) for one in found),
+        text=lambda: "\n".join(
+            [*(agreement_line(one) for one in found), *sample_lines(found.store)]
+        ),
     )
     say(f"The report is {settings.out}/report.html.")
 
@@ -115,10 +120,27 @@ def predict(settings: EffectVerb, model: Model, terminal: Terminal) -> None:
 def agreement_line(one: Agreement) -> str:
     """One hook point, or one kind of unit, for people."""
     return (
-        f"{one.name}: rank correlation {one.spearman.value:.3f} [{one.spearman.low:.3f}, "
-        f"{one.spearman.high:.3f}], Pearson {one.pearson.value:.3f}, first order "
-        f"{one.first_order.value:.3f}; {one.n_units} of {one.n_there} units, p={one.p:.3f}"
+        f"{one.name}: predicted against measured, rank correlation {one.attribution.value:.3f} "
+        f"[{one.attribution.low:.3f}, {one.attribution.high:.3f}] over {one.n_units} of "
+        f"{one.n_there} units, p={one.p:.3f}; direct effects {one.spearman.value:.3f}, "
+        f"first-order direct {one.first_order.value:.3f}"
     )
+
+
+def sample_lines(store: Store) -> list[str]:
+    """Predicted beside measured for some units, the largest measured effects first."""
+    rows: Any = sorted(
+        store.read_table("effects.parquet").to_pylist(), key=lambda row: -abs(row["measured"])
+    )
+    lines = ["The largest measured changes of the logit, predicted and measured:"]
+    lines += [
+        f"  {row['site']}:{row['unit']}  {row['target']}: predicted {row['attribution']:+.4f}, "
+        f"measured {row['measured']:+.4f} [{row['measured_low']:+.4f}, {row['measured_high']:+.4f}]"
+        f" n={row['n']}, direct {row['predicted']:+.4f}"
+        for row in rows[:_N_SAMPLE]
+        if "attribution" in row
+    ]
+    return lines if len(lines) > 1 else []
 
 
 EFFECT = Verb(effect, (TotalEffect, Model, Terminal))

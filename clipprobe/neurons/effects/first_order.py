@@ -13,7 +13,7 @@ value is in doubt, and comes close to what removing each of them costs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -132,23 +132,14 @@ def attribution_patching(
     }
     n_backward = 0
     for batch in inputs.batches():
-        acts, slopes = gradients(inputs, batch, [point.name for point in points], scores)
-        n_backward += len(scores)
-        for point in points:
-            act = acts[point.name]
-            new = _replacement(act, point, replacing, given, batch.rows)
-            change = new - act
-            if steps == 1:
-                found = np.stack([by_unit(one[point.name] * change, point) for one in slopes], 1)
-                chosen = wanted[point.name]
-                effects[point.name][np.ix_(batch.rows, range(len(scores)), chosen)] = (
-                    found[..., chosen] * factor
-                )
-                continue
-            for unit in wanted[point.name]:
-                along = _along_path(inputs, batch, point, unit, act, change, scores, steps)
-                n_backward += steps * len(scores)
-                effects[point.name][batch.rows, :, unit] = along * factor
+
+        def new(act: Tensor, point: HookPoint, rows: Sequence[int] = batch.rows) -> Tensor:
+            return _replacement(act, point, replacing, given, rows)
+
+        found, taken = changes_in_batch(inputs, batch, points, wanted, scores, new, steps)
+        n_backward += taken
+        for name, values in found.items():
+            effects[name][np.ix_(batch.rows, range(len(scores)), wanted[name])] = values * factor
     return PredictedEffects(
         effects=effects,
         targets=tuple(one.name for one in scores),
@@ -158,6 +149,38 @@ def attribution_patching(
         n_backward=n_backward,
         provenance=clip.provenance(),
     )
+
+
+def changes_in_batch(
+    inputs: Inputs,
+    batch: Any,
+    points: Sequence[HookPoint],
+    wanted: Mapping[str, Sequence[int]],
+    scores: Sequence[Score],
+    new: Callable[[Tensor, HookPoint], Tensor],
+    steps: int,
+) -> tuple[dict[str, Floats], int]:
+    """Hook point -> ``(b, m, u)`` predicted change by the units wanted; and the backward passes.
+
+    Args:
+        new: Activations of a hook point to what replaces them.
+    """
+    acts, slopes = gradients(inputs, batch, [point.name for point in points], scores)
+    n_backward = len(scores)
+    effects = {}
+    for point in points:
+        act, units = acts[point.name], list(wanted[point.name])
+        change = new(act, point) - act
+        if steps == 1:
+            found = np.stack([by_unit(one[point.name] * change, point) for one in slopes], 1)
+            effects[point.name] = found[..., units]
+            continue
+        n_backward += steps * len(scores) * len(units)
+        effects[point.name] = np.stack(
+            [_along_path(inputs, batch, point, one, act, change, scores, steps) for one in units],
+            axis=2,
+        )
+    return effects, n_backward
 
 
 def _points(clip: Clip, names: str | Sequence[str]) -> tuple[list[HookPoint], dict[str, list[int]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,15 @@ def effects_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
     return [
         UnitRows(
             caption=f"Change of the logit when the unit is ablated ({rows[0]['method']}), mean "
-            "over inputs, the largest measured first. Predicted: its direct path alone, with the "
-            "last norm's scale held; first order: with that scale moving. Measured: the whole "
-            "model, 95 % interval over inputs. Where they differ, the unit acts through later "
-            "parts.",
-            columns=("logit of", "predicted", "first order", "measured"),
+            "over inputs, the largest measured first. Predicted: by attribution patching, along "
+            "every path. Direct: its own path alone, with the last norm's scale held; first-order "
+            "direct: with that scale moving. Measured: the whole model, 95 % interval over inputs. "
+            "Where direct and measured differ, the unit acts through later parts.",
+            columns=("logit of", "predicted", "direct", "first-order direct", "measured"),
             rows=tuple(
                 (
                     row["target"],
+                    row.get("attribution", math.nan),
                     row["predicted"],
                     row["first_order"],
                     interval(

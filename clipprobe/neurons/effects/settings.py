@@ -42,11 +42,13 @@ class EffectTest(Batches, Counted, Random, Output, Sites, Compared, Images):
     """Units drawn from each hook point."""
     method: Literal["zero", "mean"] = "zero"
     """What a unit is replaced with."""
+    steps: Annotated[int, Ge(1)] = 1
+    """Gradients along each unit's path that predict its removal; 1 is one backward pass for all."""
 
 
 @dataclass(frozen=True)
 class EffectVerb(EffectTest):
-    """How well direct effects predict what ablation does, for heads and neurons of every block."""
+    """What removing heads and neurons does: predicted by attribution patching, and measured."""
 
     panel: ClassVar[str] = "Effects"
     out: Annotated[str | Path, HOW] = Path("runs/effects")

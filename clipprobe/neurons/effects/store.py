@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 KIND = "effects"
 TABLE = "effects.parquet"
 ARRAYS = "effects.safetensors"
-_ARRAYS = ("units", "predicted", "first_order", "measured", "rms")
+_ARRAYS = ("units", "predicted", "first_order", "measured", "rms", "attribution")
 
 
 class EffectComparison(list[Agreement], UnitValue):
@@ -75,6 +75,7 @@ def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[EffectComparison]:
         "sites": sites,
         "per_site": settings.per_site,
         "method": settings.method,
+        "steps": settings.steps,
         "seed": settings.seed,
         "batch_size": settings.batch_size,
     }
@@ -99,7 +100,7 @@ def _execute(
         if not run.has(part):
             one = site_effects(
                 clip, records, texts, site,
-                per_site=settings.per_site, method=method, seed=seed,
+                per_site=settings.per_site, method=method, steps=settings.steps, seed=seed,
                 batch_size=settings.batch_size,
             )  # fmt: skip
             run.write_arrays(part, _arrays(one))
@@ -133,11 +134,12 @@ def _arrays(one: SiteEffects) -> dict[str, Any]:
 
 
 def _site(site: str, arrays: Mapping[str, Any]) -> SiteEffects:
+    known = {"attribution": np.full(arrays["predicted"].shape, np.nan), **arrays}
     return SiteEffects(
         site=site,
         kind="head" if site.endswith("head_out") else "neuron",
         n_there=int(arrays["n_there"][0]),
-        **{key: arrays[key] for key in _ARRAYS},
+        **{key: known[key] for key in _ARRAYS},
     )
 
 
@@ -146,7 +148,14 @@ def load_effects(run: RunView) -> EffectComparison:
     config = run.read_json("config.json")["config"]
     kept = run.read_arrays(ARRAYS)
     found = [
-        _site(site, {key: kept[f"{site}/{key}"] for key in (*_ARRAYS, "n_there")})
+        _site(
+            site,
+            {
+                key: kept[f"{site}/{key}"]
+                for key in (*_ARRAYS, "n_there")
+                if f"{site}/{key}" in kept
+            },
+        )
         for site in config["sites"]
     ]
     return EffectComparison(agreements(found, seed=config["seed"]), run)
@@ -160,8 +169,8 @@ def summarise(
     headline = [
         {
             "name": f"rank correlation, {one.name}",
-            "estimate": one.spearman,
-            "meaning": "of direct effects with what ablation does, over units",
+            "estimate": one.attribution,
+            "meaning": "of what attribution patching predicts with what ablation does, over units",
         }
         for one in overall
     ]
@@ -190,6 +199,7 @@ def _rows(
                         "kind": one.kind,
                         "method": method,
                         "target": target,
+                        "attribution": float(one.attribution[row, column]),
                         "predicted": float(one.predicted[row, column]),
                         "first_order": float(one.first_order[row, column]),
                         "measured": measured.value,
@@ -209,31 +219,38 @@ def page_of(
     texts: Sequence[str],
     provenance: dict[str, Any],
 ) -> Page:
-    """The report: how well direct effects predict ablation."""
+    """The report: what predicts ablation, and how well."""
     from clipprobe.report import Page, Paragraph, Section, Table
 
     rows = [
-        [one.name, f"{one.n_units} of {one.n_there}", one.spearman, one.pearson, one.first_order,
-         one.p, one.predicted_size, one.measured_size]
+        [one.name, f"{one.n_units} of {one.n_there}", one.attribution, one.p, one.spearman,
+         one.first_order, one.attribution_size, one.measured_size]
         for one in compared
     ]  # fmt: skip
-    columns = ["units of", "compared", "rank correlation", "Pearson", "first order, rank",
-               "p", "predicted, mean size", "measured, mean size"]  # fmt: skip
+    columns = ["units of", "compared", "attribution patching, rank correlation", "p",
+               "direct effect, rank correlation", "first-order direct, rank correlation",
+               "predicted, mean size", "measured, mean size"]  # fmt: skip
     caption = (
-        f"Predicted change of the logit by {method} ablation (the direct effect removed, scales of "
-        f"the clean pass held fixed) against the measured one, over units, mean over {n_inputs} "
-        f"inputs, averaged over {len(texts)} texts; intervals resample units; p is of the rank "
-        "correlation against randomly paired units. First order: the prediction in which the last "
-        "norm's scale moves too."
+        f"Predicted change of the logit by {method} ablation against the measured one, over units, "
+        f"mean over {n_inputs} inputs, averaged over {len(texts)} texts; intervals resample units; "
+        "p is of attribution patching's correlation against randomly paired units. The direct "
+        "effect (scales of the clean pass held fixed; first-order: the last norm's moves) is what "
+        "the unit itself writes, not what removing it does."
     )
     return Page(
         title="What units do",
-        subtitle="Direct effects, and what taking the unit out does",
+        subtitle="What taking the unit out does: predicted and measured",
         sections=[
             Section("Agreement", [Table(columns, rows, caption)]),
             Section(
                 "How to read it",
-                [Paragraph("A low correlation is a finding: such units act through later parts.")],
+                [
+                    Paragraph(
+                        "Attribution patching counts what later parts make of a unit, the direct "
+                        "effect does not: where the second is low and the first is not, units act "
+                        "through later parts."
+                    )
+                ],
             ),
         ],
         provenance={**provenance, "texts": list(texts), "method": method},

@@ -27,11 +27,14 @@ def label_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
     return [
         UnitRows(
             warning=warning,
-            caption=f"The best concept on one half of the images, and how well it holds on the "
-            f"other: AUROC with 95 % interval. Judge: {unit['judge']}.{abstained}",
+            caption="The best concept on one half of the images, and how well it holds on the "
+            "other: Pearson's r, AUPRC over chance, AUROC; 95 % intervals. Judge: "
+            f"{unit['judge']}.{abstained}",
             columns=(
                 "label",
                 "best concept",
+                "held-out r",
+                "AUPRC lift",
                 "held-out AUROC",
                 "images showing it",
                 "q",
@@ -40,7 +43,17 @@ def label_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
             rows=(
                 (
                     unit["label"] or "none",
-                    unit["candidate"],
+                    unit.get("explanation") or unit["candidate"],
+                    interval(
+                        unit["pearson"],
+                        unit["pearson_low"],
+                        unit["pearson_high"],
+                        unit["n"],
+                        "it is undefined",
+                    )
+                    if "pearson" in unit
+                    else "not measured",
+                    unit.get("lift"),
                     auroc,
                     unit["n_positive"],
                     unit["q"],

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.labels.judges import Judgement, judged_by_clip, judged_by_tags
+from clipprobe.neurons.labels.linear import Explanation, explain_all
 from clipprobe.neurons.labels.result import Labels, UnitLabel
 from clipprobe.neurons.labels.scorers import check_scorer, scores
 from clipprobe.neurons.labels.validation import check_levels, halves, validate
@@ -85,8 +87,9 @@ def label_activations(
     scorer: str = "soft_wpmi",
     top_k: int | None = None,
     temperature: float | None = None,
+    terms: int = 3,
     alpha: float = 0.05,
-    threshold: float = 0.5,
+    threshold: float = 0.1,
     seed: int = 0,
     provenance: dict[str, Any] | None = None,
 ) -> Labels:
@@ -100,10 +103,20 @@ def label_activations(
         scorer, values[choose], judgement.values[choose], top_k=k, temperature=temperature
     )
     order = np.argsort(-table, axis=1, kind="stable")
+    n_terms = terms if scorer == "linear" else 1
+    explained = _explained(
+        values[choose].astype(np.float64), judgement.values[choose], order[:, 0], n_terms
+    )
+    for unit, one in enumerate(explained):  # the concept that makes it most active comes first
+        if one.columns and one.columns[0] != order[unit, 0]:
+            others = order[unit][order[unit] != one.columns[0]]
+            order[unit] = [one.columns[0], *others]
+    said = np.stack([one.predicted(judgement.values[held_out]) for one in explained], axis=1)
     checked = validate(
         values[held_out],
         judgement.present[held_out],
         order[:, 0],
+        said,
         alpha=alpha,
         threshold=threshold,
     )
@@ -119,6 +132,12 @@ def label_activations(
                 candidate=names[0],
                 score=float(table[unit, order[unit, 0]]),
                 alternatives=tuple(names[1:]),
+                explanation=tuple(
+                    (judgement.concepts[column], weight)
+                    for column, weight in zip(
+                        explained[unit].columns, explained[unit].weights, strict=True
+                    )
+                ),
                 validation=validation,
                 reason="the unit is constant on the choosing images"
                 if constant and not validation.accepted
@@ -138,6 +157,7 @@ def label_activations(
         n_held_out=len(held_out),
         settings={
             "top_k": k,
+            "terms": n_terms,
             "temperature": temperature,
             "alpha": alpha,
             "threshold": threshold,
@@ -149,6 +169,35 @@ def label_activations(
         failures=acts.failures,
         provenance=provenance or {},
     )
+
+
+def _explained(
+    values: NDArray[np.float64],
+    judged: NDArray[np.float64],
+    labels: NDArray[np.intp],
+    n_terms: int,
+) -> list[Explanation]:
+    """Each unit's label as a function of what the judge says, fitted on the choosing half.
+
+    A single label stands for itself, with weight 1: were it fitted, one that the unit goes against
+    would count as well as one that it goes with.
+    """
+    if n_terms == 1:
+        return [Explanation(columns=(int(label),), weights=(1.0,), offset=0.0) for label in labels]
+    found = []
+    for one, label in zip(explain_all(values, judged, n_terms), labels, strict=True):
+        if not one.columns:
+            found.append(Explanation(columns=(int(label),), weights=(1.0,), offset=0.0))
+            continue
+        order = np.argsort(-np.array(one.weights), kind="stable")
+        found.append(
+            Explanation(
+                columns=tuple(one.columns[i] for i in order),
+                weights=tuple(one.weights[i] for i in order),
+                offset=one.offset,
+            )
+        )
+    return found
 
 
 def fitting_top_k(scorer: str, top_k: int | None, n: int) -> int | None:

@@ -10,6 +10,9 @@ and concept. Higher is better; scores of different scorers are not comparable.
 * ``wpmi``: ``log p(t|B) - l log p(t)`` with ``p(t|B) = prod p(t|x)`` over the strongest images.
 * ``rank_reorder``: ``-||q' - q||_3`` over the strongest images, where q' is q put into P's order.
 * ``cosine``, ``cosine_cubed``: of q with P; cubed after subtracting the mean.
+* ``linear``: Pearson's r, a linear explanation by one concept (see ``linear`` for several).
+* ``invert``: AUROC of q for images that show the concept (Bykov et al. 2023, INVERT,
+  arXiv:2311.13594, for single concepts).
 
 ``p(t|x)`` is the softmax of P over concepts; the prior ``p(t)`` is the mean of ``p(t|B)`` over the
 units that are scored together, so a score depends on which units these are.
@@ -25,6 +28,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, softmax
 
 from clipprobe.errors import ConfigError, DataError, UnknownMethodError, nearest
+from clipprobe.neurons.labels.metrics import auroc_table
 
 Floats = NDArray[np.float64]
 _CELLS = 8_000_000  # numbers held at a time
@@ -124,12 +128,32 @@ def _unit_columns(x: Floats) -> Floats:
     return x / np.where(length > 0, length, 1)
 
 
+def linear(
+    activations: Floats, judged: Floats, *, top_k: int | None = None, temperature: float = 1.0
+) -> Floats:
+    """Pearson's r of q with P: a linear explanation by one concept."""
+    return cosine(activations - activations.mean(axis=0), judged - judged.mean(axis=0))
+
+
+def invert(
+    activations: Floats, judged: Floats, *, top_k: int | None = None, temperature: float = 1.0
+) -> Floats:
+    """AUROC of q for the images that show a concept: by tags, else those that it fits best."""
+    shown = judged
+    if not np.isin(judged, (0, 1)).all():
+        shown = np.zeros_like(judged)
+        shown[np.arange(len(judged)), judged.argmax(axis=1)] = 1
+    return auroc_table(activations, shown)
+
+
 SCORERS: dict[str, Callable[..., Floats]] = {
     "soft_wpmi": soft_wpmi,
     "wpmi": wpmi,
     "rank_reorder": rank_reorder,
     "cosine": cosine,
     "cosine_cubed": cosine_cubed,
+    "linear": linear,
+    "invert": invert,
 }
 
 

@@ -42,7 +42,9 @@ class LabelTest(Inference, Counted, Random, Output, Pool, Sites, Images):
     """Who says what images show: another model; labels (the images' own); column:NAME (tags between
     semicolons)."""
     scorer: Annotated[str, Flag(choices="clipprobe.neurons.labels.scorers:SCORERS")] = "soft_wpmi"
-    """soft_wpmi, wpmi, rank_reorder, cosine or cosine_cubed."""
+    """soft_wpmi, wpmi, rank_reorder, cosine, cosine_cubed, linear or invert."""
+    terms: Annotated[int, Ge(1)] = 3
+    """Concepts in a linear explanation, at most."""
     top_k: Annotated[int | None, Ge(1), Flag(default="the paper's")] = None
     """Strongest images looked at; at most an eighth of those that choose."""
     temperature: Annotated[float | None, Flag(where="python")] = None
@@ -51,8 +53,12 @@ class LabelTest(Inference, Counted, Random, Output, Pool, Sites, Images):
     """Sentences with {} for the concept; their embeddings are averaged."""
     alpha: float = 0.05
     """False discovery rate of the labels given."""
-    threshold: float = 0.5
-    """Held-out AUROC that a label must exceed."""
+    threshold: float = 0.1
+    """Held-out Pearson's r that the lower end must exceed."""
+    renderings: Annotated[int, Ge(0)] = 8
+    """Fresh pictures, drawings and words of each label that units are checked on; 0 for none."""
+    twins: Annotated[int, Ge(0)] = 1
+    """Random twins that are labelled by the same rules, as a control."""
     out: Annotated[str | Path | None, HOW] = None  # type: ignore[assignment]  # in memory
 
 

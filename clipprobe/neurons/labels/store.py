@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from clipprobe.data import Failure, as_dataset
 from clipprobe.errors import ConfigError, DataError, RunFolderError
 from clipprobe.neurons.instruments.store import InMemory
-from clipprobe.neurons.labels.judges import judged_by_tags
+from clipprobe.neurons.labels.construct import with_renderings
+from clipprobe.neurons.labels.judges import Judgement, judged_by_tags
 from clipprobe.neurons.labels.labelling import (
     check_settings,
     judge_images,
@@ -17,7 +18,7 @@ from clipprobe.neurons.labels.labelling import (
 from clipprobe.neurons.labels.result import Labels, UnitLabel
 from clipprobe.neurons.labels.settings import LabelTest
 from clipprobe.neurons.labels.validation import halves
-from clipprobe.neurons.pooled import check_fits, pooled_activations
+from clipprobe.neurons.pooled import PooledActivations, check_fits, pooled_activations
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, carry_out
 from clipprobe.zeroshot.prompts import check_classes, check_templates
@@ -32,7 +33,13 @@ KIND = "labels"
 TABLE = "labels.parquet"
 UNITS = "labels.json"
 _N_SHOWN = 60
-_TEXTS = ("label", "candidate", "site", "alternatives", "reason", "judge")
+_RATES = {
+    "picture": "response to fresh pictures of the label",
+    "drawing": "response to fresh drawings of it",
+    "word": "response to its written word",
+    "others": "response to what other labels name",
+}
+_TEXTS = ("label", "candidate", "explanation", "site", "alternatives", "reason", "judge")
 
 
 @takes(LabelTest)
@@ -75,11 +82,14 @@ def prepare_labels(settings: LabelTest, clip: Clip) -> Plan[Labels]:
         "concepts": None if settings.concepts is None else list(settings.concepts),
         "pool": settings.pool,
         "scorer": settings.scorer,
+        "terms": settings.terms,
         "top_k": settings.top_k,
         "temperature": settings.temperature,
         "templates": list(settings.templates),
         "alpha": settings.alpha,
         "threshold": settings.threshold,
+        "renderings": settings.renderings,
+        "twins": settings.twins,
         "seed": settings.seed,
         "batch_size": settings.batch_size,
     }
@@ -111,17 +121,24 @@ def _execute(settings: LabelTest, clip: Clip, dataset: Dataset) -> Outcome[Label
             templates=settings.templates,
             batch_size=settings.batch_size,
         )
-        labels = label_activations(
+        labels = _labelled(acts, judgement, settings, clip)
+        rows = with_renderings(
+            clip,
             acts,
-            judgement,
-            scorer=settings.scorer,
-            top_k=settings.top_k,
-            temperature=settings.temperature,
-            alpha=settings.alpha,
-            threshold=settings.threshold,
+            labels.rows,
+            per_modality=settings.renderings,
             seed=settings.seed,
-            provenance=clip.provenance(),
+            batch_size=settings.batch_size,
+            workers=settings.workers,
         )
+        labels = replace(labels, rows=rows)
+        for number in range(settings.twins):
+            other = _on_twin(settings, clip, dataset, judgement, settings.seed + number)
+            labels = replace(
+                labels,
+                twin_labelled=labels.twin_labelled + len(other.labelled()),
+                twin_units=labels.twin_units + len(other.rows),
+            )
     except ConfigError as error:  # of the images that could be read, so no other try helps
         raise DataError(str(error)) from None
     kept = {"settings": dict(labels.settings), "units": [one.to_json() for one in labels.rows]}
@@ -134,6 +151,41 @@ def _execute(settings: LabelTest, clip: Clip, dataset: Dataset) -> Outcome[Label
         failed=len(labels.failures),
         failures=labels.failures,
     )
+
+
+def _labelled(
+    acts: PooledActivations, judgement: Judgement, settings: LabelTest, clip: Clip
+) -> Labels:
+    return label_activations(
+        acts,
+        judgement,
+        scorer=settings.scorer,
+        top_k=settings.top_k,
+        temperature=settings.temperature,
+        terms=settings.terms,
+        alpha=settings.alpha,
+        threshold=settings.threshold,
+        seed=settings.seed,
+        provenance=clip.provenance(),
+    )
+
+
+def _on_twin(
+    settings: LabelTest, clip: Clip, dataset: Dataset, judgement: Judgement, seed: int
+) -> Labels:
+    """The units of a random twin, by the same judge of the same images."""
+    from clipprobe.models import random_twin
+
+    twin = random_twin(clip, seed=seed)
+    acts = pooled_activations(
+        twin,
+        dataset,
+        settings.sites,
+        pool=settings.pool,
+        batch_size=settings.batch_size,
+        workers=settings.workers,
+    )
+    return _labelled(acts, judgement, settings, twin)
 
 
 def _table(labels: Labels) -> dict[str, Any]:
@@ -159,6 +211,8 @@ def load_labels(run: RunView) -> Labels:
     return Labels(
         rows=tuple(UnitLabel.from_json(one) for one in kept["units"]),
         settings=kept["settings"],
+        twin_labelled=summary.get("twin", {}).get("n_labelled", 0),
+        twin_units=summary.get("twin", {}).get("n_units", 0),
         data=manifest["config"]["data"],
         failures=tuple(Failure(one["id"], one["reason"]) for one in manifest["failures"]),
         provenance={"model": manifest["model"], "versions": manifest["versions"]},
@@ -176,26 +230,36 @@ def page_of(found: Labels) -> Page:
         [
             ("units without a label", found.abstention, "abstention; a census of the units"),
             ("units", summary["n_units"], f"{found.family} of them could be tested"),
+            ("units that share their label", found.collisions(), "with one of their hook point"),
+            ("units with a label on random twins", found.twin_labelled, f"of {found.twin_units}"),
+            *(
+                (_RATES[name], rate, "share above the level that 1 % of the images exceed")
+                for name, rate in found.rates().items()
+            ),
             ("images", found.n_choose, f"chose the labels; {found.n_held_out} others scored them"),
         ]
     )
     first = Warning(found.note) if found.circular else Paragraph(found.note)
     rows = [
-        [row.name, row.label, row.validation.auroc, row.validation.n_positive, row.validation.q,
+        [row.name, row.formula or row.label, row.validation.pearson, row.validation.lift,
+         row.validation.auroc, row.validation.n_positive, row.validation.q,
          "; ".join(row.alternatives)]
         for row in found.labelled()[:_N_SHOWN]
     ]  # fmt: skip
     caption = (
-        f"Units with a label, the highest held-out AUROC first (at most {_N_SHOWN}; labels.parquet "
+        f"Units with a label, the highest held-out r first (at most {_N_SHOWN}; labels.parquet "
         f"has all). Judge: {found.judge}. An image counts as showing a label by {found.truth}. "
-        "Shown for being the highest, so their AUROCs are a little too high. "
+        "Lift: AUPRC over what chance reaches. "
+        "Shown for being the highest, so their scores are a little too high. "
         + ("Circular." if found.circular else "")
     )
-    columns = ["unit", "label", "held-out AUROC", "images showing it", "q", "next best"]
+    columns = ["unit", "label", "held-out r", "AUPRC lift", "AUROC", "images showing it", "q",
+               "next best"]  # fmt: skip
     how = (
         f"Labels were chosen by {found.scorer} among {found.n_concepts} concepts; a label is kept "
         f"if it passes Benjamini-Hochberg at {found.settings['alpha']:g} over {found.family} units "
-        f"and the corrected lower end of its AUROC exceeds {found.settings['threshold']:g}."
+        "and the corrected lower end of its held-out Pearson's r exceeds "
+        f"{found.settings['threshold']:g}."
     )
     return Page(
         title="Labels of units",

@@ -1,11 +1,12 @@
 """Is a label true on images that it was not chosen on? And when to give none.
 
-A label is chosen on one half of the probe images and scored on the other: the AUROC of the unit's
-activation for images that show the label. Over all units tested together (the family), those are
-selected whose one-sided Mann-Whitney test against 0.5 passes Benjamini-Hochberg at ``alpha``; a
-selected unit keeps its label if the lower end of its AUROC's interval lies above the threshold, at
-the level ``1 - alpha * selected / family`` (Benjamini & Yekutieli 2005: intervals of what was
-selected). The test guards where few images show the label and the interval alone is too narrow.
+A label is chosen on one half of the probe images and scored on the other: Pearson's r of the unit's
+activation with what the judge says of the label (which decides, see ``metrics``), AUPRC and its
+lift over chance, and AUROC. Over all units tested together (the family), those are selected whose
+one-sided Mann-Whitney test passes Benjamini-Hochberg at ``alpha``; a selected unit keeps its label
+if the lower end of r's interval lies above the threshold, at the level ``1 - alpha * selected /
+family`` (Benjamini & Yekutieli 2005: intervals of what was selected). The test guards where few
+images show the label and the interval alone is too narrow.
 Otherwise the unit has no label: abstention. Where no unit responds to anything, the chance of any
 label is at most ``alpha``.
 """
@@ -20,11 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError
+from clipprobe.neurons.labels.metrics import auprc_lift, average_precision, pearson_estimate
 from clipprobe.statistics import Estimate, auroc_estimate, benjamini_hochberg, undefined
 from clipprobe.statistics.halves import hashed, split
 
 MIN_POSITIVES = 3
 _EXACT_PAIRS = 2000
+NOT_THERE = undefined("made by a version that scored labels by AUROC alone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,11 @@ class Validation:
     """The held-out score of one unit's label.
 
     ``auroc``: with a 95 % interval, for reading.
-    ``low_corrected``: lower end at the corrected level; NaN where the unit was not selected.
+    ``low_corrected``: its lower end at the corrected level; NaN where the unit was not selected.
+    ``pearson``: of the activation with what the judge says, or what a linear explanation makes of
+    it; 95 % interval. ``pearson_low_corrected``: the end that decides.
+    ``auprc``: area under precision and recall. ``lift``: over the share of images that show the
+    label, which chance reaches. All four are undefined in runs of versions without them.
     ``n_positive``: held-out images that show the label, of ``auroc.n``.
     ``p``, ``q``: one-sided Mann-Whitney against 0.5 (exact for small samples), and its
     Benjamini-Hochberg q-value over the family.
@@ -49,6 +56,10 @@ class Validation:
     family: int
     accepted: bool
     reason: str
+    pearson: Estimate = NOT_THERE
+    pearson_low_corrected: float = math.nan
+    auprc: float = math.nan
+    lift: float = math.nan
 
 
 def halves(ids: Sequence[str], seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -83,9 +94,10 @@ def validate(
     activations: NDArray[np.floating],
     present: NDArray[np.bool_],
     labels: NDArray[np.intp],
+    explained: NDArray[np.float64] | None = None,
     *,
     alpha: float = 0.05,
-    threshold: float = 0.5,
+    threshold: float = 0.1,
 ) -> list[Validation]:
     """Score the label of every unit on held-out images.
 
@@ -93,12 +105,14 @@ def validate(
         activations: ``(n, u)`` on the held-out images.
         present: ``(n, c)`` which concepts each shows.
         labels: ``(u,)`` the concept chosen for each unit.
+        explained: ``(n, u)`` what the judge says of each unit's label; None for ``present``.
         alpha: Expected share of false labels among those given (false discovery rate).
-        threshold: AUROC that the lower end must exceed.
+        threshold: Pearson's r that the lower end must exceed.
     """
     check_levels(alpha, threshold)
     values = np.asarray(activations, np.float64)
     labels = np.asarray(labels)
+    said = present[:, labels].astype(np.float64) if explained is None else explained
     ps = np.full(len(labels), np.nan)
     found: list[Estimate] = [undefined("not scored")] * len(labels)
     for label in np.unique(labels).tolist():
@@ -120,15 +134,18 @@ def validate(
     family, n_selected = int(np.isfinite(ps).sum()), int((qs <= alpha).sum())
     results = []
     for unit, label in enumerate(labels.tolist()):
-        low, reason = math.nan, found[unit].reason
+        low, pearson_low, reason = math.nan, math.nan, found[unit].reason
+        shown = present[:, label]
+        pearson = pearson_estimate(values[:, unit], said[:, unit])
         if qs[unit] <= alpha:
             level = 1 - alpha * n_selected / family
-            low = _lower_end(found[unit], values[:, unit], present[:, label], level)
-            exceeds = low > threshold
+            low = _lower_end(found[unit], values[:, unit], shown, level)
+            pearson_low = pearson_estimate(values[:, unit], said[:, unit], level=level).low
             reason = (
                 ""
-                if exceeds
-                else f"the corrected lower end of the AUROC does not exceed {threshold:g}"
+                if pearson_low > threshold
+                else f"Pearson's r is {pearson.value:.2f} on held-out images, and its corrected "
+                f"lower end {pearson_low:.2f} does not exceed {threshold:g}"
             )
         elif found[unit].defined:
             reason = f"not significant after correction over {family} units"
@@ -136,12 +153,16 @@ def validate(
             Validation(
                 auroc=found[unit],
                 low_corrected=low,
-                n_positive=int(present[:, label].sum()),
+                n_positive=int(shown.sum()),
                 p=float(ps[unit]),
                 q=float(qs[unit]),
                 family=family,
                 accepted=not reason,
                 reason=reason,
+                pearson=pearson,
+                pearson_low_corrected=pearson_low,
+                auprc=average_precision(values[:, unit], shown),
+                lift=auprc_lift(values[:, unit], shown),
             )
         )
     return results

@@ -51,11 +51,26 @@ def labels_text(found: Labels) -> str:
         f"{found.scorer} on {found.n_choose} images and scored on {found.n_held_out} others; "
         f"corrected over {found.family} units",
     ]
-    for row in found.labelled()[:_N_SHOWN]:
-        auroc = row.validation.auroc
+    if found.twin_units:
         lines.append(
-            f"  {row.name}  {row.label}  AUROC {auroc.value:.3f} [{auroc.low:.3f}, "
-            f"{auroc.high:.3f}] n={auroc.n}, {row.validation.n_positive} show it"
+            f"Random twins, by the same rules: {found.twin_labelled} of {found.twin_units} units"
+        )
+    if summary["n_labelled"]:
+        lines.append(f"{found.collisions()} units share their label with one of their hook point")
+    rates = found.rates()
+    if rates["picture"].defined:
+        parts = [f"{name} {rate.value:.1%}" for name, rate in rates.items() if rate.defined]
+        lines.append(
+            f"Share of fresh renderings above the unit's top 1 %, {rates['picture'].n} units: "
+            + ", ".join(parts)
+        )
+    for row in found.labelled()[:_N_SHOWN]:
+        checked = row.validation
+        r, auroc = checked.pearson, checked.auroc
+        lines.append(
+            f"  {row.name}  {row.formula or row.label}  r {r.value:.3f} [{r.low:.3f}, {r.high:.3f}]"
+            f", AUPRC {checked.auprc:.3f} ({checked.lift:.1f} times chance), AUROC "
+            f"{auroc.value:.3f} n={auroc.n}, {checked.n_positive} show it"
         )
     return "\n".join(lines)
 

@@ -116,6 +116,12 @@ def test_on_the_bundled_model_it_predicts_what_removing_heads_and_neurons_does()
             )
         ]
         assert spearmanr(told, truth).statistic >= least
+        few = np.argsort(-np.abs(truth))[:: max(1, len(truth) // 12)]
+        steps = attribution_patching(
+            clip, images, ["a cat"], units=[units[i] for i in few], steps=4
+        ).mean()
+        integrated = [steps[units[i].split(":")[0]][0, int(units[i].split(":")[1])] for i in few]
+        assert spearmanr(integrated, np.array(truth)[few]).statistic >= 0.999
         shuffled = np.random.default_rng(0).permutation(truth)
         assert abs(spearmanr(told, shuffled).statistic) < 0.5
 

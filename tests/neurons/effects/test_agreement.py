@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -56,8 +57,12 @@ def test_a_small_write_in_the_last_block_is_predicted_to_first_order(checkpoint:
         np.testing.assert_allclose(one.measured.mean(axis=0), one.first_order, atol=0.05 * size)
         # With the scales held fixed it is another number: the part along the embedding is kept.
         assert np.abs(one.predicted - one.first_order).max() > 0.2 * size
+        # In the last block, whose every path runs through the final stream, they are one.
+        if one.kind == "neuron":
+            np.testing.assert_allclose(one.attribution, one.first_order, atol=1e-3 * size)
     found = agreement("last", sites[:1])
     assert found.first_order.value > 0.95 and found.spearman.value > 0.5 and found.p == 1 / 1000
+    assert found.attribution.value > 0.95
 
 
 def test_mean_ablation_of_the_last_block_too(clip: Any) -> None:
@@ -79,6 +84,7 @@ def _made(predicted: np.ndarray, measured: np.ndarray, kind: str = "neuron") -> 
         first_order=predicted,
         measured=measured[None],
         rms=np.ones(len(predicted)),
+        attribution=predicted,
     )
 
 
@@ -111,6 +117,31 @@ def test_too_few_units_and_constant_effects_are_undefined_with_a_reason() -> Non
         assert np.isnan(found.p) and found.to_json()["reason"]
 
 
+@pytest.mark.parametrize("method", ["zero", "mean"])
+@pytest.mark.parametrize("site", ["vision.blocks.0.attn.head_out", "text.blocks.0.mlp.post"])
+def test_attribution_patching_comes_to_what_is_measured(clip: Any, site: str, method: str) -> None:
+    """In an early block, where the direct effect says little; with more steps it is the effect."""
+    images = tiny.pictures()[:4]
+    errors = []
+    for steps in (1, 16):
+        found = site_effects(clip, images, TEXTS, site, per_site=4, method=method, steps=steps)
+        measured = found.measured.mean(axis=0)
+        errors.append(np.abs(found.attribution - measured).max())
+    size = np.abs(measured).max()
+    assert errors[1] < 0.02 * size and errors[1] < errors[0]
+    assert np.abs(found.predicted - measured).max() > 0.1 * size
+
+
+def test_runs_without_attribution_patching_are_read_as_they_were() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(20, 1))
+    near = values + 0.3 * rng.normal(size=(20, 1))
+    one = dataclasses.replace(_made(values, near), attribution=np.full((20, 1), np.nan))
+    found = agreement("x", [one])
+    assert not found.attribution.defined and "without attribution" in found.attribution.reason
+    assert found.spearman.value > 0.8 and found.p == 1 / 1000 and found.to_json()["reason"] == ""
+
+
 def test_kinds_are_put_together(clip: Any) -> None:
     assert effect_sites(clip)[:2] == ["vision.blocks.0.attn.head_out", "vision.blocks.0.mlp.post"]
     values = np.arange(8.0).reshape(4, 2)
@@ -121,7 +152,7 @@ def test_kinds_are_put_together(clip: Any) -> None:
 
 def test_mistakes_are_named(clip: Any) -> None:
     images = tiny.pictures()[:2]
-    with pytest.raises(ConfigError, match="zero and mean"):
+    with pytest.raises(ConfigError, match="zero and mean ablation are predicted"):
         site_effects(clip, images, TEXTS, "vision.blocks.0.mlp.post", method="resample")
     with pytest.raises(UnsupportedHookError, match=r"attn\.head_out or mlp\.post"):
         site_effects(clip, images, TEXTS, "vision.blocks.0.resid_post")
