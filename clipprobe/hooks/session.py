@@ -51,8 +51,10 @@ class Session:
             self.read_at.setdefault(point.base or point.name, []).append(point)
         derived = [point for point in self.points.values() if point.base is not None]
         self.readings = {point.name: Reading.of(clip.anatomy, point) for point in derived}
-        own = [point for point in hook_points(clip) if point.name in self.read_at]
-        self._slots = wiring.slots(clip.anatomy, own)
+        own = {name: here[0] for name, here in self.read_at.items() if here[0].base is None}
+        if self.readings:
+            own |= {point.name: point for point in hook_points(clip) if point.name in self.read_at}
+        self._slots = wiring.slots(clip.anatomy, own.values())
         self.slots = frozenset(slot.key for slot in self._slots)
         self._handles: list[RemovableHandle] = []
         self._opened = False

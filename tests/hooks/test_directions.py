@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
+import tiny_open_clip
 import torch
 from hooks.checks import (
     FAMILIES,
@@ -73,6 +75,25 @@ def test_a_one_hot_direction_is_the_channel_of_a_map(clip: Any) -> None:
         found = named.encode_images(pictures())
     with intervene(clip, {At(f"vision.embed:{UNIT}", tokens=[0, 3]): 2.0}):
         assert_close(found, clip.encode_images(pictures()), 1e-6)
+
+
+def test_a_one_hot_direction_is_the_channel_of_a_resnet(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "open_clip", tiny_open_clip.library())
+    weights = tiny_open_clip.save_weights(tmp_path / "RN50", "RN50", True)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_, **__: str(weights))
+    clip = clipprobe.load("open_clip:RN50/openai")
+    add = resolve(clip, "vision.*.add")[-1].name
+    named, site = one_hot(clip, add)
+    with capture(named, [site, add]) as acts:
+        named.encode_images(pictures())
+    assert_same(acts[site][:, 0], acts[add][:, UNIT])
+    for how in CHANGES.values():
+        with intervene(named, {f"{site}:0": how}):
+            found = named.encode_images(pictures())
+        with intervene(clip, {f"{add}:{UNIT}": how}):
+            assert_close(found, clip.encode_images(pictures()), 1e-6)
 
 
 def test_values_of_other_inputs_go_where_the_unit_takes_them(clip: Any) -> None:

@@ -237,6 +237,12 @@ def test_a_channel_of_a_resnet_writes_through_value_and_output(resnet: Any) -> N
     gated = unit_direction(resnet, "vision.layer4.1.add:3")
     np.testing.assert_array_equal(gated.vector, found.vector)
     assert "ReLU" in gated.reason and np.isnan(gated.agreement)
+    mix = np.zeros(32)
+    mix[[3, 5]] = 2, -1
+    named = clipprobe.direction("mix", mix, at="vision.layer4.1.post").of(resnet)
+    mixed = unit_direction(named, "vision.layer4.1.post.mix:0").vector
+    other = unit_direction(resnet, "vision.layer4.1.post:5").vector
+    np.testing.assert_allclose(mixed, 2 * found.vector - other, atol=1e-6)
     with pytest.raises(UnsupportedHookError, match="later layers"):
         unit_direction(resnet, "vision.layer3.0.add:3")
 

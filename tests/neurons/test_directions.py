@@ -189,6 +189,24 @@ def test_the_commands_take_a_direction(
         assert SITE in done.output
 
 
+def test_a_sheet_asks_with_the_direction(clip: Any, images: Path, tmp_path: Path) -> None:
+    from clipprobe.neurons.sheet.commands import ask
+    from clipprobe.neurons.sheet.commands import scan as again
+
+    label = INSTRUMENTS["labels"]
+    saved = every_neuron(clip).save(tmp_path / "same.safetensors")
+    scan(saved.of(clip), images, SITE, tmp_path / "saved")
+    atlas = clipprobe.Atlas.load(tmp_path / "saved")
+    flag = f"--edit {tmp_path / 'same.safetensors'}"
+    assert flag in ask(label, atlas, f"{SITE}:{UNIT}") and flag in again(atlas)
+    assert not INSTRUMENTS["effects"].knows("vision", SITE)
+    scan(every_neuron(clip).of(clip), images, SITE, tmp_path / "unsaved")
+    unsaved = clipprobe.Atlas.load(tmp_path / "unsaved")
+    assert "--edit EDIT.safetensors" in ask(label, unsaved, f"{SITE}:{UNIT}")
+    scan(clip, images, POST, tmp_path / "clean")
+    assert "--edit" not in ask(label, clipprobe.Atlas.load(tmp_path / "clean"), f"{POST}:{UNIT}")
+
+
 def test_effects_of_a_direction_are_those_of_the_neuron(named: Any, clip: Any) -> None:
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (32, 32, 3), dtype=np.uint8) for _ in range(4)]

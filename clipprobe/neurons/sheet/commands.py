@@ -39,8 +39,7 @@ def ask(instrument: Instrument, atlas: Atlas, unit: str) -> str:
     ]
     if atlas.tower == "text":
         given.append(("pool", atlas.pool))  # no instrument says it for texts
-    if atlas.config["model"]["id"] != _bundled():
-        given += _model(atlas)
+    given += _edits(atlas) if atlas.config["model"]["id"] == _bundled() else _model(atlas)
     return command_line(instrument.verb, given)
 
 
@@ -74,7 +73,23 @@ def scan(atlas: Atlas) -> str:
 def _model(atlas: Atlas) -> list[tuple[str, object]]:
     model: Mapping[str, object] = atlas.config["model"]
     revision = [("revision", model["revision"])] if model["revision"] else []
-    return [("model", model["id"]), *revision]
+    return [("model", model["id"]), *revision, *_edits(atlas)]
+
+
+def _edits(atlas: Atlas) -> list[tuple[str, object]]:
+    """The files of the edits that the atlas was made under, directions among them."""
+    from clipprobe.runs import load_run
+    from clipprobe.study.call import CALL
+
+    edits = atlas.config["model"].get("edits")
+    if not edits:
+        return []
+    places: list[object] = []
+    if atlas.path is not None and (run := load_run(atlas.path)).has(CALL):
+        model = run.read_json(CALL).get("model") or {}
+        places = list(model.get("arguments", {}).get("edits", []))
+    # Of an edit that was never saved nobody knows the place.
+    return [("edit", place) for place in places or ["EDIT.safetensors"]]
 
 
 def _bundled() -> str:
