@@ -26,7 +26,7 @@ OPTIONAL = {
     "pretrain": {"pairs", "continue_from"},
     "neurons scan": {"images", "texts"},
     "neurons show": {"out"},
-    "neurons compose": {"images", "texts"},
+    "neurons compose": {"images", "texts", "out"},
     "neurons similar": {"out"},
     "neurons where": {"out"},
     "neurons search": {"kind", "word", "concept", "label", "where"},

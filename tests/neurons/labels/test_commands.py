@@ -85,7 +85,11 @@ def test_effect_decompose_similar_where_compose_answer(
     assert len(json.loads(near.stdout)["similar"]) == 1
     drawn = run("where", f"{SITE}:3", image, "--out", tmp_path / "map.png", "--json")
     assert len(json.loads(drawn.stdout)["map"]) == 4 and (tmp_path / "map.png").stat().st_size
-    made = run("compose", "--images", pictures, "--sites", SITE, "--target", "red", "--json")
+    out = tmp_path / "made.json"
+    made = run(
+        "compose", "--images", pictures, "--sites", SITE, "--target", "red", "--json", "--out", out
+    )
+    assert json.loads(out.read_text(encoding="utf-8")) == json.loads(made.stdout)
     assert json.loads(made.stdout)["compositions"][0]["target"] == "red"
 
 

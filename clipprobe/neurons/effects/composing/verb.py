@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 
-from clipprobe.cli.common import load_model, progress, result
+from clipprobe.cli.common import load_model, progress, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
-from clipprobe.settings import Flag, Texts
+from clipprobe.settings import HOW, Flag, Texts
 from clipprobe.settings.shared import (
     Images,
     Inference,
@@ -30,6 +30,7 @@ else:
     ImagesLike = Any
 
 _N_SHOWN = 8
+_SUFFIXES = (".json", ".csv", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class ComposeVerb(Inference, Random, Pool, Sites, Images):
     """A class; repeat for more."""
     max_units: Annotated[int | None, Ge(1), Flag(default="no limit")] = None
     """Use no more units than this."""
+    out: Annotated[Path | None, HOW] = None
+    """Write the compositions here too: everything (.json), or a row per class and unit (.csv,
+    .parquet)."""
 
 
 def compose(settings: ComposeVerb, model: Model, terminal: Terminal) -> None:
@@ -55,6 +59,8 @@ def compose(settings: ComposeVerb, model: Model, terminal: Terminal) -> None:
     images, texts = settings.images, settings.texts
     if sum((images is not None, texts is not None, settings.emotions)) != 1:
         raise ConfigError("Give one of --images, --texts and --emotions: what is to be composed.")
+    if settings.out is not None:
+        check_name(settings.out)
     from clipprobe.neurons.effects.composing.probes import emotion_texts, read_texts, text_values
 
     # What can be wrong is read before the model.
@@ -98,7 +104,61 @@ def compose(settings: ComposeVerb, model: Model, terminal: Terminal) -> None:
         "seed": settings.seed,
         "provenance": clip.provenance(),
     }
+    if settings.out is not None:
+        write_compositions(settings.out, data, found)
+        say(f"The compositions are {settings.out}.")
     result(data, as_json=terminal.as_json, text=lambda: composed_text(rows, found))
+
+
+def check_name(path: Path) -> None:
+    """Refuse, before anything slow, a file that cannot be written.
+
+    Raises:
+        ConfigError: the end of its name does not say how. RunFolderError: its folder is not there.
+    """
+    from clipprobe.runs.files import check_file
+
+    if path.suffix.lower() not in _SUFFIXES:
+        raise ConfigError(
+            f"The end of {path.name!r} does not say how to write compositions: use "
+            f"{', '.join(_SUFFIXES)}."
+        )
+    check_file(path)
+
+
+def write_compositions(path: Path, data: dict[str, Any], found: Sequence[Composition]) -> None:
+    """Everything as JSON, or one row per class and unit as a table."""
+    from clipprobe.runs import jsonio
+    from clipprobe.runs.files import file_errors, write_atomically, write_text
+    from clipprobe.runs.tables import write_csv, write_parquet
+
+    if path.suffix.lower() == ".json":
+        write_text(path, jsonio.dumps(data))
+        return
+    table = {
+        name: [row[name] for row in _rows(found)]
+        for name in ("target", "unit", "weight", "accuracy", "majority", "auroc", "shuffled", "n")
+    }
+    writer = write_csv if path.suffix.lower() == ".csv" else write_parquet
+    with file_errors(path):
+        write_atomically(path, lambda temporary: writer(temporary, table))
+
+
+def _rows(found: Sequence[Composition]) -> list[dict[str, Any]]:
+    return [
+        {
+            "target": one.target,
+            "unit": unit,
+            "weight": weight,
+            "accuracy": one.accuracy.value,
+            "majority": one.majority,
+            "auroc": one.auroc.value,
+            "shuffled": one.shuffled.value,
+            "n": one.accuracy.n,
+        }
+        for one in found
+        for unit, weight in one.units
+    ]
 
 
 def composed_text(rows: str, found: Sequence[Composition]) -> str:
