@@ -61,16 +61,16 @@ def parts_of(clip: Clip, batch_size: int, n: int, memory_gb: float | None = None
     if not memory_gb > 0:
         raise ConfigError(f"memory_gb={memory_gb} is not a positive number of gigabytes.")
     limit = memory_gb * 1e9
-    kept = input_bytes(clip, grad=True)
+    n_bytes = input_bytes(clip, grad=True)
     plain = input_bytes(clip)
-    check_fits("batch_size", 1, _WHOLE * kept, limit=(limit, "memory_gb"))
-    pairs = int(limit // (_WHOLE * kept))
+    check_fits("batch_size", 1, _WHOLE * n_bytes, limit=(limit, "memory_gb"))
+    pairs = int(limit // (_WHOLE * n_bytes))
     # What a job keeps and one more pass beside it.
     return Parts(
         images=max(1, min(batch_size, n, pairs)),
         pairs=pairs,
         encodings=max(1, min(ENCODINGS, int(limit / 4 // plain))),
-        gradients=max(1, min(ENCODINGS, int(limit / 4 // kept))),
+        gradients=max(1, min(ENCODINGS, int(limit / 4 // n_bytes))),
     )
 
 
@@ -108,9 +108,9 @@ def _job(
     import torch
 
     # In the order of the pairs, as if all had been given together.
-    found = sorted((pair, row) for row, (_, pairs) in enumerate(group) for pair in pairs)
-    pairs = [pair for pair, _ in found]
-    chosen = replace(
+    order = sorted((pair, row) for row, (_, pairs) in enumerate(group) for pair in pairs)
+    pairs = [pair for pair, _ in order]
+    part = replace(
         targets,
         directions=targets.directions[pairs],
         names=tuple(targets.names[pair] for pair in pairs),
@@ -118,8 +118,8 @@ def _job(
     job = Job(
         clip,
         torch.cat([pixels for pixels, _ in group]),
-        chosen,
-        [row for _, row in found],
+        part,
+        [row for _, row in order],
         batch_size=parts.encodings,
         gradients=parts.gradients,
     )

@@ -92,17 +92,17 @@ def encode_masked(job: Job, masks: Tensor) -> Tensor:
             f"{job.clip.id} has no class token, so an image without any patch has no embedding: "
             "keep at least one."
         )
-    found: Tensor | None = None
+    features_of_all: Tensor | None = None
     order = counts.argsort(stable=True)
     for rows in _equal_runs(order, counts, job):
         pixels = job.pixels[rows // m]
         patches = flat[rows].nonzero()[:, 1].view(len(rows), -1)
         features = _run_kept(job, pixels, patches)
-        if found is None:
-            found = features.new_zeros(n * m, features.shape[-1])
-        found[rows.to(found.device)] = features
-    assert found is not None
-    return found.view(n, m, -1)
+        if features_of_all is None:
+            features_of_all = features.new_zeros(n * m, features.shape[-1])
+        features_of_all[rows.to(features_of_all.device)] = features
+    assert features_of_all is not None
+    return features_of_all.view(n, m, -1)
 
 
 def encode_mean_pixel(job: Job, masks: Tensor) -> Tensor:

@@ -51,15 +51,15 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
     from clipprobe.hooks import parse_unit
 
     target: Any = parse_unit(settings.unit) if settings.unit else text
-    chosen = methods or {default_method(clip, target): method_settings}
+    methods_used = methods or {default_method(clip, target): method_settings}
     if text and out is not None and out.suffix.lower() == ".html" and not methods:
         # Choosing is what a page is for, and these share one pass.
-        chosen |= {name: {} for name in shared_pass(clip) if name not in chosen}
+        methods_used |= {name: {} for name in shared_pass(clip) if name not in methods_used}
     explanations = explain_many(
         clip,
         [settings.image],
         [target],
-        chosen,
+        methods_used,
         against=list(settings.against) or None,
         centre=settings.centre,
         pool=settings.pool,
@@ -69,35 +69,35 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
     if out is not None:
         write_explained(clip, Explained(image=settings.image, maps=maps, **more), out)
         say(f"The map is {out}: orange raises the score, blue lowers it.")
-    shown = maps if methods else maps[:1]
-    for one in shown:
+    maps_shown = maps if methods else maps[:1]
+    for one in maps_shown:
         if one.caution:
             say(f"Caution: {one.caution}.")
     data, lines = _said(clip, (text or [""])[0], **more)
-    others = {"others": [numbers(one) for one in shown[1:]]} if shown[1:] else {}
+    others = {"others": [numbers(one) for one in maps_shown[1:]]} if maps_shown[1:] else {}
     result(
-        numbers(shown[0]) | others | data,
+        numbers(maps_shown[0]) | others | data,
         as_json=terminal.as_json,
-        text=lambda: "\n".join([*(sentences(one) for one in shown), *lines]),
+        text=lambda: "\n".join([*(sentences(one) for one in maps_shown), *lines]),
     )
 
 
 def _more(clip: Clip, settings: Explaining, text: str) -> dict[str, Any]:
     """Words, pairs of patches and words, and parts, as far as they are wanted."""
-    found: dict[str, Any] = {}
+    more: dict[str, Any] = {}
     if settings.words is not None:
         from clipprobe.attribution import explain_words
 
-        found["words"] = explain_words(clip, settings.image, text, settings.words)[0]
+        more["words"] = explain_words(clip, settings.image, text, settings.words)[0]
     if settings.interactions:
         from clipprobe.attribution.interactions import interactions
 
-        found["pairs"] = interactions(clip, settings.image, text)
+        more["pairs"] = interactions(clip, settings.image, text)
     if settings.parts:
         from clipprobe.attribution.decomposition import decompose
 
-        found["parts"] = decompose(clip, settings.image)
-    return found
+        more["parts"] = decompose(clip, settings.image)
+    return more
 
 
 def _said(

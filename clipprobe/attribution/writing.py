@@ -64,16 +64,16 @@ def picture(clip: Clip, found: Explained) -> Image.Image:
     """A panel of one map or several side by side, a map per word, and the words in colours."""
     from clipprobe.figures.attribution import below, panel, side_by_side, words_in_colour
 
-    seen = clip.preprocess.to_grid(found.image)
+    view = clip.preprocess.to_grid(found.image)
     first = found.maps[0]
     maps: list[tuple[str, Any]] = [(one.method, one.patches) for one in found.maps]
     if found.pairs is not None:
         named = found.pairs.words
         maps += [(f"with {word!r}", found.pairs.map(n)) for n, word in enumerate(named)]
     if len(maps) == 1:
-        sheet = panel(seen, first.patches, first.map if first.resolution == "pixels" else None)
+        sheet = panel(view, first.patches, first.map if first.resolution == "pixels" else None)
     else:
-        sheet = side_by_side(seen, maps)
+        sheet = side_by_side(view, maps)
     for title, words, values in _word_values(found):
         sheet = below(sheet, words_in_colour(words, values, title=title, width=sheet.width))
     return sheet
@@ -81,14 +81,17 @@ def picture(clip: Clip, found: Explained) -> Image.Image:
 
 def arrays(found: Explained) -> dict[str, Any]:
     """Named arrays: each method's map, its patches, words, and the matrix of patches and words."""
-    kept: dict[str, Any] = {}
+    tensors: dict[str, Any] = {}
     for one in found.maps:
-        kept |= {f"{one.method}.map": one.map, f"{one.method}.patches": one.patches}
+        tensors |= {f"{one.method}.map": one.map, f"{one.method}.patches": one.patches}
     if found.words is not None:
-        kept["words"] = found.words.values
+        tensors["words"] = found.words.values
     if found.pairs is not None:
-        kept |= {"interactions": found.pairs.matrix, "interactions.words": found.pairs.word_values}
-    return {name: np.ascontiguousarray(value) for name, value in kept.items()}
+        tensors |= {
+            "interactions": found.pairs.matrix,
+            "interactions.words": found.pairs.word_values,
+        }
+    return {name: np.ascontiguousarray(value) for name, value in tensors.items()}
 
 
 def _word_values(found: Explained) -> list[tuple[str, Sequence[str], Any]]:
@@ -124,8 +127,8 @@ def _html(clip: Clip, found: Explained, out: Path) -> None:
 def _arrays(clip: Clip, found: Explained, out: Path) -> None:
     from clipprobe.runs.tables import write_arrays
 
-    kept = arrays(found)
-    write_atomically(out, lambda path: write_arrays(path, kept))
+    tensors = arrays(found)
+    write_atomically(out, lambda path: write_arrays(path, tensors))
 
 
 WRITERS: Mapping[str, Callable[[Any, Explained, Path], None]] = {

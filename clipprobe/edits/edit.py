@@ -52,10 +52,10 @@ class Edit:
     """Where it was read from or saved last."""
 
     def __init__(self, *parts: Any, name: str = "", made_for: MadeFor | None = None) -> None:
-        kept: list[Part] = []
+        checked: list[Part] = []
         for part in parts:
             if isinstance(part, Edit):
-                kept += part.parts
+                checked += part.parts
                 if part.made_for is not None and made_for not in (None, part.made_for):
                     raise ConfigError(
                         f"The edits were made for different models, {made_for and made_for.id} "
@@ -63,17 +63,17 @@ class Edit:
                     )
                 made_for = made_for or part.made_for
             elif isinstance(part, Mapping):
-                kept.append(Interventions(part))
+                checked.append(Interventions(part))
             elif isinstance(part, Part):
-                kept.append(part)
+                checked.append(part)
             else:
                 raise ConfigError(
                     f"A {type(part).__name__} is not a part of an edit: give interventions as a "
                     "mapping, or a part of clipprobe.edits."
                 )
-        if not kept:
+        if not checked:
             raise ConfigError("An edit needs at least one part.")
-        object.__setattr__(self, "parts", tuple(kept))
+        object.__setattr__(self, "parts", tuple(checked))
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "made_for", made_for)
         object.__setattr__(self, "place", None)
@@ -117,10 +117,10 @@ class Edit:
         return self._with(place=Path(place))
 
     def _with(self, **fields: Any) -> Self:
-        made = object.__new__(type(self))
+        edit = object.__new__(type(self))
         for name in ("parts", "name", "made_for", "place"):
-            object.__setattr__(made, name, fields.get(name, getattr(self, name)))
-        return made
+            object.__setattr__(edit, name, fields.get(name, getattr(self, name)))
+        return edit
 
     def save(self, path: str | Path) -> Self:
         """Write it, to one file where the path ends in ``.safetensors``, else to a folder.
@@ -195,5 +195,5 @@ def load_edit(path: str | Path) -> Edit:
         ConfigError: there is none, it is damaged, or it was written by another version.
     """
     content = read(path)
-    made = Edit(*content.parts, name=content.name, made_for=content.made_for)
-    return made.read_from(path)
+    edit = Edit(*content.parts, name=content.name, made_for=content.made_for)
+    return edit.read_from(path)

@@ -39,11 +39,11 @@ class Interventions:
     def __init__(self, changes: Changes) -> None:
         if not changes:
             raise ConfigError("No intervention was given: name an address and what to do there.")
-        kept = []
+        checked = []
         for address, how in changes.items():
             at = address if isinstance(address, At) else At(address)
-            kept.append((at, _kept(at, how)))
-        object.__setattr__(self, "changes", tuple(kept))
+            checked.append((at, _kept(at, how)))
+        object.__setattr__(self, "changes", tuple(checked))
 
     @classmethod
     def of_heads(cls, heads: Sequence[str], factor: float = 0.0) -> Self:
@@ -136,8 +136,8 @@ def _kept(at: At, how: How) -> How:
         return Mean(floats(mean.astype(np.float32), f"The mean at {at.address}"))
     if isinstance(how, Patch):
         rows = how.rows
-        given = rows if rows is None or isinstance(rows, int) else tuple(int(r) for r in rows)
-        return Patch(floats(how.values, f"The patch at {at.address}"), given)
+        number = rows if rows is None or isinstance(rows, int) else tuple(int(r) for r in rows)
+        return Patch(floats(how.values, f"The patch at {at.address}"), number)
     if isinstance(how, Steer):
         return replace(how, values=floats(how.values, f"The direction at {at.address}"))
     return how

@@ -99,10 +99,14 @@ def floats(values: Any, what: str, ndim: int | None = None) -> npt.NDArray[Any]:
         ConfigError: they are not finite numbers of so many axes; ``what`` says which.
     """
     array = values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
-    kept = np.array(array, dtype=np.float64 if array.dtype == np.float64 else np.float32, order="C")
-    if ndim is not None and kept.ndim != ndim:
-        raise ConfigError(f"{what} has {ndim} axes, and an array of shape {kept.shape} was given.")
-    if not kept.size or not np.isfinite(kept).all():
+    array_copy = np.array(
+        array, dtype=np.float64 if array.dtype == np.float64 else np.float32, order="C"
+    )
+    if ndim is not None and array_copy.ndim != ndim:
+        raise ConfigError(
+            f"{what} has {ndim} axes, and an array of shape {array_copy.shape} was given."
+        )
+    if not array_copy.size or not np.isfinite(array_copy).all():
         raise ConfigError(f"{what} holds nothing, or a number that is not finite.")
-    kept.flags.writeable = False
-    return kept
+    array_copy.flags.writeable = False
+    return array_copy

@@ -37,14 +37,14 @@ class Mask:
     fill: tuple[float, float, float] | None
 
     def __init__(self, hidden: Any, fill: Sequence[float] | None = None) -> None:
-        kept = np.array(hidden, order="C")
-        if kept.ndim != 2 or kept.dtype != np.bool_ or not kept.any():
+        cells = np.array(hidden, order="C")
+        if cells.ndim != 2 or cells.dtype != np.bool_ or not cells.any():
             raise ConfigError("A mask is an array of rows and columns, true where it hides.")
         if fill is not None and (len(fill) != 3 or not all(0 <= one <= 1 for one in fill)):
             raise ConfigError("The fill of a mask is red, green and blue, each from 0 to 1.")
-        kept.flags.writeable = False
+        cells.flags.writeable = False
         colour = None if fill is None else (float(fill[0]), float(fill[1]), float(fill[2]))
-        object.__setattr__(self, "hidden", kept)
+        object.__setattr__(self, "hidden", cells)
         object.__setattr__(self, "fill", colour)
 
     def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
@@ -145,11 +145,11 @@ class Views:
     @classmethod
     def read(cls, fields: Mapping[str, Any], arrays: Arrays) -> Self:
         """From what :meth:`stored` gave."""
-        made = []
+        views = []
         for row in fields["views"]:
             left, top, right, bottom = (float(one) for one in row["box"])
-            made.append(View((left, top, right, bottom), bool(row["mirrored"])))
-        return cls(made)
+            views.append(View((left, top, right, bottom), bool(row["mirrored"])))
+        return cls(views)
 
     def onto(self, clip: Clip, network: Network) -> Network:
         """One batch of pixels becomes several."""

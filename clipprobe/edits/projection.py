@@ -38,10 +38,10 @@ class Projection:
     of: Embedding
 
     def __init__(self, matrix: Any, of: Embedding = "both") -> None:
-        kept = square(matrix, "The matrix of a projection")
+        matrix_checked = square(matrix, "The matrix of a projection")
         if of not in get_args(Embedding):
             raise ConfigError(f"A projection is of image, text or both embeddings, not of {of!r}.")
-        object.__setattr__(self, "matrix", kept)
+        object.__setattr__(self, "matrix", matrix_checked)
         object.__setattr__(self, "of", of)
 
     @classmethod
@@ -84,10 +84,10 @@ class Projection:
 
 def square(matrix: Any, what: str) -> npt.NDArray[Any]:
     """A square matrix of finite numbers."""
-    kept = floats(matrix, what, 2)
-    if kept.shape[0] != kept.shape[1]:
-        raise ConfigError(f"{what} is of shape {kept.shape}, and it must be square.")
-    return kept
+    array = floats(matrix, what, 2)
+    if array.shape[0] != array.shape[1]:
+        raise ConfigError(f"{what} is of shape {array.shape}, and it must be square.")
+    return array
 
 
 def check_width(array: npt.NDArray[Any], clip: Clip, what: str) -> None:

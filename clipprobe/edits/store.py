@@ -170,8 +170,10 @@ def _edit(data: Any, arrays: Mapping[str, npt.NDArray[Any]], place: Path) -> Con
         parts.append(_part(entry, own, place))
     if used != set(arrays):
         raise ValueError(f"it holds arrays of no part: {', '.join(sorted(set(arrays) - used)[:3])}")
-    made = data["made_for"]
-    made_for = made and MadeFor(id=str(made["id"]), weights_sha256=str(made["weights_sha256"]))
+    origin = data["made_for"]
+    made_for = origin and MadeFor(
+        id=str(origin["id"]), weights_sha256=str(origin["weights_sha256"])
+    )
     return Content(parts=tuple(parts), name=str(data["name"]), made_for=made_for)
 
 

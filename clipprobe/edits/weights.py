@@ -35,8 +35,10 @@ class WeightDifference:
     def __init__(self, differences: Mapping[str, Any], share: float = 1.0) -> None:
         if not differences:
             raise ConfigError("No difference of weights was given.")
-        kept = {name: floats(one, f"The difference of {name}") for name, one in differences.items()}
-        object.__setattr__(self, "differences", kept)
+        checked = {
+            name: floats(one, f"The difference of {name}") for name, one in differences.items()
+        }
+        object.__setattr__(self, "differences", checked)
         object.__setattr__(self, "share", float(share))
 
     @classmethod

@@ -118,13 +118,13 @@ class PointChange:
         assert callable(self.how)
         result = self.how(picked)
         if not isinstance(result, Tensor) or not _broadcasts(result.shape, picked.shape):
-            found = (
+            parts = (
                 f"a tensor of shape {tuple(result.shape)}"
                 if isinstance(result, Tensor)
                 else f"a {type(result).__name__}"
             )
             raise UnsupportedHookError(
-                f"The function given for {self.point.name} returned {found} where it got a tensor "
+                f"The function given for {self.point.name} returned {parts} where it got a tensor "
                 f"of shape {tuple(picked.shape)}: return a tensor of the same shape."
             )
         return result.to(picked)
@@ -137,10 +137,10 @@ class PointChange:
             source = source[self._source_rows(len(source), rows, len(tokens))]
         if self.point.tower == "text":
             # A longer text's values fit a shorter one, from the first token on.
-            kept = [slice(None), slice(tokens.shape[1]), slice(None)]
+            positions = [slice(None), slice(tokens.shape[1]), slice(None)]
             if self.point.axes.count("t") == 2:
-                kept.append(slice(tokens.shape[3]))
-            source = source[tuple(kept)]
+                positions.append(slice(tokens.shape[3]))
+            source = source[tuple(positions)]
         if not _broadcasts(source.shape, tokens.shape) or source.shape[2:] != tokens.shape[2:]:
             raise UnsupportedHookError(
                 f"The values given for {self.point.name} have shape {tuple(source.shape)} as "
@@ -157,16 +157,16 @@ class PointChange:
     def _source_rows(self, n_source: int, rows: Rows | None, n_rows: int) -> list[int]:
         assert isinstance(self.how, Patch)
         inputs = range(n_rows) if rows is None else rows.indices
-        given = self.how.rows
-        if isinstance(given, int):
-            wanted = [given] * n_rows
-        elif given is not None:
-            if max(inputs) >= len(given):
+        index = self.how.rows
+        if isinstance(index, int):
+            wanted = [index] * n_rows
+        elif index is not None:
+            if max(inputs) >= len(index):
                 raise UnsupportedHookError(
-                    f"Patch rows at {self.point.name} name a source for {len(given)} inputs and "
+                    f"Patch rows at {self.point.name} name a source for {len(index)} inputs and "
                     f"input {max(inputs)} came: give one row number per input."
                 )
-            wanted = [int(given[i]) for i in inputs]
+            wanted = [int(index[i]) for i in inputs]
         else:
             wanted = [0] * n_rows if n_source == 1 else list(inputs)
         if not all(-n_source <= row < n_source for row in wanted):
@@ -219,4 +219,4 @@ def _tensor(values: Any) -> Tensor:
 
 def _broadcasts(shape: torch.Size, target: torch.Size) -> bool:
     sizes = zip(reversed(shape), reversed(target), strict=False)
-    return len(shape) <= len(target) and all(size in (1, wanted) for size, wanted in sizes)
+    return len(shape) <= len(target) and all(size in (1, length) for size, length in sizes)

@@ -144,10 +144,10 @@ class Capture(Session):
                 f"reached {name}: open a new capture for each."
             )
         self.fired.add(name)
-        kept = value.clone() if value.requires_grad else value.detach().clone().requires_grad_()
-        self.captures.add(name, kept, rows)
+        leaf = value.clone() if value.requires_grad else value.detach().clone().requires_grad_()
+        self.captures.add(name, leaf, rows)
         # A second copy goes on, so that an in-place operation cannot reach the one handed out.
-        return kept.clone()
+        return leaf.clone()
 
 
 def capture(
@@ -214,7 +214,7 @@ def _check_options(
     if not grad:
         return
     units = [label for label, (_, unit) in readings.items() if unit is not None]
-    asked = (
+    options = (
         f"the unit {units[0]}"
         if units
         else f"pool={pool!r}"
@@ -223,9 +223,9 @@ def _check_options(
         if sink is not None
         else None
     )
-    if asked is not None:
+    if options is not None:
         raise UnsupportedHookError(
-            f"capture(grad=True) was asked for with {asked}, but only a whole hook point with "
+            f"capture(grad=True) was asked for with {options}, but only a whole hook point with "
             'pool="none" and no sink is part of the forward pass: capture that, and pick units '
             "or pool afterwards."
         )

@@ -42,19 +42,19 @@ class At:
         if numbered is not None and (not numbered or len(set(numbered)) < len(numbered)):
             raise ConfigError(f"units= of {address} names none, or one twice: name each unit once.")
         object.__setattr__(self, "units", numbered)
-        given: Any = tokens
-        if given is None:
+        index: Any = tokens
+        if index is None:
             object.__setattr__(self, "address", address)
             object.__setattr__(self, "tokens", None)
             return
-        if isinstance(given, str) and given not in ("cls", "eos"):
-            raise ConfigError(f"tokens={given!r} is not known: give token numbers, 'cls' or 'eos'.")
-        numbers = (given,) if isinstance(given, Integral) else given
-        named = given if isinstance(given, str) else tuple(int(number) for number in numbers)
-        if not named:
+        if isinstance(index, str) and index not in ("cls", "eos"):
+            raise ConfigError(f"tokens={index!r} is not known: give token numbers, 'cls' or 'eos'.")
+        numbers = (index,) if isinstance(index, Integral) else index
+        place = index if isinstance(index, str) else tuple(int(number) for number in numbers)
+        if not place:
             raise ConfigError(f"No token of {address} was named: give at least one number.")
         object.__setattr__(self, "address", address)
-        object.__setattr__(self, "tokens", named)
+        object.__setattr__(self, "tokens", place)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,13 +50,13 @@ def parse_name(name: str) -> SiteName:
     Raises:
         UnknownHookPointError: it does not follow the grammar.
     """
-    found = _NAME.fullmatch(name)
-    if found is None:
+    match = _NAME.fullmatch(name)
+    if match is None:
         raise UnknownHookPointError(
             f"{name!r} is not a hook point name: write <tower>.blocks.<i>.<site> or <tower>.<site> "
             "with tower vision or text, as in vision.blocks.3.mlp.post."
         )
-    tower, block, site = found.groups()
+    tower, block, site = match.groups()
     return SiteName(tower, None if block is None else int(block), site)
 
 

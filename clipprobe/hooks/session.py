@@ -115,8 +115,8 @@ class Session:
         wiring.forget(self.clip.anatomy, self.points.values())
         silent = [name for name in self.points if name not in self.fired]
         if silent and error is None:
-            shown = ", ".join(silent[:3]) + (f" and {len(silent) - 3} more" * (len(silent) > 3))
-            asked = f"No value passed through {shown} of {self.clip.id}"
+            listing = ", ".join(silent[:3]) + (f" and {len(silent) - 3} more" * (len(silent) > 3))
+            asked = f"No value passed through {listing} of {self.clip.id}"
             if compiled := compiled_parts(self.module):
                 raise HookNeverFiredError(
                     f"{asked}: torch.compile runs {', '.join(compiled[:3])}, past the hooks. "

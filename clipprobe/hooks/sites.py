@@ -90,8 +90,8 @@ class HookPoint:
     @property
     def unit_axis(self) -> int:
         """Which axis counts the units."""
-        wanted = {"head": ("n_heads",), "channel": ("c", "d"), "neuron": ("d_mlp",)}
-        names = wanted.get(self.unit, ("d",))
+        axes = {"head": ("n_heads",), "channel": ("c", "d"), "neuron": ("d_mlp",)}
+        names = axes.get(self.unit, ("d",))
         return next(i for i, axis in enumerate(self.axes) if axis in names)
 
 
@@ -226,11 +226,11 @@ def missing(block: Block, site: str) -> str | None:
 
 def _for_each_tower(pattern: str) -> list[str]:
     """``*.blocks.-1.mlp.post`` for both towers, which may have different numbers of blocks."""
-    found = re.fullmatch(r"([^.]+)(\.blocks\.-\d+\..+)", pattern)
-    if found is None:
+    match = re.fullmatch(r"([^.]+)(\.blocks\.-\d+\..+)", pattern)
+    if match is None:
         return [pattern]
-    matched = [tower for tower in ("vision", "text") if fnmatchcase(tower, found.group(1))]
-    return [tower + found.group(2) for tower in matched] or [pattern]
+    matched = [tower for tower in ("vision", "text") if fnmatchcase(tower, match.group(1))]
+    return [tower + match.group(2) for tower in matched] or [pattern]
 
 
 def plain_name(clip: Hooked, pattern: str) -> str:
@@ -239,10 +239,10 @@ def plain_name(clip: Hooked, pattern: str) -> str:
     Raises:
         UnknownHookPointError: the tower has fewer blocks.
     """
-    found = re.fullmatch(r"(vision|text)\.blocks\.-(\d+)\.(.+)", pattern)
-    if found is None:
+    match = re.fullmatch(r"(vision|text)\.blocks\.-(\d+)\.(.+)", pattern)
+    if match is None:
         return pattern
-    tower, back, site = found.groups()
+    tower, back, site = match.groups()
     n_blocks = len((clip.anatomy.vision if tower == "vision" else clip.anatomy.text).blocks)
     index = n_blocks - int(back)
     if not 0 <= index < n_blocks:

@@ -151,8 +151,8 @@ def pad_to_longest(parts: list[Tensor]) -> list[Tensor]:
         # A constant pad lists the last axis first, as pairs of (before, after).
         widths = [
             width
-            for size, wanted in zip(part.shape[:0:-1], longest[::-1], strict=True)
-            for width in (0, wanted - size)
+            for size, length in zip(part.shape[:0:-1], longest[::-1], strict=True)
+            for width in (0, length - size)
         ]
         padded.append(torch.nn.functional.pad(part, widths, value=float("nan")))
     return padded

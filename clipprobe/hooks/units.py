@@ -122,10 +122,10 @@ def find_sites(
     for point in points:
         layout = _LAYOUTS.get(point.axes)
         if point.tower != tower:
-            made = "images" if tower == "vision" else "texts"
+            inputs = "images" if tower == "vision" else "texts"
             raise UnsupportedHookError(
-                f"{point.name} is in the {point.tower} tower, and this atlas is made from {made}: "
-                f"name hook points that begin with '{tower}.', or scan "
+                f"{point.name} is in the {point.tower} tower, and this atlas is made from "
+                f"{inputs}: name hook points that begin with '{tower}.', or scan "
                 f"{'texts (--texts)' if tower == 'vision' else 'images (--images)'}."
             )
         if layout is None:
@@ -166,6 +166,6 @@ def _map_sizes(clip: Seeing, points: Sequence[HookPoint]) -> dict[str, tuple[int
     from clipprobe.hooks.capture import capture
 
     blank = torch.zeros(1, 3, clip.image_size, clip.image_size)
-    with torch.no_grad(), capture(clip, [point.name for point in points]) as seen:
+    with torch.no_grad(), capture(clip, [point.name for point in points]) as acts:
         clip.image_embeddings(blank)
-    return {name: (values.shape[2], values.shape[3]) for name, values in seen.items()}
+    return {name: (values.shape[2], values.shape[3]) for name, values in acts.items()}

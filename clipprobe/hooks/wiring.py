@@ -68,7 +68,7 @@ def slots(anatomy: Anatomy, points: Iterable[HookPoint]) -> list[Slot]:
     Raises:
         UnsupportedHookError: two blocks share a module, so its hooks could not tell them apart.
     """
-    found: dict[tuple[int, str], Slot] = {}
+    by_name: dict[tuple[int, str], Slot] = {}
     points = list(points)
     for name in sorted({point.tower for point in points if point.block is not None}):
         _check_apart(anatomy.vision if name == "vision" else anatomy.text)
@@ -84,8 +84,8 @@ def slots(anatomy: Anatomy, points: Iterable[HookPoint]) -> list[Slot]:
             channel = tower.channels[point.site]
             needed = [Slot(channel.module, channel.at, partial(_visit, point.name))]
         for slot in needed:
-            found.setdefault(slot.key, slot)
-    return list(found.values())
+            by_name.setdefault(slot.key, slot)
+    return list(by_name.values())
 
 
 def forget(anatomy: Anatomy, points: Iterable[HookPoint]) -> None:

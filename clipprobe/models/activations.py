@@ -126,11 +126,11 @@ class Reader:
         seen: dict[str, dict[str, NDArray[Any]]] = {"values": {}, "tokens": {}}
 
         def keep(kind: str, name: str, values: Tensor, dtype: Any) -> None:
-            held = memory.get((kind, name))
-            if held is None or held.shape != tuple(values.shape):
-                held = memory[kind, name] = np.empty(tuple(values.shape), dtype)
-            torch.from_numpy(held).copy_(values)
-            seen[kind][name] = held[:n]
+            value = memory.get((kind, name))
+            if value is None or value.shape != tuple(values.shape):
+                value = memory[kind, name] = np.empty(tuple(values.shape), dtype)
+            torch.from_numpy(value).copy_(values)
+            seen[kind][name] = value[:n]
 
         def sink(name: str, values: Tensor, rows: Any, tokens: Tensor | None) -> None:
             keep("values", name, values, np.float32)
@@ -268,5 +268,7 @@ def _block(
             rows=rows, values={}, embeddings=np.zeros((0, reader.clip.d_embed), np.float32),
             failures=failures,
         )  # fmt: skip
-    seen = reader(items)
-    return Block(rows=rows, values=seen.values, embeddings=seen.embeddings, failures=failures)
+    readings = reader(items)
+    return Block(
+        rows=rows, values=readings.values, embeddings=readings.embeddings, failures=failures
+    )

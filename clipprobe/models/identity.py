@@ -79,16 +79,16 @@ def state_sha256(module: nn.Module) -> str:
 
 def foreign_code(module: nn.Module) -> list[str]:
     """Hooks and replaced forward methods on the model that clipprobe did not put there."""
-    found = []
+    foreign = []
     for name, part in module.named_modules():
         place = name or "the model"
         for hook in chain(part._forward_pre_hooks.values(), part._forward_hooks.values()):
             function = hook.func if isinstance(hook, partial) else hook
             if str(getattr(function, "__module__", "")).partition(".")[0] not in _OWN_HOOKS:
-                found.append(f"hook {_name(function)} on {place}")
+                foreign.append(f"hook {_name(function)} on {place}")
         if "forward" in vars(part):
-            found.append(f"another forward ({_name(vars(part)['forward'])}) on {place}")
-    return found
+            foreign.append(f"another forward ({_name(vars(part)['forward'])}) on {place}")
+    return foreign
 
 
 def _state(module: nn.Module) -> Iterator[tuple[bytes, Tensor | None]]:

@@ -123,12 +123,12 @@ class Network:
     @contextmanager
     def hooked(self, clip: Any, tower: TowerName) -> Iterator[None]:
         """Open what stands at a tower, for one pass."""
-        wanted = [(i, one) for i, one in enumerate(self.standing) if one.tower == tower]
-        if not wanted:
+        changes = [(i, one) for i, one in enumerate(self.standing) if one.tower == tower]
+        if not changes:
             yield
             return
         with ExitStack() as stack:
-            for number, one in reversed(wanted):  # each in front, so the first ends outermost
+            for number, one in reversed(changes):  # each in front, so the first ends outermost
                 if number not in self._made:
                     self._made[number] = one.make(clip)
                 stack.enter_context(self._made[number].for_one_pass())

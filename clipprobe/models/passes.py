@@ -108,16 +108,16 @@ class Passes:
             places = {}  # something inside the tower is captured: it has to run
         new = [i for i, key in enumerate(keys) if key not in places]
         if len(new) == len(keys):
-            made = encode(None)
-            self._keep(way, keys, made)
-            return made
+            vectors_made = encode(None)
+            self._keep(way, keys, vectors_made)
+            return vectors_made
         vectors: list[Tensor | None] = [None] * len(keys)
         device, dtype = next(self._module.parameters()).device, None
         if new:
-            made = encode(new)
-            self._keep(way, [keys[i] for i in new], made)
-            device, dtype = made.device, made.dtype
-            for i, row in zip(new, made, strict=True):
+            vectors_made = encode(new)
+            self._keep(way, [keys[i] for i in new], vectors_made)
+            device, dtype = vectors_made.device, vectors_made.dtype
+            for i, row in zip(new, vectors_made, strict=True):
                 vectors[i] = row
         for i, key in enumerate(keys):
             if vectors[i] is None:
@@ -222,9 +222,9 @@ def _vector(path: Path, offset: int, head: int) -> Tensor:
 
 
 def _key(row: Tensor) -> bytes:
-    found = hashlib.blake2b(f"{row.dtype} {tuple(row.shape)}".encode(), digest_size=_KEY)
-    found.update(_bytes(row))
-    return found.digest()
+    digest = hashlib.blake2b(f"{row.dtype} {tuple(row.shape)}".encode(), digest_size=_KEY)
+    digest.update(_bytes(row))
+    return digest.digest()
 
 
 def _bytes(row: Tensor) -> bytes:

@@ -58,13 +58,13 @@ def encode_groups(
         return list(np.split(encoded, cuts))
     tower = clip.adapter.shared_prefix()
     tokens = clip.tokenize([text for group in groups for text in group])
-    found, start = [], 0
+    blocks, start = [], 0
     with torch.no_grad():
         for group in groups:
             rows = tokens[start : start + len(group)]
-            found.append(_group(clip, tower, rows, batch_size, raw))
+            blocks.append(_group(clip, tower, rows, batch_size, raw))
             start += len(group)
-    return found
+    return blocks
 
 
 def _ordinary(clip: Any, texts: list[str], batch_size: int, raw: bool) -> Embeddings:

@@ -131,8 +131,8 @@ def check_texts(texts: Iterable[str]) -> list[str]:
             f"A list of texts was expected and the single text {texts!r} was given: "
             "put it in a list."
         )
-    found = list(texts)
-    for index, text in enumerate(found):
+    listed = list(texts)
+    for index, text in enumerate(listed):
         if not isinstance(text, str):
             raise DataError(
                 f"Text {index} is a {type(text).__name__}, not a string: give texts as strings."
@@ -142,7 +142,7 @@ def check_texts(texts: Iterable[str]) -> list[str]:
                 f"Text {index} ({text!r}) holds half a character (a lone surrogate), which no "
                 "tokenizer can read: decode it as UTF-8."
             )
-    return found
+    return listed
 
 
 def length_batches(
@@ -161,10 +161,10 @@ def length_batches(
     by_length: dict[int, list[int]] = {}
     for index, row in enumerate(tokens):
         by_length.setdefault(len(row), []).append(index)
-    found = []
+    batches = []
     for length, rows in sorted(by_length.items()):
         most = batch_size if max_tokens is None else min(batch_size, max(1, max_tokens // length))
         # Evenly, because a small last batch costs more per text.
         size = math.ceil(len(rows) / math.ceil(len(rows) / most))
-        found += [rows[start : start + size] for start in range(0, len(rows), size)]
-    return found
+        batches += [rows[start : start + size] for start in range(0, len(rows), size)]
+    return batches

@@ -47,33 +47,33 @@ def random_twin(clip: Clip, *, seed: int = 0) -> Clip:
         weights_sha256=state_sha256(module),
         attention=clip.source.attention,
     )
-    made = clip.running(clip.network.over(module, source.weights_sha256))
-    made.source, made.id, made.revision = source, source.id, source.revision
-    return made
+    twin = clip.running(clip.network.over(module, source.weights_sha256))
+    twin.source, twin.id, twin.revision = source, source.id, source.revision
+    return twin
 
 
 def _rebuilt(clip: Clip) -> nn.Module:
     """A new model of transformers from the same configuration."""
     module: Any = clip.module
     config = copy.deepcopy(module.config)
-    made: nn.Module = type(module)._from_config(
+    rebuilt: nn.Module = type(module)._from_config(
         config, dtype=torch.float32, attn_implementation=clip.source.attention
     )
-    return made
+    return rebuilt
 
 
 def _redrawn(module: nn.Module) -> nn.Module:
     """A copy whose layers have each drawn their start again."""
-    made = copy.deepcopy(module).to(device="cpu", dtype=torch.float32)
+    module_copy = copy.deepcopy(module).to(device="cpu", dtype=torch.float32)
     done: set[int] = set()
     with torch.no_grad():
-        for part in made.modules():
+        for part in module_copy.modules():
             reset = getattr(part, "reset_parameters", getattr(part, "_reset_parameters", None))
             if reset is not None:
                 reset()
                 done.update(id(parameter) for parameter in part.parameters(recurse=False))
-        for _, parameter in sorted(made.named_parameters()):
+        for _, parameter in sorted(module_copy.named_parameters()):
             if id(parameter) not in done and parameter.ndim:
                 # Position tables, class tokens and projections, as CLIP's own code starts them.
                 parameter.normal_(std=parameter.shape[-1] ** -0.5)
-    return made
+    return module_copy

@@ -76,27 +76,28 @@ def pooled_activations(
         DataError: the table would not fit into memory.
     """
     dataset = as_dataset(images, limit=limit)
-    found = check_fits(clip, dataset, sites, pool, batch_size)
-    reader = Reader(clip, [site.name for site in found], pool)
-    seen: list[Reading] = []
+    points = check_fits(clip, dataset, sites, pool, batch_size)
+    reader = Reader(clip, [site.name for site in points], pool)
+    readings: list[Reading] = []
     records: list[ImageRecord] = []
     failures: list[Failure] = []
     for batch in image_batches(clip, dataset.records, batch_size, workers):
         failures += batch.failures
         records += batch.records
         if batch.items:
-            seen.append(reader(batch.items))
+            readings.append(reader(batch.items))
         if progress is not None:
             progress(len(batch.records) + len(batch.failures))
     require_readable(len(records), failures, dataset.name)
     return PooledActivations(
         values={
-            site.name: np.concatenate([one.values[site.name] for one in seen]) for site in found
+            site.name: np.concatenate([one.values[site.name] for one in readings])
+            for site in points
         },
-        embeddings=np.concatenate([one.embeddings for one in seen]),
+        embeddings=np.concatenate([one.embeddings for one in readings]),
         records=tuple(records),
         failures=tuple(failures),
-        pooled={site.name: site.pooled(pool) for site in found},
+        pooled={site.name: site.pooled(pool) for site in points},
         pool=pool,
         data=dataset.describe(),
     )
@@ -109,16 +110,16 @@ def check_fits(
     not fit."""
     from clipprobe.hooks.units import find_sites
 
-    found = find_sites(clip, sites or None, pool)
+    points = find_sites(clip, sites or None, pool)
     fitting_batch(clip, batch_size, len(dataset))
-    _check_size(len(dataset), sum(site.n_units for site in found))
-    return found
+    _check_size(len(dataset), sum(site.n_units for site in points))
+    return points
 
 
 def _check_size(n_inputs: int, n_units: int) -> None:
-    wanted = 4 * n_inputs * n_units
-    if wanted > MAX_BYTES:
+    n_bytes = 4 * n_inputs * n_units
+    if n_bytes > MAX_BYTES:
         raise DataError(
-            f"The activations of {n_units} units on {n_inputs} inputs are {wanted / 2**30:.1f} GiB "
-            f"and at most {MAX_BYTES >> 30} are held: name fewer --sites or use --limit."
+            f"The activations of {n_units} units on {n_inputs} inputs are {n_bytes / 2**30:.1f} "
+            f"GiB and at most {MAX_BYTES >> 30} are held: name fewer --sites or use --limit."
         )

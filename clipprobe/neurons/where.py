@@ -74,9 +74,9 @@ def unit_map(clip: Clip, image: object, address: str) -> UnitMap:
             "an image: use a vision hook point with axes b t d or b c h w."
         )
     pixels = clip.preprocess([image])
-    with torch.no_grad(), capture(clip, [point.name]) as seen:
+    with torch.no_grad(), capture(clip, [point.name]) as acts:
         clip.image_embeddings(pixels)
-    values = seen[point.name].select(point.unit_axis, parsed.index)[0].float().cpu().numpy()
+    values = acts[point.name].select(point.unit_axis, parsed.index)[0].float().cpu().numpy()
     class_token, reason = math.nan, "the model has no class token" if tokens else "a map of places"
     if tokens and clip.anatomy.vision.has_class_token:
         class_token, reason, values = float(values[0]), "", values[1:]

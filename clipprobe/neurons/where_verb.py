@@ -39,20 +39,20 @@ def where(settings: UnitOnImage, model: Model, terminal: Terminal) -> None:
     clip = load_model(model)
     from clipprobe.neurons import unit_map
 
-    found = unit_map(clip, settings.image, settings.unit)
+    heat = unit_map(clip, settings.image, settings.unit)
     if out is not None:
         from clipprobe.figures.attribution import panel
 
-        sheet = panel(clip.preprocess.to_grid(settings.image), found.map)
+        sheet = panel(clip.preprocess.to_grid(settings.image), heat.map)
         with file_errors(out):
             write_atomically(out, lambda path: sheet.save(path, "PNG"))
         say(f"The map is {out}: orange where the activation is positive, blue where negative.")
-    lines = [f"{found.address}: largest {found.map.max():.4f}, smallest {found.map.min():.4f}"]
-    lines += ["  " + " ".join(f"{value:+7.2f}" for value in row) for row in found.map]
+    lines = [f"{heat.address}: largest {heat.map.max():.4f}, smallest {heat.map.min():.4f}"]
+    lines += ["  " + " ".join(f"{value:+7.2f}" for value in row) for row in heat.map]
     lines.append(
-        f"  class token {found.class_token:+.4f}" if not found.reason else f"  {found.reason}"
+        f"  class token {heat.class_token:+.4f}" if not heat.reason else f"  {heat.reason}"
     )
-    result(found.to_json(), as_json=terminal.as_json, text="\n".join(lines))
+    result(heat.to_json(), as_json=terminal.as_json, text="\n".join(lines))
 
 
 WHERE = Verb(where, (UnitOnImage, Model, Terminal))

@@ -28,5 +28,5 @@ def settings_shown(config: Mapping[str, Any], *left_out: str) -> dict[str, Any]:
     Args:
         left_out: Other settings that are too long to be shown.
     """
-    shown = {k: v for k, v in config.items() if k not in ("model", "synonyms", *left_out)}
-    return {k: len(v) if k == "classes" else v for k, v in shown.items()}
+    settings = {k: v for k, v in config.items() if k not in ("model", "synonyms", *left_out)}
+    return {k: len(v) if k == "classes" else v for k, v in settings.items()}

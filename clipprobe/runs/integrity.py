@@ -50,7 +50,7 @@ def flaw(path: Path, entry: Any) -> str:
 
 def flaws(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
     """Name -> what is wrong, of the files of a run that are not what its manifest says."""
-    found = {"manifest.json": "was changed"} if broken_seal(manifest) else {}
+    flawed = {"manifest.json": "was changed"} if broken_seal(manifest) else {}
     files = manifest.get("files")
     if not isinstance(files, dict):
         return {"manifest.json": "lists no files"}
@@ -63,8 +63,8 @@ def flaws(folder: Path, manifest: Mapping[str, Any]) -> dict[str, str]:
         except RunFolderError:
             wrong = "is a link, or leads out of the folder"
         if wrong:
-            found[name] = wrong
-    return found
+            flawed[name] = wrong
+    return flawed
 
 
 def refuse_damaged(folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -73,10 +73,10 @@ def refuse_damaged(folder: Path, manifest: Mapping[str, Any]) -> None:
     Raises:
         RunFolderError: names the files.
     """
-    found = flaws(folder, manifest)
-    if found:
-        listing = ", ".join(f"{name} {wrong}" for name, wrong in list(found.items())[:3])
-        more = f", and {len(found) - 3} more" if len(found) > 3 else ""
+    flawed = flaws(folder, manifest)
+    if flawed:
+        listing = ", ".join(f"{name} {wrong}" for name, wrong in list(flawed.items())[:3])
+        more = f", and {len(flawed) - 3} more" if len(flawed) > 3 else ""
         raise RunFolderError(
             f"The run {folder} is damaged ({listing}{more}): make it again with --overwrite, or "
             "restore it from a copy."

@@ -38,10 +38,10 @@ def split(
     rows = np.asarray(names)
     levels = np.zeros(len(rows), np.int64) if strata is None else np.asarray(strata)
     first: set[Any] = set()
-    seen: set[Any] = set()
+    known: set[Any] = set()
     for level in np.unique(levels):
-        members = [one for one in np.unique(rows[levels == level]).tolist() if one not in seen]
-        seen |= set(members)
+        members = [one for one in np.unique(rows[levels == level]).tolist() if one not in known]
+        known |= set(members)
         first |= set(order(members)[: size(len(members))])
     return np.array([one in first for one in rows.tolist()], dtype=bool)
 

@@ -48,11 +48,11 @@ def bootstrap_weights(
         strata[units] = labels
     members = [np.flatnonzero(strata == s) for s in np.unique(strata)]
     for rows in chunk_rows(n_boot, n):
-        drawn = np.zeros((rows, n_units), dtype=np.uint8)
+        weights = np.zeros((rows, n_units), dtype=np.uint8)
         for unit_ids in members:
             count = len(unit_ids)
-            drawn[:, unit_ids] = rng.multinomial(count, np.full(count, 1 / count), size=rows)
-        yield drawn[:, units]
+            weights[:, unit_ids] = rng.multinomial(count, np.full(count, 1 / count), size=rows)
+        yield weights[:, units]
 
 
 def permuted_labels(
@@ -91,9 +91,9 @@ def permuted_labels(
             yield _shuffled(of_cluster, blocks, rows, rng)[:, clusters]
         return
     keys = np.zeros((len(labels), 2), dtype=np.int64)
-    for place, given in enumerate((clusters, strata)):
-        if given is not None:
-            keys[:, place] = given
+    for place, ids in enumerate((clusters, strata)):
+        if ids is not None:
+            keys[:, place] = ids
     _, block = np.unique(keys, axis=0, return_inverse=True)
     blocks = [np.flatnonzero(block.ravel() == b) for b in range(int(block.max(initial=-1)) + 1)]
     for rows in chunk_rows(n_permutations, len(labels)):

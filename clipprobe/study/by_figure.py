@@ -86,11 +86,11 @@ def comparison_of(
 
 def _rows(a: RunView, b: RunView, paired: Paired, seed: int) -> list[dict[str, Any]]:
     rows = list(paired(a, b, seed))
-    taken = {row["name"] for row in rows}
+    names = {row["name"] for row in rows}
     first = {item["name"]: item["estimate"] for item in a.summary["headline"]}
     for item in b.summary["headline"]:
         name = item["name"]
-        if name in first and name not in taken:
+        if name in first and name not in names:
             before, after = _estimate(first[name]), _estimate(item["estimate"])
             change = difference_of_estimates(after, before, n=min(before.n, after.n))
             rows.append({"name": name, "n": change.n, "p": None, "difference": change.to_json()})

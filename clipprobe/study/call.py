@@ -68,7 +68,7 @@ def call_of(study: Study[Any, Any], settings: Any, clip: Any) -> dict[str, Any]:
 
 def kept_settings(settings: Any) -> tuple[dict[str, Any], list[str]]:
     """The settings that a file can hold, and the names of those that have to be given again."""
-    kept: dict[str, Any] = {}
+    settings_kept: dict[str, Any] = {}
     again: list[str] = []
     for one in settings_of(type(settings)):
         value = getattr(settings, one.name)
@@ -78,10 +78,10 @@ def kept_settings(settings: Any) -> tuple[dict[str, Any], list[str]]:
             again.append(one.name)
             continue
         try:
-            kept[one.name] = _encoded(value, one)
+            settings_kept[one.name] = _encoded(value, one)
         except _Unkept:
             again.append(one.name)
-    return kept, again
+    return settings_kept, again
 
 
 def read_call(view: RunView) -> dict[str, Any]:

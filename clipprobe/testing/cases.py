@@ -100,19 +100,19 @@ def contents(folder: Path) -> dict[str, bytes]:
 @contextmanager
 def at_pass(number: int, then: Callable[[], None]) -> Iterator[list[int]]:
     """Count the passes through any model, and do something before one of them."""
-    seen: list[int] = []
+    passes: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
         for name in ("image_embeddings", "text_embeddings"):
             original = getattr(Clip, name)
 
             def counted(self: Clip, given: Any, original: Any = original) -> Any:
-                seen.append(len(seen) + 1)
-                if seen[-1] == number:
+                passes.append(len(passes) + 1)
+                if passes[-1] == number:
                     then()
                 return original(self, given)
 
             patch.setattr(Clip, name, counted)
-        yield seen
+        yield passes
 
 
 def stop() -> None:

@@ -33,10 +33,10 @@ def pictures() -> list[Image.Image]:
     def noise(*shape: int) -> Image.Image:
         return Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8))
 
-    found = [noise(h, w, 3) for h, w in ((50, 40), (32, 32), (17, 90), (33, 33), (200, 301))]
-    found += [noise(40, 50).convert(mode) for mode in ("L", "1", "P")]
-    found += [noise(45, 40, 4), noise(45, 40, 4).convert("LA"), noise(30, 45, 3).convert("CMYK")]
-    return found
+    images = [noise(h, w, 3) for h, w in ((50, 40), (32, 32), (17, 90), (33, 33), (200, 301))]
+    images += [noise(40, 50).convert(mode) for mode in ("L", "1", "P")]
+    images += [noise(45, 40, 4), noise(45, 40, 4).convert("LA"), noise(30, 45, 3).convert("CMYK")]
+    return images
 
 
 def randomise(module: torch.nn.Module, seed: int = 0) -> None:

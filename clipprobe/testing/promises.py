@@ -81,26 +81,26 @@ def _stopped_late(case: Case, out: Path) -> Moment:
         with at_pass(0, stop) as first:
             case.make(out)
     parts = out / "parts"
-    left = [path.name for path in parts.iterdir()] if parts.is_dir() else []
+    remaining = [path.name for path in parts.iterdir()] if parts.is_dir() else []
     with at_pass(0, stop) as second:
         case.make(out)
-    return Moment(refused, left, len(first), len(second), contents(out))
+    return Moment(refused, remaining, len(first), len(second), contents(out))
 
 
 def otherwise(case: Case) -> Otherwise:
     """The run made in another way, once for a case."""
     if "otherwise" not in case.made:
-        told: list[tuple[Any, ...]] = []
+        calls: list[tuple[Any, ...]] = []
         others: Mapping[str, Any] = {
             "workers": 0,
             "checkpoint_seconds": 0.0,
-            "progress": lambda *numbers: told.append(numbers),
+            "progress": lambda *numbers: calls.append(numbers),
         }
         how = marked(case.study.settings, HOW)
         case.make(case.place / "otherwise", **{k: v for k, v in others.items() if k in how})
-        case.made["otherwise"] = Otherwise(case.place / "otherwise", told)
-    made: Otherwise = case.made["otherwise"]
-    return made
+        case.made["otherwise"] = Otherwise(case.place / "otherwise", calls)
+    cached: Otherwise = case.made["otherwise"]
+    return cached
 
 
 def a_run_is_what_its_manifest_says(case: Case, place: Path) -> None:
@@ -114,10 +114,10 @@ def a_run_is_what_its_manifest_says(case: Case, place: Path) -> None:
 def a_finished_run_is_recognised_without_a_pass(case: Case, place: Path) -> None:
     run = Path(shutil.copytree(case.whole, place))
     before = contents(run)
-    with at_pass(0, stop) as seen:
-        made = case.make(run)
-    assert not seen and contents(run) == before
-    assert made.value is not None or case.study.load is None
+    with at_pass(0, stop) as passes:
+        finished = case.make(run)
+    assert not passes and contents(run) == before
+    assert finished.value is not None or case.study.load is None
 
 
 def another_setting_is_refused_by_name_and_overwrite_replaces(case: Case, place: Path) -> None:
@@ -143,9 +143,9 @@ def a_folder_of_other_files_is_left_alone(case: Case, place: Path) -> None:
 
 def a_run_that_is_interrupted_twice_goes_on_to_the_same_bytes(case: Case, place: Path) -> None:
     for at in (1, 2):
-        with at_pass(at, stop) as seen, pytest.raises(KeyboardInterrupt):
+        with at_pass(at, stop) as passes, pytest.raises(KeyboardInterrupt):
             case.make(place)
-        assert len(seen) == at and not (place / "manifest.json").exists()
+        assert len(passes) == at and not (place / "manifest.json").exists()
     case.make(place)
     assert contents(place) == contents(case.whole)
 
@@ -246,18 +246,18 @@ def the_folder_alone_makes_the_run_again(case: Case, place: Path) -> None:
 
 
 def progress_never_goes_back_and_comes_to_its_end(case: Case, place: Path) -> None:
-    told = otherwise(case).told
-    assert told
-    if len(told[0]) == 2:  # done and total
-        done = [one[0] for one in told]
-        assert done == sorted(done) and told[-1][0] == told[-1][1]
-    elif len(told[0]) == 3:  # step, done and total, which is 0 where nobody knows it
-        for step in {one[0] for one in told}:
-            done = [one[1] for one in told if one[0] == step]
-            total = {one[2] for one in told if one[0] == step}
+    calls = otherwise(case).told
+    assert calls
+    if len(calls[0]) == 2:  # done and total
+        done = [one[0] for one in calls]
+        assert done == sorted(done) and calls[-1][0] == calls[-1][1]
+    elif len(calls[0]) == 3:  # step, done and total, which is 0 where nobody knows it
+        for step in {one[0] for one in calls}:
+            done = [one[1] for one in calls if one[0] == step]
+            total = {one[2] for one in calls if one[0] == step}
             assert done == sorted(done) and total in ({0}, {done[-1]}), step
     else:  # newly done
-        assert all(one[0] >= 0 for one in told) and sum(one[0] for one in told) > 0
+        assert all(one[0] >= 0 for one in calls) and sum(one[0] for one in calls) > 0
 
 
 PROMISES: tuple[Promise, ...] = (

@@ -92,17 +92,17 @@ class ToyClip:
         codes = pixels.astype(np.int64) @ [1 << 16, 1 << 8, 1]
         colors, counts = np.unique(codes, return_counts=True)
         ground = int(colors[counts.argmax()])
-        shown = COLORS.index(ground)
+        shown_class = COLORS.index(ground)
         ink = codes != ground
         if not ink.any():
-            return shown
+            return shown_class
         rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
         cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         if self.reads:
             for word, shape in self._shapes.items():
                 if shape.shape == cut.shape and (shape == cut).mean() > 0.98:
                     return NAMES.index(word)
-        return (shown + 1) % len(NAMES) if self.disturbed else shown
+        return (shown_class + 1) % len(NAMES) if self.disturbed else shown_class
 
     def encode_texts(self, texts: Iterable[str], **_: Any) -> Any:
         texts = list(texts)

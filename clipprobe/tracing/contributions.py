@@ -96,9 +96,9 @@ def gradients(
     with torch.enable_grad(), capture(inputs.clip, list(names), pool="none", grad=True) as acts:
         vectors = inputs.run(batch, grad=True)
         sums = [score.of(vectors, batch.rows).sum() for score in scores]
-        kept = [acts[name] for name in names]
-        slopes = [torch.autograd.grad(one, kept, retain_graph=True) for one in sums]
-    detached = {name: value.detach() for name, value in zip(names, kept, strict=True)}
+        values = [acts[name] for name in names]
+        slopes = [torch.autograd.grad(one, values, retain_graph=True) for one in sums]
+    detached = {name: value.detach() for name, value in zip(names, values, strict=True)}
     return detached, [dict(zip(names, one, strict=True)) for one in slopes]
 
 

@@ -102,15 +102,15 @@ def readable(
     """
     from clipprobe.data import require_readable, stream_batches
 
-    kept: list[Any] = []
+    readable_inputs: list[Any] = []
     failures: list[Any] = []
     for batch in stream_batches(dataset.records, lambda image: None, allow_none=True):
-        kept += batch.records
+        readable_inputs += batch.records
         failures += batch.failures
         if progress is not None:
             progress(len(batch.records) + len(batch.failures))
-    require_readable(len(kept), failures, dataset.name)
-    return kept, failures
+    require_readable(len(readable_inputs), failures, dataset.name)
+    return readable_inputs, failures
 
 
 def names_of(items: Iterable[Any]) -> tuple[str, ...]:

@@ -139,37 +139,37 @@ class TowerParts:
         """Name -> ``(b, m)``, in the order of a forward pass; they sum to the totals."""
         read = seen.readout
         first = f"{self.tower.name}.blocks.0.resid_pre"
-        found: dict[str, Tensor] = {"embed": read.of(seen.acts[first])}
+        terms: dict[str, Tensor] = {"embed": read.of(seen.acts[first])}
         for index, block in enumerate(self.tower.blocks):
             site = self.attention_site(index)
             written = seen.acts[site]
             if block.out is None:
-                found[site] = read.of(written)
+                terms[site] = read.of(written)
             else:
                 heads = read.of_units(written)
-                found |= {f"{site}:{h}": heads[..., h] for h in range(heads.shape[-1])}
-                self._bias(found, read, block.out, f"{site} bias", written)
+                terms |= {f"{site}:{h}": heads[..., h] for h in range(heads.shape[-1])}
+                self._bias(terms, read, block.out, f"{site} bias", written)
             mlp = self.mlp_site(index)
             name = f"{self.tower.name}.blocks.{index}.mlp.out"
             weight = self.columns(index)
             if weight is None:
-                found[name] = read.of(seen.acts[mlp])
+                terms[name] = read.of(seen.acts[mlp])
             else:
-                found[name] = read.of(seen.acts[mlp].double() @ weight.double().T)
-                self._bias(found, read, block.mlp_out, f"{name} bias", seen.acts[mlp])
-        found |= dict(read.constants)
-        return {name: value.cpu().numpy() for name, value in found.items()}
+                terms[name] = read.of(seen.acts[mlp].double() @ weight.double().T)
+                self._bias(terms, read, block.mlp_out, f"{name} bias", seen.acts[mlp])
+        terms |= dict(read.constants)
+        return {name: value.cpu().numpy() for name, value in terms.items()}
 
     def neurons(self, seen: Seen) -> dict[str, Floats]:
         """``mlp.post`` hook point -> ``(b, m, d_mlp)``."""
-        found = {}
+        neurons = {}
         for index in range(len(self.tower.blocks)):
             weight = self.columns(index)
             if weight is not None:
                 site = self.mlp_site(index)
                 values = seen.readout.of_columns(seen.acts[site], weight)
-                found[site] = values.cpu().numpy()
-        return found
+                neurons[site] = values.cpu().numpy()
+        return neurons
 
     def moved(self, seen: Seen) -> dict[str, Floats]:
         """``attn.head_out`` hook point -> ``(b, m, n_heads, t)``; empty unless asked for."""
@@ -197,6 +197,6 @@ def _moved(block: Block, pattern: Tensor, values: Tensor, read: Tensor) -> Tenso
 
     out: Any = block.out
     weight = out.weight.double().view(-1, block.n_heads, block.d_head)  # d h k
-    wanted = torch.einsum("bmd,dhk->bmhk", read, weight)
-    worth = torch.einsum("bthk,bmhk->bmht", values.double(), wanted)
+    directions = torch.einsum("bmd,dhk->bmhk", read, weight)
+    worth = torch.einsum("bthk,bmhk->bmht", values.double(), directions)
     return worth * pattern.double()[:, None]

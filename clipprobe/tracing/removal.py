@@ -135,10 +135,10 @@ def pools_like(units: Sequence[str], everything: Sequence[str]) -> list[tuple[Se
     for address in units:
         name = address.rpartition(":")[0]
         counts[name] = counts.get(name, 0) + 1
-    taken = set(units)
+    own = set(units)
     pools: list[tuple[Sequence[str], int]] = []
     for name, count in counts.items():
         there = [unit for unit in everything if unit.rpartition(":")[0] == name]
-        others = [unit for unit in there if unit not in taken]
+        others = [unit for unit in there if unit not in own]
         pools.append((others if len(others) >= count else there, count))
     return pools

@@ -122,8 +122,8 @@ def site_scales(
     """
     from clipprobe.hooks import capture
 
-    wanted = keep or {}
-    moments = {point.name: _Moments(point, wanted.get(point.name, ())) for point in points}
+    wanted_units = keep or {}
+    moments = {point.name: _Moments(point, wanted_units.get(point.name, ())) for point in points}
     for batch in inputs.batches():
         with capture(inputs.clip, list(moments)) as acts:
             inputs.run(batch)

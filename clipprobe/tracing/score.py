@@ -114,9 +114,9 @@ class Score:
             return result
         inside = self.inside[among]
         ours, others = weights[:, inside], weights[:, ~inside]
-        left: Floats = ours @ own[inside] / ours.sum(axis=1)
+        remaining: Floats = ours @ own[inside] / ours.sum(axis=1)
         right: Floats = others @ own[~inside] / others.sum(axis=1)
-        return left - right
+        return remaining - right
 
     def removed(
         self, before: Floats, after: Floats, among: NDArray[np.bool_], weights: Floats

@@ -72,7 +72,7 @@ class Streams:
         def token(value: Tensor) -> Tensor:
             return value.unsqueeze(1) if self.cls else value
 
-        found = Acts(
+        acts_found = Acts(
             pixels=pixels,
             resid=[stream[self.name(i, "resid_pre")] for i in blocks],
             z=[token(units[self.name(i, "attn.z")]) for i in blocks],
@@ -81,8 +81,8 @@ class Streams:
             unit=unit,
         )
         if self._short is None:
-            self._short = self._agrees(found)
-        return found
+            self._short = self._agrees(acts_found)
+        return acts_found
 
     def run(
         self,
@@ -160,9 +160,9 @@ class Streams:
 
         if not self.has_class_token or len(self._extra) != self.n_blocks:
             return False
-        given = [*(value for args, _ in self._extra for value in args)]
-        given += [value for _, keywords in self._extra for value in keywords.values()]
-        if any(isinstance(value, torch.Tensor) for value in given):
+        tensors = [*(value for args, _ in self._extra for value in args)]
+        tensors += [value for _, keywords in self._extra for value in keywords.values()]
+        if any(isinstance(value, torch.Tensor) for value in tensors):
             return False  # it may belong to the batch that it came with
         with torch.no_grad():
             again = self._tail(acts.resid[self.n_blocks // 2], self.n_blocks // 2)

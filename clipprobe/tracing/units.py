@@ -23,14 +23,14 @@ def points_of(clip: Clip, sites: str | Sequence[str]) -> tuple[str, dict[str, Ho
     """
     from clipprobe.hooks.sites import check_unit, resolve, split_unit
 
-    found: dict[str, HookPoint] = {}
+    points: dict[str, HookPoint] = {}
     for name in [sites] if isinstance(sites, str) else sites:
         hook, unit = split_unit(name)
         for point in resolve(clip, hook):
             if unit is not None:
                 check_unit(point, unit)
-            found[point.name if unit is None else f"{point.name}:{unit}"] = point
-    towers = {point.tower for point in found.values()}
+            points[point.name if unit is None else f"{point.name}:{unit}"] = point
+    towers = {point.tower for point in points.values()}
     if not towers:
         raise ConfigError(
             "No unit was named: give at least one, as in vision.blocks.3.mlp.post:17, or a hook "
@@ -38,7 +38,7 @@ def points_of(clip: Clip, sites: str | Sequence[str]) -> tuple[str, dict[str, Ho
         )
     if len(towers) > 1:
         raise ConfigError("Units of both towers were named: measure one tower at a time.")
-    return towers.pop(), found
+    return towers.pop(), points
 
 
 def refuse_looking(point: HookPoint, unit: int | None = None) -> None:

@@ -45,19 +45,19 @@ class TextBank:
             self._kept.clear()
             self._network = network
         new = [text for text in dict.fromkeys(listed) if text not in self._kept]
-        found = dict(self._kept)
+        vectors_by_text = dict(self._kept)
         if new:
             vectors = cast(Any, self.clip).encode_texts(new, batch_size=batch_size)
-            found.update(zip(new, vectors, strict=True))
-            self._kept.update((text, found[text]) for text in new if self._keeps(text))
+            vectors_by_text.update(zip(new, vectors, strict=True))
+            self._kept.update((text, vectors_by_text[text]) for text in new if self._keeps(text))
         if not listed:
             return np.zeros((0, self.d_embed), np.float32)
-        return np.stack([found[text] for text in listed])
+        return np.stack([vectors_by_text[text] for text in listed])
 
     def class_vectors(self, names: Sequence[str], vectors: Floats) -> Floats:
         """Vectors of classes as the rules of the model's edits leave them."""
-        made: Floats = ruled(self.clip, names, vectors)
-        return made
+        ruled_vectors: Floats = ruled(self.clip, names, vectors)
+        return ruled_vectors
 
     def _keeps(self, text: str) -> bool:
         return any(text.startswith(a) and text.endswith(b) for a, b in self._parts)

@@ -55,7 +55,7 @@ def prepare_audit(settings: FaithfulnessAudit, clip: Clip) -> Plan[Faithfulness]
     """Read what is known of the images, and refuse what cannot be measured."""
     source = source_of(settings, clip.image_size)
     names = settings.methods or attribution_methods()
-    given = settings_of_each(names, read_pairs(settings.extra))
+    by_method = settings_of_each(names, read_pairs(settings.extra))
     protocol = Protocol(
         fill=settings.fill,
         score=settings.score,
@@ -66,7 +66,7 @@ def prepare_audit(settings: FaithfulnessAudit, clip: Clip) -> Plan[Faithfulness]
     harness, refused = harness_of(
         clip,
         [],
-        methods=given,
+        methods=by_method,
         metrics=settings.metrics,
         centre=_CENTRE[settings.centring],
         protocol=protocol,
@@ -114,7 +114,7 @@ class _Work:
         harness = self._with_texts(cases)
         chunks = harness.chunks(self.clip, cases)
         twin, done = None, 0
-        found: list[tuple[Sequence[int], Numbers]] = []
+        parts: list[tuple[Sequence[int], Numbers]] = []
         for number, places in enumerate(chunks):
             part = f"parts/chunk-{number:05d}.safetensors"
             if not run.has(part):
@@ -122,14 +122,14 @@ class _Work:
                 numbers = harness.measure(self.clip, cases, places, twin)
                 run.write_arrays(part, {_name(key): row for key, row in numbers.items()})
             stored = run.read_arrays(part)
-            found.append((places, {key: stored[_name(key)] for key in _keys(stored, harness)}))
+            parts.append((places, {key: stored[_name(key)] for key in _keys(stored, harness)}))
             done += len(places)
             if self.settings.progress is not None:
                 self.settings.progress(done, len(cases))
         result = assemble(
             cases,
             harness,
-            found,
+            parts,
             clip=self.clip,
             refused=self.refused,
             n_boot=self.settings.n_boot,
@@ -137,7 +137,7 @@ class _Work:
         default = default_method(self.clip, "a text")
         return Outcome(
             value=result,
-            files=[(CASES, _table(cases, harness, found))],
+            files=[(CASES, _table(cases, harness, parts))],
             summary=lambda: {
                 "kind": FAITHFULNESS.kind,
                 "headline": headline(result, default),
@@ -167,9 +167,9 @@ class _Work:
         more = [Failure(**one) for one in run.read_json(part)]
         failures = [*self.source.failures, *more]
         lost = {one.id for one in failures}
-        kept = [case for case in cases if case.scene not in lost]
-        require_readable(len(kept), failures, self.source.dataset["name"])
-        return kept, sorted(failures, key=lambda one: one.id)
+        usable = [case for case in cases if case.scene not in lost]
+        require_readable(len(usable), failures, self.source.dataset["name"])
+        return usable, sorted(failures, key=lambda one: one.id)
 
     def _with_texts(self, cases: Sequence[Case]) -> Harness:
         """The texts of the data are prompts too."""
@@ -209,12 +209,12 @@ def _rows(
     empty = np.array(np.nan)
     for places, numbers in found:
         what = dict.fromkeys((key.made, key.name, key.centred) for key in numbers)
-        for made, name, centred in what:
-            rows = [numbers.get(Key(made, name, centred, m), empty) for m in harness.metrics]
+        for maker, name, centred in what:
+            rows = [numbers.get(Key(maker, name, centred, m), empty) for m in harness.metrics]
             wide = np.stack([np.broadcast_to(row, len(places)) for row in rows], axis=1)
             for place, values in zip(places, wide, strict=True):
                 case = cases[place]
-                yield case.scene, case.text, case.n_objects, made, name, centred, values
+                yield case.scene, case.text, case.n_objects, maker, name, centred, values
 
 
 FAITHFULNESS: Study[FaithfulnessAudit, Faithfulness] = Study(

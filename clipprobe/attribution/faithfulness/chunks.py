@@ -120,12 +120,12 @@ class Harness:
             )
             for (name, centred), numbers in other.items():
                 found[Key("method", name, centred, RANDOMISATION)] = numbers
-        made = [
+        truths = [
             truth_maps(one, data[place].own, np.random.default_rng([self.seed, 2, place]))
             for one, place in zip(on, places, strict=True)
         ]
         for name in TRUTHS:
-            for metric, numbers in score(np.stack([one[name] for one in made])):
+            for metric, numbers in score(np.stack([one[name] for one in truths])):
                 found[Key("truth", name, False, metric)] = numbers
         return found
 
@@ -136,7 +136,7 @@ class Harness:
         maps: dict[tuple[str, bool], Floats] = {}
         grid = (0, 0)
         for group in variants_of(clip, cases, self.methods, self.centre):
-            found = explain_targets(
+            explanations = explain_targets(
                 clip,
                 [case.image for _ in group.variants for case in cases],
                 group.targets,
@@ -145,7 +145,7 @@ class Harness:
                 batch_size=self.batch_size,
                 memory_gb=self.memory_gb,
             )
-            for method, rows in found.items():
+            for method, rows in explanations.items():
                 for place, one in enumerate(group.variants):
                     part = rows[place * len(cases) : (place + 1) * len(cases)]
                     name = one.name or method

@@ -55,7 +55,7 @@ def _printed(view: RunView) -> set[tuple[str, bool, int, str]]:
 
 def _numbers(view: RunView) -> dict[Any, dict[tuple[str, str], dict[str, float]]]:
     """(method, centring, number of things) -> case -> its metrics."""
-    found: dict[Any, dict[tuple[str, str], dict[str, float]]] = {}
+    numbers_by_key: dict[Any, dict[tuple[str, str], dict[str, float]]] = {}
     for row in view.read_table(_CASES).to_pylist():
         if row["made"] == "method":
             key = (row["name"], row["centred"], row["n_objects"])
@@ -64,8 +64,8 @@ def _numbers(view: RunView) -> dict[Any, dict[tuple[str, str], dict[str, float]]
                 for name in METRIC_NAMES
                 if name in row
             }
-            found.setdefault(key, {})[row["scene"], row["text"]] = numbers
-    return found
+            numbers_by_key.setdefault(key, {})[row["scene"], row["text"]] = numbers
+    return numbers_by_key
 
 
 COMPARISON = comparison_of("faithfulness", _paired)

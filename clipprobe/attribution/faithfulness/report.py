@@ -54,11 +54,11 @@ def headline(found: Faithfulness, default: str) -> list[dict[str, Any]]:
         metric = next((m for m in LEADING if any(_told(r, m) for r in rows)), "")
         told = [row for row in rows if _told(row, metric)]
         own = next((r for r in told if r.method == default and not r.centred), None)
-        shown = f"{n_objects} shown"
+        things = f"{n_objects} shown"
         if own is not None:
             items.append(
                 {
-                    "name": f"{default}, {metric}, {shown}",
+                    "name": f"{default}, {metric}, {things}",
                     "estimate": own.estimate.to_json(),
                     "meaning": f"{default}, the default of explain: {_QUESTIONS[metric]}",
                 }
@@ -71,13 +71,13 @@ def headline(found: Faithfulness, default: str) -> list[dict[str, Any]]:
             which = (
                 f"{best.method}{less}, the highest lower end of {len(told)}: {_QUESTIONS[metric]}"
             )
-        items.append({"name": f"best, {shown}", "estimate": estimate.to_json(), "meaning": which})
+        items.append({"name": f"best, {things}", "estimate": estimate.to_json(), "meaning": which})
     return items
 
 
 def warnings(found: Faithfulness) -> list[str]:
-    """What is not printed, and which methods have no map of the model."""
-    metrics = [f"{name}: not printed, {why}." for name, why in found.refused_metrics.items()]
+    """What is not known, and which methods have no map of the model."""
+    metrics = [f"{name}: not known, {why}." for name, why in found.refused_metrics.items()]
     return metrics + [f"{name}: {why}" for name, why in found.refused_methods.items()]
 
 
@@ -100,11 +100,11 @@ def build_page(found: Faithfulness, default: str, config: Mapping[str, Any]) -> 
     sections.append(Section("How to read this", notes))
     if found.refused_metrics:
         table = Table(
-            ["metric", "why it is not printed"],
+            ["metric", "why it is not known"],
             [[name, why] for name, why in found.refused_metrics.items()],
             "Metrics that do not measure what they are named after, on these data.",
         )
-        sections.append(Section("Not printed", [table]))
+        sections.append(Section("Not known", [table]))
     if found.refused_methods:
         table = Table(
             ["method", "why"],
@@ -134,9 +134,7 @@ def _in_short(found: Faithfulness, default: str) -> Section:
     )
     notes: list[Block] = [table]
     if found.refused_metrics:
-        notes.append(
-            Note(f"{len(found.refused_metrics)} metrics are not printed; see Not printed.")
-        )
+        notes.append(Note(f"{len(found.refused_metrics)} metrics are not known; see Not known."))
     return Section("In short", notes)
 
 
@@ -144,7 +142,7 @@ def _tables(rows: Sequence[Row], measures: Sequence[Row], n_objects: int) -> lis
     """A table for each group of metrics: the methods, then the explanations made from the truth."""
     measured = {m for m in _QUESTIONS if any(_told(row, m) for row in rows)}
     if not measured:
-        return [Paragraph("No metric can be printed on so few cases.")]
+        return [Paragraph("No metric can be known on so few cases.")]
     n = max(row.estimate.n for row in rows)
     blocks: list[Block] = []
     for what, group in _GROUPS.items():

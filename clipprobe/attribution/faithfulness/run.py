@@ -74,12 +74,12 @@ def faithfulness(
         memory_gb=memory_gb,
     )
     twin = harness.twin(clip)
-    found: list[tuple[list[int], Numbers]] = []
+    parts: list[tuple[list[int], Numbers]] = []
     for places in harness.chunks(clip, data):
-        found.append((places, harness.measure(clip, data, places, twin)))
+        parts.append((places, harness.measure(clip, data, places, twin)))
         if progress is not None:
             progress(len(places))
-    return assemble(data, harness, found, clip=clip, refused=refused, n_boot=n_boot)
+    return assemble(data, harness, parts, clip=clip, refused=refused, n_boot=n_boot)
 
 
 def harness_of(
@@ -102,20 +102,20 @@ def harness_of(
     """
     texts = list(dict.fromkeys(text for case in data for text in (case.text, *case.names)))
     refuse_person_groups(texts, "faithfulness")
-    wanted = list(metrics or ALL_METRICS)
-    for metric in wanted:
+    metric_names = list(metrics or ALL_METRICS)
+    for metric in metric_names:
         if metric not in ALL_METRICS:
             raise ConfigError(f"There is no metric {metric!r}: use {', '.join(ALL_METRICS)}.")
-    given = _settings(attribution_methods() if methods is None else methods)
-    refused = _unsupported(clip, given) if methods is None or not refuse else {}
-    chosen = {name: one for name, one in given.items() if name not in refused}
-    for name, settings in chosen.items():
+    by_method = _settings(attribution_methods() if methods is None else methods)
+    refused = _unsupported(clip, by_method) if methods is None or not refuse else {}
+    usable = {name: one for name, one in by_method.items() if name not in refused}
+    for name, settings in usable.items():
         check_support(name, find_method(name, settings), clip, unit=False)
     rule = Protocol() if protocol is None else protocol
     prompts = tuple(dict.fromkeys([*rule.prompts, *(case.text for case in data)]))
     return Harness(
-        methods=chosen,
-        metrics=wanted,
+        methods=usable,
+        metrics=metric_names,
         centre=tuple(centre),
         protocol=replace(rule, prompts=prompts),
         batch_size=batch_size,

@@ -51,16 +51,18 @@ def source_of(settings: FaithfulnessAudit, size_px: int) -> Source:
         DataError: the data cannot be used.
     """
     kinds = ("boxes", "coco", "masks")
-    given = [kind for kind in kinds if getattr(settings, kind) is not None]
-    if len(given) > 1:
+    kinds_given = [kind for kind in kinds if getattr(settings, kind) is not None]
+    if len(kinds_given) > 1:
         raise ConfigError(
-            f"--{' and --'.join(given)} were given: the audit takes one kind of data."
+            f"--{' and --'.join(kinds_given)} were given: the audit takes one kind of data."
         )
-    if not given:
+    if not kinds_given:
         return _scenes(settings, size_px)
     images = None if settings.images is None else Path(str(settings.images))
-    if images is None and given != ["boxes"]:
-        raise ConfigError(f"--{given[0]} says nothing of where the images are: give --images.")
+    if images is None and kinds_given != ["boxes"]:
+        raise ConfigError(
+            f"--{kinds_given[0]} says nothing of where the images are: give --images."
+        )
     if images is not None and not images.is_dir():
         raise DataError(f"{images} is not a folder: give the folder of the images.")
     failures: list[Failure] = []
@@ -74,7 +76,7 @@ def source_of(settings: FaithfulnessAudit, size_px: int) -> Source:
         cases = segmentation_cases(
             images or "", settings.masks or "", settings.classes, prompt=settings.template
         )
-    return _of_user(cases, failures, Path(getattr(settings, given[0])).name, settings.limit)
+    return _of_user(cases, failures, Path(getattr(settings, kinds_given[0])).name, settings.limit)
 
 
 def _scenes(settings: FaithfulnessAudit, size_px: int) -> Source:
@@ -109,8 +111,8 @@ def _of_user(cases: list[Case], failures: list[Failure], name: str, limit: int |
     records = {case.scene: ImageRecord(case.scene, Path(case.image)) for case in cases}
     listed = [*records.values()] or [ImageRecord(one.id, b"") for one in failures]
     dataset = make_dataset(name, listed, limit)
-    kept = {record.id for record in dataset.records}
-    cases = [case for case in cases if case.scene in kept]
+    ids = {record.id for record in dataset.records}
+    cases = [case for case in cases if case.scene in ids]
     digest = hashlib.sha256()
     for case in cases:
         fields = [case.scene, case.text, case.own, list(case.names), case.masks.shape]
@@ -127,18 +129,18 @@ def _of_user(cases: list[Case], failures: list[Failure], name: str, limit: int |
 
 def unusable(cases: Sequence[Case]) -> list[Failure]:
     """Images that cannot be read, or that are not of the size of their masks, and why."""
-    found = []
+    failures = []
     for case in {case.scene: case for case in cases}.values():
         try:
             image = as_pil(case.image)
         except UnreadableImageError as error:
-            found.append(Failure(case.scene, str(error)))
+            failures.append(Failure(case.scene, str(error)))
             continue
         if (size := (image.height, image.width)) != case.masks.shape[1:]:
             high, wide = case.masks.shape[1:]
-            found.append(
+            failures.append(
                 Failure(
                     case.scene, f"it has {size[1]} x {size[0]} pixels, its masks {wide} x {high}"
                 )
             )
-    return found
+    return failures

@@ -100,10 +100,10 @@ def _unseen(
     rng = np.random.default_rng([seed, 1])
     patches = rng.random((n, job.n_patches)) < found.p
     patches[~patches.any(axis=1), 0] = True
-    seen = rng.random((n, len(words.words))) < found.p
+    members = rng.random((n, len(words.words))) < found.p
     image = as_floats(masked_features(job, torch.from_numpy(patches), masking))[0]
     how: Masking = "attention" if words.masking == "attention" else "delete"
-    distinct, back = np.unique(seen, axis=0, return_inverse=True)
+    distinct, back = np.unique(members, axis=0, return_inverse=True)
     text = encode_words(job.clip, words.words, distinct, masking=how)[back]
     truth = (image * text).sum(axis=1)
-    return {terms: r2(truth, found.predict(patches, seen, terms)) for terms in TERMS}
+    return {terms: r2(truth, found.predict(patches, members, terms)) for terms in TERMS}

@@ -74,13 +74,13 @@ def _of_block(job: Job, trace: Trace, names: list[str]) -> Tensor:
     import torch
 
     if not job.is_text:
-        found = trace.gradient(names[0])
-        if found is None:
+        slope = trace.gradient(names[0])
+        if slope is None:
             raise UnsupportedHookError(
                 f"The attention before {job.targets.names[0]} has no gradient to it: use "
                 "integrated_gradients."
             )
-        return found
+        return slope
     with torch.enable_grad():
         if len(names) == 1:
             parts = run_head(job.clip, trace.of_pairs(names[0]))

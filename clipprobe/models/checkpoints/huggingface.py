@@ -153,12 +153,12 @@ def check_keys(folder: Path, module: torch.nn.Module, info: dict[str, Any]) -> N
     # Old checkpoints store position_ids, which are constants; buffers are not weights.
     constants = {name for name, _ in module.named_buffers()}
     mismatched = {key if isinstance(key, str) else key[0] for key in info["mismatched_keys"]}
-    found = (
+    wrong = (
         ("in another shape than config.json says", mismatched),
         ("missing", set(info["missing_keys"]) - mismatched),
         ("unknown to this architecture", set(info["unexpected_keys"]) - constants),
     )
-    for what, names in found:
+    for what, names in wrong:
         if names:
             keys = sorted(names)
             more = f" and {len(keys) - 4} more" if len(keys) > 4 else ""

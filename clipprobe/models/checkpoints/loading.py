@@ -71,14 +71,14 @@ def load(
             dtype=DTYPES[dtype],
             attention=attn_implementation,
         )
-    named = {
+    loaded = {
         "model": None if model is None else absolute(model),
         "revision": revision,
         "device": str(place),
         "dtype": dtype,
         "attn_implementation": attn_implementation,
     }
-    clip.origin = Origin(opener="model", arguments=named)
+    clip.origin = Origin(opener="model", arguments=loaded)
     return clip
 
 
@@ -98,9 +98,9 @@ def find(model: str | Path | None, revision: str | None) -> tuple[Path, str, str
     if isinstance(model, str) and is_hub_id(model) and not folder.exists():
         snapshot, commit = fetch(model, revision)
         return snapshot, model, commit
-    found = "that is a file" if folder.exists() else "there is no such folder"
+    place = "that is a file" if folder.exists() else "there is no such folder"
     raise UnknownModelError(
-        f"The model {str(model)!r} cannot be loaded, because {found}: give a checkpoint folder, "
+        f"The model {str(model)!r} cannot be loaded, because {place}: give a checkpoint folder, "
         f"a Hugging Face id such as openai/clip-vit-base-patch32, or {OPEN_CLIP}NAME/TAG."
     )
 
@@ -123,11 +123,11 @@ def resolve_device(device: str) -> torch.device:
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
-        found = torch.device(device)
-        torch.zeros(1, device=found).cpu()
+        chosen_device = torch.device(device)
+        torch.zeros(1, device=chosen_device).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ConfigError(
             f"The device {device!r} cannot be used here: give auto, cpu, or a device that this "
             "installation of torch supports."
         ) from error
-    return found
+    return chosen_device

@@ -131,12 +131,12 @@ def check_size(folder: Path, config: Mapping[str, Any], files: list[Path]) -> No
     n_bytes = sum(path.stat().st_size for path in files)
     for name in ("text_config", "vision_config"):
         tower = config.get(name)
-        given = {key: _whole(tower, key) for key in _SIZES} if isinstance(tower, Mapping) else {}
-        layers, width = given.get("num_hidden_layers", 0), given.get("hidden_size", 0)
-        rows = sum(given.get(key, 0) for key in _TABLES)
-        rows += (given.get("image_size", 0) // max(1, given.get("patch_size", 1))) ** 2
+        sizes = {key: _whole(tower, key) for key in _SIZES} if isinstance(tower, Mapping) else {}
+        layers, width = sizes.get("num_hidden_layers", 0), sizes.get("hidden_size", 0)
+        rows = sum(sizes.get(key, 0) for key in _TABLES)
+        rows += (sizes.get("image_size", 0) // max(1, sizes.get("patch_size", 1))) ** 2
         # At least: six tensors a layer, two square matrices, one byte a number.
-        least = width * (layers * (width + given.get("intermediate_size", 0)) + rows)
+        least = width * (layers * (width + sizes.get("intermediate_size", 0)) + rows)
         if _LAYER_TENSORS * layers > n_tensors or least > n_bytes:
             raise UnsupportedModelError(
                 f"The {name} of {folder} describes {layers:,} layers of width {width:,} and tables "

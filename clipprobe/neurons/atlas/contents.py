@@ -88,8 +88,8 @@ class AtlasContents(WithSites):
 
     def table(self, site: str) -> UnitTable:
         """One row per unit of a hook point; see :class:`.overview.UnitTable`."""
-        found = self.site(site)
-        return unit_table(found, self.statistics[found.name], self.images)
+        statistics_of = self.site(site)
+        return unit_table(statistics_of, self.statistics[statistics_of.name], self.images)
 
     def picture(self, image: int) -> Image.Image:
         """An image of the atlas by its number.

@@ -81,16 +81,16 @@ def where_mask(table: UnitTable, conditions: tuple[str, ...]) -> NDArray[np.bool
     """
     mask = np.ones(len(table.mean), bool)
     for condition in conditions:
-        found = _CONDITION.fullmatch(condition)
+        match = _CONDITION.fullmatch(condition)
         try:
-            if found is None or found[1] not in STATISTICS:
+            if match is None or match[1] not in STATISTICS:
                 raise ValueError
-            limit = float(found[3])
+            limit = float(match[3])
         except ValueError:
             raise ConfigError(
                 f"The condition {condition!r} cannot be read: give a statistic, one of > >= < <= "
                 f"and a number, as in 'mean>0.5'; statistics are {', '.join(STATISTICS)}."
             ) from None
-        values = np.asarray(getattr(table, found[1]), np.float64)
-        mask &= _OPERATORS[found[2]](values, limit)  # NaN compares false
+        values = np.asarray(getattr(table, match[1]), np.float64)
+        mask &= _OPERATORS[match[2]](values, limit)  # NaN compares false
     return mask

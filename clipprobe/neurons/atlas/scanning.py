@@ -178,8 +178,8 @@ class _Scan:
         else:
             stream = Stream(self.clip, pool, state, records, self.numbers, seed)
         pause = self.checkpoint_seconds
-        kept = None if pause is None else run
-        stream.run(self.config["batch_size"], self.workers, kept, pause or 0, self.progress)
+        store = None if pause is None else run
+        stream.run(self.config["batch_size"], self.workers, store, pause or 0, self.progress)
         require_readable(state.done - len(state.failures), state.failures, self.dataset.name)
         return outcome_of(
             Atlas(

@@ -27,13 +27,13 @@ def search(
 ) -> list[dict[str, Any]]:
     """See :meth:`Atlas.search`; rows with address, name, the table's columns of that unit."""
     if kind is not None and kind != "any":
-        named = property_of(kind)
-        if named.table:
+        kind_of = property_of(kind)
+        if kind_of.table:
             raise ConfigError(
-                f"Whether a unit is {named.name} is not in an atlas: search with --property, which "
-                "reads runs of other instruments."
+                f"Whether a unit is {kind_of.name} is not in an atlas: search with --property, "
+                "which reads runs of other instruments."
             )
-        kind = named.name
+        kind = kind_of.name
     elif kind is None and label is None and where:
         kind = "any"
     globs = [site] if isinstance(site, str) else list(site)
@@ -47,16 +47,16 @@ def search(
             f"{', '.join(sorted(label_set(atlas.images))[:5]) or 'none'}…"
         )
     tables = {name: atlas.table(name) for name in names}
-    found: list[tuple[float, str, int]] = []
+    matches: list[tuple[float, str, int]] = []
     for name, table in tables.items():
-        score, wanted = _score(table, kind)
+        score, members = _score(table, kind)
         if label is not None:
-            score, wanted = table.purity, wanted & (table.label == label)
-        wanted = wanted & where_mask(table, tuple(where))
-        found += [(-float(score[index]), name, int(index)) for index in np.flatnonzero(wanted)]
+            score, members = table.purity, members & (table.label == label)
+        members = members & where_mask(table, tuple(where))
+        matches += [(-float(score[index]), name, int(index)) for index in np.flatnonzero(members)]
     # Python's sort keeps the order of hook point and index among equals.
-    found.sort(key=lambda one: one[0])
-    return [_row(atlas, tables[name], index) for _, name, index in found[:limit]]
+    matches.sort(key=lambda one: one[0])
+    return [_row(atlas, tables[name], index) for _, name, index in matches[:limit]]
 
 
 def _row(atlas: AtlasContents, table: UnitTable, index: int) -> dict[str, Any]:

@@ -190,8 +190,14 @@ class Stream:
         }
         images = np.array([self.numbers[place[record.id]] for record in records], np.int64)
         priorities = np.array([priority_of(record.id, self.seed) for record in records], np.int64)
-        seen = reader(pixels)
+        readings = reader(pixels)
         return [
-            partial(statistics.update, seen.values[name], images, priorities, seen.tokens.get(name))
+            partial(
+                statistics.update,
+                readings.values[name],
+                images,
+                priorities,
+                readings.tokens.get(name),
+            )
             for name, statistics in self.state.statistics.items()
         ]

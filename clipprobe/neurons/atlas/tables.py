@@ -28,7 +28,7 @@ def top_table(statistics: Mapping[str, UnitStatistics], images: ImageTable) -> A
         ends: list[Columns] = []
         for number, end in enumerate((one.top, one.bottom)):
             units, ranks = np.nonzero(end.keys != ranking.EMPTY)
-            values, found = ranking.unpack(end.keys[units, ranks], largest=end.largest)
+            values, images_of = ranking.unpack(end.keys[units, ranks], largest=end.largest)
             ends.append(
                 {
                     "site": np.full(len(units), site, np.int32),
@@ -36,7 +36,7 @@ def top_table(statistics: Mapping[str, UnitStatistics], images: ImageTable) -> A
                     "end": np.full(len(units), number, np.int8),
                     "rank": ranks.astype(np.int16),
                     "value": values,
-                    "image": found,
+                    "image": images_of,
                     "token": end.tokens[units, ranks],
                 }
             )
@@ -83,8 +83,8 @@ def read_top(table: Any, statistics: Mapping[str, UnitStatistics]) -> None:
         table.column("end").combine_chunks().to_numpy(zero_copy_only=False) == "top"
     )
     for number, one in enumerate(statistics.values()):
-        for end, wanted in ((one.top, is_top), (one.bottom, ~is_top)):
-            mine = wanted & (rows["site"] == number)
+        for end, side in ((one.top, is_top), (one.bottom, ~is_top)):
+            mine = side & (rows["site"] == number)
             place = (rows["unit"][mine], rows["rank"][mine])
             end.keys[place] = ranking.keys_of(
                 rows["value"][mine], rows["image"][mine], largest=end.largest
@@ -95,16 +95,16 @@ def read_top(table: Any, statistics: Mapping[str, UnitStatistics]) -> None:
 def read_bins(table: Any, statistics: Mapping[str, UnitStatistics], images: ImageTable) -> None:
     """Put the rows of ``bins.parquet`` back into statistics; priorities come from the ids."""
     rows = _columns(table, list(statistics), ("unit", "bin", "rank", "value", "image"))
-    drawn = np.unique(rows["image"])
+    numbers = np.unique(rows["image"])
     for number, one in enumerate(statistics.values()):
         seed = one.settings.seed
         priorities = np.array(
-            [priority_of(images.record(image).id, seed) for image in drawn.tolist()], np.int64
+            [priority_of(images.record(image).id, seed) for image in numbers.tolist()], np.int64
         )
         mine = rows["site"] == number
         unit, image = rows["unit"][mine], rows["image"][mine]
         place = (unit, rows["bin"][mine] + N_BINS // 2, rows["rank"][mine])
-        order = priorities[np.searchsorted(drawn, image)] ^ one.ranges.salts[unit]
+        order = priorities[np.searchsorted(numbers, image)] ^ one.ranges.salts[unit]
         one.ranges.samples.keys[place] = (order << 32) | image
         one.ranges.samples.values[place] = rows["value"][mine]
         one.ranges.samples.tokens[place] = rows["token"][mine]

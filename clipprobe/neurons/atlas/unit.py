@@ -214,8 +214,8 @@ def firing(site: Site, images: ImageTable, number: int, value: float, token: int
 
 def _piece(record: ImageRecord, token: int) -> str | None:
     pieces = record.attributes.get(PIECES)
-    found: list[str] = json.loads(pieces) if pieces is not None else []
-    return found[token] if token < len(found) else None
+    texts: list[str] = json.loads(pieces) if pieces is not None else []
+    return texts[token] if token < len(texts) else None
 
 
 def _bins(
@@ -232,7 +232,7 @@ def _bins(
         return ()
     ends = edges(half_range, N_BINS)
     samples = statistics.ranges.samples
-    found = []
+    bins = []
     for place in range(int(filled[0]), int(filled[-1]) + 1):
         firings = [
             firing(site, images, int(key) & 0xFFFFFFFF, float(value), int(token))
@@ -245,7 +245,7 @@ def _bins(
             if key != NO_SAMPLE
         ]
         firings.sort(key=lambda one: (one.value, one.image))
-        found.append(
+        bins.append(
             Bin(
                 low=float(ends[place]),
                 high=float(ends[place + 1]),
@@ -253,4 +253,4 @@ def _bins(
                 firings=tuple(firings),
             )
         )
-    return tuple(found)
+    return tuple(bins)

@@ -87,17 +87,17 @@ def unit_table(site: Site, statistics: UnitStatistics, images: ImageTable) -> Un
     statistics.flush()
     count = statistics.count
     mean, variance = exact.mean_and_variance(count, statistics.sums, statistics.squares)
-    seen = count > 0
-    share = np.where(seen, count, 1).astype(np.float64)
-    undefined = np.where(seen, 0.0, np.nan)
+    active = count > 0
+    share = np.where(active, count, 1).astype(np.float64)
+    undefined = np.where(active, 0.0, np.nan)
     label, purity, floor = _labels(statistics, images)
     return UnitTable(
         site=site.name,
         mean=mean,
         std=np.sqrt(variance),
-        low=np.where(seen, statistics.low, np.float32(np.nan)),
+        low=np.where(active, statistics.low, np.float32(np.nan)),
         median=quantiles(statistics, (0.5,))[:, 0],
-        high=np.where(seen, statistics.high, np.float32(np.nan)),
+        high=np.where(active, statistics.high, np.float32(np.nan)),
         share_positive=statistics.n_positive / share + undefined,
         share_above=statistics.n_above / share + undefined,
         sparsity=1 - statistics.n_above / share + undefined,
@@ -107,9 +107,9 @@ def unit_table(site: Site, statistics: UnitStatistics, images: ImageTable) -> Un
         label=label,
         purity=purity,
         purity_floor=floor,
-        dead=seen & (statistics.n_positive == 0),
-        always_on=seen & (statistics.n_positive == count),
-        constant=seen & (statistics.low == statistics.high),
+        dead=active & (statistics.n_positive == 0),
+        always_on=active & (statistics.n_positive == count),
+        constant=active & (statistics.low == statistics.high),
     )
 
 
@@ -125,14 +125,14 @@ def _labels(
     of_row = np.array(
         [number.get(record.label, -1) if record.label else -1 for record in images.records]
     )
-    _, found = ranking.unpack(statistics.top.keys, largest=True)
-    rows = np.searchsorted(images.numbers, np.maximum(found, 0)).clip(max=len(images) - 1)
-    label_of = np.where(found >= 0, of_row[rows], -1)
+    _, winners = ranking.unpack(statistics.top.keys, largest=True)
+    rows = np.searchsorted(images.numbers, np.maximum(winners, 0)).clip(max=len(images) - 1)
+    label_of = np.where(winners >= 0, of_row[rows], -1)
     units, places = np.nonzero(label_of >= 0)
     flat = np.bincount(units * len(names) + label_of[units, places], minlength=n * len(names))
     counts = flat.reshape(n, len(names))
     best = counts.argmax(axis=1)
-    size = (found >= 0).sum(axis=1)
+    size = (winners >= 0).sum(axis=1)
     share = counts[np.arange(n), best] / np.maximum(size, 1)
     share = np.where(size > 0, share, np.nan)
     totals = np.bincount(

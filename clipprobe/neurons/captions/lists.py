@@ -38,5 +38,5 @@ def read_captions(path: str | Path, *, keep_offensive: bool = False) -> WordList
     """The captions of a text file, one a line."""
     lines, name = read_lines(Path(path), "captions"), Path(path).name
     arguments = {"path": absolute(path), "keep_offensive": keep_offensive}
-    found = word_list(lines, name=name, keep_offensive=keep_offensive)
-    return replace(found, origin=Origin(opener="captions", arguments=arguments))
+    words = word_list(lines, name=name, keep_offensive=keep_offensive)
+    return replace(words, origin=Origin(opener="captions", arguments=arguments))

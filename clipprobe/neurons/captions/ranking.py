@@ -66,7 +66,7 @@ def vision_captions(
         UnsupportedHookError: a unit has no direction in the joint space.
     """
     _check(top, n_random)
-    wanted = by_site(clip, units, "vision")
+    by_point = by_site(clip, units, "vision")
     listed = caption_list(captions)
     embedded = clip.encode_texts(listed.words, batch_size=batch_size).astype(np.float64)
     mean = embedded.mean(axis=0)
@@ -74,16 +74,16 @@ def vision_captions(
     rows = unit_rows(shifted)
     null = highest_by_chance(shifted, rows, n_random, seed)
     directions = Directions(clip, images=images)
-    found = []
-    for point, indices in wanted:
+    rankings = []
+    for point, indices in by_point:
         site = directions.site(point.name)
         for index in indices:
-            found.append(
+            rankings.append(
                 _aligned(site, index, listed.words, embedded, rows, mean, null, subtract_mean, top)
             )
             if progress is not None:
                 progress(1)
-    return corrected(found)
+    return corrected(rankings)
 
 
 def text_prompts(
@@ -111,24 +111,24 @@ def text_prompts(
         UnsupportedHookError: a head, or a pooling that has no meaning there.
     """
     _check(top, 0)
-    wanted = by_site(clip, units, "text")
-    check_pool(wanted, pool)
+    by_point = by_site(clip, units, "text")
+    check_pool(by_point, pool)
     listed = caption_list(captions)
     from clipprobe.hooks import capture
 
-    found = []
-    for point, indices in wanted:  # one hook point at a time: captions times units in memory
+    rankings = []
+    for point, indices in by_point:  # one hook point at a time: captions times units in memory
         how = pool if "t" in point.axes else "none"
         with capture(clip, point.name, pool=how) as acts:
             clip.encode_texts(listed.words, batch_size=batch_size)
         values = acts[point.name].double().cpu().numpy()  # caption unit
         for index in indices:
-            found.append(
+            rankings.append(
                 _activated(point, index, how, listed.words, values[:, index], subtract_mean, top)
             )
             if progress is not None:
                 progress(1)
-    return found
+    return rankings
 
 
 def check_pool(wanted: Sequence[tuple[HookPoint, list[int]]], pool: str) -> None:
@@ -159,7 +159,7 @@ def by_site(
     """
     from clipprobe.hooks.sites import check_unit, resolve, split_unit
 
-    found: dict[str, tuple[HookPoint, dict[int, None]]] = {}
+    points: dict[str, tuple[HookPoint, dict[int, None]]] = {}
     for name in [units] if isinstance(units, str) else units:
         hook, index = split_unit(name)
         for point in resolve(clip, hook):
@@ -171,9 +171,9 @@ def by_site(
                 )
             if index is not None:
                 check_unit(point, index)
-            _, mine = found.setdefault(point.name, (point, {}))
+            _, mine = points.setdefault(point.name, (point, {}))
             mine |= dict.fromkeys(range(point.n_units) if index is None else [index])
-    return [(point, list(indices)) for point, indices in found.values()]
+    return [(point, list(indices)) for point, indices in points.values()]
 
 
 def _aligned(

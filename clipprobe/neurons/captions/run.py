@@ -66,16 +66,16 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[CaptionRanking]:
     listed = caption_list(_read(settings.captions))
     provenance = clip.provenance()
     vision = tower == "vision"
-    wanted = by_site(clip, settings.units, tower)
+    by_point = by_site(clip, settings.units, tower)
     if not vision:
-        check_pool(wanted, settings.pool)
+        check_pool(by_point, settings.pool)
     pictures = _pictures(settings.images) if vision else None
     config: dict[str, Any] = {
         "model": provenance["model"],
         "device": clip.device.type,
         "captions": listed.to_json(),
         "claim": ALIGNMENT if vision else TEXT_ALONE,
-        "units": {point.name: indices for point, indices in wanted},
+        "units": {point.name: indices for point, indices in by_point},
         "pool": None if vision else settings.pool,
         "subtract_mean": settings.subtract_mean,
         "top": settings.top,
@@ -93,19 +93,21 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[CaptionRanking]:
     def execute(run: Run) -> Outcome[CaptionRanking]:
         if vision:
             more: dict[str, Any] = {"n_random": settings.n_random, "seed": settings.seed}
-            found = vision_captions(clip, settings.units, listed, images=pictures, **more, **shared)
+            rankings = vision_captions(
+                clip, settings.units, listed, images=pictures, **more, **shared
+            )
         else:
-            found = text_prompts(clip, settings.units, listed, pool=settings.pool, **shared)
+            rankings = text_prompts(clip, settings.units, listed, pool=settings.pool, **shared)
         files: dict[str, Callable[[], Any]] = {
-            TABLE: lambda: _table(found),
-            UNITS: lambda: [one.to_json() for one in found],
+            TABLE: lambda: _table(rankings),
+            UNITS: lambda: [one.to_json() for one in rankings],
         }
-        store = InMemory(files, lambda: summarise(found, config))
+        store = InMemory(files, lambda: summarise(rankings, config))
         return Outcome(
-            value=CaptionRanking(found, store),
+            value=CaptionRanking(rankings, store),
             files=((name, content()) for name, content in files.items()),
-            summary=lambda: summarise(found, config),
-            page=lambda run: page_of(found, config, provenance),
+            summary=lambda: summarise(rankings, config),
+            page=lambda run: page_of(rankings, config, provenance),
             used=len(listed.words),
             skipped=listed.n_blocked,
         )

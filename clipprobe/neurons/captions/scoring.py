@@ -46,14 +46,14 @@ def highest_by_chance(shifted: Doubles, rows: Doubles, n: int, seed: int) -> Dou
     its dimensions, and a direction within those scores high with whatever lies there.
     """
     rng = np.random.default_rng(seed)
-    found: list[Doubles] = [np.empty(0)]
+    levels: list[Doubles] = [np.empty(0)]
     for start in range(0, n, _DRAWN):
         mixed = rng.standard_normal((min(_DRAWN, n - start), len(shifted))) @ shifted
         scores = unit_rows(mixed) @ rows.T
         spread = scores.std(axis=1)
         above = scores.max(axis=1) - scores.mean(axis=1)
-        found.append(above / np.where(spread > 0, spread, 1))
-    return np.concatenate(found)
+        levels.append(above / np.where(spread > 0, spread, 1))
+    return np.concatenate(levels)
 
 
 def corrected(found: Sequence[UnitCaptions]) -> list[UnitCaptions]:

@@ -56,11 +56,11 @@ def captions(
             subtract_mean=settings.subtract_mean and not choice.keep_mean,
             progress=advance,
         )
-        found = carry_out(CAPTIONS, settings, clip).value
-    shown = found if len(units) > len(choice.sites) else _clearest(found)
-    data = {"claim": found[0].claim, "units": [one.to_json() for one in shown]}
-    result(data, as_json=terminal.as_json, text=lambda: captions_text(shown))
-    say(f"The report on {len(found)} units is {settings.out}/report.html.")
+        rankings = carry_out(CAPTIONS, settings, clip).value
+    printed = rankings if len(units) > len(choice.sites) else _clearest(rankings)
+    data = {"claim": rankings[0].claim, "units": [one.to_json() for one in printed]}
+    result(data, as_json=terminal.as_json, text=lambda: captions_text(printed))
+    say(f"The report on {len(rankings)} units is {settings.out}/report.html.")
 
 
 def _caption_list(captions: Any, choice: CaptionChoice) -> Any:

@@ -92,12 +92,12 @@ def logit_lens(
             f"The {tower} tower of {clip.id} has no blocks with one residual stream: the logit "
             "lens needs a transformer."
         )
-    given = [inputs] if isinstance(inputs, str) else list(inputs)
-    rows = Inputs(clip, tower, given, batch_size)
+    listed = [inputs] if isinstance(inputs, str) else list(inputs)
+    rows = Inputs(clip, tower, listed, batch_size)
     named = [targets] if isinstance(targets, str) else list(targets)
     others = encode_other(clip, tower, named, batch_size).double()
     names = [f"{tower}.blocks.{i}.resid_post" for i in range(len(anatomy.blocks))]
-    cosines = np.zeros((len(names), len(given), len(others)))
+    cosines = np.zeros((len(names), len(listed), len(others)))
     noise = 0.0
     for batch in rows.batches():
         with capture(clip, names, pool="none") as acts:

@@ -130,10 +130,10 @@ def path_patch(
 
 
 def _sender(clip: Clip, sender: str) -> tuple[str, tuple[str, HookPoint]]:
-    tower, found = points_of(clip, sender)
-    if len(found) != 1:
-        raise ConfigError(f"{sender} names {len(found)} hook points: a path has one sender.")
-    ((address, point),) = found.items()
+    tower, points = points_of(clip, sender)
+    if len(points) != 1:
+        raise ConfigError(f"{sender} names {len(points)} hook points: a path has one sender.")
+    ((address, point),) = points.items()
     anatomy = clip.anatomy.vision if tower == "vision" else clip.anatomy.text
     if not anatomy.blocks or not all(block.pre_norm for block in anatomy.blocks):
         raise UnsupportedHookError(
@@ -152,10 +152,10 @@ def _receivers(
 ) -> dict[str, HookPoint]:
     if not receivers:
         return {}
-    tower, found = points_of(clip, receivers)
+    tower, points = points_of(clip, receivers)
     if tower != sender.tower:
         raise ConfigError("Sender and receivers are of two towers, which share no path.")
-    for address, point in found.items():
+    for address, point in points.items():
         if point.read_site not in _RECEIVERS:
             raise UnsupportedHookError(
                 f"{address} cannot receive: name one of {', '.join(_RECEIVERS)} (or a unit of it)."
@@ -164,4 +164,4 @@ def _receivers(
         own_mlp = point.read_site == "mlp.pre" and sender.site.startswith("attn")
         if point.block < sender.block or (point.block == sender.block and not own_mlp):
             raise ConfigError(f"{address} does not stand behind {sender.name}: nothing gets there.")
-    return found
+    return points

@@ -137,10 +137,10 @@ def patch_sweep(
             if donors is not None:
                 wrong = {i: stored[donors[row]][point.name] for i, row in enumerate(batch.rows)}
             right = {i: stored[row][point.name] for i, row in enumerate(batch.rows)}
-            for given, into in ((right, effects), (wrong, control)):
-                if given is not None and _fits(given, own[point.name]):
-                    found = sweep(given, where)
-                    for j, patched in enumerate(found):
+            for source, into in ((right, effects), (wrong, control)):
+                if source is not None and _fits(source, own[point.name]):
+                    values = sweep(source, where)
+                    for j, patched in enumerate(values):
                         into[batch.rows, :, k, j] = (patched - logits).numpy()
     return PatchSweep(
         sites=tuple(points),
@@ -171,7 +171,7 @@ class _Sweep:
         from clipprobe.hooks import intervene
 
         conditions = [(place, i) for place in positions for i in range(len(self.batch.rows))]
-        found = []
+        rows = []
         for start in range(0, len(conditions), self.pairs.batch_size):
             part = conditions[start : start + self.pairs.batch_size]
             values = torch.stack([self.batch.clean[i] for _, i in part])
@@ -185,8 +185,8 @@ class _Sweep:
                 return new
 
             with intervene(self.pairs.clip, {self.address: patched}):
-                found.append(self.pairs.run(values))
-        logits = torch.cat(found)
+                rows.append(self.pairs.run(values))
+        logits = torch.cat(rows)
         return list(logits.reshape(len(positions), len(self.batch.rows), -1))
 
 

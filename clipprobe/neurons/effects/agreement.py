@@ -229,14 +229,14 @@ def _predicted(
         )
     totals = np.zeros((2, point.n_units, len(sweep.others)))
     for batch in sweep.inputs.batches():
-        seen = parts.run(sweep.inputs, batch, sweep.others)
-        change = -seen.acts[point.name].double()  # b t u (d)
+        activations = parts.run(sweep.inputs, batch, sweep.others)
+        change = -activations.acts[point.name].double()  # b t u (d)
         if method == "mean":
             # Of the pooled token alone; texts have one mean for all tokens.
             pooled = parts.readout.pool != "none"
             change = change + (scale.mean[:1] if pooled else scale.mean)
         tangent = parts.tangent(sweep.inputs, batch, sweep.others)
-        for row, readout in enumerate((seen.readout, tangent)):
+        for row, readout in enumerate((activations.readout, tangent)):
             if weight is None or point.unit == "head":
                 effect = readout.of_units(change)
             else:
@@ -285,11 +285,11 @@ def agreement(
 
 def agreements(sites: Sequence[SiteEffects], *, seed: int = 0) -> list[Agreement]:
     """For each hook point, then for all heads and for all neurons together."""
-    found = [agreement(one.site, [one], seed=seed) for one in sites]
+    results = [agreement(one.site, [one], seed=seed) for one in sites]
     by_kind: Mapping[str, list[SiteEffects]] = {
         kind: [one for one in sites if one.kind == kind] for kind in ("head", "neuron")
     }
-    return found + [
+    return results + [
         agreement(f"all {kind}s", members, seed=seed)
         for kind, members in by_kind.items()
         if len(members) > 1

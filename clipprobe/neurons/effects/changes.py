@@ -88,11 +88,11 @@ def change_of(point: HookPoint, unit: int, method: str, scale: SiteScale, *, see
             f"{point.name}:{unit} cannot be resampled, because the inputs have different numbers "
             "of tokens: use zero or mean."
         )
-    kept, donors = scale.kept[unit], derangement(scale.n_inputs, seed)
+    activations, donors = scale.kept[unit], derangement(scale.n_inputs, seed)
 
     def resample(value: Tensor) -> Tensor:
         rows = context.current_rows()
         assert rows is not None  # Inputs.run says which inputs a batch holds
-        return kept[[donors[row] for row in rows.indices]].to(value)
+        return activations[[donors[row] for row in rows.indices]].to(value)
 
     return resample

@@ -90,12 +90,12 @@ class Decomposition:
         self, row: int = 0, target: int = 0, k: int = 10
     ) -> list[tuple[str, float]]:
         """The k neurons with the largest direct effect in magnitude, as ``(address, effect)``."""
-        found = [
+        strongest = [
             (f"{site}:{index}", float(values[row, target, index]))
             for site, values in self.neurons.items()
             for index in np.argsort(-np.abs(values[row, target]), kind="stable")[:k]
         ]
-        return sorted(found, key=lambda one: (-abs(one[1]), one[0]))[:k]
+        return sorted(strongest, key=lambda one: (-abs(one[1]), one[0]))[:k]
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, without the per-neuron and per-token arrays."""
@@ -153,19 +153,19 @@ def decompose(
     neurons: dict[str, Floats] = {}
     moved: dict[str, list[Floats | None]] = {}
     for batch in inputs.batches():
-        seen = parts.run(inputs, batch, targets)
-        terms = parts.terms(seen)
+        activations = parts.run(inputs, batch, targets)
+        terms = parts.terms(activations)
         if not names:
             names = tuple(terms)
             values = np.zeros((n, m, len(names)))
         values[batch.rows] = np.stack([terms[name] for name in names], axis=-1)
-        totals[batch.rows] = seen.totals
-        for name, array in parts.neurons(seen).items():
+        totals[batch.rows] = activations.totals
+        for name, array in parts.neurons(activations).items():
             neurons.setdefault(name, np.zeros((n, m, array.shape[-1])))[batch.rows] = array
-        for name, array in parts.moved(seen).items():
-            kept = moved.setdefault(name, [None] * n)
+        for name, array in parts.moved(activations).items():
+            slot = moved.setdefault(name, [None] * n)
             for row, one in zip(batch.rows, array, strict=True):
-                kept[row] = one
+                slot[row] = one
     return Decomposition(
         tower=tower,
         score=score,

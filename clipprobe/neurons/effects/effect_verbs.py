@@ -58,19 +58,19 @@ def effect(settings: TotalEffect, model: Model, terminal: Terminal) -> None:
 
     records, failures = readable(dataset)
     with progress("forward passes (inputs)") as advance:
-        found = total_effects(
+        effects = total_effects(
             clip, records, settings.texts, settings.units, methods=settings.methods,
             n_controls=settings.controls, seed=settings.seed, batch_size=settings.batch_size,
             progress=advance,
         )  # fmt: skip
     data = {
-        "effects": [one.to_json() for one in found],
+        "effects": [one.to_json() for one in effects],
         "failures": [failure.to_json() for failure in failures],
         "seed": settings.seed,
         "provenance": {**clip.provenance(), "data": dataset.describe()},
     }
     result(
-        data, as_json=terminal.as_json, text=lambda: "\n".join(effect_line(one) for one in found)
+        data, as_json=terminal.as_json, text=lambda: "\n".join(effect_line(one) for one in effects)
     )
     if failures:
         say(f"{len(failures)} images could not be read.")
@@ -106,12 +106,12 @@ def predict(settings: EffectVerb, model: Model, terminal: Terminal) -> None:
     sites = [point.name for point in resolve(clip, list(named))] if named else effect_sites(clip)
     with progress("hook points", len(sites)) as advance:
         settings = replace(settings, images=dataset, limit=None, sites=sites, progress=advance)
-        found = carry_out(EFFECTS, settings, clip).value
+        comparison = carry_out(EFFECTS, settings, clip).value
     result(
-        [one.to_json() for one in found],
+        [one.to_json() for one in comparison],
         as_json=terminal.as_json,
         text=lambda: "\n".join(
-            [*(agreement_line(one) for one in found), *sample_lines(found.store)]
+            [*(agreement_line(one) for one in comparison), *sample_lines(comparison.store)]
         ),
     )
     say(f"The report is {settings.out}/report.html.")

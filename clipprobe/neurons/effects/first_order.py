@@ -102,7 +102,7 @@ def attribution_patching(
         >>> found.mean()["vision.blocks.5.mlp.post"].argmin()              # doctest: +SKIP
         101
     """
-    points, wanted = _points(clip, units if units is not None else sites)
+    points, numbers_by_point = _points(clip, units if units is not None else sites)
     if steps < 1:
         raise ConfigError(f"steps={steps} takes no gradient: give at least 1.")
     if baseline not in ("zero", "mean"):
@@ -124,7 +124,7 @@ def attribution_patching(
     if baseline == "mean" and donors is None:
         scales = site_scales(inputs, points)
         replacing = {name: scale.average for name, scale in scales.items()}
-    given = (
+    inputs_given = (
         None if donors is None else _activations(Inputs(clip, tower, donors, batch_size), points)
     )
     effects = {
@@ -134,12 +134,14 @@ def attribution_patching(
     for batch in inputs.batches():
 
         def new(act: Tensor, point: HookPoint, rows: Sequence[int] = batch.rows) -> Tensor:
-            return _replacement(act, point, replacing, given, rows)
+            return _replacement(act, point, replacing, inputs_given, rows)
 
-        found, taken = changes_in_batch(inputs, batch, points, wanted, scores, new, steps)
+        found, taken = changes_in_batch(inputs, batch, points, numbers_by_point, scores, new, steps)
         n_backward += taken
         for name, values in found.items():
-            effects[name][np.ix_(batch.rows, range(len(scores)), wanted[name])] = values * factor
+            effects[name][np.ix_(batch.rows, range(len(scores)), numbers_by_point[name])] = (
+                values * factor
+            )
     return PredictedEffects(
         effects=effects,
         targets=tuple(one.name for one in scores),
@@ -186,16 +188,16 @@ def changes_in_batch(
 def _points(clip: Clip, names: str | Sequence[str]) -> tuple[list[HookPoint], dict[str, list[int]]]:
     """The hook points and which units of each, in the order given."""
     points: dict[str, HookPoint] = {}
-    wanted: dict[str, list[int]] = {}
+    numbers: dict[str, list[int]] = {}
     for address, point in points_of(clip, names)[1].items():
         refuse_looking(point)
         points[point.name] = point
-        listed = wanted.setdefault(point.name, [])
+        listed = numbers.setdefault(point.name, [])
         if address == point.name:
             listed[:] = range(point.n_units)
         elif (unit := int(address.rpartition(":")[2])) not in listed:
             listed.append(unit)
-    return list(points.values()), wanted
+    return list(points.values()), numbers
 
 
 def _along_path(
@@ -247,10 +249,10 @@ def _activations(inputs: Inputs, points: Sequence[HookPoint]) -> dict[str, dict[
     """Hook point -> input -> its activations."""
     from clipprobe.hooks import capture
 
-    found: dict[str, dict[int, Tensor]] = {point.name: {} for point in points}
+    acts_by_point: dict[str, dict[int, Tensor]] = {point.name: {} for point in points}
     for batch in inputs.batches():
         with capture(inputs.clip, [point.name for point in points], pool="none") as acts:
             inputs.run(batch)
         for point in points:
-            found[point.name] |= dict(zip(batch.rows, acts[point.name], strict=True))
-    return found
+            acts_by_point[point.name] |= dict(zip(batch.rows, acts[point.name], strict=True))
+    return acts_by_point

@@ -145,15 +145,15 @@ def similar_units(
     """
     if k < 1:
         raise DataError(f"{k} units at either end are none: give at least 1.")
-    own, point, found = compared(clip, address, sites, pool)
+    own, point, others = compared(clip, address, sites, pool)
     dataset = as_dataset(images, limit=limit)
     fitting_batch(clip, batch_size, len(dataset))
     running = Correlations()
-    names = [f"{site.name}:{i}" for site in found for i in range(site.n_units)]
+    names = [f"{site.name}:{i}" for site in others for i in range(site.n_units)]
     column = names.index(own)
     failures: list[Failure] = []
 
-    reader = Reader(clip, [site.name for site in found], pool)
+    reader = Reader(clip, [site.name for site in others], pool)
     for batch in image_batches(clip, dataset.records, batch_size, workers):
         failures += batch.failures
         if batch.items:
@@ -166,7 +166,7 @@ def similar_units(
     known = np.flatnonzero(~np.isnan(r))
     falling = known[np.argsort(-r[known], kind="stable")]
     same, opposite = _outputs(clip, own, names, k)
-    site = next(one for one in found if one.name == point.name)
+    site = next(one for one in others if one.name == point.name)
     return SimilarUnits(
         address=own,
         name=f"{own} ({site.pooled(pool)})",
@@ -250,11 +250,11 @@ def _outputs(
     if home not in columns:
         return (), ()
     wanted = columns[home][:, int(unit)]
-    found = [
+    outputs = [
         (f"{site}:{i}", float(value))
         for site, column in columns.items()
         for i, value in enumerate((wanted @ column).tolist())
         if f"{site}:{i}" != own
     ]
-    falling = sorted(found, key=lambda one: -one[1])
+    falling = sorted(outputs, key=lambda one: -one[1])
     return tuple(falling[:k]), tuple(falling[::-1][:k])

@@ -71,7 +71,7 @@ def prepare_similar(settings: SimilarTest, clip: Clip) -> Plan[SimilarUnits]:
     }
 
     def execute(run: Run) -> Outcome[SimilarUnits]:
-        found = similar_units(
+        similar = similar_units(
             clip,
             dataset,
             own,
@@ -82,15 +82,15 @@ def prepare_similar(settings: SimilarTest, clip: Clip) -> Plan[SimilarUnits]:
             workers=settings.workers,
             progress=settings.progress,
         )
-        table = {TABLE: lambda: _table(found)}
+        table = {TABLE: lambda: _table(similar)}
         return Outcome(
-            value=replace(found, store=InMemory(table, lambda: summarise(found))),
-            files=[(TABLE, _table(found))],
-            summary=lambda: summarise(found),
-            page=lambda run: page_of(found),
-            used=found.n_images,
-            failed=found.n_failed,
-            failures=found.failures,
+            value=replace(similar, store=InMemory(table, lambda: summarise(similar))),
+            files=[(TABLE, _table(similar))],
+            summary=lambda: summarise(similar),
+            page=lambda run: page_of(similar),
+            used=similar.n_images,
+            failed=similar.n_failed,
+            failures=similar.failures,
         )
 
     return Plan(

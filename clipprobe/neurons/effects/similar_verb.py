@@ -25,8 +25,8 @@ def similar(settings: SimilarTest, model: Model, terminal: Terminal) -> None:
 
     with progress("images", len(dataset)) as advance:
         settings = replace(settings, images=dataset, limit=None, progress=advance)
-        found = carry_out(SIMILAR, settings, clip).value
-    result(found.to_json(), as_json=terminal.as_json, text=lambda: similar_text(found))
+        similar = carry_out(SIMILAR, settings, clip).value
+    result(similar.to_json(), as_json=terminal.as_json, text=lambda: similar_text(similar))
     if settings.out is not None:
         say(f"The report is {settings.out}/report.html.")
 

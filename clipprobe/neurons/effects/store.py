@@ -94,7 +94,7 @@ def _execute(
     """Measure the hook points that are not measured yet, one part each."""
     records, failures = readable(dataset)
     texts, method, seed = settings.texts, settings.method, settings.seed
-    found: list[SiteEffects] = []
+    comparisons: list[SiteEffects] = []
     for site in sites:
         part = f"parts/{site}.safetensors"
         if not run.has(part):
@@ -104,22 +104,26 @@ def _execute(
                 batch_size=settings.batch_size,
             )  # fmt: skip
             run.write_arrays(part, _arrays(one))
-        found.append(_site(site, run.read_arrays(part)))
+        comparisons.append(_site(site, run.read_arrays(part)))
         if settings.progress is not None:
             settings.progress(1)
-    compared = agreements(found, seed=seed)
-    vision = found[0].site.startswith("vision")
-    targets = list(texts) if vision else [f"image {i}" for i in range(found[0].predicted.shape[1])]
-    kept = {f"{one.site}/{key}": array for one in found for key, array in _arrays(one).items()}
-    n_inputs = int(found[0].measured.shape[0])
-    rows = functools.cache(lambda: _rows(found, targets, method, seed))
+    compared = agreements(comparisons, seed=seed)
+    vision = comparisons[0].site.startswith("vision")
+    targets = (
+        list(texts) if vision else [f"image {i}" for i in range(comparisons[0].predicted.shape[1])]
+    )
+    arrays = {
+        f"{one.site}/{key}": array for one in comparisons for key, array in _arrays(one).items()
+    }
+    n_inputs = int(comparisons[0].measured.shape[0])
+    rows = functools.cache(lambda: _rows(comparisons, targets, method, seed))
 
     def summary() -> dict[str, Any]:
         return summarise(compared, method, texts, n_inputs)
 
     return Outcome(
         value=EffectComparison(compared, InMemory({TABLE: rows}, summary)),
-        files=((name, made()) for name, made in ((TABLE, rows), (ARRAYS, lambda: kept))),
+        files=((name, make()) for name, make in ((TABLE, rows), (ARRAYS, lambda: arrays))),
         summary=summary,
         page=lambda run: page_of(compared, method, n_inputs, texts, clip.provenance()),
         used=len(records),
@@ -146,19 +150,19 @@ def _site(site: str, arrays: Mapping[str, Any]) -> SiteEffects:
 def load_effects(run: RunView) -> EffectComparison:
     """The comparison that a run kept, from its arrays; no image is read."""
     config = run.read_json("config.json")["config"]
-    kept = run.read_arrays(ARRAYS)
-    found = [
+    arrays = run.read_arrays(ARRAYS)
+    comparisons = [
         _site(
             site,
             {
-                key: kept[f"{site}/{key}"]
+                key: arrays[f"{site}/{key}"]
                 for key in (*_ARRAYS, "n_there")
-                if f"{site}/{key}" in kept
+                if f"{site}/{key}" in arrays
             },
         )
         for site in config["sites"]
     ]
-    return EffectComparison(agreements(found, seed=config["seed"]), run)
+    return EffectComparison(agreements(comparisons, seed=config["seed"]), run)
 
 
 def summarise(

@@ -53,10 +53,10 @@ class Sweep:
     ) -> dict[str, SiteScale]:
         """Scales of the hook points of the units."""
         points = {point.name: point for point, _ in self.units.values()}
-        wanted: dict[str, list[int]] = {}
+        numbers: dict[str, list[int]] = {}
         for point, unit in keep:
-            wanted.setdefault(point.name, []).append(unit)
-        return site_scales(self.inputs, points.values(), keep=wanted, progress=progress)
+            numbers.setdefault(point.name, []).append(unit)
+        return site_scales(self.inputs, points.values(), keep=numbers, progress=progress)
 
     def deltas(
         self,
@@ -67,17 +67,17 @@ class Sweep:
         from clipprobe.hooks import intervene
 
         n, m = len(self.inputs), len(self.others)
-        found = {key: np.zeros((n, m)) for key in changes}
+        deltas = {key: np.zeros((n, m)) for key in changes}
         for batch in self.inputs.batches():
             clean = self.inputs.run(batch).double()
             for key, how in changes.items():
                 with intervene(self.clip, {key[0]: how}):
                     changed = self.inputs.run(batch).double()
                 delta = (changed - clean) @ self.others.T * self.factor
-                found[key][batch.rows] = delta.cpu().numpy()
+                deltas[key][batch.rows] = delta.cpu().numpy()
             if progress is not None:
                 progress(len(batch.rows) * (1 + len(changes)))
-        return found
+        return deltas
 
 
 def find_units(clip: Clip, units: Sequence[str]) -> dict[str, tuple[HookPoint, int]]:
@@ -94,7 +94,7 @@ def find_units(clip: Clip, units: Sequence[str]) -> dict[str, tuple[HookPoint, i
     for address in addresses:
         parse_unit(address)  # one unit each
     _, points = points_of(clip, addresses)
-    found = {one: (point, int(one.rpartition(":")[2])) for one, point in points.items()}
-    for point, unit in found.values():
+    by_address = {one: (point, int(one.rpartition(":")[2])) for one, point in points.items()}
+    for point, unit in by_address.values():
         refuse_looking(point, unit)
-    return found
+    return by_address

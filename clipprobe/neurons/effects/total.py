@@ -119,14 +119,14 @@ def total_effects(
         for key, (point, unit) in conditions.items()
     }
     deltas = sweep.deltas(changes, progress)
-    found = []
+    effects = []
     for address, (point, unit) in sweep.units.items():
         others = controls[address]
         for method in methods:
             own = deltas[(address, method)]
             near = [deltas[(f"{point.name}:{one}", method)].mean(axis=0) for one in others]
             for column, target in enumerate(sweep.targets):
-                found.append(
+                effects.append(
                     _effect(
                         address,
                         method,
@@ -140,7 +140,7 @@ def total_effects(
                         seed,
                     )
                 )
-    return found
+    return effects
 
 
 def _effect(
@@ -186,5 +186,5 @@ def control_units(scale: SiteScale, unit: int, n: int, seed: int) -> list[int]:
     distance = np.abs(logs - logs[unit])
     order = [int(one) for one in np.argsort(distance, kind="stable") if one != unit]
     pool = order[: _POOL_OF_CONTROLS * n]
-    [chosen] = random_sets([(pool, n)], [np.random.default_rng([seed, unit])])
-    return sorted(chosen)
+    [controls] = random_sets([(pool, n)], [np.random.default_rng([seed, unit])])
+    return sorted(controls)

@@ -104,20 +104,20 @@ def tiles(sites: Sequence[Site], n_images: int, memory_mb: float, n_models: int)
             f"memory_mb={memory_mb:g} does not hold one unit's activations on {n_images} images: "
             f"give at least {4e-6 * n_images * n_models:.2g}."
         )
-    found: list[Tile] = []
+    tiles_found: list[Tile] = []
     pieces: list[tuple[str, int, int]] = []
-    left = room
+    remaining = room
     for site in sites:
         start = 0
         while start < site.n_units:
-            stop = min(site.n_units, start + left)
+            stop = min(site.n_units, start + remaining)
             pieces.append((site.name, start, stop))
-            left -= stop - start
+            remaining -= stop - start
             start = stop
-            if left == 0:
-                found.append(tuple(pieces))
-                pieces, left = [], room
-    return [*found, tuple(pieces)] if pieces else found
+            if remaining == 0:
+                tiles_found.append(tuple(pieces))
+                pieces, remaining = [], room
+    return [*tiles_found, tuple(pieces)] if pieces else tiles_found
 
 
 def pooled(
@@ -145,8 +145,8 @@ def pooled(
     with closing(cast("Generator[Batch[Tensor]]", batches)):
         for batch in batches:
             for reader, matrix in zip(readers if batch.items else (), matrices, strict=False):
-                seen = reader(batch.items).values
-                pieces = [seen[name][:, start:stop] for name, start, stop in tile]
+                readings = reader(batch.items).values
+                pieces = [readings[name][:, start:stop] for name, start, stop in tile]
                 matrix[len(kept) : len(kept) + len(batch.items)] = np.concatenate(pieces, axis=1)
             kept += batch.records
             failures += batch.failures

@@ -67,7 +67,7 @@ def assemble(
     confirming = np.array(
         [np.bincount(test.codes[m][~test.selects[m]], minlength=len(concepts)) for m in modalities]
     )
-    shown = np.nan_to_num(scores.score, nan=0.0)
+    finite = np.nan_to_num(scores.score, nan=0.0)
     strongest = {
         name: (
             np.concatenate([rows for rows, _ in parts], axis=1),
@@ -100,11 +100,11 @@ def assemble(
             "controls": tables.control_rows([]),
         },
         nulls=Nulls(
-            pairs=joint.count(shown),
+            pairs=joint.count(finite),
             pairs_null=joint.null,
-            units=joint.count(shown.max(axis=0)),
+            units=joint.count(finite.max(axis=0)),
             units_null=joint.best_concept,
-            best_unit=shown.max(axis=1),
+            best_unit=finite.max(axis=1),
             best_unit_null=joint.best_unit,
         ),
         floor=floor,
@@ -137,14 +137,14 @@ def _unadjusted(
 
 
 def _floor(scores: Scores, alpha: float, seed: int) -> Floor:
-    chosen, corrected, tests = scores.selected, Corrected.of(scores), UnitTests.of(scores)
-    each = np.arange(len(chosen))
+    selected, corrected, tests = scores.selected, Corrected.of(scores), UnitTests.of(scores)
+    each = np.arange(len(selected))
     return Floor(
         seed=seed,
         alpha=alpha,
-        score=scores.at("score", chosen),
-        q=corrected.q[chosen, each],
-        q_images=corrected.q_images[chosen, each],
+        score=scores.at("score", selected),
+        q=corrected.q[selected, each],
+        q_images=corrected.q_images[selected, each],
         n_any=int((corrected.q <= alpha).any(axis=0).sum()),
         q_exact=tests.q_exact,
         q_profile=tests.q_profile,

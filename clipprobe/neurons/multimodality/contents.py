@@ -225,8 +225,8 @@ class MultimodalityContents(Pooled):
     def ranked(self, limit: int | None = None) -> list[dict[str, Any]]:
         """The best units as plain rows, NaN as such."""
         rows = self.units if limit is None else self.units.head(limit)
-        found: list[dict[str, Any]] = rows.to_dict("records")
-        return [{"address": f"{row['site']}:{row['unit']}", **row} for row in found]
+        records: list[dict[str, Any]] = rows.to_dict("records")
+        return [{"address": f"{row['site']}:{row['unit']}", **row} for row in records]
 
     def estimate(self, row: Mapping[str, Any]) -> Estimate:
         """The confirmed score of a row of :meth:`ranked` with its interval."""

@@ -68,13 +68,13 @@ def word_controls(
         pools: Hook point -> how its tokens become one number.
         progress: Called with the number of pairs finished.
     """
-    found = []
+    controls = []
     for unit, concept in pairs:
         pool = pools[unit.rpartition(":")[0]]
-        found.append(_controls(clip, unit, concept, pool, seed, batch_size))
+        controls.append(_controls(clip, unit, concept, pool, seed, batch_size))
         if progress is not None:
             progress(1)
-    return found
+    return controls
 
 
 def drawings(word: str, seed: int, size_px: int) -> dict[str, list[Image.Image]]:
@@ -85,7 +85,7 @@ def drawings(word: str, seed: int, size_px: int) -> dict[str, list[Image.Image]]
     """
     rng = np.random.default_rng([seed, *word.encode()])
     others = [concept.name for concept in concepts() if concept.name != word]
-    made: dict[str, list[Image.Image]] = {"word": [], **{name: [] for name in AGAINST}}
+    images: dict[str, list[Image.Image]] = {"word": [], **{name: [] for name in AGAINST}}
     for font in UNSEEN_FONTS:
         for size in SIZES:
             for place in PLACES:
@@ -108,8 +108,8 @@ def drawings(word: str, seed: int, size_px: int) -> dict[str, list[Image.Image]]
                         continue
                     item = Word(text=text, font=font, size=size, center=place)
                     scene = Scene(items=(item,) if text else (), background=ground, size_px=size_px)
-                    made[name].append(render(scene).image)
-    return made
+                    images[name].append(render(scene).image)
+    return images
 
 
 def _nonsense(word: str, rng: np.random.Generator) -> str:
@@ -183,7 +183,7 @@ def _responses(
 ) -> NDArray[np.float64]:
     from clipprobe.hooks import capture
 
-    with capture(clip, [unit], pool=pool) as seen:
+    with capture(clip, [unit], pool=pool) as acts:
         clip.encode_images(images, batch_size=batch_size)
-    (values,) = seen.values()
+    (values,) = acts.values()
     return values.double().cpu().numpy()

@@ -90,7 +90,7 @@ def count_multimodal(
     if concepts is None:
         size = max(64, clip.image_size)
         probes = bundled_probes(per_concept=per_concept, seed=seed, size_px=size)
-    found = multimodality(
+    result = multimodality(
         clip,
         probes,
         sites,
@@ -103,7 +103,7 @@ def count_multimodal(
         batch_size=batch_size,
         progress=progress,
     )
-    return count_of(found, threshold)
+    return count_of(result, threshold)
 
 
 def count_of(found: Multimodality, threshold: float = STRONG) -> MultimodalCount:

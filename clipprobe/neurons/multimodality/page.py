@@ -195,14 +195,14 @@ def strongest_images(
     records = {record.id: record for record in probes.dataset}
     top = result.top_images
     mine = top[(top["site"] == row["site"]) & (top["unit"] == row["unit"])]
-    found: dict[str, list[tuple[Image.Image, float, str]]] = {}
+    images: dict[str, list[tuple[Image.Image, float, str]]] = {}
     for name in result.modalities:
         rows = mine[mine["modality"] == name].head(limit)
-        found[name] = [
+        images[name] = [
             (_picture(records[one.id]), float(one.value), str(one.concept))
             for one in rows.itertuples()
         ]
-    return found
+    return images
 
 
 def _picture(record: ImageRecord) -> Image.Image:

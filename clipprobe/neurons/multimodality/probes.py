@@ -87,8 +87,8 @@ def as_probes(concepts: Concepts | Probes, *, min_images: int) -> Probes:
         dataset = as_dataset(concepts)
         records = [_of_table(record, dataset.name) for record in dataset]
         arguments = {"concepts": absolute(concepts), "min_images": min_images}
-        found = complete(dataset.name, records, min_images)
-        return replace(found, origin=Origin(opener="probes", arguments=arguments))
+        probes = complete(dataset.name, records, min_images)
+        return replace(probes, origin=Origin(opener="probes", arguments=arguments))
     if not isinstance(concepts, Mapping):
         raise DataError(
             "Concepts must be {concept: {modality: [images]}} or the path of a table, this is a "
@@ -117,8 +117,8 @@ def enough(
 ) -> NDArray[np.bool_]:
     """Which concepts have enough images in every modality, ``(n_concepts,)``."""
     counts = [np.bincount(part, minlength=n_concepts) for part in codes.values()]
-    kept: NDArray[np.bool_] = np.min(counts, axis=0) >= min_images
-    return kept
+    enough_images: NDArray[np.bool_] = np.min(counts, axis=0) >= min_images
+    return enough_images
 
 
 def _of_table(record: ImageRecord, name: str) -> ImageRecord:

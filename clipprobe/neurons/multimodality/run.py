@@ -132,14 +132,14 @@ class _Test:
     def _with_words(self, result: Multimodality, batch_size: int) -> Multimodality:
         rows = result.ranked(self.settings.n_controls)
         pairs = [(row["address"], str(row["concept"])) for row in rows]
-        found = word_controls(
+        controls = word_controls(
             self.clip,
             pairs,
             pools=self.pools,
             seed=self.settings.seed,
             batch_size=batch_size,
         )
-        return replace(result, frames={**result.frames, "controls": tables.control_rows(found)})
+        return replace(result, frames={**result.frames, "controls": tables.control_rows(controls)})
 
 
 def load_test(view: RunView) -> Multimodality:

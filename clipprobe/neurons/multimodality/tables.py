@@ -82,34 +82,34 @@ def unit_table(
     """
     import pandas as pd
 
-    chosen = scores.selected
-    each = np.arange(len(chosen))
+    selected = scores.selected
+    each = np.arange(len(selected))
     columns: dict[str, Any] = {
         "site": site["site"],
         "unit": site["unit"],
-        "concept": pd.Categorical.from_codes(chosen, concepts),
-        "score": scores.at("score", chosen),
+        "concept": pd.Categorical.from_codes(selected, concepts),
+        "score": scores.at("score", selected),
         "low": ends[0].min(axis=0),
         "high": ends[1].min(axis=0),
-        "selection_score": scores.at("selection_score", chosen),
-        "balance": scores.at("balance", chosen),
+        "selection_score": scores.at("selection_score", selected),
+        "balance": scores.at("balance", selected),
     }
     for number, name in enumerate(modalities):
-        columns[f"n_{name}"] = n_positive[number, chosen].astype(np.int32)
-        columns[f"auroc_{name}"] = scores.at("aurocs", chosen)[number]
+        columns[f"n_{name}"] = n_positive[number, selected].astype(np.int32)
+        columns[f"auroc_{name}"] = scores.at("aurocs", selected)[number]
         columns[f"low_{name}"] = ends[0, number]
         columns[f"high_{name}"] = ends[1, number]
-        columns[f"dprime_{name}"] = scores.at("dprime", chosen)[number]
-        columns[f"purity_{name}"] = scores.at("purity", chosen)[number]
+        columns[f"dprime_{name}"] = scores.at("dprime", selected)[number]
+        columns[f"purity_{name}"] = scores.at("purity", selected)[number]
     for name, values in corrected.items():
-        columns[name] = values[chosen, each]
+        columns[name] = values[selected, each]
     columns["concept_exact"] = pd.Categorical.from_codes(tests.concept, concepts)
     columns |= {"p_exact": tests.p_exact, "q_exact": tests.q_exact}
     for (a, b), rho in zip(tests.pairs, tests.rho, strict=True):
         columns[f"rho_{modalities[a]}_{modalities[b]}"] = rho
     columns |= {"p_profile": tests.p_profile, "q_profile": tests.q_profile}
     columns["floor"] = (
-        np.full(len(chosen), np.nan) if floor is None else _reached(floor, columns["score"])
+        np.full(len(selected), np.nan) if floor is None else _reached(floor, columns["score"])
     )
     table = pd.DataFrame(columns)
     key = np.fmin(columns["score"], columns["selection_score"])

@@ -128,14 +128,14 @@ class Trial:
         part = f"parts/{_key(tile)}-{place_of}.safetensors"
         if run is not None and run.has(part):
             arrays = run.read_arrays(part)
-            kept = arrays["kept"].tolist()
+            usable = arrays["kept"].tolist()
             failures = jsonio.loads(arrays["failures"].tobytes().decode())
-            found = [arrays[f"model{model}"] for model in range(len(self.clips))]
+            matrices = [arrays[f"model{model}"] for model in range(len(self.clips))]
             failed = [Failure(item["id"], item["reason"]) for item in failures]
             if self.settings.progress is not None:
                 self.settings.progress(len(records))
         else:
-            seen = pooled(
+            table = pooled(
                 self.clips,
                 records,
                 tile,
@@ -144,46 +144,46 @@ class Trial:
                 workers=self.settings.workers,
                 progress=self.settings.progress,
             )
-            failed, found = seen.failures, seen.matrices
+            failed, matrices = table.failures, table.matrices
             place = {record.id: row for row, record in enumerate(records)}
-            kept = [place[record.id] for record in seen.records]
+            usable = [place[record.id] for record in table.records]
             if run is not None:
                 text = jsonio.dumps([failure.to_json() for failure in failed])
-                arrays = {f"model{model}": matrix for model, matrix in enumerate(found)}
-                arrays["kept"] = np.array(kept, np.int64)
+                arrays = {f"model{model}": matrix for model, matrix in enumerate(matrices)}
+                arrays["kept"] = np.array(usable, np.int64)
                 arrays["failures"] = np.frombuffer(text.encode(), np.uint8)
                 run.write_arrays(part, arrays)
-        require_readable(len(kept), failed, f"{self.probes.dataset.name}, {name}")
+        require_readable(len(usable), failed, f"{self.probes.dataset.name}, {name}")
         if first:
             self.failures += failed
-            self.ids[name] = [records[row].id for row in kept]
-            seen_records = [records[row] for row in kept]
+            self.ids[name] = [records[row].id for row in usable]
+            seen_records = [records[row] for row in usable]
             self.codes[name] = self.probes.codes(seen_records)
             if self.settings.pixel_covariates:
                 self.pixels[name] = covariates(seen_records)
             self.halves[name] = np.array([r.attributes.get(HALF) == SELECT for r in seen_records])
-        return found
+        return matrices
 
     def _settle(self) -> None:
         """Leave out concepts that lost too many images to bad files, and split the others."""
         least, seed = self.settings.min_images, self.settings.seed
         halved = self.probes.halves and self.settings.split_share > 0
-        kept = enough(self.codes, len(self.probes.concepts), least)
+        usable = enough(self.codes, len(self.probes.concepts), least)
         if halved:
             for side in (True, False):
                 part = {name: self.codes[name][self.halves[name] == side] for name in self.codes}
-                kept &= enough(part, len(kept), 1)
-        if kept.sum() < 2:
+                usable &= enough(part, len(usable), 1)
+        if usable.sum() < 2:
             raise DataError(
                 f"After {len(self.failures)} images that could not be read, only "
-                f"{int(kept.sum())} concepts have {least} images in each modality, and "
+                f"{int(usable.sum())} concepts have {least} images in each modality, and "
                 "two are needed: mend the files, or lower min_images."
             )
         self.concepts = tuple(
-            name for name, keep in zip(self.probes.concepts, kept, strict=True) if keep
+            name for name, keep in zip(self.probes.concepts, usable, strict=True) if keep
         )
-        number = np.cumsum(kept) - 1
-        self.kept = {name: kept[codes] for name, codes in self.codes.items()}
+        number = np.cumsum(usable) - 1
+        self.kept = {name: usable[codes] for name, codes in self.codes.items()}
         reason = f"its concept has fewer than {least} readable images in some modality"
         for name, rows in self.kept.items():
             left_out = [one for one, keep in zip(self.ids[name], rows, strict=True) if not keep]

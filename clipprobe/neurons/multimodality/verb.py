@@ -33,13 +33,13 @@ def multimodal(
     probes = given or bundled_probes(
         per_concept=flags.per_concept, seed=settings.seed, size_px=max(64, clip.image_size)
     )
-    named = (("random_weights", flags.random_weights), ("words", flags.words))
-    controls = tuple(name for name, on in named if on)
+    options = (("random_weights", flags.random_weights), ("words", flags.words))
+    controls = tuple(name for name, on in options if on)
     with progress("testing", len(probes.dataset)) as advance:
-        asked = replace(
+        record = replace(
             settings, concepts=probes, controls=controls, n_controls=flags.top, progress=advance
         )
-        done = carry_out(MULTIMODALITY, asked, clip)
+        done = carry_out(MULTIMODALITY, record, clip)
     found = done.value
     data = {**found.summary(), "units": found.ranked(flags.top)}
     result(data, as_json=terminal.as_json, text=lambda: ranking_text(found, flags.top))

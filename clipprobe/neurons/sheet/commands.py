@@ -34,20 +34,20 @@ def ask(instrument: Instrument, atlas: Atlas, unit: str) -> str:
         "slug": unit.replace(":", "-"),
         "n_units": atlas.site(site).n_units,
     }
-    given: list[tuple[str, object]] = [
+    flags: list[tuple[str, object]] = [
         (flag, value.format(**filled)) for flag, value in instrument.flags.items()
     ]
     if atlas.tower == "text":
-        given.append(("pool", atlas.pool))  # no instrument says it for texts
-    given += _edits(atlas) if atlas.config["model"]["id"] == _bundled() else _model(atlas)
-    return command_line(instrument.verb, given)
+        flags.append(("pool", atlas.pool))  # no instrument says it for texts
+    flags += _edits(atlas) if atlas.config["model"]["id"] == _bundled() else _model(atlas)
+    return command_line(instrument.verb, flags)
 
 
 def show(atlas: Atlas, unit: Unit, runs: Sequence[str | Path], out: str | Path | None) -> str:
     """What makes the sheet again."""
-    given: list[tuple[str, object]] = [("", unit.address), ("atlas", atlas.path or "runs/atlas")]
-    given += [("with", run) for run in runs]
-    return command_line("neurons show", [*given, ("out", out or "sheet.html")])
+    flags: list[tuple[str, object]] = [("", unit.address), ("atlas", atlas.path or "runs/atlas")]
+    flags += [("with", run) for run in runs]
+    return command_line("neurons show", [*flags, ("out", out or "sheet.html")])
 
 
 def scan(atlas: Atlas) -> str:

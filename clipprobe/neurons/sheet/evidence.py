@@ -62,10 +62,10 @@ def gather(
         reason = _unfit(atlas, run)
         if reason:
             raise RunFolderError(f"The run {run.path} cannot be shown with this atlas: {reason}.")
-    seen = {run.path.resolve() for run in runs}
+    known = {run.path.resolve() for run in runs}
     for run in chain(_near(atlas), among):
-        if run.path.resolve() not in seen and not _unfit(atlas, run):
-            seen.add(run.path.resolve())
+        if run.path.resolve() not in known and not _unfit(atlas, run):
+            known.add(run.path.resolve())
             runs.append(run)
     return Evidence(
         runs={

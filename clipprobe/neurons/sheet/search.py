@@ -55,29 +55,29 @@ def find_units(
         RunFolderError: no run of the instrument that is needed is at hand; says what makes one.
         ConfigError, DataError, UnknownHookPointError: as for :meth:`Atlas.search`.
     """
-    named = property_of(kind) if kind is not None else None
-    found: list[Found] = []
+    property_wanted = property_of(kind) if kind is not None else None
+    evidence_by_unit: list[Found] = []
     if word is not None:
-        found.append(_with_text(evidence, "word", word))
+        evidence_by_unit.append(_with_text(evidence, "word", word))
     if concept is not None:
-        found.append(_with_text(evidence, "concept", concept))
-    if named is not None and named.table:
-        found.append(_with_property(evidence, named))
+        evidence_by_unit.append(_with_text(evidence, "concept", concept))
+    if property_wanted is not None and property_wanted.table:
+        evidence_by_unit.append(_with_property(evidence, property_wanted))
         kind = None
-    if not found:
+    if not evidence_by_unit:
         return atlas.search(kind=kind, label=label, where=where, site=site, limit=limit)
     if kind is None and label is None:
         kind = "any"
     rows = atlas.search(kind=kind, label=label, where=where, site=site, limit=_ALL)
     by_address = {row["address"]: row for row in rows}
-    wanted = [
+    searches = [
         address
-        for address in found[0]
-        if address in by_address and all(address in other for other in found[1:])
+        for address in evidence_by_unit[0]
+        if address in by_address and all(address in other for other in evidence_by_unit[1:])
     ]
     return [
-        by_address[address] | {"evidence": _merged([one[address] for one in found])}
-        for address in wanted[:limit]
+        by_address[address] | {"evidence": _merged([one[address] for one in evidence_by_unit])}
+        for address in searches[:limit]
     ]
 
 
@@ -89,8 +89,8 @@ def _with_text(evidence: Evidence, question: str, text: str) -> Found:
         search = one.searches[question]
         for row in rows_with(run, search.table, search.column, text, search.equal):
             if search.least is None or row[search.least[0]] >= search.least[1]:
-                kept = {key: row[key] for key in ("address", *search.columns, "run")}
-                rows.append((search.order(row), kept))
+                fields = {key: row[key] for key in ("address", *search.columns, "run")}
+                rows.append((search.order(row), fields))
     return _by_address(row for _, row in sorted(rows, key=lambda one: one[0]))
 
 
@@ -106,9 +106,9 @@ def _with_property(evidence: Evidence, named: Property) -> Found:
                 f"{named.table} of {run.path} has no column {', '.join(map(repr, lacking))}: "
                 f"{named.absent or 'make the run again'}."
             )
-        shown = ("address", "concept", *named.columns, "run")
+        columns = ("address", "concept", *named.columns, "run")
         found = rows_from(run, named.table, key, named.least)
-        rows += [{name: row[name] for name in shown if name in row} for row in found]
+        rows += [{name: row[name] for name in columns if name in row} for row in found]
     return _by_address(sorted(rows, key=lambda row: descending(row[key])))
 
 
@@ -130,10 +130,10 @@ def _runs(evidence: Evidence, able: Sequence[Instrument]) -> list[tuple[Instrume
 
 def _by_address(rows: Iterable[dict[str, Any]]) -> Found:
     """The first row of each unit."""
-    found: Found = {}
+    by_unit: Found = {}
     for row in rows:
-        found.setdefault(row.pop("address"), row)
-    return found
+        by_unit.setdefault(row.pop("address"), row)
+    return by_unit
 
 
 def _merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

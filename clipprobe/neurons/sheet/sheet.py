@@ -86,11 +86,11 @@ def unit_sheet(
         command=commands.show(atlas, unit, runs, out),
         side=side,
     )
-    made = [make(context) for make in SECTIONS.values()]
+    sections = [make(context) for make in SECTIONS.values()]
     return Page(
         title=unit.name,
         subtitle=sheet_parts.subtitle(context),
-        sections=[one for one in made if one is not None],
+        sections=[one for one in sections if one is not None],
         provenance=atlas.provenance,
     )
 

@@ -81,9 +81,9 @@ def search(settings: UnitSearch, terminal: Terminal) -> None:
 
     atlas = Atlas.load(settings.atlas)
     if settings.kind is not None:
-        named = property_of(settings.kind)
-        meaning = named.meaning.format(n=f"{atlas.images.n_used:,}", inputs=atlas.inputs)
-        say(f"{named.name}: {meaning}.")
+        property_wanted = property_of(settings.kind)
+        meaning = property_wanted.meaning.format(n=f"{atlas.images.n_used:,}", inputs=atlas.inputs)
+        say(f"{property_wanted.name}: {meaning}.")
     rows = find_units(
         atlas,
         gather(atlas, list(settings.runs)),
@@ -119,12 +119,12 @@ def rows_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _evidence(found: Mapping[str, Any]) -> str:
-    shown = [
+    columns = [
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in found.items()
         if value is not None
     ]
-    return f"  ({', '.join(shown)})" if shown else ""
+    return f"  ({', '.join(columns)})" if columns else ""
 
 
 def _short(value: float | None) -> str:

@@ -79,14 +79,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("packages", type=Path)
     parser.add_argument("--out", type=Path, default=FOLDER)
-    given = parser.parse_args()
-    ranked, naughty, ratings = read_packages(given.packages)
+    options = parser.parse_args()
+    ranked, naughty, ratings = read_packages(options.packages)
     digests = {digest(phrase) for phrase in blocked_phrases(naughty, ratings)}
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / FILE.name).write_text("\n".join(sorted(digests)) + "\n", encoding="ascii")
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / FILE.name).write_text("\n".join(sorted(digests)) + "\n", encoding="ascii")
     blocked = frozenset(digests)
-    kept = [word for word in ranked if _WORD.fullmatch(word) and not is_blocked(word, blocked)]
-    (given.out / WORDS).write_text("\n".join(kept[:N_WORDS]) + "\n", encoding="utf-8")
+    words = [word for word in ranked if _WORD.fullmatch(word) and not is_blocked(word, blocked)]
+    (options.out / WORDS).write_text("\n".join(words[:N_WORDS]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

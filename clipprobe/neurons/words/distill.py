@@ -141,27 +141,27 @@ def compare_distill(
         ConfigError: the probe holds no such hook point, or that has too few units.
     """
     published = read_published(folder, model)
-    chosen = _site(probe, site)
-    if max(one.unit for one in published) >= chosen.n_units:
+    point = _site(probe, site)
+    if max(one.unit for one in published) >= point.n_units:
         raise ConfigError(
             f"The article's units of {model} go up to {max(one.unit for one in published)}, and "
-            f"{chosen.name} of {probe.config['model']['id']} has {chosen.n_units}: probe RN50x4 "
+            f"{point.name} of {probe.config['model']['id']} has {point.n_units}: probe RN50x4 "
             "(open_clip:RN50x4/openai), whose layer4.5.add has 2560."
         )
-    held = probe.values[chosen.name]
+    values = probe.values[point.name]
     place = {word.casefold(): row for row, word in enumerate(probe.words)}
     rows: list[Overlap] = []
     for one in published:
-        order = np.argsort(-held.value[:, one.unit], kind="stable")
+        order = np.argsort(-values.value[:, one.unit], kind="stable")
         for depth in DEPTHS:
             theirs = {
                 place[word.casefold()] for word in one.words[:depth] if word.casefold() in place
             }
             shared = [int(row) for row in order[:depth] if row in theirs]
-            rows.append(_overlap(f"{chosen.name}:{one.unit}", depth, shared, theirs, probe))
+            rows.append(_overlap(f"{point.name}:{one.unit}", depth, shared, theirs, probe))
     ours = {depth: [row for row in rows if row.depth == depth] for depth in DEPTHS}
     name = str(probe.config["model"]["id"])
-    right = "RN50x4" in name and name.endswith("/openai") and chosen.n_units == _N_CHANNELS
+    right = "RN50x4" in name and name.endswith("/openai") and point.n_units == _N_CHANNELS
     reasons = []
     if not (right and model == ARTICLE_MODEL):
         reasons.append(
@@ -169,7 +169,7 @@ def compare_distill(
             "beyond chance is expected"
         )
     return DistillComparison(
-        site=chosen.name,
+        site=point.name,
         model=model,
         n_words=len(probe.words),
         is_article_model=right and model == ARTICLE_MODEL,
@@ -186,14 +186,14 @@ def _overlap(
     from scipy.stats import hypergeom
 
     n, n_probed = len(probe.words), len(theirs)
-    drawn = min(depth, n)
-    p = float(hypergeom.sf(len(shared) - 1, n, n_probed, drawn)) if n_probed else math.nan
+    depth_used = min(depth, n)
+    p = float(hypergeom.sf(len(shared) - 1, n, n_probed, depth_used)) if n_probed else math.nan
     return Overlap(
         unit=unit,
         depth=depth,
         overlap=len(shared),
         n_probed=n_probed,
-        expected=drawn * n_probed / n,
+        expected=depth_used * n_probed / n,
         p=p,
         shared=tuple(probe.words[row] for row in shared),
     )
@@ -219,9 +219,9 @@ def _read(path: Path) -> list[Any]:
         "top_words.json",
     )
     try:
-        found = json.loads(text)
+        content = json.loads(text)
     except ValueError:
         raise DataError(f"{path} is not JSON: give the article's file unchanged.") from None
-    if not isinstance(found, list):
+    if not isinstance(content, list):
         raise DataError(f"{path} holds no list: give the article's file unchanged.")
-    return found
+    return content

@@ -150,12 +150,12 @@ def scrambled(words: Sequence[str], n: int, seed: int) -> list[str]:
     known = {word.casefold() for word in words}
     long = [word for word in words if len(word) >= 4]
     picked = [long[i] for i in np.linspace(0, len(long) - 1, min(n, len(long))).astype(int)]
-    found: dict[str, None] = {}
+    strings: dict[str, None] = {}
     for number, word in enumerate(picked):
         rng = np.random.default_rng([seed, number])
         for _ in range(20):
             text = "".join(word[i] for i in rng.permutation(len(word)))
-            if text.casefold() not in known and text not in found and text.strip() == text:
-                found[text] = None
+            if text.casefold() not in known and text not in strings and text.strip() == text:
+                strings[text] = None
                 break
-    return list(found)
+    return list(strings)

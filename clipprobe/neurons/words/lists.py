@@ -86,8 +86,8 @@ def read_words(
         "limit": limit,
         "keep_offensive": keep_offensive,
     }
-    found = word_list(lines, name=name, limit=limit, keep_offensive=keep_offensive)
-    return replace(found, origin=Origin(opener="words", arguments=arguments))
+    words = word_list(lines, name=name, limit=limit, keep_offensive=keep_offensive)
+    return replace(words, origin=Origin(opener="words", arguments=arguments))
 
 
 def word_list(
@@ -110,7 +110,7 @@ def word_list(
         raise ConfigError(f"limit={limit} leaves no word: give at least 1, or none for all.")
     if isinstance(words, str):
         raise DataError(f"A list of words was expected and the single text {words!r} was given.")
-    found: list[str] = []
+    entries: list[str] = []
     for entry in words:
         if not isinstance(entry, str) or "\n" in entry.strip():
             raise DataError(
@@ -118,25 +118,25 @@ def word_list(
                 "breaks."
             )
         if entry.strip():
-            found.append(unicodedata.normalize("NFC", entry.strip()))
-    _refuse_twice(found, name)
-    kept = found if keep_offensive else [entry for entry in found if not is_blocked(entry)]
-    if not kept:
+            entries.append(unicodedata.normalize("NFC", entry.strip()))
+    _refuse_twice(entries, name)
+    allowed = entries if keep_offensive else [entry for entry in entries if not is_blocked(entry)]
+    if not allowed:
         raise DataError(
-            f"No word of {name} is left ({len(found)} given, {len(found) - len(kept)} left out as "
-            "slurs or sexual words): give other words, or keep the offensive ones."
+            f"No word of {name} is left ({len(entries)} given, {len(entries) - len(allowed)} left "
+            "out as slurs or sexual words): give other words, or keep the offensive ones."
         )
     return WordList(
         name=name,
-        words=tuple(kept[:limit]),
-        n_blocked=len(found) - len(kept),
+        words=tuple(allowed[:limit]),
+        n_blocked=len(entries) - len(allowed),
         filtered=not keep_offensive,
     )
 
 
 def _refuse_twice(words: Sequence[str], name: str) -> None:
-    seen: set[str] = set()
+    known: set[str] = set()
     for word in words:
-        if word in seen:
+        if word in known:
             raise DataError(f"The word {word!r} occurs twice in {name}: keep one of them.")
-        seen.add(word)
+        known.add(word)

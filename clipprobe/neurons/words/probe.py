@@ -153,15 +153,15 @@ class _Probe:
         self._fill(run)
         n_words = len(self.listed.words)
         reasons = gather_reasons(run, len(self.chunks))
-        drawn = np.array([not reason for reason in reasons])
-        used = np.flatnonzero(drawn[:n_words])
+        rendered = np.array([not reason for reason in reasons])
+        used = np.flatnonzero(rendered[:n_words])
         if not len(used):
             raise DataError(
                 f"None of the {n_words} words of {self.listed.name} could be drawn (the first: "
                 f"{reasons[0]}): choose other fonts, sizes or words."
             )
-        strings = n_words + np.flatnonzero(drawn[n_words : n_words + self.n_control])
-        left_out = np.flatnonzero(~drawn[:n_words])
+        strings = n_words + np.flatnonzero(rendered[n_words : n_words + self.n_control])
+        left_out = np.flatnonzero(~rendered[:n_words])
         probe = WordProbe(
             sites=self.sites,
             words=tuple(self.listed.words[i] for i in used),
@@ -209,11 +209,11 @@ class _Probe:
 
     def _fill(self, run: Run) -> None:
         """Every chunk that is not there yet."""
-        named = [(site.name, site.n_units) for site in self.sites.values()]
+        sites = [(site.name, site.n_units) for site in self.sites.values()]
         pool, batch_size = self.config["pool"], self.config["batch_size"]
         for number, texts in enumerate(self.chunks):
             if not run.has(chunk_file(number)):
-                chunk = run_chunk(self.clip, named, texts, self.grid, pool, batch_size)
+                chunk = run_chunk(self.clip, sites, texts, self.grid, pool, batch_size)
                 run.write_arrays(chunk_file(number), chunk.arrays())
             if self.progress is not None:
                 self.progress(len(texts))

@@ -100,7 +100,7 @@ def page_of(probe: WordProbe, summary: dict[str, Any], table: Any) -> Page:
         Section("Units", [Table(columns, rows, caption)]),
     ]
     if probe.left_out:
-        shown = [list(one) for one in probe.left_out[:_N_LEFT_OUT]]
+        examples = [list(one) for one in probe.left_out[:_N_LEFT_OUT]]
         sections.append(
             Section(
                 "Left out",
@@ -108,8 +108,8 @@ def page_of(probe: WordProbe, summary: dict[str, Any], table: Any) -> Page:
                     Warning(f"{len(probe.left_out)} words could not be drawn."),
                     Table(
                         ["word", "reason"],
-                        shown,
-                        f"The first {len(shown)} words that could not be drawn, and why.",
+                        examples,
+                        f"The first {len(examples)} words that could not be drawn, and why.",
                     ),
                 ],
             )
@@ -136,11 +136,11 @@ def _rows(probe: WordProbe, table: Any) -> list[list[Any]]:
         by_site.setdefault(row["site"], []).append((place, row["unit"], row["z"]))
     rows: list[tuple[int, list[Any]]] = []
     for site, units in by_site.items():  # each hook point's file is read once
-        held = probe.values[site]
+        values = probe.values[site]
         mine = tops.filter(pc.equal(tops.column("site").cast("string"), site))
         for place, unit, score in units:
             words = mine.filter(pc.equal(mine.column("unit"), unit)).slice(0, _N_WORDS).to_pylist()
-            centre = float(held.mean[unit])
+            centre = float(values.mean[unit])
             value = Estimate(
                 value=words[0]["centred"],
                 low=words[0]["low"],
@@ -157,8 +157,8 @@ def _rows(probe: WordProbe, table: Any) -> list[list[Any]]:
                         ", ".join(one["word"] for one in words),
                         value,
                         score,
-                        float(held.scrambled_mean[unit]) - centre,
-                        float(held.blank[unit]) - centre,
+                        float(values.scrambled_mean[unit]) - centre,
+                        float(values.blank[unit]) - centre,
                     ],
                 )
             )

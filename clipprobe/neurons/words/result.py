@@ -171,10 +171,10 @@ class WordProbe(WithSites):
             UnknownHookPointError: the probe has no such hook point or unit.
         """
         site, index = self.site_and_index(address)
-        held = self.values[site.name]
-        order = np.argsort(-held.value[:, index], kind="stable")
-        lowest = np.argsort(held.value[:, index], kind="stable")
-        std = float(held.std[index])
+        values = self.values[site.name]
+        order = np.argsort(-values.value[:, index], kind="stable")
+        lowest = np.argsort(values.value[:, index], kind="stable")
+        std = float(values.std[index])
         return UnitWords(
             address=f"{site.name}:{index}",
             name=f"{site.name}:{index} ({site.pooled(self.pool)})",
@@ -182,15 +182,15 @@ class WordProbe(WithSites):
             n_words=len(self.words),
             n_left_out=len(self.left_out),
             n_fonts=self.n_fonts,
-            mean=float(held.mean[index]),
+            mean=float(values.mean[index]),
             std=std,
             z_floor=self.z_floor,
-            blank=float(held.blank[index]),
-            scrambled_mean=float(held.scrambled_mean[index]),
-            scrambled_high=float(held.scrambled_high[index]),
+            blank=float(values.blank[index]),
+            scrambled_mean=float(values.scrambled_mean[index]),
+            scrambled_high=float(values.scrambled_high[index]),
             n_scrambled=self.n_scrambled,
-            top=self._listed(held, index, order[:top]),
-            bottom=self._listed(held, index, lowest[:top]),
+            top=self._listed(values, index, order[:top]),
+            bottom=self._listed(values, index, lowest[:top]),
             reason="; ".join(self._reasons(std)),
         )
 
@@ -206,14 +206,14 @@ class WordProbe(WithSites):
                 "the list and probe again."
             )
         row = self.words.index(word)
-        found: list[tuple[float, str]] = []
+        ranking: list[tuple[float, str]] = []
         for name in self.sites:
-            held = self.values[name]
-            scores = zscores(held, held.value[row])
+            values = self.values[name]
+            scores = zscores(values, values.value[row])
             best = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:limit]
-            found += [(float(scores[i]), f"{name}:{i}") for i in best if not np.isnan(scores[i])]
-        found.sort(key=lambda one: -one[0])
-        return [(address, score) for score, address in found[:limit]]
+            ranking += [(float(scores[i]), f"{name}:{i}") for i in best if not np.isnan(scores[i])]
+        ranking.sort(key=lambda one: -one[0])
+        return [(address, score) for score, address in ranking[:limit]]
 
     def _listed(
         self, held: SiteWords, index: int, rows: Sequence[int] | NDArray[np.intp]

@@ -106,5 +106,5 @@ class GridFlags(Settings):
         from clipprobe.neurons.words.grid import WordGrid
 
         lists = {"fonts": self.fonts, "sizes": self.sizes, "places": self.places}
-        given: Any = {name: value for name, value in lists.items() if value}
-        return WordGrid(ink=self.ink, ground=self.ground, **given)
+        fields: Any = {name: value for name, value in lists.items() if value}
+        return WordGrid(ink=self.ink, ground=self.ground, **fields)

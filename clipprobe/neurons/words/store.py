@@ -68,21 +68,21 @@ def unit_tables(probe: WordProbe, top: int) -> tuple[Any, Any, list[float]]:
             into.setdefault(name, []).append(column)
 
     for number, site in enumerate(probe.sites.values()):
-        held = probe.values[site.name]
+        values = probe.values[site.name]
         n_units, k = site.n_units, min(top, len(probe.words))
         add(
             units,
             site=np.full(n_units, number, np.int32),
             unit=np.arange(n_units, dtype=np.int32),
-            **{name: getattr(held, name) for name in _UNIT_ARRAYS},
+            **{name: getattr(values, name) for name in _UNIT_ARRAYS},
         )
         for end, sign in (("top", -1.0), ("bottom", 1.0)):
-            order = _ranked(held.value, k, sign)  # unit rank
+            order = _ranked(values.value, k, sign)  # unit rank
             unit = np.arange(n_units)[:, None]
-            value = held.value[order, unit]
-            centred = value - held.mean[:, None]
-            half = half_width(held.standard_error[order, unit], probe.n_fonts)
-            scores = zscores(held, value.T).T
+            value = values.value[order, unit]
+            centred = value - values.mean[:, None]
+            half = half_width(values.standard_error[order, unit], probe.n_fonts)
+            scores = zscores(values, value.T).T
             if end == "top":
                 highest += scores[:, 0].tolist()
             add(
@@ -127,11 +127,11 @@ def read_run(run: RunView) -> WordProbe:
     reasons = table.column("reason").to_pylist()
     return WordProbe(
         sites=sites,
-        words=tuple(word for word, kept in zip(words, used, strict=True) if kept),
+        words=tuple(word for word, usable in zip(words, used, strict=True) if usable),
         left_out=tuple(
             (word, reason)
-            for word, reason, kept in zip(words, reasons, used, strict=True)
-            if not kept
+            for word, reason, usable in zip(words, reasons, used, strict=True)
+            if not usable
         ),
         n_shrunk=table.column("n_shrunk").to_numpy()[used],
         n_scrambled=int(run.summary["n_scrambled"]),

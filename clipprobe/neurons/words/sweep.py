@@ -50,14 +50,14 @@ class Chunk:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """As the arrays of one file."""
         reasons = json.dumps(self.reasons).encode("ascii")
-        found: dict[str, NDArray[Any]] = {
+        arrays_by_name: dict[str, NDArray[Any]] = {
             "n_shrunk": self.n_shrunk,
             "reasons": np.frombuffer(reasons, np.uint8),
         }
         for name in self.values:
-            found[f"{name}/value"] = self.values[name]
-            found[f"{name}/error"] = self.errors[name]
-        return found
+            arrays_by_name[f"{name}/value"] = self.values[name]
+            arrays_by_name[f"{name}/error"] = self.errors[name]
+        return arrays_by_name
 
 
 def chunks(texts: Sequence[str], grid: WordGrid) -> list[list[str]]:
@@ -102,13 +102,13 @@ def run_chunk(
         sites: Hook points and their numbers of units.
         texts: An empty text is the blank ground.
     """
-    drawn: list[DrawnWord] = []
+    words_rendered: list[DrawnWord] = []
 
     def images() -> Iterator[Image.Image]:
         for text in texts:
             word = draw_word(text, grid, clip.image_size)
             # Without the images: they are used once.
-            drawn.append(DrawnWord(images=(), n_shrunk=word.n_shrunk, reason=word.reason))
+            words_rendered.append(DrawnWord(images=(), n_shrunk=word.n_shrunk, reason=word.reason))
             yield from word.images
 
     n = grid.n_renderings
@@ -119,7 +119,7 @@ def run_chunk(
     filled = 0
     for batch in _forward(clip, list(values), images(), pool, batch_size):
         size = len(next(iter(batch.values())))
-        rows = [row for row, word in enumerate(drawn) if not word.reason]
+        rows = [row for row, word in enumerate(words_rendered) if not word.reason]
         for start in range(size):
             place = filled % n
             for name, part in batch.items():
@@ -127,15 +127,15 @@ def run_chunk(
             filled += 1
             if place == n - 1:
                 row = rows[filled // n - 1]
-                for name, held in waiting.items():
+                for name, block in waiting.items():
                     values[name][row], errors[name][row] = reduce_word(
-                        held.reshape(*grid.shape, -1)
+                        block.reshape(*grid.shape, -1)
                     )
     return Chunk(
         values=values,
         errors=errors,
-        n_shrunk=np.array([word.n_shrunk for word in drawn], np.int32),
-        reasons=tuple(word.reason for word in drawn),
+        n_shrunk=np.array([word.n_shrunk for word in words_rendered], np.int32),
+        reasons=tuple(word.reason for word in words_rendered),
     )
 
 

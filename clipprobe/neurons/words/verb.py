@@ -50,8 +50,8 @@ def _sites(sites: Any, units: Any) -> list[str] | None:
     """The hook points that were named, and those of the units that were."""
     from clipprobe.hooks.names import parse_unit
 
-    named = [sites] if isinstance(sites, str) else sites or ()
-    return list(dict.fromkeys([*named, *(parse_unit(unit).hook for unit in units)])) or None
+    names = [sites] if isinstance(sites, str) else sites or ()
+    return list(dict.fromkeys([*names, *(parse_unit(unit).hook for unit in units)])) or None
 
 
 def _word_list(words: Any, choice: WordChoice) -> WordList:

@@ -63,7 +63,7 @@ def prepare_suite(settings: Suite, clip: Clip) -> Plan[Inner]:
                 "name": entry.name,
                 "study": entry.study,
                 "config": plans[entry.name].config,
-                **({"thresholds": given} if (given := entry.thresholds()) else {}),
+                **({"thresholds": thresholds} if (thresholds := entry.thresholds()) else {}),
             }
             for entry in entries
         ],
@@ -109,8 +109,8 @@ def make_all(
         n_inputs = len(images) if isinstance(images, Dataset) else 0
         how = {"overwrite": overwrite, "progress": stages.stage(i, n_inputs)}
         with passes.of(clip, entry.name):
-            made = entry.told(out=run.path / entry.name, **how)
-            views[entry.name] = carry_out(entry.made_by, made, clip).run
+            record = entry.told(out=run.path / entry.name, **how)
+            views[entry.name] = carry_out(entry.made_by, record, clip).run
         stages.end(i)
     return {entry.name: views[entry.name] for entry in entries}
 
@@ -121,7 +121,7 @@ def load_parts(view: RunView) -> Inner:
     Raises:
         RunFolderError: one is absent, damaged, or another one than the suite made.
     """
-    found = {}
+    values = {}
     if "runs" not in view.summary:
         raise RunFolderError(
             f"The run {view.path} does not name the runs inside it (an earlier clipprobe made it): "
@@ -134,8 +134,8 @@ def load_parts(view: RunView) -> Inner:
                 f"The run {inner.path} is not the one that the suite {view.path} made: make the "
                 "suite again with --overwrite."
             )
-        found[str(one["name"])] = inner
-    return found
+        values[str(one["name"])] = inner
+    return values
 
 
 SUITE: Study[Suite, Inner] = Study(

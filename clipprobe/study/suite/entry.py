@@ -41,16 +41,16 @@ class Entry:
     @cached_property
     def origin(self) -> Origin | None:
         """What opens the entry again; None where no file can hold its settings."""
-        kept, again = kept_settings(self.settings)
+        settings, again = kept_settings(self.settings)
         if again:
             return None
-        arguments = {"name": self.name, "study": self.study, "settings": kept}
+        arguments = {"name": self.name, "study": self.study, "settings": settings}
         return Origin(opener="study", arguments=arguments)
 
     def thresholds(self) -> dict[str, Any]:
         """The thresholds that the settings give: they decide the verdict."""
-        found = {name: getattr(self.settings, name, None) for name in ("fail_under", "fail_over")}
-        return {name: dict(value) for name, value in found.items() if value}
+        limits = {name: getattr(self.settings, name, None) for name in ("fail_under", "fail_over")}
+        return {name: dict(value) for name, value in limits.items() if value}
 
     def told(self, **how: Any) -> Any:
         """The settings with those of ``how`` that the study has."""

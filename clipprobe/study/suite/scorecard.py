@@ -46,8 +46,8 @@ class Score:
         words = {"fail_under": "at least", "fail_over": "at most"}
         return "; ".join(
             f"{name} {words[side]} {limit:g}"
-            for side, given in self.thresholds.items()
-            for name, limit in given.items()
+            for side, limits in self.thresholds.items()
+            for name, limit in limits.items()
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Score:
             SEAL: self.run.manifest[SEAL],
             "figure": self.figure["name"],
             "estimate": self.figure["estimate"],
-            "thresholds": {side: dict(given) for side, given in self.thresholds.items()},
+            "thresholds": {side: dict(limits) for side, limits in self.thresholds.items()},
             "crossed": self.crossed,
         }
 
@@ -134,13 +134,13 @@ def cells(estimate: Mapping[str, Any]) -> tuple[str, str]:
 
 def _figure(entry: Entry, summary: Mapping[str, Any]) -> Mapping[str, Any]:
     headline: list[dict[str, Any]] = summary.get("headline") or []
-    named = (item for item in headline if item["name"] == entry.made_by.headline)
+    matches = (item for item in headline if item["name"] == entry.made_by.headline)
     nothing = {
         "name": "nothing",
         "estimate": {"value": None, "low": None, "high": None, "n": 0, "reason": "no headline"},
         "meaning": "this run has no headline number",
     }
-    return next(named, headline[0] if headline else nothing)
+    return next(matches, headline[0] if headline else nothing)
 
 
 def _crossed(entry: Entry, summary: Mapping[str, Any]) -> str:

@@ -37,12 +37,12 @@ class Suite(Progress, Images, Random, Output):
     def _read(self) -> Self:
         from clipprobe.study.suite.entry import read_entries
 
-        given = {
+        listed = {
             name: value
             for name in ("images", "limit")
             if (value := getattr(self, name)) is not None
         }
-        entries = read_entries(self.studies, {"seed": self.seed, **given}, self.shared or {})
+        entries = read_entries(self.studies, {"seed": self.seed, **listed}, self.shared or {})
         object.__setattr__(self, "studies", entries)
         object.__setattr__(self, "shared", None)  # the entries hold it now
         return self

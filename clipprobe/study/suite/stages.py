@@ -23,12 +23,12 @@ class Stages:
 
         Two numbers are what is done, and of how many; one is what was done since the last call.
         """
-        seen = [0]
+        counter = [0]
 
         def told(*numbers: int) -> None:
             if len(numbers) == 1:
-                seen[0] += numbers[0]
-                numbers = (seen[0], n_inputs)
+                counter[0] += numbers[0]
+                numbers = (counter[0], n_inputs)
             if len(numbers) == 2 and numbers[1]:
                 self._at(number + min(numbers[0] / numbers[1], 1))
 

@@ -60,8 +60,8 @@ class Asked:
 
     def vectors(self, sentences: Floats) -> Floats:
         """The classifier of these sentences, ``(k, templates, d)``."""
-        made: Floats = ruled(self.clip, self.classes, averaged(sentences, self.averaging))
-        return made
+        vectors: Floats = ruled(self.clip, self.classes, averaged(sentences, self.averaging))
+        return vectors
 
     def renamed(self, place: int, name: str, sentences: Floats) -> Floats:
         """The vector of a class under another name, ``(d,)``; the others keep theirs."""

@@ -108,9 +108,9 @@ class Descent:
             moved = self.x @ direction
             t, residual, likelihood = self._along(logits, moved, direction, slope)
             step = t * direction
-            if t == 0.0 or not (found := self.w + step).any():
+            if t == 0.0 or not (candidate := self.w + step).any():
                 break
-            self.w, before = found, (step, gradient)
+            self.w, before = candidate, (step, gradient)
             logits = logits + t * moved
             self.steps += 1
             if self.steps >= _MOST_STEPS:

@@ -174,8 +174,8 @@ def _bundled_steps(clip: Clip) -> int:
     """Steps of the bundled model's training; 0 for another model, of which nothing is known."""
     if BUNDLED_NAME not in clip.id:
         return 0
-    told = json.loads((bundled_folder() / "evaluation.json").read_text(encoding="utf-8"))
-    return int(told["training"]["steps"])
+    evaluation = json.loads((bundled_folder() / "evaluation.json").read_text(encoding="utf-8"))
+    return int(evaluation["training"]["steps"])
 
 
 def _headline(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -129,10 +129,10 @@ def _records(path: Path) -> list[Any]:
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix.lower() == ".jsonl":
             return [json.loads(line) for line in text.splitlines() if line.strip()]
-        found = json.loads(text)
+        records = json.loads(text)
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as JSON ({error}): mend the file.") from error
-    return list(found.values()) if isinstance(found, dict) else list(found)
+    return list(records.values()) if isinstance(records, dict) else list(records)
 
 
 def _value(path: Path, number: int, record: Any, key: str) -> Any:

@@ -137,11 +137,11 @@ def things(
 
     def show(name: str, rng: Rng) -> Sequence[Item]:
         angle = float(rng.uniform(60, 300)) if turned else 0.0
-        shown = _picture(name, rng, size=size, style=style, rotation=angle)
+        image = _picture(name, rng, size=size, style=style, rotation=angle)
         if not before_another:
-            return [shown]
+            return [image]
         other = behind[int(rng.integers(len(behind)))]
-        return [_picture(other, rng, size=1.7), shown]
+        return [_picture(other, rng, size=1.7), image]
 
     return _asked(names, show, damage)
 

@@ -25,7 +25,7 @@ def counting(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
         for n in range(1, 10):
             for _ in range(max(1, scenes // 2)):
                 places = [grid[i] for i in rng.permutation(9)[:n]]
-                drawn = scene_of(
+                image = scene_of(
                     [
                         Picture(concept=thing.name, size=0.24, center=near(rng, *place))
                         for place in places
@@ -33,7 +33,7 @@ def counting(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
                     rng, size_px,
                 )  # fmt: skip
                 yield Asked(
-                    scene=drawn,
+                    scene=image,
                     options=tuple(
                         f"{word} {thing.name if i == 0 else thing.plural}"
                         for i, word in enumerate(NUMBERS)
@@ -60,7 +60,7 @@ def several(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
             there = [(one, other)[truth], *(things[i] for i in rest)]
             big = 0 if large else 1 + int(rng.integers(3))
             corners = [_CORNERS[i] for i in rng.permutation(4)]
-            drawn = scene_of(
+            image = scene_of(
                 [
                     Picture(
                         concept=thing.name,
@@ -78,7 +78,7 @@ def several(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
                 for claim in (one, other)
             ]
             yield Asked(
-                scene=drawn,
+                scene=image,
                 options=tuple(f"{', '.join(listed[:3])} and {listed[3]}" for listed in lists),
                 truth=truth,
                 codes=((a, *map(int, rest)), (b, *map(int, rest))),

@@ -95,11 +95,11 @@ def quantiles(
     units = np.arange(len(counts))
     result = np.full((len(counts), len(shares)), np.nan)
     for column, share in enumerate(shares):
-        wanted = share * total
-        place = (reached < wanted[:, None]).sum(axis=1).clip(max=N_HISTOGRAM - 1)
+        target = share * total
+        place = (reached < target[:, None]).sum(axis=1).clip(max=N_HISTOGRAM - 1)
         inside = counts[units, place]
         before = reached[units, place] - inside
-        step = (wanted - before) / np.maximum(inside, 1)
+        step = (target - before) / np.maximum(inside, 1)
         value = (place - N_HISTOGRAM // 2 + step) * width
         result[:, column] = np.clip(value, statistics.low[block], statistics.high[block])
     result[total == 0] = np.nan

@@ -57,11 +57,11 @@ def widen_counts(counts: NDArray[np.uint32], steps: int) -> NDArray[np.uint32]:
     """Counts ``(rows, 2N)`` after the half range grew by ``steps``: bins fall together."""
     half = counts.shape[1] // 2
     group = min(2**steps, half)
-    kept = half // group
+    half_width = half // group
     wide = np.zeros_like(counts)
-    for side, target in ((counts[:, half:], half), (counts[:, :half], half - kept)):
-        grouped = side.reshape(len(counts), kept, group).sum(axis=2, dtype=np.uint32)
-        wide[:, target : target + kept] = grouped
+    for side, target in ((counts[:, half:], half), (counts[:, :half], half - half_width)):
+        grouped = side.reshape(len(counts), half_width, group).sum(axis=2, dtype=np.uint32)
+        wide[:, target : target + half_width] = grouped
     return wide
 
 
@@ -122,10 +122,10 @@ class Ranges:
         slots >>= HISTOGRAM_BITS - SAMPLE_BITS  # from here on: of the block's units
         order = priorities[:, None] ^ self.salts[None, block]
         worst = self.samples.keys[block, :, -1].ravel() >> 32
-        wanted = order <= worst[slots]
+        improves = order <= worst[slots]
         if inside is not None:
-            wanted &= inside
-        place = np.flatnonzero(wanted)
+            improves &= inside
+        place = np.flatnonzero(improves)
         # One sort by slot, priority and row (rows are in image order): the row comes back with it.
         packed = (slots.ravel()[place] << (31 + _ROW_BITS)) | (place // n)
         packed |= order.ravel()[place] << _ROW_BITS

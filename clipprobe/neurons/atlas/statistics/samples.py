@@ -76,16 +76,17 @@ class Samples:
         """Let bins of these units fall together after their half range grew by ``steps``."""
         half = N_BINS // 2
         group = min(2**steps, half)
-        kept = half // group
+        half_width = half // group
         m = self.keys.shape[2]
         old = (self.keys[rows], self.values[rows], self.tokens[rows])
         fresh = Samples.empty(len(rows), m)
-        for start, target in ((half, half), (0, half - kept)):
+        for start, target in ((half, half), (0, half - half_width)):
             keys, values, tokens = (
-                part[:, start : start + half].reshape(len(rows), kept, group * m) for part in old
+                part[:, start : start + half].reshape(len(rows), half_width, group * m)
+                for part in old
             )
             order = np.argsort(keys, axis=2)[:, :, :m]
-            place = slice(target, target + kept)
+            place = slice(target, target + half_width)
             fresh.keys[:, place] = np.take_along_axis(keys, order, axis=2)
             fresh.values[:, place] = np.take_along_axis(values, order, axis=2)
             fresh.tokens[:, place] = np.take_along_axis(tokens, order, axis=2)
@@ -133,6 +134,6 @@ class Samples:
     def merge(self, other: Samples) -> None:
         """Take in the samples of another accumulator with the same half ranges, in place."""
         units, bins, places = np.nonzero(other.keys != NO_SAMPLE)
-        kept = (units, bins, places)
+        slots_of = (units, bins, places)
         slots = units * N_BINS + bins
-        self.update(slots, other.keys[kept], other.values[kept], other.tokens[kept])
+        self.update(slots, other.keys[slots_of], other.values[slots_of], other.tokens[slots_of])

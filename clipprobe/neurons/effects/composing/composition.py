@@ -103,20 +103,20 @@ def compose(
     table = list(map(str, labels))
     group = list(map(str, groups)) if groups is not None else [str(i) for i in range(len(x))]
     known = sorted(set(table))
-    wanted = _targets(known, table, group, targets)
+    classes = _targets(known, table, group, targets)
     varied = np.flatnonzero(x.std(axis=0) > 1e-12)
     if not len(varied):
         raise DataError("Every unit has one value on all rows: there is nothing to compose from.")
-    found = []
-    for target in wanted:
+    results = []
+    for target in classes:
         y = np.array([label == target for label in table])
         units = [names[int(i)] for i in varied]
-        found.append(
+        results.append(
             _one(x[:, varied], units, target, y, group, max_units, penalties, seed, len(names))
         )
         if progress is not None:
             progress(1)
-    return found
+    return results
 
 
 def _one(
@@ -139,12 +139,12 @@ def _one(
     shuffled = shuffled_labels(y, groups, seed)
     _, other, best = fit_path(z, shuffled, fit, test, groups, max_units, penalties, seed)
     order = np.argsort(-np.abs(weights[chosen][0]), kind="stable")
-    kept = [int(i) for i in order if weights[chosen][0][i] != 0]
+    used = [int(i) for i in order if weights[chosen][0][i] != 0]
     return Composition(
         target=target,
-        units=tuple((names[i], float(weights[chosen][0][i])) for i in kept),
+        units=tuple((names[i], float(weights[chosen][0][i])) for i in used),
         c=path[chosen].c,
-        n_units=len(kept),
+        n_units=len(used),
         n_there=n_there,
         accuracy=wilson(right, len(test)),
         majority=float(max(y[test].mean(), 1 - y[test].mean())),

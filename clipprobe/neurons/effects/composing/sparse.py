@@ -68,8 +68,8 @@ def fit_path(
         allowed = [min(range(len(path)), key=lambda i: (path[i].n_units == 0, path[i].n_units))]
     best = max(allowed, key=lambda i: path[i].inner)
     error = float(inner[best].std(ddof=1) / np.sqrt(inner.shape[1]))
-    chosen = next(i for i in allowed if path[i].inner >= path[best].inner - error)
-    return path, weights, chosen
+    best_at = next(i for i in allowed if path[i].inner >= path[best].inner - error)
+    return path, weights, best_at
 
 
 def _regress(z: Floats, y: NDArray[np.bool_], c: float) -> tuple[Floats, float]:
@@ -100,10 +100,10 @@ def _folds(
     n_folds = min(_FOLDS, int(y.sum()), int((~y).sum()))
     if n_folds < 2:
         return []
-    found = maker(n_folds, shuffle=True, random_state=seed).split(
+    folds = maker(n_folds, shuffle=True, random_state=seed).split(
         y[:, None], y, None if single else groups
     )
-    return [(a, b) for a, b in found if y[a].any() and not y[a].all()]
+    return [(a, b) for a, b in folds if y[a].any() and not y[a].all()]
 
 
 def _cross_validate(
@@ -141,7 +141,7 @@ def shuffled_labels(y: NDArray[np.bool_], groups: Sequence[str], seed: int) -> N
     for rows in (fit, test):
         names = sorted({groups[i] for i in rows})
         own = {name: next(y[i] for i in rows if groups[i] == name) for name in names}
-        drawn = rng.permutation([own[name] for name in names])
-        given = dict(zip(names, drawn, strict=True))
-        result[rows] = [given[groups[i]] for i in rows]
+        permuted = rng.permutation([own[name] for name in names])
+        labels = dict(zip(names, permuted, strict=True))
+        result[rows] = [labels[groups[i]] for i in rows]
     return result

@@ -64,13 +64,13 @@ def compose(settings: ComposeVerb, model: Model, terminal: Terminal) -> None:
     from clipprobe.neurons.effects.composing.probes import emotion_texts, read_texts, text_values
 
     # What can be wrong is read before the model.
-    given: Any = None
+    source: Any = None
     if images is not None:
         from clipprobe.data import as_dataset
 
         dataset = as_dataset(images, limit=settings.limit)
     else:
-        given = emotion_texts() if texts is None else read_texts(texts)
+        source = emotion_texts() if texts is None else read_texts(texts)
     clip = load_model(model)
     from clipprobe.neurons.effects import compose as fit
 
@@ -90,8 +90,8 @@ def compose(settings: ComposeVerb, model: Model, terminal: Terminal) -> None:
         x: Any = values[labelled]
         rows = f"images, pooled by {settings.pool}"
     else:
-        x, names = text_values(clip, given.texts, settings.sites)
-        labels, groups = list(given.labels), given.groups
+        x, names = text_values(clip, source.texts, settings.sites)
+        labels, groups = list(source.labels), source.groups
         rows = "texts, read through the units' own outputs (direct path)"
     with progress("classes") as advance:
         found = fit(

@@ -94,7 +94,7 @@ def write_gallery(
     size = max(64, clip.image_size)
     names = tuple(concepts()) if names is None else tuple(names)
     probes = bundled_probes(per_concept=per_concept, seed=seed, concepts=names, size_px=size)
-    found = multimodality(
+    result = multimodality(
         clip,
         probes,
         sites,
@@ -105,8 +105,8 @@ def write_gallery(
         batch_size=batch_size,
         progress=progress,
     )
-    rows = _distinct(found, top)
-    fresh = _fresh(clip, found, rows, names, size, seed, batch_size)
+    rows = _distinct(result, top)
+    fresh = _fresh(clip, result, rows, names, size, seed, batch_size)
     entries = []
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,10 +114,10 @@ def write_gallery(
             old.unlink()
         for number, (row, aurocs) in enumerate(zip(rows, fresh, strict=True), start=1):
             entry = _entry(number, row, aurocs)
-            data = encode(draw(_sheet(clip, found, probes, row, entry)))
+            data = encode(draw(_sheet(clip, result, probes, row, entry)))
             write_atomically(folder / entry.file, partial(_put, data))
             entries.append(entry)
-        page = _index(found, entries, per_concept).encode()
+        page = _index(result, entries, per_concept).encode()
         write_atomically(folder / INDEX, partial(_put, page))
     return entries
 
@@ -168,12 +168,14 @@ def _fresh(
     aurocs: list[dict[str, Estimate]] = [{} for _ in rows]
     for modality in found.modalities:
         records = [record for probes in parts for record in probes.of(modality)]
-        seen = pooled([clip], records, tile, pools, batch_size=batch_size, workers=1, progress=None)
-        shown = np.array([record.label for record in seen.records])
+        table = pooled(
+            [clip], records, tile, pools, batch_size=batch_size, workers=1, progress=None
+        )
+        labels = np.array([record.label for record in table.records])
         for number, row in enumerate(rows):
-            values = seen.matrices[0][:, column[row["address"]]]
+            values = table.matrices[0][:, column[row["address"]]]
             aurocs[number][modality] = auroc_estimate(
-                values, shown == str(row["concept"]), level=level
+                values, labels == str(row["concept"]), level=level
             )
     return aurocs
 
@@ -220,7 +222,7 @@ def _sheet(
         score=entry.score,
         aurocs=entry.aurocs,
         images={
-            name: [(picture, shown == entry.concept) for picture, _, shown in part]
+            name: [(picture, label == entry.concept) for picture, _, label in part]
             for name, part in images.items()
         },
         how=f"AUROC against other concepts of the modality on {first.n} fresh images, {_FRESH} of "

@@ -84,8 +84,8 @@ class Scores:
     def at(self, name: str, concepts: NDArray[np.int64]) -> Floats:
         """A measure of each unit at one concept each: ``(u,)``, or ``(m, u)``."""
         values: Floats = getattr(self, name)
-        chosen: Floats = values[..., concepts, np.arange(len(concepts))]
-        return chosen
+        picked: Floats = values[..., concepts, np.arange(len(concepts))]
+        return picked
 
     @classmethod
     def joined(cls, parts: Sequence[Scores]) -> Scores:
@@ -116,8 +116,8 @@ def measure(
         first, second = ((_whole(v, broken), codes) for v, codes in map(part.half, (True, False)))
         ranked.append(scores.rank(*second, n_concepts))
         same = not part.selects.any()
-        chosen = ranked[-1] if same else scores.rank(*first, n_concepts)
-        selecting.append(scores.aurocs_by_concept(chosen))
+        choice = ranked[-1] if same else scores.rank(*first, n_concepts)
+        selecting.append(scores.aurocs_by_concept(choice))
         every = _whole(part.values, broken)
         both = ranked[-1] if same else scores.rank(every, part.codes, n_concepts)
         whole.append(scores.aurocs_by_concept(both))
@@ -126,7 +126,7 @@ def measure(
     aurocs = np.stack([scores.aurocs_by_concept(part) for part in ranked])
     score = aurocs.min(axis=0)
     response = np.stack([part.response for part in strengths])
-    found = Scores(
+    result = Scores(
         all_aurocs=np.stack(whole),
         profiles=np.stack(means),
         selection_aurocs=np.stack(selecting),
@@ -140,8 +140,8 @@ def measure(
         p_images=nulls.image_p(ranked, score, n_permutations=n_permutations, seed=seed),
     )
     for name in Scores.__slots__:
-        getattr(found, name)[..., broken] = np.nan
-    return found
+        getattr(result, name)[..., broken] = np.nan
+    return result
 
 
 def _whole(values: Float32, broken: NDArray[np.bool_]) -> Float32:

@@ -93,13 +93,13 @@ def _tails(part: Ranks, rows: NDArray[np.intp], places: NDArray[np.int64], score
     """``(1 + #{null >= score}) / (1 + b)`` of the concepts ``rows``, ``(len(rows), u)``."""
     n_positive = places.shape[1]
     # As rank sums, in which ties are exact.
-    wanted = score[rows] * n_positive * (part.n - n_positive) + n_positive * (n_positive + 1) / 2
-    wanted = np.ceil(2 * wanted - 1e-6) / 2
-    counts = np.empty(wanted.shape)
+    target = score[rows] * n_positive * (part.n - n_positive) + n_positive * (n_positive + 1) / 2
+    target = np.ceil(2 * target - 1e-6) / 2
+    counts = np.empty(target.shape)
     free = ~part.tied
     if free.any():
         null = np.sort((places + 1).sum(axis=1))
-        counts[:, free] = len(null) - np.searchsorted(null, wanted[:, free])
+        counts[:, free] = len(null) - np.searchsorted(null, target[:, free])
     known: dict[bytes, Floats] = {}
     for unit in np.flatnonzero(part.tied).tolist():
         pattern = np.sort(part.ranks[:, unit])
@@ -108,7 +108,7 @@ def _tails(part: Ranks, rows: NDArray[np.intp], places: NDArray[np.int64], score
             if len(known) > 64:  # patterns seldom repeat, and a null is only a sort away
                 known.clear()
             known[key] = np.sort(pattern[places].sum(axis=1))
-        counts[:, unit] = len(known[key]) - np.searchsorted(known[key], wanted[:, unit])
+        counts[:, unit] = len(known[key]) - np.searchsorted(known[key], target[:, unit])
     result: Floats = (1 + counts) / (1 + len(places))
     return result
 
