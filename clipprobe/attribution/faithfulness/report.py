@@ -76,8 +76,8 @@ def headline(found: Faithfulness, default: str) -> list[dict[str, Any]]:
 
 
 def warnings(found: Faithfulness) -> list[str]:
-    """What is not known, and which methods have no map of the model."""
-    metrics = [f"{name}: not known, {why}." for name, why in found.refused_metrics.items()]
+    """What is not printed, and which methods have no map of the model."""
+    metrics = [f"{name}: not printed, {why}." for name, why in found.refused_metrics.items()]
     return metrics + [f"{name}: {why}" for name, why in found.refused_methods.items()]
 
 
@@ -100,11 +100,11 @@ def build_page(found: Faithfulness, default: str, config: Mapping[str, Any]) -> 
     sections.append(Section("How to read this", notes))
     if found.refused_metrics:
         table = Table(
-            ["metric", "why it is not known"],
+            ["metric", "why it is not printed"],
             [[name, why] for name, why in found.refused_metrics.items()],
             "Metrics that do not measure what they are named after, on these data.",
         )
-        sections.append(Section("Not known", [table]))
+        sections.append(Section("Not printed", [table]))
     if found.refused_methods:
         table = Table(
             ["method", "why"],
@@ -134,7 +134,7 @@ def _in_short(found: Faithfulness, default: str) -> Section:
     )
     notes: list[Block] = [table]
     if found.refused_metrics:
-        notes.append(Note(f"{len(found.refused_metrics)} metrics are not known; see Not known."))
+        notes.append(Note(f"{len(found.refused_metrics)} metrics are not printed; see Not printed."))
     return Section("In short", notes)
 
 
