@@ -142,7 +142,7 @@ def _tables(rows: Sequence[Row], measures: Sequence[Row], n_objects: int) -> lis
     """A table for each group of metrics: the methods, then the explanations made from the truth."""
     measured = {m for m in _QUESTIONS if any(_told(row, m) for row in rows)}
     if not measured:
-        return [Paragraph("No metric can be known on so few cases.")]
+        return [Paragraph("No metric can be printed on so few cases.")]
     n = max(row.estimate.n for row in rows)
     blocks: list[Block] = []
     for what, group in _GROUPS.items():
