@@ -9,14 +9,14 @@ name.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clipprobe.neurons.labels.rendered import Rendered
 from clipprobe.neurons.pooled import PooledActivations, pooled_activations
-from clipprobe.runs.jsonio import AsJson
-from clipprobe.statistics import Estimate, undefined, wilson
+from clipprobe.statistics import undefined, wilson
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -25,29 +25,6 @@ if TYPE_CHECKING:
 TOP_SHARE = 0.01
 _FRESH = 7919
 """Added to the seed, so that no probe image is rendered again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered(AsJson):
-    """Rates of one unit on renderings of its label.
-
-    ``picture``, ``drawing``, ``word``: share above ``level``, with Wilson's interval.
-    ``others``: the same on renderings of the other labels of the run, all modalities together.
-    ``level``: the activation that 1 % of the probe images exceed.
-    """
-
-    picture: Estimate
-    drawing: Estimate
-    word: Estimate
-    others: Estimate
-    level: float
-
-    @classmethod
-    def from_json(cls, data: Any) -> Rendered:
-        """The inverse of :meth:`to_json`."""
-        rates = ("picture", "drawing", "word", "others")
-        made = {name: Estimate.from_json(data[name]) for name in rates}
-        return cls(**made, level=data["level"])
 
 
 def with_renderings(

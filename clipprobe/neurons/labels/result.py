@@ -12,7 +12,7 @@ import numpy as np
 
 from clipprobe.errors import UnknownHookPointError
 from clipprobe.neurons.instruments.value import UnitValue
-from clipprobe.neurons.labels.construct import Rendered
+from clipprobe.neurons.labels.rendered import Rendered
 from clipprobe.neurons.labels.validation import Validation
 from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, census, cluster_bootstrap, undefined
