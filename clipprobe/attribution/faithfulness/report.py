@@ -134,7 +134,9 @@ def _in_short(found: Faithfulness, default: str) -> Section:
     )
     notes: list[Block] = [table]
     if found.refused_metrics:
-        notes.append(Note(f"{len(found.refused_metrics)} metrics are not printed; see Not printed."))
+        notes.append(
+            Note(f"{len(found.refused_metrics)} metrics are not printed; see Not printed.")
+        )
     return Section("In short", notes)
 
 
