@@ -104,7 +104,7 @@ def _missing(value: float | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class CaptionedImage:
     """One image of a grid, or why it cannot be shown."""
 
     image: Image.Image | None
@@ -116,7 +116,7 @@ class Shown:
     """Why there is no image."""
 
 
-def pictures(items: Sequence[Shown], *, columns: int) -> None:
+def pictures(items: Sequence[CaptionedImage], *, columns: int) -> None:
     """Images in rows, each with a caption and a text for those who cannot see it."""
     for start in range(0, len(items), columns):
         row = items[start : start + columns]

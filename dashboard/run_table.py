@@ -10,14 +10,14 @@ import streamlit as st
 
 from clipprobe.report.numbers import format_cell
 from dashboard.components import visible
-from dashboard.runs import COMPLETE, Found, model_words
+from dashboard.runs import COMPLETE, RunEntry, model_words
 
 PER_PAGE = 10
 ANY = "any"
 NEWEST, BY_NAME = "newest first", "by name"
 
 
-def pick_run(runs: list[Found]) -> Found | None:
+def pick_run(runs: list[RunEntry]) -> RunEntry | None:
     """Filters, the table, and its pages.
 
     Returns:
@@ -42,7 +42,7 @@ def pick_run(runs: list[Found]) -> Found | None:
     return item
 
 
-def filtered(runs: list[Found]) -> list[Found]:
+def filtered(runs: list[RunEntry]) -> list[RunEntry]:
     """The runs that the widgets ask for, in the order that they ask for."""
     name, kind, model, state, order = st.columns([3, 2, 3, 2, 2])
     part = name.text_input(
@@ -66,8 +66,8 @@ def filtered(runs: list[Found]) -> list[Found]:
 def one_of(
     place: st.delta_generator.DeltaGenerator,
     label: str,
-    runs: Iterable[Found],
-    fact: Callable[[Found], str],
+    runs: Iterable[RunEntry],
+    fact: Callable[[RunEntry], str],
 ) -> str:
     """A list of what the runs are, to choose one from."""
     options = [ANY, *sorted({fact(item) for item in runs} - {""})]
@@ -77,7 +77,7 @@ def one_of(
     return str(place.selectbox(label, options, key=key, persist_state="session"))
 
 
-def chosen(shown: list[Found]) -> Found:
+def chosen(shown: list[RunEntry]) -> RunEntry:
     """The table of a page; the run of the row that is chosen there."""
     names = [item.name for item in shown]
     current = st.session_state.get("run looked at")
@@ -116,17 +116,17 @@ def table_key(names: list[str]) -> str:
     return f"runs {hashlib.sha256(chr(10).join(names).encode()).hexdigest()[:12]}"
 
 
-def kind_words(item: Found) -> str:
+def kind_words(item: RunEntry) -> str:
     """The kind of a complete run."""
     return visible(item.run.kind) if item.run else ""
 
 
-def model_of(item: Found) -> str:
+def model_of(item: RunEntry) -> str:
     """The model of a complete run."""
     return visible(model_words(item.run)) if item.run else ""
 
 
-def first_number(item: Found) -> str:
+def first_number(item: RunEntry) -> str:
     """The first of the headline numbers."""
     headline = item.run.summary.get("headline") if item.run else None
     if not headline:
@@ -135,7 +135,7 @@ def first_number(item: Found) -> str:
     return visible(f"{name}: {format_cell(headline[0]['estimate'])}")
 
 
-def used(item: Found) -> int | None:
+def used(item: RunEntry) -> int | None:
     """How many inputs a complete run used."""
     return item.run.manifest["counts"].get("used") if item.run else None
 

@@ -20,7 +20,7 @@ COMPLETE, UNFINISHED, DAMAGED = "complete", "not finished", "damaged"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RunEntry:
     """A folder that is, or was to become, a run.
 
     Attributes:
@@ -43,7 +43,7 @@ class Found:
         return DAMAGED if self.written else UNFINISHED
 
 
-def find_runs(folder: Path) -> list[Found]:
+def find_runs(folder: Path) -> list[RunEntry]:
     """Every run in ``folder`` and below in order of name, incomplete and damaged ones included."""
     runs = []
     for path, stamp in _run_folders(folder):
@@ -59,11 +59,11 @@ def find_runs(folder: Path) -> list[Found]:
             problem = f"The run {path} cannot be read ({error.strerror or type(error).__name__})."
         except UnicodeEncodeError:  # no such name can stand in an address or on a page
             problem = f"The name of the folder {path} is not UTF-8: rename it."
-        runs.append(Found(name, run, problem, stamp))
+        runs.append(RunEntry(name, run, problem, stamp))
     return sorted(runs, key=lambda item: item.name)
 
 
-def choose_run(runs: list[Found], *, label: str, key: str) -> RunView | None:
+def choose_run(runs: list[RunEntry], *, label: str, key: str) -> RunView | None:
     """Let the user choose one of some complete runs; the choice is ``run`` in the page's address.
 
     A view keeps its run while other views are open. An address wins over that, and where it names

@@ -11,7 +11,7 @@ from PIL import Image
 from clipprobe.errors import UnreadableImageError
 from dashboard import snippets, state
 from dashboard.components import (
-    Shown,
+    CaptionedImage,
     boxed,
     map_over_picture,
     number,
@@ -63,7 +63,7 @@ def show_bin(atlas: Atlas, site: Site, one: Bin, clip: Clip | None) -> None:
     pictures(panels, columns=COLUMNS // 2)
 
 
-def one_image(atlas: Atlas, site: Site, firing: Firing, clip: Clip | None) -> Shown:
+def one_image(atlas: Atlas, site: Site, firing: Firing, clip: Clip | None) -> CaptionedImage:
     """A thumbnail with value, label and place; the patch framed where the model is there."""
     place = ""
     if firing.place is not None:
@@ -81,8 +81,8 @@ def one_image(atlas: Atlas, site: Site, firing: Firing, clip: Clip | None) -> Sh
             if firing.place is not None and site.grid is not None:
                 image = boxed(image, firing.place, site.grid)
     except UnreadableImageError as error:
-        return Shown(image=None, caption=caption, second=place, alt=alt, reason=str(error))
-    return Shown(image=image, caption=caption, second=place, alt=alt)
+        return CaptionedImage(image=None, caption=caption, second=place, alt=alt, reason=str(error))
+    return CaptionedImage(image=image, caption=caption, second=place, alt=alt)
 
 
 def seen_by(clip: Clip, atlas: Atlas, number: int) -> Image.Image:
@@ -120,7 +120,11 @@ def show_map(atlas: Atlas, site: Site, unit: Unit, clip: Clip) -> snippets.Mappe
     with left:
         name = upload.name if upload is not None else firings[chosen].id
         pictures(
-            [Shown(image=picture, caption=name, alt=f"The image {name}, as the model sees it")],
+            [
+                CaptionedImage(
+                    image=picture, caption=name, alt=f"The image {name}, as the model sees it"
+                )
+            ],
             columns=2,
         )
         if single is not None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from attacks.bias.core import evaluate
 from attacks.bias.evidence.answers import Evidence, LabelSet, NotAnswerableError
 from attacks.bias.measures.evaluation import Evaluation
-from attacks.bias.probe import Asked, Sample, Truth
+from attacks.bias.probe import ProbeOptions, Sample, Truth
 from attacks.bias.probes.registry import get_probe
 from attacks.bias.prompts import check_words
 from clipprobe.errors import ConfigError, DataError
@@ -26,7 +26,7 @@ def find_parts(asked: Iterable[str], truth: Truth) -> list[NDArray[np.bool_]]:
 
 
 def ask_all(
-    asked: Questions, chosen: Asked, evidence: Evidence, sample: Sample
+    asked: Questions, chosen: ProbeOptions, evidence: Evidence, sample: Sample
 ) -> tuple[Evaluation, list[str]]:
     """Every probe that the evidence can answer, corrected together; and which it cannot.
 

@@ -12,7 +12,7 @@ from attacks.bias.groups.truth import read_truth
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.retrieval import resolve_k
 from attacks.bias.people import People, read_people
-from attacks.bias.probe import Asked, Sample
+from attacks.bias.probe import ProbeOptions, Sample
 from attacks.bias.prompts import check_words
 from attacks.bias.sections.illustrations import check_pictures
 from attacks.bias.sections.planted import Planted, planted_truth
@@ -40,7 +40,7 @@ class Prepared:
     clip: Clip | None
     numbers: Settings
     questions: Questions
-    chosen: Asked
+    chosen: ProbeOptions
     planted: tuple[Planted, ...]
     people: People
 
@@ -184,13 +184,13 @@ def prepare(settings: BiasAudit, clip: Clip | None) -> Prepared:
     )
 
 
-def asked_of(settings: BiasAudit) -> tuple[Questions, Asked]:
+def asked_of(settings: BiasAudit) -> tuple[Questions, ProbeOptions]:
     """The questions, checked, and what was chosen for them; needs neither model nor images."""
     thresholds = tuple(sorted(set(settings.thresholds or ())))
     words, templates, probes = settings.words, settings.templates, settings.probes
     names = [probes] if isinstance(probes, str) else list(probes)
     questions = find_questions(names, words, templates, thresholds=thresholds, k=settings.k)
-    options = Asked(
+    options = ProbeOptions(
         words=None if words is None else check_words(words),
         templates=None if templates is None else check_templates(templates, once=True),
         thresholds=thresholds,

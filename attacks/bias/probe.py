@@ -72,7 +72,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ProbeOptions:
     """What the user chose for a probe; None or empty: the probe's own.
 
     ``words``, ``templates``: instead of the default ones. ``thresholds``: of probabilities.
@@ -106,7 +106,7 @@ class Probe:
     words_source: str = ""
     templates: tuple[str, ...] = ()
     measures: tuple[Measure, ...] = ()
-    answer: Callable[[Evidence, Sample, Asked], Answer] | None = None
+    answer: Callable[[Evidence, Sample, ProbeOptions], Answer] | None = None
     conclude: Callable[[Answer, Settings], Answer] | None = None
     sections: Callable[[Context], list[Section]] | None = None
     sentence: Callable[[Context], str] | None = None

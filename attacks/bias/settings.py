@@ -61,7 +61,7 @@ class AnnotatedImages(Images):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled(AnnotatedImages):
+class LabelledPeople(AnnotatedImages):
     """People whose groups may stand in a table of their own."""
 
     panel: ClassVar[str] = "People"
@@ -110,7 +110,7 @@ class Advance(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sources(Labelled):
+class Sources(LabelledPeople):
     """What the bias report starts from, and which groups and questions it is about."""
 
     panel: ClassVar[str] = "Bias report"

@@ -13,7 +13,7 @@ from typing import Any
 from attacks.typographic.choosing.scores import WordScores
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.encodings import Encodings
-from attacks.typographic.rendering.render import Floats, Problem, Shot, ahead, attempt
+from attacks.typographic.rendering.render import Floats, Problem, SizedImage, ahead, attempt
 from attacks.typographic.scoring.rows import Scored, case_rows, natural_row, score, to_table
 from attacks.typographic.task import Task
 from attacks.typographic.words import choose
@@ -170,7 +170,7 @@ class Engine:
         encodings.tally.spared(planned * len(problems))
         place = {cases[i].record.id: i for i in rows_of}
 
-        def render(case: Case) -> list[Shot]:
+        def render(case: Case) -> list[SizedImage]:
             i = place[case.record.id]
             return self.task.renderer.written(case, words[i], clean=i not in clean)
 
@@ -185,7 +185,7 @@ class Engine:
     def _encode(
         self,
         cases: Sequence[Case],
-        render: Callable[[Case], list[Shot]],
+        render: Callable[[Case], list[SizedImage]],
         encodings: Encodings,
         planned: int,
     ) -> tuple[dict[int, list[Scored]], list[Problem]]:
@@ -204,7 +204,7 @@ class Engine:
             window=self.task.batch_size + self.task.workers,
         )
 
-        def shots() -> Iterator[Shot]:
+        def shots() -> Iterator[SizedImage]:
             for i, outcome in enumerate(rendered):
                 if isinstance(outcome, Problem):
                     problems.append(outcome)

@@ -13,7 +13,7 @@ from clipprobe.attribution.terminal import (
     sentences,
     word_lines,
 )
-from clipprobe.attribution.writing import Explained, check_suffix, write_explained
+from clipprobe.attribution.writing import ScoreFindings, check_suffix, write_explained
 from clipprobe.cli.common import load_model, read_image, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
@@ -67,7 +67,7 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
     maps = [rows[0] for rows in explanations.values()]
     more = _more(clip, settings, (text or [""])[0])
     if out is not None:
-        write_explained(clip, Explained(image=settings.image, maps=maps, **more), out)
+        write_explained(clip, ScoreFindings(image=settings.image, maps=maps, **more), out)
         say(f"The map is {out}: orange raises the score, blue lowers it.")
     maps_shown = maps if methods else maps[:1]
     for one in maps_shown:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
+class ScoreFindings:
     """What was found of one score.
 
     Attributes:
@@ -53,14 +53,14 @@ def check_suffix(out: Path) -> None:
         )
 
 
-def write_explained(clip: Clip, found: Explained, out: Path) -> None:
+def write_explained(clip: Clip, found: ScoreFindings, out: Path) -> None:
     """Write what the suffix says: ``.png``, ``.html`` or ``.safetensors``."""
     check_suffix(out)
     with file_errors(out):
         WRITERS[out.suffix.lower()](clip, found, out)
 
 
-def picture(clip: Clip, found: Explained) -> Image.Image:
+def picture(clip: Clip, found: ScoreFindings) -> Image.Image:
     """A panel of one map or several side by side, a map per word, and the words in colours."""
     from clipprobe.figures.attribution import below, panel, side_by_side, words_in_colour
 
@@ -79,7 +79,7 @@ def picture(clip: Clip, found: Explained) -> Image.Image:
     return sheet
 
 
-def arrays(found: Explained) -> dict[str, Any]:
+def arrays(found: ScoreFindings) -> dict[str, Any]:
     """Named arrays: each method's map, its patches, words, and the matrix of patches and words."""
     tensors: dict[str, Any] = {}
     for one in found.maps:
@@ -94,7 +94,7 @@ def arrays(found: Explained) -> dict[str, Any]:
     return {name: np.ascontiguousarray(value) for name, value in tensors.items()}
 
 
-def _word_values(found: Explained) -> list[tuple[str, Sequence[str], Any]]:
+def _word_values(found: ScoreFindings) -> list[tuple[str, Sequence[str], Any]]:
     rows: list[tuple[str, Sequence[str], Any]] = []
     if found.words is not None:
         rows.append((f"words by {found.words.method}", found.words.words, found.words.values))
@@ -103,7 +103,7 @@ def _word_values(found: Explained) -> list[tuple[str, Sequence[str], Any]]:
     return rows
 
 
-def _png(clip: Clip, found: Explained, out: Path) -> None:
+def _png(clip: Clip, found: ScoreFindings, out: Path) -> None:
     from PIL.PngImagePlugin import PngInfo
 
     sheet = picture(clip, found)
@@ -114,7 +114,7 @@ def _png(clip: Clip, found: Explained, out: Path) -> None:
     write_atomically(out, lambda path: sheet.save(path, "PNG", pnginfo=notes))
 
 
-def _html(clip: Clip, found: Explained, out: Path) -> None:
+def _html(clip: Clip, found: ScoreFindings, out: Path) -> None:
     from clipprobe.attribution.page import explanation_page
     from clipprobe.report import write_html
 
@@ -124,14 +124,14 @@ def _html(clip: Clip, found: Explained, out: Path) -> None:
     write_html(page, out)
 
 
-def _arrays(clip: Clip, found: Explained, out: Path) -> None:
+def _arrays(clip: Clip, found: ScoreFindings, out: Path) -> None:
     from clipprobe.runs.tables import write_arrays
 
     tensors = arrays(found)
     write_atomically(out, lambda path: write_arrays(path, tensors))
 
 
-WRITERS: Mapping[str, Callable[[Any, Explained, Path], None]] = {
+WRITERS: Mapping[str, Callable[[Any, ScoreFindings, Path], None]] = {
     ".png": _png,
     ".html": _html,
     ".safetensors": _arrays,

@@ -18,7 +18,7 @@ from clipprobe.runs.settings import Comparison, Verification
 from clipprobe.settings.shared import Printing, Terminal
 
 if TYPE_CHECKING:
-    from clipprobe.runs.verify import Verified
+    from clipprobe.runs.verify import RunCheck
 
 DAMAGED = 1
 _SHOWN = 20
@@ -40,7 +40,7 @@ def verify(settings: Verification, printing: Printing) -> None:
         raise typer.Exit(DAMAGED)
 
 
-def _lines(one: Verified, run: Path) -> list[str]:
+def _lines(one: RunCheck, run: Path) -> list[str]:
     """One run for people: the verdict, then what is wrong, then what else is there."""
     place = run if one.name == "." else run / one.name
     kind = f" ({one.kind})" if one.kind else ""

@@ -18,7 +18,7 @@ from clipprobe.runs.view import CALL, CONFIG, MANIFEST, PARTS, SUMMARY, RunReade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
+class RunCheck:
     """What was found of one run."""
 
     name: str
@@ -49,7 +49,7 @@ class Verified:
         return {**asdict(self), "sound": self.sound}
 
 
-def verify_run(path: str | Path) -> list[Verified]:
+def verify_run(path: str | Path) -> list[RunCheck]:
     """Check a run and those inside it, the outer one first.
 
     Raises:
@@ -66,7 +66,7 @@ def verify_run(path: str | Path) -> list[Verified]:
     return [
         *(_as_sealed(one, sealed, folder) for one in verified),
         *(
-            Verified(name=name, kind="", problem="it is missing", files={}, unlisted=(), notes=())
+            RunCheck(name=name, kind="", problem="it is missing", files={}, unlisted=(), notes=())
             for name in sealed
             if name not in there
         ),
@@ -84,14 +84,14 @@ def _sealed(folder: Path) -> dict[str, str]:
         return {}  # of another kind, or damaged, which its own files say
 
 
-def _as_sealed(one: Verified, sealed: Mapping[str, str], top: Path) -> Verified:
+def _as_sealed(one: RunCheck, sealed: Mapping[str, str], top: Path) -> RunCheck:
     manifest, _ = _manifest(top / one.name)
     if one.name not in sealed or one.problem or manifest.get(SEAL) == sealed[one.name]:
         return one
     return replace(one, problem="it is not the run that the suite made")
 
 
-def _verified(folder: Path, top: Path) -> Verified:
+def _verified(folder: Path, top: Path) -> RunCheck:
     name = folder.relative_to(top).as_posix()
     manifest, problem = _manifest(folder)
     listed = manifest.get("files")
@@ -110,7 +110,7 @@ def _verified(folder: Path, top: Path) -> Verified:
         if parts:
             notes.append(f"{len(parts)} files of unfinished work were left: open it once more.")
     own = {MANIFEST, CALL, CONFIG, LOCK, *names}
-    return Verified(
+    return RunCheck(
         name=name,
         kind=kind if isinstance(kind, str) else "",
         problem=problem,

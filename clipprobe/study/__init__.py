@@ -2,7 +2,7 @@
 
 from clipprobe.study.comparison import compare_runs
 from clipprobe.study.driver import carry_out
-from clipprobe.study.plan import Change, Finished, Outcome, Plan, Study
+from clipprobe.study.plan import Change, Outcome, Plan, Study, StudyResult
 from clipprobe.study.rerun import rerun
 from clipprobe.study.table import COMPARISONS, STUDIES
 
@@ -10,10 +10,10 @@ __all__ = [
     "COMPARISONS",
     "STUDIES",
     "Change",
-    "Finished",
     "Outcome",
     "Plan",
     "Study",
+    "StudyResult",
     "carry_out",
     "compare_runs",
     "rerun",

@@ -10,18 +10,18 @@ from clipprobe.errors import ConfigError, DataError
 from clipprobe.runs import Run, jsonio, load_run
 from clipprobe.runs.differences import differing
 from clipprobe.study.call import CALL, call_of
-from clipprobe.study.plan import Finished, Outcome, Plan, Settled, Study
+from clipprobe.study.plan import Outcome, Plan, RunSettings, Study, StudyResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-S = TypeVar("S", bound=Settled)
+S = TypeVar("S", bound=RunSettings)
 R = TypeVar("R")
 
 
 def carry_out(
     study: Study[S, R], settings: S, clip: Any, *, expected: Mapping[str, Any] | None = None
-) -> Finished[R]:
+) -> StudyResult[R]:
     """Make the run of a study in ``settings.out``, go on with it, or recognise it complete.
 
     Args:
@@ -42,13 +42,13 @@ def carry_out(
             tempfile.TemporaryDirectory(prefix="clipprobe-") as folder,
             Run.scratch(Path(folder) / "run", kind=study.kind, config=plan.config) as scratch,
         ):
-            return Finished(view=None, value=plan.execute(scratch).value)
+            return StudyResult(view=None, value=plan.execute(scratch).value)
     out = Path(settings.out)
     with Run.open(out, kind=study.kind, config=plan.config, overwrite=settings.overwrite) as run:
         if not run.complete:
             _write(run, _executed(plan, run), plan, clip, call_of(study, settings, clip))
     view = load_run(out)
-    return Finished(view=view, value=cast(R, None) if study.load is None else study.load(view))
+    return StudyResult(view=view, value=cast(R, None) if study.load is None else study.load(view))
 
 
 def _executed(plan: Plan[R], run: Run) -> Outcome[R]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from clipprobe.runs import Run, RunView
 
 
-class Settled(Protocol):
+class RunSettings(Protocol):
     """What the driver reads of every record of settings: where the run is written."""
 
     @property
@@ -29,7 +29,7 @@ class Settled(Protocol):
     def overwrite(self) -> bool: ...
 
 
-S = TypeVar("S", bound=Settled)
+S = TypeVar("S", bound=RunSettings)
 R = TypeVar("R")
 
 
@@ -121,7 +121,7 @@ class Study(Generic[S, R]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finished(Generic[R]):
+class StudyResult(Generic[R]):
     """A study that was carried out."""
 
     view: RunView | None

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from clipprobe.models import Clip
-from clipprobe.study import Finished, Study, carry_out
+from clipprobe.study import Study, StudyResult, carry_out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,9 @@ class Case(Small):
         folder = self.place / "images"
         return folder if folder.exists() else image_folder(folder)
 
-    def make(self, out: Path | None, *, images: Path | None = None, **more: Any) -> Finished[Any]:
+    def make(
+        self, out: Path | None, *, images: Path | None = None, **more: Any
+    ) -> StudyResult[Any]:
         """Carry out the small run; what is left of ``more`` are settings."""
         settings = {**self.settings(images or self.folder), "out": out, **more}
         return carry_out(self.study, self.study.settings(**settings), self.clip)

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Seen:
+class BatchActivations:
     """One batch after its forward pass.
 
     ``acts``: hook point -> activations with a token axis (one token where one is pooled).
@@ -86,7 +86,7 @@ class TowerParts:
                 names.append(f"{self.tower.name}.blocks.{index}.attn.pattern")
         return names
 
-    def run(self, inputs: Inputs, batch: InputBatch, targets: Tensor) -> Seen:
+    def run(self, inputs: Inputs, batch: InputBatch, targets: Tensor) -> BatchActivations:
         """One forward pass of a batch."""
         from clipprobe.hooks import capture
 
@@ -110,7 +110,7 @@ class TowerParts:
         acts |= {name: others[name] for name in values}
         totals = unit.double() @ targets.double().T * self.readout.scale + self.readout.bias
         readout = self.readout(acts[self.readout.final_name()], others[projected], targets)
-        return Seen(acts=acts, readout=readout, totals=totals.cpu().numpy())
+        return BatchActivations(acts=acts, readout=readout, totals=totals.cpu().numpy())
 
     def tangent(self, inputs: Inputs, batch: InputBatch, targets: Tensor) -> Readout:
         """The score's derivative by the final stream, in the form of a readout.
@@ -135,7 +135,7 @@ class TowerParts:
             read = read.sum(dim=1, keepdim=True)
         return Readout(read=read, constants={})
 
-    def terms(self, seen: Seen) -> dict[str, Floats]:
+    def terms(self, seen: BatchActivations) -> dict[str, Floats]:
         """Name -> ``(b, m)``, in the order of a forward pass; they sum to the totals."""
         read = seen.readout
         first = f"{self.tower.name}.blocks.0.resid_pre"
@@ -160,7 +160,7 @@ class TowerParts:
         terms |= dict(read.constants)
         return {name: value.cpu().numpy() for name, value in terms.items()}
 
-    def neurons(self, seen: Seen) -> dict[str, Floats]:
+    def neurons(self, seen: BatchActivations) -> dict[str, Floats]:
         """``mlp.post`` hook point -> ``(b, m, d_mlp)``."""
         neurons = {}
         for index in range(len(self.tower.blocks)):
@@ -171,7 +171,7 @@ class TowerParts:
                 neurons[site] = values.cpu().numpy()
         return neurons
 
-    def moved(self, seen: Seen) -> dict[str, Floats]:
+    def moved(self, seen: BatchActivations) -> dict[str, Floats]:
         """``attn.head_out`` hook point -> ``(b, m, n_heads, t)``; empty unless asked for."""
         if not self.tokens:
             return {}

@@ -23,7 +23,7 @@ from clipprobe.study import Outcome, Plan, Study, carry_out
 from clipprobe.thresholds import enforce, headline_figures
 from clipprobe.zeroshot.accuracy.calibration import best_shares, calibration
 from clipprobe.zeroshot.accuracy.diagnostics import (
-    Asked,
+    PromptExperiment,
     check_other_names,
     name_effects,
     template_effects,
@@ -121,7 +121,7 @@ class _Work:
         )
         classes, labels = label_rows(embedded.records, self.asked.classes)
         sentences, renamed = self._sentences()
-        experiment = Asked(
+        experiment = PromptExperiment(
             images=embedded.vectors,
             labels=labels,
             classes=classes,

@@ -33,7 +33,7 @@ _NOTHING = np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Embedded:
+class EmbeddedImages:
     """``n`` images through the vision tower."""
 
     records: tuple[ImageRecord, ...]
@@ -46,7 +46,7 @@ class Embedded:
     """The images that could not be read."""
 
     @classmethod
-    def joined(cls, parts: Sequence[Embedded]) -> Embedded:
+    def joined(cls, parts: Sequence[EmbeddedImages]) -> EmbeddedImages:
         """Several parts as one, in their order."""
         filled = [part for part in parts if part.records]
         return cls(
@@ -63,7 +63,7 @@ def embed(
     *,
     batch_size: int = 32,
     progress: Callable[[int, int], None] | None = None,
-) -> Embedded:
+) -> EmbeddedImages:
     """Every readable image of a data set.
 
     Args:
@@ -82,7 +82,7 @@ def encode_records(
     records: Sequence[ImageRecord],
     batch_size: int,
     progress: Callable[[int, int], None] | None = None,
-) -> Embedded:
+) -> EmbeddedImages:
     """The readable ones of some records, and why the others are not."""
     parts = []
     done = 0
@@ -91,7 +91,7 @@ def encode_records(
         done += len(batch.records) + len(batch.failures)
         if progress is not None:
             progress(done, len(records))
-    return Embedded.joined(parts)
+    return EmbeddedImages.joined(parts)
 
 
 def pooled_vectors(clip: Clip, images: Sequence[object]) -> tuple[Floats, Floats]:
@@ -137,7 +137,7 @@ def label_rows(
 
 def _side_by_side(
     clip: Clip, records: Sequence[ImageRecord], batch_size: int
-) -> Iterator[Embedded]:
+) -> Iterator[EmbeddedImages]:
     """Batches in order, as many at a time as the machine has cores for."""
     parts = batches(records, batch_size)
     with one_thread_each(clip) as n:
@@ -145,7 +145,7 @@ def _side_by_side(
             for part in parts:
                 yield _encode(clip, part)
             return
-        waiting: deque[Future[Embedded]] = deque()
+        waiting: deque[Future[EmbeddedImages]] = deque()
         with ThreadPoolExecutor(n, thread_name_prefix="clipprobe-embed") as pool:
             for part in parts:
                 waiting.append(pool.submit(_encode, clip, part))
@@ -155,7 +155,7 @@ def _side_by_side(
                 yield waiting.popleft().result()
 
 
-def _encode(clip: Clip, records: Sequence[ImageRecord]) -> Embedded:
+def _encode(clip: Clip, records: Sequence[ImageRecord]) -> EmbeddedImages:
     images: list[Image.Image] = []
     read: list[ImageRecord] = []
     failures: list[Failure] = []
@@ -167,4 +167,6 @@ def _encode(clip: Clip, records: Sequence[ImageRecord]) -> Embedded:
         else:
             read.append(record)
     pooled, vectors = pooled_vectors(clip, images) if images else (_NOTHING, _NOTHING)
-    return Embedded(records=tuple(read), pooled=pooled, vectors=vectors, failures=tuple(failures))
+    return EmbeddedImages(
+        records=tuple(read), pooled=pooled, vectors=vectors, failures=tuple(failures)
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from clipprobe.data import Dataset, Failure, require_readable
 from clipprobe.memory import fitting_batch
-from clipprobe.zeroshot.embedded import Embedded, encode_records
+from clipprobe.zeroshot.embedded import EmbeddedImages, encode_records
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -25,7 +25,7 @@ def embed_in_parts(
     batch_size: int,
     name: str = "images",
     progress: Callable[[int], None] | None = None,
-) -> Embedded:
+) -> EmbeddedImages:
     """Every readable image of a data set; parts that an earlier try left are read back.
 
     Args:
@@ -35,7 +35,7 @@ def embed_in_parts(
         NoReadableImagesError: not one could be read.
     """
     fitting_batch(clip, batch_size, len(dataset))
-    blocks: list[Embedded] = []
+    blocks: list[EmbeddedImages] = []
     size = _BATCHES * batch_size
     for start in range(0, len(dataset), size):
         records = dataset.records[start : start + size]
@@ -47,7 +47,7 @@ def embed_in_parts(
             run.write_json(reasons, {failure.id: failure.reason for failure in part.failures})
         stored, failed = run.read_arrays(arrays), run.read_json(reasons)
         blocks.append(
-            Embedded(
+            EmbeddedImages(
                 records=tuple(record for record in records if record.id not in failed),
                 pooled=stored["pooled"],
                 vectors=stored["vectors"],
@@ -60,6 +60,6 @@ def embed_in_parts(
         )
         if progress is not None:
             progress(len(records))
-    whole = Embedded.joined(blocks)
+    whole = EmbeddedImages.joined(blocks)
     require_readable(len(whole.records), whole.failures, dataset.name)
     return whole

@@ -8,7 +8,7 @@ from clipprobe.runs import RunView
 from dashboard.components import numbers_row, plain
 from dashboard.framing import report_file
 from dashboard.run_table import pick_run
-from dashboard.runs import Found, data_words, find_runs, model_words
+from dashboard.runs import RunEntry, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
 
 KIND_ICONS = {
@@ -80,7 +80,7 @@ def show() -> None:
             st.warning(plain(item.problem), icon=":material/pending:")
 
 
-def run_card(item: Found, run: RunView) -> None:
+def run_card(item: RunEntry, run: RunView) -> None:
     """One complete run: what it is, its headline, where to go on."""
     with st.container(border=True):
         with st.container(

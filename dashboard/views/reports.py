@@ -7,7 +7,7 @@ import streamlit as st
 from clipprobe.runs import RunView
 from dashboard.components import numbers_row, plain, visible
 from dashboard.framing import framed, report_file
-from dashboard.runs import Found, choose_run, data_words, find_runs, model_words
+from dashboard.runs import RunEntry, choose_run, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
 
 HEIGHT_PX = 900
@@ -44,7 +44,7 @@ def show() -> None:
             )
 
 
-def link_inner_runs(run: RunView, runs: list[Found]) -> None:
+def link_inner_runs(run: RunView, runs: list[RunEntry]) -> None:
     """Links to the runs inside this one, such as those of a demo."""
     inner = [
         item

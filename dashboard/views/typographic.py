@@ -15,7 +15,14 @@ from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.zeroshot.classes import Classes
 from clipprobe.zeroshot.prompts import check_templates
 from dashboard import lab, snippets, state
-from dashboard.components import Shown, errors_shown, number, pictures, plain, python_expander
+from dashboard.components import (
+    CaptionedImage,
+    errors_shown,
+    number,
+    pictures,
+    plain,
+    python_expander,
+)
 from dashboard.lab_widgets import (
     choose_classes,
     choose_lettering,
@@ -96,7 +103,7 @@ def show_conditions(trial: lab.Trial, shares: dict[str, Floats], names: list[str
         title = TITLES[name] + (f" “{written[name]}”" if name in written else "")
         answer = f"{names[best]}, p {shares[name][best]:.3f}"
         items.append(
-            Shown(
+            CaptionedImage(
                 image=trial.images[name],
                 caption=title,
                 second=f"→ {answer}",

@@ -14,7 +14,7 @@ from attacks.bias.groups.columns import make_column
 from attacks.bias.groups.words import HARM
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
-from attacks.bias.probe import Asked, Sample
+from attacks.bias.probe import ProbeOptions, Sample
 from attacks.bias.probes.class_design.designs import HUMAN_LABELS, TEMPLATES, designs
 from attacks.bias.probes.class_design.stability import mean_tau, tau_matrix
 from attacks.bias.probes.class_design.verdict import DEPENDENT, NOTHING, STABLE
@@ -64,7 +64,7 @@ def ask(evidence: FromScores, values: list[str], n_words: int = 0) -> Evaluation
     sample = Sample(columns=(column,), truth={}, clusters=None, settings=QUICK)
     probe = get_probe(NAME)
     assert probe.answer is not None
-    answer = probe.answer(evidence, sample, Asked())
+    answer = probe.answer(evidence, sample, ProbeOptions())
     noise = np.random.default_rng(1).normal(size=(len(values), n_words))
     words = {"occupations": ([f"w{j}" for j in range(n_words)], noise)} if n_words else {}
     return evaluate(words, [column], settings=QUICK, answers={NAME: answer})

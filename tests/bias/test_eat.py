@@ -13,7 +13,7 @@ from scipy import stats
 
 from attacks.bias import Settings, evaluate, make_column
 from attacks.bias.evidence.answers import FromEmbeddings, FromScores, LabelSet, NotAnswerableError
-from attacks.bias.probe import Asked, Sample
+from attacks.bias.probe import ProbeOptions, Sample
 from attacks.bias.probes.association_tests import association_test
 from attacks.bias.probes.association_tests.answer import NAME, WORDS, answer
 from attacks.bias.probes.association_tests.effect import EXACT_LIMIT, from_leans, partitions
@@ -150,7 +150,7 @@ def asked(planted: bool, n: int = 160) -> tuple[FromEmbeddings, Sample]:
 def test_a_planted_association_is_found_in_both_modes_and_nothing_else_is() -> None:
     evidence, sample = asked(planted=True)
     found = evaluate({}, sample.columns, settings=QUICK,
-                     answers={NAME: answer(evidence, sample, Asked())})  # fmt: skip
+                     answers={NAME: answer(evidence, sample, ProbeOptions())})  # fmt: skip
     cells = {(c.item, c.column, c.group): c for c in found.select("association d")}
     images = cells["images as targets: career against family", "perceived_gender", "woman"]
     words = cells["words as targets: career against family", "perceived_gender", "woman"]
@@ -167,7 +167,9 @@ def test_pictures_are_never_compared_with_themselves() -> None:
     evidence, sample = asked(planted=False)
     twin = make_column("twin", ["man" if v else "woman" for v in sample.columns[0].labels == 0])
     both = Sample(columns=(sample.columns[0], twin), truth={}, clusters=None, settings=QUICK)
-    cells = [c for c in answer(evidence, both, Asked()).cells if c.item.startswith("images and")]
+    cells = [
+        c for c in answer(evidence, both, ProbeOptions()).cells if c.item.startswith("images and")
+    ]
     assert len(cells) == 2 and all(c.n + c.n_reference == 80 for c in cells)
     assert all(c.p > 0.05 and abs(c.value) < 0.5 for c in cells)
 
@@ -177,11 +179,11 @@ def test_a_table_of_scores_answers_what_it_can() -> None:
     career = next(p for p in word_pairs() if p.name == "career against family")
     one = LabelSet(name="x", labels=career.words, templates=("{}",))
     table = FromScores(dict(zip(career.words, evidence.cosines(one).T, strict=True)), "cosine")
-    got = answer(table, sample, Asked())
-    whole = answer(evidence, sample, Asked())
+    got = answer(table, sample, ProbeOptions())
+    whole = answer(evidence, sample, ProbeOptions())
     mine = {(c.item, c.column, c.group): (c.value, c.low, c.p) for c in got.cells}
     theirs = {(c.item, c.column, c.group): (c.value, c.low, c.p) for c in whole.cells}
     assert mine and all(theirs[key] == value for key, value in mine.items())
     assert any(WORDS in text for text in got.missing)
     with pytest.raises(NotAnswerableError):
-        answer(FromScores({"x": np.zeros(160)}, "cosine"), sample, Asked())
+        answer(FromScores({"x": np.zeros(160)}, "cosine"), sample, ProbeOptions())

@@ -10,7 +10,7 @@ from attacks.bias.evidence.answers import FromScores
 from attacks.bias.measures.cells import Key, table_columns
 from attacks.bias.measures.composition import ENTROPY
 from attacks.bias.measures.retrieval_cells import MAX_SKEW, MIN_SKEW, NDKL
-from attacks.bias.probe import Asked, Sample
+from attacks.bias.probe import ProbeOptions, Sample
 from attacks.bias.probes.registry import get_probe
 from attacks.bias.probes.thresholds.answer import share_key
 from attacks.bias.report.differences import _is_extreme
@@ -33,7 +33,7 @@ def found() -> Evaluation:
     name = "label-thresholds"
     answer = get_probe(name).answer
     assert answer is not None
-    answers = {name: answer(said, sample, Asked(words=WORDS, thresholds=(0.3,)))}
+    answers = {name: answer(said, sample, ProbeOptions(words=WORDS, thresholds=(0.3,)))}
     asked = {probe: (WORDS, scores) for probe in ("occupations", "retrieval")}
     return evaluate(asked, columns, settings=settings, answers=answers)
 

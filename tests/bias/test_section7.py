@@ -17,7 +17,7 @@ from attacks.bias.groups.columns import make_column
 from attacks.bias.groups.vocabulary import read_label, read_value
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.inference import Settings
-from attacks.bias.probe import Asked, Sample
+from attacks.bias.probe import ProbeOptions, Sample
 from attacks.bias.probes.registry import get_probe
 from attacks.bias.probes.section7 import published
 from attacks.bias.probes.section7.label_sets import DENIGRATION, RACE_GENDER, SECTION_7, WITH_CHILD
@@ -76,7 +76,7 @@ def ask(values: Sequence[str], labels: Sequence[str], attribute: str) -> Evaluat
     sample = Sample(columns=(column,), truth=truth, clusters=None, settings=QUICK)
     probe = get_probe(NAME)
     assert probe.answer is not None
-    answer = probe.answer(FromChoices(labels), sample, Asked())
+    answer = probe.answer(FromChoices(labels), sample, ProbeOptions())
     return evaluate({}, [column], settings=QUICK, answers={NAME: answer})
 
 
@@ -248,7 +248,7 @@ def test_the_child_effect_is_paired() -> None:
     probe = get_probe(NAME)
     assert probe.answer is not None
     found = evaluate(
-        {}, [column], settings=QUICK, answers={NAME: probe.answer(evidence, sample, Asked())}
+        {}, [column], settings=QUICK, answers={NAME: probe.answer(evidence, sample, ProbeOptions())}
     )
     before = rates(found, "crime or non-human rate")
     after = rates(found, "crime or non-human rate", WITH_CHILD.name)
@@ -270,7 +270,7 @@ def test_images_without_the_truth_take_no_part_in_accuracy() -> None:
     sample = Sample(columns=(column,), truth=truth, clusters=None, settings=QUICK)
     probe = get_probe(NAME)
     assert probe.answer is not None
-    answer = probe.answer(FromChoices(said), sample, Asked())
+    answer = probe.answer(FromChoices(said), sample, ProbeOptions())
     cells = {c.group: c for c in answer.cells if c.measure == "gender accuracy"}
     assert (cells["Male"].n, cells["Male"].value) == (20, 1.0)
     assert (cells["Female"].n, cells["Female"].value) == (40, 0.5)

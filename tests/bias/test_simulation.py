@@ -21,7 +21,7 @@ from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.rates import rate_cells
 from attacks.bias.measures.retrieval_cells import retrieval_cells
 from attacks.bias.measures.subjects import Subjects
-from attacks.bias.probe import Asked, Sample
+from attacks.bias.probe import ProbeOptions, Sample
 from attacks.bias.probes.class_design.designs import designs
 from attacks.bias.probes.class_design.verdict import DEPENDENT, STABLE
 from attacks.bias.probes.registry import get_probe
@@ -229,7 +229,9 @@ def test_without_bias_class_design_claims_something_in_at_most_one_report_in_twe
                 scores[prompt] = harm if harmful else np.full(n, -9.0)
             scores[design.asked.prompts[0]] = 0.3 + 0.3 * rng.normal(size=n)  # a human label
         sample = Sample(columns=columns, truth={}, clusters=None, settings=settings)
-        answer = probe.answer(FromScores(scores, "cosine"), sample, Asked(templates=(template,)))
+        answer = probe.answer(
+            FromScores(scores, "cosine"), sample, ProbeOptions(templates=(template,))
+        )
         found = evaluate({}, columns, settings=settings, answers={"class-design": answer})
         verdicts = found.answers["class-design"].facts["verdicts"]
         claims += any(v in (STABLE, DEPENDENT) for one in verdicts.values() for v in one.values())

@@ -17,7 +17,7 @@ from attacks.bias.groups.columns import make_column
 from attacks.bias.measures.evaluation import Evaluation
 from attacks.bias.measures.frame import make_frame
 from attacks.bias.measures.inference import Settings
-from attacks.bias.probe import Asked, Sample
+from attacks.bias.probe import ProbeOptions, Sample
 from attacks.bias.probes.registry import get_probe
 from attacks.bias.probes.thresholds.answer import most_marked
 from attacks.bias.probes.thresholds.label_tests import compare_labels
@@ -81,7 +81,7 @@ def clustered(hits: dict[str, np.ndarray]):  # type: ignore[no-untyped-def]
     evidence = FromScores({"hat": p[:, 0], "cup": 1 - p[:, 0]}, "probability")
     found = evaluate(
         {}, sample.columns, settings=QUICK,
-        answers={NAME: answer(evidence, sample, Asked(words=("hat", "cup")))},
+        answers={NAME: answer(evidence, sample, ProbeOptions(words=("hat", "cup")))},
     )  # fmt: skip
     return [c for c in found.cells if c.item == "words: hat" and c.measure.endswith("at 4 %")]
 
@@ -120,7 +120,7 @@ def test_lists_are_chosen_by_chi_squared_and_sorted_by_frequency() -> None:
     assert men.labels == tuple(range(23, 3, -1)) and women.labels == (0,)
 
 
-def ask(p: np.ndarray, values: list[str], asked: Asked) -> Evaluation:
+def ask(p: np.ndarray, values: list[str], asked: ProbeOptions) -> Evaluation:
     columns = {word: p[:, j] for j, word in enumerate(asked.words or ())}
     column = make_column("perceived_gender", values)
     sample = Sample(columns=(column,), truth={}, clusters=None, settings=QUICK)
@@ -138,7 +138,7 @@ def test_thresholds_differences_and_their_stability() -> None:
     p[n : n + 50, 1] = 0.01  # nanny: 50 women, above 0.5 % only
     p[::2, 2] = 0.3  # hat: half of each
     words = ("suit", "nanny", "hat", "cup")
-    found = ask(p, values, Asked(words=words, thresholds=(0.2,)))
+    found = ask(p, values, ProbeOptions(words=words, thresholds=(0.2,)))
     low = {c.item: c for c in found.select("label share difference at 0.5 %")}
     assert set(low) == {"words: suit", "words: nanny", "words: hat"}  # no image has the cup
     suit = low["words: suit"]

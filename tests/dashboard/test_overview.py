@@ -166,14 +166,14 @@ def test_what_passes_for_a_run_can_be_shown(fields: dict[str, Any], headline: An
     from clipprobe.runs.shape import manifest_problem, summary_problem
     from dashboard.components import estimate_words
     from dashboard.run_table import first_number, used
-    from dashboard.runs import Found, data_words, model_words
+    from dashboard.runs import RunEntry, data_words, model_words
 
     whole = {"kind": "a", "model": None, "dataset": None, "counts": {}, "config": {}}
     manifest, summary = whole | {"failures": []} | fields, {"headline": headline}
     if manifest_problem(manifest) or summary_problem(summary):
         return
     run = RunView(path=Path("x"), manifest=manifest, summary=summary)
-    item = Found("x", run, "", 1)
+    item = RunEntry("x", run, "", 1)
     assert all((model_words(run), data_words(run), item.state))
     assert first_number(item) is not None and used(item) in (None, *manifest["counts"].values())
     for one in headline or []:

@@ -12,7 +12,7 @@ import torch
 
 import clipprobe
 from attacks.typographic.rendering.encodings import Encodings
-from attacks.typographic.rendering.render import Caption, Shot, digest
+from attacks.typographic.rendering.render import Caption, SizedImage, digest
 from clipprobe.models.threads import one_thread_each
 from clipprobe.stimuli import concept_set, concepts, render
 
@@ -64,7 +64,7 @@ def test_pictures_have_the_same_bytes_on_one_thread_and_on_two(
 ) -> None:
     images = [render(sample.scene).image for sample in concept_set("picture", names=concepts()[:9])]
     shots = [
-        Shot(image, Caption(condition="clean", pixels=digest(image)))
+        SizedImage(image, Caption(condition="clean", pixels=digest(image)))
         for image in [*images, *images[:3]]
     ]
 

@@ -11,7 +11,7 @@ from neurons import planted
 import clipprobe
 from clipprobe.models import random_twin
 from clipprobe.neurons.multimodality import Multimodality, bundled_probes, multimodality
-from clipprobe.neurons.multimodality.scoring.measure import Seen, measure
+from clipprobe.neurons.multimodality.scoring.measure import ModalityRows, measure
 from clipprobe.statistics import benjamini_hochberg
 from clipprobe.stimuli import concepts
 
@@ -93,7 +93,7 @@ def test_random_networks_have_at_most_five_percent_significant_units(clip: Any) 
 
 def simulated(
     seed: int, *, spread: float, shared: float, n_units: int = 60, n_concepts: int = 30
-) -> dict[str, Seen]:
+) -> dict[str, ModalityRows]:
     """Units whose answer to a concept has a part per modality, and a part shared by all."""
     rng = np.random.default_rng(seed)
     codes = np.repeat(np.arange(n_concepts), 6)
@@ -103,11 +103,11 @@ def simulated(
         own = spread * rng.normal(size=(n_concepts, n_units))
         values = (common + own)[codes] + rng.normal(size=(len(codes), n_units))
         selects = np.tile(np.arange(6) < 3, n_concepts)
-        found[name] = Seen(values=values.astype(np.float32), codes=codes, selects=selects)
+        found[name] = ModalityRows(values=values.astype(np.float32), codes=codes, selects=selects)
     return found
 
 
-def significant(seen: dict[str, Seen]) -> tuple[float, float]:
+def significant(seen: dict[str, ModalityRows]) -> tuple[float, float]:
     """Share of units with a significant concept: by the headline p, and by images alone."""
     scores = measure(seen, 30, top_k=5, n_permutations=1000, seed=0)
     shares = []

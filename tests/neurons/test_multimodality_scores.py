@@ -12,7 +12,12 @@ from statsmodels.stats.multitest import multipletests
 
 from clipprobe.neurons.multimodality.scoring import scores
 from clipprobe.neurons.multimodality.scoring.delong import delong
-from clipprobe.neurons.multimodality.scoring.measure import Seen, intervals, measure, strongest
+from clipprobe.neurons.multimodality.scoring.measure import (
+    ModalityRows,
+    intervals,
+    measure,
+    strongest,
+)
 from clipprobe.neurons.multimodality.scoring.nulls import JointNull, concept_p, image_p
 from clipprobe.statistics import auroc_estimate, benjamini_hochberg
 
@@ -166,9 +171,9 @@ def test_intervals_are_those_of_one_at_a_time() -> None:
     assert np.isnan(low[chosen == 2]).all() and low[0] > 0.5 and high[1] < 0.5
 
 
-def seen_of(values: np.ndarray, codes: np.ndarray, first: int) -> Seen:
+def seen_of(values: np.ndarray, codes: np.ndarray, first: int) -> ModalityRows:
     place = np.array([np.sum(codes[:i] == code) for i, code in enumerate(codes)])
-    return Seen(values=values, codes=codes, selects=place < first)
+    return ModalityRows(values=values, codes=codes, selects=place < first)
 
 
 def test_the_concept_is_chosen_on_one_half_and_every_number_is_of_the_other() -> None:
@@ -178,7 +183,7 @@ def test_the_concept_is_chosen_on_one_half_and_every_number_is_of_the_other() ->
     selects = seen["a"].selects
     changed = values.copy()
     changed[selects] = np.random.default_rng(9).normal(size=(10, 6))
-    other = {**seen, "a": Seen(values=changed, codes=codes, selects=selects)}
+    other = {**seen, "a": ModalityRows(values=changed, codes=codes, selects=selects)}
     again = measure(other, 5, top_k=2, n_permutations=50, seed=0)
     for name in ("score", "aurocs", "dprime", "purity", "p_images", "p_concepts"):
         assert np.array_equal(getattr(found, name), getattr(again, name))
@@ -205,7 +210,7 @@ def test_the_correction_is_that_of_statsmodels() -> None:
 
 
 def test_the_strongest_images_are_in_order_and_ties_go_by_id() -> None:
-    part = Seen(
+    part = ModalityRows(
         values=np.array([[1], [3], [3], [2]], np.float32),
         codes=np.zeros(4, np.int64),
         selects=np.zeros(4, bool),

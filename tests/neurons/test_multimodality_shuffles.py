@@ -12,7 +12,7 @@ import pytest
 
 from clipprobe.neurons.multimodality import Multimodality, bundled_probes, multimodality
 from clipprobe.neurons.multimodality.notes import WITHDRAWN_NOTE
-from clipprobe.neurons.multimodality.scoring.measure import Scores, Seen, measure
+from clipprobe.neurons.multimodality.scoring.measure import ModalityRows, Scores, measure
 from clipprobe.neurons.multimodality.scoring.shuffles import (
     N_SHUFFLES,
     Shuffles,
@@ -29,11 +29,11 @@ NAMES = ("picture", "drawing", "word")
 N_CONCEPTS, PER_CONCEPT, N_UNITS = 30, 4, 80
 
 
-def scores_of(seen: dict[str, Seen]) -> Scores:
+def scores_of(seen: dict[str, ModalityRows]) -> Scores:
     return measure(seen, N_CONCEPTS, top_k=2, n_permutations=20, seed=0)
 
 
-def profiles(shared: int, seed: int = 0) -> dict[str, Seen]:
+def profiles(shared: int, seed: int = 0) -> dict[str, ModalityRows]:
     """Units that respond strongly to a few concepts of each modality.
 
     In the first ``shared`` units they are the same concepts in all modalities. Held-out images are
@@ -45,7 +45,7 @@ def profiles(shared: int, seed: int = 0) -> dict[str, Seen]:
     means = rng.normal(size=(len(NAMES), N_CONCEPTS, N_UNITS))
     means[1:, :, :shared] = means[0, :, :shared]
     return {
-        name: Seen(
+        name: ModalityRows(
             values=(mean[codes] + 0.1 * rng.normal(size=(len(codes), N_UNITS))).astype(np.float32),
             codes=codes,
             selects=selects,
@@ -70,7 +70,7 @@ def test_a_shuffle_is_the_test_on_images_with_other_labels() -> None:
         for number, order in enumerate(orders):
             # Concept c takes the images that were of order[c].
             relabelled = {
-                name: Seen(
+                name: ModalityRows(
                     values=part.values, codes=np.argsort(places)[part.codes], selects=part.selects
                 )
                 for (name, part), places in zip(seen.items(), order, strict=True)

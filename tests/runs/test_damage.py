@@ -184,16 +184,16 @@ def test_parts_of_another_run_are_not_taken(
 def test_a_row_without_its_vector_is_an_error(tmp_path: Path) -> None:
     import numpy as np
 
-    from attacks.typographic.rendering.stored import Stored
+    from attacks.typographic.rendering.stored import VectorStore
 
     run = Run.open(tmp_path / "run", kind="typographic", config={})
     names = [f"{i:032x}" for i in range(3)]
     pixels = np.array([list(bytes.fromhex(name)) for name in names], np.uint8)
     run.write_arrays("parts/0.safetensors", {"pixels": pixels, "vectors": np.eye(3)})
-    assert [len(rows) for rows, _, _ in Stored(run, names)] == [3]
+    assert [len(rows) for rows, _, _ in VectorStore(run, names)] == [3]
     with pytest.raises(RunFolderError, match=r"2 of 5 rows .* have no stored vector"):
-        list(Stored(run, [*names, "f" * 32, "f" * 32]))
-    assert not list(Stored(run, []))
+        list(VectorStore(run, [*names, "f" * 32, "f" * 32]))
+    assert not list(VectorStore(run, []))
 
 
 @pytest.mark.parametrize("damage", (flip, truncate, empty, remove))

@@ -20,7 +20,7 @@ CHUNK = 512  # images of one resumable part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Embedded:
+class EmbeddedImages:
     """``records``: the readable ones; ``vectors``: ``(n, d)``, theirs; ``failures``: the others."""
 
     records: tuple[ImageRecord, ...]
@@ -38,7 +38,7 @@ def embed(
     batch_size: int = 32,
     workers: int = 2,
     progress: Callable[[int], None] | None = None,
-) -> Embedded:
+) -> EmbeddedImages:
     """Encode the images, part by part; parts that an earlier try left in the run are read back.
 
     The vectors exist in the run folder only until it is complete: a report about groups needs no
@@ -74,7 +74,9 @@ def embed(
             f"{len(used)} images: start it anew with --overwrite."
         )
     require_readable(len(used), failures, name)
-    return Embedded(records=tuple(used), vectors=np.concatenate(vectors), failures=tuple(failures))
+    return EmbeddedImages(
+        records=tuple(used), vectors=np.concatenate(vectors), failures=tuple(failures)
+    )
 
 
 def _encode(

@@ -9,16 +9,16 @@ A data-set card (:mod:`~attacks.bias.inputs.cards`) says who annotated what.
 
 from attacks.bias.inputs.arrays import Embeddings, read_embeddings, write_embeddings
 from attacks.bias.inputs.cards import Card, card_names, read_card
-from attacks.bias.inputs.join import Joined, join
+from attacks.bias.inputs.join import RowMatch, join
 from attacks.bias.inputs.labels import Labels, read_labels
 from attacks.bias.inputs.predictions import Predictions, read_predictions
 
 __all__ = [
     "Card",
     "Embeddings",
-    "Joined",
     "Labels",
     "Predictions",
+    "RowMatch",
     "card_names",
     "join",
     "read_card",

@@ -13,7 +13,7 @@ EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Joined:
+class RowMatch:
     """Which rows of two lists of ids belong together, in the order of the left one.
 
     ``left``, ``right``: places, ``(n,)`` each. ``left_only``, ``right_only``: ids without partner.
@@ -31,7 +31,7 @@ def join(
     *,
     names: tuple[str, str] = ("images", "labels"),
     by_stem: bool = False,
-) -> Joined:
+) -> RowMatch:
     """Match ids exactly.
 
     Args:
@@ -59,7 +59,7 @@ def join(
             "folder that they are relative to, or another --id-column."
         )
     matched, known = {i for _, i in rows}, {i for i, _ in rows}
-    return Joined(
+    return RowMatch(
         left=tuple(i for i, _ in rows),
         right=tuple(j for _, j in rows),
         left_only=tuple(one for i, one in enumerate(left) if i not in known),

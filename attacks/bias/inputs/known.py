@@ -35,7 +35,7 @@ _VISOGENDER = re.compile(r"(Occupation|Participant)_(?:perceived_)?[Gg]ender")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recognised:
+class KnownColumns:
     """Columns that a known format gives.
 
     ``columns``: the new names and values. ``aliases``: the format's own name -> the new one.
@@ -53,7 +53,7 @@ def is_fairface(names: Sequence[str]) -> bool:
     return {"age", "gender", "race", "service_test"} <= set(names)
 
 
-def fairface(columns: Mapping[str, Column], where: str) -> Recognised:
+def fairface(columns: Mapping[str, Column], where: str) -> KnownColumns:
     """FairFace's labels, CSV or Hugging Face, by name.
 
     Raises:
@@ -77,7 +77,7 @@ def fairface(columns: Mapping[str, Column], where: str) -> Recognised:
             )
         columns_found[f"perceived_{name}"] = columns[name]
     aliases = {name: f"perceived_{name}" for name in FAIRFACE_VALUES}
-    return Recognised(columns=columns_found, aliases=aliases, card="fairface")
+    return KnownColumns(columns=columns_found, aliases=aliases, card="fairface")
 
 
 def is_utkface(ids: Sequence[str]) -> bool:
@@ -85,10 +85,10 @@ def is_utkface(ids: Sequence[str]) -> bool:
     return bool(ids) and sum(_parts(one) is not None for one in ids) > len(ids) / 2
 
 
-def utkface(ids: Sequence[str]) -> Recognised:
+def utkface(ids: Sequence[str]) -> KnownColumns:
     """The labels in UTKFace's file names; ages in FairFace's bins. Malformed names are listed."""
     parts = [_parts(one) for one in ids]
-    return Recognised(
+    return KnownColumns(
         columns={
             "perceived_age": tuple(_age_bin(int(p["age"])) if p else None for p in parts),
             "perceived_gender": tuple(
@@ -107,7 +107,7 @@ def is_visogender(table: TextTable) -> bool:
     return {"IDX", "Sector", "Specialisation", "Occupation"} <= set(table.columns)
 
 
-def visogender(table: TextTable) -> Recognised:
+def visogender(table: TextTable) -> KnownColumns:
     """VisoGender's TSV: perceived gender of the occupation and, where there, the participant.
 
     Releases write ``man``/``woman`` or ``masculine``/``feminine``; both become man and woman.
@@ -141,7 +141,7 @@ def visogender(table: TextTable) -> Recognised:
     for name in ("Sector", "Specialisation", "Occupation"):
         columns[name.lower()] = table.columns[name]
         aliases[name] = name.lower()
-    return Recognised(columns=columns, aliases=aliases, card="visogender")
+    return KnownColumns(columns=columns, aliases=aliases, card="visogender")
 
 
 def _parts(one: str) -> Mapping[str, str] | None:

@@ -92,7 +92,7 @@ def _labels(
     kind: str,
     ids: tuple[str, ...],
     columns: Mapping[str, Column],
-    found: known.Recognised | None,
+    found: known.KnownColumns | None,
     sha256: str = "",
 ) -> Labels:
     """Columns as they are, or as a known format has them."""
@@ -137,7 +137,7 @@ def _kind(table: TextTable, ids: Sequence[str]) -> str:
     return "utkface" if not by_name and known.is_utkface(ids) else "table"
 
 
-def _recognise(kind: str, table: TextTable, ids: Sequence[str]) -> known.Recognised | None:
+def _recognise(kind: str, table: TextTable, ids: Sequence[str]) -> known.KnownColumns | None:
     if kind == "fairface":
         missing = sorted(set(known.FAIRFACE_VALUES) - set(table.columns))
         if missing:

@@ -27,7 +27,7 @@ from clipprobe.report import (
 from clipprobe.study import Outcome
 
 if TYPE_CHECKING:
-    from attacks.bias.mitigation.work import Mitigated
+    from attacks.bias.mitigation.work import MitigationResult
 
 WHAT = {
     "projection": "Calibrated projection of the texts (Chuang et al. 2023, arXiv:2302.00070)",
@@ -46,7 +46,7 @@ class MitigationReport:
     ``caveats``: what is known about the images.
     """
 
-    found: Sequence[Mitigated]
+    found: Sequence[MitigationResult]
     absent: Mapping[str, str]
     columns: Sequence[GroupColumn]
     words: Sequence[str]
@@ -97,7 +97,7 @@ class MitigationReport:
         }
 
 
-def _headline(found: Sequence[Mitigated]) -> list[dict[str, Any]]:
+def _headline(found: Sequence[MitigationResult]) -> list[dict[str, Any]]:
     return [
         {
             "name": f"{one.method}: change of aligned d",
@@ -109,7 +109,7 @@ def _headline(found: Sequence[Mitigated]) -> list[dict[str, Any]]:
     ]
 
 
-def _rows(found: Sequence[Mitigated]) -> list[dict[str, Any]]:
+def _rows(found: Sequence[MitigationResult]) -> list[dict[str, Any]]:
     rows = []
     for one in found:
         for change in one.changes:

@@ -47,7 +47,7 @@ N_RANDOM = 5  # sets of other neurons, the control: each encodes every image aga
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mitigated(AsJson):
+class MitigationResult(AsJson):
     """One method: what was fitted, and every measure before and after."""
 
     method: str
@@ -95,7 +95,7 @@ class Work:
     plain: Floats | None = field(init=False)
     """Unit vectors of the utility images."""
 
-    def run(self, methods: Sequence[str]) -> tuple[list[Mitigated], dict[str, str]]:
+    def run(self, methods: Sequence[str]) -> tuple[list[MitigationResult], dict[str, str]]:
         """Every method that the model allows, and why others are not there."""
         target = self.people.columns[0]
         n = len(self.pictures)
@@ -113,7 +113,7 @@ class Work:
                 absent[method] = str(error)
         return mitigated, absent
 
-    def _space(self, method: str) -> Mitigated:
+    def _space(self, method: str) -> MitigationResult:
         """A change of the joint space."""
         transform = self._projection() if method == "projection" else self._clip_clip()
         images = transform.images(self.images)
@@ -126,7 +126,7 @@ class Work:
             changes.append(self._accuracy(after))
         else:
             changes.append(no_accuracy())
-        return Mitigated(
+        return MitigationResult(
             method=method,
             fitted=transform.fitted,
             changes=tuple(changes),
@@ -157,7 +157,7 @@ class Work:
         rows = self.fit & (self.people.columns[0].labels >= 0)
         return clip_clip(self.images[rows], self.people.columns[0].labels[rows], seed=self.seed)
 
-    def _ablation(self) -> Mitigated:
+    def _ablation(self) -> MitigationResult:
         """Take out the neurons that carry the gaps of all words, found on the fitting half.
 
         A neuron's contribution is summed over groups, each against the rest. Without a number of
@@ -195,7 +195,7 @@ class Work:
             self._left(self._encode(self.pictures, some, mean), on_fit=False)
             for some in random_sets(pools_like(units, sorted(order)), [rng] * N_RANDOM)
         ]
-        return Mitigated(
+        return MitigationResult(
             method="ablation",
             fitted={
                 "n_units": len(units), "units": units, "left_on_fitting_half": remaining,

@@ -24,7 +24,7 @@ from attacks.typographic.rendering.render import (
     Encoder,
     Problem,
     Renderer,
-    Shot,
+    SizedImage,
     ahead,
     attempt,
 )
@@ -183,7 +183,7 @@ def _answer(
     each = 1 + len(DRAWN) * len(question.words)
     problems: list[Problem] = []
 
-    def draw(case: Case) -> list[Shot] | Problem:
+    def draw(case: Case) -> list[SizedImage] | Problem:
         images = attempt(lambda one: renderer.written(one, question.words, clean=True), case)
         if isinstance(images, list) and len(images) != each:
             return Problem(Failure(case.record.id, "no nonsense word was found for a word"), False)
@@ -193,7 +193,7 @@ def _answer(
     cases = [Case(record=record, label=0, cluster=record.id) for record in records]
     rendered = ahead(draw, cases, workers=workers, window=encodings.batch_size + workers)
 
-    def shots() -> Iterator[Shot]:
+    def shots() -> Iterator[SizedImage]:
         for outcome in rendered:
             if isinstance(outcome, Problem):
                 problems.append(outcome)

@@ -10,7 +10,7 @@ import numpy as np
 from attacks.typographic.protocols.record import Protocol, Published
 from attacks.typographic.protocols.rule import Answers, answer
 from attacks.typographic.rendering.render import Encoder
-from attacks.typographic.rendering.stored import Stored
+from attacks.typographic.rendering.stored import VectorStore
 from attacks.typographic.scoring.candidate_sets import union_names
 from attacks.typographic.scoring.metrics import Outcomes, distill_fractions, paired, rate
 from attacks.typographic.scoring.pairs import Pairs
@@ -86,7 +86,7 @@ def score(
         columns = np.array(
             [[place[a], place.get(b, -1)] for a, b in zip(pairs.label, pairs.word, strict=True)]
         ).reshape(-1, 2)
-    for rows, places, images in Stored(run, pairs.pixels):
+    for rows, places, images in VectorStore(run, pairs.pixels):
         logits = clip.logits(images, vectors)
         if protocol.candidates in ("union", "full"):
             label, word = columns[rows].T

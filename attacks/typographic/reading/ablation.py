@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from attacks.typographic.reading.measure import Measurer
-from attacks.typographic.reading.pairs import Drawn
+from attacks.typographic.reading.pairs import ImageConditions
 from attacks.typographic.scoring.metrics import rate
 from clipprobe.statistics import (
     Estimate,
@@ -66,7 +66,7 @@ class Ablator:
     def __init__(
         self,
         measurer: Measurer,
-        batches: Callable[[], Iterator[list[Drawn]]],
+        batches: Callable[[], Iterator[list[ImageConditions]]],
         replacement: Sequence[Tensor],
         *,
         cls: bool,
@@ -112,7 +112,7 @@ class Ablator:
             for parts in results
         ]
 
-    def _own(self, number: int, drawn: list[Drawn], kind: str) -> Acts:
+    def _own(self, number: int, drawn: list[ImageConditions], kind: str) -> Acts:
         """The unchanged run of a batch: kept from call to call while there is room."""
         if (number, kind) in self._kept:
             return self._kept[number, kind]
@@ -125,7 +125,7 @@ class Ablator:
         return acts
 
     def _embeddings(
-        self, number: int, drawn: list[Drawn], kind: str, sets: Sequence[Sequence[Head]]
+        self, number: int, drawn: list[ImageConditions], kind: str, sets: Sequence[Sequence[Head]]
     ) -> Tensor:
         import torch
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from attacks.typographic.reading.measure import Arrays
-from attacks.typographic.reading.pairs import CONDITIONS, Planned
+from attacks.typographic.reading.pairs import CONDITIONS, PlannedImage
 from clipprobe.tracing.ranking import Ranking
 from clipprobe.zeroshot.classes import Classes
 
@@ -30,14 +30,14 @@ def reading(effects: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Found:
+class Measurements:
     """All that was measured; arrays have one row for each planned image.
 
     ``neuron_units``: ``(block, neuron)`` of the patched neurons, listed ones first.
     ``curves``, ``greedy``: plain JSON, see :mod:`ablation`.
     """
 
-    planned: list[Planned]
+    planned: list[PlannedImage]
     classes: Classes
     chooses: npt.NDArray[np.bool_]
     arrays: Arrays

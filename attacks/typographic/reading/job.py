@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.reading.found import NOTHING, Found, causal, reading
+from attacks.typographic.reading.found import NOTHING, Measurements, causal, reading
 from attacks.typographic.reading.measure import Arrays, Measurer
-from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word, plan
+from attacks.typographic.reading.pairs import (
+    CONDITIONS,
+    Drawer,
+    ImageConditions,
+    PlannedImage,
+    of_word,
+    plan,
+)
 from attacks.typographic.reading.removal import Removal
 from attacks.typographic.reading.report import build_page
 from attacks.typographic.reading.source import Measuring, Source
@@ -113,14 +120,14 @@ class Job:
 
     def _usable(
         self, cases: list[Case], drawer: Drawer, vectors: npt.NDArray[np.float32]
-    ) -> tuple[list[Planned], list[Failure], list[Failure]]:
+    ) -> tuple[list[PlannedImage], list[Failure], list[Failure]]:
         """Images that can be drawn, those that cannot be read, and those left out."""
         classes = self.source.classes
         failed: list[Failure] = []
         if self.source.pairs is not None:
             by_id = {case.record.id: case for case in cases}
             pairs = [of_word(by_id[i], w, classes) for i, w in self.source.pairs if i in by_id]
-            planned = [one for one in pairs if isinstance(one, Planned)]
+            planned = [one for one in pairs if isinstance(one, PlannedImage)]
             left_out = [one for one in pairs if isinstance(one, Failure)]
         else:
             logits = None
@@ -142,7 +149,7 @@ class Job:
             except UnreadableImageError as error:
                 failed.append(Failure(one.case.record.id, str(error)))
                 continue
-            if isinstance(images, Drawn):
+            if isinstance(images, ImageConditions):
                 usable.append(one)
             else:
                 left_out.append(images)
@@ -163,8 +170,8 @@ class Job:
         return usable, failed, np.stack(rows) if rows else np.zeros((0, len(vectors)), np.float32)
 
     def _measured(
-        self, run: Run, measurer: Measurer, drawer: Drawer, planned: list[Planned]
-    ) -> Found:
+        self, run: Run, measurer: Measurer, drawer: Drawer, planned: list[PlannedImage]
+    ) -> Measurements:
         s = self.settings
         images = [one.case.record.id for one in planned]
         chooses = split(images, permuted(rng(s.seed, "why", "halves")))
@@ -188,7 +195,7 @@ class Job:
         units = [*best, *sorted(control)]
         variants = [Variant(neurons={block: [neuron]}) for block, neuron in units]
 
-        def neurons_of(drawn: Sequence[Drawn]) -> Arrays:
+        def neurons_of(drawn: Sequence[ImageConditions]) -> Arrays:
             plan_of = [one.planned for one in drawn]
             return {"neurons": measurer.patched(measurer.acts(drawn), plan_of, variants)}
 
@@ -208,7 +215,7 @@ class Job:
             chooses=chooses,
             progress=self.progress,
         )
-        return Found(
+        return Measurements(
             planned=planned,
             classes=self.source.classes,
             chooses=chooses,
@@ -227,8 +234,8 @@ class Job:
         self,
         run: Run,
         name: str,
-        planned: list[Planned],
-        measure: Callable[[Sequence[Drawn]], Arrays],
+        planned: list[PlannedImage],
+        measure: Callable[[Sequence[ImageConditions]], Arrays],
         drawer: Drawer,
     ) -> Arrays:
         """Measure batch by batch; a batch that a former run left is read back."""
@@ -243,7 +250,7 @@ class Job:
             self.progress(name, done, len(planned))
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
-    def _audit_gap(self, found: Found) -> float | None:
+    def _audit_gap(self, found: Measurements) -> float | None:
         """Largest difference from the logits of the audit that is explained; None without one."""
         gaps = []
         margins = found.arrays["margin"][:, CONDITIONS.index("attack")]

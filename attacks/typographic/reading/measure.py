@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn, Planned
+from attacks.typographic.reading.pairs import CONDITIONS, Drawer, ImageConditions, PlannedImage
 from clipprobe.tracing import Score
 from clipprobe.tracing.contributions import gradients
 from clipprobe.tracing.inputs import InputBatch, Inputs
@@ -72,7 +72,7 @@ class Measurer:
         self.streams = Streams(clip, cls=cls)
         self.parts = TowerParts(clip, "vision", tokens=self.streams.has_class_token)
 
-    def measure(self, drawn: Sequence[Drawn]) -> Arrays:
+    def measure(self, drawn: Sequence[ImageConditions]) -> Arrays:
         """Everything but the exact patching of neurons; each array has ``b`` rows."""
         runs = self.acts(drawn)
         plan = [one.planned for one in drawn]
@@ -87,11 +87,11 @@ class Measurer:
         numbers["first_order"] = self._first_order(drawn)
         return numbers
 
-    def acts(self, drawn: Sequence[Drawn]) -> dict[str, Acts]:
+    def acts(self, drawn: Sequence[ImageConditions]) -> dict[str, Acts]:
         """A forward pass of every condition."""
         return {kind: self.streams.acts(self.drawer.pixels(drawn, kind)) for kind in CONDITIONS}
 
-    def margin(self, unit: Tensor, plan: Sequence[Planned]) -> npt.NDArray[np.float64]:
+    def margin(self, unit: Tensor, plan: Sequence[PlannedImage]) -> npt.NDArray[np.float64]:
         """Embeddings ``(..., b, e)`` -> margins ``(..., b)`` in logits."""
         margins: npt.NDArray[np.float64] = (
             self._score(plan).of(unit, range(len(plan))).cpu().numpy()
@@ -104,7 +104,7 @@ class Measurer:
         return self.classes.pick(logits)
 
     def patched(
-        self, runs: dict[str, Acts], plan: Sequence[Planned], variants: Sequence[Variant]
+        self, runs: dict[str, Acts], plan: Sequence[PlannedImage], variants: Sequence[Variant]
     ) -> npt.NDArray[np.float64]:
         """``(b, contrast, 2, n_variants)``: effects of patching, in the order of CONTRASTS; the
         third axis is ``to`` and ``from``."""
@@ -119,20 +119,20 @@ class Measurer:
             scores[:, row, 1] = (self.margin(other.unit, plan) - lowered).T
         return scores
 
-    def _score(self, plan: Sequence[Planned]) -> Score:
+    def _score(self, plan: Sequence[PlannedImage]) -> Score:
         target = self.vectors[[one.target for one in plan]].double()
         difference = target - self.vectors[[one.label for one in plan]].double()
         return Score(
             name="the margin", direction=difference.cpu().numpy(), factor=float(self.clip.scale)
         )
 
-    def _answers(self, runs: dict[str, Acts], plan: Sequence[Planned]) -> Arrays:
+    def _answers(self, runs: dict[str, Acts], plan: Sequence[PlannedImage]) -> Arrays:
         return {
             "margin": np.stack([self.margin(runs[kind].unit, plan) for kind in CONDITIONS], axis=1),
             "answer": np.stack([self.answers(runs[kind].unit) for kind in CONDITIONS], axis=1),
         }
 
-    def _attention(self, runs: dict[str, Acts], drawn: Sequence[Drawn]) -> Arrays:
+    def _attention(self, runs: dict[str, Acts], drawn: Sequence[ImageConditions]) -> Arrays:
         """``attention (b, condition, block, head)``; NaN without a class token."""
         ink = np.stack([one.ink for one in drawn])  # b p
         shape = (len(drawn), len(CONDITIONS), self.streams.n_blocks, self.streams.n_heads)
@@ -144,7 +144,7 @@ class Measurer:
                 shares[:, column, block] = on_ink / on_patches.sum(axis=-1)
         return {"attention": shares, "ink": ink.mean(axis=1)}
 
-    def _direct(self, drawn: Sequence[Drawn]) -> Arrays:
+    def _direct(self, drawn: Sequence[ImageConditions]) -> Arrays:
         """Direct effects, attacked minus clean, and for heads also nonsense minus clean."""
         attack, clean, nonsense = (
             self._direct_of(drawn, kind) for kind in ("attack", "clean", "nonsense")
@@ -159,7 +159,7 @@ class Measurer:
             "gap": np.maximum(attack["gap"], clean["gap"]),
         }
 
-    def _direct_of(self, drawn: Sequence[Drawn], kind: str) -> Arrays:
+    def _direct_of(self, drawn: Sequence[ImageConditions], kind: str) -> Arrays:
         plan = [one.planned for one in drawn]
         labels, targets = [one.label for one in plan], [one.target for one in plan]
         used = sorted({*labels, *targets})
@@ -206,7 +206,9 @@ class Measurer:
         both = Variant(heads=heads, neurons=neurons)
         return [Variant(heads=heads), Variant(neurons=neurons), both, *single]
 
-    def _places(self, runs: dict[str, Acts], drawn: Sequence[Drawn]) -> npt.NDArray[np.float64]:
+    def _places(
+        self, runs: dict[str, Acts], drawn: Sequence[ImageConditions]
+    ) -> npt.NDArray[np.float64]:
         """``(b, 2, block, place)``: the stream before each block, patched at a group of tokens."""
         import torch
 
@@ -233,7 +235,7 @@ class Measurer:
                 shares[:, row, block, : len(groups)] = effects.T
         return shares
 
-    def _first_order(self, drawn: Sequence[Drawn]) -> npt.NDArray[np.float32]:
+    def _first_order(self, drawn: Sequence[ImageConditions]) -> npt.NDArray[np.float32]:
         """``(b, block, d_mlp)``: mean of the derivatives at both ends times the change."""
         values, slopes = [], []
         for kind in ("clean", "attack"):
@@ -244,7 +246,7 @@ class Measurer:
         found: npt.NDArray[np.float32] = change.sum(dim=2).float().cpu().numpy()
         return found
 
-    def _slopes(self, drawn: Sequence[Drawn], kind: str) -> tuple[Tensor, Tensor]:
+    def _slopes(self, drawn: Sequence[ImageConditions], kind: str) -> tuple[Tensor, Tensor]:
         import torch
 
         names = [self.streams.name(i, "mlp.post") for i in range(self.streams.n_blocks)]
@@ -257,7 +259,7 @@ class Measurer:
             torch.stack([slopes[name][:, tokens] for name in names], 1),
         )
 
-    def _batch(self, drawn: Sequence[Drawn], kind: str) -> tuple[Inputs, InputBatch]:
+    def _batch(self, drawn: Sequence[ImageConditions], kind: str) -> tuple[Inputs, InputBatch]:
         values = self.drawer.pixels(drawn, kind)
         inputs = Inputs(self.clip, "vision", drawn, len(drawn))
         return inputs, InputBatch(rows=list(range(len(drawn))), values=values)

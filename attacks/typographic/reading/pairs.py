@@ -29,7 +29,7 @@ CONDITIONS = ("clean", "blank", "nonsense", "attack")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlannedImage:
     """One image and the word to be written on it.
 
     ``label``, ``target``: numbers of the true class and of the class that the word means.
@@ -42,14 +42,14 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Drawn:
+class ImageConditions:
     """A planned image under all conditions.
 
     ``images``: condition -> what the model sees, RGB.
     ``ink``: ``(n_patches,)`` whether a patch of the model's grid holds any ink of the attack.
     """
 
-    planned: Planned
+    planned: PlannedImage
     pictures: dict[str, Image.Image]
     ink: npt.NDArray[np.bool_]
 
@@ -63,7 +63,7 @@ def plan(
     per_image: int,
     vectors: npt.NDArray[np.float32],
     clean_logits: npt.NDArray[np.float32] | None,
-) -> tuple[list[Planned], list[Failure]]:
+) -> tuple[list[PlannedImage], list[Failure]]:
     """Choose the words as the audit does; leave out what has no logit to explain.
 
     Args:
@@ -97,7 +97,7 @@ def plan(
     return planned, left_out
 
 
-def of_word(case: Case, word: str, classes: Classes) -> Planned | Failure:
+def of_word(case: Case, word: str, classes: Classes) -> PlannedImage | Failure:
     """The plan for one word, or why it cannot be explained."""
     target = classes.index(word)
     if target is None:
@@ -106,7 +106,7 @@ def of_word(case: Case, word: str, classes: Classes) -> Planned | Failure:
         )
     if classes.group[target] == classes.group[case.label]:
         return Failure(case.record.id, f"its word {word!r} means its true label")
-    return Planned(case=case, word=word, label=case.label, target=int(target))
+    return PlannedImage(case=case, word=word, label=case.label, target=int(target))
 
 
 class Drawer:
@@ -120,7 +120,7 @@ class Drawer:
         self.clip = clip
         self.renderer = renderer
 
-    def draw(self, planned: Planned) -> Drawn | Failure:
+    def draw(self, planned: PlannedImage) -> ImageConditions | Failure:
         """All conditions of one image, or why it is left out.
 
         Raises:
@@ -142,18 +142,18 @@ class Drawer:
                     record.id, f"there is no {kind} control for the word {planned.word!r}"
                 )
         images = {"clean": base, **{kind: one.image for kind, one in found.items()}}
-        return Drawn(
+        return ImageConditions(
             planned=planned,
             pictures={kind: self._seen(images[kind]) for kind in CONDITIONS},
             ink=self._ink(found["attack"].mask),
         )
 
-    def all_of(self, planned: Sequence[Planned]) -> list[Drawn]:
+    def all_of(self, planned: Sequence[PlannedImage]) -> list[ImageConditions]:
         """Images that are known to be drawable."""
         pictures = [self.draw(one) for one in planned]
-        return [one for one in pictures if isinstance(one, Drawn)]
+        return [one for one in pictures if isinstance(one, ImageConditions)]
 
-    def pixels(self, drawn: Sequence[Drawn], condition: str) -> Any:
+    def pixels(self, drawn: Sequence[ImageConditions], condition: str) -> Any:
         """Preprocessed pixels ``(b, 3, H, W)`` of one condition."""
         return self.clip.preprocess([one.pictures[condition] for one in drawn])
 

@@ -20,7 +20,7 @@ from attacks.typographic.reading.ablation import (
 )
 from attacks.typographic.reading.greedy import greedy
 from attacks.typographic.reading.measure import Arrays, Measurer
-from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn, Planned
+from attacks.typographic.reading.pairs import CONDITIONS, Drawer, ImageConditions, PlannedImage
 from attacks.typographic.reading.source import Measuring
 from clipprobe.runs import Run
 from clipprobe.tracing.ranking import Ranking, mean_of
@@ -42,7 +42,7 @@ class Removal:
     settings: Measuring
     measurer: Measurer
     drawer: Drawer
-    planned: list[Planned]
+    planned: list[PlannedImage]
     chooses: npt.NDArray[np.bool_]
     progress: Callable[[str, int, int], None]
 
@@ -109,12 +109,12 @@ class Removal:
     def _n_heads(self) -> int:
         return self.measurer.streams.n_heads
 
-    def _half(self, *, choosing: bool) -> list[Planned]:
+    def _half(self, *, choosing: bool) -> list[PlannedImage]:
         return [
             one for one, first in zip(self.planned, self.chooses, strict=True) if first == choosing
         ]
 
-    def _ablator(self, planned: list[Planned], where: str, step: str, runs: int) -> Ablator:
+    def _ablator(self, planned: list[PlannedImage], where: str, step: str, runs: int) -> Ablator:
         """Answers with heads out; ``runs`` an image are expected, 0 where that is not known."""
         done = [0]
 
@@ -122,7 +122,7 @@ class Removal:
             done[0] += n
             self.progress(step, done[0], runs * len(planned))
 
-        def batches() -> Iterator[list[Drawn]]:
+        def batches() -> Iterator[list[ImageConditions]]:
             for start in range(0, len(planned), self.settings.batch_size):
                 yield self.drawer.all_of(planned[start : start + self.settings.batch_size])
 
@@ -151,7 +151,7 @@ class Removal:
         return [scales[name].mean[None].float() for name in names]
 
 
-def _images(planned: Sequence[Planned]) -> npt.NDArray[np.str_]:
+def _images(planned: Sequence[PlannedImage]) -> npt.NDArray[np.str_]:
     return np.array([one.case.record.id for one in planned])
 
 

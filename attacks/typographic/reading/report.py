@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attacks.typographic.reading.found import Found
+from attacks.typographic.reading.found import Measurements
 from attacks.typographic.reading.greedy import CLEAN_BUDGET
 from attacks.typographic.reading.measure import head_name
 from attacks.typographic.reading.pairs import Drawer
@@ -28,7 +28,7 @@ _WHERE = {"cls": "the class token alone", "all": "every token"}
 
 def build_page(
     run: Run,
-    found: Found,
+    found: Measurements,
     drawer: Drawer,
     grid: tuple[int, int],
     provenance: Mapping[str, Any],

@@ -18,7 +18,13 @@ from PIL import Image
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.reading.found import causal, reading
 from attacks.typographic.reading.measure import Measurer, head_name, neuron_name
-from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn, Planned, of_word
+from attacks.typographic.reading.pairs import (
+    CONDITIONS,
+    Drawer,
+    ImageConditions,
+    PlannedImage,
+    of_word,
+)
 from attacks.typographic.reading.settings import knobs_of
 from attacks.typographic.reading.source import measuring_of
 from attacks.typographic.rendering.cases import Case
@@ -155,8 +161,8 @@ def why_image(
     )
     renderer.check()
     drawer = Drawer(clip, renderer)
-    images = drawer.draw(planned) if isinstance(planned, Planned) else planned
-    if not isinstance(planned, Planned) or not isinstance(images, Drawn):
+    images = drawer.draw(planned) if isinstance(planned, PlannedImage) else planned
+    if not isinstance(planned, PlannedImage) or not isinstance(images, ImageConditions):
         reason = images.reason if isinstance(images, Failure) else "it cannot be drawn"
         raise DataError(f"The image cannot be explained with {word!r}: {reason}.")
     vectors = class_vectors(clip, known.names, check_templates(templates))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from attacks.typographic.reading.found import NOTHING, Found
+from attacks.typographic.reading.found import NOTHING, Measurements
 from attacks.typographic.reading.measure import PLACES, head_name, neuron_name
 from attacks.typographic.reading.pairs import CONDITIONS
 from attacks.typographic.reading.source import Measuring
@@ -33,7 +33,7 @@ _NO_TOKEN = "the model has no class token, so there is no attention of it"
 _FEW = 12
 
 
-def summarise(found: Found, settings: Measuring, audit_gap: float | None) -> dict[str, Any]:
+def summarise(found: Measurements, settings: Measuring, audit_gap: float | None) -> dict[str, Any]:
     """All numbers of an explanation."""
     images, seed = found.images, settings.seed
     change = found.change()
@@ -106,7 +106,7 @@ def summarise(found: Found, settings: Measuring, audit_gap: float | None) -> dic
     }  # fmt: skip
 
 
-def _mean(found: Found, seed: int) -> Mean:
+def _mean(found: Measurements, seed: int) -> Mean:
     """A mean over images with its interval; NaN comes of attention that the model has not."""
     images = found.images
 
@@ -118,7 +118,7 @@ def _mean(found: Found, seed: int) -> Mean:
     return mean
 
 
-def _headline(found: Found, seed: int) -> dict[str, Estimate]:
+def _headline(found: Measurements, seed: int) -> dict[str, Estimate]:
     mean = _mean(found, seed)
     hit, control = found.hits("attack"), found.hits("nonsense")
     attention = found.attention("attack").mean(axis=(1, 2))
@@ -134,7 +134,7 @@ def _headline(found: Found, seed: int) -> dict[str, Estimate]:
     }
 
 
-def _head_rows(found: Found, seed: int) -> list[dict[str, Any]]:
+def _head_rows(found: Measurements, seed: int) -> list[dict[str, Any]]:
     """One row for each listed head; what has no name of a half is over all images."""
     rows = []
     arrays, mean = found.arrays, _mean(found, seed)
@@ -162,7 +162,7 @@ def _head_rows(found: Found, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _neuron_rows(found: Found, seed: int) -> list[dict[str, Any]]:
+def _neuron_rows(found: Measurements, seed: int) -> list[dict[str, Any]]:
     rows = []
     direct, mean = found.arrays["direct_neurons"], _mean(found, seed)
     for unit in found.neurons.units:
@@ -209,7 +209,9 @@ def _random(ranking: Ranking) -> dict[str, Any]:
     }
 
 
-def _warnings(found: Found, headline: dict[str, Estimate], audit_gap: float | None) -> list[str]:
+def _warnings(
+    found: Measurements, headline: dict[str, Estimate], audit_gap: float | None
+) -> list[str]:
     texts = []
     effect, rise = headline["reading_effect"], headline["margin_change_reading"]
     if not effect.low > 0:

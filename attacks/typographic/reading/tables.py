@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.reading.found import Found, causal, reading
+from attacks.typographic.reading.found import Measurements, causal, reading
 from attacks.typographic.reading.measure import head_name
 from attacks.typographic.reading.pairs import CONDITIONS
 
 
-def tables_of(found: Found, *, images: bool) -> list[tuple[str, Any]]:
+def tables_of(found: Measurements, *, images: bool) -> list[tuple[str, Any]]:
     """``heads.parquet`` (every head), arrays, and with ``images`` the two tables of images."""
     tables: list[tuple[str, Any]] = []
     if images:
@@ -26,7 +26,7 @@ def tables_of(found: Found, *, images: bool) -> list[tuple[str, Any]]:
     return [*tables, ("neurons.safetensors", arrays)]
 
 
-def _images(found: Found) -> dict[str, list[Any]]:
+def _images(found: Measurements) -> dict[str, list[Any]]:
     names = found.classes.names
     table: dict[str, list[Any]] = {
         "image": found.images.tolist(),
@@ -44,7 +44,7 @@ def _images(found: Found) -> dict[str, list[Any]]:
     return table
 
 
-def _all_heads(found: Found) -> dict[str, list[Any]]:
+def _all_heads(found: Measurements) -> dict[str, list[Any]]:
     """Means over all images, in logits; attention as shares."""
     flat = found.arrays["heads"]
     effects = flat.reshape(*flat.shape[:3], -1)
@@ -72,7 +72,7 @@ def _all_heads(found: Found) -> dict[str, list[Any]]:
     }
 
 
-def _image_heads(found: Found) -> dict[str, list[Any]]:
+def _image_heads(found: Measurements) -> dict[str, list[Any]]:
     n, n_units = len(found.planned), found.n_blocks * found.n_heads
     flat = found.arrays["heads"].reshape(n, 2, 2, -1)
     names = [head_name(*divmod(i, found.n_heads)) for i in range(n_units)]

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from attacks.typographic.reading.found import Found, causal
+from attacks.typographic.reading.found import Measurements, causal
 from attacks.typographic.reading.measure import head_name
-from attacks.typographic.reading.pairs import CONDITIONS, Drawer, Drawn
+from attacks.typographic.reading.pairs import CONDITIONS, Drawer, ImageConditions
 from clipprobe.figures.attribution import overlay
 from clipprobe.figures.typographic import TITLES
 from clipprobe.report import Block, Images, Paragraph, Table
@@ -18,7 +18,7 @@ _SHOWN_HEADS = 4
 _SIDE = 224  # small images are enlarged to about this, their pixels kept
 
 
-def worked_picture(found: Found, drawer: Drawer, grid: tuple[int, int]) -> list[Block]:
+def worked_picture(found: Measurements, drawer: Drawer, grid: tuple[int, int]) -> list[Block]:
     """The image of the confirming half whose margin rose most, with its heads' attention."""
     rows = np.flatnonzero(~found.chooses)
     row = int(rows[np.argmax(found.change()[rows])])
@@ -59,9 +59,9 @@ def worked_picture(found: Found, drawer: Drawer, grid: tuple[int, int]) -> list[
 
 
 def _overlays(
-    found: Found,
+    found: Measurements,
     drawer: Drawer,
-    drawn: Drawn,
+    drawn: ImageConditions,
     grid: tuple[int, int],
     row: int,
     heads: list[tuple[int, int]],

@@ -17,7 +17,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from attacks.typographic.rendering.render import DIGEST_BYTES, Caption, Encoder, Floats, Shot, ahead
+from attacks.typographic.rendering.render import (
+    DIGEST_BYTES,
+    Caption,
+    Encoder,
+    Floats,
+    SizedImage,
+    ahead,
+)
 from clipprobe.models.threads import one_thread_each
 from clipprobe.runs import Run
 
@@ -56,7 +63,7 @@ class Tally:
 class _Block:
     """Shots in order, and those of their images that nothing has encoded yet."""
 
-    shots: list[Shot] = field(default_factory=list)
+    shots: list[SizedImage] = field(default_factory=list)
     new: dict[str, Image.Image] = field(default_factory=dict)
 
 
@@ -73,7 +80,7 @@ class Encodings:
     """Of finished parts: number of the file, and row in it."""
     _files: list[tuple[Run, str]] = field(default_factory=list)
 
-    def __call__(self, shots: Iterable[Shot]) -> Iterator[tuple[list[Caption], Floats]]:
+    def __call__(self, shots: Iterable[SizedImage]) -> Iterator[tuple[list[Caption], Floats]]:
         """Captions and unit vectors ``(m, d)`` of all shots in order, block by block.
 
         A block ends where ``batch_size`` new images are together, so batches are full and
@@ -91,7 +98,7 @@ class Encodings:
                     captions = [shot.caption for shot in block.shots]
                     yield captions, np.stack([self._vector(c.pixels) for c in captions])
 
-    def _blocks(self, shots: Iterable[Shot]) -> Iterator[_Block]:
+    def _blocks(self, shots: Iterable[SizedImage]) -> Iterator[_Block]:
         block = _Block()
         coming: set[str] = set()  # new in a block of this call, encoded or not yet
         for shot in shots:

@@ -72,7 +72,7 @@ class Caption:
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class SizedImage:
     """One image at the model's size, and what it shows."""
 
     image: Image.Image
@@ -151,7 +151,7 @@ class Renderer:
 
         return self.bases.get(case, decoded)
 
-    def clean(self, case: Case) -> list[Shot]:
+    def clean(self, case: Case) -> list[SizedImage]:
         """The image as it is: the clean one, or the photograph with whatever is on it.
 
         Raises:
@@ -159,7 +159,7 @@ class Renderer:
         """
         return [self._as_it_is(case, self.base(case))]
 
-    def written(self, case: Case, words: Sequence[str], *, clean: bool) -> list[Shot]:
+    def written(self, case: Case, words: Sequence[str], *, clean: bool) -> list[SizedImage]:
         """For each word the attack and its controls, after the clean image if it is wanted.
 
         A control that does not exist for a word (``$$$`` cannot be scrambled) is left out.
@@ -182,7 +182,7 @@ class Renderer:
                     ink=float(drawn.mask.mean()),
                     pixels=digest(image),
                 )
-                shots.append(Shot(image, caption))
+                shots.append(SizedImage(image, caption))
         return shots
 
     def attacked(self, case: Case, word: str) -> Image.Image:
@@ -216,9 +216,11 @@ class Renderer:
             kinds=self.kinds,
         )
 
-    def _as_it_is(self, case: Case, base: Image.Image) -> Shot:
+    def _as_it_is(self, case: Case, base: Image.Image) -> SizedImage:
         image, word = self._grid(base), case.word or ""
-        return Shot(image, Caption(condition="clean", word=word, text=word, pixels=digest(image)))
+        return SizedImage(
+            image, Caption(condition="clean", word=word, text=word, pixels=digest(image))
+        )
 
     def _grid(self, image: Image.Image) -> Image.Image:
         """The image as the model sees it, or as it is where the model would change that again."""
@@ -270,7 +272,7 @@ class Problem:
     """Whether the image could not be decoded; else it was decoded and left out."""
 
 
-def attempt(render: Callable[[Case], list[Shot]], case: Case) -> list[Shot] | Problem:
+def attempt(render: Callable[[Case], list[SizedImage]], case: Case) -> list[SizedImage] | Problem:
     """The shots of a case, or why it has none."""
     try:
         return render(case)

@@ -19,7 +19,7 @@ from clipprobe.runs import Run
 Places = npt.NDArray[np.intp]
 
 
-class Stored:
+class VectorStore:
     """Vectors by the name of their pixels.
 
     Args:

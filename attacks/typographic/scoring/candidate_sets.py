@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from attacks.typographic.rendering.render import Encoder, Floats
-from attacks.typographic.rendering.stored import Stored
+from attacks.typographic.rendering.stored import VectorStore
 from attacks.typographic.scoring.metrics import Outcomes, condition_rates, effects, rate
 from attacks.typographic.scoring.pairs import Pairs
 from clipprobe.runs import Run
@@ -84,7 +84,7 @@ def score_pairs(
     answer = np.full(size, None, dtype=object)
     names = np.array(union, dtype=object)
     texts = np.concatenate([classifier, others])
-    for rows, places, vectors in Stored(run, pairs.pixels):
+    for rows, places, vectors in VectorStore(run, pairs.pixels):
         logits = clip.logits(vectors, texts)
         # A class with several names has the best of them.
         table = np.concatenate([classes.grouped(logits[:, :n]), logits[:, n:]], axis=1)

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from attacks.typographic.rendering.render import Encoder, Floats
-from attacks.typographic.rendering.stored import Stored
+from attacks.typographic.rendering.stored import VectorStore
 from attacks.typographic.scoring.metrics import rate
 from clipprobe.runs import Run
 from clipprobe.statistics import Estimate, difference_of_paired_proportions, undefined, wilson
@@ -85,7 +85,7 @@ def ranks(
     most = max(AT)
     best = np.full((len(kinds), len(queries)), -np.inf)
     rivals = np.full((len(kinds), most, len(queries)), -np.inf)
-    for own, places, vectors in Stored(run, data["pixels"][rows]):
+    for own, places, vectors in VectorStore(run, data["pixels"][rows]):
         logits = classes.grouped(clip.logits(vectors, classifier)).astype(np.float64)[places]
         label = group[rows[own]]
         mine = logits[np.arange(len(own)), label]

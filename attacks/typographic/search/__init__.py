@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from clipprobe.later import later
 
 if TYPE_CHECKING:
-    from attacks.typographic.search.result import Found as Found
+    from attacks.typographic.search.result import Flip as Flip
     from attacks.typographic.search.result import SearchResult as SearchResult
     from attacks.typographic.search.run import search_attack as search_attack
     from attacks.typographic.search.space import SearchSpace as SearchSpace
 
-__all__ = ["Found", "SearchResult", "SearchSpace", "search_attack"]
+__all__ = ["Flip", "SearchResult", "SearchSpace", "search_attack"]
 
 _PLACES = {
-    "Found": "attacks.typographic.search.result",
+    "Flip": "attacks.typographic.search.result",
     "SearchResult": "attacks.typographic.search.result",
     "SearchSpace": "attacks.typographic.search.space",
     "search_attack": "attacks.typographic.search.run",

@@ -15,7 +15,7 @@ from clipprobe.statistics import Estimate, wilson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Flip:
     """The least visible flip of one arm.
 
     ``values``: axis -> value; ``x``, ``y`` are the centre of the label as fractions.
@@ -45,7 +45,7 @@ class Arm:
     and ``visibility`` (of the best in the order that was searched).
     """
 
-    found: Found | None
+    found: Flip | None
     queries: int
     coarse: Estimate
     first_flip: int | None
@@ -92,7 +92,7 @@ class SearchResult(AsJson):
         def arm(part: dict[str, Any] | None) -> Arm | None:
             if part is None:
                 return None
-            part_found = part["found"] and Found(**part["found"])
+            part_found = part["found"] and Flip(**part["found"])
             coarse = Estimate.from_json(part["coarse"])
             return Arm(
                 **{**part, "found": part_found, "coarse": coarse, "curve": tuple(part["curve"])}
@@ -126,10 +126,10 @@ def arm_of(oracle: Oracle) -> Arm:
     )
 
 
-def found_of(oracle: Oracle, answer: Answer) -> Found:
+def found_of(oracle: Oracle, answer: Answer) -> Flip:
     """An answer in names and values."""
     values = oracle.space.values(answer.point)
-    return Found(
+    return Flip(
         values=values,
         text=oracle.written.get(values["word"], values["word"]),
         ink=answer.ink,

@@ -74,7 +74,7 @@ class ScanState:
         return state
 
 
-class Behind:
+class BackgroundUpdates:
     """Threads that take a batch into the statistics while the model runs the next one.
 
     Each hook point has statistics of its own, and their content does not depend on who comes first,
@@ -97,7 +97,7 @@ class Behind:
             task.result()
         self._running = []
 
-    def __enter__(self) -> Behind:
+    def __enter__(self) -> BackgroundUpdates:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *rest: object) -> None:
@@ -143,7 +143,7 @@ class Stream:
         written, cost = time.monotonic(), 0.0
         with (
             closing(cast("Generator[Batch[Tensor]]", batches)),
-            Behind(len(state.statistics)) as behind,
+            BackgroundUpdates(len(state.statistics)) as behind,
         ):
             for batch in batches:
                 finished = len(batch.records) + len(batch.failures)

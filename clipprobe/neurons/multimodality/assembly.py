@@ -26,14 +26,14 @@ from clipprobe.statistics import benjamini_hochberg
 
 
 @dataclass(frozen=True, slots=True)
-class Corrected:
+class CorrectedP:
     p: Floats
     q: Floats
     p_images: Floats
     q_images: Floats
 
     @classmethod
-    def of(cls, scores: Scores) -> Corrected:
+    def of(cls, scores: Scores) -> CorrectedP:
         """The larger p, and Benjamini-Hochberg over every unit and concept."""
         p = np.maximum(scores.p_concepts, scores.p_images)
 
@@ -59,7 +59,7 @@ def assemble(
     alpha, seed = test.settings.alpha, test.settings.seed
     modalities, concepts, joint = test.probes.modalities, test.concepts, test.joint
     scores = Scores.joined(test.scores[0])
-    corrected = Corrected.of(scores).columns()
+    corrected = CorrectedP.of(scores).columns()
     tests = UnitTests.of(scores)
     floor = _floor(Scores.joined(test.scores[1]), alpha, seed) if test.scores[1:] else None
     site = tables.site_columns(plan, sites)
@@ -137,7 +137,7 @@ def _unadjusted(
 
 
 def _floor(scores: Scores, alpha: float, seed: int) -> Floor:
-    selected, corrected, tests = scores.selected, Corrected.of(scores), UnitTests.of(scores)
+    selected, corrected, tests = scores.selected, CorrectedP.of(scores), UnitTests.of(scores)
     each = np.arange(len(selected))
     return Floor(
         seed=seed,

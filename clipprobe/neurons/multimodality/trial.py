@@ -19,8 +19,8 @@ from clipprobe.errors import DataError
 from clipprobe.neurons.multimodality.activations import Tile, pooled
 from clipprobe.neurons.multimodality.probes import HALF, SELECT, Probes, enough, split
 from clipprobe.neurons.multimodality.scoring.measure import (
+    ModalityRows,
     Scores,
-    Seen,
     intervals,
     measure,
     strongest,
@@ -86,7 +86,7 @@ class Trial:
             self._settle()
         for model in range(len(self.clips)):
             raw = {
-                name: Seen(
+                name: ModalityRows(
                     values=parts[model][self.kept[name]],
                     codes=self.codes[name],
                     selects=self.selects[name],
@@ -110,7 +110,7 @@ class Trial:
                 for name, part in raw.items():
                     self.strongest[name].append(strongest(part))
 
-    def _measured(self, seen: Mapping[str, Seen], n_permutations: int) -> Scores:
+    def _measured(self, seen: Mapping[str, ModalityRows], n_permutations: int) -> Scores:
         return measure(
             seen,
             len(self.concepts),

@@ -39,7 +39,7 @@ class Effect(AsJson):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Asked:
+class PromptExperiment:
     """Images, classes and the vector of every sentence."""
 
     images: Floats
@@ -72,7 +72,7 @@ class Asked:
         return vector
 
 
-def template_effects(asked: Asked, *, seed: int = 0) -> list[Effect]:
+def template_effects(asked: PromptExperiment, *, seed: int = 0) -> list[Effect]:
     """Each template alone and, where there are several, all but it; largest effect first."""
     base = asked.right(asked.vectors(asked.sentences))
     effects = []
@@ -86,7 +86,10 @@ def template_effects(asked: Asked, *, seed: int = 0) -> list[Effect]:
 
 
 def name_effects(
-    asked: Asked, renamed: Mapping[str, Mapping[str, Floats]] | None = None, *, seed: int = 0
+    asked: PromptExperiment,
+    renamed: Mapping[str, Mapping[str, Floats]] | None = None,
+    *,
+    seed: int = 0,
 ) -> list[Effect]:
     """Each class absent as an answer, and under its other names; largest effect first.
 

@@ -19,7 +19,7 @@ from clipprobe.study import Outcome, Plan, Study, carry_out
 from clipprobe.thresholds import enforce, headline_figures
 from clipprobe.zeroshot.asked import Question, question
 from clipprobe.zeroshot.classifier import build_classifier
-from clipprobe.zeroshot.embedded import Embedded, label_rows
+from clipprobe.zeroshot.embedded import EmbeddedImages, label_rows
 from clipprobe.zeroshot.few_shot.concepts import concept_images
 from clipprobe.zeroshot.few_shot.draws import Shots, Split, check_shots, mean_shots, split_rows
 from clipprobe.zeroshot.few_shot.report import build_page
@@ -162,13 +162,13 @@ class _Work:
 
     def _embedded(
         self, run: Run, dataset: Dataset, name: str, step: Callable[[int], None]
-    ) -> Embedded:
+    ) -> EmbeddedImages:
         stem = name.replace(" ", "-")
         size = self.settings.batch_size
         return embed_in_parts(run, self.clip, dataset, batch_size=size, name=stem, progress=step)
 
     def _labelled(
-        self, seen: Embedded, asked: Question, *, needs_split: bool = True
+        self, seen: EmbeddedImages, asked: Question, *, needs_split: bool = True
     ) -> tuple[LabelledVectors, Split]:
         settings = self.settings
         names, labels = label_rows(seen.records, asked.classes)

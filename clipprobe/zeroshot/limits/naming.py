@@ -17,7 +17,7 @@ from PIL import Image, ImageFilter
 from clipprobe.stimuli import Picture, Rendered, Word, concept
 from clipprobe.stimuli.scenes import Item
 from clipprobe.stimuli.splits import UNSEEN_FONTS, UNSEEN_STYLES
-from clipprobe.zeroshot.limits.questions import Asked
+from clipprobe.zeroshot.limits.questions import ImageQuestion
 from clipprobe.zeroshot.limits.staging import Make, Rng, near, objects, scene_of
 
 SENTENCES = (
@@ -57,13 +57,13 @@ def _asked(
     """Each thing in every copy, among some that it may be confused with."""
     by_name = {one.name: one for one in names}
 
-    def make(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
+    def make(scenes: int, rng: Rng, size_px: int) -> Iterator[ImageQuestion]:
         for copy in range(max(_FEWEST, 3 * scenes)):
             sentence = SENTENCES[copy % len(SENTENCES)]
             for one in names:
                 others = rng.permutation(len(one.others))[: N_OPTIONS - 1]
                 options = [one, *(by_name[one.others[i]] for i in others)]
-                yield Asked(
+                yield ImageQuestion(
                     scene=scene_of(show(one.name, rng), rng, size_px),
                     options=tuple(sentence.format(option.phrase) for option in options),
                     truth=0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from clipprobe.stimuli import Concept, Picture
-from clipprobe.zeroshot.limits.questions import Asked
+from clipprobe.zeroshot.limits.questions import ImageQuestion
 from clipprobe.zeroshot.limits.staging import COLOURS, Make, Rng, near, objects, scene_of
 
 
@@ -14,11 +14,11 @@ def one_thing(
 ) -> Make:
     """A single thing that is one of several ways; ``text`` holds {way} and {thing}."""
 
-    def make(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
+    def make(scenes: int, rng: Rng, size_px: int) -> Iterator[ImageQuestion]:
         for a, thing in enumerate(objects()):
             for way in range(len(options)):
                 for _ in range(2 * scenes):
-                    yield Asked(
+                    yield ImageQuestion(
                         scene=scene_of([picture(thing, way, rng)], rng, size_px),
                         options=tuple(text.format(way=o, thing=thing.name) for o in options),
                         truth=way,

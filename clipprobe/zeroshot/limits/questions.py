@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Asked:
+class ImageQuestion:
     """One image and the options about it."""
 
     scene: Scene
@@ -39,7 +39,7 @@ class Asked:
     """What is done to the rendered image, for which its mask is known."""
 
 
-def shuffled(asked: Asked, rng: np.random.Generator) -> Asked:
+def shuffled(asked: ImageQuestion, rng: np.random.Generator) -> ImageQuestion:
     """The same question with its options in another order, so that no place is right more often."""
     order = [int(i) for i in rng.permutation(len(asked.options))]
     return replace(
@@ -50,7 +50,7 @@ def shuffled(asked: Asked, rng: np.random.Generator) -> Asked:
     )
 
 
-def encode(clip: Clip, questions: list[Asked], *, batch_size: int = 32) -> Items:
+def encode(clip: Clip, questions: list[ImageQuestion], *, batch_size: int = 32) -> Items:
     """Vectors of questions; equal scenes and equal texts are encoded once.
 
     Raises:
@@ -87,7 +87,7 @@ def encode(clip: Clip, questions: list[Asked], *, batch_size: int = 32) -> Items
     )
 
 
-def image_of(asked: Asked) -> Image.Image:
+def image_of(asked: ImageQuestion) -> Image.Image:
     """The image of a question, with what was done to it."""
     from clipprobe.stimuli import render
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clipprobe.stimuli import Picture
-from clipprobe.zeroshot.limits.questions import Asked
+from clipprobe.zeroshot.limits.questions import ImageQuestion
 from clipprobe.zeroshot.limits.staging import Rng, near, objects, pairs, scene_of
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -18,7 +18,7 @@ _WORDINGS = tuple(
 )
 
 
-def counting(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
+def counting(scenes: int, rng: Rng, size_px: int) -> Iterator[ImageQuestion]:
     """One to nine of one thing, on places of a grid of three by three."""
     grid = [(x, y) for x in (0.2, 0.5, 0.8) for y in (0.2, 0.5, 0.8)]
     for a, thing in enumerate(objects()):
@@ -32,7 +32,7 @@ def counting(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
                     ],
                     rng, size_px,
                 )  # fmt: skip
-                yield Asked(
+                yield ImageQuestion(
                     scene=image,
                     options=tuple(
                         f"{word} {thing.name if i == 0 else thing.plural}"
@@ -45,7 +45,7 @@ def counting(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
                 )  # fmt: skip
 
 
-def several(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
+def several(scenes: int, rng: Rng, size_px: int) -> Iterator[ImageQuestion]:
     """Four things on one image, and two lists of four that differ in one.
 
     The thing in question is the large one or a small one, and stands first or last in both lists:
@@ -77,7 +77,7 @@ def several(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
                 [claim.phrase, *beside] if first else [*beside, claim.phrase]
                 for claim in (one, other)
             ]
-            yield Asked(
+            yield ImageQuestion(
                 scene=image,
                 options=tuple(f"{', '.join(listed[:3])} and {listed[3]}" for listed in lists),
                 truth=truth,

@@ -9,7 +9,7 @@ import numpy as np
 
 from clipprobe.stimuli import Background, Concept, Item, Scene, concepts
 from clipprobe.stimuli.splits import UNSEEN_GROUNDS
-from clipprobe.zeroshot.limits.questions import Asked
+from clipprobe.zeroshot.limits.questions import ImageQuestion
 
 N_OBJECTS = 12
 COLOURS = {
@@ -19,7 +19,7 @@ COLOURS = {
     "orange": (235, 140, 30),
 }
 Rng = np.random.Generator
-Make = Callable[[int, Rng, int], Iterator[Asked]]
+Make = Callable[[int, Rng, int], Iterator[ImageQuestion]]
 """From scenes of each group, a generator and the side in pixels."""
 
 

@@ -23,7 +23,7 @@ from clipprobe.zeroshot.limits.naming import (
     things,
 )
 from clipprobe.zeroshot.limits.one_thing import inked, one_thing, styled, turned
-from clipprobe.zeroshot.limits.questions import Asked, shuffled
+from clipprobe.zeroshot.limits.questions import ImageQuestion, shuffled
 from clipprobe.zeroshot.limits.several import counting, several
 from clipprobe.zeroshot.limits.staging import COLOURS, Make
 from clipprobe.zeroshot.limits.two_things import binding, negation, relation, size
@@ -48,7 +48,7 @@ class Task:
         return {"": False, "studio": steps > 0, "wide": steps > WIDE_STEPS}[self.taught]
 
 
-def questions(name: str, *, scenes: int, seed: int, size_px: int) -> list[Asked]:
+def questions(name: str, *, scenes: int, seed: int, size_px: int) -> list[ImageQuestion]:
     """All questions of a task, the order of their options shuffled."""
     rng = np.random.default_rng([seed, list(TASKS).index(name), 53])
     return [shuffled(question, rng) for question in TASKS[name].make(scenes, rng, size_px)]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clipprobe.stimuli import Picture
-from clipprobe.zeroshot.limits.questions import Asked
+from clipprobe.zeroshot.limits.questions import ImageQuestion
 from clipprobe.zeroshot.limits.staging import COLOURS, Make, Rng, near, pairs, scene_of
 
 
 def relation(forward: str, backward: str, upright: bool) -> Make:
     """Two things beside or above each other, in four wordings."""
 
-    def make(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
+    def make(scenes: int, rng: Rng, size_px: int) -> Iterator[ImageQuestion]:
         for a, b, one, other in pairs():
             for scene in range(scenes):
                 truth = int(rng.integers(2))  # 0: the first of the pair stands left, or above
@@ -34,7 +34,7 @@ def relation(forward: str, backward: str, upright: bool) -> Make:
                     ("second thing first", f"{q} {backward} {p}", f"{q} {forward} {p}"),
                 )
                 wording, *options = wordings[scene % len(wordings)]
-                yield Asked(
+                yield ImageQuestion(
                     scene=scene_image,
                     options=tuple(options),
                     truth=truth,
@@ -46,7 +46,7 @@ def relation(forward: str, backward: str, upright: bool) -> Make:
     return make
 
 
-def binding(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
+def binding(scenes: int, rng: Rng, size_px: int) -> Iterator[ImageQuestion]:
     """Two line drawings in two inks: which has which."""
     names = list(COLOURS)
     for a, b, one, other in pairs():
@@ -67,7 +67,7 @@ def binding(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
             first = (one, i, other, j), (one, j, other, i)
             turned = tuple((y, v, x, u) for x, u, y, v in first)
             caption = first if scene % 2 == 0 else turned
-            yield Asked(
+            yield ImageQuestion(
                 scene=scene_image,
                 options=tuple(
                     f"a {names[u]} {x.name} and a {names[v]} {y.name}" for x, u, y, v in caption
@@ -79,7 +79,7 @@ def binding(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
             )
 
 
-def size(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
+def size(scenes: int, rng: Rng, size_px: int) -> Iterator[ImageQuestion]:
     """A large thing and a small one."""
     for a, b, one, other in pairs():
         for scene in range(scenes):
@@ -99,14 +99,14 @@ def size(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
             options = (f"a large {x} and a small {y}", f"a small {x} and a large {y}")
             if scene % 2:
                 options = (f"a small {y} and a large {x}", f"a large {y} and a small {x}")
-            yield Asked(
+            yield ImageQuestion(
                 scene=scene_image, options=options, truth=truth,
                 codes=((2 * a, 2 * b + 1), (2 * a + 1, 2 * b)), group=f"{a}-{b}",
                 wording="second thing first" if scene % 2 else "first thing first",
             )  # fmt: skip
 
 
-def negation(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
+def negation(scenes: int, rng: Rng, size_px: int) -> Iterator[ImageQuestion]:
     """Which of two things is there: four options, three of which deny something."""
     for a, b, one, other in pairs():
         for scene in range(scenes):
@@ -122,7 +122,7 @@ def negation(scenes: int, rng: Rng, size_px: int) -> Iterator[Asked]:
                 rng, size_px,
             )  # fmt: skip
             p, q = one.phrase, other.phrase
-            yield Asked(
+            yield ImageQuestion(
                 scene=scene_image,
                 options=(
                     f"{p} and {q}", f"{p} and no {other.name}", f"{q} and no {one.name}",

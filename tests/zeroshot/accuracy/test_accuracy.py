@@ -16,7 +16,7 @@ from clipprobe.zeroshot.accuracy.calibration import (
     fit_temperature,
 )
 from clipprobe.zeroshot.accuracy.diagnostics import (
-    Asked,
+    PromptExperiment,
     check_other_names,
     name_effects,
     template_effects,
@@ -94,7 +94,7 @@ def test_the_error_by_hand() -> None:
     assert not hits[0]
 
 
-def planted() -> Asked:
+def planted() -> PromptExperiment:
     """Three classes on axes; template 1 is noise, and class 2's name attracts class 1's images."""
     rng = np.random.default_rng(0)
     axes = np.eye(8)[:3]
@@ -108,7 +108,7 @@ def planted() -> Asked:
     def unit(x: Any) -> Any:
         return (x / np.linalg.norm(x, axis=-1, keepdims=True)).astype(np.float32)
 
-    return Asked(
+    return PromptExperiment(
         images=unit(images), labels=labels, classes=("a", "b", "c"),
         templates=("good {}", "bad {}"), sentences=unit(sentences),
     )  # fmt: skip
@@ -128,7 +128,7 @@ def test_the_harmful_template_is_named() -> None:
 
 def test_the_attracting_name_is_named_and_a_better_one_recognised() -> None:
     asked = planted()
-    alone = Asked(
+    alone = PromptExperiment(
         images=asked.images, labels=asked.labels, classes=asked.classes, templates=("good {}",),
         sentences=asked.sentences[:, :1],
     )  # fmt: skip

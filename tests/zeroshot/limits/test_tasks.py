@@ -10,13 +10,13 @@ import pytest
 from clipprobe.pretraining.plan import WIDE_FROM
 from clipprobe.stimuli import render
 from clipprobe.zeroshot.limits.naming import SENTENCES
-from clipprobe.zeroshot.limits.questions import Asked, image_of
+from clipprobe.zeroshot.limits.questions import ImageQuestion, image_of
 from clipprobe.zeroshot.limits.tasks import TASKS, WIDE_STEPS, questions
 
 NAMED = list(TASKS)[list(TASKS).index("digits and letters") :]
 
 
-def asked(name: str, size_px: int = 64) -> list[Asked]:
+def asked(name: str, size_px: int = 64) -> list[ImageQuestion]:
     return questions(name, scenes=4, seed=0, size_px=size_px)
 
 

@@ -35,7 +35,7 @@ from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.frame import Frame, comparisons
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.subjects import Subjects
-from attacks.bias.probe import Asked, Sample
+from attacks.bias.probe import ProbeOptions, Sample
 from attacks.bias.probes.association_tests.effect import Association, from_leans, lean
 from attacks.bias.probes.association_tests.word_targets import resample, word_targets
 from attacks.bias.probes.word_lists import WordPair, word_pairs, word_tests
@@ -51,7 +51,7 @@ WORDS, IMAGES, WORD_TARGETS, PICTURES = MODES = (
 FEW_WORDS = "over the words of the lists, which nobody sampled: narrow where they are few"
 
 
-def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
+def answer(evidence: Evidence, sample: Sample, asked: ProbeOptions) -> Answer:
     """Every test that the evidence can answer.
 
     Raises:

@@ -22,7 +22,7 @@ from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.rates import Hits, rate_cells
 from attacks.bias.measures.subjects import Subjects, floor
-from attacks.bias.probe import Asked, Sample
+from attacks.bias.probe import ProbeOptions, Sample
 from attacks.bias.probes.class_design.designs import TEMPLATES, Design, designs
 from attacks.bias.probes.class_design.stability import mean_tau
 
@@ -42,7 +42,7 @@ def range_key(name: str) -> Key:
     return Key(HARM_RATE.quantity, scheme=name, text=f"{HARM_RATE}, {name} of the designs")
 
 
-def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
+def answer(evidence: Evidence, sample: Sample, asked: ProbeOptions) -> Answer:
     """Ask every design and compare them.
 
     Raises:

@@ -25,7 +25,7 @@ from attacks.bias.measures.evaluation import Answer
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.rates import Hits, rate_cells
 from attacks.bias.measures.subjects import Subjects
-from attacks.bias.probe import Asked, Sample, Truth
+from attacks.bias.probe import ProbeOptions, Sample, Truth
 from attacks.bias.probes.section7.label_sets import DENIGRATION, SECTION_7, WITH_CHILD, set_of
 from clipprobe.statistics import difference_of_paired_proportions, mcnemar
 
@@ -49,7 +49,7 @@ class Outcome:
     compare: bool = True
 
 
-def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
+def answer(evidence: Evidence, sample: Sample, asked: ProbeOptions) -> Answer:
     """Ask every label set of section 7 that the evidence can answer.
 
     Raises:

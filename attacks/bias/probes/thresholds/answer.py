@@ -30,7 +30,7 @@ from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.group_sums import resampled_means
 from attacks.bias.measures.inference import Settings
 from attacks.bias.measures.subjects import Subjects, percentile_interval
-from attacks.bias.probe import Asked, Sample
+from attacks.bias.probe import ProbeOptions, Sample
 from attacks.bias.probes.thresholds.label_tests import (
     LabelTests,
     chi_squared,
@@ -56,7 +56,7 @@ class Side:
     labels: tuple[int, ...]
 
 
-def answer(evidence: Evidence, sample: Sample, asked: Asked) -> Answer:
+def answer(evidence: Evidence, sample: Sample, asked: ProbeOptions) -> Answer:
     """Attach labels at every threshold and compare groups.
 
     Raises:

@@ -22,7 +22,7 @@ N_TOP = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class ModalityRows:
     """One modality as the models saw it, rows in order of image id.
 
     Attributes:
@@ -99,7 +99,7 @@ class Scores:
 
 
 def measure(
-    seen: Mapping[str, Seen],
+    seen: Mapping[str, ModalityRows],
     n_concepts: int,
     *,
     top_k: int,
@@ -149,7 +149,7 @@ def _whole(values: Float32, broken: NDArray[np.bool_]) -> Float32:
 
 
 def intervals(
-    seen: Mapping[str, Seen], chosen: NDArray[np.int64], *, level: float = 0.95
+    seen: Mapping[str, ModalityRows], chosen: NDArray[np.int64], *, level: float = 0.95
 ) -> tuple[Floats, Floats]:
     """Ends of the confirmed AUROC of each unit's chosen concept, ``(m, u)`` each.
 
@@ -161,7 +161,7 @@ def intervals(
     return np.stack([low for low, _ in ends]), np.stack([high for _, high in ends])
 
 
-def strongest(part: Seen, k: int = N_TOP) -> tuple[NDArray[np.int64], Float32]:
+def strongest(part: ModalityRows, k: int = N_TOP) -> tuple[NDArray[np.int64], Float32]:
     """Rows and activations of each unit's k strongest images, ``(k, u)``; ties by image id."""
     k = min(k, len(part.values))
     order = np.argsort(-part.values, axis=0, kind="stable")[:k]
