@@ -4,8 +4,6 @@ No third party, no build step: each file is read as text and handed to Streamlit
 users' files reaches the page through ``textContent`` and attributes alone, never as markup.
 """
 
-from dashboard.elements.gallery import Tile as Tile
-from dashboard.elements.gallery import gallery as gallery
 from dashboard.elements.heat import Panel as Panel
 from dashboard.elements.heat import heat as heat
 from dashboard.elements.table import Grid as Grid
