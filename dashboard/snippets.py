@@ -120,8 +120,8 @@ def trial_code(
 def stimulus_lines(concept: str, style: str, size_px: int) -> list[str]:
     """Lines that draw a bundled image."""
     return [
-        "from clipprobe.stimuli import Image, Scene, render",
-        f"scene = Scene(items=(Image(concept={concept!r}, style={style!r}),), size_px={size_px})",
+        "from clipprobe.stimuli import Picture, Scene, render",
+        f"scene = Scene(items=(Picture(concept={concept!r}, style={style!r}),), size_px={size_px})",
         "image = render(scene).image",
     ]
 
@@ -171,12 +171,12 @@ def similarity_code(*, spec: str | None, things: Sequence[str], texts: Sequence[
     return "\n".join(
         [
             "import clipprobe",
-            "from clipprobe.stimuli import Image, Scene, render",
+            "from clipprobe.stimuli import Picture, Scene, render",
             "",
             load_line(spec),
             f"things = {list(things)!r}",
             "size_px = max(16, clip.image_size)",
-            "scenes = [Scene(items=(Image(concept=name),), size_px=size_px) for name in things]",
+            "scenes = [Scene(items=(Picture(concept=name),), size_px=size_px) for name in things]",
             "images = [clip.preprocess.to_grid(render(scene).image) for scene in scenes]",
             f"texts = {list(texts)!r}",
             "print(clip.similarity(images, texts))",

@@ -118,7 +118,7 @@ _OURS = {
     ),
     "neurons predict": (
         "clipprobe.neurons.effects.effect_verbs:PREDICT",
-        "How well direct effects predict what ablation does, for heads and neurons of every block.",
+        "What removing heads and neurons does: predicted by attribution patching, and measured.",
     ),
     "neurons label": (
         "clipprobe.neurons.labels.verb:LABEL",

@@ -39,7 +39,7 @@ COMMANDS = [
     (["neurons", "decompose", IMAGE, "--text", "a muslim"], "neurons decompose answers for single"),
     (["neurons", "effect", "--images", "images", "--text", " ", "--unit", UNIT], "--text is empty"),
     (["neurons", "label", "--images", "images", "--scorer", "pmi"], "did you mean 'wpmi'"),
-    (["neurons", "label", "--images", "images", "--alpha", "2"], "alpha=2.0 and threshold=0.5"),
+    (["neurons", "label", "--images", "images", "--alpha", "2"], "alpha=2.0 and threshold=0.1"),
     (["neurons", "scan", "--images", "images", "--out", "file"], "The run folder file could not"),
     (["neurons", "show", UNIT, "--out", "images"], "The file images could not be written (Is a"),
     (["audit", "typographic", *AUDIT, "--out", "images"], "holds other files"),
