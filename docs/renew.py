@@ -141,7 +141,7 @@ def blocks(evaluation: dict[str, Any]) -> dict[str, str]:
         f"{start} --limit 200 --fail-under attacked_accuracy=0.6 --out runs/strict\n```\n\n"
         + wrapped(
             f"The way to write in the third line is the strongest of {attack['n_ways']} on half of "
-            "the concepts. Of the pictures of the other half that are named right, it makes the "
+            "the concepts. Of the images of the other half that are named right, it makes the "
             "word the answer this much oftener than nonsense in its place: "
             f"{format_cell(attack['effect'])}."
         ),
