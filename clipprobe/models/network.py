@@ -84,6 +84,7 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: hooks that were made belong to the modules they were made for."""
+        _without_recorders(self.module)
         return {**vars(self), "_made": {}}
 
     @property
@@ -141,3 +142,17 @@ class Network:
     def facts(self) -> Mapping[str, Any]:
         """What the provenance of a result says of the edits; nothing where there are none."""
         return {"edits": [note.to_json() for note in self.edits]} if self.edits else {}
+
+
+def _without_recorders(module: nn.Module) -> None:
+    """Take away what transformers hung on its blocks for ``output_hidden_states``.
+
+    These hooks cannot be pickled. They do nothing until they are asked for, and transformers puts
+    them there again then.
+    """
+    for part in module.modules():
+        for key, hook in list(part._forward_hooks.items()):
+            if getattr(hook, "__module__", "") == "transformers.utils.output_capturing":
+                del part._forward_hooks[key]
+        if hasattr(part, "_output_capturing_hooks_installed"):
+            object.__setattr__(part, "_output_capturing_hooks_installed", False)

@@ -62,3 +62,18 @@ def test_a_model_that_stands_under_an_edit_is_copied_with_it(clip: Any) -> None:
     made = copy.deepcopy(edited)
     assert np.array_equal(made.encode_images(images), expected)
     assert made.identity == edited.identity
+
+
+def test_a_model_whose_hidden_states_were_asked_for_is_pickled(
+    load_tiny: Callable[..., Any],
+) -> None:
+    """transformers leaves hooks of its own then, which cannot be pickled."""
+    clip = copy.deepcopy(load_tiny("clip"))
+    pixels = clip.preprocess(tiny.pictures()[:1])
+    tower = clip.module.vision_model
+    before = tower(pixels, output_hidden_states=True).hidden_states
+    made = pickle.loads(pickle.dumps(clip))
+    for one in (clip, made):
+        again = one.module.vision_model(pixels, output_hidden_states=True).hidden_states
+        assert len(again) == len(before)
+        assert all(torch.equal(a, b) for a, b in zip(again, before, strict=True))
