@@ -51,10 +51,10 @@ def summary_problem(summary: Any) -> str:
         return ""
     if not isinstance(headline, list):
         return "its headline is not a list"
-    wrong = next((item for item in headline if not _is_headline(item)), None)
-    if wrong is None:
+    wrong = [item for item in headline if not _is_headline(item)]
+    if not wrong:
         return ""
-    name = wrong.get("name") if isinstance(wrong, dict) else None
+    name = wrong[0].get("name") if isinstance(wrong[0], dict) else None
     if isinstance(name, str):
         return f"the headline {name[:40]!r} has no estimate that is a number with its n"
     return "an entry of its headline has no name"

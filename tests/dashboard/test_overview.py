@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clipprobe.report.numbers import format_number
@@ -162,6 +162,7 @@ NAMES = ("kind", "model", "dataset", "counts", "config", "failures")
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), JSON, max_size=2), JSON | HEADLINE)
+@example({}, [None])
 def test_what_passes_for_a_run_can_be_shown(fields: dict[str, Any], headline: Any) -> None:
     from clipprobe.runs.shape import manifest_problem, summary_problem
     from dashboard.components import estimate_words
