@@ -27,18 +27,6 @@ NULLS = {
 }
 
 
-def usable_methods(clip: Clip, *, unit: bool) -> list[str]:
-    """The methods that can explain this model's scores, or its units."""
-    from clipprobe.attribution.registry import METHODS, vision_tower_kind
-
-    kind = vision_tower_kind(clip)
-    return [
-        name
-        for name in METHODS
-        if kind in METHODS[name].towers and (METHODS[name].of_units or not unit)
-    ]
-
-
 def explanations(
     clip: Clip,
     image: Image.Image,

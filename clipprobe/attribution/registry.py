@@ -191,8 +191,17 @@ def vision_tower_kind(clip: Clip) -> str:
 
 def shared_pass(clip: Clip) -> list[str]:
     """Methods that share one forward and backward pass, of those that support a model."""
+    return [name for name in supported_methods(clip) if METHODS[name].single_pass]
+
+
+def supported_methods(clip: Clip, *, unit: bool = False) -> list[str]:
+    """Methods, nulls among them, that can explain a model's scores, or its units."""
     kind = vision_tower_kind(clip)
-    return [name for name in METHODS if METHODS[name].single_pass and kind in METHODS[name].towers]
+    return [
+        name
+        for name in METHODS
+        if kind in METHODS[name].towers and (METHODS[name].of_units or not unit)
+    ]
 
 
 def check_support(name: str, method: Method, clip: Clip, *, unit: bool) -> None:
@@ -210,13 +219,8 @@ def check_support(name: str, method: Method, clip: Clip, *, unit: bool) -> None:
         MORE_TOKENS: "under an edit that adds tokens, which are not patches",
     }
     if kind not in method.towers or (unit and not method.of_units):
-        others = [
-            other
-            for other in METHODS
-            if kind in METHODS[other].towers
-            and METHODS[other].reads_target
-            and (METHODS[other].of_units or not unit)
-        ]
+        supported = supported_methods(clip, unit=unit)
+        others = [other for other in supported if METHODS[other].reads_target]
         why = (
             f"the vision tower of {clip.id} is {what[kind]}"
             if kind not in method.towers

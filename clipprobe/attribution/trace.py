@@ -5,12 +5,17 @@ A method names what it reads: hook points, and ``head.q``, ``head.k``, ``head.v`
 have a row per image; gradients of the scores have a row per pair. The backward pass runs only when
 a gradient is asked for: once where every image has one target, else once for each round of targets,
 over the same graph.
+
+``local.`` before the name of a block's hook point is another gradient: that of the score read off
+the block's own output (the mean of its tokens through the last norm and the projection), which goes
+back through that block alone, over the graph that is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from clipprobe.attribution.pooling_head import PARTS, check_head, run_head
 
@@ -18,6 +23,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clipprobe.models import Clip
+
+
+LOCAL = "local."
 
 
 class Trace:
@@ -29,6 +37,8 @@ class Trace:
         tail: The features computed again by a pooling head on the detached final stream, with a
             graph of their own; None without such a head.
         kept: Name -> value in the graph.
+        local: Hook points whose gradient of the score read off their block is wanted too.
+        read_off: ``(m, 1, d)`` of the stream to ``(m, 1, f)``.
     """
 
     def __init__(
@@ -39,8 +49,11 @@ class Trace:
         *,
         directions: Tensor,
         image_of: list[int],
+        local: Iterable[str] = (),
+        read_off: Callable[[Tensor], Tensor],
     ) -> None:
         self._directions, self._image_of = directions, image_of
+        self._local, self._read_off = list(local), read_off
         self._graph, self._tail, self._kept = features, tail, kept
         self.features = features.detach()
         self._gradients: dict[str, Tensor | None] | None = None
@@ -68,6 +81,8 @@ class Trace:
         outer = {k: v for k, v in self._kept.items() if k.startswith("head.") and v.requires_grad}
         gradients: dict[str, Tensor | None] = dict.fromkeys(self._kept)
         rounds = _rounds(self._image_of)
+        for name in self._local:
+            gradients[LOCAL + name] = self._of_block(name, rounds)
         for number, pairs in enumerate(rounds):
             images = [self._image_of[pair] for pair in pairs]
             for score, group in ((self._graph, inner), (self._tail, outer)):
@@ -84,6 +99,9 @@ class Trace:
                 for name, grad in zip(group, grads, strict=True):
                     if grad is None:
                         continue
+                    if images == list(range(len(grad))) and len(rounds) == 1:
+                        gradients[name] = grad  # a pair an image, in order
+                        continue
                     whole = gradients[name]
                     if whole is None:
                         whole = grad.new_zeros((len(self._image_of), *grad.shape[1:]))
@@ -94,6 +112,40 @@ class Trace:
         self._graph = self._graph.detach()
         self._tail = None
         return gradients
+
+    def _of_block(self, name: str, rounds: list[list[int]]) -> Tensor:
+        """Gradient ``(p, ...)`` of the score read off the output of the block of a hook point."""
+        import torch
+
+        value, output = self._kept[name], self._kept[block_output(name)]
+        n_tokens = output.shape[1]
+        whole = value.new_zeros((len(self._image_of), *value.shape[1:]))
+        for pairs in rounds:
+            images = [self._image_of[pair] for pair in pairs]
+            with torch.enable_grad():
+                mean = output.detach().mean(dim=1, keepdim=True)[images].requires_grad_()
+                score = (self._read_off(mean)[:, 0] * self._directions[pairs]).sum()
+                (slope,) = torch.autograd.grad(score, mean)
+                slopes = torch.zeros_like(output)
+                slopes[images] = slope.expand(-1, n_tokens, -1) / n_tokens
+                (grad,) = torch.autograd.grad(output, value, slopes, retain_graph=True)
+            whole[pairs] = grad[images]
+        return whole
+
+
+def joint_space(clip: Clip, tokens: Tensor) -> Tensor:
+    """Tokens ``(b, t, d)`` through the last norm and the projection, of unit length."""
+    from clipprobe.models.clip import unit
+
+    norm: Any = clip.anatomy.vision.norm_final
+    flat = unit(clip.adapter.vision_projected(norm(tokens).flatten(0, 1)))
+    return flat.view(*tokens.shape[:2], -1)
+
+
+def block_output(name: str) -> str:
+    """The hook point of the stream after the block of a hook point."""
+    tower, blocks, number, *_ = name.split(".")
+    return f"{tower}.{blocks}.{number}.resid_post"
 
 
 def _rounds(image_of: list[int]) -> list[list[int]]:
@@ -127,7 +179,10 @@ def run_trace(
 
     from clipprobe.hooks import capture, resolve
 
-    names = set(needs)
+    wanted = set(needs)
+    local = sorted(name.removeprefix(LOCAL) for name in wanted if name.startswith(LOCAL))
+    names = {name for name in wanted if not name.startswith(LOCAL)}
+    names |= {*local, *map(block_output, local)}
     head = {name for name in names if name.startswith("head.")}
     final = f"vision.blocks.{len(clip.anatomy.vision.blocks) - 1}.resid_post"
     points = [point.name for point in resolve(clip, sorted(names - head))] if (names - head) else []
@@ -145,4 +200,12 @@ def run_trace(
             tail = parts.pop("embedding")
             check_head(clip, tail, features)
             tensors |= {f"head.{part}": parts[part] for part in PARTS}
-    return Trace(features, tail, tensors, directions=directions, image_of=image_of)
+    return Trace(
+        features,
+        tail,
+        tensors,
+        directions=directions,
+        image_of=image_of,
+        local=local,
+        read_off=partial(joint_space, clip),
+    )

@@ -100,9 +100,9 @@ class Clip:
 
     def running(self, network: Network) -> Self:
         """The same model on another network, for good."""
-        copy_of_it = copy.copy(self)
-        copy_of_it._network = network
-        return copy_of_it
+        other = copy.copy(self)
+        other._network = network
+        return other
 
     @property
     def adapter(self) -> Family:

@@ -64,16 +64,16 @@ def _rebuilt(clip: Clip) -> nn.Module:
 
 def _redrawn(module: nn.Module) -> nn.Module:
     """A copy whose layers have each drawn their start again."""
-    module_copy = copy.deepcopy(module).to(device="cpu", dtype=torch.float32)
+    twin = copy.deepcopy(module).to(device="cpu", dtype=torch.float32)
     done: set[int] = set()
     with torch.no_grad():
-        for part in module_copy.modules():
+        for part in twin.modules():
             reset = getattr(part, "reset_parameters", getattr(part, "_reset_parameters", None))
             if reset is not None:
                 reset()
                 done.update(id(parameter) for parameter in part.parameters(recurse=False))
-        for _, parameter in sorted(module_copy.named_parameters()):
+        for _, parameter in sorted(twin.named_parameters()):
             if id(parameter) not in done and parameter.ndim:
                 # Position tables, class tokens and projections, as CLIP's own code starts them.
                 parameter.normal_(std=parameter.shape[-1] ** -0.5)
-    return module_copy
+    return twin

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 from PIL import Image
 
-from clipprobe.attribution.registry import METHODS
+from clipprobe.attribution.registry import METHODS, supported_methods
 from clipprobe.models import Clip
 from clipprobe.people import refuse_person_groups
 from dashboard import explained, snippets, state
@@ -47,7 +47,7 @@ def show() -> None:
         unit = not isinstance(explained.as_target(target), str)
         if not unit:
             refuse_person_groups([target, *against.splitlines()], "this page")
-        names = explained.usable_methods(clip, unit=unit)
+        names = supported_methods(clip, unit=unit)
         methods = st.multiselect(
             "Methods",
             names,

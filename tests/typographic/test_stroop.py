@@ -14,8 +14,8 @@ from runs.checks import check_schema
 from typer.testing import CliRunner
 
 import attacks.typographic.stroop
+from attacks.typographic.published import read_published_stroop
 from attacks.typographic.stroop import COLOURS, Deck, audit_stroop, draw_card
-from attacks.typographic.stroop.published import published_stroop_rows
 from attacks.typographic.stroop.scoring import columns_of, summarise_rows
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, DataError
@@ -266,6 +266,30 @@ def test_a_folder_with_one_ink_is_refused(tmp_path: Path) -> None:
     (tmp_path / "red_blue.png").write_bytes(b"")
     with pytest.raises(DataError, match="at least two, as in red_blue"):
         audit_stroop(Namer(DECK, of_ink), out=tmp_path / "run", images=tmp_path)
+
+
+def published_stroop_rows(path: Path) -> list[dict[str, Any]]:
+    """A row of our own table for each published card."""
+    rows = []
+    for answer in read_published_stroop(path):
+        p = dict(zip(answer.names, answer.p, strict=True))
+        kind = "congruent" if answer.word == answer.thing else "incongruent"
+        rows.append(
+            {
+                "card": f"{answer.thing}_{answer.word}",
+                "presentation": "upright",
+                "kind": "control" if answer.word == "example" else kind,
+                "ink": answer.thing,
+                "word": answer.word,
+                "variant": 0,
+                "ink_answer": answer.names[0],
+                "p_ink": p.get(answer.thing),
+                "p_word": p.get(answer.word),
+                "word_answer": None,
+                "p_read": None,
+            }
+        )
+    return rows
 
 
 @pytest.mark.skipif(not STROOP.is_file(), reason="the distill fixtures are not on this machine")

@@ -79,15 +79,15 @@ class TypographicAttack(AttackDescription):
             object_mask: ``(h, w)``, true on the object; for the positions ``on`` and ``off``.
         Raises:
             TextFitError: the word or its copies do not fit.
-            UnreadableImageError, ConfigError: it is not an image, or the mask is none.
+            UnreadableImageError, ConfigError: it is not an image, or the mask is not one.
         """
         canvas = as_pil(image)
         if image_id is None:
             image_id = hashlib.sha256(canvas.tobytes()).hexdigest()
-        lettered = self._drawn_for(image_id)
-        label_made = lettered._label(canvas.size)
-        boxes = lettered._boxes(canvas.size, label_made, image_id, object_mask)
-        return place_copies(lettered, canvas, label_made, boxes, kind="attack")
+        drawn = self._drawn_for(image_id)
+        label = drawn._label(canvas.size)
+        boxes = drawn._boxes(canvas.size, label, image_id, object_mask)
+        return place_copies(drawn, canvas, label, boxes, kind="attack")
 
     def check_fit(self, size: tuple[int, int]) -> None:
         """Make sure that the word and its copies fit on an image, without drawing.
@@ -97,8 +97,8 @@ class TypographicAttack(AttackDescription):
         Raises:
             TextFitError: they do not.
         """
-        lettered = self._drawn_for("fit")
-        lettered._boxes(size, lettered._label(size), "fit", None)
+        drawn = self._drawn_for("fit")
+        drawn._boxes(size, drawn._label(size), "fit", None)
 
     def in_place_of(
         self, attacked: AttackedImage, image: Image.Image, *, kind: str
@@ -195,13 +195,13 @@ class TypographicAttack(AttackDescription):
                 self, varies=None, **{name: spec[name] for name in self.varies}
             )
         canvas = as_pil(image)
-        label_made = like._label(canvas.size, size_px=spec["size_px"])
+        label = like._label(canvas.size, size_px=spec["size_px"])
         boxes = boxes_like(
-            attacked.labels, label_made.size, attacked.image.size, free=bool(like.band)
+            attacked.labels, label.size, attacked.image.size, free=bool(like.band)
         )
         colors = [rgb(color) for color in spec["colors"]]
         return place_copies(
-            like, canvas, label_made, boxes, kind=kind, letters=letters, colors=colors
+            like, canvas, label, boxes, kind=kind, letters=letters, colors=colors
         )
 
 
@@ -228,11 +228,11 @@ def redraw(spec: Mapping[str, Any], image: ImageLike) -> AttackedImage:
             f"The spec was drawn on an image of {spec['image_size']} px and this one has "
             f"{list(canvas.size)}: give the image that it was drawn on."
         )
-    label_made = attack._label(canvas.size, size_px=spec["size_px"])
+    label = attack._label(canvas.size, size_px=spec["size_px"])
     return place_copies(
         attack,
         canvas,
-        label_made,
+        label,
         [(b[0], b[1], b[2], b[3]) for b in spec["labels"]],
         kind=spec["kind"],
         letters=bool(spec["text"]),

@@ -123,7 +123,7 @@ def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
         targets = data["target"][with_twin]
         # A blank photo of an object with many words has no logit of one of them; a twin has.
         aimed = np.array(data["target"][twin] == targets, dtype=bool)
-        sought, shown_logit = (
+        of_target, of_answer = (
             data[name][twin].astype(float) for name in ("logit_target", "logit_label")
         )
         outcomes["clean"] = Outcomes(
@@ -132,7 +132,7 @@ def natural_outcomes(data: Mapping[str, Any]) -> dict[str, Outcomes]:
             correct=data["correct"][twin].astype(bool),
             hit=np.array(data["predicted"][twin] == targets, dtype=bool),
             has_target=np.array([target is not None for target in targets], dtype=bool),
-            margin=np.where(aimed, sought - shown_logit, np.nan),
+            margin=np.where(aimed, of_target - of_answer, np.nan),
         )
     return outcomes
 

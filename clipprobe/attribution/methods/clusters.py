@@ -43,17 +43,6 @@ def attention_occlusion(job: Job) -> Maps:
     return _maps(job, values, scores, {})
 
 
-def cluster_weights(values: Floats, labels: NDArray[np.int_]) -> Floats:
-    """Each cluster's share of the summed losses, ``(k,)``; sums to 1.
-
-    Args:
-        values, labels: ``(n_patches,)`` losses and clusters of one image.
-    """
-    losses: Floats = np.array([values[labels == label][0] for label in np.unique(labels)])
-    shares: Floats = losses / losses.sum()
-    return shares
-
-
 def _losses(job: Job, labels: NDArray[np.int_]) -> tuple[Floats, Floats]:
     """Losses ``(p, n_patches)`` of masking each patch's cluster, and the scores."""
     import torch

@@ -9,12 +9,12 @@ gradient is local to a block, so no pass through the whole model is needed for i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clipprobe.attribution.job import as_floats
-from clipprobe.attribution.methods.patch_text import joint_space
 from clipprobe.attribution.pooling_head import run_head
 from clipprobe.attribution.registry import CLASS_TOKEN, POOLING_HEAD, Maps, Method
+from clipprobe.attribution.trace import LOCAL
 from clipprobe.errors import ConfigError, UnsupportedHookError
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from clipprobe.attribution.trace import Trace
 
 N_BLOCKS = 2
-_PARTS = ("attn.pattern", "attn.v", "resid_mid")
 
 
 def legrad(job: Job, *, n_blocks: int = N_BLOCKS) -> Maps:
@@ -39,11 +38,11 @@ def legrad(job: Job, *, n_blocks: int = N_BLOCKS) -> Maps:
     if not 1 <= n_blocks <= depth:
         raise ConfigError(f"n_blocks={n_blocks} does not fit: there are {depth} vision blocks.")
     names = _names(job, n_blocks)
-    trace = job.trace([name for group in names for name in group])
+    trace = job.trace(names)
     total: Tensor | None = None
-    for group in names:
-        products = _of_block(job, trace, group).clamp(min=0).double()  # p h q t
-        part = products.mean(dim=(1, 2))
+    for name in names:
+        raised = _slope(job, trace, name).clamp(min=0)  # p h q t
+        part = raised.sum(dim=(1, 2)).double() / (raised.shape[1] * raised.shape[2])
         total = part if total is None else total + part
     assert total is not None
     with torch.no_grad():
@@ -58,57 +57,33 @@ def legrad(job: Job, *, n_blocks: int = N_BLOCKS) -> Maps:
     )
 
 
-def _names(job: Job, n_blocks: int) -> list[list[str]]:
-    """What is read of each block."""
+def _names(job: Job, n_blocks: int) -> list[str]:
+    """What is read of the shared pass."""
     if not job.is_text:
-        return [[f"vision.blocks.{job.last_block('legrad')}.attn.pattern"]]
+        return [f"vision.blocks.{job.last_block('legrad')}.attn.pattern"]
     depth = len(job.clip.anatomy.vision.blocks)
-    blocks = range(depth - n_blocks, depth)
-    if job.attention("legrad") == "head.":
-        return [[f"vision.blocks.{block}.resid_post"] for block in blocks]
-    return [[f"vision.blocks.{block}.{part}" for part in _PARTS] for block in blocks]
+    pooled = job.attention("legrad") == "head."
+    part, before = ("resid_post", "") if pooled else ("attn.pattern", LOCAL)
+    return [f"{before}vision.blocks.{block}.{part}" for block in range(depth - n_blocks, depth)]
 
 
-def _of_block(job: Job, trace: Trace, names: list[str]) -> Tensor:
-    """Gradient ``(p, h, q, t)`` of the score that is read off one block, by a pattern."""
+def _slope(job: Job, trace: Trace, name: str) -> Tensor:
+    """Gradient ``(p, h, q, t)`` by a pattern of the score that is read off one block."""
     import torch
 
-    if not job.is_text:
-        slope = trace.gradient(names[0])
-        if slope is None:
-            raise UnsupportedHookError(
-                f"The attention before {job.targets.names[0]} has no gradient to it: use "
-                "integrated_gradients."
-            )
-        return slope
-    with torch.enable_grad():
-        if len(names) == 1:
-            parts = run_head(job.clip, trace.of_pairs(names[0]))
-            read, pattern = parts["embedding"], parts["pattern"]
-        else:
-            pattern = trace.of_pairs(names[0]).clone().requires_grad_()
-            read = _read_off(job, names[0], pattern, *(trace.of_pairs(n) for n in names[1:]))
-        (gradient,) = torch.autograd.grad((read * job.directions).sum(), pattern)
-    return gradient
-
-
-def _read_off(job: Job, name: str, pattern: Tensor, v: Tensor, mid: Tensor) -> Tensor:
-    """The unit vector of a block's mean token, as a function of its pattern."""
-    import torch
-
-    block = job.clip.anatomy.vision.blocks[int(name.split(".")[2])]
-    module: Any = block.module
-    norm: Any = block.norm_mid
-    out: Any = block.out
-    if not hasattr(module, "mlp") or norm is None:
+    if name.endswith("resid_post"):
+        with torch.enable_grad():
+            parts = run_head(job.clip, trace.of_pairs(name))
+            score = (parts["embedding"] * job.directions).sum()
+            (gradient,) = torch.autograd.grad(score, parts["pattern"])
+        return gradient
+    slope = trace.gradient(name)
+    if slope is None:
         raise UnsupportedHookError(
-            f"The blocks of {job.clip.id} are not of a known form, so legrad cannot run one alone: "
-            "use grad_eclip."
+            f"The attention before {job.targets.names[0]} has no gradient to it: use "
+            "integrated_gradients."
         )
-    written = out(torch.einsum("bhqt,bthk->bqhk", pattern, v).flatten(2))
-    stream = mid + (written - written.detach())
-    stream = stream + module.mlp(norm(stream))
-    return joint_space(job.clip, stream.mean(dim=1, keepdim=True))[:, 0]
+    return slope
 
 
 LEGRAD = Method(
@@ -117,10 +92,6 @@ LEGRAD = Method(
     paper="Bousselham et al. 2025, arXiv:2404.03214",
     towers=(CLASS_TOKEN, POOLING_HEAD),
     single_pass=True,
-    needs=lambda job: [
-        name
-        for group in _names(job, min(N_BLOCKS, len(job.clip.anatomy.vision.blocks)))
-        for name in group
-    ],
+    needs=lambda job: _names(job, min(N_BLOCKS, len(job.clip.anatomy.vision.blocks))),
     cost="1 and a backward pass through the last blocks",
 )

@@ -15,28 +15,19 @@ from typing import TYPE_CHECKING, Any
 from clipprobe.attribution.job import as_floats
 from clipprobe.attribution.pooling_head import after_mixing
 from clipprobe.attribution.registry import CLASS_TOKEN, FUSED, POOLING_HEAD, Maps, Method
+from clipprobe.attribution.trace import joint_space
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from clipprobe.attribution.job import Job
-    from clipprobe.models import Clip
 
 _REASON = "similarities of patches do not share out the score"
 PATCH_CAUTION = (
     "patch_cosine compares patches of the last block with texts, which they were not trained for: "
     "it often points away from the object"
 )
-
-
-def joint_space(clip: Clip, tokens: Tensor) -> Tensor:
-    """Tokens ``(b, t, d)`` through the last norm and the projection, of unit length."""
-    from clipprobe.models.clip import unit
-
-    norm: Any = clip.anatomy.vision.norm_final
-    flat = unit(clip.adapter.vision_projected(norm(tokens).flatten(0, 1)))
-    return flat.view(*tokens.shape[:2], -1)
 
 
 def _compared(job: Job, tokens: Tensor) -> Any:
