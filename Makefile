@@ -6,10 +6,13 @@
 #   TORCH_INDEX  an index of torch builds to take torch from. Empty: whatever pip's own index has;
 #                on Linux that is a build with CUDA of several GB. For a machine without a GPU:
 #                make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+#   WORKERS      processes that run the tests (default: one per core, at most 8)
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= runs/demo
 TORCH_INDEX ?=
+# Tests keep to one thread, so as many run side by side; each worker takes up to 2 GB.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); echo $$((n > 8 ? 8 : n)))
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.clipprobe-installed
@@ -58,7 +61,7 @@ test: $(STAMP)
 	  echo "************************************************************************" >&2; \
 	  if [ -n "$${CI:-}" ]; then exit 1; fi; \
 	fi
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/python -m ruff check .
