@@ -28,9 +28,10 @@ def few_shot(audit: FewShotAudit, model: Model, terminal: Terminal) -> None:
 def limits(audit: LimitsAudit, model: Model, terminal: Terminal) -> None:
     """Run the audit of limits and print a verdict for each task."""
     from clipprobe.thresholds import enforce, headline_figures
-    from clipprobe.zeroshot.limits.audit import audit_limits
+    from clipprobe.zeroshot.limits.audit import audit_limits, refuse_thresholds
     from clipprobe.zeroshot.limits.pairs import Pairs
 
+    refuse_thresholds(audit)
     if audit.foils is not None:
         Pairs.read(audit.foils)  # a wrong table is said before the model is loaded
     clip = load_model(model)
@@ -52,9 +53,10 @@ def carriers(audit: CarriersAudit, model: Model, terminal: Terminal) -> None:
     """Trace a class or a claim, and print the key figures and the confirmed units."""
     from clipprobe.data import open_dataset
     from clipprobe.thresholds import enforce, headline_figures
-    from clipprobe.zeroshot.carriers.audit import audit_carriers
+    from clipprobe.zeroshot.carriers.audit import audit_carriers, refuse_thresholds
     from clipprobe.zeroshot.carriers.report import in_words
 
+    refuse_thresholds(audit)
     if audit.images is not None:  # a wrong path is said before the model is loaded
         dataset = open_dataset(str(audit.images), limit=audit.limit)
         audit = replace(audit, images=dataset, limit=None)

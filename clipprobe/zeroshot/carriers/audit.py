@@ -7,7 +7,7 @@ to the score, and measures on the other half what is left without them, beside r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.data import Dataset, Failure, as_dataset, decode_image, require_readable
@@ -18,7 +18,7 @@ from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
 from clipprobe.study import Outcome, Plan, Study, carry_out
-from clipprobe.thresholds import enforce, headline_figures
+from clipprobe.thresholds import check_thresholds, enforce, headline_figures
 from clipprobe.tracing import Score, trace
 from clipprobe.tracing.report import unit_rows
 from clipprobe.tracing.tracer import kept_in
@@ -55,8 +55,18 @@ def audit_carriers(clip: Clip, settings: CarriersAudit) -> RunView:
     return run
 
 
+def refuse_thresholds(settings: CarriersAudit) -> None:
+    """Refuse a threshold of a figure that the run will not have.
+
+    Raises:
+        ConfigError: there is no such figure, or the number is not a share.
+    """
+    check_thresholds(settings.fail_under, [f"removed_by_{kind}s" for kind in settings.kinds])
+
+
 def prepare_audit(settings: CarriersAudit, clip: Clip) -> Plan[None]:
     """Read the images or render the task's, and refuse what has no score."""
+    refuse_thresholds(settings)
     if (settings.images is None) == (settings.task is None):
         raise ConfigError(
             "Give labelled images (--images) or a task whose images are rendered (--task), one of "
@@ -72,7 +82,11 @@ def prepare_audit(settings: CarriersAudit, clip: Clip) -> Plan[None]:
         refuse_person_groups(in_sentences(asked.classes, asked.templates), "audit carriers")
         work = _Labelled(clip=clip, settings=settings, dataset=dataset, asked=asked)
     else:
-        work = _Rendered(clip=clip, settings=settings)
+        asked_of = questions(
+            str(settings.task), scenes=settings.scenes, seed=settings.seed, size_px=clip.image_size
+        )
+        listed, claim = about(asked_of, settings.name)
+        work = _Rendered(clip=clip, settings=settings, listed=listed, claim=claim)
     return Plan(
         config=work.config(),
         execute=work.execute,
@@ -176,19 +190,9 @@ class _Labelled(_Work):
 class _Rendered(_Work):
     """A claim about the controlled images of a task."""
 
-    claim: str = field(init=False)
-    listed: list[ImageQuestion] = field(init=False)
+    listed: list[ImageQuestion]
+    claim: str
     described: None = None
-
-    def __post_init__(self) -> None:
-        settings = self.settings
-        all_of = questions(
-            str(settings.task), scenes=settings.scenes, seed=settings.seed,
-            size_px=self.clip.image_size,
-        )  # fmt: skip
-        listed, claim = about(all_of, settings.name)
-        object.__setattr__(self, "listed", listed)
-        object.__setattr__(self, "claim", claim)
 
     def config(self) -> dict[str, Any]:
         """Everything that changes the result."""

@@ -18,7 +18,7 @@ from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
 from clipprobe.study import Outcome, Plan, Study, carry_out
-from clipprobe.thresholds import enforce, headline_figures
+from clipprobe.thresholds import check_thresholds, enforce, headline_figures
 from clipprobe.zeroshot.limits import matched
 from clipprobe.zeroshot.limits.items import Items
 from clipprobe.zeroshot.limits.numbers import measure
@@ -54,10 +54,26 @@ def audit_limits(clip: Clip, settings: LimitsAudit) -> RunView:
     return run
 
 
+def tasks_of(settings: LimitsAudit) -> tuple[str, ...]:
+    """The controlled tasks that are asked."""
+    return tuple(settings.tasks) or (() if settings.foils else tuple(TASKS))
+
+
+def refuse_thresholds(settings: LimitsAudit) -> None:
+    """Refuse a threshold of a figure that the run will not have.
+
+    Raises:
+        ConfigError: there is no such figure, or the number is not a share.
+    """
+    of_pairs = (PAIRS, *matched.CHANCE) if settings.foils else ()
+    check_thresholds(settings.fail_under, [*tasks_of(settings), *of_pairs])
+
+
 def prepare_audit(settings: LimitsAudit, clip: Clip) -> Plan[None]:
     """Read the table, if there is one, and plan the tasks."""
+    refuse_thresholds(settings)
     pairs = None if settings.foils is None else Pairs.read(settings.foils)
-    names = tuple(settings.tasks) or (() if pairs else tuple(TASKS))
+    names = tasks_of(settings)
     work = _Work(clip=clip, settings=settings, names=names, pairs=pairs)
     return Plan(
         config=work.config(),
