@@ -38,6 +38,7 @@ def main() -> None:
         st.Page("views/neuron.py", title="Neuron", icon=":material/scatter_plot:"),
         st.Page("views/explain.py", title="Explain", icon=":material/lightbulb:"),
         st.Page("views/similarity.py", title="Similarity", icon=":material/grid_on:"),
+        st.Page("views/zeroshot.py", title="Zero-shot & limits", icon=":material/category:"),
         st.Page("views/typographic.py", title="Typographic lab", icon=":material/match_case:"),
         st.Page("views/reports.py", title="Reports", icon=":material/description:"),
     ]

@@ -99,18 +99,26 @@ def strongest_parts(
 
 
 def percentiles(
-    clip: Clip, image: Image.Image, cosines: Sequence[float], texts: Sequence[str]
+    clip: Clip,
+    image: Image.Image,
+    cosines: Sequence[float],
+    texts: Sequence[str],
+    *,
+    templates: tuple[str, ...] | None = None,
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Kind of null text -> share of them below each cosine; a description, not a p.
 
     As ``clipprobe.score_null``, whose texts are encoded once for each model here. Names of things
     that share a word with a text are not null for it.
+
+    Args:
+        templates: Sentences around the null texts; the general ones where None.
     """
     key = identity(clip)
     vector = image_vector(clip, key, image)
     own = [set(text.lower().split()) for text in texts]
     shares = {}
-    for kind, (words, vectors) in _null_texts(clip, key).items():
+    for kind, (words, vectors) in _null_texts(clip, key, templates).items():
         scores = vectors @ vector
         rows = []
         for cosine_, used in zip(cosines, own, strict=True):
@@ -122,7 +130,7 @@ def percentiles(
 
 @st.cache_resource(show_spinner="Encoding texts that mean nothing (once)…", max_entries=4)
 def _null_texts(
-    _clip: Clip, key: str
+    _clip: Clip, key: str, templates: tuple[str, ...] | None
 ) -> dict[str, tuple[tuple[str, ...], npt.NDArray[np.float32]]]:
     from clipprobe.stimuli import concepts
     from clipprobe.zeroshot import TEMPLATES, build_classifier
@@ -131,7 +139,7 @@ def _null_texts(
     names = [concept.name for concept in concepts()]
     kinds = null_words(N_NULL, known=(), others=names, seed=0)
     return {
-        NULLS[kind]: (words, build_classifier(_clip, words, TEMPLATES))
+        NULLS[kind]: (words, build_classifier(_clip, words, templates or TEMPLATES))
         for kind, words in kinds.items()
     }
 

@@ -201,6 +201,10 @@ _OURS = {
         "clipprobe.zeroshot.verbs:LIMITS",
         "On which kinds of task zero-shot fails, and in which tower what it needs is missing.",
     ),
+    "audit carriers": (
+        "clipprobe.zeroshot.verbs:CARRIERS",
+        "Which heads and neurons carry a class, a count, a relation, beside random sets of units.",
+    ),
     "audit faithfulness": (
         "clipprobe.attribution.faithfulness.verb:FAITHFULNESS",
         "Which attribution methods can be believed on a model, measured where the truth is known.",

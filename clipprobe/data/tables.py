@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from clipprobe.data.records import ImageRecord
-from clipprobe.errors import DataError
+from clipprobe.errors import DataError, NoReadableImagesError
 
 FILE_NAME = "file_name"
 LABEL = "label"
@@ -26,8 +26,14 @@ def read_table(path: Path) -> list[ImageRecord]:
     Raises:
         DataError: the table cannot be read, lacks ``file_name``, or names a file outside
             its folder.
+        NoReadableImagesError: it has no row.
     """
-    return [_record(path, number, row) for number, row in enumerate(read_rows(path), start=1)]
+    records = [_record(path, number, row) for number, row in enumerate(read_rows(path), start=1)]
+    if not records:
+        raise NoReadableImagesError(
+            f"The table {path.name} has no row: give one for each image, its file in {FILE_NAME!r}."
+        )
+    return records
 
 
 def read_rows(path: Path) -> Iterator[Mapping[str, Any]]:

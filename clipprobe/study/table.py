@@ -10,6 +10,7 @@ from clipprobe.study.plan import Study
 STUDIES: Registry[Study[Any, Any]] = Registry(
     "study",
     {
+        "carriers": "clipprobe.zeroshot.carriers.audit:CARRIERS",
         "faithfulness": "clipprobe.attribution.faithfulness.audit:FAITHFULNESS",
         "few-shot": "clipprobe.zeroshot.few_shot.audit:FEW_SHOT",
         "limits": "clipprobe.zeroshot.limits.audit:LIMITS",
@@ -33,8 +34,10 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
         "suite-comparison": "clipprobe.study.suite.comparison:COMPARISON",
         "stroop": "attacks.typographic.stroop.audit:STROOP",
         "typographic": "attacks.typographic.audit:TYPOGRAPHIC",
+        "carriers-comparison": "clipprobe.zeroshot.comparison:CARRIERS",
         "faithfulness-comparison": "clipprobe.attribution.faithfulness.comparison:COMPARISON",
         "few-shot-comparison": "clipprobe.zeroshot.comparison:FEW_SHOT",
+        "limits-comparison": "clipprobe.zeroshot.comparison:LIMITS",
         "zeroshot-comparison": "clipprobe.zeroshot.comparison:ZEROSHOT",
         "typographic-comparison": "attacks.typographic.report.comparison:COMPARISON",
         "typographic-search": "attacks.typographic.search.run:SEARCH",
@@ -52,9 +55,11 @@ COMPARISONS: Registry[Study[Any, Any]] = Registry(
     {
         "bias": "attacks.bias.report.comparison:COMPARISON",
         "bias-written": "attacks.bias.report.comparison:COMPARISON",
+        "carriers": "clipprobe.zeroshot.comparison:CARRIERS",
         "demo": "clipprobe.study.suite.comparison:COMPARISON",
         "faithfulness": "clipprobe.attribution.faithfulness.comparison:COMPARISON",
         "few-shot": "clipprobe.zeroshot.comparison:FEW_SHOT",
+        "limits": "clipprobe.zeroshot.comparison:LIMITS",
         "suite": "clipprobe.study.suite.comparison:COMPARISON",
         "zeroshot": "clipprobe.zeroshot.comparison:ZEROSHOT",
         "typographic": "attacks.typographic.report.comparison:COMPARISON",

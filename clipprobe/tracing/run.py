@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clipprobe.statistics import Estimate
 from clipprobe.statistics.seeds import generator
 from clipprobe.tracing.contributions import Contributions
-from clipprobe.tracing.ranking import Ranking
+from clipprobe.tracing.ranking import Ranking, mean_of
 from clipprobe.tracing.removal import Removal
 from clipprobe.tracing.score import Score
 from clipprobe.tracing.split import halves, resamples
-from clipprobe.tracing.tracer import Tracer
+from clipprobe.tracing.tracer import Once, Tracer
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 class Trace:
     """A traced score.
 
-    ``score``: what was measured. ``value``: on the measuring half.
+    ``score``: what was measured. ``value``: on the measuring half; ``estimate``: with its interval.
+    ``n_measured``: inputs of that half. ``n_inside``: those of them inside.
     ``ranked``: the units of each kind by their contributions.
     ``listed``: kind -> the strongest units, each taken out by itself, and what the other half says.
     ``removals``: the curve of each kind, and random sets beside it.
@@ -33,6 +35,9 @@ class Trace:
 
     score: str
     value: float
+    estimate: Estimate
+    n_measured: int
+    n_inside: int
     ranked: tuple[Contributions, ...]
     listed: Mapping[str, tuple[tuple[str, ...], Ranking]]
     removals: tuple[Removal, ...]
@@ -64,6 +69,7 @@ def trace(
     tower: str = "vision",
     seed: int = 0,
     batch_size: int = 32,
+    once: Once = lambda name, make: make(),
     progress: Callable[[int], None] | None = None,
 ) -> Trace:
     """Say which heads and neurons carry a score.
@@ -76,6 +82,7 @@ def trace(
         replacement: ``mean`` or ``zero``, see :class:`Tracer`.
         least_share: Of the value, that a confirmed unit carries.
         n_random: Random sets at the size that the ranking half chooses, at least 20.
+        once: Keeps what random sets removed, see :func:`~clipprobe.tracing.tracer.kept_in`.
     Raises:
         DataError: too few inputs to be cut in two.
         ConfigError: a mean over all inputs, with units replaced by their means.
@@ -95,7 +102,7 @@ def trace(
     tracer = Tracer(
         clip, items, score, fit, resamples(there, own[~fit], n_boot, rng),
         n_random=n_random, replacement=replacement, tower=tower, seed=seed,
-        batch_size=batch_size, progress=progress,
+        batch_size=batch_size, once=once, progress=progress,
     )  # fmt: skip
     ranked, removals, absent = tracer.all(kinds)
     listed = {
@@ -105,6 +112,9 @@ def trace(
     return Trace(
         score=score.name,
         value=score.value(tracer.before, ~fit),
+        estimate=mean_of(tracer.before[~fit], own[~fit], seed=seed, inside=there),
+        n_measured=int((~fit).sum()),
+        n_inside=int((~fit).sum() if there is None else there.sum()),
         ranked=tuple(ranked),
         listed=listed,
         removals=tuple(removals),

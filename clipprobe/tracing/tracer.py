@@ -29,9 +29,23 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clipprobe.models import Clip
+    from clipprobe.runs import Run
 
 #: Gives the plain numbers of a name: kept from an earlier time, or made now.
 Once = Callable[[str, Callable[[], list[float]]], list[float]]
+
+
+def kept_in(run: Run) -> Once:
+    """Numbers are kept as parts of a run, so that a killed one goes on."""
+
+    def once(name: str, make: Callable[[], list[float]]) -> list[float]:
+        part = f"parts/{name}.json"
+        if not run.has(part):
+            run.write_json(part, make())
+        values: list[float] = run.read_json(part)
+        return values
+
+    return once
 
 
 class Tracer:

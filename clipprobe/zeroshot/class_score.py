@@ -45,11 +45,7 @@ def class_score(
         ('vision.blocks.3.mlp.post:17',)
     """
     refuse_person_groups(classes, "class_score")
-    if name not in classes or len(classes) < 2:
-        raise DataError(
-            f"{name!r} is not one of two or more classes ({', '.join(classes[:5])}): its score is "
-            "its logit less that of the others."
-        )
+    check_class(classes, name)
     inside = np.array([label == name for label in labels])
     if not inside.any() or inside.all():
         raise DataError(
@@ -65,3 +61,16 @@ def class_score(
         factor=float(clip.scale),
         inside=inside,
     )
+
+
+def check_class(classes: Sequence[str], name: str) -> None:
+    """Refuse a class that has no score.
+
+    Raises:
+        DataError: it is not one of the classes, or there is no other.
+    """
+    if name not in classes or len(classes) < 2:
+        raise DataError(
+            f"{name!r} is not one of two or more classes ({', '.join(classes[:5])}): its score is "
+            "its logit less that of the others."
+        )

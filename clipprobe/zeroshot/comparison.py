@@ -1,4 +1,4 @@
-"""Two audits of zero-shot or few-shot classification side by side; differences are B minus A.
+"""Two audits of zero-shot, few-shot, limits or carriers side by side; differences are B minus A.
 
 Zero-shot audits that hold answers are compared over the images that both used (McNemar's test and a
 paired interval); the rest as :mod:`clipprobe.study.by_figure` says.
@@ -40,7 +40,7 @@ def _answers(view: RunView) -> dict[tuple[str, str], bool]:
     return {(image, label): right for image, label, right in zip(*columns, strict=True)}
 
 
-ZEROSHOT, FEW_SHOT = (
+ZEROSHOT, FEW_SHOT, LIMITS, CARRIERS = (
     comparison_of(kind, _paired, lower_is_better={"calibration_error"})
-    for kind in ("zeroshot", "few-shot")
+    for kind in ("zeroshot", "few-shot", "limits", "carriers")
 )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from clipprobe.errors import ConfigError
-from clipprobe.settings import Flag, Settings, Texts
+from clipprobe.settings import HOW, Flag, Settings, Texts
 from clipprobe.settings.shared import Batches, Images, Output, Progress, Random
 from clipprobe.thresholds import threshold_reader
+from clipprobe.tracing.sizes import BAND
 from clipprobe.yamltext import parse_yaml
 from clipprobe.zeroshot.prompts import TEMPLATES
 from clipprobe.zeroshot.text_bank import Averaging
@@ -134,19 +135,21 @@ class FewShotAudit(Thresholds, Progress, Labels, Random, Batches, Output, Images
 
 def _tasks(given: Any) -> Any:
     """Names of tasks as a tuple; each must be known."""
+    names = (given,) if isinstance(given, str) else tuple(given)
+    return tuple(_task(name, ", or none for all") for name in names)
+
+
+def _task(name: Any, otherwise: str = "") -> Any:
+    """The name of a task, which must be known."""
     from clipprobe.zeroshot.limits.tasks import TASKS
 
-    names = (given,) if isinstance(given, str) else tuple(given)
-    for name in names:
-        if name not in TASKS:
-            raise ConfigError(
-                f"There is no task {name!r}: choose among {', '.join(TASKS)}, or none for all."
-            )
-    return names
+    if name is not None and name not in TASKS:
+        raise ConfigError(f"There is no task {name!r}: choose among {', '.join(TASKS)}{otherwise}.")
+    return name
 
 
 @dataclass(frozen=True)
-class LimitsAudit(Progress, Random, Batches, Output):
+class LimitsAudit(Thresholds, Progress, Random, Batches, Output):
     """On which kinds of task zero-shot fails, and in which tower what it needs is missing."""
 
     panel: ClassVar[str] = "Limits audit"
@@ -160,3 +163,29 @@ class LimitsAudit(Progress, Random, Batches, Output):
     """Images of each pair of things; fewer than 4 leave most verdicts undecided."""
     twin: bool = True
     """Ask the same network with random weights too: what it can do comes from the images alone."""
+
+
+@dataclass(frozen=True)
+class CarriersAudit(Thresholds, Labels, Random, Batches, Output, Images):
+    """Which heads and neurons carry a class, a count, a relation, beside random sets of units."""
+
+    panel: ClassVar[str] = "Carriers audit"
+    images: Annotated[ImagesLike | None, Flag(place=True)] = None
+    """Labelled images, as for zero-shot; not with --task."""
+    _: KW_ONLY
+    name: Annotated[str | None, Flag(argument=True)] = None
+    """The class; with --task what the task's images show, such as three or red. A task of two
+    options needs no name."""
+    task: Annotated[str | None, AfterValidator(_task)] = None
+    """A task of the audit of limits, whose images are rendered: counting, left or right."""
+    scenes: Annotated[int, Ge(1)] = 4
+    """Images of each pair of things of the task."""
+    kinds: Annotated[Sequence[Literal["neuron", "head"]], Flag(name="kind")] = ("neuron", "head")
+    """Kind of unit; those that a model lacks are left out, with the reason. Repeat for more."""
+    listed: Annotated[int, Ge(1)] = 10
+    """Units of each kind that are taken out one by one."""
+    n_random: Annotated[int, Ge(BAND)] = 100
+    """Random sets of units, the control, at the size that the ranking half chooses."""
+    limit: Annotated[int | None, Ge(1), Flag()] = 1000
+    progress: Annotated[Callable[[int], None] | None, HOW, Flag(where="python")] = None
+    """Called with the number of images that went through the model."""

@@ -1,14 +1,14 @@
-"""``clipprobe audit zeroshot``, ``few-shot`` and ``limits``: from records to a printed headline."""
+"""``clipprobe audit zeroshot``, ``few-shot``, ``limits``, ``carriers``: to a printed headline."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from clipprobe.cli.common import countdown, load_model, result, say
+from clipprobe.cli.common import countdown, load_model, progress, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
-from clipprobe.zeroshot.settings import FewShotAudit, LimitsAudit, ZeroShotAudit
+from clipprobe.zeroshot.settings import CarriersAudit, FewShotAudit, LimitsAudit, ZeroShotAudit
 
 
 def zeroshot(audit: ZeroShotAudit, model: Model, terminal: Terminal) -> None:
@@ -27,15 +27,17 @@ def few_shot(audit: FewShotAudit, model: Model, terminal: Terminal) -> None:
 
 def limits(audit: LimitsAudit, model: Model, terminal: Terminal) -> None:
     """Run the audit of limits and print a verdict for each task."""
-    from clipprobe.zeroshot.limits.audit import audit_limits
+    from clipprobe.thresholds import enforce, headline_figures
+    from clipprobe.zeroshot.limits.audit import audit_limits, refuse_thresholds
     from clipprobe.zeroshot.limits.pairs import Pairs
 
+    refuse_thresholds(audit)
     if audit.foils is not None:
         Pairs.read(audit.foils)  # a wrong table is said before the model is loaded
     clip = load_model(model)
     with countdown("asking, tasks and models") as step:
         carry_out: Any = audit_limits  # which takes the record too
-        view = carry_out(clip, replace(audit, progress=step))
+        view = carry_out(clip, replace(audit, progress=step, fail_under=None))
     result(
         view.summary,
         as_json=terminal.as_json,
@@ -43,6 +45,39 @@ def limits(audit: LimitsAudit, model: Model, terminal: Terminal) -> None:
             f"{one['task']:<18} {one['verdict']['verdict']}" for one in view.summary["tasks"]
         ),
     )
+    say(f"report: {view.path / 'report.html'}")
+    enforce(headline_figures(view.summary), audit.fail_under)
+
+
+def carriers(audit: CarriersAudit, model: Model, terminal: Terminal) -> None:
+    """Trace a class or a claim, and print the key figures and the confirmed units."""
+    from clipprobe.data import open_dataset
+    from clipprobe.thresholds import enforce, headline_figures
+    from clipprobe.zeroshot.carriers.audit import audit_carriers, refuse_thresholds
+    from clipprobe.zeroshot.carriers.report import in_words
+
+    refuse_thresholds(audit)
+    if audit.images is not None:  # a wrong path is said before the model is loaded
+        dataset = open_dataset(str(audit.images), limit=audit.limit)
+        audit = replace(audit, images=dataset, limit=None)
+    clip = load_model(model)
+    with progress("images through the model") as advance:
+        carry_out: Any = audit_carriers  # which takes the record too
+        view = carry_out(clip, replace(audit, progress=advance, fail_under=None))
+    result(
+        view.summary,
+        as_json=terminal.as_json,
+        text=lambda: "\n".join([*_lines(view.summary), in_words(view.summary)]),
+    )
+    _say_where(view)
+    enforce(headline_figures(view.summary), audit.fail_under)
+
+
+def _say_where(view: Any) -> None:
+    """What was left out, and where the report is."""
+    counts = view.manifest["counts"]
+    if lost := counts["failed"]:
+        say(f"{lost} of {counts['used'] + lost} images were left out; manifest.json says why.")
     say(f"report: {view.path / 'report.html'}")
 
 
@@ -61,10 +96,7 @@ def _run(carry_out: Any, audit: Any, model: Model, terminal: Terminal, doing: st
         as_json=terminal.as_json,
         text=lambda: "\n".join(_lines(view.summary)),
     )
-    counts = view.manifest["counts"]
-    if lost := counts["failed"]:
-        say(f"{lost} of {counts['used'] + lost} images were left out; manifest.json says why.")
-    say(f"report: {view.path / 'report.html'}")
+    _say_where(view)
     enforce(headline_figures(view.summary), audit.fail_under)
 
 
@@ -89,3 +121,4 @@ def _lines(summary: dict[str, Any]) -> list[str]:
 ZEROSHOT = Verb(zeroshot, (ZeroShotAudit, Model, Terminal))
 FEW_SHOT = Verb(few_shot, (FewShotAudit, Model, Terminal))
 LIMITS = Verb(limits, (LimitsAudit, Model, Terminal))
+CARRIERS = Verb(carriers, (CarriersAudit, Model, Terminal))

@@ -42,7 +42,8 @@ OPTIONAL = {
     "audit search": {"file", "word", "synonyms", "forbidden", "allowed"},
     "audit zeroshot": {"classes", "label_set", "other_names", "fail_under"},
     "audit few-shot": {"images", "classes", "label_set", "shifted", "fail_under"},
-    "audit limits": {"tasks", "foils"},
+    "audit limits": {"tasks", "foils", "fail_under"},
+    "audit carriers": {"images", "classes", "label_set", "name", "task", "fail_under"},
     "audit faithfulness": {"images", "boxes", "coco", "masks", "classes", "prompts", "extra"},
     "audit bias": {
         "images", "labels", "embeddings", "predictions", "card", "scale", "clusters", "controls",

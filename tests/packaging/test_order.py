@@ -82,9 +82,9 @@ ORDER = {
     """,
     "dashboard": """
         components elements framing lab settings snippets
-        __init__ app runs state unit_evidence (verbs)
-        explained finder lab_widgets run_table unit_images
-        unit_texts
+        __init__ app blocks runs state unit_evidence (verbs)
+        explained finder lab_widgets one_image run_table unit_images
+        one_image_panels unit_texts
         views
     """,
 }

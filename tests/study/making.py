@@ -105,6 +105,12 @@ MAKE: dict[str, Small] = {
     "few-shot-comparison": Small(
         settings=two_made("few-shot"), change={"seed": 1}, passes=False, parts=False, images=""
     ),
+    "limits-comparison": Small(
+        settings=two_made("limits"), change={"seed": 1}, passes=False, parts=False, images=""
+    ),
+    "carriers-comparison": Small(
+        settings=two_made("carriers"), change={"seed": 1}, passes=False, parts=False, images=""
+    ),
     "zeroshot-comparison": Small(
         settings=two_made("zeroshot"), change={"seed": 1}, passes=False, parts=False, images=""
     ),
@@ -257,6 +263,16 @@ MAKE: dict[str, Small] = {
             "methods": ["grad_eclip", "occlusion", "random"],
             "metrics": ["zone", "insertion", "randomisation"],
             "n_boot": 100,
+        },
+        change={"seed": 1},
+        images="",
+    ),
+    "carriers": Small(
+        settings=lambda images: {
+            "task": "left or right",
+            "scenes": 1,
+            "kinds": ["head"],
+            "n_random": 20,
         },
         change={"seed": 1},
         images="",

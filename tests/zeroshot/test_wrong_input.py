@@ -68,11 +68,11 @@ CASES = {
     ),
     "an empty table of images": (
         ["zeroshot", "--images", "{}/nothing.csv"],
-        "nothing.csv",
+        "The table nothing.csv has no row: give one for each image",
     ),
     "an empty table of images, few-shot": (
         ["few-shot", "--images", "{}/nothing.csv"],
-        "nothing.csv",
+        "The table nothing.csv has no row: give one for each image",
     ),
     "an empty table of pairs": (
         ["limits", "--foils", "{}/no-pairs.csv"],
@@ -89,6 +89,30 @@ CASES = {
     "no such task": (
         ["limits", "--task", "flying"],
         "There is no task 'flying': choose among left or right",
+    ),
+    "a threshold of a figure that is not there": (
+        ["limits", "--task", "style", "--fail-under", "colour=0.5"],
+        "A least value was given for 'colour': it can be given for style",
+    ),
+    "a threshold of units that are not traced": (
+        ["carriers", "--task", "style", "--kind", "head", "--fail-under", "removed_by_neurons=0.5"],
+        "it can be given for removed_by_heads",
+    ),
+    "a class that is not there": (
+        ["carriers", "mauve", "--images", "{}/six"],
+        "'mauve' is not one of two or more classes (blue, green, red)",
+    ),
+    "a class without a name": (
+        ["carriers", "--images", "{}/six"],
+        "No class was named",
+    ),
+    "nothing to trace": (
+        ["carriers", "red"],
+        "Give labelled images (--images) or a task whose images are rendered (--task)",
+    ),
+    "a number that is not asked for": (
+        ["carriers", "ten", "--task", "counting"],
+        "0 of the 9 answers of the task are called 'ten'",
     ),
     "shots that are not numbers": (
         ["few-shot", "--images", "{}/six", "--shots", "some"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from clipprobe.statistics.seeds import generator
 from clipprobe.study import Outcome, Plan, Study, carry_out
 from clipprobe.tracing import Tracer
 from clipprobe.tracing.split import resamples
+from clipprobe.tracing.tracer import kept_in
 from clipprobe.zeroshot.prompts import check_templates, fill
 from clipprobe.zeroshot.text_bank import ruled, sentence_means
 
@@ -106,14 +107,6 @@ class _Gap:
     def tracer(self, task: GapTask, images: Sequence[Any], run: Run) -> Tracer:
         """What ranks units and takes them out; what random sets remove is kept in the run."""
         settings = self.settings
-
-        def once(name: str, make: Callable[[], list[float]]) -> list[float]:
-            part = f"parts/{name}.json"
-            if not run.has(part):
-                run.write_json(part, make())
-            values: list[float] = run.read_json(part)
-            return values
-
         half = ~task.fit
         assert task.score.inside is not None
         weights = resamples(
@@ -122,7 +115,7 @@ class _Gap:
         )  # fmt: skip
         return Tracer(
             self.clip, images, task.score, task.fit, weights, n_random=settings.n_random,
-            seed=settings.seed, batch_size=settings.batch_size, once=once,
+            seed=settings.seed, batch_size=settings.batch_size, once=kept_in(run),
             progress=settings.progress,
         )  # fmt: skip
 

@@ -11,22 +11,25 @@ from attacks.bias.sections.caveats import Caveats, limits_section, method_sectio
 from clipprobe.arrays import Floats
 from clipprobe.report import (
     Block,
-    Chart,
     Numbers,
     Page,
     Paragraph,
     Section,
-    Table,
     Warning,
 )
-from clipprobe.statistics import Estimate, difference_of_means
+from clipprobe.statistics import difference_of_means
 from clipprobe.study import Outcome
-from clipprobe.tracing.sizes import ENOUGH
+from clipprobe.tracing.report import (
+    CONTROL,
+    beside_random,
+    removal_blocks,
+    top_units,
+    unit_rows,
+    unit_table,
+)
 
 if TYPE_CHECKING:
     from clipprobe.tracing import Contributions, Removal
-
-N_SHOWN = 25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +60,7 @@ class GapReport:
 
         return Outcome(
             value=None,
-            files=[("units.csv", pa.Table.from_pylist(_unit_rows(self.ranked)))],
+            files=[("units.csv", pa.Table.from_pylist(unit_rows(self.ranked)))],
             summary=self.summary,
             page=lambda run: self.page(run.read_json("summary.json")),
             used=len(self.task.rows),
@@ -126,29 +129,10 @@ def _headline(gap: Any, removals: Sequence[Removal]) -> list[dict[str, Any]]:
                 {
                     "name": f"gap removed with {one.k} {one.kind}{'s' if one.k > 1 else ''}",
                     "estimate": one.removed,
-                    "meaning": f"share of the gap that is gone without them; "
-                    f"{len(one.random)} random sets of as many units of the same hook points "
-                    f"remove {one.random.mean():.2f} on average and {one.random.max():.2f} at most "
-                    f"(p {one.p:.3f})",
+                    "meaning": beside_random(one, "gap"),
                 }
             )
     return rows
-
-
-def _unit_rows(ranked: Sequence[Contributions]) -> list[dict[str, Any]]:
-    return [
-        {
-            "kind": one.kind,
-            "rank": rank,
-            "unit": unit,
-            "contribution": float(one.values[rank - 1]),
-            "low": float(one.low[rank - 1]),
-            "high": float(one.high[rank - 1]),
-            "n": one.n,
-        }
-        for one in ranked
-        for rank, unit in enumerate(one.units, 1)
-    ]
 
 
 def _sections(
@@ -177,9 +161,12 @@ def _sections(
     for one in ranked:
         rows = [r for r in summary["removals"] if r["kind"] == one.kind]
         sections.append(
-            Section(f"Without the strongest {one.kind}s {of}", _removal(rows, one.kind))
+            Section(
+                f"Without the strongest {one.kind}s {of}", removal_blocks(rows, one.kind, "gap")
+            )
         )
-        sections.append(Section(f"The strongest {one.kind}s {of}", [_units(one)]))
+        table = unit_table(one.kind, len(one.units), top_units(one), "gap")
+        sections.append(Section(f"The strongest {one.kind}s {of}", [table]))
     method = [
         "The images are cut in two halves, group by group, clusters whole. One half ranks the "
         "units, the other measures what their removal does: units that look best on some images "
@@ -188,9 +175,7 @@ def _sections(
         "activation less its mean, summed over tokens; the mean over the group less that over the "
         "others (attribution patching, arXiv:2310.10348). Removal: the unit's activation is "
         "replaced by its mean over the ranking half, place by place, on every token.",
-        "Control: sets of other units, with as many from each hook point, drawn at random; p "
-        "counts those that remove at least as much. The number of units was chosen on the ranking "
-        f"half (the fewest that remove {100 * ENOUGH:.0f} % there).",
+        CONTROL,
         "A unit that carries a gap is not a unit for a group: it may carry whatever else differs "
         "between these images. Removing it changes other answers too; "
         "`clipprobe audit mitigate` measures what that costs.",
@@ -198,54 +183,3 @@ def _sections(
     sections.append(method_section([Paragraph(text) for text in method]))
     sections.append(limits_section(summary["limits"]))
     return sections
-
-
-def _removal(rows: Sequence[Mapping[str, Any]], kind: str) -> list[Block]:
-    from clipprobe.figures.bias_gap import removal_chart
-
-    sentence = "; ".join(
-        f"{r['k']}: {r['removed']['value']:.2f}" for r in rows if r["removed"]["value"] is not None
-    )
-    return [
-        Chart(
-            removal_chart(rows, kind),
-            f"Share of the gap that is gone by the number of {kind}s taken out "
-            f"({sentence or 'undefined'}), over the middle 95 % of random sets.",
-        ),
-        Table(
-            ["taken out", "gap removed", "on the ranking half", "random sets", "at most", "p"],
-            [
-                [
-                    f"{r['k']}{' (chosen)' if r['chosen'] else ''}",
-                    r["removed"],
-                    r["removed_on_ranking_half"],
-                    f"{r['random']['mean']:.3f} [{r['random']['low']:.3f}, "
-                    f"{r['random']['high']:.3f}] of {r['random']['n_sets']}",
-                    r["random"]["largest"],
-                    r["p"],
-                ]
-                for r in rows
-            ],
-            "Measured on the half that ranked nothing, 95 % intervals. A share under 0 means that "
-            "the gap grew.",
-        ),
-    ]
-
-
-def _units(one: Contributions) -> Table:
-    rows = [
-        [
-            unit,
-            Estimate(
-                value=float(one.values[i]), low=float(one.low[i]), high=float(one.high[i]),
-                n=one.n, method="Welch, 95 %",
-            ),
-        ]
-        for i, unit in enumerate(one.units[:N_SHOWN])
-    ]  # fmt: skip
-    return Table(
-        [one.kind, "contribution to the gap"],
-        rows,
-        f"The {len(rows)} of {len(one.units):,} that add most, on the ranking half; all of them in "
-        "units.csv. The first of a long list are too large on average.",
-    )

@@ -34,6 +34,16 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
     """The page, from the summary of the run."""
     summary = run.read_json("summary.json")
     n = summary["n"]
+    return Page(
+        title="Zero-shot audit",
+        subtitle=f"{n['images']:,} images, {n['classes']:,} classes, {n['templates']:,} templates.",
+        sections=sections_of(summary),
+        provenance={**provenance, "settings": run.config},
+    )
+
+
+def sections_of(summary: Mapping[str, Any]) -> list[Section]:
+    """What the page says, from the summary alone."""
     sections = [
         in_short(summary),
         Section("Are its shares to be believed", _calibration(summary["calibration"])),
@@ -42,12 +52,7 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
         sections.append(Section("Classes", _classes(summary)))
         sections.append(Section("What its texts do", list(_texts(summary))))
     sections.append(how_to_read(_NOTES))
-    return Page(
-        title="Zero-shot audit",
-        subtitle=f"{n['images']:,} images, {n['classes']:,} classes, {n['templates']:,} templates.",
-        sections=sections,
-        provenance={**provenance, "settings": run.config},
-    )
+    return sections
 
 
 def _calibration(found: Mapping[str, Any]) -> list[Block]:

@@ -36,6 +36,17 @@ _NOTES = (
 def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
     """The page, from the summary of the run."""
     summary = run.read_json("summary.json")
+    images = sum(summary["n"].values())
+    return Page(
+        title="Few-shot audit",
+        subtitle=f"{images:,} labelled images; a probe and LP++ against zero-shot.",
+        sections=sections_of(summary),
+        provenance={**provenance, "settings": run.config},
+    )
+
+
+def sections_of(summary: Mapping[str, Any]) -> list[Section]:
+    """What the page says, from the summary alone."""
     sections = [in_short(summary)]
     sections += [Section(_TITLES[one["name"]], _set(one)) for one in summary["sets"]]
     norms = ", ".join(
@@ -43,13 +54,7 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
     )
     notes = [*_NOTES, f"The scale of the vectors gives C its meaning; their mean length: {norms}."]
     sections.append(how_to_read(notes))
-    images = sum(summary["n"].values())
-    return Page(
-        title="Few-shot audit",
-        subtitle=f"{images:,} labelled images; a probe and LP++ against zero-shot.",
-        sections=sections,
-        provenance={**provenance, "settings": run.config},
-    )
+    return sections
 
 
 def _set(one: Mapping[str, Any]) -> list[Block]:

@@ -18,6 +18,8 @@ from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
 from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.thresholds import check_thresholds, enforce, headline_figures
+from clipprobe.zeroshot.limits import matched
 from clipprobe.zeroshot.limits.items import Items
 from clipprobe.zeroshot.limits.numbers import measure
 from clipprobe.zeroshot.limits.pairs import Pairs
@@ -44,15 +46,34 @@ def audit_limits(clip: Clip, settings: LimitsAudit) -> RunView:
         The finished run; ``run.summary`` holds the verdict of each task, ``numbers.csv`` every
         number with its interval, by wording too.
     Raises:
+        ThresholdCrossedError: a ``fail_under`` was crossed; the run is complete.
         DataError, ConfigError, RunFolderError: see the message.
     """
-    return carry_out(LIMITS, settings, clip).run
+    run = carry_out(LIMITS, settings, clip).run
+    enforce(headline_figures(run.summary), settings.fail_under)
+    return run
+
+
+def tasks_of(settings: LimitsAudit) -> tuple[str, ...]:
+    """The controlled tasks that are asked."""
+    return tuple(settings.tasks) or (() if settings.foils else tuple(TASKS))
+
+
+def refuse_thresholds(settings: LimitsAudit) -> None:
+    """Refuse a threshold of a figure that the run will not have.
+
+    Raises:
+        ConfigError: there is no such figure, or the number is not a share.
+    """
+    of_pairs = (PAIRS, *matched.CHANCE) if settings.foils else ()
+    check_thresholds(settings.fail_under, [*tasks_of(settings), *of_pairs])
 
 
 def prepare_audit(settings: LimitsAudit, clip: Clip) -> Plan[None]:
     """Read the table, if there is one, and plan the tasks."""
+    refuse_thresholds(settings)
     pairs = None if settings.foils is None else Pairs.read(settings.foils)
-    names = tuple(settings.tasks) or (() if pairs else tuple(TASKS))
+    names = tasks_of(settings)
     work = _Work(clip=clip, settings=settings, names=names, pairs=pairs)
     return Plan(
         config=work.config(),
@@ -111,7 +132,7 @@ class _Work:
             files=[(ANSWERS, list(_number_rows(results)))],
             summary=lambda: {
                 "tasks": results,
-                "headline": [_headline(one) for one in results],
+                "headline": [line for one in results for line in _headline(one)],
                 "warnings": [],
                 "n": {"items": used, "tasks": len(results)},
             },
@@ -147,6 +168,11 @@ class _Work:
                 }
                 for which in numbers.right
             },
+            "matched": {
+                name: estimate.to_json() for name, estimate in matched.scores(items).items()
+            }
+            if items.codes is None
+            else {},
             "failures": [failure.to_json() for failure in failures],
         }
 
@@ -160,7 +186,7 @@ class _Work:
             **rows["model"],
         }
         if "twin" in rows:
-            row["twin"] = rows["twin"]["verdict"]["numbers"]
+            row["twin"] = rows["twin"]["verdict"]["numbers"] | rows["twin"]["matched"]
             row["not_above_twin"] = [
                 which
                 for which, mine in row["verdict"]["numbers"].items()
@@ -178,19 +204,25 @@ def _bundled_steps(clip: Clip) -> int:
     return int(evaluation["training"]["steps"])
 
 
-def _headline(one: Mapping[str, Any]) -> dict[str, Any]:
-    return {
+def _headline(one: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    yield {
         "name": one["task"],
         "estimate": one["verdict"]["numbers"]["zero_shot"],
         "meaning": f"{one['question']} Chance is {one['chance']:.2f}; verdict: "
         f"{one['verdict']['verdict']}.",
     }
+    for name, estimate in one["matched"].items():
+        yield {
+            "name": name,
+            "estimate": estimate,
+            "meaning": f"{matched.MEANINGS[name]} Chance is {matched.CHANCE[name]:.2f}.",
+        }
 
 
 def _number_rows(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """One row for each task, number, wording and model."""
     for one in found:
-        everything = {"": one["verdict"]["numbers"]}
+        everything = {"": one["verdict"]["numbers"] | one["matched"]}
         for which, wordings in one["by_wording"].items():
             for wording, estimate in wordings.items():
                 everything.setdefault(wording, {})[which] = estimate
@@ -202,8 +234,13 @@ def _number_rows(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 yield {
                     "task": one["task"], "model": who, "wording": wording, "number": which,
                     "value": estimate["value"], "low": estimate["low"], "high": estimate["high"],
-                    "n": estimate["n"], "chance": one["chance"],
+                    "n": estimate["n"], "chance": matched.CHANCE.get(which, one["chance"]),
                 }  # fmt: skip
 
 
-LIMITS = Study(kind="limits", settings=LimitsAudit, prepare=prepare_audit)
+LIMITS = Study(
+    kind="limits",
+    settings=LimitsAudit,
+    prepare=prepare_audit,
+    enforce=lambda settings, summary: enforce(headline_figures(summary), settings.fail_under),
+)

@@ -1,6 +1,7 @@
 """Tables of true and false captions, as people and benchmarks store them.
 
-* a CSV table with the columns ``image``, ``caption`` and ``foil``;
+* a CSV table with the columns ``image``, ``caption`` and ``foil``, or ``image_0``, ``image_1``,
+  ``caption_0`` and ``caption_1`` for two images whose captions swap;
 * SugarCrepe (arXiv:2306.14610): JSON files of ``filename``, ``caption`` and ``negative_caption``,
   or the folder of them, each file a wording of its own;
 * Winoground (arXiv:2204.03162): ``examples.jsonl`` with two images and two captions each, or its
@@ -14,7 +15,7 @@ Images are looked for beside the table, and in a folder ``images`` or ``val2017`
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from clipprobe.errors import DataError
 from clipprobe.runs.tables import read_csv
 
 COLUMNS = ("image", "caption", "foil")
+SWAPPED = ("image_0", "image_1", "caption_0", "caption_1")
 _FOLDERS = ("", "images", "val2017", "data/images")
 _ASKED = "caption or foil"
 
@@ -78,6 +80,10 @@ def _csv(path: Path) -> Iterator[Row]:
     if "image_path" in table.column_names and "correct_answer" in table.column_names:
         yield from _neg_bench(path, table)
         return
+    if set(SWAPPED) <= set(table.column_names):
+        for number, row in enumerate(table.to_pylist(), start=1):
+            yield from _example({"id": number, **row})
+        return
     missing = [name for name in COLUMNS if name not in table.column_names]
     if missing:
         raise DataError(
@@ -113,14 +119,20 @@ def _sugar_crepe(path: Path) -> Iterator[Row]:
 
 def _winoground(path: Path) -> Iterator[Row]:
     for number, one in enumerate(_records(path), start=1):
-        captions = [str(_value(path, number, one, f"caption_{k}")) for k in (0, 1)]
-        for k in (0, 1):
-            yield Row(
-                image=str(_value(path, number, one, f"image_{k}")),
-                options=(captions[k], captions[1 - k]),
-                group=f"example {one.get('id', number)}",
-                wording="caption of the other image",
-            )
+        fields = {key: _value(path, number, one, key) for key in SWAPPED}
+        yield from _example({"id": one.get("id", number), **fields})
+
+
+def _example(record: Mapping[str, Any]) -> Iterator[Row]:
+    """Two images, each with its own caption and the other's."""
+    captions = [str(record[f"caption_{k}"]) for k in (0, 1)]
+    for k in (0, 1):
+        yield Row(
+            image=str(record[f"image_{k}"]),
+            options=(captions[k], captions[1 - k]),
+            group=f"example {record['id']}",
+            wording="caption of the other image",
+        )
 
 
 def _records(path: Path) -> list[Any]:

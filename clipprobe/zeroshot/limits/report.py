@@ -9,6 +9,7 @@ from clipprobe.report import Block, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import format_number, format_short
 from clipprobe.report.sections import how_to_read
 from clipprobe.runs import Run
+from clipprobe.zeroshot.limits.matched import CHANCE, MEANINGS
 
 _HEADS = {
     "zero_shot": "zero-shot",
@@ -43,6 +44,16 @@ _NOTES = (
 def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
     """The page, from the summary of the run."""
     summary = run.read_json("summary.json")
+    return Page(
+        title="Limits",
+        subtitle=f"{summary['n']['items']:,} questions in {summary['n']['tasks']} tasks.",
+        sections=sections_of(summary),
+        provenance={**provenance, "settings": run.config},
+    )
+
+
+def sections_of(summary: Mapping[str, Any]) -> list[Section]:
+    """What the page says, from the summary alone."""
     rows = [
         [
             one["task"] + (" (taught)" if one["taught"] else ""),
@@ -60,16 +71,11 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
         "and by the texts without an image, with 95 % intervals over pairs or things. Taught: the "
         "images or captions of the bundled model's training show or say such things.",
     )
-    return Page(
-        title="Limits",
-        subtitle=f"{summary['n']['items']:,} questions in {summary['n']['tasks']} tasks.",
-        sections=[
-            Section("In short", [Paragraph(_verdicts(summary["tasks"])), table]),
-            *(Section(one["task"].capitalize(), _task(one)) for one in summary["tasks"]),
-            how_to_read(_NOTES),
-        ],
-        provenance={**provenance, "settings": run.config},
-    )
+    return [
+        Section("In short", [Paragraph(_verdicts(summary["tasks"])), table]),
+        *(Section(one["task"].capitalize(), _task(one)) for one in summary["tasks"]),
+        how_to_read(_NOTES),
+    ]
 
 
 def _verdicts(tasks: Sequence[Mapping[str, Any]]) -> str:
@@ -115,6 +121,21 @@ def _task(one: Mapping[str, Any]) -> list[Block]:
             f"The floor is {format_number(verdict['floor'])}.",
         )
     )
+    if swapped := one.get("matched"):
+        blocks.append(
+            Table(
+                ["score", "chance", "this model", "untrained twin"],
+                [
+                    [name, f"{CHANCE[name]:.2f}", estimate, twin.get(name)]
+                    for name, estimate in swapped.items()
+                ],
+                "Two images whose captions swap. "
+                + " ".join(
+                    f"{name.capitalize()}: {meaning[0].lower()}{meaning[1:]}"
+                    for name, meaning in MEANINGS.items()
+                ),
+            )
+        )
     wordings = list(one["by_wording"]["zero_shot"])
     if len(wordings) > 1:
         columns = [which for which in _HEADS if which in one["by_wording"]]

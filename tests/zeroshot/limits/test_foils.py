@@ -7,14 +7,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
 
 from clipprobe.errors import DataError
+from clipprobe.zeroshot import audit_limits
+from clipprobe.zeroshot.limits import matched
 from clipprobe.zeroshot.limits.numbers import measure
 from clipprobe.zeroshot.limits.pairs import Pairs
 from clipprobe.zeroshot.limits.verdict import judge
+
+SCHEMA = Path(__file__).parents[3] / "clipprobe" / "zeroshot" / "limits.summary.schema.json"
 
 
 def images(folder: Path, names: list[str]) -> None:
@@ -77,6 +82,58 @@ def test_a_folder_of_winoground_holds_out_whole_examples(clip: Any, tmp_path: Pa
     assert [row.group for row in pairs.rows[:3]] == ["example 0", "example 0", "example 1"]
     assert pairs.rows[0].options == pairs.rows[1].options[::-1]
     check(clip, pairs, [tmp_path / "images" / f"{row.image}.png" for row in pairs.rows], 2)
+
+
+def test_group_scores_are_those_of_the_definition_and_chance_is_that_of_four_random_scores() -> (
+    None
+):
+    hand = np.array(
+        [
+            [[0.9, 0.1], [0.2, 0.8]],  # all right
+            [[0.5, 0.4], [0.6, 0.7]],  # each image finds its caption, one caption the other image
+            [[0.5, 0.6], [0.4, 0.7]],  # the reverse
+            [[0.5, 0.5], [0.5, 0.5]],  # ties are not right
+        ]
+    )
+    found = matched.right(hand)
+    assert found["text score"].tolist() == [True, True, False, False]
+    assert found["image score"].tolist() == [True, False, True, False]
+    assert found["group score"].tolist() == [True, False, False, False]
+    drawn = matched.right(np.random.default_rng(0).normal(size=(60_000, 2, 2)))
+    for name, one in drawn.items():
+        assert one.mean() == pytest.approx(matched.CHANCE[name], abs=0.006)
+
+
+def test_two_images_with_swapped_captions_get_group_scores(clip: Any, tmp_path: Path) -> None:
+    images(tmp_path / "images", [f"{i}-{k}.png" for i in range(8) for k in (0, 1)])
+    columns = ["image_0", "image_1", "caption_0", "caption_1"]
+    rows = [
+        [f"{i}-0.png", f"{i}-1.png", f"a dog by cat {i}", f"a cat by dog {i}"] for i in range(8)
+    ]
+    text = "\n".join(",".join(row) for row in [columns, *rows]) + "\n"
+    (tmp_path / "pairs.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "images" / "7-1.png").write_bytes(b"no image")  # half an example is none
+    run = audit_limits(clip, foils=tmp_path / "pairs.csv", out=tmp_path / "run")
+    expected = []
+    for row in rows[:7]:
+        first, second = (tmp_path / "images" / name for name in row[:2])
+        cosines = clip.similarity([first, second], row[2:])
+        text_right = cosines[0, 0] > cosines[0, 1] and cosines[1, 1] > cosines[1, 0]
+        image_right = cosines[0, 0] > cosines[1, 0] and cosines[1, 1] > cosines[0, 1]
+        expected.append([text_right, image_right, text_right and image_right])
+    (one,) = run.summary["tasks"]
+    shares = [one["matched"][f"{name} score"] for name in ("text", "image", "group")]
+    assert [share["value"] for share in shares] == pytest.approx(np.mean(expected, axis=0))
+    assert {share["n"] for share in shares} == {7} and "group score" in one["twin"]
+    assert "group score" in [line["name"] for line in run.summary["headline"]]
+    with (run.path / "numbers.csv").open(encoding="utf-8") as handle:
+        (group,) = [
+            row for row in csv.DictReader(handle)
+            if row["number"] == "group score" and row["model"] == "model"
+        ]  # fmt: skip
+    assert float(group["chance"]) == pytest.approx(1 / 6)
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.validate(run.summary, schema)
 
 
 def test_a_table_of_neg_bench_has_four_options(clip: Any, tmp_path: Path) -> None:

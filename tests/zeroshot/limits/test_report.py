@@ -28,7 +28,7 @@ class StoredRun:
         tasks = [
             {
                 "task": name, "question": task.question, "taught": True, "n": 1240, "groups": 66,
-                "chance": 0.25, "twin": numbers, "not_above_twin": ["text"],
+                "chance": 0.25, "matched": {}, "twin": numbers, "not_above_twin": ["text"],
                 "verdict": {
                     "verdict": "no linear map aligns", "reason": "", "floor": 0.4,
                     "numbers": numbers, "gain": one,

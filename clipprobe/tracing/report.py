@@ -1,0 +1,116 @@
+"""A traced score on a page and in a table: units by contribution, and what is left without them.
+
+What is traced is named in a word: the *gap*, the *score*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.figures.tracing import removal_chart
+from clipprobe.report import Block, Chart, Table
+from clipprobe.statistics import Estimate
+from clipprobe.tracing.sizes import ENOUGH
+
+if TYPE_CHECKING:
+    from clipprobe.tracing.contributions import Contributions
+    from clipprobe.tracing.removal import Removal
+
+N_SHOWN = 25
+CONTROL = (
+    "Control: sets of other units, with as many from each hook point, drawn at random; p counts "
+    "those that remove at least as much. The number of units was chosen on the ranking half (the "
+    f"fewest that remove {100 * ENOUGH:.0f} % there)."
+)
+
+
+def beside_random(one: Removal, what: str) -> str:
+    """What the share of a removal means, and what random sets remove."""
+    return (
+        f"share of the {what} that is gone without them; "
+        f"{len(one.random)} random sets of as many units of the same hook points "
+        f"remove {one.random.mean():.2f} on average and {one.random.max():.2f} at most "
+        f"(p {one.p:.3f})"
+    )
+
+
+def unit_rows(ranked: Sequence[Contributions]) -> list[dict[str, Any]]:
+    """Every unit in the order of its contribution, for a table."""
+    return [
+        {
+            "kind": one.kind,
+            "rank": rank,
+            "unit": unit,
+            "contribution": float(one.values[rank - 1]),
+            "low": float(one.low[rank - 1]),
+            "high": float(one.high[rank - 1]),
+            "n": one.n,
+        }
+        for one in ranked
+        for rank, unit in enumerate(one.units, 1)
+    ]
+
+
+def removal_blocks(rows: Sequence[Mapping[str, Any]], kind: str, what: str) -> list[Block]:
+    """The curve of one kind of unit, and its numbers.
+
+    Args:
+        rows: Removals in their JSON form.
+    """
+    sentence = "; ".join(
+        f"{r['k']}: {r['removed']['value']:.2f}" for r in rows if r["removed"]["value"] is not None
+    )
+    return [
+        Chart(
+            removal_chart(rows, kind, what),
+            f"Share of the {what} that is gone by the number of {kind}s taken out "
+            f"({sentence or 'undefined'}), over the middle 95 % of random sets.",
+        ),
+        Table(
+            ["taken out", f"{what} removed", "on the ranking half", "random sets", "at most", "p"],
+            [
+                [
+                    f"{r['k']}{' (chosen)' if r['chosen'] else ''}",
+                    r["removed"],
+                    r["removed_on_ranking_half"],
+                    f"{r['random']['mean']:.3f} [{r['random']['low']:.3f}, "
+                    f"{r['random']['high']:.3f}] of {r['random']['n_sets']}",
+                    r["random"]["largest"],
+                    r["p"],
+                ]
+                for r in rows
+            ],
+            "Measured on the half that ranked nothing, 95 % intervals. A share under 0 means that "
+            f"the {what} grew.",
+        ),
+    ]
+
+
+def top_units(one: Contributions) -> list[dict[str, Any]]:
+    """The units of one kind that add most, on the ranking half, with their contributions."""
+    return [
+        {
+            "unit": unit,
+            "contribution": Estimate(
+                value=float(one.values[i]), low=float(one.low[i]), high=float(one.high[i]),
+                n=one.n, method="Welch, 95 %",
+            ).to_json(),
+        }
+        for i, unit in enumerate(one.units[:N_SHOWN])
+    ]  # fmt: skip
+
+
+def unit_table(kind: str, n_units: int, top: Sequence[Mapping[str, Any]], what: str) -> Table:
+    """The units of one kind that add most.
+
+    Args:
+        n_units: Of that kind in the model.
+        top: As :func:`top_units` gives them.
+    """
+    return Table(
+        [kind, f"contribution to the {what}"],
+        [[row["unit"], row["contribution"]] for row in top],
+        f"The {len(top)} of {n_units:,} that add most, on the ranking half; all of them in "
+        "units.csv. The first of a long list are too large on average.",
+    )

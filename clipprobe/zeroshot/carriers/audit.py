@@ -1,0 +1,219 @@
+"""Which heads and neurons carry a class, a count, a relation? A customer of tracing.
+
+:func:`audit_carriers` ranks the units of the image tower on one half of the images by what they add
+to the score, and measures on the other half what is left without them, beside random sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.data import Dataset, Failure, as_dataset, decode_image, require_readable
+from clipprobe.errors import ConfigError, UnreadableImageError
+from clipprobe.memory import fitting_batch
+from clipprobe.people import in_sentences, refuse_person_groups
+from clipprobe.runs import Run, RunView
+from clipprobe.settings import takes
+from clipprobe.stimuli import PILLOW
+from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.thresholds import check_thresholds, enforce, headline_figures
+from clipprobe.tracing import Score, trace
+from clipprobe.tracing.report import unit_rows
+from clipprobe.tracing.tracer import kept_in
+from clipprobe.zeroshot.asked import Question, question
+from clipprobe.zeroshot.carriers.claim import about, claim_score
+from clipprobe.zeroshot.carriers.report import build_page, flat, summarise
+from clipprobe.zeroshot.class_score import check_class, class_score
+from clipprobe.zeroshot.limits.questions import ImageQuestion, image_of
+from clipprobe.zeroshot.limits.tasks import TASKS, questions
+from clipprobe.zeroshot.settings import CarriersAudit
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+UNITS, LISTED = "units.csv", "listed.csv"
+_LEAST_SHARE = 0.05
+
+
+@takes(CarriersAudit)
+def audit_carriers(clip: Clip, settings: CarriersAudit) -> RunView:
+    """Trace the score of a class of labelled images, or of a claim about controlled ones.
+
+    The same arguments give the same bytes, and an interrupted audit goes on where it stopped.
+
+    Returns:
+        The finished run; ``units.csv`` holds every unit's contribution, ``listed.csv`` the
+        strongest, each taken out by itself, ``run.summary`` the curves.
+    Raises:
+        ThresholdCrossedError: a ``fail_under`` was crossed; the run is complete.
+        DataError, ConfigError, RunFolderError: see the message.
+    """
+    run = carry_out(CARRIERS, settings, clip).run
+    enforce(headline_figures(run.summary), settings.fail_under)
+    return run
+
+
+def refuse_thresholds(settings: CarriersAudit) -> None:
+    """Refuse a threshold of a figure that the run will not have.
+
+    Raises:
+        ConfigError: there is no such figure, or the number is not a share.
+    """
+    check_thresholds(settings.fail_under, [f"removed_by_{kind}s" for kind in settings.kinds])
+
+
+def prepare_audit(settings: CarriersAudit, clip: Clip) -> Plan[None]:
+    """Read the images or render the task's, and refuse what has no score."""
+    refuse_thresholds(settings)
+    if (settings.images is None) == (settings.task is None):
+        raise ConfigError(
+            "Give labelled images (--images) or a task whose images are rendered (--task), one of "
+            "the two."
+        )
+    work: _Labelled | _Rendered
+    if settings.images is not None:
+        if settings.name is None:
+            raise ConfigError("No class was named: say whose units are sought, as in `dog`.")
+        dataset = as_dataset(settings.images, limit=settings.limit)
+        asked = question(settings, dataset)
+        check_class(asked.classes, settings.name)
+        refuse_person_groups(in_sentences(asked.classes, asked.templates), "audit carriers")
+        work = _Labelled(clip=clip, settings=settings, dataset=dataset, asked=asked)
+    else:
+        asked_of = questions(
+            str(settings.task), scenes=settings.scenes, seed=settings.seed, size_px=clip.image_size
+        )
+        listed, claim = about(asked_of, settings.name)
+        work = _Rendered(clip=clip, settings=settings, listed=listed, claim=claim)
+    return Plan(
+        config=work.config(),
+        execute=work.execute,
+        seed=settings.seed,
+        provenance=clip.provenance(),
+        dataset=work.described,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What both sources of images share."""
+
+    clip: Clip
+    settings: CarriersAudit
+
+    def shared(self) -> dict[str, Any]:
+        """Settings that change the result."""
+        settings = self.settings
+        return {
+            "model": self.clip.provenance()["model"],
+            "name": settings.name,
+            "kinds": list(settings.kinds),
+            "listed": settings.listed,
+            "n_random": settings.n_random,
+            "batch_size": settings.batch_size,
+            "seed": settings.seed,
+        }
+
+    def outcome(
+        self,
+        run: Run,
+        images: Sequence[Any],
+        score: Score,
+        asked: str,
+        *,
+        clusters: Sequence[str] | None = None,
+        failures: Sequence[Failure] = (),
+    ) -> Outcome[None]:
+        """Trace, and say what came out."""
+        settings, clip = self.settings, self.clip
+        fitting_batch(clip, settings.batch_size, len(images), grad=True)
+        found = trace(
+            clip, images, score, kinds=settings.kinds, k=settings.listed, clusters=clusters,
+            least_share=_LEAST_SHARE, n_random=settings.n_random, seed=settings.seed,
+            batch_size=settings.batch_size, once=kept_in(run), progress=settings.progress,
+        )  # fmt: skip
+        summary = summarise(found, asked=asked, n_images=len(images), n_failed=len(failures))
+        return Outcome(
+            value=None,
+            files=[(UNITS, unit_rows(found.ranked)), (LISTED, flat(summary["listed"]))],
+            summary=lambda: summary,
+            page=lambda run: build_page(run, clip.provenance()),
+            used=len(images),
+            failed=len(failures),
+            failures=failures,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Labelled(_Work):
+    """A class of the user's images."""
+
+    dataset: Dataset
+    asked: Question
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """For the manifest."""
+        return dict(self.dataset.describe())
+
+    def config(self) -> dict[str, Any]:
+        """Everything that changes the result."""
+        return self.shared() | {
+            "dataset": self.described,
+            "classes": list(self.asked.classes),
+            "templates": list(self.asked.templates),
+            "label_text": self.asked.source,
+        }
+
+    def execute(self, run: Run) -> Outcome[None]:
+        """Decode the images once, and trace the score of the class."""
+        images, labels, failures = [], [], []
+        for record in self.dataset.records:
+            try:
+                images.append(self.clip.preprocess.to_grid(decode_image(record)))
+                labels.append(str(record.label))
+            except UnreadableImageError as error:
+                failures.append(Failure(record.id, str(error)))
+        require_readable(len(images), failures, self.dataset.name)
+        name = str(self.settings.name)
+        score = class_score(self.clip, self.asked.classes, name, labels, self.asked.templates)
+        return self.outcome(
+            run, images, score,
+            f"what makes images labelled {name!r} more like its texts than all other images",
+            failures=failures,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rendered(_Work):
+    """A claim about the controlled images of a task."""
+
+    listed: list[ImageQuestion]
+    claim: str
+    described: None = None
+
+    def config(self) -> dict[str, Any]:
+        """Everything that changes the result."""
+        settings = self.settings
+        return self.shared() | {"task": settings.task, "scenes": settings.scenes, **PILLOW}
+
+    def execute(self, run: Run) -> Outcome[None]:
+        """Render the images, and trace the score of the claim."""
+        asked = TASKS[str(self.settings.task)].question
+        return self.outcome(
+            run,
+            [image_of(one) for one in self.listed],
+            claim_score(self.clip, self.listed, self.settings.name, self.claim),
+            f"{asked} Here: {self.claim}",
+            clusters=[one.group for one in self.listed],
+        )
+
+
+CARRIERS = Study(
+    kind="carriers",
+    settings=CarriersAudit,
+    prepare=prepare_audit,
+    enforce=lambda settings, summary: enforce(headline_figures(summary), settings.fail_under),
+)

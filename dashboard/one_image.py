@@ -1,0 +1,249 @@
+"""One image among the user's classes: scores, what prompts and a rival do to them, and abstention.
+
+Computed without widgets. One image has no interval: what is given as a range is the spread over
+the prompts, the least and the largest with one prompt alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from clipprobe.arrays import softmax
+from clipprobe.errors import DataError
+from clipprobe.statistics import Estimate
+from clipprobe.zeroshot.classes import key as spelling
+from clipprobe.zeroshot.prompts import fill
+from clipprobe.zeroshot.scores.conformal import abstention, threshold
+from clipprobe.zeroshot.text_bank import averaged, ruled
+from dashboard import snippets
+from dashboard.state import CLASSES_AT_ONCE, MAX_KNOWN_CLASSES, identity
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+ALPHA = 0.05
+Floats = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answers:
+    """One image among ``k`` classes, with all prompts together and with each of ``t`` alone."""
+
+    names: tuple[str, ...]
+    cosines: Numbers
+    """``(k,)``, prompts together."""
+    logits: Numbers
+    """``(k,)``, prompts together."""
+    alone: Numbers
+    """Cosines with one prompt alone, ``(t, k)``."""
+    logits_alone: Numbers
+    """Logits with one prompt alone, ``(t, k)``."""
+
+    @property
+    def shares(self) -> Numbers:
+        """Softmax over the classes, ``(k,)``."""
+        values: Numbers = softmax(self.logits[None])[0]
+        return values
+
+    @property
+    def shares_alone(self) -> Numbers:
+        """Softmax over the classes with one prompt alone, ``(t, k)``."""
+        values: Numbers = softmax(self.logits_alone)
+        return values
+
+    @property
+    def best(self) -> int:
+        """The number of the answer."""
+        return int(self.logits.argmax())
+
+    @property
+    def agreeing(self) -> int:
+        """Prompts that alone give the same answer."""
+        return int((self.logits_alone.argmax(axis=1) == self.best).sum())
+
+    def margin(self) -> tuple[float, float, float]:
+        """Logit of the answer less the best other one: together, and the ends over the prompts."""
+        others = np.arange(len(self.names)) != self.best
+        alone = self.logits_alone[:, self.best] - self.logits_alone[:, others].max(axis=1)
+        together = self.logits[self.best] - self.logits[others].max()
+        return float(together), float(alone.min()), float(alone.max())
+
+
+def answers(
+    clip: Clip,
+    vector: Floats,
+    names: Sequence[str],
+    templates: tuple[str, ...],
+    progress: Callable[[int], None] = lambda left: None,
+) -> Answers:
+    """Score one image.
+
+    Args:
+        vector: Of the image, ``(d,)``, of unit length.
+        progress: Called with the number of classes that are still to be encoded.
+    """
+    table = _sentences(clip, names, templates, progress)
+    classes = [ruled(clip, names, averaged(table))]
+    classes += [ruled(clip, names, table[:, i]) for i in range(len(templates))]
+    logits = np.stack([clip.logits(vector[None], one)[0] for one in classes]).astype(np.float64)
+    cosines = np.stack([one @ vector for one in classes]).astype(np.float64)
+    return Answers(
+        names=tuple(names),
+        cosines=cosines[0],
+        logits=logits[0],
+        alone=cosines[1:],
+        logits_alone=logits[1:],
+    )
+
+
+def class_table(clip: Clip, names: Sequence[str], templates: tuple[str, ...]) -> Floats:
+    """Unit vectors of the classes, ``(k, d)``, prompts together."""
+    vectors: Floats = ruled(
+        clip, names, averaged(_sentences(clip, names, templates, lambda left: None))
+    )
+    return vectors
+
+
+def _sentences(
+    clip: Clip, names: Sequence[str], templates: tuple[str, ...], progress: Callable[[int], None]
+) -> Floats:
+    """Unit vectors of every sentence, ``(k, t, d)``; only classes that are new are encoded."""
+    from clipprobe.models.prefixed import encode_groups
+
+    known = _known(identity(clip), templates)
+    table = {name: known[name] for name in names if name in known}
+    missing = [name for name in names if name not in table]
+    for start in range(0, len(missing), CLASSES_AT_ONCE):
+        progress(len(missing) - start)
+        chunk = missing[start : start + CLASSES_AT_ONCE]
+        filled = [fill(templates, name) for name in chunk]
+        encoded = np.stack(encode_groups(clip, list(zip(*filled, strict=True))), axis=1)
+        table |= zip(chunk, encoded, strict=True)
+    known.update((name, table[name]) for name in missing)
+    for name in list(known)[: max(0, len(known) - MAX_KNOWN_CLASSES)]:
+        known.pop(name, None)
+    return np.stack([table[name] for name in names])
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _known(key: str, templates: tuple[str, ...]) -> dict[str, Floats]:
+    """Sentence vectors ``(t, d)`` of the classes that were asked for so far, the oldest first."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """The cosine that the best class must exceed to be answered, and what that does."""
+
+    threshold: float
+    n: int
+    """Unknown things that it was calibrated on."""
+    source: str
+    unknown_answered: Estimate | None = None
+    """Share of other unknown things that are answered; None with too few to be cut in halves."""
+    known_answered: Estimate | None = None
+    """Share of things of the classes that are answered; None without images of them."""
+
+
+def calibrate(
+    vectors: Floats, unknown: Floats, source: str, known: Floats | None = None
+) -> Calibration:
+    """Split conformal abstention at 0.05, on the best cosine.
+
+    Args:
+        vectors: Of the classes, ``(k, d)``.
+        unknown: Of images that show none of them, ``(m, d)``, each another thing.
+        known: Of images that show one of them.
+    Raises:
+        DataError: there are fewer than 19 unknown images.
+    """
+    scores = (unknown @ vectors.T).max(axis=1).astype(np.float64)
+    things = [str(i) for i in range(len(scores))]
+    cut = threshold(scores, ALPHA, things=len(things))
+    if len(things) < 2 * 19:
+        return Calibration(threshold=cut, n=len(things), source=source)
+    of_known = np.zeros(0) if known is None else (known @ vectors.T).max(axis=1)
+    found = abstention(scores, things, of_known, alpha=ALPHA)
+    return Calibration(
+        threshold=found.threshold,
+        n=found.n_things,
+        source=source,
+        unknown_answered=found.unknown_answered,
+        known_answered=found.known_answered if len(of_known) else None,
+    )
+
+
+def bundled_things(clip: Clip, classes: Sequence[str]) -> tuple[Floats, Floats]:
+    """Vectors of an image of each bundled thing that shares no word with a class, and of the
+    bundled things that are classes."""
+    names, vectors = _things(clip, identity(clip))
+    used = {word for name in classes for word in name.lower().split()}
+    own = {spelling(name) for name in classes}
+    unknown = np.array([used.isdisjoint(name.lower().split()) for name in names])
+    known = np.array([spelling(name) in own for name in names])
+    return vectors[unknown], vectors[known]
+
+
+@st.cache_data(show_spinner="Encoding images of other things (once)…", max_entries=4)
+def _things(_clip: Clip, key: str) -> tuple[list[str], Floats]:
+    """One image of every bundled thing, also of those that the bundled model never saw."""
+    from clipprobe.stimuli import Picture, Scene, concepts, render, unseen_concepts
+
+    names = [one.name for one in (*concepts(), *unseen_concepts())]
+    size = max(16, _clip.image_size)
+    scenes = (Scene(items=(Picture(concept=name),), size_px=size) for name in names)
+    vectors: Floats = _clip.encode_images([render(scene).image for scene in scenes])
+    return names, vectors
+
+
+def new_rival(rival: str, names: Sequence[str]) -> str:
+    """A class to be added.
+
+    Raises:
+        DataError: it is one already.
+    """
+    if spelling(rival) in {spelling(name) for name in names}:
+        raise DataError(f"{rival!r} is one of the {len(names)} classes already: name another one.")
+    return rival.strip()
+
+
+def code(
+    *,
+    spec: str | None,
+    image: Sequence[str],
+    classes: Sequence[str],
+    templates: Sequence[str],
+    edits: Sequence[str] = (),
+) -> str:
+    """Python that gives the same scores.
+
+    Args:
+        image: Lines that make ``image``; see :func:`dashboard.snippets.stimulus_lines`.
+    """
+    lines = [
+        "import clipprobe",
+        "import numpy as np",
+        "from clipprobe.zeroshot import build_classifier",
+        *(line for line in image if line.startswith("from ")),
+        "",
+        snippets.load_line(spec, edits),
+        *(line for line in image if not line.startswith("from ")),
+        "image = clip.preprocess.to_grid(image)  # as the model sees it",
+        f"classes = {list(classes)!r}",
+        f"templates = {list(templates)!r}",
+        "vectors = build_classifier(clip, classes, templates)",
+        "cosines = clip.similarity([image], vectors)[0]",
+        "logits = clip.logits([image], vectors)[0].astype(np.float64)",
+        "shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()",
+        "null = clipprobe.score_null(clip, [image], classes, templates=templates)",
+        "for kind in null.null:",
+        "    print(kind, null.percentiles(kind)[0])",
+    ]
+    return "\n".join(lines) + "\n"

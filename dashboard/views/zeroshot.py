@@ -1,0 +1,170 @@
+"""What is this image called, how sure is that, and where does the model fail?"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from clipprobe.errors import DataError
+from clipprobe.models import Clip
+from clipprobe.people import in_sentences, refuse_person_groups
+from clipprobe.report import Section
+from clipprobe.runs import RunView
+from clipprobe.zeroshot.prompts import check_templates
+from dashboard import lab, one_image, state
+from dashboard.blocks import show_sections
+from dashboard.components import errors_shown, plain, python_expander
+from dashboard.lab_widgets import (
+    SUFFIXES,
+    UPLOAD_MB,
+    choose_classes,
+    choose_picture,
+    source_picture,
+)
+from dashboard.one_image import Answers, Calibration
+from dashboard.one_image_panels import show_answer, show_bars, show_rival, show_table
+from dashboard.runs import choose_run, data_words, find_runs, model_words
+from dashboard.settings import model_spec, runs_folder
+
+ONE, RUNS = "One image", "Runs"
+NEVER, BUNDLED, OWN = "no", "bundled things", "my images"
+#: Kind of run -> the module whose ``sections_of`` makes its report. A text below it would be shown.
+REPORTS: Mapping[str, str] = {
+    "zeroshot": "clipprobe.zeroshot.accuracy.report",
+    "few-shot": "clipprobe.zeroshot.few_shot.report",
+    "limits": "clipprobe.zeroshot.limits.report",
+    "carriers": "clipprobe.zeroshot.carriers.report",
+}
+
+
+def show() -> None:
+    """The whole page."""
+    st.title("What is it called, how sure is that, and where does it fail?")
+    part = st.segmented_control(
+        "Look at", [ONE, RUNS], default=ONE, key="part", required=True,
+        label_visibility="collapsed", bind="query-params",
+    )  # fmt: skip
+    if part == RUNS:
+        show_runs()
+    else:
+        show_one()
+
+
+def show_one() -> None:
+    """One image among the classes of the user."""
+    settings, results = st.columns([2, 5], gap="large")
+    with settings:
+        source = choose_picture()
+        class_text, template_text = choose_classes()
+        rival = st.text_input(
+            "Add a rival", key="rival", max_chars=lab.MAX_WORD, placeholder="wolf",
+            help="One more class: what does it take from the others?",
+        )  # fmt: skip
+        st.subheader("None of these", anchor=False)
+        known = st.radio(
+            "Calibrate on", [NEVER, BUNDLED, OWN], key="calibrate", horizontal=True,
+            help="On images that show none of the classes: at most 5 % of such images are "
+            "answered. It holds for images like those, and for no others.",
+        )  # fmt: skip
+        uploads = (
+            st.file_uploader(
+                "Images that show none of the classes, each another thing",
+                type=SUFFIXES, accept_multiple_files=True, max_upload_size=UPLOAD_MB,
+                key="unknown", help="They stay on this machine and are not written to disk.",
+            )
+            if known == OWN
+            else []
+        )  # fmt: skip
+    with results:
+        panel, status = st.container(), st.empty()
+        code_place = python_expander()
+    with panel, errors_shown():
+        clip = state.the_model()
+        image, lines, _ = source_picture(clip, source)
+        names = lab.read_classes(class_text)
+        templates = check_templates(template_text.splitlines())
+        refuse_person_groups(in_sentences([*names, rival or ""], templates), "this page")
+
+        def say_left(left: int) -> None:
+            status.info(f"Encoding new classes: {left:,} to come…")
+
+        vector = state.image_vector(clip, state.identity(clip), image)
+        found = one_image.answers(clip, vector, names, templates, say_left)
+        status.empty()
+        calibration: Calibration | None = None
+        with errors_shown():  # without a calibration the scores are there all the same
+            calibration = calibrated(clip, found, templates, known, uploads)
+        show_answer(image, found, calibration)
+        show_bars(found, calibration)
+        show_table(clip, image, found, templates, calibration)
+        if rival and rival.strip():
+            with errors_shown():
+                rival = one_image.new_rival(rival, names)
+                after = one_image.answers(clip, vector, [*names, rival], templates, say_left)
+                status.empty()
+                show_rival(found, after)
+        code_place.code(
+            one_image.code(
+                spec=model_spec(), image=lines, classes=names, templates=templates,
+                edits=state.edits_of(clip),
+            ),
+            language="python",
+        )  # fmt: skip
+
+
+def calibrated(
+    clip: Clip, found: Answers, templates: tuple[str, ...], known: str, uploads: Any
+) -> Calibration | None:
+    """When not to answer; None where it was not asked."""
+    if known == NEVER:
+        return None
+    vectors = one_image.class_table(clip, found.names, templates)
+    if known == BUNDLED:
+        unknown, own = one_image.bundled_things(clip, found.names)
+        return one_image.calibrate(vectors, unknown, "bundled things", own)
+    key = state.identity(clip)
+    images = [state.upload_view(clip, file.getvalue()) for file in uploads]
+    rows = [state.image_vector(clip, key, image) for image in images]
+    return one_image.calibrate(
+        vectors, np.stack(rows) if rows else np.zeros((0, clip.d_embed), np.float32), "your images"
+    )
+
+
+def show_runs() -> None:
+    """The runs of the audits of zero-shot, few-shot, limits and carriers."""
+    runs = [item for item in find_runs(runs_folder()) if item.run and item.run.kind in REPORTS]
+    if not runs:
+        st.info(
+            f"No run of these audits in {plain(runs_folder())}: `clipprobe audit zeroshot`, "
+            "`few-shot`, `limits` and `carriers` make them, and `clipprobe demo` makes some."
+        )
+        return
+    run = choose_run(runs, label="Run", key="zeroshot_run")
+    if run is None:
+        return
+    st.caption(f"{plain(run.kind)} · {plain(model_words(run))} · {plain(data_words(run))}")
+    with errors_shown():
+        show_sections(sections(run), key=run.path.as_posix())
+
+
+def sections(run: RunView) -> list[Section]:
+    """What the report of a run says.
+
+    Raises:
+        DataError: the run was made by a version whose summary has another form.
+    """
+    make: Callable[[Any], list[Section]] = importlib.import_module(REPORTS[run.kind]).sections_of
+    try:
+        return make(run.summary)
+    except (KeyError, TypeError, IndexError) as error:
+        raise DataError(
+            f"The summary of {run.path.name} has another form than this version reads ({error!r}): "
+            "its own report is on the page Reports."
+        ) from error
+
+
+show()
