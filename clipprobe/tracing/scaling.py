@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clipprobe.arrays import Floats
+from clipprobe.errors import ConfigError
 from clipprobe.tracing.inputs import Inputs
 from clipprobe.tracing.units import find_units
 
@@ -38,6 +39,7 @@ def encode_scaled(
     Raises:
         UnknownHookPointError: a unit is not there.
         UnsupportedHookError: a unit says where a head looks, and writes nothing.
+        ConfigError: a unit is of the text tower.
     """
     tables = _tables(clip, settings)
     vectors = np.zeros((len(settings), len(images), clip.d_embed))
@@ -71,6 +73,11 @@ def _tables(clip: Clip, settings: Sequence[Setting]) -> list[tuple[HookPoint, Fl
     for row, setting in enumerate(settings):
         for address, factor in setting.items():
             for point, unit in known[address]:
+                if point.tower != "vision":
+                    raise ConfigError(
+                        f"{address} is in the text tower, and images do not run through it: name a "
+                        "unit of the vision tower."
+                    )
                 if point.name not in tables:
                     tables[point.name] = (point, np.ones((len(settings), point.n_units)))
                 tables[point.name][1][row, unit] = factor

@@ -37,6 +37,7 @@ ORDER = {
     "clipprobe.neurons": """
         instruments settings
         atlas direction_results multimodality where words
+        responding
         __init__ effects pooled sheet
         captions circuits labels
         (verbs)
@@ -82,9 +83,9 @@ ORDER = {
     """,
     "dashboard": """
         components elements framing lab settings snippets
-        __init__ app runs state unit_evidence (verbs)
-        explained finder lab_widgets run_table unit_images
-        unit_texts
+        __init__ runs state unit_evidence (verbs)
+        explained finder lab_widgets model_switch repairing run_table unit_images
+        app lab_repair lab_search unit_texts
         views
     """,
 }
