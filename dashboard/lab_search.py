@@ -59,7 +59,7 @@ def show_search(
     )  # fmt: skip
     asked = f"{key} {attack.word if words == own else ''} {attack.font} {attack.seed} {budget}"
     if st.button("Search", key="search", type="primary", icon=":material/search:"):
-        listed = [attack.word] if words == own else None
+        listed = [attack.word] if words == own else None  # its class is what it shall bring about
         st.session_state[KEPT] = _search(
             clip, clean, attack, names, label, listed, templates, budget, asked
         )
@@ -93,7 +93,8 @@ def _search(
     try:
         with tempfile.TemporaryDirectory() as folder:
             result = search_attack(
-                clip, clean, label, names, words=words, templates=templates, queries=budget,
+                clip, clean, label, names, words=words, target=words and words[0],
+                templates=templates, queries=budget,
                 fixed={"font": attack.font}, seed=attack.seed, out=Path(folder) / "search",
                 progress=tell,
             )  # fmt: skip

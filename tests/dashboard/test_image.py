@@ -45,9 +45,8 @@ def test_places_and_maps_are_those_of_the_library(
     assert f"{found.n_above:,} of {found.n_units:,} units" in said
     links = test.get("page_link")
     assert len(links) == 12
-    test.selectbox(key="units_of").set_value("vision.blocks.1.mlp.post").run()
+    test = app(VIEW, units_of="vision.blocks.1.mlp.post")
     assert all(one["title"].startswith("1.mlp") for one in panels(test))
-    assert test.query_params["units_of"] == ["vision.blocks.1.mlp.post"]
 
 
 def test_the_code_gives_the_same_units(app: Any, capsys: Any) -> None:

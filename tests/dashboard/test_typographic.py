@@ -270,19 +270,19 @@ def test_a_run_leads_to_the_lab_with_its_own_question(app: Any, scenery: Any) ->
 
 
 def test_every_knob_is_in_the_address(app: Any) -> None:
-    test = app(VIEW)
-    test.text_area(key="classes").set_value("apple\ncat\nguitar")
-    test.text_area(key="templates").set_value("a {}")
-    test.selectbox(key="outline").set_value("white")
-    test.selectbox(key="label").set_value("yellow")
-    test.color_picker(key="color").set_value("#112233")
-    test.slider(key="rotation").set_value(20)
-    test.slider(key="opacity").set_value(0.5)
-    test.number_input(key="seed").set_value(3).run()
-    again = app(VIEW, **dict(test.query_params))
-    assert again.code[0].value == test.code[0].value
-    assert "rotation=20.0" in test.code[0].value and "#112233" in test.code[0].value
-    assert again.dataframe[0].value.equals(test.dataframe[0].value)
+    address = {
+        "classes": "apple\ncat\nguitar", "templates": "a {}", "outline": "white",
+        "label": "yellow", "color": "#112233", "rotation": "20", "opacity": "0.5", "seed": "3",
+        "font": "DejaVuSans", "across": "0.3", "down": "0.6", "place": "where the sliders say",
+    }  # fmt: skip
+    test = app(VIEW, **address)
+    assert not test.error
+    assert list(test.dataframe[0].value["class"]) == ["apple", "cat", "guitar"]
+    code = test.code[0].value
+    for said in ("font='DejaVuSans'", "color='#112233'", "outline='#ffffff'", "rotation=20.0",
+                 "background='#f0e442'", "opacity=0.5", "seed=3", "position=[[0.3, 0.6]]",
+                 "['a {}']"):  # fmt: skip
+        assert said in code, (said, code)
 
 
 def test_a_word_that_is_what_is_shown_is_remarked(app: Any) -> None:

@@ -37,7 +37,7 @@ ORDER = {
     "clipprobe.neurons": """
         instruments settings
         atlas direction_results multimodality where words
-        responding
+        one_image
         __init__ effects pooled sheet
         captions circuits labels
         (verbs)
