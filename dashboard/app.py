@@ -32,7 +32,13 @@ STYLE = """<style>
   position: sticky; top: 4.5rem; max-height: calc(100vh - 5.5rem);
   overflow: auto; padding-right: 8px;
 } }
-@media (max-width: 640px) { .stMainBlockContainer { padding: 4rem 1rem 2rem; } }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding: 4rem 1rem 2rem; }
+  .st-key-lab-conditions [data-testid="stHorizontalBlock"] {
+    display: grid; grid-template-columns: 1fr 1fr;
+  }
+  .st-key-lab-conditions [data-testid="stColumn"] { width: 100%; min-width: 0; }
+}
 </style>"""
 
 

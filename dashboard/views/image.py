@@ -99,7 +99,7 @@ def show_units(
         values = where(clip, state.identity(clip), image, one.address).map
         panels.append(Panel(title=short(one.address), values=values, unit="activation", note=note))
     if panels:
-        heat(image, panels, alt=f"activation over {name}", key="responding", side_px=200)
+        heat(image, panels, alt=f"activation over {name}", key="responding", side_px=160)
     for line in without:
         st.caption(plain(line))
     st.caption("Open a unit:")

@@ -102,7 +102,8 @@ def show() -> None:
         status.empty()
         logits = state.logits(clip, list(trial.images.values()), vectors)
         shares = dict(zip(trial.images, softmax(logits), strict=True))
-        show_conditions(trial, shares, names)
+        with st.container(key="lab-conditions"):
+            show_conditions(trial, shares, names)
         label = classes.index(name) if name else int(shares["clean"].argmax())
         part = st.segmented_control(
             "Part of the page",

@@ -325,7 +325,7 @@ def test_an_attack_is_made_understood_and_undone(
     page.get_by_role("button", name=re.compile("^Model")).or_(
         page.locator('[data-testid="stPopover"] button')
     ).first.click()
-    typed = page.get_by_label("Or a checkpoint folder")
+    typed = page.get_by_role("textbox", name="Or a checkpoint folder")
     typed.fill("/no/such/folder")
     typed.press("Enter")
     page.get_by_role("button", name="Load it").click()
