@@ -93,7 +93,7 @@ def _search(
     try:
         with tempfile.TemporaryDirectory() as folder:
             result = search_attack(
-                clip, clean, label, names, words=words, target=words and words[0],
+                clip, clean, label, names, words=words, target=None if words is None else words[0],
                 templates=templates, queries=budget,
                 fixed={"font": attack.font}, seed=attack.seed, out=Path(folder) / "search",
                 progress=tell,
