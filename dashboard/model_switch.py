@@ -75,16 +75,18 @@ def follow_address() -> bool:
 
 def load_here(spec: str | None) -> bool:
     """Load a model and say how it goes, or why it cannot be."""
-    name = plain(_name(spec))
+    name, trouble = plain(_name(spec)), ""
     with st.status(f"Loading {name}: finding it, then reading its weights…") as status:
         try:
             clip = load_model(spec, chosen_edits() if spec == chosen_spec() else ())
         except ClipprobeError as error:
+            trouble = plain(error)
             status.update(label=f"{name} was not loaded", state="error")
-            st.error(plain(error), icon=":material/error:")
-            return False
-        status.update(label=f"{name} is loaded: {plain(clip.id)}", state="complete")
-    return True
+        else:
+            status.update(label=f"{name} is loaded: {plain(clip.id)}", state="complete")
+    if trouble:  # not in the status, which is folded
+        st.error(trouble, icon=":material/error:")
+    return not trouble
 
 
 @st.cache_data(ttl=30, show_spinner=False, max_entries=8)

@@ -11,7 +11,7 @@ from clipprobe.neurons import ImageResponses, responding, unit_map
 from dashboard import snippets, state
 from dashboard.components import errors_shown, plain, python_expander
 from dashboard.elements import Panel, heat
-from dashboard.lab_widgets import choose_picture, source_picture
+from dashboard.lab.widgets import choose_picture, source_picture
 from dashboard.runs import choose_run, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
 from dashboard.state import BY_PIXELS

@@ -7,7 +7,7 @@ import streamlit as st
 from clipprobe.runs import RunView
 from dashboard.components import numbers_row, plain
 from dashboard.framing import report_file
-from dashboard.lab_widgets import of_run
+from dashboard.lab.widgets import of_run
 from dashboard.run_table import pick_run
 from dashboard.runs import RunEntry, data_words, find_runs, model_words
 from dashboard.settings import runs_folder

@@ -16,7 +16,7 @@ from clipprobe.stimuli import Picture, Scene, concepts, render
 from dashboard import explained, snippets, state
 from dashboard.components import errors_shown, python_expander
 from dashboard.elements import Grid, grid
-from dashboard.lab_widgets import SUFFIXES, UPLOAD_MB
+from dashboard.lab.widgets import SUFFIXES, UPLOAD_MB
 
 COSINES, SHARES, RANKS = (
     "cosine",

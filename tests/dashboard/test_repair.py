@@ -14,7 +14,7 @@ from PIL import Image
 from typographic import toy_reader
 
 import clipprobe
-from dashboard.lab_search import ANY_WORD
+from dashboard.lab.search import ANY_WORD
 
 VIEW = "views/typographic.py"
 READERS = {f"{block}:{head}" for block, head in toy_reader.READERS}

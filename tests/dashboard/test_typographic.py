@@ -21,7 +21,7 @@ CONDITIONS = ["clean", "blank label", "nonsense word", "attack word"]
 
 
 def test_probabilities_are_those_of_the_model(app: Any, clip: Any) -> None:
-    from dashboard.lab import STARTING_CLASSES
+    from dashboard.lab.trial import STARTING_CLASSES
 
     test = app(VIEW, word="cat", size="0.4")
     scene = Scene(items=(Picture(concept="apple"),), size_px=clip.image_size)
@@ -254,7 +254,7 @@ def test_what_cannot_be_used_is_one_sentence(
 
 def test_a_run_leads_to_the_lab_with_its_own_question(app: Any, scenery: Any) -> None:
     from clipprobe.runs import load_run
-    from dashboard.lab_widgets import of_run
+    from dashboard.lab.widgets import of_run
 
     config = load_run(scenery.runs / "demo" / "typographic").manifest["config"]
     address = of_run(config)

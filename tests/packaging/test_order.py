@@ -82,10 +82,10 @@ ORDER = {
         (verbs)
     """,
     "dashboard": """
-        components elements framing lab settings snippets
+        components elements framing settings snippets
         __init__ runs state unit_evidence (verbs)
-        explained finder lab_widgets model_switch repairing run_table unit_images
-        app lab_repair lab_search unit_texts
+        explained finder lab model_switch run_table unit_images
+        app unit_texts
         views
     """,
 }

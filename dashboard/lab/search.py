@@ -12,8 +12,8 @@ from PIL import Image
 
 from attacks.typographic import TypographicAttack
 from attacks.typographic.search import SearchResult, search_attack
-from dashboard import lab_widgets
 from dashboard.components import CaptionedImage, number, pictures, plain
+from dashboard.lab import widgets
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -144,7 +144,7 @@ def show_found(found: Found) -> None:
             )
             st.caption(plain(f"In its place — {controls}."))
             st.button(
-                "Write it on the image", key="write it", on_click=lab_widgets.write,
+                "Write it on the image", key="write it", on_click=widgets.write,
                 args=(found.attack,), icon=":material/edit:",
             )  # fmt: skip
     other = result.nonsense

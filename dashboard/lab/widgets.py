@@ -16,7 +16,8 @@ from clipprobe.models import Clip
 from clipprobe.stimuli import STYLES, Picture, Scene, concepts, render
 from clipprobe.stimuli.text import DEFAULT_FONT, fonts, rgb
 from clipprobe.zeroshot import TEMPLATES
-from dashboard import lab, snippets, state
+from dashboard import snippets, state
+from dashboard.lab import trial as lab
 
 OWN_PLACE = "where the sliders say"
 NAMED_PLACES = [name for name in PLACES if not name.startswith("r") or name == "right"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,22 +12,19 @@ import numpy.typing as npt
 import streamlit as st
 
 from attacks.typographic.reading.repair import MOST_HEADS, Contest, Repair, Verdict, repairing_edit
-from clipprobe.errors import ConfigError
-from dashboard import repairing, state
 from dashboard.components import errors_shown, plain
 from dashboard.elements import Grid, grid
-from dashboard.repairing import Attacked
-from dashboard.settings import runs_folder
+from dashboard.lab import computed
+from dashboard.lab.computed import Attacked
+from dashboard.lab.saving import edit_folder, show_saving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clipprobe.edits import Edit
     from clipprobe.models import Clip
 
 HEADS, UNITS, FACTOR, EDITS = "heads", "units", "factor", "edits"
 TITLES = {"clean": "clean image", "attack": "attacked image"}
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +46,7 @@ def show_why(one: Attacked) -> None:
     word, label = (plain(one.contest.classes.names[i]) for i in _pair(one.contest))
     st.subheader("Why: every head, removed one at a time", anchor=False)
     with st.spinner("Removing every head…"):
-        heads = repairing.head_grid(one)
+        heads = computed.head_grid(one)
     change, before = heads.change, heads.before
     names = _names(heads.heads)
     chosen = _known(st.session_state.get(HEADS, []), names)
@@ -107,7 +102,7 @@ def show_block(one: Attacked, names: list[list[str]], cell: tuple[int, int]) -> 
     right.caption(f"Neurons of block {cell[0]} that do most for the word on this image:")
     with errors_shown():
         with st.spinner("Ranking neurons…"):
-            rows = repairing.neurons(one, cell[0])
+            rows = computed.neurons(one, cell[0])
         st.dataframe(
             {
                 "neuron": [row.address for row in rows],
@@ -141,13 +136,13 @@ def show_repair(
         What is done; None where nothing is.
     """
     st.subheader("Repair: turn them down and ask again", anchor=False)
-    names = _names(repairing.head_grid(one).heads)
+    names = _names(computed.head_grid(one).heads)
     with errors_shown():
         plan = choose_plan(one, names)
         if not plan.units and not plan.edits:
             st.info("Choose heads, units or a stored edit, or let the fewest heads be found.")
             return None
-        stored = repairing.open_edits(plan.edits)
+        stored = computed.open_edits(plan.edits)
         edit = repairing_edit(plan.units, plan.factor, stored)
         edited = None
         if stored:
@@ -158,9 +153,9 @@ def show_repair(
             edited = (model, Contest(classes=contest.classes, vectors=vectors_of(model),
                                      label=contest.label, target=contest.target))  # fmt: skip
         with st.spinner("Asking again…"):
-            found = repairing.repaired(one, plan.units, plan.factor, edited)
+            found = computed.repaired(one, plan.units, plan.factor, edited)
         show_answers(found)
-        show_saving(one.clip, edit, plan)
+        show_saving(one.clip, edit)
         return plan
     return None
 
@@ -188,7 +183,7 @@ def choose_plan(one: Attacked, names: list[list[str]]) -> Plan:
         "Their strength", 0.0, 1.0, 0.0, 0.05, key=FACTOR, bind="query-params",
         help="0 removes them, 1 leaves them as they are.",
     )  # fmt: skip
-    stored = repairing.stored_edits(edit_folder())
+    stored = computed.stored_edits(edit_folder())
     edits: list[str] = []
     if stored:
         edits = left.multiselect(
@@ -243,47 +238,6 @@ def show_answers(found: Repair) -> None:
     )
 
 
-def show_saving(clip: Clip, edit: Edit, plan: Plan) -> None:
-    """The edit as a file, and the command that audits the model under it."""
-    with st.expander("Save the edit and audit it", icon=":material/save:"):
-        name = st.text_input("Name", "repair", key="edit name", max_chars=64).strip()
-        if not _NAME.fullmatch(name):
-            raise ConfigError(
-                f"The edit cannot be called {name!r}: use letters, digits, dots, - and _."
-            )
-        fitted = edit.named(name).fitted_to(clip)
-        file = edit_folder() / f"{name}{repairing.SUFFIX}"
-        left, right = st.columns(2)
-        if left.button(f"Save it to {plain(file)}", key="save edit"):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            fitted.save(file)
-            st.session_state["edit saved"] = str(file)
-        right.download_button(
-            "Download it", fitted.to_bytes(), file.name, "application/octet-stream",
-            key="download edit", on_click="ignore",
-        )  # fmt: skip
-        if st.session_state.get("edit saved") == str(file) and file.exists():
-            st.caption(f"Saved: {plain(file)}")
-        st.code(audit_command(file), language="bash", wrap_lines=True)
-        st.caption(plain(f"{edit}"))
-
-
-def audit_command(file: Path) -> str:
-    """The command that audits the model under the edit."""
-    spec = state.chosen_spec()
-    parts = ["clipprobe", "audit", "typographic", *(["--model", spec] if spec else [])]
-    for place in (*state.chosen_edits(), str(file)):
-        parts += ["--edit", place]
-    parts += ["--images", "IMAGES", "--classes", "CLASSES.txt"]
-    parts += ["--out", str(runs_folder() / f"typographic-{file.stem}")]
-    return shlex.join(parts)
-
-
-def edit_folder() -> Path:
-    """Where edits are kept: beside the runs."""
-    return runs_folder() / "edits"
-
-
 def signed(value: float) -> str:
     """A number with its sign, as a reader writes it."""
     return f"{value:+.2f}".replace("-", "−")
@@ -297,7 +251,7 @@ def _toggle(head: str) -> None:
 
 
 def _take_fewest(one: Attacked) -> None:
-    st.session_state[HEADS] = [_short(address) for address in repairing.fewest(one)]
+    st.session_state[HEADS] = [_short(address) for address in computed.fewest(one)]
 
 
 def _pair(contest: Contest) -> tuple[int, int]:
