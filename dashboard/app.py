@@ -18,7 +18,9 @@ if ROOT not in sys.path:
 import streamlit as st  # noqa: E402
 
 from dashboard.components import errors_shown, favicon, plain  # noqa: E402
-from dashboard.settings import edit_files, model_spec, runs_folder  # noqa: E402
+from dashboard.model_switch import follow_address, show_switch  # noqa: E402
+from dashboard.settings import runs_folder  # noqa: E402
+from dashboard.state import chosen_edits  # noqa: E402
 
 #: Content up to 1,600 px beside each other; captions hold the numbers' n and intervals, so they are
 #: as dark as text may need to be (contrast at least 4.5 : 1 in both themes).
@@ -26,7 +28,17 @@ STYLE = """<style>
 .stMainBlockContainer { max-width: 1600px; padding: 4.5rem 2rem 3rem; }
 [data-testid="stCaptionContainer"] { opacity: 1; color: inherit; }
 [data-testid="stCaptionContainer"] p { opacity: 0.82; }
-@media (max-width: 640px) { .stMainBlockContainer { padding: 4rem 1rem 2rem; } }
+@media (min-width: 641px) { .st-key-lab-settings {
+  position: sticky; top: 4.5rem; max-height: calc(100vh - 5.5rem);
+  overflow: auto; padding-right: 8px;
+} }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding: 4rem 1rem 2rem; }
+  .st-key-lab-conditions [data-testid="stHorizontalBlock"] {
+    display: grid; grid-template-columns: 1fr 1fr;
+  }
+  .st-key-lab-conditions [data-testid="stColumn"] { width: 100%; min-width: 0; }
+}
 </style>"""
 
 
@@ -36,6 +48,7 @@ def main() -> None:
     pages = [
         st.Page("views/overview.py", title="Runs", icon=":material/grid_view:", default=True),
         st.Page("views/neuron.py", title="Neuron", icon=":material/scatter_plot:"),
+        st.Page("views/image.py", title="Image", icon=":material/image_search:"),
         st.Page("views/explain.py", title="Explain", icon=":material/lightbulb:"),
         st.Page("views/similarity.py", title="Similarity", icon=":material/grid_on:"),
         st.Page("views/zeroshot.py", title="Zero-shot & limits", icon=":material/category:"),
@@ -44,11 +57,13 @@ def main() -> None:
     ]
     page = st.navigation(pages, position="top")
     st.html(STYLE)
-    where = [f"Runs: {runs_folder()}", f"Model: {model_spec() or 'the bundled emoji-clip'}"]
-    where += [f"Edit: {place}" for place in edit_files()]
-    st.caption(" · ".join(map(plain, where)))
-    with errors_shown():
-        page.run()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        show_switch()
+        where = [f"Runs: {runs_folder()}", *(f"Edit: {place}" for place in chosen_edits())]
+        st.caption(" · ".join(map(plain, where)), width="content")
+    if follow_address():
+        with errors_shown():
+            page.run()
 
 
 main()

@@ -75,10 +75,12 @@ def trial_code(
     classes: Sequence[str],
     templates: Sequence[str],
     edits: Sequence[str] = (),
+    repair: tuple[Sequence[str], float, Sequence[str]] | None = None,
 ) -> str:
     """The images of the lab and their probabilities.
 
     Args:
+        repair: Units, what they are multiplied by, and files of edits that come before.
         image: Lines that make ``image``; see :func:`stimulus_lines`, :func:`upload_lines`.
     """
     settings = ", ".join(f"{name}={value!r}" for name, value in attack.to_json().items())
@@ -114,6 +116,18 @@ def trial_code(
         "for name, row in zip(images, probabilities):",
         "    print(name, classes[row.argmax()], row.max())",
     ]
+    if repair is not None:
+        units, factor, stored = repair
+        change = "'zero'" if factor == 0 else f"clipprobe.Scale({factor!r})"
+        parts = [f"clipprobe.load_edit({place!r})" for place in stored]
+        parts += [f"dict.fromkeys({list(units)!r}, {change})"] if units else []
+        lines += [
+            f"edited = clipprobe.Edit({', '.join(parts)}).of(clip)",
+            f"vectors = build_classifier(edited, classes, {list(templates)!r})",
+            "repaired = edited.logits(list(images.values()), vectors)",
+            "for name, row in zip(images, repaired):",
+            "    print(name, 'repaired:', classes[row.argmax()])",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -181,6 +195,38 @@ def similarity_code(*, spec: str | None, things: Sequence[str], texts: Sequence[
             f"texts = {list(texts)!r}",
             "print(clip.similarity(images, texts))",
             "print(clip.logits(images, texts))",
+            "",
+        ]
+    )
+
+
+def responding_code(
+    *,
+    spec: str | None,
+    edits: Sequence[str],
+    run: str,
+    picture: Sequence[str],
+    sites: Sequence[str] | None,
+) -> str:
+    """The units of an atlas that respond most to one image.
+
+    Args:
+        picture: Lines that make ``image``; see :func:`stimulus_lines`, :func:`upload_lines`.
+    """
+    given = "" if sites is None else f", sites={list(sites)!r}"
+    return "\n".join(
+        [
+            "import clipprobe",
+            "from clipprobe.neurons import responding",
+            *(line for line in picture if line.startswith("from ")),
+            "",
+            load_line(spec, edits),
+            f"atlas = clipprobe.Atlas.load({run!r})",
+            *(line for line in picture if not line.startswith("from ")),
+            "image = clip.preprocess.to_grid(image)  # as the model sees it",
+            f"found = responding(clip, atlas, image{given})",
+            "for one in found.units:",
+            "    print(one.address, one.value, one.percentile, one.deviations)",
             "",
         ]
     )

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 THUMBNAIL_PX = 320
 MAX_UPLOAD_PIXELS = 32_000_000
+CHOSEN_MODEL = "model of this session"
 CLASSES_AT_ONCE, MAX_KNOWN_CLASSES = 32, 4096
 
 
-@st.cache_resource(show_spinner="Loading the model (once)…", max_entries=2)
+@st.cache_resource(show_spinner="Loading the model (once)…", max_entries=3)
 def load_model(spec: str | None, edits: tuple[str, ...] = ()) -> Clip:
     """The model of that name, None for the bundled one, under the edits of some files."""
     if edits:
@@ -46,9 +47,21 @@ def load_model(spec: str | None, edits: tuple[str, ...] = ()) -> Clip:
     return clip
 
 
+def chosen_spec() -> str | None:
+    """How this session's model is named: by its own choice, else as the dashboard was started."""
+    spec: str | None = st.session_state.get(CHOSEN_MODEL, model_spec())
+    return spec
+
+
+def chosen_edits() -> tuple[str, ...]:
+    """The files of the edits that this session's model is under: those of the start, on its model
+    alone."""
+    return edit_files() if chosen_spec() == model_spec() else ()
+
+
 def the_model() -> Clip:
-    """The model that the dashboard was started with."""
-    return load_model(model_spec(), edit_files())
+    """The model of this session."""
+    return load_model(chosen_spec(), chosen_edits())
 
 
 def edits_of(clip: Clip | None) -> tuple[str, ...]:
@@ -154,27 +167,26 @@ def model_of(atlas: Atlas) -> tuple[Clip, str | None]:
     """The model that the atlas was made with, if the dashboard has it, and how it was named.
 
     Raises:
-        UnsupportedModelError: the dashboard was started with another one.
+        UnsupportedModelError: neither this session nor the dashboard has chosen it.
         UnknownModelError: the model cannot be loaded.
     """
     from clipprobe.models.checkpoints.bundled import BUNDLED_NAME
 
     model = atlas.config["model"]
     identity = Identity.stored(model)
-    spec = model_spec()
-    clip = load_model(spec, edit_files())
-    if clip.identity != identity and edit_files():
-        clip = load_model(spec)
-    if clip.identity != identity and model["id"] == BUNDLED_NAME:
-        spec = None
-        clip = load_model(spec)
-    if clip.identity != identity:
-        raise UnsupportedModelError(
-            f"This atlas is of {model['id']} (weights {identity}) and the "
-            f"dashboard runs {clip.id} (weights {clip.identity}), so maps cannot be "
-            "computed: start it with clipprobe dashboard --model, and --edit, of the atlas."
-        )
-    return clip, spec
+    ways = [(chosen_spec(), chosen_edits()), (model_spec(), edit_files()), (model_spec(), ())]
+    if model["id"] == BUNDLED_NAME:
+        ways.append((None, ()))
+    clips = []
+    for spec, edits in dict.fromkeys(ways):
+        clips.append(load_model(spec, edits))
+        if clips[-1].identity == identity:
+            return clips[-1], spec
+    raise UnsupportedModelError(
+        f"This atlas is of {model['id']} (weights {identity}) and the "
+        f"dashboard runs {clips[0].id} (weights {clips[0].identity}), so maps cannot be "
+        "computed: choose the model of the atlas at the top, or start with its --edit."
+    )
 
 
 def atlas_key(atlas: Atlas) -> str:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from clipprobe.neurons.atlas.unit import Bin as Bin
     from clipprobe.neurons.atlas.unit import Firing as Firing
     from clipprobe.neurons.atlas.unit import Unit as Unit
+    from clipprobe.neurons.one_image import ImageResponses as ImageResponses
+    from clipprobe.neurons.one_image import responding as responding
     from clipprobe.neurons.where import UnitMap as UnitMap
     from clipprobe.neurons.where import unit_map as unit_map
 
@@ -19,9 +21,11 @@ __all__ = [
     "Atlas",
     "Bin",
     "Firing",
+    "ImageResponses",
     "Unit",
     "UnitMap",
     "merge_atlases",
+    "responding",
     "scan",
     "scan_texts",
     "unit_map",
@@ -31,6 +35,7 @@ _LATER = {
     **dict.fromkeys(("Atlas", "merge_atlases"), "clipprobe.neurons.atlas.atlas"),
     **dict.fromkeys(("scan", "scan_texts"), "clipprobe.neurons.atlas.scanning"),
     **dict.fromkeys(("Bin", "Firing", "Unit"), "clipprobe.neurons.atlas.unit"),
+    **dict.fromkeys(("ImageResponses", "responding"), "clipprobe.neurons.one_image"),
     **dict.fromkeys(("UnitMap", "unit_map"), "clipprobe.neurons.where"),
 }
 __getattr__ = later(__name__, _LATER)

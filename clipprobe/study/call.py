@@ -115,6 +115,14 @@ def model_from(call: Mapping[str, Any]) -> Any:
     return _decoded(call.get("model"))
 
 
+def model_origin(call: Mapping[str, Any]) -> Origin | None:
+    """What opens the model that a call names; None where the study needed none."""
+    model = call.get("model")
+    if not isinstance(model, Mapping) or not isinstance(model.get("arguments"), Mapping):
+        return None
+    return Origin(opener=str(model.get(_OPEN)), arguments=dict(model["arguments"]))
+
+
 def _is_names(value: Any) -> bool:
     texts = [value] if value is None or isinstance(value, str) else value
     return isinstance(texts, list | tuple) and all(isinstance(t, str | None) for t in texts)

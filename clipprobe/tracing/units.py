@@ -41,6 +41,26 @@ def points_of(clip: Clip, sites: str | Sequence[str]) -> tuple[str, dict[str, Ho
     return towers.pop(), points
 
 
+def find_units(clip: Clip, units: Sequence[str]) -> dict[str, tuple[HookPoint, int]]:
+    """Plain address -> hook point and unit, in the order given.
+
+    Raises:
+        UnknownHookPointError: a unit is not there.
+        UnsupportedHookError: it is not part of a forward pass that can be taken out.
+        ConfigError: of both towers, or none.
+    """
+    from clipprobe.hooks import parse_unit
+
+    addresses = [units] if isinstance(units, str) else units
+    for address in addresses:
+        parse_unit(address)  # one unit each
+    _, points = points_of(clip, addresses)
+    by_address = {one: (point, int(one.rpartition(":")[2])) for one, point in points.items()}
+    for point, unit in by_address.values():
+        refuse_looking(point, unit)
+    return by_address
+
+
 def refuse_looking(point: HookPoint, unit: int | None = None) -> None:
     """Raise where the units of a hook point say where a head looks, and write nothing.
 

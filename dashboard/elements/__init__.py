@@ -6,6 +6,7 @@ users' files reaches the page through ``textContent`` and attributes alone, neve
 
 from dashboard.elements.heat import Panel as Panel
 from dashboard.elements.heat import heat as heat
+from dashboard.elements.place import place as place
 from dashboard.elements.table import Grid as Grid
 from dashboard.elements.table import grid as grid
 from dashboard.elements.words import coloured_words as coloured_words

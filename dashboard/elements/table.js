@@ -46,6 +46,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
       const button = make("button", "", data.texts[r][c])
       button.style.background = colour(value, reach)
       if (data.hints) button.title = data.hints[r][c]
+      button.setAttribute("aria-label", `${data.rows[r]}, ${data.columns[c]}: ${data.hints ? data.hints[r][c] : data.texts[r][c]}`)
+      if (data.marked.some(([i, j]) => i === r && j === c)) button.classList.add("marked")
       if (data.chosen && data.chosen[0] === r && data.chosen[1] === c) button.classList.add("chosen")
       button.addEventListener("click", () => setTriggerValue("cell", [r, c]))
       button.addEventListener("keydown", (event) => {

@@ -31,6 +31,8 @@ class Grid:
     """What stands in the cells, if not the numbers."""
     hints: Sequence[Sequence[str]] | None = None
     """A tooltip for each cell."""
+    marked: Sequence[tuple[int, int]] = ()
+    """Cells to strike out."""
 
 
 def grid(table: Grid, *, key: str, chosen: tuple[int, int] | None = None) -> tuple[int, int] | None:
@@ -52,6 +54,7 @@ def grid(table: Grid, *, key: str, chosen: tuple[int, int] | None = None) -> tup
         "texts": [list(row) for row in texts],
         "hints": None if table.hints is None else [list(row) for row in table.hints],
         "chosen": chosen,
+        "marked": [list(cell) for cell in table.marked],
     }
     result: Any = _grid(key=key, data=data, on_cell_change=lambda: None)
     cell = result.cell

@@ -13,8 +13,7 @@ from clipprobe.people import refuse_person_groups
 from dashboard import explained, snippets, state
 from dashboard.components import errors_shown, number, plain, python_expander
 from dashboard.elements import Panel, coloured_words, heat
-from dashboard.lab_widgets import choose_picture, source_picture
-from dashboard.settings import model_spec
+from dashboard.lab.widgets import choose_picture, source_picture
 
 FIRST = ("head_tokens", "keep_only", "grad_eclip", "maskclip", "integrated_gradients", "random")
 N_PARTS = 12
@@ -65,7 +64,7 @@ def show() -> None:
             show_words(clip, image, target, place)
             show_parts(clip, image, target)
         code = snippets.explain_code(
-            spec=model_spec(), picture=lines, target=target, methods=methods, options=options
+            spec=state.chosen_spec(), picture=lines, target=target, methods=methods, options=options
         )
         python_expander().code(code, language="python")
 

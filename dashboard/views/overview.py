@@ -7,6 +7,7 @@ import streamlit as st
 from clipprobe.runs import RunView
 from dashboard.components import numbers_row, plain
 from dashboard.framing import report_file
+from dashboard.lab.widgets import of_run
 from dashboard.run_table import pick_run
 from dashboard.runs import RunEntry, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
@@ -119,7 +120,10 @@ def run_card(item: RunEntry, run: RunView) -> None:
                 )
             if run.kind == "typographic":
                 st.page_link(
-                    "views/typographic.py", label="Try it in the lab", icon=":material/match_case:"
+                    "views/typographic.py",
+                    label="Try it in the lab",
+                    icon=":material/match_case:",
+                    query_params=of_run(run.manifest["config"]),
                 )
 
 

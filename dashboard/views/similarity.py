@@ -16,8 +16,7 @@ from clipprobe.stimuli import Picture, Scene, concepts, render
 from dashboard import explained, snippets, state
 from dashboard.components import errors_shown, python_expander
 from dashboard.elements import Grid, grid
-from dashboard.lab_widgets import SUFFIXES, UPLOAD_MB
-from dashboard.settings import model_spec
+from dashboard.lab.widgets import SUFFIXES, UPLOAD_MB
 
 COSINES, SHARES, RANKS = (
     "cosine",
@@ -62,7 +61,7 @@ def show() -> None:
             raise DataError("There is nothing to compare: give at least one image and one text.")
         refuse_person_groups(texts, "this page")
         show_matrix(clip, images, texts, what)
-        code = snippets.similarity_code(spec=model_spec(), things=named, texts=texts)
+        code = snippets.similarity_code(spec=state.chosen_spec(), things=named, texts=texts)
         python_expander().code(code, language="python")
 
 

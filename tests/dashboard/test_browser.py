@@ -278,6 +278,105 @@ def test_a_journey(page: Any, address: str, tmp_path: Path) -> None:
     page.screenshot(path=tmp_path / "4-reports.png", full_page=True)
 
 
+def misread(clip: Any) -> tuple[str, str, str]:
+    """A bundled image, a word and a place: misread, and repaired by at most four heads."""
+    from attacks.typographic import TypographicAttack
+    from attacks.typographic.reading.repair import Contest, fewest_heads, repair
+    from clipprobe.stimuli import Picture, Scene, render
+    from clipprobe.zeroshot import TEMPLATES, build_classifier
+    from clipprobe.zeroshot.classes import Classes
+    from dashboard.lab.trial import STARTING_CLASSES
+
+    names = list(STARTING_CLASSES)
+    vectors = build_classifier(clip, names, TEMPLATES)
+    for concept in names:
+        scene = Scene(items=(Picture(concept=concept),), size_px=clip.image_size)
+        clean = clip.preprocess.to_grid(render(scene).image)
+        for word in names:
+            for place in ("bottom", "center") if word != concept else ():
+                attack = TypographicAttack(
+                    word=word, size=0.3, position=place, color="black", outline=None,
+                    background="white",
+                )  # fmt: skip
+                images = {"clean": clean, "attack": attack(clean).image}
+                contest = Contest(
+                    classes=Classes(names), vectors=vectors, label=names.index(concept),
+                    target=names.index(word),
+                )  # fmt: skip
+                before = repair(clip, images, contest, ()).before
+                if not (before["clean"].right and before["attack"].fooled):
+                    continue
+                heads = fewest_heads(clip, *images.values(), contest)
+                after = repair(clip, images, contest, heads, n_random=0).after
+                if after["attack"].right and after["clean"].right:
+                    return concept, word, place
+    pytest.fail("no image of the lab is misread and repaired by four heads")
+
+
+def test_an_attack_is_made_understood_and_undone(
+    page: Any, browser: Any, address: str, tmp_path: Path
+) -> None:
+    import clipprobe
+
+    concept, word, place = misread(clipprobe.load())
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    page.goto(f"{address}/typographic?concept={concept}&place={place}")
+    page.get_by_text("Reading effect").first.wait_for()
+    page.get_by_role("button", name=re.compile("^Model")).or_(
+        page.locator('[data-testid="stPopover"] button')
+    ).first.click()
+    typed = page.get_by_role("textbox", name="Or a checkpoint folder")
+    typed.fill("/no/such/folder")
+    typed.press("Enter")
+    page.get_by_role("button", name="Load it").click()
+    page.get_by_text("there is no such folder").wait_for()
+    typed.fill("")
+    typed.press("Enter")
+    choose(page, "Known models", "emoji-clip, bundled")
+    page.get_by_role("button", name="Load it").click()
+    page.wait_for_url("**/typographic?*model=emoji-clip*")
+    settled(page)
+    page.keyboard.press("Escape")
+
+    box = page.get_by_label("Write", exact=True)
+    box.fill(word)
+    box.press("Enter")
+    page.get_by_alt_text(re.compile(f"attack word “{word}”; the model answers {word}")).wait_for()
+    frame = page.get_by_role("application", name=re.compile(f"The word “{word}”"))
+    frame.focus()
+    frame.press("ArrowUp")
+    page.wait_for_url("**/typographic?*place=where*")
+    settled(page)
+    choose(page, "Place", place)
+    page.get_by_alt_text(re.compile(f"attack word “{word}”; the model answers {word}")).wait_for()
+
+    page.get_by_role("radio", name="Why, and repair").or_(
+        page.get_by_role("button", name="Why, and repair")
+    ).first.click()
+    cell = page.get_by_role("button", name=re.compile(r"^block 3, head 3"))
+    cell.wait_for()
+    cell.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.get_by_text("Neurons of block 3").wait_for()
+    page.get_by_role("button", name=re.compile("^Find the fewest heads")).click()
+    page.get_by_text("The right answer is back.").wait_for()
+    page.get_by_text(f"“{word}” → “{concept}”").first.wait_for()
+    settled(page)
+    assert 1 <= page.url.count("heads=") <= 4
+    everything_has_a_text(page, charts=False)
+    for name, width, scheme in (("light", 1280, "light"), ("dark", 1280, "dark"),
+                                ("phone", 390, "light")):  # fmt: skip
+        view = browser.new_page(viewport={"width": width, "height": 1000}, color_scheme=scheme)
+        view.set_default_timeout(PATIENCE_MS)
+        view.goto(page.url)  # the address alone says it all
+        view.get_by_text("The right answer is back.").wait_for()
+        settled(view)
+        assert view.evaluate("document.documentElement.scrollWidth") <= width
+        view.screenshot(path=tmp_path / f"repair-{name}.png", full_page=True)
+        view.close()
+
+
 def test_a_view_keeps_its_run(page: Any, address: str) -> None:
     def shown(label: str, run: str) -> None:
         chosen = page.get_by_role("combobox", name=label)
@@ -346,11 +445,12 @@ def settled(page: Any) -> None:
     page.locator('[data-test-script-state="notRunning"]').wait_for(state="attached")
 
 
-def everything_has_a_text(page: Any) -> None:
+def everything_has_a_text(page: Any, *, charts: bool = True) -> None:
     """Every image and chart says what it shows to those who cannot see it."""
     pictures = page.locator('[data-testid="stMain"] [data-testid="stImage"] img')
     pictures.nth(3).wait_for()
     assert all(image.get_attribute("alt") for image in pictures.all())
-    charts = page.locator('[data-testid="stPlotlyChart"]')
-    charts.first.locator("svg").first.wait_for()
-    assert all(chart.get_attribute("aria-label") for chart in charts.all())
+    if charts:
+        plots = page.locator('[data-testid="stPlotlyChart"]')
+        plots.first.locator("svg").first.wait_for()
+        assert all(chart.get_attribute("aria-label") for chart in plots.all())

@@ -12,7 +12,8 @@ from attacks.typographic import TypographicAttack
 from clipprobe.arrays import softmax
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.zeroshot.classes import Classes
-from dashboard import components, lab
+from dashboard import components
+from dashboard.lab import trial as lab
 
 
 def test_classes_are_read_once_in_any_spelling() -> None:

@@ -21,7 +21,7 @@ CONDITIONS = ["clean", "blank label", "nonsense word", "attack word"]
 
 
 def test_probabilities_are_those_of_the_model(app: Any, clip: Any) -> None:
-    from dashboard.lab import STARTING_CLASSES
+    from dashboard.lab.trial import STARTING_CLASSES
 
     test = app(VIEW, word="cat", size="0.4")
     scene = Scene(items=(Picture(concept="apple"),), size_px=clip.image_size)
@@ -249,7 +249,55 @@ def test_what_cannot_be_used_is_one_sentence(
     assert not test.exception
     assert len(test.error) == 1
     assert answer in markup(test.error[0].value)
-    assert not test.metric and not test.get("image")
+    assert not test.metric and len(test.get("image")) == 1  # the clean image stays
+
+
+def test_a_run_leads_to_the_lab_with_its_own_question(app: Any, scenery: Any) -> None:
+    from clipprobe.runs import load_run
+    from dashboard.lab.widgets import of_run
+
+    config = load_run(scenery.runs / "demo" / "typographic").manifest["config"]
+    address = of_run(config)
+    test = app(VIEW, **address)
+    assert not test.error
+    assert list(test.dataframe[0].value["class"]) == config["classes"]
+    assert test.selectbox(key="concept").value == config["classes"][0]
+    assert test.text_input(key="word").value == config["classes"][1]
+    code = test.code[0].value
+    assert f"size={config['attack']['size']!r}" in code
+    assert "background=None" in code and f"font={config['attack']['font']!r}" in code
+    assert of_run({"attack": {"color": "no colour", "size": [1]}, "classes": 3 * [None]}) == {}
+
+
+def test_every_knob_is_in_the_address(app: Any) -> None:
+    address = {
+        "classes": "apple\ncat\nguitar", "templates": "a {}", "outline": "white",
+        "label": "yellow", "color": "#112233", "rotation": "20", "opacity": "0.5", "seed": "3",
+        "font": "DejaVuSans", "across": "0.3", "down": "0.6", "place": "where the sliders say",
+    }  # fmt: skip
+    test = app(VIEW, **address)
+    assert not test.error
+    assert list(test.dataframe[0].value["class"]) == ["apple", "cat", "guitar"]
+    code = test.code[0].value
+    for said in ("font='DejaVuSans'", "color='#112233'", "outline='#ffffff'", "rotation=20.0",
+                 "background='#f0e442'", "opacity=0.5", "seed=3", "position=[[0.3, 0.6]]",
+                 "['a {}']"):  # fmt: skip
+        assert said in code, (said, code)
+
+
+def test_a_word_that_is_what_is_shown_is_remarked(app: Any) -> None:
+    test = app(VIEW, concept="dog", word="dog")
+    assert any("no mistake here" in item.value for item in test.info)
+
+
+def test_long_names_stay_short_below_the_bars(app: Any, charts: Any) -> None:
+    test = app(VIEW)
+    long = "a class whose name is much longer than the others"
+    test.text_area(key="classes").set_value(f"dog\n{long}").run()
+    (chart,) = charts(test)
+    axis = chart["layout"]["xaxis"]
+    assert axis["tickangle"] == 0 and max(map(len, axis["ticktext"])) <= 16
+    assert long in chart["data"][0]["x"]
 
 
 def test_an_address_with_impossible_values_opens_the_page(app: Any) -> None:

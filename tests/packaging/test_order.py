@@ -37,6 +37,7 @@ ORDER = {
     "clipprobe.neurons": """
         instruments settings
         atlas direction_results multimodality where words
+        one_image
         __init__ effects pooled sheet
         captions circuits labels
         (verbs)
@@ -85,6 +86,10 @@ ORDER = {
         __init__ app blocks runs state unit_evidence (verbs)
         explained finder lab_widgets one_image run_table unit_images
         one_image_panels unit_texts
+        components elements framing settings snippets
+        __init__ runs state unit_evidence (verbs)
+        explained finder lab model_switch run_table unit_images
+        app unit_texts
         views
     """,
 }

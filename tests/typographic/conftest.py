@@ -39,3 +39,21 @@ def colours(tmp_path: Path) -> Callable[..., Dataset]:
         return Dataset(name=folder, records=tuple(sorted(records, key=lambda r: r.id)))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Any]:
+    """``reader(True)`` reads, ``reader(False)`` does not."""
+    from typographic import toy_reader
+
+    import clipprobe
+
+    loaded: dict[bool, Any] = {}
+
+    def load(reads: bool) -> Any:
+        if reads not in loaded:
+            folder = tmp_path_factory.mktemp("reader") / f"reads-{reads}"
+            loaded[reads] = clipprobe.load(toy_reader.save(folder, reads=reads))
+        return loaded[reads]
+
+    return load

@@ -27,22 +27,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Any]:
-    """``reader(True)`` reads, ``reader(False)`` does not."""
-    import clipprobe
-
-    loaded: dict[bool, Any] = {}
-
-    def load(reads: bool) -> Any:
-        if reads not in loaded:
-            folder = tmp_path_factory.mktemp("reader") / f"reads-{reads}"
-            loaded[reads] = clipprobe.load(toy.save(folder, reads=reads))
-        return loaded[reads]
-
-    return load
-
-
-@pytest.fixture(scope="session")
 def explained(
     reader: Callable[[bool], Any], pictures: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[bool], Any]:

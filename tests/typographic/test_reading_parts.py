@@ -19,6 +19,7 @@ from attacks.typographic.reading import explain_reading, greedy, why_image
 from attacks.typographic.reading.ablation import Outcome, band_sizes, random_heads
 from attacks.typographic.reading.found import causal, reading
 from attacks.typographic.reading.pairs import ink_patches
+from attacks.typographic.reading.repair import heads_of
 from clipprobe.cli import app
 from clipprobe.errors import ConfigError, DataError, UnsupportedHookError
 from clipprobe.hooks import At, Patch, capture, intervene
@@ -217,4 +218,6 @@ def test_models_without_separate_heads_are_refused(
     assert "clipprobe audit typographic" in str(caught.value)  # what is left to do
     with pytest.raises(UnsupportedHookError, match=why):
         why_image(model, folder / "images/dog/0.png", NAMES, label="dog", word="cat")
+    with pytest.raises(UnsupportedHookError, match="no heads"):
+        heads_of(model)
     assert not (folder / "run").exists()

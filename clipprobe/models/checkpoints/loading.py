@@ -91,14 +91,18 @@ def find(model: str | Path | None, revision: str | None) -> tuple[Path, str, str
     if model is None:
         _no_revision(revision, "the bundled model")
         return bundled_folder(), BUNDLED_NAME, None
-    folder = Path(model).expanduser()
-    if folder.is_dir():
+    try:
+        folder = Path(model).expanduser()
+        is_folder, is_there = folder.is_dir(), folder.exists()
+    except (OSError, RuntimeError, ValueError):  # a name that no file system takes, or ~nobody
+        folder, is_folder, is_there = Path(model), False, False
+    if is_folder:
         _no_revision(revision, f"the folder {folder}")
         return folder, folder.resolve().name, None
-    if isinstance(model, str) and is_hub_id(model) and not folder.exists():
+    if isinstance(model, str) and is_hub_id(model) and not is_there:
         snapshot, commit = fetch(model, revision)
         return snapshot, model, commit
-    place = "that is a file" if folder.exists() else "there is no such folder"
+    place = "that is a file" if is_there else "there is no such folder"
     raise UnknownModelError(
         f"The model {str(model)!r} cannot be loaded, because {place}: give a checkpoint folder, "
         f"a Hugging Face id such as openai/clip-vit-base-patch32, or {OPEN_CLIP}NAME/TAG."

@@ -192,7 +192,7 @@ def compared(
         UnknownHookPointError, UnsupportedHookError: one is not there or has no such pooling.
     """
     from clipprobe.hooks.units import find_sites
-    from clipprobe.neurons.effects.sweep import find_units
+    from clipprobe.tracing.units import find_units
 
     ((own, (point, _)),) = find_units(clip, [address]).items()
     patterns = list(sites or [_kind(point.name)])

@@ -12,7 +12,7 @@ from clipprobe.attribution.readout import ScoreName
 from clipprobe.memory import fitting_batch
 from clipprobe.tracing.inputs import Inputs, encode_other, names_of
 from clipprobe.tracing.scales import SiteScale, site_scales
-from clipprobe.tracing.units import points_of, refuse_looking
+from clipprobe.tracing.units import find_units
 
 if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
@@ -78,23 +78,3 @@ class Sweep:
             if progress is not None:
                 progress(len(batch.rows) * (1 + len(changes)))
         return deltas
-
-
-def find_units(clip: Clip, units: Sequence[str]) -> dict[str, tuple[HookPoint, int]]:
-    """Plain address -> hook point and unit, in the order given.
-
-    Raises:
-        UnknownHookPointError: a unit is not there.
-        UnsupportedHookError: it is not part of a forward pass that can be taken out.
-        ConfigError: of both towers, or none.
-    """
-    from clipprobe.hooks import parse_unit
-
-    addresses = [units] if isinstance(units, str) else units
-    for address in addresses:
-        parse_unit(address)  # one unit each
-    _, points = points_of(clip, addresses)
-    by_address = {one: (point, int(one.rpartition(":")[2])) for one, point in points.items()}
-    for point, unit in by_address.values():
-        refuse_looking(point, unit)
-    return by_address

@@ -71,11 +71,13 @@ class Trial:
             ``nonsense`` where no such word can be made.
         nonsense: The nonsense word; None where there is none.
         attack: What was written.
+        box: Of its label: left, top, right, bottom, as shares of width and height.
     """
 
     images: dict[str, Image.Image]
     nonsense: str | None
     attack: TypographicAttack
+    box: tuple[float, float, float, float]
 
 
 def draw(base: Image.Image, attack: TypographicAttack, classes: Classes) -> Trial:
@@ -97,7 +99,10 @@ def draw(base: Image.Image, attack: TypographicAttack, classes: Classes) -> Tria
     if other is not None:
         control = attack.with_word(other).in_place_of(attacked, base, kind="nonsense")
         images["nonsense"] = control.image
-    return Trial(images=images, nonsense=other, attack=attack)
+    left, top, right, bottom = attacked.labels[0]
+    width, height = attacked.image.size
+    box = (left / width, top / height, right / width, bottom / height)
+    return Trial(images=images, nonsense=other, attack=attack, box=box)
 
 
 def reading_effect(shares: dict[str, npt.NDArray[np.float64]], target: int) -> float | None:

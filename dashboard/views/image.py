@@ -1,0 +1,133 @@
+"""Which units respond to this image?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from PIL import Image
+
+from clipprobe.neurons import ImageResponses, responding, unit_map
+from dashboard import snippets, state
+from dashboard.components import errors_shown, plain, python_expander
+from dashboard.elements import Panel, heat
+from dashboard.lab.widgets import choose_picture, source_picture
+from dashboard.runs import choose_run, data_words, find_runs, model_words
+from dashboard.settings import runs_folder
+from dashboard.state import BY_PIXELS
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+    from clipprobe.neurons import Atlas
+    from clipprobe.neurons.where import UnitMap
+    from clipprobe.runs import RunView
+
+ALL = "all hook points"
+UNIT_PAGE = "views/neuron.py"
+N_UNITS = 12
+
+
+def show() -> None:
+    """The whole page."""
+    st.title("Which units respond to this image?")
+    runs = [one for one in find_runs(runs_folder()) if one.run and one.run.kind == "atlas"]
+    if not runs:
+        st.info(
+            f"There is no atlas in {plain(runs_folder())} to compare with. `clipprobe demo` makes "
+            "one, and `clipprobe neurons scan --images DIR --out DIR` makes one of your images."
+        )
+        return
+    settings, results = st.columns([2, 5], gap="large")
+    with settings:
+        source = choose_picture()
+        st.subheader("Compared with", anchor=False)
+        run = choose_run(runs, label="Atlas", key="image_run")
+        if run is None:
+            return
+        atlas = state.open_atlas(run)
+        site = st.selectbox("Units of", [ALL, *atlas.sites], key="units_of", bind="query-params")
+    with results, errors_shown():
+        clip, spec = state.model_of(atlas)
+        image, lines, name = source_picture(clip, source)
+        sites = None if site == ALL else (site,)
+        with st.spinner("Placing every unit…"):
+            found = respond(clip, state.identity(clip), atlas, state.atlas_key(atlas), image, sites)
+        show_units(clip, run, atlas, found, image, name or "your image")
+        code = snippets.responding_code(
+            spec=spec, edits=state.edits_of(clip), run=str(run.path), picture=lines, sites=sites
+        )
+        python_expander().code(code, language="python")
+
+
+@st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=BY_PIXELS)
+def respond(
+    _clip: Clip,
+    key: str,
+    _atlas: Atlas,
+    atlas: str,
+    image: Image.Image,
+    sites: tuple[str, ...] | None,
+) -> ImageResponses:
+    """The units that respond most."""
+    return responding(_clip, _atlas, image, sites=sites, k=N_UNITS)
+
+
+@st.cache_resource(show_spinner=False, max_entries=256, hash_funcs=BY_PIXELS)
+def where(_clip: Clip, key: str, image: Image.Image, address: str) -> UnitMap:
+    """Where a unit fires on the image."""
+    return unit_map(_clip, image, address)
+
+
+def show_units(
+    clip: Clip, run: RunView, atlas: Atlas, found: ImageResponses, image: Image.Image, name: str
+) -> None:
+    """Each unit's map over the image, with its place in its range and a link to its page."""
+    st.caption(f"{plain(model_words(run))} · {plain(data_words(run))}")
+    st.markdown(
+        f"**{found.n_above:,} of {found.n_units:,} units** respond to it more than to every one of "
+        f"the {found.n_images:,} images of the atlas. For an image like those it would be "
+        f"{found.expected_above:,.1f} on average."
+    )
+    panels, without = [], []
+    for one in found.units:
+        note = f"{place_words(one.percentile, one.above)}; {one.value:.3g}"
+        if one.deviations == one.deviations:
+            note += f", {one.deviations:+.1f} σ".replace("-", "−")
+        if atlas.sites[one.address.rpartition(":")[0]].layout == "vector":
+            without.append(f"{one.address}: {note}")
+            continue
+        values = where(clip, state.identity(clip), image, one.address).map
+        panels.append(Panel(title=short(one.address), values=values, unit="activation", note=note))
+    if panels:
+        heat(image, panels, alt=f"activation over {name}", key="responding", side_px=160)
+    for line in without:
+        st.caption(plain(line))
+    st.caption("Open a unit:")
+    relative = run.path.relative_to(runs_folder()).as_posix()
+    with st.container(horizontal=True):
+        for one in found.units:
+            st.page_link(
+                UNIT_PAGE,
+                label=plain(short(one.address)),
+                query_params={"run": relative, "unit": one.address},
+                width="content",
+            )
+    st.caption(
+        f"The {len(found.units)} strongest by percentile, then by standard deviations (σ) above "
+        f"the mean; pooled as in the atlas ({found.pool}). The percentile is the share of the "
+        "atlas' images to which the unit responds less, to within a bin of its histogram. They "
+        "were chosen for being the strongest of many: one image has no interval."
+    )
+
+
+def place_words(percentile: float, above: bool) -> str:
+    """A unit's place in its range."""
+    return "above the whole atlas" if above else f"above {percentile:.1%} of the atlas"
+
+
+def short(address: str) -> str:
+    """``vision.blocks.3.mlp.post:17`` as ``3.mlp.post:17``."""
+    return address.removeprefix("vision.").removeprefix("blocks.")
+
+
+show()
