@@ -12,18 +12,22 @@ if TYPE_CHECKING:
     from clipprobe.neurons.atlas.unit import Bin as Bin
     from clipprobe.neurons.atlas.unit import Firing as Firing
     from clipprobe.neurons.atlas.unit import Unit as Unit
+    from clipprobe.neurons.where import TextMap as TextMap
     from clipprobe.neurons.where import UnitMap as UnitMap
+    from clipprobe.neurons.where import text_map as text_map
     from clipprobe.neurons.where import unit_map as unit_map
 
 __all__ = [
     "Atlas",
     "Bin",
     "Firing",
+    "TextMap",
     "Unit",
     "UnitMap",
     "merge_atlases",
     "scan",
     "scan_texts",
+    "text_map",
     "unit_map",
 ]
 
@@ -31,6 +35,6 @@ _LATER = {
     **dict.fromkeys(("Atlas", "merge_atlases"), "clipprobe.neurons.atlas.atlas"),
     **dict.fromkeys(("scan", "scan_texts"), "clipprobe.neurons.atlas.scanning"),
     **dict.fromkeys(("Bin", "Firing", "Unit"), "clipprobe.neurons.atlas.unit"),
-    **dict.fromkeys(("UnitMap", "unit_map"), "clipprobe.neurons.where"),
+    **dict.fromkeys(("TextMap", "UnitMap", "text_map", "unit_map"), "clipprobe.neurons.where"),
 }
 __getattr__ = later(__name__, _LATER)

@@ -109,7 +109,7 @@ def run_card(item: RunEntry, run: RunView) -> None:
                 )
             if run.kind == "atlas":
                 st.page_link(
-                    "views/neuron.py",
+                    "views/unit.py",
                     label="Neurons",
                     icon=":material/scatter_plot:",
                     query_params=where,

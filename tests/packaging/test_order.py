@@ -81,10 +81,10 @@ ORDER = {
         (verbs)
     """,
     "dashboard": """
-        components elements framing lab settings snippets
-        __init__ app runs state unit_evidence (verbs)
-        explained finder lab_widgets run_table unit_images
-        unit_texts
+        address framing lab settings snippets
+        components elements
+        __init__ app runs state (verbs)
+        explained lab_widgets run_table units
         views
     """,
 }
