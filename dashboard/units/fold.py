@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -73,13 +74,17 @@ def show_name(name: UnitName | None) -> None:
         st.caption("No name: no run of labels on these weights has this unit.")
         return
     value, interval, _ = estimate_words(name.auroc)
-    score = f"held-out AUROC {value}, {interval}; judge {name.judge}; {name.run}"
+    known = not math.isnan(name.auroc.value)
+    score = f"held-out AUROC {value}, {interval}; " if known else ""
+    source = f"{score}judge: {name.judge}; run: {name.run}"
     if name.label is not None:
         st.subheader(plain(f"“{name.label}”"), anchor=False)
-        st.caption(plain(score))
+        st.caption(plain(source))
     else:
         st.caption(
-            plain(f"No label holds ({name.reason}); the best concept, {name.candidate}: {score}.")
+            plain(
+                f"No label holds ({name.reason}). The best concept is {name.candidate}: {source}."
+            )
         )
     if name.circular:
         st.warning("The judge that says what images show is the labelled model itself: circular.")

@@ -61,6 +61,7 @@ def choose_image(atlas: Atlas, unit: Unit, clip: Clip) -> tuple[Image.Image, str
         default=OF_ATLAS,
         key="where_source",
         required=True,
+        wrap=True,
         persist_state="session",
     )
     firings = {one.image: one for one in (*unit.top, *every_sample(unit), *unit.bottom)}

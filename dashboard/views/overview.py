@@ -109,9 +109,9 @@ def run_card(item: RunEntry, run: RunView) -> None:
                 )
             if run.kind == "atlas":
                 st.page_link(
-                    "views/unit.py",
-                    label="Neurons",
-                    icon=":material/scatter_plot:",
+                    "views/units.py",
+                    label="Units",
+                    icon=":material/apps:",
                     query_params=where,
                 )
             if run.kind == "typographic":

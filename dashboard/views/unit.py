@@ -19,8 +19,10 @@ from dashboard.elements import strip
 from dashboard.runs import choose_run, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
 from dashboard.units import evidence as others
+from dashboard.units.effect import show_effect
 from dashboard.units.fold import show_fold
 from dashboard.units.images import PARTS, RANGE, show_range
+from dashboard.units.similar import show_neighbours
 from dashboard.units.texts import show_text_range, show_texts
 from dashboard.units.where import show_where, show_where_in_text
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
     from clipprobe.neurons import Atlas
     from clipprobe.neurons.atlas.unit import Unit
+    from clipprobe.neurons.sheet.evidence import Evidence
     from clipprobe.runs import RunView
 
 QUESTION = "What does this unit respond to?"
@@ -116,6 +119,7 @@ def show_unit(
                 show_provenance(run, atlas)
             else:
                 others.show_instrument(instruments[part], atlas, unit, evidence)
+                show_more(instruments[part].name, atlas, unit, clip, evidence)
     name_of_run = st.session_state["atlas_run"]
     with strip_place:
         strip(
@@ -188,6 +192,17 @@ def show_place(atlas: Atlas, unit: Unit, clip: Clip | None, trouble: str) -> sni
         show_where_in_text(unit, clip, atlas.inputs)
         return None
     return show_where(atlas, unit, clip)
+
+
+def show_more(
+    instrument: str, atlas: Atlas, unit: Unit, clip: Clip | None, evidence: Evidence
+) -> None:
+    """What can be had at once, without a run of the instrument."""
+    if instrument == "similar":
+        run = str(st.session_state["atlas_run"])
+        show_neighbours(atlas, run, unit.address, others.names_of(atlas, evidence))
+    elif instrument == "effects" and clip is not None:
+        show_effect(atlas, unit, clip)
 
 
 def show_provenance(run: RunView, atlas: Atlas) -> None:

@@ -93,10 +93,10 @@ def show_units(atlas: Atlas, evidence: Evidence, found: Found, line: str) -> int
         st.info(plain(f"No unit is like that: {line}. {not_searched(evidence)}"))
         return 1
     run = str(st.session_state["atlas_run"])
-    left, right = st.columns([2, 3], gap="medium")
-    with left, errors_shown():
+    left, right = st.columns([3, 2], gap="medium")  # on a phone the first stands above
+    with right, errors_shown():
         show_plane(atlas, run, found)
-    with right:
+    with left:
         place = st.container()
         n_sheets = -(-n // PER_SHEET)
         sheet = 1

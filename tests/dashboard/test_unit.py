@@ -393,6 +393,42 @@ def test_a_label_stands_with_its_score_and_an_abstention_with_its_reason(
     assert row.candidate in line and "judge" in line and "labels" in line
 
 
+def test_the_effect_of_a_change_stands_among_those_of_controls(
+    app: Any, atlas: Any, clip: Any, charts: Any
+) -> None:
+    from clipprobe.neurons.effects import total_effects
+
+    test = app(VIEW, unit=UNIT, part="Effects")
+    image = clip.preprocess.to_grid(atlas.picture(atlas.unit(UNIT).top[0].image))
+    for how, method in (("take it out", "zero"), ("drive it", "steer:2")):
+        test.segmented_control(key="effect_how").set_value(how).run()
+        test.text_input(key="effect_text").set_value("a dog").run()
+        (one,) = total_effects(clip, [image], ["a dog"], [UNIT], methods=[method], n_boot=1)
+        shown = {item.label: item.value for item in test.metric}["Change of the logit"]
+        assert shown == f"{one.effect.value:+.4f}".replace("-", "−")
+        bars = decoded(charts(test)[1]["data"][0]["y"])
+        assert np.allclose(bars, sorted([one.effect.value, *one.control_effects]), atol=1e-6)
+        assert len(bars) == 21
+    for text, words in (("a woman", "person"), ("", "empty")):
+        test.text_input(key="effect_text").set_value(text).run()
+        assert not test.exception and words in test.error[0].value
+
+
+def test_similar_units_lead_to_their_pages(app: Any, atlas: Any, elements: Any) -> None:
+    from clipprobe.neurons.atlas.plane import nearest_units
+
+    test = app(VIEW, run="demo/atlas", unit=UNIT, part="Similar")
+    found = nearest_units(atlas, UNIT)
+    wall = elements(test, "gallery")[1]
+    links = [parse_qs(urlsplit(tile["href"]).query)["unit"][0] for tile in wall["tiles"]]
+    assert links == [unit for unit, _ in found.units] != []
+    assert wall["tiles"][0]["note"].startswith(f"cosine {found.units[0][1]:.2f}")
+    assert any(
+        f"stays below {found.floor:.2f}" in one.value.replace("\\", "") for one in test.caption
+    )
+    assert test.code[0].value.startswith(f"clipprobe neurons similar {UNIT} ")
+
+
 def decoded(values: Any) -> np.ndarray:
     """A Plotly array, which may be packed as base64."""
     if isinstance(values, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from clipprobe.errors import DataError
 from clipprobe.neurons import Atlas, scan
-from clipprobe.neurons.atlas.plane import unit_plane, unit_profiles
+from clipprobe.neurons.atlas.plane import nearest_units, unit_plane, unit_profiles
 
 SITES = ["vision.blocks.0.mlp.post", "vision.blocks.2.mlp.post"]
 
@@ -56,3 +57,28 @@ def test_too_few_images_have_no_map(clip: Any) -> None:
     images = [np.full((32, 32, 3), value, np.uint8) for value in (0, 255)]
     with pytest.raises(DataError, match="at least 3 images"):
         unit_plane(scan(clip, images, sites=SITES[:1]))
+
+
+def test_the_nearest_share_images_beyond_chance(atlas: Atlas) -> None:
+    address = f"{SITES[1]}:9"
+    found = nearest_units(atlas, address, 5, n_draws=50)
+    dense = unit_profiles(atlas).toarray()
+    cosines = dense @ dense[64 + 9]
+    cosines[64 + 9] = -1
+    names = [f"{site}:{i}" for site in SITES for i in range(64)]
+    assert [one for one, _ in found.units] == [names[i] for i in np.argsort(-cosines)[:5]]
+    assert [value for _, value in found.units] == pytest.approx(np.sort(cosines)[::-1][:5])
+    assert found.n_units == 127 and 0 < found.floor < 1
+    assert nearest_units(atlas, address, 5, n_draws=50) == found
+    twin = f"{SITES[0]}:0"
+    (same, *_) = nearest_units(with_copy(atlas), twin, 3, n_draws=50).units
+    assert same == (f"{SITES[0]}:1", pytest.approx(1.0)) and same[1] > found.floor
+
+
+def with_copy(atlas: Atlas) -> Atlas:
+    """The atlas in which unit 1 of the first hook point is a copy of unit 0."""
+    copy = deepcopy(atlas)
+    one = copy.statistics[SITES[0]]
+    for array in (one.top.keys, one.top.tokens, one.sums, one.squares, one.count):
+        array[1] = array[0]
+    return copy

@@ -10,6 +10,7 @@ stands beside that of shuffled profiles, where each unit has its values on image
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from clipprobe.errors import DataError
 from clipprobe.neurons.atlas.statistics import ranking
+from clipprobe.runs.jsonio import AsJson
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas.contents import AtlasContents
@@ -72,6 +74,65 @@ def unit_plane(atlas: AtlasContents, *, seed: int = 0) -> UnitPlane:
         share=share,
         shuffled=shuffled,
         n_images=n_images,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours(AsJson):
+    """The units whose profiles are most like a unit's.
+
+    Attributes:
+        address: The unit.
+        units: Address and cosine of profiles, the highest first; only units that share an image.
+        floor: What the highest cosine of all stays below in 95 % of draws in which the unit's
+            values lie on images drawn by chance; NaN for a unit without a profile.
+        n_units: Units compared.
+        n_draws: Draws that the floor is from.
+    """
+
+    address: str
+    units: tuple[tuple[str, float], ...]
+    floor: float
+    n_units: int
+    n_draws: int
+
+
+def nearest_units(
+    atlas: AtlasContents, address: str, k: int = 8, *, seed: int = 0, n_draws: int = 200
+) -> Neighbours:
+    """The units that share their strongest images with a unit. No model is run.
+
+    What lies below the strongest is not compared, so units cannot be told to be opposed;
+    ``clipprobe neurons similar`` correlates all activations.
+
+    Args:
+        seed: Draws the images of the floor.
+    Raises:
+        UnknownHookPointError: the atlas has no such unit; names the nearest.
+    """
+    site, index = atlas.site_and_index(address)
+    profiles = unit_profiles(atlas)
+    names = [f"{one.name}:{i}" for one in atlas.sites.values() for i in range(one.n_units)]
+    row = names.index(f"{site.name}:{index}")
+    own = profiles[[row]].toarray()[0]
+    values = own[own > 0]
+    rng = np.random.default_rng(seed)
+    highest = []
+    for _ in range(n_draws if len(values) else 0):
+        other = np.zeros(len(own))
+        other[rng.choice(len(own), len(values), replace=False)] = values
+        cosines = profiles @ other
+        cosines[row] = 0
+        highest.append(cosines.max())
+    cosines = profiles @ own
+    cosines[row] = 0
+    order = np.argsort(-cosines, kind="stable")[:k]
+    return Neighbours(
+        address=names[row],
+        units=tuple((names[i], float(cosines[i])) for i in order if cosines[i] > 0),
+        floor=float(np.quantile(highest, 0.95)) if highest else math.nan,
+        n_units=len(names) - 1,
+        n_draws=n_draws,
     )
 
 

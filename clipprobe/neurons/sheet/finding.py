@@ -48,7 +48,7 @@ def _label_words(table: UnitTable, index: int, k: int, inputs: str) -> str:
         return ""
     most = count_words(round(purity * k), inputs.removesuffix("s"))
     words = f" Of the strongest, {most} ({share_words(round(purity * k), k)}) "
-    words += f"bear the label {table.label[index]}"
+    words += f"{'bears' if round(purity * k) == 1 else 'bear'} the label {table.label[index]}"
     if np.isnan(floor):
         return f"{words}; so few {inputs} cannot tell that from chance."
     chance = f"chance over all units of the hook point stays below {floor:.0%} (95 %)"

@@ -131,7 +131,10 @@ def find_by_query(
     of_atlas: list[str | None] = []
     for kind in query.kinds:
         if properties()[kind].table:
-            lists.append(list(find_with_property(evidence, properties()[kind])))
+            tied = find_with_property(evidence, properties()[kind])
+            for address, fields in tied.items():
+                found.setdefault(address, []).append(f"{kind}: {_fields(fields)}")
+            lists.append(list(tied))
         else:
             of_atlas.append(kind)
     # Without a question all units that have a peak are listed; with one, those without it too.
