@@ -33,6 +33,9 @@ def show_effect(atlas: Atlas, unit: Unit, clip: Clip) -> None:
             persist_state="session",
         )  # fmt: skip
         method = choose_method()
+    if not method:
+        right.info("Driven by nothing, the unit stays as it is: move the slider.")
+        return
     found = effect_of(clip, state.identity(clip), unit.address, image, text, method)
     with right:
         number(
@@ -65,7 +68,7 @@ def show_effect(atlas: Atlas, unit: Unit, clip: Clip) -> None:
 
 
 def choose_method() -> str:
-    """How the unit is changed, as ``total_effects`` names it."""
+    """How the unit is changed, as ``total_effects`` names it; empty where it is not."""
     how = st.segmented_control(
         "Change", (OUT, MEAN, STEER), default=OUT, key="effect_how", required=True, wrap=True,
         persist_state="session",
@@ -78,7 +81,7 @@ def choose_method() -> str:
         "by so many of its standard deviations over the tokens of this image",
         -5.0, 5.0, 2.0, 0.5, key="effect_by", persist_state="session",
     )  # fmt: skip
-    return f"steer:{amount:g}" if amount else "steer:1e-9"
+    return f"steer:{amount:g}" if amount else ""
 
 
 @st.cache_resource(show_spinner="Running the model…", max_entries=128, hash_funcs=state.BY_PIXELS)

@@ -37,7 +37,7 @@ def found_units(atlas: Atlas, evidence: Evidence, line: str, sites: Sequence[str
     return _found(atlas, state.atlas_key(atlas), evidence, runs, line.strip(), tuple(sites))
 
 
-@st.cache_resource(show_spinner="Searching…", max_entries=32, ttl=600)
+@st.cache_resource(show_spinner="Searching…", max_entries=8, ttl=600)
 def _found(
     _atlas: Atlas,
     atlas: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -142,3 +143,18 @@ def test_texts_have_tiles_without_images(
     first = wall["tiles"][0]
     assert first["images"] == [] and wall["sources"] == {}
     assert first["note"].startswith(atlas.unit(row["address"]).top[0].id)
+
+
+@pytest.mark.parametrize("view", [VIEW, "views/unit.py"])
+@pytest.mark.parametrize("name", ["topk.parquet", "images.parquet", "stats.safetensors"])
+def test_a_broken_atlas_is_one_sentence(
+    app: Any, scenery: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elements: Any,
+    view: str, name: str,
+) -> None:  # fmt: skip
+    shutil.copytree(scenery.runs / "demo" / "atlas", tmp_path / "atlas")
+    file = tmp_path / "atlas" / name
+    file.write_bytes(file.read_bytes()[:100])
+    monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path))
+    test = app(view, unit="vision.blocks.1.mlp.post:5")
+    assert len(test.error) == 1 and name in test.error[0].value.replace("\\", "")
+    assert not elements(test, "gallery")
