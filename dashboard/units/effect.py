@@ -62,7 +62,7 @@ def show_effect(atlas: Atlas, unit: Unit, clip: Clip) -> None:
             plain(
                 f"Strength is the root mean square over the tokens of this image ({found.scale:.3g}"
                 f"; controls {found.control_scale:.3g}). One image is an anecdote; "
-                "`clipprobe neurons effect` measures over many."
+                "clipprobe neurons effect measures over many."
             )
         )
 

@@ -33,7 +33,7 @@ def show_neighbours(atlas: Atlas, run: str, address: str, names: Mapping[str, Un
             f"Cosine of profiles: how far each image lies above a unit's mean, for its strongest "
             f"images. With this unit's images drawn by chance the nearest of {found.n_units:,} "
             f"units stays below {found.floor:.2f} (95 % of {found.n_draws} draws). Opposed units "
-            "are not seen this way: `clipprobe neurons similar` correlates all activations."
+            "are not seen this way: clipprobe neurons similar correlates all activations."
         )
     )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OF_ATLAS, UPLOAD, WRITTEN = "an image of the atlas", "an image of mine", "a word that I write"
 MAX_TEXT = 300
+MAP_PX = 460
 
 
 def show_where(atlas: Atlas, unit: Unit, clip: Clip) -> snippets.Mapped:
@@ -38,13 +39,13 @@ def show_where(atlas: Atlas, unit: Unit, clip: Clip) -> snippets.Mapped:
         left.image(image, width=220, alt=f"The image {name}, as the model sees it")
         right.info("This hook point has no places on the image, so there is no map.")
         return mapped
-    with right:
+    with right, st.container(width=MAP_PX):
         heat(
             image,
             [Panel(title=name, values=found.map, unit="activation")],
             alt=f"activation of {unit.address} on {name}",
             key="map",
-            side_px=360,
+            side_px=MAP_PX // 2,
         )
     with left:
         show_value(unit, found.pooled(unit.pool), atlas.inputs)

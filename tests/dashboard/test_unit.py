@@ -376,21 +376,38 @@ def test_provenance_has_the_command_of_the_scan(app: Any, atlas: Any) -> None:
 
 
 def test_a_label_stands_with_its_score_and_an_abstention_with_its_reason(
-    app: Any, clip: Any, scenery: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, markup: Any
-) -> None:
+    app: Any, clip: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, markup: Any,
+    elements: Any,
+) -> None:  # fmt: skip
     from clipprobe.neurons.labels import label_units
 
-    runs, site = tmp_path / "runs", UNIT.rpartition(":")[0]
-    clipprobe.scan(clip, scenery.images, sites=[site], out=runs / "atlas", top_k=2, workers=0)
-    labels = label_units(clip, scenery.images, sites=[site], judge="labels", twins=0,
-                           renderings=0, out=runs / "labels")  # fmt: skip
-    row = next(one for one in labels.rows if one.address == UNIT)
+    images, runs, site = tmp_path / "images", tmp_path / "runs", UNIT.rpartition(":")[0]
+    rng = np.random.default_rng(0)
+    for channel, label in enumerate(("red", "green", "blue")):
+        (images / label).mkdir(parents=True)
+        for number in range(20):
+            pixels = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+            pixels[..., channel] = 255
+            Image.fromarray(pixels).save(images / label / f"{number:02d}.png")
+    clipprobe.scan(clip, images, sites=[site], out=runs / "atlas", top_k=2, workers=0)
+    labels = label_units(clip, images, sites=[site], judge="labels", twins=0, renderings=0,
+                         out=runs / "labels")  # fmt: skip
     monkeypatch.setenv("CLIPPROBE_RUNS", str(runs))
-    test = app(VIEW, unit=UNIT)
+    named = next(one for one in labels.rows if one.label is not None)
+    test = app(VIEW, unit=named.address)
+    assert f"“{named.label}”" in [markup(one.value) for one in test.subheader]
+    (line,) = [text for one in test.caption if "held-out AUROC" in (text := markup(one.value))]
+    auroc = named.validation.auroc
+    assert f"held-out AUROC {format_number(auroc.value)}, 95 % [" in line
+    assert f"n={auroc.n}" in line and f"judge: {labels.judge}; run: labels" in line
+    unnamed = next(one for one in labels.rows if one.label is None)
+    test = app(VIEW, unit=unnamed.address)
     captions = [markup(one.value) for one in test.caption]
-    (line,) = [one for one in captions if "held-out AUROC" in one]
-    assert row.label is None and line.startswith(f"No label holds ({row.reason})")
-    assert row.candidate in line and "judge" in line and "labels" in line
+    (line,) = [one for one in captions if one.startswith("No label holds")]
+    assert f"({unnamed.reason})" in line and f"is {unnamed.candidate}: " in line
+    assert not test.subheader
+    wall = elements(app("views/units.py", find=named.label), "gallery")[0]
+    assert any(f"“{named.label}”, AUROC {auroc.value:.2f}" in one["note"] for one in wall["tiles"])
 
 
 def test_the_effect_of_a_change_stands_among_those_of_controls(
