@@ -47,7 +47,8 @@ def main() -> None:
     st.set_page_config(page_title="clipprobe", page_icon=favicon(), layout="wide")
     pages = [
         st.Page("views/overview.py", title="Runs", icon=":material/grid_view:", default=True),
-        st.Page("views/neuron.py", title="Neuron", icon=":material/scatter_plot:"),
+        st.Page("views/units.py", title="Units", icon=":material/apps:"),
+        st.Page("views/unit.py", title="Unit", icon=":material/scatter_plot:"),
         st.Page("views/image.py", title="Image", icon=":material/image_search:"),
         st.Page("views/explain.py", title="Explain", icon=":material/lightbulb:"),
         st.Page("views/similarity.py", title="Similarity", icon=":material/grid_on:"),

@@ -1,4 +1,4 @@
-"""Pieces that several views share: safe text, errors, numbers, images, maps over images."""
+"""Pieces that several views share: safe text, errors, numbers, images."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 from PIL import Image, ImageDraw, ImageOps
 
 from clipprobe.errors import ClipprobeError
 from clipprobe.report.numbers import estimate_parts, format_number
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-    import plotly.graph_objects as go
 
 _MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
 _LINK = re.compile(r"(?<=:)(?=[a-z/+-])|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
@@ -147,83 +143,6 @@ def crisp(image: Image.Image, least: int = CRISP_BELOW_PX) -> Image.Image:
 def edged(image: Image.Image) -> Image.Image:
     """The image for the page: crisp, with an edge that shows where a white image ends."""
     return ImageOps.expand(crisp(image), border=1, fill=(136, 136, 136))
-
-
-def boxed(image: Image.Image, place: tuple[int, int], grid: tuple[int, int]) -> Image.Image:
-    """``image`` with a frame around one cell of its grid.
-
-    Args:
-        place: Row and column.
-        grid: Rows and columns.
-    """
-    canvas = crisp(image).convert("RGB")
-    if canvas is image:
-        canvas = image.copy()
-    height, width = canvas.height / grid[0], canvas.width / grid[1]
-    x, y = place[1] * width, place[0] * height
-    draw = ImageDraw.Draw(canvas)
-    stroke = max(2, round(min(canvas.size) / 60))
-    box = [x, y, x + width - 1, y + height - 1]
-    # Two colours, so that the frame stands out on light and on dark.
-    draw.rectangle([box[0] - 1, box[1] - 1, box[2] + 1, box[3] + 1], outline="white", width=1)
-    draw.rectangle(box, outline="#D55E00", width=stroke)
-    return canvas
-
-
-# Clear where the unit is silent, so that the image shows through there.
-_UP = [[0, "rgba(213,94,0,0)"], [1, "rgba(213,94,0,0.85)"]]
-_BOTH = [[0, "rgba(0,114,178,0.85)"], [0.5, "rgba(255,255,255,0)"], [1, "rgba(213,94,0,0.85)"]]
-
-
-def map_over_picture(
-    values: npt.NDArray[Any], image: Image.Image, *, unit: str, height: int = 440
-) -> go.Figure:
-    """A heat map laid over the grey image that it is of; the largest value is marked.
-
-    Args:
-        values: ``(h, w)``, one per cell of the grid.
-        image: The image as the model sees it.
-        unit: What the colour shows.
-    """
-    import numpy as np
-
-    from clipprobe.figures.common import heatmap
-
-    row, column = np.unravel_index(int(np.argmax(values)), values.shape)
-    both = bool(values.min() < 0)
-    figure = heatmap(
-        values, unit=unit, diverging=both, marks=[(int(row), int(column), "")], height=height
-    )
-    h, w = values.shape
-    figure.add_layout_image(
-        source=faded(image),
-        x=-0.5,
-        y=-0.5,
-        xref="x",
-        yref="y",
-        sizex=w,
-        sizey=h,
-        sizing="stretch",
-        layer="below",
-    )
-    figure.data[0].update(colorscale=_BOTH if both else _UP)
-    if not both:
-        figure.data[0].update(zmin=0.0, zmax=float(max(values.max(), 1e-12)))
-    figure.data[-1].update(marker_color="#111111")  # on grey and orange alike
-    figure.update_xaxes(visible=False, constrain="domain", scaleanchor="y")
-    figure.update_yaxes(visible=False, constrain="domain")
-    margin, bar = 12, 110
-    figure.update_layout(
-        margin={"l": margin, "r": margin + bar, "t": margin, "b": margin},
-        width=round((height - 2 * margin) * w / h) + 2 * margin + bar,
-    )
-    return figure
-
-
-def faded(image: Image.Image) -> Image.Image:
-    """The image in light grey, so that colour is free for what is laid over it."""
-    grey = crisp(image).convert("L")
-    return grey.point(lambda level: 110 + level * 145 // 255).convert("RGB")
 
 
 def python_expander() -> st.delta_generator.DeltaGenerator:

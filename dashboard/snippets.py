@@ -15,6 +15,9 @@ def load_line(spec: str | None, edits: Sequence[str] = ()) -> str:
     return "\n".join([*lines, *(f"clip = clipprobe.load_edit({one!r}).of(clip)" for one in edits)])
 
 
+WRITTEN = "WordGrid(fonts=['DejaVuSans-Bold'], sizes=[0.25], places=['center'])"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapped:
     """The image that a unit is mapped over: one of the atlas, or an upload."""
@@ -23,6 +26,8 @@ class Mapped:
     """Its number in the atlas; unused for an upload."""
     upload: str | None
     """Name of the uploaded file."""
+    word: str = ""
+    """A word that is written on a white image instead."""
 
 
 def unit_code(
@@ -41,10 +46,12 @@ def unit_code(
         mapped: The image; None where there is no map.
     """
     upload = mapped.upload if mapped is not None else None
+    word = mapped.word if mapped is not None else ""
     lines = [
         *(["from pathlib import Path", ""] if upload is not None else []),
         "import clipprobe",
         *(["from clipprobe.data import decode_image"] if upload is not None else []),
+        *(["from clipprobe.neurons.words.grid import WordGrid, draw_word"] if word else []),
         "",
         f"atlas = clipprobe.Atlas.load({run!r})",
         f"unit = atlas.unit({address!r})",
@@ -56,13 +63,37 @@ def unit_code(
         picture = f"atlas.picture({mapped.image})"
         if upload is not None:
             picture = f"decode_image(Path({upload!r}))"
+        if word:
+            picture = f"draw_word({word!r}, grid, clip.image_size).images[0]"
         lines += [
             "",
             load_line(spec, edits),
+            *([f"grid = {WRITTEN}"] if word else []),
             "with clipprobe.capture(clip, [unit.address]) as seen:",
             f"    clip.encode_images([{picture}])",
             "values = seen[unit.address][0]  # one per token; the class token, if any, comes first",
         ]
+    return "\n".join(lines) + "\n"
+
+
+def search_code(*, run: str, line: str, sites: Sequence[str]) -> str:
+    """The units of an atlas that a line of text finds.
+
+    Args:
+        run: The run folder of the atlas.
+        sites: Only these hook points; all where it is empty.
+    """
+    where = f", site={list(sites)!r}" if sites else ""
+    lines = [
+        "import clipprobe",
+        "from clipprobe.neurons.sheet.evidence import gather",
+        "from clipprobe.neurons.sheet.query import find_by_query",
+        "",
+        f"atlas = clipprobe.Atlas.load({run!r})",
+        f"units = find_by_query(atlas, gather(atlas), {line!r}{where})",
+        "for unit in units[:24]:",
+        "    print(unit.address, *unit.why)",
+    ]
     return "\n".join(lines) + "\n"
 
 

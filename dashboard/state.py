@@ -22,13 +22,12 @@ from clipprobe.identity import Identity
 from dashboard.settings import edit_files, model_spec
 
 if TYPE_CHECKING:
-    from clipprobe.hooks.units import Site
     from clipprobe.models import Clip
-    from clipprobe.neurons import Atlas
+    from clipprobe.neurons import Atlas, TextMap, UnitMap
+    from clipprobe.neurons.atlas.unit_table import UnitTable
     from clipprobe.runs import RunView
 
 Floats = npt.NDArray[np.float32]
-THUMBNAIL_PX = 320
 MAX_UPLOAD_PIXELS = 32_000_000
 CHOSEN_MODEL = "model of this session"
 CLASSES_AT_ONCE, MAX_KNOWN_CLASSES = 32, 4096
@@ -195,39 +194,13 @@ def atlas_key(atlas: Atlas) -> str:
     return f"{atlas.path}:{hashlib.sha256(facts.encode()).hexdigest()}"
 
 
-@st.cache_data(show_spinner=False, max_entries=8)
-def atlas_labels(_atlas: Atlas, atlas: str) -> list[str]:
-    """The labels of the images of an atlas, sorted."""
-    return sorted({record.label for record in _atlas.images.records if record.label})
+@st.cache_resource(show_spinner=False, max_entries=64)
+def unit_table(_atlas: Atlas, atlas: str, site: str) -> UnitTable:
+    """The statistics of all units of a hook point of an atlas."""
+    return _atlas.table(site)
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
-def unit_rows(
-    _atlas: Atlas, atlas: str, site: str, kind: str | None, label: str | None
-) -> list[dict[str, Any]]:
-    """The units of a hook point with a property and a label, best first; see ``Atlas.search``."""
-    n_units = _atlas.sites[site].n_units
-    rows = _atlas.search(kind=kind, label=label, site=site, limit=n_units)
-    if kind is None and label is None:  # the search leaves out units whose peak is undefined
-        known = {row["address"] for row in rows}
-        constant = _atlas.search(kind="constant", site=site, limit=n_units)
-        rows += [row for row in constant if row["address"] not in known]
-    return rows
-
-
-@st.cache_data(show_spinner=False, max_entries=2048)
-def thumbnail(_atlas: Atlas, atlas: str, number: int) -> Image.Image:
-    """A smaller copy of an image of an atlas.
-
-    Raises:
-        UnreadableImageError: the image is no longer where the scan found it.
-    """
-    image = _atlas.picture(number)
-    image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS)
-    return image
-
-
-@st.cache_data(show_spinner=False, max_entries=2048)
+@st.cache_data(show_spinner=False, max_entries=256)
 def atlas_view(_clip: Clip, key: str, _atlas: Atlas, atlas: str, number: int) -> Image.Image:
     """An image of an atlas as the model sees it.
 
@@ -238,34 +211,24 @@ def atlas_view(_clip: Clip, key: str, _atlas: Atlas, atlas: str, number: int) ->
     return view
 
 
-@st.cache_data(show_spinner="Running the model…", max_entries=128, hash_funcs=BY_PIXELS)
-def firing_map(
-    _clip: Clip, key: str, _site: Site, address: str, image: Image.Image
-) -> tuple[npt.NDArray[np.float64] | None, float | None]:
-    """Where a unit fires on one image, and its value at the class token.
+@st.cache_resource(show_spinner="Running the model…", max_entries=512, hash_funcs=BY_PIXELS)
+def unit_on(_clip: Clip, key: str, address: str, image: Image.Image) -> UnitMap:
+    """A unit's activation over one image.
 
-    Args:
-        _site: The hook point of the unit.
-        address: The unit.
-        image: The image.
-    Returns:
-        Activations ``(h, w)``, or None where the hook point has no places; the class token's
-        activation, or None without one (for a hook point without tokens: its only value).
+    Raises:
+        UnsupportedHookError: its hook point has no places on an image.
     """
-    import clipprobe
+    from clipprobe.neurons import unit_map
 
-    with clipprobe.capture(_clip, [address]) as acts:
-        _clip.encode_images([image])
-    values = acts[address][0].float().cpu().numpy().astype(np.float64)
-    if _site.layout == "vector":
-        return None, float(values)
-    if _site.layout == "map":
-        return values, None
-    at_class_token = float(values[0]) if _site.class_token else None
-    if _site.grid is None:
-        return None, at_class_token
-    patches = values[int(_site.class_token) :]
-    return patches.reshape(_site.grid), at_class_token
+    return unit_map(_clip, image, address)
+
+
+@st.cache_resource(show_spinner="Running the model…", max_entries=128)
+def unit_on_text(_clip: Clip, key: str, address: str, text: str) -> TextMap:
+    """A unit's activation on the tokens of one text."""
+    from clipprobe.neurons import text_map
+
+    return text_map(_clip, text, address)
 
 
 def logits(clip: Clip, images: Sequence[Image.Image], vectors: Floats) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipprobe.figures.common import histogram
-from clipprobe.figures.theme import BLUE, RED, label, theme
+from clipprobe.figures.theme import BLUE, GREEN, PINK, RED, label, theme
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -24,6 +24,8 @@ def activation_histogram(
     mean: float,
     inputs: str = "images",
     title: str = "",
+    marks: Mapping[str, float] | None = None,
+    height: int = 320,
 ) -> go.Figure:
     """How many inputs gave which activation, on a logarithmic count axis.
 
@@ -32,10 +34,19 @@ def activation_histogram(
         pooled: How tokens became one number, in words.
         mean: Marked with a line.
         inputs: What is counted, ``images`` or ``texts``.
+        marks: More lines by name, each below the one before so that names stay apart.
     """
     figure = histogram(
-        edges, counts, title=title, axis=f"activation ({pooled})", mark=mean, mark_name="mean"
-    )
+        edges, counts, title=title, axis=f"activation ({pooled})", mark=mean, mark_name="mean",
+        height=height,
+    )  # fmt: skip
+    for number, (name, value) in enumerate((marks or {}).items(), start=1):
+        if math.isfinite(value):
+            figure.add_vline(
+                x=value,
+                line={"color": (GREEN, PINK)[number % 2], "dash": "dot"},
+                annotation={"text": label(name), "yshift": -17 * number},
+            )
     # Rare strong answers are what a neuron is looked at for, and vanish on a linear axis.
     few = float(np.max(np.asarray(counts), initial=0.0)) < 100  # powers of ten alone say too little
     figure.update_yaxes(title_text=inputs, type="log", dtick="D2" if few else 1)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from clipprobe.neurons.atlas.unit import Unit as Unit
     from clipprobe.neurons.one_image import ImageResponses as ImageResponses
     from clipprobe.neurons.one_image import responding as responding
+    from clipprobe.neurons.where import TextMap as TextMap
     from clipprobe.neurons.where import UnitMap as UnitMap
+    from clipprobe.neurons.where import text_map as text_map
     from clipprobe.neurons.where import unit_map as unit_map
 
 __all__ = [
@@ -22,12 +24,14 @@ __all__ = [
     "Bin",
     "Firing",
     "ImageResponses",
+    "TextMap",
     "Unit",
     "UnitMap",
     "merge_atlases",
     "responding",
     "scan",
     "scan_texts",
+    "text_map",
     "unit_map",
 ]
 
@@ -36,6 +40,6 @@ _LATER = {
     **dict.fromkeys(("scan", "scan_texts"), "clipprobe.neurons.atlas.scanning"),
     **dict.fromkeys(("Bin", "Firing", "Unit"), "clipprobe.neurons.atlas.unit"),
     **dict.fromkeys(("ImageResponses", "responding"), "clipprobe.neurons.one_image"),
-    **dict.fromkeys(("UnitMap", "unit_map"), "clipprobe.neurons.where"),
+    **dict.fromkeys(("TextMap", "UnitMap", "text_map", "unit_map"), "clipprobe.neurons.where"),
 }
 __getattr__ = later(__name__, _LATER)

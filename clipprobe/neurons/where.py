@@ -1,4 +1,4 @@
-"""Where in one image a unit fires: its activation on every patch."""
+"""Where in one image or text a unit fires: its activation on every patch, or on every token."""
 
 from __future__ import annotations
 
@@ -87,5 +87,59 @@ def unit_map(clip: Clip, image: object, address: str) -> UnitMap:
         map=values,
         class_token=class_token,
         reason=reason,
+        provenance=clip.provenance(),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextMap(AsJson):
+    """A unit's activations on the tokens of one text.
+
+    Attributes:
+        address: ``<hook point>:<index>``.
+        tokens: The text's tokens in words, special ones included.
+        values: ``(n_tokens,)`` float32 activations, before any pooling.
+        provenance: Model and versions.
+    """
+
+    address: str
+    tokens: tuple[str, ...]
+    values: NDArray[np.float32]
+    provenance: Mapping[str, Any]
+
+
+def text_map(clip: Clip, text: str, address: str) -> TextMap:
+    """Run one text and lay a unit's activations out on its tokens.
+
+    Args:
+        address: ``<hook point>:<index>`` in the text tower; negative block numbers count from the
+            end.
+
+    Raises:
+        UnknownHookPointError: the unit does not exist; names the nearest hook points.
+        UnsupportedHookError: the hook point has no single number per token of a text.
+        DataError: the text holds a token that the model does not know.
+    """
+    import torch
+
+    from clipprobe.hooks import capture, parse_unit, resolve
+    from clipprobe.hooks.sites import check_unit
+
+    parsed = parse_unit(address)
+    point = resolve(clip, parsed.hook)[0]
+    check_unit(point, parsed.index)
+    if point.tower != "text" or point.axes not in (("b", "t", "d"), ("b", "t", "d_mlp")):
+        raise UnsupportedHookError(
+            f"{point.name} has the axes {' '.join(point.axes)} and no single number per token of a "
+            "text: use a text hook point with axes b t d."
+        )
+    (ids,) = clip.tokenize([text])
+    with torch.no_grad(), capture(clip, [point.name]) as acts:
+        clip.text_embeddings(torch.tensor([ids]))
+    values = acts[point.name].select(point.unit_axis, parsed.index)[0].float().cpu().numpy()
+    return TextMap(
+        address=f"{point.name}:{parsed.index}",
+        tokens=tuple(clip.tokens.piece(token) for token in ids),
+        values=values,
         provenance=clip.provenance(),
     )

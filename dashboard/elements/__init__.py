@@ -4,9 +4,14 @@ No third party, no build step: each file is read as text and handed to Streamlit
 users' files reaches the page through ``textContent`` and attributes alone, never as markup.
 """
 
+from dashboard.elements.gallery import Tile as Tile
+from dashboard.elements.gallery import gallery as gallery
 from dashboard.elements.heat import Panel as Panel
 from dashboard.elements.heat import heat as heat
 from dashboard.elements.place import place as place
+from dashboard.elements.points import Points as Points
+from dashboard.elements.points import points as points
+from dashboard.elements.strip import strip as strip
 from dashboard.elements.table import Grid as Grid
 from dashboard.elements.table import grid as grid
 from dashboard.elements.words import coloured_words as coloured_words

@@ -13,9 +13,14 @@ from PIL import Image
 HERE = Path(__file__).parent
 
 
-def element(name: str) -> Any:
-    """The element of that name: its script, its style and the style of all."""
-    script = (HERE / f"{name}.js").read_text(encoding="utf-8")
+def element(name: str, *shared: str) -> Any:
+    """The element of that name: its script, its style and the style of all.
+
+    Args:
+        shared: Scripts of functions that it shares with others.
+    """
+    files = [(HERE / f"{file}.js").read_text(encoding="utf-8") for file in (*shared, name)]
+    script = "\n".join(files)
     styles = [(HERE / f"{file}.css").read_text(encoding="utf-8") for file in ("common", name)]
     return st.components.v2.component(
         f"clipprobe.{name}", html='<div class="root"></div>', css="\n".join(styles), js=script

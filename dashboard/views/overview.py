@@ -113,9 +113,9 @@ def run_card(item: RunEntry, run: RunView) -> None:
                 )
             if run.kind == "atlas":
                 st.page_link(
-                    "views/neuron.py",
-                    label="Neurons",
-                    icon=":material/scatter_plot:",
+                    "views/units.py",
+                    label="Units",
+                    icon=":material/apps:",
                     query_params=where,
                 )
             if run.kind == "typographic":

@@ -66,7 +66,7 @@ def scenery(tmp_path_factory: pytest.TempPathFactory, checkpoint: Any, clip: Any
 
 @pytest.fixture
 def app(scenery: Scenery, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
-    """``app("views/neuron.py", unit=…)``: the app on a page, with its address's parameters."""
+    """``app("views/unit.py", unit=…)``: the app on a page, with its address's parameters."""
     import streamlit as st
     from streamlit.testing.v1 import AppTest
 
@@ -108,3 +108,15 @@ def charts() -> Callable[[Any], list[dict[str, Any]]]:
         return [{**json.loads(proto.spec), "alt": proto.alt} for proto in protos]
 
     return read
+
+
+@pytest.fixture(scope="session")
+def elements() -> Callable[[Any, str], list[dict[str, Any]]]:
+    """``elements(test, "gallery")``: what the elements of a kind were given."""
+    import json
+
+    def given(test: Any, name: str) -> list[dict[str, Any]]:
+        protos = [item.proto for item in test.get("bidi_component")]
+        return [json.loads(one.json) for one in protos if one.component_name == f"clipprobe.{name}"]
+
+    return given

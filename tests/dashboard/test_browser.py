@@ -213,26 +213,24 @@ def test_a_journey(page: Any, address: str, tmp_path: Path) -> None:
     page.get_by_role("heading", name="demo/atlas").wait_for()
     page.screenshot(path=tmp_path / "1-overview.png")
 
-    page.locator('a[href*="neuron?run=demo%2Fatlas"]').click()
-    page.get_by_role("heading", name="What does this unit respond to?").wait_for()
-    page.get_by_text("Find a unit in a table").click()
-    page.locator('[data-testid="stDataFrame"] canvas').first.wait_for()
-    table = page.locator('[data-testid="stDataFrame"]').first
-    table.click(position={"x": 16, "y": 52})  # the box of the first row
-    page.wait_for_url("**/neuron?*unit=vision.blocks.*")
-    heading = page.get_by_role("heading", name=re.compile(r"^vision\.blocks\.0\.mlp\.post:\d+$"))
+    page.locator('a[href*="units?run=demo%2Fatlas"]').click()
+    page.get_by_role("heading", name="Which units are there").wait_for()
+    page.locator("a.tile").first.click()
+    page.wait_for_url("**/unit?*unit=vision.blocks.*")
+    heading = page.get_by_role("heading", name=re.compile(r"^vision\.blocks\.\d\.mlp\.post:\d+$"))
+    heading.wait_for()
     unit = heading.inner_text()
-    page.get_by_text("Largest on the image").first.wait_for()
     settled(page)
-    everything_has_a_text(page)
-    page.screenshot(path=tmp_path / "2-neuron.png", full_page=True)
+    tiles_have_texts(page)
+    page.screenshot(path=tmp_path / "2-unit.png", full_page=True)
 
     shared = page.url
     assert "run=demo%2Fatlas" in shared
     page.goto(address)
     page.goto(shared)  # as somebody else would open it
     page.get_by_role("heading", name=unit, exact=True).wait_for()
-    page.get_by_text("Largest on the image").first.wait_for()
+    page.get_by_text("Where", exact=True).click()
+    page.get_by_text("Pooled as in the atlas").first.wait_for()
 
     page.get_by_role("link", name="Typographic lab").click()
     page.get_by_text("Reading effect").first.wait_for()
@@ -383,25 +381,86 @@ def test_a_view_keeps_its_run(page: Any, address: str) -> None:
         chosen.and_(page.locator(f'[value="{run}"]')).wait_for()
 
     unit = "vision.blocks.1.mlp.post:5"
-    page.goto(f"{address}/neuron?run=later/atlas&unit={unit}")
+    page.goto(f"{address}/unit?run=later/atlas&unit={unit}")
     shown("Atlas", "later/atlas")
     page.get_by_role("heading", name=unit, exact=True).wait_for()  # the page was seen, then left
     page.get_by_role("link", name="Reports").click()
     shown("Run", "demo/atlas")
     page.get_by_role("link", name="Runs", exact=True).click()
     page.get_by_role("heading", name="What has been run?").wait_for()
-    page.get_by_role("link", name="Neuron", exact=True).click()
+    page.get_by_role("link", name="Unit", exact=True).click()
     shown("Atlas", "later/atlas")
     page.get_by_role("heading", name=unit, exact=True).wait_for()
     assert "run=later%2Fatlas" in page.url
 
-    page.goto(f"{address}/neuron?run=gone&unit={unit}")
+    page.goto(f"{address}/unit?run=gone&unit={unit}")
     page.get_by_text("There is no run 'gone' to show here.").wait_for()
     settled(page)
     assert page.get_by_role("heading", name=unit).count() == 0 and "run=gone" in page.url
     choose(page, "Atlas", "demo/atlas")
     page.get_by_role("heading", name=unit, exact=True).wait_for()
     assert "run=demo%2Fatlas" in page.url
+
+
+def test_a_unit_is_found_by_a_word_opened_by_its_address_and_left_by_back(
+    page: Any, address: str, tmp_path: Path
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(address)
+    page.get_by_role("link", name="Units", exact=True).click()  # the first click
+    page.get_by_role("heading", name="Which units are there").wait_for()
+    find = page.get_by_label("Find", exact=True)
+    find.fill("dog")
+    find.press("Enter")
+    page.wait_for_url("**/units?*find=dog*")
+    tiles = page.locator("a.tile", has_text="label of images: dog")
+    tiles.first.wait_for()
+    settled(page)
+    n_tiles = tiles.count()
+    link = tiles.first.get_attribute("href")
+    page.screenshot(path=tmp_path / "1-units.png")
+    tiles.first.click()  # the second
+    heading = page.get_by_role("heading", level=1, name=re.compile(r"^vision\.blocks\.\d"))
+    heading.wait_for()
+    unit = heading.inner_text()
+    page.wait_for_url(f"**{link}")
+    settled(page)
+    image = page.locator(".tile img").first.bounding_box()
+    assert image["y"] + image["height"] < 900
+    assert page.title().startswith(unit.rpartition("mlp.")[2].join(["mlp.", " · block "]))
+
+    tab = page.context.new_page()
+    tab.goto(page.url)
+    tab.get_by_role("heading", level=1, name=unit, exact=True).wait_for(timeout=PATIENCE_MS)
+    tab.close()
+
+    page.get_by_role("link", name="Next ›").click()
+    page.wait_for_url(lambda url: not url.endswith(str(link)))
+    page.wait_for_function("unit => document.querySelector('h1').innerText !== unit", arg=unit)
+    page.go_back()
+    page.get_by_role("heading", level=1, name=unit, exact=True).wait_for()
+    page.go_back()
+    tiles.first.wait_for()
+    settled(page)
+    assert find.input_value() == "dog" and tiles.count() == n_tiles
+
+
+def test_a_point_of_the_map_opens_its_unit(page: Any, address: str) -> None:
+    page.goto(f"{address}/units?run=demo/atlas")
+    canvas = page.locator('canvas[role="img"]')
+    canvas.wait_for()
+    settled(page)
+    box, said = canvas.bounding_box(), page.locator(".said")
+    places = [(x, y) for y in range(10, 410, 12) for x in range(10, int(box["width"]), 12)]
+    for x, y in places:
+        page.mouse.move(box["x"] + x, box["y"] + y)
+        if said.is_visible():
+            break
+    unit = said.inner_text()
+    page.mouse.down()
+    page.mouse.up()
+    page.get_by_role("heading", level=1, name=unit, exact=True).wait_for()
+    settled(page)
 
 
 @pytest.mark.parametrize("name", CALLS_HOME)
@@ -443,6 +502,16 @@ def choose(page: Any, label: str, option: str) -> None:
 def settled(page: Any) -> None:
     """Until the app has finished the run that is going on."""
     page.locator('[data-test-script-state="notRunning"]').wait_for(state="attached")
+
+
+def tiles_have_texts(page: Any) -> None:
+    """Every image of a gallery says what it shows to those who cannot see it."""
+    images = page.locator(".tile img")
+    images.first.wait_for()
+    assert all(image.get_attribute("alt") for image in images.all())
+    charts = page.locator('[data-testid="stPlotlyChart"]')
+    charts.first.locator("svg").first.wait_for()
+    assert all(chart.get_attribute("aria-label") for chart in charts.all())
 
 
 def everything_has_a_text(page: Any, *, charts: bool = True) -> None:

@@ -99,22 +99,3 @@ def test_small_pictures_grow_by_whole_pixels() -> None:
     large = Image.new("RGB", (500, 400))
     assert components.crisp(large) is large
     assert components.crisp(Image.new("RGB", (4000, 1))).size == (4000, 1)
-
-
-def test_the_frame_is_around_the_cell() -> None:
-    image = Image.new("RGB", (200, 200), "black")
-    drawn = np.asarray(components.boxed(image, (1, 2), (4, 4)))
-    rows, columns = np.nonzero((drawn == (0xD5, 0x5E, 0)).all(axis=2))
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (50, 99, 100, 149)
-    assert not np.asarray(image).any()  # the given image is untouched
-
-
-def test_the_map_keeps_row_0_at_the_top_and_marks_the_largest() -> None:
-    values = np.array([[0.0, 1.0, 2.0], [3.0, 9.0, 4.0]])
-    figure = components.map_over_picture(values, Image.new("RGB", (30, 20)), unit="activation")
-    assert np.array_equal(np.array(figure.data[0].z, float), values)
-    assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]
-    assert (figure.data[-1].x[0], figure.data[-1].y[0]) == (1, 1)
-    assert (figure.data[0].zmin, figure.data[0].zmax) == (0.0, 9.0)
-    below = components.map_over_picture(-values, Image.new("RGB", (30, 20)), unit="activation")
-    assert below.data[0].zmin == -below.data[0].zmax == -9.0  # zero is in the middle, and clear

@@ -133,7 +133,7 @@ def test_an_odd_run_is_called_damaged_and_takes_no_page_down(
     )
     assert said.sum() == 15
     assert "is not UTF-8: rename it" in table["first number"]["name-\\udcff"]
-    for view in ("views/neuron.py", "views/reports.py"):
+    for view in ("views/unit.py", "views/reports.py"):
         test = app(view, run="good")
         (runs,) = (one for one in test.selectbox if one.label in ("Atlas", "Run"))
         assert not test.error and runs.options == ["good"]
@@ -272,7 +272,7 @@ def test_without_runs_the_page_says_how_to_make_some(
 ) -> None:
     start = app
     monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path / "absent"))
-    for view in (None, "views/neuron.py", "views/reports.py"):
+    for view in (None, "views/unit.py", "views/reports.py"):
         test = start(view)
         assert "clipprobe demo" in test.info[0].value
         assert not test.error

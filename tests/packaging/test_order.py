@@ -90,6 +90,10 @@ ORDER = {
         __init__ runs state unit_evidence (verbs)
         explained finder lab model_switch run_table unit_images
         app unit_texts
+        address framing lab settings snippets
+        components elements
+        __init__ app runs state (verbs)
+        explained lab_widgets run_table units
         views
     """,
 }

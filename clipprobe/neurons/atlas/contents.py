@@ -12,7 +12,7 @@ from PIL import Image
 from clipprobe.hooks.units import Site
 from clipprobe.neurons.atlas.images import ImageTable
 from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
-from clipprobe.neurons.atlas.unit import Unit, unit_of
+from clipprobe.neurons.atlas.unit import Firing, Unit, ranked, unit_of
 from clipprobe.neurons.atlas.unit_table import UnitTable, unit_table
 from clipprobe.neurons.instruments.value import WithSites
 from clipprobe.origin import Origin, absolute
@@ -85,6 +85,15 @@ class AtlasContents(WithSites):
         """
         site, index = self.site_and_index(address)
         return unit_of(site, self.statistics[site.name], index, self.images, self.pool)
+
+    def strongest(self, address: str, k: int) -> tuple[Firing, ...]:
+        """The ``k`` strongest images of a unit, or as many as were kept.
+
+        Raises:
+            UnknownHookPointError: as for :meth:`unit`.
+        """
+        site, index = self.site_and_index(address)
+        return ranked(site, self.statistics[site.name].top, index, self.images)[:k]
 
     def table(self, site: str) -> UnitTable:
         """One row per unit of a hook point; see :class:`.overview.UnitTable`."""

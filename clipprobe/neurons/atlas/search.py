@@ -26,6 +26,19 @@ def search(
     limit: int = 20,
 ) -> list[dict[str, Any]]:
     """See :meth:`Atlas.search`; rows with address, name, the table's columns of that unit."""
+    tables, units = matching(atlas, kind=kind, label=label, where=where, site=site)
+    return [_row(atlas, tables[name], index) for name, index in units[:limit]]
+
+
+def matching(
+    atlas: AtlasContents,
+    *,
+    kind: str | None = None,
+    label: str | None = None,
+    where: Sequence[str] = (),
+    site: str | Sequence[str] = "*",
+) -> tuple[dict[str, UnitTable], list[tuple[str, int]]]:
+    """All units that a search finds, best first, as hook point and index; and the tables read."""
     if kind is not None and kind != "any":
         kind_of = property_of(kind)
         if kind_of.table:
@@ -56,7 +69,14 @@ def search(
         matches += [(-float(score[index]), name, int(index)) for index in np.flatnonzero(members)]
     # Python's sort keeps the order of hook point and index among equals.
     matches.sort(key=lambda one: one[0])
-    return [_row(atlas, tables[name], index) for _, name, index in matches[:limit]]
+    return tables, [(name, index) for _, name, index in matches]
+
+
+def rows_of(atlas: AtlasContents, addresses: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of a search for units that are known by address."""
+    parts = [atlas.site_and_index(address) for address in addresses]
+    tables = {site.name: atlas.table(site.name) for site, _ in parts}
+    return [_row(atlas, tables[site.name], index) for site, index in parts]
 
 
 def _row(atlas: AtlasContents, table: UnitTable, index: int) -> dict[str, Any]:

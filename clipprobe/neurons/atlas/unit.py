@@ -129,6 +129,17 @@ class Unit:
             return "no image gave a finite activation"
         return "the unit is constant, so its peak has no scale" if math.isnan(self.peak) else ""
 
+    def share_below(self, value: float) -> float:
+        """Share of images below ``value``, from the histogram: those in its bin count half.
+
+        NaN where no image gave a finite activation.
+        """
+        if not self.n_images:
+            return math.nan
+        below = int(self.histogram[self.histogram_edges[1:] <= value].sum())
+        inside = (self.histogram_edges[:-1] <= value) & (value < self.histogram_edges[1:])
+        return (below + int(self.histogram[inside].sum()) / 2) / self.n_images
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; undefined numbers are null, with ``reason`` beside them."""
         data = asdict(self) | {"sparsity": self.sparsity}
@@ -156,7 +167,7 @@ def unit_of(
     histogram = statistics.ranges.histogram[index]
     filled = np.flatnonzero(histogram)
     first, last = (int(filled[0]), int(filled[-1]) + 1) if count else (0, 0)
-    top = _ranked(site, statistics.top, index, images)
+    top = ranked(site, statistics.top, index, images)
     address = f"{site.name}:{index}"
     return Unit(
         address=address,
@@ -181,14 +192,15 @@ def unit_of(
         histogram_edges=edges(half_range, N_HISTOGRAM)[first : last + 1],
         histogram=histogram[first:last],
         top=top,
-        bottom=_ranked(site, statistics.bottom, index, images),
+        bottom=ranked(site, statistics.bottom, index, images),
         bins=_bins(site, statistics, index, images, histogram, half_range),
     )
 
 
-def _ranked(
+def ranked(
     site: Site, ends: ranking.Ranking, index: int, images: ImageTable
 ) -> tuple[Firing, ...]:
+    """The images at one end of a unit's range, the first of it first."""
     values, numbers = ranking.unpack(ends.keys[index], largest=ends.largest)
     return tuple(
         firing(site, images, int(number), float(value), int(token))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from clipprobe.neurons.instruments.instrument import Instrument
-from clipprobe.neurons.instruments.rows import UnitRows, number
+from clipprobe.neurons.instruments.instrument import Instrument, Search
+from clipprobe.neurons.instruments.rows import UnitRows, descending, number
 
 if TYPE_CHECKING:
     from clipprobe.neurons.instruments.store import Rows, Store
@@ -53,5 +53,15 @@ CAPTIONS = Instrument(
     tables=("captions.parquet",),
     view=captions_of,
     towers=("vision", "text"),
+    searches={
+        "caption": Search(
+            table="captions.parquet",
+            column="caption",
+            columns=("caption", "z"),
+            order=lambda row: (descending(row["z"]),),
+            equal={"end": "top"},
+        )
+    },
     place=20,
+    cost="one forward pass of the text tower per caption, and a few per unit",
 )

@@ -94,6 +94,7 @@ EFFECTS = Instrument(
     view=effects_of,
     endings=("mlp.post", "attn.head_out"),
     place=50,
+    cost="a forward pass per image for each unit that is taken out",
 )
 SIMILAR = Instrument(
     name="similar",
@@ -111,4 +112,5 @@ SIMILAR = Instrument(
     tables=("similar.parquet",),
     view=similar_of,
     place=60,
+    cost="one forward pass per image that you give",
 )

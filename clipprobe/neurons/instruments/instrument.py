@@ -76,9 +76,11 @@ class Instrument:
         view: ``(store, table -> rows about the unit)`` -> what is shown.
         towers: Of which towers it knows units.
         endings: How the names of its hook points end; any where it is empty.
-        searches: What ``neurons search`` can ask -> how; ``word`` and ``concept``.
+        searches: What ``neurons search`` can ask -> how; ``word``, ``concept`` and ``caption``.
         properties: What ``neurons search --property`` can ask.
         place: On a sheet, the smallest first; 0 where its runs do not stand beside an atlas.
+        cost: What a run costs, as the end of "It costs …"; ``{n}`` and ``{inputs}`` of the atlas
+            are filled in. Empty where nobody says.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Instrument:
     searches: Mapping[str, Search] = field(default_factory=dict)
     properties: tuple[Property, ...] = ()
     place: int = 100
+    cost: str = ""
 
     def knows(self, tower: str, site: str) -> bool:
         """Whether units of this hook point can be asked about."""

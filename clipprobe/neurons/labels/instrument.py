@@ -88,4 +88,5 @@ LABELS = Instrument(
         )
     },
     place=40,
+    cost="two forward passes per image that you give, one by the model and one by the judge",
 )

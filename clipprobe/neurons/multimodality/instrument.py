@@ -168,4 +168,5 @@ MULTIMODAL = Instrument(
         ),
     ),
     place=30,
+    cost="one forward pass per image of its concepts, some thousand, and as many at random weights",
 )

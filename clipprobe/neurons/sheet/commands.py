@@ -50,6 +50,13 @@ def show(atlas: Atlas, unit: Unit, runs: Sequence[str | Path], out: str | Path |
     return command_line("neurons show", [*flags, ("out", out or "sheet.html")])
 
 
+def search_line(atlas: Atlas, line: str, sites: Sequence[str], limit: int) -> str:
+    """What finds the units that a line of text asks for."""
+    flags: list[tuple[str, object]] = [("atlas", atlas.path or "runs/atlas"), ("find", line)]
+    flags += [("sites", site) for site in sites]
+    return command_line("neurons search", [*flags, ("limit", limit)])
+
+
 def scan(atlas: Atlas) -> str:
     """What makes the atlas again; the place of the data is not recorded, only its name."""
     config, keep = atlas.config, atlas.config["keep"]

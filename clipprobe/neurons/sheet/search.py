@@ -58,11 +58,11 @@ def find_units(
     property_wanted = property_of(kind) if kind is not None else None
     evidence_by_unit: list[Found] = []
     if word is not None:
-        evidence_by_unit.append(_with_text(evidence, "word", word))
+        evidence_by_unit.append(find_with_text(evidence, "word", word))
     if concept is not None:
-        evidence_by_unit.append(_with_text(evidence, "concept", concept))
+        evidence_by_unit.append(find_with_text(evidence, "concept", concept))
     if property_wanted is not None and property_wanted.table:
-        evidence_by_unit.append(_with_property(evidence, property_wanted))
+        evidence_by_unit.append(find_with_property(evidence, property_wanted))
         kind = None
     if not evidence_by_unit:
         return atlas.search(kind=kind, label=label, where=where, site=site, limit=limit)
@@ -81,9 +81,16 @@ def find_units(
     ]
 
 
-def _with_text(evidence: Evidence, question: str, text: str) -> Found:
-    """Units that a table of text ties to a word or concept, best first."""
-    able = [one for one in INSTRUMENTS.values() if question in one.searches]
+def find_with_text(
+    evidence: Evidence, question: str, text: str, able: Sequence[Instrument] | None = None
+) -> Found:
+    """Units that a table of text ties to a word, concept or caption, best first.
+
+    Args:
+        able: The instruments that are searched; None for all that can answer.
+    """
+    if able is None:
+        able = [one for one in INSTRUMENTS.values() if question in one.searches]
     rows: list[tuple[tuple[float, ...], dict[str, Any]]] = []
     for one, run in _runs(evidence, able):
         search = one.searches[question]
@@ -94,7 +101,7 @@ def _with_text(evidence: Evidence, question: str, text: str) -> Found:
     return _by_address(row for _, row in sorted(rows, key=lambda one: one[0]))
 
 
-def _with_property(evidence: Evidence, named: Property) -> Found:
+def find_with_property(evidence: Evidence, named: Property) -> Found:
     """Units of a property that a table of an instrument says, best first."""
     key = named.columns[0]
     rows: list[dict[str, Any]] = []

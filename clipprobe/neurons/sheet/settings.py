@@ -51,6 +51,9 @@ class UnitSearch(Sites, AtlasFolder):
     ] = None
     """selective, dead, always-on, constant; multimodal, reads-text (from a run of `neurons
     multimodal`). The definition is printed."""
+    find: str | None = None
+    """One line for all: words, concepts, labels, conditions, properties, addresses, as
+    'dog peak>5 post:17'."""
     word: str | None = None
     """Units with this word, as a picture, among their top words."""
     concept: str | None = None

@@ -14,7 +14,7 @@ from clipprobe.runs.files import check_file
 from clipprobe.settings.shared import Terminal
 
 if TYPE_CHECKING:
-    from clipprobe.neurons import Firing, Unit
+    from clipprobe.neurons import Atlas, Firing, Unit
 
 _N_SHOWN = 8
 
@@ -80,6 +80,12 @@ def search(settings: UnitSearch, terminal: Terminal) -> None:
     from clipprobe.neurons.sheet.search import find_units
 
     atlas = Atlas.load(settings.atlas)
+    if settings.find is not None:
+        rows = _found(atlas, settings)
+        result(rows, as_json=terminal.as_json, text=lambda: rows_text(rows))
+        if not rows:
+            say("No unit of this atlas is like that.")
+        return
     if settings.kind is not None:
         property_wanted = property_of(settings.kind)
         meaning = property_wanted.meaning.format(n=f"{atlas.images.n_used:,}", inputs=atlas.inputs)
@@ -98,6 +104,27 @@ def search(settings: UnitSearch, terminal: Terminal) -> None:
     result(rows, as_json=terminal.as_json, text=lambda: rows_text(rows))
     if not rows:
         say("No unit of this atlas is like that.")
+
+
+def _found(atlas: Atlas, settings: UnitSearch) -> list[dict[str, Any]]:
+    """The units that one line of text asks for."""
+    from clipprobe.neurons.atlas.search import rows_of
+    from clipprobe.neurons.sheet.evidence import gather
+    from clipprobe.neurons.sheet.query import find_by_query
+
+    given = {"word": settings.word, "concept": settings.concept, "label": settings.label}
+    others = [f"--{name}" for name, value in given.items() if value is not None]
+    others += ["--property"] * (settings.kind is not None) + ["--where"] * bool(settings.where)
+    if others:
+        raise ConfigError(f"--find asks for all in one line: leave out {', '.join(others)}.")
+    evidence = gather(atlas, list(settings.runs))
+    matches = find_by_query(atlas, evidence, settings.find or "", site=settings.sites or "*")
+    matches = matches[: settings.limit]
+    rows = rows_of(atlas, [one.address for one in matches])
+    return [
+        row | {"evidence": {"found": "; ".join(one.why)} if one.why else {}}
+        for row, one in zip(rows, matches, strict=True)
+    ]
 
 
 def rows_text(rows: Sequence[Mapping[str, Any]]) -> str:

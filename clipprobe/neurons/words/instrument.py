@@ -81,4 +81,5 @@ WORDS = Instrument(
         )
     },
     place=10,
+    cost="one forward pass of the vision tower per drawing: 10,000 words, 18 drawings each",
 )

@@ -1,0 +1,59 @@
+"""The first thing to know of a unit, in a sentence, beside what chance would give."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from clipprobe.neurons.atlas.showing import count_words, share_words
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.atlas.unit import Unit
+    from clipprobe.neurons.atlas.unit_table import UnitTable
+
+
+def finding(unit: Unit, table: UnitTable, inputs: str = "images") -> str:
+    """What an atlas says of a unit before all else.
+
+    Args:
+        table: Of its hook point.
+        inputs: What was scanned, ``images`` or ``texts``.
+    """
+    index = int(unit.address.rpartition(":")[2])
+    n = f"{unit.n_images:,} {inputs}"
+    if not unit.n_images:
+        return f"Nothing is known of it: {unit.reason}."
+    if table.constant[index]:
+        return f"It has the same value on all {n}."
+    dead = f"It is never above 0 on any of {n}. " if table.dead[index] else ""
+    k = len(unit.top)
+    peak = (
+        f"Its {k} strongest of {n} lie {unit.peak:.1f} standard deviations above its mean; 95 % of "
+        f"bell-shaped units stay below {unit.peak_floor:.1f}."
+    )
+    if unit.peak <= unit.peak_floor:
+        peak = (
+            f"It responds to nothing in particular that {n} would show: its {k} strongest lie "
+            f"{unit.peak:.1f} standard deviations above its mean, and 95 % of bell-shaped units "
+            f"stay below {unit.peak_floor:.1f}."
+        )
+    return f"{dead}{peak}{_label_words(table, index, k, inputs)}"
+
+
+def _label_words(table: UnitTable, index: int, k: int, inputs: str) -> str:
+    """Which label prevails among its strongest, and what chance alone would give."""
+    purity, floor = float(table.purity[index]), table.purity_floor
+    if not table.label[index] or np.isnan(purity):
+        return ""
+    most = count_words(round(purity * k), inputs.removesuffix("s"))
+    words = f" Of the strongest, {most} ({share_words(round(purity * k), k)}) "
+    words += f"{'bears' if round(purity * k) == 1 else 'bear'} the label {table.label[index]}"
+    if np.isnan(floor):
+        return f"{words}; so few {inputs} cannot tell that from chance."
+    chance = f"chance over all units of the hook point stays below {floor:.0%} (95 %)"
+    return (
+        f"{words}; {chance.replace('%', ' %', 1)}."
+        if purity >= floor
+        else (f"{words}, which chance can do: {chance.replace('%', ' %', 1)}.")
+    )

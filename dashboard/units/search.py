@@ -1,0 +1,83 @@
+"""What a line of text finds among the units of an atlas, kept between reruns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from clipprobe.hooks.names import parse_name, parse_unit
+from clipprobe.neurons.atlas.plane import UnitPlane, unit_plane
+from clipprobe.neurons.sheet.query import Match, find_by_query
+from dashboard import state
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from clipprobe.neurons import Atlas
+    from clipprobe.neurons.sheet.evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The units that were found."""
+
+    matches: Sequence[Match]
+    """Best first."""
+    mask: NDArray[np.bool_]
+    """``(n_units,)`` over all units of the atlas in order of hook point."""
+
+
+def found_units(atlas: Atlas, evidence: Evidence, line: str, sites: Sequence[str]) -> Found:
+    """The units of some hook points that a line of text asks for."""
+    runs = tuple(str(run.path) for runs in evidence.runs.values() for run in runs)
+    return _found(atlas, state.atlas_key(atlas), evidence, runs, line.strip(), tuple(sites))
+
+
+@st.cache_resource(show_spinner="Searching…", max_entries=8, ttl=600)
+def _found(
+    _atlas: Atlas,
+    atlas: str,
+    _evidence: Evidence,
+    runs: tuple[str, ...],
+    line: str,
+    sites: tuple[str, ...],
+) -> Found:
+    matches = find_by_query(_atlas, _evidence, line, site=sites)
+    first, total = {}, 0
+    for name, site in _atlas.sites.items():
+        first[name] = total
+        total += site.n_units
+    mask = np.zeros(total, bool)
+    for one in matches:
+        place = parse_unit(one.address)
+        mask[first[place.hook] + place.index] = True
+    return Found(matches=matches, mask=mask)
+
+
+@st.cache_resource(show_spinner="Laying out all units (once)…", max_entries=8)
+def plane(_atlas: Atlas, atlas: str) -> UnitPlane:
+    """The map of all units of an atlas."""
+    return unit_plane(_atlas)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def highest_peak(_atlas: Atlas, atlas: str) -> float:
+    """The peak of the most selective unit; 1 where no unit has one."""
+    peaks = [state.unit_table(_atlas, atlas, name).peak for name in _atlas.sites]
+    highest = max((float(np.nanmax(one)) for one in peaks if not np.isnan(one).all()), default=1.0)
+    return max(highest, 1e-9)
+
+
+def block_of(hook: str) -> str:
+    """The block of a hook point, or its tower where it is in none."""
+    name = parse_name(hook)
+    return name.tower if name.block is None else str(name.block)
+
+
+def site_of(hook: str) -> str:
+    """A hook point's name without tower and block."""
+    return parse_name(hook).site

@@ -1,0 +1,224 @@
+"""What does this unit respond to?"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from clipprobe.errors import ClipprobeError, DataError
+from clipprobe.hooks.names import parse_name, parse_unit
+from clipprobe.neurons.sheet import commands
+from clipprobe.runs import jsonio
+from dashboard import snippets, state
+from dashboard.address import UNIT, UNITS, Address, tab_title
+from dashboard.components import errors_shown, plain
+from dashboard.elements import strip
+from dashboard.runs import choose_run, data_words, find_runs, model_words
+from dashboard.settings import runs_folder
+from dashboard.units import evidence as others
+from dashboard.units.effect import show_effect
+from dashboard.units.fold import show_fold
+from dashboard.units.images import PARTS, RANGE, show_range
+from dashboard.units.similar import show_neighbours
+from dashboard.units.texts import show_text_range, show_texts
+from dashboard.units.where import show_where, show_where_in_text
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+    from clipprobe.neurons import Atlas
+    from clipprobe.neurons.atlas.unit import Unit
+    from clipprobe.neurons.sheet.evidence import Evidence
+    from clipprobe.runs import RunView
+
+QUESTION = "What does this unit respond to?"
+OVER_RANGE, WHERE, PROVENANCE = "Range", "Where", "Provenance"
+
+
+def show() -> None:
+    """The whole page."""
+    found = find_runs(runs_folder())
+    runs = [item for item in found if item.run and item.run.kind == "atlas"]
+    if not runs:
+        st.title(QUESTION)
+        st.info(
+            f"There is no atlas in {plain(runs_folder())}. `clipprobe demo` makes one, and "
+            "`clipprobe neurons scan --images DIR --out DIR` makes one of your images."
+        )
+        return
+    top = st.container()
+    left, right = st.columns([2, 3])
+    with left:
+        run = choose_run(runs, label="Atlas", key="atlas_run")
+    if run is None:
+        return
+    atlas = state.open_atlas(run)
+    with right:
+        address = st.text_input(
+            "Unit, as hook point:index",
+            key="unit",
+            bind="query-params",
+            placeholder=f"{next(iter(atlas.sites))}:0",
+        )
+    if not address:
+        top.title(QUESTION)
+        st.info(
+            "Type an address, or find a unit by what it responds to on the page Units. This page's "
+            "address in the browser then names the unit, and can be shared."
+        )
+        return
+    unit = atlas.unit(address.strip())
+    show_unit(run, atlas, unit, [item.run for item in found if item.run], top)
+
+
+def show_unit(
+    run: RunView,
+    atlas: Atlas,
+    unit: Unit,
+    runs: list[RunView],
+    top: st.delta_generator.DeltaGenerator,
+) -> None:
+    """The answer, what more there is to know, and the strip above both."""
+    parsed = parse_unit(unit.address)
+    hook, site = parse_name(parsed.hook), atlas.site(parsed.hook)
+    block = "" if hook.block is None else f"block {hook.block}"
+    st.set_page_config(page_title=tab_title(f"{hook.site}:{parsed.index}", block))
+    with top:
+        strip_place = st.container()
+        st.title(plain(unit.address))
+    st.caption(plain(f"{unit.kind}, {site.pooled(unit.pool)}"))
+    spec, clip, trouble = model_or_reason(atlas)
+    mapped = None
+    evidence = others.evidence_of(atlas, runs)
+    part = ""
+    if not unit.n_images:
+        st.warning(plain(unit.reason))
+    else:
+        name = others.names_of(atlas, evidence).get(unit.address)
+        show_fold(atlas, site, unit, clip, name, trouble)
+        instruments = others.instruments(atlas, parsed.hook)
+        part = (
+            st.segmented_control(
+                "More of this unit",
+                [OVER_RANGE, WHERE, *instruments, PROVENANCE],
+                default=OVER_RANGE,
+                key="part",
+                required=True,
+                bind="query-params",
+            )
+            or OVER_RANGE
+        )
+        with errors_shown():
+            if part == OVER_RANGE:
+                show_inputs(atlas, unit, clip)
+            elif part == WHERE:
+                mapped = show_place(atlas, unit, clip, trouble)
+            elif part == PROVENANCE:
+                show_provenance(run, atlas)
+            else:
+                others.show_instrument(instruments[part], atlas, unit, evidence)
+                show_more(instruments[part].name, atlas, unit, clip, evidence)
+    name_of_run = st.session_state["atlas_run"]
+    with strip_place:
+        strip(
+            Address(page=UNIT, run=name_of_run, unit=unit.address, part=part),
+            chips={"Model": model_words(run), "Data": data_words(run)},
+            steps=steps(atlas, unit, name_of_run, part),
+            python=snippets.unit_code(
+                run=str(run.path),
+                address=unit.address,
+                spec=spec,
+                mapped=mapped,
+                edits=state.edits_of(clip),
+            ),
+            command=commands.show(atlas, unit, [], Path("sheet.html")),
+            json=jsonio.dumps(unit.to_json()),
+        )
+
+
+def steps(atlas: Atlas, unit: Unit, run: str, part: str) -> dict[str, Address]:
+    """Where to go from here."""
+    hook, index = parse_unit(unit.address).hook, parse_unit(unit.address).index
+    n_units = atlas.sites[hook].n_units
+    addresses = {
+        "‹ Previous": (hook, (index - 1) % n_units),
+        "Next ›": (hook, (index + 1) % n_units),
+        "Random": random_unit(atlas),
+    }
+    links = {
+        name: Address(page=UNIT, run=run, unit=f"{hook}:{index}", part=part)
+        for name, (hook, index) in addresses.items()
+    }
+    return {"All units": Address(page=UNITS, run=run), **links}
+
+
+def random_unit(atlas: Atlas) -> tuple[str, int]:
+    """Any unit of the atlas, each as likely as the others."""
+    sizes = {name: site.n_units for name, site in atlas.sites.items()}
+    (hook,) = random.choices(list(sizes), weights=list(sizes.values()))
+    return hook, random.randrange(sizes[hook])
+
+
+def show_inputs(atlas: Atlas, unit: Unit, clip: Clip | None) -> None:
+    """What lies along the range, or at one of its ends."""
+    part = (
+        st.segmented_control(
+            "Part of the range",
+            PARTS,
+            default=RANGE,
+            key="show",
+            required=True,
+            label_visibility="collapsed",
+            bind="query-params",
+        )
+        or RANGE
+    )
+    if atlas.tower == "vision":
+        show_range(atlas, atlas.site(parse_unit(unit.address).hook), unit, clip, part)
+    elif part == RANGE:
+        show_text_range(unit)
+    else:
+        firings = unit.top if part == PARTS[1] else unit.bottom
+        show_texts(firings, f"The {len(firings)} {part} of {unit.n_images:,}")
+
+
+def show_place(atlas: Atlas, unit: Unit, clip: Clip | None, trouble: str) -> snippets.Mapped | None:
+    """Where the unit fires on one image or text, if its model is at hand."""
+    if clip is None:
+        raise DataError(trouble)
+    if atlas.tower == "text":
+        show_where_in_text(unit, clip, atlas.inputs)
+        return None
+    return show_where(atlas, unit, clip)
+
+
+def show_more(
+    instrument: str, atlas: Atlas, unit: Unit, clip: Clip | None, evidence: Evidence
+) -> None:
+    """What can be had at once, without a run of the instrument."""
+    if instrument == "similar":
+        run = str(st.session_state["atlas_run"])
+        show_neighbours(atlas, run, unit.address, others.names_of(atlas, evidence))
+    elif instrument == "effects" and clip is not None:
+        show_effect(atlas, unit, clip)
+
+
+def show_provenance(run: RunView, atlas: Atlas) -> None:
+    """What the numbers come from, and the command that makes the atlas again."""
+    st.caption(plain(f"The run {run.path}; {data_words(run)}; {model_words(run)}."))
+    st.code(commands.scan(atlas), language="shell", wrap_lines=True)
+    st.json(atlas.provenance, expanded=1)
+
+
+def model_or_reason(atlas: Atlas) -> tuple[str | None, Clip | None, str]:
+    """How the model of the atlas was named, and the model; or why it cannot be run here."""
+    try:
+        clip, spec = state.model_of(atlas)
+    except ClipprobeError as error:
+        return None, None, str(error)
+    return spec, clip, ""
+
+
+show()

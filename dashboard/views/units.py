@@ -1,0 +1,164 @@
+"""Which units are there, and where is my concept?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from clipprobe.errors import DataError
+from clipprobe.neurons import Atlas
+from clipprobe.neurons.sheet.commands import search_line
+from clipprobe.neurons.sheet.evidence import Evidence
+from clipprobe.neurons.sheet.query import unasked
+from clipprobe.runs import RunView, jsonio
+from dashboard import snippets, state
+from dashboard.address import UNITS, Address, tab_title
+from dashboard.components import errors_shown, plain
+from dashboard.elements import strip
+from dashboard.runs import choose_run, data_words, find_runs, model_words
+from dashboard.settings import runs_folder
+from dashboard.units.evidence import evidence_of, names_of
+from dashboard.units.search import Found, block_of, found_units, site_of
+from dashboard.units.wall import show_plane, show_wall
+
+QUESTION = "Which units are there, and where is my concept?"
+PER_SHEET = 24
+ANY = "any"
+FORMS = (
+    "A word, a concept, a label or a caption, as runs of the instruments and the labels of the "
+    "images tie them to units; an address such as post:17 or blocks.3.mlp.post; a condition such "
+    "as peak>5; a property such as dead, selective, always on, multimodal, reads text. All that is "
+    'written must hold. Text between "double quotes" is taken as it stands.'
+)
+
+
+def show() -> None:
+    """The whole page."""
+    found = find_runs(runs_folder())
+    runs = [item for item in found if item.run and item.run.kind == "atlas"]
+    top = st.container()
+    top.title(QUESTION)
+    if not runs:
+        st.info(
+            f"There is no atlas in {plain(runs_folder())}. `clipprobe demo` makes one, and "
+            "`clipprobe neurons scan --images DIR --out DIR` makes one of your images."
+        )
+        return
+    left, middle, *facets = st.columns([3, 5, 2, 2], vertical_alignment="bottom")
+    with left:
+        run = choose_run(runs, label="Atlas", key="atlas_run")
+    if run is None:
+        return
+    atlas = state.open_atlas(run)
+    line = middle.text_input(
+        "Find", key="find", bind="query-params", placeholder="dog   peak>5   post:17   dead",
+        help=FORMS,
+    ) or ""  # fmt: skip
+    with facets[0]:
+        block = facet("Block", "block", atlas, block_of)
+    with facets[1]:
+        site = facet("Hook point", "site", atlas, site_of)
+    st.set_page_config(page_title=tab_title(line, "Units"))
+    with errors_shown():
+        sites = [
+            name
+            for name in atlas.sites
+            if block in (ANY, block_of(name)) and site in (ANY, site_of(name))
+        ]
+        if not sites:
+            raise DataError(f"The atlas has no hook point {site} in block {block}: choose another.")
+        evidence = evidence_of(atlas, [item.run for item in found if item.run])
+        units = found_units(atlas, evidence, line, sites)
+        sheet = show_units(atlas, evidence, units, line)
+        show_strip(top, run, atlas, units, line, sites, block, site, sheet)
+
+
+def facet(label: str, key: str, atlas: Atlas, fact: Callable[[str], str]) -> str:
+    """A list of what the hook points are, to choose one from."""
+    options = [ANY, *dict.fromkeys(fact(name) for name in atlas.sites)]
+    if st.session_state.get(key, ANY) not in options:  # of another atlas
+        st.session_state[key] = ANY
+    return str(st.selectbox(label, options, key=key, bind="query-params"))
+
+
+def show_units(atlas: Atlas, evidence: Evidence, found: Found, line: str) -> int:
+    """The map and a page of the wall.
+
+    Returns:
+        Which page, from 1.
+    """
+    n_all, n = len(found.mask), len(found.matches)
+    if not n:
+        st.info(plain(f"No unit is like that: {line}. {not_searched(evidence)}"))
+        return 1
+    run = str(st.session_state["atlas_run"])
+    left, right = st.columns([3, 2], gap="medium")  # on a phone the first stands above
+    with right, errors_shown():
+        show_plane(atlas, run, found)
+    with left:
+        place = st.container()
+        n_sheets = -(-n // PER_SHEET)
+        sheet = 1
+        if n_sheets > 1:
+            sheet = min(st.pagination(n_sheets, key="sheet", bind="query-params"), n_sheets)
+        first = (sheet - 1) * PER_SHEET
+        with place:
+            st.caption(
+                plain(
+                    f"{n:,} of {n_all:,} units, best first; {first + 1:,} to "
+                    f"{min(n, first + PER_SHEET):,}. The bar is the peak, the mark what 95 % of "
+                    f"bell-shaped units stay below. {not_searched(evidence)}"
+                )
+            )
+            names = names_of(atlas, evidence)
+            show_wall(atlas, run, found.matches[first : first + PER_SHEET], names)
+    return sheet
+
+
+def not_searched(evidence: Evidence) -> str:
+    """The instruments that could say more of a text, were there a run."""
+    missing = unasked(evidence)
+    if not missing:
+        return ""
+    verbs = ", ".join(f"{one.name} (clipprobe {one.verb})" for one in missing)
+    return f"Not searched, as there is no run on these weights: {verbs}."
+
+
+def show_strip(
+    top: st.delta_generator.DeltaGenerator,
+    run: RunView,
+    atlas: Atlas,
+    found: Found,
+    line: str,
+    sites: Sequence[str],
+    block: str,
+    site: str,
+    sheet: int,
+) -> None:
+    """What the page is of, and the same without the app."""
+    address = Address(
+        page=UNITS,
+        run=str(st.session_state["atlas_run"]),
+        find=line,
+        block="" if block == ANY else block,
+        site="" if site == ANY else site,
+        sheet="" if sheet == 1 else str(sheet),
+    )
+    first = (sheet - 1) * PER_SHEET
+    some = list(sites) if len(sites) < len(atlas.sites) else []
+    shown = [
+        {"unit": one.address, "why": list(one.why)}
+        for one in found.matches[first : first + PER_SHEET]
+    ]
+    with top:
+        strip(
+            address,
+            chips={"Model": model_words(run), "Data": data_words(run)},
+            python=snippets.search_code(run=str(run.path), line=line, sites=some),
+            command=search_line(atlas, line, some, first + PER_SHEET),
+            json=jsonio.dumps(shown),
+        )
+
+
+show()
