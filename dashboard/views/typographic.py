@@ -166,10 +166,13 @@ def show_circuit(
         contest=contest,
         key=computed.question_key(clip, contest, templates),
     )
-    show_why(one)
-    return show_repair(
+    above = st.container()
+    plan = show_repair(
         one, lambda model: state.class_vectors(model, classes.names, templates, say_left)
     )
+    with above:  # after the widgets that say which heads are out
+        show_why(one)
+    return plan
 
 
 def note_classes(

@@ -85,6 +85,11 @@ def test_the_answer_comes_back_and_random_heads_do_not_bring_it(
     assert test.query_params["heads"] == chosen
 
 
+def test_heads_of_an_address_are_struck_out_at_once(app: Callable[..., Any]) -> None:
+    test = app(VIEW, word="cat", part="Why, and repair", heads="0:1")
+    assert not test.error and table(test)["marked"] == [[0, 1]]
+
+
 def test_a_head_leads_to_the_neurons_of_its_block(lab: Callable[..., Any]) -> None:
     test = lab()
     test.session_state["head cell"] = (2, 2)
