@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from clipprobe.runs import RunView
 
 ALL = "all hook points"
-UNIT_PAGE = "views/neuron.py"
+UNIT_PAGE = "views/unit.py"
 N_UNITS = 12
 
 
