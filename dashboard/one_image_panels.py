@@ -158,10 +158,9 @@ def show_table(
     st.dataframe(
         table, hide_index=True, key="all_classes",
         height="content" if len(order) <= SHOWN_WHOLE else "auto",
-        column_config={
-            name: st.column_config.NumberColumn(format=form)
-            for name, form in formats.items()
-        },
+        column_config={"class": st.column_config.TextColumn(width=120)}
+        | {name: st.column_config.NumberColumn(format=form) for name, form in formats.items()},
+        placeholder="–",
         alt="Every class: cosine, share, its range over the prompts, percentiles",
     )  # fmt: skip
     st.caption(
