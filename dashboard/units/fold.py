@@ -51,10 +51,11 @@ def show_fold(
         firings = unit.top[:N_STRONGEST]
         shown = unit.address if heat else ""
         show_firings(atlas, site, firings, clip, key="strongest of all", address=shown)
-        note = "The frame is the patch that gave the value." if clip is not None else plain(trouble)
+        framed = any(one.place is not None for one in firings) and site.grid is not None
+        note = "The frame is the patch that gave the value." if framed else ""
         st.caption(
             f"The {len(firings)} strongest of {unit.n_images:,}, chosen for it, so not typical. "
-            + note
+            + (note if clip is not None else plain(trouble))
         )
 
 
@@ -83,7 +84,7 @@ def show_name(name: UnitName | None) -> None:
     else:
         st.caption(
             plain(
-                f"No label holds ({name.reason}). The best concept is {name.candidate}: {source}."
+                f"No label holds ({name.reason}). The best concept is {name.candidate} ({source})."
             )
         )
     if name.circular:

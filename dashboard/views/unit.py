@@ -19,6 +19,7 @@ from dashboard.elements import strip
 from dashboard.runs import choose_run, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
 from dashboard.units import evidence as others
+from dashboard.units.choice import atlases
 from dashboard.units.effect import show_effect
 from dashboard.units.fold import show_fold
 from dashboard.units.images import PARTS, RANGE, show_range
@@ -40,15 +41,11 @@ OVER_RANGE, WHERE, PROVENANCE = "Range", "Where", "Provenance"
 def show() -> None:
     """The whole page."""
     found = find_runs(runs_folder())
-    runs = [item for item in found if item.run and item.run.kind == "atlas"]
-    if not runs:
-        st.title(QUESTION)
-        st.info(
-            f"There is no atlas in {plain(runs_folder())}. `clipprobe demo` makes one, and "
-            "`clipprobe neurons scan --images DIR --out DIR` makes one of your images."
-        )
-        return
     top = st.container()
+    runs = atlases(found)
+    if not runs:
+        top.title(QUESTION)
+        return
     left, right = st.columns([2, 3])
     with left:
         run = choose_run(runs, label="Atlas", key="atlas_run")

@@ -18,6 +18,7 @@ from dashboard.components import errors_shown, plain
 from dashboard.elements import strip
 from dashboard.runs import choose_run, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
+from dashboard.units.choice import atlases
 from dashboard.units.evidence import evidence_of, names_of
 from dashboard.units.search import Found, block_of, found_units, site_of
 from dashboard.units.wall import show_plane, show_wall
@@ -36,14 +37,10 @@ FORMS = (
 def show() -> None:
     """The whole page."""
     found = find_runs(runs_folder())
-    runs = [item for item in found if item.run and item.run.kind == "atlas"]
     top = st.container()
     top.title(QUESTION)
+    runs = atlases(found)
     if not runs:
-        st.info(
-            f"There is no atlas in {plain(runs_folder())}. `clipprobe demo` makes one, and "
-            "`clipprobe neurons scan --images DIR --out DIR` makes one of your images."
-        )
         return
     left, middle, *facets = st.columns([3, 5, 2, 2], vertical_alignment="bottom")
     with left:

@@ -404,7 +404,7 @@ def test_a_label_stands_with_its_score_and_an_abstention_with_its_reason(
     test = app(VIEW, unit=unnamed.address)
     captions = [markup(one.value) for one in test.caption]
     (line,) = [one for one in captions if one.startswith("No label holds")]
-    assert f"({unnamed.reason})" in line and f"is {unnamed.candidate}: " in line
+    assert f"({unnamed.reason})" in line and f"is {unnamed.candidate} (" in line
     assert not test.subheader
     wall = elements(app("views/units.py", find=named.label), "gallery")[0]
     assert any(f"“{named.label}”, AUROC {auroc.value:.2f}" in one["note"] for one in wall["tiles"])
