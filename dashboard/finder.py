@@ -66,8 +66,8 @@ def pick_from_table(atlas: Atlas) -> None:
         alt=f"{len(rows)} units of {site} with their statistics; choose a row to open one",
     )
     st.caption(
-        f"{len(rows):,} units over {atlas.images.n_used:,} {atlas.inputs}. Of bell-shaped units, "
-        f"which respond to nothing in particular, 95 % have a peak below "
+        f"{len(rows):,} units over {atlas.images.n_used:,} {atlas.inputs}. Of "
+        f"{rows[0]['peak_floor_of']} 95 % have a peak below "
         f"{rows[0]['peak_floor']:.1f} σ; " + purity_words(rows[0]["purity_floor"])
     )
     selected = event["selection"]["rows"]

@@ -171,7 +171,7 @@ def pages() -> dict[Path, str]:
         texts[PAGE] = texts[PAGE].replace("## Licences", f"{section}\n## Licences")
         texts[ROOT / "docs" / "images" / PICTURE] = curves_picture(audits)
     parts = blocks(evaluation)
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         text = path.read_text(encoding="utf-8")
         if path != PAGE and "<!-- numbers: " in text:
             texts[path] = filled(text, parts)

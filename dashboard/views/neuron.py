@@ -135,7 +135,7 @@ def show_numbers(unit: Unit, inputs: str) -> None:
         ("Above 0", share(unit.share_positive), f"of {inputs}; {above.lower()}: "
          f"{share(unit.share_above)}"),
         ("Peak", "undefined" if math.isnan(unit.peak) else f"{unit.peak:.1f} σ",
-         f"95 % of bell curves: below {unit.peak_floor:.1f} σ"),
+         f"95 % of {unit.peak_floor_of}: below {unit.peak_floor:.1f} σ"),
     )  # fmt: skip
     for place, (name, value, note) in zip(st.columns(len(items)), items, strict=True):
         with place:

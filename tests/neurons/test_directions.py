@@ -69,7 +69,7 @@ def labels(clip: Any, images: Path, site: str, out: Path) -> None:
 
 
 def similar(clip: Any, images: Path, site: str, out: Path) -> None:
-    from clipprobe.neurons.effects.similar_store import similar_run
+    from clipprobe.neurons.effects import similar_run
 
     similar_run(clip, images, f"{site}:{UNIT}", sites=[site], out=out, k=2)
 

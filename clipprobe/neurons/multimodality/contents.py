@@ -117,7 +117,8 @@ class MultimodalityContents(Pooled):
         nulls: See :class:`Nulls`.
         floor: See :class:`Floor`; None without that control.
         shuffles: See :class:`Shuffles`; None in a run that was made before it had this control.
-        unadjusted: With pixel covariates, what the claims about units count without them: claim -> units, and units at random weights; None without that option.
+        unadjusted: With pixel covariates, what the claims about units count without them: claim ->
+            units, and units at random weights; None without that option.
         n_images: Modality -> images that select, and images that confirm.
         notes: What the reader must know before using the numbers.
         failures: Images that could not be used, and why.

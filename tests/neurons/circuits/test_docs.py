@@ -1,4 +1,4 @@
-"""The examples of docs/circuits.md and docs/directions.md run as they stand, in order."""
+"""The examples of circuits.md and directions.md in docs/neurons run as they stand, in order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PICTURE = DOCS / "images" / "logit-lens.svg"
 
 def run(page: str, n_examples: int) -> dict[str, Any]:
     """What the examples of a page define; each but the first has at most eight lines."""
-    text = (DOCS / page).read_text(encoding="utf-8")
+    text = (DOCS / "neurons" / page).read_text(encoding="utf-8")
     examples = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     assert len(examples) == n_examples
     names: dict[str, Any] = {}
