@@ -63,7 +63,7 @@ def _show_table(one: UnitRows, name: str) -> None:
 def show_unasked(atlas: Atlas, unit: Unit, instruments: Sequence[Instrument]) -> None:
     """The questions about the unit that no run answers, each with its command."""
     site = unit.address.rpartition(":")[0]
-    open_ones = [one for one in instruments if one.knows(atlas.tower, site)]
+    open_ones = [one for one in instruments if one.knows(atlas.tower, site, unit.kind)]
     if not open_ones:
         return
     with st.expander("Not asked yet", icon=":material/contact_support:"):

@@ -35,9 +35,9 @@ ORDER = {
         __main__ testing (verbs)
     """,
     "clipprobe.neurons": """
-        instruments settings
+        instruments pooled settings
         atlas direction_results multimodality where words
-        __init__ effects pooled sheet
+        __init__ effects sheet
         captions circuits labels
         (verbs)
     """,
