@@ -89,7 +89,7 @@ def direct_effects(
         if method == "mean":
             # Of the pooled token alone; texts have one mean for all tokens.
             pooled = parts.readout.pool != "none"
-            change = change + (scale.mean[:1] if pooled else scale.mean)
+            change = change + (scale.mean[:1] if pooled else scale.mean).to(change)
         tangent = parts.tangent(sweep.inputs, batch, sweep.others)
         for row, readout in enumerate((activations.readout, tangent)):
             if weight is None or point.unit == "head":
