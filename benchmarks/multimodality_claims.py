@@ -154,13 +154,13 @@ def share(what: str, hits: Any, aim: str = "", least: float = 0, most: float = 1
     return line | {"text": f"{n:,} of {of:,}: {line['text']}"}
 
 
-def mean(what: str, numbers: Sequence[int], aim: str, least: float) -> dict[str, Any]:
+def mean(what: str, numbers: Sequence[int], aim: str = "", least: float = 0) -> dict[str, Any]:
     from scipy.stats import t
 
     n, centre = len(numbers), float(np.mean(numbers))
     half = float(t.ppf(0.975, n - 1) * np.std(numbers, ddof=1) / np.sqrt(n))
     found = Estimate(value=centre, low=centre - half, high=centre + half, n=n, method="t, 95 %")
-    return row(what, found, aim, centre >= least)
+    return row(what, found, aim, centre >= least if aim else None)
 
 
 def any_unit(q: Any) -> Any:
@@ -222,7 +222,9 @@ def planted(images: Images, logits: Values, neurons: Values, site: str) -> Any:
                 q = benjamini_hochberg(np.concatenate([p, p_logits[name][chosen]]))
                 hits.append(int((q[-n:] <= ALPHA).sum()))
             what = f"{name}: planted logits of {n} found among {len(p) + n:,}, {site}"
-            lines.append(mean(what, hits, f"at least {least}", least))
+            # Given the others no p is below 1 / C, so a few among thousands cannot pass.
+            aim = "" if name.endswith("others") else f"at least {least}"
+            lines.append(mean(what, hits, aim, least))
     return lines
 
 
