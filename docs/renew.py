@@ -165,7 +165,8 @@ def claims_table() -> str:
     ]
     head = (
         f"Weights `{stored['weights'][:8]}`, {stored['per_concept']} images of each of 224 "
-        "concepts in each modality.\n\n| what | measured, with its 95 % interval | aim |\n|---|---|---|"
+        "concepts in each modality.\n\n"
+        "| what | measured, with its 95 % interval | aim |\n|---|---|---|"
     )
     return "\n".join([head, *rows])
 
