@@ -22,12 +22,14 @@ Without a GPU the tiny size runs on the CPU. Exits with 1 where a bound is cross
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,7 +174,7 @@ def without_tf32() -> Iterator[None]:
             one.allow_tf32 = value
 
 
-def equality(folder: Path, size: Size, device: str) -> dict[str, Any]:
+def equality(folder: Path, size: Size, device: str, until: float) -> dict[str, Any]:
     """The largest difference of each type from the CPU in float32, and where it is."""
     side = size.vision["image_size"]
     rng = np.random.default_rng(1)
@@ -199,8 +201,11 @@ def equality(folder: Path, size: Size, device: str) -> dict[str, Any]:
     return report
 
 
-def speed(folder: Path, size: Size, device: str) -> dict[str, Any]:
-    """Images per second of each way, and its cost against the bare forward of the same round."""
+def speed(folder: Path, size: Size, device: str, until: float) -> dict[str, Any]:
+    """Images per second of each way, and its cost against the bare forward of the same round.
+
+    At least one round is measured; no other begins after ``until`` (of ``time.perf_counter``).
+    """
     from attacks.typographic import audit_typographic
 
     clip = clipprobe.load(folder, device=device)
@@ -231,6 +236,8 @@ def speed(folder: Path, size: Size, device: str) -> dict[str, Any]:
         }  # fmt: skip
         rates: dict[str, list[float]] = {name: [] for name in ways}
         for number in range(size.rounds + 1):
+            if number > 1 and time.perf_counter() > until:
+                break
             for name, (n, way) in ways.items():
                 synchronise(device)
                 start = time.perf_counter()
@@ -252,43 +259,58 @@ def _line(rates: list[float], bare: list[float]) -> dict[str, Any]:
     }
 
 
-def memory(folder: Path, size: Size, device: str) -> dict[str, Any]:
+def memory(folder: Path, size: Size, device: str, until: float) -> dict[str, Any]:
     """Peak bytes by batch, bytes per image, and the batch that fits."""
     if not device.startswith("cuda"):
         return {"reason": f"torch counts no memory on {device}"}
+    gc.collect()  # models of the parts before
+    torch.cuda.empty_cache()
     clip = clipprobe.load(folder, device=device)
-    side = size.vision["image_size"]
 
     def peak(batch: int) -> int:
-        torch.cuda.reset_peak_memory_stats()
-        with (
-            torch.no_grad(),
-            capture(clip, "vision.blocks.*.mlp.post", pool="max", sink=lambda *_: None),
-        ):
-            clip.image_embeddings(torch.zeros(batch, 3, side, side))
-        return int(torch.cuda.max_memory_allocated())
+        torch.cuda.reset_peak_memory_stats(device)
+        streamed(clip, batch)
+        torch.cuda.synchronize(device)
+        return int(torch.cuda.max_memory_allocated(device))
 
     peak(1)  # libraries take their work space
     peaks = {batch: peak(batch) for batch in size.batches}
+    free, total = torch.cuda.mem_get_info(device)
+    found = room(peaks, free + torch.cuda.memory_reserved(device))
+    found |= {"estimate_per_image": input_bytes(clip), "total": total}
+    try:
+        return found | {"tried_peak": peak(found["tried"])}
+    except torch.OutOfMemoryError as error:
+        return found | {"error": f"{found['tried']} images: {one_line(error)}"}
+
+
+def streamed(clip: Any, batch: int) -> None:
+    """A pass of so many blank images with every neuron captured and streamed."""
+    side = clip.image_size
+    with (
+        torch.no_grad(),
+        capture(clip, "vision.blocks.*.mlp.post", pool="max", sink=lambda *_: None),
+    ):
+        clip.image_embeddings(torch.zeros(batch, 3, side, side))
+
+
+def room(peaks: Mapping[int, int], available: int) -> dict[str, Any]:
+    """Bytes per image by least squares, the batch that fits, and the one to try."""
     each, fixed = np.polyfit(list(peaks), list(peaks.values()), 1)
-    free, total = torch.cuda.mem_get_info()
-    fits = int((free + torch.cuda.memory_reserved() - fixed) // each)
-    tried = min(fits * 9 // 10, 4096)
-    return {
-        "peaks": peaks,
-        "bytes_per_image": float(each),
-        "estimate_per_image": input_bytes(clip),
-        "fits": fits,
-        "tried": tried,
-        "tried_peak": peak(tried),
-        "total": total,
-    }
+    fits = max(1, int((available - fixed) // max(each, 1.0)))
+    tried = max(1, min(fits * 9 // 10, 4096))
+    return {"peaks": dict(peaks), "bytes_per_image": float(each), "fits": fits, "tried": tried}
+
+
+def one_line(error: Exception) -> str:
+    """An error as one short line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def synchronise(device: str) -> None:
     """Wait for the device."""
     if device.startswith("cuda"):
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(device)
 
 
 def card(device: str) -> str:
@@ -302,7 +324,7 @@ def check(device: str, names: list[str], seconds: float) -> dict[str, Any]:
     """The whole report. What would begin after so many seconds is left out and says so."""
     start = time.perf_counter()
     report: dict[str, Any] = {"card": card(device), "sizes": {}}
-    parts: dict[str, Callable[[Path, Size, str], dict[str, Any]]] = {
+    parts: dict[str, Callable[[Path, Size, str, float], dict[str, Any]]] = {
         "equality": equality, "memory": memory, "speed": speed,
     }  # fmt: skip
     for name in names:
@@ -311,8 +333,13 @@ def check(device: str, names: list[str], seconds: float) -> dict[str, Any]:
             folder = checkpoint(SIZES[name], Path(place) / "model")
             for part, run in parts.items():
                 spent = time.perf_counter() - start
-                late = {"reason": f"left out after {spent:.0f} s of {seconds:.0f}"}
-                found = late if spent > seconds else run(folder, SIZES[name], device)
+                found: dict[str, Any] = {"reason": f"left out after {spent:.0f} s of {seconds:.0f}"}
+                if spent <= seconds:
+                    try:
+                        found = run(folder, SIZES[name], device, start + seconds)
+                    except Exception as error:  # the other parts are worth their time on the card
+                        traceback.print_exc()
+                        found = {"error": one_line(error)}
                 report["sizes"][name][part] = found
                 print(f"{name} {part} ({spent:.0f} s): {json.dumps(found)}", flush=True)
     report["seconds"] = time.perf_counter() - start
@@ -322,6 +349,8 @@ def check(device: str, names: list[str], seconds: float) -> dict[str, Any]:
 def passed(report: dict[str, Any]) -> bool:
     """Whether every size was compared, within its bounds, and each control was noticed."""
     for one in report["sizes"].values():
+        if any("error" in part for part in one.values()):
+            return False
         found = one["equality"]
         if "reason" in found or not found["control"]["noticed"]:
             return False

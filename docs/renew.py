@@ -155,6 +155,22 @@ def blocks(evaluation: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def claims_table() -> str:
+    """What ``benchmarks/multimodality_claims.py --page`` measured, and on which weights."""
+    stored = json.loads((ROOT / "docs" / "neurons" / "claims.json").read_text(encoding="utf-8"))
+    missed = {False: ": missed"}
+    rows = [
+        f"| {one['what']} | {one['text']} | {one['aim']}{missed.get(one['met'], '')} |"
+        for one in stored["rows"]
+    ]
+    head = (
+        f"Weights `{stored['weights'][:8]}`, {stored['per_concept']} images of each of 224 "
+        "concepts in each modality.\n\n"
+        "| what | measured, with its 95 % interval | aim |\n|---|---|---|"
+    )
+    return "\n".join([head, *rows])
+
+
 def wrapped(text: str) -> str:
     """Lines of a page."""
     return textwrap.fill(text, 104, break_long_words=False, break_on_hyphens=False)
@@ -170,8 +186,8 @@ def pages() -> dict[Path, str]:
         section = audit_section(audits, f"images/{PICTURE}")
         texts[PAGE] = texts[PAGE].replace("## Licences", f"{section}\n## Licences")
         texts[ROOT / "docs" / "images" / PICTURE] = curves_picture(audits)
-    parts = blocks(evaluation)
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    parts = blocks(evaluation) | {"claims": claims_table()}
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         text = path.read_text(encoding="utf-8")
         if path != PAGE and "<!-- numbers: " in text:
             texts[path] = filled(text, parts)

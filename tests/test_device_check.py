@@ -82,10 +82,36 @@ def test_a_difference_is_a_failure(
 ) -> None:
     """bfloat16 does not keep the bound of float32; nor does a check that was cut short pass."""
     monkeypatch.setitem(script.BOUNDS, "bfloat16", script.BOUNDS["float32"])
-    found = script.equality(tiny, script.SIZES["tiny"], "cpu")
+    found = script.equality(tiny, script.SIZES["tiny"], "cpu", float("inf"))
     assert found["control"]["noticed"] and found["bfloat16"]["crossed"]
     assert not found["float32"]["crossed"]
     assert not script.passed({"sizes": {"tiny": {"equality": found}}})
+    good = {"equality": {**found, "bfloat16": found["float32"]}}
+    assert script.passed({"sizes": {"tiny": good}})
+    assert not script.passed({"sizes": {"tiny": {**good, "memory": {"error": "no room"}}}})
     late = script.check("cpu", ["tiny"], seconds=-1.0)
     assert "left out after" in late["sizes"]["tiny"]["equality"]["reason"]
     assert not script.passed(late)
+
+
+def test_a_part_that_breaks_does_not_take_the_others_with_it(
+    script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> dict[str, Any]:
+        raise RuntimeError("a device moved\nnothing")
+
+    monkeypatch.setattr(script, "equality", broken)
+    report = script.check("cpu", ["tiny"], seconds=1e6)
+    found = report["sizes"]["tiny"]
+    assert found["equality"] == {"error": "RuntimeError: a device moved nothing"}
+    assert found["speed"]["bare"]["n_rounds"] == 1 and not script.passed(report)
+
+
+def test_the_batch_that_fits_follows_from_the_peaks(script: Any, tiny: Path) -> None:
+    """A pass that takes 1,000 bytes and 10 for each image, where 5,000 are free."""
+    found = script.room({1: 1010, 16: 1160, 64: 1640}, 5000)
+    assert found["bytes_per_image"] == pytest.approx(10)
+    assert found["fits"] in (399, 400) and found["tried"] in (359, 360)
+    assert script.room({1: 1010, 64: 1640}, 900)["tried"] == 1
+    assert script.room({1: 10, 64: 640}, 10**9)["tried"] == 4096
+    script.streamed(clipprobe.load(tiny), 3)

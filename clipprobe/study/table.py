@@ -25,6 +25,7 @@ STUDIES: Registry[Study[Any, Any]] = Registry(
         "bias-mitigation": "attacks.bias.mitigation.mitigate:MITIGATION",
         "bias-written": "attacks.bias.written.audit:WRITTEN",
         "captions": "clipprobe.neurons.captions.run:CAPTIONS",
+        "composition": "clipprobe.neurons.effects.composing.store:COMPOSITION",
         "demo": "attacks.demo.study:DEMO",
         "effects": "clipprobe.neurons.effects.store:EFFECTS",
         "labels": "clipprobe.neurons.labels.store:LABELS",

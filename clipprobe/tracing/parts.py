@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -86,8 +86,14 @@ class TowerParts:
                 names.append(f"{self.tower.name}.blocks.{index}.attn.pattern")
         return names
 
-    def run(self, inputs: Inputs, batch: InputBatch, targets: Tensor) -> BatchActivations:
-        """One forward pass of a batch."""
+    def run(
+        self, inputs: Inputs, batch: InputBatch, targets: Tensor, *, also: Sequence[str] = ()
+    ) -> BatchActivations:
+        """One forward pass of a batch.
+
+        Args:
+            also: More hook points with a token axis that are read.
+        """
         from clipprobe.hooks import capture
 
         pool = self.readout.pool
@@ -97,7 +103,7 @@ class TowerParts:
             for index in range(len(self.tower.blocks) if self.tokens else 0)
         ]
         with (
-            capture(self.clip, self.sites(), pool=pool) as block_acts,
+            capture(self.clip, [*dict.fromkeys([*self.sites(), *also])], pool=pool) as block_acts,
             capture(self.clip, [projected, *values]) as others,
         ):
             unit = inputs.run(batch)

@@ -18,6 +18,7 @@ from dashboard import state
 from dashboard.components import plain
 
 if TYPE_CHECKING:
+    from clipprobe.hooks.units import Site
     from clipprobe.neurons import Atlas
     from clipprobe.neurons.atlas.unit import Unit
     from clipprobe.neurons.instruments.instrument import Instrument
@@ -40,9 +41,9 @@ def _names(atlas: str, paths: tuple[str, ...], _runs: Sequence[RunView]) -> dict
     return unit_names(_runs)
 
 
-def instruments(atlas: Atlas, site: str) -> dict[str, Instrument]:
+def instruments(atlas: Atlas, site: Site) -> dict[str, Instrument]:
     """Title of a tab -> the instrument that can say something of units of this hook point."""
-    able = (one for one in beside_atlas() if one.knows(atlas.tower, site))
+    able = (one for one in beside_atlas() if one.knows(atlas.tower, site.name, site.unit))
     return {one.name.capitalize(): one for one in able}
 
 

@@ -92,7 +92,7 @@ def show_name(name: UnitName | None) -> None:
 
 
 def show_histogram(atlas: Atlas, site: Site, unit: Unit) -> None:
-    """All activations, with what the strongest of a bell-shaped unit would reach."""
+    """All activations, with what the strongest of a unit reach by chance."""
     chance = unit.mean + unit.peak_floor * unit.std
     figure = activation_histogram(
         unit.histogram_edges,
@@ -109,7 +109,7 @@ def show_histogram(atlas: Atlas, site: Site, unit: Unit) -> None:
     st.plotly_chart(
         figure,
         alt=f"{atlas.inputs.capitalize()} by activation of {unit.name}, from {unit.low:.4g} to "
-        f"{unit.high:.4g}, mean {unit.mean:.4g}; of 95 % of bell-shaped units the strongest lie "
+        f"{unit.high:.4g}, mean {unit.mean:.4g}; of 95 % of {unit.peak_floor_of} the strongest lie "
         f"below {chance:.4g} on average; the count axis is logarithmic.",
         key="histogram",
         config={"displayModeBar": False},

@@ -95,7 +95,7 @@ def show_unit(
     else:
         name = others.names_of(atlas, evidence).get(unit.address)
         show_fold(atlas, site, unit, clip, name, trouble)
-        instruments = others.instruments(atlas, parsed.hook)
+        instruments = others.instruments(atlas, site)
         part = (
             st.segmented_control(
                 "More of this unit",

@@ -15,10 +15,11 @@ from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.report import Section
 from clipprobe.runs import RunView
 from clipprobe.zeroshot.prompts import check_templates
-from dashboard import lab, one_image, state
+from dashboard import one_image, state
 from dashboard.blocks import show_sections
 from dashboard.components import errors_shown, plain, python_expander
-from dashboard.lab_widgets import (
+from dashboard.lab import trial as lab
+from dashboard.lab.widgets import (
     SUFFIXES,
     UPLOAD_MB,
     choose_classes,

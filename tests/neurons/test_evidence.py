@@ -19,8 +19,7 @@ from clipprobe.data import as_dataset
 from clipprobe.errors import RunFolderError
 from clipprobe.neurons import Atlas, scan
 from clipprobe.neurons.captions import captions_run
-from clipprobe.neurons.effects.similar_store import similar_run
-from clipprobe.neurons.effects.store import compare_effects
+from clipprobe.neurons.effects import compare_effects, similar_run
 from clipprobe.neurons.instruments.registry import INSTRUMENTS, beside_atlas
 from clipprobe.neurons.labels import label_units
 from clipprobe.neurons.multimodality import bundled_probes, multimodality

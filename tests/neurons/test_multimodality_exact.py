@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from scipy.stats import hypergeom, kstest
 from clipprobe.neurons.multimodality.scoring.exact import (
     best_concept,
     coincidence,
+    each_p,
     exact_p,
+    shuffled_each_p,
     shuffled_exact_p,
 )
 from clipprobe.neurons.multimodality.scoring.shuffles import draw_orders
@@ -30,7 +33,7 @@ def broad(seed: int, n_units: int = N_UNITS, planted: int = 0, alike: float = 0.
     """
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(3, N_CONCEPTS, n_units))
-    values[0] += alike * values[1]
+    values[0] = (values[0] + alike * values[1]) / np.hypot(1, alike)
     for unit in range(planted):
         values[:, rng.integers(N_CONCEPTS), unit] = rng.normal(3.5, 0.4, 3)
     found: np.ndarray = 1 / (1 + np.exp(-1.5 * values))
@@ -66,8 +69,21 @@ def test_by_hand() -> None:
     aurocs = np.array([[0.95, 0.2, 0.3], [0.9, 0.99, 0.1]])[..., None]
     assert best_concept(aurocs).tolist() == [0]
     assert exact_p(aurocs)[0] == pytest.approx(2 / 3)  # one in two of three places
+    assert each_p(aurocs)[0] == pytest.approx(2 / 3)  # of two modalities it is the same question
     aurocs[1, 1] = 0.5
-    assert exact_p(aurocs)[0] == pytest.approx(1 / 3)
+    assert exact_p(aurocs)[0] == each_p(aurocs)[0] == pytest.approx(1 / 3)
+
+
+def test_each_modality_given_the_others_by_hand() -> None:
+    """Of 5 concepts the best, 0.8, is reached by 0 and 1; 0 and 1; 0, 2 and 3."""
+    aurocs = np.array(
+        [[0.9, 0.9, 0.1, 0.2, 0.3], [0.8, 0.9, 0.1, 0.1, 0.2], [0.9, 0.7, 0.9, 0.9, 0.0]]
+    )[..., None]
+    # The words: 3 of 5 places, 2 of which count, are all missed in 1 of 10 ways. Pictures (and
+    # drawings) given the others: 2 of 5 places miss the only one that counts in 6 of 10.
+    assert each_p(aurocs)[0] == pytest.approx(max(1 - 1 / 10, 1 - 6 / 10))
+    aurocs[2, 3] = 0.1
+    assert each_p(aurocs)[0] == pytest.approx(1 - 3 / 10)  # two places miss two others: 3 of 10
 
 
 def test_p_is_the_share_of_all_shuffles_that_do_as_well() -> None:
@@ -83,13 +99,31 @@ def test_p_is_the_share_of_all_shuffles_that_do_as_well() -> None:
     assert abs(np.mean(reached) - p) < 4 * np.sqrt(p * (1 - p) / len(orders))
 
 
-def test_a_shuffle_is_the_test_on_relabelled_concepts() -> None:
+@pytest.mark.parametrize("moved", range(3))
+def test_each_p_is_the_largest_share_of_the_shuffles_of_one_modality(moved: int) -> None:
+    aurocs = broad(2, n_units=1, alike=2)[:, :30]
+    best = reduce(np.minimum, aurocs).max()
+    _, orders = draw_orders(NAMES, 30, seed=5, n=4000)
+    reached = []
+    for order in orders:
+        parts = [one[order[0]] if m == moved else one for m, one in enumerate(aurocs)]
+        reached.append(reduce(np.minimum, parts).max() >= best)
+    p = float(each_p(aurocs)[0])
+    assert np.mean(reached) <= p + 4 * np.sqrt(p * (1 - p) / len(orders))
+    if moved == 2:  # pictures and drawings are alike, so the words are the weakest
+        assert abs(np.mean(reached) - p) < 4 * np.sqrt(p * (1 - p) / len(orders))
+
+
+@pytest.mark.parametrize(
+    ("shuffled", "test"), [(shuffled_exact_p, exact_p), (shuffled_each_p, each_p)]
+)
+def test_a_shuffle_is_the_test_on_relabelled_concepts(shuffled: Any, test: Any) -> None:
     aurocs = broad(3, n_units=20)
     one, every = draw_orders(NAMES, N_CONCEPTS, seed=0, n=2)
     for orders in (one, every):
-        for p, order in zip(shuffled_exact_p(aurocs, orders), orders, strict=True):
+        for p, order in zip(shuffled(aurocs, orders), orders, strict=True):
             relabelled = np.array([part[o] for part, o in zip(aurocs, order, strict=True)])
-            assert np.array_equal(p, exact_p(relabelled))
+            assert np.array_equal(p, test(relabelled))
 
 
 def test_under_the_null_it_is_calibrated() -> None:
@@ -120,11 +154,35 @@ def test_pictures_and_drawings_that_look_alike_help_to_reject_it() -> None:
     """Its limit: the words of these units have nothing to do with the rest."""
     shares = [(exact_p(broad(9, n_units=4000, alike=alike)) <= 0.01).mean() for alike in (0, 2)]
     assert shares[0] < 0.015 and shares[1] > 2 * shares[0]
+    each = [(each_p(broad(9, n_units=4000, alike=alike)) <= 0.01).mean() for alike in (0, 2)]
+    assert max(each) <= 0.01
+
+
+def test_with_words_shuffled_only_each_modality_given_the_others_finds_nothing() -> None:
+    """Units of one concept, whose pictures and drawings are more alike than the words."""
+    aurocs = broad(6, n_units=100, planted=100, alike=2)
+    orders, _ = draw_orders(NAMES, N_CONCEPTS, seed=7)
+    exact, each = (
+        [(benjamini_hochberg(p) <= 0.05).any() for p in shuffled(aurocs, orders)]
+        for shuffled in (shuffled_exact_p, shuffled_each_p)
+    )
+    assert len(each) == 60 and np.mean(each) <= 0.05 and np.mean(exact) > 0.1
+    # What the right words find is not lost.
+    assert (benjamini_hochberg(each_p(aurocs)) <= 0.05).sum() >= 50
+
+
+def test_one_modality_can_say_one_in_c_at_best() -> None:
+    """Five sharp units among 1,000 pass the test of unrelated modalities, and cannot pass this."""
+    aurocs = broad(100, n_units=1000, planted=5)
+    p = each_p(aurocs)
+    assert p.min() == pytest.approx(1 / N_CONCEPTS)
+    assert not (benjamini_hochberg(p) <= 0.05).any()
+    assert (benjamini_hochberg(exact_p(aurocs)) <= 0.05).sum() >= 3
 
 
 def test_an_undefined_auroc_is_an_undefined_p() -> None:
     aurocs = broad(8, n_units=3)
     aurocs[..., 1] = np.nan
     p = exact_p(aurocs)
-    assert np.isnan(p).tolist() == [False, True, False]
+    assert np.isnan(p).tolist() == np.isnan(each_p(aurocs)).tolist() == [False, True, False]
     assert np.isnan(shuffled_exact_p(aurocs, draw_orders(NAMES, N_CONCEPTS, seed=0, n=1)[0])[0, 1])

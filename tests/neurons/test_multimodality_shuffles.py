@@ -133,8 +133,9 @@ def test_the_count_stands_beside_its_controls(made: Multimodality) -> None:
     claims = summary["claims"]
     assert claims["strong"]["one"] == summary["shuffled"]["one"]
     assert claims["strong"]["random_weights"]["n_tested"] == 64
-    exact = (made.units["q_exact"] <= made.alpha).sum()
-    assert claims["exact"]["n"] == exact and claims["exact"]["n_tested"] == 64
+    for test in ("each", "exact"):
+        count = (made.units[f"q_{test}"] <= made.alpha).sum()
+        assert claims[test]["n"] == count and claims[test]["n_tested"] == 64
     assert "profile" not in claims  # five concepts are too few
     assert any("profile test needs" in note for note in made.notes)
     assert all(one["one"] and one["all"] for one in claims.values())
@@ -157,9 +158,9 @@ def test_an_older_run_opens_without_its_withdrawn_column(
     for file in TABLES.values():
         table = new.read_table(file)
         if file == "units.parquet":
-            tests = ("exact", "profile")
+            tests = ("each", "exact", "profile")
             later = [n for n in table.column_names if n.endswith(tests) or n.startswith("rho_")]
-            assert len(later) == 8
+            assert len(later) == 10
             table = table.drop_columns(later).append_column(
                 "q_selected", pa.array(np.zeros(len(table)))
             )
@@ -168,7 +169,7 @@ def test_an_older_run_opens_without_its_withdrawn_column(
     arrays = {
         name: array
         for name, array in arrays.items()
-        if not name.startswith(("shuffled/", "floor/q_exact", "floor/q_profile"))
+        if not name.startswith(("shuffled/", "floor/q_each", "floor/q_exact", "floor/q_profile"))
     }
     arrays["floor/q_selected"] = np.zeros(64)
     old.write_arrays("nulls.safetensors", arrays)

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 import clipprobe
+from clipprobe.cli import app
 from clipprobe.errors import (
     ConfigError,
     DataError,
@@ -82,6 +84,44 @@ def test_the_twin_s_peaks_give_the_level_that_a_peak_must_pass(clip: Any, pictur
     other = scan(clip, pictures, sites=[POST], pool="mean", batch_size=8)
     with pytest.raises(ConfigError, match="differs in 'pool'"):
         atlas.peak_floors(other)
+
+
+def test_an_atlas_prints_the_level_of_the_twin_that_lies_beside_it(
+    clip: Any, checkpoint: Any, pictures: Path, tmp_path: Path
+) -> None:
+    common = ["neurons", "scan", "--model", str(checkpoint("clip")), "--images", str(pictures)]
+    common += ["--sites", POST, "--out", str(tmp_path / "atlas")]
+    address = f"{POST}:3"
+
+    def shown(*words: str) -> str:
+        done = CliRunner().invoke(app, [*words, "--atlas", str(tmp_path / "atlas")])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert CliRunner().invoke(app, common).exit_code == 0
+    alone = Atlas.load(tmp_path / "atlas").unit(address)
+    assert alone.peak_floor_of == "bell-shaped units"
+    assert "95 % of bell-shaped units" in shown("neurons", "show", address)
+
+    done = CliRunner().invoke(app, [*common, "--twin"])
+    assert done.exit_code == 0 and "atlas-twin" in done.output, done.output
+    atlas, twin = (Atlas.load(tmp_path / name) for name in ("atlas", "atlas-twin"))
+    (level,) = atlas.peak_floors(twin).values()
+    unit, (row,) = atlas.unit(address), atlas.search(kind="any", limit=1)
+    assert unit.peak_floor == row["peak_floor"] == atlas.table(POST).peak_floor == level.value
+    assert unit.peak_floor != alone.peak_floor
+    words = "95 % of the hook point's units at random weights"
+    assert unit.peak_floor_of in words and row["peak_floor_of"] in words
+    assert f"{words}: below {level.value:.2f} σ" in shown("neurons", "show", address)
+    assert f"(95 % below {level.value:.2f} σ)" in shown("neurons", "search")
+    sheet = tmp_path / "sheet.html"
+    shown("neurons", "show", address, "--out", str(sheet))
+    assert f"stay below {level.value:.1f} σ" in sheet.read_text("utf-8")
+    # Neither the twin's own atlas nor one of other images has it.
+    assert twin.unit(address).peak_floor_of == "bell-shaped units"
+    fewer = tmp_path / "fewer"
+    scan(clip, pictures, sites=[POST], limit=6, batch_size=4, out=fewer)
+    assert Atlas.load(fewer).unit(address).peak_floor_of == "bell-shaped units"
 
 
 def test_a_token_lies_where_its_patch_is(clip: Any) -> None:

@@ -35,11 +35,10 @@ ORDER = {
         __main__ testing (verbs)
     """,
     "clipprobe.neurons": """
-        instruments settings
-        atlas direction_results multimodality where words
-        one_image
-        __init__ effects pooled sheet
-        captions circuits labels
+        direction_results instruments pooled settings where
+        atlas effects labels multimodality words
+        captions circuits one_image sheet
+        __init__
         (verbs)
     """,
     "attacks": """
@@ -82,18 +81,10 @@ ORDER = {
         (verbs)
     """,
     "dashboard": """
-        components elements framing lab settings snippets
-        __init__ app blocks runs state unit_evidence (verbs)
-        explained finder lab_widgets one_image run_table unit_images
-        one_image_panels unit_texts
-        components elements framing settings snippets
-        __init__ runs state unit_evidence (verbs)
-        explained finder lab model_switch run_table unit_images
-        app unit_texts
-        address framing lab settings snippets
-        components elements
-        __init__ app runs state (verbs)
-        explained lab_widgets run_table units
+        __init__ address components framing settings snippets
+        blocks elements runs state (verbs)
+        explained lab model_switch one_image run_table units
+        app one_image_panels
         views
     """,
 }

@@ -70,15 +70,21 @@ def labels(clip: Any, images: Path, out: Path) -> None:
 
 def effects(clip: Any, images: Path, out: Path) -> None:
     from clipprobe.data import as_dataset
-    from clipprobe.neurons.effects.store import compare_effects
+    from clipprobe.neurons.effects import compare_effects
 
     compare_effects(clip, as_dataset(images, limit=3), ["a cat"], [POST], out, per_site=3)
 
 
 def similar(clip: Any, images: Path, out: Path) -> None:
-    from clipprobe.neurons.effects.similar_store import similar_run
+    from clipprobe.neurons.effects import similar_run
 
     similar_run(clip, images, f"{POST}:3", out=out, k=2)
+
+
+def composition(clip: Any, images: Path, out: Path) -> None:
+    from clipprobe.neurons.effects import composition_run
+
+    composition_run(clip, images, sites=[POST], max_units=4, out=out)
 
 
 def scan_texts(clip: Any, images: Path, out: Path) -> None:
@@ -142,4 +148,5 @@ KINDS: dict[str, Callable[[Any, Path, Path], None]] = {
     "labels": labels,
     "effects": effects,
     "similar": similar,
+    "composition": composition,
 }

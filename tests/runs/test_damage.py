@@ -149,7 +149,7 @@ def test_a_damaged_part_is_done_again(
 
 
 #: Kinds whose run on so few inputs is one piece, with no part to damage.
-ONE_PIECE = {"atlas of texts", "captions", "labels", "mitigation", "similar"}
+ONE_PIECE = {"atlas of texts", "captions", "composition", "labels", "mitigation", "similar"}
 
 
 @pytest.mark.parametrize("kind", sorted({*KINDS, *MORE} - ONE_PIECE))

@@ -145,7 +145,7 @@ def test_a_hook_of_the_users_own_bars_writing_too(own: Any, images: Path, tmp_pa
 def test_a_model_that_changes_during_a_run_leaves_no_run(
     own: Any, edit: Any, images: Path, tmp_path: Path
 ) -> None:
-    from clipprobe.neurons.effects.store import compare_effects
+    from clipprobe.neurons.effects import compare_effects
 
     asked = (own, clipprobe.data.as_dataset(images, limit=3), ["a cat"], [POST], tmp_path / "run")
     with pytest.raises(RunFolderError, match=r"not the one that the run was opened with \(edited"):

@@ -213,6 +213,16 @@ MAKE: dict[str, Small] = {
         images="",
         inner=True,
     ),
+    "composition": Small(
+        settings=lambda images: {
+            "images": images,
+            "sites": ["vision.blocks.1.mlp.post"],
+            "batch_size": 4,
+            "max_units": 4,
+        },
+        change={"seed": 1},
+        parts=False,
+    ),
     "effects": Small(
         settings=lambda images: {
             "images": images,

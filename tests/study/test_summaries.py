@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 #: Kind -> its schema.
 SCHEMAS = {
     "captions": "clipprobe/neurons/captions/summary.schema.json",
+    "composition": "clipprobe/neurons/effects/composing/summary.schema.json",
     "demo": "clipprobe/study/suite/summary.schema.json",
     "effects": "clipprobe/neurons/effects/effects.summary.schema.json",
     "faithfulness": "clipprobe/attribution/faithfulness/summary.schema.json",

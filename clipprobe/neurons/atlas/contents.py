@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 from PIL import Image
 
 from clipprobe.hooks.units import Site
+from clipprobe.neurons.atlas.floors import TWIN, floors_beside
 from clipprobe.neurons.atlas.images import ImageTable
 from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
 from clipprobe.neurons.atlas.unit import Firing, Unit, ranked, unit_of
@@ -17,6 +19,7 @@ from clipprobe.neurons.atlas.unit_table import UnitTable, unit_table
 from clipprobe.neurons.instruments.value import WithSites
 from clipprobe.origin import Origin, absolute
 from clipprobe.runs import jsonio
+from clipprobe.statistics import Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +87,8 @@ class AtlasContents(WithSites):
             UnknownHookPointError: the atlas has no such hook point or unit; names the nearest.
         """
         site, index = self.site_and_index(address)
-        return unit_of(site, self.statistics[site.name], index, self.images, self.pool)
+        unit = unit_of(site, self.statistics[site.name], index, self.images, self.pool)
+        return replace(unit, **self._floor(site.name))
 
     def strongest(self, address: str, k: int) -> tuple[Firing, ...]:
         """The ``k`` strongest images of a unit, or as many as were kept.
@@ -96,9 +100,19 @@ class AtlasContents(WithSites):
         return ranked(site, self.statistics[site.name].top, index, self.images)[:k]
 
     def table(self, site: str) -> UnitTable:
-        """One row per unit of a hook point; see :class:`.overview.UnitTable`."""
+        """One row per unit of a hook point; see :class:`.unit_table.UnitTable`."""
         statistics_of = self.site(site)
-        return unit_table(statistics_of, self.statistics[statistics_of.name], self.images)
+        table = unit_table(statistics_of, self.statistics[statistics_of.name], self.images)
+        return replace(table, **self._floor(statistics_of.name))
+
+    @cached_property
+    def _floors(self) -> Mapping[str, Estimate]:
+        return floors_beside(self.path, self.config)
+
+    def _floor(self, site: str) -> dict[str, Any]:
+        """What a peak is compared with, where it is known from the random twin."""
+        level = self._floors.get(site)
+        return {} if level is None else {"peak_floor": level.value, "peak_floor_of": TWIN}
 
     def picture(self, image: int) -> Image.Image:
         """An image of the atlas by its number.

@@ -75,7 +75,9 @@ def _overview(atlas: AtlasContents) -> Section:
     caption = (
         "Units of each hook point. Dead: never above 0; always on: above 0 on all of them. Peak: "
         "how far the strongest lie above the mean, in standard deviations; 95 % of bell-shaped "
-        f"units, which respond to nothing, stay below {summary['sites'][0]['peak_floor']:.1f}."
+        f"units, which respond to nothing, stay below {summary['sites'][0]['peak_floor']:.1f}. "
+        "Sheets and searches compare with the units at random weights where those were scanned "
+        "(`--twin`)."
     )
     if labelled:
         columns.append("one label")

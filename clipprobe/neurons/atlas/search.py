@@ -86,6 +86,7 @@ def _row(atlas: AtlasContents, table: UnitTable, index: int) -> dict[str, Any]:
     row["name"] = f"{address} ({atlas.sites[table.site].pooled(atlas.pool)})"
     return row | {
         "peak_floor": _plain(table.peak_floor),
+        "peak_floor_of": table.peak_floor_of,
         "purity_floor": _plain(table.purity_floor),
     }
 

@@ -104,6 +104,8 @@ class AtlasScan(Inference, Images, Scan):
     """Instead of images: a file of texts, one a line, for the text tower."""
     pool: Annotated[str | None, Flag(default=BY_TOWER)] = None  # type: ignore[assignment]
     out: Annotated[str | Path | None, HOW] = DEFAULT_ATLAS
+    twin: Annotated[bool, HOW] = False
+    """Scan the same network at random weights too, into OUT-twin: what a peak is compared with."""
 
 
 @dataclass(frozen=True)

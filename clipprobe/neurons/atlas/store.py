@@ -10,6 +10,7 @@ same on every machine and for every number and order of shards.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -55,11 +56,12 @@ def outcome_of(atlas: A, run: Run) -> Outcome[A]:
     from clipprobe.neurons.atlas.summary import summarise
 
     failures = atlas.images.failures
+    bare = replace(atlas, path=None)  # what is written does not depend on what lies beside it
     return Outcome(
         value=atlas,
         files=_files(atlas, run.path),
-        summary=lambda: summarise(atlas),
-        page=lambda run: page_of(atlas),
+        summary=lambda: summarise(bare),
+        page=lambda run: page_of(bare),
         used=atlas.images.n_used,
         failed=len(failures),
         failures=failures,

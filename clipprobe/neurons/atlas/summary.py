@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clipprobe.neurons.atlas.statistics.derived import twin_floor
 from clipprobe.neurons.atlas.unit_table import UnitTable
 from clipprobe.statistics import census
 
@@ -71,6 +72,7 @@ def _site(atlas: AtlasContents, table: UnitTable) -> dict[str, Any]:
         "with_values_outside": int((table.n_outside > 0).sum()),
         "median_peak": float(np.median(known)) if len(known) else math.nan,
         "peak_floor": table.peak_floor,
+        "peak_95": twin_floor(table.peak),
         "one_label": _n_pure(table),
         "purity_floor": table.purity_floor,
         "reason": "" if len(known) else "every unit is constant",

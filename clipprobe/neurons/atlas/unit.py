@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.neurons.atlas.floors import BELL
 from clipprobe.neurons.atlas.statistics import exact, ranking
 from clipprobe.neurons.atlas.statistics.derived import peak_floor, peaks, quantiles
 from clipprobe.neurons.atlas.statistics.ranges import HISTOGRAM_BITS, N_HISTOGRAM, edges
@@ -86,8 +87,10 @@ class Unit:
         bin_width: Width of a histogram bin.
         peak: How far the mean of the top images lies above the mean, in standard deviations; NaN
             for a constant unit.
-        peak_floor: What 95 % of bell-shaped units, which respond to nothing in particular, stay
-            below.
+        peak_floor: What 95 % of the units stay below that ``peak_floor_of`` names: those of the
+            hook point at random weights where a twin's atlas lies beside this one, else
+            bell-shaped ones, which respond to nothing in particular; see ``floors``.
+        peak_floor_of: These units, in words.
         histogram_edges, histogram: Bin edges ``(m + 1,)`` and images per bin ``(m,)``, from the
             first to the last bin that is not empty.
         top, bottom: The strongest and the weakest images, ties in order of id.
@@ -111,6 +114,7 @@ class Unit:
     bin_width: float
     peak: float
     peak_floor: float
+    peak_floor_of: str
     histogram_edges: NDArray[np.float64]
     histogram: NDArray[np.uint32]
     top: tuple[Firing, ...]
@@ -189,6 +193,7 @@ def unit_of(
         bin_width=2.0 ** (half_range - HISTOGRAM_BITS),
         peak=float(peaks(statistics, one)[0]),
         peak_floor=peak_floor(count, len(top)),
+        peak_floor_of=BELL,
         histogram_edges=edges(half_range, N_HISTOGRAM)[first : last + 1],
         histogram=histogram[first:last],
         top=top,

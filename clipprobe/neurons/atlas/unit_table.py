@@ -6,8 +6,8 @@ Properties (``properties`` has them all), over the images of the atlas and for p
 * ``always-on``: above 0 on every image;
 * ``constant``: the same value on every image;
 * ``selective``: not constant, ranked by *peak*, how far the mean of the top images lies above the
-  mean of all, in standard deviations. A bell-shaped unit that responds to nothing in particular has
-  a peak too (``peak_floor``), which grows with the number of images.
+  mean of all, in standard deviations. A unit that responds to nothing in particular has a peak too
+  (``peak_floor``), which grows with the number of images.
 
 *Purity* is the share of the unit's top images that carry the most frequent label among them. With
 few top images and many units some unit is pure by chance: ``purity_floor`` is the purity that none
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clipprobe.neurons.atlas.floors import BELL
 from clipprobe.neurons.atlas.statistics import exact, ranking
 from clipprobe.neurons.atlas.statistics.derived import peak_floor, peaks, quantiles
 
@@ -43,7 +44,10 @@ class UnitTable:
         sparsity: Share of images at or below the threshold.
         n_outside: Images left out because the activation was not finite or too large.
         peak: See the module; NaN where a unit is constant.
-        peak_floor: What 95 % of bell-shaped units stay below, for this number of images.
+        peak_floor: What 95 % of the units stay below that ``peak_floor_of`` names: those of the
+            hook point at random weights where a twin's atlas lies beside this one, else
+            bell-shaped ones, for this number of images; see ``floors``.
+        peak_floor_of: These units, in words.
         label: Most frequent label among the top images, ties in alphabetical order; "" without.
         purity: Its share of the top images; NaN without labels.
         purity_floor: See the module; NaN without labels.
@@ -62,6 +66,7 @@ class UnitTable:
     n_outside: NDArray[np.int64]
     peak: NDArray[np.float64]
     peak_floor: float
+    peak_floor_of: str
     label: NDArray[np.str_]
     purity: NDArray[np.float64]
     purity_floor: float
@@ -78,7 +83,7 @@ class UnitTable:
 
     def arrays(self) -> list[str]:
         """Names of the fields with one entry per unit."""
-        single = ("site", "peak_floor", "purity_floor")
+        single = ("site", "peak_floor", "peak_floor_of", "purity_floor")
         return [name for name in self.__slots__ if name not in single]
 
 
@@ -104,6 +109,7 @@ def unit_table(site: Site, statistics: UnitStatistics, images: ImageTable) -> Un
         n_outside=statistics.n_outside,
         peak=peaks(statistics),
         peak_floor=peak_floor(images.n_used, statistics.settings.top_k),
+        peak_floor_of=BELL,
         label=label,
         purity=purity,
         purity_floor=floor,

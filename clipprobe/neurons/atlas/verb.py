@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipprobe.cli.common import load_model, progress, result, say
 from clipprobe.cli.verbs import Verb
+from clipprobe.neurons.atlas.floors import twin_of
 from clipprobe.neurons.atlas.settings import AtlasScan, Merge
 from clipprobe.settings.shared import Model, Terminal
 
@@ -26,7 +27,16 @@ def scan(settings: AtlasScan, model: Model, terminal: Terminal) -> None:
     clip = load_model(model)
     first, step = settings.shard
     with progress("scanning", len(range(first, len(dataset), step))) as advance:
-        run = carry_out(ATLAS, replace(settings, progress=advance, **opened), clip).run
+        settings = replace(settings, progress=advance, **opened)
+        run = carry_out(ATLAS, settings, clip).run
+    if settings.twin:
+        from clipprobe.models import random_twin
+
+        out = twin_of(run.path)
+        with progress("scanning at random weights", len(range(first, len(dataset), step))) as told:
+            settings = replace(settings, out=out, progress=told)
+            carry_out(ATLAS, settings, random_twin(clip, seed=settings.seed))
+        say(f"The same network at random weights is {out}.")
     _report(run, as_json=terminal.as_json)
 
 

@@ -1,7 +1,7 @@
 """What predicts what taking a unit out does?
 
-For a sample of the heads and neurons of every block, three predictions of the change of a score
-stand beside the measured one (ablation), over a set of images:
+For a sample of the heads and neurons of every block, or of directions, three predictions of the
+change of a score stand beside the measured one (ablation), over a set of images:
 
 * *attribution patching*, the predictor: the derivative of the score by the unit along every path,
   times the change of its activation (see ``first_order``; one backward pass for all units, or
@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.attribution.readout import ScoreName
-from clipprobe.errors import ConfigError, UnsupportedHookError
+from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.changes import change_of
+from clipprobe.neurons.effects.direct import comparable, direct_effects
 from clipprobe.neurons.effects.first_order import changes_in_batch
 from clipprobe.neurons.effects.sweep import Sweep
 from clipprobe.runs.jsonio import AsJson
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from clipprobe.tracing.scales import SiteScale
 
 Floats = NDArray[np.float64]
+KINDS = ("head", "neuron", "direction")
 _N_PERMUTATIONS = 999
 _NOT_THERE = undefined("made by a version without attribution patching")
 
@@ -52,7 +54,7 @@ class Agreement(AsJson):
     """Predicted and measured effects of the units of one hook point, or of several.
 
     ``name``: hook point, or kind of unit over all blocks.
-    ``kind``: head or neuron.
+    ``kind``: head, neuron or direction.
     ``n_units``: units compared (of ``n_there``).
     ``attribution``: rank correlation of attribution patching with the measured mean changes over
     units, averaged over texts; ``n`` of an estimate is the number of units. Undefined, with the
@@ -121,23 +123,6 @@ def effect_sites(clip: Clip, tower: str = "vision") -> list[str]:
     return [name for name in names if name.endswith(("head_out", "mlp.post"))]
 
 
-def comparable(clip: Clip, site: str) -> HookPoint:
-    """The hook point of that name, whose units have a direct effect.
-
-    Raises:
-        UnknownHookPointError: there is none.
-        UnsupportedHookError: it is not what heads or neurons write.
-    """
-    from clipprobe.hooks import resolve
-
-    point = resolve(clip, site)[0]
-    if point.site not in ("attn.head_out", "mlp.post"):
-        raise UnsupportedHookError(
-            f"{point.name} is not what a head or neuron writes: compare attn.head_out or mlp.post."
-        )
-    return point
-
-
 def site_effects(
     clip: Clip,
     images: Sequence[Any],
@@ -155,7 +140,7 @@ def site_effects(
     """Predicted and measured effects of a random sample of the units of one hook point.
 
     Args:
-        site: A hook point ``attn.head_out`` or ``mlp.post``.
+        site: A hook point ``attn.head_out`` or ``mlp.post``, or directions.
         per_site: How many units, drawn by the seed; None for all.
         method: ``zero`` or ``mean``.
         steps: Gradients along each unit's path; 1 for one backward pass for all of them.
@@ -169,7 +154,7 @@ def site_effects(
     addresses = [f"{point.name}:{unit}" for unit in units]
     sweep = Sweep(clip, images, texts, addresses, score=score, batch_size=batch_size)
     scale = sweep.scales(progress)[point.name]
-    predicted, first_order = _predicted(sweep, point, method, score, scale)
+    predicted, first_order = direct_effects(sweep, point, method, score, scale)
     changes = {
         (address, method): change_of(point, unit, method, scale)
         for address, (_, unit) in sweep.units.items()
@@ -216,36 +201,6 @@ def _attributed(
     return total * sweep.factor / len(sweep.inputs)
 
 
-def _predicted(
-    sweep: Sweep, point: HookPoint, method: str, score: ScoreName, scale: SiteScale
-) -> tuple[Floats, Floats]:
-    """``(n_units, m)``: mean change of the score by the exact and by the first-order readout."""
-    parts = TowerParts(sweep.clip, sweep.tower, score)
-    assert point.block is not None
-    weight = parts.columns(point.block)
-    if point.unit == "neuron" and weight is None:
-        raise UnsupportedHookError(
-            f"What the neurons of {point.name} write cannot be told apart in this model."
-        )
-    totals = np.zeros((2, point.n_units, len(sweep.others)))
-    for batch in sweep.inputs.batches():
-        activations = parts.run(sweep.inputs, batch, sweep.others)
-        change = -activations.acts[point.name].double()  # b t u (d)
-        if method == "mean":
-            # Of the pooled token alone; texts have one mean for all tokens.
-            pooled = parts.readout.pool != "none"
-            change = change + (scale.mean[:1] if pooled else scale.mean)
-        tangent = parts.tangent(sweep.inputs, batch, sweep.others)
-        for row, readout in enumerate((activations.readout, tangent)):
-            if weight is None or point.unit == "head":
-                effect = readout.of_units(change)
-            else:
-                effect = readout.of_columns(change, weight)
-            totals[row] += effect.sum(dim=0).T.cpu().numpy()
-    totals /= len(sweep.inputs)
-    return totals[0], totals[1]
-
-
 def agreement(
     name: str, sites: Sequence[SiteEffects], *, seed: int = 0, n_boot: int = 1000
 ) -> Agreement:
@@ -287,7 +242,7 @@ def agreements(sites: Sequence[SiteEffects], *, seed: int = 0) -> list[Agreement
     """For each hook point, then for all heads and for all neurons together."""
     results = [agreement(one.site, [one], seed=seed) for one in sites]
     by_kind: Mapping[str, list[SiteEffects]] = {
-        kind: [one for one in sites if one.kind == kind] for kind in ("head", "neuron")
+        kind: [one for one in sites if one.kind == kind] for kind in KINDS
     }
     return results + [
         agreement(f"all {kind}s", members, seed=seed)
@@ -300,6 +255,8 @@ def _estimate(left: Floats, right: Floats, ranks: bool, n_boot: int, seed: int) 
     n = len(left)
     if n < 3:
         return undefined("fewer than three units", n=n)
+    if np.isnan(left).any():
+        return undefined("what these directions write themselves cannot be told", n=n)
 
     def of(drawn: Floats) -> float:
         rows = drawn.astype(np.int64)

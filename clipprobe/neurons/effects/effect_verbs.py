@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, replace
+from math import isnan
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from clipprobe.neurons.effects.total import UnitEffect
     from clipprobe.neurons.instruments.store import Store
     from clipprobe.settings.shared import ImagesLike
+    from clipprobe.statistics import Estimate
 else:
     ImagesLike = Any
 
@@ -122,9 +124,13 @@ def agreement_line(one: Agreement) -> str:
     return (
         f"{one.name}: predicted against measured, rank correlation {one.attribution.value:.3f} "
         f"[{one.attribution.low:.3f}, {one.attribution.high:.3f}] over {one.n_units} of "
-        f"{one.n_there} units, p={one.p:.3f}; direct effects {one.spearman.value:.3f}, "
-        f"first-order direct {one.first_order.value:.3f}"
+        f"{one.n_there} units, p={one.p:.3f}; direct effects {_short(one.spearman)}, "
+        f"first-order direct {_short(one.first_order)}"
     )
+
+
+def _short(one: Estimate) -> str:
+    return f"{one.value:.3f}" if one.defined else f"undefined ({one.reason})"
 
 
 def sample_lines(store: Store) -> list[str]:
@@ -136,7 +142,7 @@ def sample_lines(store: Store) -> list[str]:
     lines += [
         f"  {row['site']}:{row['unit']}  {row['target']}: predicted {row['attribution']:+.4f}, "
         f"measured {row['measured']:+.4f} [{row['measured_low']:+.4f}, {row['measured_high']:+.4f}]"
-        f" n={row['n']}, direct {row['predicted']:+.4f}"
+        f" n={row['n']}" + ("" if isnan(row["predicted"]) else f", direct {row['predicted']:+.4f}")
         for row in rows[:_N_SAMPLE]
         if "attribution" in row
     ]

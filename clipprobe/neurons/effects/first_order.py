@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
+from clipprobe.neurons.effects.direct import refuse_normalised
 from clipprobe.tracing import Score
 from clipprobe.tracing.contributions import by_unit, gradients
 from clipprobe.tracing.inputs import Inputs, encode_other, names_of
@@ -191,6 +192,7 @@ def _points(clip: Clip, names: str | Sequence[str]) -> tuple[list[HookPoint], di
     numbers: dict[str, list[int]] = {}
     for address, point in points_of(clip, names)[1].items():
         refuse_looking(point)
+        refuse_normalised(clip, point)
         points[point.name] = point
         listed = numbers.setdefault(point.name, [])
         if address == point.name:

@@ -14,10 +14,10 @@ from clipprobe.neurons.effects.agreement import (
     Agreement,
     SiteEffects,
     agreements,
-    comparable,
     effect_sites,
     site_effects,
 )
+from clipprobe.neurons.effects.direct import comparable
 from clipprobe.neurons.effects.settings import EffectTest
 from clipprobe.neurons.instruments.store import InMemory, Store
 from clipprobe.neurons.instruments.value import UnitValue
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 KIND = "effects"
 TABLE = "effects.parquet"
 ARRAYS = "effects.safetensors"
+_KINDS = {".attn.head_out": "head", ".mlp.post": "neuron"}
 _ARRAYS = ("units", "predicted", "first_order", "measured", "rms", "attribution")
 
 
@@ -51,7 +52,8 @@ class EffectComparison(list[Agreement], UnitValue):
 def compare_effects(clip: Clip, settings: EffectTest) -> EffectComparison:
     """Predicted and measured effects of units of hook points of one tower, as a run folder.
 
-    Hook points are ``attn.head_out`` and ``mlp.post``; ``progress`` is called with 1 after each.
+    Hook points are ``attn.head_out``, ``mlp.post`` and directions; ``progress`` is called with 1
+    after each.
     """
     return carry_out(EFFECTS, settings, clip).value
 
@@ -141,7 +143,7 @@ def _site(site: str, arrays: Mapping[str, Any]) -> SiteEffects:
     known = {"attribution": np.full(arrays["predicted"].shape, np.nan), **arrays}
     return SiteEffects(
         site=site,
-        kind="head" if site.endswith("head_out") else "neuron",
+        kind=next((kind for end, kind in _KINDS.items() if site.endswith(end)), "direction"),
         n_there=int(arrays["n_there"][0]),
         **{key: known[key] for key in _ARRAYS},
     )

@@ -75,7 +75,8 @@ class Instrument:
         tables: Those with ``site`` and ``unit`` that the view reads.
         view: ``(store, table -> rows about the unit)`` -> what is shown.
         towers: Of which towers it knows units.
-        endings: How the names of its hook points end; any where it is empty.
+        endings: How the names of its hook points end; any where it is empty. Directions count
+            wherever they are.
         searches: What ``neurons search`` can ask -> how; ``word``, ``concept`` and ``caption``.
         properties: What ``neurons search --property`` can ask.
         place: On a sheet, the smallest first; 0 where its runs do not stand beside an atlas.
@@ -98,9 +99,14 @@ class Instrument:
     place: int = 100
     cost: str = ""
 
-    def knows(self, tower: str, site: str) -> bool:
-        """Whether units of this hook point can be asked about."""
-        return tower in self.towers and (not self.endings or site.endswith(self.endings))
+    def knows(self, tower: str, site: str, unit: str = "") -> bool:
+        """Whether units of this hook point can be asked about.
+
+        Args:
+            unit: What kind they are: neuron, dimension, channel or direction.
+        """
+        anywhere = not self.endings or unit == "direction"
+        return tower in self.towers and (anywhere or site.endswith(self.endings))
 
     def load(self, path: str | Path | RunView) -> Any:
         """The value of a finished run; its tables stay on disk until they are asked for.

@@ -6,16 +6,17 @@ from clipprobe.later import later
 
 if TYPE_CHECKING:
     from clipprobe.neurons.labels.result import Labels as Labels
-    from clipprobe.neurons.labels.result import UnitLabel as UnitLabel
     from clipprobe.neurons.labels.sanity import Recovery as Recovery
     from clipprobe.neurons.labels.sanity import class_logit_recovery as class_logit_recovery
     from clipprobe.neurons.labels.store import label_units as label_units
+    from clipprobe.neurons.labels.unit_label import UnitLabel as UnitLabel
 
 __all__ = ["Labels", "Recovery", "UnitLabel", "class_logit_recovery", "label_units"]
 
 _HERE = "clipprobe.neurons.labels"
 _LATER = {
-    **dict.fromkeys(("Labels", "UnitLabel"), f"{_HERE}.result"),
+    "Labels": f"{_HERE}.result",
+    "UnitLabel": f"{_HERE}.unit_label",
     **dict.fromkeys(("Recovery", "class_logit_recovery"), f"{_HERE}.sanity"),
     "label_units": f"{_HERE}.store",
 }

@@ -20,7 +20,7 @@ from clipprobe.statistics import undefined, wilson
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
-    from clipprobe.neurons.labels.result import UnitLabel
+    from clipprobe.neurons.labels.unit_label import UnitLabel
 
 TOP_SHARE = 0.01
 _FRESH = 7919

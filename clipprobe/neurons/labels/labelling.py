@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.labels.judges import Judgement, judged_by_clip, judged_by_tags
 from clipprobe.neurons.labels.linear import Explanation, explain_all
-from clipprobe.neurons.labels.result import Labels, UnitLabel
+from clipprobe.neurons.labels.result import Labels
 from clipprobe.neurons.labels.scorers import check_scorer, scores
+from clipprobe.neurons.labels.unit_label import UnitLabel
 from clipprobe.neurons.labels.validation import check_levels, halves, validate
 from clipprobe.neurons.pooled import PooledActivations
 from clipprobe.zeroshot.prompts import TEMPLATES

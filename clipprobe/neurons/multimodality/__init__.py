@@ -1,4 +1,4 @@
-"""Is a unit's concept one concept in picture, drawing and word? See ``docs/multimodality.md``."""
+"""Is a unit one concept in picture, drawing and word? See ``docs/neurons/multimodality.md``."""
 
 from typing import TYPE_CHECKING
 

@@ -146,6 +146,7 @@ def _floor(scores: Scores, alpha: float, seed: int) -> Floor:
         q=corrected.q[selected, each],
         q_images=corrected.q_images[selected, each],
         n_any=int((corrected.q <= alpha).any(axis=0).sum()),
+        q_each=tests.q_each,
         q_exact=tests.q_exact,
         q_profile=tests.q_profile,
     )

@@ -1,10 +1,12 @@
 """What is claimed of the units of a test, each count beside what coincidence gives.
 
-Four things are counted: units that reach a score (``strong``); units whose best concept is one
-concept in all modalities by the exact test (``exact``); units that rank all concepts alike in all
-modalities (``profile``); concepts whose best unit beats the best of all units by chance
-(``concepts``). Every count is made again with the concepts of the words shuffled and with those of
-every modality, and, of units, for the same network at random weights.
+Five things are counted: units that reach a score (``strong``); units whose best concept is one
+concept in all modalities by the exact test of each modality given the others (``each``); units
+whose best concept is not what modalities that are all unrelated would share (``exact``), which
+pictures and drawings that look alike can bring about without the words; units that rank all
+concepts alike in all modalities (``profile``); concepts whose best unit beats the best of all units
+by chance (``concepts``). Every count is made again with the concepts of the words shuffled and with
+those of every modality, and, of units, for the same network at random weights.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
 TITLES = {
     "strong": "strong",
-    "exact": "one concept",
+    "each": "one concept",
+    "exact": "modalities related",
     "profile": "profiles agree",
     "concepts": "concepts with a unit",
 }
@@ -35,7 +38,7 @@ class Claim:
     """One count beside its controls.
 
     Attributes:
-        name: ``strong``, ``exact``, ``profile`` or ``concepts``.
+        name: ``strong``, ``each``, ``exact``, ``profile`` or ``concepts``.
         meaning: What is counted.
         n: The count.
         share: Of those that were tested, which ``share.n`` counts.
@@ -93,8 +96,10 @@ def claims_of(result: MultimodalityContents) -> dict[str, Claim]:
         )
     }
     meanings = {
-        "exact": f"units whose best concept is one concept in all of {names} by the exact test, "
-        f"selection included; {level}",
+        "each": f"units whose best concept is one concept in all of {names} by the exact test of "
+        f"each given the others, selection included; {level}",
+        "exact": f"units whose best concept is not one that unrelated modalities ({names}) would "
+        f"share by the exact test, which some of them alone can bring about; {level}",
         "profile": f"units that rank all concepts alike in every two of {names}; {level}",
     }
     for name, meaning in meanings.items():

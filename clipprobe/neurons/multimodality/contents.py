@@ -60,7 +60,7 @@ class Floor:
         score: Each unit's confirmed score for its own selected concept, ``(u,)``.
         q, q_images: Of that pair, ``(u,)``; see ``units`` of the result.
         n_any: Units with any concept at q at most alpha.
-        q_exact, q_profile: As in ``units`` of the result, ``(u,)``; None in an older run.
+        q_each, q_exact, q_profile: As in ``units`` of the result, ``(u,)``; None in an older run.
     """
 
     seed: int
@@ -69,6 +69,7 @@ class Floor:
     q: Floats
     q_images: Floats
     n_any: int
+    q_each: Floats | None = None
     q_exact: Floats | None = None
     q_profile: Floats | None = None
 
@@ -101,9 +102,10 @@ class MultimodalityContents(Pooled):
             smallest AUROC), ``balance``, ``selection_score`` (on the other half), ``p``, ``q``
             (Benjamini-Hochberg over all rows), ``p_images``, ``q_images``.
         units: pandas, one row per unit, best first, for its selected concept: the columns above,
-            ``low`` and ``high`` of the score and of each AUROC; ``concept_exact``, ``p_exact``,
-            ``q_exact``: the best concept on all images, and whether it is one concept in all
-            modalities (see ``scoring.exact``); ``rho_…_…``, ``p_profile``, ``q_profile``: whether
+            ``low`` and ``high`` of the score and of each AUROC; ``concept_exact``: the best concept
+            on all images; ``p_each``, ``q_each``: whether it is one concept in all modalities,
+            each given the others; ``p_exact``, ``q_exact``: against modalities that are all
+            unrelated (see ``scoring.exact``); ``rho_…_…``, ``p_profile``, ``q_profile``: whether
             all concepts are ranked alike (see ``profile``); and ``floor``: the share of units
             of the random network with at least this score. NaN without that control.
         concept_table: pandas, one row per concept: images per modality, ``best_unit`` and its
@@ -115,8 +117,8 @@ class MultimodalityContents(Pooled):
         nulls: See :class:`Nulls`.
         floor: See :class:`Floor`; None without that control.
         shuffles: See :class:`Shuffles`; None in a run that was made before it had this control.
-        unadjusted: With pixel covariates, what ``strong``, ``exact`` and ``profile`` count without
-            them: claim -> units, and units at random weights; None without that option.
+        unadjusted: With pixel covariates, what the claims about units count without them: claim ->
+            units, and units at random weights; None without that option.
         n_images: Modality -> images that select, and images that confirm.
         notes: What the reader must know before using the numbers.
         failures: Images that could not be used, and why.

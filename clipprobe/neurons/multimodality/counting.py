@@ -35,8 +35,7 @@ class MultimodalCount(AsJson):
         one_shuffled, all_shuffled: ``n_strong`` with the concepts of the written words shuffled
             (of the last modality where none is called ``word``), and with those of every modality.
             A count that is not beyond these is not evidence of multimodal units.
-        claims: ``exact`` and ``profile``: units whose best concept is one concept in all modalities
-            by the exact test, and units that rank all concepts alike, each beside its controls.
+        claims: ``each``, ``exact`` and ``profile`` (see ``claims``), each beside its controls.
         n_concepts: Concepts whose best unit beats the best of all units under permutation, with q
             at most alpha over the concepts.
         random_units, random_units_images, random_strong: The same for the random twin.
@@ -135,7 +134,9 @@ def count_of(found: Multimodality, threshold: float = STRONG) -> MultimodalCount
         one_shuffled=found.shuffles.count_one(counts[2], threshold),
         all_shuffled=found.shuffles.count_all(counts[2], threshold),
         claims={
-            name: claim for name, claim in claims_of(found).items() if name in ("exact", "profile")
+            name: claim
+            for name, claim in claims_of(found).items()
+            if name in ("each", "exact", "profile")
         },
         n_concepts=found.n_concepts_found,
         random_units=random[0],

@@ -96,14 +96,19 @@ def _tests(
 ) -> Iterator[UnitRows]:
     """Whether its best concept is one by the exact test, and whether its profiles agree."""
     counts = summary.get("claims", {})  # an older run has none
-    if "exact" not in counts:
-        return
-    yield UnitRows(
-        caption="Is its best concept on all images one concept in all modalities? Exact, with "
-        f"its selection; q: Benjamini-Hochberg over the units. {_beside(counts['exact'])}",
-        columns=("best concept", "p", "q over units"),
-        rows=((unit["concept_exact"], unit["p_exact"], unit["q_exact"]),),
-    )
+    captions = {
+        "each": "Is its best concept on all images one concept in all modalities? Exact, with its "
+        "selection, each modality given the others; q: Benjamini-Hochberg over the units.",
+        "exact": "Is its best concept more than modalities that are all unrelated would share? Two "
+        "that look alike can bring that about without the third.",
+    }
+    for name, caption in captions.items():
+        if name in counts:
+            yield UnitRows(
+                caption=f"{caption} {_beside(counts[name])}",
+                columns=("best concept", "p", "q over units"),
+                rows=((unit["concept_exact"], unit[f"p_{name}"], unit[f"q_{name}"]),),
+            )
     if "profile" not in counts:
         return
     pairs = list(combinations(names, 2))

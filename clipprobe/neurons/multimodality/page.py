@@ -55,7 +55,7 @@ def _overview(result: MultimodalityContents) -> Section:
             "The score of a unit for a concept is its smallest AUROC over the modalities, against "
             "images of other concepts in the same modality. A unit's concept is chosen on one half "
             "of the images; scores are from the other half, which shows the same drawings and "
-            "words in another way. The two tests of each unit use all images. For the shuffled "
+            "words in another way. The tests of each unit use all images. For the shuffled "
             "counts the concepts of a modality change places, and units select and confirm anew."
         ),
         Numbers(numbers),
@@ -73,9 +73,11 @@ def _beside(result: MultimodalityContents) -> Block:
     caption = (
         "Every count, and the same count when coincidence is all there is: mean ± sd of the "
         "shuffles, with the one-sided p of as many as seen. One concept: the exact test of the "
-        "unit's best concept on all images, its selection included. Profiles agree: Spearman's "
-        "correlation over all concepts between every two modalities, the largest of the p-values. "
-        f"Both by Benjamini-Hochberg over the units, at {result.alpha:g}."
+        "unit's best concept on all images, its selection included, each modality given the "
+        "others. Modalities related: the same against modalities that are all unrelated, which two "
+        "that look alike can refute alone. Profiles agree: Spearman's correlation over all "
+        "concepts between every two modalities, the largest of the p-values. All three by "
+        f"Benjamini-Hochberg over the units, at {result.alpha:g}."
     )
     return Table(columns, rows, caption)
 
@@ -128,7 +130,7 @@ def _units(result: MultimodalityContents) -> Section:
         for name in result.modalities
     }
     columns = ["concept, unit", "score", *result.modalities]
-    tests = {"exact q": "q_exact", "profile q": "q_profile"}
+    tests = {"one concept, q": "q_each", "related, q": "q_exact", "profiles, q": "q_profile"}
     tests = {title: name for title, name in tests.items() if name in result.units}
     columns += ["d'", "purity", "balance", *tests, "floor"]
     table = [
@@ -149,8 +151,9 @@ def _units(result: MultimodalityContents) -> Section:
         f"held-out images, pooled by {result.pooling}. n counts the concept's confirming images "
         "over all modalities; d' and purity are the smallest over them. Floor: share "
         "of the units of the same network at random weights that "
-        "score at least as much. Exact q is of the unit's best concept on all images "
-        "(`concept_exact` of the table)."
+        "score at least as much. The first two q are of the unit's best concept on all images "
+        "(`concept_exact` of the table): each modality given the others, and against modalities "
+        "that are all unrelated."
     )
     return Section(
         "Best units",

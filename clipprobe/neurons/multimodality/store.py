@@ -100,7 +100,7 @@ def read_run(run: RunView) -> MultimodalityContents:
 
 
 FLOOR_ARRAYS = ("score", "q", "q_images")
-FLOOR_TESTS = ("q_exact", "q_profile")
+FLOOR_TESTS = ("q_each", "q_exact", "q_profile")
 SHUFFLED_ARRAYS = ("one", "all")
 
 

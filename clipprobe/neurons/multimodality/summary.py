@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def verdict_of(result: MultimodalityContents) -> str:
     """Every count of units beside its controls, and whether it is evidence."""
     claims = claims_of(result)
-    tests = [_weighed(claims[name], result) for name in ("exact", "profile") if name in claims]
+    names = [name for name in ("each", "exact", "profile") if name in claims]
+    tests = [_weighed(claims[name], result) for name in names]
     return " ".join([_strong(result), *tests, *_adjusted(result)])
 
 
@@ -39,7 +40,9 @@ def _adjusted(result: MultimodalityContents) -> list[str]:
 
 def _weighed(claim: Claim, result: MultimodalityContents) -> str:
     what = {
-        "exact": "By the exact test of its best concept, {} have one concept in all modalities",
+        "each": "By the exact test of each modality given the others, {} have one concept in all "
+        "modalities",
+        "exact": "That all modalities are unrelated is refuted for {}",
         "profile": "{} rank all concepts alike in every two modalities",
     }[claim.name].format(f"{claim.n:,} of {claim.share.n:,} units")
     beside = []

@@ -104,6 +104,7 @@ def unit_table(
     for name, values in corrected.items():
         columns[name] = values[selected, each]
     columns["concept_exact"] = pd.Categorical.from_codes(tests.concept, concepts)
+    columns |= {"p_each": tests.p_each, "q_each": tests.q_each}
     columns |= {"p_exact": tests.p_exact, "q_exact": tests.q_exact}
     for (a, b), rho in zip(tests.pairs, tests.rho, strict=True):
         columns[f"rho_{modalities[a]}_{modalities[b]}"] = rho

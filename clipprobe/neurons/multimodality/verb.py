@@ -65,7 +65,7 @@ def ranking_text(found: Multimodality, top: int) -> str:
     concept = max(len(one_line(str(row["concept"]))) for row in rows)
     head = "  ".join(f"{one_line(name):>8}" for name in found.modalities)
     lines.append(
-        f"{'unit':<{unit}}  {'concept':<{concept}}  {'score':<24}  {head}  {'exact q':>9}  "
+        f"{'unit':<{unit}}  {'concept':<{concept}}  {'score':<24}  {head}  {'concept q':>9}  "
         f"{'profile q':>9}  floor"
     )
     for row in rows:
@@ -74,7 +74,7 @@ def ranking_text(found: Multimodality, top: int) -> str:
         n = sum(row[f"n_{name}"] for name in found.modalities)
         lines.append(
             f"{row['address']:<{unit}}  {one_line(str(row['concept'])):<{concept}}  "
-            f"{f'{score} n={n}':<24}  {each}  {_q(row['q_exact']):>9}  "
+            f"{f'{score} n={n}':<24}  {each}  {_q(row.get('q_each', math.nan)):>9}  "
             f"{_q(row['q_profile']):>9}  "
             + ("–" if math.isnan(row["floor"]) else f"{row['floor']:.2%}")
         )

@@ -30,13 +30,13 @@ def finding(unit: Unit, table: UnitTable, inputs: str = "images") -> str:
     k = len(unit.top)
     peak = (
         f"Its {k} strongest of {n} lie {unit.peak:.1f} standard deviations above its mean; 95 % of "
-        f"bell-shaped units stay below {unit.peak_floor:.1f}."
+        f"{unit.peak_floor_of} stay below {unit.peak_floor:.1f}."
     )
     if unit.peak <= unit.peak_floor:
         peak = (
             f"It responds to nothing in particular that {n} would show: its {k} strongest lie "
-            f"{unit.peak:.1f} standard deviations above its mean, and 95 % of bell-shaped units "
-            f"stay below {unit.peak_floor:.1f}."
+            f"{unit.peak:.1f} standard deviations above its mean, and 95 % of "
+            f"{unit.peak_floor_of} stay below {unit.peak_floor:.1f}."
         )
     return f"{dead}{peak}{_label_words(table, index, k, inputs)}"
 

@@ -156,6 +156,6 @@ def peak_note(unit: Unit) -> str:
     if math.isnan(unit.peak):
         return unit.reason
     return (
-        f"mean of the {len(unit.top)} strongest above the mean of all; 95 % of bell-shaped units "
-        f"stay below {unit.peak_floor:.1f} σ"
+        f"mean of the {len(unit.top)} strongest above the mean of all; 95 % of "
+        f"{unit.peak_floor_of} stay below {unit.peak_floor:.1f} σ"
     )

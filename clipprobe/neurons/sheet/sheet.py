@@ -142,7 +142,9 @@ def unasked(context: SheetContext) -> Section | None:
         )
     ]
     for one in beside_atlas():
-        if one.knows(context.atlas.tower, context.site.name) and not context.views[one.name]:
+        site = context.site
+        known = one.knows(context.atlas.tower, site.name, site.unit)
+        if known and not context.views[one.name]:
             blocks.append(Paragraph(f"{one.title}. {one.question}"))
             blocks.append(Code(commands.ask(one, context.atlas, context.unit.address)))
     return Section("Not asked yet", blocks, id="unasked") if len(blocks) > 1 else None

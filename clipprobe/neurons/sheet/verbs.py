@@ -50,7 +50,7 @@ def unit_text(unit: Unit, inputs: str) -> str:
         f"{unit.low:.4g} to {unit.high:.4g}",
         f"  above 0 on {unit.share_positive:.1%} of {inputs}, above {unit.threshold:g} on "
         f"{unit.share_above:.1%} (sparsity {unit.sparsity:.3f}); peak {peak_text(unit.peak)} "
-        f"(95 % of bell-shaped units: below {peak_text(unit.peak_floor)})",
+        f"(95 % of {unit.peak_floor_of}: below {peak_text(unit.peak_floor)})",
         f"  strongest {inputs}:",
     ]
     lines += [
@@ -136,12 +136,14 @@ def rows_text(rows: Sequence[Mapping[str, Any]]) -> str:
     width = max(len(row["name"]) for row in rows)
     lines = []
     for row in rows:
-        peak = f"peak {peak_text(row['peak'])}"
+        peak = f"peak {peak_text(row['peak'])} (95 % below {peak_text(row['peak_floor'])})"
         label = f"  {row['purity']:.0%} {row['label']}" if row["label"] else ""
         lines.append(
             f"{row['name']:<{width}}  mean {_short(row['mean'])}  max {_short(row['high'])}  "
             f"{peak}{label}{_evidence(row.get('evidence', {}))}"
         )
+    compared = " or ".join(dict.fromkeys(row["peak_floor_of"] for row in rows))
+    lines.append(f"95 % below: of {compared}.")
     return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ a unit responds to is that there is black text on white: in the article the cosi
 image embeddings falls from 0.98 to 0.52 when that mean is subtracted.
 
 Known limits: fonts, sizes and places are a choice, not a sample of the written words that the model
-met; a word that wins may win by its letters; see ``docs/neuron-words.md``.
+met; a word that wins may win by its letters; see ``docs/neurons/words.md``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The examples of docs/circuits.md and docs/directions.md run as they stand, in order."""
+"""The examples of circuits, directions and effects in docs/neurons run as they stand, in order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PICTURE = DOCS / "images" / "logit-lens.svg"
 
 def run(page: str, n_examples: int) -> dict[str, Any]:
     """What the examples of a page define; each but the first has at most eight lines."""
-    text = (DOCS / page).read_text(encoding="utf-8")
+    text = (DOCS / "neurons" / page).read_text(encoding="utf-8")
     examples = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     assert len(examples) == n_examples
     names: dict[str, Any] = {}
@@ -37,6 +37,15 @@ def test_the_circuit_tools_show_what_the_page_says() -> None:
     shown = PICTURE.read_text(encoding="utf-8")
     if names["clip"].weights_sha256[:12] in shown:  # of other weights it is renewed with them
         assert names["svg"] == shown
+
+
+def test_effects_are_kept_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = run("effects.md", 2)
+    assert names["found"].gap < 1e-3 and names["agreement"].n_units == 8
+    assert names["likest"][0].startswith(names["site"]) or names["likest"][1].n == 8
+    assert names["joy"].target == "joy" and (tmp_path / "joy" / "compositions.json").is_file()
+    assert (tmp_path / "similar" / "report.html").is_file()
 
 
 def test_directions_do_what_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,45 +1,68 @@
-"""Compositions as files: a row per class and unit, all as JSON, and names that do not fit."""
+"""Compositions as run folders: what is in them, read back, and names of files."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
+from clipprobe.cli import app
 from clipprobe.errors import ConfigError, RunFolderError
-from clipprobe.neurons.effects import compose
-from clipprobe.neurons.effects.composing.verb import check_name, write_compositions
-from clipprobe.runs import jsonio
-from clipprobe.runs.tables import read_csv
+from clipprobe.neurons.effects import composition_run
+from clipprobe.runs import jsonio, load_run
+from clipprobe.testing import image_folder
+
+POST = "vision.blocks.1.mlp.post"
 
 
-def test_a_table_has_every_unit_of_every_class(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    labels = ["cat", "dog"] * 40
-    x = rng.normal(size=(80, 6)) + 3 * np.array([[label == "cat"] for label in labels])
-    found = compose(x, [f"u:{i}" for i in range(6)], labels)
-    data = {"compositions": [one.to_json() for one in found]}
-    expected = [(one.target, unit, weight) for one in found for unit, weight in one.units]
-    for name in ("a.csv", "a.parquet"):
-        path = tmp_path / name
-        check_name(path)
-        write_compositions(path, data, found)
-        rows = (read_csv if name == "a.csv" else pq.read_table)(path).to_pylist()
-        assert [(row["target"], row["unit"]) for row in rows] == [one[:2] for one in expected]
-        np.testing.assert_allclose(
-            [float(row["weight"]) for row in rows], [one[2] for one in expected]
-        )
-        assert int(rows[0]["n"]) == found[0].accuracy.n
-        assert float(rows[0]["auroc"]) == pytest.approx(found[0].auroc.value)
-    write_compositions(tmp_path / "a.json", data, found)
-    assert jsonio.loads((tmp_path / "a.json").read_text()) == jsonio.plain(data)
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return image_folder(tmp_path_factory.mktemp("images"))
 
 
-def test_names_that_do_not_fit_are_refused_at_once(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"\.json, \.csv, \.parquet"):
-        check_name(tmp_path / "a.txt")
-    (tmp_path / "file").write_text("")
-    with pytest.raises(RunFolderError):
-        check_name(tmp_path / "file" / "a.csv")
+def test_a_run_holds_every_unit_of_every_class_and_reads_back(
+    clip: Any, images: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    kept = composition_run(clip, images, sites=[POST], max_units=3, out=out)
+    memory = composition_run(clip, images, sites=[POST], max_units=3)
+    assert jsonio.dumps(kept.to_json()) == jsonio.dumps(memory.to_json())
+    assert [one.target for one in kept.found] == ["cat", "dog"]
+    assert kept.found == memory.found
+    run = load_run(out)
+    assert run.kind == "composition" and run.read_json("compositions.json") == kept.to_json()
+    rows = run.read_table("compositions.parquet").to_pylist()
+    expected = [(one.target, *pair) for one in kept.found for pair in one.units]
+    assert expected and [(r["target"], r["unit"], r["weight"]) for r in rows] == expected
+    assert rows[0]["n"] == kept.found[0].accuracy.n
+    assert rows[0]["auroc"] == kept.found[0].auroc.value
+    page = (out / "report.md").read_text("utf-8")
+    assert "shuffled labels" in page and expected[0][1] in page
+    with pytest.raises(RunFolderError, match="max_units"):
+        composition_run(clip, images, sites=[POST], max_units=2, out=out)
+
+
+def test_the_command_writes_a_run_and_reads_it_again(
+    checkpoint: Any, images: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    command = ["neurons", "compose", "--model", str(checkpoint("clip")), "--emotions", "--json"]
+    command += ["--sites", "vision.blocks.2.mlp.post", "--target", "joy", "--out", str(out)]
+    first, second = (CliRunner().invoke(app, command) for _ in range(2))
+    assert first.exit_code == second.exit_code == 0, first.output
+    assert json.loads(first.stdout) == json.loads(second.stdout)
+    assert json.loads(first.stdout)["compositions"][0]["target"] == "joy"
+    assert "report.html" in first.stderr and (out / "report.html").is_file()
+
+
+@pytest.mark.parametrize("name", ["found.json", "found.CSV", "found.parquet"])
+def test_the_name_of_a_file_is_answered_with_the_folder_that_holds_it(
+    clip: Any, images: Path, tmp_path: Path, name: str
+) -> None:
+    words = r"found, which will hold everything in compositions\.json"
+    with pytest.raises(ConfigError, match=words):
+        composition_run(clip, images, sites=[POST], out=tmp_path / name)
+    assert not (tmp_path / name).exists()

@@ -85,11 +85,12 @@ def test_effect_decompose_similar_where_compose_answer(
     assert len(json.loads(near.stdout)["similar"]) == 1
     drawn = run("where", f"{SITE}:3", image, "--out", tmp_path / "map.png", "--json")
     assert len(json.loads(drawn.stdout)["map"]) == 4 and (tmp_path / "map.png").stat().st_size
-    out = tmp_path / "made.json"
+    out = tmp_path / "made"
     made = run(
         "compose", "--images", pictures, "--sites", SITE, "--target", "red", "--json", "--out", out
     )
-    assert json.loads(out.read_text(encoding="utf-8")) == json.loads(made.stdout)
+    kept = json.loads((out / "compositions.json").read_text(encoding="utf-8"))
+    assert kept == json.loads(made.stdout)
     assert json.loads(made.stdout)["compositions"][0]["target"] == "red"
 
 
@@ -100,6 +101,7 @@ def test_mistakes_are_one_line_and_exit_2(
     for words in (
         ["compose"],
         ["compose", "--emotions", "--images", pictures],
+        ["compose", "--emotions", "--out", tmp_path / "made.json"],
         ["effect", "--images", pictures, "--text", "a", "--unit", f"{SITE}:1", "--method", "no"],
         ["where", f"{SITE}:1", pictures / "red" / "00.png", "--out", "map.jpg"],
         ["decompose", pictures / "red" / "00.png", "--text", "a", "--tower", "both"],

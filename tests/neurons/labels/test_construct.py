@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 import clipprobe
-from clipprobe.neurons.labels import label_units
+from clipprobe.neurons.labels import Labels, UnitLabel, label_units
 from clipprobe.neurons.labels.construct import _FRESH
-from clipprobe.neurons.labels.result import Labels, UnitLabel
 from clipprobe.stimuli import concept_set, concepts, render
 
 SITE = "vision.blocks.1.mlp.post"

@@ -58,7 +58,7 @@ def peak_floor(n: int, k: int) -> float:
 
 
 def twin_floor(peaks_of_twin: NDArray[np.float64]) -> Estimate:
-    """The peak that 95 % of the units of a random twin stay below, on the same images.
+    """The peak that 95 % of the units stay below; of a random twin, on the same images, a floor.
 
     The interval is that of the order statistics around it (binomial, 95 %).
     """
@@ -67,7 +67,7 @@ def twin_floor(peaks_of_twin: NDArray[np.float64]) -> Estimate:
     known = np.sort(peaks_of_twin[~np.isnan(peaks_of_twin)])
     n = len(known)
     if n < 20:
-        return undefined(f"{n} units of the twin have a peak: at least 20 are needed", n=n)
+        return undefined(f"{n} units have a peak: at least 20 are needed", n=n)
     low, high = (int(place) for place in binom.ppf((0.025, 0.975), n, 0.95))
     return Estimate(
         value=float(np.quantile(known, 0.95, method="inverted_cdf")),

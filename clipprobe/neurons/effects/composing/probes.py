@@ -96,7 +96,7 @@ def joint_weights(
     from clipprobe.hooks import resolve
     from clipprobe.tracing.parts import TowerParts
 
-    points = resolve(clip, list(sites or ["vision.blocks.*.mlp.post"]))
+    points = resolve(clip, joint_sites(clip, sites))
     parts = TowerParts(clip, "vision")
     rows, names = [], []
     for point in points:
@@ -113,6 +113,13 @@ def joint_weights(
         rows.append((parts.readout.matrix @ column).T.cpu().numpy())
         names += [f"{point.name}:{unit}" for unit in range(point.n_units)]
     return np.concatenate(rows), names
+
+
+def joint_sites(clip: Clip, sites: Sequence[str] | None = None) -> list[str]:
+    """The hook points of :func:`joint_weights`, by name."""
+    from clipprobe.hooks import resolve
+
+    return [point.name for point in resolve(clip, list(sites or ["vision.blocks.*.mlp.post"]))]
 
 
 def text_values(

@@ -256,7 +256,7 @@ def _index(found: Multimodality, entries: Sequence[GalleryEntry], per_concept: i
         f"are from fresh images, pooled by {found.pooling}. {_floor_words(found)} "
         f"{found.n_significant} units are significant at q = {found.alpha:g} with whole concepts "
         f"permuted, {found.n_significant_images} with images permuted alone. See "
-        "[multimodality](../multimodality.md) for what that means.",
+        "[multimodality](../neurons/multimodality.md) for what that means.",
         "| | unit | concept | score | "
         + " | ".join(found.modalities)
         + " | q | q, images only | random units as good |",

@@ -1,4 +1,4 @@
-"""The two tests of every unit, and what they count when concepts are shuffled."""
+"""The tests of every unit, and what they count when concepts are shuffled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from clipprobe.neurons.multimodality.contents import STRONG
 from clipprobe.neurons.multimodality.scoring.exact import (
     best_concept,
+    each_p,
     exact_p,
+    shuffled_each_p,
     shuffled_exact_p,
 )
 from clipprobe.neurons.multimodality.scoring.measure import Scores
@@ -32,17 +34,20 @@ Orders = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitTests:
-    """The two tests of each unit ``u``, on all images.
+    """The tests of each unit ``u``, on all images; every q is Benjamini-Hochberg over the units.
 
     Attributes:
-        concept: The best concept, of which the exact test speaks, ``(u,)``.
-        p_exact, q_exact: See ``exact``; Benjamini-Hochberg over the units.
+        concept: The best concept, of which the exact tests speak, ``(u,)``.
+        p_each, q_each: Each modality given the others; see ``exact``.
+        p_exact, q_exact: Against modalities that are all unrelated; see ``exact``.
         pairs: The modalities' numbers, two by two.
         rho: Spearman's correlations of the profiles of every two modalities, ``(pairs, u)``.
         p_profile, q_profile: See ``profile``; NaN throughout where there are too few concepts.
     """
 
     concept: NDArray[np.int64]
+    p_each: Floats
+    q_each: Floats
     p_exact: Floats
     q_exact: Floats
     pairs: tuple[tuple[int, int], ...]
@@ -53,7 +58,7 @@ class UnitTests:
     @classmethod
     def of(cls, scores: Scores) -> UnitTests:
         """Test every unit of all tiles together."""
-        p = exact_p(scores.all_aurocs)
+        p, p_each = exact_p(scores.all_aurocs), each_p(scores.all_aurocs)
         n_modalities, n_concepts, n_units = scores.profiles.shape
         pairs = tuple(combinations(range(n_modalities), 2))
         if n_concepts >= MIN_CONCEPTS:
@@ -64,6 +69,8 @@ class UnitTests:
             p_profile = q = np.full(n_units, np.nan)
         return cls(
             concept=best_concept(scores.all_aurocs),
+            p_each=p_each,
+            q_each=benjamini_hochberg(p_each),
             p_exact=p,
             q_exact=benjamini_hochberg(p),
             pairs=pairs,
@@ -78,6 +85,7 @@ def counts_of(scores: Scores, alpha: float) -> dict[str, int]:
     tests, score = UnitTests.of(scores), scores.at("score", scores.selected)
     return {
         "strong": int((score >= STRONG).sum()),
+        "each": int((tests.q_each <= alpha).sum()),
         "exact": int((tests.q_exact <= alpha).sum()),
         "profile": int((tests.q_profile <= alpha).sum()),
     }
@@ -93,11 +101,11 @@ def shuffled_counts(
             profile test, its counts are empty.
         joint: What the best of all units reaches by chance.
     """
-    found: dict[str, list[Counts]] = {"exact": [], "profile": [], "concepts": []}
+    found: dict[str, list[Counts]] = {"each": [], "exact": [], "profile": [], "concepts": []}
     for part in orders:
-        p = shuffled_exact_p(scores.all_aurocs, part)
-        q = np.array([benjamini_hochberg(row) for row in p])
-        found["exact"].append((q <= alpha).sum(axis=1))
+        for name, test in (("each", shuffled_each_p), ("exact", shuffled_exact_p)):
+            q = np.array([benjamini_hochberg(row) for row in test(scores.all_aurocs, part)])
+            found[name].append((q <= alpha).sum(axis=1))
         enough = scores.profiles.shape[1] >= MIN_CONCEPTS
         q = shuffled_profiles(scores.profiles, part) if enough else np.zeros((0, 1))
         found["profile"].append((q <= alpha).sum(axis=1))

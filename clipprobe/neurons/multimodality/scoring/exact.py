@@ -1,4 +1,4 @@
-"""Is a unit's best concept one concept by coincidence? An exact p per unit, its selection included.
+"""Is a unit's best concept one concept by coincidence? Exact p per unit, its selection included.
 
 The statistic ``T`` is the unit's largest score over all concepts, on all images. Under the null the
 concepts of one modality have nothing to do with those of another, so the sets of concepts that
@@ -9,9 +9,17 @@ is the chance that these subsets have a concept in common. For three modalities 
     p = sum over j of Hyp(j; C, a, b) (1 - binom(C - j, d) / binom(C, d))
 
 Nothing is sampled, no image has to be held out for the choice of the concept, and p goes down to
-``C ** (1 - m)`` for m modalities. Limits: the null is that *all* modalities are independent, so a
-picture and a drawing that look alike help to reject it, whatever the words do. That a unit ranks
-all concepts alike in every two modalities is the question of ``profile``.
+``C ** (1 - m)`` for m modalities. Its null is that *all* modalities are independent, so a picture
+and a drawing that look alike help to reject it, whatever the words do.
+
+*Each modality given the others* is the stricter question. Let one modality's concepts change places
+while the others stay as they are: with j concepts that reach ``T`` in all the others and d in this
+one, the chance that the two sets meet is ``1 - binom(C - j, d) / binom(C, d)``. The largest of
+these over the modalities is valid wherever any one of them has nothing to do with the rest, however
+alike the others are (the intersection-union test of Berger 1982,
+doi:10.1080/00401706.1982.10487790). Limit: whatever one modality can say of one concept is 1 / C at
+best, so no p is below that, and a few units with one sharp concept each cannot pass among many;
+that a unit ranks all concepts alike is the question of ``profile``, and is not limited so.
 """
 
 from __future__ import annotations
@@ -36,6 +44,36 @@ def exact_p(aurocs: Floats) -> Floats:
     """
     p: Floats = _p(aurocs, reduce(np.minimum, aurocs).max(axis=0)[None])[0]
     return p
+
+
+def each_p(aurocs: Floats) -> Floats:
+    """p of every unit, ``(u,)``, each modality given the others; NaN where an AUROC is undefined.
+
+    Args:
+        aurocs: On all images, ``(m, c, u)``.
+    """
+    n_concepts = aurocs.shape[1]
+    best = reduce(np.minimum, aurocs).max(axis=0)
+    reaches = aurocs >= best - _TIE
+    in_all = reaches.all(axis=0).sum(axis=0)
+    largest = np.zeros(aurocs.shape[-1])
+    for number, own in enumerate(reaches):
+        others = np.delete(reaches, number, axis=0).all(axis=0).sum(axis=0)
+        sizes = own.sum(axis=0)
+        apart = _log_binomial(n_concepts - others, sizes) - _log_binomial(n_concepts, sizes)
+        largest = np.maximum(largest, -np.expm1(apart))
+    p: Floats = np.where(np.isfinite(best) & (in_all > 0), largest, np.nan)
+    return p
+
+
+def shuffled_each_p(aurocs: Floats, orders: NDArray[np.int64]) -> Floats:
+    """The same under each order of the concepts, ``(b, u)``; see ``shuffles.draw_orders``.
+
+    Args:
+        orders: ``(b, m, c)``.
+    """
+    every = np.arange(len(aurocs))[:, None]
+    return np.array([each_p(aurocs[every, order]) for order in orders])
 
 
 def best_concept(aurocs: Floats) -> NDArray[np.int64]:

@@ -1,0 +1,69 @@
+"""What a peak is compared with: the same hook point at random weights, where that was scanned.
+
+A unit that responds to nothing in particular has a peak too. The level is what 95 % of the units of
+a random twin stay below, on the same images with the same settings. It is read from the summary of
+the twin's own atlas, which lies beside the atlas (``clipprobe neurons scan --twin`` writes it).
+Without one it is what 95 % of bell-shaped units stay below, which real and random units are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from clipprobe.errors import RunFolderError
+from clipprobe.statistics import Estimate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clipprobe.runs import RunView
+
+BELL = "bell-shaped units"
+TWIN = "the hook point's units at random weights"
+_SHARED = ("data", "pool", "keep", "tower", "shard")
+
+
+def twin_of(path: Path) -> Path:
+    """Where the atlas of the random twin is written."""
+    return path.with_name(f"{path.name}-twin")
+
+
+def floors_beside(path: Path | None, config: Mapping[str, Any]) -> Mapping[str, Estimate]:
+    """Hook point -> the level at random weights; empty where no twin's atlas lies beside.
+
+    Args:
+        path, config: Of the atlas.
+    """
+    for run in () if path is None else _atlases_beside(path):
+        if _is_twin(run.manifest["config"], config):
+            sites = run.read_json("summary.json")["sites"]
+            return {
+                site["site"]: Estimate(**site["peak_95"])
+                for site in sites
+                # Not there in an older run; null with too few units.
+                if "peak_95" in site and site["peak_95"]["value"] is not None
+            }
+    return {}
+
+
+def _atlases_beside(atlas: Path) -> Iterator[RunView]:
+    from clipprobe.runs import load_run
+    from clipprobe.runs.view import MANIFEST
+
+    for path in sorted(atlas.resolve().parent.iterdir()):
+        if not (path / MANIFEST).is_file():
+            continue
+        try:
+            run = load_run(path)
+        except RunFolderError:
+            continue
+        if run.kind == "atlas":
+            yield run
+
+
+def _is_twin(found: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    name = found.get("model", {}).get("id", "")
+    return name.startswith(f"{own['model']['id']} (random weights") and all(
+        found.get(key) == own.get(key) for key in _SHARED
+    )

@@ -1,0 +1,251 @@
+"""The run folder of a sparse composition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clipprobe.data import Dataset, Failure, as_dataset
+from clipprobe.errors import ConfigError
+from clipprobe.neurons.effects.composing.composition import Composition, compose
+from clipprobe.neurons.effects.composing.page import page_of
+from clipprobe.neurons.effects.composing.probes import (
+    LabelledTexts,
+    emotion_texts,
+    joint_sites,
+    read_texts,
+    text_values,
+)
+from clipprobe.neurons.effects.composing.settings import Composing
+from clipprobe.neurons.effects.composing.sparse import PathPoint
+from clipprobe.neurons.pooled import check_fits, pooled_activations
+from clipprobe.runs import Run, RunView, jsonio
+from clipprobe.runs.manifest import sha256_of_json
+from clipprobe.settings import takes
+from clipprobe.statistics import Estimate
+from clipprobe.study import Outcome, Plan, Study, carry_out
+
+if TYPE_CHECKING:
+    from clipprobe.models import Clip
+
+KIND = "composition"
+EVERYTHING = "compositions.json"
+TABLE = "compositions.parquet"
+_FILES = (".json", ".csv", ".parquet")
+_TEXT_ROWS = "texts, read through the units' own outputs (direct path)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compositions:
+    """The units that make each class.
+
+    ``rows``: what was told apart, in words. ``found``: one for each class. ``seed``: of splits and
+    control. ``provenance``: of the model.
+    """
+
+    rows: str
+    found: tuple[Composition, ...]
+    seed: int
+    provenance: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        data: dict[str, Any] = jsonio.plain(
+            {
+                "rows": self.rows,
+                "compositions": [one.to_json() for one in self.found],
+                "seed": self.seed,
+                "provenance": self.provenance,
+            }
+        )
+        return data
+
+
+@takes(Composing)
+def composition_run(clip: Clip, settings: Composing) -> Compositions:
+    """Compose the classes of labelled images or texts from units; as a run folder with ``out``.
+
+    Raises:
+        ConfigError: not one of images, texts and emotions was given, or ``out`` names a file.
+        DataError: too few rows of a class; see :func:`compose`.
+        RunFolderError: ``out`` holds another run or cannot be written.
+    """
+    return carry_out(COMPOSITION, settings, clip).value
+
+
+def source_of(settings: Composing) -> Dataset | LabelledTexts:
+    """The images or texts whose classes are composed.
+
+    Raises:
+        ConfigError: there is not one of images, texts and emotions, or ``out`` is the name of a
+            file.
+    """
+    if sum((settings.images is not None, settings.texts is not None, settings.emotions)) != 1:
+        raise ConfigError("Give one of --images, --texts and --emotions: what is to be composed.")
+    if settings.out is not None and (out := Path(settings.out)).suffix.lower() in _FILES:
+        raise ConfigError(
+            f"{out} names a file, and compositions are kept as a run folder: give --out "
+            f"{out.with_suffix('')}, which will hold everything in {EVERYTHING} and a row per "
+            f"class and unit in {TABLE}."
+        )
+    if settings.images is not None:
+        return as_dataset(settings.images, limit=settings.limit)
+    return emotion_texts() if settings.texts is None else read_texts(settings.texts)
+
+
+def prepare_composition(settings: Composing, clip: Clip) -> Plan[Compositions]:
+    """Find the rows and the units, and refuse what cannot be composed."""
+    source, provenance = source_of(settings), clip.provenance()
+    config: dict[str, Any] = {
+        "model": provenance["model"],
+        "device": clip.device.type,
+        "target": list(settings.target),
+        "max_units": settings.max_units,
+        "seed": settings.seed,
+    }
+    if isinstance(source, Dataset):
+        points = check_fits(clip, source, settings.sites, settings.pool, settings.batch_size)
+        described = source.describe()
+        config |= {
+            "data": described,
+            "sites": [point.name for point in points],
+            "pool": settings.pool,
+            "batch_size": settings.batch_size,
+        }
+    else:
+        described = None
+        listed = [source.texts, source.labels, source.groups]
+        config |= {
+            "texts": {"n": len(source.texts), "sha256": sha256_of_json(listed)},
+            "sites": joint_sites(clip, settings.sites),
+        }
+    return Plan(
+        config=config,
+        execute=lambda run: _execute(run, settings, clip, source),
+        seed=settings.seed,
+        provenance=provenance,
+        dataset=described,
+    )
+
+
+def _execute(
+    run: Run, settings: Composing, clip: Clip, source: Dataset | LabelledTexts
+) -> Outcome[Compositions]:
+    failures: Sequence[Failure] = ()
+    groups: Sequence[str] | None = None
+    if isinstance(source, Dataset):
+        acts = pooled_activations(
+            clip, source, settings.sites, pool=settings.pool, batch_size=settings.batch_size,
+            workers=settings.workers, progress=settings.progress,
+        )  # fmt: skip
+        values, columns = acts.stacked()
+        names = [f"{site}:{index}" for site, index in columns]
+        labelled = [i for i, record in enumerate(acts.records) if record.label is not None]
+        labels = [str(acts.records[i].label) for i in labelled]
+        x: Any = values[labelled]
+        rows, failures = f"images, pooled by {settings.pool}", acts.failures
+    else:
+        x, names = text_values(clip, source.texts, settings.sites)
+        labels, groups, rows = list(source.labels), source.groups, _TEXT_ROWS
+    found = compose(
+        x, names, labels, targets=settings.target or None, groups=groups,
+        max_units=settings.max_units, seed=settings.seed,
+    )  # fmt: skip
+    value = Compositions(
+        rows=rows, found=tuple(found), seed=settings.seed, provenance=clip.provenance()
+    )
+    return Outcome(
+        value=value,
+        files=[(EVERYTHING, value.to_json()), (TABLE, _table(found))],
+        summary=lambda: summarise(value),
+        page=lambda run: page_of(value.rows, found, value.provenance),
+        used=len(labels),
+        failed=len(failures),
+        failures=failures,
+    )
+
+
+def summarise(value: Compositions) -> dict[str, Any]:
+    """``summary.json``."""
+    headline = [
+        {
+            "name": f"AUROC, {one.target}",
+            "estimate": one.auroc,
+            "meaning": f"held-out rows told from the others by {one.n_units} of {one.n_there:,} "
+            f"units; {one.shuffled.value:.2f} with shuffled labels"
+            if one.shuffled.defined
+            else f"held-out rows told from the others by {one.n_units} of {one.n_there:,} units",
+        }
+        for one in value.found
+    ]
+    classes = [
+        {"target": one.target, "n_units": one.n_units, "accuracy": one.accuracy,
+         "majority": one.majority, "auroc": one.auroc, "shuffled": one.shuffled}
+        for one in value.found
+    ]  # fmt: skip
+    return {"kind": KIND, "headline": headline, "rows": value.rows, "classes": classes}
+
+
+def _table(found: Sequence[Composition]) -> dict[str, Any]:
+    """A row for each class and unit with a weight."""
+    import pyarrow as pa
+
+    pairs = [(one, unit, weight) for one in found for unit, weight in one.units]
+    columns = {
+        "accuracy": [one.accuracy.value for one, *_ in pairs],
+        "majority": [one.majority for one, *_ in pairs],
+        "auroc": [one.auroc.value for one, *_ in pairs],
+        "shuffled": [one.shuffled.value for one, *_ in pairs],
+    }
+    return {
+        "target": pa.array([one.target for one, *_ in pairs], pa.string()),
+        "unit": pa.array([unit for _, unit, _ in pairs], pa.string()),
+        "weight": np.array([weight for *_, weight in pairs], np.float64),
+        **{name: np.array(values, np.float64) for name, values in columns.items()},
+        "n": np.array([one.accuracy.n for one, *_ in pairs], np.int64),
+    }
+
+
+def load_composition(run: RunView) -> Compositions:
+    """What a run kept."""
+    data = run.read_json(EVERYTHING)
+    return Compositions(
+        rows=data["rows"],
+        found=tuple(_composition(one) for one in data["compositions"]),
+        seed=data["seed"],
+        provenance=data["provenance"],
+    )
+
+
+def _composition(data: Mapping[str, Any]) -> Composition:
+    estimates: dict[str, Any] = {
+        name: _estimate(data[name]) for name in ("accuracy", "auroc", "shuffled")
+    }
+    plain: dict[str, Any] = {
+        name: data[name] for name in ("target", "n_units", "n_there", "n_positive", "n_fit")
+    }
+    return Composition(
+        units=tuple((one["unit"], one["weight"]) for one in data["units"]),
+        path=tuple(PathPoint(**_numbers(point)) for point in data["path"]),
+        **_numbers({name: data[name] for name in ("c", "majority")}),
+        **estimates,
+        **plain,
+    )
+
+
+def _estimate(data: Mapping[str, Any]) -> Estimate:
+    return Estimate(**_numbers(data))
+
+
+def _numbers(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Null in JSON is an undefined number."""
+    return {name: np.nan if value is None else value for name, value in data.items()}
+
+
+COMPOSITION = Study(
+    kind=KIND, settings=Composing, prepare=prepare_composition, load=load_composition
+)
