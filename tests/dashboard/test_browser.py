@@ -403,7 +403,7 @@ def test_a_view_keeps_its_run(page: Any, address: str) -> None:
 
 
 def test_a_unit_is_found_by_a_word_opened_by_its_address_and_left_by_back(
-    page: Any, address: str, tmp_path: Path
+    browser: Any, page: Any, address: str, tmp_path: Path
 ) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
     page.goto(address)
@@ -429,7 +429,7 @@ def test_a_unit_is_found_by_a_word_opened_by_its_address_and_left_by_back(
     assert image["y"] + image["height"] < 900
     assert page.title().startswith(unit.rpartition("mlp.")[2].join(["mlp.", " · block "]))
 
-    tab = page.context.new_page()
+    tab = browser.new_page()
     tab.goto(page.url)
     tab.get_by_role("heading", level=1, name=unit, exact=True).wait_for(timeout=PATIENCE_MS)
     tab.close()
