@@ -121,27 +121,48 @@ def blocks(evaluation: dict[str, Any]) -> dict[str, str]:
     )
     how = attack["how"]
     flags = " ".join(f"--{name} {value}" for name, value in how.items() if value is not None)
-    start = "clipprobe audit typographic --images runs/demo/stimuli/concepts --classes classes.txt"
+    folder = "runs/demo/stimuli/concepts"
+    start = f"clipprobe audit typographic --images {folder} --classes classes.txt"
+    concept, (site, _, number) = unit["concept"], unit["unit"].rpartition(":")
+    phrase = next(one.phrase for one in concepts() if one.name == concept)
+    image = f"{folder}/{concept}-picture-0.png"
     return {
         "explore": "```\n"
         "clipprobe dashboard --runs runs                            # on 127.0.0.1; one page, one "
         "URL per neuron\n"
-        "clipprobe neurons search --atlas runs/demo/atlas --label cat   # which neurons like cats\n"
+        f"clipprobe neurons search --atlas runs/demo/atlas --label {concept}   # which neurons "
+        "prefer such images\n"
         f"clipprobe neurons show {unit['unit']} --atlas runs/demo/atlas --out sheet.html\n"
-        'clipprobe explain runs/demo/stimuli/concepts/cat-picture-0.png "a cat" --out map.png   '
-        "# orange raises the score\n```",
+        f'clipprobe explain {image} "{phrase}" --out map.png   # orange raises the score\n```',
+        "instruments": "```\n"
+        f"clipprobe neurons multimodal --sites {site} --out runs/demo/multimodal   # beside "
+        "shuffled words; minutes\n"
+        f"clipprobe neurons words --words classes.txt --unit {unit['unit']} --out runs/demo/words\n"
+        f"clipprobe neurons captions --unit {unit['unit']} --out runs/demo/captions\n"
+        f"clipprobe neurons label --images {folder} --judge labels --sites {site} --out "
+        "runs/demo/labels\n"
+        f'clipprobe neurons decompose {image} --text "{phrase}"   # an exact sum\n'
+        f'clipprobe neurons effect --images {folder} --text "{phrase}" --unit {unit["unit"]} '
+        "--limit 32\n```",
+        "python": "```python\nimport clipprobe\n\n"
+        'clip = clipprobe.load()  # or a folder, "openai/clip-vit-base-patch32", …\n'
+        f'images = ["{image}"]\n'
+        f'with clipprobe.capture(clip, ["{site}"], pool="max") as acts:\n'
+        "    clip.encode_images(images)\n"
+        f"print(acts[\"{site}\"][0, {number}])  # what the unit does on it\n"
+        f'with clipprobe.intervene(clip, {{"{unit["unit"]}": "zero"}}):\n'
+        f'    print(clip.logits(images, ["{phrase}", "a dog"]))  # without the unit\n```',
         "neurons": wrapped(
             f"In emoji-clip {units(strong)} neurons tell one concept in all three modalities "
             f"(AUROC 0.85), and {shuffled} on average with shuffled words: {alone}. {profile}."
         ),
         "attack": "```\n"
         "clipprobe attack runs/demo/stimuli/concepts/cat-picture-0.png dog --out attacked.png\n"
-        "cut -d, -f2 runs/demo/stimuli/concepts/metadata.csv | tail -n +2 | sort -u > classes.txt\n"
         f"{start} {flags} --out runs/typo\n"
         f"{start} --limit 200 --fail-under attacked_accuracy=0.6 --out runs/strict\n```\n\n"
         + wrapped(
-            f"The way to write in the third line is the strongest of {attack['n_ways']} on half of "
-            "the concepts. Of the images of the other half that are named right, it makes the "
+            f"The way to write in the second line is the strongest of {attack['n_ways']} on half "
+            "of the concepts. Of the images of the other half that are named right, it makes the "
             "word the answer this much oftener than nonsense in its place: "
             f"{format_cell(attack['effect'])}."
         ),

@@ -108,11 +108,12 @@ def test_token_grad_cam_does_not_and_says_so(scenes: Any, maps: Any) -> None:
     _, masks, _ = scenes
     found = pointing(maps("token_grad_cam"), masks)
     said = [int(number) / 100 for number in re.findall(r"(\d+) %", CAUTION)]
-    assert found.own < 0.5 and found.strongest < 0.5
+    default = pointing(maps(DEFAULT), masks)
+    assert found.own < default.own - 0.2 and found.strongest < default.strongest - 0.2
     # 36 other images than the 200 of the sentence: three standard errors.
     assert [found.own, found.strongest] == pytest.approx(said[:2], abs=0.22)
     gradients = pointing(maps("integrated_gradients"), masks)
-    assert [gradients.own, gradients.strongest] == pytest.approx(said[2:], abs=0.1)
+    assert [gradients.own, gradients.strongest] == pytest.approx(said[2:4], abs=0.15)
     assert {one.caution for one in maps("token_grad_cam")} == {CAUTION}
     assert not any(one.caution for one in maps(DEFAULT))
     again = Explanation.from_json(maps("token_grad_cam")[0].to_json())

@@ -23,8 +23,7 @@ def profiles(clip: Clip) -> list[Ability]:
     from clipprobe.neurons.multimodality.scoring.profile import run_profiles
 
     size = max(64, clip.image_size)
-    # The card's numbers were measured on these images; the next weights are to take fresh ones.
-    probes = bundled_probes(per_concept=PER_CONCEPT, seed=SEED, size_px=size, fresh=False)
+    probes = bundled_probes(per_concept=PER_CONCEPT, seed=SEED, size_px=size)
     last = len(clip.anatomy.vision.blocks) - 1
     blocks = {
         f"vision.blocks.{last}.resid_post": ("last_residual", "the last block"),
