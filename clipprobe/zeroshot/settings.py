@@ -160,7 +160,7 @@ class LimitsAudit(Thresholds, Progress, Random, Batches, Output):
     """A CSV table of your own with the columns image, caption and foil; or the folder or a table of
     SugarCrepe, Winoground or NegBench."""
     scenes: Annotated[int, Ge(1)] = 4
-    """Images of each pair of things; fewer than 4 leave most verdicts undecided."""
+    """Images of each pair of things; fewer than 4 leave most answers undecided."""
     twin: bool = True
     """Ask the same network with random weights too: what it can do comes from the images alone."""
 
@@ -179,7 +179,7 @@ class CarriersAudit(Thresholds, Labels, Random, Batches, Output, Images):
     task: Annotated[str | None, AfterValidator(_task)] = None
     """A task of the audit of limits, whose images are rendered: counting, left or right."""
     scenes: Annotated[int, Ge(1)] = 4
-    """Images of each pair of things of the task."""
+    """Images of each pair of things; fewer than 4 leave most answers undecided."""
     kinds: Annotated[Sequence[Literal["neuron", "head"]], Flag(name="kind")] = ("neuron", "head")
     """Kind of unit; those that a model lacks are left out, with the reason. Repeat for more."""
     listed: Annotated[int, Ge(1)] = 10

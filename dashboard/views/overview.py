@@ -14,6 +14,7 @@ from dashboard.settings import runs_folder
 
 KIND_ICONS = {
     "atlas": ":material/scatter_plot:",
+    "composition": ":material/join_inner:",
     "typographic": ":material/match_case:",
     "typographic-comparison": ":material/compare_arrows:",
     "typographic-search": ":material/search:",

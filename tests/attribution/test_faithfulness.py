@@ -95,7 +95,9 @@ def test_truth_beats_a_method_beats_random(measured: Any) -> None:
             perfect[metric], table["head_tokens", metric], table["random", metric],
         )  # fmt: skip
         assert truth_ > null and method > null, metric
-        if metric in METRICS:  # removal asks the model, which does not look at the whole thing
+        # Removal asks the model, which does not look at the whole thing; the truth's outer patches
+        # hold ground too, so a map of its inner patches has more of its mass on it.
+        if metric in METRICS and metric != "mass":
             assert truth_ >= method, metric
     assert table["head_tokens", "zone"] > 0.85
     assert table["random", "zone"] == pytest.approx(0.5, abs=0.2)

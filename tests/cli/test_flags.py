@@ -51,9 +51,9 @@ APART = [
         "words to write, to ask about or to show a unit; labels, and each audit's own sentences",
     ),
     Apart(
-        {"groups", "images"},
+        {"groups", "images", "task"},
         {"shown", "help", "many", "required"},
-        "tables can stand for images, and a known data set names its groups; some take one column",
+        "tables can stand for images, and a known data set names its groups; some take one column, or one task",
     ),
     Apart(
         {"size", "sizes", "font", "fonts", "ground", "places"},
@@ -74,12 +74,14 @@ APART = [
             "fail-under",
             "k",
             "random",
+            "task",
             "texts",
             "top-k",
+            "twin",
         },
         {"type", "shown", "help", "limits"},
         "each method has the letters and words of its paper; texts have labels, or need none; "
-        "a baseline is an image or a run",
+        "a baseline is an image or a run; a twin is part of a study or a scan of its own",
     ),
 ]
 ALIKE = ("type", "many", "choices", "source", "shown", "help", "required", "limits", "env", "also")

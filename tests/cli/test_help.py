@@ -29,7 +29,7 @@ OPTIONAL = {
     "neurons compose": {"images", "texts", "out"},
     "neurons similar": {"out"},
     "neurons where": {"out"},
-    "neurons search": {"kind", "word", "concept", "label", "where"},
+    "neurons search": {"find", "kind", "word", "concept", "label", "where"},
     "neurons words": {"unit", "distill"},
     "neurons captions": {"units"},
     "audit all": {"images", "baseline"},

@@ -74,7 +74,7 @@ def test_links_lead_to_the_views_of_a_run(app: Any) -> None:
         }
         for name in ("demo/atlas", "demo/typographic", "odd")
     }
-    assert ("neuron", "run=demo%2Fatlas") in links["demo/atlas"]
+    assert ("units", "run=demo%2Fatlas") in links["demo/atlas"]
     assert ("reports", "run=demo%2Ftypographic") in links["demo/typographic"]
     assert not links["odd"]  # that run has no report
 

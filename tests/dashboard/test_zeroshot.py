@@ -24,7 +24,7 @@ from clipprobe.zeroshot import (
     build_classifier,
 )
 from dashboard import one_image, state
-from dashboard.lab import STARTING_CLASSES
+from dashboard.lab.trial import STARTING_CLASSES
 
 VIEW = "views/zeroshot.py"
 

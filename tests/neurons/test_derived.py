@@ -57,7 +57,7 @@ def test_the_floor_of_a_twin_is_the_level_that_19_of_20_units_stay_below() -> No
     assert covered >= 186  # a 95 % interval; P(fewer) < 0.5 % at a coverage of 95 %
     known = twin_floor(np.array([*range(1, 101), np.nan]))
     assert known.value == 95 and known.n == 100 and known.low < 95 < known.high
-    assert twin_floor(np.full(30, np.nan)).reason.startswith("0 units of the twin")
+    assert twin_floor(np.full(30, np.nan)).reason.startswith("0 units have a peak")
 
 
 def test_quantiles_follow_the_inverse_of_the_empirical_distribution() -> None:

@@ -315,11 +315,11 @@ def test_what_cannot_be_held_to_a_baseline_is_refused(
 ) -> None:
     from clipprobe.study.suite.comparison import against_baseline, refuse_worse
 
-    only = ["limits"]
+    only = ["other"]
     views = []
     for name in ("a", "b"):
-        limits = {"study": "limits", "tasks": ["style"], "scenes": 1}
-        settings = suite(stimuli, tmp_path / name, studies=[limits], shared=None)
+        atlas = {"study": "atlas", "name": "other", "sites": ["vision.blocks.0.mlp.post"], "limit": 8}
+        settings = suite(stimuli, tmp_path / name, studies=[atlas], shared=None)
         views.append(carry_out(SUITE, settings, model).run)
     found = against_baseline(views[1], views[0].path, seed=0)
     assert [one["name"] for one in found["studies"]] == only
