@@ -79,8 +79,9 @@ def choose_run(runs: list[RunEntry], *, label: str, key: str) -> RunView | None:
         st.session_state[key] = st.session_state[memory] = address
     elif key not in st.session_state:
         st.session_state[key] = st.session_state.get(memory, names[0])
-    if st.session_state[key] not in views:
-        st.session_state[key] = None
+    # Said again, because what a widget of this key on another page holds is not given to this one.
+    kept = st.session_state[key]
+    st.session_state[key] = kept if kept in views else None
     name = st.selectbox(
         label, names, index=None, key=key, placeholder="Choose a run", required=True
     )
