@@ -53,7 +53,8 @@ APART = [
     Apart(
         {"groups", "images", "task"},
         {"shown", "help", "many", "required"},
-        "tables can stand for images, and a known data set names its groups; some take one column, or one task",
+        "tables can stand for images, and a known data set names its groups; some take one column, "
+        "or one task",
     ),
     Apart(
         {"size", "sizes", "font", "fonts", "ground", "places"},

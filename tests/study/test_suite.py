@@ -318,7 +318,8 @@ def test_what_cannot_be_held_to_a_baseline_is_refused(
     only = ["other"]
     views = []
     for name in ("a", "b"):
-        atlas = {"study": "atlas", "name": "other", "sites": ["vision.blocks.0.mlp.post"], "limit": 8}
+        atlas = {"study": "atlas", "name": "other", "limit": 8}
+        atlas["sites"] = ["vision.blocks.0.mlp.post"]
         settings = suite(stimuli, tmp_path / name, studies=[atlas], shared=None)
         views.append(carry_out(SUITE, settings, model).run)
     found = against_baseline(views[1], views[0].path, seed=0)

@@ -196,13 +196,9 @@ class TypographicAttack(AttackDescription):
             )
         canvas = as_pil(image)
         label = like._label(canvas.size, size_px=spec["size_px"])
-        boxes = boxes_like(
-            attacked.labels, label.size, attacked.image.size, free=bool(like.band)
-        )
+        boxes = boxes_like(attacked.labels, label.size, attacked.image.size, free=bool(like.band))
         colors = [rgb(color) for color in spec["colors"]]
-        return place_copies(
-            like, canvas, label, boxes, kind=kind, letters=letters, colors=colors
-        )
+        return place_copies(like, canvas, label, boxes, kind=kind, letters=letters, colors=colors)
 
 
 #: What may vary from image to image.

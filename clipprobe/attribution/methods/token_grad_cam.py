@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from clipprobe.hooks import HookPoint
 
 CAUTION = (
-    "token_grad_cam may point away from the thing: with emoji-clip, on 200 images of one thing with "
-    "a known mask, its map is higher on the thing than on the background in 54 %, and its strongest "
-    "patch lies on the thing in 42 % (integrated_gradients: 90 % and 88 %; on the weights before "
-    "these 24 % and 28 %, against 100 % and 96 %)"
+    "token_grad_cam may point away from the thing: with emoji-clip, on 200 images of one thing "
+    "with a known mask, its map is higher on the thing than on the background in 54 %, and its "
+    "strongest patch lies on the thing in 42 % (integrated_gradients: 90 % and 88 %; on the "
+    "weights before these 24 % and 28 %, against 100 % and 96 %)"
 )
 """Of texts as they are; ``tests/attribution/test_pointing.py`` holds both methods to it."""
 _AFTER_ATTENTION = ("attn.out", "resid_mid", "mlp.out", "resid_post")

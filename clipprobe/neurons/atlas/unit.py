@@ -202,9 +202,7 @@ def unit_of(
     )
 
 
-def ranked(
-    site: Site, ends: ranking.Ranking, index: int, images: ImageTable
-) -> tuple[Firing, ...]:
+def ranked(site: Site, ends: ranking.Ranking, index: int, images: ImageTable) -> tuple[Firing, ...]:
     """The images at one end of a unit's range, the first of it first."""
     values, numbers = ranking.unpack(ends.keys[index], largest=ends.largest)
     return tuple(
