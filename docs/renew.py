@@ -137,13 +137,15 @@ def blocks(evaluation: dict[str, Any]) -> dict[str, str]:
         "instruments": "```\n"
         f"clipprobe neurons multimodal --sites {site} --out runs/demo/multimodal   # beside "
         "shuffled words; minutes\n"
-        f"clipprobe neurons words --words classes.txt --unit {unit['unit']} --out runs/demo/words\n"
+        f"clipprobe neurons words --words classes.txt --unit {unit['unit']} --out "
+        "runs/demo/words   # minutes\n"
         f"clipprobe neurons captions --unit {unit['unit']} --out runs/demo/captions\n"
         f"clipprobe neurons label --images {folder} --judge labels --sites {site} --out "
         "runs/demo/labels\n"
         f'clipprobe neurons decompose {image} --text "{phrase}"   # an exact sum\n'
-        f'clipprobe neurons effect --images {folder} --text "{phrase}" --unit {unit["unit"]} '
-        "--limit 32\n```",
+        f"mkdir -p {concept} && cp {folder}/{concept}-* {concept}/\n"
+        f'clipprobe neurons effect --images {concept} --text "{phrase}" --unit {unit["unit"]}   '
+        "# beside random units\n```",
         "python": "```python\nimport clipprobe\n\n"
         'clip = clipprobe.load()  # or a folder, "openai/clip-vit-base-patch32", …\n'
         f'images = ["{image}"]\n'
