@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from clipprobe.hooks.names import parse_name, parse_unit
-from clipprobe.neurons.atlas.plane import UnitPlane, unit_plane
+from clipprobe.neurons.atlas.statistics.plane import UnitPlane, unit_plane
 from clipprobe.neurons.sheet.query import Match, find_by_query
 from dashboard import state
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from clipprobe.neurons.atlas.plane import Neighbours, nearest_units
+from clipprobe.neurons.atlas.statistics.plane import Neighbours, nearest_units
 from clipprobe.neurons.sheet.query import Match
 from dashboard import state
 from dashboard.components import plain

@@ -432,7 +432,7 @@ def test_the_effect_of_a_change_stands_among_those_of_controls(
 
 
 def test_similar_units_lead_to_their_pages(app: Any, atlas: Any, elements: Any) -> None:
-    from clipprobe.neurons.atlas.plane import nearest_units
+    from clipprobe.neurons.atlas.statistics.plane import nearest_units
 
     test = app(VIEW, run="demo/atlas", unit=UNIT, part="Similar")
     found = nearest_units(atlas, UNIT)

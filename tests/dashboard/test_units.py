@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import clipprobe
-from clipprobe.neurons.atlas.plane import unit_plane
+from clipprobe.neurons.atlas.statistics.plane import unit_plane
 
 VIEW = "views/units.py"
 

@@ -11,7 +11,7 @@ import pytest
 
 from clipprobe.errors import DataError
 from clipprobe.neurons import Atlas, scan
-from clipprobe.neurons.atlas.plane import nearest_units, unit_plane, unit_profiles
+from clipprobe.neurons.atlas.statistics.plane import nearest_units, unit_plane, unit_profiles
 
 SITES = ["vision.blocks.0.mlp.post", "vision.blocks.2.mlp.post"]
 

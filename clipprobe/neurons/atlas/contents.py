@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 from PIL import Image
 
 from clipprobe.hooks.units import Site
-from clipprobe.neurons.atlas.floors import TWIN, floors_beside
 from clipprobe.neurons.atlas.images import ImageTable
 from clipprobe.neurons.atlas.statistics.accumulator import UnitStatistics
+from clipprobe.neurons.atlas.statistics.floors import TWIN, floors_beside
 from clipprobe.neurons.atlas.unit import Firing, Unit, ranked, unit_of
 from clipprobe.neurons.atlas.unit_table import UnitTable, unit_table
 from clipprobe.neurons.instruments.value import WithSites

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.atlas.floors import BELL
 from clipprobe.neurons.atlas.statistics import exact, ranking
 from clipprobe.neurons.atlas.statistics.derived import peak_floor, peaks, quantiles
+from clipprobe.neurons.atlas.statistics.floors import BELL
 from clipprobe.neurons.atlas.statistics.ranges import HISTOGRAM_BITS, N_HISTOGRAM, edges
 from clipprobe.neurons.atlas.statistics.samples import N_BINS, NO_SAMPLE
 

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clipprobe.neurons.atlas.floors import BELL
 from clipprobe.neurons.atlas.statistics import exact, ranking
 from clipprobe.neurons.atlas.statistics.derived import peak_floor, peaks, quantiles
+from clipprobe.neurons.atlas.statistics.floors import BELL
 
 if TYPE_CHECKING:
     from clipprobe.hooks.units import Site

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from clipprobe.cli.common import load_model, progress, result, say
 from clipprobe.cli.verbs import Verb
-from clipprobe.neurons.atlas.floors import twin_of
 from clipprobe.neurons.atlas.settings import AtlasScan, Merge
+from clipprobe.neurons.atlas.statistics.floors import twin_of
 from clipprobe.settings.shared import Model, Terminal
 
 if TYPE_CHECKING:
