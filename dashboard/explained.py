@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clipprobe.attribution.interactions.result import Interactions
     from clipprobe.attribution.words_explained import WordExplanation
     from clipprobe.models import Clip
+    from clipprobe.zeroshot.scores.null import NullTexts
 
 N_NULL = 200  # texts of each kind
 UNRELATED = "names of other things"
@@ -106,42 +107,25 @@ def percentiles(
     *,
     templates: tuple[str, ...] | None = None,
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """Kind of null text -> share of them below each cosine; a description, not a p.
-
-    As ``clipprobe.score_null``, whose texts are encoded once for each model here. Names of things
-    that share a word with a text are not null for it.
+    """Kind of null text -> share of them below each cosine; see ``NullTexts.below``.
 
     Args:
         templates: Sentences around the null texts; the general ones where None.
     """
     key = identity(clip)
-    vector = image_vector(clip, key, image)
-    own = [set(text.lower().split()) for text in texts]
-    shares = {}
-    for kind, (words, vectors) in _null_texts(clip, key, templates).items():
-        scores = vectors @ vector
-        rows = []
-        for cosine_, used in zip(cosines, own, strict=True):
-            null = [used.isdisjoint(word.lower().split()) for word in words]
-            rows.append(float((scores[null] < cosine_).mean()))
-        shares[kind] = np.array(rows)
-    return shares
+    null = _null_texts(clip, key, templates)
+    shares = null.below(image_vector(clip, key, image), cosines, texts)
+    return {NULLS[kind]: share for kind, share in shares.items()}
 
 
 @st.cache_resource(show_spinner="Encoding texts that mean nothing (once)…", max_entries=4)
-def _null_texts(
-    _clip: Clip, key: str, templates: tuple[str, ...] | None
-) -> dict[str, tuple[tuple[str, ...], npt.NDArray[np.float32]]]:
+def _null_texts(_clip: Clip, key: str, templates: tuple[str, ...] | None) -> NullTexts:
     from clipprobe.stimuli import concepts
-    from clipprobe.zeroshot import TEMPLATES, build_classifier
-    from clipprobe.zeroshot.scores.nonsense import null_words
+    from clipprobe.zeroshot import TEMPLATES
+    from clipprobe.zeroshot.scores.null import null_texts
 
     names = [concept.name for concept in concepts()]
-    kinds = null_words(N_NULL, known=(), others=names, seed=0)
-    return {
-        NULLS[kind]: (words, build_classifier(_clip, words, templates or TEMPLATES))
-        for kind, words in kinds.items()
-    }
+    return null_texts(_clip, templates=templates or TEMPLATES, n=N_NULL, others=names)
 
 
 def cosine(clip: Clip, image: Image.Image, text: str) -> float:

@@ -73,9 +73,8 @@ def test_percentiles_are_those_of_score_null_texts_in_the_same_prompts(app: Any,
     test.text_area(key="templates").set_value("look at a {}").run()
     table = test.dataframe[0].value.set_index("class")
     image = base_image(clip)
-    words, _ = explained._null_texts(clip, state.identity(clip), ("look at a {}",))[
-        "letter strings"
-    ]
+    texts = explained._null_texts(clip, state.identity(clip), ("look at a {}",))
+    words = texts.words["letters"]
     null = clip.similarity([image], [f"look at a {word}" for word in words])[0]
     own = clip.similarity([image], ["look at a dog"])[0, 0]
     assert table.loc["dog", "among letters"] == pytest.approx((null < own).mean())

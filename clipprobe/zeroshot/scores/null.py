@@ -85,6 +85,65 @@ class ScoreNull:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NullTexts:
+    """Texts that say nothing about an image, encoded once for as many images as one likes.
+
+    ``words``: by kind; ``vectors``: their unit vectors in the templates, ``(n_null, d_embed)``.
+    """
+
+    words: Mapping[str, tuple[str, ...]]
+    vectors: Mapping[str, Floats]
+
+    def below(
+        self, vector: Floats, cosines: Sequence[float], texts: Sequence[str]
+    ) -> dict[str, npt.NDArray[np.float64]]:
+        """Share of each kind whose cosine with one image is below each of its cosines, ``(m,)``.
+
+        A description, not a p value. A null text that shares a word with a text is left out for
+        it; NaN where none is left.
+
+        Args:
+            vector: Unit vector of the image, ``(d_embed,)``.
+            cosines: Its cosines with the ``m`` texts.
+        """
+        own = [set(text.lower().split()) for text in texts]
+        shares = {}
+        for kind, words in self.words.items():
+            scores = self.vectors[kind] @ vector
+            null = [
+                np.array([used.isdisjoint(word.lower().split()) for word in words], bool)
+                for used in own
+            ]
+            shares[kind] = np.array(
+                [
+                    (scores[apart] < cosine).mean() if apart.any() else np.nan
+                    for apart, cosine in zip(null, cosines, strict=True)
+                ]
+            )
+        return shares
+
+
+def null_texts(
+    clip: Clip,
+    *,
+    templates: Iterable[str] = TEMPLATES,
+    n: int = 500,
+    known: Sequence[str] = (),
+    others: Sequence[str] | None = None,
+    seed: int = 0,
+) -> NullTexts:
+    """Draw and encode up to ``n`` null texts of each kind.
+
+    Args:
+        known, others: As for :func:`~clipprobe.zeroshot.scores.nonsense.null_words`; default of
+            ``others``: the bundled concepts.
+    """
+    words = null_words(n, known=known, others=others or _bundled(), seed=seed)
+    vectors = {kind: build_classifier(clip, texts, templates) for kind, texts in words.items()}
+    return NullTexts(words=words, vectors=vectors)
+
+
 def score_null(
     clip: Clip,
     images: Iterable[object] | Floats,
@@ -119,11 +178,10 @@ def score_null(
     vectors = _encoded(clip, images)
     if not len(vectors):
         raise DataError("There is no image: give at least one.")
-    words = null_words(n_null, known=names or _bundled(), others=unrelated or _bundled(), seed=seed)
-    null = {
-        kind: np.sort(vectors @ build_classifier(clip, of_kind, sentences).T, axis=1)
-        for kind, of_kind in words.items()
-    }
+    encoded = null_texts(
+        clip, templates=sentences, n=n_null, known=names or _bundled(), others=unrelated, seed=seed
+    )
+    null = {kind: np.sort(vectors @ of_kind.T, axis=1) for kind, of_kind in encoded.vectors.items()}
     directions = np.zeros((0, clip.d_embed), np.float32)
     if names:
         directions = build_classifier(clip, names, sentences)
@@ -141,7 +199,7 @@ def score_null(
             place = np.searchsorted(below[:, column], cosines[:, column], side="left")
             among[:, column] = place / len(below)
     return ScoreNull(
-        null=null, words=words, texts=names, cosines=cosines, p=p, among_images=among,
+        null=null, words=encoded.words, texts=names, cosines=cosines, p=p, among_images=among,
         provenance=clip.provenance(),
     )  # fmt: skip
 

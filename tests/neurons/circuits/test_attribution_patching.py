@@ -94,7 +94,12 @@ def test_texts_and_every_family_have_it(load_tiny: Any, images: list[Any]) -> No
 
 
 def test_on_the_bundled_model_it_predicts_what_removing_heads_and_neurons_does() -> None:
-    """The control: units paired with the effects of others, and a prediction without gradients."""
+    """The control: units paired with the effects of others, and a prediction without gradients.
+
+    How well one pass ranks units hangs on the weights and the text: with this text .93 for heads
+    and .95 for neurons on the present ones, above .95 and .99 on those before. Four steps have to
+    rank rightly on any weights.
+    """
     from clipprobe.data import decode_image
     from clipprobe.neurons.multimodality import bundled_probes
     from clipprobe.stimuli import concepts

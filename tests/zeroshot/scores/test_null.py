@@ -13,6 +13,7 @@ from clipprobe.errors import ConfigError, DataError
 from clipprobe.testing import checkpoints as tiny
 from clipprobe.zeroshot import build_classifier
 from clipprobe.zeroshot.scores.nonsense import KINDS, null_words
+from clipprobe.zeroshot.scores.null import NullTexts, null_texts
 
 TEXTS = ["dog", "red square", "zebra"]
 
@@ -77,3 +78,27 @@ def test_wrong_input_has_its_sentence(clip: Any, vectors: Any) -> None:
         clipprobe.score_null(clip, [], TEXTS)
     with pytest.raises(ConfigError, match="score_null answers for single images"):
         clipprobe.score_null(clip, vectors, ["a muslim"])
+
+
+def test_null_texts_encoded_once_give_the_shares_of_score_null(clip: Any, vectors: Any) -> None:
+    null = clipprobe.score_null(clip, vectors, ["qqq"], n_null=40, seed=3)
+    once = null_texts(clip, n=40, known=["qqq"], seed=3)
+    assert once.words == null.words
+    for row, vector in enumerate(vectors):
+        shares = once.below(vector, null.cosines[row].tolist(), ["qqq"])
+        for kind in null.null:
+            assert np.allclose(shares[kind], null.percentiles(kind)[row], atol=1.5 / 40)
+
+
+def test_a_null_text_that_shares_a_word_with_a_text_is_not_null_for_it(
+    clip: Any, vectors: Any
+) -> None:
+    words = {"words": ("red dog", "zebra")}
+    once = NullTexts(words=words, vectors={"words": build_classifier(clip, words["words"])})
+    high = [2.0, 2.0, 2.0]
+    shares = once.below(vectors[0], high, ["a dog", "qqq", "zebra dog"])["words"]
+    assert shares[:2].tolist() == [1.0, 1.0] and np.isnan(shares[2])
+    scores = once.vectors["words"] @ vectors[0]
+    middle = float(scores.mean())
+    one = once.below(vectors[0], [middle, middle], ["a dog", "zebra"])["words"]
+    assert one.tolist() == [float(scores[1] < middle), float(scores[0] < middle)]
