@@ -1,6 +1,8 @@
 """Reports: one self-contained HTML file and its Markdown twin, from plain results."""
 
+from clipprobe.report.explorer import MapExplorer, MapLayer
 from clipprobe.report.html import render_html, write_html
+from clipprobe.report.intervals import Intervals
 from clipprobe.report.markdown import render_markdown, write_markdown
 from clipprobe.report.page import (
     Block,
@@ -9,9 +11,8 @@ from clipprobe.report.page import (
     Histogram,
     ImageRows,
     Images,
+    Lead,
     Links,
-    MapExplorer,
-    MapLayer,
     Numbers,
     Page,
     Paragraph,
@@ -27,6 +28,8 @@ __all__ = [
     "Histogram",
     "ImageRows",
     "Images",
+    "Intervals",
+    "Lead",
     "Links",
     "MapExplorer",
     "MapLayer",

@@ -67,7 +67,7 @@ def histogram_svg(
             f'<rect class="bar" x="{x(left):.1f}" y="{y(count):.1f}" width="{width:.1f}" '
             f'height="{floor - y(count):.1f}"><title>{escape(words)}</title></rect>'
         )
-    for value in _ticks(low, high):
+    for value in ticks(low, high):
         parts.append(
             f'<text class="tick" x="{x(value):.1f}" y="{floor + 17}" text-anchor="middle">'
             f"{escape(_short(value))}</text>"
@@ -91,7 +91,7 @@ def histogram_svg(
     return Markup("".join(parts))
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """About six round values within the range."""
     step = 10.0 ** math.floor(math.log10((high - low) / 5))
     step *= next(m for m in (1, 2, 5, 10) if (high - low) / (step * m) <= 7)

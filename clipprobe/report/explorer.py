@@ -1,14 +1,57 @@
-"""The data of maps that can be clicked through, as the script of the page reads them."""
+"""Maps that can be clicked through, and their data as the script of the page reads them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from PIL import Image
+
 from clipprobe.errors import ConfigError
-from clipprobe.report.page import MapExplorer
+from clipprobe.report.words import need
 
 EXPLORED = 640
 """Longest side of the image in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapLayer:
+    """One map of :class:`MapExplorer`.
+
+    Attributes:
+        name: What is chosen.
+        values: ``(rows, columns)``; positive and negative numbers get colours of their own.
+        note: What the numbers are.
+        word: Number of the word that the map belongs to; None for the whole text.
+    """
+
+    name: str
+    values: Sequence[Sequence[float]]
+    note: str = ""
+    word: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MapExplorer:
+    """Maps over one image, to choose by map, word and patch; needs no server.
+
+    Attributes:
+        image: What the maps lie over.
+        layers: At least one.
+        words: ``(word, value)``; the value may be None.
+        alt: What there is to see, in words; printed below it.
+    """
+
+    picture: Image.Image
+    layers: Sequence[MapLayer]
+    alt: str
+    words: Sequence[tuple[str, float | None]] = ()
+
+    def __post_init__(self) -> None:
+        need(self.alt, "An image with maps", "alt text")
+        if not self.layers:
+            raise ConfigError("An image with maps has no map: give at least one.")
 
 
 def explorer_data(block: MapExplorer) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,24 +18,19 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from clipprobe.errors import UnreadableImageError
-from clipprobe.report.bars import histogram_svg
-from clipprobe.report.charts import figure_json, plotly_script, script_json
-from clipprobe.report.explorer import EXPLORED, explorer_data
-from clipprobe.report.images import data_uri
+from clipprobe.errors import ConfigError
+from clipprobe.report.cells import cell_html, plain_text
+from clipprobe.report.charts import plotly_script
+from clipprobe.report.explorer import MapExplorer
 from clipprobe.report.numbers import format_cell, is_number
-from clipprobe.report.page import (
-    Block,
-    Chart,
-    Histogram,
-    ImageRows,
-    Images,
-    MapExplorer,
-    Page,
-    safe_href,
-)
+from clipprobe.report.page import Chart, Page, Paragraph, Section, Table, Warning, safe_href
+from clipprobe.report.views import Addresses, hint_of, slug, view_of
 from clipprobe.runs.files import write_text
 from clipprobe.version import __version__
+
+_OWN = ("content", "verdict", "provenance", "figure")
+"""Anchors of every page."""
+_LIMITS = ("limits", "how-to-read-this", "how-to-read-it")
 
 
 def write_html(page: Page, path: str | Path) -> Path:
@@ -49,14 +45,30 @@ def write_html(page: Page, path: str | Path) -> Path:
 
 
 def render_html(page: Page) -> str:
-    """``page`` as HTML text; the same page gives the same bytes."""
+    """``page`` as HTML text; the same page gives the same bytes.
+
+    Raises:
+        ConfigError: the page opens with a verdict and says nowhere what its limits are.
+    """
+    figure = [] if page.lead is None else [page.lead.figure]
     kinds = {type(block) for part in page.sections for block in part.blocks}
-    scripts = [plotly_script(), _resource("charts.js")] if Chart in kinds else []
+    kinds |= {type(one) for one in figure}
+    folds = page.lead is not None or bool(page.provenance) or Table in kinds
+    scripts = [_resource("folds.js")] if folds else []
+    scripts += [plotly_script(), _resource("charts.js")] if Chart in kinds else []
     scripts += [_resource("explorer.js")] if MapExplorer in kinds else []
-    numbers = iter(range(1, 1_000_000))
+    notes, parts = _hoisted(page)
+    addresses, numbers = Addresses(*_OWN), iter(range(1, 1_000_000))
+    named = [(addresses.of(part.id or slug(part.title)), part) for part in parts]
     sections = [
-        {"id": anchor, "title": part.title, "blocks": [_view(b, numbers) for b in part.blocks]}
-        for anchor, part in zip(anchors(page.sections), page.sections, strict=True)
+        {
+            "id": anchor,
+            "title": part.title,
+            "short": part.short or part.title,
+            "hint": hint_of(part.blocks),
+            "blocks": [view_of(b, anchor, addresses, numbers) for b in part.blocks],
+        }
+        for anchor, part in named
     ]
     return (
         _environment()
@@ -64,7 +76,10 @@ def render_html(page: Page) -> str:
         .render(
             page=page,
             sections=sections,
-            provenance=flatten(page.provenance),
+            figure=[view_of(one, "", addresses, numbers) for one in figure],
+            notes=notes,
+            limits=_limits(page, [anchor for anchor, _ in named]),
+            provenance=[(name, plain_text(text)) for name, text in flatten(page.provenance)],
             style=Markup(_resource("style.css")),
             scripts=[Markup(script) for script in scripts],
             script_hashes=[_csp_hash(script) for script in scripts],
@@ -73,18 +88,37 @@ def render_html(page: Page) -> str:
     )
 
 
-def anchors(sections: Any) -> list[str]:
-    """A unique anchor for each section: its ``id``, or one made from its title."""
-    used = {"content", "provenance"}  # the page's own
-    result = []
-    for section in sections:
-        stem = section.id or _slug(section.title)
-        anchor, copy = stem, 2
-        while anchor in used:
-            anchor, copy = f"{stem}-{copy}", copy + 1
-        used.add(anchor)
-        result.append(anchor)
-    return result
+def _hoisted(page: Page) -> tuple[list[Warning], list[Section]]:
+    """The notes that stand beside the figure, and the sections without them.
+
+    They are those of the first section. A page that says its limits only in its opening gets a
+    section for them.
+    """
+    parts = list(page.sections)
+    if page.lead is None:
+        return [], parts
+    notes: list[Warning] = []
+    if parts:
+        notes = [block for block in parts[0].blocks if isinstance(block, Warning)]
+        rest = [block for block in parts[0].blocks if not isinstance(block, Warning)]
+        parts[:1] = [replace(parts[0], blocks=rest)] if rest else []
+    if page.lead.limits:
+        limits = [Paragraph(text) for text in page.lead.limits]
+        parts.append(Section("What it cannot say", limits, id="limits", short="Limits"))
+    return notes, parts
+
+
+def _limits(page: Page, anchors: Sequence[str]) -> str:
+    """The anchor of the limits."""
+    if page.lead is None:
+        return ""
+    found = next((anchor for anchor in _LIMITS if anchor in anchors), None)
+    if found is None:
+        raise ConfigError(
+            f"The report {page.title!r} opens with a verdict and has no section of limits: give "
+            f"its opening limits, or a section one of the anchors {', '.join(_LIMITS)}."
+        )
+    return found
 
 
 def flatten(value: Any, name: str = "") -> list[tuple[str, str]]:
@@ -105,43 +139,6 @@ def flatten(value: Any, name: str = "") -> list[tuple[str, str]]:
     return [(name, text)]
 
 
-def _view(block: Block, numbers: Any) -> dict[str, Any]:
-    """``block`` as the template takes it; ``kind`` names the macro."""
-    view: dict[str, Any] = {"kind": type(block).__name__.lower(), "block": block}
-    if isinstance(block, Chart):
-        view.update(id=f"chart_{next(numbers)}", json=Markup(figure_json(block.figure)))
-    elif isinstance(block, MapExplorer):
-        view.update(
-            uri=data_uri(block.picture, longest=EXPLORED),
-            small=max(block.picture.size) < EXPLORED // 2,
-            json=Markup(script_json(explorer_data(block))),
-        )
-    elif isinstance(block, Images):
-        view["items"] = [_picture(image, caption, block.exact) for image, caption in block.items]
-    elif isinstance(block, ImageRows):
-        view["rows"] = [
-            (name, note, [_picture(image, caption, exact=False) for image, caption in items])
-            for name, note, items in block.rows
-        ]
-    elif isinstance(block, Histogram):
-        view["svg"] = histogram_svg(
-            block.edges,
-            block.counts,
-            alt=block.alt,
-            axis=block.axis,
-            what=block.what,
-            marks=block.marks,
-        )
-    return view
-
-
-def _picture(image: Any, caption: str, exact: bool) -> dict[str, Any]:
-    try:
-        return {"uri": data_uri(image, exact=exact), "caption": caption, "reason": ""}
-    except UnreadableImageError as error:
-        return {"uri": "", "caption": caption, "reason": str(error)}
-
-
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -151,7 +148,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(cell=format_cell, href=safe_href)
+    environment.filters.update(cell=cell_html, href=safe_href, plain=plain_text)
     environment.tests["numeric"] = is_number
     return environment
 
@@ -165,7 +162,3 @@ def _resource(name: str) -> str:
 def _csp_hash(script: str) -> str:
     digest = hashlib.sha256(script.encode("utf-8")).digest()
     return f"sha256-{base64.b64encode(digest).decode('ascii')}"
-
-
-def _slug(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"

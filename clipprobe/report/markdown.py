@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from clipprobe.report.explorer import MapExplorer
 from clipprobe.report.html import flatten
+from clipprobe.report.intervals import Intervals
 from clipprobe.report.numbers import format_cell, is_number
 from clipprobe.report.page import (
     Block,
@@ -16,7 +18,6 @@ from clipprobe.report.page import (
     ImageRows,
     Images,
     Links,
-    MapExplorer,
     Numbers,
     Page,
     Paragraph,
@@ -72,7 +73,7 @@ def _block(block: Block) -> str:
         return f"> **Note.** {escape(block.text)}"
     if isinstance(block, Table):
         return f"{escape(block.caption)}\n\n{_table(block.columns, block.rows)}"
-    if isinstance(block, Chart):
+    if isinstance(block, (Chart, Intervals)):
         return f"Chart (see the HTML report): {escape(block.alt)}"
     if isinstance(block, Images):
         return "\n".join(f"- Image: {escape(caption)}" for _, caption in block.items)

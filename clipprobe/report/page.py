@@ -14,6 +14,9 @@ from urllib.parse import quote, urlsplit
 from PIL import Image
 
 from clipprobe.errors import ConfigError
+from clipprobe.report.explorer import MapExplorer
+from clipprobe.report.intervals import Intervals
+from clipprobe.report.words import need
 
 # A number, text, ``None``, or an estimate: an object or mapping with value, low, high and n.
 Cell = Any
@@ -49,7 +52,7 @@ class Table:
     caption: str
 
     def __post_init__(self) -> None:
-        _need(self.caption, "A table", "caption")
+        need(self.caption, "A table", "caption")
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ConfigError(
@@ -71,7 +74,7 @@ class Chart:
     alt: str
 
     def __post_init__(self) -> None:
-        _need(self.alt, "A chart", "alt text")
+        need(self.alt, "A chart", "alt text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ class Histogram:
     marks: Sequence[tuple[str, float]] = ()
 
     def __post_init__(self) -> None:
-        _need(self.alt, "A histogram", "alt text")
+        need(self.alt, "A histogram", "alt text")
         if len(self.edges) != len(self.counts) + 1 or not len(self.counts):
             raise ConfigError(
                 f"A histogram with {len(self.edges)} edges needs one count fewer and at least one, "
@@ -157,45 +160,6 @@ class ImageRows:
     rows: Sequence[tuple[str, str, Sequence[tuple[Image.Image | str | Path, str]]]]
 
 
-@dataclass(frozen=True, slots=True)
-class MapLayer:
-    """One map of :class:`MapExplorer`.
-
-    Attributes:
-        name: What is chosen.
-        values: ``(rows, columns)``; positive and negative numbers get colours of their own.
-        note: What the numbers are.
-        word: Number of the word that the map belongs to; None for the whole text.
-    """
-
-    name: str
-    values: Sequence[Sequence[float]]
-    note: str = ""
-    word: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MapExplorer:
-    """Maps over one image, to choose by map, word and patch; needs no server.
-
-    Attributes:
-        image: What the maps lie over.
-        layers: At least one.
-        words: ``(word, value)``; the value may be None.
-        alt: What there is to see, in words; printed below it.
-    """
-
-    picture: Image.Image
-    layers: Sequence[MapLayer]
-    alt: str
-    words: Sequence[tuple[str, float | None]] = ()
-
-    def __post_init__(self) -> None:
-        _need(self.alt, "An image with maps", "alt text")
-        if not self.layers:
-            raise ConfigError("An image with maps has no map: give at least one.")
-
-
 Block = (
     Paragraph
     | Warning
@@ -207,17 +171,49 @@ Block = (
     | Code
     | Histogram
     | ImageRows
+    | Intervals
     | MapExplorer
 )
 
 
+Figure = Chart | Histogram | Images | ImageRows | Intervals | MapExplorer
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A headed part of a page; ``id`` is its anchor, made from the title where it is empty."""
+    """A headed part of a page.
+
+    Attributes:
+        id: Its anchor, made from the title where it is empty.
+        short: One to three words for links to it, where the title is longer.
+    """
 
     title: str
     blocks: Sequence[Block]
     id: str = ""
+    short: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lead:
+    """What a report opens with; everything else of its page folds.
+
+    Attributes:
+        verdict: What was found, in one plain sentence without a full stop: the heading.
+        evidence: One or two sentences with n, the interval and the control.
+        figure: The one figure that shows it.
+        limits: What it cannot say, for a page that has no section for that (one with the anchor
+            ``limits``, ``how-to-read-this`` or ``how-to-read-it``).
+    """
+
+    verdict: str
+    evidence: str
+    figure: Figure
+    limits: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        need(self.verdict, "The opening", "verdict")
+        need(self.evidence, "The opening", "evidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +225,14 @@ class Page:
         subtitle: One sentence under it.
         sections: In reading order.
         provenance: What made the numbers (model, data, seed, versions), nested mappings.
+        lead: The verdict; without one, the sections stand open.
     """
 
     title: str
     subtitle: str = ""
     sections: Sequence[Section] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    lead: Lead | None = None
 
 
 def safe_href(href: str) -> str:
@@ -250,8 +248,3 @@ def safe_href(href: str) -> str:
     if scheme not in ("", "http", "https", "mailto"):
         raise ConfigError(f"The link {href!r} is of the kind {scheme!r}: give a path or http(s).")
     return quote(href, safe="/#?&=%:;,+@!~()'$*[]")
-
-
-def _need(text: str, what: str, part: str) -> None:
-    if not text.strip():
-        raise ConfigError(f"{what} of a report has no {part}: say in words what it shows.")

@@ -14,12 +14,14 @@ def in_short(summary: Mapping[str, Any], *more: Block) -> Section:
         (item["name"].replace("_", " "), item["estimate"], item["meaning"])
         for item in summary["headline"]
     ]
-    return Section("In short", [*map(Warning, summary["warnings"]), Numbers(numbers), *more])
+    blocks = [*map(Warning, summary["warnings"]), Numbers(numbers), *more]
+    return Section("In short", blocks, short="Key numbers")
 
 
 def how_to_read(notes: Iterable[str]) -> Section:
     """The notes that close a report."""
-    return Section("How to read this", [Paragraph(text) for text in notes])
+    blocks = [Paragraph(text) for text in notes]
+    return Section("How to read this", blocks, short="Limits")
 
 
 def settings_shown(config: Mapping[str, Any], *left_out: str) -> dict[str, Any]:

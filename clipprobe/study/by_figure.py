@@ -13,6 +13,7 @@ from typing import Any, Literal
 from clipprobe.errors import RunFolderError
 from clipprobe.report import Page, Section, Table, Warning
 from clipprobe.report.numbers import format_cell
+from clipprobe.report.opening import compared
 from clipprobe.runs import RunView, jsonio, load_run
 from clipprobe.runs.differences import differing
 from clipprobe.settings.shared import TwoRuns
@@ -136,4 +137,9 @@ def _page(a: RunView, b: RunView, summary: Mapping[str, Any]) -> Page:
             )
         ],
         provenance=dict(summary["runs"]),
+        lead=compared(
+            [(row["name"].replace("_", " "), row["difference"]) for row in summary["differences"]],
+            control="Figures that pair over images are paired; the others are compared as if the "
+            "runs were independent.",
+        ),
     )

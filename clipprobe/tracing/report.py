@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.figures.tracing import removal_chart
-from clipprobe.report import Block, Chart, Table
+from clipprobe.report import Block, Chart, Intervals, Lead, Table
+from clipprobe.report.opening import MOST_ROWS
+from clipprobe.report.words import amount, chance_of, is_defined, side_of, value_of
 from clipprobe.statistics import Estimate
 from clipprobe.tracing.sizes import ENOUGH
 
@@ -33,6 +35,70 @@ def beside_random(one: Removal, what: str) -> str:
         f"remove {one.random.mean():.2f} on average and {one.random.max():.2f} at most "
         f"(p {one.p:.3f})"
     )
+
+
+def removal_lead(
+    removals: Sequence[Mapping[str, Any]], score: Any, *, what: str, named: str, unit: str
+) -> Lead:
+    """The opening of a traced score: how few units carry how much of it, beside random sets.
+
+    Args:
+        removals: In their JSON form.
+        score: The estimate that is traced.
+        what: It in a word. named: It in a sentence, without an article. unit: Of the estimate.
+    """
+    chosen = [row for row in removals if row["chosen"] and is_defined(row["removed"])]
+    best = max(chosen, key=lambda row: value_of(row["removed"]), default=None)
+    size = f"The {what} is {amount(score)}{unit} on the half that measures."
+    if side_of(score) == 0:
+        verdict, evidence = (
+            f"There is no {what} to explain: {named} is not told from 0",
+            f"{size} What follows ranks units by noise.",
+        )
+    elif best is None:
+        verdict, evidence = (
+            f"Which units carry {named} cannot be said: no removal could be measured", size
+        )  # fmt: skip
+    else:
+        units = f"{best['k']:,} {best['kind']}{'s' if best['k'] > 1 else ''}"
+        random, share = best["random"], round(100 * value_of(best["removed"]))
+        shown = best["p"] is not None and best["p"] <= 0.05 and side_of(best["removed"]) > 0
+        verdict = (
+            f"{units} carry {share} % of {named}; as many at random carry "
+            f"{round(100 * random['mean'])} %"
+            if shown
+            else f"No few units are shown to carry {named}: taking {units} out removes {share} %, "
+            f"random ones {round(100 * random['mean'])} %"
+        )
+        evidence = (
+            f"Taken out on the half that ranked nothing: {amount(best['removed'])} of the {what}; "
+            f"{random['n_sets']} random sets of as many remove at most {random['largest']:.2f} "
+            f"({chance_of(best['p'])}). {size}"
+        )
+    kind = best["kind"] if best is not None else (removals[0]["kind"] if removals else "unit")
+    own = [row for row in removals if row["kind"] == kind and is_defined(row["removed"])]
+    step = max(1, -(-len(own) // MOST_ROWS))
+    rows = [row for i, row in enumerate(own) if i % step == 0 or row["chosen"]][-MOST_ROWS:]
+    figure = Intervals(
+        rows=[(_out(row), "", [row["removed"], _band(row["random"])]) for row in rows]
+        or [(f"the {what}", "", [score, None])],
+        series=(f"the strongest {kind}s", "random ones, middle 95 %") if rows else ("", ""),
+        axis=f"share of the {what} that is gone without them" if rows else f"{what}{unit}",
+        alt=f"Share of the {what} that is gone by how many {kind}s are taken out, beside random "
+        "sets",
+        mark=("nothing gone", 0.0),
+        percent=bool(rows),
+    )
+    return Lead(verdict=verdict, evidence=evidence, figure=figure)
+
+
+def _out(row: Mapping[str, Any]) -> str:
+    return f"{row['k']:,} {row['kind']}{'s' if row['k'] > 1 else ''} out"
+
+
+def _band(random: Mapping[str, Any]) -> dict[str, Any]:
+    ends = {name: random[name] for name in ("low", "high")}
+    return {"value": random["mean"], **ends, "n": random["n_sets"]}
 
 
 def unit_rows(ranked: Sequence[Contributions]) -> list[dict[str, Any]]:

@@ -73,7 +73,9 @@ def reader(page: str) -> Reader:
 
 def test_hostile_text_makes_no_element(reader: Reader) -> None:
     harmless = Reader(render_html(hostile_page("harmless")))
-    assert [tag for tag, _ in reader.elements] == [tag for tag, _ in harmless.elements]
+    # Long words may break after a dot or colon; nothing else is made from text.
+    seen, plain = ([t for t, _ in one.elements if t != "wbr"] for one in (reader, harmless))
+    assert seen == plain
     for tag, attributes in reader.elements:
         assert not [name for name in attributes if name.startswith("on")], (tag, attributes)
     assert "".join(reader.text).count("<script>alert(1)</script>") >= 12
@@ -114,7 +116,7 @@ def test_nothing_is_fetched(reader: Reader) -> None:
     assert policy and policy.startswith("default-src 'none'; img-src data:")
 
 
-def test_only_our_two_scripts_may_run(reader: Reader) -> None:
+def test_only_our_three_scripts_may_run(reader: Reader) -> None:
     policy = reader.all("meta")[1]["content"] or ""
     allowed = set(re.findall(r"'(sha256-[^']+)'", policy))
     kinds = [attributes.get("type") for attributes in reader.all("script")]
@@ -123,7 +125,7 @@ def test_only_our_two_scripts_may_run(reader: Reader) -> None:
         "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         for script in running
     }
-    assert len(running) == 2 and hashes == allowed
+    assert len(running) == 3 and hashes == allowed
     script_rule = next(rule for rule in policy.split(";") if "script-src" in rule)
     assert "unsafe-inline" not in script_rule
 
@@ -142,13 +144,15 @@ def test_everything_has_words_for_those_who_do_not_see_it(reader: Reader) -> Non
     assert all(attributes.get("alt") for attributes in reader.all("img"))
     plots = [a for a in reader.all("div") if a.get("class") == "plot"]
     assert plots and all(a["role"] == "img" and a["aria-label"] for a in plots)
-    assert len(reader.all("caption")) == len(reader.all("table"))
+    ids = {attributes.get("id") for _, attributes in reader.elements}
+    named = [a.get("aria-label") or a["aria-labelledby"] in ids for a in reader.all("table")]
+    assert len(named) == 2 and all(named)
     assert all(attributes.get("scope") in ("col", "row") for attributes in reader.all("th"))
     assert reader.all("html") == [{"lang": "en"}] and len(reader.all("h1")) == 1
     anchors = [attributes["id"] for attributes in reader.all("h2")]
     assert len(set(anchors)) == len(anchors)
     links = {a["href"] for a in reader.all("a") if (a["href"] or "").startswith("#")}
-    assert links <= {f"#{anchor}" for anchor in [*anchors, "content"]}
+    assert links <= {f"#{anchor}" for anchor in ids}
 
 
 def test_anchors_are_unique_whatever_the_titles() -> None:
@@ -157,7 +161,7 @@ def test_anchors_are_unique_whatever_the_titles() -> None:
     sections = [Section(title, [chart]) for title in titles]
     reader = Reader(render_html(Page("t", sections=sections, provenance={"a": 1})))
     ids = [attributes["id"] for _, attributes in reader.elements if "id" in attributes]
-    assert len(set(ids)) == len(ids) == 2 * len(titles) + 2
+    assert len(set(ids)) == len(ids) == 3 * len(titles) + 2
 
 
 def test_colours_of_text_are_far_enough_from_the_ground() -> None:

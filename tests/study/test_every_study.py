@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from report.conftest import browser  # noqa: F401  (a fixture)
+from report.shell import check_opening, opening_height, too_wide
 from study.making import MAKE
 
 from clipprobe.study import COMPARISONS, STUDIES, carry_out
 from clipprobe.testing import PROMISES, Case, applies
+
+REPORTS = ("report.html", "index.html", "merge.html", "save.html")
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +69,26 @@ def test_a_run_compared_with_its_copy_shows_no_difference(
     assert summary["headline"]
     for item in summary["headline"]:
         assert item["estimate"]["value"] in (0.0, None)
+
+
+@pytest.mark.parametrize("kind", sorted(MAKE))
+def test_every_report_opens_with_its_verdict_and_folds_the_rest(kind: str, case: Any) -> None:
+    check_opening(report_of(case(kind)).read_text("utf-8"))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("kind", sorted(MAKE))
+def test_no_report_is_cut_and_the_verdict_stands_above_the_fold(
+    kind: str,
+    case: Any,
+    browser: Any,  # noqa: F811
+) -> None:
+    report = report_of(case(kind))
+    assert too_wide(browser, report, 1280) == []
+    assert too_wide(browser, report, 390) == []
+    assert opening_height(browser, report) <= 900
+
+
+def report_of(case: Case) -> Path:
+    """The page of the small run."""
+    return next(case.whole / name for name in REPORTS if (case.whole / name).exists())

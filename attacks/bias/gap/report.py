@@ -23,6 +23,7 @@ from clipprobe.tracing.report import (
     CONTROL,
     beside_random,
     removal_blocks,
+    removal_lead,
     top_units,
     unit_rows,
     unit_table,
@@ -112,6 +113,13 @@ class GapReport:
                 "dataset": self.caveats.people.description,
                 "seed": self.seed,
             },
+            lead=removal_lead(
+                summary["removals"],
+                summary["gap"],
+                what="gap",
+                named=f"the gap of “{task.word}” between {task.group} and {task.reference}",
+                unit="",
+            ),
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.mitigation.lead import lead_of
 from attacks.bias.mitigation.measures import LEAST
 from attacks.bias.sections.caveats import (
     Caveats,
@@ -136,7 +137,9 @@ def _page(summary: Mapping[str, Any], caveats: Caveats, provenance: Mapping[str,
     sections = [question_section(opening), caveats.section]
     for one in summary["methods"]:
         title = f"By {summary['column']}: {WHAT[one['method']]}"
-        sections.append(Section(title, _method(one), id=one["method"]))
+        sections.append(
+            Section(title, _method(one), id=one["method"], short=one["method"].capitalize())
+        )
     notes = [
         f"Half of the images of each group fitted the methods, the other ({n['scored']:,} of "
         f"{n['pictures']:,}) scored them; clusters stayed whole. All measures before and after are "
@@ -159,6 +162,7 @@ def _page(summary: Mapping[str, Any], caveats: Caveats, provenance: Mapping[str,
         f"{summary['column']}",
         sections=sections,
         provenance=provenance,
+        lead=lead_of(summary),
     )
 
 

@@ -9,6 +9,7 @@ from attacks.bias.sections.caveats import limits_section
 from attacks.bias.sections.wording import capped
 from clipprobe.report import Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import format_cell
+from clipprobe.report.opening import compared
 from clipprobe.report.page import Block
 
 
@@ -26,7 +27,9 @@ def comparison_page(summary: Mapping[str, Any]) -> Page:
             "figure nearer to 0 is a smaller difference between groups, not a fairer model."
         )
     )
-    sections = [Section("What changed between perceived groups", blocks, id="summary")]
+    sections = [
+        Section("What changed between perceived groups", blocks, id="summary", short="Changes")
+    ]
     for column in dict.fromkeys(row["column"] for row in rows):
         own = [row for row in rows if row["column"] == column]
         heading = _heading(column)
@@ -38,7 +41,18 @@ def comparison_page(summary: Mapping[str, Any]) -> Page:
         f"B: {runs['b']['model']} ({runs['b']['name']}, {runs['b']['used']:,} images).",
         sections=sections,
         provenance=dict(runs),
+        lead=compared(
+            [(_named(row), row["difference"]) for row in sorted(rows, key=_order)],
+            control=f"{summary['n_differ']} of {summary['family_size']} tested differences stand "
+            f"out after correction; compared {how}.",
+            limits=(),
+        ),
     )
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    """What a difference is of, for the figure of the opening."""
+    return " ".join(part for part in (row["item"], row["measure"], row["group"]) if part)
 
 
 def _heading(column: str) -> str:

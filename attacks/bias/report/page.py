@@ -7,6 +7,7 @@ from typing import Any
 
 from attacks.bias.measures.small_cells import count_groups, said_of
 from attacks.bias.probes.registry import get_probe
+from attacks.bias.report.lead import lead_of
 from attacks.bias.sections.caveats import limits_section, method_section, question_section
 from attacks.bias.sections.findings import (
     Context,
@@ -50,6 +51,7 @@ def build_page(context: Context, images: Sequence[tuple[Any, str]] = ()) -> Page
         ),
         sections=sections,
         provenance=context.provenance,
+        lead=lead_of(context),
     )
 
 
@@ -112,7 +114,7 @@ def _groups(context: Context) -> Section:
         )
     for name, counts in count_groups(context.evaluation.columns).items():
         blocks.append(Paragraph(f"{name.replace('_', ' ')}: {_sizes(counts)}"))
-    return Section("Perceived or annotated groups", blocks, id="groups")
+    return Section("Perceived or annotated groups", blocks, id="groups", short="Groups")
 
 
 #: What becomes of groups of a size, in words.
@@ -174,6 +176,7 @@ def _power(context: Context) -> list[Section]:
                 ),
             ],
             id="detectable",
+            short="Power",
         )
     ]  # fmt: skip
 
@@ -245,6 +248,7 @@ def _pictures(images: Sequence[tuple[Any, str]]) -> list[Section]:
                 Images(list(images), exact=False),
             ],
             id="pictures",
+            short="Images",
         )
     ]
 

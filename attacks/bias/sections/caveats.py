@@ -62,7 +62,7 @@ class Caveats:
             rows = [[name.replace("_", " "), text] for name, text in card.items()]
             blocks = [Table(["what", "as the card says"], rows, "The data set's card")]
         blocks += [Paragraph(note) for note in self.notes]
-        return Section("The data, and who annotated it", blocks, id="data")
+        return Section("The data, and who annotated it", blocks, id="data", short="Data")
 
 
 def caveats_of(clip: Clip, people: People, notes: tuple[str, ...]) -> Caveats:
@@ -73,15 +73,16 @@ def caveats_of(clip: Clip, people: People, notes: tuple[str, ...]) -> Caveats:
 def question_section(blocks: Sequence[Block]) -> Section:
     """The opening of a report."""
     title = "What was asked about perceived groups, and what can be said"
-    return Section(title, list(blocks), id="summary")
+    return Section(title, list(blocks), id="summary", short="Findings")
 
 
 def method_section(blocks: Sequence[Block]) -> Section:
     """How its numbers came about."""
-    return Section("Method of comparing perceived groups", list(blocks), id="method")
+    title = "Method of comparing perceived groups"
+    return Section(title, list(blocks), id="method", short="Method")
 
 
 def limits_section(limits: Sequence[str], of: str = "this report") -> Section:
     """What they cannot say."""
     title = f"Limits of perceived groups and of {of}"
-    return Section(title, [Paragraph(text) for text in limits], id="limits")
+    return Section(title, [Paragraph(text) for text in limits], id="limits", short="Limits")

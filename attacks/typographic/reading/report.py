@@ -7,6 +7,7 @@ from typing import Any
 
 from attacks.typographic.reading.found import Measurements
 from attacks.typographic.reading.greedy import CLEAN_BUDGET
+from attacks.typographic.reading.lead import lead_of
 from attacks.typographic.reading.measure import head_name
 from attacks.typographic.reading.pairs import Drawer
 from attacks.typographic.reading.worked import worked_picture
@@ -63,6 +64,7 @@ def build_page(
         f"checked on the other {n['confirm']:,}. {n['heads']:,} heads, {n['neurons']:,} neurons.",
         sections=sections,
         provenance={**provenance, "settings": _settings(run.config)},
+        lead=lead_of(summary),
     )
 
 

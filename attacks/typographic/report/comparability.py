@@ -16,10 +16,12 @@ _DIRECTIONS = {"image_to_text": "image to text", "text_to_image": "text to image
 
 def comparable_sections(summary: Mapping[str, Any]) -> list[Section]:
     """Candidate sets, the protocol if there is one, and retrieval if it can be had."""
-    sections = [Section("The same answers among three lists", _candidates(summary))]
+    title = "The same answers among three lists"
+    sections = [Section(title, _candidates(summary), short="Candidates")]
     if summary["protocol"] is not None:
         section = summary["protocol"]
-        sections.append(Section(f"By the protocol of {section['title']}", _protocol(section)))
+        title = f"By the protocol of {section['title']}"
+        sections.append(Section(title, _protocol(section), short="Protocol"))
     if summary["retrieval"] is not None:
         sections.append(Section("Retrieval", _retrieval(summary["retrieval"])))
     return sections

@@ -8,6 +8,7 @@ from typing import Any
 from clipprobe.figures.typographic import difference_chart
 from clipprobe.report import Block, Chart, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import format_cell
+from clipprobe.report.opening import compared
 
 
 def comparison_page(summary: Mapping[str, Any]) -> Page:
@@ -38,6 +39,12 @@ def comparison_page(summary: Mapping[str, Any]) -> Page:
         f"({runs['b']['name']}). {summary['n']['pairs']:,} attacked images in both.",
         sections=[Section("What changed", blocks)],
         provenance=dict(runs),
+        lead=compared(
+            [(row["name"], row["difference"]) for row in rows],
+            control=f"Paired over {summary['n']['pairs']:,} attacked images of both; the nonsense "
+            "words of each audit are its control.",
+            about="measures",
+        ),
     )
 
 

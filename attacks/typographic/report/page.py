@@ -8,6 +8,7 @@ from typing import Any
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import Renderer
 from attacks.typographic.report.comparability import comparable_sections
+from attacks.typographic.report.lead import lead_of
 from attacks.typographic.scoring.metrics import EFFECTS
 from attacks.typographic.task import Task
 from clipprobe.figures.typographic import (
@@ -42,10 +43,11 @@ def build_page(run: Run, task: Task) -> Page:
     n = summary["n"]
     sections = [
         in_short(summary),
-        Section("Accuracy and answers", _conditions(summary)),
+        Section("Accuracy and answers", _conditions(summary), short="Accuracy"),
     ]
     if summary["effects"]:
-        sections.append(Section("What does it: reading, clutter or hiding", _effects(summary)))
+        title = "What does it: reading, clutter or hiding"
+        sections.append(Section(title, _effects(summary), short="Reading or hiding"))
     sections += comparable_sections(summary)
     if run.has("results.parquet"):  # else answers of single images are withheld
         by_id = {case.record.id: case for case in task.cases}
@@ -61,6 +63,7 @@ def build_page(run: Run, task: Task) -> Page:
         f"encoded; {n['failed']:,} unreadable, {n['skipped']:,} left out.",
         sections=sections,
         provenance={**task.clip.provenance(), "settings": settings_shown(run.config)},
+        lead=lead_of(summary),
     )
 
 
@@ -152,7 +155,7 @@ def _pictures(
         panels.append(Paragraph(f"An image of “{true}”, attacked with “{word}” ({image})."))
         captions = [(k, answers.get((image, word, k))) for k in in_order(drawn)]
         panels.append(Images([(drawn[k], f"{TITLES[k]}: “{a}”") for k, a in captions], columns=6))
-    sections = [Section("Conditions side by side", panels)]
+    sections = [Section("Conditions side by side", panels, short="Conditions")]
     if worst:
         images = []
         for w in worst:

@@ -7,6 +7,7 @@ from typing import Any
 
 from PIL import Image
 
+from attacks.typographic.search.lead import lead_of
 from attacks.typographic.search.oracle import Oracle
 from attacks.typographic.search.result import Arm, SearchResult, found_of
 from clipprobe.data import decode_image
@@ -108,6 +109,7 @@ def build_page(
 ) -> Page:
     """The page, from the result and the image that was found."""
     goal = f"“{result.target}”" if result.target else "any wrong answer"
+    best = None if result.words.found is None else decode_image(run.file("best.png"))
     return Page(
         title="Least visible text that flips the answer",
         subtitle=f"{result.image}, an image of “{result.label}”, searched for {goal} within "
@@ -115,10 +117,11 @@ def build_page(
         sections=[
             Section("In short", [*map(Warning, warnings(result)), _numbers(result)]),
             Section("The image", _pictures(run, result, base)),
-            Section("Success at every budget", _budgets(result)),
+            Section("Success at every budget", _budgets(result), short="Budgets"),
             how_to_read(_NOTES),
         ],
         provenance={**provenance, "settings": settings_shown(run.config)},
+        lead=lead_of(result, base, best),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from attacks.typographic.stroop.lead import KINDS, lead_of
 from attacks.typographic.stroop.sources import Cards, ShownCard
 from clipprobe.errors import TextFitError, UnreadableImageError
 from clipprobe.figures.stroop import answer_chart, matrix_chart
@@ -13,7 +14,6 @@ from clipprobe.report.numbers import decimals
 from clipprobe.report.sections import how_to_read, in_short, settings_shown
 from clipprobe.runs import Run
 
-_KINDS = ("congruent", "incongruent", "control", "nonsense")
 _EXPLAINED = {
     "upright": "as written",
     "mirrored": "left and right exchanged",
@@ -32,15 +32,21 @@ def build_page(run: Run, cards: Cards, provenance: Mapping[str, Any]) -> Page:
     sections = [
         in_short(summary, Paragraph(f"These numbers are of the {first} cards.")),
         Section(
-            "Ink, word or another colour", _answers({name: presentations[name] for name in order})
+            "Ink, word or another colour",
+            _answers({name: presentations[name] for name in order}),
+            short="Answers",
         ),
     ]
     sections += [
-        Section(f"{name.capitalize()}: ink by word", _matrix(name, presentations[name]))
+        Section(
+            f"{name.capitalize()}: ink by word",
+            _matrix(name, presentations[name]),
+            short=name.capitalize(),
+        )
         for name in order
     ]
     if pictures := _examples(run, cards, order):
-        sections.append(Section("Cards with their answers", pictures))
+        sections.append(Section("Cards with their answers", pictures, short="Cards"))
     sections.append(how_to_read(_notes(cards)))
     return Page(
         title="Stroop audit",
@@ -48,13 +54,14 @@ def build_page(run: Run, cards: Cards, provenance: Mapping[str, Any]) -> Page:
         f"{n['skipped']:,} left out.",
         sections=sections,
         provenance={**provenance, "settings": settings_shown(run.config)},
+        lead=lead_of(summary),
     )
 
 
 def _answers(shown: Mapping[str, Any]) -> list[Block]:
     rows, effects = [], []
     for name, part in shown.items():
-        for kind in _KINDS:
+        for kind in KINDS:
             if kind in part["kinds"]:
                 numbers = part["kinds"][kind]
                 rows.append(

@@ -9,6 +9,7 @@ from typing import Any
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import Renderer
 from attacks.typographic.sweep.grid import Grid, level_name
+from attacks.typographic.sweep.lead import lead_of
 from attacks.typographic.task import Task
 from clipprobe.errors import TextFitError
 from clipprobe.figures.sweep import CURVES, cell_map, security_curve
@@ -51,9 +52,10 @@ def build_page(
         sections.append(Section(f"Over {factor}", blocks))
     if grid.design == "factorial" and len(grid.factors) == 2:
         sections.append(Section("Over both", _maps(summary, grid)))
-    sections.append(Section("The worst cell", _worst(summary)))
+    sections.append(Section("The worst cell", _worst(summary), short="Worst cell"))
     if summary["smallest_text"]:
-        sections.append(Section("The smallest text that works", [_smallest(summary)]))
+        title = "The smallest text that works"
+        sections.append(Section(title, [_smallest(summary)], short="Smallest text"))
     sections.append(Section("All cells", [_cells(summary)]))
     sections.append(how_to_read(_notes(grid)))
     return Page(
@@ -63,6 +65,7 @@ def build_page(
         f"{n['failed']:,} unreadable, {n['skipped']:,} left out.",
         sections=sections,
         provenance={**task.clip.provenance(), "settings": settings_shown(run.config)},
+        lead=lead_of(summary, grid),
     )
 
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clipprobe.attribution.faithfulness.lead import lead_of
 from clipprobe.attribution.faithfulness.randomisation import RANDOMISATION
 from clipprobe.attribution.faithfulness.result import Faithfulness, Row
 from clipprobe.attribution.faithfulness.truths import TRUTHS
@@ -84,6 +85,8 @@ def warnings(found: Faithfulness) -> list[str]:
 def build_page(found: Faithfulness, default: str, config: Mapping[str, Any]) -> Page:
     """The report."""
     numbers = _numbers(found)
+    rows = [row for row in found.rows if row.n_objects == numbers[-1]]
+    leading = next((m for m in LEADING if any(_told(row, m) for row in rows)), "")
     sections = [_in_short(found, default)]
     for n in numbers:
         things = "One thing shown" if n == 1 else f"{n} things shown"
@@ -118,6 +121,7 @@ def build_page(found: Faithfulness, default: str, config: Mapping[str, Any]) -> 
         f"images, {len(found.settings)} methods.",
         sections=sections,
         provenance={**found.provenance, "settings": config},
+        lead=lead_of(found, leading, _QUESTIONS.get(leading, "")),
     )
 
 

@@ -8,18 +8,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clipprobe.neurons.atlas.search import search
-from clipprobe.neurons.atlas.showing import firings_block, peak_words, range_block
+from clipprobe.neurons.atlas.showing import (
+    SIDE,
+    caption,
+    firings_block,
+    peak_words,
+    picture_of,
+    range_block,
+)
 from clipprobe.neurons.atlas.summary import summarise
 
 if TYPE_CHECKING:
     from clipprobe.hooks.units import Site
     from clipprobe.neurons.atlas.contents import AtlasContents
     from clipprobe.neurons.atlas.unit import Unit
-    from clipprobe.report import Block, Page, Section
+    from clipprobe.report import Block, Lead, Page, Section
+    from clipprobe.report.page import Figure
 
 N_UNITS = 12
 N_IMAGES = 8
 _N_RANGES = 3
+_N_LEAD_UNITS = 4
+_N_LEAD_IMAGES = 6
 _N_LISTED = 30
 
 
@@ -42,6 +52,61 @@ def page_of(atlas: AtlasContents) -> Page:
         f"{atlas.config['data']['name']}, pooled by {atlas.pool}",
         sections=sections,
         provenance=atlas.provenance,
+        lead=_lead(atlas, selective),
+    )
+
+
+def _lead(atlas: AtlasContents, selective: Sequence[Unit]) -> Lead:
+    """How many units stand out, and the most selective with their images."""
+    from clipprobe.report import Histogram, ImageRows, Lead
+
+    tables = [atlas.table(name) for name in atlas.sites]
+    n, above = 0, 0
+    for table in tables:
+        n += int(np.isfinite(table.peak).sum())
+        above += int((table.peak > table.peak_floor).sum())
+    first, images = tables[0], atlas.images.n_used
+    silent = sum(int((table.dead | table.constant).sum()) for table in tables)
+    figure: Figure
+    if atlas.tower == "vision" and selective:
+        figure = ImageRows(
+            [
+                (
+                    unit.name,
+                    f"peak {peak_words(unit)}",
+                    [
+                        (picture_of(atlas, site_of(atlas, unit), one, SIDE), caption(one))
+                        for one in unit.top[:_N_LEAD_IMAGES]
+                    ],
+                )
+                for unit in selective[:_N_LEAD_UNITS]
+            ]
+        )
+    else:
+        peaks = np.concatenate([table.peak[np.isfinite(table.peak)] for table in tables])
+        counts, edges = np.histogram(peaks if len(peaks) else [0.0], bins=40)
+        figure = Histogram(
+            edges.tolist(),
+            counts.tolist(),
+            axis="peak: how far the strongest lie above the mean, in standard deviations",
+            what="units",
+            marks=[("chance", first.peak_floor)],
+            alt="How far the strongest of each unit lie above its mean",
+        )
+    return Lead(
+        verdict=f"{above:,} of {n:,} units single out a few {atlas.inputs} more than chance gives",
+        evidence=f"Their strongest of {images:,} {atlas.inputs} lie further above the mean than "
+        f"those of 95 % of {first.peak_floor_of} do; by chance {round(0.05 * n):,} would. "
+        f"{silent:,} of {sum(len(table.mean) for table in tables):,} units are silent (a count of "
+        "all units, so without an interval).",
+        figure=figure,
+        limits=[
+            "Strongest images show what drives a unit furthest, not what it responds to over its "
+            "whole range, and not what it is used for: the sheet of a unit has both.",
+            f"It holds for these {images:,} {atlas.inputs}; a unit that is silent here may respond "
+            "to others.",
+            "The units shown were chosen for standing out, so their peaks are not typical.",
+        ],
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clipprobe.errors import ConfigError
+from clipprobe.neurons.captions.lead import lead_of
 from clipprobe.neurons.captions.lists import caption_list, read_captions
 from clipprobe.neurons.captions.ranking import (
     by_site,
@@ -249,6 +250,7 @@ def page_of(
             **{key: value for key, value in config.items() if key != "units"},
             "versions": provenance["versions"],
         },
+        lead=lead_of([found[i] for i in order], summary),
     )
 
 

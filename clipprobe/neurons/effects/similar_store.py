@@ -165,6 +165,7 @@ def read(run: RunView) -> SimilarUnits:
 
 def page_of(found: SimilarUnits) -> Page:
     """The report."""
+    from clipprobe.neurons.effects.opening import similar_lead
     from clipprobe.report import Page, Section, Table
 
     floor = decimals(found.floor)
@@ -190,6 +191,7 @@ def page_of(found: SimilarUnits) -> Page:
         subtitle=f"{found.name}, on {found.n_images:,} images",
         sections=sections,
         provenance=found.provenance,
+        lead=similar_lead(found),
     )
 
 

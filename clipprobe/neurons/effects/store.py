@@ -226,6 +226,7 @@ def page_of(
     provenance: dict[str, Any],
 ) -> Page:
     """The report: what predicts ablation, and how well."""
+    from clipprobe.neurons.effects.opening import effects_lead
     from clipprobe.report import Page, Paragraph, Section, Table
 
     rows = [
@@ -260,6 +261,7 @@ def page_of(
             ),
         ],
         provenance={**provenance, "texts": list(texts), "method": method},
+        lead=effects_lead(compared, method, n_inputs, len(texts)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clipprobe.neurons.labels.lead import lead_of
 from clipprobe.neurons.labels.result import Labels
 
 if TYPE_CHECKING:
@@ -66,4 +67,5 @@ def page_of(found: Labels) -> Page:
             Section("Units with a label", [Table(columns, rows, caption.strip())]),
         ],
         provenance={**found.provenance, "data": found.data, "settings": found.settings},
+        lead=lead_of(found),
     )

@@ -12,6 +12,7 @@ from clipprobe.data import ImageRecord, decode_image
 from clipprobe.errors import UnreadableImageError
 from clipprobe.neurons.multimodality.claims import claim_table
 from clipprobe.neurons.multimodality.contents import CLAIM, MultimodalityContents
+from clipprobe.neurons.multimodality.lead import lead_of
 from clipprobe.neurons.multimodality.summary import summary_of, verdict_of
 from clipprobe.statistics import Estimate
 
@@ -39,6 +40,7 @@ def page_of(result: MultimodalityContents, probes: Probes) -> Page:
         f"pooled by {result.pooling}",
         sections=sections,
         provenance=result.provenance,
+        lead=lead_of(result),
     )
 
 

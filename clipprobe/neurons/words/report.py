@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clipprobe.neurons.words.lead import lead_of
 from clipprobe.neurons.words.result import CLAIM, CLAIM_TEXT
 from clipprobe.statistics import Estimate, census
 
@@ -120,7 +121,17 @@ def page_of(probe: WordProbe, summary: dict[str, Any], table: Any) -> Page:
         subtitle=f"{summary['n_words']} words shown as images to {model}, pooled by {probe.pool}",
         sections=sections,
         provenance={**probe.config, "sites": list(probe.sites), "versions": probe.versions},
+        lead=lead_of(summary, rows, _above(table, probe.z_floor)),
     )
+
+
+def _above(table: Any, floor: float) -> int:
+    """Units whose strongest word stands out more than that of a unit that means nothing."""
+    import pyarrow.compute as pc
+
+    tops = table.filter(pc.equal(table.column("end").cast("string"), "top"))
+    z = tops.filter(pc.equal(tops.column("rank"), 0)).column("z").to_numpy()
+    return int(np.count_nonzero(z > floor))
 
 
 def _rows(probe: WordProbe, table: Any) -> list[list[Any]]:

@@ -7,8 +7,8 @@
     return { ink: value("--ink"), line: value("--line") };
   }
   // A chart is { place, data, layout }; what its author coloured stays as it is.
-  function dress(chart) {
-    var now = colours();
+  function dress(chart, paper) {
+    var now = paper ? { ink: "#000000", line: "#999999" } : colours();
     var layout = chart.layout;
     layout.paper_bgcolor = "rgba(0,0,0,0)";
     layout.plot_bgcolor = "rgba(0,0,0,0)";
@@ -35,18 +35,30 @@
     var place = document.getElementById(source.getAttribute("data-chart"));
     var figure = JSON.parse(source.textContent);
     if (figure.layout.height) { place.style.minHeight = figure.layout.height + "px"; }
-    var chart = { place: place, data: figure.data, layout: figure.layout };
-    charts.push(chart);
-    dress(chart);
-    window.Plotly.newPlot(place, chart.data, chart.layout, config);
+    charts.push({ place: place, data: figure.data, layout: figure.layout, drawn: false });
   });
-  function again() {
+  // A chart inside a closed fold has no width: it is drawn when the fold opens.
+  function draw() {
     charts.forEach(function (chart) {
-      dress(chart);
+      if (chart.drawn || !chart.place.getClientRects().length) { return; }
+      chart.drawn = true;
+      dress(chart, false);
+      window.Plotly.newPlot(chart.place, chart.data, chart.layout, config);
+    });
+  }
+  function again(paper) {
+    draw();
+    charts.forEach(function (chart) {
+      if (!chart.drawn) { return; }
+      dress(chart, paper);
       window.Plotly.react(chart.place, chart.data, chart.layout, config);
     });
   }
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
-  window.addEventListener("beforeprint", again);
-  window.addEventListener("afterprint", again);
+  draw();
+  document.addEventListener("toggle", draw, true);
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () {
+    again(false);
+  });
+  window.addEventListener("beforeprint", function () { again(true); });
+  window.addEventListener("afterprint", function () { again(false); });
 })();

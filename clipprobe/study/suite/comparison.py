@@ -13,6 +13,7 @@ from typing import Any
 from clipprobe.errors import ClipprobeError, ConfigError, RunFolderError, ThresholdCrossedError
 from clipprobe.report import Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import format_cell
+from clipprobe.report.opening import compared
 from clipprobe.runs import Run, RunView, jsonio, load_run
 from clipprobe.settings.shared import TwoRuns
 from clipprobe.study.comparison import compare_runs
@@ -185,6 +186,15 @@ def _page(summary: Mapping[str, Any]) -> Page:
         subtitle=f"A: {runs['a']['model']}. B: {runs['b']['model']}. Differences are B minus A.",
         sections=sections,
         provenance=dict(runs),
+        lead=compared(
+            [
+                (f"{study['name']}: {one['name'].replace('_', ' ')}", one["difference"])
+                for study in summary["studies"]
+                for one in study["changes"]
+            ],
+            control=f"{len(summary['worse'])} are worse: their whole interval lies on the bad "
+            "side. Each study is compared as its own kind is.",
+        ),
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.report import Code, Links, Numbers, Page, Paragraph, Section, Table
+from clipprobe.report import Code, Lead, Links, Numbers, Page, Paragraph, Section, Table
 from clipprobe.report.numbers import format_number
+from clipprobe.study.suite.lead import lead_of
 from clipprobe.study.suite.scorecard import Score, card, cells
 
 if TYPE_CHECKING:
@@ -23,11 +24,13 @@ def page_of(
     subtitle: str = "",
     first: Sequence[Section] = (),
     last: Sequence[Section] = (),
+    lead: Lead | None = None,
 ) -> Page:
     """The page of a suite.
 
     Args:
         first, last: Sections before the scorecard and after the studies.
+        lead: The opening; the scorecard as a figure where there is none.
     """
     return Page(
         title=title or f"{len(scores)} studies of {clip.id}",
@@ -40,6 +43,7 @@ def page_of(
             _model_card(clip, scores),
         ],
         provenance=clip.provenance() | {"seed": seed},
+        lead=lead or lead_of(scores),
     )
 
 

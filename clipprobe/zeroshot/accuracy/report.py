@@ -9,6 +9,7 @@ from clipprobe.report import Block, Page, Paragraph, Section, Table
 from clipprobe.report.numbers import format_cell, format_number
 from clipprobe.report.sections import how_to_read, in_short
 from clipprobe.runs import Run
+from clipprobe.zeroshot.accuracy.lead import lead_of
 
 _CHANGES = {
     "alone": ("one template alone", "The accuracy with this template alone, minus with all."),
@@ -39,6 +40,7 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
         subtitle=f"{n['images']:,} images, {n['classes']:,} classes, {n['templates']:,} templates.",
         sections=sections_of(summary),
         provenance={**provenance, "settings": run.config},
+        lead=lead_of(summary),
     )
 
 
@@ -46,11 +48,15 @@ def sections_of(summary: Mapping[str, Any]) -> list[Section]:
     """What the page says, from the summary alone."""
     sections = [
         in_short(summary),
-        Section("Are its shares to be believed", _calibration(summary["calibration"])),
+        Section(
+            "Are its shares to be believed",
+            _calibration(summary["calibration"]),
+            short="Calibration",
+        ),
     ]
     if "confused" in summary:
         sections.append(Section("Classes", _classes(summary)))
-        sections.append(Section("What its texts do", list(_texts(summary))))
+        sections.append(Section("What its texts do", list(_texts(summary)), short="Texts"))
     sections.append(how_to_read(_NOTES))
     return sections
 

@@ -12,6 +12,7 @@ from clipprobe.tracing.report import (
     CONTROL,
     beside_random,
     removal_blocks,
+    removal_lead,
     top_units,
     unit_table,
 )
@@ -137,6 +138,13 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
         subtitle=f"{summary['asked']}. {n['images']:,} images, {n['measured']:,} of them measure.",
         sections=sections_of(summary),
         provenance={**provenance, "settings": run.config},
+        lead=removal_lead(
+            summary["removals"],
+            summary["headline"][0]["estimate"],
+            what="score",
+            named="the score",
+            unit=" logits",
+        ),
     )
 
 

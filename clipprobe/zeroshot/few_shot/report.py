@@ -10,6 +10,7 @@ from clipprobe.report import Block, Chart, Page, Paragraph, Section, Table
 from clipprobe.report.numbers import format_cell
 from clipprobe.report.sections import how_to_read, in_short
 from clipprobe.runs import Run
+from clipprobe.zeroshot.few_shot.lead import lead_of
 
 _TITLES = {
     "images": "The images",
@@ -42,6 +43,7 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
         subtitle=f"{images:,} labelled images; a probe and LP++ against zero-shot.",
         sections=sections_of(summary),
         provenance={**provenance, "settings": run.config},
+        lead=lead_of(summary),
     )
 
 

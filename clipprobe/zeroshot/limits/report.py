@@ -9,6 +9,7 @@ from clipprobe.report import Block, Page, Paragraph, Section, Table, Warning
 from clipprobe.report.numbers import format_number, format_short
 from clipprobe.report.sections import how_to_read
 from clipprobe.runs import Run
+from clipprobe.zeroshot.limits.lead import lead_of
 from clipprobe.zeroshot.limits.matched import CHANCE, MEANINGS
 
 _HEADS = {
@@ -49,6 +50,7 @@ def build_page(run: Run, provenance: Mapping[str, Any]) -> Page:
         subtitle=f"{summary['n']['items']:,} questions in {summary['n']['tasks']} tasks.",
         sections=sections_of(summary),
         provenance={**provenance, "settings": run.config},
+        lead=lead_of(summary),
     )
 
 

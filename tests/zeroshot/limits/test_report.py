@@ -65,6 +65,7 @@ def test_no_table_scrolls_sideways_on_a_screen_of_1280(
     report = write_html(page, tmp_path / "report.html")
     tab = browser.new_page(viewport={"width": 1280, "height": 900})
     tab.goto(report.as_uri())
+    tab.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
     widths = tab.locator(".scroll").evaluate_all(
         "all => all.map(e => [e.scrollWidth, e.clientWidth])"
     )

@@ -16,6 +16,7 @@ _N_LISTED = 20
 
 def page_of(rows: str, found: Sequence[Composition], provenance: Mapping[str, Any]) -> Page:
     """How well each class is told, and from which units."""
+    from clipprobe.neurons.effects.opening import composition_lead
     from clipprobe.report import Page, Section, Table
 
     columns = ["class", "units", "accuracy", "majority", "AUROC", "AUROC, shuffled labels"]
@@ -44,6 +45,7 @@ def page_of(rows: str, found: Sequence[Composition], provenance: Mapping[str, An
         subtitle=f"{len(found)} classes from units of {provenance['model']['id']}",
         sections=sections,
         provenance=dict(provenance),
+        lead=composition_lead(rows, found),
     )
 
 

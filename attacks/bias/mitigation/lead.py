@@ -1,0 +1,66 @@
+"""The opening of mitigations: what each takes away, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clipprobe.report import Intervals, Lead
+from clipprobe.report.words import amount, is_defined, points, reason_of, side_of, value_of
+
+
+def lead_of(summary: Mapping[str, Any]) -> Lead:
+    """The verdict of a mitigation run, from its summary."""
+    methods = summary["methods"]
+    verdict, evidence = _said(summary)
+    rows = [
+        (one["method"], "", [one["changes"][0]["before"], one["changes"][0]["after"]])
+        for one in methods
+    ]
+    return Lead(
+        verdict=verdict,
+        evidence=evidence,
+        figure=Intervals(
+            rows=rows,
+            series=("before", "after"),
+            axis=f"aligned d by {summary['column']}, on images that fitted nothing",
+            alt="Association before and after each mitigation, with 95 % intervals",
+            mark=("no association", 0.0),
+        ),
+    )
+
+
+def _said(summary: Mapping[str, Any]) -> tuple[str, str]:
+    column, n = summary["column"], summary["n"]
+    known = [one for one in summary["methods"] if is_defined(one["changes"][0]["difference"])]
+    about = f"Scored on {n['scored']:,} of {n['pictures']:,} images, which fitted nothing."
+    if not known:
+        why = (
+            reason_of(summary["methods"][0]["changes"][0]["difference"])
+            if summary["methods"]
+            else "no method could be made"
+        )
+        return f"Whether a mitigation helps by {column} cannot be said: {why}", about
+    best = min(known, key=lambda one: value_of(one["changes"][0]["difference"]))
+    change = best["changes"][0]
+    evidence = (
+        f"{best['method'].capitalize()}: aligned d {amount(change['before'])} before, "
+        f"{amount(change['after'])} after. {about} {_cost(best)}"
+    )
+    if side_of(change["difference"]) >= 0:
+        return f"No mitigation is shown to lessen the association with {column}", evidence
+    gone = 1 - value_of(change["after"]) / value_of(change["before"])
+    if value_of(change["before"]) <= 0 or not 0 < gone <= 1:
+        return f"{best['method'].capitalize()} changes the association with {column}", evidence
+    return (
+        f"{best['method'].capitalize()} takes {round(100 * gone)} % of the association of "
+        f"{len(summary['words'])} words with {column} away",
+        evidence,
+    )
+
+
+def _cost(one: Mapping[str, Any]) -> str:
+    cost = next((c for c in one["changes"] if c["measure"] == "zero-shot accuracy"), None)
+    if cost is None or not is_defined(cost["difference"]):
+        return "What it costs in zero-shot accuracy was not measured (give --utility)."
+    return f"Its cost in zero-shot accuracy: {points(cost['difference'])}."

@@ -1,0 +1,82 @@
+"""The opening of the audit of attribution methods: which one to believe, beside nulls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from clipprobe.attribution.faithfulness.result import Faithfulness, Row
+from clipprobe.report import Intervals, Lead
+from clipprobe.report.words import amount, is_defined, side_of, value_of
+
+_NULLS = ("random", "centre")
+_N_SHOWN = 8
+
+
+def lead_of(found: Faithfulness, metric: str, question: str) -> Lead:
+    """The verdict of an audit.
+
+    Args:
+        metric: The figure that leads; empty where none can be printed.
+        question: What it asks, in words.
+    """
+    n_objects = max(row.n_objects for row in found.measures)
+    rows = [
+        row
+        for row in found.rows
+        if row.n_objects == n_objects and row.metric == metric and is_defined(row.estimate)
+    ]
+    rows.sort(key=lambda row: (-_low(row), row.method, row.centred))
+    methods = [row for row in rows if row.method not in _NULLS]
+    null = next((row for row in rows if row.method == "random"), None)
+    verdict, evidence = _said(methods, null, metric, question)
+    shown = methods[: _N_SHOWN - 1] + ([null] if null is not None else [])
+    truth = [
+        row
+        for row in found.measures
+        if row.n_objects == n_objects and row.metric == metric and is_defined(row.estimate)
+    ]
+    return Lead(
+        verdict=verdict,
+        evidence=evidence,
+        figure=Intervals(
+            rows=[(_named(row), "", [row.estimate]) for row in shown]
+            or [(row.method, "made from the truth", [row.estimate]) for row in truth[:_N_SHOWN]],
+            axis=f"{metric}: {question}" if metric else "no figure can be printed",
+            alt="The leading figure of each method, with its interval",
+            mark=None if null is None else ("a random map", value_of(null.estimate)),
+        ),
+    )
+
+
+def _said(methods: Sequence[Row], null: Row | None, metric: str, question: str) -> tuple[str, str]:
+    if not methods:
+        return (
+            "Which explanation to believe cannot be said on these cases",
+            "No figure ranks the explanations that were made from the truth, so none is printed.",
+        )
+    best = methods[0]
+    beside = (
+        "There is no random map to compare with."
+        if null is None
+        else f"A random map: {amount(null.estimate)}."
+    )
+    evidence = f"{_named(best)}, {metric} ({question}): {amount(best.estimate)}. {beside}"
+    if null is not None and side_of(best.estimate, value_of(null.estimate)) <= 0:
+        return "No method is shown to point better than a random map", evidence
+    rivals = [row for row in methods[1:] if row.estimate.high > best.estimate.low]
+    if rivals:
+        return (
+            f"Believe {_named(best)} first; {len(rivals)} of {len(methods) - 1} others may be as "
+            "good",
+            evidence,
+        )
+    return f"Believe {_named(best)}: no other of {len(methods)} methods reaches it", evidence
+
+
+def _named(row: Row) -> str:
+    return f"{row.method}, less the mean text" if row.centred else row.method
+
+
+def _low(row: Row) -> float:
+    return -math.inf if math.isnan(row.estimate.low) else row.estimate.low

@@ -1,0 +1,134 @@
+"""Blocks as the template takes them: with their pictures as data, captions and addresses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from clipprobe.errors import UnreadableImageError
+from clipprobe.report.bars import histogram_svg
+from clipprobe.report.charts import figure_json, script_json
+from clipprobe.report.explorer import EXPLORED, MapExplorer, explorer_data
+from clipprobe.report.images import data_uri
+from clipprobe.report.intervals import Intervals, tracks
+from clipprobe.report.page import (
+    Block,
+    Chart,
+    Histogram,
+    ImageRows,
+    Images,
+    Numbers,
+    Table,
+)
+
+FOLDED_AFTER = 10
+"""Rows of a table that stand open."""
+_WIDE, _WIDER = 7, 10
+"""Columns from which on the type of a table is smaller."""
+_IN_BRACKETS = re.compile(r" \([^()]*\d[^()]*;[^()]*\d[^()]*\)")
+_FIGURES = (Chart, Histogram, Images, ImageRows, Intervals, MapExplorer)
+
+
+class Addresses:
+    """Anchors of one page, each given once."""
+
+    def __init__(self, *used: str) -> None:
+        self._used = set(used)
+
+    def of(self, stem: str) -> str:
+        """``stem``, or with the first number that makes it new."""
+        anchor, copy = stem, 2
+        while anchor in self._used:
+            anchor, copy = f"{stem}-{copy}", copy + 1
+        self._used.add(anchor)
+        return anchor
+
+
+def slug(title: str) -> str:
+    """A title as an anchor."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section"
+
+
+def view_of(
+    block: Block, section: str, addresses: Addresses, numbers: Iterator[int]
+) -> dict[str, Any]:
+    """``block`` as the template takes it; ``kind`` names the macro.
+
+    Args:
+        section: Anchor of the section that it stands in, or empty for the figure of the opening.
+        numbers: Of the charts of the page.
+    """
+    view: dict[str, Any] = {"kind": type(block).__name__.lower(), "block": block}
+    if isinstance(block, (*_FIGURES, Table)):
+        what = "table" if isinstance(block, Table) else "figure"
+        view["id"] = addresses.of(f"{section}-{what}" if section else what)
+    if isinstance(block, Chart):
+        view.update(
+            plot=f"chart_{next(numbers)}",
+            json=Markup(figure_json(block.figure)),
+            caption=short_caption(block.alt),
+        )
+    elif isinstance(block, Intervals):
+        view.update(tracks(block))
+    elif isinstance(block, MapExplorer):
+        view.update(
+            uri=data_uri(block.picture, longest=EXPLORED),
+            small=max(block.picture.size) < EXPLORED // 2,
+            json=Markup(script_json(explorer_data(block))),
+        )
+    elif isinstance(block, Images):
+        view["items"] = [_picture(image, caption, block.exact) for image, caption in block.items]
+    elif isinstance(block, ImageRows):
+        view["rows"] = [
+            (name, note, [_picture(image, caption, exact=False) for image, caption in items])
+            for name, note, items in block.rows
+        ]
+    elif isinstance(block, Histogram):
+        view["svg"] = histogram_svg(
+            block.edges,
+            block.counts,
+            alt=block.alt,
+            axis=block.axis,
+            what=block.what,
+            marks=block.marks,
+        )
+    elif isinstance(block, Table):
+        n_columns = len(block.columns)
+        view["size"] = "wider" if n_columns >= _WIDER else "wide" if n_columns >= _WIDE else ""
+        view["first"] = block.rows[:FOLDED_AFTER]
+        view["rest"] = block.rows[FOLDED_AFTER:]
+    elif isinstance(block, Numbers):
+        view["cards"] = [
+            (addresses.of(f"{section}-{slug(label)}"), label, value, note)
+            for label, value, note in block.items
+        ]
+    return view
+
+
+def short_caption(alt: str) -> str:
+    """A chart's words without the numbers that it shows; all of them are read out to the blind."""
+    text = _IN_BRACKETS.sub("", alt)
+    head, colon, tail = text.partition(": ")
+    return f"{head}." if colon and len(re.findall(r"\d+\.\d+", tail)) > 1 else text
+
+
+def hint_of(blocks: Sequence[Block]) -> str:
+    """What a fold holds, in a few words."""
+    figures = sum(isinstance(one, _FIGURES) for one in blocks)
+    rows = sum(len(one.rows) for one in blocks if isinstance(one, Table))
+    parts = []
+    if figures:
+        parts.append(f"{figures} figure{'s' if figures > 1 else ''}")
+    if rows:
+        parts.append(f"{rows:,} row{'s' if rows > 1 else ''}")
+    return ", ".join(parts)
+
+
+def _picture(image: Any, caption: str, exact: bool) -> dict[str, Any]:
+    try:
+        return {"uri": data_uri(image, exact=exact), "caption": caption, "reason": ""}
+    except UnreadableImageError as error:
+        return {"uri": "", "caption": caption, "reason": str(error)}
