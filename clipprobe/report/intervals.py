@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from clipprobe.report.bars import ticks
+from clipprobe.report.cells import breakable
 from clipprobe.report.numbers import estimate_parts, format_number
 from clipprobe.report.words import need
 
@@ -71,8 +72,8 @@ def tracks(block: Intervals) -> dict[str, Any]:
         drawn = "".join(_drawn(one, number, low, high) for number, one in enumerate(estimates))
         rows.append(
             {
-                "name": name,
-                "note": note,
+                "name": breakable(name),
+                "note": breakable(note),
                 "track": Markup(f'<svg height="{height}" aria-hidden="true">{grid}{drawn}</svg>'),
                 "said": [_said(one, block.percent) for one in estimates if one is not None],
             }

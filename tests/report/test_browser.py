@@ -73,7 +73,7 @@ def test_words_of_a_wide_table_stay_whole(browser: Any, tmp_path: Path) -> None:
     # The name breaks after a dot at most; an interval stands under its number, whole.
     row = page.locator("tbody tr").first.bounding_box()
     assert row["height"] < 90, row
-    for part in page.locator("tbody .i").all():
+    for part in page.locator("tbody .i span").all():
         assert part.bounding_box()["height"] < 20
     # What does not fit scrolls inside its frame, not the page.
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -116,6 +116,9 @@ def test_every_cell_says_in_words_what_the_twin_says() -> None:
 def test_numbers_are_plain() -> None:
     one = Estimate(value=1 / 4608, low=math.nan, high=math.nan, n=4608, method="count", reason="c")
     assert tags_stripped(str(cell_html(one))) == "1 of 4,608 [no interval] n=4,608 (c)"
+    # A difference is not a count, even where it would be a whole number of images.
+    less = Estimate(value=2 / 2400, low=-0.009, high=0.03, n=2400, method="paired")
+    assert tags_stripped(str(cell_html(less))).startswith("0.00083 [−0.009")
     assert cell_html(4.81e-35, "Holm p") == "&lt; 0.001"
     assert tags_stripped(str(cell_html(4.81e-35, "mean"))) == "less than 0.000001"
     assert tags_stripped(str(cell_html(0.000217, "mean"))) == "0.00022"

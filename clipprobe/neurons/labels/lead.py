@@ -44,7 +44,7 @@ def lead_of(found: Labels) -> Lead:
         verdict = f"No label holds on held-out images for any of {n:,} units"
     else:
         verdict = f"No label of {n:,} units could be tested"
-        evidence += f" First: {found.rows[0].reason.rstrip('.')}." if found.rows else ""
+        evidence += f" Of the first unit: {found.rows[0].reason.rstrip('.')}." if found.rows else ""
     if found.circular:
         verdict += " (by the model's own judgement)"
     return Lead(
