@@ -23,7 +23,7 @@ from clipprobe.stimuli import render
 if TYPE_CHECKING:
     from attacks.typographic.settings import TypographicAudit
     from clipprobe.models import Clip
-    from clipprobe.neurons import Atlas
+    from clipprobe.neurons.atlas.contents import AtlasContents
     from clipprobe.runs import RunView
     from clipprobe.stimuli import Sample
 
@@ -36,13 +36,13 @@ HIDDEN = 0.25
 Row = Mapping[str, Any]
 
 
-def names_to_check(atlas: Atlas, names: Sequence[str]) -> list[str]:
+def names_to_check(atlas: AtlasContents, names: Sequence[str]) -> list[str]:
     """The concepts whose names are tested: those of the atlas's units of one label first."""
     best = [one.label for one in of_one_label(atlas, limit=N_NAMES)]
     return [*best, *(name for name in names if name not in best)][:N_NAMES]
 
 
-def shown_units(atlas: Atlas) -> list[OneLabel]:
+def shown_units(atlas: AtlasContents) -> list[OneLabel]:
     """The three units of the page.
 
     The rule: all images of one concept are among the unit's strongest in the atlas; those come

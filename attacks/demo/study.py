@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attacks.demo.choosing import N_FRESH, N_NAMES, names_to_check, shown_attack, shown_units
-from attacks.demo.front import Front
+from attacks.demo.front import SHEETS, Front
 from attacks.demo.page import SCENE, TITLES, front_page
 from attacks.demo.scene import TwoThings, pair_of, two_things
 from attacks.demo.settings import Demo
 from clipprobe.data import Dataset, open_dataset
 from clipprobe.models import Clip
 from clipprobe.neurons import Atlas
+from clipprobe.neurons.atlas.showing import sheet_name
 from clipprobe.runs import Run, RunView
 from clipprobe.study import STUDIES, Outcome, Plan, Study
 from clipprobe.study.suite.engine import load_parts, make_all
@@ -27,6 +28,7 @@ from clipprobe.study.suite.scorecard import scores_of, summarise
 from clipprobe.zeroshot import TEMPLATES
 
 if TYPE_CHECKING:
+    from clipprobe.neurons.atlas.contents import AtlasContents
     from clipprobe.stimuli import Sample
 
 KIND = "demo"
@@ -176,7 +178,7 @@ def entries_of(
             entry(f"zeroshot-{m}", "zeroshot", images=images, classes=names)
             for m, images in by_modality.items()
         ),
-        entry("atlas", "atlas", images=things),
+        entry("atlas", "atlas", images=things, sheets=sheet_links),
         entry(
             "typographic", "typographic",
             images=by_modality["picture"], classes=names, **lettering,
@@ -186,6 +188,12 @@ def entries_of(
             images=people, groups=["perceived_gender"], templates=TEMPLATES, clusters="drawing",
         ),
     )  # fmt: skip
+
+
+def sheet_links(atlas: AtlasContents) -> dict[str, str]:
+    """The units whose sheets the demo writes, as links from the report of the atlas."""
+    units = [one.address for one in shown_units(atlas)]
+    return {address: f"../{SHEETS}/{sheet_name(address)}" for address in units}
 
 
 def _names_entry(settings: Demo, fresh: Dataset) -> Entry:

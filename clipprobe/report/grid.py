@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clipprobe.report.words import need
-
-if TYPE_CHECKING:
-    from clipprobe.report.page import Block
-
-COLUMNS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +16,7 @@ class Card:
     Attributes:
         title: What it is about, in a few words.
         text: What was found, in one sentence with its number and control.
-        blocks: The picture of it; no block that needs a script.
+        blocks: The picture of it, as blocks of a page; none that needs a script.
         links: ``(label, href)``.
         width: Of the twelve columns of the grid.
         height: How many rows of the grid it takes.
@@ -44,8 +39,3 @@ class Cards:
     """Findings in a grid; one below the other where there is no room."""
 
     items: Sequence[Card]
-
-
-def blocks_of(cards: Cards) -> list[Block]:
-    """All blocks of all cards."""
-    return [block for card in cards.items for block in card.blocks]

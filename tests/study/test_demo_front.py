@@ -70,6 +70,16 @@ def test_every_link_leads_to_a_file_or_an_anchor(demo: Path, page: str) -> None:
     assert not any("://" in one for one in links)
 
 
+def test_the_report_of_the_atlas_leads_to_the_sheets(demo: Path) -> None:
+    report = (demo / "atlas" / "report.html").read_text("utf-8")
+    links = [unescape(one) for one in re.findall(r'href="(\.\./[^"]+)"', report)]
+    assert {(demo / "atlas" / one).resolve() for one in links} == {
+        one.resolve() for one in (demo / SHEETS).glob("*.html")
+    }
+    for one in shown_units(Atlas.load(demo / "atlas")):
+        assert f"{one.address} (max over tokens): {one.label}, in places" in said(report)
+
+
 def test_the_sheets_lead_back_and_to_each_other(demo: Path) -> None:
     sheets = sorted((demo / SHEETS).glob("*.html"))
     assert len(sheets) == 3
