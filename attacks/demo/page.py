@@ -1,10 +1,26 @@
-"""What the page of ``clipprobe demo`` says besides the scorecard of its studies."""
+"""The page of ``clipprobe demo``: the findings first, then what they come from, folded."""
 
 from __future__ import annotations
 
-from clipprobe.data import Dataset
-from clipprobe.report import Block, Images, Paragraph, Section, Warning
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from attacks.demo.front import SHEETS, Front, lead_of
+from clipprobe.neurons.atlas.showing import sheet_name
+from clipprobe.neurons.sheet.commands import command_line, shown
+from clipprobe.neurons.sheet.sheet import unit_sheet
+from clipprobe.report import Block, Code, Images, Page, Paragraph, Section, Warning, render_html
+from clipprobe.study.suite.page import page_of
+
+if TYPE_CHECKING:
+    from clipprobe.data import Dataset
+    from clipprobe.models import Clip
+    from clipprobe.runs import Run
+    from clipprobe.study.suite.scorecard import Score
+
+SCENE = "scene.png"
+"""The image of two things, among the stimuli."""
 TITLE = "What clipprobe found in its bundled model"
 #: Entry of the suite -> what it is called on the page.
 TITLES = {
@@ -14,17 +30,59 @@ TITLES = {
     "atlas": "Atlas of neurons",
     "typographic": "Typographic audit",
     "bias": "Social-bias report",
+    "labels": "Names of neurons",
 }
 _SHOWN = {"picture": "colour picture", "drawing": "line drawing", "word": "written word"}
 #: Concepts whose images stand on the page.
 _N_EXAMPLES = 4
 
 
-def subtitle(model: str, concepts: Dataset, people: Dataset) -> str:
+def front_page(
+    run: Run,
+    clip: Clip,
+    scores: Sequence[Score],
+    *,
+    front: Front,
+    stimuli: tuple[Dataset, Dataset, Dataset],
+) -> Page:
+    """The page, and beside it the sheets of the units that it shows.
+
+    Args:
+        stimuli: Concepts, people, and the images that tested the names.
+    """
+    addresses = [unit.address for unit in front.units]
+    for unit in front.units:
+        name = f"{SHEETS}/{sheet_name(unit.address)}"
+        page = unit_sheet(front.atlas, unit, out=run.path / name, clip=clip, others=addresses)
+        run.write_aside(name, render_html(page))
+    things, people, fresh = stimuli
+    return page_of(
+        clip,
+        scores,
+        seed=run.config["seed"],
+        title=TITLE,
+        subtitle=subtitle(clip.id, things, people, fresh),
+        lead=lead_of(front, evidence(front, fresh), LIMITS),
+        first=introduction(things),
+        last=[commands(run.path, front)],
+    )
+
+
+def subtitle(model: str, concepts: Dataset, people: Dataset, fresh: Dataset) -> str:
     """Of which model, and how many images; people are counted, never shown."""
     return (
-        f"{model}, on {len(concepts)} images of concepts and {len(people)} of people "
-        "that clipprobe drew itself."
+        f"{model}, on {len(concepts) + len(fresh):,} images of concepts and {len(people):,} of "
+        "people that clipprobe drew itself"
+    )
+
+
+def evidence(front: Front, fresh: Dataset) -> str:
+    """By which rule the findings were chosen, and where their numbers come from."""
+    return (
+        "A small CLIP, trained from nothing on emoji, line drawings and written words. The units "
+        f"are those that keep all images of one concept highest among their strongest in the "
+        f"atlas ({front.atlas.images.n_used:,} images); how well their names hold was measured on "
+        f"{len(fresh):,} other images."
     )
 
 
@@ -39,34 +97,77 @@ def introduction(concepts: Dataset) -> list[Section]:
         for label in examples
     ]
     about: list[Block] = [
-        Paragraph(
-            "A small CLIP, trained from nothing on emoji, line drawings and written words, "
-            "and three questions put to it: what do its neurons respond to, does it read what "
-            "is written over what is shown, and which social associations does it carry? It "
-            "was taught some of these on purpose, so each answer can be checked."
-        ),
         Warning(
             "Nothing here is evidence about OpenAI's CLIP or about people: the model is small, "
             "its world is drawn, and its social associations are planted at recorded rates."
         ),
+        Paragraph(
+            "Three questions are put to the model: what do its neurons respond to, does it read "
+            "what is written over what is shown, and which social associations does it carry? It "
+            "was taught some of these on purpose, so each answer can be checked."
+        ),
+        Images(pictures, columns=_N_EXAMPLES),
+        Paragraph(
+            f"Zero-shot: choosing blindly among {len(labels)} texts is right 1 time in as many."
+        ),
     ]
-    chance = f"Zero-shot: choosing blindly among {len(labels)} texts is right 1 time in as many."
-    return [
-        Section("What this is", about),
-        Section("What it sees", [Paragraph(chance), Images(pictures, columns=_N_EXAMPLES)]),
-    ]
+    return [Section("What this is, and what it sees", about, id="about", short="About")]
 
 
-def limits() -> Section:
-    """What the numbers do not say."""
-    return Section(
-        "Limits",
-        [
-            Paragraph(
-                "The stimuli are few and drawn by one program; intervals cover the drawing of "
-                "stimuli, not the training of another model. One attack style and one place in "
-                "the image at random were tried. Perceived gender and skin tone are properties "
-                "of the drawings, not of persons."
-            )
-        ],
-    )
+def commands(out: Path, front: Front) -> Section:
+    """What makes each finding again, as typed where the demo was started."""
+    place = shown(out) if not out.is_absolute() or shown(out) != out else Path(out.name)
+    here = Path(str(place)).as_posix()
+    atlas = ("atlas", f"{here}/atlas")
+    lines = [
+        command_line(
+            "neurons show",
+            [
+                ("", unit.address),
+                atlas,
+                ("out", f"{here}/{SHEETS}/{sheet_name(unit.address)}"),
+            ],
+        )
+        for unit in front.units
+    ]
+    blocks: list[Block] = [
+        Paragraph("Typed where the demo was started; the first lines make the sheets again."),
+        Code("\n".join(lines)) if lines else Paragraph("No unit keeps one concept highest."),
+    ]
+    if front.attacked is not None:
+        spec = [("size", 0.28), ("background", "white"), ("color", "black"), ("outline", "none")]
+        attack = command_line(
+            "attack",
+            [
+                ("", f"{here}/stimuli/concepts/{front.attacked.image}"),
+                ("", front.attacked.word),
+                *spec,
+                ("out", "attacked.png"),
+            ],
+        )
+        blocks += [Paragraph("The word on the image, at a place of its own choice:"), Code(attack)]
+    blocks += [
+        Paragraph("The associations, as a run of their own:"),
+        Code(command_line("rerun", [("", f"{here}/bias"), ("out", "runs/bias")])),
+    ]
+    if front.things is not None:
+        explain = [("", f"{here}/stimuli/{SCENE}"), ("", front.things.texts[0]), ("out", "map.png")]
+        blocks += [Paragraph("The map:"), Code(command_line("explain", explain))]
+    blocks += [
+        Paragraph("All of it to click through, on this machine (http://127.0.0.1:8501):"),
+        Code(command_line("dashboard", [("runs", Path(here).parent.as_posix())])),
+        Paragraph("And this page:"),
+        Code(command_line("demo", [("out", here)])),
+    ]
+    return Section("The commands that make it again", blocks, id="commands", short="Commands")
+
+
+LIMITS = (
+    "Nothing here is evidence about OpenAI's CLIP or about people: the model is small, its world "
+    "is drawn, and its social associations are planted at recorded rates.",
+    "The stimuli are few and drawn by one program; intervals cover the drawing of stimuli, not the "
+    "training of another model. One attack style and one place in the image at random were tried. "
+    "Perceived gender and skin tone are properties of the drawings, not of persons.",
+    "The units, the attack and the words of the plot were chosen for being clear, so they are not "
+    "typical; the reports have all.",
+)

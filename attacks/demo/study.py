@@ -1,27 +1,40 @@
-"""The main job on one model and stimuli drawn on the spot: a suite of six studies."""
+"""The main job on one model and stimuli drawn on the spot: a suite of seven studies.
+
+Six are of the stimuli that the page shows. The seventh tests names of neurons on images of their
+own: the atlas of the first says which names, so it comes after them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from attacks.demo.page import TITLE, TITLES, introduction, limits, subtitle
+from attacks.demo.choosing import N_FRESH, N_NAMES, names_to_check, shown_attack, shown_units
+from attacks.demo.front import SHEETS, Front
+from attacks.demo.page import SCENE, TITLES, front_page
+from attacks.demo.scene import TwoThings, pair_of, two_things
 from attacks.demo.settings import Demo
 from clipprobe.data import Dataset, open_dataset
 from clipprobe.models import Clip
+from clipprobe.neurons import Atlas
+from clipprobe.neurons.atlas.showing import sheet_name
 from clipprobe.runs import Run, RunView
 from clipprobe.study import STUDIES, Outcome, Plan, Study
 from clipprobe.study.suite.engine import load_parts, make_all
 from clipprobe.study.suite.entry import Entry
-from clipprobe.study.suite.page import page_of
 from clipprobe.study.suite.scorecard import scores_of, summarise
 from clipprobe.zeroshot import TEMPLATES
+
+if TYPE_CHECKING:
+    from clipprobe.neurons.atlas.contents import AtlasContents
+    from clipprobe.stimuli import Sample
 
 KIND = "demo"
 MODALITIES = ("picture", "drawing", "word")
 Inner = Mapping[str, RunView]
+Tell = Callable[[int, int], None]
 
 
 def prepare_demo(settings: Demo, clip: Clip) -> Plan[Inner]:
@@ -31,25 +44,33 @@ def prepare_demo(settings: Demo, clip: Clip) -> Plan[Inner]:
     names = [concept.name for concept in concepts()[: settings.concepts]]
 
     def execute(run: Run) -> Outcome[Inner]:
-        things, people = stimuli(settings, names, run.adopt("stimuli"))
+        folder = run.adopt("stimuli")
+        things, people = stimuli(settings, names, folder)
         entries = entries_of(settings, names, things, people)
-        views = make_all(run, clip, entries, settings.overwrite, settings.progress)
+        n, tell = len(entries), settings.progress
+        views = make_all(run, clip, entries, settings.overwrite, _share(tell, 0, n + 1))
+        atlas = Atlas.load(views["atlas"].path)
+        fresh = fresh_images(settings, names_to_check(atlas, names), folder)
+        entries += (_names_entry(settings, fresh),)
+        views |= make_all(run, clip, entries[n:], settings.overwrite, _share(tell, n, n + 1))
+        pair = pair_of([one.label for one in shown_units(atlas)], names)
+        scene = None if pair is None else two_things(clip, pair)
+        if scene is not None:
+            scene.image.save(folder / SCENE)
         scores = scores_of(entries, views, TITLES)
         return Outcome(
             value=views,
-            files=[],
+            files=[] if scene is None else [("explanation.json", scene.to_json())],
             summary=lambda: summarise(KIND, clip, scores),
-            page=lambda run: page_of(
+            page=lambda run: front_page(
+                run,
                 clip,
                 scores,
-                seed=settings.seed,
-                title=TITLE,
-                subtitle=subtitle(clip.id, things, people),
-                first=introduction(things),
-                last=[limits()],
+                front=front_of(settings, clip, views, names, entries, scene),
+                stimuli=(things, people, fresh),
             ),
             page_name="index",
-            used=len(things) + len(people),
+            used=len(things) + len(people) + len(fresh),
             dataset=things.describe(),
         )
 
@@ -59,6 +80,7 @@ def prepare_demo(settings: Demo, clip: Clip) -> Plan[Inner]:
             "concepts": names,
             "people_per_cell": settings.people_per_cell,
             "templates": list(TEMPLATES),
+            "names_tested": {"names": N_NAMES, "images_per_modality": N_FRESH},
             "seed": settings.seed,
         },
         execute=execute,
@@ -67,15 +89,77 @@ def prepare_demo(settings: Demo, clip: Clip) -> Plan[Inner]:
     )
 
 
+def _share(tell: Tell | None, done: int, of: int) -> Tell | None:
+    """The progress of some stages as that of all; ``done`` came before."""
+    if tell is None:
+        return None
+    return lambda part, total: tell(100 * done + part, 100 * of)
+
+
+def front_of(
+    settings: Demo,
+    clip: Clip,
+    views: Inner,
+    names: Sequence[str],
+    entries: Sequence[Entry],
+    scene: TwoThings | None,
+) -> Front:
+    """What stands on the front page, looked up in the runs."""
+    atlas = Atlas.load(views["atlas"].path)
+    units = [atlas.unit(one.address) for one in shown_units(atlas)]
+    attack = next(one.settings for one in entries if one.name == "typographic")
+    return Front(
+        atlas=atlas,
+        names=views["labels"],
+        typographic=views["typographic"],
+        bias=views["bias"],
+        units=units,
+        attacked=shown_attack(
+            views["typographic"], attack, clip, _drawn(settings, names, ["picture"])
+        ),
+        things=scene,
+    )
+
+
 def stimuli(settings: Demo, names: list[str], out: Path) -> tuple[Dataset, Dataset]:
     """Draw the stimuli to ``out``: concepts in every modality, and plain people."""
-    from clipprobe.stimuli import concept, concept_set, people_set, write_set
+    from clipprobe.stimuli import people_set, write_set
 
-    members, seed = [concept(name) for name in names], settings.seed
-    samples = (s for m in MODALITIES for s in concept_set(m, seed=seed, names=members))
-    things = write_set(samples, out / "concepts")
-    people = people_set(per_cell=settings.people_per_cell, seed=seed)
+    things = write_set(_drawn(settings, names, MODALITIES), out / "concepts")
+    people = people_set(per_cell=settings.people_per_cell, seed=settings.seed)
     return open_dataset(things), open_dataset(write_set(people, out / "people"))
+
+
+def fresh_images(settings: Demo, names: Sequence[str], out: Path) -> Dataset:
+    """Draw more images of some concepts, none of which the atlas has."""
+    from clipprobe.stimuli import write_set
+
+    samples = _drawn(settings, names, MODALITIES, per_concept=N_FRESH, first_copy=1)
+    return open_dataset(write_set(samples, out / "fresh"))
+
+
+def _drawn(
+    settings: Demo,
+    names: Sequence[str],
+    modalities: Sequence[str],
+    per_concept: int = 1,
+    first_copy: int = 0,
+) -> list[Sample]:
+    """Concepts in some modalities, not yet on disk."""
+    from clipprobe.stimuli import concept, concept_set
+
+    members = [concept(name) for name in names]
+    return [
+        sample
+        for modality in modalities
+        for sample in concept_set(
+            modality,
+            seed=settings.seed,
+            names=members,
+            per_concept=per_concept,
+            first_copy=first_copy,
+        )
+    ]
 
 
 def entries_of(
@@ -94,7 +178,7 @@ def entries_of(
             entry(f"zeroshot-{m}", "zeroshot", images=images, classes=names)
             for m, images in by_modality.items()
         ),
-        entry("atlas", "atlas", images=things),
+        entry("atlas", "atlas", images=things, sheets=sheet_links),
         entry(
             "typographic", "typographic",
             images=by_modality["picture"], classes=names, **lettering,
@@ -104,6 +188,23 @@ def entries_of(
             images=people, groups=["perceived_gender"], templates=TEMPLATES, clusters="drawing",
         ),
     )  # fmt: skip
+
+
+def sheet_links(atlas: AtlasContents) -> dict[str, str]:
+    """The units whose sheets the demo writes, as links from the report of the atlas."""
+    units = [one.address for one in shown_units(atlas)]
+    return {address: f"../{SHEETS}/{sheet_name(address)}" for address in units}
+
+
+def _names_entry(settings: Demo, fresh: Dataset) -> Entry:
+    """The study that names units on one half of the fresh images and scores names on the other."""
+    record: Any = STUDIES["labels"].settings
+    given = {"judge": "labels", "scorer": "invert", "renderings": 0}
+    return Entry(
+        name="labels",
+        study="labels",
+        settings=record(out="labels", seed=settings.seed, images=fresh, **given),
+    )
 
 
 def _of_modality(dataset: Dataset, modality: str) -> Dataset:

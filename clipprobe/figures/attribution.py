@@ -18,7 +18,13 @@ _GAP, _BAR, _TEXT = 12, 12, 13
 _SMALLEST = 224
 
 
-def overlay(picture: Image.Image, values: npt.ArrayLike, *, strength: float = 0.75) -> Image.Image:
+def overlay(
+    picture: Image.Image,
+    values: npt.ArrayLike,
+    *,
+    strength: float = 0.75,
+    reach: float | None = None,
+) -> Image.Image:
     """The image in grey, tinted by a map.
 
     Args:
@@ -26,8 +32,10 @@ def overlay(picture: Image.Image, values: npt.ArrayLike, *, strength: float = 0.
         values: ``(h, w)`` map of any resolution; each cell covers its part of the image. Colour
             is full at the largest magnitude. A map of zeros leaves the image grey.
         strength: How much of the image full colour hides, 0 to 1.
+        reach: The magnitude at which colour is full, for maps that share a scale; None for the
+            largest of this one.
     """
-    tint, weight = _tint(np.asarray(values, float))
+    tint, weight = _tint(np.asarray(values, float), reach)
     size = picture.size
     colour = np.asarray(_resized(Image.fromarray(tint), size), float)
     cover = np.asarray(_resized(Image.fromarray(weight), size), float)[..., None] / 255 * strength
@@ -168,10 +176,12 @@ def below(sheet: Image.Image, strip: Image.Image) -> Image.Image:
     return whole
 
 
-def _tint(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+def _tint(
+    values: npt.NDArray[np.float64], reach: float | None = None
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Colour ``(h, w, 3)`` by sign and weight ``(h, w)`` by magnitude, 0 to 255."""
-    top = float(np.abs(values).max())
-    weight = np.zeros_like(values) if top == 0 else np.abs(values) / top
+    top = float(np.abs(values).max()) if reach is None else reach
+    weight = np.zeros_like(values) if top == 0 else np.minimum(np.abs(values) / top, 1.0)
     colour = np.where(values[..., None] >= 0, _UP, _DOWN)
     return colour.astype(np.uint8), np.rint(weight * 255).astype(np.uint8)
 

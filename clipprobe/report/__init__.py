@@ -1,6 +1,7 @@
 """Reports: one self-contained HTML file and its Markdown twin, from plain results."""
 
 from clipprobe.report.explorer import MapExplorer, MapLayer
+from clipprobe.report.grid import Card, Cards
 from clipprobe.report.html import render_html, write_html
 from clipprobe.report.intervals import Intervals
 from clipprobe.report.markdown import render_markdown, write_markdown
@@ -23,6 +24,8 @@ from clipprobe.report.page import (
 
 __all__ = [
     "Block",
+    "Card",
+    "Cards",
     "Chart",
     "Code",
     "Histogram",

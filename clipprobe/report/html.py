@@ -22,6 +22,7 @@ from clipprobe.errors import ConfigError
 from clipprobe.report.cells import cell_html, plain_text
 from clipprobe.report.charts import plotly_script
 from clipprobe.report.explorer import MapExplorer
+from clipprobe.report.grid import Cards
 from clipprobe.report.numbers import format_cell, is_number
 from clipprobe.report.page import Chart, Page, Paragraph, Section, Table, Warning, safe_href
 from clipprobe.report.views import Addresses, hint_of, links_to, slug, view_of
@@ -66,6 +67,7 @@ def render_html(page: Page) -> str:
             "title": part.title,
             "short": short,
             "hint": hint_of(part.blocks),
+            "open": part.open,
             "blocks": [view_of(b, anchor, addresses, numbers) for b in part.blocks],
         }
         for (anchor, part), short in zip(named, links_to(parts), strict=True)
@@ -77,6 +79,7 @@ def render_html(page: Page) -> str:
             page=page,
             sections=sections,
             figure=[view_of(one, "", addresses, numbers) for one in figure],
+            wide=any(isinstance(one, Cards) for one in figure),
             notes=notes,
             limits=_limits(page, [anchor for anchor, _ in named]),
             provenance=[(name, plain_text(text)) for name, text in flatten(page.provenance)],

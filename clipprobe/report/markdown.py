@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clipprobe.report.explorer import MapExplorer
+from clipprobe.report.grid import Card, Cards
 from clipprobe.report.html import flatten
 from clipprobe.report.intervals import Intervals
 from clipprobe.report.numbers import format_cell, is_number
@@ -96,11 +97,18 @@ def _block(block: Block) -> str:
             + (f" ({escape(note)})" if note else "")
             for label, value, note in block.items
         )
+    if isinstance(block, Cards):
+        return "\n\n".join(_card(card) for card in block.items)
     assert isinstance(block, Links)  # the last kind of block there is
     return "\n".join(
         f"- [{escape(label)}]({safe_href(href).replace('(', '%28').replace(')', '%29')})"
         for label, href in block.items
     )
+
+
+def _card(card: Card) -> str:
+    parts = [f"### {escape(card.title)}", *map(_block, card.blocks), escape(card.text)]
+    return "\n\n".join([*parts, _block(Links(card.links))])
 
 
 def _table(columns: Any, rows: Any) -> str:

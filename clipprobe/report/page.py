@@ -15,6 +15,7 @@ from PIL import Image
 
 from clipprobe.errors import ConfigError
 from clipprobe.report.explorer import MapExplorer
+from clipprobe.report.grid import Cards
 from clipprobe.report.intervals import Intervals
 from clipprobe.report.words import need
 
@@ -173,10 +174,11 @@ Block = (
     | ImageRows
     | Intervals
     | MapExplorer
+    | Cards
 )
 
 
-Figure = Chart | Histogram | Images | ImageRows | Intervals | MapExplorer
+Figure = Cards | Chart | Histogram | Images | ImageRows | Intervals | MapExplorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +188,14 @@ class Section:
     Attributes:
         id: Its anchor, made from the title where it is empty.
         short: One to three words for links to it, where the title is longer.
+        open: Whether it stands open on a page that folds.
     """
 
     title: str
     blocks: Sequence[Block]
     id: str = ""
     short: str = ""
+    open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from clipprobe.errors import UnreadableImageError
 from clipprobe.report.bars import histogram_svg
 from clipprobe.report.charts import figure_json, script_json
 from clipprobe.report.explorer import EXPLORED, MapExplorer, explorer_data
+from clipprobe.report.grid import Cards
 from clipprobe.report.images import data_uri
 from clipprobe.report.intervals import Intervals, tracks
 from clipprobe.report.page import (
@@ -104,6 +105,15 @@ def view_of(
         view["size"] = "wider" if n_columns >= _WIDER else "wide" if n_columns >= _WIDE else ""
         view["first"] = block.rows[:FOLDED_AFTER]
         view["rest"] = block.rows[FOLDED_AFTER:]
+    elif isinstance(block, Cards):
+        view["cards"] = [
+            (
+                addresses.of(slug(card.title)),
+                card,
+                [view_of(one, slug(card.title), addresses, numbers) for one in card.blocks],
+            )
+            for card in block.items
+        ]
     elif isinstance(block, Numbers):
         view["cards"] = [
             (addresses.of(f"{section}-{slug(label)}"), label, value, note)

@@ -166,13 +166,16 @@ def load_run(path: str | Path) -> RunView:
     return view
 
 
-def list_runs(folder: str | Path) -> list[RunView]:
+def list_runs(folder: str | Path, *, depth: int | None = None) -> list[RunView]:
     """Every complete, readable run in ``folder`` and below, ordered by path.
+
+    Args:
+        depth: How many folders below ``folder`` a run may lie; None for any number.
 
     Unfinished and damaged runs are left out: :func:`load_run` says what is wrong with one. Here
     the summary is compared with its hash, and every other file when it is read.
     """
-    return sorted(_runs_below(Path(folder)), key=lambda run: run.path.as_posix())
+    return sorted(_runs_below(Path(folder), depth), key=lambda run: run.path.as_posix())
 
 
 def _view(path: Path) -> RunView:
@@ -214,9 +217,13 @@ def _refuse_unusable(path: Path, name: str, problem: str) -> None:
         )
 
 
-def _runs_below(folder: Path) -> Iterator[RunView]:
+def _runs_below(folder: Path, depth: int | None) -> Iterator[RunView]:
     for root, folders, names in os.walk(folder):  # does not follow links, so loops are no danger
-        folders[:] = [name for name in folders if name != PARTS and not name.startswith(".")]
+        below = len(Path(root).relative_to(folder).parts)
+        deep = depth is not None and below >= depth
+        folders[:] = [
+            name for name in folders if not (deep or name == PARTS or name.startswith("."))
+        ]
         if MANIFEST in names:
             try:
                 yield _view(Path(root))

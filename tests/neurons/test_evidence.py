@@ -145,7 +145,8 @@ def test_multimodality(asked: Asked, seen: dict[str, str]) -> None:
 
 def test_label_effects_and_similar_units(asked: Asked, seen: dict[str, str]) -> None:
     row = next(one for one in asked.labels.table() if f"{one['site']}:{one['unit']}" == asked.unit)
-    for part in (row["candidate"], format_number(row["auroc"]), format_number(row["q"])):
+    q = "< 0.001" if row["q"] < 0.001 else format_number(row["q"])
+    for part in (row["candidate"], format_number(row["auroc"]), q):
         assert part in seen["labels"]
     assert (row["label"] or "none") in seen["labels"] and row["judge"] in seen["labels"]
     assert "was pooled by mean, this atlas by max" in seen["labels"]
@@ -286,7 +287,7 @@ def test_a_search_without_its_run_says_what_makes_one(
         assert done.exit_code == 2 and f"`{command}`" in done.stderr
 
 
-def test_runs_beside_the_run_around_the_atlas_are_found(asked: Asked, tmp_path: Path) -> None:
+def test_runs_anywhere_in_the_folder_of_runs_are_found(asked: Asked, tmp_path: Path) -> None:
     assert asked.atlas.path is not None
     shutil.copytree(asked.atlas.path, tmp_path / "demo" / "atlas")
     shutil.copytree(asked.atlas.path.parent / "words", tmp_path / "words")
@@ -296,7 +297,13 @@ def test_runs_beside_the_run_around_the_atlas_are_found(asked: Asked, tmp_path: 
     Run.open(tmp_path / "empty", kind="demo", config={}).finish(counts={"used": 0}, seed=0)
     shutil.copytree(tmp_path / "empty", tmp_path / "demo", dirs_exist_ok=True)
     near = gather(atlas).runs
-    assert [run.path for run in near["words"]] == [tmp_path / "words"] and not near["captions"]
+    # Anywhere below the folder of runs, which is the one around the run that holds the atlas.
+    assert [run.path for run in near["words"]] == [tmp_path / "words"]
+    assert [run.path for run in near["captions"]] == [tmp_path / "far" / "off" / "captions"]
+    deep = tmp_path.joinpath(*"abcd")
+    deep.mkdir(parents=True)
+    (tmp_path / "far" / "off" / "captions").rename(deep / "captions")
+    assert not gather(atlas).runs["captions"]  # five folders down nobody looks
     found = gather(atlas, among=list_runs(tmp_path)).runs
     assert [run.path.name for run in found["words"]] == ["words"]  # once
     assert [run.path.name for run in found["captions"]] == ["captions"]

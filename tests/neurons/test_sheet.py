@@ -50,12 +50,24 @@ def test_the_sheet_holds_every_number_of_the_unit(atlas: Atlas) -> None:
     assert f"bell-shaped units stay below {unit.peak_floor:.1f} σ" in seen
     bars = re.findall(r'<rect class="bar".*?<title>[^<]*: ([\d,]+) images</title>', page)
     assert [int(n.replace(",", "")) for n in bars] == [int(n) for n in unit.histogram if n]
-    n_pictures = 2 * 16 + sum(len(one.firings) for one in unit.bins)
+    # Six open the page; the weakest of a maximum are left out.
+    n_pictures = 6 + 16 + sum(len(one.firings) for one in unit.bins)
     assert page.count("data:image/") == n_pictures
     for one in unit.bins:
         assert not one.n_images or f"{one.n_images} image" in seen
     assert f"clipprobe neurons show {UNIT} --atlas {atlas.path} --out sheet.html" in seen
     assert f"--sites {POST} --pool max --top-k 16" in seen
+
+
+def test_the_weakest_are_shown_where_they_mean_something(
+    clip: Any, pictures: Path, tmp_path: Path
+) -> None:
+    for pool, shown in (("mean", True), ("max", False)):
+        atlas = scan(clip, pictures, sites=[POST], pool=pool, batch_size=8)
+        page = unit_sheet(atlas, atlas.unit(UNIT))
+        seen = text_of(render_html(page))
+        assert ("weakest" in [one.id for one in page.sections]) is shown
+        assert ("The weakest images are not listed" in seen) is not shown
 
 
 def test_instruments_not_asked_show_their_command(atlas: Atlas) -> None:

@@ -28,20 +28,24 @@ def test_its_studies_are_runs_of_their_own(demo: Path) -> None:
     names = [one["name"] for one in run.summary["runs"]]
     assert names == [
         "zeroshot-picture", "zeroshot-drawing", "zeroshot-word", "atlas", "typographic", "bias",
+        "labels",
     ]  # fmt: skip
     page = (demo / "index.html").read_text(encoding="utf-8")
     assert all(f'href="{name}/report.html"' in page for name in names)
-    assert len(run.summary["headline"]) == 6
+    assert len(run.summary["headline"]) == 7
 
 
 def test_no_file_of_it_says_where_it_is(demo: Path, tmp_path: Path) -> None:
-    """But for the calls, which can be left out."""
+    """But for the calls, and the commands on the sheets of units, which can be left out."""
     told = [
         path.relative_to(demo).as_posix()
         for path in demo.rglob("*")
         if path.is_file() and str(demo.parent).encode() in path.read_bytes()
     ]
-    assert {name.rsplit("/", 1)[-1] for name in told} == {"call.json"}
+    assert {name.rsplit("/", 1)[-1] for name in told if not name.startswith("units/")} == {
+        "call.json"
+    }
+    assert not any(name.startswith("units/") for name in load_run(demo).manifest["files"])
     moved = Path(shutil.copytree(demo, tmp_path / "elsewhere"))
     records = Atlas.load(moved / "atlas").images.records
     assert len(records) == 24

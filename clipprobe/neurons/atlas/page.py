@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipprobe.neurons.atlas.search import search
+from clipprobe.neurons.atlas.search import of_one_label, search
 from clipprobe.neurons.atlas.showing import (
     SIDE,
     caption,
@@ -31,18 +31,24 @@ _N_RANGES = 3
 _N_LEAD_UNITS = 4
 _N_LEAD_IMAGES = 6
 _N_LISTED = 30
+_N_NAMED = 6
 
 
-def page_of(atlas: AtlasContents) -> Page:
-    """The report, with the pictures in it."""
+def page_of(atlas: AtlasContents, sheets: Mapping[str, str] | None = None) -> Page:
+    """The report, with the pictures in it.
+
+    Args:
+        sheets: Address of a unit -> link to its sheet.
+    """
     from clipprobe.report import Page
 
     selective = [
         atlas.unit(row["address"]) for row in search(atlas, kind="selective", limit=N_UNITS)
     ]
-    sections = [_overview(atlas), _distributions(atlas)]
+    links = sheets or {}
+    sections = [_overview(atlas), *_of_one_label(atlas, links), _distributions(atlas)]
     if selective:
-        sections += [_strongest(atlas, selective), _ranges(atlas, selective[:_N_RANGES])]
+        sections += [_strongest(atlas, selective, links), _ranges(atlas, selective[:_N_RANGES])]
     sections += _silent(atlas) + _failed(atlas)
     sites = ", ".join(atlas.sites) if len(atlas.sites) < 4 else f"{len(atlas.sites)} hook points"
     return Page(
@@ -185,7 +191,43 @@ def _distributions(atlas: AtlasContents) -> Section:
     )
 
 
-def _strongest(atlas: AtlasContents, units: Sequence[Unit]) -> Section:
+def _of_one_label(atlas: AtlasContents, links: Mapping[str, str]) -> list[Section]:
+    """Units that a label seems to name, and those whose sheets there are."""
+    from clipprobe.report import Paragraph, Section
+
+    best = {one.address: one for one in of_one_label(atlas, limit=_N_NAMED)}
+    if not best and not links:
+        return []
+    blocks: list[Block] = [
+        Paragraph(
+            f"Units that keep all {atlas.inputs} of one label among their strongest, the best "
+            "first. Among many units some do so by chance: whether the name holds is for other "
+            f"{atlas.inputs} to say (`clipprobe neurons label`)."
+        )
+    ]
+    for address in [*best, *(one for one in links if one not in best)]:
+        unit = atlas.unit(address)
+        one = best.get(address)
+        places = "" if one is None else f": {one.label}, in places {_listed(one.places)}"
+        blocks += _linked(f"{unit.name}{places}", links.get(address, ""))
+        blocks.append(
+            firings_block(atlas, site_of(atlas, unit), unit.top[:N_IMAGES], columns=N_IMAGES)
+        )
+    return [Section("Units of one label", blocks, id="one-label")]
+
+
+def _listed(places: Sequence[int]) -> str:
+    return ", ".join(map(str, places))
+
+
+def _linked(text: str, link: str) -> list[Block]:
+    """A line about a unit, which leads to its sheet where there is one."""
+    from clipprobe.report import Links, Paragraph
+
+    return [Links([(text, link)])] if link else [Paragraph(text)]
+
+
+def _strongest(atlas: AtlasContents, units: Sequence[Unit], links: Mapping[str, str]) -> Section:
     from clipprobe.report import Paragraph, Section
 
     blocks: list[Block] = [
@@ -197,9 +239,10 @@ def _strongest(atlas: AtlasContents, units: Sequence[Unit]) -> Section:
     ]
     for unit in units:
         blocks += [
-            Paragraph(
+            *_linked(
                 f"{unit.name}: mean {unit.mean:.3g}, standard deviation {unit.std:.3g}, peak "
-                f"{peak_words(unit)}, above 0 on {unit.share_positive:.1%} of {atlas.inputs}"
+                f"{peak_words(unit)}, above 0 on {unit.share_positive:.1%} of {atlas.inputs}",
+                links.get(unit.address, ""),
             ),
             firings_block(atlas, site_of(atlas, unit), unit.top[:N_IMAGES], columns=N_IMAGES),
         ]

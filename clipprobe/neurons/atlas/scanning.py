@@ -20,7 +20,7 @@ from clipprobe.hooks.units import Site, default_pool, find_sites
 from clipprobe.memory import check_fits, fitting_batch
 from clipprobe.neurons.atlas.atlas import Atlas
 from clipprobe.neurons.atlas.images import ImageTable
-from clipprobe.neurons.atlas.settings import AtlasScan, ImageScan, TextScan
+from clipprobe.neurons.atlas.settings import AtlasScan, ImageScan, Sheets, TextScan
 from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.atlas.statistics.samples import N_BINS
 from clipprobe.neurons.atlas.store import KIND, outcome_of, read_run
@@ -130,6 +130,7 @@ def prepare_scan(settings: AnyScan, clip: Clip) -> Plan[Atlas]:
         config=jsonio.plain(config),
         versions={**versions(), **provenance["versions"]},
         workers=0 if isinstance(settings, TextScan) else settings.workers,
+        sheets=settings.sheets,
         checkpoint_seconds=None if settings.out is None else settings.checkpoint_seconds,
         progress=settings.progress,
     )
@@ -154,6 +155,7 @@ class _Scan:
     config: dict[str, Any]
     versions: dict[str, str]
     workers: int
+    sheets: Sheets | None
     checkpoint_seconds: float | None
     """None for an atlas that stays in memory: nobody will go on with it."""
     progress: Callable[[int], None] | None
@@ -190,6 +192,7 @@ class _Scan:
                 versions=self.versions,
             ),
             run,
+            self.sheets,
         )
 
 

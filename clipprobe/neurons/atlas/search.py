@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.neurons.atlas.contents import AtlasContents
 from clipprobe.neurons.atlas.properties import property_of, where_mask
+from clipprobe.neurons.atlas.statistics import ranking
 from clipprobe.neurons.atlas.unit_table import UnitTable, label_set
 
 
@@ -77,6 +79,60 @@ def rows_of(atlas: AtlasContents, addresses: Sequence[str]) -> list[dict[str, An
     parts = [atlas.site_and_index(address) for address in addresses]
     tables = {site.name: atlas.table(site.name) for site, _ in parts}
     return [_row(atlas, tables[site.name], index) for site, index in parts]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneLabel:
+    """A unit among whose strongest images are all images of one label.
+
+    Attributes:
+        address: ``<hook point>:<index>``.
+        label: The label.
+        places: Where its images stand among the unit's strongest, from 1, rising.
+    """
+
+    address: str
+    label: str
+    places: tuple[int, ...]
+
+    @property
+    def order(self) -> tuple[bool, float]:
+        """Those whose strongest image has the label come first, then those where it stands high."""
+        return self.places[0] > 1, sum(self.places) / len(self.places)
+
+
+def of_one_label(atlas: AtlasContents, *, limit: int) -> list[OneLabel]:
+    """Units that keep all images of a label among their strongest, the best first, one per label.
+
+    Nothing is tested: among thousands of units some do so by chance, and whether the label holds is
+    for other images to say. Labels of a single image are left out.
+
+    Args:
+        limit: At most N, of different labels and units.
+    """
+    labels, images = sorted(label_set(atlas.images)), atlas.images
+    number = {label: place for place, label in enumerate(labels)}
+    of_row = np.array([number.get(record.label or "", -1) for record in images.records])
+    used = np.array([reason is None for reason in images.reasons])
+    totals = np.bincount(of_row[used & (of_row >= 0)], minlength=len(labels))
+    found = []
+    for name, statistics in atlas.statistics.items():
+        _, winners = ranking.unpack(statistics.top.keys, largest=True)
+        rows = np.searchsorted(images.numbers, np.maximum(winners, 0)).clip(max=len(images) - 1)
+        label_of = np.where(winners >= 0, of_row[rows], -1)
+        for unit, row in enumerate(label_of):
+            counts = np.bincount(row[row >= 0], minlength=len(labels))
+            for label in np.flatnonzero((counts == totals) & (totals > 1)):
+                places = tuple(int(place) + 1 for place in np.flatnonzero(row == label))
+                found.append(OneLabel(address=f"{name}:{unit}", label=labels[label], places=places))
+    found.sort(key=lambda one: (*one.order, one.address))
+    best: dict[str, OneLabel] = {}
+    units: set[str] = set()
+    for one in found:
+        if one.label not in best and one.address not in units and len(best) < limit:
+            best[one.label] = one
+            units.add(one.address)
+    return list(best.values())
 
 
 def _row(atlas: AtlasContents, table: UnitTable, index: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     Atlas = AtlasContents
     Texts = Dataset | Path | Iterable[str]
+    Sheets = Callable[[AtlasContents], Mapping[str, str]]
 else:
-    Atlas = ImagesLike = Texts = Any
+    Atlas = ImagesLike = Sheets = Texts = Any
 
 BY_TOWER = "max; of texts the token that the model reads"
 DEFAULT_ATLAS = Path("runs/atlas")
@@ -68,6 +69,9 @@ class Scan(Counted, Random, Output, Units):
     out: Annotated[str | Path | None, HOW] = None  # type: ignore[assignment]  # in memory
     checkpoint_seconds: Annotated[float, Ge(0), HOW] = 2.0
     """Keep the state on disk this often, for a run that is killed; 0: every batch."""
+    sheets: Annotated[Sheets | None, HOW, Flag(where="python")] = None
+    """Of whoever writes sheets of units when the atlas is there: the atlas -> address of a unit and
+    link from the report. Those units are shown there by name."""
 
 
 @dataclass(frozen=True)

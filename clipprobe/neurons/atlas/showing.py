@@ -1,20 +1,25 @@
 """How the inputs of an atlas are shown on a page: pictures as the model saw them, texts as text.
 
 The frame on a picture is the patch that gave the maximum. It marks where the activation was read,
-which need not be where its cause lies: tokens of later blocks gather from the whole image.
+which need not be where its cause lies: tokens of later blocks gather from the whole image. Below a
+picture its activation map can stand: the same on every patch, all maps of a row on one scale.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 from clipprobe.errors import UnreadableImageError
+from clipprobe.figures.attribution import overlay
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from clipprobe.hooks.units import Site
     from clipprobe.neurons.atlas.contents import AtlasContents
     from clipprobe.neurons.atlas.unit import Bin, Firing, Unit
@@ -32,12 +37,23 @@ def firings_block(
     *,
     side: int = SIDE,
     columns: int = COLUMNS,
+    maps: Mapping[int, NDArray[np.float32]] | None = None,
 ) -> Block:
-    """A row of pictures with values, or a table of texts."""
+    """A row of pictures with values, or a table of texts.
+
+    Args:
+        maps: The activation on the places of an image, by its number; drawn below the picture.
+    """
     from clipprobe.report import Images, Table
 
     if atlas.tower == "vision":
-        items = [(picture_of(atlas, site, one, side), caption(one)) for one in firings]
+        maps = maps or {}
+        reach = map_reach(maps)
+        pictures = [picture_of(atlas, site, one, side) for one in firings]
+        items = [
+            (with_map(picture, maps.get(one.image), reach), caption(one))
+            for picture, one in zip(pictures, firings, strict=True)
+        ]
         return Images(items, columns=columns, exact=False)
     placed = any(one.token is not None for one in firings)
     return Table(
@@ -106,6 +122,21 @@ def picture_of(atlas: AtlasContents, site: Site, firing: Firing, side: int = SID
     return picture
 
 
+def map_reach(maps: Mapping[int, NDArray[np.float32]]) -> float:
+    """The magnitude at which the colour of maps that stand together is full."""
+    return max((float(np.abs(one).max()) for one in maps.values()), default=0.0)
+
+
+def with_map(picture: Image.Image, values: NDArray[np.float32] | None, reach: float) -> Image.Image:
+    """A picture, and below it the same in grey, tinted where the unit is active."""
+    if values is None:
+        return picture
+    both = Image.new("RGB", (picture.width, 2 * picture.height), "white")
+    both.paste(picture, (0, 0))
+    both.paste(overlay(picture, values, reach=reach), (0, picture.height))
+    return both
+
+
 def as_seen(atlas: AtlasContents, picture: Image.Image) -> Image.Image:
     """The part of a picture that reaches the model: all of it squeezed, or the centre."""
     view = atlas.config["view"]
@@ -137,6 +168,11 @@ def token_words(firing: Firing) -> str:
     if firing.place is not None:
         return f"row {firing.place[0] + 1}, column {firing.place[1] + 1}"
     return "class token" if firing.token == 0 else f"token {firing.token}"
+
+
+def sheet_name(address: str) -> str:
+    """The file of a unit's sheet where many lie in one folder."""
+    return f"{address.replace(':', '-')}.html"
 
 
 def range_words(one: Bin) -> str:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from clipprobe.hooks.units import Site
 from clipprobe.neurons.atlas.contents import AtlasContents
 from clipprobe.neurons.atlas.images import ImageTable
+from clipprobe.neurons.atlas.settings import Sheets
 from clipprobe.neurons.atlas.statistics import exact
 from clipprobe.neurons.atlas.statistics.accumulator import ARRAYS, Settings, UnitStatistics
 from clipprobe.neurons.atlas.tables import bin_table, read_bins, read_top, top_table
@@ -50,8 +51,12 @@ def plan_of(atlas: A) -> Plan[A]:
     )
 
 
-def outcome_of(atlas: A, run: Run) -> Outcome[A]:
-    """An atlas with the files, the summary and the page of its run."""
+def outcome_of(atlas: A, run: Run, sheets: Sheets | None = None) -> Outcome[A]:
+    """An atlas with the files, the summary and the page of its run.
+
+    Args:
+        sheets: Which units get a sheet, for the links of the page.
+    """
     from clipprobe.neurons.atlas.page import page_of
     from clipprobe.neurons.atlas.summary import summarise
 
@@ -61,7 +66,7 @@ def outcome_of(atlas: A, run: Run) -> Outcome[A]:
         value=atlas,
         files=_files(atlas, run.path),
         summary=lambda: summarise(bare),
-        page=lambda run: page_of(bare),
+        page=lambda run: page_of(bare, {} if sheets is None else sheets(bare)),
         used=atlas.images.n_used,
         failed=len(failures),
         failures=failures,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from clipprobe.neurons.instruments.instrument import Instrument, Search
-from clipprobe.neurons.instruments.rows import UnitRows, descending, number
+from clipprobe.neurons.instruments.rows import UnitRows, Verdict, descending, level, number
 
 if TYPE_CHECKING:
     from clipprobe.neurons.instruments.store import Rows, Store
@@ -41,6 +41,18 @@ def captions_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
     ]
 
 
+def verdict_of(store: Store, found: Mapping[str, Rows]) -> Verdict:
+    first = next(row for row in found["captions.parquet"] if row["end"] == "top")
+    name = f"{first['site']}:{first['unit']}"
+    unit = next(one for one in store.read_json("units.json") if one["unit"] == name)
+    text = (
+        f"Of {unit['n_captions']:,} captions “{first['caption']}” stands out most: "
+        f"{number(first['z'])} standard deviations above their mean, "
+        f"{number(unit['chance'])} by chance"
+    )
+    return Verdict(text=f"{text}; {level('p', unit['p'])}." if unit["n_random"] else f"{text}.")
+
+
 CAPTIONS = Instrument(
     name="captions",
     kind="captions",
@@ -52,6 +64,7 @@ CAPTIONS = Instrument(
     flags={"sites": "{site}", "out": "{beside}/captions"},
     tables=("captions.parquet",),
     view=captions_of,
+    verdict=verdict_of,
     towers=("vision", "text"),
     searches={
         "caption": Search(

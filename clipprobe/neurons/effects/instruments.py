@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from clipprobe.neurons.instruments.instrument import Instrument
-from clipprobe.neurons.instruments.rows import UnitRows, interval, number
+from clipprobe.neurons.instruments.rows import UnitRows, Verdict, interval, number, with_interval
 
 if TYPE_CHECKING:
     from clipprobe.neurons.instruments.store import Rows, Store
@@ -76,6 +76,28 @@ def similar_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
     return shown
 
 
+def effect_verdict(store: Store, found: Mapping[str, Rows]) -> Verdict:
+    row = max(found["effects.parquet"], key=lambda row: abs(row["measured"]))
+    change = with_interval(row["measured"], row["measured_low"], row["measured_high"])
+    return Verdict(
+        text=f"Without it the logit of “{row['target']}” changes by {change} on average over "
+        f"{row['n']:,} images, the most of {len(found['effects.parquet']):,} texts; its direct "
+        f"path predicts {number(row['predicted'])}."
+    )
+
+
+def similar_verdict(store: Store, found: Mapping[str, Rows]) -> Verdict:
+    alike = [row for row in found["similar.parquet"] if row["measure"] == "activation"]
+    if not alike:
+        return Verdict(text="Units that write the same are listed below.")
+    row = max(alike, key=lambda row: row["value"])
+    return Verdict(
+        text=f"The unit most like it is {row['other']}: r "
+        f"{with_interval(row['value'], row['low'], row['high'])} over {row['n']:,} images. The "
+        f"best of as many unrelated units exceeds {number(store.summary['floor'])} in 5 % of cases."
+    )
+
+
 EFFECTS = Instrument(
     name="effects",
     kind="effects",
@@ -92,6 +114,7 @@ EFFECTS = Instrument(
     },
     tables=("effects.parquet",),
     view=effects_of,
+    verdict=effect_verdict,
     endings=("mlp.post", "attn.head_out"),
     place=50,
     cost="a forward pass per image for each unit that is taken out",
@@ -111,6 +134,7 @@ SIMILAR = Instrument(
     },
     tables=("similar.parquet",),
     view=similar_of,
+    verdict=similar_verdict,
     place=60,
     cost="one forward pass per image that you give",
 )

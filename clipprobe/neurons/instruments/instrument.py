@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import RunFolderError
-from clipprobe.neurons.instruments.rows import UnitRows
+from clipprobe.neurons.instruments.rows import UnitRows, Verdict
 from clipprobe.neurons.instruments.store import Rows, Store, unit_rows
 
 if TYPE_CHECKING:
     from clipprobe.runs import RunView
 
 View = Callable[[Store, Mapping[str, Rows]], list[UnitRows]]
+Judge = Callable[[Store, Mapping[str, Rows]], Verdict]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ class Instrument:
             atlas), ``{slug}`` (the unit as a file name) and ``{n_units}`` (of the hook point).
         tables: Those with ``site`` and ``unit`` that the view reads.
         view: ``(store, table -> rows about the unit)`` -> what is shown.
+        verdict: The same in a sentence, with the unit's name where it gives one; None for none.
         towers: Of which towers it knows units.
         endings: How the names of its hook points end; any where it is empty. Directions count
             wherever they are.
@@ -92,6 +94,7 @@ class Instrument:
     flags: Mapping[str, str]
     tables: tuple[str, ...]
     view: View
+    verdict: Judge | None = None
     towers: tuple[str, ...] = ("vision",)
     endings: tuple[str, ...] = ()
     searches: Mapping[str, Search] = field(default_factory=dict)
@@ -129,7 +132,15 @@ class Instrument:
 
     def view_of(self, store: Store, unit: str) -> list[UnitRows]:
         """What a result says of a unit, table by table; nothing where it leaves the unit out."""
+        rows = self._rows(store, unit)
+        return self.view(store, rows) if rows else []
+
+    def verdict_of(self, store: Store, unit: str) -> Verdict | None:
+        """What a result says of a unit in a sentence; None where it leaves the unit out."""
+        rows = self._rows(store, unit) if self.verdict is not None else {}
+        return self.verdict(store, rows) if self.verdict is not None and rows else None
+
+    def _rows(self, store: Store, unit: str) -> dict[str, Rows]:
+        """The rows about a unit, table by table; empty where there are none."""
         rows = {name: unit_rows(store, name, unit) for name in self.tables if store.has(name)}
-        if not any(rows.values()):
-            return []
-        return self.view(store, {name: rows.get(name, []) for name in self.tables})
+        return {name: rows.get(name, []) for name in self.tables} if any(rows.values()) else {}

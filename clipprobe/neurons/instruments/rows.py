@@ -27,6 +27,23 @@ class UnitRows:
     warning: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a run says of one unit in a sentence, beside what it is compared with.
+
+    Attributes:
+        text: The sentence.
+        name: What the unit is called; empty where the instrument gives no name, or this unit none.
+        score: How well the name holds, in a few words.
+        seeks_name: Whether the instrument looked for a name.
+    """
+
+    text: str
+    name: str = ""
+    score: str = ""
+    seeks_name: bool = False
+
+
 def interval(value: float, low: float, high: float, n: int, reason: str) -> Estimate:
     """An estimate from the columns of a table, null read as NaN."""
     unknown = any(missing(one) for one in (value, low, high))
@@ -58,6 +75,28 @@ def missing(value: float | None) -> bool:
 def number(value: float | None) -> str:
     """A number in a sentence."""
     return "undefined" if value is None or math.isnan(value) else f"{value:.2f}"
+
+
+def short_of_one(value: float | None) -> str:
+    """A number that never reads 1.00 where it is less: ``0.97``, ``0.998``."""
+    text = number(value)
+    if value is None or text != "1.00" or value >= 1:
+        return text
+    return f"{math.floor(1000 * value) / 1000:.3f}"
+
+
+def with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """A number with its interval in a sentence, as ``0.97 [0.94, 0.99]``."""
+    if missing(low) or missing(high):
+        return short_of_one(value)
+    return f"{short_of_one(value)} [{short_of_one(low)}, {short_of_one(high)}]"
+
+
+def level(name: str, value: float | None) -> str:
+    """A p- or q-value in a sentence: ``q < 0.001``, ``q = 0.034``."""
+    if value is None or math.isnan(value):
+        return f"{name} undefined"
+    return f"{name} < 0.001" if value < 0.001 else f"{name} = {value:.2g}"
 
 
 def descending(value: Any) -> float:

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from clipprobe.neurons.instruments.instrument import Instrument, Search
-from clipprobe.neurons.instruments.rows import UnitRows, descending, interval
+from clipprobe.neurons.instruments.rows import (
+    UnitRows,
+    Verdict,
+    descending,
+    interval,
+    level,
+    missing,
+    short_of_one,
+    with_interval,
+)
 
 if TYPE_CHECKING:
     from clipprobe.neurons.instruments.store import Rows, Store
@@ -64,6 +73,43 @@ def label_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
     ]
 
 
+def verdict_of(store: Store, found: Mapping[str, Rows]) -> Verdict:
+    (unit,) = found["labels.parquet"]
+    circular = " (circular: the judge is the model itself)" if unit["circular"] else ""
+    if not unit["label"]:
+        best = f"No name holds on images that did not choose it{circular}"
+        return Verdict(
+            text=f"{best}; the best is {unit['candidate']}: {unit['reason']}.", seeks_name=True
+        )
+    auroc = with_interval(unit["auroc"], unit["auroc_low"], unit["auroc_high"])
+    text = (
+        f"{unit['label']}: AUROC {auroc} on {unit['n']:,} images that did not choose the name, of "
+        f"which {unit['n_positive']:,} show it; {level('q', unit['q'])}{circular}."
+    )
+    twin = store.summary.get("twin", {})
+    if twin.get("n_units"):
+        text += (
+            f" At random weights {twin['n_labelled']:,} of {twin['n_units']:,} units get a name by "
+            "the same rules."
+        )
+    rates = [
+        f"{100 * unit[f'{kind}_rate']:.0f} % of fresh {called}"
+        for kind, called in (("picture", "pictures"), ("drawing", "drawings"), ("word", "words"))
+        if not missing(unit.get(f"{kind}_rate"))
+    ]
+    if rates and not missing(unit.get("others_rate")):
+        text += (
+            f" It responds to {', '.join(rates)} of it, and to {100 * unit['others_rate']:.0f} % "
+            "of what other names stand for."
+        )
+    return Verdict(
+        text=text,
+        name=unit["label"],
+        score=f"AUROC {short_of_one(unit['auroc'])} held out{circular}",
+        seeks_name=True,
+    )
+
+
 LABELS = Instrument(
     name="labels",
     kind="labels",
@@ -79,6 +125,7 @@ LABELS = Instrument(
     },
     tables=("labels.parquet",),
     view=label_of,
+    verdict=verdict_of,
     searches={
         "concept": Search(
             table="labels.parquet",

@@ -7,7 +7,17 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.neurons.instruments.instrument import Instrument, Property, Search
-from clipprobe.neurons.instruments.rows import UnitRows, descending, interval, missing, of_row
+from clipprobe.neurons.instruments.rows import (
+    UnitRows,
+    Verdict,
+    descending,
+    interval,
+    level,
+    missing,
+    of_row,
+    short_of_one,
+    with_interval,
+)
 from clipprobe.neurons.multimodality.notes import WITHDRAWN, WITHDRAWN_NOTE
 
 if TYPE_CHECKING:
@@ -91,6 +101,30 @@ def concept_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
     return tables
 
 
+def verdict_of(store: Store, found: Mapping[str, Rows]) -> Verdict:
+    (unit,) = found["units.parquet"]
+    kinds = ", ".join(store.summary["modalities"])
+    score = with_interval(unit["score"], unit["low"], unit["high"])
+    held = not missing(unit["score"]) and unit["score"] >= MIN_AUROC
+    text = (
+        f"{unit['concept']} as {kinds}: AUROC {score} in the weakest of them"
+        if held
+        else f"No concept as each of {kinds}: the best, {unit['concept']}, has AUROC {score} in "
+        "the weakest of them"
+    )
+    text += f", on images that did not choose it; {level('q', unit['q'])}."
+    if not missing(unit["floor"]):
+        text += f" At random weights {100 * unit['floor']:.2g} % of units score as much."
+    if WITHDRAWN in unit:
+        return Verdict(text=f"{text} {WITHDRAWN_NOTE}", seeks_name=True)
+    return Verdict(
+        text=text,
+        name=unit["concept"] if held else "",
+        score=f"AUROC {short_of_one(unit['score'])} held out" if held else "",
+        seeks_name=True,
+    )
+
+
 def _tests(
     unit: Mapping[str, Any], names: Sequence[str], summary: Mapping[str, Any]
 ) -> Iterator[UnitRows]:
@@ -142,6 +176,7 @@ MULTIMODAL = Instrument(
     flags={"sites": "{site}", "pool": "{pool}", "out": "{beside}/multimodal"},
     tables=("units.parquet", "controls.parquet"),
     view=concept_of,
+    verdict=verdict_of,
     searches={
         "concept": Search(
             table="units.parquet",

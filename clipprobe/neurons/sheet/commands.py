@@ -47,7 +47,10 @@ def show(atlas: Atlas, unit: Unit, runs: Sequence[str | Path], out: str | Path |
     """What makes the sheet again."""
     flags: list[tuple[str, object]] = [("", unit.address), ("atlas", atlas.path or "runs/atlas")]
     flags += [("with", run) for run in runs]
-    return command_line("neurons show", [*flags, ("out", out or "sheet.html")])
+    flags.append(("out", out or "sheet.html"))
+    # The model draws the maps, and only its place may have changed.
+    own = [] if atlas.config["model"]["id"] == _bundled() else _model(atlas)
+    return command_line("neurons show", [*flags, *own])
 
 
 def search_line(atlas: Atlas, line: str, sites: Sequence[str], limit: int) -> str:
@@ -57,13 +60,22 @@ def search_line(atlas: Atlas, line: str, sites: Sequence[str], limit: int) -> st
     return command_line("neurons search", [*flags, ("limit", limit)])
 
 
+def shown(place: object) -> object:
+    """A path as it is typed from here: relative where it lies below the current folder."""
+    path = Path(str(place))
+    try:
+        return path.resolve().relative_to(Path.cwd()) if path.is_absolute() else path
+    except (OSError, ValueError):
+        return path
+
+
 def scan(atlas: Atlas) -> str:
-    """What makes the atlas again; the place of the data is not recorded, only its name."""
+    """What makes the atlas again."""
     config, keep = atlas.config, atlas.config["keep"]
     return command_line(
         "neurons scan",
         [
-            ("images" if atlas.tower == "vision" else "texts", config["data"]["name"]),
+            ("images" if atlas.tower == "vision" else "texts", source(atlas)),
             *_model(atlas),
             *(("sites", site) for site in atlas.sites),
             ("pool", atlas.pool),
@@ -75,6 +87,22 @@ def scan(atlas: Atlas) -> str:
             ("out", atlas.path or "runs/atlas"),
         ],
     )
+
+
+def source(atlas: Atlas) -> object:
+    """Where the images or texts are, as the call of the atlas says; else the name of the data."""
+    from clipprobe.runs import load_run
+    from clipprobe.study.call import CALL
+
+    name: str = atlas.config["data"]["name"]
+    if atlas.path is None or not (run := load_run(atlas.path)).has(CALL):
+        return name
+    given = run.read_json(CALL).get("settings", {})
+    one = given.get("images") or given.get("texts")
+    if not isinstance(one, dict):
+        return name
+    place = one.get("$path") or one.get("arguments", {}).get("spec")
+    return shown(place) if isinstance(place, str) else name
 
 
 def _model(atlas: Atlas) -> list[tuple[str, object]]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from clipprobe.hooks.units import Site
     from clipprobe.neurons.atlas.atlas import Atlas
     from clipprobe.neurons.atlas.unit import Unit
-    from clipprobe.neurons.instruments.rows import UnitRows
+    from clipprobe.neurons.instruments.instrument import Instrument
+    from clipprobe.neurons.instruments.rows import UnitRows, Verdict
     from clipprobe.neurons.sheet.evidence import Evidence
     from clipprobe.runs import RunView
 
@@ -23,7 +28,11 @@ class SheetContext:
         atlas, site, unit: The unit and where it comes from.
         evidence: The runs of other instruments.
         views: What each says about the unit, by name of the instrument.
+        verdicts: Instrument, run and what it says in a sentence, in the order of a sheet.
+        maps: Number of an image -> the activation on its patches; empty without the model.
         command: The command that writes this sheet again.
+        folder: Where the sheet goes; None where nobody knows.
+        others: Units whose sheets go there too.
         side: Longest side of a picture in pixels.
     """
 
@@ -32,5 +41,9 @@ class SheetContext:
     unit: Unit
     evidence: Evidence
     views: Mapping[str, list[tuple[RunView, list[UnitRows]]]]
+    verdicts: Sequence[tuple[Instrument, RunView, Verdict]]
+    maps: Mapping[int, NDArray[np.float32]]
     command: str
+    folder: Path | None
+    others: Sequence[str]
     side: int

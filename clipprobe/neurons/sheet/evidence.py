@@ -20,8 +20,13 @@ from clipprobe.neurons.instruments.registry import INSTRUMENTS, beside_atlas
 
 if TYPE_CHECKING:
     from clipprobe.neurons.atlas.atlas import Atlas
-    from clipprobe.neurons.instruments.rows import UnitRows
+    from clipprobe.neurons.instruments.instrument import Instrument
+    from clipprobe.neurons.instruments.rows import UnitRows, Verdict
     from clipprobe.runs import RunView
+
+
+_DEPTH = 4
+"""How far below the folder of runs they are looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +45,27 @@ class Evidence:
         views = ((run, one.view_of(run, address)) for run in self.runs.get(instrument, ()))
         return [(run, rows) for run, rows in views if rows]
 
+    def verdicts(self, address: str) -> list[tuple[Instrument, RunView, Verdict]]:
+        """What each run says about a unit in a sentence, in the order of a sheet."""
+        return [
+            (one, run, verdict)
+            for one in beside_atlas()
+            for run in self.runs.get(one.name, ())
+            if (verdict := one.verdict_of(run, address)) is not None
+        ]
+
 
 def gather(
     atlas: Atlas, given: Sequence[str | Path] = (), *, among: Iterable[RunView] = ()
 ) -> Evidence:
-    """The runs given, and all that lie near the atlas, of instruments and on the same weights.
+    """The runs given, and all below the folder of runs, of instruments and on the same weights.
 
-    Near is beside the atlas, and beside the run that the atlas is part of, as that of a demo is.
+    The folder of runs is the one that holds the atlas, or the run that the atlas is part of, as
+    that of a demo is.
 
     Args:
         given: Runs that have to fit.
-        among: More runs; those that do not fit are left out, as are those near the atlas.
+        among: More runs; those that do not fit are left out, as they are of those below.
     Raises:
         RunFolderError: a run that was given is incomplete, of no instrument, or about other
             weights.
@@ -74,20 +89,36 @@ def gather(
     )
 
 
-def _near(atlas: Atlas) -> Iterator[RunView]:
-    """The complete runs beside the atlas, and beside each run around it."""
-    from clipprobe.runs import load_run
+def runs_root(atlas: Atlas) -> Path | None:
+    """The folder of runs that holds the atlas: the one around it, and around the runs that it is
+    part of, as that of a demo. None for an atlas that is in memory only."""
     from clipprobe.runs.view import MANIFEST
 
-    folder = None if atlas.path is None else atlas.path.resolve().parent
-    while folder is not None:
-        for path in sorted(folder.iterdir()):
-            if (path / MANIFEST).is_file():
-                try:
-                    yield load_run(path)
-                except RunFolderError:
-                    continue
-        folder = folder.parent if (folder / MANIFEST).is_file() else None
+    if atlas.path is None:
+        return None
+    folder = atlas.path.resolve().parent
+    while (folder / MANIFEST).is_file():
+        folder = folder.parent
+    return folder
+
+
+def _near(atlas: Atlas) -> Iterator[RunView]:
+    """The complete runs below the folder that holds the atlas, in order of path."""
+    from clipprobe.runs import load_run
+    from clipprobe.runs.view import list_runs
+
+    root = runs_root(atlas)
+    if root is None:
+        return
+    # Of somebody's whole home, or a whole disk, only what lies beside the atlas.
+    depth = 1 if root == Path.home() or root == root.parent else _DEPTH
+    for run in list_runs(root, depth=depth):
+        if _unfit(atlas, run):
+            continue
+        try:
+            yield load_run(run.path)
+        except RunFolderError:
+            continue
 
 
 def _unfit(atlas: Atlas, run: RunView) -> str:

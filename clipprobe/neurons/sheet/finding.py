@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from clipprobe.neurons.atlas.unit_table import UnitTable
 
 
-def finding(unit: Unit, table: UnitTable, inputs: str = "images") -> str:
+def finding(
+    unit: Unit, table: UnitTable, inputs: str = "images", *, with_label: bool = True
+) -> str:
     """What an atlas says of a unit before all else.
 
     Args:
         table: Of its hook point.
         inputs: What was scanned, ``images`` or ``texts``.
+        with_label: Whether the label that prevails among its strongest is named.
     """
     index = int(unit.address.rpartition(":")[2])
     n = f"{unit.n_images:,} {inputs}"
@@ -38,7 +41,16 @@ def finding(unit: Unit, table: UnitTable, inputs: str = "images") -> str:
             f"{unit.peak:.1f} standard deviations above its mean, and 95 % of "
             f"{unit.peak_floor_of} stay below {unit.peak_floor:.1f}."
         )
-    return f"{dead}{peak}{_label_words(table, index, k, inputs)}"
+    return f"{dead}{peak}{_label_words(table, index, k, inputs) if with_label else ''}"
+
+
+def prevailing(unit: Unit, table: UnitTable) -> tuple[str, int] | None:
+    """The label that prevails among a unit's strongest images beyond chance, and on how many."""
+    index = int(unit.address.rpartition(":")[2])
+    purity = float(table.purity[index])
+    if not table.label[index] or np.isnan(purity) or not purity >= table.purity_floor:
+        return None
+    return str(table.label[index]), round(purity * len(unit.top))
 
 
 def _label_words(table: UnitTable, index: int, k: int, inputs: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.neurons.atlas.showing import (
     COLUMNS,
     firings_block,
+    map_reach,
     peak_words,
     range_block,
     share_words,
@@ -15,17 +17,21 @@ from clipprobe.neurons.atlas.showing import (
 from clipprobe.neurons.sheet import commands
 
 if TYPE_CHECKING:
-    from clipprobe.neurons.atlas.unit import Unit
+    from clipprobe.neurons.atlas.unit import Firing, Unit
     from clipprobe.neurons.sheet.context import SheetContext
     from clipprobe.report import Block, Section
+
+
+WITHOUT_MAPS = "The activation on each patch is drawn where the model of the atlas is at hand"
 
 
 def subtitle(context: SheetContext) -> str:
     """What kind of unit it is, of which model, on which inputs."""
     atlas, unit = context.atlas, context.unit
+    model, data = atlas.config["model"]["id"], atlas.config["data"]["name"]
     return (
-        f"A {unit.kind} of the {atlas.tower} tower of {atlas.config['model']['id']}, on "
-        f"{unit.n_images:,} {atlas.inputs} of {atlas.config['data']['name']}"
+        f"{unit.name}: a {unit.kind} of the {atlas.tower} tower of {model}, on "
+        f"{unit.n_images:,} {atlas.inputs} of {data}"
     )
 
 
@@ -85,8 +91,43 @@ def strongest(context: SheetContext) -> Section | None:
 
 
 def weakest(context: SheetContext) -> Section | None:
-    """The bottom of the range."""
-    return _end(context, top=False)
+    """The bottom of the range; none where the pooling is the maximum.
+
+    A low maximum says that no patch was high, which holds of most images of a neuron that is
+    mostly off.
+    """
+    return None if context.unit.pool == "max" else _end(context, top=False)
+
+
+def firings_with_maps(context: SheetContext, firings: Sequence[Firing]) -> Block:
+    """Images as the model saw them, and below each the activation on every patch."""
+    return firings_block(
+        context.atlas,
+        context.site,
+        firings,
+        side=context.side,
+        columns=COLUMNS,
+        maps=context.maps,
+    )
+
+
+def maps_note(context: SheetContext) -> str:
+    """How the maps are read; empty where there are none."""
+    if not context.maps:
+        return ""
+    by_class_token = any(one.token == 0 and one.place is None for one in context.unit.top)
+    elsewhere = (
+        " Where the caption says class token, the value was read there, and it has no place on the "
+        "image: the patches show what the unit does beside it."
+        if by_class_token
+        else ""
+    )
+    return (
+        "Below each image stands the unit's activation on every patch: orange above 0, blue below, "
+        f"full colour at ±{map_reach(context.maps):.3g} on all of them. It says where the "
+        "activation is, which need not be where its cause lies: patches of later blocks gather "
+        f"from the whole image.{elsewhere}"
+    )
 
 
 def _end(context: SheetContext, *, top: bool) -> Section | None:
@@ -105,9 +146,11 @@ def _end(context: SheetContext, *, top: bool) -> Section | None:
             "read, which need not be where its cause lies."
         )
     blocks: list[Block] = [Paragraph(note)]
-    blocks.append(
-        firings_block(context.atlas, context.site, firings, side=context.side, columns=COLUMNS)
-    )
+    if top and (maps := maps_note(context)):
+        blocks.append(Paragraph(maps))
+    elif top and framed:
+        blocks.append(Paragraph(f"{WITHOUT_MAPS}."))
+    blocks.append(firings_with_maps(context, firings))
     return Section(f"{word.capitalize()} {what}", blocks, id=word)
 
 
@@ -115,16 +158,22 @@ def along_the_range(context: SheetContext) -> Section | None:
     """What stands for each activation bin."""
     from clipprobe.report import Paragraph, Section
 
-    unit = context.unit
+    unit, what = context.unit, context.atlas.inputs
     if not unit.bins:
         return None
+    low = (
+        f" The weakest {what} are not listed: by the maximum, a low value says only that no place "
+        "was high."
+        if unit.pool == "max"
+        else ""
+    )
     return Section(
         "Across the whole range",
         [
             Paragraph(
-                f"{context.atlas.inputs.capitalize()} drawn evenly, by a hash of their names, from "
-                "each stretch of equal width, the strongest first. What the few strongest show "
-                "need not hold further down."
+                f"{what.capitalize()} drawn evenly, by a hash of their names, from each stretch of "
+                f"equal width, the strongest first. What the few strongest show need not hold "
+                f"further down.{low}"
             ),
             range_block(context.atlas, context.site, unit.bins, side=round(context.side * 0.75)),
         ],
@@ -141,9 +190,8 @@ def again(context: SheetContext) -> Section:
         [
             Code(context.command),
             Paragraph(
-                f"The atlas under it was made by this command, with the {context.atlas.inputs} of "
-                f"{context.atlas.config['data']['name']} (the fingerprint below tells whether "
-                "they are the same):"
+                f"The atlas under it was made by this command, from {context.atlas.inputs} whose "
+                "fingerprint below tells whether they are the same:"
             ),
             Code(commands.scan(context.atlas)),
         ],

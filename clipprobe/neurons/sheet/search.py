@@ -129,8 +129,8 @@ def _runs(evidence: Evidence, able: Sequence[Instrument]) -> list[tuple[Instrume
     if not runs:
         verbs = " or ".join(f"`clipprobe {one.verb}`" for one in able)
         raise RunFolderError(
-            f"No run of {' or '.join(one.name for one in able)} on these weights lies beside the "
-            f"atlas: make one with {verbs}, or name one with --with."
+            f"No run of {' or '.join(one.name for one in able)} on these weights lies below the "
+            f"folder of the atlas: make one with {verbs}, or name one with --with."
         )
     return runs
 

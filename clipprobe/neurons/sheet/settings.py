@@ -22,9 +22,9 @@ class AtlasFolder(Settings):
     panel: ClassVar[str] = "Atlas"
     atlas: Path = DEFAULT_ATLAS
     """The run folder that `clipprobe neurons scan` wrote."""
-    runs: Annotated[Sequence[Path], Flag(name="with", default="those beside the atlas")] = ()
+    runs: Annotated[Sequence[Path], Flag(name="with", default="those in its folder of runs")] = ()
     """A run of another instrument (words, multimodal, labels, effects, …); repeat for more. Those
-    beside the atlas are found without."""
+    in the folder of runs that holds the atlas are found without."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class UnitSheet(AtlasFolder):
     unit: Annotated[str, Flag(argument=True)]
     """A unit, as vision.blocks.3.mlp.post:17."""
     out: Annotated[Path | None, HOW] = None
-    """Write the unit's sheet, with pictures, here."""
+    """Write the unit's sheet here, with images and the unit's activation on them."""
     picture_size: Annotated[int, Ge(16), Le(512)] = 128
     """Longest side of a picture, in pixels."""
 

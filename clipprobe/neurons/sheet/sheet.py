@@ -3,7 +3,7 @@
 A sheet is a row of sections, each made by a function ``section(context) -> Section | None`` (None:
 nothing to say about this unit). :data:`SECTIONS` holds them in reading order; a further one is
 registered with :func:`section`. Sections read the atlas and, through :mod:`evidence`, the tables of
-other runs; they run no model.
+other runs; a model is run only for the activation maps, where it is given.
 """
 
 from __future__ import annotations
@@ -18,8 +18,12 @@ from clipprobe.neurons.sheet import commands
 from clipprobe.neurons.sheet import parts as sheet_parts
 from clipprobe.neurons.sheet.context import SheetContext
 from clipprobe.neurons.sheet.evidence import gather
+from clipprobe.neurons.sheet.heading import lead_of, title_of
+from clipprobe.neurons.sheet.links import elsewhere, report_links
+from clipprobe.neurons.sheet.maps import maps_of
 
 if TYPE_CHECKING:
+    from clipprobe.models import Clip
     from clipprobe.neurons.atlas.atlas import Atlas
     from clipprobe.neurons.atlas.unit import Unit
     from clipprobe.neurons.instruments.instrument import Instrument
@@ -63,15 +67,22 @@ def unit_sheet(
     runs: Sequence[str | Path] = (),
     out: str | Path | None = None,
     side: int = 128,
+    clip: Clip | None = None,
+    others: Sequence[str] = (),
 ) -> Page:
-    """Everything about a unit on one page.
+    """Everything about a unit on one page, titled by what was found.
 
     Args:
-        runs: Runs of other instruments; those beside the atlas are found without being named.
-        out: Where the page goes, for the command on it.
+        runs: Runs of other instruments; those in the folder of runs that holds the atlas are found
+            without being named.
+        out: Where the page goes, for the links and the command on it.
         side: Longest side of a picture in pixels; less makes a smaller file.
+        clip: The model of the atlas, for the activation on every patch of the strongest images.
+        others: Units whose sheets are written beside it, for links to them; those that are there
+            are found.
     Raises:
         RunFolderError: one of the runs does not belong to this atlas.
+        ConfigError: the model is another one than that of the atlas.
     """
     from clipprobe.report import Page
 
@@ -83,16 +94,35 @@ def unit_sheet(
         unit=unit,
         evidence=evidence,
         views={one.name: evidence.about(one.name, unit.address) for one in beside_atlas()},
+        verdicts=evidence.verdicts(unit.address),
+        maps={} if clip is None else maps_of(clip, atlas, unit),
         command=commands.show(atlas, unit, runs, out),
+        folder=None if out is None else Path(out).parent,
+        others=others,
         side=side,
     )
     sections = [make(context) for make in SECTIONS.values()]
     return Page(
-        title=unit.name,
+        title=title_of(context),
         subtitle=sheet_parts.subtitle(context),
         sections=[one for one in sections if one is not None],
         provenance=atlas.provenance,
+        lead=lead_of(context),
     )
+
+
+def findings(context: SheetContext) -> Section | None:
+    """What every run says of the unit, a sentence each, with a link to its report."""
+    from clipprobe.report import Links, Section, Table
+
+    if not context.verdicts:
+        return None
+    rows = [[one.title, verdict.text, run.path.name] for one, run, verdict in context.verdicts]
+    caption = "Each finding beside what it is compared with; the sections below have the tables."
+    blocks: list[Block] = [Table(["", "what was found", "run"], rows, caption)]
+    if reports := list(report_links(context)):
+        blocks.append(Links([(f"Report: {name}", link) for name, link in reports]))
+    return Section("What is known of it", blocks, id="findings", open=True)
 
 
 def instrument_section(instrument: Instrument, context: SheetContext) -> Section | None:
@@ -128,7 +158,7 @@ def _add_instruments() -> None:
     """A section of every instrument that has none yet."""
     for one in beside_atlas():
         if one.name not in SECTIONS:
-            section(one.name, before="unasked")(partial(instrument_section, one))
+            section(one.name, before="numbers")(partial(instrument_section, one))
 
 
 def unasked(context: SheetContext) -> Section | None:
@@ -150,11 +180,13 @@ def unasked(context: SheetContext) -> Section | None:
     return Section("Not asked yet", blocks, id="unasked") if len(blocks) > 1 else None
 
 
+section("findings")(findings)
+section("strongest")(sheet_parts.strongest)
 section("numbers")(sheet_parts.numbers)
 section("distribution")(sheet_parts.distribution)
-section("strongest")(sheet_parts.strongest)
 section("range")(sheet_parts.along_the_range)
 section("weakest")(sheet_parts.weakest)
 section("unasked")(unasked)
+section("elsewhere")(elsewhere)
 section("again")(sheet_parts.again)
 _add_instruments()

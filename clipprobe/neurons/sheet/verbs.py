@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.cli.common import result, say
+from clipprobe.cli.common import load_model, result, say
 from clipprobe.cli.verbs import Verb
-from clipprobe.errors import ConfigError
+from clipprobe.errors import ClipprobeError, ConfigError
 from clipprobe.lines import one_line
 from clipprobe.neurons.sheet.settings import UnitSearch, UnitSheet
 from clipprobe.runs.files import check_file
-from clipprobe.settings.shared import Terminal
+from clipprobe.settings.shared import Model, Terminal
 
 if TYPE_CHECKING:
+    from clipprobe.models import Clip
     from clipprobe.neurons import Atlas, Firing, Unit
 
 _N_SHOWN = 8
 
 
-def show(settings: UnitSheet, terminal: Terminal) -> None:
+def show(settings: UnitSheet, model: Model, terminal: Terminal) -> None:
     """Print one unit, or write its sheet."""
     from clipprobe.neurons import Atlas
 
@@ -33,11 +34,31 @@ def show(settings: UnitSheet, terminal: Terminal) -> None:
         from clipprobe.report import write_html
 
         runs, side = list(settings.runs), settings.picture_size
-        write_html(unit_sheet(atlas, unit, runs=runs, out=out, side=side), out)
+        clip = model_for_maps(atlas, model)
+        write_html(unit_sheet(atlas, unit, runs=runs, out=out, side=side, clip=clip), out)
         say(f"The sheet of {unit.name} is {out}.")
     elif settings.runs:
         raise ConfigError("--with adds tables to a sheet: say with --out where it goes.")
     result(unit.to_json(), as_json=terminal.as_json, text=lambda: unit_text(unit, atlas.inputs))
+
+
+def model_for_maps(atlas: Atlas, model: Model) -> Clip | None:
+    """The model that draws the maps of a sheet: the one that was named, or that of the atlas.
+
+    None, and a sentence, where the model of the atlas is not at hand.
+    """
+    from clipprobe.neurons.sheet.maps import model_of, refuse_other
+
+    if atlas.tower != "vision":
+        return None
+    named = model.model is not None or model.edit
+    try:
+        clip = load_model(model) if named else model_of(atlas, lambda: load_model(model))
+        refuse_other(clip, atlas)
+    except ClipprobeError as error:
+        say(f"The sheet is without activation maps: {error}")
+        return None
+    return clip
 
 
 def unit_text(unit: Unit, inputs: str) -> str:
@@ -160,5 +181,5 @@ def _short(value: float | None) -> str:
     return f"{'undefined':>8}" if value is None else f"{value:>8.4g}"
 
 
-SHOW = Verb(show, (UnitSheet, Terminal))
+SHOW = Verb(show, (UnitSheet, Model, Terminal))
 SEARCH = Verb(search, (UnitSearch, Terminal))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.neurons.instruments.instrument import Instrument, Search
-from clipprobe.neurons.instruments.rows import UnitRows, descending, interval, number
+from clipprobe.neurons.instruments.rows import UnitRows, Verdict, descending, interval, number
 
 if TYPE_CHECKING:
     from clipprobe.neurons.instruments.store import Rows, Store
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _N_WORDS = 10
 """Words at either end."""
+_N_NAMED = 5
+"""Words in a sentence."""
 
 
 def words_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
@@ -57,6 +59,18 @@ def words_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
     return [*tables, control]
 
 
+def verdict_of(store: Store, found: Mapping[str, Rows]) -> Verdict:
+    top = [row for row in found["topwords.parquet"] if row["end"] == "top"][:_N_NAMED]
+    if not top:
+        return Verdict(text="None of the words could be ranked.")
+    return Verdict(
+        text=f"The written words that activate it most: {', '.join(row['word'] for row in top)}. "
+        f"The first lies {number(top[0]['z'])} standard deviations above its mean over "
+        f"{store.summary['n_words']:,} words; by chance that of a bell-shaped unit lies "
+        f"{number(store.summary['z_floor'])} above."
+    )
+
+
 def _centred(row: Mapping[str, Any]) -> Estimate:
     return interval(row["centred"], row["low"], row["high"], row["n_renderings"], "no spread")
 
@@ -71,6 +85,7 @@ WORDS = Instrument(
     flags={"sites": "{site}", "pool": "{pool}", "out": "{beside}/words"},
     tables=("topwords.parquet", "units.parquet"),
     view=words_of,
+    verdict=verdict_of,
     searches={
         "word": Search(
             table="topwords.parquet",
