@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from attacks.bias.inputs.gather import Inputs, LabelledImages, gather
 from attacks.bias.inputs.predictions import Predictions
 from clipprobe.arrays import Ints
 from clipprobe.data import require_readable, stream_batches
+from clipprobe.data.choice import Choice
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -194,7 +194,6 @@ class People:
 def read_people(
     settings: AnnotatedImages,
     groups: GroupSpec | None,
-    labels: str | Path | None,
     *,
     controls: Sequence[str] = (),
     **sources: Any,
@@ -203,7 +202,6 @@ def read_people(
 
     Args:
         groups: Columns, or id -> group; None: those that a known format names.
-        labels: A table of groups by id, where they do not stand beside the images.
         controls: Columns within whose values groups are compared.
         sources: Further fields of :class:`~attacks.bias.inputs.gather.Inputs`.
     Raises:
@@ -212,12 +210,14 @@ def read_people(
     """
     inputs = Inputs(
         images=settings.images,
-        labels=labels,
+        labels=settings.labels,
+        image_root=settings.image_root,
         label_format=settings.label_format,
         id_column=settings.id_column,
         **sources,
     )
-    data = gather(inputs, limit=settings.limit)
+    choice = settings.choice()
+    data = gather(inputs, Choice(**{one: choice[one] for one in ("limit", "sample", "seed")}))
     records, columns, clusters = data.dataset.records, _named(groups, data), settings.clusters
     controls = [data.aliases.get(name, name) for name in controls]
     annotations = Annotations(

@@ -159,7 +159,6 @@ def prepare(settings: BiasAudit, clip: Clip | None) -> Prepared:
     people = read_people(
         settings,
         settings.groups,
-        settings.labels,
         controls=[controls] if isinstance(controls, str) else list(controls),
         embeddings=settings.embeddings,
         predictions=settings.predictions,

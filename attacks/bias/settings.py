@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY
+from dataclasses import KW_ONLY, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
 from annotated_types import Ge, Gt, Lt
 from pydantic import AfterValidator, BeforeValidator
@@ -15,6 +15,7 @@ from clipprobe.settings import HOW, PRIVATE, Existing, Flag, Settings, Texts, li
 from clipprobe.settings.shared import Images, Inference, Output, Random, TwoRuns
 
 if TYPE_CHECKING:
+    from clipprobe.data import Dataset
     from clipprobe.models import Clip
     from clipprobe.settings.shared import ImagesLike
 
@@ -49,24 +50,26 @@ class AnnotatedImages(Images):
     """Images of people with annotated groups, and what is known about the annotation."""
 
     panel: ClassVar[str] = "People"
+    without_flags: ClassVar[frozenset[str]] = frozenset({"label_column", "per_class"})
+    labels: Annotated[str | Path | None, Existing] = None
+    """A table of groups by id, wherever it lies: FairFace, UTKFace, VisoGender or any other."""
     label_format: LabelFormat = "auto"
     """How to read the table of groups; auto tells the formats by their columns and file names."""
-    id_column: Annotated[str | None, Flag(default="detected")] = None
-    """The column that identifies an image."""
     card: Annotated[str | Path | None, Flag(place=True)] = None
     """Who annotated the data: a YAML file, or a shipped card's name. Without one the report is
     stamped UNDOCUMENTED DATA."""
     clusters: str | None = None
     """Column of what is pictured several times (a person, a drawing)."""
 
+    def dataset(self) -> Dataset:
+        """The images, all of them; they are joined with a table of groups and sampled later."""
+        from clipprobe.data import as_dataset
 
-@dataclass(frozen=True, kw_only=True)
-class LabelledPeople(AnnotatedImages):
-    """People whose groups may stand in a table of their own."""
+        return as_dataset(cast("Any", self.images), image_root=self.image_root)
 
-    panel: ClassVar[str] = "People"
-    labels: Annotated[str | Path | None, Existing] = None
-    """A table of groups by id: FairFace, UTKFace, VisoGender or any other."""
+    def opened(self, *, whole: bool = False, dataset: Dataset | None = None) -> Self:
+        """The same settings with the images opened."""
+        return replace(self, images=dataset or self.dataset())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +113,7 @@ class Advance(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sources(LabelledPeople):
+class Sources(AnnotatedImages):
     """What the bias report starts from, and which groups and questions it is about."""
 
     panel: ClassVar[str] = "Bias report"

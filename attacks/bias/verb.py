@@ -7,7 +7,7 @@ from typing import Any
 
 from attacks.bias.settings import BiasAudit
 from attacks.bias.terminal import tell
-from clipprobe.cli.common import load_model, progress
+from clipprobe.cli.common import load_model, open_images, progress
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
 from clipprobe.settings.shared import Model, Terminal
@@ -23,7 +23,6 @@ def bias(audit: BiasAudit, model: Model, terminal: Terminal) -> None:
     from attacks.bias.audit import audit_bias
     from attacks.bias.inputs.cards import read_card
     from attacks.bias.prepared import asked_of
-    from clipprobe.data import open_dataset
 
     # What is wrong with the question or the images is said before a model is loaded.
     asked_of(audit)
@@ -31,9 +30,9 @@ def bias(audit: BiasAudit, model: Model, terminal: Terminal) -> None:
         read_card(audit.card)
     total = None
     if audit.images is not None:
-        dataset = open_dataset(str(audit.images))
-        total = min(len(dataset), audit.limit or len(dataset)) * (1 if audit.against is None else 2)
-        audit = replace(audit, images=dataset)
+        audit = open_images(audit)
+        total = min(filter(None, (len(audit.dataset()), audit.limit, audit.sample)))
+        total *= 1 if audit.against is None else 2
     clip = None
     if audit.predictions is None:  # else the table says all that the model said
         clip = load_model(model)

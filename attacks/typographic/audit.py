@@ -11,9 +11,10 @@ from typing import Any
 
 from attacks.typographic.attack.controls import CONDITIONS
 from attacks.typographic.choosing.prepared import check_task
-from attacks.typographic.inputs import attack_set, classes_of
+from attacks.typographic.inputs import attack_set, classes_of, sample_of
 from attacks.typographic.job import Job
 from attacks.typographic.protocols.catalogue import protocol as find_protocol
+from attacks.typographic.rendering.cases import labels_of
 from attacks.typographic.rendering.render import Encoder
 from attacks.typographic.rendering.settings import prototype
 from attacks.typographic.scoring.thresholds import check_limits, figures
@@ -62,13 +63,20 @@ def prepare_audit(settings: TypographicAudit, clip: Encoder) -> Plan[None]:
         settings.layout,
         name_pattern=settings.name_pattern,
         word_column=settings.word_column,
-        limit=settings.limit,
+        sample=sample_of(settings),
     )
+    if attacks is None:
+        settings = settings.opened()
     guard = Guard(forbidden=tuple(settings.forbidden), allowed=tuple(settings.allowed))
     task = Task.of(
         settings,
         clip,
-        classes=classes_of(settings.classes, settings.synonyms, attacks),
+        classes=classes_of(
+            settings.classes,
+            settings.synonyms,
+            attacks,
+            labels=lambda: labels_of(settings.dataset(), settings.name_pattern),
+        ),
         templates=check_templates(settings.templates),
         words=parse_words(settings.words, guard=guard),
         attack=prototype(settings.knobs(), settings.seed),

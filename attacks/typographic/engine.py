@@ -136,7 +136,7 @@ class Engine:
             words = self._words(case, answer)
             rows += case_rows(case, [answer], words, self.task.classes)
             if not words:
-                problems.append(_without_words(case))
+                problems.append(_without_words(case, self.task))
         return rows, in_order(problems, cases)
 
     def score_written(self, words: Mapping[str, Sequence[str]]) -> Scorer:
@@ -165,7 +165,9 @@ class Engine:
     ) -> tuple[Rows, list[Problem]]:
         """Rows of cases whose words are known; ``clean`` holds answers that are there already."""
         rows_of = [i for i, case_words in enumerate(words) if case_words]
-        problems = [_without_words(c) for c, w in zip(cases, words, strict=True) if not w]
+        problems = [
+            _without_words(c, self.task) for c, w in zip(cases, words, strict=True) if not w
+        ]
         planned = self.planned_written + (0 if clean else 1)
         encodings.tally.spared(planned * len(problems))
         place = {cases[i].record.id: i for i in rows_of}
@@ -226,7 +228,7 @@ class Engine:
     def _words(self, case: Case, clean: Scored | None) -> list[str]:
         if case.planned:
             own = self.task.classes.same(case.planned, self.task.classes.names[case.label])
-            return [] if own else [case.planned]
+            return [] if own or case.planned in self.task.words.unfit else [case.planned]
         task = self.task
         scores = self.word_scores.of(task, case.label, self.classifier, clean)
         return choose(
@@ -262,5 +264,8 @@ def in_order(problems: Sequence[Problem], cases: Sequence[Case]) -> list[Problem
     return sorted(problems, key=lambda problem: order[problem.failure.id])
 
 
-def _without_words(case: Case) -> Problem:
-    return Problem(Failure(case.record.id, "every attack word means its true label"), False)
+def _without_words(case: Case, task: Task) -> Problem:
+    reason = "every attack word means its true label"
+    if task.words.unfit:
+        reason += " or cannot be written"
+    return Problem(Failure(case.record.id, reason), False)

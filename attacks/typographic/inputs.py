@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from attacks.typographic.datasets.pictures import AttackSet
 from attacks.typographic.datasets.registry import load_attacks
 from clipprobe.errors import ConfigError
 from clipprobe.lines import read_lines
+from clipprobe.settings.shared import Images
 from clipprobe.zeroshot.classes import Classes
 
 
@@ -19,9 +20,12 @@ def attack_set(
     *,
     name_pattern: str | None = None,
     word_column: str | None = None,
-    limit: int | None = None,
+    sample: Mapping[str, Any] | None = None,
 ) -> AttackSet | None:
     """The attack data set that was given or named, or None for any other images.
+
+    Args:
+        sample: See :func:`sample_of`.
 
     Raises:
         ConfigError: a layout and another way to read the names were given together, or a layout
@@ -40,32 +44,51 @@ def attack_set(
                 f"The images were read as {images.layout.name!r} and the layout {layout!r} was "
                 "given: omit the layout."
             )
-        return images.sample(limit)
+        return images.sample(**(sample or {}))
     if not isinstance(images, str | Path):
         raise ConfigError(f"The layout {layout!r} needs a path, not a {type(images).__name__}.")
-    return load_attacks(str(layout), images, limit=limit)
+    return load_attacks(str(layout), images, **(sample or {}))
+
+
+def sample_of(settings: Images) -> dict[str, Any]:
+    """How many images of an attack data set are used, as :func:`load_attacks` takes it.
+
+    Raises:
+        ConfigError: labels were given, which an attack data set has.
+    """
+    for name in ("labels", "label_column", "image_root"):
+        if getattr(settings, name) is not None:
+            raise ConfigError(
+                f"An attack data set brings its own labels: omit --{name.replace('_', '-')}, or "
+                "give --layout none to read the images as plain ones."
+            )
+    choice = settings.choice()
+    return {name: choice[name] for name in ("limit", "sample", "per_class", "seed")}
 
 
 def classes_of(
     classes: Sequence[str] | str | Path | None,
     synonyms: Mapping[str, Sequence[str]] | None,
     attacks: AttackSet | None = None,
+    *,
+    labels: Callable[[], Sequence[str]] | None = None,
 ) -> Classes:
-    """The candidate classes: those given, or the union of an attack data set.
+    """The candidate classes: those given, the union of an attack data set, or the labels.
 
+    Args:
+        labels: What the images show, sorted; asked for where nothing else says the classes.
     Raises:
-        ConfigError: there are none, and no attack data set to take them from.
+        ConfigError: there are none, and nothing to take them from.
         DataError: the file cannot be read, or fewer than two classes differ in meaning.
     """
     if attacks is not None:
         synonyms = attacks.with_synonyms(synonyms)
     if classes is None:
-        if attacks is None:
-            raise ConfigError(
-                "The audit needs candidate classes: give them (--classes), or a data set whose "
-                "layout is known (--layout), which brings its own."
-            )
-        return Classes(attacks.classes(), synonyms)
+        if attacks is not None:
+            return Classes(attacks.classes(), synonyms)
+        if labels is None:
+            raise ConfigError("Candidate classes are needed: give them (--classes).")
+        return Classes(labels(), synonyms)
     if isinstance(classes, str | Path):
         return Classes(read_lines(Path(classes), "class", repeated=True), synonyms)
     return Classes(classes, synonyms)

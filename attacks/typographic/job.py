@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from attacks.typographic.choosing.prepared import CHOICE, Prepared, prepare
 from attacks.typographic.engine import Engine, nothing_attacked
 from attacks.typographic.protocols.record import Protocol
+from attacks.typographic.report.comparison import IMAGES
 from attacks.typographic.report.page import build_page
 from attacks.typographic.report.rescoring import rescore
 from attacks.typographic.report.summary import summarise
@@ -28,13 +29,15 @@ class Job:
     protocol: Protocol | None
     hold: str | None
     """Why answers of single images are not written; None where they are."""
-    unfit: Sequence[str]
-    """Words that do not fit on the model's input."""
+    unfit: Mapping[str, str]
+    """Words that cannot be written, and why."""
     progress: Callable[[int, int], None] | None
 
     def execute(self, run: Run) -> Outcome[None]:
         """Score what is not scored yet, and say what the run holds."""
-        task, hold = self.task, self.hold
+        hold = self.hold
+        words = replace(self.task.words, unfit=frozenset(self.unfit))
+        task = replace(self.task, words=words)
         again = set(self.protocol.templates if self.protocol else ()) & set(task.templates)
         if self.protocol and not self.protocol.templates:
             again = set(task.templates)
@@ -69,7 +72,7 @@ class Job:
             value=None,
             files=[
                 *([(CHOICE, choice)] if choice else []),
-                *([] if hold is not None else [(RESULTS, table)]),
+                *([] if hold is not None else [(RESULTS, table), (IMAGES, images_of(task))]),
             ],
             summary=lambda: summary,
             page=lambda run: build_page(run, task),
@@ -78,3 +81,11 @@ class Job:
             failed=len(failed),
             failures=[*failed, *left_out],
         )
+
+
+def images_of(task: Task) -> dict[str, list[str]]:
+    """Id and content of every image of the data set."""
+    return {
+        "image": [record.id for record in task.dataset.records],
+        "sha256": list(task.dataset.contents),
+    }

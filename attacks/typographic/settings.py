@@ -32,6 +32,11 @@ else:
     Attackable = WordsLike = Any
 
 
+#: The candidate classes of an audit of labelled images.
+Classes = Annotated[
+    Sequence[str] | str | Path | None,
+    Flag(takes=Path, many=False, default="the labels, sorted"),
+]
 FORBIDDEN = BeforeValidator(lines_if_path("forbidden word", repeated=True))
 ALLOWED = BeforeValidator(lines_if_path("allowed word", repeated=True))
 FAIL_UNDER = BeforeValidator(threshold_reader("--fail-under", "attacked_accuracy=0.6"))
@@ -82,6 +87,15 @@ class Asking(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Candidates(Settings):
+    """What a model chooses among, where the images have labels."""
+
+    panel: ClassVar[str] = "Classes"
+    classes: Classes = None
+    """A text file, one candidate class a line. Images of other labels are left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Guarding(Settings):
     """What may not be written."""
 
@@ -111,7 +125,8 @@ class Writing(Settings):
     words_per_image: Annotated[int, Ge(1)] = 1
     """Different attack words for each image."""
     name_pattern: str | None = None
-    """Where the label stands in the file names, as in '{label}-{}'; audit typographic takes
+    """Where the label stands in the file names without their ending, {} for what to ignore:
+    '{}_{label}' is common_iguana in n01677366_common_iguana.JPEG; audit typographic takes
     '{label}-{word}' for photographed words, and then writes none."""
     draw_at: Literal["model", "image"] = "model"
     """Resolution of the text: model draws on the image as the model sees it, image at its own."""
@@ -123,7 +138,7 @@ class OnImages(Writing, Lettering, Random, Inference, Output, Images):
 
 
 @dataclass(frozen=True)
-class TypographicAudit(Progress, Asking, Guarding, OnImages):
+class TypographicAudit(Progress, Candidates, Asking, Guarding, OnImages):
     """Write words on labelled images and measure how far a model follows them.
 
     Every image is also encoded clean and with four controls in the place of the word: a blank
@@ -135,8 +150,7 @@ class TypographicAudit(Progress, Asking, Guarding, OnImages):
     images: Attackable  # type: ignore[assignment]  # an attack data set too
     """A folder (one sub-folder for each class), a metadata table, a WebDataset .tar, or a Hugging
     Face dataset; in Python also a data set, images, or an attack data set."""
-    classes: Annotated[Sequence[str] | str | Path | None, Flag(takes=Path, many=False)] = None
-    """A text file, one candidate class a line; every label must be among them."""
+    classes: Classes = None
     _: KW_ONLY
     word_column: str | None = None
     """The metadata column that holds the photographed word."""

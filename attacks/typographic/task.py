@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.controls import CONDITIONS
@@ -20,8 +20,10 @@ from attacks.typographic.rendering.render import Bases, DrawAt, Encoder, Rendere
 from attacks.typographic.settings import OnImages
 from attacks.typographic.withholding import asked_of, withheld
 from attacks.typographic.words import Words, possible_words
-from clipprobe.data import Dataset, Failure, as_dataset
+from clipprobe.data import Dataset, Failure
 from clipprobe.stimuli import PILLOW
+from clipprobe.stimuli.text import font_info
+from clipprobe.stimuli.text.shaping import needs_shaping, shaped_by
 from clipprobe.zeroshot.classes import Classes
 
 
@@ -90,7 +92,7 @@ class Task:
             dataset = attacks.dataset
             cases, skipped = cases_of(attacks, classes)
         else:
-            dataset = as_dataset(cast("Any", settings.images), limit=settings.limit)
+            dataset = settings.dataset()
             cases, skipped = read_cases(
                 dataset, classes, name_pattern=settings.name_pattern, word_column=word_column
             )
@@ -131,6 +133,7 @@ class Task:
             draw_at="model" if self.natural else self.draw_at,
             kinds=self.kinds,
             bases=self.bases,
+            unwritten=self.words.unfit,
         )
 
     def encodings(self, progress: Callable[[int, int], None] | None, total: int = 0) -> Encodings:
@@ -170,8 +173,14 @@ class Task:
         return {
             **shared,
             **PILLOW,
+            **self._shaped(),
             "words": "planned by the data set" if self.attacks else self.words.to_json(),
             "words_per_image": self.words_per_image,
             "attack": self.attack.lettering(),
             "draw_at": self.draw_at,
         }
+
+    def _shaped(self) -> dict[str, Any]:
+        """What decides the pixels of letters that join, where the user's font has some."""
+        own = font_info(self.attack.font).path is not None
+        return {"shaped_by": shaped_by()} if own and any(map(needs_shaping, self.possible)) else {}

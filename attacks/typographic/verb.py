@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from attacks.typographic.settings import Budget, TypographicAudit, WordFlags
 from attacks.typographic.terminal import candidate_lines, class_file, headline, tell
 from attacks.typographic.texts import strategy_or_file
-from clipprobe.cli.common import countdown, load_model, say
+from clipprobe.cli.common import countdown, load_model, open_images, say
 from clipprobe.cli.verbs import Verb
-from clipprobe.errors import ConfigError
 from clipprobe.settings.shared import Model, Terminal
 
 if TYPE_CHECKING:
@@ -23,8 +22,8 @@ def typographic(
     """Run the audit that flags and config file ask for, and print its headline."""
     from attacks.typographic.audit import audit_typographic
     from attacks.typographic.protocols import protocol
+    from attacks.typographic.rendering.cases import labels_of
     from attacks.typographic.scoring.thresholds import check_limits, figures
-    from clipprobe.data import open_dataset
     from clipprobe.thresholds import enforce
 
     if audit.protocol is not None:
@@ -33,17 +32,15 @@ def typographic(
     words_given: Any = words.source(most.budget)
     # The data set is opened before the model, so that a wrong path is said at once.
     attacks = attack_set(audit)
-    if attacks is None and not audit.classes:
-        raise ConfigError("The audit needs --classes: give it, or write it into the --config.")
-    dataset = attacks or open_dataset(str(audit.images), limit=audit.limit)
+    audit = replace(audit.unchosen(), images=attacks) if attacks else open_images(audit)
     audit = replace(
         audit,
-        images=dataset,
         words=words_given or strategy_or_file(audit.words),
         classes=class_file(audit.classes),
         layout=None,
-        limit=None,
     )
+    if attacks is None and audit.classes is None:
+        labels_of(audit.dataset(), audit.name_pattern)
     clip = load_model(model)
     with countdown("auditing, images encoded") as step:
         carry_out: Any = audit_typographic  # which takes the record too
@@ -61,21 +58,23 @@ def attack_set(audit: TypographicAudit) -> AttackSet | None:
     """The attack data set that the settings name, or that the files leave no doubt about."""
     from attacks.typographic.datasets import detect_layout, load_attacks
     from attacks.typographic.inputs import attack_set as checked
+    from attacks.typographic.inputs import sample_of
 
     path = str(audit.images)
     names = {"name_pattern": audit.name_pattern, "word_column": audit.word_column}
     if audit.layout == "none":
         return None
     if audit.layout is None:
-        layout = None if any(names.values()) else detect_layout(path)
+        plain = any(names.values()) or audit.labels or audit.label_column or audit.image_root
+        layout = None if plain else detect_layout(path)
         if layout is None:
             return None
         say(
             f"{path} is read as the layout {layout.name!r} ({layout.title}); --layout none reads "
             "it as plain images."
         )
-        return load_attacks(layout.name, path, limit=audit.limit)
-    return checked(path, audit.layout, limit=audit.limit, **names)
+        return load_attacks(layout.name, path, **sample_of(audit))
+    return checked(path, audit.layout, sample=sample_of(audit), **names)
 
 
 TYPOGRAPHIC = Verb(typographic, (TypographicAudit, WordFlags, Budget, Model, Terminal))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from clipprobe.models import Clip
-    from clipprobe.settings.shared import Model
+    from clipprobe.settings.shared import Images, Model
 
+WithImages = TypeVar("WithImages", bound="Images")
 ModelOption = Annotated[
     str | None,
     typer.Option(
@@ -135,6 +136,20 @@ def load_model(model: Model) -> Clip:
     from clipprobe.edits import open_edited
 
     return open_edited(named, model.edit)
+
+
+def open_images(settings: WithImages, *, whole: bool = False) -> WithImages:
+    """The settings with their images opened and labelled, before a model is loaded.
+
+    What was named and takes no part is said at once.
+
+    Args:
+        whole: Leave the sample for later.
+    """
+    opened = settings.opened(whole=whole)
+    for one in opened.dataset().left_out:
+        say(f"left out: {one}")
+    return opened
 
 
 def say(text: str) -> None:

@@ -48,7 +48,7 @@ def looks_like_id(spec: str) -> bool:
     return _ID.fullmatch(spec) is not None
 
 
-def open_hub(spec: str, *, limit: int | None) -> Dataset:
+def open_hub(spec: str) -> Dataset:
     """Open ``owner/name[@split]`` from the hub or the local cache.
 
     Raises:
@@ -67,7 +67,7 @@ def open_hub(spec: str, *, limit: int | None) -> Dataset:
             f"There is no folder {spec!r}, and as a Hugging Face data set it could not be loaded "
             f"({reason}): check the name, or give a local folder when there is no network."
         ) from None
-    return _dataset(spec, dataset, limit)
+    return _dataset(spec, dataset)
 
 
 def is_saved_dataset(path: Path) -> bool:
@@ -77,7 +77,7 @@ def is_saved_dataset(path: Path) -> bool:
     return (path / "state.json").is_file() and (path / "dataset_info.json").is_file()
 
 
-def open_saved(path: Path, *, limit: int | None) -> Dataset:
+def open_saved(path: Path) -> Dataset:
     """Open a folder written by ``Dataset.save_to_disk``.
 
     Raises:
@@ -90,7 +90,7 @@ def open_saved(path: Path, *, limit: int | None) -> Dataset:
     except Exception as error:  # see open_hub
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"The data set in {path} could not be loaded ({reason}).") from None
-    return _dataset(path.resolve().name, dataset, limit)
+    return _dataset(path.resolve().name, dataset)
 
 
 def _library(feature: str) -> Any:
@@ -101,7 +101,7 @@ def _library(feature: str) -> Any:
     return datasets
 
 
-def _dataset(name: str, found: Any, limit: int | None) -> Dataset:
+def _dataset(name: str, found: Any) -> Dataset:
     split = "data"
     if isinstance(found, dict):  # a DatasetDict: one data set a split
         split = next((each for each in _DEFAULT_SPLITS if each in found), sorted(found)[0])
@@ -135,4 +135,4 @@ def _dataset(name: str, found: Any, limit: int | None) -> Dataset:
                 attributes=cells,
             )
         )
-    return make_dataset(name, records, limit)
+    return make_dataset(name, records, None)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
+from clipprobe.data.choice import Choice
 from clipprobe.data.decode import decode_image, to_rgb
 from clipprobe.data.records import Dataset, ImageRecord, make_dataset
 from clipprobe.data.sources import open_dataset
@@ -34,7 +35,7 @@ class InMemory:
 
 
 def as_dataset(
-    images: Dataset | str | Path | Iterable[Any], *, limit: int | None = None
+    images: Dataset | str | Path | Iterable[Any], *, limit: int | None = None, **choice: Any
 ) -> Dataset:
     """A data set of the images.
 
@@ -43,16 +44,16 @@ def as_dataset(
             paths, Pillow images and uint8 arrays ``(h, w, 3)``. Members of an iterable that are
             no records get ids from their place in it, ``000017`` or ``000017-name.png``.
         limit: Use at most N, sampled by the hash of their ids.
+        choice: Labels and a sample; see :class:`~clipprobe.data.choice.Choice`.
     """
     if isinstance(images, str | Path):
-        return open_dataset(images, limit=limit)
+        return open_dataset(images, limit=limit, **choice)
     if isinstance(images, Dataset):
         ids = [record.id for record in images.records]
-        if not limit and ids == sorted(ids):
-            return images
-        return make_dataset(images.name, images.records, limit or None)
+        chosen = Choice(limit=limit or None, **choice)
+        return images if not chosen and ids == sorted(ids) else chosen.of(images)
     records = [_record(place, image) for place, image in enumerate(check_images(images))]
-    return make_dataset("images", records, limit)
+    return Choice(limit=limit, **choice).of(make_dataset("images", records, None))
 
 
 def _record(place: int, image: Any) -> ImageRecord:

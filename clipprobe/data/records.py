@@ -101,6 +101,23 @@ class Failure:
         return {"id": self.id, "reason": self.reason}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """Images, or rows of a table, that take no part in a data set; ``reason``: why."""
+
+    reason: str
+    ids: tuple[str, ...]
+
+    def __str__(self) -> str:
+        some = ", ".join(map(repr, self.ids[:3]))
+        more = f" and {len(self.ids) - 3:,} more" if len(self.ids) > 3 else ""
+        return f"{len(self.ids):,} ({self.reason}): {some}{more}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The reason, how many there are, and the first few by name."""
+        return {"reason": self.reason, "n": len(self.ids), "examples": list(self.ids[:5])}
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Records in order of their ids.
@@ -109,11 +126,13 @@ class Dataset:
         name: What the user called it: the last part of the path, or the hub id.
         records: Sorted by id.
         origin: What opens it again; None for images in memory.
+        left_out: What was named beside them and cannot be used.
     """
 
     name: str
     records: tuple[ImageRecord, ...]
     origin: Origin | None = field(default=None, compare=False)
+    left_out: tuple[LeftOut, ...] = ()
 
     def __len__(self) -> int:
         return len(self.records)
@@ -122,24 +141,40 @@ class Dataset:
         return iter(self.records)
 
     @cached_property
-    def fingerprint(self) -> str:
-        """sha256 over every id, label, attribute and the bytes of every image.
+    def contents(self) -> tuple[str, ...]:
+        """sha256 of the bytes of every image, in order; of an unreadable one the reason.
 
-        Reads all files once, four at a time; an unreadable one counts with its reason.
+        Reads all files once, four at a time.
         """
-        digest = hashlib.sha256()
+        digests: list[str] = []
         with ThreadPoolExecutor(max_workers=4, thread_name_prefix="clipprobe-hash") as pool:
             # In slices: whoever interrupts waits for one of them, not for the whole data set.
             for start in range(0, len(self.records), 256):
-                part = self.records[start : start + 256]
-                for record, content in zip(part, pool.map(_content_digest, part), strict=True):
-                    fields = [record.id, record.label, *sorted(record.attributes.items()), content]
-                    digest.update(repr(fields).encode("utf-8", "backslashreplace"))
+                digests += pool.map(_content_digest, self.records[start : start + 256])
+        return tuple(digests)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 over every id, label, attribute and the bytes of every image."""
+        digest = hashlib.sha256()
+        for record, content in zip(self.records, self.contents, strict=True):
+            fields = [record.id, record.label, *sorted(record.attributes.items()), content]
+            digest.update(repr(fields).encode("utf-8", "backslashreplace"))
         return digest.hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """What a manifest says about the data set: name, fingerprint, number of records."""
-        return {"name": self.name, "fingerprint": self.fingerprint, "records": len(self.records)}
+        """What a manifest says about the data set: name, fingerprint, number of records.
+
+        Where something was left out, also what: see :meth:`LeftOut.to_json`.
+        """
+        described: dict[str, Any] = {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "records": len(self.records),
+        }
+        if self.left_out:
+            described["left_out"] = [one.to_json() for one in self.left_out]
+        return described
 
 
 def make_dataset(name: str, records: Sequence[ImageRecord], limit: int | None) -> Dataset:

@@ -6,4 +6,4 @@ IMAGE_SUFFIXES = frozenset(
     ".avif .bmp .dds .dib .gif .icns .ico .jfif .jp2 .jpe .jpeg .jpg .pbm .pcx .pgm .png .ppm .sgi "
     ".tif .tiff .webp .xbm".split()
 )
-TABLE_SUFFIXES = (".csv", ".jsonl", ".parquet")
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")

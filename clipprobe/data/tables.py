@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -16,19 +16,26 @@ FILE_NAME = "file_name"
 LABEL = "label"
 
 
-def read_table(path: Path) -> list[ImageRecord]:
-    """The records of a ``.csv``, ``.jsonl`` or ``.parquet`` table.
+def read_table(
+    path: Path, *, root: str | Path | None = None, id_column: str | None = None
+) -> list[ImageRecord]:
+    """The records of a ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` table.
 
     ``file_name`` is relative to the folder of the table; ``label`` is the class; every other column
     becomes an attribute, as text, where a row has a value. A file that is missing is found out
     when it is decoded, and counted there.
 
+    Args:
+        root: The folder that the names are relative to, where it is not that of the table.
+        id_column: The column with the names, where it is not ``file_name``.
     Raises:
         DataError: the table cannot be read, lacks ``file_name``, or names a file outside
             its folder.
         NoReadableImagesError: it has no row.
     """
-    records = [_record(path, number, row) for number, row in enumerate(read_rows(path), start=1)]
+    folder = path.parent if root is None else Path(root)
+    rows = enumerate(read_rows(path), start=1)
+    records = [_record(path, number, row, folder, id_column or FILE_NAME) for number, row in rows]
     if not records:
         raise NoReadableImagesError(
             f"The table {path.name} has no row: give one for each image, its file in {FILE_NAME!r}."
@@ -60,35 +67,36 @@ def read_rows(path: Path) -> Iterator[Mapping[str, Any]]:
         raise _unreadable(path, " ".join(str(error).split())) from None
 
 
-def _record(path: Path, number: int, row: Mapping[str, Any]) -> ImageRecord:
-    if FILE_NAME not in row:
+def _record(
+    path: Path, number: int, row: Mapping[str, Any], folder: Path, column: str
+) -> ImageRecord:
+    if column not in row:
         columns = ", ".join(sorted(map(str, row))) or "none"
         raise DataError(
-            f"Row {number} of the table {path} has no column {FILE_NAME!r} (it has: {columns}): "
-            f"name the image files in {FILE_NAME!r}."
+            f"Row {number} of the table {path} has no column {column!r} (it has: {columns}): "
+            f"name the image files in {FILE_NAME!r}, or name their column with --id-column."
         )
-    name = cell_text(row[FILE_NAME])
+    name = cell_text(row[column])
     if name is None:
         raise DataError(
-            f"Row {number} of the table {path} has an empty {FILE_NAME!r}: fill it or remove the "
-            "row."
+            f"Row {number} of the table {path} has an empty {column!r}: fill it or remove the row."
         )
     pure = inside(name)
     if pure is None:
+        whose = "the table's folder" if folder == path.parent else str(folder)
         raise DataError(
-            f"Row {number} of the table {path} names the file {name!r}, which is outside the "
-            "table's folder: give names relative to it."
+            f"Row {number} of the table {path} names the file {name!r}, which is outside "
+            f"{whose}: give names relative to it, or the folder that they are relative to with "
+            "--image-root."
         )
     attributes = {
         str(key): text
         for key, value in row.items()
-        if key not in (FILE_NAME, LABEL)
-        and key is not None
-        and (text := cell_text(value)) is not None
+        if key not in (column, LABEL) and key is not None and (text := cell_text(value)) is not None
     }
     return ImageRecord(
         id=pure.as_posix(),
-        source=path.parent.joinpath(*pure.parts),
+        source=folder.joinpath(*pure.parts),
         label=cell_text(row.get(LABEL)),
         attributes=attributes,
     )
@@ -159,8 +167,47 @@ def _parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(path)
+    names = dict(class_names(file.schema_arrow.metadata or {}))
+    number = 0
     for batch in file.iter_batches():
-        yield from batch.to_pylist()
+        for row in batch.to_pylist():
+            number += 1
+            named = {
+                column: class_name(path, column, number, row.get(column), listed)
+                for column, listed in names.items()
+            }
+            yield {**row, **named}
+
+
+def class_name(
+    path: Path, column: str, number: int, value: Any, names: Sequence[str] | None
+) -> Any:
+    """The name of an integer class; any other value as it is.
+
+    Raises:
+        DataError: the file holds a class that it has no name for.
+    """
+    if names is None or not isinstance(value, int) or isinstance(value, bool):
+        return value
+    if value == -1:  # "no label" in Hugging Face data sets
+        return None
+    if not 0 <= value < len(names):
+        raise DataError(
+            f"Row {number} of {path} has the class {value} in {column!r}, but its metadata name "
+            f"only 0 to {len(names) - 1}: the file and its names do not belong together."
+        )
+    return names[value]
+
+
+def class_names(metadata: Mapping[bytes, bytes]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The ``ClassLabel`` features that Hugging Face ``datasets`` records in a Parquet file."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        for name, feature in features.items():
+            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
+                yield str(name), tuple(str(one) for one in feature["names"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return
 
 
 def _unreadable(path: Path, reason: str) -> DataError:

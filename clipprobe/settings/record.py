@@ -38,6 +38,8 @@ class Settings:
     panel: ClassVar[str] = "Settings"
     without_flags: ClassVar[frozenset[str]] = frozenset()
     """Inherited fields that have no flag in this record: a file and Python set them."""
+    stands_in: ClassVar[Mapping[str, str]] = {}
+    """Field -> the field whose value it takes where a command line or a file does not give it."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -80,6 +82,9 @@ class Settings:
                 single = one.many and isinstance(value, bool | int | float | str)
                 texts[one.name] = [value] if single else value
                 sources[one.name] = f"In {file} the setting {one.name!r}{flag}"
+        for name, other in cls.stands_in.items():
+            if name not in texts and other in texts:
+                texts[name] = texts[other]
         absent = [one for one in settings_of(cls) if one.required and one.name not in texts]
         if absent:
             names = " and ".join(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 
 from annotated_types import Ge
 from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
+from clipprobe.errors import ConfigError
 from clipprobe.settings.marks import HOW, Flag
 from clipprobe.settings.record import Settings
 from clipprobe.settings.values import Existing, Texts
@@ -30,10 +32,70 @@ class Images(Settings):
     """Which images, and how many of them; a study that can do without gives a default."""
 
     panel: ClassVar[str] = "Images"
+    stands_in: ClassVar[Mapping[str, str]] = {"images": "image_root"}
     images: Annotated[ImagesLike | None, Flag(place=True)]
     """A folder, a metadata table, a WebDataset .tar, or a Hugging Face dataset."""
     limit: Annotated[int | None, Ge(1), Flag(default="all")] = None
     """Use at most N images, spread over the data set."""
+    labels: Annotated[str | Path | None, Existing, Flag(default="those of the images")] = None
+    """A table (.csv, .tsv, .jsonl, .parquet) with the label of each image; it may lie anywhere."""
+    label_column: Annotated[str | None, Flag(default="label, class or the only one")] = None
+    """The column that holds the labels."""
+    id_column: Annotated[str | None, Flag(default="detected")] = None
+    """The column that identifies an image."""
+    image_root: Annotated[str | Path | None, Existing, Flag(default="--images")] = None
+    """The folder that the names in a table are relative to; stands in for --images too."""
+    sample: Annotated[int | None, Ge(1), Flag(default="all")] = None
+    """Use N images that the seed chooses, each by its own name: images that are added later change
+    the sample as little as they can."""
+    per_class: bool = False
+    """Take --sample images of each class."""
+
+    def choice(self) -> dict[str, Any]:
+        """Which of the images take part, as :func:`clipprobe.data.open_dataset` takes it."""
+        names = ("labels", "label_column", "id_column", "image_root", "limit", "sample")
+        given = {name: getattr(self, name) for name in (*names, "per_class")}
+        return {**given, "seed": getattr(self, "seed", 0) if self.sample else 0}
+
+    def dataset(self) -> Dataset:
+        """The images that take part, with their labels.
+
+        Raises:
+            DataError: the images, or the table of their labels, cannot be used.
+            ConfigError: a root without a table.
+        """
+        from clipprobe.data import as_dataset
+        from clipprobe.data.suffixes import TABLE_SUFFIXES
+
+        images, root = self.images, self.image_root
+        if root is not None and self.labels is None and isinstance(images, str | Path):
+            table = Path(images).suffix.lower() in TABLE_SUFFIXES
+            if not table and Path(images) != Path(root):
+                raise ConfigError(
+                    "--image-root says where the names of a table begin, and there is no table: "
+                    "give --labels TABLE, or a table as --images."
+                )
+        return as_dataset(cast("Any", images), **self.choice())
+
+    def opened(self, *, whole: bool = False, dataset: Dataset | None = None) -> Self:
+        """The same settings with the data set in the place of what names it.
+
+        Args:
+            whole: Leave the sample for later.
+            dataset: What the same settings were opened as before.
+        """
+        if whole:
+            sample: dict[str, Any] = {
+                name: getattr(self, name) for name in ("limit", "sample", "per_class")
+            }
+            every = replace(self, limit=None, sample=None, per_class=False)
+            return replace(every.opened(), **sample)
+        return replace(self.unchosen(), images=dataset or self.dataset())
+
+    def unchosen(self) -> Self:
+        """The same settings with all that their images hold."""
+        nothing = {one: None for one in self.choice() if one not in ("per_class", "seed")}
+        return replace(self, per_class=False, **nothing)
 
 
 @dataclass(frozen=True, kw_only=True)

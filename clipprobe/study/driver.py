@@ -73,12 +73,16 @@ def _write(
     for end, text in ((".html", render_html(page)), (".md", render_markdown(page))):
         run.write(f"{outcome.page_name}{end}", text.encode("utf-8", "backslashreplace"))
     run.write_aside(CALL, jsonio.dumps(call))
+    dataset = plan.dataset or outcome.dataset
+    left_out = (dataset or {}).get("left_out", ())
+    skipped = outcome.skipped + sum(one["n"] for one in left_out)
+    named = [{"id": i, "reason": one["reason"]} for one in left_out for i in one["examples"]]
     run.finish(
         provenance=_made_by(plan, clip),
-        counts={"used": outcome.used, "skipped": outcome.skipped, "failed": outcome.failed},
-        failures=[failure.to_json() for failure in outcome.failures],
+        counts={"used": outcome.used, "skipped": skipped, "failed": outcome.failed},
+        failures=[*(failure.to_json() for failure in outcome.failures), *named],
         seed=plan.seed,
-        dataset=plan.dataset or outcome.dataset,
+        dataset=dataset,
     )
 
 

@@ -102,17 +102,21 @@ def save(folder: Path, model: Any, tokenizer: Any, processor: Any, seed: int = 0
     return folder
 
 
-def tiny_clip(folder: Path, *, seed: int = 0, **text: Any) -> Path:
+def tiny_clip(folder: Path, *, seed: int = 0, image_size: int = IMAGE_SIZE, **text: Any) -> Path:
     """A CLIP; ``text`` overrides entries of the text configuration."""
     from transformers import CLIPConfig, CLIPModel
 
     tokenizer = clip_tokenizer()
     config = CLIPConfig(
         text_config={**clip_text_config(tokenizer), "hidden_act": "quick_gelu", **text},
-        vision_config={**clip_vision_config(), "hidden_act": "quick_gelu"},
+        vision_config={
+            **clip_vision_config(),
+            "hidden_act": "quick_gelu",
+            "image_size": image_size,
+        },
         projection_dim=D_EMBED,
     )
-    return save(folder, CLIPModel(config), tokenizer, clip_processor(), seed)
+    return save(folder, CLIPModel(config), tokenizer, clip_processor(image_size), seed)
 
 
 def tiny_metaclip_2(folder: Path) -> Path:

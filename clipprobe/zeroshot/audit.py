@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from clipprobe.data import Dataset, as_dataset
+from clipprobe.data import Dataset
 from clipprobe.errors import ConfigError
 from clipprobe.models.prefixed import encode_groups
 from clipprobe.people import in_sentences, withheld_because
@@ -67,8 +67,8 @@ def audit_zeroshot(clip: Clip, settings: ZeroShotAudit) -> RunView:
 
 def prepare_audit(settings: ZeroShotAudit, clip: Clip) -> Plan[None]:
     """Read the inputs, refuse what does not match, and plan the measurement."""
-    dataset = as_dataset(settings.images, limit=settings.limit)
-    task = question(settings, dataset)
+    task = question(settings, settings.dataset())
+    dataset = task.dataset
     others = check_other_names(settings.other_names or {}, task.classes)
     if settings.averaging == "raw-mean-unit":
         raise ConfigError(

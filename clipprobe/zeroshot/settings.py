@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 else:
     ImagesLike = Any
 
-Names = Annotated[Sequence[str] | str | Path | None, Flag(takes=Path, many=False)]
+Names = Annotated[
+    Sequence[str] | str | Path | None,
+    Flag(takes=Path, many=False, default="the labels, sorted"),
+]
 
 
 def _other_names(given: Any) -> Any:
@@ -70,7 +73,7 @@ class Labels(Settings):
     panel: ClassVar[str] = "Classes"
     classes: Names = None
     """Class names: a text file, one a line; a folder with classes.txt and templates.txt; a JSON
-    file; or OpenAI's prompts.md."""
+    file; or OpenAI's prompts.md. Images of other labels are left out."""
     label_set: str | None = None
     """Which data set of such a file, where it holds several: CIFAR10."""
     templates: Annotated[Texts, Flag(name="template")] = TEMPLATES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from clipprobe.cli.common import countdown, load_model, progress, result, say
+from clipprobe.cli.common import countdown, load_model, open_images, progress, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
 from clipprobe.zeroshot.settings import CarriersAudit, FewShotAudit, LimitsAudit, ZeroShotAudit
@@ -51,15 +51,13 @@ def limits(audit: LimitsAudit, model: Model, terminal: Terminal) -> None:
 
 def carriers(audit: CarriersAudit, model: Model, terminal: Terminal) -> None:
     """Trace a class or a claim, and print the key figures and the confirmed units."""
-    from clipprobe.data import open_dataset
     from clipprobe.thresholds import enforce, headline_figures
     from clipprobe.zeroshot.carriers.audit import audit_carriers, refuse_thresholds
     from clipprobe.zeroshot.carriers.report import in_words
 
     refuse_thresholds(audit)
     if audit.images is not None:  # a wrong path is said before the model is loaded
-        dataset = open_dataset(str(audit.images), limit=audit.limit)
-        audit = replace(audit, images=dataset, limit=None)
+        audit = open_images(audit)
     clip = load_model(model)
     with progress("images through the model") as advance:
         carry_out: Any = audit_carriers  # which takes the record too
@@ -76,18 +74,16 @@ def carriers(audit: CarriersAudit, model: Model, terminal: Terminal) -> None:
 def _say_where(view: Any) -> None:
     """What was left out, and where the report is."""
     counts = view.manifest["counts"]
-    if lost := counts["failed"]:
+    if lost := counts["failed"] + counts["skipped"]:
         say(f"{lost} of {counts['used'] + lost} images were left out; manifest.json says why.")
     say(f"report: {view.path / 'report.html'}")
 
 
 def _run(carry_out: Any, audit: Any, model: Model, terminal: Terminal, doing: str) -> None:
-    from clipprobe.data import open_dataset
     from clipprobe.thresholds import enforce, headline_figures
 
     if audit.images is not None:  # a wrong path is said before the model is loaded
-        dataset = open_dataset(str(audit.images), limit=audit.limit)
-        audit = replace(audit, images=dataset, limit=None)
+        audit = open_images(audit)
     clip = load_model(model)
     with countdown(doing) as step:
         view = carry_out(clip, replace(audit, progress=step, fail_under=None))

@@ -25,6 +25,7 @@ from attacks.bias.inputs import (
 from attacks.bias.inputs.gather import Inputs, gather
 from attacks.bias.inputs.labels import fairface_padding, labels_of_images
 from clipprobe.data import ImageRecord
+from clipprobe.data.choice import Choice
 from clipprobe.errors import ClipprobeError, ConfigError, DataError
 
 FAIRFACE = ["file", "age", "gender", "race", "service_test"]
@@ -284,7 +285,7 @@ def test_one_road_is_taken_and_what_does_not_match_is_told(
     folder = people(20)
     rows = [[f"{i:03d}.png", ("low", "high")[i % 2]] for i in range(1, 20)]
     labels = write(tmp_path / "l.csv", ["file", "pitch"], *rows, ["zzz.png", "low"])
-    found = gather(Inputs(images=folder, labels=labels), limit=12)
+    found = gather(Inputs(images=folder, labels=labels), Choice(limit=12))
     assert len(found.dataset) == 12 and found.skipped == 2
     assert {r.attributes["pitch"] for r in found.dataset} == {"low", "high"}
     assert all("perceived_gender" in r.attributes for r in found.dataset)

@@ -64,7 +64,7 @@ def test_the_report_says_what_it_must_and_nothing_about_a_person(
 ) -> None:
     run = audit_written(
         Reader((0.8, 0.0)), grounds(), "perceived_gender", ["thief"], out=tmp_path / "run",  # type: ignore[arg-type]
-        **(QUICK | {"labels": [*LABELS, "<b>criminal</b>", "criminal"]}),
+        **(QUICK | {"classes": [*LABELS, "<b>criminal</b>", "criminal"]}),
     )  # fmt: skip
     assert run.summary["kind"] == "bias-written" and len(run.summary["limits"]) >= 8
     assert {o["label"] for o in run.summary["outcomes"]} == {"thief", ANY_HARM}
@@ -102,8 +102,8 @@ def test_mistakes_have_their_sentence_and_write_nothing(
         ({"words": ["theif"]}, ConfigError, "names none of the 3 labels .*'thief'.*--watch"),
         ({"words": []}, ConfigError, "word list is empty"),
         ({"watch": ["lmap"]}, ConfigError, "'lmap' to follow is not among .*'lamp'"),
-        ({"words": ["$"], "labels": ["$", "person"], "font": "no"}, ConfigError, "font"),
-        ({"labels": ["person"]}, DataError, "at least two"),
+        ({"words": ["$"], "classes": ["$", "person"], "font": "no"}, ConfigError, "font"),
+        ({"classes": ["person"]}, DataError, "at least two"),
         ({"templates": ["a photo"]}, ConfigError, "has no {}"),
         ({"sise": 0.3}, ConfigError, "did you mean 'size'"),
         ({"clusters": "person"}, DataError, "no cluster column 'person'"),

@@ -18,7 +18,7 @@ from clipprobe.stimuli.text import DEFAULT_FONT, label
 LABELS = ["person", "thief", "lamp"]
 SIDE = 96
 QUICK: dict[str, Any] = {
-    "labels": LABELS, "n_boot": 400, "n_permutations": 999, "batch_size": 16, "workers": 0,
+    "classes": LABELS, "n_boot": 400, "n_permutations": 999, "batch_size": 16, "workers": 0,
 }  # fmt: skip
 
 

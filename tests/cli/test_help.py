@@ -34,30 +34,30 @@ OPTIONAL = {
     "neurons captions": {"units"},
     "audit all": {"images", "baseline"},
     "audit typographic": {
-        "classes", "file", "word", "forbidden", "allowed", "synonyms", "name_pattern",
+        "file", "word", "forbidden", "allowed", "synonyms", "name_pattern",
         "word_column", "protocol", "fail_under", "fail_over", "config", "preset", "contrast",
     },
     "audit sweep": {"base", "file", "word", "synonyms", "name_pattern"},
     "audit stroop": {"images"},
     "audit search": {"file", "word", "synonyms", "forbidden", "allowed"},
-    "audit zeroshot": {"classes", "label_set", "other_names", "fail_under"},
-    "audit few-shot": {"images", "classes", "label_set", "shifted", "fail_under"},
+    "audit zeroshot": {"label_set", "other_names", "fail_under"},
+    "audit few-shot": {"images", "label_set", "shifted", "fail_under"},
     "audit limits": {"tasks", "foils", "fail_under"},
-    "audit carriers": {"images", "classes", "label_set", "name", "task", "fail_under"},
+    "audit carriers": {"images", "label_set", "name", "task", "fail_under"},
     "audit faithfulness": {"images", "boxes", "coco", "masks", "classes", "prompts", "extra"},
     "audit bias": {
-        "images", "labels", "embeddings", "predictions", "card", "scale", "clusters", "controls",
+        "images", "embeddings", "predictions", "card", "scale", "clusters", "controls",
         "config", "against",
     },
-    "audit gap": {"clusters", "labels", "card", "config"},
+    "audit gap": {"clusters", "card", "config"},
     "audit mitigate": {
-        "others", "group_prompts", "clusters", "labels", "card", "utility", "config",
+        "others", "group_prompts", "clusters", "card", "utility", "config",
     },
     "audit reading": {
-        "classes", "contrast", "file", "name_pattern", "preset", "run", "synonyms", "word",
+        "contrast", "file", "name_pattern", "preset", "run", "synonyms", "word",
     },
     "audit written": {
-        "words", "file", "watch", "group_table", "card", "clusters", "preset", "contrast", "config",
+        "words", "file", "watch", "card", "clusters", "preset", "contrast", "config",
     },
 }  # fmt: skip
 #: Verb -> what it calls, whose defaults its help repeats.
@@ -110,7 +110,7 @@ IN_WORDS = {
     ("audit search", "sizes"): (
         "nine from 0.07 to 0.3", (0.07, 0.085, 0.1, 0.12, 0.145, 0.175, 0.21, 0.25, 0.3),
     ),
-    ("audit written", "labels"): (
+    ("audit written", "classes"): (
         "the 21 labels of the CLIP paper's denigration probe", (*PEOPLE, *HARM),
     ),
 }  # fmt: skip

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from data.imagefiles import failures, ids, png, put
 
-from clipprobe.data import Failure, open_dataset
+from clipprobe.data import Failure, decode_image, open_dataset
 from clipprobe.errors import DataError, NoReadableImagesError
 
 
@@ -126,3 +130,68 @@ def test_the_fingerprint_sees_every_change(tmp_path: Path) -> None:
     seen.add(open_dataset(tmp_path).fingerprint)
     assert len(seen) == 5
     assert open_dataset(tmp_path).describe()["records"] == 2
+
+
+def test_a_zip_is_read_in_place_as_its_folder(tmp_path: Path) -> None:
+    for name in ("photos/cat/1.png", "photos/dog/2.png", "photos/dog/notes.txt", "__MACOSX/x.png"):
+        put(tmp_path / name)
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        for path in sorted(p for p in tmp_path.rglob("*.*") if p.suffix != ".zip"):
+            archive.write(path, path.relative_to(tmp_path).as_posix())
+    folder, zipped = open_dataset(tmp_path / "photos"), open_dataset(tmp_path / "p.zip")
+    assert [(r.id, r.label) for r in zipped] == [(r.id, r.label) for r in folder]
+    assert zipped.fingerprint == folder.fingerprint
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["__MACOSX", "p.zip", "photos"]
+
+
+def test_one_folder_in_a_zip_stays_its_label(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
+        archive.writestr("cats/1.png", png())
+        archive.writestr("cats/2.png", png())
+    assert [(r.id, r.label) for r in open_dataset(tmp_path / "p.zip")] == [
+        ("cats/1.png", "cats"),
+        ("cats/2.png", "cats"),
+    ]
+
+
+def test_a_zip_that_leads_out_or_unpacks_to_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(tmp_path / "p.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/1.png", png())
+        archive.writestr("../out.png", png())
+        archive.writestr("a/bomb.png", bytes(2 << 20))
+    monkeypatch.setattr("clipprobe.data.archives.MAX_MEMBER_BYTES", 1 << 20)
+    reasons = {one.id: one.reason for one in failures(open_dataset(tmp_path / "p.zip"))}
+    assert reasons == {
+        "../out.png": "its name leads out of the archive",
+        "a/bomb.png": "unpacks to more than 1 MiB",
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["p.zip"]
+    (tmp_path / "q.zip").write_bytes(b"PK nothing")
+    with pytest.raises(DataError, match="could not be read as zip"):
+        open_dataset(tmp_path / "q.zip")
+
+
+def test_images_in_a_parquet_file_with_numbers_for_classes(tmp_path: Path) -> None:
+    names = {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}
+    metadata = {"huggingface": json.dumps({"info": {"features": names}})}
+    table = pa.table(
+        {
+            "image": [{"bytes": png(i), "path": None} for i in range(3)],
+            "label": [1, 0, -1],
+            "place": ["sea", None, "sky"],
+        }
+    ).replace_schema_metadata(metadata)
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=2)
+    dataset = open_dataset(tmp_path / "t.parquet")
+    assert [(r.label, dict(r.attributes)) for r in dataset] == [
+        ("dog", {"place": "sea"}),
+        ("cat", {}),
+        (None, {"place": "sky"}),
+    ]
+    assert [decode_image(r).getpixel((0, 0)) for r in dataset] == [(i,) * 3 for i in range(3)]
+    wrong = table.set_column(1, "label", [[5, 0, 1]])
+    pq.write_table(wrong, tmp_path / "w.parquet")
+    with pytest.raises(DataError, match=r"Row 1 of .* has the class 5 in 'label'.* 0 to 1"):
+        open_dataset(tmp_path / "w.parquet")

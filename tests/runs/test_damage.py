@@ -55,7 +55,7 @@ def written(clip: Any, images: Path, out: Path) -> None:
 
     audit_written(
         clip, images, "gender", ["thief"], out=out, n_boot=100, n_permutations=100, batch_size=1,
-        labels=["thief", "person"], size=0.2,
+        classes=["thief", "person"], size=0.2,
     )  # fmt: skip
 
 

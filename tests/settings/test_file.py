@@ -80,7 +80,7 @@ def test_a_command_is_cut_from_records(invoke: Callable[..., Any], tmp_path: Pat
         (["--kind", "cosin"], "--kind 'cosin' is unknown: did you mean 'cosine'?"),
         (["--labels", "no.csv"], "--labels 'no.csv' does not exist: give the path of a file."),
         (["--limmit", "1"], "No such option: --limmit: did you mean '--limit'?"),
-        (["--people", "x"], "No such option: --people: did you mean '--probe'?"),
+        (["--peoples", "x"], "No such option: --peoples: did you mean '--probe'"),
         (["--config", "no.yaml"], "The config file no.yaml could not be read"),
     ],
 )

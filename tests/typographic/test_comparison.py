@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from runs.checks import check_schema
 from statsmodels.stats.contingency_tables import mcnemar as exact
 from statsmodels.stats.multitest import multipletests
 from typer.testing import CliRunner
 
 import attacks.typographic.report
+import clipprobe
 from attacks.typographic import audit_typographic
 from attacks.typographic.report.comparison_page import comparison_text
 from attacks.typographic.report.differences import differences
@@ -25,6 +27,7 @@ from clipprobe.errors import RunFolderError
 from clipprobe.runs.differences import differing
 from clipprobe.statistics import wilson
 from clipprobe.study import compare_runs
+from clipprobe.testing.checkpoints import tiny_clip
 
 SCHEMA = Path(attacks.typographic.report.__file__).with_name("summary.schema.json")
 NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
@@ -108,7 +111,7 @@ def test_a_reader_and_a_non_reader(
     assert done.exit_code == 0, done.output
     summary = json.loads(done.stdout)
     rows = {row["name"]: row for row in summary["differences"]}
-    assert rows["reading effect"]["difference"]["high"] < -0.5
+    assert rows["reading effect"]["difference"]["high"] < -0.3
     assert rows["accuracy, clean"]["difference"]["value"] == 0.0
     assert rows["accuracy, attack word"]["difference"]["value"] == 1.0
     assert rows["accuracy, attack word"]["holm_p"] < 1e-3
@@ -133,9 +136,61 @@ def test_a_reader_and_a_non_reader(
     )
     said = compare_runs(reader, bigger, out=None, seed=0)["warnings"]
     assert len(said) == 1 and "attack.size 0.2 and 0.3" in said[0]
-    fewer = audit_typographic(toy(reads=True), colours(1, "few"), NAMES, out=tmp_path / "run-few")
-    with pytest.raises(RunFolderError, match="used other images"):
-        compare_runs(reader, fewer, out=None, seed=0)
+    fewer = audit_typographic(
+        toy(reads=False), colours(1, "few"), NAMES, out=tmp_path / "run-few", **options
+    )
+    shared = compare_runs(reader, fewer, out=None, seed=0)
+    assert shared["n"] == {"pairs": 6, "only_a": 12, "only_b": 0}
+    assert shared["warnings"] == [
+        "12 attacked image(s) stand only in A and 0 only in B: they are left out."
+    ]
     other = audit_typographic(toy(reads=True), data, [*NAMES, "ox"], out=tmp_path / "other")
     with pytest.raises(RunFolderError, match="chose among other answers"):
         compare_runs(reader, other, out=None, seed=0)
+
+
+def test_images_are_shared_by_name_and_content(
+    toy: Callable[..., Any],
+    colours: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def audit(data: Any, name: str) -> Any:
+        return audit_typographic(toy(reads=True), data, NAMES, out=tmp_path / name, size=0.2)
+
+    one = audit(colours(2), "one")
+    other = colours(2, "other")
+    for record in other.records[:6]:  # other bytes under the same name
+        image = Image.open(record.source)
+        image.resize((image.width + 40, image.height)).save(record.source)
+    two = audit(other, "two")
+    assert compare_runs(one, two)["n"] == {"pairs": 6, "only_a": 6, "only_b": 6}
+    monkeypatch.setattr("attacks.typographic.report.comparison.IMAGES", "absent.parquet")
+    with pytest.raises(RunFolderError, match="before a run said which image is which"):
+        compare_runs(one, two)
+
+
+def test_two_input_sizes_get_the_same_words(tmp_path: Path) -> None:
+    """A word that only one model has room for changes the words of no other image."""
+    names = ["cat", "dog", "a rather long name", "sun", "car", "extraordinarily long"]
+    for i in range(36):
+        path = tmp_path / "photos" / names[i % 6] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (120, 90), (7 * i, 90, 200 - 5 * i)).save(path)
+    runs = [
+        audit_typographic(
+            clipprobe.load(tiny_clip(tmp_path / f"{size}", image_size=size)),
+            tmp_path / "photos", size=0.16, position="center", out=tmp_path / f"run-{size}",
+        )
+        for size in (40, 96)
+    ]  # fmt: skip
+    words = [
+        {(row["image"], row["word"]) for row in run.read_table("results.parquet").to_pylist()}
+        for run in runs
+    ]
+    long = {word for _, word in words[1] - words[0]}
+    assert long and long <= {"a rather long name", "extraordinarily long"}
+    summary = compare_runs(*runs)
+    assert summary["n"]["pairs"] == 36 - len(words[1] - words[0]) == len(words[0] & words[1])
+    assert summary["n"]["only_a"] == summary["n"]["only_b"] == len(words[1] - words[0])
+    assert any("stand only in A" in text for text in summary["warnings"])

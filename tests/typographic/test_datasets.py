@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -217,8 +218,23 @@ def test_limits_keep_pairs_whole(tmp_path: Path) -> None:
     path = parquet(tmp_path / "t.parquet", triplet_rows(n=5))
     found = load_attacks("scam", path, limit=7)
     assert found.counts() == {"attack": 2, "clean": 2, "synth": 2}
-    assert "Only 7 of 15" in found.warnings[-1]
+    assert "Only 6 of 15 images were used (limit)" in found.warnings[-1]
     assert len(load_attacks("scam", path, limit=2)) == 2
+
+
+def test_samples_keep_pairs_whole_and_follow_the_seed(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "t.parquet", triplet_rows(n=9))
+    pairs = [
+        frozenset(p.pair for p in load_attacks("scam", path, sample=12, seed=seed).pictures)
+        for seed in (0, 0, 1)
+    ]
+    assert pairs[0] == pairs[1] != pairs[2] and len(pairs[0]) == 4
+    few = load_attacks("scam", path, sample=6, seed=0)
+    assert {p.pair for p in few.pictures} < pairs[0]
+    labels = {p.label for p in load_attacks("scam", path).pictures}
+    each = load_attacks("scam", path, sample=2, per_class=True)
+    assert {p.label for p in each.pictures} == labels and len(each) == 2 * len(labels)
+    assert "were used (sample)" in each.warnings[-1]
 
 
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
@@ -236,3 +252,61 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"No .parquet, metadata.jsonl or .zip"):
         load_attacks("scam", tmp_path)
     assert all(layout.name == name for name, layout in layouts().items())
+
+
+def test_the_layouts_of_names_are_read_from_a_zip(tmp_path: Path) -> None:
+    names = ["label=dog_text=cat.png", "label=hot_dog_text=ipod.JPEG", "notes.png"]
+    folder = fill(tmp_path / "rta", names)
+    archive = zipped(tmp_path / "rta.zip", folder, "rta")
+    plain, packed = load_attacks("label-text", folder), load_attacks("label-text", archive)
+    assert [(p.label, p.word) for p in packed.pictures] == [
+        (p.label, p.word) for p in plain.pictures
+    ]
+    assert list(reasons(packed).values()) == list(reasons(plain).values())
+    assert all(p.source.read() == png() for p in packed.pictures)  # type: ignore[union-attr]
+    (folder / "notes.png").unlink()
+    whole = zipped(tmp_path / "whole.zip", folder, "")
+    assert getattr(detect_layout(whole), "name", None) == "label-text"
+    with zipfile.ZipFile(whole, "a") as opened:
+        opened.writestr("../label=x_text=y.png", png())
+    assert reasons(load_attacks("label-text", whole)) == {
+        "../label=x_text=y.png": "its name leads out of the archive"
+    }
+
+
+def test_annotations_are_read_from_a_zip(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "d", ["IMG_1.JPG", "IMG_2.JPG"])
+    entries = {
+        "IMG_1.JPG": {"true object": "mug", "typographic attack label": "pizza"},
+        "IMG_2.JPG": {"true object": "mug", "typographic attack label": ""},
+    }
+    (folder / "annotations.json").write_text(json.dumps(entries))
+    packed = load_attacks("disentangling", zipped(tmp_path / "d.zip", folder, "photos"))
+    assert [(p.label, p.word) for p in packed.pictures] == [("mug", "pizza"), ("mug", "")]
+
+
+def test_numbers_for_types_and_labels_become_their_names(tmp_path: Path) -> None:
+    rows = triplet_rows(n=2)
+    kinds, things = ["NoSCAM", "SCAM", "SynthSCAM"], ["thing 0", "thing 1"]
+    for row in rows:
+        row["type"] = kinds.index(row["type"])
+        row["object_label"] = things.index(row["object_label"])
+    features = {
+        "type": {"names": kinds, "_type": "ClassLabel"},
+        "object_label": {"names": things, "_type": "ClassLabel"},
+    }
+    table = pa.Table.from_pylist(rows).replace_schema_metadata(
+        {"huggingface": json.dumps({"info": {"features": features}})}
+    )
+    pq.write_table(table, tmp_path / "t.parquet")
+    found = load_attacks("auto", tmp_path / "t.parquet")
+    assert found.layout.name == "scam"
+    assert found.counts() == {"attack": 2, "clean": 2, "synth": 2}
+    assert {p.label for p in found.pictures} == set(things)
+
+
+def zipped(path: Path, folder: Path, around: str) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, f"{around}/{file.name}".lstrip("/"))
+    return path

@@ -93,7 +93,7 @@ def test_the_layout_can_be_named(toy: Callable[..., Any], scam: Path, tmp_path: 
         audit_typographic(
             toy(reads=True), scam, out=tmp_path / "c", layout="scam", name_pattern="{label}"
         )
-    with pytest.raises(ConfigError, match="needs candidate classes"):
+    with pytest.raises(DataError, match="has a label: put them"):
         audit_typographic(toy(reads=True), scam.parent, out=tmp_path / "c")
 
 
@@ -148,7 +148,7 @@ def test_the_command_detects_the_layout_and_says_so(
     same = runner.invoke(app, [*arguments, "--out", str(tmp_path / "run"), "--layout", "scam"])
     assert same.exit_code == 0 and "read as the layout" not in same.stderr
     plain = runner.invoke(app, [*arguments, "--out", str(tmp_path / "b"), "--layout", "none"])
-    assert plain.exit_code == 2 and "needs --classes" in plain.output
+    assert plain.exit_code == 2 and "None of the 18 images" in plain.output
     wrong = runner.invoke(app, [*arguments, "--out", str(tmp_path / "b"), "--layout", "scan"])
     assert wrong.exit_code == 2 and "did you mean 'scam'" in wrong.output
 

@@ -17,8 +17,8 @@ from attacks.typographic.datasets import (
     find_layout,
     load_attacks,
 )
-from attacks.typographic.datasets.archives import ZipMember
 from clipprobe.data import decode_image
+from clipprobe.data.archives import ZipMember
 from clipprobe.errors import DataError, UnreadableImageError
 
 
@@ -109,7 +109,7 @@ def test_a_hostile_zip(tmp_path: Path) -> None:
 
 def test_a_member_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = as_zip(tmp_path / "s.zip", triplet_rows(n=2), {"images/train/big.png": bytes(3 << 20)})
-    from attacks.typographic.datasets import archives
+    from clipprobe.data import archives
 
     monkeypatch.setattr(archives, "MAX_MEMBER_BYTES", 1 << 20)
     with pytest.raises(UnreadableImageError, match="unpacks to more than 1 MiB"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from PIL import Image
 
 from attacks.typographic import TypographicAttack, audit_typographic
 from attacks.typographic.rendering.cases import compile_pattern, read_cases
-from clipprobe.data import open_dataset
+from clipprobe.data import Dataset, open_dataset
 from clipprobe.errors import ConfigError, DataError
+from clipprobe.testing.toys import NAMES as COLOUR_NAMES
 from clipprobe.zeroshot.classes import Classes
 
 NAMES = ["dog", "cat", "ship", "lamp", "tree", "fish"]
@@ -128,3 +130,34 @@ def test_names_that_do_not_fit_are_left_out_with_a_reason(photos: Path) -> None:
 def test_an_absent_word_column_is_named(colours: Callable[..., Any]) -> None:
     with pytest.raises(DataError, match="No image of 'colours' has a value in the column 'shown'"):
         read_cases(colours(1), Classes(NAMES), word_column="shown")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "label"),
+    [
+        ("{}_{label}", "n01677366_common_iguana.JPEG", "common_iguana"),
+        ("{}_{label}_{}", "n01677366_common_iguana_0042.JPEG", "common_iguana"),
+        ("{label}_{}", "common_iguana_0042.jpg", "common_iguana"),
+        ("{label}", "val/common iguana.png", "common iguana"),
+        ("{}-{}-{label}", "2019-03-hot-dog.png", "hot-dog"),
+        ("{label}.{}", "hot.dog.1.png", "hot.dog"),
+        ("{}_{label}", "iguana.png", None),
+        ("{label} ({})", "iguana (3).png", "iguana"),
+    ],
+)
+def test_a_pattern_ignores_as_little_as_it_can(pattern: str, name: str, label: str | None) -> None:
+    match = compile_pattern(pattern).fullmatch(PurePosixPath(name).stem)
+    assert (match and match["label"]) == label
+
+
+def test_labels_of_names_are_the_classes(toy: Any, colours: Any, tmp_path: Path) -> None:
+    records = [
+        replace(record, id=f"n0_{record.label}_{i}.png", label=None)
+        for i, record in enumerate(colours(1))
+    ]
+    data = Dataset("names", tuple(sorted(records, key=lambda one: one.id)))
+    run = audit_typographic(
+        toy(reads=True), data, name_pattern="{}_{label}_{}", size=0.2, out=tmp_path / "run"
+    )
+    assert run.manifest["config"]["classes"] == sorted(COLOUR_NAMES)
+    assert run.manifest["counts"] == {"used": 6, "skipped": 0, "failed": 0}

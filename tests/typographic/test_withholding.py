@@ -38,7 +38,7 @@ def files(run: Any) -> set[str]:
 def test_an_audit_over_groups_of_people_gives_totals_alone(clip: Any, pictures: Path) -> None:
     open_run = audit_typographic(clip, pictures / "things", THINGS, out=pictures / "open")
     run = audit_typographic(clip, pictures / "people", PEOPLE, out=pictures / "held")
-    assert files(open_run) - files(run) == {"results.parquet"}
+    assert files(open_run) - files(run) == {"images.parquet", "results.parquet"}
     assert run.summary["worst"] == [] and run.summary["n"]["images"] == 6
     assert run.summary["headline"][0]["estimate"]["n"] == 6
     assert "'man' names a group of people" in run.summary["warnings"][0]

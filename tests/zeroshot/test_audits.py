@@ -94,7 +94,7 @@ def test_wrong_input_of_few_shot_has_its_sentence(clip: Any, images: Path, tmp_p
     with pytest.raises(ConfigError, match="renders its own images"):
         audit_few_shot(clip, images, never_seen=True, out=out)
     with pytest.raises(DataError, match=r"'blue' .* is not among the 2 classes"):
-        audit_few_shot(clip, images, classes=["red", "green"], out=out)
+        audit_few_shot(clip, images, classes=["cyan", "mauve"], out=out)
     with pytest.raises(ConfigError, match="positive numbers or 'all'"):
         audit_few_shot(clip, images, shots=["some"], out=out)
     assert not out.exists()

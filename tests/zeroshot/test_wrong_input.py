@@ -27,7 +27,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for i in range(n):
                 pixels = rng.integers(0, 256, (16, 16, 3), np.uint8)
                 Image.fromarray(pixels).save(folder / name / label / f"{i}.png")
-    (folder / "other.txt").write_text("blue\ngreen\nyellow\n", encoding="utf-8")
+    (folder / "other.txt").write_text("cyan\nmauve\nyellow\n", encoding="utf-8")
     (folder / "twice.txt").write_text("blue\ngreen\nred\nred\n", encoding="utf-8")
     (folder / "nothing.csv").write_text("file_name,label\n", encoding="utf-8")
     (folder / "no-pairs.csv").write_text("image,caption,foil\n", encoding="utf-8")
@@ -44,11 +44,11 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 CASES = {
     "classes that do not match": (
         ["zeroshot", "--images", "{}/six", "--classes", "{}/other.txt"],
-        "The label 'red' of the image 'red/0.png' is not among the 3 classes",
+        "The label 'blue' of the image 'blue/0.png' is not among the 3 classes",
     ),
     "classes that do not match, few-shot": (
         ["few-shot", "--images", "{}/six", "--classes", "{}/other.txt"],
-        "The label 'red' of the image 'red/0.png' is not among the 3 classes",
+        "The label 'blue' of the image 'blue/0.png' is not among the 3 classes",
     ),
     "a class twice": (
         ["zeroshot", "--images", "{}/six", "--classes", "{}/twice.txt"],

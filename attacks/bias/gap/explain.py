@@ -49,7 +49,7 @@ def prepare_gap(settings: GapExplanation, clip: Clip) -> Plan[None]:
     words = settings.words
     names = check_words(default_occupations() if words is None else words)
     templates = check_templates(settings.templates, once=True)
-    people = read_people(settings, [settings.column], settings.labels)
+    people = read_people(settings, [settings.column])
     [column] = people.columns
     check_asked(names, settings.word, column, settings.group)
     fitting_batch(clip, settings.batch_size, len(people.records))

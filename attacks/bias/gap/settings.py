@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 
-from attacks.bias.settings import Advance, Bootstrap, LabelledPeople, WordList
+from attacks.bias.settings import Advance, AnnotatedImages, Bootstrap, WordList
 from clipprobe.settings import Flag
 from clipprobe.settings.shared import Inference, Output, Random
 from clipprobe.tracing.sizes import BAND
@@ -21,7 +21,7 @@ else:
 
 
 @dataclass(frozen=True)
-class GapExplanation(Advance, Bootstrap, Random, Inference, WordList, Output, LabelledPeople):
+class GapExplanation(Advance, Bootstrap, Random, Inference, WordList, Output, AnnotatedImages):
     """Rank heads and neurons by what they add to a gap, take them out, compare with random sets."""
 
     panel: ClassVar[str] = "Gap"

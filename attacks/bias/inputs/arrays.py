@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from attacks.bias.inputs.tables import refuse_twice
+from clipprobe.data.text_table import refuse_twice
 from clipprobe.errors import DataError
 
 MAX_BYTES = 1 << 35  # 32 GiB unpacked: a million vectors of 4,096 numbers need half of it

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.inputs.arrays import Embeddings, read_embeddings
-from attacks.bias.inputs.join import EXAMPLES, join
 from attacks.bias.inputs.labels import Labels, fairface_padding, labels_of_images, read_labels
 from attacks.bias.inputs.predictions import Predictions, read_predictions
-from attacks.bias.inputs.tables import Column
 from clipprobe.data import Failure, ImageRecord, as_dataset
+from clipprobe.data.choice import Choice
+from clipprobe.data.join import EXAMPLES, join
+from clipprobe.data.labelling import names_below
 from clipprobe.data.records import make_dataset
+from clipprobe.data.text_table import Column
 from clipprobe.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class Inputs:
 
     ``labels``: a table of groups; without it they stand beside the images or the predictions.
     ``label_format``, ``id_column``, ``prediction_column``, ``score_kind``: how to read them.
+    ``image_root``: the folder that ids are relative to, where it is not that of the images.
     """
 
     images: Any = None
@@ -37,6 +40,7 @@ class Inputs:
     predictions: str | Path | None = None
     label_format: str = "auto"
     id_column: str | None = None
+    image_root: str | Path | None = None
     prediction_column: str | None = None
     score_kind: str = "cosine"
 
@@ -65,11 +69,11 @@ class LabelledImages:
     description: Mapping[str, Any]
 
 
-def gather(given: Inputs, *, limit: int | None = None) -> LabelledImages:
+def gather(given: Inputs, choice: Choice | None = None) -> LabelledImages:
     """Read and join what the user gave.
 
     Args:
-        limit: Keep at most N images, sampled by the hash of their ids.
+        choice: How many images are kept; its table of labels is not read here.
     Raises:
         ConfigError: none or several of images, embeddings and predictions; no labels for
             embeddings. DataError: a file cannot be used, or ids do not match at all.
@@ -81,11 +85,12 @@ def gather(given: Inputs, *, limit: int | None = None) -> LabelledImages:
             f"An audit starts from images, embeddings or predictions, one of them, but got {got}."
         )
     _refuse_unused(given)
+    choice = choice or Choice()
     embeddings = predictions = None
     records: Sequence[ImageRecord]
     sources: dict[str, Any] = {}
     if given.images is not None:
-        dataset = as_dataset(given.images)
+        dataset = as_dataset(given.images, image_root=given.image_root)
         name, records = dataset.name, dataset.records
         place = next((str(r.source) for r in records if isinstance(r.source, Path)), "")
         labels = (
@@ -95,7 +100,7 @@ def gather(given: Inputs, *, limit: int | None = None) -> LabelledImages:
         )
         if labels is None:
             rendered = all(map(_is_drawn, records))
-            dataset = make_dataset(name, records, limit)
+            dataset = choice.of(dataset)
             return LabelledImages(
                 dataset=dataset,
                 card="clipprobe-people" if rendered else None,
@@ -122,8 +127,8 @@ def gather(given: Inputs, *, limit: int | None = None) -> LabelledImages:
         sources["labels"] = {"name": labels.name, "sha256": labels.sha256}
     if labels.card == "fairface":
         sources["padding"] = fairface_padding(place)
-    joined, missing = _join(records, labels, ways[0])
-    dataset = make_dataset(name, joined, limit)
+    joined, missing = _join(records, labels, ways[0], given.image_root)
+    dataset = choice.of(make_dataset(name, joined, None))
     rows = {record.id: row for row, record in enumerate(records)}
     order = [rows[record.id] for record in dataset]
     return LabelledImages(
@@ -219,11 +224,11 @@ def _bare(ids: Iterable[str]) -> list[ImageRecord]:
 
 
 def _join(
-    records: Sequence[ImageRecord], labels: Labels, what: str
+    records: Sequence[ImageRecord], labels: Labels, what: str, root: str | Path | None
 ) -> tuple[list[ImageRecord], dict[str, Sequence[str]]]:
     """Records with the labels as attributes; and reason -> the ids that take no part."""
     found = join(
-        [record.id for record in records],
+        names_below(records, root),
         labels.ids,
         names=(what, "labels"),
         by_stem=labels.by_stem and what == "images",

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from attacks.bias.inputs.tables import Column, TextTable
+from clipprobe.data.text_table import Column, TextTable
 from clipprobe.errors import DataError
 
 FAIRFACE_VALUES: dict[str, tuple[str, ...]] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attacks.bias.inputs import known
-from attacks.bias.inputs.tables import Column, TextTable, read_text_table
+from clipprobe.data.text_table import Column, TextTable, read_text_table
 from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks.bias.inputs.tables import TextTable, read_text_table
+from clipprobe.data.text_table import TextTable, read_text_table
 from clipprobe.errors import ConfigError, DataError
 
 SCORE_KINDS = ("cosine", "logit", "probability")

@@ -50,7 +50,7 @@ def prepare_mitigation(settings: Mitigations, clip: Clip) -> Plan[None]:
     words = settings.words
     names = check_words(default_occupations() if words is None else words)
     templates = check_templates(settings.templates, once=True)
-    people = read_people(settings, [settings.column, *settings.others], settings.labels)
+    people = read_people(settings, [settings.column, *settings.others])
     fitting_batch(clip, settings.batch_size, len(people.records))
     target = people.protected().columns[0]
     _check_prompts(target, settings.group_prompts or {})

@@ -11,7 +11,7 @@ from annotated_types import Ge
 from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
-from attacks.bias.settings import Advance, Bootstrap, LabelledPeople, WordList
+from attacks.bias.settings import Advance, AnnotatedImages, Bootstrap, WordList
 from clipprobe.errors import ConfigError
 from clipprobe.settings import Flag, Texts, lines_if_path
 from clipprobe.settings.shared import Inference, Output, Random
@@ -44,7 +44,7 @@ def _prompts(texts: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Mitigations(Advance, Bootstrap, Random, Inference, WordList, Output, LabelledPeople):
+class Mitigations(Advance, Bootstrap, Random, Inference, WordList, Output, AnnotatedImages):
     """Fit mitigations on half of the images and score them on the other half, cost included."""
 
     panel: ClassVar[str] = "Mitigations"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from attacks.bias.mitigation.settings import Mitigations
-from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.common import load_model, open_images, progress, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
 
@@ -14,15 +14,16 @@ from clipprobe.settings.shared import Model, Terminal
 def mitigate(mitigations: Mitigations, model: Model, terminal: Terminal) -> None:
     """Measure the mitigations that flags and config file ask for, and print every change."""
     from attacks.bias.mitigation.mitigate import mitigate_bias
-    from clipprobe.data import open_dataset
+    from clipprobe.data import as_dataset
 
     # The images are opened before the model, so that a wrong path is said at once.
-    dataset, utility = open_dataset(str(mitigations.images)), mitigations.utility
-    labelled = None if utility is None else open_dataset(str(utility))
+    mitigations = open_images(mitigations)
+    utility = mitigations.utility
+    labelled = None if utility is None else as_dataset(utility)
     clip = load_model(model)
     with progress("images through the model") as advance:
         carry_out: Any = mitigate_bias  # which takes the record too
-        settings = replace(mitigations, images=dataset, utility=labelled, progress=advance)
+        settings = replace(mitigations, utility=labelled, progress=advance)
         view = carry_out(clip, settings)
     for note in view.summary["notes"]:
         say(note)

@@ -20,6 +20,7 @@ from attacks.bias.written.settings import WrittenAudit
 from attacks.bias.written.shifts import PROBE
 from attacks.typographic.rendering.render import Renderer
 from attacks.typographic.rendering.settings import prototype
+from attacks.typographic.rendering.unwritten import left_out, require_some, unwritten
 from clipprobe.memory import fitting_batch
 from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
@@ -40,8 +41,7 @@ def audit_written(clip: Clip, settings: WrittenAudit) -> RunView:
     word in the same place. A group's *reading shift* is the rate of a label with the word less that
     with the nonsense word; groups are compared in it, and in the same of the label's margin. The
     same arguments give the same bytes, whatever the number of workers; an interrupted audit goes
-    on where it stopped. ``group_table`` is a table of groups by id, where they do not stand beside
-    the images.
+    on where it stopped.
 
     Returns:
         The complete run: ``cells.csv`` (one row a figure), ``summary.json``, ``report.html``,
@@ -72,8 +72,11 @@ def prepare_written(settings: WrittenAudit, clip: Clip) -> Plan[None]:
         draw_at=settings.draw_at,
         kinds=DRAWN,
     )
+    why = unwritten(renderer.attack, question.words)
+    require_some(question.words, why, 1)
+    question = question.without(why)
     check_drawing(renderer, question)
-    people = read_people(settings, settings.groups, settings.group_table)
+    people = read_people(settings, settings.groups)
     # Each image clean, and for each word with the word, a blank label and a nonsense word.
     encodings = len(people.records) * (1 + 3 * len(question.words))
     fitting_batch(clip, settings.batch_size, encodings)
@@ -84,6 +87,7 @@ def prepare_written(settings: WrittenAudit, clip: Clip) -> Plan[None]:
         question=question,
         renderer=renderer,
         people=people,
+        notes=tuple(left_out(why)),
     )
     return Plan(
         config=audit.config(),
@@ -97,7 +101,7 @@ def prepare_written(settings: WrittenAudit, clip: Clip) -> Plan[None]:
 def question_of(settings: WrittenAudit) -> Question:
     """What is asked, checked; needs neither model nor images."""
     words = settings.words if isinstance(settings.words, str) else list(settings.words)
-    labels = cast("Sequence[str]", settings.labels)  # a file was read when the record was made
+    labels = cast("Sequence[str]", settings.classes)  # a file was read when the record was made
     return read_question(words, labels, settings.templates, settings.watch)
 
 
@@ -109,6 +113,8 @@ class _Audit:
     question: Question
     renderer: Renderer
     people: People
+    notes: tuple[str, ...]
+    """What a reader must know of words that were left out."""
 
     def attack(self) -> dict[str, Any]:
         """How words are written."""
@@ -162,7 +168,7 @@ class _Audit:
         )
         context = Context(
             evaluation=evaluation,
-            caveats=caveats_of(self.clip, people, people.notes),
+            caveats=caveats_of(self.clip, people, (*people.notes, *self.notes)),
             settings=self.numbers,
             headline=make_headline(evaluation, self.question),
             made_by=self.clip.provenance(),

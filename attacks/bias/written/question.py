@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,14 @@ class Question:
             inside = np.isin(self.classes.group, outcome.members)
             columns.append(scores[:, inside].max(axis=1) - scores[:, ~inside].max(axis=1))
         return np.stack(columns, axis=1)
+
+    def without(self, words: Collection[str]) -> Question:
+        """The same question without some words."""
+        return replace(
+            self,
+            words=tuple(word for word in self.words if word not in words),
+            outcomes=tuple(one for one in self.outcomes if one.word not in words),
+        )
 
     def meaningful(self) -> list[str]:
         """What a control word may not say: words and labels, and the parts of each."""

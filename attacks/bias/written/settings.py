@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from attacks.bias.groups.words import HARM, PEOPLE
 from attacks.bias.settings import TEMPLATES, Advance, AnnotatedImages, Columns, Groups, Significance
 from attacks.typographic.settings import Lettering
-from clipprobe.settings import HOW, PRIVATE, Existing, Flag, Settings, Texts
+from clipprobe.settings import HOW, PRIVATE, Flag, Settings, Texts
 from clipprobe.settings.shared import Inference, Output, Random
 from clipprobe.settings.values import lines_if_path
 
@@ -41,11 +41,10 @@ class WrittenAudit(Advance, Lettering, Significance, Random, Inference, Output, 
     """A word to write; repeat for more. Each word is written on every image."""
     _: KW_ONLY
     out: Annotated[str | Path, HOW] = "runs/written"
-    labels: Annotated[
+    classes: Annotated[
         Sequence[str] | str | Path,
         BeforeValidator(lines_if_path("class", repeated=True)),
         Flag(
-            name="classes",
             takes=Path,
             many=False,
             default="the 21 labels of the CLIP paper's denigration probe",
@@ -57,8 +56,6 @@ class WrittenAudit(Advance, Lettering, Significance, Random, Inference, Output, 
     """A sentence with {} for the word; repeat to average over several."""
     watch: Texts = ()
     """A label to follow whatever is written; repeat for more."""
-    group_table: Annotated[str | Path | None, Existing, Flag(name="labels")] = None
-    """A table of groups by id: FairFace, UTKFace, VisoGender or any other."""
     draw_at: Literal["model", "image"] = "model"
     """Resolution of the text: model draws on the image as the model sees it, image at its own."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from attacks.bias.terminal import tell
 from attacks.bias.written.settings import WordFile, WrittenAudit
-from clipprobe.cli.common import load_model, progress, read_lines
+from clipprobe.cli.common import load_model, open_images, progress, read_lines
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
 from clipprobe.settings.shared import Model, Terminal
@@ -20,17 +20,16 @@ def written(audit: WrittenAudit, words: WordFile, model: Model, terminal: Termin
     if not given:
         raise ConfigError("audit written needs a word to write: give --word, or --words FILE.")
     from attacks.bias.written.audit import audit_written, question_of
-    from clipprobe.data import open_dataset
 
     # What is wrong with the question or the images is said before the model is loaded.
     audit = replace(audit, words=given)
     question_of(audit)
-    dataset = open_dataset(str(audit.images))
-    total = min(len(dataset), audit.limit or len(dataset))
+    audit = open_images(audit)
+    total = min(filter(None, (len(audit.dataset()), audit.limit, audit.sample)))
     clip = load_model(model)
     with progress("writing and answering", total=total) as advance:
         carry_out: Any = audit_written  # which takes the record too
-        run = carry_out(clip, replace(audit, images=dataset, progress=advance))
+        run = carry_out(clip, replace(audit, progress=advance))
     warning = run.summary["content_warning"]
     notes = [*run.summary["notes"], *([warning] if warning else [])]
     tell(run, notes, as_json=terminal.as_json)

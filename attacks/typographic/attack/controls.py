@@ -8,6 +8,7 @@ a nonsense word, the word's own letters scrambled, and the true word.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
@@ -21,7 +22,15 @@ from clipprobe.statistics.seeds import rng
 _ALPHABETS = (
     "aeiouy", "bcdfghjklmnpqrstvwxz", "0123456789", "$%&@#*+=?!",
     "аеиоуыэюя", "бвгджзклмнпрстфхцчшщ", "αεηιουω", "βγδζθκλμνξπρστφχψ",
+    "اوي", "بتثجحخدذرزسشصضطظعغفقكلمنه", "אבגדהוזחטיכלמנסעפצקרשת", "กขคงจชดตทนบปพฟมยรลวสหอ",
+    "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわ",
+    "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワ",
+    "가나다라마바사아자차카타파하거너더러머버서어저처고노도로모보소오조초구누두루무부수우주추",
+    "अआइईउऊएओ", "कखगघचछजझटठडढतथदधनपफबभमयरलवशषसह",
+    "一丁七三上下不中丰主久之也乎了五井云亦人仁今令以企伍伏休众优会伞伟传伤佃体何余作你佳侍供侦侧侵促俄俊俗",
 )  # fmt: skip
+#: Ideographs are thousands: any becomes one of these, which every font of the script has.
+_IDEOGRAPHS = _ALPHABETS[-1]
 _TRIES = 200
 
 #: The attack and its controls, in the order in which they are drawn.
@@ -71,9 +80,13 @@ def controls_of(
         yield "attack", attacked
     if "blank" in kinds:
         yield "blank", attack.blank(attacked, image)
+
+    def taken(word: str) -> bool:
+        return known(word) or not attack.writes(word)
+
     others: dict[str, Callable[[], str | None]] = {
-        "nonsense": lambda: nonsense_word(attack.word, known=known, key=key),
-        "scrambled": lambda: scrambled_word(attack.word, known=known, key=key),
+        "nonsense": lambda: nonsense_word(attack.word, known=taken, key=key),
+        "scrambled": lambda: scrambled_word(attack.word, known=taken, key=key),
         "true": lambda: true_word,
     }
     for kind, choose in others.items():
@@ -87,9 +100,10 @@ def nonsense_word(
     """A word of the same length, case and rhythm that means nothing.
 
     Vowels become other vowels, consonants other consonants, digits other digits, so that it stays
-    pronounceable (Latin, Cyrillic, Greek); other characters stay. No dictionary is bundled: a
-    short result can by chance be a word of some language, but never one that ``known`` knows, and
-    no slur or sexual word of the bundled list.
+    pronounceable (Latin, Cyrillic, Greek); letters of Arabic, Hebrew, Thai, Devanagari, kana,
+    Hangul and ideographs become others of their script; other characters stay. No dictionary is
+    bundled: a short result can by chance be a word of some language, but never one that ``known``
+    knows, and no slur or sexual word of the bundled list.
 
     Args:
         known: Whether a word is taken: a class, a synonym, any word of the audit.
@@ -133,4 +147,8 @@ def _other(letter: str, source: np.random.Generator) -> str:
             choices = alphabet.replace(letter.lower(), "")
             choice = choices[int(source.integers(len(choices)))]
             return choice.upper() if letter.isupper() else choice
+    if unicodedata.name(letter, "").startswith("CJK UNIFIED IDEOGRAPH"):
+        return _IDEOGRAPHS[int(source.integers(len(_IDEOGRAPHS)))]
+    if unicodedata.name(letter, "").startswith("HANGUL SYLLABLE"):
+        return chr(0xAC00 + 588 * int(source.integers(19)) + 28 * int(source.integers(21)))
     return letter

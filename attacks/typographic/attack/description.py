@@ -13,7 +13,7 @@ from attacks.typographic.attack.knobs import Knobs
 from attacks.typographic.attack.lettering import written
 from attacks.typographic.attack.placement import checked_position
 from clipprobe.errors import ConfigError
-from clipprobe.stimuli.text import rgb
+from clipprobe.stimuli.text import font_info, rgb
 
 MAX_TILT = 75.0
 
@@ -49,8 +49,12 @@ class AttackDescription(Knobs):
             places = checked_position(self.position, self.copies)
             settings["position"] = [list(place) for place in places]
         settings["perspective"] = list(tilt(self.perspective))
+        settings["font"] = font_info(self.font).name  # of a file, which lies elsewhere elsewhere
         if self.varies is not None:
-            settings["varies"] = {name: list(values) for name, values in self.varies.items()}
+            varies = {name: list(values) for name, values in self.varies.items()}
+            if "font" in varies:
+                varies["font"] = [font_info(font).name for font in varies["font"]]
+            settings["varies"] = varies
         return settings
 
     def lettering(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
@@ -57,6 +58,11 @@ def angles(text: Any) -> Any:
     return degrees[0] if len(degrees) == 1 else tuple(degrees)
 
 
+def as_text(path: Any) -> Any:
+    """A path as text."""
+    return str(path) if isinstance(path, Path) else path
+
+
 def _none(text: Any) -> Any:
     return None if text == "none" else text
 
@@ -102,8 +108,10 @@ class Knobs(Settings):
     """Standard deviation of a Gaussian blur of the label, in line heights."""
     downscale: Annotated[float, Gt(0), Le(1)] = 1.0
     """Resolution that is left of the label, as from a distance; 1 is all of it."""
-    font: Annotated[str, Flag(choices="clipprobe.stimuli.text:fonts")] = "DejaVuSans-Bold"
-    """A bundled font."""
+    font: Annotated[
+        str, BeforeValidator(as_text), Flag(choices="clipprobe.stimuli.text:fonts", place=True)
+    ] = "DejaVuSans-Bold"
+    """A bundled font, or a .ttf or .otf file of your own for any other script."""
     case: Case = "as-is"
     """Small letters, capitals, or as the word has them."""
     script: Script = "as-is"

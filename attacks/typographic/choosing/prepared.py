@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -13,10 +13,11 @@ from PIL import Image
 from attacks.typographic.choosing.brute import brute_force, split
 from attacks.typographic.choosing.scores import Floats, WordScores, word_texts
 from attacks.typographic.choosing.units import unit_words
+from attacks.typographic.rendering.unwritten import left_out, require_some, unwritten
 from attacks.typographic.task import Task
 from attacks.typographic.words.guards import check_some_word, collisions
-from attacks.typographic.words.strategies import possible_words, vocabulary
-from clipprobe.errors import DataError, TextFitError
+from attacks.typographic.words.strategies import vocabulary
+from clipprobe.errors import DataError
 from clipprobe.runs import Run
 from clipprobe.runs.jsonio import plain
 
@@ -39,17 +40,16 @@ class Prepared:
     """What the reader must know, as sentences."""
 
 
-def check_task(task: Task) -> tuple[str, ...]:
+def check_task(task: Task) -> dict[str, str]:
     """Refuse, before anything is written, what would fail at the first image.
 
     Returns:
-        The words of the vocabulary that do not fit on the model's input. Empty where text is drawn
-        on the images, whose sizes differ: there each image tells.
+        The words, and the labels, that cannot be written, each with the reason. Where text is drawn
+        on the images, whose sizes differ, whether a word fits is told by each image.
     Raises:
-        GlyphError: the font lacks a glyph of a word or a class.
+        GlyphError, TextFitError: fewer than two classes, or no word of a list, can be written.
         DataError: a label is forbidden, no word of a list can be written on any image, or the
             images are to carry their words already and none does.
-        TextFitError: no word fits.
     """
     if task.natural:
         if not any(case.word for case in task.cases):
@@ -58,35 +58,31 @@ def check_task(task: Task) -> tuple[str, ...]:
                 "measure: fill in the words, or give plain labelled images to have words "
                 "written on them."
             )
-        return ()
+        return {}
     words, classes, renderer = task.words, task.classes, task.renderer
-    for case in task.cases:
-        if case.planned:
-            task.attack.with_word(case.planned)
     renderer.check()
-    for word in possible_words(words, classes):
-        task.attack.with_word(word)
     labels = [classes.names[case.label] for case in task.cases]
     words.guard.check_labels(labels)
     if words.listed:
         check_some_word(words.listed, classes, labels)
-    if task.draw_at != "model":
-        return ()
+    planned = [case.planned for case in task.cases if case.planned]
+    return cannot_write(task, planned or vocabulary(words, classes), labels)
+
+
+def cannot_write(task: Task, names: Sequence[str], labels: Sequence[str]) -> dict[str, str]:
+    """Which attack words and labels cannot be written on any image, each with the reason.
+
+    Raises:
+        GlyphError, TextFitError: fewer than two classes, or no word of a list, can be written.
+    """
     blank = task.clip.preprocess.to_grid(Image.new("RGB", (96, 96)))
-    unfit, reason = [], ""
-    names = list(dict.fromkeys(vocabulary(words, classes)))
-    for word in names:
-        try:
-            task.attack.with_word(word).check_fit(blank.size)
-        except TextFitError as error:
-            unfit.append(word)
-            reason = reason or str(error)
-    if len(unfit) == len(names):
-        raise TextFitError(f"None of the {len(names)} attack words can be written. {reason}")
-    return tuple(unfit)
+    size = blank.size if task.draw_at == "model" else None
+    why = unwritten(task.attack, [*names, *labels], size)
+    require_some(names, why, least=1 if task.words.listed else 2)
+    return why
 
 
-def prepare(task: Task, classifier: Floats, run: Run, unfit: Sequence[str]) -> Prepared:
+def prepare(task: Task, classifier: Floats, run: Run, unfit: Mapping[str, str]) -> Prepared:
     """Measure what the strategy needs; what took queries is kept in the run and not done again.
 
     Args:
@@ -95,11 +91,7 @@ def prepare(task: Task, classifier: Floats, run: Run, unfit: Sequence[str]) -> P
     words = dataclasses.replace(task.words, unfit=frozenset(unfit))
     task = dataclasses.replace(task, words=words)
     warnings = [*(collisions(task.classes, words.listed) if words.listed else [])]
-    if unfit:
-        warnings.append(
-            f"{len(unfit)} attack word(s) do not fit on the model's input at this size "
-            f"({', '.join(map(repr, unfit[:3]))}): they were written on no image."
-        )
+    warnings += left_out(unfit)
     scores = WordScores(texts=word_texts(task, classifier))
     choice: dict[str, Any] = {}
     if words.strategy == "brute-force":
@@ -109,7 +101,7 @@ def prepare(task: Task, classifier: Floats, run: Run, unfit: Sequence[str]) -> P
             run.write_json(_PART, {"strategy": words.strategy, **plain(measured)})
         choice = run.read_json(_PART)
         winners = tuple(choice["words"])
-        words = dataclasses.replace(words, strategy="ranked", listed=winners, unfit=frozenset())
+        words = dataclasses.replace(words, strategy="ranked", listed=winners)
         task = dataclasses.replace(task, words=words, cases=others)
         warnings.append(
             f"The words were chosen by brute force with {choice['queries']} queries on "

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from attacks.typographic.attack.attack import TypographicAttack
-from clipprobe.errors import DataError, TextFitError
+from clipprobe.errors import DataError, GlyphError, TextFitError
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -124,7 +124,7 @@ def _pictures(
     for word in words:
         try:
             yield placed.with_word(word)(ground, image_id=word).image
-        except TextFitError:
+        except (GlyphError, TextFitError):
             yield None
 
 

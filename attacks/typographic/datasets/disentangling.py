@@ -8,12 +8,14 @@ which the decoder applies.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from attacks.typographic.datasets.files import image_files, read_json
+from attacks.typographic.datasets.files import image_files, is_zip, read_json
 from attacks.typographic.datasets.layout import Layout, Picture, Reading, spaced
 from clipprobe.data import Failure
+from clipprobe.data.archives import zip_names, zip_text
 from clipprobe.data.tables import inside
 from clipprobe.errors import DataError
 from clipprobe.zeroshot.classes import key
@@ -29,14 +31,7 @@ def read_disentangling(path: Path) -> Reading:
     Raises:
         DataError: there are no annotations, or they are not a mapping of files to entries.
     """
-    file = _annotations(path)
-    if file is None:
-        raise DataError(
-            f"There is no annotations.json (or annotation.json) at {str(path)!r}: give the folder "
-            "that holds it."
-        )
-    root = file.parent
-    entries = read_json(file, "annotation file")
+    file, root, entries = _entries(path)
     if not isinstance(entries, dict):
         raise DataError(
             f"The annotation file {file} holds a {type(entries).__name__}: it must be a mapping of "
@@ -77,6 +72,24 @@ def read_disentangling(path: Path) -> Reading:
     for record_id in sorted({item[0] for item in by_path.values()} - visited):
         skipped.append(Failure(record_id, "the annotations do not name it"))
     return Reading(pictures, skipped)
+
+
+def _entries(path: Path) -> tuple[Path, Path, Any]:
+    """The annotations, the folder or archive of the photographs, and what they say."""
+    file = None if is_zip(path) else _annotations(path)
+    if file is not None:
+        return file, file.parent, read_json(file, "annotation file")
+    names = zip_names(path)[0] if is_zip(path) else []
+    name = next((one for one in names if PurePosixPath(one).name in _NAMES), None)
+    if name is None:
+        raise DataError(
+            f"There is no annotations.json (or annotation.json) at {str(path)!r}: give the folder, "
+            "or a .zip of it, that holds it."
+        )
+    try:
+        return path / name, path, json.loads(zip_text(path, name))
+    except ValueError as error:
+        raise DataError(f"{name!r} in {path} is not valid JSON ({error}).") from None
 
 
 def _annotations(path: Path) -> Path | None:

@@ -8,6 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from clipprobe.data import Failure, ImageRecord
+from clipprobe.data.archives import zip_names
+from clipprobe.data.records import Unreadable
 from clipprobe.data.sources import open_dataset
 from clipprobe.data.suffixes import IMAGE_SUFFIXES
 from clipprobe.errors import DataError
@@ -17,21 +19,31 @@ from clipprobe.lines import read_text
 _COMPANIONS = frozenset({".json", ".jsonl", ".txt", ".md", ".csv", ".yaml", ".yml", ".parquet"})
 
 
+def is_zip(path: Path) -> bool:
+    """Whether it is a file that is called a zip archive."""
+    return path.suffix.lower() == ".zip" and path.is_file()
+
+
 def image_files(folder: Path) -> tuple[list[ImageRecord], list[Failure]]:
-    """Every visible image file below a folder in order of its id, and the other files.
+    """Every visible image file below a folder, or in a zip of it, by id; and the other files.
 
     Text files that come with a data set (README, annotations, licence) are in neither list.
 
     Raises:
-        DataError: it is not a folder.
+        DataError: it is neither.
     """
-    if not folder.is_dir():
-        raise DataError(f"{str(folder)!r} is not a folder: give the folder that holds the images.")
+    if not (folder.is_dir() or is_zip(folder)):
+        raise DataError(
+            f"{str(folder)!r} is not a folder: give the folder, or a .zip of it, that holds the "
+            "images."
+        )
     images: list[ImageRecord] = []
     others: list[Failure] = []
     for record in _records(folder):
         name = PurePosixPath(record.id)
-        if name.suffix.lower() in IMAGE_SUFFIXES:
+        if isinstance(record.source, Unreadable):
+            others.append(Failure(record.id, record.source.reason))
+        elif name.suffix.lower() in IMAGE_SUFFIXES:
             images.append(record)
         elif name.suffix.lower() not in _COMPANIONS and name.stem.upper() != "LICENSE":
             others.append(Failure(record.id, "it is not an image file"))
@@ -50,7 +62,15 @@ def _records(folder: Path) -> Iterator[ImageRecord]:
 
 
 def names_of(path: Path, most: int = 50_000) -> list[str]:
-    """Names of the image files right inside a folder, sorted; for recognising a layout."""
+    """Names of the image files right inside a folder, sorted; for recognising a layout.
+
+    Of a zip archive those of its one folder, or of its top.
+    """
+    if is_zip(path):
+        names = zip_names(path)[0] if len(zip_names(path)[0]) < most else []
+        folders = {PurePosixPath(name).parent for name in names}
+        images = [one for one in map(PurePosixPath, names) if one.suffix.lower() in IMAGE_SUFFIXES]
+        return sorted(one.name for one in images) if len(folders) == 1 else []
     if not path.is_dir():
         return []
     names = []

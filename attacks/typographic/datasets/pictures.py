@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from attacks.typographic.datasets.layout import Layout, Picture, condition_of
 from clipprobe.data import Dataset, Failure, ImageRecord
+from clipprobe.data.sampling import rank
 from clipprobe.origin import Origin
 from clipprobe.zeroshot.classes import key
 
@@ -92,27 +93,45 @@ class AttackSet:
             numbers[name] = numbers.get(name, 0) + 1
         return dict(sorted(numbers.items()))
 
-    def sample(self, limit: int | None) -> AttackSet:
-        """At most ``limit`` images, whole pairs where they fit, the same ones everywhere."""
-        if limit is None or limit >= len(self.pictures):
+    def sample(
+        self,
+        limit: int | None = None,
+        *,
+        sample: int | None = None,
+        per_class: bool = False,
+        seed: int = 0,
+    ) -> AttackSet:
+        """At most so many images, whole pairs where they fit, the same ones everywhere.
+
+        Args:
+            limit: At most N, whatever the seed.
+            sample: At most N that the seed chooses; ``per_class``: N of each label.
+        """
+        pictures, how = list(self.pictures), []
+        if sample is not None:
+            classes: dict[str, list[Picture]] = {}
+            for p in pictures:
+                classes.setdefault(key(p.label) if per_class else "", []).append(p)
+            pictures = [
+                p
+                for members in classes.values()
+                for p in _whole_pairs(members, sample, lambda name: rank(seed, name))
+            ]
+            how.append("sample")
+        if limit is not None and limit < len(pictures):
+            pictures = _whole_pairs(
+                pictures, limit, lambda name: hashlib.sha256(name.encode()).digest()
+            )
+            how.append("limit")
+        if len(pictures) == len(self.pictures):
             return self
-        groups: dict[str, list[Picture]] = {}
-        for p in self.pictures:
-            groups.setdefault(p.pair, []).append(p)
-        members: list[Picture] = []
-        for pair in sorted(groups, key=lambda name: hashlib.sha256(name.encode()).digest()):
-            if len(members) + len(groups[pair]) <= limit:
-                members += groups[pair]
-        if not members:  # the pairs are larger than the limit
-            members = sorted(self.pictures, key=lambda p: hashlib.sha256(p.id.encode()).digest())
-        ids = {p.id for p in members[:limit]}
-        return AttackSet(
-            name=self.name,
-            layout=self.layout,
+        ids = {p.id for p in pictures}
+        note = f"Only {len(ids)} of {len(self)} images were used ({' and '.join(how)})."
+        return replace(
+            self,
             pictures=tuple(p for p in self.pictures if p.id in ids),
-            skipped=self.skipped,
-            warnings=(*self.warnings, f"Only {limit} of {len(self)} images were used (limit)."),
-            synonyms=self.synonyms,
+            warnings=(*self.warnings, note),
+            origin=None,
         )
 
     def describe(self) -> dict[str, Any]:
@@ -123,3 +142,21 @@ class AttackSet:
         """Warnings, and the licence where it limits the use."""
         licence = self.layout.licence_notice()
         return [*([licence] if licence else []), *self.warnings]
+
+
+def _whole_pairs(
+    pictures: Sequence[Picture], most: int, order: Callable[[str], bytes]
+) -> list[Picture]:
+    """The first pairs in an order that fit whole; single images where no pair does."""
+    if len(pictures) <= most:
+        return list(pictures)
+    groups: dict[str, list[Picture]] = {}
+    for p in pictures:
+        groups.setdefault(p.pair, []).append(p)
+    members: list[Picture] = []
+    for pair in sorted(groups, key=order):
+        if len(members) + len(groups[pair]) <= most:
+            members += groups[pair]
+    if not members:  # the pairs are larger than the limit
+        members = sorted(pictures, key=lambda p: order(p.id))
+    return members[:most]

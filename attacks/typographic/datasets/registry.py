@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from attacks.typographic.datasets.layout import Layout, Reading
 from attacks.typographic.datasets.pictures import AttackSet
@@ -63,13 +64,21 @@ def detect_layout(path: str | Path) -> Layout | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-def load_attacks(layout: str, path: str | Path, *, limit: int | None = None) -> AttackSet:
+def load_attacks(
+    layout: str,
+    path: str | Path,
+    *,
+    limit: int | None = None,
+    sample: int | None = None,
+    per_class: bool = False,
+    seed: int = 0,
+) -> AttackSet:
     """Read an attack data set from a local path; nothing is downloaded.
 
     Args:
         layout: A name of :func:`layouts`, or ``auto``.
         path: The folder, table or archive, as published.
-        limit: Keep at most N images, in whole pairs where they fit.
+        limit, sample, per_class, seed: Keep some of the images, see :meth:`AttackSet.sample`.
     Returns:
         The images with their twins. What could not be used is in ``skipped``, with the reason;
         counts that differ from the published ones are in ``warnings``.
@@ -118,8 +127,11 @@ def load_attacks(layout: str, path: str | Path, *, limit: int | None = None) -> 
         warnings=tuple(warnings),
         synonyms={name: list(others) for name, others in known.synonyms},
     )
-    arguments = {"layout": known.name, "path": absolute(place), "limit": limit}
-    return replace(whole.sample(limit), origin=Origin(opener="attack-set", arguments=arguments))
+    arguments: dict[str, Any] = {"layout": known.name, "path": absolute(place), "limit": limit}
+    if sample is not None:
+        arguments |= {"sample": sample, "per_class": per_class, "seed": seed}
+    chosen = whole.sample(limit, sample=sample, per_class=per_class, seed=seed)
+    return replace(chosen, origin=Origin(opener="attack-set", arguments=arguments))
 
 
 def _nothing(layout: Layout, path: Path, reading: Reading) -> str:

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from attacks.typographic.datasets.archives import ParquetCell, parquet_rows
 from attacks.typographic.datasets.layout import Layout, Picture, Reading, spaced
 from clipprobe.data import Failure
+from clipprobe.data.archives import ParquetCell, parquet_rows
 from clipprobe.data.suffixes import IMAGE_SUFFIXES
 from clipprobe.data.tables import inside
 from clipprobe.errors import DataError

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from attacks.typographic.datasets.archives import ZipMember, parquet_rows, zip_names, zip_text
 from attacks.typographic.datasets.layout import (
     ATTACK,
     CLEAN,
@@ -26,6 +25,7 @@ from attacks.typographic.datasets.layout import (
     spaced,
 )
 from clipprobe.data import Failure
+from clipprobe.data.archives import ZipMember, parquet_rows, zip_names, zip_text
 from clipprobe.data.records import Source, Unreadable
 from clipprobe.data.tables import inside
 from clipprobe.errors import DataError

@@ -53,6 +53,8 @@ class Job:
     settings: Measuring
     cases: Sequence[Case]
     skipped: Sequence[Failure]
+    notes: Sequence[str] = ()
+    """What a reader must know of words that were left out."""
     progress: Callable[[str, int, int], None]
 
     def config(self) -> dict[str, Any]:
@@ -84,6 +86,7 @@ class Job:
         measured = self._measured(run, measurer, drawer, planned)
         summary = summarise(measured, self.settings, self._audit_gap(measured))
         summary["n"].update(failed=len(failed), skipped=len(left_out))
+        summary["warnings"] += self.notes
         if hold is not None:
             summary["warnings"].insert(0, hold)
         return Outcome(

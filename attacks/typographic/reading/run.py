@@ -6,13 +6,17 @@ ranks them on one half of the images, checks them on the other, and takes the ra
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from attacks.typographic.attack.controls import CONDITIONS
+from attacks.typographic.choosing.prepared import cannot_write
 from attacks.typographic.reading.job import Job
 from attacks.typographic.reading.settings import ReadingExplanation
 from attacks.typographic.reading.source import measuring_of, source_of
 from attacks.typographic.rendering.cases import read_cases
+from attacks.typographic.rendering.unwritten import left_out
+from attacks.typographic.words import vocabulary
 from clipprobe.data import as_dataset
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.memory import fitting_batch
@@ -52,15 +56,14 @@ def prepare_explanation(settings: ReadingExplanation, clip: Clip) -> Plan[None]:
         batch_size=settings.batch_size,
         seed=settings.seed,
     )
-    dataset = as_dataset(settings.images)
-    source = source_of(settings, dataset)
+    settings = settings.opened(whole=True)
+    source = source_of(settings, as_dataset(settings.images))
     if settings.run is not None and source.identity != clip.identity:
         raise ConfigError(
             f"The run {settings.run} audited other weights, or another edit, than those of "
             f"{clip.id}: load the model that it audited."
         )
-    if settings.limit is not None:
-        dataset = as_dataset(dataset, limit=settings.limit)
+    dataset = settings.dataset()
     cases, skipped = read_cases(dataset, source.classes, name_pattern=source.name_pattern)
     if cases[0].word is not None:
         raise DataError(
@@ -80,6 +83,12 @@ def prepare_explanation(settings: ReadingExplanation, clip: Clip) -> Plan[None]:
         skipped=skipped,
         progress=settings.progress or (lambda step, done, total: None),
     )
+    task = job.task
+    names = [word for _, word in source.pairs or ()] or vocabulary(task.words, task.classes)
+    labels = [task.classes.names[case.label] for case in cases]
+    why = cannot_write(task, names, labels)
+    source = replace(source, words=replace(source.words, unfit=frozenset(why)))
+    job = replace(job, source=source, notes=left_out(why))
     job.task.renderer.check()
     return Plan(
         config=job.config(),

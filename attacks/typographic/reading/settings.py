@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -12,7 +12,7 @@ from pydantic import BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from attacks.typographic.attack.knobs import KNOBS
-from attacks.typographic.settings import Asking, Writing
+from attacks.typographic.settings import Asking, Candidates, Classes, Writing
 from clipprobe.settings import HOW, Flag
 from clipprobe.settings.shared import Images, Output, Random
 
@@ -37,7 +37,7 @@ def knobs_of(attack: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class ReadingExplanation(Asking, Writing, Random, Output, Images):
+class ReadingExplanation(Candidates, Asking, Writing, Random, Output, Images):
     """Say which heads and neurons carry a written word to the answer, and check it by ablation.
 
     Units are ranked on one half of the images and confirmed on the other, against a nonsense
@@ -47,8 +47,7 @@ class ReadingExplanation(Asking, Writing, Random, Output, Images):
 
     panel: ClassVar[str] = "Explanation"
     images: ImagesLike
-    classes: Annotated[Sequence[str] | str | Path | None, Flag(takes=Path, many=False)] = None
-    """A text file, one candidate class a line; every label must be among them."""
+    classes: Classes = None
     _: KW_ONLY
     limit: Annotated[int | None, Ge(1), Flag(default="48")] = 48
     attack: Annotated[AttackLike | None, BeforeValidator(knobs_of), Flag(where="python")] = None

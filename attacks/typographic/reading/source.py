@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.inputs import classes_of
 from attacks.typographic.reading.settings import ReadingExplanation, knobs_of
+from attacks.typographic.rendering.cases import labels_of
 from attacks.typographic.rendering.render import DrawAt
 from attacks.typographic.rendering.settings import checked_draw_at, prototype
 from attacks.typographic.withholding import require_answers
@@ -130,8 +131,6 @@ def source_of(settings: ReadingExplanation, dataset: Dataset) -> Source:
                 "and attack away, or omit the run."
             )
         return audited(load_run(settings.run), dataset)
-    if settings.classes is None:
-        raise ConfigError("Explaining needs the candidate classes, or a run to take them from.")
     words = parse_words(settings.words)
     ranked = words.strategy not in ("random", "list", "per-image")
     if words.strategy not in STRATEGIES or (ranked and words.listed):
@@ -141,7 +140,11 @@ def source_of(settings: ReadingExplanation, dataset: Dataset) -> Source:
             "first, then explain its run (--run)."
         )
     return Source(
-        classes=classes_of(settings.classes, settings.synonyms),
+        classes=classes_of(
+            settings.classes,
+            settings.synonyms,
+            labels=lambda: labels_of(dataset, settings.name_pattern),
+        ),
         templates=check_templates(settings.templates),
         attack=prototype(dict(knobs_of(settings.attack) or {}), settings.seed),
         draw_at=settings.draw_at,

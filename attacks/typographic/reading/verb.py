@@ -12,7 +12,7 @@ from attacks.typographic import terminal as lines
 from attacks.typographic.reading.settings import ReadingExplanation
 from attacks.typographic.settings import Lettering, WordFlags
 from attacks.typographic.texts import strategy_or_file
-from clipprobe.cli.common import load_model, progress
+from clipprobe.cli.common import load_model, open_images, progress
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
 
@@ -27,22 +27,23 @@ def reading(
     """Run the explanation that flags and config file ask for, and print its headline."""
     from attacks.typographic.reading.run import explain_reading
     from attacks.typographic.reading.source import source_of
-    from clipprobe.data import open_dataset
+    from clipprobe.data import as_dataset
+    from clipprobe.stimuli.text import font_info
 
     classes = settings.classes
     if isinstance(classes, str | Path):
         classes = Path(classes)
         lines.say_twice(classes)
     source: Any = words.source() or strategy_or_file(settings.words)
-    dataset = open_dataset(str(settings.images))
-    settings = replace(
-        settings,
-        images=dataset,
-        classes=classes,
-        words=source,
-        attack=None if lettering == Lettering() else lettering.knobs(),
-    )
-    source_of(settings, dataset)  # what cannot be explained is said before the model loads
+    settings = open_images(settings, whole=True)
+    attack = None if lettering == Lettering() else lettering.knobs()
+    if settings.run is not None and replace(lettering, font=Lettering().font) == Lettering():
+        font_info(lettering.font)  # the file that the run was written with is known from here on
+        attack = None
+    settings = replace(settings, classes=classes, words=source, attack=attack)
+    source_of(
+        settings, as_dataset(settings.images)
+    )  # what cannot be explained is said before the model loads
     clip = load_model(model)
     with ExitStack() as stack:
         run: Any = explain_reading  # which takes the record too

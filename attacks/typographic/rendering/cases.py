@@ -56,14 +56,15 @@ def read_cases(
             ``{label}-{word}``; with ``{label}`` alone it gives the label only.
         word_column: The metadata column that holds the photographed word.
     Raises:
-        DataError: no image has a label, no name fits the pattern, the column is absent, or a
-            label is not among the classes.
+        DataError: no image has a label, no name fits the pattern, the column is absent, or no
+            label is among the classes.
         ConfigError: the pattern is not one.
     """
     pattern = compile_pattern(name_pattern) if name_pattern is not None else None
     natural = word_column is not None or (pattern is not None and "word" in pattern.groupindex)
     cases: list[Case] = []
     skipped: list[Failure] = []
+    others: dict[str, ImageRecord] = {}
     for record in dataset.records:
         label, word = record.label, None
         if pattern is not None:
@@ -80,15 +81,43 @@ def read_cases(
         if natural and word is None:
             skipped.append(Failure(record.id, f"it has no value in the column {word_column!r}"))
             continue
-        index = label_index(classes, label, record.id)
+        index = classes.index(label)
+        if index is None:
+            others.setdefault(label, record)
+            reason = f"its label {label!r} is not among the {len(classes.names)} classes"
+            skipped.append(Failure(record.id, reason))
+            continue
         cluster = record.id
         if natural:
             cluster = f"{PurePosixPath(record.id).parent.as_posix()}/{classes.names[index]}"
             word = "" if word is None or word.strip().lower() in NO_WORD else word.strip()
         cases.append(Case(record=record, label=index, word=word, cluster=cluster))
     if not cases:
+        for label, record in others.items():
+            label_index(classes, label, record.id)  # which says what the nearest class is
         raise DataError(_nothing(dataset, skipped, name_pattern, word_column))
     return cases, skipped
+
+
+def labels_of(dataset: Dataset, name_pattern: str | None = None) -> list[str]:
+    """What the images show, sorted; names that differ only in case or hyphens are one.
+
+    Raises:
+        DataError: no image has a label.
+        ConfigError: the pattern is not one.
+    """
+    pattern = compile_pattern(name_pattern) if name_pattern is not None else None
+    names: dict[str, str] = {}
+    for record in dataset.records:
+        label = record.label
+        if pattern is not None:
+            match = pattern.fullmatch(PurePosixPath(record.id).stem)
+            label = match["label"] if match else None
+        if label is not None and key(label):
+            names[key(label)] = min(names.get(key(label), label), label)
+    if not names:
+        raise DataError(_nothing(dataset, dataset.records, name_pattern, None))
+    return sorted(names.values())
 
 
 def cases_of(attacks: AttackSet, classes: Classes) -> tuple[list[Case], list[Failure]]:
@@ -113,14 +142,17 @@ def cases_of(attacks: AttackSet, classes: Classes) -> tuple[list[Case], list[Fai
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """``{label}-{word}`` as a regular expression; the label takes as much as it can.
+    """``{label}-{word}`` as a regular expression.
+
+    ``{}`` takes as little as it can and the label as much: ``{}_{label}`` is ``common_iguana`` in
+    ``n01677366_common_iguana``, and ``{label}-{word}`` of ``hot-dog-ipod`` is a hot-dog.
 
     Raises:
         ConfigError: ``{label}`` is missing, something is there twice, or another name is in it.
     """
     parts = re.split(r"(\{[^{}]*\})", pattern)
     names = [part[1:-1] for part in parts if part.startswith("{")]
-    known = {"label": "(?P<label>.+)", "word": "(?P<word>.*)", "": ".*"}
+    known = {"label": "(?P<label>.+)", "word": "(?P<word>.*)", "": ".*?"}
     if names.count("label") != 1 or names.count("word") > 1 or not set(names) <= set(known):
         raise ConfigError(
             f"The name pattern {pattern!r} cannot be used: it needs {{label}} once, {{word}} at "
@@ -133,7 +165,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _nothing(
-    dataset: Dataset, skipped: Sequence[Failure], pattern: str | None, column: str | None
+    dataset: Dataset, skipped: Sequence[object], pattern: str | None, column: str | None
 ) -> str:
     example = dataset.records[0].id
     if pattern is not None:
@@ -148,5 +180,5 @@ def _nothing(
         )
     return (
         f"None of the {len(skipped)} images of {dataset.name!r} has a label: put them into one "
-        "folder for each class, add a label column to the metadata table, or give --name-pattern."
+        "folder for each class, or give --labels TABLE or --name-pattern."
     )

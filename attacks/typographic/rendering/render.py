@@ -117,6 +117,8 @@ class Renderer:
     kinds: Collection[str] = CONDITIONS
     """Which of the attack and its controls are drawn."""
     bases: Bases = field(default_factory=Bases)
+    unwritten: Collection[str] = frozenset()
+    """Words that cannot be written; an image of such a class has no control with the true word."""
 
     def known(self, word: str) -> bool:
         """Whether a control word would mean something here: a class, a synonym, a word."""
@@ -206,10 +208,11 @@ class Renderer:
         self, case: Case, base: Image.Image, word: str
     ) -> Iterator[tuple[str, AttackedImage]]:
         """The attack with one word and its controls, on ``base``, one at a time."""
+        label = self.classes.names[case.label]
         return with_controls(
             self.attack.with_word(word),
             base,
-            true_word=self.classes.names[case.label],
+            true_word=None if label in self.unwritten else label,
             known=self.known,
             key=(self.seed, case.record.id),
             image_id=f"{case.record.id}\x1f{word}",

@@ -10,6 +10,7 @@ from attacks.typographic.attack.knobs import KNOBS
 from attacks.typographic.attack.presets import preset_knobs
 from attacks.typographic.rendering.render import DrawAt
 from clipprobe.errors import ConfigError, nearest
+from clipprobe.stimuli.text import DEFAULT_FONT, font_info, placeholder
 
 
 def prototype(knobs: Mapping[str, Any], seed: int) -> TypographicAttack:
@@ -33,7 +34,9 @@ def prototype(knobs: Mapping[str, Any], seed: int) -> TypographicAttack:
         )
     if preset is not None:
         settings = preset_knobs(preset, settings)
-    return TypographicAttack(word="word", seed=seed, **settings)
+    font = font_info(str(settings.get("font", DEFAULT_FONT))).name
+    settings["font"] = font  # a file by its content: paths differ between machines
+    return TypographicAttack(word=placeholder(font), seed=seed, **settings)
 
 
 def checked_draw_at(draw_at: DrawAt) -> DrawAt:

@@ -25,6 +25,8 @@ from clipprobe.runs.differences import differing
 from clipprobe.study import Outcome, Plan, Study
 
 KIND = "typographic-comparison"
+#: Id and content of every image of an audit.
+IMAGES = "images.parquet"
 #: Settings that must be the same for two audits to answer one question.
 SAME = ("classes", "synonyms")
 
@@ -33,7 +35,8 @@ def prepare_comparison(settings: TypographicComparison, clip: None = None) -> Pl
     """Read both audits, and refuse what cannot be compared."""
     a, b = load_run(settings.a), load_run(settings.b)
     apart = refuse_incomparable(a, b)
-    first, second = _outcomes(a), _outcomes(b)
+    one_set = a.manifest.get("dataset") == b.manifest.get("dataset")
+    first, second = (_outcomes(view, by_content=not one_set) for view in (a, b))
     both = (name for name in first if name in second)
     if not any(len(np.intersect1d(first[name].pair, second[name].pair)) for name in both):
         raise RunFolderError(
@@ -93,7 +96,8 @@ def refuse_incomparable(a: RunView, b: RunView) -> list[tuple[str, Any, Any]]:
     """The settings other than the model that differ, where the two can be compared.
 
     Raises:
-        RunFolderError: other images, other classes, or written words against photographed ones.
+        RunFolderError: other classes, written words against photographed ones, or other images
+            where it is not known which are the same.
     """
     if a.path.resolve() == b.path.resolve():
         raise RunFolderError(f"{a.path} was given twice: give two runs.")
@@ -108,21 +112,32 @@ def refuse_incomparable(a: RunView, b: RunView) -> list[tuple[str, Any, Any]]:
     found = differing(configs[0], configs[1])
     for name, x, y in found:
         top = name.partition(".")[0]
-        if top == "dataset":
+        if top == "dataset" and not (a.has(IMAGES) and b.has(IMAGES)):
             raise RunFolderError(
-                f"{a.path} and {b.path} used other images ({name} {_short(x)} and {_short(y)}): "
-                "audit one data set twice to compare."
+                f"{a.path} and {b.path} used other images ({name} {_short(x)} and {_short(y)}), "
+                "and were made before a run said which image is which: make them again."
             )
         if top in SAME:
             raise RunFolderError(
                 f"{a.path} and {b.path} chose among other answers ({name} {_short(x)} and "
                 f"{_short(y)}): give both audits the same --classes and --synonyms."
             )
-    return [item for item in found if item[0].partition(".")[0] != "model"]
+    return [item for item in found if item[0].partition(".")[0] not in ("model", "dataset")]
 
 
-def _outcomes(view: RunView) -> dict[str, Outcomes]:
+def _outcomes(view: RunView, *, by_content: bool) -> dict[str, Outcomes]:
+    """Outcomes by condition.
+
+    Args:
+        by_content: Take an image for the same only if its bytes are, too; two data sets may have
+            other images under one name.
+    """
     data = columns_of(view.read_table("results.parquet"))
+    if by_content:
+        table = view.read_table(IMAGES)
+        content = dict(zip(*(table[name].to_pylist() for name in ("image", "sha256")), strict=True))
+        keys = [f"{image}\x1f{content[image]}" for image in data["image"]]
+        data["image"] = np.asarray(keys, object)
     return natural_outcomes(data) if view.summary["natural"] else written_outcomes(data)
 
 

@@ -15,16 +15,17 @@ from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.controls import nonsense_word, with_controls
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import Floats
+from attacks.typographic.rendering.unwritten import left_out
 from attacks.typographic.search.oracle import Answer, Goal, Oracle
 from attacks.typographic.search.report import build_page, summary_of, trace_rows
 from attacks.typographic.search.result import SearchResult, arm_of
 from attacks.typographic.search.settings import AttackSearch
-from attacks.typographic.search.space import SearchSpace
+from attacks.typographic.search.space import SearchSpace, unwritten_by
 from attacks.typographic.search.strategy import best, run_search
 from attacks.typographic.task import Task
 from attacks.typographic.words import Guard, overlaps
 from clipprobe.data import decode_image
-from clipprobe.errors import DataError, GlyphError
+from clipprobe.errors import DataError
 from clipprobe.runs import Run
 from clipprobe.study import Outcome
 from clipprobe.zeroshot.classes import Classes, key
@@ -49,6 +50,8 @@ class Job:
     """What is tried; its words stand for others where the model ``ranked`` them."""
     ranked: bool
     settings: AttackSearch
+    notes: Sequence[str] = ()
+    """What a reader must know of words that were left out."""
 
     @property
     def case(self) -> Case:
@@ -70,7 +73,7 @@ class Job:
                 f"{'the target' if self.target is not None else 'already wrong'}: there is nothing "
                 "to flip. Give another image, label or target."
             )
-        space = self._spaced(clean)
+        space, notes = self._spaced(clean)
         arms = self._searched(run, space, classifier, goal)
         least = best(arms["words"])
         verified: bool | None = None
@@ -92,6 +95,7 @@ class Job:
             nonsense=arm_of(arms["nonsense"]) if "nonsense" in arms else None,
             verified=verified,
             controls=controls,
+            notes=(*self.notes, *notes),
             path=run.path,
         )
         return Outcome(
@@ -102,19 +106,20 @@ class Job:
             used=1,
         )
 
-    def _spaced(self, clean: Floats) -> SearchSpace:
-        """What is tried, with the words that the clean answer leaves."""
+    def _spaced(self, clean: Floats) -> tuple[SearchSpace, list[str]]:
+        """What is tried, with the words that the clean answer leaves; and what was left out."""
         if not self.ranked:
-            return self.space
+            return self.space, []
         classes, guard = self.task.classes, self.task.words.guard
         order = np.argsort(-classes.grouped(clean[None])[0], kind="stable")
         counts = np.bincount(classes.group)
         listed = [classes.names[i] for i in order if counts[classes.group[i]] == 1]
-        words = allowed_words(listed, classes, self.case.label, guard)[:RUNNERS_UP]
-        try:
-            return dataclasses.replace(self.space, words=words)
-        except GlyphError as error:  # the same classes would fail again
-            raise DataError(str(error)) from None
+        allowed = allowed_words(listed, classes, self.case.label, guard)
+        why = unwritten_by(allowed, self.space.knobs, self.space.fixed)
+        words = tuple(word for word in allowed if word not in why)[:RUNNERS_UP]
+        if not words:  # the same classes would fail again
+            raise DataError(next(iter(why.values())))
+        return dataclasses.replace(self.space, words=words), left_out(why)
 
     def _searched(
         self, run: Run, space: SearchSpace, classifier: Floats, goal: Goal

@@ -79,7 +79,7 @@ def summary_of(result: SearchResult) -> dict[str, Any]:
 
 def warnings(result: SearchResult) -> list[str]:
     """What a reader must know, as sentences."""
-    texts = []
+    texts = list(result.notes)
     if result.words.found is None:
         texts.append(
             f"No text flipped the answer within {result.words.queries} queries and "

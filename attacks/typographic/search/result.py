@@ -64,6 +64,7 @@ class SearchResult(AsJson):
     ``verified``: whether the image that was written flips the answer once more when it is read
     back and encoded alone; None where nothing was found.
     ``controls``: condition -> answer, with other text in the place of the attack.
+    ``notes``: what a reader must know of words that were left out.
     ``path``: the run folder.
     """
 
@@ -79,11 +80,13 @@ class SearchResult(AsJson):
     nonsense: Arm | None
     verified: bool | None
     controls: dict[str, dict[str, Any]]
+    notes: tuple[str, ...] = ()
     path: Path
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON types, without the path."""
-        return {name: value for name, value in AsJson.to_json(self).items() if name != "path"}
+        """Plain JSON types, without the path, and without notes where there are none."""
+        left = ("path",) if self.notes else ("path", "notes")
+        return {name: value for name, value in AsJson.to_json(self).items() if name not in left}
 
     @classmethod
     def from_json(cls, data: dict[str, Any], path: Path) -> SearchResult:
@@ -105,6 +108,7 @@ class SearchResult(AsJson):
         return cls(
             **{name: data[name] for name in names},
             candidates=tuple(data.get("candidates", ())),
+            notes=tuple(data.get("notes", ())),
             words=words,
             nonsense=arm(data["nonsense"]),
             path=path,

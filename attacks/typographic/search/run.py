@@ -18,10 +18,11 @@ from attacks.typographic.inputs import classes_of
 from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import Encoder, digest
 from attacks.typographic.rendering.settings import prototype
+from attacks.typographic.rendering.unwritten import left_out, require_some
 from attacks.typographic.search.job import Job, allowed_words
 from attacks.typographic.search.result import SearchResult
 from attacks.typographic.search.settings import AttackSearch
-from attacks.typographic.search.space import SearchSpace
+from attacks.typographic.search.space import SearchSpace, unwritten_by
 from attacks.typographic.task import Task
 from attacks.typographic.withholding import asked_of
 from attacks.typographic.words import Guard, parse_words
@@ -32,6 +33,7 @@ from clipprobe.memory import fitting_batch
 from clipprobe.people import refuse_person_groups
 from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
+from clipprobe.stimuli.text import font_info
 from clipprobe.study import Plan, Study, carry_out
 from clipprobe.zeroshot.classes import Classes, label_index
 from clipprobe.zeroshot.prompts import check_templates
@@ -80,6 +82,7 @@ def prepare_search(settings: AttackSearch, clip: Encoder) -> Plan[SearchResult]:
     The one image is decoded here: its pixels are what the run is about.
     """
     known, own, target = question_of(settings)
+    knobs, fixed = _fonts_by_content(settings)
     task = _task(settings, clip, known, own)
     listed, guard = task.words.listed, task.words.guard
     refuse_person_groups(asked_of(known, task.templates, listed), "audit search")
@@ -87,14 +90,17 @@ def prepare_search(settings: AttackSearch, clip: Encoder) -> Plan[SearchResult]:
     candidates = listed if target is None or listed else (known.names[target],)
     # Without words or a target the model names them; any word tells whether the rest can be tried.
     words = allowed_words(candidates, known, own, guard) if candidates else ("word",)
+    why = unwritten_by(words, knobs, fixed)
+    require_some(words, why, 1)
+    words = tuple(word for word in words if word not in why)
     space = SearchSpace(
         words=words,
         places=settings.places,
         sizes=tuple(settings.sizes),
         opacities=tuple(settings.opacities),
         colors=tuple(settings.colors),
-        knobs={name: tuple(values) for name, values in settings.knobs.items()},
-        fixed=dict(settings.fixed),
+        knobs=knobs,
+        fixed=fixed,
     )
     task.renderer.check()
     [case] = task.cases
@@ -119,10 +125,23 @@ def prepare_search(settings: AttackSearch, clip: Encoder) -> Plan[SearchResult]:
         space=space,
         ranked=not candidates,
         settings=settings,
+        notes=left_out(why),
     )
     return Plan(
         config=config, execute=job.execute, seed=settings.seed, provenance=clip.provenance()
     )
+
+
+def _fonts_by_content(settings: AttackSearch) -> tuple[dict[str, tuple[Any, ...]], dict[str, Any]]:
+    """The other knobs, tried and fixed; a font file by its content, for its path is not the same
+    everywhere."""
+    knobs = {name: tuple(values) for name, values in settings.knobs.items()}
+    fixed = dict(settings.fixed)
+    if "font" in knobs:
+        knobs["font"] = tuple(font_info(str(font)).name for font in knobs["font"])
+    if "font" in fixed:
+        fixed["font"] = font_info(str(fixed["font"])).name
+    return knobs, fixed
 
 
 def _task(settings: AttackSearch, clip: Encoder, classes: Classes, label: int) -> Task:

@@ -95,9 +95,9 @@ class OtherKnobs(Settings):
 
     panel: ClassVar[str] = "Search"
     fonts: Annotated[
-        Parts, Flag(takes=str, many=False, default="DejaVuSans-Bold", where="flag")
+        Parts, Flag(takes=str, many=False, default="DejaVuSans-Bold", where="flag", also="font")
     ] = ()
-    """Bundled fonts to try, with commas."""
+    """Fonts to try, with commas: bundled ones, or .ttf or .otf files of your own."""
     rotations: Annotated[Numbers, Flag(takes=str, many=False, default="0", where="flag")] = ()
     """Degrees to try: -15,0,15."""
     outline: Annotated[str | None, Flag(default="black", where="flag")] = None

@@ -8,18 +8,38 @@ opacity.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.knobs import KNOBS
+from attacks.typographic.rendering.unwritten import unwritten
 from attacks.typographic.search.settings import COLORS, OPACITIES, PLACES, SIZES
 from clipprobe.errors import ConfigError
 from clipprobe.runs.jsonio import AsJson
-from clipprobe.stimuli.text import rgb
+from clipprobe.stimuli.text import DEFAULT_FONT, placeholder, rgb
 
 Point = tuple[int, ...]
+
+
+def unwritten_by(
+    words: Iterable[str], knobs: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any]
+) -> dict[str, str]:
+    """The words that some way of writing that a search may try cannot write, and why."""
+    ways = {
+        name: list(knobs.get(name, [fixed[name]] if name in fixed else []))
+        for name in ("font", "script", "case")
+    }
+    why: dict[str, str] = {}
+    for values in product(*(values or [None] for values in ways.values())):
+        way = {name: value for name, value in zip(ways, values, strict=True) if value is not None}
+        word = placeholder(way.get("font", DEFAULT_FONT))
+        why = {**unwritten(TypographicAttack(word=word, **way), words), **why}
+    return why
+
+
 _ORDERED = ("row", "column", "size", "opacity", "rotation")
 #: Axes whose lower values are less visible: bisected once a flip is found.
 SHRINK = ("size", "opacity")

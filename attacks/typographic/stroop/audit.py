@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.rendering.render import Encoder, ahead
+from attacks.typographic.rendering.unwritten import left_out, require_some, unwritten
 from attacks.typographic.stroop.cards import Deck, checked_colours
 from attacks.typographic.stroop.report import build_page
 from attacks.typographic.stroop.scoring import COLUMNS, columns_of
@@ -27,6 +29,7 @@ from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
+from clipprobe.stimuli.text import font_info, placeholder
 from clipprobe.study import Outcome, Plan, Study, carry_out
 from clipprobe.zeroshot.classifier import class_vectors
 from clipprobe.zeroshot.prompts import check_templates
@@ -60,13 +63,21 @@ def cards_of(settings: StroopAudit, side: int = 224) -> Cards:
     """
     inks = checked_colours(settings.colours)
     templates = [check_templates(t) for t in (settings.ink_templates, settings.word_templates)]
+    notes: tuple[str, ...] = ()
     if settings.images is None:
+        fonts = tuple(font_info(font).name for font in settings.fonts)
+        why: dict[str, str] = {}
+        for font in fonts:
+            why |= unwritten(TypographicAttack(word=placeholder(font), font=font), inks)
+        require_some(inks, why, 2)
+        notes = tuple(left_out(why))
+        inks = {name: ink for name, ink in inks.items() if name not in why}
         deck = Deck(
             colours=inks,
             control=settings.control,
             nonsense=settings.nonsense,
             presentations=tuple(settings.presentations),
-            fonts=tuple(settings.fonts),
+            fonts=fonts,
             sizes=tuple(settings.sizes),
             grounds=tuple(settings.grounds),
             variants=settings.variants,
@@ -82,7 +93,7 @@ def cards_of(settings: StroopAudit, side: int = 224) -> Cards:
         [*in_sentences(cards.inks, templates[0]), *in_sentences(words, templates[1])],
         "audit stroop, which lists every answer,",
     )
-    return cards
+    return replace(cards, notes=notes)
 
 
 def prepare_stroop(settings: StroopAudit, clip: Encoder) -> Plan[None]:
@@ -135,6 +146,7 @@ def _execute(run: Run, clip: Encoder, cards: Cards, settings: StroopAudit) -> Ou
         )
     summary = summarise(columns_of(table.to_pylist()), inks=cards.inks, seed=settings.seed)
     summary["n"].update(failed=len(failed), skipped=len(cards.skipped))
+    summary["warnings"] += cards.notes
     return Outcome(
         value=None,
         files=[(RESULTS, table)],

@@ -63,8 +63,10 @@ class StroopAudit(Progress, Random, Inference, Output):
     )
     """Cards as they are, mirrored, inverted (upside down) or negative (figure and ground
     exchanged); repeat for more."""
-    fonts: Annotated[Texts, Flag(name="font", choices="clipprobe.stimuli.text:fonts")] = FONTS
-    """A bundled font; repeat for more."""
+    fonts: Annotated[
+        Texts, Flag(name="font", choices="clipprobe.stimuli.text:fonts", place=True)
+    ] = FONTS
+    """A bundled font, or a .ttf or .otf file of your own; repeat for more."""
     sizes: Annotated[Sequence[Annotated[float, Gt(0), Le(1)]], Flag(name="size")] = SIZES
     """Line height as a fraction of the side; repeat for more."""
     grounds: Annotated[

@@ -54,6 +54,8 @@ class Cards:
     """Name, fingerprint and number of records; None for cards that are drawn."""
     skipped: tuple[Failure, ...] = ()
     """Files that are not cards."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know of colours that were left out."""
 
 
 def drawn_cards(deck: Deck, side: int) -> Cards:

@@ -16,7 +16,7 @@ from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.knobs import KNOBS
 from clipprobe.errors import ClipprobeError, ConfigError, nearest
 from clipprobe.runs import jsonio
-from clipprobe.stimuli.text import fonts
+from clipprobe.stimuli.text import font_info, fonts
 
 Design = Literal["one-factor", "factorial"]
 Level = Any
@@ -212,6 +212,8 @@ def _levels(name: str, values: Sequence[Level] | None) -> tuple[Level, ...]:
     levels = [tuple(level) if isinstance(level, list) else level for level in values]
     if not levels:
         raise ConfigError(f"The factor {name!r} has no levels: give at least one.")
+    if name == "font":  # a file by its content
+        levels = [font_info(str(level)).name for level in levels]
     if name == "position" and any(level in ("on", "off") for level in levels):
         raise ConfigError(
             "A place on or off the object needs its mask in every image, which a sweep does not "

@@ -39,6 +39,8 @@ class Job:
     """Why answers of single images are not written; None where they are."""
     level: float
     """Success that a text must exceed to count as working."""
+    notes: Sequence[str]
+    """What a reader must know of words that were left out."""
     progress: Callable[[int, int], None] | None
 
     def execute(self, run: Run) -> Outcome[None]:
@@ -94,6 +96,7 @@ class Job:
             table, self.grid, self.task.classes, level=self.level, left_out=without,
             seed=self.task.seed,
         )  # fmt: skip
+        summary["warnings"] += self.notes
         if self.hold is not None:
             summary["warnings"].insert(0, self.hold)
         summary["n"].update(failed=len(failed), skipped=len(left_out))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from attacks.typographic.attack.controls import CONDITIONS
 from attacks.typographic.attack.knobs import KNOBS
 from attacks.typographic.inputs import classes_of
+from attacks.typographic.rendering.cases import labels_of
 from attacks.typographic.rendering.render import Bases, Encoder
 from attacks.typographic.rendering.settings import prototype
+from attacks.typographic.rendering.unwritten import left_out, require_some, unwritten
 from attacks.typographic.sweep.grid import Grid, build
 from attacks.typographic.sweep.job import Job
 from attacks.typographic.sweep.settings import CONTROL, TypographicSweep
 from attacks.typographic.task import Task
-from attacks.typographic.words import Words, parse_words
+from attacks.typographic.words import Words, parse_words, vocabulary
 from attacks.typographic.words.strategies import PREPARED
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
@@ -67,11 +69,16 @@ def grid_of(settings: TypographicSweep) -> tuple[Grid, Words]:
 def prepare_sweep(settings: TypographicSweep, clip: Encoder) -> Plan[None]:
     """Refuse a grid that cannot be run, and plan its cells."""
     grid, words = grid_of(settings)
+    settings = settings.opened()
     kinds = tuple(k for k in CONDITIONS if k in ("attack", CONTROL, *settings.controls))
     task = Task.of(
         settings,
         clip,
-        classes=classes_of(settings.classes, settings.synonyms),
+        classes=classes_of(
+            settings.classes,
+            settings.synonyms,
+            labels=lambda: labels_of(settings.dataset(), settings.name_pattern),
+        ),
         templates=check_templates(settings.templates),
         words=words,
         attack=grid.base,
@@ -87,7 +94,8 @@ def prepare_sweep(settings: TypographicSweep, clip: Encoder) -> Plan[None]:
     n, per_cell = len(task.cases), task.words_per_image * len(kinds)
     _check_size(n, per_cell, len(grid.cells), settings.max_encodings)
     fitting_batch(clip, task.batch_size, n * (1 + per_cell * len(grid.cells)))
-    _check_words(grid, task.possible)
+    why = _unwritten(grid, task)
+    task = replace(task, words=replace(task.words, unfit=frozenset(why)))
     task.renderer.check()
     config = {
         **task.config(),
@@ -96,7 +104,14 @@ def prepare_sweep(settings: TypographicSweep, clip: Encoder) -> Plan[None]:
         "controls": [kind for kind in kinds if kind != "attack"],
         "level": settings.level,
     }
-    job = Job(task=task, grid=grid, hold=hold, level=settings.level, progress=settings.progress)
+    job = Job(
+        task=task,
+        grid=grid,
+        hold=hold,
+        level=settings.level,
+        notes=left_out(why),
+        progress=settings.progress,
+    )
     return Plan(
         config=config,
         execute=job.execute,
@@ -117,9 +132,14 @@ def _check_size(n_cases: int, per_cell: int, n_cells: int, most: int) -> None:
         )
 
 
-def _check_words(grid: Grid, words: Sequence[str]) -> None:
-    """Refuse, before anything is written, a word that one of the cells cannot write at all."""
+def _unwritten(grid: Grid, task: Task) -> dict[str, str]:
+    """The words that one of the cells cannot write at all, which all of them leave out.
+
+    Raises:
+        GlyphError: fewer than two classes, or no word of a list, are left.
+    """
     tried: set[tuple[Any, ...]] = set()
+    why: dict[str, str] = {}
     for cell in grid.cells:
         # Glyphs depend on font, case and script, not on numbers, places or colours.
         names = [name for name in KNOBS if name != "position"]
@@ -127,8 +147,9 @@ def _check_words(grid: Grid, words: Sequence[str]) -> None:
         key_of = tuple(value for value in values if isinstance(value, (str, bool)))
         if key_of not in tried:
             tried.add(key_of)
-            for word in words:
-                cell.attack.with_word(word)
+            why = {**unwritten(cell.attack, task.possible), **why}
+    require_some(vocabulary(task.words, task.classes), why, 1 if task.words.listed else 2)
+    return why
 
 
 SWEEP = Study(

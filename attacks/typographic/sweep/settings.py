@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Lt
 from pydantic.dataclasses import dataclass
 
 from attacks.typographic.attack.knobs import KNOBS
-from attacks.typographic.settings import Asking, OnImages
+from attacks.typographic.settings import Asking, Candidates, Classes, OnImages
 from clipprobe.settings import Flag, Settings, Texts
 from clipprobe.settings.shared import Progress
 
@@ -30,7 +29,7 @@ MAX_ENCODINGS = 50_000
 
 
 @dataclass(frozen=True)
-class TypographicSweep(Progress, Asking, OnImages):
+class TypographicSweep(Progress, Candidates, Asking, OnImages):
     """Write the same words on the same images over a grid of sizes, places, colours, ...
 
     Gives security curves with a nonsense-word control at every cell, tests whether they are
@@ -41,8 +40,7 @@ class TypographicSweep(Progress, Asking, OnImages):
     panel: ClassVar[str] = "Sweep"
     without_flags: ClassVar[frozenset[str]] = frozenset({*KNOBS, "preset"})
     images: ImagesLike
-    classes: Annotated[Sequence[str] | str | Path, Flag(takes=Path, many=False)]
-    """A text file, one candidate class a line; every label must be among them."""
+    classes: Classes = None
     _: KW_ONLY
     factors: Annotated[Factors, Flag(name="factor", many=True)]
     """A setting of the attack and its levels, size=0.05,0.1,0.2; without levels the default ones;

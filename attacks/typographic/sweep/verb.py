@@ -11,7 +11,7 @@ from attacks.typographic.settings import WordFlags
 from attacks.typographic.sweep.settings import BaseFlags, TypographicSweep
 from attacks.typographic.terminal import class_file, headline, tell
 from attacks.typographic.texts import strategy_or_file
-from clipprobe.cli.common import TimeLeft, about, countdown, load_model, say
+from clipprobe.cli.common import TimeLeft, about, countdown, load_model, open_images, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
 
@@ -20,18 +20,18 @@ def sweep(
     audit: TypographicSweep, base: BaseFlags, words: WordFlags, model: Model, terminal: Terminal
 ) -> None:
     """Run the sweep that flags and config file ask for, and print its headline."""
+    from attacks.typographic.rendering.cases import labels_of
     from attacks.typographic.sweep.run import grid_of
     from attacks.typographic.sweep.run import sweep as run_sweep
-    from clipprobe.data import open_dataset
 
     # What cannot be run is said before the model is loaded.
-    dataset = open_dataset(str(audit.images), limit=audit.limit)
+    audit = open_images(audit)
     source: Any = words.source() or strategy_or_file(audit.words)
     classes = class_file(audit.classes)
-    audit = replace(
-        audit, images=dataset, limit=None, classes=classes, words=source, **base.knobs()
-    )
+    audit = replace(audit, classes=classes, words=source, **base.knobs())
     grid_of(audit)
+    if audit.classes is None:
+        labels_of(audit.dataset(), audit.name_pattern)
     clip = load_model(model)
     with countdown("sweeping, images encoded") as bar:
         run: Any = run_sweep  # which takes the record too

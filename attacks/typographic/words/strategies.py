@@ -15,13 +15,15 @@ Strategies over the classes, or over a list of the user's:
 
 Whatever the strategy, the true label and everything that means the same or overlaps it is never an
 attack, and no strategy picks a class name that the list holds twice: nobody could say which of the
-two was hit. What is chosen depends on the image's id and the seed, never on the order of images
-or of the list.
+two was hit. Random words are those that rank first by a hash of seed, image id and word, so that
+the order of images and of the list does not matter, and two models are shown the same word wherever
+both have room for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,6 @@ import numpy.typing as npt
 from attacks.typographic.words.guards import Guard, overlapping
 from attacks.typographic.words.lists import distinct, read_word_file, words_of
 from clipprobe.errors import ConfigError, nearest
-from clipprobe.statistics.seeds import rng
 from clipprobe.zeroshot.classes import Classes
 
 STRATEGIES = (
@@ -59,7 +60,7 @@ class Words:
     """Queries that ``brute-force`` may spend."""
     guard: Guard = field(default_factory=Guard)
     unfit: frozenset[str] = frozenset()
-    """Words that do not fit on the model's input; no strategy picks them."""
+    """Words that cannot be written; no strategy picks them, and no control holds them."""
 
     @property
     def needs_clean_scores(self) -> bool:
@@ -187,7 +188,8 @@ def choose(
     # By name, so that the order of the list does not decide: neither draws nor ties.
     pool.sort(key=lambda i: names[i])
     if words.strategy in ("random", "list"):
-        order = [pool[i] for i in rng(seed, image_id, "word").permutation(len(pool))]
+        chance = by_chance(seed, image_id)
+        order = sorted(pool, key=lambda i: chance(names[i]))
     elif words.strategy == "per-image":
         own = words_of(words.by_image, image_id)
         order = sorted(pool, key=lambda i: own.index(names[i]))
@@ -200,6 +202,24 @@ def choose(
         ranked = np.argsort([sign * float(scores[i]) for i in pool], kind="stable")
         order = [pool[i] for i in ranked]
     return [names[i] for i in order[:count]]
+
+
+def by_chance(seed: int, image_id: str) -> Callable[[str], bytes]:
+    """A rank for each word on one image, which depends on no other word.
+
+    Example:
+        >>> rank = by_chance(0, "photo.jpg")
+        >>> sorted(["cat", "dog", "car"], key=rank)[0] in ("cat", "dog", "car")
+        True
+    """
+    start = hashlib.sha256(f"{seed}\x1f{image_id}\x1fword\x1f".encode("utf-8", "surrogatepass"))
+
+    def rank(word: str) -> bytes:
+        digest = start.copy()
+        digest.update(word.encode("utf-8", "surrogatepass"))
+        return digest.digest()
+
+    return rank
 
 
 def possible_words(words: Words, classes: Classes) -> list[str]:

@@ -42,6 +42,9 @@ class Regions(Images):
     """On which images, and what is known of them: nothing given means rendered scenes."""
 
     panel: ClassVar[str] = "Images"
+    without_flags: ClassVar[frozenset[str]] = frozenset(
+        {"labels", "label_column", "id_column", "image_root", "per_class"}
+    )
     images: Annotated[ImagesLike | None, Flag(place=True)] = None
     """The folder of the images that --coco or --masks describe, or where paths of --boxes start."""
     boxes: Annotated[Path | None, Existing] = None

@@ -14,6 +14,7 @@ from clipprobe.attribution.faithfulness.cases import Case
 from clipprobe.attribution.faithfulness.loaders import box_cases, coco_cases, segmentation_cases
 from clipprobe.attribution.faithfulness.scenes import scene_cases
 from clipprobe.data import Failure, ImageRecord
+from clipprobe.data.choice import Choice
 from clipprobe.data.images import as_pil
 from clipprobe.data.records import make_dataset
 from clipprobe.errors import ConfigError, DataError, UnreadableImageError
@@ -76,11 +77,13 @@ def source_of(settings: FaithfulnessAudit, size_px: int) -> Source:
         cases = segmentation_cases(
             images or "", settings.masks or "", settings.classes, prompt=settings.template
         )
-    return _of_user(cases, failures, Path(getattr(settings, kinds_given[0])).name, settings.limit)
+    given = settings.choice()
+    choice = Choice(**{one: given[one] for one in ("limit", "sample", "seed")})
+    return _of_user(cases, failures, Path(getattr(settings, kinds_given[0])).name, choice)
 
 
 def _scenes(settings: FaithfulnessAudit, size_px: int) -> Source:
-    for name in ("images", "classes", "limit"):
+    for name in ("images", "classes", "limit", "sample"):
         if getattr(settings, name) is not None:
             raise ConfigError(
                 f"--{name} belongs to images of your own, of which nothing is known yet: give "
@@ -104,13 +107,13 @@ def _scenes(settings: FaithfulnessAudit, size_px: int) -> Source:
     )
 
 
-def _of_user(cases: list[Case], failures: list[Failure], name: str, limit: int | None) -> Source:
+def _of_user(cases: list[Case], failures: list[Failure], name: str, choice: Choice) -> Source:
     if not cases and not failures:
         raise DataError(f"{name} names nothing in any image: there is nothing to measure on.")
     refuse_person_groups({text for case in cases for text in case.names}, "faithfulness")
     records = {case.scene: ImageRecord(case.scene, Path(case.image)) for case in cases}
     listed = [*records.values()] or [ImageRecord(one.id, b"") for one in failures]
-    dataset = make_dataset(name, listed, limit)
+    dataset = choice.of(make_dataset(name, listed, None))
     ids = {record.id for record in dataset.records}
     cases = [case for case in cases if case.scene in ids]
     digest = hashlib.sha256()

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from clipprobe.data import Dataset, as_dataset, require_readable
+from clipprobe.data import Dataset, require_readable
 from clipprobe.data.texts import read_texts, text_dataset
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.hooks.units import Site, default_pool, find_sites
@@ -84,7 +84,7 @@ def inputs_of(settings: AnyScan) -> tuple[str, Dataset]:
             "--texts FILE for the text tower."
         )
     if images is not None:
-        return "vision", as_dataset(images, limit=settings.limit)
+        return "vision", cast("ImageScan", settings).dataset()
     if isinstance(texts, Path):
         return "text", read_texts(texts, limit=settings.limit)
     return "text", text_dataset(cast("Any", texts), limit=settings.limit)

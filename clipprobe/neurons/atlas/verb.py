@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.common import load_model, open_images, progress, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.neurons.atlas.settings import AtlasScan, Merge
 from clipprobe.neurons.atlas.statistics.floors import twin_of
@@ -22,6 +22,8 @@ def scan(settings: AtlasScan, model: Model, terminal: Terminal) -> None:
     from clipprobe.study import carry_out
 
     # The data set is opened before the model, so that a wrong path is said at once.
+    if settings.images is not None and settings.texts is None:
+        settings = open_images(settings)
     tower, dataset = inputs_of(settings)
     opened: Any = {"images" if tower == "vision" else "texts": dataset, "limit": None}
     clip = load_model(model)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 
-from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.common import load_model, open_images, progress, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.settings import EffectVerb
@@ -46,14 +46,13 @@ class TotalEffect(Batches, Random, Compared, Images):
 
 def effect(settings: TotalEffect, model: Model, terminal: Terminal) -> None:
     """Print what each change of each unit does to each score."""
-    from clipprobe.data import as_dataset
     from clipprobe.neurons.effects.changes import parse_method
 
     for name in settings.methods:
         parse_method(name)  # before a model is loaded
     if not all(one.strip() for one in settings.texts):
         raise ConfigError("--text is empty: give the text whose score is measured.")
-    dataset = as_dataset(settings.images, limit=settings.limit)
+    dataset = open_images(settings).dataset()
     clip = load_model(model)
     from clipprobe.neurons.effects import total_effects
     from clipprobe.tracing.inputs import readable
@@ -95,9 +94,7 @@ def effect_line(one: UnitEffect) -> str:
 
 def predict(settings: EffectVerb, model: Model, terminal: Terminal) -> None:
     """Print how well removals are predicted, at each hook point, and a sample of them."""
-    from clipprobe.data import as_dataset
-
-    dataset = as_dataset(settings.images, limit=settings.limit)
+    settings = open_images(settings)
     clip = load_model(model)
     from clipprobe.hooks import resolve
     from clipprobe.neurons.effects.agreement import effect_sites
@@ -107,7 +104,7 @@ def predict(settings: EffectVerb, model: Model, terminal: Terminal) -> None:
     named = settings.sites
     sites = [point.name for point in resolve(clip, list(named))] if named else effect_sites(clip)
     with progress("hook points", len(sites)) as advance:
-        settings = replace(settings, images=dataset, limit=None, sites=sites, progress=advance)
+        settings = replace(settings, sites=sites, progress=advance)
         comparison = carry_out(EFFECTS, settings, clip).value
     result(
         [one.to_json() for one in comparison],

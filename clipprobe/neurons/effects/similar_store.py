@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipprobe.data import Failure, as_dataset
+from clipprobe.data import Failure
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.effects.settings import SimilarTest
 from clipprobe.neurons.effects.similar import SimilarUnits, compared, similar_units
@@ -55,7 +55,7 @@ def similar_run(clip: Clip, settings: SimilarTest) -> SimilarUnits:
 
 def prepare_similar(settings: SimilarTest, clip: Clip) -> Plan[SimilarUnits]:
     """Find the unit, what it is compared with, and the images."""
-    dataset = as_dataset(settings.images, limit=settings.limit)
+    dataset = settings.dataset()
     own, _, _ = compared(clip, settings.address, settings.sites, settings.pool)
     fitting_batch(clip, settings.batch_size, len(dataset))
     provenance = clip.provenance()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.common import load_model, open_images, progress, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.neurons.effects.settings import SimilarTest
 from clipprobe.settings.shared import Model, Terminal
@@ -16,15 +16,13 @@ if TYPE_CHECKING:
 
 def similar(settings: SimilarTest, model: Model, terminal: Terminal) -> None:
     """Print the units at either end, and keep them where a folder is given."""
-    from clipprobe.data import as_dataset
-
-    dataset = as_dataset(settings.images, limit=settings.limit)
+    settings = open_images(settings)
     clip = load_model(model)
     from clipprobe.neurons.effects.similar_store import SIMILAR
     from clipprobe.study import carry_out
 
-    with progress("images", len(dataset)) as advance:
-        settings = replace(settings, images=dataset, limit=None, progress=advance)
+    with progress("images", len(settings.dataset())) as advance:
+        settings = replace(settings, progress=advance)
         similar = carry_out(SIMILAR, settings, clip).value
     result(similar.to_json(), as_json=terminal.as_json, text=lambda: similar_text(similar))
     if settings.out is not None:

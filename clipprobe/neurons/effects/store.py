@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from clipprobe.data import Dataset, as_dataset
+from clipprobe.data import Dataset
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.agreement import (
     Agreement,
@@ -62,7 +62,7 @@ def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[EffectComparison]:
     """Find the images and hook points, and refuse what has no direct effect."""
     from clipprobe.hooks import resolve
 
-    dataset = as_dataset(settings.images, limit=settings.limit)
+    dataset = settings.dataset()
     named = settings.sites
     sites = [point.name for point in resolve(clip, list(named))] if named else effect_sites(clip)
     for site in sites:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.data import Failure, as_dataset
+from clipprobe.data import Failure
 from clipprobe.errors import ConfigError, DataError, RunFolderError
 from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.neurons.labels.construct import with_renderings
@@ -61,7 +61,7 @@ def prepare_labels(settings: LabelTest, clip: Clip) -> Plan[Labels]:
     check_templates(settings.templates)
     if settings.concepts is not None:
         check_classes(settings.concepts)
-    dataset = as_dataset(settings.images, limit=settings.limit)
+    dataset = settings.dataset()
     check_fits(clip, dataset, settings.sites, settings.pool, settings.batch_size)
     halves([record.id for record in dataset.records], settings.seed)
     if isinstance(judge, str):

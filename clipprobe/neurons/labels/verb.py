@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.common import load_model, open_images, progress, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.neurons.labels.settings import LabelVerb
 from clipprobe.settings.shared import Model, Terminal
@@ -19,7 +19,6 @@ _N_SHOWN = 15
 
 def label(settings: LabelVerb, model: Model, terminal: Terminal) -> None:
     """Label the units, and print how many have a label and the surest."""
-    from clipprobe.data import as_dataset
     from clipprobe.neurons.labels.labelling import check_settings
     from clipprobe.neurons.labels.store import LABELS
     from clipprobe.runs.view import MANIFEST
@@ -28,12 +27,12 @@ def label(settings: LabelVerb, model: Model, terminal: Terminal) -> None:
     named = str(settings.judge or "")
     by_model = named not in ("", "labels") and not named.startswith("column:")
     check_settings(settings, None if by_model else settings.judge)  # before a model is loaded
-    dataset = as_dataset(settings.images, limit=settings.limit)
+    settings = open_images(settings)
     clip = load_model(model)
     judge: Any = load_model(Model(model=named, device=model.device)) if by_model else settings.judge
     kept = not settings.overwrite and (Path(settings.out) / MANIFEST).exists()
-    with progress("labelling", len(dataset)) as advance:
-        settings = replace(settings, images=dataset, limit=None, judge=judge, progress=advance)
+    with progress("labelling", len(settings.dataset())) as advance:
+        settings = replace(settings, judge=judge, progress=advance)
         labels = carry_out(LABELS, settings, clip).value
     if kept:
         say(f"{settings.out} holds this labelling already.")

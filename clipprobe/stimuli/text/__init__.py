@@ -13,6 +13,7 @@ from clipprobe.stimuli.text.fonts import (
     font_info,
     font_table,
     fonts,
+    placeholder,
     writable,
 )
 from clipprobe.stimuli.text.labels import MIN_SIZE_PX, Fit, label
@@ -35,6 +36,7 @@ __all__ = [
     "fonts",
     "growth",
     "label",
+    "placeholder",
     "rgb",
     "shifted",
     "stamp",

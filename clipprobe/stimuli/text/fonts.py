@@ -1,8 +1,13 @@
-"""The bundled fonts: which there are, what they can write, and their faces at a given size.
+"""Fonts, bundled and the user's own: what they can write, and their faces at a given size.
 
-Only Pillow's basic layout engine is used: it is part of Pillow's own wheel, so the pinned Pillow
-gives the same pixels everywhere, whether or not libraqm is installed. It does no shaping, so
-scripts that need it (Arabic, Devanagari, ...) and combining marks are refused as missing glyphs.
+A font is asked for by its name, or by the path of a ``.ttf``, ``.otf`` or ``.ttc`` file. A file is
+known by its name and content (``NotoSansSC.otf@1f2e3d4c5b6a``), which is what runs hold; no font is
+ever loaded but the bundled ones and the files that the user names.
+
+Bundled fonts use Pillow's basic layout engine alone: it is part of Pillow's own wheel, so the
+pinned Pillow gives the same pixels everywhere, whether or not libraqm is installed. It does no
+shaping, so scripts that need it (Arabic, Devanagari, ...) and combining marks are refused as
+missing glyphs. With a font of the user's they are shaped where Pillow can, and else refused.
 
 FreeType faces share one library object and are not safe between threads; every call into
 FreeType is made under :func:`freetype`.
@@ -10,8 +15,10 @@ FreeType is made under :func:`freetype`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import stat
 import threading
 import unicodedata
 from bisect import bisect_right
@@ -26,11 +33,19 @@ from types import MappingProxyType
 from PIL import ImageFont
 
 from clipprobe.errors import ConfigError, GlyphError, TextFitError
+from clipprobe.stimuli.text.sfnt import NotAFont, read_font
+from clipprobe.stimuli.text.shaping import can_shape, needs_joining, needs_shaping
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "fonts"
 DEFAULT_FONT = "DejaVuSans-Bold"
 MAX_CHARACTERS = 1000
 """Longest text that is drawn: laying out a longer one takes minutes, and no image shows it."""
+#: A font file of the user's that is larger is refused; the largest of Noto has 20 MiB.
+MAX_FONT_BYTES = 64 << 20
+FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
+_LINE = "Hdlpgy"
+_OWN: dict[str, FontInfo] = {}
+_OWN_BYTES: dict[str, bytes] = {}
 #: Sizes are rounded to this step, so that faces and stamps can be cached.
 SIZE_STEP_PX = 0.25
 
@@ -53,10 +68,10 @@ if hasattr(os, "register_at_fork"):  # a child forked while another thread draws
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FontInfo:
-    """One bundled font."""
+    """One font."""
 
     name: str
-    """The name to ask for, such as ``DejaVuSans-Bold``."""
+    """The name to ask for, such as ``DejaVuSans-Bold``; of a file its name and content."""
     style: str
     """What it looks like: ``sans``, ``handwriting``, ``typewriter``, ..."""
     license: str
@@ -69,6 +84,10 @@ class FontInfo:
     file: str
     coverage: tuple[tuple[int, int], ...]
     """Inclusive code point ranges, ascending."""
+    path: Path | None = None
+    """The user's file; None for a bundled font."""
+    joins: bool = False
+    """Whether it has rules for joining letters."""
 
     def covers(self, character: str) -> bool:
         """Whether the font has a glyph for one character."""
@@ -96,17 +115,88 @@ def fonts() -> list[str]:
 def font_info(name: str) -> FontInfo:
     """The record of one font.
 
+    Args:
+        name: Of a bundled font; the path of a file; or what a run calls a file that was used
+            before in this process.
     Raises:
-        ConfigError: there is no such font; the message names the nearest ones.
+        ConfigError: there is no such font, with the nearest ones; or the file cannot be used.
     """
     table = font_table()
-    if name not in table:
-        near = get_close_matches(name, table, n=3, cutoff=0.3) or list(table)[:3]
+    if name in table:
+        return table[name]
+    if name in _OWN:
+        return _OWN[name]
+    path = Path(name)
+    if path.suffix.lower() in FONT_SUFFIXES:
+        return own_font(path)
+    if path.suffix.lower().partition("@")[0] in FONT_SUFFIXES:
         raise ConfigError(
-            f"There is no bundled font {name!r}: the nearest are {', '.join(near)}, and "
-            "clipprobe.stimuli.text.fonts() lists all."
+            f"{name!r} was written with a font file, which a run does not hold: give the same file "
+            "again (--font)."
         )
-    return table[name]
+    near = get_close_matches(name, table, n=3, cutoff=0.3) or list(table)[:3]
+    raise ConfigError(
+        f"There is no bundled font {name!r}: the nearest are {', '.join(near)}, and "
+        "clipprobe.stimuli.text.fonts() lists all. A path that ends in .ttf or .otf is a font of "
+        "your own."
+    )
+
+
+def own_font(path: Path) -> FontInfo:
+    """A font file of the user's, known from now on by its name and content.
+
+    Raises:
+        ConfigError: it is not there, too large, or not a font whose letters can be drawn.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ConfigError(f"The font {path} is not a regular file: give a .ttf or .otf file.")
+        if status.st_size > MAX_FONT_BYTES:
+            raise ConfigError(
+                f"The font {path} is larger than {MAX_FONT_BYTES >> 20} MiB: give a single font, "
+                "not a collection of many."
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigError(
+            f"The font {path} could not be read ({reason}): check the path."
+        ) from None
+    name = f"{path.name}@{hashlib.sha256(data).hexdigest()[:12]}"
+    if name not in _OWN:
+        try:
+            read = read_font(data)
+            with freetype():
+                ImageFont.truetype(BytesIO(data), 16, layout_engine=ImageFont.Layout.BASIC)
+        except (NotAFont, OSError, ValueError) as error:
+            raise ConfigError(
+                f"The file {path} cannot be used as a font ({error}): give a .ttf or .otf file "
+                "with outlines."
+            ) from None
+        _OWN[name] = FontInfo(
+            name=name,
+            style="of the user",
+            license="the user's own",
+            license_file="",
+            source=path.name,
+            scripts=(),
+            file=name,
+            coverage=read.coverage,
+            path=path,
+            joins=read.joins,
+        )
+        _OWN_BYTES[name] = data
+    return _OWN[name]
+
+
+def placeholder(font: str) -> str:
+    """A word that a font can write: ``word``, or a letter of its own script."""
+    info = font_info(font)
+    if info.path is None or all(map(info.covers, "word")):
+        return "word"
+    letters = (chr(code) for first, last in info.coverage for code in range(first, last + 1))
+    return next((c for c in letters if c.isalnum()), chr(info.coverage[0][0]))
 
 
 @lru_cache(maxsize=4096)
@@ -114,7 +204,8 @@ def writable(text: str, font: str) -> str:
     """``text`` in composed form (NFC), after checking that ``font`` has every glyph.
 
     Raises:
-        GlyphError: a glyph is missing; the message names it and a bundled font that has all.
+        GlyphError: a glyph is missing, and the message names it and a bundled font that has all; or
+            the letters must be joined or turned, and that cannot be done here.
         ConfigError: the text holds nothing visible, or the font is unknown.
         TextFitError: the text is longer than any image can show.
     """
@@ -138,13 +229,32 @@ def writable(text: str, font: str) -> str:
             if all(c == "\n" or other.covers(c) for c in text)
         ]
         advice = f"{', '.join(others[:3])} can write it" if others else "no bundled font can"
-        raise GlyphError(f"The font {font} has no glyph for {alphabets} of {text!r}: {advice}.")
+        if not others:
+            advice += "; give one of your own (--font FILE.ttf)"
+        raise GlyphError(
+            f"The font {info.name} has no glyph for {alphabets} of {text!r}: {advice}."
+        )
+    if info.path is not None and needs_shaping(text) and not can_shape():
+        raise GlyphError(
+            f"The letters of {text!r} join, carry marks or run from right to left, and this Pillow "
+            "was built without libraqm, so they would be drawn wrong: install a Pillow with it."
+        )
+    if info.path is not None and needs_joining(text) and not info.joins:
+        raise GlyphError(
+            f"The letters of {text!r} join, and the font {info.name} has no rules for that, so "
+            "they would be drawn apart: give a font made for the script."
+        )
     return text
 
 
-def face(font: str, size_px: float) -> ImageFont.FreeTypeFont:
-    """The face whose line is ``size_px`` high; use it only while holding :func:`freetype`."""
-    return _face(font, max(1.0, round(size_px * em_per_line(font) * 64) / 64))
+def face(font: str, size_px: float, text: str = "") -> ImageFont.FreeTypeFont:
+    """The face whose line is ``size_px`` high; use it only while holding :func:`freetype`.
+
+    Args:
+        text: What is written with it: letters that join need another face.
+    """
+    shaped = font_info(font).path is not None and needs_shaping(text)
+    return _face(font, max(1.0, round(size_px * em_per_line(font) * 64) / 64), shaped)
 
 
 def rounded_size(size_px: float) -> float:
@@ -157,26 +267,37 @@ def em_per_line(font: str) -> float:
     """Em size over line height, where the line runs from the top of ``d`` to the foot of ``p``.
 
     Em squares are arbitrary: at equal em size Caveat is half as tall as Pixelify. The line
-    height makes one size mean one visible size in every font.
+    height makes one size mean one visible size in every font. A font without these letters has
+    the line that its makers gave it.
     """
-    with freetype():
-        _, top, _, bottom = _face(font, 512.0).getbbox("Hdlpgy", anchor="ls")
+    top, bottom = _line(font)
     return 512.0 / (bottom - top)
 
 
 @cache
 def ascent_per_line(font: str) -> float:
     """Part of the line height that lies above the baseline."""
-    with freetype():
-        _, top, _, bottom = _face(font, 512.0).getbbox("Hdlpgy", anchor="ls")
+    top, bottom = _line(font)
     return -top / (bottom - top)
 
 
-@lru_cache(maxsize=256)
-def _face(font: str, em_px: float) -> ImageFont.FreeTypeFont:
-    data = _font_bytes(font_info(font).file)
+def _line(font: str) -> tuple[float, float]:
+    """Top and bottom of a line at 512 px per em, from the baseline down."""
     with freetype():
-        return ImageFont.truetype(BytesIO(data), em_px, layout_engine=ImageFont.Layout.BASIC)
+        if not all(map(font_info(font).covers, _LINE)):
+            ascent, descent = _face(font, 512.0).getmetrics()
+            return -float(ascent), float(descent)
+        _, top, _, bottom = _face(font, 512.0).getbbox(_LINE, anchor="ls")
+    return top, bottom
+
+
+@lru_cache(maxsize=256)
+def _face(font: str, em_px: float, shaped: bool = False) -> ImageFont.FreeTypeFont:
+    info = font_info(font)
+    data = _font_bytes(info.file) if info.path is None else _OWN_BYTES[info.name]
+    engine = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
+    with freetype():
+        return ImageFont.truetype(BytesIO(data), em_px, layout_engine=engine)
 
 
 @cache

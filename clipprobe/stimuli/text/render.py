@@ -90,7 +90,7 @@ def render(
             (line.x - x0 + edge, line.y - y0 + edge),
             line.text,
             fill=255,
-            font=face(font, size_px),
+            font=face(font, size_px, line.text),
             anchor="ls",
             stroke_width=stroke_width,
         )
@@ -133,9 +133,8 @@ def _lay_out(lines: tuple[str, ...], font: str, size_px: float, outline_px: int)
     first = round(ascent_per_line(font) * size_px)
     laid = []
     with freetype():
-        lettering = face(font, size_px)
         for i, text in enumerate(lines):
-            box = lettering.getbbox(text, anchor="ls", stroke_width=outline_px)
+            box = face(font, size_px, text).getbbox(text, anchor="ls", stroke_width=outline_px)
             left, right = math.floor(box[0]), math.ceil(box[2])
             top, bottom = math.floor(box[1]), math.ceil(box[3])
             x, y = -left - (right - left) // 2, first + i * pitch

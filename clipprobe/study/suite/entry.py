@@ -107,9 +107,7 @@ def with_images_opened(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     Raises:
         DataError: nothing is there, or it cannot be used as it is.
     """
-    from clipprobe.data import open_dataset
-
-    opened: dict[tuple[str, int | None], Any] = {}
+    opened: dict[tuple[Any, ...], Any] = {}
 
     def one(entry: Entry) -> Entry:
         settings = entry.settings
@@ -119,10 +117,10 @@ def with_images_opened(entries: Sequence[Entry]) -> tuple[Entry, ...]:
             return entry
         if not isinstance(settings.images, str | Path):
             return entry
-        place = str(settings.images), settings.limit
+        place = type(settings).opened, str(settings.images), repr(settings.choice())
         if place not in opened:
-            opened[place] = open_dataset(place[0], limit=place[1])
-        return replace(entry, settings=entry.told(images=opened[place], limit=None))
+            opened[place] = settings.opened().images
+        return replace(entry, settings=settings.opened(dataset=opened[place]))
 
     return tuple(one(entry) for entry in entries)
 
@@ -140,7 +138,7 @@ class _Listed:
         known = _names(STUDIES[self.study])
         record: Any = STUDIES[self.study].settings
         # Cards, or images at which a unit is looked at, are not the images of a study.
-        apart = () if issubclass(record, Images) else ("images", "limit")
+        apart = () if issubclass(record, Images) else tuple(one.name for one in settings_of(Images))
         inherited = {k: v for k, v in common.items() if k in known and k not in apart}
         where = f"the entry {self.name!r} of the suite"
         made = record.from_texts({}, {**inherited, **self.own, "out": self.name}, where)

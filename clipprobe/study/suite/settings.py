@@ -39,8 +39,8 @@ class Suite(Progress, Images, Random, Output):
 
         listed = {
             name: value
-            for name in ("images", "limit")
-            if (value := getattr(self, name)) is not None
+            for name in ("images", *self.unchosen().choice())
+            if name != "seed" and (value := getattr(self, name)) not in (None, False)
         }
         entries = read_entries(self.studies, {"seed": self.seed, **listed}, self.shared or {})
         object.__setattr__(self, "studies", entries)

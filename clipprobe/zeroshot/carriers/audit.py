@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.data import Dataset, Failure, as_dataset, decode_image, require_readable
+from clipprobe.data import Dataset, Failure, decode_image, require_readable
 from clipprobe.errors import ConfigError, UnreadableImageError
 from clipprobe.memory import fitting_batch
 from clipprobe.people import in_sentences, refuse_person_groups
@@ -76,11 +76,10 @@ def prepare_audit(settings: CarriersAudit, clip: Clip) -> Plan[None]:
     if settings.images is not None:
         if settings.name is None:
             raise ConfigError("No class was named: say whose units are sought, as in `dog`.")
-        dataset = as_dataset(settings.images, limit=settings.limit)
-        asked = question(settings, dataset)
+        asked = question(settings, settings.dataset())
         check_class(asked.classes, settings.name)
         refuse_person_groups(in_sentences(asked.classes, asked.templates), "audit carriers")
-        work = _Labelled(clip=clip, settings=settings, dataset=dataset, asked=asked)
+        work = _Labelled(clip=clip, settings=settings, dataset=asked.dataset, asked=asked)
     else:
         asked_of = questions(
             str(settings.task), scenes=settings.scenes, seed=settings.seed, size_px=clip.image_size

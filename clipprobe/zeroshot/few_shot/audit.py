@@ -58,6 +58,7 @@ def prepare_audit(settings: FewShotAudit, clip: Clip) -> Plan[None]:
     datasets = _datasets(settings, clip)
     shifted = None if settings.shifted is None else as_dataset(settings.shifted)
     tasks = {name: question(settings, dataset) for name, dataset in datasets.items()}
+    datasets = {name: task.dataset for name, task in tasks.items()}
     for one in tasks.values():
         refuse_person_groups(in_sentences(one.classes, one.templates), "a probe")
     first = next(iter(tasks.values()))
@@ -91,7 +92,7 @@ def _datasets(settings: FewShotAudit, clip: Clip) -> dict[str, Dataset]:
         return concept_images(seed=settings.seed, image_size=clip.image_size)
     if settings.images is None:
         raise ConfigError("The audit needs labelled images: give a folder, or --never-seen.")
-    return {"images": as_dataset(settings.images, limit=settings.limit)}
+    return {"images": settings.dataset()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clipprobe.data import Dataset, Failure, as_dataset
+from clipprobe.data import Dataset, Failure
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.composing.composition import Composition, compose
 from clipprobe.neurons.effects.composing.page import page_of
@@ -93,7 +93,7 @@ def source_of(settings: Composing) -> Dataset | LabelledTexts:
             f"class and unit in {TABLE}."
         )
     if settings.images is not None:
-        return as_dataset(settings.images, limit=settings.limit)
+        return settings.dataset()
     return emotion_texts() if settings.texts is None else read_texts(settings.texts)
 
 

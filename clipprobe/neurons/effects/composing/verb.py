@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from clipprobe.cli.common import load_model, progress, result, say
+from clipprobe.cli.common import load_model, open_images, progress, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.neurons.effects.composing.settings import Composing
 from clipprobe.settings.shared import Model, Terminal
@@ -19,12 +19,13 @@ def compose(settings: Composing, model: Model, terminal: Terminal) -> None:
     from clipprobe.neurons.effects.composing.store import COMPOSITION, source_of
     from clipprobe.study import carry_out
 
+    if settings.images is not None:
+        settings = open_images(settings)
     source = source_of(settings)  # what can be wrong is read before the model
     clip = load_model(model)
     counted: Any = nullcontext()
     if isinstance(source, Dataset):
         counted = progress("images", len(source))
-        settings = replace(settings, images=source, limit=None)
     with counted as advance:
         done = carry_out(COMPOSITION, replace(settings, progress=advance), clip)
     value = done.value

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipprobe.data.tables import cell_text, read_rows
+from clipprobe.data.tables import cell_text, class_name, class_names, read_rows
 from clipprobe.errors import DataError
 
 ID_COLUMNS = ("id", "file_name", "file", "filename", "image_id", "image", "path", "IDX")
@@ -119,37 +118,11 @@ def _parquet(path: Path) -> dict[str, Column]:
             f"The table {path} could not be read ({' '.join(str(error).split())}): give a Parquet "
             "file."
         ) from None
-    classes = dict(_class_names(schema.metadata or {}))
+    classes = dict(class_names(schema.metadata or {}))
     return {
         name: tuple(
-            _class_name(path, name, number, value, classes.get(name))
+            cell_text(class_name(path, name, number, value, classes.get(name)))
             for number, value in enumerate(table.column(name).to_pylist(), start=1)
         )
         for name in table.column_names
     }
-
-
-def _class_name(
-    path: Path, column: str, number: int, value: Any, names: Sequence[str] | None
-) -> str | None:
-    if names is None or not isinstance(value, int) or isinstance(value, bool):
-        return cell_text(value)
-    if value == -1:  # "no label" in Hugging Face data sets
-        return None
-    if not 0 <= value < len(names):
-        raise DataError(
-            f"Row {number} of {path} has the class {value} in {column!r}, but its metadata name "
-            f"only 0 to {len(names) - 1}: the file and its names do not belong together."
-        )
-    return names[value]
-
-
-def _class_names(metadata: Mapping[bytes, bytes]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The ``ClassLabel`` features that Hugging Face ``datasets`` records in a Parquet file."""
-    try:
-        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
-        for name, feature in features.items():
-            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
-                yield str(name), tuple(str(one) for one in feature["names"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return

@@ -16,7 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from clipprobe.data.tables import inside
+from clipprobe.data.records import ImageRecord
+from clipprobe.data.tables import LABEL, cell_text, class_name, class_names, inside
 from clipprobe.errors import DataError, UnreadableImageError
 from clipprobe.lines import MAX_TEXT_BYTES
 
@@ -63,6 +64,8 @@ def parquet_rows(
 ) -> Iterator[tuple[dict[str, Any], ParquetCell]]:
     """Each row's cells of ``columns``, and where its image is; images are not read.
 
+    Integer classes become the names that the file's metadata give them.
+
     Raises:
         DataError: the file is no Parquet file, or a column is absent.
     """
@@ -77,13 +80,59 @@ def parquet_rows(
                 f"The table {file} has no column {', '.join(map(repr, missing))} (it has: "
                 f"{', '.join(table.schema_arrow.names)}): give the data set's own table."
             )
+        classes = dict(class_names(table.schema_arrow.metadata or {}))
         for group in range(table.num_row_groups):
             rows = table.read_row_group(group, columns=list(columns)).to_pylist()
             for number, row in enumerate(rows):
-                yield row, ParquetCell(file, image, group, number)
+                names = {
+                    name: class_name(file, name, number + 1, value, classes.get(name))
+                    for name, value in row.items()
+                }
+                yield names, ParquetCell(file, image, group, number)
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"The table {file} could not be read as Parquet ({reason}).") from None
+
+
+def image_column(file: Path) -> str | None:
+    """The column of a Parquet file that holds encoded images; None where there is none."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        schema = pq.ParquetFile(file).schema_arrow
+    except (pa.ArrowException, OSError):
+        return None  # whoever reads it as a table says what is wrong
+
+    def holds(kind: Any) -> bool:
+        nested = pa.types.is_struct(kind) and any(one.name == "bytes" for one in kind)
+        return nested or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+
+    found = [one.name for one in schema if holds(one.type)]
+    return "image" if "image" in found else next(iter(found), None)
+
+
+def parquet_images(file: Path, column: str) -> list[ImageRecord]:
+    """The images inside a Parquet file, with its other columns; ids are the numbers of the rows.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pq.ParquetFile(file).schema_arrow
+    plain = [
+        one.name
+        for one in schema
+        if one.name != column and not (pa.types.is_nested(one.type) or pa.types.is_binary(one.type))
+    ]
+    records = []
+    for number, (row, cell) in enumerate(parquet_rows(file, tuple(plain), column)):
+        cells = {name: text for name in plain if (text := cell_text(row[name])) is not None}
+        label = cells.pop(LABEL, None)
+        records.append(ImageRecord(f"row-{number:07d}", cell, label=label, attributes=cells))
+    return records
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +154,7 @@ def read_member(archive: Path, name: str, most: int) -> bytes:
         UnreadableImageError: it is absent, damaged, encrypted or unpacks to more than ``most``.
     """
     try:
-        with zipfile.ZipFile(archive) as opened, opened.open(name) as member:
+        with _opened(archive, archive.stat().st_mtime_ns).open(name) as member:
             data = member.read(most + 1)
     except KeyError:
         raise UnreadableImageError("no such member in the archive") from None
@@ -118,6 +167,12 @@ def read_member(archive: Path, name: str, most: int) -> bytes:
     return data
 
 
+@lru_cache(maxsize=4)
+def _opened(archive: Path, modified: int) -> zipfile.ZipFile:
+    """The archive, whose list of members is read once, not for every image."""
+    return zipfile.ZipFile(archive)
+
+
 def zip_names(archive: Path) -> tuple[list[str], list[str]]:
     """Names of the files of a zip archive that stay inside it, and of those that lead out.
 
@@ -125,8 +180,7 @@ def zip_names(archive: Path) -> tuple[list[str], list[str]]:
         DataError: it is not a zip archive, or has too many members.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
-            infos = opened.infolist()
+        infos = _opened(archive, archive.stat().st_mtime_ns).infolist()
     except (zipfile.BadZipFile, OSError) as error:
         raise DataError(f"The archive {archive} could not be read as zip ({error}).") from None
     if len(infos) > MAX_MEMBERS:

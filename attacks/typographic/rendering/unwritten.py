@@ -1,0 +1,54 @@
+"""Words that cannot be written with an attack: left out and named, so that one stops no audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from attacks.typographic.attack.attack import TypographicAttack
+from clipprobe.errors import GlyphError, TextFitError
+
+
+def unwritten(
+    attack: TypographicAttack, words: Iterable[str], size: tuple[int, int] | None = None
+) -> dict[str, str]:
+    """Word -> why it cannot be written, in the order of the words.
+
+    Args:
+        size: Of the images, in pixels; None where they differ: then letters alone are looked at.
+    """
+    why: dict[str, str] = {}
+    for word in dict.fromkeys(words):
+        try:
+            written = attack.with_word(word)
+            if size is not None:
+                written.check_fit(size)
+        except (GlyphError, TextFitError) as error:
+            why[word] = str(error)
+    return why
+
+
+def require_some(words: Iterable[str], why: Mapping[str, str], least: int) -> None:
+    """Refuse a list of which too few words can be written.
+
+    Raises:
+        GlyphError, TextFitError: fewer than ``least`` are left; says why of the first.
+    """
+    listed = list(dict.fromkeys(words))
+    left = [word for word in listed if word not in why]
+    if len(left) >= min(least, len(listed)):
+        return
+    first = next(why[word] for word in listed if word in why)
+    error = GlyphError if "has no glyph" in first or "The letters of" in first else TextFitError
+    few = "None" if not left else f"Only {len(left)}"
+    raise error(f"{few} of the {len(listed)} words to write can be written. {first}")
+
+
+def left_out(why: Mapping[str, str]) -> list[str]:
+    """What a reader must know of words that were left out, as sentences."""
+    if not why:
+        return []
+    some = ", ".join(map(repr, list(why)[:5])) + (", ..." if len(why) > 5 else "")
+    return [
+        f"{len(why)} word(s) cannot be written and stand on no image, neither as an attack nor as "
+        f"the control with the true word: {some}. {next(iter(why.values()))}"
+    ]
