@@ -14,7 +14,8 @@ Models are CLIPs of the sizes of ViT-B/32 and ViT-L/14, both towers, with random
 * **Speed.** Images per second of the bare forward and of a streaming capture of every neuron on the
   same pixels, of a scan and of a typographic audit on the same files; median of rounds and range.
 * **Memory.** Peak bytes by batch size, bytes per image by least squares, the batch that fits into
-  what is free, and a pass of nine tenths of that size; beside it clipprobe's own estimate.
+  what is free, and a pass of nine tenths of that size (at most 4,096 images, on the CPU 64); beside
+  it clipprobe's own estimate. On the CPU it is what the process holds, which the allocator rounds.
 
 Without a GPU the tiny size runs on the CPU. Exits with 1 where a bound is crossed.
 """
@@ -22,14 +23,13 @@ Without a GPU the tiny size runs on the CPU. Exits with 1 where a bound is cross
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import statistics
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,12 +37,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from device_memory import memory
 
 import clipprobe
 from clipprobe import Edit, Mean, Patch, Scale, Steer, Zero
 from clipprobe.edits import ImageToken, Interventions, Mask, Projection, TextPrefix, Views
 from clipprobe.hooks import capture
-from clipprobe.memory import input_bytes
 from clipprobe.testing import checkpoints, image_folder
 from clipprobe.testing.tokenizers import clip_tokenizer
 
@@ -81,7 +81,7 @@ SIZES = {
         d_embed=16,
         n_speed=8,
         batch=4,
-        batches=(1, 2),
+        batches=(1, 64, 256),
         rounds=1,
     ),
     "ViT-B/32": Size(
@@ -211,6 +211,7 @@ def speed(folder: Path, size: Size, device: str, until: float) -> dict[str, Any]
     clip = clipprobe.load(folder, device=device)
     side = size.vision["image_size"]
     pixels = torch.randn(size.batch, 3, side, side, generator=torch.Generator().manual_seed(0))
+    pixels = pixels.to(device)  # the bare forward waits for no transfer
     n_passes = max(1, size.n_speed // size.batch)
     options = {"batch_size": size.batch}
 
@@ -259,47 +260,9 @@ def _line(rates: list[float], bare: list[float]) -> dict[str, Any]:
     }
 
 
-def memory(folder: Path, size: Size, device: str, until: float) -> dict[str, Any]:
-    """Peak bytes by batch, bytes per image, and the batch that fits."""
-    if not device.startswith("cuda"):
-        return {"reason": f"torch counts no memory on {device}"}
-    gc.collect()  # models of the parts before
-    torch.cuda.empty_cache()
-    clip = clipprobe.load(folder, device=device)
-
-    def peak(batch: int) -> int:
-        torch.cuda.reset_peak_memory_stats(device)
-        streamed(clip, batch)
-        torch.cuda.synchronize(device)
-        return int(torch.cuda.max_memory_allocated(device))
-
-    peak(1)  # libraries take their work space
-    peaks = {batch: peak(batch) for batch in size.batches}
-    free, total = torch.cuda.mem_get_info(device)
-    found = room(peaks, free + torch.cuda.memory_reserved(device))
-    found |= {"estimate_per_image": input_bytes(clip), "total": total}
-    try:
-        return found | {"tried_peak": peak(found["tried"])}
-    except torch.OutOfMemoryError as error:
-        return found | {"error": f"{found['tried']} images: {one_line(error)}"}
-
-
-def streamed(clip: Any, batch: int) -> None:
-    """A pass of so many blank images with every neuron captured and streamed."""
-    side = clip.image_size
-    with (
-        torch.no_grad(),
-        capture(clip, "vision.blocks.*.mlp.post", pool="max", sink=lambda *_: None),
-    ):
-        clip.image_embeddings(torch.zeros(batch, 3, side, side))
-
-
-def room(peaks: Mapping[int, int], available: int) -> dict[str, Any]:
-    """Bytes per image by least squares, the batch that fits, and the one to try."""
-    each, fixed = np.polyfit(list(peaks), list(peaks.values()), 1)
-    fits = max(1, int((available - fixed) // max(each, 1.0)))
-    tried = max(1, min(fits * 9 // 10, 4096))
-    return {"peaks": dict(peaks), "bytes_per_image": float(each), "fits": fits, "tried": tried}
+def remembered(folder: Path, size: Size, device: str, until: float) -> dict[str, Any]:
+    """See :func:`device_memory.memory`."""
+    return memory(folder, size.batches, device)
 
 
 def one_line(error: Exception) -> str:
@@ -325,7 +288,7 @@ def check(device: str, names: list[str], seconds: float) -> dict[str, Any]:
     start = time.perf_counter()
     report: dict[str, Any] = {"card": card(device), "sizes": {}}
     parts: dict[str, Callable[[Path, Size, str, float], dict[str, Any]]] = {
-        "equality": equality, "memory": memory, "speed": speed,
+        "equality": equality, "memory": remembered, "speed": speed,
     }  # fmt: skip
     for name in names:
         report["sizes"][name] = {}

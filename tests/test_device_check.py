@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import clipprobe
 
@@ -17,12 +19,18 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "device_check.py"
 
 @pytest.fixture(scope="module")
 def script() -> Any:
+    sys.path.append(str(SCRIPT.parent))
     spec = importlib.util.spec_from_file_location("device_check", SCRIPT)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["device_check"] = module
     spec.loader.exec_module(module)
     return module
+
+
+def device_memory() -> Any:
+    """The part on memory, once the script has found it beside itself."""
+    return sys.modules["device_memory"]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +63,14 @@ def test_the_whole_check_of_the_tiny_size(
         "audit (6 conditions)",
     }
     assert all(one["images_per_second"] > 0 for one in found["speed"].values())
-    assert "counts no memory" in found["memory"]["reason"]
+    memory = found["memory"]
+    if Path("/proc/self/clear_refs").exists():
+        assert (
+            set(memory["peaks"]) == {"1", "64", "256"} and memory["fits"] > memory["tried"] == 64
+        )
+        assert memory["tried_peak"] >= memory["peaks"]["1"] > 1e6
+    else:
+        assert "no peak" in memory["reason"]
     assert report["card"].startswith("cpu, ")
 
 
@@ -109,9 +124,44 @@ def test_a_part_that_breaks_does_not_take_the_others_with_it(
 
 def test_the_batch_that_fits_follows_from_the_peaks(script: Any, tiny: Path) -> None:
     """A pass that takes 1,000 bytes and 10 for each image, where 5,000 are free."""
-    found = script.room({1: 1010, 16: 1160, 64: 1640}, 5000)
+    found = device_memory().room({1: 1010, 16: 1160, 64: 1640}, 5000, 4096)
     assert found["bytes_per_image"] == pytest.approx(10)
     assert found["fits"] in (399, 400) and found["tried"] in (359, 360)
-    assert script.room({1: 1010, 64: 1640}, 900)["tried"] == 1
-    assert script.room({1: 10, 64: 640}, 10**9)["tried"] == 4096
-    script.streamed(clipprobe.load(tiny), 3)
+    assert device_memory().room({1: 1010, 64: 1640}, 900, 4096)["tried"] == 1
+    assert device_memory().room({1: 10, 64: 640}, 10**9, 4096)["tried"] == 4096
+    device_memory().streamed(clipprobe.load(tiny), 3)
+
+
+def test_a_gauge_sees_what_was_held_and_begins_anew(script: Any) -> None:
+    gauge = device_memory().gauge_of("cpu")
+    if gauge is None:
+        pytest.skip("this system does not say what a process held at most")
+    torch.ones(2**25)  # 128 MB, written and given back
+    before = gauge.peak()
+    gauge.reset()
+    after = gauge.peak()
+    held = torch.ones(2**25)
+    assert after < before and gauge.peak() - after > 0.9 * held.nbytes
+    assert gauge.available() > held.nbytes
+    assert device_memory().gauge_of("meta") is None
+
+
+def test_torch_has_what_the_gauge_of_a_gpu_calls(script: Any, monkeypatch: Any) -> None:
+    """No GPU is needed to see that the names are there and the calls go through in order."""
+    calls = []
+    answers = {"mem_get_info": (70, 80), "memory_reserved": 5, "max_memory_allocated": 9}
+    for name in ("empty_cache", "reset_peak_memory_stats", "synchronize", *answers):
+        signature = inspect.signature(getattr(torch.cuda, name))
+
+        def call(*given: Any, name: str = name, signature: Any = signature) -> Any:
+            signature.bind(*given)
+            calls.append(name)
+            return answers.get(name)
+
+        monkeypatch.setattr(torch.cuda, name, call)
+    gauge = device_memory().gauge_of("cuda:1")
+    gauge.reset()
+    assert gauge.peak() == 9 and gauge.available() == 75
+    assert calls[:4] == [
+        "empty_cache", "reset_peak_memory_stats", "synchronize", "max_memory_allocated"
+    ]  # fmt: skip

@@ -1,30 +1,28 @@
-"""Every circuit tool, and a direction through it, on real photos with a model of each family."""
+"""Every circuit tool, and a direction through it, on real photos with a model of each family.
+
+The photos come with scikit-learn: a temple and a flower (CC BY, see its ``datasets/images``).
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hooks.checks import FAMILIES
+from PIL import Image
+from sklearn.datasets import load_sample_image
 
 import clipprobe
+from clipprobe.errors import UnsupportedHookError
 from clipprobe.hooks import resolve
-
-PHOTOS = Path(__file__).parents[3] / "../shared/data/distill/in-the-wild-2"
-
-pytestmark = pytest.mark.skipif(
-    not PHOTOS.is_dir(), reason="the photos of the Distill article are not here"
-)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_photo_goes_through_every_tool(family: str, load_tiny: Any) -> None:
     clip = load_tiny(family)
-    photos = sorted(PHOTOS.glob("*.jpg"))
     # One shape, also for models that keep each photo's own.
-    clean, other = ([squared(photo, clip)] for photo in (photos[0], photos[-1]))
+    clean, other = ([squared(name, clip)] for name in ("china.jpg", "flower.jpg"))
     stream = resolve(clip, "vision.blocks.-1.resid_post")[0].name
     sweep = clipprobe.patch_sweep(clip, clean, other, ["a dog"], sites=[stream], positions="all")
     assert sweep.share == pytest.approx(np.ones((1, 1, 1, 1)), abs=1e-3)
@@ -55,8 +53,33 @@ def test_a_photo_goes_through_every_tool(family: str, load_tiny: Any) -> None:
     assert whole.noise < 1e-4 and np.isfinite(whole.effects).all()
 
 
-def squared(photo: Path, clip: Any) -> Any:
-    from PIL import Image
+@pytest.mark.parametrize("family", FAMILIES)
+def test_texts_go_through_every_tool_with_a_photo_as_target(family: str, load_tiny: Any) -> None:
+    clip = load_tiny(family)
+    photo = [squared("china.jpg", clip)]
+    texts = ["a cat", "a dog", "a hat", "a bag", "a bee", "a car"]
+    n_tokens = [len(tokens) for tokens in clip.tokenize(texts)]
+    usual = max(set(n_tokens), key=n_tokens.count)
+    same = [text for text, n in zip(texts, n_tokens, strict=True) if n == usual]
+    clean, other = same[:1], same[1:2]
+    stream = resolve(clip, "text.blocks.-1.resid_post")[0].name
+    sweep = clipprobe.patch_sweep(clip, clean, other, photo, sites=[stream], positions="all")
+    assert sweep.share == pytest.approx(np.ones((1, 1, 1, 1)), abs=1e-3)
+    lens = clipprobe.logit_lens(clip, texts, photo, tower="text")
+    assert lens.cosines[-1] == pytest.approx(clip.similarity(photo, texts).T, abs=1e-5)
+    sites = ["text.blocks.*.attn.z", "text.blocks.*.mlp.post"]
+    predicted = clipprobe.attribution_patching(clip, photo, texts, sites=sites)
+    assert all(np.isfinite(values).all() for values in predicted.mean().values())
+    sent = {"sender": "text.blocks.0.mlp.out", "receivers": "text.blocks.2.mlp.pre"}
+    if all(block.pre_norm for block in clip.anatomy.text.blocks):
+        path = clipprobe.path_patch(clip, clean, other, photo, **sent)
+        assert path.noise < 1e-4 and np.isfinite(path.effect).all()
+    else:
+        with pytest.raises(UnsupportedHookError, match="no residual stream"):
+            clipprobe.path_patch(clip, clean, other, photo, **sent)
 
-    with Image.open(photo) as opened:
-        return opened.convert("RGB").resize((clip.image_size, clip.image_size))
+
+def squared(name: str, clip: Any) -> Any:
+    """A photo at the size of the model."""
+    photo = Image.fromarray(load_sample_image(name))
+    return photo.resize((clip.image_size, clip.image_size))

@@ -15,7 +15,7 @@ import clipprobe
 from clipprobe.neurons.multimodality import bundled_probes
 from clipprobe.stimuli import concepts
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "multimodality_claims.py"
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "multimodality_claims.py"
 N = 22
 
 
