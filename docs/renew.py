@@ -4,6 +4,7 @@
     python docs/renew.py                        # write them anew from evaluation.json
     python docs/renew.py --measure              # evaluate, audit, choose unit and attack, write
     python docs/renew.py --audit                # curves and limits alone, then write
+    python docs/renew.py --type                 # type the README's commands, then write
     python docs/renew.py --weights RUN/model    # take these weights first, then all of the above
 
 The file is ``clipprobe/assets/emoji-clip/evaluation.json``. ``--missed NAME=REASON`` records why
@@ -39,6 +40,10 @@ from clipprobe.pretraining.recipe import emoji_clip
 from clipprobe.report.numbers import format_cell
 from clipprobe.statistics import difference_of_paired_proportions
 from clipprobe.stimuli import concept_set, concepts, render
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # as a script it finds its own folder alone
+
+from docs import examples as typed
 
 ROOT = Path(__file__).parents[1]
 GALLERY = ROOT / "docs" / "gallery"
@@ -119,54 +124,15 @@ def blocks(evaluation: dict[str, Any]) -> dict[str, str]:
         f"({units('profile_embedding_words_shuffled', n_embedding)} of the embedding with shuffled "
         f"words, {units('profile_embedding_random')} at random weights)"
     )
-    how = attack["how"]
-    flags = " ".join(f"--{name} {value}" for name, value in how.items() if value is not None)
-    folder = "runs/demo/stimuli/concepts"
-    start = f"clipprobe audit typographic --images {folder} --classes classes.txt"
-    concept, (site, _, number) = unit["concept"], unit["unit"].rpartition(":")
-    phrase = next(one.phrase for one in concepts() if one.name == concept)
-    image = f"{folder}/{concept}-picture-0.png"
-    return {
-        "explore": "```\n"
-        "clipprobe dashboard --runs runs                            # on 127.0.0.1; one page, one "
-        "URL per neuron\n"
-        f"clipprobe neurons search --atlas runs/demo/atlas --label {concept}   # which neurons "
-        "prefer such images\n"
-        f"clipprobe neurons show {unit['unit']} --atlas runs/demo/atlas --out sheet.html\n"
-        f'clipprobe explain {image} "{phrase}" --out map.png   # orange raises the score\n```',
-        "instruments": "```\n"
-        f"clipprobe neurons multimodal --sites {site} --out runs/demo/multimodal   # beside "
-        "shuffled words; minutes\n"
-        f"clipprobe neurons words --words classes.txt --unit {unit['unit']} --out "
-        "runs/demo/words   # minutes\n"
-        f"clipprobe neurons captions --unit {unit['unit']} --out runs/demo/captions\n"
-        f"clipprobe neurons label --images {folder} --judge labels --sites {site} --out "
-        "runs/demo/labels\n"
-        f'clipprobe neurons decompose {image} --text "{phrase}"   # an exact sum\n'
-        f"mkdir -p {concept} && cp {folder}/{concept}-* {concept}/\n"
-        f'clipprobe neurons effect --images {concept} --text "{phrase}" --unit {unit["unit"]}   '
-        "# beside random units\n```",
-        "python": "```python\nimport clipprobe\n\n"
-        'clip = clipprobe.load()  # or a folder, "openai/clip-vit-base-patch32", …\n'
-        f'images = ["{image}"]\n'
-        f'with clipprobe.capture(clip, ["{site}"], pool="max") as acts:\n'
-        "    clip.encode_images(images)\n"
-        f"print(acts[\"{site}\"][0, {number}])  # what the unit does on it\n"
-        f'with clipprobe.intervene(clip, {{"{unit["unit"]}": "zero"}}):\n'
-        f'    print(clip.logits(images, ["{phrase}", "a dog"]))  # without the unit\n```',
+    return typed.blocks(evaluation["examples"]) | {
         "neurons": wrapped(
             f"In emoji-clip {units(strong)} neurons tell one concept in all three modalities "
             f"(AUROC 0.85), and {shuffled} on average with shuffled words: {alone}. {profile}."
         ),
-        "attack": "```\n"
-        "clipprobe attack runs/demo/stimuli/concepts/cat-picture-0.png dog --out attacked.png\n"
-        f"{start} {flags} --out runs/typo\n"
-        f"{start} --limit 200 --fail-under attacked_accuracy=0.6 --out runs/strict\n```\n\n"
-        + wrapped(
-            f"The way to write in the second line is the strongest of {attack['n_ways']} on half "
-            "of the concepts. Of the images of the other half that are named right, it makes the "
-            "word the answer this much oftener than nonsense in its place: "
-            f"{format_cell(attack['effect'])}."
+        "reading": wrapped(
+            f"The way to write is the strongest of {attack['n_ways']} on half of the concepts. Of "
+            "the images of the other half that are named right, it makes the word the answer this "
+            f"much oftener than nonsense in its place: {format_cell(attack['effect'])}."
         ),
         "explain": '```\nclipprobe explain IMAGE "a cat" --out map.png\n'
         f"clipprobe explain IMAGE --unit {unit['unit']}\n```",
@@ -256,6 +222,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--measure", action="store_true", help="evaluate and choose again")
     parser.add_argument("--choose", action="store_true", help="choose unit and attack again")
     parser.add_argument("--audit", action="store_true", help="audit few-shot and limits again")
+    parser.add_argument("--type", action="store_true", help="type the README's commands again")
     parser.add_argument("--weights", type=Path, help="a model folder that replaces the bundled one")
     parser.add_argument("--missed", action="append", default=[], metavar="NAME=REASON")
     options = parser.parse_args(arguments)
@@ -264,6 +231,9 @@ def main(arguments: list[str]) -> int:
     again = bool(options.weights or options.measure)
     if again or options.choose or options.audit:
         measure(again=again, choose=again or options.choose, audit=again or options.audit)
+    if again or options.choose or options.type:
+        stored = json.loads((bundled_folder() / EVALUATION).read_text(encoding="utf-8"))
+        typed.type_all(stored["examples"])
     if options.missed:
         path = bundled_folder() / EVALUATION
         stored = json.loads(path.read_text(encoding="utf-8"))
