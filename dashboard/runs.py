@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,11 @@ def choose_run(runs: list[RunEntry], *, label: str, key: str) -> RunView | None:
 
 def model_words(run: RunView) -> str:
     """Model, revision and the beginning of the weights' hash."""
-    model = run.manifest.get("model")
+    return words_of_model(run.manifest.get("model"))
+
+
+def words_of_model(model: Mapping[str, Any] | None) -> str:
+    """The same of what a run or a model says of itself."""
     if not model:
         return "no model"
     revision = f" @ {model['revision']}" if model.get("revision") else ""
