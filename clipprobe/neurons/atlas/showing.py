@@ -82,16 +82,15 @@ def range_block(atlas: AtlasContents, site: Site, bins: Sequence[Bin], *, side: 
 def picture_of(atlas: AtlasContents, site: Site, firing: Firing, side: int = SIDE) -> Image.Image:
     """What the model saw of an image, small, with the patch framed that gave the value.
 
-    A crossed square where the image can no longer be read.
+    Where the image can no longer be read, its thumbnail; without one a crossed square.
     """
     try:
         picture = as_seen(atlas, atlas.picture(firing.image))
     except UnreadableImageError:
-        picture = Image.new("RGB", (side, side), (225, 225, 225))
-        draw = ImageDraw.Draw(picture)
-        draw.line((0, 0, side, side), (150, 150, 150), 2)
-        draw.line((0, side, side, 0), (150, 150, 150), 2)
-        return picture
+        kept = atlas.thumbnail(firing.image)
+        if kept is None:
+            return _crossed(side)
+        picture = kept
     if picture.width != picture.height:
         picture.thumbnail((side, side), Image.Resampling.LANCZOS)
         return picture
@@ -103,6 +102,15 @@ def picture_of(atlas: AtlasContents, site: Site, firing: Firing, side: int = SID
     box = (column * wide, row * high, (column + 1) * wide - 1, (row + 1) * high - 1)
     draw = ImageDraw.Draw(picture)
     draw.rectangle(tuple(round(edge) for edge in box), outline=_FRAME, width=max(1, side // 48))
+    return picture
+
+
+def _crossed(side: int) -> Image.Image:
+    """What stands for an image that cannot be shown."""
+    picture = Image.new("RGB", (side, side), (225, 225, 225))
+    draw = ImageDraw.Draw(picture)
+    draw.line((0, 0, side, side), (150, 150, 150), 2)
+    draw.line((0, side, side, 0), (150, 150, 150), 2)
     return picture
 
 
