@@ -27,6 +27,7 @@ from dashboard.units.notes import show_note
 from dashboard.units.similar import show_neighbours
 from dashboard.units.texts import show_text_range, show_texts
 from dashboard.units.where import show_where, show_where_in_text
+from dashboard.units.writes import show_writes
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from clipprobe.runs import RunView
 
 QUESTION = "What does this unit respond to?"
+IN_ADDRESS = {"Captions": ("texts",), "Range": ("show",)}
+"""Part -> its widgets that are in the address beside the part."""
 OVER_RANGE, WHERE, PROVENANCE = "Range", "Where", "Provenance"
 
 
@@ -112,6 +115,7 @@ def show_unit(page: Page, run: RunView, atlas: Atlas, unit: Unit, runs: list[Run
             else:
                 others.show_instrument(instruments[part], atlas, unit, evidence)
                 show_more(instruments[part].name, atlas, unit, clip, evidence)
+    page.turn(*IN_ADDRESS.get(part, ()))
     name_of_run = str(st.session_state["atlas_run"])
     page.address = replace(page.address, run=name_of_run, unit=unit.address, part=part)
     page.steps = steps(atlas, unit, name_of_run, part)
@@ -191,6 +195,8 @@ def show_more(
         show_neighbours(atlas, run, unit.address, others.names_of(atlas, evidence))
     elif instrument == "effects" and clip is not None:
         show_effect(atlas, unit, clip)
+    elif instrument == "captions" and clip is not None:
+        show_writes(atlas, unit.address, clip)
 
 
 def show_provenance(run: RunView, atlas: Atlas) -> None:

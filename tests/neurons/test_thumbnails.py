@@ -85,7 +85,8 @@ def test_they_can_be_left_out_and_are_for_many_images_and_texts(
     assert pq.read_table(tmp_path / "cli" / FILE).num_rows == 0
     assert dict(Atlas.load(tmp_path / "cli").thumbnails) == {}
     texts = clipprobe.scan_texts(clip, ["a", "b"], out=tmp_path / "texts")
-    assert pq.read_table(tmp_path / "texts" / FILE).num_rows == 0 and texts.config["thumbnails"] is False
+    assert pq.read_table(tmp_path / "texts" / FILE).num_rows == 0
+    assert texts.config["thumbnails"] is False
     monkeypatch.setattr(scanning, "MOST_IMAGES", 4)
     many = scan(clip, pictures, limit=5, **SMALL)
     assert many.config["thumbnails"] is False and not many.thumbnails
