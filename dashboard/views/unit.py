@@ -55,6 +55,8 @@ def show(page: Page) -> None:
         run = choose_run(runs, label="Atlas", key="atlas_run")
     if run is None:
         return
+    page.of_run(run)
+    page.address = replace(page.address, run=str(st.session_state["atlas_run"]))
     atlas = state.open_atlas(run)
     with right:
         address = st.text_input(
@@ -72,7 +74,6 @@ def show(page: Page) -> None:
         return
     unit = atlas.unit(address.strip())
     top.title(plain(unit.address))
-    page.of_run(run)
     show_note(atlas, unit.address)
     show_unit(page, run, atlas, unit, [item.run for item in found if item.run])
 
@@ -117,7 +118,7 @@ def show_unit(page: Page, run: RunView, atlas: Atlas, unit: Unit, runs: list[Run
                 show_more(instruments[part].name, atlas, unit, clip, evidence)
     page.turn(*IN_ADDRESS.get(part, ()))
     name_of_run = str(st.session_state["atlas_run"])
-    page.address = replace(page.address, run=name_of_run, unit=unit.address, part=part)
+    page.address = replace(page.address, unit=unit.address, part=part)
     page.steps = steps(atlas, unit, name_of_run, part)
     page.python = snippets.unit_code(
         run=str(run.path),

@@ -48,6 +48,8 @@ def show(page: Page) -> None:
         run = choose_run(runs, label="Atlas", key="atlas_run")
     if run is None:
         return
+    page.of_run(run)
+    page.address = replace(page.address, run=str(st.session_state["atlas_run"]))
     atlas = state.open_atlas(run)
     line = middle.text_input(
         "Find", key="find", bind="query-params", placeholder="dog   peak>5   post:17   dead",
@@ -77,7 +79,6 @@ def show(page: Page) -> None:
         say(page, run, atlas, units, line, sites, sheet, kept)
         page.address = replace(
             page.address,
-            run=str(st.session_state["atlas_run"]),
             find=line,
             block="" if block == ANY else block,
             site="" if site == ANY else site,
@@ -154,7 +155,6 @@ def say(
     some = list(sites) if len(sites) < len(atlas.sites) else []
     first = (sheet - 1) * PER_SHEET
     shown = found.matches[first : first + PER_SHEET]
-    page.of_run(run)
     page.python = snippets.search_code(
         run=str(run.path), line=line, sites=some, saved=(str(note_file()), kept) if kept else None
     )

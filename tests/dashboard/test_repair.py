@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 from typographic import toy_reader
 
 import clipprobe
+from clipprobe.cli import app as cli
+from clipprobe.runs import load_run
 from dashboard.lab.search import ANY_WORD
 
 VIEW = "views/typographic.py"
@@ -102,6 +106,22 @@ def test_a_head_leads_to_the_neurons_of_its_block(lab: Callable[..., Any]) -> No
     assert test.multiselect(key="heads").value == []
 
 
+def audit(command: str, folder: Path) -> None:
+    """Run the command that the page shows, on images of one's own."""
+    side = toy_reader.SIDE
+    for number, name in enumerate(toy_reader.NAMES[:2]):
+        (folder / "images" / name).mkdir(parents=True)
+        for i in range(2):
+            image = Image.new("RGB", (side, side), toy_reader.colour(number))
+            image.putpixel((0, 0), (i, 0, 0))
+            image.save(folder / "images" / name / f"{i}.png")
+    (folder / "classes.txt").write_text("\n".join(toy_reader.NAMES))
+    places = {"IMAGES": str(folder / "images"), "CLASSES.txt": str(folder / "classes.txt")}
+    words = [places.get(word, word) for word in shlex.split(command)]
+    done = CliRunner().invoke(cli, words[1:])
+    assert done.exit_code == 0, done.output
+
+
 def test_the_edit_is_saved_switched_on_and_handed_on(
     lab: Callable[..., Any], folder: Path, tmp_path: Path, markup: Any, capsys: Any
 ) -> None:
@@ -113,6 +133,10 @@ def test_the_edit_is_saved_switched_on_and_handed_on(
     assert edit.made_for is not None and "vision.blocks.1.attn.z:1 zero" in str(edit)
     command = next(item.value for item in test.code if "audit typographic" in item.value)
     assert f"--edit {file}" in command and f"--model {folder}" in command
+    audit(command, tmp_path)
+    made = load_run(tmp_path / "typographic-repair").manifest["model"]["edits"]
+    stored = load_run(tmp_path / "typographic-repair").manifest["counts"]
+    assert made and "vision.blocks.1.attn.z:1 zero" in str(made) and stored["used"] == 4
     before = test.table[0].value["repaired"].tolist()
     test.multiselect(key="heads").set_value([]).run()
     test.text_input(key="units").set_value("").run()
