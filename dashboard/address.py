@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from urllib.parse import urlencode
 
-UNITS, UNIT, EXPLAIN = "units", "unit", "explain"
+RUNS, UNITS, UNIT, IMAGE, EXPLAIN = "", "units", "unit", "image", "explain"
+SIMILARITY, ZEROSHOT, LAB, REPORTS = "similarity", "zeroshot", "typographic", "reports"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,7 @@ class Address:
     """One page of the app with what it shows; an empty field is left out of the query string."""
 
     page: str
-    """The page's name in the browser's address."""
+    """The page's name in the browser's address; the first page has none."""
     run: str = ""
     """A run, by its path below the runs folder."""
     unit: str = ""
@@ -39,28 +40,35 @@ class Address:
     """The part of the page that is open."""
     sheet: str = ""
     """Which page of a long list, from 1."""
+    knobs: tuple[tuple[str, str], ...] = ()
+    """What the other widgets of the page are set to: name and value, a name as often as it has
+    values."""
 
     @classmethod
     def of(cls, page: str, parameters: Mapping[str, str | Sequence[str]]) -> Address:
-        """The address that a query string means; parameters that are not part of it are ignored.
+        """The address that a query string means.
 
         Args:
-            parameters: As of a query string; of a repeated one the last counts, but of classes all.
+            parameters: As of a query string; of a repeated one the last counts, but of classes and
+                knobs all.
         """
         given: dict[str, str | tuple[str, ...]] = {}
+        knobs: list[tuple[str, str]] = []
         for name, value in parameters.items():
             values = (value,) if isinstance(value, str) else tuple(value)
             if name in _TEXTS and values:
                 given[name] = values[-1]
             elif name == "classes":
                 given[name] = values
-        return cls(page=page, **given)  # type: ignore[arg-type]
+            elif name not in _NOT_IN_QUERY:
+                knobs += [(name, one) for one in values]
+        return cls(page=page, knobs=tuple(knobs), **given)  # type: ignore[arg-type]
 
     @property
     def query(self) -> str:
         """The query string, without the question mark."""
-        pairs = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "page"}
-        return urlencode({name: value for name, value in pairs.items() if value}, doseq=True)
+        named = {name: getattr(self, name) for name in (*_TEXTS, "classes") if getattr(self, name)}
+        return urlencode([*_pairs(named), *self.knobs])
 
     @property
     def link(self) -> str:
@@ -68,6 +76,15 @@ class Address:
         return f"/{self.page}?{self.query}" if self.query else f"/{self.page}"
 
 
+def _pairs(named: Mapping[str, str | tuple[str, ...]]) -> list[tuple[str, str]]:
+    return [
+        (name, one)
+        for name, value in named.items()
+        for one in ((value,) if isinstance(value, str) else value)
+    ]
+
+
+_NOT_IN_QUERY = ("page", "knobs")
 _TEXTS = [one.name for one in fields(Address) if one.default is not MISSING and one.default == ""]
 
 

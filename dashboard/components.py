@@ -143,8 +143,3 @@ def crisp(image: Image.Image, least: int = CRISP_BELOW_PX) -> Image.Image:
 def edged(image: Image.Image) -> Image.Image:
     """The image for the page: crisp, with an edge that shows where a white image ends."""
     return ImageOps.expand(crisp(image), border=1, fill=(136, 136, 136))
-
-
-def python_expander() -> st.delta_generator.DeltaGenerator:
-    """The place of the code that does the same without the app."""
-    return st.expander("Copy as Python", icon=":material/code:")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,6 @@ from clipprobe.zeroshot.classes import key as spelling
 from clipprobe.zeroshot.prompts import fill
 from clipprobe.zeroshot.scores.conformal import abstention, threshold
 from clipprobe.zeroshot.text_bank import averaged, ruled
-from dashboard import snippets
 from dashboard.state import CLASSES_AT_ONCE, MAX_KNOWN_CLASSES, identity
 
 if TYPE_CHECKING:
@@ -57,6 +56,19 @@ class Answers:
         """Softmax over the classes with one prompt alone, ``(t, k)``."""
         values: Numbers = softmax(self.logits_alone)
         return values
+
+    def to_json(self) -> dict[str, Any]:
+        """Every class with its numbers."""
+        columns = {"class": self.names, "cosine": self.cosines, "logit": self.logits}
+        columns["share"] = self.shares
+        alone = {"cosine": self.alone.tolist(), "logit": self.logits_alone.tolist()}
+        return {
+            "answer": self.names[self.best],
+            "classes": [
+                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+            ],
+            "with one prompt alone": alone,
+        }
 
     @property
     def best(self) -> int:
@@ -212,38 +224,3 @@ def new_rival(rival: str, names: Sequence[str]) -> str:
     if spelling(rival) in {spelling(name) for name in names}:
         raise DataError(f"{rival!r} is one of the {len(names)} classes already: name another one.")
     return rival.strip()
-
-
-def code(
-    *,
-    spec: str | None,
-    image: Sequence[str],
-    classes: Sequence[str],
-    templates: Sequence[str],
-    edits: Sequence[str] = (),
-) -> str:
-    """Python that gives the same scores.
-
-    Args:
-        image: Lines that make ``image``; see :func:`dashboard.snippets.stimulus_lines`.
-    """
-    lines = [
-        "import clipprobe",
-        "import numpy as np",
-        "from clipprobe.zeroshot import build_classifier",
-        *(line for line in image if line.startswith("from ")),
-        "",
-        snippets.load_line(spec, edits),
-        *(line for line in image if not line.startswith("from ")),
-        "image = clip.preprocess.to_grid(image)  # as the model sees it",
-        f"classes = {list(classes)!r}",
-        f"templates = {list(templates)!r}",
-        "vectors = build_classifier(clip, classes, templates)",
-        "cosines = clip.similarity([image], vectors)[0]",
-        "logits = clip.logits([image], vectors)[0].astype(np.float64)",
-        "shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()",
-        "null = clipprobe.score_null(clip, [image], classes, templates=templates)",
-        "for kind in null.null:",
-        "    print(kind, null.percentiles(kind)[0])",
-    ]
-    return "\n".join(lines) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,9 @@ def find_runs(folder: Path) -> list[RunEntry]:
 def choose_run(runs: list[RunEntry], *, label: str, key: str) -> RunView | None:
     """Let the user choose one of some complete runs; the choice is ``run`` in the page's address.
 
-    A view keeps its run while other views are open. An address wins over that, and where it names
-    a run that is not here nothing is shown until the user has chosen one.
+    The strip of the page puts it there. A view keeps its run while other views are open. An address
+    that is new wins over that, and where it names a run that is not here nothing is shown until the
+    user has chosen one.
 
     Returns:
         The run; None where one has to be chosen first.
@@ -75,10 +77,12 @@ def choose_run(runs: list[RunEntry], *, label: str, key: str) -> RunView | None:
     views = {item.name: item.run for item in runs if item.run is not None}
     names = list(views)
     address, memory = st.query_params.get("run"), f"{key} kept"  # a widget forgets in other views
-    if address is not None and address != st.session_state.get(memory):  # a link, or Back
+    seen = f"{key} in the address"  # which lags behind a choice
+    if address is not None and address != st.session_state.get(seen):  # a link, or Back
         st.session_state[key] = st.session_state[memory] = address
     elif key not in st.session_state:
         st.session_state[key] = st.session_state.get(memory, names[0])
+    st.session_state[seen] = address
     # Said again, because what a widget of this key on another page holds is not given to this one.
     kept = st.session_state[key]
     st.session_state[key] = kept if kept in views else None
@@ -90,13 +94,17 @@ def choose_run(runs: list[RunEntry], *, label: str, key: str) -> RunView | None:
         gone = "" if missing in views else f"There is no run {missing!r} to show here. "
         st.warning(plain(f"{gone}Choose one of the {len(names)} in the list."))
         return None
-    st.session_state[memory] = st.query_params["run"] = name
+    st.session_state[memory] = name
     return views[name]
 
 
 def model_words(run: RunView) -> str:
     """Model, revision and the beginning of the weights' hash."""
-    model = run.manifest.get("model")
+    return words_of_model(run.manifest.get("model"))
+
+
+def words_of_model(model: Mapping[str, Any] | None) -> str:
+    """The same of what a run or a model says of itself."""
     if not model:
         return "no model"
     revision = f" @ {model['revision']}" if model.get("revision") else ""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-import io
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from PIL import Image
+
+from clipprobe.neurons.atlas.thumbnails import encoded
 
 HERE = Path(__file__).parent
 
@@ -29,7 +30,9 @@ def element(name: str, *shared: str) -> Any:
 
 def as_text(image: Image.Image, *, quality: int = 82) -> str:
     """An image as a ``data:`` address; small ones keep every pixel."""
-    file = io.BytesIO()
-    lossless = max(image.size) <= 128
-    image.convert("RGB").save(file, "WEBP", quality=quality, lossless=lossless, method=2)
-    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return webp_text(encoded(image, quality=quality))
+
+
+def webp_text(data: bytes) -> str:
+    """A WEBP file as a ``data:`` address."""
+    return "data:image/webp;base64," + base64.b64encode(data).decode("ascii")

@@ -1,4 +1,14 @@
+// What a page chose by itself goes into its address without an entry in the history.
+function keep(data) {
+  const here = new URL(location.href)
+  if (here.pathname !== new URL(data.link, here.origin).pathname) return
+  const missing = Object.entries(data.kept).filter(([name, value]) => here.searchParams.get(name) !== value)
+  for (const [name, value] of missing) here.searchParams.set(name, value)
+  if (missing.length) history.replaceState(history.state, "", here)
+}
+
 export default function ({ parentElement, data }) {
+  keep(data)
   const root = parentElement.querySelector(".root")
   const line = make("div", "strip")
   for (const [name, value] of data.chips) {

@@ -23,6 +23,11 @@ OWN_PLACE = "where the sliders say"
 NAMED_PLACES = [name for name in PLACES if not name.startswith("r") or name == "right"]
 INK = {"none": None, "black": "black", "white": "white", "yellow": "#f0e442"}
 SIZES = (0.05, 0.6)
+KNOBS = (
+    "concept", "style", "word", "size", "place", "across", "down", "font", "color", "outline",
+    "label", "rotation", "opacity", "seed", "classes", "templates",
+)  # fmt: skip
+"""The widgets of the lab that are in its address."""
 UPLOAD_MB = 20
 SUFFIXES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif"]
 
@@ -63,8 +68,10 @@ def choose_picture() -> dict[str, Any]:
     return {"concept": concept, "style": style}
 
 
-def source_picture(clip: Clip, source: dict[str, Any]) -> tuple[Image.Image, list[str], str]:
-    """The image at the model's size, the Python that makes it, and its name if it has one.
+def source_picture(
+    clip: Clip, source: dict[str, Any]
+) -> tuple[Image.Image, snippets.ImageSource, str]:
+    """The image at the model's size, how code gets at it, and the thing that it shows if known.
 
     Raises:
         DataError: no file was uploaded yet.
@@ -75,13 +82,13 @@ def source_picture(clip: Clip, source: dict[str, Any]) -> tuple[Image.Image, lis
             items=(Picture(concept=source["concept"], style=source["style"]),),
             size_px=max(16, clip.image_size),
         )
-        lines = snippets.stimulus_lines(source["concept"], source["style"], scene.size_px)
+        made = snippets.stimulus(source["concept"], source["style"], scene.size_px)
         view = state.model_view(clip, state.identity(clip), render(scene).image)
-        return view, lines, source["concept"]
+        return view, made, source["concept"]
     upload = source["upload"]
     if upload is None:
         raise DataError("No image was uploaded yet: choose a file on the left.")
-    return state.upload_view(clip, upload.getvalue()), snippets.upload_lines(upload.name), ""
+    return state.upload_view(clip, upload.getvalue()), snippets.upload(upload.name), ""
 
 
 def choose_lettering() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from clipprobe.neurons.sheet.finding import finding
 from clipprobe.report.numbers import format_number
 from dashboard import state
 from dashboard.components import estimate_words, plain
-from dashboard.units.images import show_firings
+from dashboard.units.images import as_seen, show_firings
 from dashboard.units.texts import show_texts
 
 if TYPE_CHECKING:
@@ -51,11 +51,13 @@ def show_fold(
         firings = unit.top[:N_STRONGEST]
         shown = unit.address if heat else ""
         show_firings(atlas, site, firings, clip, key="strongest of all", address=shown)
-        framed = any(one.place is not None for one in firings) and site.grid is not None
+        framed = site.grid is not None and any(
+            one.place is not None and as_seen(atlas, one, clip) for one in firings
+        )
         note = "The frame is the patch that gave the value." if framed else ""
         st.caption(
             f"The {len(firings)} strongest of {unit.n_images:,}, chosen for it, so not typical. "
-            + (note if clip is not None else plain(trouble))
+            + " ".join(filter(None, (note, "" if clip is not None else plain(trouble))))
         )
 
 

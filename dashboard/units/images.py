@@ -11,10 +11,11 @@ from PIL import Image
 
 from clipprobe.errors import UnreadableImageError
 from clipprobe.neurons.atlas.showing import caption, range_words, token_words
+from clipprobe.neurons.atlas.thumbnails import SIDE
 from dashboard import state
 from dashboard.components import plain
 from dashboard.elements import Tile, gallery
-from dashboard.elements.parts import as_text
+from dashboard.elements.parts import as_text, webp_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from clipprobe.neurons import Atlas
     from clipprobe.neurons.atlas.unit import Firing, Unit
 
-THUMBNAIL_PX = 192
 SIDE_PX = 150
 STRONGEST, RANGE, WEAKEST = "strongest", "whole range", "weakest"
 PARTS = (RANGE, STRONGEST, WEAKEST)
@@ -32,13 +32,13 @@ PARTS = (RANGE, STRONGEST, WEAKEST)
 
 @st.cache_data(show_spinner=False, max_entries=8192)
 def thumbnail(_atlas: Atlas, atlas: str, number: int) -> str:
-    """A small copy of an image of an atlas, as text.
+    """A small copy of an image of an atlas that keeps none, as text.
 
     Raises:
         UnreadableImageError: the image is no longer where the scan found it.
     """
     image = _atlas.picture(number)
-    image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX), Image.Resampling.LANCZOS)
+    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     return as_text(image)
 
 
@@ -56,10 +56,15 @@ def sources(atlas: Atlas, numbers: Iterable[int], clip: Clip | None = None) -> d
     """Images of an atlas by number; those that are no longer there are left out.
 
     Args:
-        clip: The model that saw them; None for the images as they are.
+        clip: The model that saw them, for an atlas that keeps no thumbnails; None for the images as
+            they are.
     """
     key, texts = state.atlas_key(atlas), {}
     for number in dict.fromkeys(numbers):
+        kept = atlas.thumbnails.get(number)
+        if kept is not None:
+            texts[str(number)] = webp_text(kept)
+            continue
         try:
             texts[str(number)] = (
                 thumbnail(atlas, key, number)
@@ -91,7 +96,7 @@ def show_firings(
 
 
 def _tile(atlas: Atlas, site: Site, firing: Firing, clip: Clip | None, address: str) -> Tile:
-    placed = clip is not None and firing.place is not None
+    placed = as_seen(atlas, firing, clip) and firing.place is not None
     where = token_words(firing) if firing.token is not None else ""
     return Tile(
         images=(str(firing.image),),
@@ -101,6 +106,11 @@ def _tile(atlas: Atlas, site: Site, firing: Firing, clip: Clip | None, address: 
         box=_box(firing.place, site.grid) if placed else None,
         heat=_heat(atlas, firing, clip, address) if address and clip is not None else None,
     )
+
+
+def as_seen(atlas: Atlas, firing: Firing, clip: Clip | None) -> bool:
+    """Whether what is shown of an image is what the model saw, so that a place means something."""
+    return clip is not None or firing.image in atlas.thumbnails
 
 
 def _box(
@@ -124,7 +134,7 @@ def _heat(atlas: Atlas, firing: Firing, clip: Clip, address: str) -> NDArray[np.
 
 def show_range(atlas: Atlas, site: Site, unit: Unit, clip: Clip | None, part: str) -> None:
     """The images at one end of the range, or all along it."""
-    framed = clip is not None and any(firing.place for firing in unit.top) and site.grid
+    framed = site.grid and any(one.place and as_seen(atlas, one, clip) for one in unit.top)
     note = "As the model sees them; the frame is the patch that gave the value. " if framed else ""
     if part == RANGE:
         st.caption(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,15 +47,19 @@ def _found(
     sites: tuple[str, ...],
 ) -> Found:
     matches = find_by_query(_atlas, _evidence, line, site=sites)
+    return Found(matches=matches, mask=_mask(_atlas, matches))
+
+
+def _mask(atlas: Atlas, matches: Sequence[Match]) -> NDArray[np.bool_]:
     first, total = {}, 0
-    for name, site in _atlas.sites.items():
+    for name, site in atlas.sites.items():
         first[name] = total
         total += site.n_units
     mask = np.zeros(total, bool)
     for one in matches:
         place = parse_unit(one.address)
         mask[first[place.hook] + place.index] = True
-    return Found(matches=matches, mask=mask)
+    return mask
 
 
 @st.cache_resource(show_spinner="Laying out all units (once)…", max_entries=8)
@@ -70,6 +74,13 @@ def highest_peak(_atlas: Atlas, atlas: str) -> float:
     peaks = [state.unit_table(_atlas, atlas, name).peak for name in _atlas.sites]
     highest = max((float(np.nanmax(one)) for one in peaks if not np.isnan(one).all()), default=1.0)
     return max(highest, 1e-9)
+
+
+def among(atlas: Atlas, found: Found, units: Collection[str]) -> Found:
+    """The units that were found and are among some."""
+    wanted = set(units)
+    matches = [one for one in found.matches if one.address in wanted]
+    return Found(matches=matches, mask=_mask(atlas, matches))
 
 
 def block_of(hook: str) -> str:

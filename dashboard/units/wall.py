@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,21 +22,31 @@ from dashboard.units.search import Found, block_of, highest_peak, plane
 if TYPE_CHECKING:
     from clipprobe.neurons import Atlas
     from clipprobe.neurons.labels.naming import UnitName
+    from clipprobe.neurons.notes import UnitNote
 
 N_IMAGES = 3
 TILE_PX = 190
 
 
 def show_wall(
-    atlas: Atlas, run: str, matches: Sequence[Match], names: Mapping[str, UnitName]
+    atlas: Atlas,
+    run: str,
+    matches: Sequence[Match],
+    names: Mapping[str, UnitName],
+    notes: Mapping[str, UnitNote] = MappingProxyType({}),
 ) -> None:
     """A tile for each unit; a click opens its page."""
-    tiles = [unit_tile(atlas, run, one, names.get(one.address)) for one in matches]
+    tiles = [
+        unit_tile(atlas, run, one, names.get(one.address), notes.get(one.address))
+        for one in matches
+    ]
     numbers = {int(name) for tile in tiles for name in tile.images}
     gallery(tiles, sources(atlas, sorted(numbers)), key="wall", side_px=TILE_PX)
 
 
-def unit_tile(atlas: Atlas, run: str, match: Match, name: UnitName | None) -> Tile:
+def unit_tile(
+    atlas: Atlas, run: str, match: Match, name: UnitName | None, note: UnitNote | None = None
+) -> Tile:
     """One unit: its strongest images, its name, its peak beside what chance gives."""
     key = state.atlas_key(atlas)
     place = parse_unit(match.address)
@@ -48,9 +59,11 @@ def unit_tile(atlas: Atlas, run: str, match: Match, name: UnitName | None) -> Ti
     facts = [*filter(None, facts), f"peak {peak_text(peak if known else None)}"]
     texts = [one.id for one in top] if atlas.tower == "text" else []
     hint = [match.address, *facts, f"chance: below {table.peak_floor:.1f} σ"]
+    if note is not None:
+        hint += filter(None, (", ".join(note.lists), note.text))
     return Tile(
         images=() if texts else tuple(str(one.image) for one in top),
-        title=short(match.address),
+        title=("★ " if note is not None and note.star else "") + short(match.address),
         note=" · ".join(texts[:1] + facts),
         hint="\n".join([*hint, *texts]),
         alt=f"One of the strongest images of {match.address}",

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from PIL import Image
 
 from clipprobe.attribution.registry import METHODS, supported_methods
+from clipprobe.attribution.terminal import numbers
 from clipprobe.models import Clip
 from clipprobe.people import refuse_person_groups
 from dashboard import explained, snippets, state
-from dashboard.components import errors_shown, number, plain, python_expander
+from dashboard.address import EXPLAIN
+from dashboard.components import errors_shown, number, plain
 from dashboard.elements import Panel, coloured_words, heat
+from dashboard.header import Page, show_page
 from dashboard.lab.widgets import choose_picture, source_picture
+
+if TYPE_CHECKING:
+    from clipprobe.attribution.explanation import Explanation
 
 FIRST = ("head_tokens", "keep_only", "grad_eclip", "maskclip", "integrated_gradients", "random")
 N_PARTS = 12
 
 
-def show() -> None:
+def show(page: Page) -> None:
     """The whole page."""
     st.title("Why does this image get this score?")
     settings, results = st.columns([2, 5], gap="large")
@@ -33,16 +39,21 @@ def show() -> None:
             bind="query-params",
             help="A text; or the address of a unit, such as vision.blocks.3.mlp.post:17.",
         )
-        against = st.text_area("Against other texts, one per line", key="against", height=70)
+        against = st.text_area(
+            "Against other texts, one per line", key="against", height=70, bind="query-params"
+        )
         centre = st.toggle(
             "Less the mean text",
             value=True,
             key="centre",
+            bind="query-params",
             help="What most texts share is subtracted: maps then show what this text adds.",
         )
+    page.turn("concept", "style", "explained", "against", "centre")
     with results, errors_shown():
         clip = state.the_model()
-        image, lines, _ = source_picture(clip, source)
+        image, made, _ = source_picture(clip, source)
+        page.of_model(clip, made.title)
         unit = not isinstance(explained.as_target(target), str)
         if not unit:
             refuse_person_groups([target, *against.splitlines()], "this page")
@@ -51,22 +62,30 @@ def show() -> None:
             "Methods",
             names,
             default=[name for name in FIRST if name in names],
-            key="methods of units" if unit else "methods",
-            format_func=lambda name: f"{name}: {METHODS[name].title}",
+            key="unit_methods" if unit else "methods",
+            bind="query-params",
         )
+        page.turn("unit_methods" if unit else "methods")
         options: dict[str, Any] = {} if unit else {
             "against": tuple(filter(None, map(str.strip, against.splitlines()))),
             "centre": centre,
         }  # fmt: skip
+        given: dict[str, Any] = {
+            "spec": state.chosen_spec(),
+            "edits": state.chosen_edits(),
+            "image": made,
+            "target": target,
+            "methods": methods,
+            "options": options,
+        }
+        page.python = snippets.explain_code(**given)
+        page.command = snippets.explain_command(**given)
         show_score(clip, image, target, unit)
-        place = show_maps(clip, image, target, methods, options)
+        place, found = show_maps(clip, image, target, methods, options)
+        page.say([numbers(one) for one in found])
         if not unit:
             show_words(clip, image, target, place)
             show_parts(clip, image, target)
-        code = snippets.explain_code(
-            spec=state.chosen_spec(), picture=lines, target=target, methods=methods, options=options
-        )
-        python_expander().code(code, language="python")
 
 
 def show_score(clip: Clip, image: Image.Image, target: str, unit: bool) -> None:
@@ -88,15 +107,15 @@ def show_score(clip: Clip, image: Image.Image, target: str, unit: bool) -> None:
 
 def show_maps(
     clip: Clip, image: Image.Image, target: str, methods: list[str], options: dict[str, Any]
-) -> tuple[float, float] | None:
+) -> tuple[tuple[float, float] | None, list[Explanation]]:
     """Every method's map with one cursor.
 
     Returns:
-        The place that was chosen, kept until another is.
+        The place that was chosen, kept until another is, and what the methods found.
     """
     if not methods:
         st.info("Choose at least one method.")
-        return None
+        return None, []
     with st.spinner(f"Explaining by {len(methods)} methods…"):
         results = explained.explanations(clip, image, target, methods, **options)
     panels = [
@@ -125,7 +144,7 @@ def show_maps(
         "which method to believe on this model: `clipprobe.faithfulness`, docs/methods."
     )
     place: tuple[float, float] | None = st.session_state.get(kept)
-    return place
+    return place, list(results.values())
 
 
 def show_words(
@@ -185,4 +204,4 @@ def show_parts(clip: Clip, image: Image.Image, text: str) -> None:
         )
 
 
-show()
+show_page(EXPLAIN, show)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -9,10 +10,12 @@ from PIL import Image
 
 from clipprobe.neurons import ImageResponses, responding, unit_map
 from dashboard import snippets, state
-from dashboard.components import errors_shown, plain, python_expander
+from dashboard.address import IMAGE
+from dashboard.components import errors_shown, plain
 from dashboard.elements import Panel, heat
+from dashboard.header import Page, show_page
 from dashboard.lab.widgets import choose_picture, source_picture
-from dashboard.runs import choose_run, data_words, find_runs, model_words
+from dashboard.runs import choose_run, find_runs
 from dashboard.settings import runs_folder
 from dashboard.state import BY_PIXELS
 
@@ -27,7 +30,7 @@ UNIT_PAGE = "views/unit.py"
 N_UNITS = 12
 
 
-def show() -> None:
+def show(page: Page) -> None:
     """The whole page."""
     st.title("Which units respond to this image?")
     runs = [one for one in find_runs(runs_folder()) if one.run and one.run.kind == "atlas"]
@@ -44,19 +47,25 @@ def show() -> None:
         run = choose_run(runs, label="Atlas", key="image_run")
         if run is None:
             return
+        page.of_run(run)
         atlas = state.open_atlas(run)
         site = st.selectbox("Units of", [ALL, *atlas.sites], key="units_of", bind="query-params")
+        page.address = replace(page.address, run=str(st.session_state["image_run"]))
+        page.turn("concept", "style", "units_of")
     with results, errors_shown():
         clip, spec = state.model_of(atlas)
-        image, lines, name = source_picture(clip, source)
+        image, made, name = source_picture(clip, source)
         sites = None if site == ALL else (site,)
         with st.spinner("Placing every unit…"):
             found = respond(clip, state.identity(clip), atlas, state.atlas_key(atlas), image, sites)
-        show_units(clip, run, atlas, found, image, name or "your image")
-        code = snippets.responding_code(
-            spec=spec, edits=state.edits_of(clip), run=str(run.path), picture=lines, sites=sites
+        page.chips["Image"] = made.title
+        mapped = show_units(clip, run, atlas, found, image, name or "your image")
+        edits = state.edits_of(clip)
+        page.python = snippets.responding_code(
+            spec=spec, edits=edits, run=str(run.path), image=made, sites=sites
         )
-        python_expander().code(code, language="python")
+        page.command = snippets.responding_command(spec=spec, edits=edits, image=made, units=mapped)
+        page.say(found.to_json())
 
 
 @st.cache_resource(show_spinner=False, max_entries=64, hash_funcs=BY_PIXELS)
@@ -80,15 +89,18 @@ def where(_clip: Clip, key: str, image: Image.Image, address: str) -> UnitMap:
 
 def show_units(
     clip: Clip, run: RunView, atlas: Atlas, found: ImageResponses, image: Image.Image, name: str
-) -> None:
-    """Each unit's map over the image, with its place in its range and a link to its page."""
-    st.caption(f"{plain(model_words(run))} · {plain(data_words(run))}")
+) -> list[str]:
+    """Each unit's map over the image, with its place in its range and a link to its page.
+
+    Returns:
+        The units that have a map.
+    """
     st.markdown(
         f"**{found.n_above:,} of {found.n_units:,} units** respond to it more than to every one of "
         f"the {found.n_images:,} images of the atlas. For an image like those it would be "
         f"{found.expected_above:,.1f} on average."
     )
-    panels, without = [], []
+    panels, without, mapped = [], [], []
     for one in found.units:
         note = f"{place_words(one.percentile, one.above)}; {one.value:.3g}"
         if one.deviations == one.deviations:
@@ -97,6 +109,7 @@ def show_units(
             without.append(f"{one.address}: {note}")
             continue
         values = where(clip, state.identity(clip), image, one.address).map
+        mapped.append(one.address)
         panels.append(Panel(title=short(one.address), values=values, unit="activation", note=note))
     if panels:
         heat(image, panels, alt=f"activation over {name}", key="responding", side_px=160)
@@ -118,6 +131,7 @@ def show_units(
         "atlas' images to which the unit responds less, to within a bin of its histogram. They "
         "were chosen for being the strongest of many: one image has no interval."
     )
+    return mapped
 
 
 def place_words(percentile: float, above: bool) -> str:
@@ -130,4 +144,4 @@ def short(address: str) -> str:
     return address.removeprefix("vision.").removeprefix("blocks.")
 
 
-show()
+show_page(IMAGE, show)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import streamlit as st
 
 from clipprobe.runs import RunView
+from dashboard.address import RUNS, Address
 from dashboard.components import numbers_row, plain
 from dashboard.framing import report_file
+from dashboard.header import Page, show_page
 from dashboard.lab.widgets import of_run
 from dashboard.run_table import pick_run
 from dashboard.runs import RunEntry, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
 
+SHOWN = "shown"
+"""In a link: the run to look at. Not ``run``, which other pages may have left in the address."""
 KIND_ICONS = {
     "atlas": ":material/scatter_plot:",
     "composition": ":material/join_inner:",
@@ -48,7 +52,7 @@ KIND_ICONS = {
 }
 
 
-def show() -> None:
+def show(page: Page) -> None:
     """The whole page."""
     st.title("What has been run?")
     folder = runs_folder()
@@ -59,6 +63,9 @@ def show() -> None:
             "runs."
         )
         return
+    name = st.query_params.pop(SHOWN, None)
+    if name is not None:  # a link to one run
+        st.session_state["runs_name"] = st.session_state["run looked at"] = name
     runs = find_runs(folder)
     if not runs:
         st.info(
@@ -78,6 +85,8 @@ def show() -> None:
     if item is None:
         return
     if item.run is not None:
+        page.about_run(item.run, item.name)
+        page.address = Address(page=RUNS, knobs=((SHOWN, item.name),))
         run_card(item, item.run)
     else:
         with st.container(border=True):
@@ -128,4 +137,4 @@ def run_card(item: RunEntry, run: RunView) -> None:
                 )
 
 
-show()
+show_page(RUNS, show)

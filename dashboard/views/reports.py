@@ -5,15 +5,17 @@ from __future__ import annotations
 import streamlit as st
 
 from clipprobe.runs import RunView
+from dashboard.address import REPORTS
 from dashboard.components import numbers_row, plain, visible
 from dashboard.framing import framed, report_file
-from dashboard.runs import RunEntry, choose_run, data_words, find_runs, model_words
+from dashboard.header import Page, show_page
+from dashboard.runs import RunEntry, choose_run, find_runs
 from dashboard.settings import runs_folder
 
 HEIGHT_PX = 900
 
 
-def show() -> None:
+def show(page: Page) -> None:
     """The whole page."""
     st.title("What does the report say?")
     runs = [item for item in find_runs(runs_folder()) if item.run is not None]
@@ -23,7 +25,8 @@ def show() -> None:
     run = choose_run(runs, label="Run", key="report_run")
     if run is None:
         return
-    st.caption(f"{plain(run.kind)} · {plain(model_words(run))} · {plain(data_words(run))}")
+    page.about_run(run, str(st.session_state["report_run"]))
+    page.chips["Kind"] = run.kind
     for problem in run.leftovers():
         st.warning(plain(problem), icon=":material/warning:")
     link_inner_runs(run, runs)
@@ -102,4 +105,4 @@ def show_json(run: RunView, name: str, content: object) -> None:
     st.json(content, expanded=1)
 
 
-show()
+show_page(REPORTS, show)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -12,10 +12,12 @@ from scipy.special import softmax
 from clipprobe.errors import DataError
 from clipprobe.models import Clip
 from clipprobe.people import refuse_person_groups
-from clipprobe.stimuli import Picture, Scene, concepts, render
+from clipprobe.stimuli import STYLES, Picture, Scene, concepts, render
 from dashboard import explained, snippets, state
-from dashboard.components import errors_shown, python_expander
+from dashboard.address import EXPLAIN, SIMILARITY, Address
+from dashboard.components import errors_shown
 from dashboard.elements import Grid, grid
+from dashboard.header import Page, show_page
 from dashboard.lab.widgets import SUFFIXES, UPLOAD_MB
 
 COSINES, SHARES, RANKS = (
@@ -26,7 +28,7 @@ COSINES, SHARES, RANKS = (
 MOST = 24
 
 
-def show() -> None:
+def show(page: Page) -> None:
     """The whole page."""
     st.title("How alike are these images and texts?")
     settings, results = st.columns([2, 5], gap="large")
@@ -36,6 +38,7 @@ def show() -> None:
             [item.name for item in concepts()],
             default=["apple", "dog", "guitar"],
             key="things",
+            bind="query-params",
         )
         uploads = st.file_uploader(
             "and yours",
@@ -50,8 +53,12 @@ def show() -> None:
             "an apple\na dog\na guitar\na musical instrument",
             key="similar_texts",
             height=140,
+            bind="query-params",
         )
-        what = st.radio("Show", [COSINES, SHARES, RANKS], key="similar_numbers")
+        what = st.radio(
+            "Show", [COSINES, SHARES, RANKS], key="similar_numbers", bind="query-params"
+        )
+    page.turn("things", "similar_texts", "similar_numbers")
     with results, errors_shown():
         clip = state.the_model()
         texts = list(dict.fromkeys(filter(None, map(str.strip, text.splitlines()))))
@@ -60,9 +67,19 @@ def show() -> None:
         if not images or not texts:
             raise DataError("There is nothing to compare: give at least one image and one text.")
         refuse_person_groups(texts, "this page")
-        show_matrix(clip, images, texts, what)
-        code = snippets.similarity_code(spec=state.chosen_spec(), things=named, texts=texts)
-        python_expander().code(code, language="python")
+        page.of_model(clip, f"{len(images)} images, {len(texts)} texts")
+        size_px = max(16, clip.image_size)
+        sources = [snippets.stimulus(name, STYLES[0], size_px) for name in named]
+        sources += [snippets.upload(file.name) for file in uploads[:MOST]]
+        given: dict[str, Any] = {
+            "spec": state.chosen_spec(),
+            "edits": state.chosen_edits(),
+            "images": sources,
+            "texts": texts,
+        }
+        page.python = snippets.similarity_code(**given)
+        page.command = snippets.similarity_command(**given)
+        page.say(show_matrix(clip, images, texts, what))
 
 
 def bundled(clip: Clip, name: str) -> Image.Image:
@@ -71,8 +88,14 @@ def bundled(clip: Clip, name: str) -> Image.Image:
     return state.model_view(clip, state.identity(clip), render(scene).image)
 
 
-def show_matrix(clip: Clip, images: dict[str, Image.Image], texts: list[str], what: str) -> None:
-    """The matrix of numbers; a cell leads to its explanation."""
+def show_matrix(
+    clip: Clip, images: dict[str, Image.Image], texts: list[str], what: str
+) -> dict[str, Any]:
+    """The matrix of numbers; a cell leads to its explanation.
+
+    Returns:
+        The numbers.
+    """
     key = state.identity(clip)
     vectors = np.stack([state.image_vector(clip, key, image) for image in images.values()])
     cosines = vectors @ clip.encode_texts(texts).T
@@ -111,8 +134,8 @@ def show_matrix(clip: Clip, images: dict[str, Image.Image], texts: list[str], wh
     if cell := st.session_state.get("similar cell"):
         name, text = cell
         if name in {item.name for item in concepts()}:
-            query = urlencode({"concept": name, "explained": text})
-            st.markdown(f"[Explain this score](/explain?{query})")
+            address = Address(page=EXPLAIN, knobs=(("concept", name), ("explained", text)))
+            st.markdown(f"[Explain this score]({address.link})")
         else:
             st.caption("To explain the score of an upload, give the file to the page Explain.")
     st.caption(
@@ -120,6 +143,8 @@ def show_matrix(clip: Clip, images: dict[str, Image.Image], texts: list[str], wh
         f"is the share of {explained.N_NULL} names of other things that fit the image less well. "
         "One image has no interval."
     )
+    numbers = {one: matrix.tolist() for one, matrix in values.items()}
+    return {"images": list(images), "texts": texts, **numbers}
 
 
-show()
+show_page(SIMILARITY, show)

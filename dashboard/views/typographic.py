@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,20 +19,23 @@ from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.zeroshot.classes import Classes
 from clipprobe.zeroshot.prompts import check_templates
 from dashboard import snippets, state
+from dashboard.address import LAB
 from dashboard.components import (
     CaptionedImage,
     errors_shown,
     pictures,
     plain,
-    python_expander,
 )
 from dashboard.elements import place
+from dashboard.header import Page, show_page
 from dashboard.lab import computed
 from dashboard.lab import trial as lab
 from dashboard.lab.answers import show_chart, show_conditions, show_effect, show_table
-from dashboard.lab.repair import Plan, show_repair, show_why
+from dashboard.lab.repair import EDITS, FACTOR, HEADS, UNITS, Plan, show_repair, show_why
 from dashboard.lab.search import show_search
 from dashboard.lab.widgets import (
+    KNOBS,
+    OWN_PLACE,
     SIZES,
     choose_classes,
     choose_lettering,
@@ -40,9 +45,11 @@ from dashboard.lab.widgets import (
 )
 
 ANSWERS, WHY, LEAST = "Answers", "Why, and repair", "Least text"
+PARTS = {WHY: (HEADS, UNITS, FACTOR, EDITS), LEAST: ("budget",)}
+"""Part of the page -> its widgets that are in the address."""
 
 
-def show() -> None:
+def show(page: Page) -> None:
     """The whole page."""
     st.title("What does a written word do to the answer?")
     st.caption(
@@ -59,10 +66,14 @@ def show() -> None:
     with results:
         # Fixed places: what is unfolded stays so when a part above is absent or an error stands.
         panel, status = st.container(), st.empty()
-        table, code_place = st.expander("All classes"), python_expander()
+        table = st.expander("All classes")
+    page.turn(*KNOBS)
+    if st.session_state.get("place") == OWN_PLACE:  # the word may have been put there by hand
+        page.keep("across", "down")
     with panel, errors_shown():
         clip = state.the_model()
-        picture, code, name = source_picture(clip, source)
+        picture, made, name = source_picture(clip, source)
+        page.of_model(clip, made.title)
         try:
             attack = TypographicAttack(**attack_settings)
             names, added = lab.with_added(lab.read_classes(class_text), [name, attack.word])
@@ -110,6 +121,8 @@ def show() -> None:
             label_visibility="collapsed",
             bind="query-params",
         )
+        page.address = replace(page.address, part=part or ANSWERS)
+        page.turn(*PARTS.get(part or ANSWERS, ()))
         plan: Plan | None = None
         if part == WHY:
             plan = show_circuit(clip, trial, classes, vectors, label, templates, say_left)
@@ -126,19 +139,20 @@ def show() -> None:
         with table:
             show_table(shares, names)
         note_classes(names, added, templates, clip)
-        code_place.code(
-            snippets.trial_code(
-                spec=state.chosen_spec(),
-                picture=code,
-                attack=attack,
-                nonsense=trial.nonsense,
-                classes=names,
-                templates=templates,
-                edits=state.edits_of(clip),
-                repair=None if plan is None else plan.said,
-            ),
-            language="python",
+        given: dict[str, Any] = {
+            "spec": state.chosen_spec(),
+            "edits": state.edits_of(clip),
+            "image": made,
+            "attack": attack,
+            "classes": names,
+            "templates": templates,
+        }
+        page.python = snippets.trial_code(
+            nonsense=trial.nonsense, repair=None if plan is None else plan.said, **given
         )
+        page.command = snippets.trial_command(**given)
+        answers = {one: dict(zip(names, row.tolist(), strict=True)) for one, row in shares.items()}
+        page.say({"attack": attack.to_json(), "nonsense": trial.nonsense, "shares": answers})
 
 
 def show_circuit(
@@ -190,4 +204,4 @@ def note_classes(
     )
 
 
-show()
+show_page(LAB, show)

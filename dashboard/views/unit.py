@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,10 @@ import streamlit as st
 from clipprobe.errors import ClipprobeError, DataError
 from clipprobe.hooks.names import parse_name, parse_unit
 from clipprobe.neurons.sheet import commands
-from clipprobe.runs import jsonio
 from dashboard import snippets, state
 from dashboard.address import UNIT, UNITS, Address, tab_title
 from dashboard.components import errors_shown, plain
-from dashboard.elements import strip
+from dashboard.header import Page, show_page
 from dashboard.runs import choose_run, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
 from dashboard.units import evidence as others
@@ -23,9 +23,11 @@ from dashboard.units.choice import atlases
 from dashboard.units.effect import show_effect
 from dashboard.units.fold import show_fold
 from dashboard.units.images import PARTS, RANGE, show_range
+from dashboard.units.notes import show_note
 from dashboard.units.similar import show_neighbours
 from dashboard.units.texts import show_text_range, show_texts
 from dashboard.units.where import show_where, show_where_in_text
+from dashboard.units.writes import show_writes
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -35,10 +37,12 @@ if TYPE_CHECKING:
     from clipprobe.runs import RunView
 
 QUESTION = "What does this unit respond to?"
+IN_ADDRESS = {"Captions": ("texts",), "Range": ("show",)}
+"""Part -> its widgets that are in the address beside the part."""
 OVER_RANGE, WHERE, PROVENANCE = "Range", "Where", "Provenance"
 
 
-def show() -> None:
+def show(page: Page) -> None:
     """The whole page."""
     found = find_runs(runs_folder())
     top = st.container()
@@ -51,6 +55,8 @@ def show() -> None:
         run = choose_run(runs, label="Atlas", key="atlas_run")
     if run is None:
         return
+    page.of_run(run)
+    page.address = replace(page.address, run=str(st.session_state["atlas_run"]))
     atlas = state.open_atlas(run)
     with right:
         address = st.text_input(
@@ -67,24 +73,17 @@ def show() -> None:
         )
         return
     unit = atlas.unit(address.strip())
-    show_unit(run, atlas, unit, [item.run for item in found if item.run], top)
+    top.title(plain(unit.address))
+    show_note(atlas, unit.address)
+    show_unit(page, run, atlas, unit, [item.run for item in found if item.run])
 
 
-def show_unit(
-    run: RunView,
-    atlas: Atlas,
-    unit: Unit,
-    runs: list[RunView],
-    top: st.delta_generator.DeltaGenerator,
-) -> None:
-    """The answer, what more there is to know, and the strip above both."""
+def show_unit(page: Page, run: RunView, atlas: Atlas, unit: Unit, runs: list[RunView]) -> None:
+    """The answer, what more there is to know, and what the strip says."""
     parsed = parse_unit(unit.address)
     hook, site = parse_name(parsed.hook), atlas.site(parsed.hook)
     block = "" if hook.block is None else f"block {hook.block}"
     st.set_page_config(page_title=tab_title(f"{hook.site}:{parsed.index}", block))
-    with top:
-        strip_place = st.container()
-        st.title(plain(unit.address))
     st.caption(plain(f"{unit.kind}, {site.pooled(unit.pool)}"))
     spec, clip, trouble = model_or_reason(atlas)
     mapped = None
@@ -117,22 +116,19 @@ def show_unit(
             else:
                 others.show_instrument(instruments[part], atlas, unit, evidence)
                 show_more(instruments[part].name, atlas, unit, clip, evidence)
-    name_of_run = st.session_state["atlas_run"]
-    with strip_place:
-        strip(
-            Address(page=UNIT, run=name_of_run, unit=unit.address, part=part),
-            chips={"Model": model_words(run), "Data": data_words(run)},
-            steps=steps(atlas, unit, name_of_run, part),
-            python=snippets.unit_code(
-                run=str(run.path),
-                address=unit.address,
-                spec=spec,
-                mapped=mapped,
-                edits=state.edits_of(clip),
-            ),
-            command=commands.show(atlas, unit, [], Path("sheet.html")),
-            json=jsonio.dumps(unit.to_json()),
-        )
+    page.turn(*IN_ADDRESS.get(part, ()))
+    name_of_run = str(st.session_state["atlas_run"])
+    page.address = replace(page.address, unit=unit.address, part=part)
+    page.steps = steps(atlas, unit, name_of_run, part)
+    page.python = snippets.unit_code(
+        run=str(run.path),
+        address=unit.address,
+        spec=spec,
+        mapped=mapped,
+        edits=state.edits_of(clip),
+    )
+    page.command = commands.show(atlas, unit, [], Path("sheet.html"))
+    page.say(unit.to_json())
 
 
 def steps(atlas: Atlas, unit: Unit, run: str, part: str) -> dict[str, Address]:
@@ -200,6 +196,8 @@ def show_more(
         show_neighbours(atlas, run, unit.address, others.names_of(atlas, evidence))
     elif instrument == "effects" and clip is not None:
         show_effect(atlas, unit, clip)
+    elif instrument == "captions" and clip is not None:
+        show_writes(atlas, unit.address, clip)
 
 
 def show_provenance(run: RunView, atlas: Atlas) -> None:
@@ -218,4 +216,4 @@ def model_or_reason(atlas: Atlas) -> tuple[str | None, Clip | None, str]:
     return spec, clip, ""
 
 
-show()
+show_page(UNIT, show)

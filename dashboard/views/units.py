@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -11,16 +12,17 @@ from clipprobe.neurons import Atlas
 from clipprobe.neurons.sheet.commands import search_line
 from clipprobe.neurons.sheet.evidence import Evidence
 from clipprobe.neurons.sheet.query import unasked
-from clipprobe.runs import RunView, jsonio
+from clipprobe.runs import RunView
 from dashboard import snippets, state
-from dashboard.address import UNITS, Address, tab_title
+from dashboard.address import UNITS, tab_title
 from dashboard.components import errors_shown, plain
-from dashboard.elements import strip
-from dashboard.runs import choose_run, data_words, find_runs, model_words
+from dashboard.header import Page, show_page
+from dashboard.runs import choose_run, find_runs
 from dashboard.settings import runs_folder
 from dashboard.units.choice import atlases
 from dashboard.units.evidence import evidence_of, names_of
-from dashboard.units.search import Found, block_of, found_units, site_of
+from dashboard.units.notes import choose_saved, note_file, notes_of, saved_of, show_export
+from dashboard.units.search import Found, among, block_of, found_units, site_of
 from dashboard.units.wall import show_plane, show_wall
 
 QUESTION = "Which units are there, and where is my concept?"
@@ -34,19 +36,20 @@ FORMS = (
 )
 
 
-def show() -> None:
+def show(page: Page) -> None:
     """The whole page."""
     found = find_runs(runs_folder())
-    top = st.container()
-    top.title(QUESTION)
+    st.title(QUESTION)
     runs = atlases(found)
     if not runs:
         return
-    left, middle, *facets = st.columns([3, 5, 2, 2], vertical_alignment="bottom")
+    left, middle, *facets = st.columns([3, 4, 2, 2, 2], vertical_alignment="bottom")
     with left:
         run = choose_run(runs, label="Atlas", key="atlas_run")
     if run is None:
         return
+    page.of_run(run)
+    page.address = replace(page.address, run=str(st.session_state["atlas_run"]))
     atlas = state.open_atlas(run)
     line = middle.text_input(
         "Find", key="find", bind="query-params", placeholder="dog   peak>5   post:17   dead",
@@ -56,6 +59,9 @@ def show() -> None:
         block = facet("Block", "block", atlas, block_of)
     with facets[1]:
         site = facet("Hook point", "site", atlas, site_of)
+    saved = saved_of(atlas)
+    with facets[2]:
+        kept = choose_saved(saved)
     st.set_page_config(page_title=tab_title(line, "Units"))
     with errors_shown():
         sites = [
@@ -67,8 +73,20 @@ def show() -> None:
             raise DataError(f"The atlas has no hook point {site} in block {block}: choose another.")
         evidence = evidence_of(atlas, [item.run for item in found if item.run])
         units = found_units(atlas, evidence, line, sites)
+        if kept:
+            units = among(atlas, units, saved[kept])
         sheet = show_units(atlas, evidence, units, line)
-        show_strip(top, run, atlas, units, line, sites, block, site, sheet)
+        say(page, run, atlas, units, line, sites, sheet, kept)
+        page.address = replace(
+            page.address,
+            find=line,
+            block="" if block == ANY else block,
+            site="" if site == ANY else site,
+            sheet="" if sheet == 1 else str(sheet),
+        )
+        if kept:
+            page.turn("saved")
+    show_export()
 
 
 def facet(label: str, key: str, atlas: Atlas, fact: Callable[[str], str]) -> str:
@@ -109,7 +127,8 @@ def show_units(atlas: Atlas, evidence: Evidence, found: Found, line: str) -> int
                 )
             )
             names = names_of(atlas, evidence)
-            show_wall(atlas, run, found.matches[first : first + PER_SHEET], names)
+            shown = found.matches[first : first + PER_SHEET]
+            show_wall(atlas, run, shown, names, notes_of(atlas))
     return sheet
 
 
@@ -122,40 +141,26 @@ def not_searched(evidence: Evidence) -> str:
     return f"Not searched, as there is no run on these weights: {verbs}."
 
 
-def show_strip(
-    top: st.delta_generator.DeltaGenerator,
+def say(
+    page: Page,
     run: RunView,
     atlas: Atlas,
     found: Found,
     line: str,
     sites: Sequence[str],
-    block: str,
-    site: str,
     sheet: int,
+    kept: str,
 ) -> None:
     """What the page is of, and the same without the app."""
-    address = Address(
-        page=UNITS,
-        run=str(st.session_state["atlas_run"]),
-        find=line,
-        block="" if block == ANY else block,
-        site="" if site == ANY else site,
-        sheet="" if sheet == 1 else str(sheet),
-    )
-    first = (sheet - 1) * PER_SHEET
     some = list(sites) if len(sites) < len(atlas.sites) else []
-    shown = [
-        {"unit": one.address, "why": list(one.why)}
-        for one in found.matches[first : first + PER_SHEET]
-    ]
-    with top:
-        strip(
-            address,
-            chips={"Model": model_words(run), "Data": data_words(run)},
-            python=snippets.search_code(run=str(run.path), line=line, sites=some),
-            command=search_line(atlas, line, some, first + PER_SHEET),
-            json=jsonio.dumps(shown),
-        )
+    first = (sheet - 1) * PER_SHEET
+    shown = found.matches[first : first + PER_SHEET]
+    page.python = snippets.search_code(
+        run=str(run.path), line=line, sites=some, saved=(str(note_file()), kept) if kept else None
+    )
+    if not kept:  # the command line knows no notes
+        page.command = search_line(atlas, line, some, first + PER_SHEET)
+    page.say([{"unit": one.address, "why": list(one.why)} for one in shown])
 
 
-show()
+show_page(UNITS, show)

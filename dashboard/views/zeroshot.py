@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.report import Section
 from clipprobe.runs import RunView
 from clipprobe.zeroshot.prompts import check_templates
-from dashboard import one_image, state
+from dashboard import one_image, snippets, state
+from dashboard.address import ZEROSHOT
 from dashboard.blocks import show_sections
-from dashboard.components import errors_shown, plain, python_expander
+from dashboard.components import errors_shown, plain
+from dashboard.header import Page, show_page
 from dashboard.lab import trial as lab
 from dashboard.lab.widgets import (
     SUFFIXES,
@@ -28,8 +31,8 @@ from dashboard.lab.widgets import (
 )
 from dashboard.one_image import Answers, Calibration
 from dashboard.one_image_panels import show_answer, show_bars, show_rival, show_table
-from dashboard.runs import choose_run, data_words, find_runs, model_words
-from dashboard.settings import model_spec, runs_folder
+from dashboard.runs import choose_run, find_runs
+from dashboard.settings import runs_folder
 
 ONE, RUNS = "One image", "Runs"
 NEVER, BUNDLED, OWN = "no", "bundled things", "my images"
@@ -42,20 +45,21 @@ REPORTS: Mapping[str, str] = {
 }
 
 
-def show() -> None:
+def show(page: Page) -> None:
     """The whole page."""
     st.title("What is it called, how sure is that, and where does it fail?")
     part = st.segmented_control(
         "Look at", [ONE, RUNS], default=ONE, key="part", required=True,
         label_visibility="collapsed", bind="query-params",
     )  # fmt: skip
+    page.address = replace(page.address, part=part or ONE)
     if part == RUNS:
-        show_runs()
+        show_runs(page)
     else:
-        show_one()
+        show_one(page)
 
 
-def show_one() -> None:
+def show_one(page: Page) -> None:
     """One image among the classes of the user."""
     settings, results = st.columns([2, 5], gap="large")
     with settings:
@@ -63,11 +67,13 @@ def show_one() -> None:
         class_text, template_text = choose_classes()
         rival = st.text_input(
             "Add a rival", key="rival", max_chars=lab.MAX_WORD, placeholder="wolf",
+            bind="query-params",
             help="One more class: what does it take from the others?",
         )  # fmt: skip
         st.subheader("None of these", anchor=False)
         known = st.radio(
             "Calibrate on", [NEVER, BUNDLED, OWN], key="calibrate", horizontal=True,
+            bind="query-params",
             help="On images that show none of the classes: at most 5 % of such images are "
             "answered. It holds for images like those, and for no others.",
         )  # fmt: skip
@@ -82,10 +88,11 @@ def show_one() -> None:
         )  # fmt: skip
     with results:
         panel, status = st.container(), st.empty()
-        code_place = python_expander()
+    page.turn("concept", "style", "classes", "templates", "rival", "calibrate")
     with panel, errors_shown():
         clip = state.the_model()
-        image, lines, _ = source_picture(clip, source)
+        image, made, _ = source_picture(clip, source)
+        page.of_model(clip, made.title)
         names = lab.read_classes(class_text)
         templates = check_templates(template_text.splitlines())
         refuse_person_groups(in_sentences([*names, rival or ""], templates), "this page")
@@ -93,9 +100,18 @@ def show_one() -> None:
         def say_left(left: int) -> None:
             status.info(f"Encoding new classes: {left:,} to come…")
 
+        given: dict[str, Any] = {
+            "spec": state.chosen_spec(),
+            "edits": state.edits_of(clip),
+            "classes": names,
+            "templates": templates,
+        }
+        page.python = snippets.zeroshot_code(image=made, **given)
+        page.command = snippets.sentences_command(images=[made], **given)
         vector = state.image_vector(clip, state.identity(clip), image)
         found = one_image.answers(clip, vector, names, templates, say_left)
         status.empty()
+        page.say(found.to_json())
         calibration: Calibration | None = None
         with errors_shown():  # without a calibration the scores are there all the same
             calibration = calibrated(clip, found, templates, known, uploads)
@@ -108,13 +124,6 @@ def show_one() -> None:
                 after = one_image.answers(clip, vector, [*names, rival], templates, say_left)
                 status.empty()
                 show_rival(found, after)
-        code_place.code(
-            one_image.code(
-                spec=model_spec(), image=lines, classes=names, templates=templates,
-                edits=state.edits_of(clip),
-            ),
-            language="python",
-        )  # fmt: skip
 
 
 def calibrated(
@@ -135,7 +144,7 @@ def calibrated(
     )
 
 
-def show_runs() -> None:
+def show_runs(page: Page) -> None:
     """The runs of the audits of zero-shot, few-shot, limits and carriers."""
     runs = [item for item in find_runs(runs_folder()) if item.run and item.run.kind in REPORTS]
     if not runs:
@@ -147,7 +156,8 @@ def show_runs() -> None:
     run = choose_run(runs, label="Run", key="zeroshot_run")
     if run is None:
         return
-    st.caption(f"{plain(run.kind)} · {plain(model_words(run))} · {plain(data_words(run))}")
+    page.about_run(run, str(st.session_state["zeroshot_run"]))
+    page.chips["Kind"] = run.kind
     with errors_shown():
         show_sections(sections(run), key=run.path.as_posix())
 
@@ -168,4 +178,4 @@ def sections(run: RunView) -> list[Section]:
         ) from error
 
 
-show()
+show_page(ZEROSHOT, show)

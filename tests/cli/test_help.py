@@ -215,7 +215,8 @@ def test_the_defaults_in_the_help_are_the_real_ones(verb: str) -> None:
         if (verb, name) in IN_WORDS:
             assert (default, value) == IN_WORDS[verb, name]
         elif isinstance(value, bool):
-            assert default in (str(value), f"no-{name.replace('_', '-')}")
+            words = ("yes",) if value else ()
+            assert default in (str(value), f"no-{name.replace('_', '-')}", *words)
         elif value is not None or name in KNOBS:
             given = parameter.default if parameter.default is not None else default
             assert in_words(given) == in_words(value), name

@@ -111,6 +111,18 @@ def charts() -> Callable[[Any], list[dict[str, Any]]]:
 
 
 @pytest.fixture(scope="session")
+def copied(elements: Callable[[Any, str], list[dict[str, Any]]]) -> Callable[..., str]:
+    """What a button of the strip copies; empty where the strip has no such button."""
+
+    def text(test: Any, name: str = "Copy as Python") -> str:
+        (strip,) = elements(test, "strip")
+        found: str = strip["link"] if name == "Copy link" else strip["texts"].get(name, "")
+        return found
+
+    return text
+
+
+@pytest.fixture(scope="session")
 def elements() -> Callable[[Any, str], list[dict[str, Any]]]:
     """``elements(test, "gallery")``: what the elements of a kind were given."""
     import json

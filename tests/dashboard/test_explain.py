@@ -63,9 +63,9 @@ def test_a_person_is_not_explained(app: Any) -> None:
     assert len(test.error) == 1 and not elements(test, "heat")
 
 
-def test_the_code_gives_the_scores_of_the_page(app: Any, capsys: Any) -> None:
+def test_the_code_gives_the_scores_of_the_page(app: Any, capsys: Any, copied: Any) -> None:
     test = app(VIEW, explained=TEXT)
-    exec(compile(test.code[0].value, "snippet", "exec"), {})
+    exec(compile(copied(test), "snippet", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == test.multiselect[0].value
 

@@ -49,9 +49,9 @@ def test_places_and_maps_are_those_of_the_library(
     assert all(one["title"].startswith("1.mlp") for one in panels(test))
 
 
-def test_the_code_gives_the_same_units(app: Any, capsys: Any) -> None:
+def test_the_code_gives_the_same_units(app: Any, capsys: Any, copied: Any) -> None:
     test = app(VIEW)
-    exec(compile(test.code[0].value, "snippet", "exec"), {})
+    exec(compile(copied(test), "snippet", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     titles = [f"vision.blocks.{one['title']}" for one in panels(test)]
     assert [line.split()[0] for line in lines][:12] == titles

@@ -28,17 +28,19 @@ def other(checkpoint: Any) -> Path:
     return folder
 
 
-def test_another_model_is_loaded_from_a_folder(app: Any, other: Path, scenery: Any) -> None:
+def test_another_model_is_loaded_from_a_folder(
+    app: Any, other: Path, scenery: Any, copied: Any
+) -> None:
     test = app("views/similarity.py")
     load(test, str(other))
     assert not test.exception and not test.error
     assert test.query_params["model"] == str(other)
     clip = clipprobe.load(other)
-    assert f"clipprobe.load({str(other)!r})" in test.code[0].value
+    assert f"clipprobe.load({str(other)!r})" in copied(test)
     protos = [item.proto for item in test.get("bidi_component")]
     shown = json.loads(next(one.json for one in protos if "table" in one.component_name))
     space: dict[str, Any] = {}
-    exec(test.code[0].value, space)
+    exec(copied(test), space)
     expected = clip.similarity(space["images"], space["texts"])
     assert np.allclose(shown["values"], expected, atol=1e-5)
     test.switch_page("views/typographic.py").run()  # the choice goes along
@@ -47,9 +49,9 @@ def test_another_model_is_loaded_from_a_folder(app: Any, other: Path, scenery: A
     assert names[0] == "emoji-clip, bundled" and str(scenery.model) in names
 
 
-def test_an_address_opens_its_model(app: Any, other: Path) -> None:
+def test_an_address_opens_its_model(app: Any, other: Path, copied: Any) -> None:
     test = app("views/similarity.py", model=str(other))
-    assert f"clipprobe.load({str(other)!r})" in test.code[0].value
+    assert f"clipprobe.load({str(other)!r})" in copied(test)
 
 
 def test_the_models_of_the_runs_are_offered(
@@ -87,28 +89,29 @@ def broken(folder: Path, other: Path) -> dict[str, tuple[str, str]]:
     ["absent", "empty", "unweighted", "file", "hub", "long", "zero", "nobody", "markup"],
 )
 def test_what_cannot_be_loaded_is_one_sentence_and_the_model_stays(
-    app: Any, other: Path, tmp_path: Path, markup: Any, kind: str
+    app: Any, other: Path, tmp_path: Path, markup: Any, kind: str, copied: Any
 ) -> None:
     name, answer = broken(tmp_path, other)[kind]
     test = app("views/similarity.py")
-    before = test.code[0].value
+    before = copied(test)
     load(test, name)
     assert not test.exception and len(test.error) == 1
     assert answer in markup(test.error[0].value)
-    assert test.code[0].value == before and "model" not in test.query_params
+    assert copied(test) == before and "model" not in test.query_params
 
 
-def test_an_address_does_not_download(app: Any, markup: Any) -> None:
+def test_an_address_does_not_download(app: Any, markup: Any, elements: Any) -> None:
     test = app("views/similarity.py", model="no-such-owner/no-such-model")
-    assert "may be downloaded" in test.warning[0].value and not test.code
+    assert "may be downloaded" in test.warning[0].value and not elements(test, "table")
     test.button(key="agree").click().run()
-    assert "could not be downloaded" in markup(test.error[0].value) and not test.code
+    assert "could not be downloaded" in markup(test.error[0].value)
+    assert not elements(test, "table")
     test.button(key="keep model").click().run()
-    assert test.code and not test.error and "model" not in test.query_params
+    assert elements(test, "table") and not test.error and "model" not in test.query_params
 
 
 def test_two_sessions_with_different_models_and_units_never_mix(
-    app: Any, other: Path, scenery: Any
+    app: Any, other: Path, scenery: Any, copied: Any
 ) -> None:
     def maps(test: Any) -> dict[str, Any]:
         protos = [item.proto for item in test.get("bidi_component")]
@@ -122,7 +125,7 @@ def test_two_sessions_with_different_models_and_units_never_mix(
     for name, folder in folders.items():
         tests[name] = app(EXPLAIN, explained="vision.blocks.0.mlp.post:0")
         load(tests[name], str(folder))
-        tests[name].multiselect(key="methods of units").set_value(["gradient_x_input"]).run()
+        tests[name].multiselect(key="unit_methods").set_value(["gradient_x_input"]).run()
     checked = 0
     for step in range(20):
         name = "ab"[step % 2]
@@ -135,9 +138,9 @@ def test_two_sessions_with_different_models_and_units_never_mix(
             test, clip = tests[one], clips[one]
             assert not test.exception and not test.error
             target = test.text_input(key="explained").value
-            assert f"clipprobe.load({str(folders[one])!r})" in test.code[0].value
+            assert f"clipprobe.load({str(folders[one])!r})" in copied(test)
             space: dict[str, Any] = {}
-            lines = test.code[0].value.splitlines()
+            lines = copied(test).splitlines()
             start = next(i for i, line in enumerate(lines) if line.startswith("for method"))
             exec("\n".join(lines[:start]), space)
             expected = clipprobe.explain(clip, space["image"], target, method="gradient_x_input")

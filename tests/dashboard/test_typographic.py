@@ -78,7 +78,7 @@ def test_the_chart_shows_the_table(app: Any, charts: Any) -> None:
     assert chart["alt"].startswith("Probabilities")
 
 
-def test_size_and_place_move_the_word(app: Any) -> None:
+def test_size_and_place_move_the_word(app: Any, copied: Any) -> None:
     test = app(VIEW)
     first = test.get("image")[3].value
     test.slider(key="size").set_value(0.5).run()
@@ -87,7 +87,7 @@ def test_size_and_place_move_the_word(app: Any) -> None:
     moved = test.get("image")[3].value
     test.selectbox(key="place").set_value("where the sliders say").run()
     test.slider(key="across").set_value(0.1).run()
-    assert "position=[[0.1, 0.5]]" in test.code[0].value
+    assert "position=[[0.1, 0.5]]" in copied(test)
     assert len({str(first), str(larger), str(moved), str(test.get("image")[3].value)}) == 4
 
 
@@ -160,11 +160,11 @@ def test_picture_and_word_are_added_to_the_classes(app: Any, markup: Any) -> Non
     assert any("4 classes, of them added" in note and "whale, zebra" in note for note in notes)
 
 
-def test_the_snippet_gives_the_same_probabilities(app: Any) -> None:
+def test_the_snippet_gives_the_same_probabilities(app: Any, copied: Any) -> None:
     test = app(VIEW, word="cat", place="top-left")
     test.slider(key="rotation").set_value(20).run()
     space: dict[str, Any] = {}
-    exec(test.code[0].value, space)
+    exec(copied(test), space)
     table = test.dataframe[0].value
     assert space["classes"] == list(table["class"])
     names = {"clean": "clean", "blank": "blank label", "nonsense": "nonsense word"}
@@ -174,7 +174,7 @@ def test_the_snippet_gives_the_same_probabilities(app: Any) -> None:
 
 
 def test_an_uploaded_picture_and_its_snippet(
-    app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copied: Any
 ) -> None:
     picture = Image.radial_gradient("L").resize((90, 60)).convert("RGBA")
     picture.save(tmp_path / "mine.png")
@@ -186,7 +186,7 @@ def test_an_uploaded_picture_and_its_snippet(
     assert not test.error and len(test.get("image")) == 4
     monkeypatch.chdir(tmp_path)
     space: dict[str, Any] = {}
-    exec(test.code[0].value, space)
+    exec(copied(test), space)
     shown = test.dataframe[0].value["attack word"]
     assert np.allclose(shown, space["probabilities"][1], atol=1e-6)
 
@@ -252,7 +252,7 @@ def test_what_cannot_be_used_is_one_sentence(
     assert not test.metric and len(test.get("image")) == 1  # the clean image stays
 
 
-def test_a_run_leads_to_the_lab_with_its_own_question(app: Any, scenery: Any) -> None:
+def test_a_run_leads_to_the_lab_with_its_own_question(app: Any, scenery: Any, copied: Any) -> None:
     from clipprobe.runs import load_run
     from dashboard.lab.widgets import of_run
 
@@ -263,13 +263,13 @@ def test_a_run_leads_to_the_lab_with_its_own_question(app: Any, scenery: Any) ->
     assert list(test.dataframe[0].value["class"]) == config["classes"]
     assert test.selectbox(key="concept").value == config["classes"][0]
     assert test.text_input(key="word").value == config["classes"][1]
-    code = test.code[0].value
+    code = copied(test)
     assert f"size={config['attack']['size']!r}" in code
     assert "background=None" in code and f"font={config['attack']['font']!r}" in code
     assert of_run({"attack": {"color": "no colour", "size": [1]}, "classes": 3 * [None]}) == {}
 
 
-def test_every_knob_is_in_the_address(app: Any) -> None:
+def test_every_knob_is_in_the_address(app: Any, copied: Any) -> None:
     address = {
         "classes": "apple\ncat\nguitar", "templates": "a {}", "outline": "white",
         "label": "yellow", "color": "#112233", "rotation": "20", "opacity": "0.5", "seed": "3",
@@ -278,7 +278,7 @@ def test_every_knob_is_in_the_address(app: Any) -> None:
     test = app(VIEW, **address)
     assert not test.error
     assert list(test.dataframe[0].value["class"]) == ["apple", "cat", "guitar"]
-    code = test.code[0].value
+    code = copied(test)
     for said in ("font='DejaVuSans'", "color='#112233'", "outline='#ffffff'", "rotation=20.0",
                  "background='#f0e442'", "opacity=0.5", "seed=3", "position=[[0.3, 0.6]]",
                  "['a {}']"):  # fmt: skip

@@ -23,6 +23,7 @@ from dashboard.address import Address
 
 VIEW = "views/unit.py"
 UNIT = "vision.blocks.1.mlp.post:5"
+SHOW = (("show", "whole range"),)
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +51,20 @@ def test_the_address_opens_the_unit_with_its_statistics(
     model, data = atlas.config["model"], atlas.config["data"]
     assert model["id"] in chips["Model"] and model["weights_sha256"][:12] in chips["Model"]
     assert data["fingerprint"][:12] in chips["Data"] and "8 used" in chips["Data"]
-    assert strip["link"] == Address(page="unit", run="demo/atlas", unit=UNIT, part="Range").link
+    assert (
+        strip["link"]
+        == Address(page="unit", run="demo/atlas", unit=UNIT, part="Range", knobs=SHOW).link
+    )
     assert json.loads(strip["texts"]["JSON"]) == jsonio.plain(unit.to_json())
     assert strip["texts"]["Copy as command"].startswith(f"clipprobe neurons show {UNIT} --atlas ")
 
 
-def test_the_run_is_in_the_address_even_where_it_is_the_only_one(app: Any) -> None:
-    # That the unit gets there too is the browser's doing: see the journey.
-    assert app(VIEW).query_params["run"] == "demo/atlas"
+def test_the_run_is_in_the_address_even_where_it_is_the_only_one(
+    app: Any, elements: Any, copied: Any
+) -> None:
+    test = app(VIEW)  # the strip puts it there, and the browser the unit: see the journeys
+    assert copied(test, "Copy link") == "/unit?run=demo%2Fatlas"
+    assert elements(test, "strip")[0]["kept"]["run"] == "demo/atlas"
 
 
 @pytest.fixture
@@ -69,7 +76,9 @@ def two_atlases(scenery: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return tmp_path
 
 
-def test_a_view_keeps_its_run_while_others_are_open(app: Any, two_atlases: Path) -> None:
+def test_a_view_keeps_its_run_while_others_are_open(
+    app: Any, two_atlases: Path, elements: Any
+) -> None:
     test = app(VIEW, run="b", unit=UNIT)
     for view, key, run in (
         ("views/reports.py", "report_run", "a"),
@@ -81,17 +90,19 @@ def test_a_view_keeps_its_run_while_others_are_open(app: Any, two_atlases: Path)
         test.switch_page(view).run()
         if key:
             assert test.selectbox(key=key).value == run
-            assert test.query_params["run"] == run
+            assert elements(test, "strip")[0]["kept"]["run"] == run
 
 
-def test_a_link_changes_the_run_of_an_open_view(app: Any, two_atlases: Path) -> None:
+def test_a_link_changes_the_run_of_an_open_view(app: Any, two_atlases: Path, elements: Any) -> None:
     test = app(VIEW, unit=UNIT)
     assert test.selectbox(key="atlas_run").value == "a"
     test.query_params["run"] = "b"
     test.run()
     assert test.selectbox(key="atlas_run").value == "b"
     test.selectbox(key="atlas_run").set_value("a").run()
-    assert test.query_params["run"] == "a"
+    assert elements(test, "strip")[0]["kept"]["run"] == "a"
+    test.run()  # the browser's address may lag behind
+    assert test.selectbox(key="atlas_run").value == "a"
     shutil.rmtree(two_atlases / "a")
     st.cache_data.clear()
     test.run()
@@ -128,17 +139,17 @@ def test_a_wrong_address_is_one_sentence(app: Any, markup: Any, asked: str, answ
 
 
 def test_an_unknown_run_in_the_address_stops_the_page_until_one_is_chosen(
-    app: Any, markup: Any
+    app: Any, markup: Any, elements: Any
 ) -> None:
     test = app(VIEW, run="../../etc", unit=UNIT)
     for _ in range(2):  # the question stays until it is answered
         assert "There is no run '../../etc' to show here" in markup(test.warning[0].value)
-        assert test.query_params["run"] == "../../etc"
+        assert elements(test, "strip")[0]["kept"] == {}
         assert not test.metric and not test.title and not test.dataframe
         test.run()
     test.selectbox(key="atlas_run").set_value("demo/atlas").run()
     assert not test.warning and UNIT in [markup(item.value) for item in test.title]
-    assert test.query_params["run"] == "demo/atlas"
+    assert elements(test, "strip")[0]["kept"]["run"] == "demo/atlas"
 
 
 def test_the_steps_lead_to_the_units_beside_it(app: Any, atlas: Any, elements: Any) -> None:
@@ -269,8 +280,9 @@ def test_the_snippet_runs_and_says_the_same(
 
 
 def test_another_model_shows_statistics_and_no_map(
-    app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, markup: Any, elements: Any
-) -> None:
+    app: Any, atlas: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, markup: Any,
+    elements: Any,
+) -> None:  # fmt: skip
     from clipprobe.testing import checkpoints as tiny
 
     other = tiny.tiny_clip(tmp_path / "other", seed=1)
@@ -278,7 +290,9 @@ def test_another_model_shows_statistics_and_no_map(
     test = app(VIEW, unit=UNIT, part="Where")
     first = elements(test, "gallery")[0]
     assert len(first["tiles"]) == len(first["sources"]) == 3
-    assert not any(tile["box"] for tile in first["tiles"]) and not test.toggle
+    # Images and frames are those of the atlas; heat would need its model.
+    placed = [one.place is not None for one in atlas.unit(UNIT).top]
+    assert [tile["box"] is not None for tile in first["tiles"]] == placed and not test.toggle
     assert any("maps cannot be computed" in markup(item.value) for item in test.caption)
     assert "maps cannot be computed" in markup(test.error[0].value)
     space: dict[str, Any] = {}
@@ -286,22 +300,33 @@ def test_another_model_shows_statistics_and_no_map(
     assert space["unit"].n_images == 8 and "clip" not in space
 
 
-def test_images_that_are_gone_are_said_once(
+@pytest.mark.parametrize("thumbnails", [True, False])
+def test_images_that_are_gone_show_from_the_atlas_or_are_said_once(
     app: Any, clip: Any, scenery: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    markup: Any, elements: Any,
+    markup: Any, elements: Any, thumbnails: bool,
 ) -> None:  # fmt: skip
     images = tmp_path / "moved"
     images.mkdir()
     for path in sorted(scenery.images.glob("*.png"))[:3]:
         (images / path.name).write_bytes(path.read_bytes())
-    clipprobe.scan(clip, images, out=tmp_path / "runs" / "atlas", top_k=2, workers=0)
+    atlas = clipprobe.scan(clip, images, out=tmp_path / "runs" / "atlas", top_k=2, workers=0,
+                           thumbnails=thumbnails)  # fmt: skip
+    views = {one.image: clip.preprocess.to_grid(atlas.picture(one.image))
+             for one in atlas.unit(UNIT).top}  # fmt: skip
     for path in images.glob("*.png"):
         path.unlink()
     monkeypatch.setenv("CLIPPROBE_RUNS", str(tmp_path / "runs"))
     test = app(VIEW, unit=UNIT)
     first = elements(test, "gallery")[0]
-    assert first["missing"].startswith("2 of 2 images are no longer where the scan found them")
-    assert len(first["tiles"]) == 2 and first["sources"] == {}
+    assert len(first["tiles"]) == 2
+    if thumbnails:
+        assert not first["missing"]
+        for number, view in views.items():
+            shown = decoded_image(first["sources"][str(number)])
+            assert np.array_equal(np.asarray(shown), np.asarray(view.convert("RGB")))
+    else:
+        gone = "2 of 2 images are no longer where the scan found them"
+        assert first["missing"].startswith(gone) and first["sources"] == {}
     test.toggle(key="heat").set_value(True).run()
     assert not test.exception and not test.error
     test.segmented_control(key="part").set_value("Where").run()

@@ -161,10 +161,10 @@ def test_an_upload_is_needed_and_must_be_an_image(app: Any, markup: Any) -> None
     assert not test.error and test.dataframe
 
 
-def test_the_code_gives_the_same_shares(app: Any) -> None:
+def test_the_code_gives_the_same_shares(app: Any, copied: Any) -> None:
     test = app(VIEW)
     space: dict[str, Any] = {}
-    code = test.code[0].value
+    code = copied(test)
     exec(code[: code.index("null = ")], space)  # the null texts take their time
     table = test.dataframe[0].value.set_index("class")
     for name, share in zip(space["classes"], space["shares"], strict=True):

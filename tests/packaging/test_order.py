@@ -35,7 +35,7 @@ ORDER = {
         __main__ testing (verbs)
     """,
     "clipprobe.neurons": """
-        direction_results instruments pooled settings where
+        direction_results instruments notes pooled settings where
         atlas effects labels multimodality words
         captions circuits one_image sheet
         __init__
@@ -84,7 +84,7 @@ ORDER = {
         __init__ address components framing settings snippets
         blocks elements runs state (verbs)
         explained lab model_switch one_image run_table units
-        app one_image_panels
+        app header one_image_panels
         views
     """,
 }

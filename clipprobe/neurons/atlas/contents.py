@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -34,6 +35,8 @@ class AtlasContents(WithSites):
             set, hook points, pooling, what is kept, and which shard this is.
         versions: Versions of the libraries that the numbers depend on.
         path: The run folder, where there is one.
+        thumbnails: Number of an image -> a small copy of what the model saw, as WEBP; of the images
+            that stand for a unit, where they were kept.
     """
 
     instrument: ClassVar[str] = "atlas"
@@ -44,6 +47,7 @@ class AtlasContents(WithSites):
     config: dict[str, Any]
     versions: dict[str, str]
     path: Path | None = None
+    thumbnails: Mapping[int, bytes] = field(default_factory=dict)
 
     @property
     def origin(self) -> Origin | None:
@@ -121,3 +125,8 @@ class AtlasContents(WithSites):
             UnreadableImageError: it is no longer where the scan found it, or was never a file.
         """
         return self.images.picture(image)
+
+    def thumbnail(self, image: int) -> Image.Image | None:
+        """A small copy of what the model saw of an image; None where none was kept."""
+        data = self.thumbnails.get(image)
+        return None if data is None else Image.open(io.BytesIO(data)).convert("RGB")

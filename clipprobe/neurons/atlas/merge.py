@@ -8,6 +8,7 @@ from typing import Any
 from clipprobe.errors import RunFolderError
 from clipprobe.lines import shortened
 from clipprobe.neurons.atlas.contents import AtlasContents
+from clipprobe.neurons.atlas.thumbnails import among
 
 
 def merge_all(atlases: Sequence[AtlasContents]) -> AtlasContents:
@@ -54,15 +55,14 @@ def merge_two(left: AtlasContents, right: AtlasContents) -> AtlasContents:
     n_shards = left.config["shard"]["of"]
     whole = len(parts) == n_shards
     shard = None if whole else {"of": n_shards, "parts": sorted(parts)}
+    statistics = {name: one.merge(right.statistics[name]) for name, one in left.statistics.items()}
     return AtlasContents(
         sites=left.sites,
-        statistics={
-            name: statistics.merge(right.statistics[name])
-            for name, statistics in left.statistics.items()
-        },
+        statistics=statistics,
         images=left.images.merge(right.images),
         config={**left.config, "shard": shard},
         versions=left.versions,
+        thumbnails=among([left.thumbnails, right.thumbnails], statistics.values()),
     )
 
 

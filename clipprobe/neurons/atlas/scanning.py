@@ -25,6 +25,7 @@ from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatist
 from clipprobe.neurons.atlas.statistics.samples import N_BINS
 from clipprobe.neurons.atlas.store import KIND, outcome_of, read_run
 from clipprobe.neurons.atlas.stream import CHECKPOINT, ScanState, Stream
+from clipprobe.neurons.atlas.thumbnails import MOST_IMAGES, make_thumbnails, shown
 from clipprobe.runs import Run, jsonio
 from clipprobe.runs.provenance import versions
 from clipprobe.settings import takes
@@ -118,6 +119,7 @@ def prepare_scan(settings: AnyScan, clip: Clip) -> Plan[Atlas]:
         "n_blocks": len(getattr(clip.anatomy, tower).blocks),
         "pool": pool,
         "keep": asdict(keep),
+        "thumbnails": _with_thumbnails(settings, tower, len(dataset)),
         "batch_size": batch_size,
         "shard": None if step == 1 else {"of": step, "parts": [first]},
     }
@@ -183,6 +185,13 @@ class _Scan:
         store = None if pause is None else run
         stream.run(self.config["batch_size"], self.workers, store, pause or 0, self.progress)
         require_readable(state.done - len(state.failures), state.failures, self.dataset.name)
+        thumbnails: dict[int, bytes] = {}
+        if self.config["thumbnails"]:
+            of_number = dict(zip(self.numbers, records, strict=True))
+            wanted = shown(state.statistics.values()).tolist()
+            thumbnails = make_thumbnails(
+                self.clip, {number: of_number[number] for number in wanted}, self.workers
+            )
         return outcome_of(
             Atlas(
                 sites=self.sites,
@@ -190,6 +199,7 @@ class _Scan:
                 images=ImageTable.of(records, self.numbers, state.failures),
                 config=self.config,
                 versions=self.versions,
+                thumbnails=thumbnails,
             ),
             run,
             self.sheets,
@@ -199,6 +209,12 @@ class _Scan:
 def _view(clip: Clip) -> dict[str, Any]:
     """What of an image the model sees: the shortest edge is resized, then the centre cropped."""
     return {"size": clip.preprocess.size, "resize_to": clip.preprocess.resize_to}
+
+
+def _with_thumbnails(settings: AnyScan, tower: str, n: int) -> bool:
+    """Of the whole data set, so that all shards answer alike."""
+    wanted = not isinstance(settings, TextScan) and settings.thumbnails
+    return wanted and tower == "vision" and n <= MOST_IMAGES
 
 
 def _keep(settings: AnyScan) -> Settings:

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.settings import Counted, Units
-from clipprobe.settings import HOW, Flag, several
+from clipprobe.settings import HOW, Flag, Settings, several
 from clipprobe.settings.shared import Batches, Images, Inference, Output, Random
 
 if TYPE_CHECKING:
@@ -74,8 +74,18 @@ class Scan(Counted, Random, Output, Units):
     link from the report. Those units are shown there by name."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Thumbnails(Settings):
+    """Whether small copies of images are kept."""
+
+    panel: ClassVar[str] = "Atlas"
+    thumbnails: bool = True
+    """Keep small copies of the images that stand for units, so that pages open at once and show
+    images that were moved away; of at most 20,000 images."""
+
+
 @dataclass(frozen=True)
-class ImageScan(Inference, Images, Scan):
+class ImageScan(Inference, Images, Thumbnails, Scan):
     """Scan images: as a function takes it."""
 
     panel: ClassVar[str] = "Atlas"
@@ -98,7 +108,7 @@ class TextScan(Batches, Scan):
 
 
 @dataclass(frozen=True)
-class AtlasScan(Inference, Images, Scan):
+class AtlasScan(Inference, Images, Thumbnails, Scan):
     """Stream images (or texts) once through their tower and keep what each unit did."""
 
     panel: ClassVar[str] = "Atlas"

@@ -98,16 +98,15 @@ def range_block(atlas: AtlasContents, site: Site, bins: Sequence[Bin], *, side: 
 def picture_of(atlas: AtlasContents, site: Site, firing: Firing, side: int = SIDE) -> Image.Image:
     """What the model saw of an image, small, with the patch framed that gave the value.
 
-    A crossed square where the image can no longer be read.
+    Where the image can no longer be read, its thumbnail; without one a crossed square.
     """
     try:
         picture = as_seen(atlas, atlas.picture(firing.image))
     except UnreadableImageError:
-        picture = Image.new("RGB", (side, side), (225, 225, 225))
-        draw = ImageDraw.Draw(picture)
-        draw.line((0, 0, side, side), (150, 150, 150), 2)
-        draw.line((0, side, side, 0), (150, 150, 150), 2)
-        return picture
+        kept = atlas.thumbnail(firing.image)
+        if kept is None:
+            return _crossed(side)
+        picture = kept
     if picture.width != picture.height:
         picture.thumbnail((side, side), Image.Resampling.LANCZOS)
         return picture
@@ -135,6 +134,15 @@ def with_map(picture: Image.Image, values: NDArray[np.float32] | None, reach: fl
     both.paste(picture, (0, 0))
     both.paste(overlay(picture, values, reach=reach), (0, picture.height))
     return both
+
+
+def _crossed(side: int) -> Image.Image:
+    """What stands for an image that cannot be shown."""
+    picture = Image.new("RGB", (side, side), (225, 225, 225))
+    draw = ImageDraw.Draw(picture)
+    draw.line((0, 0, side, side), (150, 150, 150), 2)
+    draw.line((0, side, side, 0), (150, 150, 150), 2)
+    return picture
 
 
 def as_seen(atlas: AtlasContents, picture: Image.Image) -> Image.Image:

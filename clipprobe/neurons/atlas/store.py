@@ -3,8 +3,9 @@
 ``stats.safetensors``: for each hook point ``<name>/<array>``: the arrays of ``UnitStatistics``
 (exact sums as integer limbs, extremes, counts, half range, histogram) and, for other readers,
 ``mean`` and ``std`` as float64. ``topk.parquet`` and ``bins.parquet``: see ``tables``.
-``images.parquet`` and ``sources.parquet``: see ``images``. All but ``sources.parquet`` are the
-same on every machine and for every number and order of shards.
+``images.parquet`` and ``sources.parquet``: see ``images``. ``thumbnails.parquet``: see
+``thumbnails``. All but the last two are the same on every machine, and all but ``sources.parquet``
+for every number and order of shards.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.hooks.units import Site
+from clipprobe.neurons.atlas import thumbnails
 from clipprobe.neurons.atlas.contents import AtlasContents
 from clipprobe.neurons.atlas.images import ImageTable
 from clipprobe.neurons.atlas.settings import Sheets
@@ -82,6 +84,8 @@ def _files(atlas: AtlasContents, folder: Path) -> Iterator[tuple[str, Any]]:
     yield BINS, bin_table(atlas.statistics, atlas.images)
     yield IMAGES, atlas.images.columns()
     yield SOURCES, atlas.images.source_columns(folder)
+    if "thumbnails" in atlas.config:  # not there in a copy of an older run
+        yield thumbnails.FILE, thumbnails.columns(atlas.thumbnails)
 
 
 def read_run(run: RunView) -> AtlasContents:
@@ -96,6 +100,9 @@ def read_run(run: RunView) -> AtlasContents:
         config=config,
         versions=run.manifest["versions"],
         path=run.path,
+        thumbnails=thumbnails.StoredThumbnails(lambda: run.read_table(thumbnails.FILE))
+        if "thumbnails" in config
+        else {},
     )
 
 

@@ -42,6 +42,7 @@ def vision_captions(
     captions: WordList | Sequence[str] | None = None,
     *,
     images: Sequence[Any] | None = None,
+    directions: Directions | None = None,
     subtract_mean: bool = True,
     top: int = 10,
     n_random: int = N_RANDOM,
@@ -55,6 +56,7 @@ def vision_captions(
         units: Addresses, or hook points and globs for all of their units.
         captions: Texts; None for the bundled concepts in templates.
         images: At least two images to linearise at; None for bundled pictures.
+        directions: Directions of this model that were made before; None makes them at ``images``.
         subtract_mean: Remove the mean embedding over the captions.
         top: Captions at either end.
         n_random: Random mixtures of the captions that say what is chance.
@@ -73,7 +75,7 @@ def vision_captions(
     shifted = embedded - mean if subtract_mean else embedded
     rows = unit_rows(shifted)
     null = highest_by_chance(shifted, rows, n_random, seed)
-    directions = Directions(clip, images=images)
+    directions = directions or Directions(clip, images=images)
     rankings = []
     for point, indices in by_point:
         site = directions.site(point.name)

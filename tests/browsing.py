@@ -1,0 +1,87 @@
+"""What tests in a real browser share: how to wait, choose and check; see dashboard/browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from typing import Any
+
+import pytest
+
+PATIENCE_MS = 180_000  # a busy machine takes its time to import torch
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+# A page that is opened by its own address asks for these below its name first, and then at the
+# root: Streamlit's way of finding where it is mounted. Chromium logs the two misses as errors.
+PROBES = re.compile(r"/\w+/_stcore/(health|host-config)$")
+
+CALLS_HOME = {
+    "loads": "<img src=URL/img><link rel=stylesheet href=URL/css><script src=URL/js></script>"
+    "<style>body{background:url(URL/background)}</style><iframe src=URL/frame></iframe>"
+    "<script>fetch('URL/fetch');navigator.sendBeacon('URL/beacon');open('URL/open')</script>",
+    "refreshes": "<meta http-equiv=refresh content='0;url=URL/refresh'>",
+    "goes": "<script>location = 'URL/location'</script>",
+    "downloads": "<a id=out download href=URL/x>x</a><script>out.href='URL/x';out.click()</script>",
+    "sends": "<form id=f method=post action=URL/form></form><script>f.submit()</script>",
+}
+
+
+def chromium() -> str:
+    """The browser. Without one the test is skipped, and in CI it fails."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    try:
+        import playwright  # noqa: F401
+    except ImportError:
+        found = None
+    if found is None:
+        message = "NO CHROMIUM OR NO PLAYWRIGHT: the journey through the dashboard did not run"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
+def choose(page: Any, label: str, option: str) -> None:
+    """Take an option of a list; a run of the app that has just begun closes an open list."""
+    from playwright.sync_api import TimeoutError as TooLate
+
+    for _ in range(10):
+        page.get_by_role("combobox", name=label).click()
+        try:
+            page.get_by_role("option", name=option, exact=True).click(timeout=10_000)
+            break
+        except TooLate:
+            page.keyboard.press("Escape")
+    else:
+        pytest.fail(f"the list {label} has no {option}, or does not stay open")
+    settled(page)
+
+
+def settled(page: Any) -> None:
+    """Until the app has finished the run that is going on."""
+    page.locator('[data-test-script-state="notRunning"]').wait_for(state="attached")
+
+
+def tiles_have_texts(page: Any) -> None:
+    """Every image of a gallery says what it shows to those who cannot see it."""
+    images = page.locator(".tile img")
+    images.first.wait_for()
+    assert all(image.get_attribute("alt") for image in images.all())
+    charts = page.locator('[data-testid="stPlotlyChart"]')
+    charts.first.locator("svg").first.wait_for()
+    assert all(chart.get_attribute("aria-label") for chart in charts.all())
+
+
+def everything_has_a_text(page: Any, *, charts: bool = True) -> None:
+    """Every image and chart says what it shows to those who cannot see it."""
+    pictures = page.locator('[data-testid="stMain"] [data-testid="stImage"] img')
+    pictures.nth(3).wait_for()
+    assert all(image.get_attribute("alt") for image in pictures.all())
+    if charts:
+        plots = page.locator('[data-testid="stPlotlyChart"]')
+        plots.first.locator("svg").first.wait_for()
+        assert all(chart.get_attribute("aria-label") for chart in plots.all())
