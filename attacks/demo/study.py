@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from attacks.bias.prepared import asked_of
+from attacks.bias.settings import BiasAudit
 from attacks.demo.page import TITLE, TITLES, introduction, limits, subtitle
 from attacks.demo.settings import Demo
+from attacks.typographic.attack.controls import CONDITIONS
 from clipprobe.data import Dataset, open_dataset
 from clipprobe.models import Clip
 from clipprobe.runs import Run, RunView
-from clipprobe.study import STUDIES, Outcome, Plan, Study
+from clipprobe.study import STUDIES, Outcome, Plan, Study, Workload
 from clipprobe.study.suite.engine import load_parts, make_all
 from clipprobe.study.suite.entry import Entry
 from clipprobe.study.suite.page import page_of
@@ -64,18 +67,44 @@ def prepare_demo(settings: Demo, clip: Clip) -> Plan[Inner]:
         execute=execute,
         seed=settings.seed,
         provenance=clip.provenance(),
+        workload=lambda: passes(settings, names),
     )
 
 
-def stimuli(settings: Demo, names: list[str], out: Path) -> tuple[Dataset, Dataset]:
-    """Draw the stimuli to ``out``: concepts in every modality, and plain people."""
-    from clipprobe.stimuli import concept, concept_set, people_set, write_set
+def passes(settings: Demo, names: list[str]) -> Workload:
+    """Most passes of all studies: the things once, their pictures with words on them, people."""
+    things, people = ([*samples] for samples in scenes(settings, names))
+    pictures = sum(one.attributes["modality"] == "picture" for one in things)
+    asked, _ = asked_of(BiasAudit("people", "perceived_gender", out="bias", templates=TEMPLATES))
+    about_people = sum(len(words) * len(templates) for words, templates in asked.values())
+    # Each study names the concepts for itself, and the audit of words does so twice.
+    about_things = (len(MODALITIES) + 2) * len(names) * len(TEMPLATES)
+    return Workload(
+        images=len(things) + pictures * (1 + len(CONDITIONS)) + len(people),
+        texts=about_things + about_people,
+        at_most=True,
+        reason="studies share their passes",
+    )
+
+
+def scenes(settings: Demo, names: list[str]) -> tuple[Iterator[Any], Iterator[Any]]:
+    """Concepts in every modality, and plain people; nothing is drawn yet."""
+    from clipprobe.stimuli import concept, concept_set, people_set
 
     members, seed = [concept(name) for name in names], settings.seed
-    samples = (s for m in MODALITIES for s in concept_set(m, seed=seed, names=members))
-    things = write_set(samples, out / "concepts")
-    people = people_set(per_cell=settings.people_per_cell, seed=seed)
-    return open_dataset(things), open_dataset(write_set(people, out / "people"))
+    things = (s for m in MODALITIES for s in concept_set(m, seed=seed, names=members))
+    return things, iter(people_set(per_cell=settings.people_per_cell, seed=seed))
+
+
+def stimuli(settings: Demo, names: list[str], out: Path) -> tuple[Dataset, Dataset]:
+    """Draw the stimuli to ``out``."""
+    from clipprobe.stimuli import write_set
+
+    things, people = scenes(settings, names)
+    return (
+        open_dataset(write_set(things, out / "concepts")),
+        open_dataset(write_set(people, out / "people")),
+    )
 
 
 def entries_of(

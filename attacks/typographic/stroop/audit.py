@@ -27,7 +27,7 @@ from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.zeroshot.classifier import class_vectors
 from clipprobe.zeroshot.prompts import check_templates
 
@@ -104,6 +104,11 @@ def prepare_stroop(settings: StroopAudit, clip: Encoder) -> Plan[None]:
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=cards.dataset,
+        workload=lambda: Workload(
+            images=len(cards.shown),
+            texts=len(set(cards.inks)) * len(settings.ink_templates)
+            + len(set(cards.words)) * len(settings.word_templates),
+        ),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.cli.common import load_model, progress, result, say
@@ -22,7 +21,6 @@ def label(settings: LabelVerb, model: Model, terminal: Terminal) -> None:
     from clipprobe.data import as_dataset
     from clipprobe.neurons.labels.labelling import check_settings
     from clipprobe.neurons.labels.store import LABELS
-    from clipprobe.runs.view import MANIFEST
     from clipprobe.study import carry_out
 
     named = str(settings.judge or "")
@@ -31,12 +29,9 @@ def label(settings: LabelVerb, model: Model, terminal: Terminal) -> None:
     dataset = as_dataset(settings.images, limit=settings.limit)
     clip = load_model(model)
     judge: Any = load_model(Model(model=named, device=model.device)) if by_model else settings.judge
-    kept = not settings.overwrite and (Path(settings.out) / MANIFEST).exists()
     with progress("labelling", len(dataset)) as advance:
         settings = replace(settings, images=dataset, limit=None, judge=judge, progress=advance)
         labels = carry_out(LABELS, settings, clip).value
-    if kept:
-        say(f"{settings.out} holds this labelling already.")
     result(labels.summary(), as_json=terminal.as_json, text=lambda: labels_text(labels))
     say(f"The report is {settings.out}/report.html.")
 
