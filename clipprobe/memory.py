@@ -113,6 +113,25 @@ def input_bytes(clip: Any, tower: str = "vision", *, grad: bool = False) -> floa
     return float(fixed + block * (len(part.blocks) if grad else 1))
 
 
+def ran_out(error: BaseException) -> str | None:
+    """What to say of an error that means that memory ran out; None of any other.
+
+    Example:
+        >>> ran_out(MemoryError())
+        'Memory ran out: give a smaller --batch-size, fewer images or units, or another --device.'
+    """
+    text = str(error).lower()
+    words = ("out of memory", "not enough memory", "can't allocate memory")
+    of_torch = isinstance(error, RuntimeError) and any(one in text for one in words)
+    if not (isinstance(error, MemoryError) or of_torch):
+        return None
+    where = " of the GPU" if "cuda" in text or "mps" in text else ""
+    return (
+        f"Memory{where} ran out: give a smaller --batch-size, fewer images or units, or another "
+        "--device."
+    )
+
+
 def free_bytes(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
     """Memory that a new job can have without swapping; None where the system does not say."""
     found = [part for part in (_meminfo(proc / "meminfo"), _of_container(cgroup)) if part]

@@ -56,6 +56,7 @@ def prepare_bias(settings: BiasAudit, clip: Clip | None) -> Plan[None]:
         seed=settings.seed,
         provenance=audit.provenance(),
         dataset=audit.people.description,
+        workload=audit.passes,
     )
 
 

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.asking import Questions, find_parts, find_questions
-from attacks.bias.evidence.answers import Evidence, FromChoices, FromEmbeddings, FromScores
+from attacks.bias.evidence.answers import (
+    Evidence,
+    FromChoices,
+    FromEmbeddings,
+    FromScores,
+    LabelSet,
+)
 from attacks.bias.evidence.embed import embed
 from attacks.bias.groups.truth import read_truth
 from attacks.bias.measures.inference import Settings
@@ -19,6 +25,8 @@ from attacks.bias.sections.planted import Planted, planted_truth
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.identity import Identity
 from clipprobe.memory import fitting_batch
+from clipprobe.study import Workload
+from clipprobe.study.workload import nothing
 from clipprobe.zeroshot.prompts import check_templates
 
 if TYPE_CHECKING:
@@ -71,6 +79,22 @@ class Prepared:
             "include_images": settings.include_images,
             "batch_size": settings.batch_size,
         }
+
+    def passes(self) -> Workload:
+        """Every image that is not embedded yet, and the sentences that the probes have."""
+        people, own = self.people, [w for w, _ in self.questions.values() if not w]
+        if people.predictions is not None:
+            return nothing()
+        texts = {
+            sentence
+            for name, (words, templates) in self.questions.items()
+            for sentence in LabelSet(name=name, labels=words, templates=templates).prompts
+        }
+        return Workload(
+            images=0 if people.embeddings is not None else len(people.records),
+            texts=None if own else len(texts),
+            reason="some probes write out labels of their own" if own else "",
+        )
 
     def ask(self, run: Run) -> tuple[People, Evidence]:
         """The people whose images can be used, and what the model says about these.

@@ -11,17 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attacks.bias.prepared import asked_of
+from attacks.bias.settings import BiasAudit
 from attacks.demo.choosing import N_FRESH, N_NAMES, names_to_check, shown_attack, shown_units
 from attacks.demo.front import SHEETS, Front
 from attacks.demo.page import SCENE, TITLES, front_page
 from attacks.demo.scene import TwoThings, pair_of, two_things
 from attacks.demo.settings import Demo
+from attacks.typographic.attack.controls import CONDITIONS
 from clipprobe.data import Dataset, open_dataset
 from clipprobe.models import Clip
 from clipprobe.neurons import Atlas
 from clipprobe.neurons.atlas.showing import sheet_name
 from clipprobe.runs import Run, RunView
-from clipprobe.study import STUDIES, Outcome, Plan, Study
+from clipprobe.study import STUDIES, Outcome, Plan, Study, Workload
 from clipprobe.study.suite.engine import load_parts, make_all
 from clipprobe.study.suite.entry import Entry
 from clipprobe.study.suite.scorecard import scores_of, summarise
@@ -86,6 +89,7 @@ def prepare_demo(settings: Demo, clip: Clip) -> Plan[Inner]:
         execute=execute,
         seed=settings.seed,
         provenance=clip.provenance(),
+        workload=lambda: passes(settings, names),
     )
 
 
@@ -128,6 +132,25 @@ def stimuli(settings: Demo, names: list[str], out: Path) -> tuple[Dataset, Datas
     things = write_set(_drawn(settings, names, MODALITIES), out / "concepts")
     people = people_set(per_cell=settings.people_per_cell, seed=settings.seed)
     return open_dataset(things), open_dataset(write_set(people, out / "people"))
+
+
+def passes(settings: Demo, names: list[str]) -> Workload:
+    """Most passes of all studies: the things once, their pictures with words on them, people."""
+    from clipprobe.stimuli import people_set
+
+    pictures = len(_drawn(settings, names, ["picture"]))
+    people = sum(1 for _ in people_set(per_cell=settings.people_per_cell, seed=settings.seed))
+    fresh = min(len(names), N_NAMES) * N_FRESH * len(MODALITIES)
+    asked, _ = asked_of(BiasAudit("people", "perceived_gender", out="bias", templates=TEMPLATES))
+    about_people = sum(len(words) * len(templates) for words, templates in asked.values())
+    # Each study names the concepts for itself, and the audit of words does so twice.
+    about_things = (len(MODALITIES) + 2) * len(names) * len(TEMPLATES)
+    return Workload(
+        images=len(MODALITIES) * pictures + pictures * (1 + len(CONDITIONS)) + people + fresh,
+        texts=about_things + about_people,
+        at_most=True,
+        reason="studies share their passes",
+    )
 
 
 def fresh_images(settings: Demo, names: Sequence[str], out: Path) -> Dataset:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from attacks.demo.settings import Demo
-from clipprobe.cli.common import countdown, load_model, result, say
+from clipprobe.cli.common import countdown, load_model, result
 from clipprobe.cli.verbs import Verb
 from clipprobe.settings.shared import Model, Terminal
 
@@ -15,15 +14,11 @@ def demo(settings: Demo, model: Model, terminal: Terminal) -> None:
     """Make the run, and print its headline and the page to open."""
     clip = load_model(model)
     from attacks.demo.study import DEMO
-    from clipprobe.runs.view import MANIFEST
     from clipprobe.study import carry_out
     from clipprobe.study.suite.scorecard import headline_lines
 
-    exists = not settings.overwrite and (Path(settings.out) / MANIFEST).exists()
     with countdown("demo, per cent of each stage") as step:
         run = carry_out(DEMO, replace(settings, progress=step), clip).run
-    if exists:
-        say(f"{settings.out} is already complete.")
     index = (run.path / "index.html").resolve()
     result(
         {"index": str(index), **run.summary},

@@ -104,6 +104,7 @@ def prepare_audit(settings: TypographicAudit, clip: Encoder) -> Plan[None]:
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=task.dataset.describe(),
+        workload=job.passes,
     )
 
 

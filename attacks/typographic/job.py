@@ -14,7 +14,7 @@ from attacks.typographic.report.rescoring import rescore
 from attacks.typographic.report.summary import summarise
 from attacks.typographic.task import Task
 from clipprobe.runs import Run
-from clipprobe.study import Outcome
+from clipprobe.study import Outcome, Workload
 from clipprobe.zeroshot.classifier import class_vectors
 from clipprobe.zeroshot.text_bank import TextBank
 
@@ -32,6 +32,27 @@ class Job:
     unfit: Mapping[str, str]
     """Words that cannot be written, and why."""
     progress: Callable[[int, int], None] | None
+
+    def passes(self) -> Workload:
+        """Each image clean and under each condition, and the sentences of classes and words."""
+        task, words = self.task, self.task.words
+        if task.natural:
+            images = len(task.cases)
+        else:
+            images = len(task.cases) * (1 + task.words_per_image * len(task.renderer.kinds))
+        tried = words.budget if words.strategy == "brute-force" else 0
+        if words.strategy in ("neuron", "head"):
+            return Workload(reason=f"the strategy {words.strategy!r} reads words in the units")
+        names = {*task.classes.names, *task.possible}
+        sentences = {*task.templates, *(self.protocol.templates if self.protocol else ())}
+        listed = len(task.possible) * len(task.templates) if words.listed else 0
+        bare = len(task.possible) if words.strategy == "image-similar" else 0
+        return Workload(
+            images=images + tried,
+            texts=len(names) * len(sentences) + listed + bare,
+            at_most=True,
+            reason="equal images are encoded once",
+        )
 
     def execute(self, run: Run) -> Outcome[None]:
         """Score what is not scored yet, and say what the run holds."""

@@ -16,7 +16,8 @@ from typer.core import TyperCommand
 
 from clipprobe.cli.config_file import read_mapping
 from clipprobe.cli.markup import plain
-from clipprobe.cli.run_folder import use_folder
+from clipprobe.cli.output import output
+from clipprobe.cli.running import run_verb
 from clipprobe.cli.verbs import Verb
 
 if TYPE_CHECKING:
@@ -40,8 +41,16 @@ def command(name: str, verb: Verb) -> TyperCommand:
 def _shown(verb: Verb) -> list[Setting]:
     from clipprobe.settings import settings_of
 
-    every = [one for record in verb.records for one in settings_of(record)]
+    every = [one for record in records_of(verb) for one in settings_of(record)]
     return [one for one in every if one.where in ("anywhere", "flag", "terminal")]
+
+
+def records_of(verb: Verb) -> tuple[Any, ...]:
+    """The records of a verb; one that makes a run can also be rehearsed."""
+    from clipprobe.settings.shared import DryRun, Output
+
+    makes_run = any(issubclass(record, Output) for record in verb.records)
+    return (*verb.records, DryRun) if makes_run else verb.records
 
 
 def _place(one: Setting) -> str:
@@ -57,14 +66,9 @@ def help_of(record: Any) -> str:
 
 
 def _called(verb: Verb) -> Callable[..., None]:
-    from clipprobe.settings.shared import Output
-
     def run(**given: Any) -> None:
-        records = made(verb.records, given)
-        for one in records:
-            if isinstance(one, Output) and one.out is not None:
-                use_folder(one.out)
-        verb.run(*records)
+        output().quiet = bool(given.get("quiet"))
+        run_verb(verb, made(verb.records, given), dry=bool(given.get("dry_run")))
 
     run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [_parameter(one) for one in _shown(verb)]

@@ -1,18 +1,23 @@
 """Where errors become one line on stderr and an exit code, and nowhere else.
 
+With ``--json`` an error is an object on stdout too (:func:`clipprobe.cli.output.fail`).
+
 A user's mistake (:class:`clipprobe.errors.ClipprobeError`) prints its sentence and exits with its
-own code: 2 for wrong use, 1 for a threshold that was crossed. Ctrl-C exits with 130, SIGTERM with
-143. Anything else is a bug of ours: it keeps its traceback and exits with 70, so that nobody takes
-a crash for a threshold that was crossed. Warnings of Python are said as sentences.
+own code: 2 for wrong use, 1 for a threshold that was crossed. Memory that ran out exits with 2 too,
+Ctrl-C with 130, SIGTERM with 143. Anything else is a bug of ours: it keeps its traceback and exits
+with 70, so that nobody takes a crash for a threshold that was crossed. Warnings of Python are said
+as sentences.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import signal
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,9 +25,11 @@ from typing import Any, NoReturn
 import typer
 
 from clipprobe.cli.lazy import LazyGroup
+from clipprobe.cli.output import fail, output, say, speaking
 from clipprobe.cli.run_folder import RUN_FOLDER
 from clipprobe.errors import ClipprobeError, ConfigError
 from clipprobe.lines import one_line as one_line
+from clipprobe.memory import ran_out
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -90,6 +97,13 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 class BoundaryGroup(LazyGroup):
     """The root command: runs the sub-command and turns what it raises into an exit code."""
 
+    def main(self, args: Sequence[str] | None = None, *arguments: Any, **extra: Any) -> Any:
+        """Run a command line; whether it asks for JSON is seen before it is read."""
+        given = list(sys.argv[1:] if args is None else args)
+        options = given[: given.index("--")] if "--" in given else given
+        with speaking(as_json="--json" in options):
+            return super().main(args, *arguments, **extra)
+
     def make_context(self, *arguments: Any, **extra: Any) -> Any:
         """Read the options of the root inside the boundary."""
         try:
@@ -107,16 +121,31 @@ class BoundaryGroup(LazyGroup):
             with _warnings_said():
                 return super().invoke(ctx)
         except ClipprobeError as error:
-            typer.echo(f"clipprobe: {one_line(str(error))}", err=True)
-            raise typer.Exit(error.exit_code) from None
+            _end(kind_of(error), str(error), error.exit_code)
         except _UsageError as error:
             _refuse(error)
         except KeyboardInterrupt:
-            typer.echo(f"clipprobe: interrupted{_what_is_kept()}", err=True)
-            raise typer.Exit(INTERRUPTED) from None
+            _end("interrupted", f"interrupted{_what_is_kept()}", INTERRUPTED)
         except Terminated:
-            typer.echo(f"clipprobe: ended by SIGTERM{_what_is_kept()}", err=True)
-            raise typer.Exit(TERMINATED) from None
+            _end("terminated", f"ended by SIGTERM{_what_is_kept()}", TERMINATED)
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            if (message := ran_out(error)) is not None:
+                _end("out-of-memory", message, ConfigError.exit_code)
+            if output().as_json:
+                fail("internal", f"{type(error).__name__}: {error}", exit_code=INTERNAL_ERROR)
+            raise
+
+
+def kind_of(error: ClipprobeError) -> str:
+    """What scripts tell errors apart by: ``unknown-model`` of an ``UnknownModelError``."""
+    return re.sub("(?<!^)(?=[A-Z])", "-", type(error).__name__.removesuffix("Error")).lower()
+
+
+def _end(kind: str, message: str, code: int) -> NoReturn:
+    fail(kind, message, exit_code=code)
+    raise typer.Exit(code) from None
 
 
 def _what_is_kept() -> str:
@@ -139,7 +168,7 @@ def _warnings_said() -> Iterator[None]:
         if category.__name__ == "DecompressionBombWarning":
             return  # such an image is refused, and the refusal says why
         text = " ".join(str(message).split())
-        typer.echo(f"clipprobe: warning: {one_line(text)}", err=True)
+        say(f"clipprobe: warning: {text}")
 
     previous = warnings.showwarning
     warnings.showwarning = said
@@ -158,5 +187,5 @@ def _refuse(error: Any) -> NoReturn:
     near = [repr(name) for name in getattr(error, "possibilities", None) or ()]
     path = error.ctx.command_path if error.ctx else "clipprobe"
     hint = f"did you mean {' or '.join(near)}?" if near else f"{path} --help says what there is."
-    typer.echo(f"clipprobe: {one_line(f'{problem}: {hint}')}", err=True)
+    fail("usage", problem, hint=hint, exit_code=error.exit_code)
     raise typer.Exit(error.exit_code) from None

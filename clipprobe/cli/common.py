@@ -1,24 +1,24 @@
 """What every command shares: options that mean the same everywhere, output, progress, files.
 
-Results go to stdout (as JSON with ``--json``), words about them to stderr, so that a pipe sees
-data only. Nothing here imports torch before a command asks for a model.
+Nothing here imports torch before a command asks for a model.
 """
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
 from clipprobe.cli.lazy import PlainGroup
+from clipprobe.cli.output import result as result
+from clipprobe.cli.output import say as say
+from clipprobe.cli.progress import countdown as countdown
+from clipprobe.cli.progress import progress as progress
 from clipprobe.cli.run_folder import use_folder as use_folder
 from clipprobe.errors import UnreadableImageError
-from clipprobe.lines import one_line
 from clipprobe.lines import read_lines as read_lines
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ RevisionOption = Annotated[
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed, the same bytes.")]
 JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print the result as JSON on stdout, words on stderr.")
+    bool,
+    typer.Option(
+        "--json", help="Print the result, or the error, as JSON on stdout, words on stderr."
+    ),
 ]
 
 
@@ -121,8 +124,32 @@ def group(app: typer.Typer, name: str, help: str) -> typer.Typer:
 def load_model(model: Model) -> Clip:
     """Load what ``--model``, ``--revision``, ``--device`` and ``--edit`` name.
 
-    torch is imported here; a wrong edit is said before the model is loaded.
+    torch is imported here; a wrong edit is said before the model is loaded. Where the run of the
+    command is finished, the model waits until it is asked for something.
     """
+    from clipprobe.study.command import command
+
+    running = command()
+    if running is not None and running.finished:
+        return cast("Clip", Late(lambda: _loaded(model)))
+    return _loaded(model)
+
+
+class Late:
+    """A model that is loaded when it is first asked for anything: a finished run needs none."""
+
+    def __init__(self, load: Callable[[], Clip]) -> None:
+        self._load = load
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loaded, name)
+
+    @functools.cached_property
+    def _loaded(self) -> Clip:
+        return self._load()
+
+
+def _loaded(model: Model) -> Clip:
     named: dict[str, Any] = {
         "model": model.model,
         "revision": model.revision,
@@ -150,120 +177,6 @@ def open_images(settings: WithImages, *, whole: bool = False) -> WithImages:
     for one in opened.dataset().left_out:
         say(f"left out: {one}")
     return opened
-
-
-def say(text: str) -> None:
-    """Words for the person at the terminal, on stderr."""
-    typer.echo("\n".join(one_line(line) for line in text.split("\n")), err=True)
-
-
-def result(data: Any, *, as_json: bool, text: str | Callable[[], str]) -> None:
-    """Print the result of a command on stdout: ``data`` as JSON, or ``text`` for people.
-
-    Args:
-        data: Anything :func:`clipprobe.runs.jsonio.dumps` takes (NaN becomes null).
-        as_json: The value of ``--json``.
-        text: What to print otherwise, or a function that makes it.
-    """
-    if as_json:
-        from clipprobe.runs.jsonio import dumps
-
-        typer.echo(dumps(data), nl=False)
-        return
-    words = text if isinstance(text, str) else text()
-    typer.echo("\n".join(one_line(line) for line in words.split("\n")))
-
-
-@contextmanager
-def progress(description: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A progress bar on stderr, drawn only on a terminal.
-
-    Yields:
-        ``advance(n)``: call it with the number of items that were finished.
-
-    Example:
-        >>> with progress("encoding", total=2) as advance:
-        ...     advance(2)
-    """
-    if not sys.stderr.isatty():
-        yield lambda n: None
-        return
-    from rich.progress import TimeRemainingColumn
-
-    with _bar(TimeRemainingColumn()) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda n: bar.advance(task, n)
-
-
-class TimeLeft:
-    """How long the rest takes at the pace since the first batch was done.
-
-    What came before the first batch (loading, drawing ahead) is not a pace; neither is work that
-    turned out to be none, which is why the total is told with every batch.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._first: tuple[int, float] | None = None
-
-    def __call__(self, done: int, total: int) -> float | None:
-        """Seconds left; None until two batches are done."""
-        now = self._clock()
-        if self._first is None:
-            self._first = (done, now)
-        since, start = done - self._first[0], now - self._first[1]
-        return (total - done) * start / since if since > 0 else None
-
-
-def about(seconds: float) -> str:
-    """A time as people say it, no finer than it is known."""
-    if seconds < 10:
-        return "a few seconds"
-    if seconds < 90:
-        return f"{round(seconds, -1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-@contextmanager
-def countdown(description: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar whose total is told along the way and may shrink, as audits tell it.
-
-    Yields:
-        ``step(done, total)``, both counted from the start of this call.
-
-    Example:
-        >>> with countdown("encoding") as step:
-        ...     step(32, 64)
-    """
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.progress import TextColumn
-
-    left = TimeLeft()
-    # Not rich's own column: it forgets the pace whenever the total changes.
-    with _bar(TextColumn("{task.fields[left]}", markup=False)) as bar:
-        task = bar.add_task(description, total=None, left="")
-
-        def step(done: int, total: int) -> None:
-            seconds = left(done, total)
-            text = "" if seconds is None else f"{about(seconds)} left"
-            bar.update(task, completed=done, total=total, left=text)
-
-        yield step
-
-
-def _bar(time_column: Any) -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        time_column,
-    )
-    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def read_image(path: Path) -> Image.Image:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clipprobe.cli.common import progress, result, say
 from clipprobe.cli.run_folder import RUN_FOLDER
@@ -11,13 +11,13 @@ from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
 from clipprobe.pretraining.plan import STEPS, STEPS_ON_PAIRS
 from clipprobe.pretraining.settings import Pretraining
-from clipprobe.settings.shared import Terminal
+from clipprobe.settings.shared import DryRun, Terminal
 
 if TYPE_CHECKING:
     from clipprobe.pretraining.recipe import Recipe
 
 
-def pretrain(settings: Pretraining, terminal: Terminal) -> None:
+def pretrain(settings: Pretraining, dry: DryRun, terminal: Terminal) -> None:
     """Train, and print what the finished model can do."""
     from clipprobe.pretraining.evaluation.lines import abilities_text
     from clipprobe.pretraining.recipe import RECIPES
@@ -35,14 +35,20 @@ def pretrain(settings: Pretraining, terminal: Terminal) -> None:
     if settings.continue_from is not None:
         begin = Begin(folder=settings.continue_from, step=settings.at_step)
     steps = settings.steps or (STEPS if settings.pairs is None else STEPS_ON_PAIRS)
+    how: Any = {"workers": settings.workers, "device": settings.device, "begin": begin}
+    if dry.dry_run:
+        from clipprobe.pretraining.rehearsal import rehearse_training
+
+        found = rehearse_training(recipe, out, steps=steps, **how)
+        data = {"dry_run": True, **found.to_json(), "seconds": found.seconds}
+        result(data, as_json=terminal.as_json, text=found.text)
+        return
     with progress("training", total=steps) as advance:
         abilities = run(
             recipe,
             out,
             steps=steps,
-            workers=settings.workers,
-            device=settings.device,
-            begin=begin,
+            **how,
             on_step=lambda _progress, _figures: advance(1),
         )
     rows = [ability.to_json() for ability in abilities]
@@ -72,4 +78,4 @@ def _on(table: Path, recipe: Recipe) -> Recipe:
     return on_pairs(recipe, spec)
 
 
-PRETRAIN = Verb(pretrain, (Pretraining, Terminal))
+PRETRAIN = Verb(pretrain, (Pretraining, DryRun, Terminal))

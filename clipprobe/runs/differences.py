@@ -5,9 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from clipprobe import version
 from clipprobe.errors import RunFolderError
 from clipprobe.lines import shortened
 from clipprobe.runs import jsonio
+from clipprobe.runs.view import FORMAT, SCHEMA_VERSION
+
+
+def head_of(kind: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The content of ``config.json`` of a run that is asked for."""
+    return {
+        "format": FORMAT,
+        "schema_version": SCHEMA_VERSION,
+        "kind": kind,
+        "config": config,
+        "clipprobe": version.__version__,
+    }
 
 
 def refuse_other(

@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-from clipprobe import version
 from clipprobe.errors import RunFolderError
 from clipprobe.runs import jsonio, tables
-from clipprobe.runs.differences import refuse_other
+from clipprobe.runs.differences import head_of, refuse_other
 from clipprobe.runs.files import disk_errors, write_atomically
 from clipprobe.runs.folder import empty, remove, remove_temporaries, run_in
 from clipprobe.runs.lock import LOCK, FolderLock
@@ -25,10 +24,8 @@ from clipprobe.runs.manifest import make_manifest, sha256_of_json
 from clipprobe.runs.model import check_same_model, refuse_interventions, without_interventions
 from clipprobe.runs.view import (
     CONFIG,
-    FORMAT,
     MANIFEST,
     PARTS,
-    SCHEMA_VERSION,
     RunReader,
     load_run,
 )
@@ -97,7 +94,7 @@ class Run(RunReader):
         """
         path = Path(out)
         refuse_interventions(path, config)
-        head = _head(kind, jsonio.plain(config))
+        head = head_of(kind, jsonio.plain(config))
         with disk_errors(path):
             existing = run_in(path)
             # A complete run needs no lock, unless one was left: its folder may be read-only.
@@ -268,7 +265,7 @@ class Run(RunReader):
             lock = self._open_lock()
             remove_temporaries(self.path)
             manifest = make_manifest(
-                _head(self.kind, self.config),
+                head_of(self.kind, self.config),
                 provenance=provenance or {},
                 counts=counts,
                 failures=failures,
@@ -314,17 +311,6 @@ class Run(RunReader):
             self._open_lock()
             write_atomically(path, noted)
         return path
-
-
-def _head(kind: str, config: dict[str, Any]) -> dict[str, Any]:
-    """The content of ``config.json``."""
-    return {
-        "format": FORMAT,
-        "schema_version": SCHEMA_VERSION,
-        "kind": kind,
-        "config": config,
-        "clipprobe": version.__version__,
-    }
 
 
 def _write_bytes(path: Path, data: bytes) -> None:

@@ -229,7 +229,19 @@ class Printing(Settings):
 
     panel: ClassVar[str] = "Command line"
     as_json: Annotated[bool, Flag(name="json", where="terminal")] = False
-    """Print the result as JSON on stdout, words on stderr."""
+    """Print the result, or the error, as JSON on stdout, words on stderr."""
+    quiet: Annotated[bool, Flag(where="terminal")] = False
+    """Print the result and errors alone, without notes and progress."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRun(Settings):
+    """Whether a run is made at all; every verb that makes one has it."""
+
+    panel: ClassVar[str] = "Command line"
+    dry_run: Annotated[bool, Flag(where="terminal")] = False
+    """Say what would be done, how many images and texts would be encoded, and about how long that
+    takes; write nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

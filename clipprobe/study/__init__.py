@@ -3,8 +3,10 @@
 from clipprobe.study.comparison import compare_runs
 from clipprobe.study.driver import carry_out
 from clipprobe.study.plan import Change, Outcome, Plan, Study, StudyResult
+from clipprobe.study.rehearsal import Rehearsal, rehearse
 from clipprobe.study.rerun import rerun
 from clipprobe.study.table import COMPARISONS, STUDIES
+from clipprobe.study.workload import Workload
 
 __all__ = [
     "COMPARISONS",
@@ -12,9 +14,12 @@ __all__ = [
     "Change",
     "Outcome",
     "Plan",
+    "Rehearsal",
     "Study",
     "StudyResult",
+    "Workload",
     "carry_out",
     "compare_runs",
+    "rehearse",
     "rerun",
 ]

@@ -10,7 +10,9 @@ from clipprobe.errors import ConfigError, DataError
 from clipprobe.runs import Run, jsonio, load_run
 from clipprobe.runs.differences import differing
 from clipprobe.study.call import CALL, call_of
+from clipprobe.study.command import is_finished, marked_call
 from clipprobe.study.plan import Outcome, Plan, RunSettings, Study, StudyResult
+from clipprobe.study.rehearsal import Rehearsed, is_rehearsed, rehearsal_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,10 +35,15 @@ def carry_out(
         RunFolderError: the folder holds another run or other files, is damaged, or cannot be used.
         ConfigError: an intervention or hook changes the model, or the plan is not ``expected``.
         DataError: the inputs cannot be used; no run is left behind.
+        Rehearsed: inside :func:`clipprobe.study.rehearsal.rehearsing`; nothing is written.
     """
+    if expected is None and is_finished(settings.out):
+        return _read(study, Path(settings.out))
     plan = study.prepare(settings, clip)
     if expected is not None:
         _same_config(expected, plan)
+    if is_rehearsed():
+        raise Rehearsed(rehearsal_of(plan, study.kind, settings, clip))
     if settings.out is None:
         with (
             tempfile.TemporaryDirectory(prefix="clipprobe-") as folder,
@@ -46,7 +53,12 @@ def carry_out(
     out = Path(settings.out)
     with Run.open(out, kind=study.kind, config=plan.config, overwrite=settings.overwrite) as run:
         if not run.complete:
-            _write(run, _executed(plan, run), plan, clip, call_of(study, settings, clip))
+            call = marked_call(call_of(study, settings, clip), out)
+            _write(run, _executed(plan, run), plan, clip, call)
+    return _read(study, out)
+
+
+def _read(study: Study[S, R], out: Path) -> StudyResult[R]:
     view = load_run(out)
     return StudyResult(view=view, value=cast(R, None) if study.load is None else study.load(view))
 

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
+from clipprobe.study.workload import Workload
+
 if TYPE_CHECKING:
     from clipprobe.data import Failure
     from clipprobe.report import Page
@@ -70,6 +72,8 @@ class Plan(Generic[R]):
     """``Clip.provenance()``, or less where no model is used; for the manifest."""
     dataset: Mapping[str, Any] | None = None
     """``Dataset.describe()``, for the manifest."""
+    workload: Callable[[], Workload] = Workload
+    """How many images and texts go through the towers; asked by a dry run alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

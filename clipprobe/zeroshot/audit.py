@@ -19,7 +19,7 @@ from clipprobe.models.prefixed import encode_groups
 from clipprobe.people import in_sentences, withheld_because
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.thresholds import enforce, headline_figures
 from clipprobe.zeroshot.accuracy.calibration import best_shares, calibration
 from clipprobe.zeroshot.accuracy.diagnostics import (
@@ -81,6 +81,7 @@ def prepare_audit(settings: ZeroShotAudit, clip: Clip) -> Plan[None]:
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=dataset.describe(),
+        workload=work.passes,
     )
 
 
@@ -105,6 +106,11 @@ class _Work:
             "batch_size": self.settings.batch_size,
             "seed": self.settings.seed,
         }
+
+    def passes(self) -> Workload:
+        """Every image, and every sentence of every name."""
+        names = len(self.asked.classes) + sum(map(len, self.others.values()))
+        return Workload(images=len(self.dataset), texts=names * len(self.asked.templates))
 
     def execute(self, run: Run) -> Outcome[None]:
         """Encode, classify, and say what came out."""

@@ -22,52 +22,6 @@ def test_data_to_stdout_words_to_stderr(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr() == ("name\tvalue\n\\x07\n", "")
 
 
-def test_progress_is_silent_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
-    with common.progress("encoding", total=3) as advance:
-        advance(1)
-    assert capsys.readouterr() == ("", "")
-
-
-def test_the_time_left_goes_by_the_pace_since_the_first_batch() -> None:
-    now = [100.0]
-    left = common.TimeLeft(lambda: now[0])
-    assert left(10, 100) is None  # loading and drawing ahead were not a pace
-    now[0] = 105.0
-    assert left(20, 100) == 40.0
-    assert left(20, 40) == 10.0  # work that turned out to be none is off
-    now[0] = 125.0
-    assert left(40, 40) == 0.0
-    assert [common.about(s) for s in (3, 41, 700, 9000)] == [
-        "a few seconds", "40 s", "12 min", "2.5 h",
-    ]  # fmt: skip
-
-
-def test_a_countdown_shows_what_is_left(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with common.countdown("encoding") as step:
-        step(1, 4)
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    with common.countdown("encoding") as step:
-        step(1, 400)
-        step(2, 400)
-        step(100, 200)
-    assert "100/200" in capsys.readouterr().err
-
-
-def test_progress_is_drawn_on_a_terminal(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    with common.progress("[red]encoding", total=3) as advance:
-        advance(3)
-    out, err = capsys.readouterr()
-    assert out == "" and "[red]encoding" in err and "3/3" in err
-
-
 def test_lines_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "classes.txt"
     path.write_bytes("\ufeff cat \r\n\r\ndog\n".encode())

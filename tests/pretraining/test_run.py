@@ -96,6 +96,24 @@ def test_the_command_is_as_long_as_the_recipe() -> None:
     assert recipes.emoji_clip().rounds[-1].from_step < STEPS
 
 
+def test_a_dry_run_takes_its_steps_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(recipes.RECIPES, "emoji-clip", small_recipe)
+    out = tmp_path / "out"
+    command = ["pretrain", "--steps", "100", "--out", str(out), "--device", "cpu", "--dry-run"]
+    result = CliRunner().invoke(app, [*command, "--json"])
+    assert result.exit_code == 0 and not out.exists(), result.output
+    data = json.loads(result.stdout)
+    assert (data["done"], data["steps"], data["dry_run"]) == (0, 100, True)
+    assert data["seconds"] == pytest.approx(100 * data["seconds_per_step"]) and data["seconds"] > 0
+    assert data["images_per_step"] > 1
+    out.mkdir()
+    (out / "recipe.json").write_text("{}")
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2 and "another recipe" in result.stderr
+
+
 def test_an_unknown_recipe_is_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["pretrain", "--recipe", "big", "--out", str(tmp_path)])
     assert result.exit_code == 2

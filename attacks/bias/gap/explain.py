@@ -16,8 +16,9 @@ from attacks.bias.sections.caveats import caveats_of
 from clipprobe.memory import fitting_batch
 from clipprobe.settings import takes
 from clipprobe.statistics.seeds import generator
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.tracing import Tracer
+from clipprobe.tracing.passes import passes_of
 from clipprobe.tracing.split import resamples
 from clipprobe.tracing.tracer import kept_in
 from clipprobe.zeroshot.prompts import check_templates, fill
@@ -60,6 +61,7 @@ def prepare_gap(settings: GapExplanation, clip: Clip) -> Plan[None]:
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=people.description,
+        workload=gap.passes,
     )
 
 
@@ -82,6 +84,12 @@ class _Gap:
             "kinds": list(settings.kinds), "n_random": settings.n_random,
             "n_boot": settings.n_boot, "batch_size": settings.batch_size, "seed": settings.seed,
         }  # fmt: skip
+
+    def passes(self) -> Workload:
+        """Of the trace, and of the sentences of the words."""
+        settings, n = self.settings, len(self.people.records)
+        traced = passes_of(self.clip, n, settings.kinds, n_random=settings.n_random)
+        return traced + Workload(images=0, texts=len(self.words) * len(self.templates))
 
     def execute(self, run: Run) -> Outcome[None]:
         """Decode the images, cut them in two halves, and take units out."""

@@ -18,7 +18,7 @@ from attacks.bias.sections.caveats import caveats_of
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
 from clipprobe.settings import takes
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.zeroshot.prompts import check_templates, fill
 
 if TYPE_CHECKING:
@@ -71,6 +71,10 @@ def prepare_mitigation(settings: Mitigations, clip: Clip) -> Plan[None]:
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=people.description,
+        workload=lambda: Workload(
+            reason="how many neurons are taken out, each time with all images, is chosen on half "
+            "of them"
+        ),
     )
 
 

@@ -51,6 +51,7 @@ def prepare_against(settings: BiasAudit, clip: Clip | None) -> Plan[None]:
         seed=settings.seed,
         provenance=audit.provenance(),
         dataset=audit.people.description,
+        workload=lambda: audit.passes() + audit.passes(),
     )
 
 

@@ -24,7 +24,7 @@ from attacks.typographic.rendering.unwritten import left_out, require_some, unwr
 from clipprobe.memory import fitting_batch
 from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,12 +89,19 @@ def prepare_written(settings: WrittenAudit, clip: Clip) -> Plan[None]:
         people=people,
         notes=tuple(left_out(why)),
     )
+    labels = question.label_set
     return Plan(
         config=audit.config(),
         execute=audit.execute,
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=people.description,
+        workload=lambda: Workload(
+            images=encodings,
+            texts=len(set(labels.prompts)),
+            at_most=True,
+            reason="equal images are encoded once",
+        ),
     )
 
 

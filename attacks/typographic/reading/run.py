@@ -22,7 +22,7 @@ from clipprobe.errors import ConfigError, DataError
 from clipprobe.memory import fitting_batch
 from clipprobe.runs import RunView
 from clipprobe.settings import takes
-from clipprobe.study import Plan, Study, carry_out
+from clipprobe.study import Plan, Study, Workload, carry_out
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -96,6 +96,10 @@ def prepare_explanation(settings: ReadingExplanation, clip: Clip) -> Plan[None]:
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=dataset.describe(),
+        workload=lambda: Workload(
+            reason="images run again for every unit that is patched, and the search for the "
+            "fewest heads ends when it has them"
+        ),
     )
 
 

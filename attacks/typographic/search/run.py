@@ -34,7 +34,7 @@ from clipprobe.people import refuse_person_groups
 from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
 from clipprobe.stimuli.text import font_info
-from clipprobe.study import Plan, Study, carry_out
+from clipprobe.study import Plan, Study, Workload, carry_out
 from clipprobe.zeroshot.classes import Classes, label_index
 from clipprobe.zeroshot.prompts import check_templates
 
@@ -128,7 +128,16 @@ def prepare_search(settings: AttackSearch, clip: Encoder) -> Plan[SearchResult]:
         notes=left_out(why),
     )
     return Plan(
-        config=config, execute=job.execute, seed=settings.seed, provenance=clip.provenance()
+        config=config,
+        execute=job.execute,
+        seed=settings.seed,
+        provenance=clip.provenance(),
+        workload=lambda: Workload(
+            images=1 + 2 * settings.queries,
+            texts=len(known.names) * len(task.templates),
+            at_most=True,
+            reason="a search may end before its queries are spent",
+        ),
     )
 
 

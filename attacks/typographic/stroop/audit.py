@@ -30,7 +30,7 @@ from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
 from clipprobe.stimuli.text import font_info, placeholder
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.zeroshot.classifier import class_vectors
 from clipprobe.zeroshot.prompts import check_templates
 
@@ -115,6 +115,11 @@ def prepare_stroop(settings: StroopAudit, clip: Encoder) -> Plan[None]:
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=cards.dataset,
+        workload=lambda: Workload(
+            images=len(cards.shown),
+            texts=len(set(cards.inks)) * len(settings.ink_templates)
+            + len(set(cards.words)) * len(settings.word_templates),
+        ),
     )
 
 

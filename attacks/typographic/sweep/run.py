@@ -22,7 +22,7 @@ from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
 from clipprobe.runs import RunView
 from clipprobe.settings import takes
-from clipprobe.study import Plan, Study, carry_out
+from clipprobe.study import Plan, Study, Workload, carry_out
 from clipprobe.zeroshot.prompts import check_templates
 
 #: Decoded images kept from cell to cell, in bytes.
@@ -118,6 +118,12 @@ def prepare_sweep(settings: TypographicSweep, clip: Encoder) -> Plan[None]:
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=task.dataset.describe(),
+        workload=lambda: Workload(
+            images=n * (1 + per_cell * len(grid.cells)),
+            texts=len({*task.classes.names, *task.possible}) * len(task.templates),
+            at_most=True,
+            reason="equal images are encoded once",
+        ),
     )
 
 

@@ -27,7 +27,7 @@ from clipprobe.attribution.settings import read_pairs
 from clipprobe.data import Failure, require_readable
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -82,6 +82,9 @@ def prepare_audit(settings: FaithfulnessAudit, clip: Clip) -> Plan[Faithfulness]
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=source.dataset,
+        workload=lambda: Workload(
+            reason="each method takes passes of its own, and one that the model lacks takes none"
+        ),
     )
 
 

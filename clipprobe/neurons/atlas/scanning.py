@@ -29,7 +29,7 @@ from clipprobe.neurons.atlas.thumbnails import MOST_IMAGES, make_thumbnails, sho
 from clipprobe.runs import Run, jsonio
 from clipprobe.runs.provenance import versions
 from clipprobe.settings import takes
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -142,6 +142,11 @@ def prepare_scan(settings: AnyScan, clip: Clip) -> Plan[Atlas]:
         seed=keep.seed,
         provenance={"model": job.config["model"], "versions": job.versions},
         dataset=job.config["data"],
+        workload=lambda: (
+            Workload(images=len(numbers), texts=0)
+            if tower == "vision"
+            else Workload(images=0, texts=len(numbers))
+        ),
     )
 
 

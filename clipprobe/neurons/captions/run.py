@@ -30,7 +30,7 @@ from clipprobe.neurons.instruments.store import InMemory
 from clipprobe.runs import Run, RunView, jsonio
 from clipprobe.settings import takes
 from clipprobe.statistics import census
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -119,6 +119,13 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[CaptionRanking]:
         seed=settings.seed,
         provenance=provenance,
         dataset=listed.describe(),
+        workload=lambda: Workload(
+            images=None if vision else 0,
+            texts=len(listed.words) * (1 if vision else len(by_point)),
+            reason="a direction takes a few images, and gradients where it is not exact"
+            if vision
+            else "",
+        ),
     )
 
 

@@ -18,7 +18,7 @@ from clipprobe.report.numbers import decimals
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.statistics import Estimate
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -98,6 +98,7 @@ def prepare_similar(settings: SimilarTest, clip: Clip) -> Plan[SimilarUnits]:
         execute=execute,
         provenance={key: provenance[key] for key in ("model", "versions")},
         dataset=dataset.describe(),
+        workload=lambda: Workload(images=len(dataset), texts=0),
     )
 
 

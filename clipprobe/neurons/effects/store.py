@@ -24,7 +24,7 @@ from clipprobe.neurons.instruments.value import UnitValue
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.statistics import cluster_bootstrap
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.tracing.inputs import readable
 
 if TYPE_CHECKING:
@@ -87,6 +87,9 @@ def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[EffectComparison]:
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=dataset.describe(),
+        workload=lambda: Workload(
+            reason="every unit that is measured takes a pass, and gradients predict it"
+        ),
     )
 
 

@@ -22,7 +22,9 @@ from clipprobe.neurons.labels.unit_label import UnitLabel
 from clipprobe.neurons.labels.validation import halves
 from clipprobe.neurons.pooled import PooledActivations, check_fits, pooled_activations
 from clipprobe.settings import takes
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.stimuli import concepts
+from clipprobe.stimuli.probe_sets import MODALITIES
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.zeroshot.prompts import check_classes, check_templates
 
 if TYPE_CHECKING:
@@ -93,6 +95,26 @@ def prepare_labels(settings: LabelTest, clip: Clip) -> Plan[Labels]:
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=dataset.describe(),
+        workload=lambda: _passes(settings, clip, dataset),
+    )
+
+
+def _passes(settings: LabelTest, clip: Clip, dataset: Dataset) -> Workload:
+    """The images by the model and its twins, and by another judge; then fresh renderings."""
+    bundled, judge = [concept.name for concept in concepts()], settings.judge
+    by_tags = isinstance(judge, str)
+    named = set(settings.concepts or bundled)
+    if by_tags and settings.concepts is None:
+        named = {str(record.label) for record in dataset.records}
+    n_models = 1 + settings.twins + (judge is not None and not by_tags and judge is not clip)
+    # Tags of a column are not read here: any bundled concept may be one of them.
+    may_be = bundled if by_tags and judge != "labels" else set(bundled) & named
+    fresh = settings.renderings * len(MODALITIES) * len(may_be)
+    return Workload(
+        images=len(dataset) * n_models + fresh,
+        texts=0 if by_tags else len(named) * len(settings.templates),
+        at_most=bool(fresh),
+        reason="labels that are found are rendered afresh" if fresh else "",
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.cli.common import load_model, open_images, progress, result, say
@@ -21,7 +20,6 @@ def label(settings: LabelVerb, model: Model, terminal: Terminal) -> None:
     """Label the units, and print how many have a label and the surest."""
     from clipprobe.neurons.labels.labelling import check_settings
     from clipprobe.neurons.labels.store import LABELS
-    from clipprobe.runs.view import MANIFEST
     from clipprobe.study import carry_out
 
     named = str(settings.judge or "")
@@ -30,12 +28,9 @@ def label(settings: LabelVerb, model: Model, terminal: Terminal) -> None:
     settings = open_images(settings)
     clip = load_model(model)
     judge: Any = load_model(Model(model=named, device=model.device)) if by_model else settings.judge
-    kept = not settings.overwrite and (Path(settings.out) / MANIFEST).exists()
     with progress("labelling", len(settings.dataset())) as advance:
         settings = replace(settings, judge=judge, progress=advance)
         labels = carry_out(LABELS, settings, clip).value
-    if kept:
-        say(f"{settings.out} holds this labelling already.")
     result(labels.summary(), as_json=terminal.as_json, text=lambda: labels_text(labels))
     say(f"The report is {settings.out}/report.html.")
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SIZES = (0.22, 0.3, 0.38)
 PLACES = ((0.5, 0.25), (0.5, 0.75))
 AGAINST = ("wrong words", "nonsense", "scrambled", "blank")
+N_DRAWINGS = len(UNSEEN_FONTS) * len(SIZES) * len(PLACES) * (1 + len(AGAINST))
+"""Most images of one word and its controls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

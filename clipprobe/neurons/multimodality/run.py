@@ -20,7 +20,7 @@ from clipprobe.neurons.multimodality.activations import (
 )
 from clipprobe.neurons.multimodality.assembly import assemble
 from clipprobe.neurons.multimodality.contents import KIND
-from clipprobe.neurons.multimodality.controls import word_controls
+from clipprobe.neurons.multimodality.controls import N_DRAWINGS, word_controls
 from clipprobe.neurons.multimodality.probes import Probes, as_probes
 from clipprobe.neurons.multimodality.result import Multimodality
 from clipprobe.neurons.multimodality.scoring import pixels
@@ -30,7 +30,7 @@ from clipprobe.neurons.multimodality.trial import Trial
 from clipprobe.runs import Run, RunView, jsonio
 from clipprobe.runs.provenance import versions
 from clipprobe.settings import takes
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -97,6 +97,7 @@ def prepare_test(settings: ConceptTest, clip: Clip) -> Plan[Multimodality]:
         seed=settings.seed,
         provenance={"model": job.config["model"], "versions": job.versions},
         dataset=probes.describe(),
+        workload=job.passes,
     )
 
 
@@ -111,6 +112,20 @@ class _Test:
     tiles: list[Tile]
     config: dict[str, Any]
     versions: dict[str, str]
+
+    def passes(self) -> Workload:
+        """Every image by every model for every tile of units, then the drawings of the controls."""
+        settings = self.settings
+        n_models = 1 + ("random_weights" in settings.controls)
+        images = len(self.probes.dataset) * n_models * len(self.tiles)
+        if "words" not in settings.controls:
+            return Workload(images=images, texts=0)
+        return Workload(
+            images=images + settings.n_controls * N_DRAWINGS,
+            texts=0,
+            at_most=True,
+            reason="some words have fewer controls",
+        )
 
     def execute(self, run: Run) -> Outcome[Multimodality]:
         """Stream what is not streamed yet, score it, and say what the run holds."""

@@ -52,7 +52,7 @@ from clipprobe.neurons.words.sweep import chunks, run_chunk
 from clipprobe.runs import Run, jsonio
 from clipprobe.runs.provenance import versions
 from clipprobe.settings import takes
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -125,6 +125,12 @@ def prepare_words(settings: WordTest, clip: Clip) -> Plan[WordProbe]:
         seed=settings.seed,
         provenance={"model": provenance["model"], "versions": job.versions},
         dataset=listed.describe(),
+        workload=lambda: Workload(
+            images=grid.n_renderings * sum(map(len, pieces)),
+            texts=0,
+            at_most=True,
+            reason="a word that cannot be drawn is left out",
+        ),
     )
 
 

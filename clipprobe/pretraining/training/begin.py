@@ -65,12 +65,24 @@ def claim(out: Path, recipe: Recipe, begin: Begin | None) -> None:
     Raises:
         RunFolderError: it is another.
     """
-    about = recipe.to_json() | ({} if begin is None else {"begin": begin.to_json()})
-    text = json.dumps(about, indent=2, sort_keys=True) + "\n"
+    refuse_other_recipe(out, recipe, begin)
+    (out / "recipe.json").write_text(_text(recipe, begin))
+
+
+def refuse_other_recipe(out: Path, recipe: Recipe, begin: Begin | None) -> None:
+    """Raise where the folder holds a run of another recipe.
+
+    Raises:
+        RunFolderError: it does.
+    """
     path = out / "recipe.json"
-    if path.exists() and path.read_text() != text:
+    if path.exists() and path.read_text() != _text(recipe, begin):
         raise RunFolderError(f"{out} holds a training run of another recipe: give another folder.")
-    path.write_text(text)
+
+
+def _text(recipe: Recipe, begin: Begin | None) -> str:
+    about = recipe.to_json() | ({} if begin is None else {"begin": begin.to_json()})
+    return json.dumps(about, indent=2, sort_keys=True) + "\n"
 
 
 def trim_log(path: Path, step: int) -> None:

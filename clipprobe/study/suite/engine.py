@@ -18,6 +18,7 @@ from clipprobe.study.suite.page import page_of
 from clipprobe.study.suite.scorecard import scores_of, summarise
 from clipprobe.study.suite.settings import Suite
 from clipprobe.study.suite.stages import Stages
+from clipprobe.study.workload import Workload, nothing
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -81,11 +82,18 @@ def prepare_suite(settings: Suite, clip: Clip) -> Plan[Inner]:
             used=sum(one.run.manifest["counts"]["used"] for one in scores),
         )
 
+    def passes() -> Workload:
+        total = sum((plan.workload() for plan in plans.values()), nothing())
+        return total + Workload(
+            images=0, texts=0, at_most=True, reason="studies share their passes"
+        )
+
     return Plan(
         config=jsonio.plain(config),
         execute=execute,
         seed=settings.seed,
         provenance=clip.provenance(),
+        workload=passes,
     )
 
 

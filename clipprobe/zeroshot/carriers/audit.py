@@ -17,9 +17,10 @@ from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.thresholds import check_thresholds, enforce, headline_figures
 from clipprobe.tracing import Score, trace
+from clipprobe.tracing.passes import passes_of
 from clipprobe.tracing.report import unit_rows
 from clipprobe.tracing.tracer import kept_in
 from clipprobe.zeroshot.asked import Question, question
@@ -92,6 +93,7 @@ def prepare_audit(settings: CarriersAudit, clip: Clip) -> Plan[None]:
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=work.described,
+        workload=work.passes,
     )
 
 
@@ -114,6 +116,14 @@ class _Work:
             "batch_size": settings.batch_size,
             "seed": settings.seed,
         }
+
+    def passes_with(self, n_images: int, texts: int) -> Workload:
+        """Of a trace of so many images; the score takes the texts."""
+        settings = self.settings
+        traced = passes_of(
+            self.clip, n_images, settings.kinds, n_random=settings.n_random, listed=settings.listed
+        )
+        return traced + Workload(images=0, texts=texts)
 
     def outcome(
         self,
@@ -166,6 +176,11 @@ class _Labelled(_Work):
             "label_text": self.asked.source,
         }
 
+    def passes(self) -> Workload:
+        """Of the images, and of the sentences of the classes."""
+        texts = len(self.asked.classes) * len(self.asked.templates)
+        return self.passes_with(len(self.dataset), texts)
+
     def execute(self, run: Run) -> Outcome[None]:
         """Decode the images once, and trace the score of the class."""
         images, labels, failures = [], [], []
@@ -197,6 +212,11 @@ class _Rendered(_Work):
         """Everything that changes the result."""
         settings = self.settings
         return self.shared() | {"task": settings.task, "scenes": settings.scenes, **PILLOW}
+
+    def passes(self) -> Workload:
+        """Of the rendered images, and of their options."""
+        texts = {option for one in self.listed for option in one.options}
+        return self.passes_with(len(self.listed), len(texts))
 
     def execute(self, run: Run) -> Outcome[None]:
         """Render the images, and trace the score of the claim."""

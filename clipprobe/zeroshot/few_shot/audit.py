@@ -15,7 +15,8 @@ from clipprobe.errors import ConfigError
 from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
+from clipprobe.study.workload import nothing
 from clipprobe.thresholds import enforce, headline_figures
 from clipprobe.zeroshot.asked import Question, question
 from clipprobe.zeroshot.classifier import build_classifier
@@ -79,6 +80,7 @@ def prepare_audit(settings: FewShotAudit, clip: Clip) -> Plan[None]:
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=next(iter(datasets.values())).describe(),
+        workload=work.passes,
     )
 
 
@@ -123,6 +125,15 @@ class _Work:
             "batch_size": settings.batch_size,
             "seed": settings.seed,
         }
+
+    def passes(self) -> Workload:
+        """Every image once, and the sentences of its classes; shifted images have the same."""
+        total = nothing()
+        for name, dataset in self.datasets.items():
+            texts = len(self.asked[name].classes) * len(self.asked[name].templates)
+            for images in (dataset, *([] if self.shifted is None else [self.shifted])):
+                total += Workload(images=len(images), texts=texts)
+        return total
 
     def execute(self, run: Run) -> Outcome[None]:
         """Encode, fit, and say what came out."""

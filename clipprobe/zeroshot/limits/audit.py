@@ -17,7 +17,8 @@ from clipprobe.models.twin import random_twin
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.stimuli import PILLOW
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
+from clipprobe.study.workload import nothing
 from clipprobe.thresholds import check_thresholds, enforce, headline_figures
 from clipprobe.zeroshot.limits import matched
 from clipprobe.zeroshot.limits.items import Items
@@ -80,6 +81,7 @@ def prepare_audit(settings: LimitsAudit, clip: Clip) -> Plan[None]:
         execute=work.execute,
         seed=settings.seed,
         provenance=clip.provenance(),
+        workload=work.passes,
     )
 
 
@@ -103,6 +105,23 @@ class _Work:
             "seed": settings.seed,
             **PILLOW,
         }
+
+    def passes(self) -> Workload:
+        """Every scene and every text of a task, by the model and by its twin."""
+        total = nothing()
+        for name in self.names:
+            listed = questions(
+                name,
+                scenes=self.settings.scenes,
+                seed=self.settings.seed,
+                size_px=self.clip.image_size,
+            )
+            texts = {option for one in listed for option in one.options}
+            total += Workload(images=len({id(one.scene) for one in listed}), texts=len(texts))
+        if self.pairs is not None:
+            texts = {option for row in self.pairs.rows for option in row.options}
+            total += Workload(images=len({row.image for row in self.pairs.rows}), texts=len(texts))
+        return total + total if self.settings.twin else total
 
     def execute(self, run: Run) -> Outcome[None]:
         """Ask every task of the model and of its twin."""

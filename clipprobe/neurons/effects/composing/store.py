@@ -27,7 +27,7 @@ from clipprobe.runs import Run, RunView, jsonio
 from clipprobe.runs.manifest import sha256_of_json
 from clipprobe.settings import takes
 from clipprobe.statistics import Estimate
-from clipprobe.study import Outcome, Plan, Study, carry_out
+from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -129,6 +129,11 @@ def prepare_composition(settings: Composing, clip: Clip) -> Plan[Compositions]:
         seed=settings.seed,
         provenance=provenance,
         dataset=described,
+        workload=lambda: (
+            Workload(images=len(source), texts=0)
+            if isinstance(source, Dataset)
+            else Workload(images=0, texts=len(set(source.texts)))
+        ),
     )
 
 
