@@ -65,9 +65,7 @@ def test_the_whole_check_of_the_tiny_size(
     assert all(one["images_per_second"] > 0 for one in found["speed"].values())
     memory = found["memory"]
     if Path("/proc/self/clear_refs").exists():
-        assert (
-            set(memory["peaks"]) == {"1", "64", "256"} and memory["fits"] > memory["tried"] == 64
-        )
+        assert set(memory["peaks"]) == {"1", "64", "256"} and memory["fits"] > memory["tried"] == 64
         assert memory["tried_peak"] >= memory["peaks"]["1"] > 1e6
     else:
         assert "no peak" in memory["reason"]

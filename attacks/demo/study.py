@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from attacks.bias.prepared import asked_of
 from attacks.bias.settings import BiasAudit
-from attacks.demo.choosing import N_FRESH, N_NAMES, names_to_check, shown_attack, shown_units
+from attacks.demo.choosing import (
+    N_FRESH,
+    N_NAMES,
+    N_UNITS,
+    names_to_check,
+    shown_attack,
+    shown_units,
+)
 from attacks.demo.front import SHEETS, Front
 from attacks.demo.page import SCENE, TITLES, front_page
 from attacks.demo.scene import TwoThings, pair_of, two_things
@@ -140,13 +147,15 @@ def passes(settings: Demo, names: list[str]) -> Workload:
 
     pictures = len(_drawn(settings, names, ["picture"]))
     people = sum(1 for _ in people_set(per_cell=settings.people_per_cell, seed=settings.seed))
-    fresh = min(len(names), N_NAMES) * N_FRESH * len(MODALITIES)
+    # The names are tested by the model and a twin; sheets have a map on each of the strongest.
+    fresh = 2 * min(len(names), N_NAMES) * N_FRESH * len(MODALITIES)
+    maps = N_UNITS * int(STUDIES["atlas"].settings.top_k)
     asked, _ = asked_of(BiasAudit("people", "perceived_gender", out="bias", templates=TEMPLATES))
     about_people = sum(len(words) * len(templates) for words, templates in asked.values())
     # Each study names the concepts for itself, and the audit of words does so twice.
     about_things = (len(MODALITIES) + 2) * len(names) * len(TEMPLATES)
     return Workload(
-        images=len(MODALITIES) * pictures + pictures * (1 + len(CONDITIONS)) + people + fresh,
+        images=(len(MODALITIES) + 1 + len(CONDITIONS)) * pictures + people + fresh + maps,
         texts=about_things + about_people,
         at_most=True,
         reason="studies share their passes",

@@ -332,7 +332,7 @@ MAKE: dict[str, Small] = {
             "groups": "gender",
             "words": ["thief"],
             "batch_size": 1,
-            "labels": ["thief", "person"],
+            "classes": ["thief", "person"],
             **FEW,
         },
         change={"seed": 1},
