@@ -21,7 +21,7 @@ from clipprobe.report import (
     render_html,
     render_markdown,
 )
-from clipprobe.report.cells import cell_html, plain_text
+from clipprobe.report.cells import cell_html, plain_text, sentence
 from clipprobe.report.numbers import format_cell
 from clipprobe.report.opening import compared
 from clipprobe.report.views import in_few_words, short_caption
@@ -125,6 +125,14 @@ def test_numbers_are_plain() -> None:
     assert tags_stripped(str(cell_html(0.0421, "p"))) == "0.042"
     assert plain_text("y 0.08333333333333333, x 0.5") == "y 0.0833333, x 0.5"
     assert str(cell_html("vision.blocks.4.attn.head_out:4")).count("<wbr>") == 6
+
+
+def test_numbers_of_the_opening_stay_with_their_units() -> None:
+    said = str(sentence("On 51 % of 3 images, +30 points [+18, +42], n = 60 (p < 0.001)."))
+    assert said == (
+        "On 51\u00a0% of 3 images, +30\u00a0points [+18, +42], n\u00a0=\u00a060 "
+        "(p\u00a0&lt;\u00a00.001)."
+    )
 
 
 def test_estimates_in_sentences() -> None:
