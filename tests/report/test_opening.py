@@ -174,5 +174,9 @@ def test_a_comparison_says_what_differs_and_what_does_not() -> None:
         "No difference between A and B is shown in any of the 2 figures"
     )
     assert compared([("a", none)], control="P.").verdict.startswith("Nothing can be said")
+    bare = Estimate(value=0.0, low=math.nan, high=math.nan, n=48, method="none", reason="few")
+    assert compared([("a", bare)], control="P.").verdict == (
+        "Whether A and B differ cannot be said: no difference has an interval"
+    )
     many = compared([(f"f{i}", told) for i in range(12)], control="P.")
     assert len(many.figure.rows) == 8 and "4 more below" in many.figure.axis
