@@ -66,7 +66,7 @@ def tracks(block: Intervals) -> dict[str, Any]:
     if block.mark is not None and math.isfinite(block.mark[1]):
         x = _percent_of(block.mark[1], low, high)
         grid += f'<line class="mark" x1="{x:.2f}%" x2="{x:.2f}%" y1="0" y2="100%"/>'
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, note, estimates in block.rows:
         height = _STEP * len(estimates) + _PAD
         drawn = "".join(_drawn(one, number, low, high) for number, one in enumerate(estimates))
