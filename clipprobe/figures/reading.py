@@ -19,9 +19,13 @@ LINES = {
     "reading_effect": "reading effect",
 }
 
+_OPEN = ("success", "clean_accuracy")
+
 
 def ablation_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Rates against the number of heads taken out, with the band of random heads.
+
+    What reading and clean accuracy do stands open; the other lines come with a click on the legend.
 
     Args:
         rows: A curve of ``summary["curves"]``: ``k``, an estimate for each of :data:`LINES`, and
@@ -39,7 +43,8 @@ def ablation_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
             name=label(title),
             mode="lines+markers",
             line={"color": color},
-            error_y=error_bars(estimates, thickness=1, width=3),
+            error_y=error_bars(estimates, thickness=1, width=0, color=color),
+            visible=True if name in _OPEN else "legendonly",
         )
         banded = [row for row in rows if row["random"] is not None]
         if banded:
@@ -51,6 +56,7 @@ def ablation_chart(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
                 mode="lines+markers",
                 line={"color": color, "dash": "dot"},
                 marker={"symbol": "x"},
+                visible=True if name in _OPEN else "legendonly",
                 error_y=error_bars(
                     [{**band, "value": band["mean"]} for band in bands],
                     thickness=4,

@@ -74,15 +74,19 @@ def _estimate(value: Any, low: Any, high: Any, n: int, reason: str) -> Markup:
         return Markup('<span class="v">undefined</span><span class="i">, n={}</span>{}').format(
             f"{n:,}", why
         )
+    bare = _missing(low) or _missing(high)
     shown = plain_number(value)
-    if 0 < value < SCARCE and (count := count_of(value, n)):
+    # A difference of shares is not a count, and its interval may reach below 0.
+    scarce = 0 < value < (SCARCE if bare else SCARCE / 10) and (bare or low >= 0)
+    if scarce and (count := count_of(value, n)):
         shown = f"{count:,} of {n:,}"
-    if _missing(low) or _missing(high):
+    if bare:
         return Markup(
-            '<span class="v">{}</span> <span class="i">[no interval] n={}</span>{}'
+            '<span class="v">{}</span> <span class="i"><span>[no interval]</span> '
+            "<span>n={}</span></span>{}"
         ).format(shown, f"{n:,}", why)
     return Markup(
-        '<span class="v">{}</span> <span class="i">[{}, {}]</span> <span class="i">n={}</span>'
+        '<span class="v">{}</span> <span class="i"><span>[{}, {}]</span> <span>n={}</span></span>'
     ).format(shown, plain_number(low), plain_number(high), f"{n:,}")
 
 

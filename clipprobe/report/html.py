@@ -25,7 +25,7 @@ from clipprobe.report.explorer import MapExplorer
 from clipprobe.report.grid import Cards
 from clipprobe.report.numbers import format_cell, is_number
 from clipprobe.report.page import Chart, Page, Paragraph, Section, Table, Warning, safe_href
-from clipprobe.report.views import Addresses, hint_of, slug, view_of
+from clipprobe.report.views import Addresses, hint_of, links_to, slug, view_of
 from clipprobe.runs.files import write_text
 from clipprobe.version import __version__
 
@@ -65,12 +65,12 @@ def render_html(page: Page) -> str:
         {
             "id": anchor,
             "title": part.title,
-            "short": part.short or part.title,
+            "short": short,
             "hint": hint_of(part.blocks),
             "open": part.open,
             "blocks": [view_of(b, anchor, addresses, numbers) for b in part.blocks],
         }
-        for anchor, part in named
+        for (anchor, part), short in zip(named, links_to(parts), strict=True)
     ]
     return (
         _environment()
@@ -105,7 +105,8 @@ def _hoisted(page: Page) -> tuple[list[Warning], list[Section]]:
         notes = [block for block in parts[0].blocks if isinstance(block, Warning)]
         rest = [block for block in parts[0].blocks if not isinstance(block, Warning)]
         parts[:1] = [replace(parts[0], blocks=rest)] if rest else []
-    if page.lead.limits:
+    own = any((part.id or slug(part.title)) in _LIMITS for part in parts)
+    if page.lead.limits and not own:
         limits = [Paragraph(text) for text in page.lead.limits]
         parts.append(Section("What it cannot say", limits, id="limits", short="Limits"))
     return notes, parts

@@ -14,12 +14,15 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from clipprobe.report.bars import ticks
+from clipprobe.report.cells import breakable
 from clipprobe.report.numbers import estimate_parts, format_number
 from clipprobe.report.words import need
 
 _STEP, _PAD = 17, 11
 """Pixels of a series within a row, and above and below it."""
 _AXIS = 26
+_REASONS = 2
+"""Reasons below the picture; the tables have all."""
 _MARKS = (
     '<circle r="5.5"/>',
     '<rect x="-5" y="-5" width="10" height="10"/>',
@@ -69,8 +72,8 @@ def tracks(block: Intervals) -> dict[str, Any]:
         drawn = "".join(_drawn(one, number, low, high) for number, one in enumerate(estimates))
         rows.append(
             {
-                "name": name,
-                "note": note,
+                "name": breakable(name),
+                "note": breakable(note),
                 "track": Markup(f'<svg height="{height}" aria-hidden="true">{grid}{drawn}</svg>'),
                 "said": [_said(one, block.percent) for one in estimates if one is not None],
             }
@@ -85,8 +88,12 @@ def tracks(block: Intervals) -> dict[str, Any]:
         for number, name in enumerate(block.series)
         if name
     ]
+    reasons = dict.fromkeys(
+        said["reason"] for row in rows for said in row["said"] if said["reason"]
+    )
     return {
         "rows": rows,
+        "reasons": list(reasons)[:_REASONS],
         "axis": Markup(f'<svg height="{_AXIS}" aria-hidden="true">{labels}</svg>'),
         "legend": legend,
         "mark": "" if block.mark is None else block.mark[0],

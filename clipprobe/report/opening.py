@@ -71,16 +71,20 @@ def compared(
     )
 
 
-def side_by_side(items: Sequence[Mapping[str, Any]], *, axis: str) -> Intervals:
+def side_by_side(
+    items: Sequence[Mapping[str, Any]], *, axis: str, mark: tuple[str, float] | None = None
+) -> Intervals:
     """The figures of a headline under each other.
 
     Args:
         items: With ``name`` and ``estimate``.
+        mark: Name and value of a line to compare with.
     """
     return Intervals(
         rows=[(one["name"].replace("_", " "), "", [one["estimate"]]) for one in items[:MOST_ROWS]],
         axis=axis,
         alt=axis,
+        mark=mark,
         percent=all(_is_share(one["estimate"]) for one in items[:MOST_ROWS]),
     )
 

@@ -22,6 +22,7 @@ from clipprobe.report.page import (
     ImageRows,
     Images,
     Numbers,
+    Section,
     Table,
 )
 
@@ -29,6 +30,9 @@ FOLDED_AFTER = 10
 """Rows of a table that stand open."""
 _WIDE, _WIDER = 7, 10
 """Columns from which on the type of a table is smaller."""
+_LINK = 26
+"""Characters of a link to a section."""
+_TURN = re.compile(r"[:,;]| (?:by|of|that|and|with) ")
 _IN_BRACKETS = re.compile(r" \([^()]*\d[^()]*;[^()]*\d[^()]*\)")
 _FIGURES = (Chart, Histogram, Images, ImageRows, Intervals, MapExplorer)
 
@@ -116,6 +120,26 @@ def view_of(
             for label, value, note in block.items
         ]
     return view
+
+
+def links_to(parts: Sequence[Section]) -> list[str]:
+    """A few words for each section; those that would read alike say by what they differ."""
+    short = [part.short or in_few_words(part.title) for part in parts]
+    return [
+        f"{words}: {part.title.rpartition(' by ')[2]}"
+        if short.count(words) > 1 and " by " in part.title
+        else words
+        for words, part in zip(short, parts, strict=True)
+    ]
+
+
+def in_few_words(title: str) -> str:
+    """A title as a link: its beginning, where it is a sentence."""
+    if len(title) <= _LINK:
+        return title
+    stem = _TURN.split(title)[0]
+    words = stem.split()
+    return stem if len(stem) <= _LINK else " ".join(words[:3]) + ("…" if len(words) > 3 else "")
 
 
 def short_caption(alt: str) -> str:

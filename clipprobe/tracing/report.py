@@ -86,7 +86,7 @@ def removal_lead(
         axis=f"share of the {what} that is gone without them" if rows else f"{what}{unit}",
         alt=f"Share of the {what} that is gone by how many {kind}s are taken out, beside random "
         "sets",
-        mark=("nothing gone", 0.0),
+        mark=("nothing gone" if rows else f"no {what}", 0.0),
         percent=bool(rows),
     )
     return Lead(verdict=verdict, evidence=evidence, figure=figure)

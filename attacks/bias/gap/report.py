@@ -170,11 +170,14 @@ def _sections(
         rows = [r for r in summary["removals"] if r["kind"] == one.kind]
         sections.append(
             Section(
-                f"Without the strongest {one.kind}s {of}", removal_blocks(rows, one.kind, "gap")
+                f"Without the strongest {one.kind}s {of}",
+                removal_blocks(rows, one.kind, "gap"),
+                short=f"{one.kind.capitalize()}s out",
             )
         )
         table = unit_table(one.kind, len(one.units), top_units(one), "gap")
-        sections.append(Section(f"The strongest {one.kind}s {of}", [table]))
+        title = f"The strongest {one.kind}s {of}"
+        sections.append(Section(title, [table], short=f"Top {one.kind}s"))
     method = [
         "The images are cut in two halves, group by group, clusters whole. One half ranks the "
         "units, the other measures what their removal does: units that look best on some images "

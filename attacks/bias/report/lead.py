@@ -26,7 +26,9 @@ def lead_of(context: Context) -> Lead:
 def _said(context: Context) -> tuple[str, str]:
     evaluation = context.evaluation
     n, flagged = evaluation.family_size, [c for c in evaluation.cells if c.flagged]
-    about = f"{context.n_used:,} images, {n:,} tests corrected together."
+    clusters = context.caveats.people.clusters
+    each = "" if clusters is None else f" of {len(set(clusters.tolist())):,} things shown"
+    about = f"{context.n_used:,} images{each}, {n:,} tests corrected together."
     if not n:
         return (
             "Nothing can be said about perceived groups: no two are large enough to be compared",
@@ -83,16 +85,19 @@ def _figure(context: Context) -> Intervals:
     return side_by_side(items or list(context.headline), axis="the figures of the headline")
 
 
+def _standing(cell: Cell) -> str:
+    if math.isnan(cell.p):
+        return "not tested"
+    return "stands out" if cell.flagged else "not told from chance"
+
+
 def _associations(cells: list[Cell], heading: str) -> Intervals:
     """The strongest on either side."""
     ordered = sorted(cells, key=lambda c: (-abs(c.value), c.item))[:_N_SHOWN]
     ordered.sort(key=lambda c: -c.value)
     first = ordered[0]
     return Intervals(
-        rows=[
-            (c.item, f"{'stands out' if c.flagged else 'not told from chance'}", [c.estimate()])
-            for c in ordered
-        ],
+        rows=[(c.item, _standing(c), [c.estimate()]) for c in ordered],
         axis=f"{first.measure} by {heading}, in standard deviations: to the right towards "
         f"{first.group}, to the left away from it; the {len(ordered)} strongest of {len(cells)}",
         alt=f"The strongest associations by {heading}, with 95 % intervals",

@@ -23,7 +23,7 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
     shown = (confirmed + [row for row in heads if not row["confirmed"]])[: MOST_ROWS - 1]
     rows = [
         (
-            f"head {row['head']}",
+            row["head"],
             "confirmed" if row["confirmed"] else "not confirmed",
             [row["reading"]],
         )

@@ -27,7 +27,7 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
         evidence=evidence,
         figure=Intervals(
             rows=[
-                (f"{name} cards", _NOTES[name], [kinds[name]["ink"], kinds[name]["word"]])
+                (f"{name} cards", _NOTES[name], [kinds[name]["ink"], _or_none(kinds[name]["word"])])
                 for name in KINDS
                 if name in kinds
             ],
@@ -38,6 +38,11 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
             percent=True,
         ),
     )
+
+
+def _or_none(estimate: Any) -> Any:
+    """On a card whose word is not another colour, none can be named."""
+    return estimate if is_defined(estimate) else None
 
 
 def _said(summary: Mapping[str, Any]) -> tuple[str, str]:

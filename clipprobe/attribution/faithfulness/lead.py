@@ -29,7 +29,7 @@ def lead_of(found: Faithfulness, metric: str, question: str) -> Lead:
     rows.sort(key=lambda row: (-_low(row), row.method, row.centred))
     methods = [row for row in rows if row.method not in _NULLS]
     null = next((row for row in rows if row.method == "random"), None)
-    verdict, evidence = _said(methods, null, metric, question)
+    verdict, evidence = _said(methods, null, metric, question, int(found.provenance["n_cases"]))
     shown = methods[: _N_SHOWN - 1] + ([null] if null is not None else [])
     truth = [
         row
@@ -49,11 +49,14 @@ def lead_of(found: Faithfulness, metric: str, question: str) -> Lead:
     )
 
 
-def _said(methods: Sequence[Row], null: Row | None, metric: str, question: str) -> tuple[str, str]:
+def _said(
+    methods: Sequence[Row], null: Row | None, metric: str, question: str, n_cases: int
+) -> tuple[str, str]:
     if not methods:
         return (
             "Which explanation to believe cannot be said on these cases",
-            "No figure ranks the explanations that were made from the truth, so none is printed.",
+            f"On {n_cases:,} targets no figure ranks the explanations that were made from the "
+            "truth, so none is printed.",
         )
     best = methods[0]
     beside = (

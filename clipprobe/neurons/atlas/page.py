@@ -65,6 +65,8 @@ def page_of(atlas: AtlasContents, sheets: Mapping[str, str] | None = None) -> Pa
 def _lead(atlas: AtlasContents, selective: Sequence[Unit]) -> Lead:
     """How many units stand out, and the most selective with their images."""
     from clipprobe.report import Histogram, ImageRows, Lead
+    from clipprobe.report.words import percent, side_of
+    from clipprobe.statistics import undefined, wilson
 
     tables = [atlas.table(name) for name in atlas.sites]
     n, above = 0, 0
@@ -72,6 +74,8 @@ def _lead(atlas: AtlasContents, selective: Sequence[Unit]) -> Lead:
         n += int(np.isfinite(table.peak).sum())
         above += int((table.peak > table.peak_floor).sum())
     first, images = tables[0], atlas.images.n_used
+    share = wilson(above, n) if n else undefined("no unit varies")
+    beyond = {1: "more units than", 0: "as many units as", -1: "fewer units than"}
     silent = sum(int((table.dead | table.constant).sum()) for table in tables)
     figure: Figure
     if atlas.tower == "vision" and selective:
@@ -100,9 +104,10 @@ def _lead(atlas: AtlasContents, selective: Sequence[Unit]) -> Lead:
             alt="How far the strongest of each unit lie above its mean",
         )
     return Lead(
-        verdict=f"{above:,} of {n:,} units single out a few {atlas.inputs} more than chance gives",
+        verdict=f"{above:,} of {n:,} units single out a few {atlas.inputs}, "
+        f"{beyond[side_of(share, 0.05)]} by chance",
         evidence=f"Their strongest of {images:,} {atlas.inputs} lie further above the mean than "
-        f"those of 95 % of {first.peak_floor_of} do; by chance {round(0.05 * n):,} would. "
+        f"those of 95 % of {first.peak_floor_of} do: {percent(share)}, by chance 5 %. "
         f"{silent:,} of {sum(len(table.mean) for table in tables):,} units are silent (a count of "
         "all units, so without an interval).",
         figure=figure,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from clipprobe.report import Lead
 
 _N_SHOWN = 8
+_N_UNDEFINED = 3
 
 
 def lead_of(found: Labels) -> Lead:
@@ -22,7 +23,7 @@ def lead_of(found: Labels) -> Lead:
         (row for row in found.rows if row.label is None and row.validation.auroc.defined),
         key=lambda row: (-value_of(row.validation.auroc), row.address),
     )
-    rows = (kept + rest)[:_N_SHOWN] or list(found.rows[:_N_SHOWN])
+    rows = (kept + rest)[:_N_SHOWN] or list(found.rows[:_N_UNDEFINED])
     twins = (
         f"by the same rules {found.twin_labelled:,} of {found.twin_units:,} units of random twins "
         "get one"
@@ -43,7 +44,7 @@ def lead_of(found: Labels) -> Lead:
         verdict = f"No label holds on held-out images for any of {n:,} units"
     else:
         verdict = f"No label of {n:,} units could be tested"
-        evidence += f" {found.rows[0].reason}" if found.rows and found.rows[0].reason else ""
+        evidence += f" Of the first unit: {found.rows[0].reason.rstrip('.')}." if found.rows else ""
     if found.circular:
         verdict += " (by the model's own judgement)"
     return Lead(

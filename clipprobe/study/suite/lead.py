@@ -8,6 +8,7 @@ from typing import Any
 from clipprobe.report import Intervals, Lead
 from clipprobe.report.numbers import estimate_parts, format_cell
 from clipprobe.report.opening import MOST_ROWS
+from clipprobe.report.words import count_of
 from clipprobe.study.suite.scorecard import Score
 
 
@@ -56,6 +57,4 @@ def lead_of(scores: Sequence[Score]) -> Lead:
 
 def _is_share(estimate: Any) -> bool:
     parts = estimate_parts(estimate)
-    if parts is None or parts[0] is None:
-        return False
-    return all(end is None or 0 <= end <= 1 for end in parts[:3])
+    return parts is not None and parts[0] is not None and count_of(parts[0], parts[3]) is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 from clipprobe.report import Lead
 from clipprobe.report.opening import side_by_side
-from clipprobe.report.words import amount, counted, is_defined, percent, reason_of, share, side_of
+from clipprobe.report.words import counted, is_defined, percent, reason_of, share, side_of
 
 
 def lead_of(summary: Mapping[str, Any]) -> Lead:
@@ -29,22 +29,18 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
         )
     shares = [item for item in summary["headline"] if item["name"] != "calibration_error"]
     evidence = f"{share(right)}; guessing gives {100 * guessing:.2g} %."
-    error = items.get("calibration_error")
-    if error is not None:
+    error, floor = items.get("calibration_error"), summary["calibration"]["floor"]
+    if error is not None and is_defined(error["estimate"]) and floor is not None:
         evidence += (
-            f" Its shares are {100 * _value(error):.1f} points off the rate of right answers on "
-            f"average ({amount(error['estimate'])}); a perfect model would show "
-            f"{100 * summary['calibration']['floor']:.1f} on so few images."
-            if is_defined(error["estimate"]) and summary["calibration"]["floor"] is not None
-            else ""
+            f" Its own shares miss the rate of right answers by {share(error['estimate'])} on "
+            f"average; those of a perfect model would by {100 * floor:.0f} % on so few images."
         )
     return Lead(
         verdict=verdict,
         evidence=evidence,
-        figure=side_by_side(shares, axis="share of the images, with 95 % intervals"),
+        figure=side_by_side(
+            shares,
+            axis="share of the images, with 95 % intervals",
+            mark=("guessing", guessing),
+        ),
     )
-
-
-def _value(item: Mapping[str, Any]) -> float:
-    value = item["estimate"]["value"]
-    return 0.0 if value is None else float(value)

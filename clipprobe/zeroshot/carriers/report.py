@@ -155,10 +155,15 @@ def sections_of(summary: Mapping[str, Any]) -> list[Section]:
         kind = one["kind"]
         rows = [row for row in summary["removals"] if row["kind"] == kind]
         sections += [
-            Section(f"Without the strongest {kind}s", removal_blocks(rows, kind, "score")),
+            Section(
+                f"Without the strongest {kind}s",
+                removal_blocks(rows, kind, "score"),
+                short=f"{kind.capitalize()}s out",
+            ),
             Section(
                 f"The strongest {kind}s",
                 [*_listed(summary, kind), unit_table(kind, one["n_units"], one["top"], "score")],
+                short=f"Top {kind}s",
             ),
         ]
     return [*sections, how_to_read(_NOTES)]

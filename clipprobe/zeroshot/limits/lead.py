@@ -28,7 +28,10 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
         by_verdict.setdefault(one["verdict"]["verdict"], []).append(one["task"])
     order = [name for name in _WORST_FIRST if name in by_verdict]
     order += [name for name in by_verdict if name not in order]
-    said = "; ".join(f"{name}: {_listed(by_verdict[name])}" for name in order)
+    said = "; ".join(
+        f"{len(by_verdict[name])} {name} ({_listed(by_verdict[name])})" for name in order
+    )
+    verdict = f"Of {len(tasks)} task{'s' if len(tasks) > 1 else ''}: {said}"
     first = next(one for one in tasks if one["verdict"]["verdict"] == order[0])
     right = share(first["verdict"]["numbers"]["zero_shot"])
     evidence = (
@@ -38,7 +41,7 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
     )
     shown = sorted(tasks, key=lambda one: order.index(one["verdict"]["verdict"]))[: MOST_ROWS - 2]
     return Lead(
-        verdict=f"{said[0].upper()}{said[1:]}",
+        verdict=verdict,
         evidence=evidence,
         figure=Intervals(
             rows=[
