@@ -90,15 +90,18 @@ class _Reader(HTMLParser):
                 seen.limits = own["href"][1:]
             if self.within("nav"):
                 seen.section_links.append("")
-        lead = self.within("div", **{"class": "lead"})
+        # Findings side by side are one figure, each with a heading of its own.
+        lead = self.within("div", **{"class": "lead"}) and not self.within(
+            "div", **{"class": "cards"}
+        )
         if lead and not self.folded and (
             (tag == "figure" and not self.within("ul") and not self.within("figure"))
-            or (tag in ("ul", "div") and own.get("class") in ("pictures", "strips"))
+            or (tag in ("ul", "div") and own.get("class") in ("pictures", "strips", "cards"))
         ):  # fmt: skip
             seen.figures += 1
         if tag == "details" and own.get("class") == "fold":
             self.folded = True
-        if tag == "h2" and not self.within("details"):
+        if tag == "h2" and not self.within("details") and not self.within("article"):
             seen.open_sections.append(own.get("id", ""))
         if own.get("id") == "provenance":
             seen.provenance_folds = self.within("details", **{"class": "fold"})

@@ -123,6 +123,7 @@ def _lead(atlas: AtlasContents, selective: Sequence[Unit]) -> Lead:
 
 def _overview(atlas: AtlasContents) -> Section:
     from clipprobe.report import Numbers, Section, Table
+    from clipprobe.report.words import counted
 
     summary = summarise(atlas)
     numbers: list[tuple[str, Any, str]] = [
@@ -130,8 +131,7 @@ def _overview(atlas: AtlasContents) -> Section:
         (atlas.inputs, summary["n_images"], f"{summary['n_failed']} could not be read"),
     ]
     numbers += [
-        (item["name"], f"{item['estimate'].value:.1%}", item["meaning"])
-        for item in summary["headline"]
+        (item["name"], counted(item["estimate"]), item["meaning"]) for item in summary["headline"]
     ]
     columns = ["hook point", "pooled", "units", "dead", "always on", "constant", "median peak, σ"]
     labelled = any(site["one_label"] for site in summary["sites"])
@@ -202,7 +202,7 @@ def _of_one_label(atlas: AtlasContents, links: Mapping[str, str]) -> list[Sectio
         Paragraph(
             f"Units that keep all {atlas.inputs} of one label among their strongest, the best "
             "first. Among many units some do so by chance: whether the name holds is for other "
-            f"{atlas.inputs} to say (`clipprobe neurons label`)."
+            f"{atlas.inputs} to say, with clipprobe neurons label."
         )
     ]
     for address in [*best, *(one for one in links if one not in best)]:

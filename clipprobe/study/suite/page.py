@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.report import Code, Lead, Links, Numbers, Page, Paragraph, Section, Table
-from clipprobe.report.numbers import format_number
+from clipprobe.report.words import counted
 from clipprobe.study.suite.lead import lead_of
 from clipprobe.study.suite.scorecard import Score, card, cells
 
@@ -83,8 +83,7 @@ def _number(item: Mapping[str, Any]) -> tuple[str, Any, str]:
     name, estimate = item["name"].replace("_", " "), item["estimate"]
     if estimate["value"] is None or estimate["low"] is not None:
         return name, estimate, item["meaning"]
-    value = f"{format_number(estimate['value'])} n={estimate['n']:,}"
-    return name, value, f"{item['meaning']}; no interval: {estimate['reason']}"
+    return name, counted(estimate), f"{item['meaning']}; no interval: {estimate['reason']}"
 
 
 def _model_card(clip: Clip, scores: Sequence[Score]) -> Section:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import ThresholdCrossedError
-from clipprobe.report.numbers import format_cell, format_number
+from clipprobe.report.numbers import format_cell
+from clipprobe.report.words import counted
 from clipprobe.runs import RunView
 from clipprobe.runs.manifest import SEAL
 from clipprobe.study.suite.entry import Entry
@@ -119,7 +120,13 @@ def card(clip: Clip, scores: Sequence[Score]) -> str:
 
 def headline_lines(summary: Mapping[str, Any]) -> list[str]:
     """One line for each study, for the terminal."""
-    return [f"{item['name']}: {format_cell(item['estimate'])}" for item in summary["headline"]]
+    return [f"{item['name']}: {_line(item['estimate'])}" for item in summary["headline"]]
+
+
+def _line(estimate: Mapping[str, Any]) -> str:
+    """An estimate on the terminal; a census as the count that it is."""
+    census = estimate["value"] is not None and estimate["low"] is None
+    return counted(estimate) if census else format_cell(estimate)
 
 
 def cells(estimate: Mapping[str, Any]) -> tuple[str, str]:
@@ -128,7 +135,7 @@ def cells(estimate: Mapping[str, Any]) -> tuple[str, str]:
     if estimate["value"] is None:
         return f"undefined ({estimate.get('reason') or 'no reason given'})", n
     if estimate["low"] is None:
-        return f"{format_number(estimate['value'])} (no interval)", n
+        return f"{counted(estimate)} (no interval)", n
     return format_cell(estimate).partition(" n=")[0], n
 
 
