@@ -33,6 +33,10 @@ class Images(Settings):
 
     panel: ClassVar[str] = "Images"
     stands_in: ClassVar[Mapping[str, str]] = {"images": "image_root"}
+    chosen_by: ClassVar[tuple[str, ...]] = (
+        "limit", "labels", "label_column", "id_column", "image_root", "sample", "per_class"
+    )  # fmt: skip
+    """The fields that say which of the images take part, and where their labels stand."""
     images: Annotated[ImagesLike | None, Flag(place=True)]
     """A folder, a metadata table, a WebDataset .tar, or a Hugging Face dataset."""
     limit: Annotated[int | None, Ge(1), Flag(default="all")] = None
@@ -53,8 +57,7 @@ class Images(Settings):
 
     def choice(self) -> dict[str, Any]:
         """Which of the images take part, as :func:`clipprobe.data.open_dataset` takes it."""
-        names = ("labels", "label_column", "id_column", "image_root", "limit", "sample")
-        given = {name: getattr(self, name) for name in (*names, "per_class")}
+        given = {name: getattr(self, name) for name in self.chosen_by}
         return {**given, "seed": getattr(self, "seed", 0) if self.sample else 0}
 
     def dataset(self) -> Dataset:
@@ -94,8 +97,8 @@ class Images(Settings):
 
     def unchosen(self) -> Self:
         """The same settings with all that their images hold."""
-        nothing = {one: None for one in self.choice() if one not in ("per_class", "seed")}
-        return replace(self, per_class=False, **nothing)
+        nothing: dict[str, Any] = dict.fromkeys(self.chosen_by)
+        return replace(self, **{**nothing, "per_class": False})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -113,7 +113,7 @@ def test_files_that_are_not_fonts(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(ConfigError, match="cannot be used as a font"):
             font_info(str(tmp_path / f"{name}.otf"))
     (tmp_path / "large.ttf").write_bytes(good)
-    monkeypatch.setattr(fonts, "MAX_FONT_BYTES", 100)
+    monkeypatch.setattr("clipprobe.stimuli.text.own_fonts.MAX_FONT_BYTES", 100)
     with pytest.raises(ConfigError, match="larger than 0 MiB"):
         font_info(str(tmp_path / "large.ttf"))
 

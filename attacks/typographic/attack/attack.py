@@ -40,7 +40,7 @@ from attacks.typographic.attack.placement import (
 )
 from attacks.typographic.attack.result import AttackedImage, place_copies
 from clipprobe.data.images import as_pil
-from clipprobe.errors import ConfigError, GlyphError, TextFitError
+from clipprobe.errors import ConfigError
 from clipprobe.statistics.seeds import rng
 from clipprobe.stimuli.text import Box, Label, rgb, writable
 
@@ -133,14 +133,6 @@ class TypographicAttack(AttackDescription):
         object.__setattr__(other, "word", word)
         writable(other.text, other.font)
         return other
-
-    def writes(self, word: str) -> bool:
-        """Whether the font has what another word needs."""
-        try:
-            self.with_word(word)
-        except (GlyphError, TextFitError):
-            return False
-        return True
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> TypographicAttack:

@@ -17,6 +17,7 @@ from PIL import Image
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.result import AttackedImage
 from clipprobe.blocked import is_blocked
+from clipprobe.errors import GlyphError, TextFitError
 from clipprobe.statistics.seeds import rng
 
 _ALPHABETS = (
@@ -82,7 +83,7 @@ def controls_of(
         yield "blank", attack.blank(attacked, image)
 
     def taken(word: str) -> bool:
-        return known(word) or not attack.writes(word)
+        return known(word) or not _writes(attack, word)
 
     others: dict[str, Callable[[], str | None]] = {
         "nonsense": lambda: nonsense_word(attack.word, known=taken, key=key),
@@ -139,6 +140,15 @@ def scrambled_word(
         if made.casefold() != word.casefold() and not known(made) and not is_blocked(made):
             return made
     return None
+
+
+def _writes(attack: TypographicAttack, word: str) -> bool:
+    """Whether the font has what another word needs."""
+    try:
+        attack.with_word(word)
+    except (GlyphError, TextFitError):
+        return False
+    return True
 
 
 def _other(letter: str, source: np.random.Generator) -> str:

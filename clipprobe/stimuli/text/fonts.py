@@ -15,15 +15,9 @@ FreeType is made under :func:`freetype`.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import stat
-import threading
 import unicodedata
-from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from io import BytesIO
@@ -33,67 +27,18 @@ from types import MappingProxyType
 from PIL import ImageFont
 
 from clipprobe.errors import ConfigError, GlyphError, TextFitError
-from clipprobe.stimuli.text.sfnt import NotAFont, read_font
+from clipprobe.stimuli.text.font import FontInfo as FontInfo
+from clipprobe.stimuli.text.font import freetype as freetype
+from clipprobe.stimuli.text.own_fonts import FONT_SUFFIXES, OWN, OWN_BYTES, own_font
 from clipprobe.stimuli.text.shaping import can_shape, needs_joining, needs_shaping
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "fonts"
 DEFAULT_FONT = "DejaVuSans-Bold"
 MAX_CHARACTERS = 1000
 """Longest text that is drawn: laying out a longer one takes minutes, and no image shows it."""
-#: A font file of the user's that is larger is refused; the largest of Noto has 20 MiB.
-MAX_FONT_BYTES = 64 << 20
-FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 _LINE = "Hdlpgy"
-_OWN: dict[str, FontInfo] = {}
-_OWN_BYTES: dict[str, bytes] = {}
 #: Sizes are rounded to this step, so that faces and stamps can be cached.
 SIZE_STEP_PX = 0.25
-
-_lock = threading.RLock()
-
-
-def freetype() -> threading.RLock:
-    """The lock to hold around every use of a face."""
-    return _lock
-
-
-def _fresh_lock() -> None:
-    global _lock
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):  # a child forked while another thread draws would wait forever
-    os.register_at_fork(after_in_child=_fresh_lock)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FontInfo:
-    """One font."""
-
-    name: str
-    """The name to ask for, such as ``DejaVuSans-Bold``; of a file its name and content."""
-    style: str
-    """What it looks like: ``sans``, ``handwriting``, ``typewriter``, ..."""
-    license: str
-    """SPDX expression; the text is in ``license_file`` beside the font."""
-    license_file: str
-    source: str
-    """Where it was taken from, with the version."""
-    scripts: tuple[str, ...]
-    """Scripts that it covers."""
-    file: str
-    coverage: tuple[tuple[int, int], ...]
-    """Inclusive code point ranges, ascending."""
-    path: Path | None = None
-    """The user's file; None for a bundled font."""
-    joins: bool = False
-    """Whether it has rules for joining letters."""
-
-    def covers(self, character: str) -> bool:
-        """Whether the font has a glyph for one character."""
-        code = ord(character)
-        i = bisect_right(self.coverage, (code, 0x110000)) - 1
-        return i >= 0 and self.coverage[i][0] <= code <= self.coverage[i][1]
 
 
 @cache
@@ -124,8 +69,8 @@ def font_info(name: str) -> FontInfo:
     table = font_table()
     if name in table:
         return table[name]
-    if name in _OWN:
-        return _OWN[name]
+    if name in OWN:
+        return OWN[name]
     path = Path(name)
     if path.suffix.lower() in FONT_SUFFIXES:
         return own_font(path)
@@ -140,54 +85,6 @@ def font_info(name: str) -> FontInfo:
         "clipprobe.stimuli.text.fonts() lists all. A path that ends in .ttf or .otf is a font of "
         "your own."
     )
-
-
-def own_font(path: Path) -> FontInfo:
-    """A font file of the user's, known from now on by its name and content.
-
-    Raises:
-        ConfigError: it is not there, too large, or not a font whose letters can be drawn.
-    """
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(f"The font {path} is not a regular file: give a .ttf or .otf file.")
-        if status.st_size > MAX_FONT_BYTES:
-            raise ConfigError(
-                f"The font {path} is larger than {MAX_FONT_BYTES >> 20} MiB: give a single font, "
-                "not a collection of many."
-            )
-        data = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ConfigError(
-            f"The font {path} could not be read ({reason}): check the path."
-        ) from None
-    name = f"{path.name}@{hashlib.sha256(data).hexdigest()[:12]}"
-    if name not in _OWN:
-        try:
-            read = read_font(data)
-            with freetype():
-                ImageFont.truetype(BytesIO(data), 16, layout_engine=ImageFont.Layout.BASIC)
-        except (NotAFont, OSError, ValueError) as error:
-            raise ConfigError(
-                f"The file {path} cannot be used as a font ({error}): give a .ttf or .otf file "
-                "with outlines."
-            ) from None
-        _OWN[name] = FontInfo(
-            name=name,
-            style="of the user",
-            license="the user's own",
-            license_file="",
-            source=path.name,
-            scripts=(),
-            file=name,
-            coverage=read.coverage,
-            path=path,
-            joins=read.joins,
-        )
-        _OWN_BYTES[name] = data
-    return _OWN[name]
 
 
 def placeholder(font: str) -> str:
@@ -294,7 +191,7 @@ def _line(font: str) -> tuple[float, float]:
 @lru_cache(maxsize=256)
 def _face(font: str, em_px: float, shaped: bool = False) -> ImageFont.FreeTypeFont:
     info = font_info(font)
-    data = _font_bytes(info.file) if info.path is None else _OWN_BYTES[info.name]
+    data = _font_bytes(info.file) if info.path is None else OWN_BYTES[info.name]
     engine = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
     with freetype():
         return ImageFont.truetype(BytesIO(data), em_px, layout_engine=engine)

@@ -39,8 +39,8 @@ class Suite(Progress, Images, Random, Output):
 
         listed = {
             name: value
-            for name in ("images", *self.unchosen().choice())
-            if name != "seed" and (value := getattr(self, name)) not in (None, False)
+            for name in ("images", *self.chosen_by)
+            if (value := getattr(self, name)) not in (None, False)
         }
         entries = read_entries(self.studies, {"seed": self.seed, **listed}, self.shared or {})
         object.__setattr__(self, "studies", entries)
