@@ -35,7 +35,9 @@ def lead_of(result: SearchResult, base: Image.Image, best: Image.Image | None) -
         text = f"“{found.text}” turns “{result.clean_answer}” into “{found.answer}” "
         text += f"with ink on {100 * found.ink:.2g} % of the pixels"
         verdict = (
-            f"{text}, but nonsense does so with no more: clutter, not reading" if clutter else text
+            f"{text}, and nonsense flips it with no more: this need not be reading"
+            if clutter
+            else text
         )
         evidence = (
             f"The best of {result.words.queries:,} queries on one image (n = 1): such a text "
