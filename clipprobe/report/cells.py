@@ -18,6 +18,7 @@ from clipprobe.report.words import SCARCE, count_of
 
 _P_VALUE = re.compile(r"(^|[\s,(])[pq]($|[\s,)])", re.IGNORECASE)
 _MANY_DIGITS = re.compile(r"(?<![\w.])(-?\d+\.\d{7,})(?![\w.])")
+_UNIT, _SIGN = re.compile(r"(\d) (%|points\b)"), re.compile(r"\b([np]) ([=<]) ")
 _NARROW = re.compile(r"[^\s]{14,}")
 _BREAKS = re.compile(r"(?<=[./:_=\-])(?=[^\s./:_=\-])")
 
@@ -53,6 +54,12 @@ def plain_number(value: float) -> str:
 def plain_text(text: str) -> str:
     """Text whose long decimals are cut to six digits."""
     return _MANY_DIGITS.sub(lambda found: f"{float(found[1]):.6g}", text)
+
+
+def sentence(text: str) -> Markup:
+    """A sentence of the opening: numbers stay with their unit, long names may break."""
+    whole = _SIGN.sub("\\1\u00a0\\2\u00a0", _UNIT.sub("\\1\u00a0\\2", plain_text(text)))
+    return breakable(whole)
 
 
 def breakable(text: str) -> Markup:

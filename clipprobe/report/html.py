@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from clipprobe.errors import ConfigError
-from clipprobe.report.cells import cell_html, plain_text
+from clipprobe.report.cells import breakable, cell_html, plain_text, sentence
 from clipprobe.report.charts import plotly_script
 from clipprobe.report.explorer import MapExplorer
 from clipprobe.report.grid import Cards
@@ -152,7 +152,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(cell=cell_html, href=safe_href, plain=plain_text)
+    environment.filters.update(
+        cell=cell_html, href=safe_href, plain=plain_text, sentence=sentence, breakable=breakable
+    )
     environment.tests["numeric"] = is_number
     return environment
 

@@ -14,8 +14,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from clipprobe.report.bars import ticks
-from clipprobe.report.cells import breakable
-from clipprobe.report.numbers import estimate_parts, format_number
+from clipprobe.report.cells import breakable, plain_number
+from clipprobe.report.numbers import estimate_parts
 from clipprobe.report.words import need
 
 _STEP, _PAD = 17, 11
@@ -66,7 +66,7 @@ def tracks(block: Intervals) -> dict[str, Any]:
     if block.mark is not None and math.isfinite(block.mark[1]):
         x = _percent_of(block.mark[1], low, high)
         grid += f'<line class="mark" x1="{x:.2f}%" x2="{x:.2f}%" y1="0" y2="100%"/>'
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, note, estimates in block.rows:
         height = _STEP * len(estimates) + _PAD
         drawn = "".join(_drawn(one, number, low, high) for number, one in enumerate(estimates))
@@ -133,7 +133,7 @@ def _said(estimate: Any, percent: bool) -> dict[str, str]:
         return {"value": "undefined", "interval": f"n={n:,}", "reason": reason}
 
     def text(number: float) -> str:
-        return f"{100 * number:.0f}".replace("-", "−") if percent else format_number(number)
+        return f"{100 * number:.0f}".replace("-", "−") if percent else plain_number(number)
 
     known = low is not None and high is not None and not (math.isnan(low) or math.isnan(high))
     interval = f"[{text(low)}, {text(high)}] n={n:,}" if known else f"n={n:,}"

@@ -8,7 +8,7 @@ from typing import Any
 from clipprobe.report.intervals import Intervals
 from clipprobe.report.numbers import estimate_parts
 from clipprobe.report.page import Lead
-from clipprobe.report.words import amount, is_defined, side_of, value_of
+from clipprobe.report.words import amount, is_defined, reason_of, side_of, value_of
 
 MOST_ROWS = 8
 """Rows of the figure of an opening: it must fit above the fold."""
@@ -43,6 +43,9 @@ def compared(
     if not known:
         verdict = "Nothing can be said about the difference between A and B"
         evidence = f"None of the {len(rows)} {about} is defined in both. {control}"
+    elif not any(_width(one) for _, one in known):
+        verdict = "Whether A and B differ cannot be said: no difference has an interval"
+        evidence = f"{len(known):,} {about} stand in both ({reason_of(known[0][1])}). {control}"
     elif not told:
         verdict = f"No difference between A and B is shown in {_of(about, len(known))}"
         name, widest = max(known, key=lambda row: _width(row[1]))

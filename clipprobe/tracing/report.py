@@ -83,7 +83,11 @@ def removal_lead(
         rows=[(_out(row), "", [row["removed"], _band(row["random"])]) for row in rows]
         or [(f"the {what}", "", [score, None])],
         series=(f"the strongest {kind}s", "random ones, middle 95 %") if rows else ("", ""),
-        axis=f"share of the {what} that is gone without them" if rows else f"{what}{unit}",
+        axis=f"share of the {what} that is gone without them"
+        if rows
+        else f"{what}, in{unit}"
+        if unit
+        else what,
         alt=f"Share of the {what} that is gone by how many {kind}s are taken out, beside random "
         "sets",
         mark=("nothing gone" if rows else f"no {what}", 0.0),

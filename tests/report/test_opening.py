@@ -21,7 +21,7 @@ from clipprobe.report import (
     render_html,
     render_markdown,
 )
-from clipprobe.report.cells import cell_html, plain_text
+from clipprobe.report.cells import cell_html, plain_text, sentence
 from clipprobe.report.numbers import format_cell
 from clipprobe.report.opening import compared
 from clipprobe.report.views import in_few_words, short_caption
@@ -127,6 +127,14 @@ def test_numbers_are_plain() -> None:
     assert str(cell_html("vision.blocks.4.attn.head_out:4")).count("<wbr>") == 6
 
 
+def test_numbers_of_the_opening_stay_with_their_units() -> None:
+    said = str(sentence("On 51 % of 3 images, +30 points [+18, +42], n = 60 (p < 0.001)."))
+    assert said == (
+        "On 51\u00a0% of 3 images, +30\u00a0points [+18, +42], n\u00a0=\u00a060 "
+        "(p\u00a0&lt;\u00a00.001)."
+    )
+
+
 def test_estimates_in_sentences() -> None:
     one = wilson(115, 224)
     assert share(one) == "51 % [45, 58], n = 224" and counted(one) == "115 of 224"
@@ -166,5 +174,9 @@ def test_a_comparison_says_what_differs_and_what_does_not() -> None:
         "No difference between A and B is shown in any of the 2 figures"
     )
     assert compared([("a", none)], control="P.").verdict.startswith("Nothing can be said")
+    bare = Estimate(value=0.0, low=math.nan, high=math.nan, n=48, method="none", reason="few")
+    assert compared([("a", bare)], control="P.").verdict == (
+        "Whether A and B differ cannot be said: no difference has an interval"
+    )
     many = compared([(f"f{i}", told) for i in range(12)], control="P.")
     assert len(many.figure.rows) == 8 and "4 more below" in many.figure.axis

@@ -41,7 +41,7 @@ def _said(summary: Mapping[str, Any]) -> tuple[str, str]:
             else "no method could be made"
         )
         return f"Whether a mitigation helps by {column} cannot be said: {why}", about
-    best = min(known, key=lambda one: value_of(one["changes"][0]["difference"]))
+    best = min(known, key=lambda one: abs(value_of(one["changes"][0]["after"])))
     change = best["changes"][0]
     evidence = (
         f"{best['method'].capitalize()}: aligned d {amount(change['before'])} before, "
@@ -50,11 +50,14 @@ def _said(summary: Mapping[str, Any]) -> tuple[str, str]:
     if side_of(change["difference"]) >= 0:
         return f"No mitigation is shown to lessen the association with {column}", evidence
     gone = 1 - value_of(change["after"]) / value_of(change["before"])
-    if value_of(change["before"]) <= 0 or not 0 < gone <= 1:
+    turned = gone > 1 and side_of(change["after"]) < 0
+    gone = min(1.0, gone)
+    if value_of(change["before"]) <= 0 or gone <= 0:
         return f"{best['method'].capitalize()} changes the association with {column}", evidence
     return (
         f"{best['method'].capitalize()} takes {round(100 * gone)} % of the association of "
-        f"{len(summary['words'])} words with {column} away",
+        f"{len(summary['words'])} words with {column} away"
+        + (", and turns some of it round" if turned else ""),
         evidence,
     )
 
@@ -62,5 +65,5 @@ def _said(summary: Mapping[str, Any]) -> tuple[str, str]:
 def _cost(one: Mapping[str, Any]) -> str:
     cost = next((c for c in one["changes"] if c["measure"] == "zero-shot accuracy"), None)
     if cost is None or not is_defined(cost["difference"]):
-        return "What it costs in zero-shot accuracy was not measured (give --utility)."
+        return "What it costs in zero-shot accuracy was not measured: that needs labelled images."
     return f"Its cost in zero-shot accuracy: {points(cost['difference'])}."

@@ -52,7 +52,7 @@ def comparison_page(summary: Mapping[str, Any]) -> Page:
 
 def _named(row: Mapping[str, Any]) -> str:
     """What a difference is of, for the figure of the opening."""
-    return " ".join(part for part in (row["item"], row["measure"], row["group"]) if part)
+    return ", ".join(part for part in (row["item"], row["measure"], row["group"]) if part)
 
 
 def _heading(column: str) -> str:

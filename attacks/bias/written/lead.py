@@ -44,7 +44,8 @@ def _whole(context: Context) -> Cell | None:
 def _said(
     context: Context, question: Question, tests: list[Cell], whole: Cell | None
 ) -> tuple[str, str]:
-    about = f"{context.n_used:,} images, {len(question.words)} words written."
+    n_words = len(question.words)
+    about = f"{context.n_used:,} images, {n_words} word{'s' if n_words > 1 else ''} written."
     moved = "No shift could be measured."
     if whole is not None:
         moved = f"{whole.item}: {points(whole.estimate())} {_NO_SHIFT}."

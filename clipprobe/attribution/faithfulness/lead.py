@@ -31,18 +31,18 @@ def lead_of(found: Faithfulness, metric: str, question: str) -> Lead:
     null = next((row for row in rows if row.method == "random"), None)
     verdict, evidence = _said(methods, null, metric, question, int(found.provenance["n_cases"]))
     shown = methods[: _N_SHOWN - 1] + ([null] if null is not None else [])
-    truth = [
-        row
-        for row in found.measures
-        if row.n_objects == n_objects and row.metric == metric and is_defined(row.estimate)
-    ]
+    known = [r for r in found.measures if r.n_objects == n_objects and is_defined(r.estimate)]
+    told = metric or (known[0].metric if known else "")
+    truth = [row for row in known if row.metric == told]
     return Lead(
         verdict=verdict,
         evidence=evidence,
         figure=Intervals(
             rows=[(_named(row), "", [row.estimate]) for row in shown]
             or [(row.method, "made from the truth", [row.estimate]) for row in truth[:_N_SHOWN]],
-            axis=f"{metric}: {question}" if metric else "no figure can be printed",
+            axis=f"{metric}: {question}"
+            if metric
+            else f"{told}, of explanations made from the truth: they do not stand in order",
             alt="The leading figure of each method, with its interval",
             mark=None if null is None else ("a random map", value_of(null.estimate)),
         ),

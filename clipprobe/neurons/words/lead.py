@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.report.numbers import format_number
-from clipprobe.report.words import value_of
+from clipprobe.report.words import side_of, value_of
 
 if TYPE_CHECKING:
     from clipprobe.report import Lead
@@ -36,18 +36,24 @@ def lead_of(summary: Mapping[str, Any], rows: Sequence[Sequence[Any]], n_above: 
         verdict = f"Nothing can be said of {summary['n_units']:,} units: no word stands out in any"
         evidence = f"{summary['n_words']:,} words in {summary['n_renderings']:,} renderings each."
     else:
-        unit, words = rows[0][0], rows[0][1]
+        told = [row for row in rows if side_of(row[2]) > 0]
+        clearest = (
+            f"; clearest “{_first(told[0])}” in {told[0][0]}"
+            if told
+            else ", but in none of the first the interval over fonts lies above 0"
+        )
         verdict = (
-            f"In {n_above:,} of {n:,} units one written word stands out more than chance gives; "
-            f"first {unit}: {words.split(', ')[0]}"
+            f"In {n_above:,} of {n:,} units one written word stands out more than it does in a "
+            f"unit that responds to nothing{clearest}"
         )
         median = format_number(value_of(summary["headline"][0]["estimate"]))
         evidence = (
-            f"Of a unit that responds to nothing in particular, the strongest of "
-            f"{summary['n_words']:,} words lies {format_number(floor)} standard deviations above "
-            f"the mean; here the median over units is {median}. Control: "
-            f"{summary['n_scrambled']:,} letter strings, the second series."
+            f"There the strongest of {summary['n_words']:,} words lies {format_number(floor)} "
+            f"standard deviations above the mean on average, so about half would exceed it; here "
+            f"the median over units is {median}. Control: {summary['n_scrambled']:,} letter "
+            "strings, the second series."
         )
+        rows = told or rows
     shown = rows[:_N_SHOWN]
     n_words = summary["n_words"]
     return Lead(
@@ -55,7 +61,8 @@ def lead_of(summary: Mapping[str, Any], rows: Sequence[Sequence[Any]], n_above: 
         evidence=evidence,
         figure=Intervals(
             rows=[
-                (row[1], row[0], [row[2], point(row[4], summary["n_scrambled"])]) for row in shown
+                (_first(row), row[0], [row[2], point(row[4], summary["n_scrambled"])])
+                for row in shown
             ],
             series=("strongest word", "letter strings, mean"),
             axis=f"activation less the unit's mean over {n_words:,} words; intervals over fonts",
@@ -65,3 +72,8 @@ def lead_of(summary: Mapping[str, Any], rows: Sequence[Sequence[Any]], n_above: 
         ),
         limits=limits,
     )
+
+
+def _first(row: Sequence[Any]) -> str:
+    """The strongest word of a unit, which the value is of."""
+    return str(row[1]).split(", ")[0]
