@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attacks.demo.front import SHEETS, Front, lead_of
 from clipprobe.neurons.atlas.showing import sheet_name
-from clipprobe.neurons.sheet.commands import command_line, shown
+from clipprobe.neurons.sheet.commands import command_line
 from clipprobe.neurons.sheet.sheet import unit_sheet
 from clipprobe.report import Block, Code, Images, Page, Paragraph, Section, Warning, render_html
 from clipprobe.study.suite.page import page_of
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from clipprobe.runs import Run
     from clipprobe.study.suite.scorecard import Score
 
+USUAL = Path("runs/demo")
+"""Where a demo lies on the command lines of the page: no file of a run says where it is."""
 SCENE = "scene.png"
 """The image of two things, among the stimuli."""
 TITLE = "What clipprobe found in its bundled model"
@@ -50,11 +52,24 @@ def front_page(
     Args:
         stimuli: Concepts, people, and the images that tested the names.
     """
-    addresses = [unit.address for unit in front.units]
+    here = run.path.resolve()
+
+    def typed(place: Path) -> Path:
+        return USUAL / place.resolve().relative_to(here)
+
     for unit in front.units:
         name = f"{SHEETS}/{sheet_name(unit.address)}"
-        page = unit_sheet(front.atlas, unit, out=run.path / name, clip=clip, others=addresses)
-        run.write_aside(name, render_html(page))
+        page = unit_sheet(
+            front.atlas,
+            unit,
+            runs=[front.names.path],
+            out=run.path / name,
+            clip=clip,
+            others=[one.address for one in front.units],
+            near=False,
+            typed=typed,
+        )
+        run.write(name, render_html(page).encode("utf-8", "backslashreplace"))
     things, people, fresh = stimuli
     return page_of(
         clip,
@@ -64,7 +79,7 @@ def front_page(
         subtitle=subtitle(clip.id, things, people, fresh),
         lead=lead_of(front, evidence(front, fresh), LIMITS),
         first=introduction(things),
-        last=[commands(run.path, front)],
+        last=[commands(front)],
     )
 
 
@@ -114,24 +129,22 @@ def introduction(concepts: Dataset) -> list[Section]:
     return [Section("What this is, and what it sees", about, id="about", short="About")]
 
 
-def commands(out: Path, front: Front) -> Section:
-    """What makes each finding again, as typed where the demo was started."""
-    place = shown(out) if not out.is_absolute() or shown(out) != out else Path(out.name)
-    here = Path(str(place)).as_posix()
+def commands(front: Front) -> Section:
+    """What makes each finding again."""
+    here = USUAL.as_posix()
     atlas = ("atlas", f"{here}/atlas")
     lines = [
         command_line(
             "neurons show",
-            [
-                ("", unit.address),
-                atlas,
-                ("out", f"{here}/{SHEETS}/{sheet_name(unit.address)}"),
-            ],
+            [("", unit.address), atlas, ("out", sheet_name(unit.address))],
         )
         for unit in front.units
     ]
     blocks: list[Block] = [
-        Paragraph("Typed where the demo was started; the first lines make the sheets again."),
+        Paragraph(
+            f"For a demo in {here}, where it usually lies: name your own folder instead. The first "
+            "lines make the sheets again, with what other runs have found since."
+        ),
         Code("\n".join(lines)) if lines else Paragraph("No unit keeps one concept highest."),
     ]
     if front.attacked is not None:
@@ -155,7 +168,7 @@ def commands(out: Path, front: Front) -> Section:
         blocks += [Paragraph("The map:"), Code(command_line("explain", explain))]
     blocks += [
         Paragraph("All of it to click through, on this machine (http://127.0.0.1:8501):"),
-        Code(command_line("dashboard", [("runs", Path(here).parent.as_posix())])),
+        Code(command_line("dashboard", [("runs", USUAL.parent.as_posix())])),
         Paragraph("And this page:"),
         Code(command_line("demo", [("out", here)])),
     ]

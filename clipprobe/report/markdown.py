@@ -46,6 +46,10 @@ def render_markdown(page: Page) -> str:
     parts = [f"# {escape(page.title)}"]
     if page.subtitle:
         parts.append(escape(page.subtitle))
+    if page.lead is not None:
+        parts += [f"**{escape(page.lead.verdict)}**", escape(page.lead.evidence)]
+        parts.append(_block(page.lead.figure))
+        parts += [f"> {escape(text)}" for text in page.lead.limits]
     for section in page.sections:
         parts.append(f"## {escape(section.title)}")
         parts.extend(_block(block) for block in section.blocks)

@@ -36,16 +36,13 @@ def test_its_studies_are_runs_of_their_own(demo: Path) -> None:
 
 
 def test_no_file_of_it_says_where_it_is(demo: Path, tmp_path: Path) -> None:
-    """But for the calls, and the commands on the sheets of units, which can be left out."""
+    """But for the calls, which can be left out."""
     told = [
         path.relative_to(demo).as_posix()
         for path in demo.rglob("*")
         if path.is_file() and str(demo.parent).encode() in path.read_bytes()
     ]
-    assert {name.rsplit("/", 1)[-1] for name in told if not name.startswith("units/")} == {
-        "call.json"
-    }
-    assert not any(name.startswith("units/") for name in load_run(demo).manifest["files"])
+    assert {name.rsplit("/", 1)[-1] for name in told} == {"call.json"}
     moved = Path(shutil.copytree(demo, tmp_path / "elsewhere"))
     records = Atlas.load(moved / "atlas").images.records
     assert len(records) == 24

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from clipprobe.neurons.instruments.instrument import Instrument
 
 Given = Iterable[tuple[str, object]]
+Typed = Callable[[Path], object]
+"""How a place is written on a command line."""
 
 
 def command_line(verb: str, given: Given) -> str:
@@ -23,13 +25,21 @@ def command_line(verb: str, given: Given) -> str:
     return shlex.join(words)
 
 
-def ask(instrument: Instrument, atlas: Atlas, unit: str) -> str:
+def shown(place: Path) -> Path:
+    """A place as it is typed from here: relative where it lies below the current folder."""
+    try:
+        return place.resolve().relative_to(Path.cwd()) if place.is_absolute() else place
+    except (OSError, ValueError):
+        return place
+
+
+def ask(instrument: Instrument, atlas: Atlas, unit: str, typed: Typed = shown) -> str:
     """What asks an instrument about a unit of this atlas, with its model and pooling."""
     site = unit.rpartition(":")[0]
     filled = {
         "unit": unit,
         "site": site,
-        "beside": "runs" if atlas.path is None else str(atlas.path.parent),
+        "beside": "runs" if atlas.path is None else str(typed(atlas.path.parent)),
         "pool": atlas.pool,
         "slug": unit.replace(":", "-"),
         "n_units": atlas.site(site).n_units,
@@ -43,9 +53,15 @@ def ask(instrument: Instrument, atlas: Atlas, unit: str) -> str:
     return command_line(instrument.verb, flags)
 
 
-def show(atlas: Atlas, unit: Unit, runs: Sequence[str | Path], out: str | Path | None) -> str:
+def show(
+    atlas: Atlas,
+    unit: Unit,
+    runs: Sequence[str | Path],
+    out: str | Path | None,
+    typed: Typed = shown,
+) -> str:
     """What makes the sheet again."""
-    flags: list[tuple[str, object]] = [("", unit.address), ("atlas", atlas.path or "runs/atlas")]
+    flags: list[tuple[str, object]] = [("", unit.address), ("atlas", _place(atlas, typed))]
     flags += [("with", run) for run in runs]
     flags.append(("out", out or "sheet.html"))
     # The model draws the maps, and only its place may have changed.
@@ -60,22 +76,13 @@ def search_line(atlas: Atlas, line: str, sites: Sequence[str], limit: int) -> st
     return command_line("neurons search", [*flags, ("limit", limit)])
 
 
-def shown(place: object) -> object:
-    """A path as it is typed from here: relative where it lies below the current folder."""
-    path = Path(str(place))
-    try:
-        return path.resolve().relative_to(Path.cwd()) if path.is_absolute() else path
-    except (OSError, ValueError):
-        return path
-
-
-def scan(atlas: Atlas) -> str:
+def scan(atlas: Atlas, typed: Typed = shown) -> str:
     """What makes the atlas again."""
     config, keep = atlas.config, atlas.config["keep"]
     return command_line(
         "neurons scan",
         [
-            ("images" if atlas.tower == "vision" else "texts", source(atlas)),
+            ("images" if atlas.tower == "vision" else "texts", source(atlas, typed)),
             *_model(atlas),
             *(("sites", site) for site in atlas.sites),
             ("pool", atlas.pool),
@@ -84,12 +91,16 @@ def scan(atlas: Atlas) -> str:
             ("threshold", f"{keep['threshold']:g}"),
             ("seed", keep["seed"]),
             ("batch-size", config["batch_size"]),
-            ("out", atlas.path or "runs/atlas"),
+            ("out", _place(atlas, typed)),
         ],
     )
 
 
-def source(atlas: Atlas) -> object:
+def _place(atlas: Atlas, typed: Typed) -> object:
+    return "runs/atlas" if atlas.path is None else typed(atlas.path)
+
+
+def source(atlas: Atlas, typed: Typed = shown) -> object:
     """Where the images or texts are, as the call of the atlas says; else the name of the data."""
     from clipprobe.runs import load_run
     from clipprobe.study.call import CALL
@@ -102,7 +113,7 @@ def source(atlas: Atlas) -> object:
     if not isinstance(one, dict):
         return name
     place = one.get("$path") or one.get("arguments", {}).get("spec")
-    return shown(place) if isinstance(place, str) else name
+    return typed(Path(place)) if isinstance(place, str) else name
 
 
 def _model(atlas: Atlas) -> list[tuple[str, object]]:

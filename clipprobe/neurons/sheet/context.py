@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,8 @@ class SheetContext:
         maps: Number of an image -> the activation on its patches; empty without the model.
         command: The command that writes this sheet again.
         folder: Where the sheet goes; None where nobody knows.
+        typed: How places are written on command lines.
+        near: Whether what lies around counts: other sheets in the folder.
         others: Units whose sheets go there too.
         side: Longest side of a picture in pixels.
     """
@@ -45,5 +47,7 @@ class SheetContext:
     maps: Mapping[int, NDArray[np.float32]]
     command: str
     folder: Path | None
+    typed: Callable[[Path], object]
+    near: bool
     others: Sequence[str]
     side: int

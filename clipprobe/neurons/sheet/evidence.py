@@ -56,7 +56,11 @@ class Evidence:
 
 
 def gather(
-    atlas: Atlas, given: Sequence[str | Path] = (), *, among: Iterable[RunView] = ()
+    atlas: Atlas,
+    given: Sequence[str | Path] = (),
+    *,
+    among: Iterable[RunView] = (),
+    near: bool = True,
 ) -> Evidence:
     """The runs given, and all below the folder of runs, of instruments and on the same weights.
 
@@ -65,6 +69,7 @@ def gather(
 
     Args:
         given: Runs that have to fit.
+        near: Whether runs are looked for below the folder of runs.
         among: More runs; those that do not fit are left out, as they are of those below.
     Raises:
         RunFolderError: a run that was given is incomplete, of no instrument, or about other
@@ -78,7 +83,7 @@ def gather(
         if reason:
             raise RunFolderError(f"The run {run.path} cannot be shown with this atlas: {reason}.")
     known = {run.path.resolve() for run in runs}
-    for run in chain(_near(atlas), among):
+    for run in chain(_near(atlas) if near else (), among):
         if run.path.resolve() not in known and not _unfit(atlas, run):
             known.add(run.path.resolve())
             runs.append(run)

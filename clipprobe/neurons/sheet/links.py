@@ -36,12 +36,11 @@ def elsewhere(context: SheetContext) -> Section | None:
         blocks += [Paragraph("The reports of the runs that it is made from:"), Links(reports)]
     root = runs_root(context.atlas)
     if root is not None and context.atlas.path is not None:
-        shown = commands.shown(root)
         run = context.atlas.path.resolve().relative_to(root).as_posix()
         query = urlencode({"run": run, "unit": context.unit.address}, safe="/:")
         blocks += [
             Paragraph("To write on its images, take it out and search on, open the dashboard:"),
-            Code(commands.command_line("dashboard", [("runs", shown)])),
+            Code(commands.command_line("dashboard", [("runs", context.typed(root))])),
             Paragraph(f"The page of this unit there is /unit?{query}."),
         ]
     return Section("Where to look next", blocks, id="elsewhere") if blocks else None
@@ -51,7 +50,7 @@ def other_sheets(context: SheetContext) -> Iterator[tuple[str, str]]:
     """Label and link of the sheets beside this one: similar units first, then all by name."""
     folder = context.folder
     there = {sheet_name(address) for address in context.others}
-    if folder is not None and folder.is_dir():
+    if context.near and folder is not None and folder.is_dir():
         there |= {path.name for path in folder.glob("*.html")}
     there -= {sheet_name(context.unit.address)}
     told = dict(_similar(context))

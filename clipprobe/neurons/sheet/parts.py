@@ -193,7 +193,7 @@ def again(context: SheetContext) -> Section:
                 f"The atlas under it was made by this command, from {context.atlas.inputs} whose "
                 "fingerprint below tells whether they are the same:"
             ),
-            Code(commands.scan(context.atlas)),
+            Code(commands.scan(context.atlas, context.typed)),
         ],
         id="again",
     )

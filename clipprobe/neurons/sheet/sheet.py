@@ -69,6 +69,8 @@ def unit_sheet(
     side: int = 128,
     clip: Clip | None = None,
     others: Sequence[str] = (),
+    near: bool = True,
+    typed: commands.Typed = commands.shown,
 ) -> Page:
     """Everything about a unit on one page, titled by what was found.
 
@@ -80,6 +82,9 @@ def unit_sheet(
         clip: The model of the atlas, for the activation on every patch of the strongest images.
         others: Units whose sheets are written beside it, for links to them; those that are there
             are found.
+        near: Whether to look for runs and sheets around; without, a sheet depends on nothing but
+            what is given, as one that is part of a run must.
+        typed: How places are written on the command lines of the page.
     Raises:
         RunFolderError: one of the runs does not belong to this atlas.
         ConfigError: the model is another one than that of the atlas.
@@ -87,7 +92,7 @@ def unit_sheet(
     from clipprobe.report import Page
 
     _add_instruments()
-    evidence = gather(atlas, runs)
+    evidence = gather(atlas, runs, near=near)
     context = SheetContext(
         atlas=atlas,
         site=atlas.site(unit.address.rpartition(":")[0]),
@@ -96,8 +101,12 @@ def unit_sheet(
         views={one.name: evidence.about(one.name, unit.address) for one in beside_atlas()},
         verdicts=evidence.verdicts(unit.address),
         maps={} if clip is None else maps_of(clip, atlas, unit),
-        command=commands.show(atlas, unit, runs, out),
+        command=commands.show(atlas, unit, runs, out, typed)
+        if near
+        else commands.show(atlas, unit, (), None, typed),
         folder=None if out is None else Path(out).parent,
+        typed=typed,
+        near=near,
         others=others,
         side=side,
     )
@@ -176,7 +185,9 @@ def unasked(context: SheetContext) -> Section | None:
         known = one.knows(context.atlas.tower, site.name, site.unit)
         if known and not context.views[one.name]:
             blocks.append(Paragraph(f"{one.title}. {one.question}"))
-            blocks.append(Code(commands.ask(one, context.atlas, context.unit.address)))
+            blocks.append(
+                Code(commands.ask(one, context.atlas, context.unit.address, context.typed))
+            )
     return Section("Not asked yet", blocks, id="unasked") if len(blocks) > 1 else None
 
 
