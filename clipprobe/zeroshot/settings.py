@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic.dataclasses import dataclass
 
 from clipprobe.errors import ConfigError
-from clipprobe.settings import HOW, Flag, Settings, Texts
+from clipprobe.settings import HOW, Existing, Flag, Settings, Texts
 from clipprobe.settings.shared import Batches, Images, Output, Progress, Random
 from clipprobe.thresholds import threshold_reader
 from clipprobe.tracing.sizes import BAND
@@ -162,6 +162,8 @@ class LimitsAudit(Thresholds, Progress, Random, Batches, Output):
     foils: Annotated[Path | None, Flag(takes=Path)] = None
     """A CSV table of your own with the columns image, caption and foil; or the folder or a table of
     SugarCrepe, Winoground or NegBench."""
+    image_root: Annotated[str | Path | None, Existing, Flag(default="the folder of --foils")] = None
+    """The folder that the images of --foils are relative to."""
     scenes: Annotated[int, Ge(1)] = 4
     """Images of each pair of things; fewer than 4 leave most answers undecided."""
     twin: bool = True

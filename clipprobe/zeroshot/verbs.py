@@ -33,7 +33,8 @@ def limits(audit: LimitsAudit, model: Model, terminal: Terminal) -> None:
 
     refuse_thresholds(audit)
     if audit.foils is not None:
-        Pairs.read(audit.foils)  # a wrong table is said before the model is loaded
+        # A wrong table is said before the model is loaded.
+        Pairs.read(audit.foils, image_root=audit.image_root)
     clip = load_model(model)
     with countdown("asking, tasks and models") as step:
         carry_out: Any = audit_limits  # which takes the record too

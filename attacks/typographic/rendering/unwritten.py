@@ -48,7 +48,9 @@ def left_out(why: Mapping[str, str]) -> list[str]:
     if not why:
         return []
     some = ", ".join(map(repr, list(why)[:5])) + (", ..." if len(why) > 5 else "")
+    many = f"{len(why)} words cannot be written and stand"
+    one = "1 word cannot be written and stands"
     return [
-        f"{len(why)} word(s) cannot be written and stand on no image, neither as an attack nor as "
-        f"the control with the true word: {some}. {next(iter(why.values()))}"
+        f"{one if len(why) == 1 else many} on no image, neither as an attack nor as the control "
+        f"with the true word: {some}. {next(iter(why.values()))}"
     ]

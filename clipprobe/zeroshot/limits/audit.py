@@ -73,7 +73,11 @@ def refuse_thresholds(settings: LimitsAudit) -> None:
 def prepare_audit(settings: LimitsAudit, clip: Clip) -> Plan[None]:
     """Read the table, if there is one, and plan the tasks."""
     refuse_thresholds(settings)
-    pairs = None if settings.foils is None else Pairs.read(settings.foils)
+    pairs = (
+        None
+        if settings.foils is None
+        else Pairs.read(settings.foils, image_root=settings.image_root)
+    )
     names = tasks_of(settings)
     work = _Work(clip=clip, settings=settings, names=names, pairs=pairs)
     return Plan(

@@ -33,14 +33,17 @@ class Pairs:
     """What the images are relative to."""
 
     @classmethod
-    def read(cls, path: str | Path) -> Pairs:
+    def read(cls, path: str | Path, *, image_root: str | Path | None = None) -> Pairs:
         """A table in one of the layouts of :mod:`clipprobe.zeroshot.limits.foils`.
 
+        Args:
+            image_root: The folder that the images are relative to, where it is not the table's.
         Raises:
             DataError: it cannot be read, lacks a column, is empty, or a foil is its caption.
         """
         place = Path(path)
-        rows, folder = read_rows(place)
+        rows, beside = read_rows(place)
+        folder = beside if image_root is None else Path(image_root)
         if not rows:
             raise DataError(f"{place.name} has no row: give at least {_FEWEST} images.")
         for number, row in enumerate(rows, start=2 if place.suffix.lower() == ".csv" else 1):

@@ -214,6 +214,15 @@ def test_a_table_of_the_user_gives_numbers_and_no_absence(
     assert one["verdict"]["numbers"]["zero_shot"]["value"] == pytest.approx(right)
 
 
+def test_a_table_of_pairs_may_lie_elsewhere(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "else").mkdir(exist_ok=True)
+    moved = tmp_path / "else" / "elsewhere.csv"
+    moved.write_bytes(table.read_bytes())
+    here = Pairs.read(table)
+    assert Pairs.read(moved, image_root=table.parent).fingerprint == here.fingerprint
+    assert Pairs.read(moved).fingerprint != here.fingerprint  # there are no images beside it
+
+
 def test_wrong_tables_and_tasks_have_their_sentence(clip: Any, table: Path, tmp_path: Path) -> None:
     def written(text: str) -> Path:
         path = table.with_name("other.csv")
