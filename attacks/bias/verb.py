@@ -22,7 +22,7 @@ def bias(audit: BiasAudit, model: Model, terminal: Terminal) -> None:
         )
     from attacks.bias.audit import audit_bias
     from attacks.bias.inputs.cards import read_card
-    from attacks.bias.prepared import asked_of
+    from attacks.bias.prepared import asked_of, people_of
     from clipprobe.data import open_dataset
 
     # What is wrong with the question or the images is said before a model is loaded.
@@ -34,6 +34,7 @@ def bias(audit: BiasAudit, model: Model, terminal: Terminal) -> None:
         dataset = open_dataset(str(audit.images))
         total = min(len(dataset), audit.limit or len(dataset)) * (1 if audit.against is None else 2)
         audit = replace(audit, images=dataset)
+    people_of(audit)
     clip = None
     if audit.predictions is None:  # else the table says all that the model said
         clip = load_model(model)

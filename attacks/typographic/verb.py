@@ -24,8 +24,10 @@ def typographic(
     from attacks.typographic.audit import audit_typographic
     from attacks.typographic.protocols import protocol
     from attacks.typographic.scoring.thresholds import check_limits, figures
+    from attacks.typographic.words import parse_words
     from clipprobe.data import open_dataset
     from clipprobe.thresholds import enforce
+    from clipprobe.zeroshot.prompts import check_templates
 
     if audit.protocol is not None:
         protocol(audit.protocol)  # a wrong name is said before the model is loaded
@@ -36,6 +38,7 @@ def typographic(
     if attacks is None and not audit.classes:
         raise ConfigError("The audit needs --classes: give it, or write it into the --config.")
     dataset = attacks or open_dataset(str(audit.images), limit=audit.limit)
+    check_templates(audit.templates)
     audit = replace(
         audit,
         images=dataset,
@@ -44,6 +47,7 @@ def typographic(
         layout=None,
         limit=None,
     )
+    parse_words(audit.words)
     clip = load_model(model)
     with countdown("auditing, images encoded") as step:
         carry_out: Any = audit_typographic  # which takes the record too

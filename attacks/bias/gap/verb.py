@@ -13,15 +13,16 @@ from clipprobe.settings.shared import Model, Terminal
 
 def gap(explanation: GapExplanation, model: Model, terminal: Terminal) -> None:
     """Explain the gap that flags and config file ask about, and print the key figures."""
-    from attacks.bias.gap.explain import explain_gap
+    from attacks.bias.gap.explain import explain_gap, question_of
     from clipprobe.data import open_dataset
 
-    # The images are opened before the model, so that a wrong path is said at once.
-    dataset = open_dataset(str(explanation.images))
+    # What is wrong with the images or the question is said before the model is loaded.
+    explanation = replace(explanation, images=open_dataset(str(explanation.images)))
+    question_of(explanation)
     clip = load_model(model)
     with progress("images through the model") as advance:
         carry_out: Any = explain_gap  # which takes the record too
-        view = carry_out(clip, replace(explanation, images=dataset, progress=advance))
+        view = carry_out(clip, replace(explanation, progress=advance))
     for note in view.summary["notes"]:
         say(note)
     result(view.summary, as_json=terminal.as_json, text=lambda: _text(view.summary))

@@ -19,6 +19,7 @@ def written(audit: WrittenAudit, words: WordFile, model: Model, terminal: Termin
     given += read_lines(words.file, "word") if words.file is not None else []
     if not given:
         raise ConfigError("audit written needs a word to write: give --word, or --words FILE.")
+    from attacks.bias.people import read_people
     from attacks.bias.written.audit import audit_written, question_of
     from clipprobe.data import open_dataset
 
@@ -26,11 +27,13 @@ def written(audit: WrittenAudit, words: WordFile, model: Model, terminal: Termin
     audit = replace(audit, words=given)
     question_of(audit)
     dataset = open_dataset(str(audit.images))
+    audit = replace(audit, images=dataset)
+    read_people(audit, audit.groups, audit.group_table)
     total = min(len(dataset), audit.limit or len(dataset))
     clip = load_model(model)
     with progress("writing and answering", total=total) as advance:
         carry_out: Any = audit_written  # which takes the record too
-        run = carry_out(clip, replace(audit, images=dataset, progress=advance))
+        run = carry_out(clip, replace(audit, progress=advance))
     warning = run.summary["content_warning"]
     notes = [*run.summary["notes"], *([warning] if warning else [])]
     tell(run, notes, as_json=terminal.as_json)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def similar(settings: SimilarTest, model: Model, terminal: Terminal) -> None:
     """Print the units at either end, and keep them where a folder is given."""
     from clipprobe.data import as_dataset
+    from clipprobe.hooks.names import parse_unit
 
+    parse_unit(settings.address)  # before a model is loaded
     dataset = as_dataset(settings.images, limit=settings.limit)
     clip = load_model(model)
     from clipprobe.neurons.effects.similar_store import SIMILAR
