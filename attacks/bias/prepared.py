@@ -179,16 +179,7 @@ def prepare(settings: BiasAudit, clip: Clip | None) -> Prepared:
     truth = planted_truth(clip, settings.planted)
     if clip is None and settings.predictions is None:
         raise ConfigError("Without a model only a table of predictions can be audited.")
-    controls = settings.controls
-    people = read_people(
-        settings,
-        settings.groups,
-        controls=[controls] if isinstance(controls, str) else list(controls),
-        embeddings=settings.embeddings,
-        predictions=settings.predictions,
-        prediction_column=settings.prediction_column,
-        score_kind=settings.score_kind,
-    )
+    people = people_of(settings)
     _same_model(clip, people)
     if clip is not None:
         fitting_batch(clip, settings.batch_size, len(people.records))
@@ -204,6 +195,20 @@ def prepare(settings: BiasAudit, clip: Clip | None) -> Prepared:
         chosen=asked_probes,
         planted=truth,
         people=people,
+    )
+
+
+def people_of(settings: BiasAudit) -> People:
+    """The people, their groups and what is known of them; needs no model."""
+    controls = settings.controls
+    return read_people(
+        settings,
+        settings.groups,
+        controls=[controls] if isinstance(controls, str) else list(controls),
+        embeddings=settings.embeddings,
+        predictions=settings.predictions,
+        prediction_column=settings.prediction_column,
+        score_kind=settings.score_kind,
     )
 
 

@@ -22,7 +22,7 @@ def bias(audit: BiasAudit, model: Model, terminal: Terminal) -> None:
         )
     from attacks.bias.audit import audit_bias
     from attacks.bias.inputs.cards import read_card
-    from attacks.bias.prepared import asked_of
+    from attacks.bias.prepared import asked_of, people_of
 
     # What is wrong with the question or the images is said before a model is loaded.
     asked_of(audit)
@@ -33,6 +33,7 @@ def bias(audit: BiasAudit, model: Model, terminal: Terminal) -> None:
         audit = open_images(audit)
         total = min(filter(None, (len(audit.dataset()), audit.limit, audit.sample)))
         total *= 1 if audit.against is None else 2
+    people_of(audit)
     clip = None
     if audit.predictions is None:  # else the table says all that the model said
         clip = load_model(model)

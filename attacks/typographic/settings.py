@@ -154,7 +154,10 @@ class TypographicAudit(Progress, Candidates, Asking, Guarding, OnImages):
     _: KW_ONLY
     word_column: str | None = None
     """The metadata column that holds the photographed word."""
-    layout: Annotated[str | None, Flag(default="detected")] = None
+    layout: Annotated[
+        str | None,
+        Flag(default="detected", choices="attacks.typographic.datasets.registry:layouts"),
+    ] = None
     """Read the images as this attack data set: rta-100, paint, scam, rta-100-triplet,
     disentangling, distill, typod, self-gen, table, ... or none. Detected on the command line where
     the files leave no doubt; brings its own classes."""
@@ -196,7 +199,10 @@ class WordFlags(WordList):
     """Where attack words come from, as flags; a file and Python say it with ``words``."""
 
     panel: ClassVar[str] = "Words"
-    strategy: Annotated[str | None, Flag(where="flag", default="random")] = None
+    strategy: Annotated[
+        str | None,
+        Flag(where="flag", default="random", choices="attacks.typographic.words:STRATEGIES"),
+    ] = None
     """Which word each image gets: random, runner-up, most-similar, least-similar, image-similar,
     brute-force, neuron or head; of the classes, or of --words."""
 

@@ -24,7 +24,9 @@ def typographic(
     from attacks.typographic.protocols import protocol
     from attacks.typographic.rendering.cases import labels_of
     from attacks.typographic.scoring.thresholds import check_limits, figures
+    from attacks.typographic.words import parse_words
     from clipprobe.thresholds import enforce
+    from clipprobe.zeroshot.prompts import check_templates
 
     if audit.protocol is not None:
         protocol(audit.protocol)  # a wrong name is said before the model is loaded
@@ -32,6 +34,7 @@ def typographic(
     words_given: Any = words.source(most.budget)
     # The data set is opened before the model, so that a wrong path is said at once.
     attacks = attack_set(audit)
+    check_templates(audit.templates)
     audit = replace(audit.unchosen(), images=attacks) if attacks else open_images(audit)
     audit = replace(
         audit,
@@ -39,6 +42,7 @@ def typographic(
         classes=class_file(audit.classes),
         layout=None,
     )
+    parse_words(audit.words)
     if attacks is None and audit.classes is None:
         labels_of(audit.dataset(), audit.name_pattern)
     clip = load_model(model)

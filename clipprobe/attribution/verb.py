@@ -17,6 +17,7 @@ from clipprobe.attribution.writing import ScoreFindings, check_suffix, write_exp
 from clipprobe.cli.common import load_model, read_image, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
+from clipprobe.hooks.names import parse_unit
 from clipprobe.people import refuse_person_groups
 from clipprobe.runs.files import check_file
 from clipprobe.settings.shared import Model, Terminal
@@ -33,6 +34,8 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
             "Either a text or --unit must be given, and not both: for example "
             '`clipprobe explain dog.png "a dog"`.'
         )
+    if not all(one.strip() for one in text):
+        raise ConfigError('TEXT is empty: say what the image is explained by, as in "a dog".')
     if out is not None:
         check_suffix(out)
     if settings.unit and (settings.words or settings.interactions or settings.parts):
@@ -46,11 +49,10 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
     read_image(settings.image)
     if out is not None:
         check_file(out)
+    target: Any = parse_unit(settings.unit) if settings.unit else text
     clip = load_model(model)
     from clipprobe.attribution.explaining import default_method, explain_many
-    from clipprobe.hooks import parse_unit
 
-    target: Any = parse_unit(settings.unit) if settings.unit else text
     methods_used = methods or {default_method(clip, target): method_settings}
     if text and out is not None and out.suffix.lower() == ".html" and not methods:
         # Choosing is what a page is for, and these share one pass.

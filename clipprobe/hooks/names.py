@@ -15,6 +15,20 @@ from difflib import SequenceMatcher
 
 from clipprobe.errors import UnknownHookPointError
 
+#: What towers usually have, as globs over the blocks; ``clipprobe hooks`` lists a model's own.
+USUAL = (
+    "vision.embed",
+    *(
+        f"{tower}.blocks.*.{site}"
+        for tower in ("vision", "text")
+        for site in (
+            "mlp.post", "mlp.pre", "mlp.out", "resid_pre", "resid_mid", "resid_post", "attn.out",
+            "attn.head_out", "attn.q", "attn.k", "attn.v", "attn.z", "attn.pattern",
+        )
+    ),
+    *(f"{tower}.{site}" for tower in ("vision", "text") for site in ("pooled", "projected")),
+)  # fmt: skip
+
 _NAME = re.compile(r"(vision|text)\.(?:blocks\.(-?\d+)\.)?(.+)")
 
 

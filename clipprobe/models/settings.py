@@ -30,4 +30,6 @@ class ModelArgument(Model):
 class Hooks(Sites, ModelArgument):
     """Every hook point of a model: its name, axes and units."""
 
-    sites: Annotated[Sequence[str] | None, Flag(default="all")] = None
+    sites: Annotated[
+        Sequence[str] | None, Flag(choices="clipprobe.hooks.names:USUAL", default="all")
+    ] = None

@@ -11,6 +11,7 @@ from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
 from clipprobe.pretraining.plan import STEPS, STEPS_ON_PAIRS
 from clipprobe.pretraining.settings import Pretraining
+from clipprobe.runs.files import check_writable, disk_errors
 from clipprobe.settings.shared import DryRun, Terminal
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def pretrain(settings: Pretraining, dry: DryRun, terminal: Terminal) -> None:
     from clipprobe.pretraining.training.begin import Begin
 
     out, name = settings.out, settings.recipe
+    with disk_errors(out):
+        check_writable(out)
     RUN_FOLDER.set(out)
     if name not in RECIPES:
         raise ConfigError(f"No recipe is called {name!r}: there is {', '.join(RECIPES)}.")

@@ -104,13 +104,16 @@ def _setting(record: Any, name: str) -> Setting:
     if text is None:
         raise TypeError(f"{record.__qualname__}.{name} needs a text under it that says what it is.")
     info = infos[0]
-    flag = next((part for one in infos for part in one.metadata if isinstance(part, Flag)), Flag())
+    flags = [part for one in infos for part in one.metadata if isinstance(part, Flag)]
+    flag = flags[0] if flags else Flag()
+    # A record that gives a field another default still has its values.
+    known = next((one.choices for one in flags if one.choices), ())
     mark = next((part for one in infos for part in one.metadata if isinstance(part, Mark)), None)
     shape = _shape(info.annotation, info.metadata)
     kind = flag.takes or shape.type
     required = info.is_required()
     default = None if required else info.get_default(call_default_factory=True)
-    listed = flag.choices if isinstance(flag.choices, tuple) else ()
+    listed = known if isinstance(known, tuple) else ()
     return Setting(
         name=name,
         flag=flag.name or name.replace("_", "-"),
@@ -118,7 +121,7 @@ def _setting(record: Any, name: str) -> Setting:
         type=kind,
         many=shape.many if flag.many is None else flag.many,
         choices=listed or shape.choices,
-        source=flag.choices if isinstance(flag.choices, str) else "",
+        source=known if isinstance(known, str) else "",
         limits=shape.limits if kind in (int, float) else "",
         default=default,
         shown="" if required else flag.default or _read(default) or _off(name, flag, default),

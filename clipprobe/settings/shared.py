@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from clipprobe.errors import ConfigError
 from clipprobe.settings.marks import HOW, Flag
 from clipprobe.settings.record import Settings
-from clipprobe.settings.values import Existing, Texts
+from clipprobe.settings.values import Existing, Spoken, Texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -186,7 +186,10 @@ class Sites(Settings):
     """Which hook points; a verb says which it takes when none is given."""
 
     panel: ClassVar[str] = "Units"
-    sites: Annotated[Texts | None, Flag(default="the neurons of every block")] = None
+    sites: Annotated[
+        Texts | None,
+        Flag(choices="clipprobe.hooks.names:USUAL", default="the neurons of every block"),
+    ] = None
     """Hook points, as names or globs; repeat for more."""
 
 
@@ -195,7 +198,7 @@ class Pool(Settings):
     """How the tokens of one image or text become one number for each unit."""
 
     panel: ClassVar[str] = "Units"
-    pool: str = "max"
+    pool: Annotated[str, Flag(choices="clipprobe.hooks.pooling:POOLS")] = "max"
     """How tokens become one number: cls, mean, max or eos."""
 
 
@@ -204,7 +207,7 @@ class Compared(Settings):
     """Texts whose scores with images are measured."""
 
     panel: ClassVar[str] = "Texts"
-    texts: Annotated[Texts, Flag(name="text")]
+    texts: Annotated[Texts, Spoken, Flag(name="text")]
     """A text; repeat for more."""
 
 

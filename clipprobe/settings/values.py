@@ -20,6 +20,15 @@ def _there(path: Path | str | None) -> Path | str | None:
     return path
 
 
+def _said(texts: Sequence[str]) -> Sequence[str]:
+    if not all(text.strip() for text in texts):
+        raise ValueError("is empty: give a text with at least one word.")
+    return texts
+
+
+Spoken = AfterValidator(_said)
+"""``Annotated[Texts, Spoken]``: no text is empty."""
+
 Existing = AfterValidator(_there)
 """``Annotated[Path, Existing]``: a path that is there when the record is made."""
 

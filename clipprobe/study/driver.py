@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from clipprobe.errors import ConfigError, DataError
+from clipprobe.errors import ClipprobeError, ConfigError, DataError, RunFolderError
 from clipprobe.runs import Run, jsonio, load_run
 from clipprobe.runs.differences import differing
 from clipprobe.study.call import CALL, call_of
@@ -67,8 +67,12 @@ def _executed(plan: Plan[R], run: Run) -> Outcome[R]:
     with run.parts_only():
         try:
             return plan.execute(run)
-        except DataError:
-            run.abandon()  # the same inputs would fail again: bar no next try with others
+        except RunFolderError:
+            raise
+        except ClipprobeError as error:
+            # The same settings would fail again: bar no next try with others.
+            if isinstance(error, DataError) or not run.parts():
+                run.abandon()
             raise
 
 

@@ -20,7 +20,7 @@ from clipprobe.people import in_sentences, withheld_because
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
-from clipprobe.thresholds import enforce, headline_figures
+from clipprobe.thresholds import check_thresholds, enforce, headline_figures
 from clipprobe.zeroshot.accuracy.calibration import best_shares, calibration
 from clipprobe.zeroshot.accuracy.diagnostics import (
     PromptExperiment,
@@ -30,7 +30,7 @@ from clipprobe.zeroshot.accuracy.diagnostics import (
 )
 from clipprobe.zeroshot.accuracy.measures import measure
 from clipprobe.zeroshot.accuracy.report import build_page
-from clipprobe.zeroshot.accuracy.summary import summarise
+from clipprobe.zeroshot.accuracy.summary import FIGURES, summarise
 from clipprobe.zeroshot.asked import Question, question
 from clipprobe.zeroshot.embedded import label_rows
 from clipprobe.zeroshot.prompts import fill
@@ -65,9 +65,19 @@ def audit_zeroshot(clip: Clip, settings: ZeroShotAudit) -> RunView:
     return run
 
 
+def inputs_of(settings: ZeroShotAudit) -> Question:
+    """The images that are of the classes, and what they are asked; needs no model.
+
+    Raises:
+        DataError, ConfigError: they do not match, or no figure has such a threshold.
+    """
+    check_thresholds(settings.fail_under, FIGURES)
+    return question(settings, settings.dataset())
+
+
 def prepare_audit(settings: ZeroShotAudit, clip: Clip) -> Plan[None]:
     """Read the inputs, refuse what does not match, and plan the measurement."""
-    task = question(settings, settings.dataset())
+    task = inputs_of(settings)
     dataset = task.dataset
     others = check_other_names(settings.other_names or {}, task.classes)
     if settings.averaging == "raw-mean-unit":

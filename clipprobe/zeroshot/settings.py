@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 else:
     ImagesLike = Any
 
+TASKS = "clipprobe.zeroshot.limits.tasks:TASKS"
+Tasks = Flag(name="task", takes=str, choices=TASKS)
 Names = Annotated[
     Sequence[str] | str | Path | None,
     Flag(takes=Path, many=False, default="the labels, sorted"),
@@ -157,7 +159,7 @@ class LimitsAudit(Thresholds, Progress, Random, Batches, Output):
 
     panel: ClassVar[str] = "Limits audit"
     _: KW_ONLY
-    tasks: Annotated[Sequence[str], BeforeValidator(_tasks), Flag(name="task", takes=str)] = ()
+    tasks: Annotated[Sequence[str], BeforeValidator(_tasks), Tasks] = ()
     """A task to ask; repeat for several. All of them by default, none beside --foils."""
     foils: Annotated[Path | None, Flag(takes=Path)] = None
     """A CSV table of your own with the columns image, caption and foil; or the folder or a table of
@@ -181,7 +183,7 @@ class CarriersAudit(Thresholds, Labels, Random, Batches, Output, Images):
     name: Annotated[str | None, Flag(argument=True)] = None
     """The class; with --task what the task's images show, such as three or red. A task of two
     options needs no name."""
-    task: Annotated[str | None, AfterValidator(_task)] = None
+    task: Annotated[str | None, AfterValidator(_task), Flag(choices=TASKS)] = None
     """A task of the audit of limits, whose images are rendered: counting, left or right."""
     scenes: Annotated[int, Ge(1)] = 4
     """Images of each pair of things; fewer than 4 leave most answers undecided."""

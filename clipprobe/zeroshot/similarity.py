@@ -38,6 +38,9 @@ def similarity(settings: Similarity, model: Model, terminal: Terminal) -> None:
             f"{folders[0]} is a folder, and this command compares single images: "
             f"give files, for example {folders[0]}/*."
         )
+    for path in images:
+        if not path.is_file():
+            raise DataError(f"The image {path} could not be read (no such file): give another.")
     if settings.out is not None:
         from clipprobe.runs.files import check_file
         from clipprobe.zeroshot.matrix import check_matrix_name

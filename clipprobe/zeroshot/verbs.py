@@ -13,16 +13,17 @@ from clipprobe.zeroshot.settings import CarriersAudit, FewShotAudit, LimitsAudit
 
 def zeroshot(audit: ZeroShotAudit, model: Model, terminal: Terminal) -> None:
     """Run the zero-shot audit and print its headline."""
-    from clipprobe.zeroshot.audit import audit_zeroshot
+    from clipprobe.zeroshot.audit import audit_zeroshot, inputs_of
 
-    _run(audit_zeroshot, audit, model, terminal, "images encoded")
+    _run(audit_zeroshot, inputs_of, audit, model, terminal, "images encoded")
 
 
 def few_shot(audit: FewShotAudit, model: Model, terminal: Terminal) -> None:
     """Run the few-shot audit and print its headline."""
-    from clipprobe.zeroshot.few_shot.audit import audit_few_shot
+    from clipprobe.zeroshot.few_shot.audit import audit_few_shot, refuse_unasked
 
-    _run(audit_few_shot, audit, model, terminal, "images encoded and draws fitted")
+    doing = "images encoded and draws fitted"
+    _run(audit_few_shot, refuse_unasked, audit, model, terminal, doing)
 
 
 def limits(audit: LimitsAudit, model: Model, terminal: Terminal) -> None:
@@ -53,12 +54,12 @@ def limits(audit: LimitsAudit, model: Model, terminal: Terminal) -> None:
 def carriers(audit: CarriersAudit, model: Model, terminal: Terminal) -> None:
     """Trace a class or a claim, and print the key figures and the confirmed units."""
     from clipprobe.thresholds import enforce, headline_figures
-    from clipprobe.zeroshot.carriers.audit import audit_carriers, refuse_thresholds
+    from clipprobe.zeroshot.carriers.audit import audit_carriers, inputs_of
     from clipprobe.zeroshot.carriers.report import in_words
 
-    refuse_thresholds(audit)
     if audit.images is not None:  # a wrong path is said before the model is loaded
         audit = open_images(audit)
+    inputs_of(audit)
     clip = load_model(model)
     with progress("images through the model") as advance:
         carry_out: Any = audit_carriers  # which takes the record too
@@ -80,11 +81,14 @@ def _say_where(view: Any) -> None:
     say(f"report: {view.path / 'report.html'}")
 
 
-def _run(carry_out: Any, audit: Any, model: Model, terminal: Terminal, doing: str) -> None:
+def _run(
+    carry_out: Any, check: Any, audit: Any, model: Model, terminal: Terminal, doing: str
+) -> None:
     from clipprobe.thresholds import enforce, headline_figures
 
     if audit.images is not None:  # a wrong path is said before the model is loaded
         audit = open_images(audit)
+    check(audit)
     clip = load_model(model)
     with countdown(doing) as step:
         view = carry_out(clip, replace(audit, progress=step, fail_under=None))

@@ -54,7 +54,7 @@ def test_what_is_not_there_is_refused_before_a_pass(
     mitigation: dict[str, Any] = {"column": "gender", "out": out}
     wrong: list[tuple[Callable[..., Any], dict[str, Any], type[Exception], str]] = [
         (explain_gap, gap | {"word": "mayor"}, DataError, "'mayor' is not in the list"),
-        (explain_gap, gap | {"group": "child"}, DataError, "'child' is none of those of 'gender'"),
+        (explain_gap, gap | {"group": "child"}, DataError, "'child' is not a group of 'gender'"),
         (explain_gap, gap | {"clusters": "person"}, DataError, "no cluster column 'person'"),
         (mitigate_bias, mitigation | {"group_prompts": {"child": "a child"}}, ConfigError,
          "prompt was given for 'child', but the groups of 'gender' are man, woman"),

@@ -45,14 +45,22 @@ def explain_gap(clip: Clip, settings: GapExplanation) -> RunView:
     return carry_out(GAP, settings, clip).run
 
 
-def prepare_gap(settings: GapExplanation, clip: Clip) -> Plan[None]:
-    """Refuse what cannot be explained, and plan the explanation."""
+def question_of(
+    settings: GapExplanation,
+) -> tuple[tuple[str, ...], tuple[str, ...], People]:
+    """Words, templates and people, checked; needs no model."""
     words = settings.words
     names = check_words(default_occupations() if words is None else words)
     templates = check_templates(settings.templates, once=True)
     people = read_people(settings, [settings.column])
     [column] = people.columns
     check_asked(names, settings.word, column, settings.group)
+    return names, templates, people
+
+
+def prepare_gap(settings: GapExplanation, clip: Clip) -> Plan[None]:
+    """Refuse what cannot be explained, and plan the explanation."""
+    names, templates, people = question_of(settings)
     fitting_batch(clip, settings.batch_size, len(people.records))
     gap = _Gap(settings=settings, clip=clip, words=names, templates=templates, people=people)
     return Plan(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from attacks.bias.groups.columns import GroupColumn
 from clipprobe.arrays import Floats, Ints
-from clipprobe.errors import DataError
+from clipprobe.errors import DataError, nearest
 from clipprobe.tracing import Score
 from clipprobe.tracing.split import halves
 
@@ -94,6 +94,6 @@ def check_asked(words: Sequence[str], word: str, column: GroupColumn, group: str
         )
     if group not in column.levels:
         raise DataError(
-            f"The group {group!r} is none of those of {column.name!r} with enough images "
-            f"({', '.join(column.levels)})."
+            f"{group!r} is not a group of {column.name!r} with enough images: "
+            f"{nearest(group, column.levels)}"
         )

@@ -13,10 +13,11 @@ from clipprobe.settings.shared import Model, Terminal
 
 def gap(explanation: GapExplanation, model: Model, terminal: Terminal) -> None:
     """Explain the gap that flags and config file ask about, and print the key figures."""
-    from attacks.bias.gap.explain import explain_gap
+    from attacks.bias.gap.explain import explain_gap, question_of
 
-    # The images are opened before the model, so that a wrong path is said at once.
+    # What is wrong with the images or the question is said before the model is loaded.
     explanation = open_images(explanation)
+    question_of(explanation)
     clip = load_model(model)
     with progress("images through the model") as advance:
         carry_out: Any = explain_gap  # which takes the record too

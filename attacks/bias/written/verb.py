@@ -19,12 +19,14 @@ def written(audit: WrittenAudit, words: WordFile, model: Model, terminal: Termin
     given += read_lines(words.file, "word") if words.file is not None else []
     if not given:
         raise ConfigError("audit written needs a word to write: give --word, or --words FILE.")
+    from attacks.bias.people import read_people
     from attacks.bias.written.audit import audit_written, question_of
 
     # What is wrong with the question or the images is said before the model is loaded.
     audit = replace(audit, words=given)
     question_of(audit)
     audit = open_images(audit)
+    read_people(audit, audit.groups)
     total = min(filter(None, (len(audit.dataset()), audit.limit, audit.sample)))
     clip = load_model(model)
     with progress("writing and answering", total=total) as advance:

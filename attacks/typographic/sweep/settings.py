@@ -42,7 +42,9 @@ class TypographicSweep(Progress, Candidates, Asking, OnImages):
     images: ImagesLike
     classes: Classes = None
     _: KW_ONLY
-    factors: Annotated[Factors, Flag(name="factor", many=True)]
+    factors: Annotated[
+        Factors, Flag(name="factor", many=True, choices="attacks.typographic.sweep.grid:FACTORS")
+    ]
     """A setting of the attack and its levels, size=0.05,0.1,0.2; without levels the default ones;
     repeat for more. 'none' is not a colour, 0.5/0.25 a place."""
     design: Literal["one-factor", "factorial"] = "one-factor"

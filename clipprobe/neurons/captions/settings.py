@@ -65,7 +65,11 @@ class CaptionChoice(Settings):
     """More units, and what is done with the list, as flags say it."""
 
     panel: ClassVar[str] = "Captions"
-    sites: Annotated[Texts, BeforeValidator(several), Flag(default="none, --unit is given")] = ()
+    sites: Annotated[
+        Texts,
+        BeforeValidator(several),
+        Flag(choices="clipprobe.hooks.names:USUAL", default="none, --unit is given"),
+    ] = ()
     """Hook points, as names or globs; repeat for more."""
     keep_mean: bool = False
     """Do not subtract the mean over the captions."""

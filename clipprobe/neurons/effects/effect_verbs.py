@@ -11,7 +11,6 @@ from pydantic.dataclasses import dataclass
 
 from clipprobe.cli.common import load_model, open_images, progress, result, say
 from clipprobe.cli.verbs import Verb
-from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.settings import EffectVerb
 from clipprobe.settings import Flag, Texts
 from clipprobe.settings.shared import Batches, Compared, Images, Model, Random, Terminal
@@ -37,7 +36,9 @@ class TotalEffect(Batches, Random, Compared, Images):
     _: KW_ONLY
     units: Annotated[Texts, Flag(name="unit")]
     """A unit, as vision.blocks.3.mlp.post:17; repeat for more."""
-    methods: Annotated[Texts, Flag(name="method")] = ("zero", "mean")
+    methods: Annotated[
+        Texts, Flag(name="method", choices="clipprobe.neurons.effects.changes:METHODS")
+    ] = ("zero", "mean")
     """zero, mean, resample or steer:K; repeat for more."""
     controls: Annotated[int, Ge(0)] = 20
     """Random units of the same scale."""
@@ -46,12 +47,13 @@ class TotalEffect(Batches, Random, Compared, Images):
 
 def effect(settings: TotalEffect, model: Model, terminal: Terminal) -> None:
     """Print what each change of each unit does to each score."""
+    from clipprobe.hooks.names import parse_unit
     from clipprobe.neurons.effects.changes import parse_method
 
     for name in settings.methods:
         parse_method(name)  # before a model is loaded
-    if not all(one.strip() for one in settings.texts):
-        raise ConfigError("--text is empty: give the text whose score is measured.")
+    for unit in settings.units:
+        parse_unit(unit)
     dataset = open_images(settings).dataset()
     clip = load_model(model)
     from clipprobe.neurons.effects import total_effects

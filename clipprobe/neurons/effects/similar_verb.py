@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 def similar(settings: SimilarTest, model: Model, terminal: Terminal) -> None:
     """Print the units at either end, and keep them where a folder is given."""
+    from clipprobe.hooks.names import parse_unit
+
+    parse_unit(settings.address)  # before a model is loaded
     settings = open_images(settings)
     clip = load_model(model)
     from clipprobe.neurons.effects.similar_store import SIMILAR

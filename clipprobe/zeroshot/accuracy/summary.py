@@ -10,6 +10,8 @@ from clipprobe.zeroshot.accuracy.diagnostics import Effect
 from clipprobe.zeroshot.accuracy.measures import Accuracy
 
 _SHOWN = 10
+FIGURES = ("zero_shot", "top_5", "mean_per_class", "calibration_error")
+"""Of the headline, in order."""
 
 
 def summarise(
@@ -24,15 +26,15 @@ def summarise(
     """All figures with their intervals; where ``hold`` says why, totals alone."""
     summary: dict[str, Any] = {
         "headline": [
-            _item("zero_shot", accuracy.top_1, "Share of images whose best class is the label."),
-            _item("top_5", accuracy.top_5, "Share whose label is among the best five classes."),
+            _item(FIGURES[0], accuracy.top_1, "Share of images whose best class is the label."),
+            _item(FIGURES[1], accuracy.top_5, "Share whose label is among the best five classes."),
             _item(
-                "mean_per_class",
+                FIGURES[2],
                 accuracy.mean_per_class,
                 "Mean recall over classes; its interval resamples classes.",
             ),
             _item(
-                "calibration_error",
+                FIGURES[3],
                 calibrated.error,
                 "How far shares are from the rate of right answers, 15 bins; chance alone gives "
                 f"{calibrated.floor:.3f} here.",

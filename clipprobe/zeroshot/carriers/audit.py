@@ -65,21 +65,34 @@ def refuse_thresholds(settings: CarriersAudit) -> None:
     check_thresholds(settings.fail_under, [f"removed_by_{kind}s" for kind in settings.kinds])
 
 
-def prepare_audit(settings: CarriersAudit, clip: Clip) -> Plan[None]:
-    """Read the images or render the task's, and refuse what has no score."""
+def inputs_of(settings: CarriersAudit) -> Question | None:
+    """The images and what they are asked, without a model; None where a task renders them.
+
+    Raises:
+        ConfigError: there are neither images nor a task, or both, or no class is named.
+        DataError: the images have no such class.
+    """
     refuse_thresholds(settings)
     if (settings.images is None) == (settings.task is None):
         raise ConfigError(
             "Give labelled images (--images) or a task whose images are rendered (--task), one of "
             "the two."
         )
+    if settings.images is None:
+        return None
+    if settings.name is None:
+        raise ConfigError("No class was named: say whose units are sought, as in `dog`.")
+    asked = question(settings, settings.dataset())
+    check_class(asked.classes, settings.name)
+    refuse_person_groups(in_sentences(asked.classes, asked.templates), "audit carriers")
+    return asked
+
+
+def prepare_audit(settings: CarriersAudit, clip: Clip) -> Plan[None]:
+    """Read the images or render the task's, and refuse what has no score."""
+    asked = inputs_of(settings)
     work: _Labelled | _Rendered
-    if settings.images is not None:
-        if settings.name is None:
-            raise ConfigError("No class was named: say whose units are sought, as in `dog`.")
-        asked = question(settings, settings.dataset())
-        check_class(asked.classes, settings.name)
-        refuse_person_groups(in_sentences(asked.classes, asked.templates), "audit carriers")
+    if asked is not None:
         work = _Labelled(clip=clip, settings=settings, dataset=asked.dataset, asked=asked)
     else:
         asked_of = questions(

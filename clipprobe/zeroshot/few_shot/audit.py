@@ -17,14 +17,14 @@ from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.study.workload import nothing
-from clipprobe.thresholds import enforce, headline_figures
+from clipprobe.thresholds import check_thresholds, enforce, headline_figures
 from clipprobe.zeroshot.asked import Question, question
 from clipprobe.zeroshot.classifier import build_classifier
 from clipprobe.zeroshot.embedded import EmbeddedImages, label_rows
 from clipprobe.zeroshot.few_shot.concepts import concept_images
 from clipprobe.zeroshot.few_shot.draws import Shots, Split, check_shots, mean_shots, split_rows
 from clipprobe.zeroshot.few_shot.report import build_page
-from clipprobe.zeroshot.few_shot.summary import Measured, draw_rows, summarise
+from clipprobe.zeroshot.few_shot.summary import Measured, draw_rows, figures, summarise
 from clipprobe.zeroshot.few_shot.sweep import Cell, LabelledVectors, run_cell
 from clipprobe.zeroshot.settings import FewShotAudit
 from clipprobe.zeroshot.stored import embed_in_parts
@@ -54,8 +54,24 @@ def audit_few_shot(clip: Clip, settings: FewShotAudit) -> RunView:
     return run
 
 
+def refuse_unasked(settings: FewShotAudit) -> None:
+    """Refuse, before a model is loaded, images without classes and thresholds without a figure.
+
+    Raises:
+        DataError: the classes do not match the images.
+        ConfigError: there is no such figure, or the number is not a share.
+    """
+    if settings.images is not None and not settings.never_seen:
+        question(settings, as_dataset(settings.images, limit=settings.limit))
+    names = ["seen", "never seen"] if settings.never_seen else ["images"]
+    if settings.shifted is not None:
+        names += ["transferred", "shifted"]
+    check_thresholds(settings.fail_under, figures(names))
+
+
 def prepare_audit(settings: FewShotAudit, clip: Clip) -> Plan[None]:
     """Read the inputs, refuse what cannot be fitted, and plan the curves."""
+    refuse_unasked(settings)
     datasets = _datasets(settings, clip)
     shifted = None if settings.shifted is None else as_dataset(settings.shifted)
     tasks = {name: question(settings, dataset) for name, dataset in datasets.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,12 @@ def summarise(measured: Sequence[Measured], *, settings: FewShotAudit) -> dict[s
         },
         "warnings": list(_warnings(measured, settings)),
     }
+
+
+def figures(names: Iterable[str]) -> list[str]:
+    """The figures of the headline, of sets of images with these names."""
+    methods = ("zero_shot", *(_method(method) for method in METHODS))
+    return [method + _suffix(name) for name in names for method in methods]
 
 
 def draw_rows(measured: Sequence[Measured]) -> list[dict[str, Any]]:
@@ -130,7 +136,7 @@ def _set(
 
 
 def _headline(one: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    suffix = "" if one["name"] == "images" else "_" + one["name"].replace(" ", "_")
+    suffix = _suffix(one["name"])
     yield {
         "name": "zero_shot" + suffix,
         "estimate": one["zero_shot"],
@@ -138,11 +144,19 @@ def _headline(one: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     }
     for method, curve in one["curves"].items():
         yield {
-            "name": f"{method.replace('++', '_plus')}{suffix}",
+            "name": _method(method) + suffix,
             "estimate": curve[-1],
             "meaning": f"Accuracy of {method} with {one['shots'][-1]} shots of each class; it "
             f"crosses zero-shot at {one['crossing_text'][method]} shots.",
         }
+
+
+def _method(name: str) -> str:
+    return name.replace("++", "_plus")
+
+
+def _suffix(name: str) -> str:
+    return "" if name == "images" else "_" + name.replace(" ", "_")
 
 
 def _warnings(measured: Sequence[Measured], settings: FewShotAudit) -> Iterator[str]:
