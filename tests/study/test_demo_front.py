@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from report.conftest import browser  # noqa: F401
+from report.shell import check_opening, opening_height, too_wide
 
 from attacks.demo.choosing import N_FRESH, names_to_check, shown_attack, shown_units
 from attacks.demo.front import (
@@ -213,3 +215,19 @@ def test_the_map_is_the_explanation_of_the_scene(clip: Any, demo: Path, page: st
         own = raised[:, half:] if place else raised[:, :half]
         assert stored["on_own_half"][text] == pytest.approx(own.sum() / raised.sum(), abs=1e-5)
     assert pair_of(["nothing such"], ["dog"]) is None
+
+
+def test_the_page_opens_with_its_findings(page: str) -> None:
+    assert check_opening(page).evidence
+    assert "e-04" not in said(page)  # plain numbers
+
+
+@pytest.mark.browser
+def test_page_and_sheets_fit_wide_and_narrow_screens(
+    demo: Path,
+    browser: Any,  # noqa: F811
+) -> None:
+    assert opening_height(browser, demo / "index.html") <= 900
+    for file in (demo / "index.html", *sorted((demo / SHEETS).glob("*.html"))):
+        for width in (1280, 390):
+            assert too_wide(browser, file, width) == [], file.name

@@ -34,8 +34,9 @@ def elsewhere(context: SheetContext) -> Section | None:
     reports = list(report_links(context))
     if reports:
         blocks += [Paragraph("The reports of the runs that it is made from:"), Links(reports)]
-    root = runs_root(context.atlas)
-    if root is not None and context.atlas.path is not None:
+    if context.atlas.path is not None:
+        beside = context.atlas.path.resolve().parent
+        root = (runs_root(context.atlas) or beside) if context.near else beside
         run = context.atlas.path.resolve().relative_to(root).as_posix()
         query = urlencode({"run": run, "unit": context.unit.address}, safe="/:")
         blocks += [
