@@ -28,12 +28,14 @@ STYLE = """<style>
 .stMainBlockContainer { max-width: 1600px; padding: 4.5rem 2rem 3rem; }
 [data-testid="stCaptionContainer"] { opacity: 1; color: inherit; }
 [data-testid="stCaptionContainer"] p { opacity: 0.82; }
+.stMultiSelect [data-baseweb="tag"] { background-color: #0072B2; color: white; }
 @media (min-width: 641px) { .st-key-lab-settings {
   position: sticky; top: 4.5rem; max-height: calc(100vh - 5.5rem);
   overflow: auto; padding-right: 8px;
 } }
 @media (max-width: 640px) {
   .stMainBlockContainer { padding: 4rem 1rem 2rem; }
+  .stMainBlockContainer h1 { font-size: 1.35rem; }
   .st-key-lab-conditions [data-testid="stHorizontalBlock"] {
     display: grid; grid-template-columns: 1fr 1fr;
   }

@@ -17,6 +17,7 @@ from clipprobe.report.numbers import estimate_parts, format_number
 
 _MARKUP = re.compile(r"([!-/:-@\[-`{-~])")
 _LINK = re.compile(r"(?<=:)(?=[a-z/+-])|(?<=www)(?=\.)|(?=@)", re.IGNORECASE)
+_NUMBER = re.compile(r"[+−-]?[\d.,]+(e[+-]?\d+)?[ %]*")
 CRISP_BELOW_PX = 192
 
 
@@ -73,7 +74,9 @@ def numbers_row(items: Sequence[Mapping[str, Any]], *, columns: int = 5) -> None
 
 
 def number(name: str, value: str, note: str, *, help: str = "") -> None:
-    """A number, its name above (whole: a metric cuts its own off), what qualifies it below."""
+    """A number or a word, its name above (whole: a metric cuts its own off), its notes below."""
+    if not _NUMBER.fullmatch(value):  # a metric reads Markdown
+        value = plain(value)
     with st.container(gap="xxsmall"):
         st.caption(plain(name), help=plain(help) or None)
         st.metric(plain(name), value, label_visibility="collapsed")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import streamlit as st
 from PIL import Image
 
-from dashboard.state import BY_PIXELS, identity, image_vector
+from dashboard.state import BY_PIXELS, identity, image_vectors
 
 if TYPE_CHECKING:
     from clipprobe.attribution.explanation import Explanation
@@ -114,7 +114,7 @@ def percentiles(
     """
     key = identity(clip)
     null = _null_texts(clip, key, templates)
-    shares = null.below(image_vector(clip, key, image), cosines, texts)
+    shares = null.below(image_vectors(clip, [image])[0], cosines, texts)
     return {NULLS[kind]: share for kind, share in shares.items()}
 
 
@@ -131,4 +131,4 @@ def _null_texts(_clip: Clip, key: str, templates: tuple[str, ...] | None) -> Nul
 def cosine(clip: Clip, image: Image.Image, text: str) -> float:
     """Of an image and a text."""
     vectors: npt.NDArray[Any] = clip.encode_texts([text])
-    return float(image_vector(clip, identity(clip), image) @ vectors[0])
+    return float(image_vectors(clip, [image])[0] @ vectors[0])

@@ -19,7 +19,7 @@ from dashboard.address import Address
 from dashboard.elements import strip
 from dashboard.model_switch import PARAMETER
 from dashboard.runs import data_words, model_words, words_of_model
-from dashboard.state import chosen_spec
+from dashboard.state import chosen_spec, model_facts
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -50,7 +50,7 @@ class Page:
 
     def of_model(self, clip: Clip, data: str) -> None:
         """The model is the session's, the data what the page was given."""
-        self.chips |= {"Model": words_of_model(clip.provenance()["model"]), "Data": data}
+        self.chips |= {"Model": words_of_model(model_facts(clip)), "Data": data}
 
     def about_run(self, run: RunView, name: str) -> None:
         """The page shows one run as it is."""

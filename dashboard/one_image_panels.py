@@ -110,6 +110,7 @@ def show_bars(found: Answers, calibration: Calibration | None) -> None:
         names.append("none of these")
         rows.append({"value": calibration.threshold, "low": None, "high": None, "n": calibration.n})
     figure = interval_bars(names, {"cosine": rows}, axis="cosine", height=320)
+    figure.update_traces(error_y_color="#808080")  # seen in both themes
     if calibration is not None:
         figure.update_traces(marker_color=[BLUE] * (len(names) - 1) + ["#888888"])
         figure.add_hline(y=calibration.threshold, line_dash="dash")

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 MAX_UPLOAD_PIXELS = 32_000_000
 CHOSEN_MODEL = "model of this session"
-CLASSES_AT_ONCE, MAX_KNOWN_CLASSES = 32, 4096
+CLASSES_AT_ONCE, MAX_KNOWN_CLASSES, MAX_KNOWN_IMAGES = 32, 4096, 512
 
 
 @st.cache_resource(show_spinner="Loading the model (once)…", max_entries=3)
@@ -68,10 +69,30 @@ def edits_of(clip: Clip | None) -> tuple[str, ...]:
     return edit_files() if clip is not None and clip.network.edits else ()
 
 
+_FACTS: WeakKeyDictionary[Clip, tuple[dict[str, Any], str]] = WeakKeyDictionary()
+
+
+def _facts(clip: Clip) -> tuple[dict[str, Any], str]:
+    """What a model says of itself, and a key of it; asked once, as it reads all weights.
+
+    Models are only read here: an edit makes another one.
+    """
+    known = _FACTS.get(clip)
+    if known is None:
+        model = clip.provenance()["model"]
+        text = json.dumps(model, sort_keys=True)
+        known = _FACTS[clip] = (model, hashlib.sha256(text.encode()).hexdigest())
+    return known
+
+
 def identity(clip: Clip) -> str:
     """A key of everything that decides a model's numbers."""
-    facts = json.dumps(clip.provenance()["model"], sort_keys=True)
-    return hashlib.sha256(facts.encode()).hexdigest()
+    return _facts(clip)[1]
+
+
+def model_facts(clip: Clip) -> dict[str, Any]:
+    """What a model says of itself, as in a manifest."""
+    return _facts(clip)[0]
 
 
 def pixels(image: Image.Image) -> str:
@@ -82,11 +103,23 @@ def pixels(image: Image.Image) -> str:
 BY_PIXELS: Any = {Image.Image: pixels}
 
 
-@st.cache_data(show_spinner=False, max_entries=512, hash_funcs=BY_PIXELS)
-def image_vector(_clip: Clip, key: str, image: Image.Image) -> Floats:
-    """Unit vector of one image, ``(d,)``; encoded only when its pixels are new."""
-    vector: Floats = _clip.encode_images([image])[0]
-    return vector
+@st.cache_resource(show_spinner=False, max_entries=3)
+def _known_images(key: str) -> dict[str, Floats]:
+    """Vectors of the images that came last, the oldest first."""
+    return {}
+
+
+def image_vectors(clip: Clip, images: Sequence[Image.Image]) -> Floats:
+    """Unit vectors of images, ``(n, d)``; those that are new are encoded together."""
+    known, marks = _known_images(identity(clip)), [pixels(image) for image in images]
+    vectors = {mark: known[mark] for mark in marks if mark in known}
+    new = {mark: image for mark, image in zip(marks, images, strict=True) if mark not in vectors}
+    if new:
+        vectors |= zip(new, clip.encode_images(list(new.values())), strict=True)
+    known.update((mark, vectors[mark]) for mark in new)
+    for mark in list(known)[: max(0, len(known) - MAX_KNOWN_IMAGES)]:
+        known.pop(mark, None)
+    return np.stack([vectors[mark] for mark in marks])
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -233,7 +266,6 @@ def unit_on_text(_clip: Clip, key: str, address: str, text: str) -> TextMap:
 
 def logits(clip: Clip, images: Sequence[Image.Image], vectors: Floats) -> Floats:
     """Logits ``(n, n_classes)``; only images that are new go through the model."""
-    key = identity(clip)
-    encoded = np.stack([image_vector(clip, key, image) for image in images])
+    encoded = image_vectors(clip, images)
     scores: Any = clip.logits(encoded, vectors)
     return np.asarray(scores, np.float32)

@@ -29,6 +29,19 @@ CALLS_HOME = {
 }
 
 
+ODD = "odd ‮evil $x^2$ <b>b</b> [l](a) :smile:".replace("/", "∕")
+"""A name of files and folders."""
+ODD_UNIT = "vision.blocks.1.mlp.post:5"
+
+
+def odd_text(home: str) -> str:
+    """What a stranger writes to be run, opened or fetched by whoever reads it."""
+    return (
+        f"<img src={home}/i onerror=alert(1)><script>alert(2)</script> [l]({home}/l) "
+        f"![p]({home}/p.png) $x^2$ ‮evil :red[a] {home}/u"
+    )
+
+
 def chromium() -> str:
     """The browser. Without one the test is skipped, and in CI it fails."""
     names = ("chromium", "chromium-browser", "google-chrome")

@@ -79,7 +79,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     stage.append(image, canvas, mark, cursor)
     const scale = make("div", "scale number")
     const bar = make("div", "colours")
-    bar.style.background = colourBar(lowest, highest)
+    bar.style.backgroundImage = colourBar(lowest, highest)
     scale.append(make("span", "", short(lowest)), bar, make("span", "", short(highest)))
     const value = make("div", "number", `in ${panel.unit}`)
     node.append(title, stage, scale, value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,9 @@ from PIL import Image
 from attacks.typographic import TypographicAttack
 from attacks.typographic.attack.controls import nonsense_word
 from clipprobe.errors import DataError
-from clipprobe.people import refuse_person_groups
+from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.zeroshot.classes import Classes, key
+from clipprobe.zeroshot.prompts import check_templates
 
 MAX_CLASSES = 1000
 MAX_WORD = 60
@@ -51,6 +53,18 @@ def read_classes(text: str) -> list[str]:
         )
     refuse_person_groups(names, "the lab")
     return names
+
+
+@lru_cache(maxsize=16)
+def checked_classes(text: str, templates: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The classes and the prompts of two fields; the last ones are known.
+
+    Raises:
+        DataError, ConfigError: as :func:`read_classes`, or a prompt has no place for the class.
+    """
+    names, prompts = read_classes(text), tuple(check_templates(templates.splitlines()))
+    refuse_person_groups(in_sentences(names, prompts), "the lab")
+    return tuple(names), prompts
 
 
 def with_added(names: Sequence[str], extra: Sequence[str]) -> tuple[list[str], list[str]]:

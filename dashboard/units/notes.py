@@ -54,10 +54,15 @@ def _notes() -> UnitNotes:
     return UnitNotes()
 
 
-def show_note(atlas: Atlas, unit: str) -> None:
-    """What is noted about a unit, with the means to change it."""
+def show_note(atlas: Atlas, unit: str, about: str) -> None:
+    """What is noted about a unit, with the means to change it.
+
+    Args:
+        about: What the unit is; it stands in the same line.
+    """
     note, model = notes_of(atlas).get(unit, UnitNote()), model_of(atlas)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(plain(about), width="content")
         starred = st.button(
             "Starred" if note.star else "Star",
             key="star",

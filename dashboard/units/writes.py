@@ -103,11 +103,12 @@ def written(_clip: Clip, key: str, address: str, texts: tuple[str, ...], pool: s
     """
     from clipprobe.neurons.captions.ranking import text_prompts, vision_captions
 
+    top = min(SHOWN, (len(texts) + 1) // 2)  # no text stands at both ends but the middle one
     if pool:
-        (found,) = text_prompts(_clip, [address], texts, pool=pool, top=SHOWN)
+        (found,) = text_prompts(_clip, [address], texts, pool=pool, top=top)
     else:
         directions = _directions(_clip, key)
-        (found,) = vision_captions(_clip, [address], texts, directions=directions, top=SHOWN)
+        (found,) = vision_captions(_clip, [address], texts, directions=directions, top=top)
     return found
 
 

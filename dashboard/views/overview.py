@@ -14,8 +14,8 @@ from dashboard.run_table import pick_run
 from dashboard.runs import RunEntry, data_words, find_runs, model_words
 from dashboard.settings import runs_folder
 
+#: In a link: the run to look at. Not ``run``, which other pages may have left in the address.
 SHOWN = "shown"
-"""In a link: the run to look at. Not ``run``, which other pages may have left in the address."""
 KIND_ICONS = {
     "atlas": ":material/scatter_plot:",
     "composition": ":material/join_inner:",

@@ -88,6 +88,11 @@ def bundled(clip: Clip, name: str) -> Image.Image:
     return state.model_view(clip, state.identity(clip), render(scene).image)
 
 
+def words_of(value: float, what: str) -> str:
+    """A number in its cell."""
+    return f"{value:.3f}".replace("-", "−") if what == COSINES else f"{value:.1%}"
+
+
 def show_matrix(
     clip: Clip, images: dict[str, Image.Image], texts: list[str], what: str
 ) -> dict[str, Any]:
@@ -96,8 +101,7 @@ def show_matrix(
     Returns:
         The numbers.
     """
-    key = state.identity(clip)
-    vectors = np.stack([state.image_vector(clip, key, image) for image in images.values()])
+    vectors = state.image_vectors(clip, list(images.values()))
     cosines = vectors @ clip.encode_texts(texts).T
     shares = softmax(clip.logits(vectors, clip.encode_texts(texts)).astype(np.float64), axis=1)
     values = {COSINES: cosines, SHARES: shares}
@@ -115,10 +119,7 @@ def show_matrix(
             columns=texts,
             images=list(images.values()),
             caption=f"{what.capitalize()} of each image (rows) with each text (columns).",
-            texts=[
-                [f"{value:.3f}" if what == COSINES else f"{value:.1%}" for value in row]
-                for row in values[what]
-            ],
+            texts=[[words_of(value, what) for value in row] for row in values[what]],
             hints=[
                 [
                     f"cosine {cosine:.4f}, softmax {share:.1%}"

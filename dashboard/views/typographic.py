@@ -17,7 +17,6 @@ from clipprobe.errors import ClipprobeError
 from clipprobe.models import Clip
 from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.zeroshot.classes import Classes
-from clipprobe.zeroshot.prompts import check_templates
 from dashboard import snippets, state
 from dashboard.address import LAB
 from dashboard.components import (
@@ -45,8 +44,8 @@ from dashboard.lab.widgets import (
 )
 
 ANSWERS, WHY, LEAST = "Answers", "Why, and repair", "Least text"
+#: Part of the page -> its widgets that are in the address.
 PARTS = {WHY: (HEADS, UNITS, FACTOR, EDITS), LEAST: ("budget",)}
-"""Part of the page -> its widgets that are in the address."""
 
 
 def show(page: Page) -> None:
@@ -76,9 +75,9 @@ def show(page: Page) -> None:
         page.of_model(clip, made.title)
         try:
             attack = TypographicAttack(**attack_settings)
-            names, added = lab.with_added(lab.read_classes(class_text), [name, attack.word])
-            templates = check_templates(template_text.splitlines())
-            refuse_person_groups([*in_sentences(names, templates), attack.word], "the lab")
+            own, templates = lab.checked_classes(class_text, template_text)
+            names, added = lab.with_added(own, [name, attack.word])
+            refuse_person_groups([*in_sentences(added, templates), attack.word], "the lab")
             classes = Classes(names)
             trial = lab.draw(picture, attack, classes)
         except ClipprobeError:  # what it is about stays in sight

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from clipprobe.runs import RunView
 
 QUESTION = "What does this unit respond to?"
+#: Part -> its widgets that are in the address beside the part.
 IN_ADDRESS = {"Captions": ("texts",), "Range": ("show",)}
-"""Part -> its widgets that are in the address beside the part."""
 OVER_RANGE, WHERE, PROVENANCE = "Range", "Where", "Provenance"
 
 
@@ -74,7 +74,6 @@ def show(page: Page) -> None:
         return
     unit = atlas.unit(address.strip())
     top.title(plain(unit.address))
-    show_note(atlas, unit.address)
     show_unit(page, run, atlas, unit, [item.run for item in found if item.run])
 
 
@@ -84,7 +83,7 @@ def show_unit(page: Page, run: RunView, atlas: Atlas, unit: Unit, runs: list[Run
     hook, site = parse_name(parsed.hook), atlas.site(parsed.hook)
     block = "" if hook.block is None else f"block {hook.block}"
     st.set_page_config(page_title=tab_title(f"{hook.site}:{parsed.index}", block))
-    st.caption(plain(f"{unit.kind}, {site.pooled(unit.pool)}"))
+    show_note(atlas, unit.address, f"{unit.kind}, {site.pooled(unit.pool)}")
     spec, clip, trouble = model_or_reason(atlas)
     mapped = None
     evidence = others.evidence_of(atlas, runs)

@@ -108,7 +108,7 @@ def show_one(page: Page) -> None:
         }
         page.python = snippets.zeroshot_code(image=made, **given)
         page.command = snippets.sentences_command(images=[made], **given)
-        vector = state.image_vector(clip, state.identity(clip), image)
+        vector = state.image_vectors(clip, [image])[0]
         found = one_image.answers(clip, vector, names, templates, say_left)
         status.empty()
         page.say(found.to_json())
@@ -136,12 +136,10 @@ def calibrated(
     if known == BUNDLED:
         unknown, own = one_image.bundled_things(clip, found.names)
         return one_image.calibrate(vectors, unknown, "bundled things", own)
-    key = state.identity(clip)
     images = [state.upload_view(clip, file.getvalue()) for file in uploads]
-    rows = [state.image_vector(clip, key, image) for image in images]
-    return one_image.calibrate(
-        vectors, np.stack(rows) if rows else np.zeros((0, clip.d_embed), np.float32), "your images"
-    )
+    none = np.zeros((0, clip.d_embed), np.float32)
+    rows = state.image_vectors(clip, images) if images else none
+    return one_image.calibrate(vectors, rows, "your images")
 
 
 def show_runs(page: Page) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shlex
 from collections.abc import Callable
@@ -71,6 +72,15 @@ def test_a_copied_link_opens_the_page_as_it_was(
     (again,) = elements(other, "strip")
     again["steps"] = strip["steps"]  # one leads to a random unit
     assert again == strip
+
+
+def test_no_text_of_a_view_s_source_is_on_its_page() -> None:
+    """Streamlit shows every string that stands alone in a file that it runs, but the first."""
+    views = Path(__file__).parents[2] / "dashboard" / "views"
+    for path in views.glob("*.py"):
+        lines = ast.parse(path.read_text(encoding="utf-8")).body[1:]
+        assert not [line.lineno for line in lines if isinstance(line, ast.Expr)
+                    and isinstance(line.value, ast.Constant)], path.name  # fmt: skip
 
 
 def test_a_page_without_runs_has_its_strip(

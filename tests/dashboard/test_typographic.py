@@ -148,7 +148,7 @@ def test_pictures_that_differ_in_one_pixel_are_told_apart(
     for place in range(8):
         image = Image.new("RGB", (512, 512))
         image.putpixel((60 * place, 31 * place), (0, 0, 255))
-        state.image_vector(clip, "one pixel", image)
+        state.image_vectors(clip, [image])
     assert len(encoded) == 8
 
 

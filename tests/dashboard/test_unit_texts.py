@@ -29,7 +29,7 @@ def test_the_ends_of_a_list_are_those_of_the_library(
     assert not test.error and not test.exception
     (found,) = vision_captions(clip, [UNIT], TEXTS)
     shown = ends(test)
-    for name, end in (("Most", found.top), ("Least", found.bottom)):
+    for name, end in (("Most", found.top[:4]), ("Least", found.bottom[:4])):
         assert shown[name][name].tolist() == [one.caption for one in end]
         assert np.allclose(shown[name]["cosine"], [one.score for one in end], atol=1e-6)
         assert np.allclose(shown[name]["z"], [one.z for one in end], atol=1e-5)
@@ -57,5 +57,5 @@ def test_a_unit_of_the_text_tower_ranks_texts_by_activation(
     test = app(VIEW, unit=unit, part="Captions", texts="a cat\na dog\na car")
     (found,) = text_prompts(clip, [unit], ["a cat", "a dog", "a car"], pool="max")
     shown = ends(test)["Most"]
-    assert shown["Most"].tolist() == [one.caption for one in found.top]
-    assert np.allclose(shown["activation"], [one.score for one in found.top], atol=1e-6)
+    assert shown["Most"].tolist() == [one.caption for one in found.top[:2]]
+    assert np.allclose(shown["activation"], [one.score for one in found.top[:2]], atol=1e-6)

@@ -16,8 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import CALLS_HOME, FLAGS, PATIENCE_MS, PROBES, chromium
+from browsing import CALLS_HOME, FLAGS, ODD, ODD_UNIT, PATIENCE_MS, PROBES, chromium, odd_text
+from PIL import Image
 
+import clipprobe
+from clipprobe.identity import Identity
+from clipprobe.neurons.notes import PLACE, change_note
 from clipprobe.runs import Run
 
 
@@ -47,8 +51,9 @@ def stranger() -> Iterator[tuple[str, list[str]]]:
 
 @pytest.fixture(scope="session")
 def runs(
-    scenery: Any, stranger: tuple[str, list[str]], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+    scenery: Any, clip: Any, stranger: tuple[str, list[str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:  # fmt: skip
     """The runs of the other tests, a second atlas, and reports that call a stranger."""
     folder = tmp_path_factory.mktemp("browser") / "runs"
     shutil.copytree(scenery.runs, folder)
@@ -57,7 +62,26 @@ def runs(
         run = Run.open(folder / name, kind="note", config={})
         run.write_text("report.html", f"<h1>Hello</h1>{page.replace('URL', stranger[0])}")
         run.finish(counts={"used": 0}, seed=0)
+    odd_runs(folder / ODD, clip, odd_text(stranger[0]))
     return folder
+
+
+def odd_runs(folder: Path, clip: Any, text: str) -> None:
+    """An atlas, captions and notes in which everything that has a name has an odd one."""
+    from clipprobe.neurons.captions import captions_run
+
+    images = folder / "images"
+    images.mkdir(parents=True)
+    rows = ["file_name,label"]
+    for number in range(4):
+        name = f"{ODD} {number}.png"
+        Image.effect_noise((64, 64), 20 + 50 * number).save(images / name)
+        rows.append(f'"{name}","{text}"')
+    (images / "metadata.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    atlas = clipprobe.scan(clip, images, out=folder / "atlas", top_k=2, workers=0)
+    captions_run(clip, [ODD_UNIT], [text[:40], "a dog", "قط"], n_random=9, out=folder / "captions")
+    model = Identity.stored(atlas.config["model"])
+    change_note(folder.parent / PLACE, model, ODD_UNIT, star=True, text=text, add=[ODD])
 
 
 @pytest.fixture(scope="session")
