@@ -4,6 +4,7 @@
     python docs/renew.py                        # write them anew from evaluation.json
     python docs/renew.py --measure              # evaluate, audit, choose unit and attack, write
     python docs/renew.py --audit                # curves and limits alone, then write
+    python docs/renew.py --draw                 # the pictures of neurons/circuits.md alone
     python docs/renew.py --weights RUN/model    # take these weights first, then all of the above
 
 The file is ``clipprobe/assets/emoji-clip/evaluation.json``. ``--missed NAME=REASON`` records why
@@ -43,6 +44,14 @@ from clipprobe.stimuli import concept_set, concepts, render
 ROOT = Path(__file__).parents[1]
 GALLERY = ROOT / "docs" / "gallery"
 PAGE = ROOT / "docs" / "emoji-clip.md"
+CIRCUITS = ROOT / "docs" / "neurons" / "circuits.md"
+#: Picture in ``docs/images`` -> what the examples of the page of circuits call it.
+DRAWN = {
+    "patch-sweep.svg": "sweep_svg",
+    "path-patch.svg": "head_svg",
+    "logit-lens.svg": "lens_svg",
+    "attribution-patching.svg": "heads_svg",
+}
 #: Ways to write that the best attack is chosen from.
 SIZES, POSITIONS, PAPERS = (0.2, 0.28, 0.36), ("center", "bottom"), (None, "white")
 
@@ -151,7 +160,7 @@ def blocks(evaluation: dict[str, Any]) -> dict[str, str]:
         f'images = ["{image}"]\n'
         f'with clipprobe.capture(clip, ["{site}"], pool="max") as acts:\n'
         "    clip.encode_images(images)\n"
-        f"print(acts[\"{site}\"][0, {number}])  # what the unit does on it\n"
+        f'print(acts["{site}"][0, {number}])  # what the unit does on it\n'
         f'with clipprobe.intervene(clip, {{"{unit["unit"]}": "zero"}}):\n'
         f'    print(clip.logits(images, ["{phrase}", "a dog"]))  # without the unit\n```',
         "neurons": wrapped(
@@ -192,6 +201,27 @@ def claims_table() -> str:
         "| what | measured, with its 95 % interval | aim |\n|---|---|---|"
     )
     return "\n".join([head, *rows])
+
+
+def examples(page: Path) -> list[str]:
+    """The Python examples of a page."""
+    return re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
+
+
+def example_values(page: Path) -> dict[str, Any]:
+    """What the examples of a page define, run as they stand, in order."""
+    values: dict[str, Any] = {}
+    for number, example in enumerate(examples(page)):
+        exec(compile(example, f"example {number} of {page.name}", "exec"), values)
+    return values
+
+
+def draw() -> None:
+    """Draw the pictures of the page of circuits anew."""
+    values = example_values(CIRCUITS)
+    for picture, name in DRAWN.items():
+        (ROOT / "docs" / "images" / picture).write_text(values[name], encoding="utf-8")
+        print(f"drawn: docs/images/{picture}")
 
 
 def wrapped(text: str) -> str:
@@ -256,6 +286,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--measure", action="store_true", help="evaluate and choose again")
     parser.add_argument("--choose", action="store_true", help="choose unit and attack again")
     parser.add_argument("--audit", action="store_true", help="audit few-shot and limits again")
+    parser.add_argument("--draw", action="store_true", help="draw the pictures of circuits again")
     parser.add_argument("--weights", type=Path, help="a model folder that replaces the bundled one")
     parser.add_argument("--missed", action="append", default=[], metavar="NAME=REASON")
     options = parser.parse_args(arguments)
@@ -264,6 +295,8 @@ def main(arguments: list[str]) -> int:
     again = bool(options.weights or options.measure)
     if again or options.choose or options.audit:
         measure(again=again, choose=again or options.choose, audit=again or options.audit)
+    if again or options.draw:
+        draw()
     if options.missed:
         path = bundled_folder() / EVALUATION
         stored = json.loads(path.read_text(encoding="utf-8"))
