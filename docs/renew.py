@@ -5,6 +5,7 @@
     python docs/renew.py --measure              # evaluate, audit, choose unit and attack, write
     python docs/renew.py --audit                # curves and limits alone, then write
     python docs/renew.py --type                 # type the README's commands, then write
+    python docs/renew.py --draw                 # the pictures of neurons/circuits.md alone
     python docs/renew.py --weights RUN/model    # take these weights first, then all of the above
 
 The file is ``clipprobe/assets/emoji-clip/evaluation.json``. ``--missed NAME=REASON`` records why
@@ -48,6 +49,14 @@ from docs import examples as typed
 ROOT = Path(__file__).parents[1]
 GALLERY = ROOT / "docs" / "gallery"
 PAGE = ROOT / "docs" / "emoji-clip.md"
+CIRCUITS = ROOT / "docs" / "neurons" / "circuits.md"
+#: Picture in ``docs/images`` -> what the examples of the page of circuits call it.
+DRAWN = {
+    "patch-sweep.svg": "sweep_svg",
+    "path-patch.svg": "head_svg",
+    "logit-lens.svg": "lens_svg",
+    "attribution-patching.svg": "heads_svg",
+}
 #: Ways to write that the best attack is chosen from.
 SIZES, POSITIONS, PAPERS = (0.2, 0.28, 0.36), ("center", "bottom"), (None, "white")
 
@@ -160,6 +169,27 @@ def claims_table() -> str:
     return "\n".join([head, *rows])
 
 
+def examples(page: Path) -> list[str]:
+    """The Python examples of a page."""
+    return re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
+
+
+def example_values(page: Path) -> dict[str, Any]:
+    """What the examples of a page define, run as they stand, in order."""
+    values: dict[str, Any] = {}
+    for number, example in enumerate(examples(page)):
+        exec(compile(example, f"example {number} of {page.name}", "exec"), values)
+    return values
+
+
+def draw() -> None:
+    """Draw the pictures of the page of circuits anew."""
+    values = example_values(CIRCUITS)
+    for picture, name in DRAWN.items():
+        (ROOT / "docs" / "images" / picture).write_text(values[name], encoding="utf-8")
+        print(f"drawn: docs/images/{picture}")
+
+
 def wrapped(text: str) -> str:
     """Lines of a page."""
     return textwrap.fill(text, 104, break_long_words=False, break_on_hyphens=False)
@@ -223,6 +253,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--choose", action="store_true", help="choose unit and attack again")
     parser.add_argument("--audit", action="store_true", help="audit few-shot and limits again")
     parser.add_argument("--type", action="store_true", help="type the README's commands again")
+    parser.add_argument("--draw", action="store_true", help="draw the pictures of circuits again")
     parser.add_argument("--weights", type=Path, help="a model folder that replaces the bundled one")
     parser.add_argument("--missed", action="append", default=[], metavar="NAME=REASON")
     options = parser.parse_args(arguments)
@@ -234,6 +265,8 @@ def main(arguments: list[str]) -> int:
     if again or options.choose or options.type:
         stored = json.loads((bundled_folder() / EVALUATION).read_text(encoding="utf-8"))
         typed.type_all(stored["examples"])
+    if again or options.draw:
+        draw()
     if options.missed:
         path = bundled_folder() / EVALUATION
         stored = json.loads(path.read_text(encoding="utf-8"))

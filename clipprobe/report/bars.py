@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
+from clipprobe.figures.svg import short, ticks
 from clipprobe.report.numbers import format_number
 
 _WIDTH, _HEIGHT = 900, 250
@@ -70,7 +71,7 @@ def histogram_svg(
     for value in ticks(low, high):
         parts.append(
             f'<text class="tick" x="{x(value):.1f}" y="{floor + 17}" text-anchor="middle">'
-            f"{escape(_short(value))}</text>"
+            f"{escape(short(value))}</text>"
         )
     parts.append(
         f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{floor}" y2="{floor}"/>'
@@ -85,19 +86,7 @@ def histogram_svg(
             parts.append(
                 f'<line class="mark" x1="{x(value):.1f}" x2="{x(value):.1f}" y1="{_TOP - 12}" '
                 f'y2="{floor}"/><text class="mark" x="{x(value) + shift:.1f}" y="{_TOP - 4}" '
-                f'text-anchor="{side}">{escape(f"{name} {_short(value)}")}</text>'
+                f'text-anchor="{side}">{escape(f"{name} {short(value)}")}</text>'
             )
     parts.append("</svg>")  # every text in it was escaped above
     return Markup("".join(parts))
-
-
-def ticks(low: float, high: float) -> list[float]:
-    """About six round values within the range."""
-    step = 10.0 ** math.floor(math.log10((high - low) / 5))
-    step *= next(m for m in (1, 2, 5, 10) if (high - low) / (step * m) <= 7)
-    first = math.ceil(low / step - 1e-9)
-    return [n * step for n in range(first, math.floor(high / step + 1e-9) + 1)]
-
-
-def _short(value: float) -> str:
-    return f"{value:.3g}".replace("-", "−") if value else "0"

@@ -10,13 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import escape
-
+from clipprobe.figures.svg import FAINT, INK, line, opened, text
 from clipprobe.figures.theme import PALETTE
 
 _PANEL, _HEIGHT, _GAP = 430, 330, 30
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 40, 74
-_INK, _FAINT, _PAPER = "#222222", "#d8d8d8", "#ffffff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +40,7 @@ def curves_svg(panels: Sequence[Panel], *, alt: str, axis: str) -> str:
         axis: What the positions are.
     """
     width = len(panels) * (_PANEL + _GAP) - _GAP
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {_HEIGHT}" '
-        f'width="{width}" height="{_HEIGHT}" role="img" aria-label="{escape(alt)}" '
-        'font-family="sans-serif" font-size="12">',
-        f'<rect width="{width}" height="{_HEIGHT}" fill="{_PAPER}"/>',
-    ]
+    parts = opened(width, _HEIGHT, alt)
     for number, panel in enumerate(panels):
         parts.append(f'<g transform="translate({number * (_PANEL + _GAP)},0)">')
         parts += _panel(panel, axis)
@@ -66,50 +59,33 @@ def _panel(panel: Panel, axis: str) -> list[str]:
     def y(value: float) -> float:
         return bottom - value * (bottom - _TOP)
 
-    parts = [_text(_LEFT, 18, panel.title, weight="bold")]
+    parts = [text(_LEFT, 18, panel.title, weight="bold")]
     for tenth in range(0, 11, 2):
         at = y(tenth / 10)
-        parts.append(_line(_LEFT, at, right, at, _FAINT))
-        parts.append(_text(_LEFT - 6, at + 4, f"{10 * tenth} %", anchor="end"))
+        parts.append(line(_LEFT, at, right, at, FAINT))
+        parts.append(text(_LEFT - 6, at + 4, f"{10 * tenth} %", anchor="end"))
     for position in panel.positions:
-        parts.append(_text(x(position), bottom + 16, f"{position:.3g}", anchor="middle"))
-    parts.append(_text((_LEFT + right) / 2, bottom + 34, axis, anchor="middle"))
-    parts.append(_text((_LEFT + right) / 2, bottom + 56, panel.note, anchor="middle"))
+        parts.append(text(x(position), bottom + 16, f"{position:.3g}", anchor="middle"))
+    parts.append(text((_LEFT + right) / 2, bottom + 34, axis, anchor="middle"))
+    parts.append(text((_LEFT + right) / 2, bottom + 56, panel.note, anchor="middle"))
     name, level = panel.level
     band = y(level["high"]), y(level["low"])
     parts.append(
         f'<rect x="{_LEFT}" y="{band[0]:.1f}" width="{right - _LEFT}" '
-        f'height="{band[1] - band[0]:.1f}" fill="{_INK}" opacity="0.1"/>'
+        f'height="{band[1] - band[0]:.1f}" fill="{INK}" opacity="0.1"/>'
     )
-    parts.append(_line(_LEFT, y(level["value"]), right, y(level["value"]), _INK, dashed=True))
-    legend = [(name, _INK)]
+    parts.append(line(_LEFT, y(level["value"]), right, y(level["value"]), INK, dashed=True))
+    legend = [(name, INK)]
     for (curve, estimates), colour in zip(panel.curves.items(), PALETTE, strict=False):
         legend.append((curve, colour))
         points = [(x(p), one) for p, one in zip(panel.positions, estimates, strict=True)]
         path = " ".join(f"{at:.1f},{y(one['value']):.1f}" for at, one in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for at, one in points:
-            parts.append(_line(at, y(one["low"]), at, y(one["high"]), colour))
+            parts.append(line(at, y(one["low"]), at, y(one["high"]), colour))
             parts.append(
                 f'<circle cx="{at:.1f}" cy="{y(one["value"]):.1f}" r="3.5" fill="{colour}"/>'
             )
-    for place, (text, colour) in enumerate(legend):
-        parts.append(_text(right - 84 * (len(legend) - place - 1), 34, text, colour, "end"))
+    for place, (words, colour) in enumerate(legend):
+        parts.append(text(right - 84 * (len(legend) - place - 1), 34, words, colour, "end"))
     return parts
-
-
-def _text(
-    x: float, y: float, text: str, colour: str = _INK, anchor: str = "start", weight: str = "normal"
-) -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" text-anchor="{anchor}" '
-        f'font-weight="{weight}">{escape(text)}</text>'
-    )
-
-
-def _line(x0: float, y0: float, x1: float, y1: float, colour: str, *, dashed: bool = False) -> str:
-    dash = ' stroke-dasharray="6 4"' if dashed else ""
-    return (
-        f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" stroke="{colour}" '
-        f'stroke-width="1.3"{dash}/>'
-    )

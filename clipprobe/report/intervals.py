@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from clipprobe.report.bars import ticks
+from clipprobe.figures.svg import ticks
 from clipprobe.report.cells import breakable, plain_number
 from clipprobe.report.numbers import estimate_parts
 from clipprobe.report.words import need

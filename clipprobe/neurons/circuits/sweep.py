@@ -64,17 +64,28 @@ class PatchSweep:
     @property
     def share(self) -> Floats:
         """Effects in units of other minus clean; NaN where the two inputs hardly differ."""
-        whole = (self.other - self.clean)[..., None, None]
-        small = np.abs(whole) <= max(_SMALL * self.noise, np.finfo(np.float32).tiny)
-        return np.asarray(np.where(small, np.nan, self.effects / np.where(small, 1.0, whole)))
+        return self._share(self.effects)
 
     def mean_share(self) -> Floats:
         """``(n_sites, n_positions)``: mean over pairs and targets; NaN where none is defined."""
-        share = self.share
-        known = np.isfinite(share)
-        total = np.where(known, share, 0.0).sum(axis=(0, 1))
-        n = known.sum(axis=(0, 1))
-        return np.asarray(np.where(n > 0, total / np.maximum(n, 1), np.nan))
+        return _mean(self.share)
+
+    def mean_control(self) -> Floats:
+        """The same share of the control: what another pair's other input does there."""
+        return _mean(self._share(self.control))
+
+    def _share(self, effects: Floats) -> Floats:
+        whole = (self.other - self.clean)[..., None, None]
+        small = np.abs(whole) <= max(_SMALL * self.noise, np.finfo(np.float32).tiny)
+        return np.asarray(np.where(small, np.nan, effects / np.where(small, 1.0, whole)))
+
+
+def _mean(share: Floats) -> Floats:
+    """Over pairs and targets, of what is defined."""
+    known = np.isfinite(share)
+    total = np.where(known, share, 0.0).sum(axis=(0, 1))
+    n = known.sum(axis=(0, 1))
+    return np.asarray(np.where(n > 0, total / np.maximum(n, 1), np.nan))
 
 
 def patch_sweep(

@@ -29,19 +29,14 @@ from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.changes import change_of
 from clipprobe.neurons.effects.direct import comparable, direct_effects
-from clipprobe.neurons.effects.first_order import changes_in_batch
+from clipprobe.neurons.effects.predicting import mean_changes, refuse_passes
 from clipprobe.neurons.effects.sweep import Sweep
 from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, cluster_bootstrap, permutation_p, undefined
-from clipprobe.tracing import Score
 from clipprobe.tracing.parts import TowerParts
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
-    from clipprobe.tracing.scales import SiteScale
 
 Floats = NDArray[np.float64]
 KINDS = ("head", "neuron", "direction")
@@ -132,6 +127,7 @@ def site_effects(
     per_site: int | None = 24,
     method: str = "zero",
     steps: int = 1,
+    probes: int = 0,
     score: ScoreName = "logit",
     seed: int = 0,
     batch_size: int = 32,
@@ -144,7 +140,9 @@ def site_effects(
         per_site: How many units, drawn by the seed; None for all.
         method: ``zero`` or ``mean``.
         steps: Gradients along each unit's path; 1 for one backward pass for all of them.
+        probes: Of the second-order term, see ``curvature``.
     """
+    refuse_passes(steps, probes)
     if method not in ("zero", "mean"):
         raise ConfigError(f"Only zero and mean ablation are predicted, not {method!r}.")
     point = comparable(clip, site)
@@ -169,36 +167,8 @@ def site_effects(
         first_order=first_order[units],
         measured=np.stack([deltas[(address, method)] for address in addresses], axis=1),
         rms=scale.rms[units],
-        attribution=_attributed(sweep, point, units, method, scale, steps),
+        attribution=mean_changes(sweep, point, units, method, scale, steps, probes, seed),
     )
-
-
-def _attributed(
-    sweep: Sweep,
-    point: HookPoint,
-    units: NDArray[np.int64],
-    method: str,
-    scale: SiteScale,
-    steps: int,
-) -> Floats:
-    """``(u, m)``: mean change of the score that attribution patching predicts."""
-    import torch
-
-    def new(act: Tensor, _: HookPoint) -> Tensor:
-        if method == "zero":
-            return torch.zeros_like(act)
-        return scale.mean.to(act).expand_as(act)
-
-    scores = [
-        Score(name=name, direction=direction)
-        for name, direction in zip(sweep.targets, sweep.others.cpu().numpy(), strict=True)
-    ]
-    total = np.zeros((len(units), len(scores)))
-    for batch in sweep.inputs.batches():
-        wanted = {point.name: units.tolist()}
-        found, _ = changes_in_batch(sweep.inputs, batch, [point], wanted, scores, new, steps)
-        total += found[point.name].sum(axis=0).T
-    return total * sweep.factor / len(sweep.inputs)
 
 
 def agreement(

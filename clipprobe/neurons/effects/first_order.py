@@ -5,15 +5,16 @@ Automated Circuit Discovery", arXiv:2310.10348) replaces a patched forward pass 
 first-order term: the gradient of the score by the unit's activation, times the change of that
 activation. Unlike a direct effect it counts what later parts make of the unit.
 
-With ``steps`` above 1 the gradient is averaged along each unit's own path from its activation to
-what replaces it (midpoint rule), as integrated gradients do. Many paths run side by side as rows of
-a batch, but the work grows with the number of units: it is for the few units whose first-order
-value is in doubt, and comes close to what removing each of them costs.
+With ``probes`` the second-order term is added, estimated for all units at once by two more passes
+per probe (see ``curvature``). With ``steps`` above 1 the gradient is averaged along each unit's own
+path from its activation to what replaces it (midpoint rule), as integrated gradients do. The work
+then grows with the number of units: it is for the few whose value is in doubt, and comes close to
+what removing each of them costs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,10 @@ from numpy.typing import NDArray
 from clipprobe.attribution.readout import ScoreName
 from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
+from clipprobe.neurons.effects.curvature import Curvature
 from clipprobe.neurons.effects.direct import refuse_normalised
+from clipprobe.neurons.effects.predicting import changes_in_batch, refuse_passes
 from clipprobe.tracing import Score
-from clipprobe.tracing.contributions import by_unit, gradients
 from clipprobe.tracing.inputs import Inputs, encode_other, names_of
 from clipprobe.tracing.scales import site_scales
 from clipprobe.tracing.units import points_of, refuse_looking
@@ -51,6 +53,7 @@ class PredictedEffects:
         score: ``logit`` or ``cosine``.
         baseline: ``zero``, ``mean`` or ``donors``: what replaces an activation.
         steps: Gradients along each unit's path.
+        probes: Of the second-order term; 0 where it was left out.
         n_backward: Backward passes that it took, over all batches.
         provenance: Of the model.
     """
@@ -60,12 +63,29 @@ class PredictedEffects:
     score: str
     baseline: str
     steps: int
+    probes: int
     n_backward: int
     provenance: dict[str, Any]
 
     def mean(self) -> dict[str, Floats]:
         """Hook point -> ``(n_targets, n_units)``, the mean over inputs."""
         return {name: values.mean(axis=0) for name, values in self.effects.items()}
+
+    def of_units(self, addresses: Sequence[str]) -> Floats:
+        """``(n_units, n_targets)``, the mean over inputs of some units, in their order.
+
+        Raises:
+            ConfigError: one was not predicted.
+        """
+        mean, rows = self.mean(), []
+        for address in addresses:
+            name, _, unit = address.rpartition(":")
+            if name not in mean or not 0 <= int(unit) < mean[name].shape[1]:
+                raise ConfigError(
+                    f"{address} was not predicted: name units of {', '.join(mean)} in full."
+                )
+            rows.append(mean[name][:, int(unit)])
+        return np.array(rows)
 
 
 def attribution_patching(
@@ -78,6 +98,8 @@ def attribution_patching(
     baseline: str = "zero",
     donors: Sequence[Any] | None = None,
     steps: int = 1,
+    probes: int = 0,
+    seed: int = 0,
     score: ScoreName = "logit",
     batch_size: int = 32,
 ) -> PredictedEffects:
@@ -92,11 +114,13 @@ def attribution_patching(
         donors: One other input for each input, whose activations replace its own (activation
             patching); then the baseline is theirs.
         steps: 1 for one backward pass; more follow each unit's own path (see the module).
+        probes: Of the second-order term, drawn by the seed, each two passes for all units; 0 for
+            the first order alone. Their noise falls with inputs times probes.
     Raises:
         UnknownHookPointError, UnsupportedHookError: a hook point is not there, or has no units
             that can be replaced.
         ConfigError: sites of both towers, another number of donors than of inputs, ``steps`` below
-            1, or an unknown baseline.
+            1, probes beside steps, or an unknown baseline.
         DataError: no input or no target.
     Example:
         >>> found = attribution_patching(clip, images, ["a dog"])          # doctest: +SKIP
@@ -104,8 +128,7 @@ def attribution_patching(
         101
     """
     points, numbers_by_point = _points(clip, units if units is not None else sites)
-    if steps < 1:
-        raise ConfigError(f"steps={steps} takes no gradient: give at least 1.")
+    refuse_passes(steps, probes)
     if baseline not in ("zero", "mean"):
         raise ConfigError(f"The baseline {baseline!r} is not known: use 'zero' or 'mean'.")
     tower = points[0].tower
@@ -132,58 +155,32 @@ def attribution_patching(
         point.name: np.full((len(rows), len(scores), point.n_units), np.nan) for point in points
     }
     n_backward = 0
+    curvature = Curvature(points, numbers_by_point, (len(rows), len(scores)), probes, seed)
     for batch in inputs.batches():
 
         def new(act: Tensor, point: HookPoint, rows: Sequence[int] = batch.rows) -> Tensor:
             return _replacement(act, point, replacing, inputs_given, rows)
 
-        found, taken = changes_in_batch(inputs, batch, points, numbers_by_point, scores, new, steps)
+        found, taken = changes_in_batch(
+            inputs, batch, points, numbers_by_point, scores, new, steps, curvature
+        )
         n_backward += taken
         for name, values in found.items():
             effects[name][np.ix_(batch.rows, range(len(scores)), numbers_by_point[name])] = (
                 values * factor
             )
+    for name, second in curvature.terms().items() if probes else ():
+        effects[name][..., numbers_by_point[name]] += second * factor
     return PredictedEffects(
         effects=effects,
         targets=tuple(one.name for one in scores),
         score=score,
         baseline="donors" if donors is not None else baseline,
         steps=steps,
+        probes=probes,
         n_backward=n_backward,
         provenance=clip.provenance(),
     )
-
-
-def changes_in_batch(
-    inputs: Inputs,
-    batch: Any,
-    points: Sequence[HookPoint],
-    wanted: Mapping[str, Sequence[int]],
-    scores: Sequence[Score],
-    new: Callable[[Tensor, HookPoint], Tensor],
-    steps: int,
-) -> tuple[dict[str, Floats], int]:
-    """Hook point -> ``(b, m, u)`` predicted change by the units wanted; and the backward passes.
-
-    Args:
-        new: Activations of a hook point to what replaces them.
-    """
-    acts, slopes = gradients(inputs, batch, [point.name for point in points], scores)
-    n_backward = len(scores)
-    effects = {}
-    for point in points:
-        act, units = acts[point.name], list(wanted[point.name])
-        change = new(act, point) - act
-        if steps == 1:
-            found = np.stack([by_unit(one[point.name] * change, point) for one in slopes], 1)
-            effects[point.name] = found[..., units]
-            continue
-        n_backward += steps * len(scores) * len(units)
-        effects[point.name] = np.stack(
-            [_along_path(inputs, batch, point, one, act, change, scores, steps) for one in units],
-            axis=2,
-        )
-    return effects, n_backward
 
 
 def _points(clip: Clip, names: str | Sequence[str]) -> tuple[list[HookPoint], dict[str, list[int]]]:
@@ -200,31 +197,6 @@ def _points(clip: Clip, names: str | Sequence[str]) -> tuple[list[HookPoint], di
         elif (unit := int(address.rpartition(":")[2])) not in listed:
             listed.append(unit)
     return list(points.values()), numbers
-
-
-def _along_path(
-    inputs: Inputs,
-    batch: Any,
-    point: HookPoint,
-    unit: int,
-    act: Tensor,
-    change: Tensor,
-    scores: Sequence[Score],
-    steps: int,
-) -> Floats:
-    """``(b, m)``: the change times the mean gradient along the path of one unit."""
-    from clipprobe.hooks import intervene
-
-    own, delta = (x.select(point.unit_axis, unit) for x in (act, change))
-    total = np.zeros((len(batch.rows), len(scores)))
-    for step in range(steps):
-        place = own + delta * ((step + 0.5) / steps)
-        with intervene(inputs.clip, {f"{point.name}:{unit}": lambda _, place=place: place}):
-            _, slopes = gradients(inputs, batch, [point.name], scores)
-        for column, one in enumerate(slopes):
-            slope = one[point.name].select(point.unit_axis, unit) * delta
-            total[:, column] += slope.flatten(1).double().sum(1).cpu().numpy() / steps
-    return total
 
 
 def _replacement(

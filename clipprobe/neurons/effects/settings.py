@@ -44,6 +44,8 @@ class EffectTest(Batches, Counted, Random, Output, Sites, Compared, Images):
     """What a unit is replaced with."""
     steps: Annotated[int, Ge(1)] = 1
     """Gradients along each unit's path that predict its removal; 1 is one backward pass for all."""
+    probes: Annotated[int, Ge(0)] = 0
+    """Probes of the second-order term, each two more passes for all units of a hook point."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from clipprobe.neurons.effects.agreement import (
     site_effects,
 )
 from clipprobe.neurons.effects.direct import comparable
+from clipprobe.neurons.effects.predicting import refuse_passes
 from clipprobe.neurons.effects.settings import EffectTest
 from clipprobe.neurons.instruments.store import InMemory, Store
 from clipprobe.neurons.instruments.value import UnitValue
@@ -65,6 +66,7 @@ def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[EffectComparison]:
     dataset = settings.dataset()
     named = settings.sites
     sites = [point.name for point in resolve(clip, list(named))] if named else effect_sites(clip)
+    refuse_passes(settings.steps, settings.probes)
     for site in sites:
         comparable(clip, site)
     if len({site.partition(".")[0] for site in sites}) > 1:
@@ -78,6 +80,7 @@ def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[EffectComparison]:
         "per_site": settings.per_site,
         "method": settings.method,
         "steps": settings.steps,
+        **({"probes": settings.probes} if settings.probes else {}),
         "seed": settings.seed,
         "batch_size": settings.batch_size,
     }
@@ -105,8 +108,8 @@ def _execute(
         if not run.has(part):
             one = site_effects(
                 clip, records, texts, site,
-                per_site=settings.per_site, method=method, steps=settings.steps, seed=seed,
-                batch_size=settings.batch_size,
+                per_site=settings.per_site, method=method, steps=settings.steps,
+                probes=settings.probes, seed=seed, batch_size=settings.batch_size,
             )  # fmt: skip
             run.write_arrays(part, _arrays(one))
         comparisons.append(_site(site, run.read_arrays(part)))

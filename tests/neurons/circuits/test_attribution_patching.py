@@ -57,6 +57,62 @@ def test_many_steps_come_to_the_true_removal(clip: Any, images: list[Any], site:
     assert errors[16] < 0.02 * np.abs(truth).max() and errors[16] < errors[4] < errors[1]
 
 
+def second_order(clip: Any, images: list[Any], unit: str) -> np.ndarray:
+    """``(n, m)``: half the curvature along taking the unit out, by differences of scores."""
+    text, reach = clip.encode_texts(TEXTS).astype(np.float64), 0.2
+
+    def score(share: float) -> np.ndarray:
+        with clipprobe.intervene(clip, {unit: clipprobe.Scale(1 - share)}):
+            return np.asarray(clip.encode_images(images) @ text.T)
+
+    return (score(reach) + score(-reach) - 2 * score(0.0)) / reach**2 / 2
+
+
+@pytest.mark.parametrize("site", ["attn.z", "resid_post"])
+def test_a_probe_of_one_unit_is_its_second_order_term(
+    clip: Any, images: list[Any], site: str
+) -> None:
+    """Alone it has no other unit to make noise, and one input three times does not vary."""
+    unit, images = f"vision.blocks.1.{site}:2", images[:1] * 3
+    first, both = (
+        attribution_patching(
+            clip, images, TEXTS, units=[unit], probes=probes, score="cosine"
+        ).effects[unit.split(":")[0]][..., 2]
+        for probes in (0, 1)
+    )
+    expected = second_order(clip, images, unit)
+    assert np.abs(both - first - expected).max() < 0.05 * np.abs(expected).max()
+
+
+def test_probes_of_many_units_come_to_the_second_order_and_noise_is_held_down(
+    clip: Any, images: list[Any]
+) -> None:
+    heads = [f"vision.blocks.{b}.attn.z:{h}" for b in range(tiny.N_BLOCKS) for h in range(4)]
+    expected = np.array([second_order(clip, images, head).mean(axis=0) for head in heads])
+    options: dict[str, Any] = {"units": heads, "score": "cosine"}
+    first = attribution_patching(clip, images, TEXTS, **options).of_units(heads)
+
+    def found(probes: int, seed: int = 0) -> np.ndarray:
+        made = attribution_patching(clip, images, TEXTS, probes=probes, seed=seed, **options)
+        assert made.probes == probes and made.n_backward == 2 + 2 * 2 * probes
+        return made.of_units(heads) - first
+
+    many = found(40)
+    assert np.corrcoef(many.ravel(), expected.ravel())[0, 1] > 0.9
+    assert (found(1) == found(1)).all() and (found(1, seed=1) != found(1)).any()
+    small = [np.abs(found(1, seed)).sum() for seed in range(4)]
+    assert np.mean(small) < 1.2 * np.abs(expected).sum()  # not larger for being noisy
+
+
+def test_batches_draw_the_same_signs(clip: Any, images: list[Any]) -> None:
+    whole, parts = (
+        attribution_patching(clip, images, TEXTS, probes=2, batch_size=size).mean()
+        for size in (5, 2)
+    )
+    for name, values in whole.items():
+        assert np.allclose(values, parts[name], atol=1e-4)
+
+
 def test_donors_and_means_replace_what_they_say(clip: Any, images: list[Any]) -> None:
     unit = "vision.blocks.1.mlp.post:3"
     donors = [*images[1:], images[0]]
@@ -131,12 +187,38 @@ def test_on_the_bundled_model_it_predicts_what_removing_heads_and_neurons_does()
         assert abs(spearmanr(told, shuffled).statistic) < 0.5
 
 
+def test_on_the_bundled_model_probes_rank_heads_better_than_the_first_order() -> None:
+    """With texts and images that no number of the docs is of."""
+    from clipprobe.stimuli import concept_set, concepts, render
+
+    clip = clipprobe.load()
+    samples = concept_set("drawing", per_concept=1, seed=31, names=concepts()[150:166])
+    images = [render(sample.scene).image for sample in samples]
+    texts = ["a photo of a bird", "a drawing of a car", "the word house"]
+    heads = [f"vision.blocks.{block}.attn.z:{head}" for block in range(6) for head in range(6)]
+    measured = total_effects(clip, images, texts, heads, methods=["zero"], n_controls=0, n_boot=2)
+    truth = np.array([one.effect.value for one in measured]).reshape(36, 3)
+
+    def agreement(probes: int) -> float:
+        told = attribution_patching(clip, images, texts, sites="vision.blocks.*.attn.z",
+                                    probes=probes).of_units(heads)  # fmt: skip
+        return float(np.mean([spearmanr(told[:, t], truth[:, t]).statistic for t in range(3)]))
+
+    first, second = agreement(0), agreement(8)
+    assert second > 0.9 and second > first + 0.02
+
+
 def test_what_cannot_be_is_refused(clip: Any, images: list[Any]) -> None:
     def patched(**options: Any) -> None:
         attribution_patching(clip, images, TEXTS, **options)
 
     with pytest.raises(ConfigError, match="steps=0"):
         patched(steps=0)
+    with pytest.raises(ConfigError, match="probes=1 cannot be used with steps=4"):
+        patched(steps=4, probes=1)
+    with pytest.raises(ConfigError, match="was not predicted"):
+        found = attribution_patching(clip, images, TEXTS, sites="vision.blocks.0.attn.z")
+        found.of_units(["vision.blocks.1.attn.z:0"])
     with pytest.raises(ConfigError, match="'median' is not known"):
         patched(baseline="median")
     with pytest.raises(ConfigError, match="1 donors were given for 5 inputs"):

@@ -10,33 +10,69 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from docs import renew
+
 DOCS = Path(__file__).parents[3] / "docs"
-PICTURE = DOCS / "images" / "logit-lens.svg"
 
 
 def run(page: str, n_examples: int) -> dict[str, Any]:
     """What the examples of a page define; each but the first has at most eight lines."""
-    text = (DOCS / "neurons" / page).read_text(encoding="utf-8")
-    examples = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    path = DOCS / "neurons" / page
+    examples = renew.examples(path)
     assert len(examples) == n_examples
-    names: dict[str, Any] = {}
-    for number, example in enumerate(examples):
-        assert number == 0 or len(example.strip().splitlines()) <= 8
-        exec(compile(example, f"example {number}", "exec"), names)
-    return names
+    assert all(len(example.strip().splitlines()) <= 8 for example in examples[1:])
+    return renew.example_values(path)
 
 
-def test_the_circuit_tools_show_what_the_page_says() -> None:
-    names = run("circuits.md", 6)
-    share = names["found"].mean_share()
-    assert abs(share[-1, 0] - 1) < 1e-3 and abs(share[-1, 1]) < 1e-3
-    assert names["lens"].accuracy(range(6))[-1].value >= 5 / 6
-    assert np.isfinite(names["path"].effect).all() and names["path"].noise < 1e-3
-    parts = [one.tag for one in ElementTree.fromstring(names["svg"]).iter()]
-    assert sum(tag.endswith("circle") for tag in parts) == 2 * len(names["lens"].sites)
-    shown = PICTURE.read_text(encoding="utf-8")
-    if names["clip"].weights_sha256[:12] in shown:  # of other weights it is renewed with them
-        assert names["svg"] == shown
+def numbers(svg: str) -> tuple[list[str], np.ndarray]:
+    """A picture as its words between the numbers, and the numbers; colours as three of them."""
+    spelt = re.sub(
+        r"#([0-9a-f]{6})", lambda c: " ".join(str(v) for v in bytes.fromhex(c[1])), svg
+    ).replace("\N{MINUS SIGN}", "-")
+    number = r"-?\d+(?:\.\d+)?"
+    return re.split(number, spelt), np.array(re.findall(number, spelt), float)
+
+
+@pytest.fixture(scope="module")
+def circuits() -> dict[str, Any]:
+    return run("circuits.md", 9)
+
+
+def test_the_circuit_tools_show_what_the_page_says(circuits: dict[str, Any]) -> None:
+    share = circuits["found"].mean_share()
+    assert abs(share[-1, 0] - 1) < 1e-3 and np.abs(share[-1, 1:]).max() < 1e-3
+    assert abs(circuits["found"].mean_control()[-1, 0] - 1) > 0.1  # another pair, another answer
+    assert circuits["lens"].accuracy(range(6))[-1].value >= 5 / 6
+    assert np.isfinite(circuits["path"].effect).all() and circuits["path"].noise < 1e-3
+    same = circuits["paths"]["MLP 4"]  # drawn is what the page shows first
+    assert np.array_equal(same.effect, circuits["path"].effect)
+    assert np.allclose(same.total, circuits["effects"]["all paths"])
+
+
+def test_the_pictures_hold_what_the_tools_found(circuits: dict[str, Any]) -> None:
+    def tags(name: str) -> list[str]:
+        return [one.tag.rpartition("}")[2] for one in ElementTree.fromstring(circuits[name]).iter()]
+
+    blocks = len(circuits["clip"].anatomy.vision.blocks)
+    assert tags("sweep_svg").count("rect") == 1 + 2 * blocks * 65 + 5  # paper, cells, scale
+    assert tags("lens_svg").count("circle") == 2 * blocks
+    assert tags("head_svg").count("circle") == 6 * circuits["path"].effect.size
+    words = [one.text for one in ElementTree.fromstring(circuits["heads_svg"]).iter()]
+    assert sum(words.count(str(block)) for block in range(2, 6)) >= 4 * 6
+
+
+@pytest.mark.parametrize("picture", renew.DRAWN)
+def test_the_pictures_of_the_page_are_those_of_these_weights(
+    circuits: dict[str, Any], picture: str
+) -> None:
+    shown = (DOCS / "images" / picture).read_text(encoding="utf-8")
+    drawn = circuits[renew.DRAWN[picture]]
+    assert circuits["weights"] in shown, "run docs/renew.py --draw"
+    (words, values), (expected_words, expected) = numbers(shown), numbers(drawn)
+    assert words == expected_words and np.abs(values - expected).max() < 2  # of a pixel, a colour
+    assert f"../images/{picture})" in renew.CIRCUITS.read_text(encoding="utf-8")
+    changed = drawn.replace("</text>", ".</text>", 1)
+    assert numbers(changed)[0] != expected_words
 
 
 def test_effects_are_kept_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

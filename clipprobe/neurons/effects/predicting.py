@@ -1,0 +1,140 @@
+"""What replacing units would do to scores: by the gradient, or along each unit's own path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clipprobe.arrays import Floats
+from clipprobe.errors import ConfigError
+from clipprobe.neurons.effects.curvature import Curvature
+from clipprobe.neurons.effects.sweep import Sweep
+from clipprobe.tracing import Score
+from clipprobe.tracing.contributions import by_unit, gradients
+from clipprobe.tracing.inputs import Inputs
+from clipprobe.tracing.scales import SiteScale
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from clipprobe.hooks import HookPoint
+
+
+def refuse_passes(steps: int, probes: int) -> None:
+    """Raise where a number of passes has no meaning.
+
+    Raises:
+        ConfigError: says what to give.
+    """
+    if steps < 1:
+        raise ConfigError(f"steps={steps} takes no gradient: give at least 1.")
+    if probes < 0 or (probes and steps > 1):
+        raise ConfigError(
+            f"probes={probes} cannot be used with steps={steps}: probes are at least 0, and steps "
+            "hold all orders already."
+        )
+
+
+def changes_in_batch(
+    inputs: Inputs,
+    batch: Any,
+    points: Sequence[HookPoint],
+    wanted: Mapping[str, Sequence[int]],
+    scores: Sequence[Score],
+    new: Callable[[Tensor, HookPoint], Tensor],
+    steps: int,
+    curvature: Curvature,
+) -> tuple[dict[str, Floats], int]:
+    """Hook point -> ``(b, m, u)`` predicted change by the units wanted; and the backward passes.
+
+    Args:
+        new: Activations of a hook point to what replaces them.
+        curvature: Takes the second-order terms of the batch.
+    """
+    acts, slopes = gradients(inputs, batch, [point.name for point in points], scores)
+    n_backward = len(scores)
+    changes = {point.name: new(acts[point.name], point) - acts[point.name] for point in points}
+    n_backward += curvature.add(inputs, batch, scores, changes)
+    effects = {}
+    for point in points:
+        act, units = acts[point.name], list(wanted[point.name])
+        change = changes[point.name]
+        if steps == 1:
+            found = np.stack([by_unit(one[point.name] * change, point) for one in slopes], 1)
+            effects[point.name] = found[..., units]
+            continue
+        n_backward += steps * len(scores) * len(units)
+        effects[point.name] = np.stack(
+            [_along_path(inputs, batch, point, one, act, change, scores, steps) for one in units],
+            axis=2,
+        )
+    return effects, n_backward
+
+
+def _along_path(
+    inputs: Inputs,
+    batch: Any,
+    point: HookPoint,
+    unit: int,
+    act: Tensor,
+    change: Tensor,
+    scores: Sequence[Score],
+    steps: int,
+) -> Floats:
+    """``(b, m)``: the change times the mean gradient along the path of one unit."""
+    from clipprobe.hooks import intervene
+
+    own, delta = (x.select(point.unit_axis, unit) for x in (act, change))
+    total = np.zeros((len(batch.rows), len(scores)))
+    for step in range(steps):
+        place = own + delta * ((step + 0.5) / steps)
+        with intervene(inputs.clip, {f"{point.name}:{unit}": lambda _, place=place: place}):
+            _, slopes = gradients(inputs, batch, [point.name], scores)
+        for column, one in enumerate(slopes):
+            slope = one[point.name].select(point.unit_axis, unit) * delta
+            total[:, column] += slope.flatten(1).double().sum(1).cpu().numpy() / steps
+    return total
+
+
+def mean_changes(
+    sweep: Sweep,
+    point: HookPoint,
+    units: NDArray[np.int64],
+    method: str,
+    scale: SiteScale,
+    steps: int,
+    probes: int,
+    seed: int,
+) -> Floats:
+    """``(u, m)``: mean change of the score that attribution patching predicts over all inputs.
+
+    Args:
+        method: ``zero`` or ``mean``. scale: What the mean is.
+        seed: Draws the signs of probes.
+    """
+    import torch
+
+    def new(act: Tensor, _: HookPoint) -> Tensor:
+        if method == "zero":
+            return torch.zeros_like(act)
+        return scale.mean.to(act).expand_as(act)
+
+    scores = [
+        Score(name=name, direction=direction)
+        for name, direction in zip(sweep.targets, sweep.others.cpu().numpy(), strict=True)
+    ]
+    total = np.zeros((len(units), len(scores)))
+    wanted = {point.name: units.tolist()}
+    shape = (len(sweep.inputs), len(scores))
+    curvature = Curvature([point], wanted, shape, probes, seed)
+    for batch in sweep.inputs.batches():
+        found, _ = changes_in_batch(
+            sweep.inputs, batch, [point], wanted, scores, new, steps, curvature
+        )
+        total += found[point.name].sum(axis=0).T
+    if probes:
+        total += curvature.terms()[point.name].sum(axis=0).T
+    return total * sweep.factor / len(sweep.inputs)
