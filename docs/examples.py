@@ -131,15 +131,20 @@ print(clip.logits(images, ["{phrase}", "a dog"]))"""
     }
 
 
-def type_all(chosen: dict[str, Any]) -> None:
+def type_all(chosen: dict[str, Any], keep: Path | None = None) -> None:
     """Type every example in an empty folder, and store what it printed.
 
+    Args:
+        keep: The folder, which stays; without one it is removed.
     Raises:
-        SystemExit: an example does not end as it announces.
+        SystemExit: an example does not end as it announces, or the folder is not empty.
     """
     stored = []
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = keep or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            sys.exit(f"{folder} is not empty: times would be those of runs that are there.")
         typed(Example(command="clipprobe demo --out runs/demo"), folder)
         for several in examples(chosen).values():
             for example in several:

@@ -254,6 +254,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--audit", action="store_true", help="audit few-shot and limits again")
     parser.add_argument("--type", action="store_true", help="type the README's commands again")
     parser.add_argument("--draw", action="store_true", help="draw the pictures of circuits again")
+    parser.add_argument("--keep", type=Path, help="where --type types, for docs/pictures.py")
     parser.add_argument("--weights", type=Path, help="a model folder that replaces the bundled one")
     parser.add_argument("--missed", action="append", default=[], metavar="NAME=REASON")
     options = parser.parse_args(arguments)
@@ -264,7 +265,7 @@ def main(arguments: list[str]) -> int:
         measure(again=again, choose=again or options.choose, audit=again or options.audit)
     if again or options.choose or options.type:
         stored = json.loads((bundled_folder() / EVALUATION).read_text(encoding="utf-8"))
-        typed.type_all(stored["examples"])
+        typed.type_all(stored["examples"], options.keep)
     if again or options.draw:
         draw()
     if options.missed:
