@@ -26,7 +26,7 @@ SHEETS = "units"
 """Folder of the sheets, inside the demo's."""
 COMMANDS = "#commands"
 _N_STRONGEST, _SIDE = 6, 88
-_PER_SIDE, _N_BALANCED = 2, 3
+_PER_SIDE, _N_BALANCED = 2, 2
 _MAP_SIDE = 192
 
 
