@@ -27,6 +27,7 @@ from clipprobe.neurons.sheet.evidence import gather
 from clipprobe.neurons.sheet.sheet import unit_sheet
 from clipprobe.neurons.words import WordGrid, word_probe
 from clipprobe.report import render_html
+from clipprobe.report.cells import plain_number
 from clipprobe.report.numbers import format_cell, format_number
 from clipprobe.runs import Run, list_runs, load_run
 from clipprobe.stimuli import concepts
@@ -156,9 +157,9 @@ def test_label_effects_and_similar_units(asked: Asked, seen: dict[str, str]) -> 
     assert [one["target"] for one in mine] == ["a cat", "a dog"]
     for one in mine:
         for value in (one["predicted"], one["first_order"]):
-            assert format_number(value) in seen["effects"]
-        interval = [format_number(one[name]) for name in ("measured_low", "measured_high")]
-        assert f"{format_number(one['measured'])} [{', '.join(interval)}] n=4" in seen["effects"]
+            assert plain_number(value) in seen["effects"]
+        interval = [plain_number(one[name]) for name in ("measured_low", "measured_high")]
+        assert f"{plain_number(one['measured'])} [{', '.join(interval)}] n=4" in seen["effects"]
     for other, value in (*asked.similar.similar, *asked.similar.opposed):
         assert other in seen["similar"] and format_cell(value) in seen["similar"]
     for other, value in (*asked.similar.same_output, *asked.similar.opposite_output):
