@@ -51,14 +51,14 @@ APART = [
         "words to write, to ask about or to show a unit; labels, and each audit's own sentences",
     ),
     Apart(
-        {"groups", "images", "task"},
+        {"groups", "images", "image-root", "labels", "task"},
         {"shown", "help", "many", "required"},
         "tables can stand for images, and a known data set names its groups; some take one column, "
-        "or one task",
+        "or one task; of people a table holds groups, of captions it names the images",
     ),
     Apart(
         {"size", "sizes", "font", "fonts", "ground", "places"},
-        {"shown", "help", "many", "limits", "type"},
+        {"shown", "help", "many", "limits", "type", "also"},
         "an attack has one of each, cards and grids have several, a search has several with commas",
     ),
     Apart(
