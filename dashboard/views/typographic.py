@@ -130,8 +130,8 @@ def show(page: Page) -> None:
                 st.info("The image shows none of the classes, so there is no answer to flip.")
             else:
                 mark = f"{state.identity(clip)} {names} {templates} {label} {state.pixels(picture)}"
-                own = names[label]
-                show_search(clip, trial.images["clean"], attack, names, own, templates, mark)
+                answer = names[label]
+                show_search(clip, trial.images["clean"], attack, names, answer, templates, mark)
         else:
             show_effect(trial, shares, classes, label)
             show_chart(shares, names, always=[label, classes.index(attack.word)])
