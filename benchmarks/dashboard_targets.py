@@ -12,12 +12,14 @@ the models and what is sent, without the web server), the median of the rounds w
 ``switch``: from one unit to another of an atlas at ViT-B/32 size (random weights, 36,864 units,
 photos of 1,600 x 1,200), with the thumbnails of the atlas and without.
 ``large``: a unit's page from an atlas of 100,002 units (random weights, synthetic images).
-``memory``: resident memory of the process over many page views, each a session of its own.
+``memory``: resident memory of the process over many page views, each a session of its own: 100
+different ones again and again, so that caches are full after the first round.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import shutil
 import statistics
@@ -37,7 +39,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 APP = ROOT / "dashboard" / "app.py"
 ROUNDS = 7
-N_CLASSES, N_PHOTOS, N_SMALL = 300, 24, 48
+N_CLASSES, N_PHOTOS, N_SMALL, N_DIFFERENT = 300, 24, 48, 100
 WORDS = "fox owl bee ant cow pig hen rat bat elk yak emu eel cod".split()
 Line = tuple[str, str, str, bool]
 
@@ -199,7 +201,8 @@ def memory(folder: Path, views: int) -> list[Line]:
         render(scene).image.save(images / f"{number:03d}.png")
     clipprobe.scan(clipprobe.load(), images, out=folder / "runs" / "atlas", workers=0)
     seen = []
-    for number in range(views):
+    for view_number in range(views):
+        number = view_number % N_DIFFERENT
         unit = f"vision.blocks.{number % 6}.mlp.post:{number}"
         view, params = [
             ("unit", {"run": "atlas", "unit": unit}),
@@ -212,6 +215,7 @@ def memory(folder: Path, views: int) -> list[Line]:
             ("reports", {"run": "atlas"}),
         ][number % 5]
         opened(folder / "runs", None, view, **params)
+        gc.collect()  # sessions that ended are cycles
         seen.append(resident_mb())
     fifth = max(1, views // 5)
     early, late = max(seen[fifth : 2 * fifth]), max(seen[-fifth:])

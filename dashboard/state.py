@@ -104,14 +104,14 @@ BY_PIXELS: Any = {Image.Image: pixels}
 
 
 @st.cache_resource(show_spinner=False, max_entries=3)
-def _known_images(key: str) -> dict[str, Floats]:
+def known_images(key: str) -> dict[str, Floats]:
     """Vectors of the images that came last, the oldest first."""
     return {}
 
 
 def image_vectors(clip: Clip, images: Sequence[Image.Image]) -> Floats:
     """Unit vectors of images, ``(n, d)``; those that are new are encoded together."""
-    known, marks = _known_images(identity(clip)), [pixels(image) for image in images]
+    known, marks = known_images(identity(clip)), [pixels(image) for image in images]
     vectors = {mark: known[mark] for mark in marks if mark in known}
     new = {mark: image for mark, image in zip(marks, images, strict=True) if mark not in vectors}
     if new:

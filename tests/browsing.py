@@ -29,7 +29,7 @@ CALLS_HOME = {
 }
 
 
-ODD = "odd ‮evil $x^2$ <b>b</b> [l](a) :smile:".replace("/", "∕")
+ODD = "strange ‮evil $x^2$ <b>b</b> [l](a) :smile:".replace("/", "∕")
 """A name of files and folders."""
 ODD_UNIT = "vision.blocks.1.mlp.post:5"
 

@@ -18,9 +18,13 @@ HEIGHT_PX = 900
 def show(page: Page) -> None:
     """The whole page."""
     st.title("What does the report say?")
-    runs = [item for item in find_runs(runs_folder()) if item.run is not None]
+    found = find_runs(runs_folder())
+    runs = [item for item in found if item.run is not None]
     if not runs:
-        st.info(f"No complete run in {plain(runs_folder())}: `clipprobe demo` makes some.")
+        others = (
+            f" What is wrong with the {len(found)} others is on the page Runs." if found else ""
+        )
+        st.info(f"No complete run in {plain(runs_folder())}: `clipprobe demo` makes some.{others}")
         return
     run = choose_run(runs, label="Run", key="report_run")
     if run is None:

@@ -75,8 +75,8 @@ def show(page: Page) -> None:
         page.of_model(clip, made.title)
         try:
             attack = TypographicAttack(**attack_settings)
-            own, templates = lab.checked_classes(class_text, template_text)
-            names, added = lab.with_added(own, [name, attack.word])
+            listed, templates = lab.checked_classes(class_text, template_text)
+            names, added = lab.with_added(listed, [name, attack.word])
             refuse_person_groups([*in_sentences(added, templates), attack.word], "the lab")
             classes = Classes(names)
             trial = lab.draw(picture, attack, classes)

@@ -132,3 +132,29 @@ def elements() -> Callable[[Any, str], list[dict[str, Any]]]:
         return [json.loads(one.json) for one in protos if one.component_name == f"clipprobe.{name}"]
 
     return given
+
+
+@pytest.fixture(scope="session")
+def decoded() -> Callable[[Any], Any]:
+    """A Plotly array, which may be packed as base64."""
+    import base64
+
+    import numpy as np
+
+    def read(values: Any) -> Any:
+        if isinstance(values, dict):
+            return np.frombuffer(base64.b64decode(values["bdata"]), np.dtype(values["dtype"]))
+        return np.array(values)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def decoded_image() -> Callable[[str], Any]:
+    """An image that is a ``data:`` address."""
+    import base64
+    import io
+
+    from PIL import Image
+
+    return lambda address: Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))

@@ -108,6 +108,7 @@ def test_only_what_changed_is_encoded(app: Any, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(Clip, "encode_images", count_images)
     monkeypatch.setattr(Clip, "tokenize", count_texts)
     state.known_classes.clear()
+    state.known_images.clear()
     test = app(VIEW, word="cat")
     assert counted["images"] == 4 and counted["texts"] > 0
     counted.update(images=0, texts=0)

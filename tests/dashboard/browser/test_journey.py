@@ -118,7 +118,7 @@ def test_a_view_keeps_its_run(page: Any, address: str) -> None:
     page.get_by_role("link", name="Unit", exact=True).click()
     shown("Atlas", "later/atlas")
     page.get_by_role("heading", name=unit, exact=True).wait_for()
-    assert "run=later%2Fatlas" in page.url
+    page.wait_for_url("**/unit?*run=later%2Fatlas*")
 
     page.goto(f"{address}/unit?run=gone&unit={unit}")
     page.get_by_text("There is no run 'gone' to show here.").wait_for()
@@ -126,7 +126,7 @@ def test_a_view_keeps_its_run(page: Any, address: str) -> None:
     assert page.get_by_role("heading", name=unit).count() == 0 and "run=gone" in page.url
     choose(page, "Atlas", "demo/atlas")
     page.get_by_role("heading", name=unit, exact=True).wait_for()
-    assert "run=demo%2Fatlas" in page.url
+    page.wait_for_url("**/unit?*run=demo%2Fatlas*")
 
 
 @pytest.mark.parametrize("name", CALLS_HOME)
