@@ -105,7 +105,7 @@ print(clip.logits(images, ["{phrase}", "a dog"]))"""
         "zeroshot": [
             (f"clipprobe audit zeroshot --images {CONCEPTS} --out runs/zeroshot", {}),
             ("clipprobe audit few-shot --never-seen --out runs/few-shot", {"lines": 10}),
-            ("clipprobe audit limits --task colour --task relation --out runs/limits", {}),
+            ('clipprobe audit limits --task colour --task "left or right" --out runs/limits', {}),
         ],
         "bias": [
             (
