@@ -48,8 +48,10 @@ def examples(chosen: dict[str, Any]) -> dict[str, list[Example]]:
     """The examples of every block of the README, in the order of the page.
 
     Args:
-        chosen: ``examples`` of ``evaluation.json``: the unit and the way to write.
+        chosen: ``examples`` of ``evaluation.json``: a unit with a name, one with an effect, and the
+            way to write.
     """
+    named = chosen["named"]
     unit, concept = chosen["unit"]["unit"], chosen["unit"]["concept"]
     site, _, number = unit.rpartition(":")
     phrase = next(one.phrase for one in concepts() if one.name == concept)
@@ -71,8 +73,11 @@ with clipprobe.intervene(clip, {{"{unit}": "zero"}}):
 print(clip.logits(images, ["{phrase}", "a dog"]))"""
     lines: dict[str, list[tuple[str, dict[str, Any]]]] = {
         "unit": [
-            (f"clipprobe neurons search --atlas runs/demo/atlas --label {concept}", {}),
-            (f"clipprobe neurons show {unit} --atlas runs/demo/atlas --out sheet.html", {}),
+            (f"clipprobe neurons search --atlas runs/demo/atlas --label {named['concept']}", {}),
+            (
+                f"clipprobe neurons show {named['unit']} --atlas runs/demo/atlas --out sheet.html",
+                {},
+            ),
         ],
         "why": [
             (f'clipprobe explain {image} "{phrase}" --out map.png', {}),

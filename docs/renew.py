@@ -22,6 +22,7 @@ import re
 import shutil
 import string
 import sys
+import tempfile
 import textwrap
 from itertools import product
 from pathlib import Path
@@ -65,6 +66,20 @@ def choose_unit(clip: Any) -> dict[str, Any]:
     """Draw the gallery anew; its first unit, with the score on fresh images."""
     best = write_gallery(clip, GALLERY, top=10)[0]
     return {"unit": best.unit, "concept": best.concept, "score": best.score.to_json()}
+
+
+def choose_named(clip: Any) -> dict[str, Any]:
+    """The first unit on the demo's front page: of one concept, its name tested on other images."""
+    from attacks.demo.choosing import shown_units
+    from attacks.demo.settings import Demo
+    from attacks.demo.study import DEMO
+    from clipprobe.neurons import Atlas
+    from clipprobe.study import carry_out
+
+    with tempfile.TemporaryDirectory() as folder:
+        carry_out(DEMO, Demo(out=folder), clip)
+        best = shown_units(Atlas.load(Path(folder) / "atlas"))[0]
+    return {"unit": best.address, "concept": best.label}
 
 
 def choose_attack(clip: Any) -> dict[str, Any]:
@@ -239,7 +254,11 @@ def measure(*, again: bool, choose: bool, audit: bool) -> None:
     if again:
         stored["abilities"] = [ability.to_json() for ability in evaluate(clip)]
     if choose:
-        stored["examples"] = {"unit": choose_unit(clip), "attack": choose_attack(clip)}
+        stored["examples"] = {
+            "named": choose_named(clip),
+            "unit": choose_unit(clip),
+            "attack": choose_attack(clip),
+        }
     if audit:
         stored["audits"] = measure_audits(clip)
     write_json(path, stored)
