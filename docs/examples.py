@@ -25,7 +25,7 @@ from clipprobe.stimuli import concepts
 
 STORED = Path(__file__).parent / "examples.json"
 CONCEPTS, PEOPLE = "runs/demo/stimuli/concepts", "runs/demo/stimuli/people"
-WIDTH = 118
+WIDTH = 140
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +76,11 @@ print(clip.logits(images, ["{phrase}", "a dog"]))"""
             (f"clipprobe neurons search --atlas runs/demo/atlas --label {named['concept']}", {}),
             (
                 f"clipprobe neurons show {named['unit']} --atlas runs/demo/atlas --out sheet.html",
-                {},
+                {"lines": 9},
             ),
         ],
         "why": [
-            (f'clipprobe explain {image} "{phrase}" --out map.png', {}),
+            (f'clipprobe explain {image} "{phrase}" --out map.png', {"lines": 6}),
             (f'clipprobe neurons decompose {image} --text "{phrase}"', {"lines": 6}),
             (
                 f"mkdir -p {concept} && cp {CONCEPTS}/{concept}-* {concept}/\n"
@@ -90,21 +90,25 @@ print(clip.logits(images, ["{phrase}", "a dog"]))"""
         ],
         "python": [(code, {"language": "python"})],
         "attack": [
-            (f"clipprobe audit typographic --images {CONCEPTS} {flags} --out runs/typo", {}),
+            (
+                f"clipprobe audit typographic --images {CONCEPTS} {flags} --out runs/typo",
+                {"lines": 5},
+            ),
             (
                 f"clipprobe audit typographic --images {CONCEPTS} --sample 200 "
                 "--fail-under attacked_accuracy=0.6 --out runs/strict",
-                {"exit": 1},
+                {"exit": 1, "lines": 5},
             ),
             (
-                f"clipprobe audit sweep --images {CONCEPTS} --sample 40 --factor size {held} "
+                f"clipprobe audit sweep --images {CONCEPTS} --sample 40 --factor size=0.1,0.15,0.2,0.3,0.4 "
+                f"{held} "
                 "--out runs/sweep",
-                {"lines": 6},
+                {"lines": 5},
             ),
             (
                 f"clipprobe audit reading --images {CONCEPTS} --run runs/typo --sample 48 "
                 "--out runs/reading",
-                {"lines": 6},
+                {"lines": 10},
             ),
         ],
         "zeroshot": [
@@ -121,7 +125,7 @@ print(clip.logits(images, ["{phrase}", "a dog"]))"""
             (
                 f"clipprobe audit gap --images {PEOPLE} --groups perceived_gender --word mechanic "
                 "--group woman --clusters drawing --kind neuron --out runs/gap",
-                {"lines": 6},
+                {"lines": 4},
             ),
             (
                 f"clipprobe audit mitigate --images {PEOPLE} --groups perceived_gender "
