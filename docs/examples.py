@@ -100,9 +100,8 @@ print(clip.logits(images, ["{phrase}", "a dog"]))"""
                 {"exit": 1, "lines": 5},
             ),
             (
-                f"clipprobe audit sweep --images {CONCEPTS} --sample 40 --factor size=0.1,0.15,0.2,0.3,0.4 "
-                f"{held} "
-                "--out runs/sweep",
+                f"clipprobe audit sweep --images {CONCEPTS} --sample 40 "
+                f"--factor size=0.1,0.15,0.2,0.3,0.4 {held} --out runs/sweep",
                 {"lines": 5},
             ),
             (
