@@ -49,7 +49,6 @@ def shots(chosen: dict[str, Any]) -> dict[str, Shot]:
     """Name of a picture -> what it shows."""
     things, people, unit = examples.CONCEPTS, examples.PEOPLE, chosen["unit"]["unit"]
     concept, (site, _, _) = chosen["unit"]["concept"], unit.rpartition(":")
-    how = " ".join(f"--{k} {v}" for k, v in chosen["attack"]["how"].items() if k != "size" and v)
     shown = f"{things}/{concept}-picture-0.png"
 
     def run(name: str, command: str) -> Shot:
@@ -67,7 +66,10 @@ def shots(chosen: dict[str, Any]) -> dict[str, Shot]:
             )
         },
         "stroop": run("stroop", "audit stroop"),
-        "search": run("search", f"audit search {shown} --label {concept} {how}"),
+        "search": run(
+            "search",
+            f"audit search {shown} --label {concept} --classes names.txt --outline none",
+        ),
         "written": run(
             "written",
             f"audit written --images {people} --groups perceived_gender --clusters drawing "
@@ -78,7 +80,7 @@ def shots(chosen: dict[str, Any]) -> dict[str, Shot]:
             f"audit bias --images {people} --groups perceived_gender --clusters drawing "
             "--probe clip-section-7",
         ),
-        "carriers": run("carriers", f"audit carriers {concept} --images {things}"),
+        "carriers": run("carriers", "audit carriers red --task colour"),
         "words": run("words", f"neurons words --words names.txt --unit {unit}"),
         "captions": run("captions", f"neurons captions --unit {unit}"),
         "labels": run(

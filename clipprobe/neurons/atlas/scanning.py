@@ -24,7 +24,7 @@ from clipprobe.neurons.atlas.settings import AtlasScan, ImageScan, Sheets, TextS
 from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.atlas.statistics.samples import N_BINS
 from clipprobe.neurons.atlas.store import KIND, outcome_of, read_run
-from clipprobe.neurons.atlas.stream import CHECKPOINT, ScanState, Stream
+from clipprobe.neurons.atlas.loops.images import CHECKPOINT, ScanState, Stream
 from clipprobe.neurons.atlas.thumbnails import MOST_IMAGES, make_thumbnails, shown
 from clipprobe.runs import Run, jsonio
 from clipprobe.runs.provenance import versions
@@ -180,7 +180,7 @@ class _Scan:
             state = ScanState.read(run, list(self.sites), self.keep)
         records = [self.dataset.records[i] for i in self.numbers]
         if self.config["tower"] == "text":
-            from clipprobe.neurons.atlas.text_stream import TextStream
+            from clipprobe.neurons.atlas.loops.texts import TextStream
 
             texts = TextStream(self.clip, pool, state, records, self.numbers, seed)
             records, stream = texts.with_pieces(records), cast(Stream, texts)

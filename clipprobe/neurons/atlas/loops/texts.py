@@ -15,7 +15,7 @@ import torch
 
 from clipprobe.data import Batch, ImageRecord
 from clipprobe.models.activations import text_batches
-from clipprobe.neurons.atlas.stream import ScanState, Stream
+from clipprobe.neurons.atlas.loops.images import ScanState, Stream
 from clipprobe.neurons.atlas.unit import PIECES
 
 if TYPE_CHECKING:
