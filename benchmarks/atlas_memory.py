@@ -44,8 +44,8 @@ from clipprobe.models.checkpoints.processors import from_processor
 from clipprobe.models.clip import Clip, Source
 from clipprobe.models.families.hf_clip import HFClip
 from clipprobe.neurons import scan
-from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.atlas.loops.images import ScanState, Stream
+from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
 
 WIDE = {"image_size": 64, "patch_size": 32}
 """ViT-B/32, on fewer tokens."""

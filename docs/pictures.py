@@ -48,7 +48,7 @@ class Shot:
 def shots(chosen: dict[str, Any]) -> dict[str, Shot]:
     """Name of a picture -> what it shows."""
     things, people, unit = examples.CONCEPTS, examples.PEOPLE, chosen["unit"]["unit"]
-    concept, (site, _, _) = chosen["unit"]["concept"], unit.rpartition(":")
+    concept = chosen["unit"]["concept"]
     shown = f"{things}/{concept}-picture-0.png"
 
     def run(name: str, command: str) -> Shot:
@@ -61,8 +61,7 @@ def shots(chosen: dict[str, Any]) -> dict[str, Shot]:
         **{
             name: Shot(page=f"{name}/report.html")
             for name in (
-                "typo", "sweep", "reading", "zeroshot", "few-shot", "limits", "bias", "gap",
-                "mitigated",
+                "typo", "sweep", "reading", "zeroshot", "limits", "bias", "gap",
             )
         },
         "stroop": run("stroop", "audit stroop"),
@@ -80,13 +79,8 @@ def shots(chosen: dict[str, Any]) -> dict[str, Shot]:
             f"audit bias --images {people} --groups perceived_gender --clusters drawing "
             "--probe clip-section-7",
         ),
-        "carriers": run("carriers", "audit carriers red --task colour"),
         "words": run("words", f"neurons words --words names.txt --unit {unit}"),
-        "captions": run("captions", f"neurons captions --unit {unit}"),
-        "labels": run(
-            "labels", f"neurons label --images {things} --judge labels --sites {site}"
-        ),
-        "multimodal": run("multimodal", f"neurons multimodal --sites {site}"),
+        "labels": Shot(page="demo/labels/report.html"),
     }  # fmt: skip
 
 

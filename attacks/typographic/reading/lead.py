@@ -74,4 +74,5 @@ def _removed(summary: Mapping[str, Any]) -> str:
         return ""
     before, after = greedy["before"]["success"], greedy["after"]["success"]
     names = [head_name(*head) for head in greedy["heads"]]
-    return f"; without {len(names)} heads {percent(before)} becomes {percent(after)}"
+    gone = names[0] if len(names) == 1 else f"{len(names)} heads"
+    return f"; without {gone} {percent(before)} becomes {percent(after)}"

@@ -20,11 +20,11 @@ from clipprobe.hooks.units import Site, default_pool, find_sites
 from clipprobe.memory import check_fits, fitting_batch
 from clipprobe.neurons.atlas.atlas import Atlas
 from clipprobe.neurons.atlas.images import ImageTable
+from clipprobe.neurons.atlas.loops.images import CHECKPOINT, ScanState, Stream
 from clipprobe.neurons.atlas.settings import AtlasScan, ImageScan, Sheets, TextScan
 from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.atlas.statistics.samples import N_BINS
 from clipprobe.neurons.atlas.store import KIND, outcome_of, read_run
-from clipprobe.neurons.atlas.loops.images import CHECKPOINT, ScanState, Stream
 from clipprobe.neurons.atlas.thumbnails import MOST_IMAGES, make_thumbnails, shown
 from clipprobe.runs import Run, jsonio
 from clipprobe.runs.provenance import versions
