@@ -17,7 +17,6 @@ from clipprobe.attribution.writing import ScoreFindings, check_suffix, write_exp
 from clipprobe.cli.common import load_model, read_image, result, say
 from clipprobe.cli.verbs import Verb
 from clipprobe.errors import ConfigError
-from clipprobe.hooks.names import parse_unit
 from clipprobe.people import refuse_person_groups
 from clipprobe.runs.files import check_file
 from clipprobe.settings.shared import Model, Terminal
@@ -49,6 +48,8 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
     read_image(settings.image)
     if out is not None:
         check_file(out)
+    from clipprobe.hooks.names import parse_unit  # which loads torch: not for --help
+
     target: Any = parse_unit(settings.unit) if settings.unit else text
     clip = load_model(model)
     from clipprobe.attribution.explaining import default_method, explain_many

@@ -114,7 +114,7 @@ def _width(estimate: Any) -> float:
     parts = estimate_parts(estimate)
     assert parts is not None
     low, high = parts[1], parts[2]
-    return 0.0 if low is None or high is None else float(high - low)
+    return float(high - low) if low is not None and high is not None and low <= high else 0.0
 
 
 def _is_share(estimate: Any) -> bool:

@@ -122,7 +122,7 @@ def test_what_cannot_be_explained_is_said(planted: Any, people: Path, tmp_path: 
 
     with pytest.raises(DataError, match=r"'mayor' is not in the list .*--words"):
         ask(word="mayor")
-    with pytest.raises(DataError, match="none of those"):
+    with pytest.raises(DataError, match="is not a group of 'perceived_gender'"):
         ask(group="c")
     with pytest.raises(ConfigError, match="'dimension' is unknown: known are neuron, head"):
         ask(kinds=["dimension"])

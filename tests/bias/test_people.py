@@ -66,7 +66,7 @@ def few(people: Callable[..., Path]) -> People:
         source=["web", "web", "studio", "studio"] * 6,
     )
     settings = BiasAudit(images=folder, groups="perceived_gender", clusters="person")
-    return read_people(settings, settings.groups, None, controls=["source"])
+    return read_people(settings, settings.groups, controls=["source"])
 
 
 def test_people_are_columns_clusters_and_strata_over_the_records(few: People) -> None:

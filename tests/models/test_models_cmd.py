@@ -122,7 +122,7 @@ def test_similarity_writes_table_page_and_picture(
             ["similarity", "{folder}/config.json", "--text", "x", "--out", "m.txt"],
             "ends otherwise: name it one of these",
         ),
-        (["similarity", "no.png", "--text", "x", "--model", "{folder}"], "'no.png'"),
+        (["similarity", "no.png", "--text", "x", "--model", "{folder}"], "no.png could not"),
         (["hooks", "{folder}", "--device", "tpu9"], "'tpu9' cannot be used here"),
     ],
 )

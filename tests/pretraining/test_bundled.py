@@ -91,7 +91,7 @@ def test_every_page_says_what_the_evaluation_says() -> None:
     parts = renew.blocks(stored)
     stored["examples"]["unit"]["unit"] = "vision.blocks.0.mlp.post:0"
     assert renew.filled(readme, parts) == readme
-    assert "vision.blocks.0.mlp.post:0 --atlas" in renew.filled(readme, renew.blocks(stored))
+    assert "--unit vision.blocks.0.mlp.post:0" in renew.filled(readme, renew.blocks(stored))
 
 
 def test_the_card_counts_neurons_beside_shuffled_concepts() -> None:

@@ -103,8 +103,12 @@ def test_limits_can_be_part_of_the_opening_and_must_be_somewhere() -> None:
         lead(verdict=" ")
 
 
-def test_the_markdown_twin_is_what_it_was() -> None:
-    assert render_markdown(page(lead=lead())) == render_markdown(page())
+def test_the_markdown_twin_opens_with_the_verdict_and_is_else_the_same() -> None:
+    opened, plain = render_markdown(page(lead=lead())), render_markdown(page())
+    one = lead()
+    assert f"**{one.verdict}**" in opened and one.evidence in opened
+    assert one.verdict not in plain
+    assert opened.split("\n## ")[1:] == plain.split("\n## ")[1:]
 
 
 def test_every_cell_says_in_words_what_the_twin_says() -> None:

@@ -152,9 +152,8 @@ def test_a_call_keeps_paths_and_says_what_it_cannot_keep(
     near = Brightness(images.name, out=tmp_path / "a", limit=3, groups=["gender"])
     view = carry_out(STUDY, near, Eye()).run
     call = view.read_json("call.json")
-    assert call["settings"] == {
-        "images": str(images), "limit": 3, "power": 1.0, "groups": ["gender"],
-    }  # fmt: skip
+    given = {one: value for one, value in call["settings"].items() if value not in (None, False)}
+    assert given == {"images": str(images), "limit": 3, "power": 1.0, "groups": ["gender"]}
     assert call["give_again"] == ["model"]
     with pytest.raises(ConfigError, match="clip"):
         rerun(view.path, tmp_path / "b")

@@ -126,7 +126,7 @@ def wait_for(root: str, process: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"the server does not answer: {log.read_text()}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop would stay for files of other folders
 def browser() -> Iterator[Any]:
     """Chromium."""
     executable = chromium()

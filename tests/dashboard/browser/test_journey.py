@@ -90,7 +90,8 @@ def test_a_journey(page: Any, address: str, tmp_path: Path) -> None:
     page.get_by_role("link", name="Reports").click()
     page.get_by_role("heading", name="What does the report say?").wait_for()
     report = page.frame_locator("iframe").frame_locator('iframe[title="report"]')
-    report.get_by_role("heading", name="Neuron atlas").wait_for()
+    report.get_by_text("Neuron atlas").first.wait_for()
+    report.locator("details").evaluate_all("(all) => all.forEach((one) => { one.open = true })")
     report.locator(".plot-container").first.wait_for()  # its charts are drawn
     frame = page.frames[-1]
     assert frame.evaluate("origin") == "null"
@@ -98,7 +99,7 @@ def test_a_journey(page: Any, address: str, tmp_path: Path) -> None:
     assert frame.evaluate(reached) is False
     report.locator("nav a").last.click()
     assert frame.url.startswith("about:srcdoc#") and frame.evaluate("scrollY") > 0
-    report.get_by_role("heading", name="Neuron atlas").wait_for()
+    report.get_by_text("Neuron atlas").first.wait_for()
     page.screenshot(path=tmp_path / "4-reports.png", full_page=True)
 
 
