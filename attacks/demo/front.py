@@ -15,8 +15,7 @@ from clipprobe.neurons.instruments.registry import INSTRUMENTS
 from clipprobe.neurons.instruments.rows import short_of_one
 from clipprobe.neurons.instruments.store import unit_rows
 from clipprobe.report import Card, Cards, Images, Intervals, Lead
-from clipprobe.report.words import counted, points
-from clipprobe.statistics import Estimate
+from clipprobe.report.words import counted, is_defined, points, side_of
 
 if TYPE_CHECKING:
     from clipprobe.neurons import Atlas
@@ -109,7 +108,14 @@ def attack_card(run: RunView, attacked: Attacked | None) -> Card:
             f"(p {sure}); a blank label and nonsense in the same place leave it {label}. {text}"
         )
     links = [("Full report", "typographic/report.html"), ("Command", COMMANDS)]
-    return Card(title="It reads what is written", text=text, blocks=blocks, links=links, width=4)
+    title = "It reads what is written" if reads(run.summary) else "Writing on an image"
+    return Card(title=title, text=text, blocks=blocks, links=links, width=4)
+
+
+def reads(summary: Mapping[str, Any]) -> bool:
+    """Whether the word becomes the answer more often than nonsense in its place, surely."""
+    effect = summary["effects"].get("reading_effect")
+    return effect is not None and side_of(effect["estimate"]) > 0
 
 
 def attack_sentence(summary: Mapping[str, Any]) -> str:
@@ -140,12 +146,21 @@ def bias_card(run: RunView) -> Card:
         mark=("no association", 0.0),
     )
     return Card(
-        title="It carries the associations that it was taught",
+        title="It carries the associations that it was taught"
+        if associations_found(run.summary)
+        else "Associations that were planted",
         text=bias_sentence(run.summary),
         blocks=[forest] if planted else [],
         links=[("Full report", "bias/report.html"), ("Command", COMMANDS)],
         width=5,
     )
+
+
+def associations_found(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The share of planted associations that were found; None where there is none to tell."""
+    by_name = {one["name"]: one["estimate"] for one in summary["headline"]}
+    found = by_name.get("planted associations found")
+    return found if found is not None and is_defined(found) and found["value"] > 0 else None
 
 
 def forest_rows(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -173,7 +188,7 @@ def bias_sentence(summary: Mapping[str, Any]) -> str:
     false = by_name.get("balanced controls flagged")
     if found is None or false is None:
         return "No association was planted in this model that could be checked."
-    if not _known(found) or not _known(false):
+    if not is_defined(found) or not is_defined(false):
         return "Too few drawings for a test of the planted associations."
     return (
         f"The audit finds {counted(found)} associations that were planted in the model's captions, "
@@ -192,7 +207,9 @@ def map_card(things: TwoThings) -> Card:
         for text in things.texts
     ]
     return Card(
-        title="It looks at the thing that is named",
+        title="It looks at the thing that is named"
+        if all(things.on_own[text] > 0.5 for text in things.texts)
+        else "Where a score comes from",
         text=map_sentence(things),
         blocks=[Images(items, columns=len(items))],
         links=[("The numbers", "explanation.json"), ("Command", COMMANDS)],
@@ -223,24 +240,18 @@ def verdict_of(front: Front) -> str:
     parts = []
     if names:
         parts.append(f"It has neurons for {_listed(names)}")
-    reads = f"answers the written word on {counted(attack)} images"
-    parts.append(reads if parts else f"It {reads}")
-    found = {one["name"]: one["estimate"] for one in front.bias.summary["headline"]}.get(
-        "planted associations found"
-    )
-    if found is not None and _known(found):
+    if reads(front.typographic.summary):
+        parts.append(f"answers the written word on {counted(attack)} images")
+    if found := associations_found(front.bias.summary):
         parts.append(f"carries {counted(found)} associations that it was taught")
-    return _listed(parts)
+    if not parts:
+        return "Nothing stands out in this model on the demo's images"
+    return _listed(parts if names else [f"It {parts[0]}", *parts[1:]])
 
 
 def lead_of(front: Front, evidence: str, limits: Sequence[str]) -> Lead:
     """The opening of the page."""
     return Lead(verdict=verdict_of(front), evidence=evidence, figure=cards_of(front), limits=limits)
-
-
-def _known(estimate: Mapping[str, Any] | Estimate) -> bool:
-    value = estimate["value"] if isinstance(estimate, Mapping) else estimate.value
-    return value is not None and value == value
 
 
 def _listed(parts: Sequence[str]) -> str:

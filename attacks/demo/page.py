@@ -112,10 +112,7 @@ def introduction(concepts: Dataset) -> list[Section]:
         for label in examples
     ]
     about: list[Block] = [
-        Warning(
-            "Nothing here is evidence about OpenAI's CLIP or about people: the model is small, "
-            "its world is drawn, and its social associations are planted at recorded rates."
-        ),
+        Warning(LIMITS[0]),
         Paragraph(
             "Three questions are put to the model: what do its neurons respond to, does it read "
             "what is written over what is shown, and which social associations does it carry? It "

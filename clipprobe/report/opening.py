@@ -19,9 +19,9 @@ COMPARED_LIMITS = (
 )
 
 
-def point(value: float, n: int, reason: str = "") -> dict[str, Any]:
+def point(value: float, n: int) -> dict[str, Any]:
     """A number without an interval as an estimate in its JSON form, for a figure."""
-    return {"value": value, "low": None, "high": None, "n": n, "reason": reason}
+    return {"value": value, "low": None, "high": None, "n": n, "reason": ""}
 
 
 def compared(

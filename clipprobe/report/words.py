@@ -82,9 +82,9 @@ def chance_of(p: float | None) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def reason_of(estimate: Any, otherwise: str = "no reason was recorded") -> str:
+def reason_of(estimate: Any) -> str:
     """Why there is no value, or no interval."""
-    return _parts(estimate)[4] or otherwise
+    return _parts(estimate)[4] or "no reason was recorded"
 
 
 def _said(estimate: Any, *, scale: int, places: int | None, unit: str, signed: bool = False) -> str:

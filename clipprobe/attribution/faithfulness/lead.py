@@ -67,6 +67,8 @@ def _said(
     evidence = f"{_named(best)}, {metric} ({question}): {amount(best.estimate)}. {beside}"
     if null is not None and side_of(best.estimate, value_of(null.estimate)) <= 0:
         return "No method is shown to point better than a random map", evidence
+    if null is None:
+        return f"{_named(best)} scores highest, with no random map to compare with", evidence
     rivals = [row for row in methods[1:] if row.estimate.high > best.estimate.low]
     if rivals:
         return (
@@ -74,7 +76,7 @@ def _said(
             "good",
             evidence,
         )
-    return f"Believe {_named(best)}: no other of {len(methods)} methods reaches it", evidence
+    return f"Believe {_named(best)}: none of {len(methods) - 1} others reaches it", evidence
 
 
 def _named(row: Row) -> str:

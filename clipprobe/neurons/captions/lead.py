@@ -69,10 +69,15 @@ def _said(found: Sequence[UnitCaptions], summary: Mapping[str, Any]) -> tuple[st
         f"({first.n_random:,} random directions, {chance_of(first.p)})."
     )
     if n == 1:
-        told_words = "closer than chance gives" if told else "no closer than chance gives"
+        told_words = (
+            "closer than chance gives" if told else "not shown to be closer than chance gives"
+        )
         return f"{first.name} writes what is closest to “{best}”, {told_words}", evidence
     if not told:
-        return f"None of {n:,} units is closer to a caption than random directions are", evidence
+        return (
+            f"None of {n:,} units is shown to be closer to a caption than random directions are",
+            evidence,
+        )
     return (
         f"{told:,} of {n:,} units are closer to a caption than random directions are, first "
         f"{first.name}: “{best}”",

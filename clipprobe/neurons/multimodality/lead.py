@@ -68,7 +68,8 @@ def _said(result: MultimodalityContents) -> tuple[str, str]:
         return f"{claim.n:,} of {claim.share.n:,} units {what}", evidence
     if p > result.alpha:
         return (
-            f"{claim.n:,} of {claim.share.n:,} units {what}, no more than shuffled concepts give",
+            f"{claim.n:,} of {claim.share.n:,} units {what}, not shown to be more than shuffled "
+            "concepts give",
             evidence,
         )
     return (

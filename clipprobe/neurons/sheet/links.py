@@ -17,7 +17,6 @@ from clipprobe.neurons.sheet.evidence import runs_root
 if TYPE_CHECKING:
     from clipprobe.neurons.sheet.context import SheetContext
     from clipprobe.report import Block, Section
-    from clipprobe.runs import RunView
 
 _MOST = 40
 """Links to other sheets."""
@@ -76,14 +75,9 @@ def report_links(context: SheetContext) -> Iterator[tuple[str, str]]:
             yield "atlas", link
     for name, runs in context.views.items():
         for run, _ in runs:
-            link = report_of(run, context.folder)
+            link = relative(run.path / "report.html", context.folder)
             if link:
                 yield name if name == run.path.name else f"{name} ({run.path.name})", link
-
-
-def report_of(run: RunView, folder: Path | None) -> str:
-    """The link to a run's report; empty where there is none."""
-    return relative(run.path / "report.html", folder)
 
 
 def relative(path: Path, folder: Path | None) -> str:

@@ -44,14 +44,14 @@ def lead_of(summary: Mapping[str, Any], rows: Sequence[Sequence[Any]], n_above: 
         )
         verdict = (
             f"In {n_above:,} of {n:,} units one written word stands out more than it does in a "
-            f"unit that responds to nothing{clearest}"
+            f"unit that responds to nothing, where half would by chance{clearest}"
         )
         median = format_number(value_of(summary["headline"][0]["estimate"]))
         evidence = (
             f"There the strongest of {summary['n_words']:,} words lies {format_number(floor)} "
-            f"standard deviations above the mean on average, so about half would exceed it; here "
-            f"the median over units is {median}. Control: {summary['n_scrambled']:,} letter "
-            "strings, the second series."
+            f"standard deviations above the mean on average, so about half of bell-shaped "
+            f"units would exceed it; here the median over units is {median}. Control: "
+            f"{summary['n_scrambled']:,} letter strings, the second series."
         )
         rows = told or rows
     shown = rows[:_N_SHOWN]

@@ -18,10 +18,11 @@ def lead_of(scores: Sequence[Score]) -> Lead:
     crossed = [one for one in held if one.crossed]
     if crossed:
         verdict = (
-            f"{len(crossed)} of {len(held)} thresholds are crossed, first in {crossed[0].title}"
+            f"Thresholds of {len(crossed)} of {len(held)} studies are crossed, first in "
+            f"{crossed[0].title}"
         )
     elif held:
-        verdict = f"All {len(held)} thresholds are kept"
+        verdict = f"All thresholds of {len(held)} studies are kept"
     else:
         verdict = (
             f"{len(scores)} studies were made; no threshold was set, so none is kept or crossed"

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clipprobe.report import Code, Lead, Links, Numbers, Page, Paragraph, Section, Table
-from clipprobe.report.words import counted
 from clipprobe.study.suite.lead import lead_of
-from clipprobe.study.suite.scorecard import Score, card, cells
+from clipprobe.study.suite.scorecard import Score, card, cells, census
 
 if TYPE_CHECKING:
     from clipprobe.models import Clip
@@ -83,7 +82,7 @@ def _number(item: Mapping[str, Any]) -> tuple[str, Any, str]:
     name, estimate = item["name"].replace("_", " "), item["estimate"]
     if estimate["value"] is None or estimate["low"] is not None:
         return name, estimate, item["meaning"]
-    return name, counted(estimate), f"{item['meaning']}; no interval: {estimate['reason']}"
+    return name, census(estimate), f"{item['meaning']}; no interval: {estimate['reason']}"
 
 
 def _model_card(clip: Clip, scores: Sequence[Score]) -> Section:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipprobe.errors import ThresholdCrossedError
 from clipprobe.report.numbers import format_cell
-from clipprobe.report.words import counted
+from clipprobe.report.words import count_of, counted
 from clipprobe.runs import RunView
 from clipprobe.runs.manifest import SEAL
 from clipprobe.study.suite.entry import Entry
@@ -125,8 +125,15 @@ def headline_lines(summary: Mapping[str, Any]) -> list[str]:
 
 def _line(estimate: Mapping[str, Any]) -> str:
     """An estimate on the terminal; a census as the count that it is."""
-    census = estimate["value"] is not None and estimate["low"] is None
-    return counted(estimate) if census else format_cell(estimate)
+    return format_cell(estimate) if estimate["low"] is not None else census(estimate)
+
+
+def census(estimate: Mapping[str, Any]) -> str:
+    """A number without an interval: the count that a share is, else the number with its n."""
+    value, n = estimate["value"], estimate["n"]
+    if value is None or count_of(value, n) is None:
+        return format_cell(estimate)
+    return counted(estimate)
 
 
 def cells(estimate: Mapping[str, Any]) -> tuple[str, str]:
@@ -135,7 +142,7 @@ def cells(estimate: Mapping[str, Any]) -> tuple[str, str]:
     if estimate["value"] is None:
         return f"undefined ({estimate.get('reason') or 'no reason given'})", n
     if estimate["low"] is None:
-        return f"{counted(estimate)} (no interval)", n
+        return f"{census(estimate).partition(' [')[0]} (no interval)", n
     return format_cell(estimate).partition(" n=")[0], n
 
 

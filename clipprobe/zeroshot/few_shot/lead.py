@@ -59,7 +59,7 @@ def _said(one: Mapping[str, Any], methods: list[str]) -> tuple[str, str]:
             evidence,
         )
     method, shots = min(found.items(), key=lambda item: one["shots"].index(item[1]))
-    return f"From {_shots(shots)} of each class on, fitting ({method}) beats zero-shot", evidence
+    return f"With {_shots(shots)} of each class, fitting ({method}) beats zero-shot", evidence
 
 
 def _shots(shots: str) -> str:
