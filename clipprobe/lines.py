@@ -76,3 +76,12 @@ def one_line(text: str) -> str:
         char if char.isprintable() or char in _HARMLESS else char.encode("unicode_escape").decode()
         for char in text
     )
+
+
+def about(seconds: float) -> str:
+    """A time as people say it, no finer than it is known."""
+    if seconds < 10:
+        return "a few seconds"
+    if seconds < 90:
+        return f"{round(seconds, -1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -116,9 +116,7 @@ def image_vectors(clip: Clip, images: Sequence[Image.Image]) -> Floats:
     new = {mark: image for mark, image in zip(marks, images, strict=True) if mark not in vectors}
     if new:
         vectors |= zip(new, clip.encode_images(list(new.values())), strict=True)
-    known.update((mark, vectors[mark]) for mark in new)
-    for mark in list(known)[: max(0, len(known) - MAX_KNOWN_IMAGES)]:
-        known.pop(mark, None)
+    _keep(known, {mark: vectors[mark] for mark in new}, MAX_KNOWN_IMAGES)
     return np.stack([vectors[mark] for mark in marks])
 
 
@@ -145,10 +143,15 @@ def class_vectors(
         progress(len(missing) - start)
         chunk = missing[start : start + CLASSES_AT_ONCE]
         vectors |= zip(chunk, build_classifier(clip, chunk, templates), strict=True)
-    known.update((name, vectors[name]) for name in missing)
-    for name in list(known)[: max(0, len(known) - MAX_KNOWN_CLASSES)]:
-        known.pop(name, None)
+    _keep(known, {name: vectors[name] for name in missing}, MAX_KNOWN_CLASSES)
     return np.stack([vectors[name] for name in classes])
+
+
+def _keep(known: dict[str, Floats], new: dict[str, Floats], most: int) -> None:
+    """Add vectors to those that are kept, and drop the oldest above ``most``."""
+    known.update(new)
+    for name in list(known)[: max(0, len(known) - most)]:
+        known.pop(name, None)
 
 
 def upload_view(clip: Clip, data: bytes) -> Image.Image:

@@ -12,11 +12,9 @@ import json
 import math
 import os
 import resource
-import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -201,16 +199,6 @@ def blocks(chosen: dict[str, Any]) -> dict[str, str]:
         )
         for name, several in examples(chosen).items()
     }
-
-
-def commands(page: str) -> Iterator[list[str]]:
-    """Every ``clipprobe`` line of a page's shell blocks, in order, as arguments."""
-    inside = False
-    for line in page.splitlines():
-        if line.startswith("```"):
-            inside = line in ("```bash", "```") and not inside
-        elif inside and line.startswith("clipprobe "):
-            yield shlex.split(line, comments=True)[1:]
 
 
 def _block(example: Example, record: dict[str, Any]) -> str:

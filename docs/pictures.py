@@ -87,29 +87,31 @@ def shots(chosen: dict[str, Any]) -> dict[str, Shot]:
 def main(arguments: list[str]) -> None:
     """Type what is missing, take every picture, and put it on its pages."""
     runs = Path(arguments[0]).resolve()
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next(filter(None, map(shutil.which, names)), None)
+    if chromium is None:
+        sys.exit("There is no Chromium to draw with: install it.")
     chosen = json.loads((bundled_folder() / "evaluation.json").read_text(encoding="utf-8"))
     named = shots(chosen["examples"])
-    names = "\n".join(one.name for one in concepts())
-    (runs.parent / "names.txt").write_text(f"{names}\n", encoding="utf-8")
+    listed = "\n".join(one.name for one in concepts())
+    (runs.parent / "names.txt").write_text(f"{listed}\n", encoding="utf-8")
     for name, shot in named.items():
         if shot.command:
             record = examples.typed(examples.Example(command=shot.command), runs.parent)
             print(f"{record['seconds']:5.0f} s  {shot.command}", flush=True)
             if record["status"]:
                 sys.exit(f"{name} ended with {record['status']}:\n{record['error']}")
-    verdicts = take(named, runs)
+    verdicts = take(named, runs, chromium)
     for path in (DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))):
         text = path.read_text(encoding="utf-8")
         if (new := placed(text, path, verdicts)) != text:
             path.write_text(new, encoding="utf-8")
 
 
-def take(named: dict[str, Shot], runs: Path) -> dict[str, str]:
+def take(named: dict[str, Shot], runs: Path, chromium: str) -> dict[str, str]:
     """Write the pictures; name -> the verdict that each shows."""
     from playwright.sync_api import sync_playwright
 
-    chromium = next(p for n in ("chromium", "chromium-browser", "google-chrome")
-                    if (p := shutil.which(n)))  # fmt: skip
     verdicts = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])

@@ -277,6 +277,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--weights", type=Path, help="a model folder that replaces the bundled one")
     parser.add_argument("--missed", action="append", default=[], metavar="NAME=REASON")
     options = parser.parse_args(arguments)
+    if options.keep and not (options.type or options.choose or options.measure or options.weights):
+        parser.error("--keep goes with --type")
     if options.weights:
         take(options.weights)
     again = bool(options.weights or options.measure)

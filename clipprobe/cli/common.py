@@ -24,6 +24,7 @@ from clipprobe.lines import read_lines as read_lines
 if TYPE_CHECKING:
     from PIL import Image
 
+    from clipprobe.data import Dataset
     from clipprobe.models import Clip
     from clipprobe.settings.shared import Images, Model
 
@@ -174,7 +175,7 @@ def open_images(settings: WithImages, *, whole: bool = False) -> WithImages:
         whole: Leave the sample for later.
     """
     opened = settings.opened(whole=whole)
-    for one in opened.dataset().left_out:
+    for one in cast("Dataset", opened.images).left_out:
         say(f"left out: {one}")
     return opened
 

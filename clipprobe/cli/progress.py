@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from clipprobe.cli.output import output, say
+from clipprobe.lines import about
 
 FIRST, MOST = 5.0, 30.0
 """Seconds before the first line, and between two of a long job."""
@@ -38,15 +39,6 @@ class TimeLeft:
             self._first = (done, now)
         since, start = done - self._first[0], now - self._first[1]
         return (total - done) * start / since if since > 0 else None
-
-
-def about(seconds: float) -> str:
-    """A time as people say it, no finer than it is known."""
-    if seconds < 10:
-        return "a few seconds"
-    if seconds < 90:
-        return f"{round(seconds, -1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 class Lines:

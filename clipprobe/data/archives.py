@@ -95,7 +95,11 @@ def parquet_rows(
 
 
 def image_column(file: Path) -> str | None:
-    """The column of a Parquet file that holds encoded images; None where there is none."""
+    """The column of a Parquet file that holds encoded images; None where there is none.
+
+    A column of bare bytes holds images where it is called ``image``, or where no ``file_name``
+    says that they lie elsewhere.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -104,11 +108,13 @@ def image_column(file: Path) -> str | None:
     except (pa.ArrowException, OSError):
         return None  # whoever reads it as a table says what is wrong
 
-    def holds(kind: Any) -> bool:
-        nested = pa.types.is_struct(kind) and any(one.name == "bytes" for one in kind)
-        return nested or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    def holds(one: Any) -> bool:
+        if pa.types.is_struct(one.type):
+            return any(part.name == "bytes" for part in one.type)
+        bare = pa.types.is_binary(one.type) or pa.types.is_large_binary(one.type)
+        return bare and (one.name == "image" or "file_name" not in schema.names)
 
-    found = [one.name for one in schema if holds(one.type)]
+    found = [one.name for one in schema if holds(one)]
     return "image" if "image" in found else next(iter(found), None)
 
 

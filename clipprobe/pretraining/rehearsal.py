@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from clipprobe.lines import about
 from clipprobe.models.checkpoints.loading import resolve_device
 from clipprobe.pretraining.export import read_log
 from clipprobe.pretraining.recipe import Recipe
@@ -50,7 +51,7 @@ class TrainingRehearsal(AsJson):
                 f"run         training of {self.recipe}, {begins} {self.out}",
                 f"encodings   {left:,} steps of about {self.images_per_step:.0f} images, forward "
                 "and backward",
-                f"time        about {self.seconds / 3600:.1f} h: {self.seconds_per_step:.2g} s per "
+                f"time        about {about(self.seconds)}: {self.seconds_per_step:.2g} s per "
                 f"step, measured just now on {TRIED - 1} steps; later ones draw other images, and "
                 "the numbers of the model card come on top",
                 "Nothing was written.",

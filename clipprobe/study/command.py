@@ -91,6 +91,8 @@ def command_sha256(verb: str, records: Sequence[Any]) -> str | None:
                     continue
                 value = getattr(record, one.name)
                 digest.update(repr((type(record).__qualname__, one.name)).encode())
+                if one.name == "images" and _of_hub(value):
+                    raise _Untold  # what a hub holds under a name moves
                 for part in _model(record) if one.name == "model" else _parts(value):
                     digest.update(part.encode("utf-8", "backslashreplace") + b"\0")
     except _Untold:
@@ -121,6 +123,12 @@ def _model(record: Any) -> Iterator[str]:
         yield str(name)
     else:
         raise _Untold  # a branch of a hub moves
+
+
+def _of_hub(value: Any) -> bool:
+    from clipprobe.data.hub import looks_like_id
+
+    return isinstance(value, str) and not Path(value).exists() and looks_like_id(value)
 
 
 def _parts(value: Any) -> Iterator[str]:
@@ -155,7 +163,8 @@ def _file(path: Path) -> Iterator[str]:
     for root, folders, names in os.walk(path):
         folders.sort()
         n += len(names)
-        if n > _MOST_FILES:
+        linked = any((Path(root) / name).is_symlink() for name in folders)
+        if n > _MOST_FILES or linked:  # a data set follows linked folders
             raise _Untold
         for name in sorted(names):
             file = Path(root) / name

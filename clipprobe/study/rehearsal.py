@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.lines import about
 from clipprobe.runs import jsonio, load_run
 from clipprobe.runs.state import State, state_of
 from clipprobe.study.workload import Workload, nothing
@@ -235,6 +236,4 @@ def _memory(pace: Pace) -> str:
 
 
 def _long(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.2g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return f"{seconds:.2g} s" if seconds < 90 else about(seconds)

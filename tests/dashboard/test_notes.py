@@ -58,8 +58,6 @@ def test_a_unit_is_starred_noted_and_found_again(
 
     wall = app("views/units.py", run="a")
     assert wall.selectbox(key="saved").options == ["any", "starred", "with a note", "ears"]
-    tiles = elements(wall, "gallery")[0]["tiles"]
-    assert any(tile["title"].startswith("★ ") for tile in tiles) or len(tiles) == 24
     wall.selectbox(key="saved").set_value("ears").run()
     tiles = elements(wall, "gallery")[0]["tiles"]
     shown = [parse_qs(urlsplit(tile["href"]).query)["unit"][0] for tile in tiles]

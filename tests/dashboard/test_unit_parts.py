@@ -71,7 +71,8 @@ def test_an_upload_and_a_written_word_are_mapped(
     for word in ("猫", " "):
         test.text_input(key="words").set_value(word).run()
         assert not test.exception
-    assert any("cannot be written" in one.value for one in test.error) or elements(test, "heat")
+        if word == "猫":
+            assert any("cannot be written" in one.value for one in test.error)
 
 
 def test_an_upload_that_is_no_image_is_one_sentence(app: Any, elements: Any) -> None:

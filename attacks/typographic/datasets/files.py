@@ -11,7 +11,7 @@ from clipprobe.data import Failure, ImageRecord
 from clipprobe.data.archives import zip_names
 from clipprobe.data.records import Unreadable
 from clipprobe.data.sources import open_dataset
-from clipprobe.data.suffixes import IMAGE_SUFFIXES
+from clipprobe.data.suffixes import IMAGE_SUFFIXES, TABLE_SUFFIXES
 from clipprobe.errors import DataError
 from clipprobe.lines import read_text
 
@@ -52,7 +52,7 @@ def image_files(folder: Path) -> tuple[list[ImageRecord], list[Failure]]:
 
 def _records(folder: Path) -> Iterator[ImageRecord]:
     # A metadata table of the folder must not decide which files are there: list them one by one.
-    if any((folder / f"metadata{suffix}").is_file() for suffix in (".csv", ".jsonl", ".parquet")):
+    if any((folder / f"metadata{suffix}").is_file() for suffix in TABLE_SUFFIXES):
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
             relative = path.relative_to(folder)
             if not any(part.startswith(".") for part in relative.parts):

@@ -121,16 +121,18 @@ def _need(file: Path, columns: Any) -> None:
         )
 
 
+_KINDS = (".csv", ".jsonl", ".parquet")
+
+
 def _table(path: Path) -> Path | None:
-    kinds = (".csv", ".jsonl", ".parquet")
     if path.is_file():
-        return path if path.suffix.lower() in kinds else None
-    tables = [p for p in sorted(path.iterdir()) if p.suffix.lower() in kinds and p.is_file()]
+        return path if path.suffix.lower() in _KINDS else None
+    tables = [p for p in sorted(path.iterdir()) if p.suffix.lower() in _KINDS and p.is_file()]
     return tables[0] if len(tables) == 1 else None
 
 
 def _is_table(path: Path) -> bool:
-    if not path.is_file() or path.suffix.lower() not in (".csv", ".jsonl", ".parquet"):
+    if not path.is_file() or path.suffix.lower() not in _KINDS:
         return False
     try:
         return next(_rows(path), None) is not None

@@ -22,8 +22,7 @@ both have room for it.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ import numpy.typing as npt
 
 from attacks.typographic.words.guards import Guard, overlapping
 from attacks.typographic.words.lists import distinct, read_word_file, words_of
+from clipprobe.data.sampling import rank
 from clipprobe.errors import ConfigError, nearest
 from clipprobe.zeroshot.classes import Classes
 
@@ -188,8 +188,8 @@ def choose(
     # By name, so that the order of the list does not decide: neither draws nor ties.
     pool.sort(key=lambda i: names[i])
     if words.strategy in ("random", "list"):
-        chance = by_chance(seed, image_id)
-        order = sorted(pool, key=lambda i: chance(names[i]))
+        # A word's rank on an image depends on no other word.
+        order = sorted(pool, key=lambda i: rank(seed, f"{image_id}\x1fword\x1f{names[i]}"))
     elif words.strategy == "per-image":
         own = words_of(words.by_image, image_id)
         order = sorted(pool, key=lambda i: own.index(names[i]))
@@ -202,24 +202,6 @@ def choose(
         ranked = np.argsort([sign * float(scores[i]) for i in pool], kind="stable")
         order = [pool[i] for i in ranked]
     return [names[i] for i in order[:count]]
-
-
-def by_chance(seed: int, image_id: str) -> Callable[[str], bytes]:
-    """A rank for each word on one image, which depends on no other word.
-
-    Example:
-        >>> rank = by_chance(0, "photo.jpg")
-        >>> sorted(["cat", "dog", "car"], key=rank)[0] in ("cat", "dog", "car")
-        True
-    """
-    start = hashlib.sha256(f"{seed}\x1f{image_id}\x1fword\x1f".encode("utf-8", "surrogatepass"))
-
-    def rank(word: str) -> bytes:
-        digest = start.copy()
-        digest.update(word.encode("utf-8", "surrogatepass"))
-        return digest.digest()
-
-    return rank
 
 
 def possible_words(words: Words, classes: Classes) -> list[str]:
