@@ -38,8 +38,6 @@ class Page:
     """Facts by name, such as the model."""
     steps: dict[str, Address] = field(default_factory=dict)
     """Where to go from here, by name."""
-    kept: dict[str, str] = field(default_factory=dict)
-    """Parameters that the browser's address must have, as the page chose them by itself."""
     python: str = ""
     command: str = ""
     json: str = ""
@@ -71,12 +69,6 @@ class Page:
         knobs = [(name, one) for name in names for one in _values(st.session_state.get(name))]
         self.address = replace(self.address, knobs=(*self.address.knobs, *knobs))
 
-    def keep(self, *names: str) -> None:
-        """The widgets of these names are in the browser's address even where code set them."""
-        for name in names:
-            if values := _values(st.session_state.get(name)):
-                self.kept[name] = values[-1]
-
 
 def show_page(name: str, draw: Callable[[Page], None]) -> None:
     """Draw a page and its strip; a mistake that ends the page leaves what was said until then.
@@ -103,7 +95,6 @@ def _show_strip(page: Page, place: st.delta_generator.DeltaGenerator) -> None:
             steps=page.steps,
             python=page.python,
             command=page.command,
-            kept=page.kept,
             json=page.json if len(page.json) <= MOST_JSON else "",
         )
 

@@ -120,7 +120,9 @@ def _write_address() -> None:
         st.query_params.pop(PARAMETER, None)
         st.session_state[ADDRESS_SEEN] = None
     else:
-        st.session_state[ADDRESS_SEEN] = st.query_params[PARAMETER] = _to_address(spec)
+        st.session_state[ADDRESS_SEEN] = name = _to_address(spec)
+        if st.query_params.get(PARAMETER) != name:  # each write sends all parameters as they were
+            st.query_params[PARAMETER] = name
 
 
 def _to_address(spec: str | None) -> str:

@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+# No test depends on seconds.
+settings.register_profile("clipprobe", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("clipprobe")
 # The libraries read these once, when they are imported.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"

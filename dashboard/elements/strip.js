@@ -1,10 +1,23 @@
-// What a page chose by itself goes into its address without an entry in the history.
+// What the widgets are set to stands in the address, in place of what is there and without an entry
+// in the history: a run that began before a widget was turned writes the address of before, and what
+// code sets is in no address. A widget that was not in the address when its page opened is left out
+// while it has the value of then; the run always stands there.
+const opened = new Map()
+
 function keep(data) {
   const here = new URL(location.href)
-  if (here.pathname !== new URL(data.link, here.origin).pathname) return
-  const missing = Object.entries(data.kept).filter(([name, value]) => here.searchParams.get(name) !== value)
-  for (const [name, value] of missing) here.searchParams.set(name, value)
-  if (missing.length) history.replaceState(history.state, "", here)
+  const { pathname, searchParams } = here
+  if (pathname !== new URL(data.link, here.origin).pathname) return
+  const wanted = Object.entries(data.kept)
+  const plain = wanted.filter(([name]) => name !== "run" && !searchParams.has(name))
+  if (!opened.has(pathname)) opened.set(pathname, new Map(plain))
+  const there = (name) => (searchParams.has(name) ? searchParams.getAll(name) : opened.get(pathname).get(name))
+  const stale = wanted.filter(([name, values]) => String(there(name)) !== String(values))
+  for (const [name, values] of stale) {
+    searchParams.delete(name)
+    for (const value of values) searchParams.append(name, value)
+  }
+  if (stale.length) history.replaceState(history.state, "", here)
 }
 
 export default function ({ parentElement, data }) {

@@ -19,7 +19,6 @@ def strip(
     python: str = "",
     command: str = "",
     json: str = "",
-    kept: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Show what a page is of, and buttons that copy its link, and its content as code.
 
@@ -28,15 +27,18 @@ def strip(
         chips: Facts by name, such as the model.
         steps: Where to go from here, by name.
         python, command, json: What gives the same; an empty one has no button.
-        kept: Parameters that the browser's address must have, beside the run: what the page chose
-            by itself. They are put there without an entry in the history.
+
+    The run and the knobs of the address also stand in the browser's, whoever set them.
     """
+    kept: dict[str, list[str]] = {"run": [address.run]} if address.run else {}
+    for name, value in address.knobs:
+        kept.setdefault(name, []).append(value)
     texts = {"Copy as Python": python, "Copy as command": command, "JSON": json}
     _strip(
         key=f"strip of {address.page}",
         data={
             "link": address.link,
-            "kept": {"run": address.run, **kept} if address.run else dict(kept),
+            "kept": kept,
             "chips": [[name, value] for name, value in chips.items() if value],
             "steps": [[name, step.link] for name, step in steps.items()],
             "texts": {name: text for name, text in texts.items() if text},

@@ -34,7 +34,6 @@ from dashboard.lab.repair import EDITS, FACTOR, HEADS, UNITS, Plan, show_repair,
 from dashboard.lab.search import show_search
 from dashboard.lab.widgets import (
     KNOBS,
-    OWN_PLACE,
     SIZES,
     choose_classes,
     choose_lettering,
@@ -67,8 +66,6 @@ def show(page: Page) -> None:
         panel, status = st.container(), st.empty()
         table = st.expander("All classes")
     page.turn(*KNOBS)
-    if st.session_state.get("place") == OWN_PLACE:  # the word may have been put there by hand
-        page.keep("across", "down")
     with panel, errors_shown():
         clip = state.the_model()
         picture, made, name = source_picture(clip, source)

@@ -46,7 +46,7 @@ def test_another_run_shows_its_own_report(app: Any, scenery: Any, elements: Any)
     test = app(VIEW, run="demo/typographic")
     test.selectbox(key="report_run").set_value("demo/atlas").run()
     assert inner(test) == (scenery.runs / "demo/atlas/report.html").read_text(encoding="utf-8")
-    assert elements(test, "strip")[0]["kept"]["run"] == "demo/atlas"
+    assert elements(test, "strip")[0]["kept"]["run"] == ["demo/atlas"]
 
 
 def test_summary_and_manifest_are_those_of_the_run(app: Any, scenery: Any) -> None:

@@ -62,7 +62,7 @@ def test_the_run_is_in_the_address_even_where_it_is_the_only_one(
 ) -> None:
     test = app(VIEW)  # the strip puts it there, and the browser the unit: see the journeys
     assert copied(test, "Copy link") == "/unit?run=demo%2Fatlas"
-    assert elements(test, "strip")[0]["kept"]["run"] == "demo/atlas"
+    assert elements(test, "strip")[0]["kept"]["run"] == ["demo/atlas"]
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_view_keeps_its_run_while_others_are_open(
         test.switch_page(view).run()
         if key:
             assert test.selectbox(key=key).value == run
-            assert elements(test, "strip")[0]["kept"]["run"] == run
+            assert elements(test, "strip")[0]["kept"]["run"] == [run]
 
 
 def test_a_link_changes_the_run_of_an_open_view(app: Any, two_atlases: Path, elements: Any) -> None:
@@ -98,7 +98,7 @@ def test_a_link_changes_the_run_of_an_open_view(app: Any, two_atlases: Path, ele
     test.run()
     assert test.selectbox(key="atlas_run").value == "b"
     test.selectbox(key="atlas_run").set_value("a").run()
-    assert elements(test, "strip")[0]["kept"]["run"] == "a"
+    assert elements(test, "strip")[0]["kept"]["run"] == ["a"]
     test.run()  # the browser's address may lag behind
     assert test.selectbox(key="atlas_run").value == "a"
     shutil.rmtree(two_atlases / "a")
@@ -149,7 +149,7 @@ def test_an_unknown_run_in_the_address_stops_the_page_until_one_is_chosen(
         test.run()
     test.selectbox(key="atlas_run").set_value("demo/atlas").run()
     assert not test.warning and UNIT in [markup(item.value) for item in test.title]
-    assert elements(test, "strip")[0]["kept"]["run"] == "demo/atlas"
+    assert elements(test, "strip")[0]["kept"]["run"] == ["demo/atlas"]
 
 
 def test_the_steps_lead_to_the_units_beside_it(app: Any, atlas: Any, elements: Any) -> None:

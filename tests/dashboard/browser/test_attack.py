@@ -111,6 +111,24 @@ def test_an_attack_is_made_understood_and_undone(
         view.close()
 
 
+def test_an_address_that_lost_a_word_gets_it_back(page: Any, address: str) -> None:
+    """A run that began before the word was typed may write the address of before."""
+    page.goto(f"{address}/typographic?place=bottom")
+    page.get_by_text("Reading effect").first.wait_for()
+    settled(page)
+    box = page.get_by_label("Write", exact=True)
+    box.fill("cat")
+    box.press("Enter")
+    page.wait_for_url("**/typographic?*word=cat*")
+    settled(page)
+    page.evaluate("history.replaceState({}, '', `${location.pathname}?place=bottom`)")
+    choose(page, "Place", "top")
+    page.wait_for_url("**/typographic?*word=cat*")
+    settled(page)
+    assert "place=top" in page.url
+    assert "size=" not in page.url  # it is what it was when the page opened
+
+
 def test_the_word_is_dragged_and_resized(page: Any, address: str) -> None:
     def knobs() -> dict[str, float]:
         found = re.findall(r"[?&](across|down|size)=([\d.]+)", page.url)
