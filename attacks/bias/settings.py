@@ -50,7 +50,9 @@ class AnnotatedImages(Images):
     """Images of people with annotated groups, and what is known about the annotation."""
 
     panel: ClassVar[str] = "People"
-    without_flags: ClassVar[frozenset[str]] = frozenset({"label_column", "per_class"})
+    without_flags: ClassVar[frozenset[str]] = frozenset(
+        {"label_column", "label_names", "per_class"}
+    )
     labels: Annotated[str | Path | None, Existing] = None
     """A table of groups by id, wherever it lies: FairFace, UTKFace, VisoGender or any other."""
     label_format: LabelFormat = "auto"

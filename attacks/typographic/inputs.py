@@ -8,6 +8,7 @@ from typing import Any
 
 from attacks.typographic.datasets.pictures import AttackSet
 from attacks.typographic.datasets.registry import load_attacks
+from clipprobe.data.label_names import refuse_codes
 from clipprobe.errors import ConfigError
 from clipprobe.lines import read_lines
 from clipprobe.settings.shared import Images
@@ -56,7 +57,7 @@ def sample_of(settings: Images) -> dict[str, Any]:
     Raises:
         ConfigError: labels were given, which an attack data set has.
     """
-    for name in ("labels", "label_column", "image_root"):
+    for name in ("labels", "label_column", "image_root", "label_names"):
         if getattr(settings, name) is not None:
             raise ConfigError(
                 f"An attack data set brings its own labels: omit --{name.replace('_', '-')}, or "
@@ -79,7 +80,8 @@ def classes_of(
         labels: What the images show, sorted; asked for where nothing else says the classes.
     Raises:
         ConfigError: there are none, and nothing to take them from.
-        DataError: the file cannot be read, or fewer than two classes differ in meaning.
+        DataError: the file cannot be read, the labels are codes, or fewer than two classes
+            differ in meaning.
     """
     if attacks is not None:
         synonyms = attacks.with_synonyms(synonyms)
@@ -88,7 +90,9 @@ def classes_of(
             return Classes(attacks.classes(), synonyms)
         if labels is None:
             raise ConfigError("Candidate classes are needed: give them (--classes).")
-        return Classes(labels(), synonyms)
+        names = labels()
+        refuse_codes(names)
+        return Classes(names, synonyms)
     if isinstance(classes, str | Path):
         return Classes(read_lines(Path(classes), "class", repeated=True), synonyms)
     return Classes(classes, synonyms)

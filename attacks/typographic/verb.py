@@ -69,7 +69,8 @@ def attack_set(audit: TypographicAudit) -> AttackSet | None:
     if audit.layout == "none":
         return None
     if audit.layout is None:
-        plain = any(names.values()) or audit.labels or audit.label_column or audit.image_root
+        labelled = audit.labels or audit.label_column or audit.image_root or audit.label_names
+        plain = any(names.values()) or labelled
         layout = None if plain else detect_layout(path)
         if layout is None:
             return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from clipprobe.data.label_names import with_names
 from clipprobe.data.labelling import relabelled, with_labels
 from clipprobe.data.records import Dataset, ImageRecord, make_dataset
 from clipprobe.data.sampling import sampled
@@ -26,6 +27,8 @@ class Choice:
     id_column: str | None = None
     image_root: str | Path | None = None
     """The folder that the names of a table are relative to."""
+    label_names: str | Path | None = None
+    """Names for labels that are codes; see :func:`clipprobe.data.label_names.read_names`."""
     sample: int | None = None
     """Keep N; see :func:`clipprobe.data.sampling.sampled`."""
     per_class: bool = False
@@ -46,7 +49,8 @@ class Choice:
         """The images of a data set that take part, with their labels.
 
         Raises:
-            DataError: the table of labels cannot be used, or an image to sample has no label.
+            DataError: the table of labels or their names cannot be used, or an image to sample
+                has no label.
         """
         if self.labels is not None:
             dataset = with_labels(
@@ -58,6 +62,8 @@ class Choice:
             )
         elif self.label_column is not None:
             dataset = relabelled(dataset, self.label_column)
+        if self.label_names is not None:
+            dataset = with_names(dataset, self.label_names)
         records: Sequence[ImageRecord] = dataset.records
         if self.sample is not None:
             records = sampled(records, self.sample, per_class=self.per_class, seed=self.seed)
@@ -68,7 +74,7 @@ class Choice:
         """As JSON, for what opens the images again; places on this machine are absolute."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         given = {name: value for name, value in values.items() if value}
-        for name in ("labels", "image_root"):
+        for name in ("labels", "image_root", "label_names"):
             if name in given:
                 given[name] = absolute(given[name])
         if self.sample is not None:

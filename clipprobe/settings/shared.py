@@ -34,7 +34,8 @@ class Images(Settings):
     panel: ClassVar[str] = "Images"
     stands_in: ClassVar[Mapping[str, str]] = {"images": "image_root"}
     chosen_by: ClassVar[tuple[str, ...]] = (
-        "limit", "labels", "label_column", "id_column", "image_root", "sample", "per_class"
+        "limit", "labels", "label_column", "id_column", "image_root", "label_names", "sample",
+        "per_class",
     )  # fmt: skip
     """The fields that say which of the images take part, and where their labels stand."""
     images: Annotated[ImagesLike | None, Flag(place=True)]
@@ -49,6 +50,8 @@ class Images(Settings):
     """The column that identifies an image."""
     image_root: Annotated[str | Path | None, Existing, Flag(default="--images")] = None
     """The folder that the names in a table are relative to; stands in for --images too."""
+    label_names: Annotated[str | Path | None, Existing, Flag(default="the labels")] = None
+    """Names for labels that are codes, such as ImageNet's LOC_synset_mapping.txt."""
     sample: Annotated[int | None, Ge(1), Flag(default="all")] = None
     """Use N images that the seed chooses, each by its own name: images that are added later change
     the sample as little as they can."""

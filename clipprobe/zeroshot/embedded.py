@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from clipprobe.data import Dataset, Failure, ImageRecord, decode_image, require_readable
 from clipprobe.data.images import batches
+from clipprobe.data.label_names import refuse_codes
 from clipprobe.errors import DataError, UnreadableImageError
 from clipprobe.hooks import capture
 from clipprobe.memory import fitting_batch
@@ -112,7 +113,8 @@ def label_rows(
     Args:
         classes: The names, in order; None for the labels of the images, sorted.
     Raises:
-        DataError: an image has no label, or one that is not a class; or there is one class.
+        DataError: an image has no label, or one that is not a class; or there is one class; or
+            the classes would be codes.
     """
     bare = next((record for record in records if record.label is None), None)
     if bare is not None:
@@ -121,6 +123,8 @@ def label_rows(
             "a table with the columns file_name and label."
         )
     labels = [str(record.label) for record in records]
+    if classes is None:
+        refuse_codes(labels)
     names = tuple(sorted(set(labels))) if classes is None else tuple(classes)
     place = {name: index for index, name in enumerate(names)}
     for record, label in zip(records, labels, strict=True):

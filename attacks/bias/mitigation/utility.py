@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.measures.draws import Floats
+from clipprobe.data.label_names import refuse_codes
 from clipprobe.errors import DataError
 from clipprobe.zeroshot.prompts import fill
 from clipprobe.zeroshot.text_bank import ruled, sentence_means
@@ -34,9 +35,11 @@ def find_labels(dataset: Dataset, classes: Sequence[str] | None) -> Labels:
     Args:
         classes: Names of the classes; by default the labels that occur.
     Raises:
-        DataError: no image has a label among them.
+        DataError: no image has a label among them, or the labels are codes.
     """
     records = [record for record in dataset.records if record.label]
+    if not classes:
+        refuse_codes(record.label for record in records)
     names = tuple(classes) if classes else tuple(sorted({str(r.label) for r in records}))
     records = [record for record in records if record.label in names]
     if not records:

@@ -43,7 +43,7 @@ class Regions(Images):
 
     panel: ClassVar[str] = "Images"
     without_flags: ClassVar[frozenset[str]] = frozenset(
-        {"labels", "label_column", "id_column", "image_root", "per_class"}
+        {"labels", "label_column", "id_column", "image_root", "label_names", "per_class"}
     )
     images: Annotated[ImagesLike | None, Flag(place=True)] = None
     """The folder of the images that --coco or --masks describe, or where paths of --boxes start."""
