@@ -30,6 +30,8 @@ class Block:
     module: nn.Module
     """Its first input (positional or ``hidden_states=``) is resid_pre, its output (or the first
     item of its output tuple) is resid_post, both ``(b, t, d)``."""
+    norm_pre: nn.Module | None
+    """Pre-norm blocks: the norm before the attention, whose input is resid_pre."""
     norm_mid: nn.Module | None
     """Pre-norm blocks: the norm before the MLP, whose input is resid_mid. None when post-norm."""
     attention: nn.Module

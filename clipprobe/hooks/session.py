@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # torch numbers hooks with a class attribute that it reads and increments in two steps: two
 # threads that register at once would get the same number and overwrite each other's hook.
-_REGISTRY = threading.Lock()
+REGISTRY = threading.Lock()
 
 
 class Session:
@@ -96,7 +96,7 @@ class Session:
             )
         self._opened = True
         try:
-            with _REGISTRY:
+            with REGISTRY:
                 for slot in self._slots:
                     self._handles.append(self._register(slot))
         except BaseException:
@@ -130,7 +130,7 @@ class Session:
             )
 
     def _remove(self) -> None:
-        with _REGISTRY:
+        with REGISTRY:
             while self._handles:
                 self._handles.pop().remove()
 

@@ -27,7 +27,7 @@ from clipprobe.tracing.scales import site_scales
 from clipprobe.tracing.score import Score
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from clipprobe.hooks import HookPoint
     from clipprobe.models import Clip
@@ -89,17 +89,44 @@ def gradients(
     inputs: Inputs, batch: InputBatch, names: Sequence[str], scores: Sequence[Score]
 ) -> tuple[dict[str, Tensor], list[dict[str, Tensor]]]:
     """Activations of hook points, and the derivatives of each score by them."""
+    acts, slopes, _ = gradients_with_norms(inputs, batch, names, scores, {})
+    return acts, slopes
+
+
+def gradients_with_norms(
+    inputs: Inputs,
+    batch: InputBatch,
+    names: Sequence[str],
+    scores: Sequence[Score],
+    norms: Mapping[str, nn.Module],
+) -> tuple[dict[str, Tensor], list[dict[str, Tensor]], dict[str, Tensor]]:
+    """Also the derivatives by what comes out of layer norms, beside what goes into them.
+
+    Args:
+        norms: Name -> norm; its derivatives are under that name. Those that come before every hook
+            point are left out.
+    Returns:
+        Activations of hook points; the derivatives, a mapping per score; the norms' inputs.
+    """
     import torch
 
     from clipprobe.hooks import capture
+    from clipprobe.hooks.norms import norms_seen
 
-    with torch.enable_grad(), capture(inputs.clip, list(names), pool="none", grad=True) as acts:
+    with (
+        torch.enable_grad(),
+        norms_seen(norms) as seen,
+        capture(inputs.clip, list(names), pool="none", grad=True) as acts,
+    ):
         vectors = inputs.run(batch, grad=True)
         sums = [score.of(vectors, batch.rows).sum() for score in scores]
-        values = [acts[name] for name in names]
+        later = [name for name in norms if seen[name][1].requires_grad]
+        values = [*(acts[name] for name in names), *(seen[name][1] for name in later)]
         slopes = [torch.autograd.grad(one, values, retain_graph=True) for one in sums]
-    detached = {name: value.detach() for name, value in zip(names, values, strict=True)}
-    return detached, [dict(zip(names, one, strict=True)) for one in slopes]
+    keys = [*names, *later]
+    detached = {name: acts[name].detach() for name in names}
+    inside = {name: seen[name][0].detach() for name in later}
+    return detached, [dict(zip(keys, one, strict=True)) for one in slopes], inside
 
 
 def by_unit(values: Tensor, point: HookPoint) -> Floats:

@@ -73,6 +73,7 @@ def resnet_clip() -> Any:
     blocks = tuple(
         Block(
             module=part,
+            norm_pre=part.ln_1,
             norm_mid=part.ln_2,
             attention=part.attn,
             q=None,

@@ -46,7 +46,7 @@ def record(clip: Any, tower: str, number: int) -> Recorder:
     parts |= {"mlp_out": block.mlp_out}
     parts |= {
         name: part
-        for name in ("q", "k", "v", "out", "norm_mid")
+        for name in ("q", "k", "v", "out", "norm_pre", "norm_mid")
         if (part := getattr(block, name)) is not None
     }
     recorder = Recorder(**parts)
@@ -89,6 +89,8 @@ def test_the_parts_of_a_block_add_up(
         if block.pre_norm:
             middle = before + seen.outputs["attention"]
             assert close(seen.outputs["out"], seen.outputs["attention"])
+            assert close(before, seen.inputs["norm_pre"])
+            assert close(block.q(seen.outputs["norm_pre"]), seen.outputs["q"])
             assert close(middle, seen.inputs["norm_mid"])
             assert close(middle + seen.outputs["mlp_out"], after)
         else:

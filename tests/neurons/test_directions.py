@@ -334,7 +334,9 @@ def test_direct_effects_are_those_of_what_a_direction_writes(clip: Any, images: 
         ("vision.blocks.0.mlp.out", False),
     ):
         model = clipprobe.direction("wet", vectors, at=at, bias=0.1).of(clip)
-        found = site_effects(model, records, ["a cat"], f"{at}.wet")
+        found = site_effects(model, records, ["a cat"], f"{at}.wet", norms=False)
+        exact = site_effects(model, records, ["a cat"], f"{at}.wet").attribution
+        assert np.allclose(exact, found.measured.mean(axis=0), atol=1e-4) == same
         assert found.kind == "direction" and np.abs(found.first_order).max() > 1e-4
         assert np.allclose(found.first_order, found.attribution, atol=1e-6) == same
         assert np.isfinite(found.predicted).all()

@@ -22,6 +22,7 @@ def post_norm_block(module: Any) -> Block:
     inner = module.attention.self
     return Block(
         module=module,
+        norm_pre=None,
         norm_mid=None,
         attention=module.attention,
         q=inner.query,

@@ -27,6 +27,7 @@ def pre_norm_block(module: Any, *, causal: bool) -> Block:
     attention, mlp = module.self_attn, module.mlp
     return Block(
         module=module,
+        norm_pre=module.layer_norm1,
         norm_mid=module.layer_norm2,
         attention=attention,
         q=attention.q_proj,

@@ -45,6 +45,7 @@ def fused_block(module: Any, *, causal: bool) -> Block:
 
     return Block(
         module=module,
+        norm_pre=module.ln_1,
         norm_mid=module.ln_2,
         attention=scaled(attention, "ls_1"),
         q=None,

@@ -4,8 +4,8 @@ For a sample of the heads and neurons of every block, or of directions, three pr
 change of a score stand beside the measured one (ablation), over a set of images:
 
 * *attribution patching*, the predictor: the derivative of the score by the unit along every path,
-  times the change of its activation (see ``first_order``; one backward pass for all units, or
-  ``steps`` along each unit's own path);
+  times the change of its activation, with the norms that read it taken exactly (see
+  ``first_order``; one backward pass for all units, or ``steps`` along each unit's own path);
 * the *direct* effect, which is what the unit itself writes towards the score, with the scales of
   the clean pass held fixed: no prediction of a removal, because later parts read the unit too;
 * the *first-order direct* effect, in which the last norm's scale moves. The difference between the
@@ -128,6 +128,7 @@ def site_effects(
     method: str = "zero",
     steps: int = 1,
     probes: int = 0,
+    norms: bool = True,
     score: ScoreName = "logit",
     seed: int = 0,
     batch_size: int = 32,
@@ -141,6 +142,7 @@ def site_effects(
         method: ``zero`` or ``mean``.
         steps: Gradients along each unit's path; 1 for one backward pass for all of them.
         probes: Of the second-order term, see ``curvature``.
+        norms: Whether one pass takes norms exactly, see ``norms.exact``.
     """
     refuse_passes(steps, probes)
     if method not in ("zero", "mean"):
@@ -167,7 +169,7 @@ def site_effects(
         first_order=first_order[units],
         measured=np.stack([deltas[(address, method)] for address in addresses], axis=1),
         rms=scale.rms[units],
-        attribution=mean_changes(sweep, point, units, method, scale, steps, probes, seed),
+        attribution=mean_changes(sweep, point, units, method, scale, steps, probes, seed, norms),
     )
 
 

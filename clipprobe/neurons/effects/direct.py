@@ -75,7 +75,7 @@ def direct_effects(
         if point.base is None:
             raise
         return undefined, undefined
-    weight = _columns(parts, sweep.clip, point)
+    weight = written_columns(parts, sweep.clip, point)
     if weight is None and point.base is not None:
         return undefined, undefined
     if weight is None and point.unit == "neuron":
@@ -101,10 +101,12 @@ def direct_effects(
     return totals[0], totals[1]
 
 
-def _columns(parts: TowerParts, clip: Clip, point: HookPoint) -> Tensor | None:
+def written_columns(parts: TowerParts, clip: Clip, point: HookPoint) -> Tensor | None:
     """``(d, u)``: what a unit writes to the stream per unit of activation; None where unknown."""
     import torch
 
+    if point.base is None and point.site in STREAMS:
+        return torch.eye(parts.tower.d_model, device=clip.device)
     if point.base is None:
         assert point.block is not None
         return parts.columns(point.block)

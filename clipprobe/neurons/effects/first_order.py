@@ -5,11 +5,14 @@ Automated Circuit Discovery", arXiv:2310.10348) replaces a patched forward pass 
 first-order term: the gradient of the score by the unit's activation, times the change of that
 activation. Unlike a direct effect it counts what later parts make of the unit.
 
-With ``probes`` the second-order term is added, estimated for all units at once by two more passes
-per probe (see ``curvature``). With ``steps`` above 1 the gradient is averaged along each unit's own
-path from its activation to what replaces it (midpoint rule), as integrated gradients do. The work
-then grows with the number of units: it is for the few whose value is in doubt, and comes close to
-what removing each of them costs.
+Layer norms that read what the unit writes are taken exactly, from the same backward pass, and so is
+the length of the embedding (see ``norms.exact``); ``norms=False`` leaves the plain gradient.
+
+With ``probes`` the second-order term is added to the plain gradient instead, estimated for all
+units at once by two more passes per probe (see ``curvature``). With ``steps`` above 1 the gradient
+is averaged along each unit's own path from its activation to what replaces it (midpoint rule), as
+integrated gradients do. The work then grows with the number of units: it is for the few whose value
+is in doubt, and comes close to what removing each of them costs.
 """
 
 from __future__ import annotations
@@ -26,7 +29,8 @@ from clipprobe.errors import ConfigError
 from clipprobe.memory import fitting_batch
 from clipprobe.neurons.effects.curvature import Curvature
 from clipprobe.neurons.effects.direct import refuse_normalised
-from clipprobe.neurons.effects.predicting import changes_in_batch, refuse_passes
+from clipprobe.neurons.effects.norms.exact import ExactNorms
+from clipprobe.neurons.effects.predicting import changes_in_batch, refuse_passes, takes_norms
 from clipprobe.tracing import Score
 from clipprobe.tracing.inputs import Inputs, encode_other, names_of
 from clipprobe.tracing.scales import site_scales
@@ -54,6 +58,8 @@ class PredictedEffects:
         baseline: ``zero``, ``mean`` or ``donors``: what replaces an activation.
         steps: Gradients along each unit's path.
         probes: Of the second-order term; 0 where it was left out.
+        norms: Whether norms were taken exactly: not with steps or probes, nor where the tower has
+            no stream that layer norms read.
         n_backward: Backward passes that it took, over all batches.
         provenance: Of the model.
     """
@@ -64,6 +70,7 @@ class PredictedEffects:
     baseline: str
     steps: int
     probes: int
+    norms: bool
     n_backward: int
     provenance: dict[str, Any]
 
@@ -99,6 +106,7 @@ def attribution_patching(
     donors: Sequence[Any] | None = None,
     steps: int = 1,
     probes: int = 0,
+    norms: bool = True,
     seed: int = 0,
     score: ScoreName = "logit",
     batch_size: int = 32,
@@ -115,7 +123,9 @@ def attribution_patching(
             patching); then the baseline is theirs.
         steps: 1 for one backward pass; more follow each unit's own path (see the module).
         probes: Of the second-order term, drawn by the seed, each two passes for all units; 0 for
-            the first order alone. Their noise falls with inputs times probes.
+            none. Their noise falls with inputs times probes.
+        norms: Whether norms that read what heads, neurons, dimensions of the stream and directions
+            in it write are taken exactly, where there are neither steps nor probes.
     Raises:
         UnknownHookPointError, UnsupportedHookError: a hook point is not there, or has no units
             that can be replaced.
@@ -155,6 +165,7 @@ def attribution_patching(
         point.name: np.full((len(rows), len(scores), point.n_units), np.nan) for point in points
     }
     n_backward = 0
+    exact = ExactNorms.where_there(clip, tower) if norms and takes_norms(steps, probes) else None
     curvature = Curvature(points, numbers_by_point, (len(rows), len(scores)), probes, seed)
     for batch in inputs.batches():
 
@@ -162,7 +173,7 @@ def attribution_patching(
             return _replacement(act, point, replacing, inputs_given, rows)
 
         found, taken = changes_in_batch(
-            inputs, batch, points, numbers_by_point, scores, new, steps, curvature
+            inputs, batch, points, numbers_by_point, scores, new, steps, curvature, exact
         )
         n_backward += taken
         for name, values in found.items():
@@ -178,6 +189,7 @@ def attribution_patching(
         baseline="donors" if donors is not None else baseline,
         steps=steps,
         probes=probes,
+        norms=exact is not None,
         n_backward=n_backward,
         provenance=clip.provenance(),
     )

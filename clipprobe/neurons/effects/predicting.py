@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from clipprobe.arrays import Floats
 from clipprobe.errors import ConfigError
 from clipprobe.neurons.effects.curvature import Curvature
+from clipprobe.neurons.effects.norms.exact import ExactNorms
 from clipprobe.neurons.effects.sweep import Sweep
 from clipprobe.tracing import Score
-from clipprobe.tracing.contributions import by_unit, gradients
+from clipprobe.tracing.contributions import by_unit, gradients, gradients_with_norms
 from clipprobe.tracing.inputs import Inputs
 from clipprobe.tracing.scales import SiteScale
 
@@ -38,6 +39,11 @@ def refuse_passes(steps: int, probes: int) -> None:
         )
 
 
+def takes_norms(steps: int, probes: int) -> bool:
+    """Whether there is a first order to correct: steps and probes hold what it lacks."""
+    return steps == 1 and not probes
+
+
 def changes_in_batch(
     inputs: Inputs,
     batch: Any,
@@ -47,14 +53,18 @@ def changes_in_batch(
     new: Callable[[Tensor, HookPoint], Tensor],
     steps: int,
     curvature: Curvature,
+    norms: ExactNorms | None,
 ) -> tuple[dict[str, Floats], int]:
     """Hook point -> ``(b, m, u)`` predicted change by the units wanted; and the backward passes.
 
     Args:
         new: Activations of a hook point to what replaces them.
         curvature: Takes the second-order terms of the batch.
+        norms: Corrects the first order; None leaves it as it is.
     """
-    acts, slopes = gradients(inputs, batch, [point.name for point in points], scores)
+    names = [point.name for point in points]
+    modules = {} if norms is None else norms.norms
+    acts, slopes, inside = gradients_with_norms(inputs, batch, names, scores, modules)
     n_backward = len(scores)
     changes = {point.name: new(acts[point.name], point) - acts[point.name] for point in points}
     n_backward += curvature.add(inputs, batch, scores, changes)
@@ -65,6 +75,10 @@ def changes_in_batch(
         if steps == 1:
             found = np.stack([by_unit(one[point.name] * change, point) for one in slopes], 1)
             effects[point.name] = found[..., units]
+            if norms is not None:
+                effects[point.name] += norms.beyond_first_order(
+                    point, change, units, inside, slopes, scores
+                )
             continue
         n_backward += steps * len(scores) * len(units)
         effects[point.name] = np.stack(
@@ -108,12 +122,14 @@ def mean_changes(
     steps: int,
     probes: int,
     seed: int,
+    norms: bool,
 ) -> Floats:
     """``(u, m)``: mean change of the score that attribution patching predicts over all inputs.
 
     Args:
         method: ``zero`` or ``mean``. scale: What the mean is.
         seed: Draws the signs of probes.
+        norms: Whether norms are taken exactly, see ``norms.exact``.
     """
     import torch
 
@@ -130,9 +146,12 @@ def mean_changes(
     wanted = {point.name: units.tolist()}
     shape = (len(sweep.inputs), len(scores))
     curvature = Curvature([point], wanted, shape, probes, seed)
+    exact = None
+    if norms and takes_norms(steps, probes):
+        exact = ExactNorms.where_there(sweep.clip, sweep.tower)
     for batch in sweep.inputs.batches():
         found, _ = changes_in_batch(
-            sweep.inputs, batch, [point], wanted, scores, new, steps, curvature
+            sweep.inputs, batch, [point], wanted, scores, new, steps, curvature, exact
         )
         total += found[point.name].sum(axis=0).T
     if probes:

@@ -18,7 +18,7 @@ from clipprobe.neurons.effects.agreement import (
     site_effects,
 )
 from clipprobe.neurons.effects.direct import comparable
-from clipprobe.neurons.effects.predicting import refuse_passes
+from clipprobe.neurons.effects.predicting import refuse_passes, takes_norms
 from clipprobe.neurons.effects.settings import EffectTest
 from clipprobe.neurons.instruments.store import InMemory, Store
 from clipprobe.neurons.instruments.value import UnitValue
@@ -81,6 +81,7 @@ def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[EffectComparison]:
         "method": settings.method,
         "steps": settings.steps,
         **({"probes": settings.probes} if settings.probes else {}),
+        **({"norms": True} if takes_norms(settings.steps, settings.probes) else {}),
         "seed": settings.seed,
         "batch_size": settings.batch_size,
     }

@@ -32,7 +32,9 @@ def test_a_unit_that_only_the_readout_reads_is_predicted_to_second_order(
 ) -> None:
     """A small enough change is its derivative: the error falls with the square of the scale."""
     last = f"vision.blocks.{tiny.N_BLOCKS - 1}.mlp.post"
-    predicted = attribution_patching(clip, images, TEXTS, sites=last, score="cosine").effects[last]
+    predicted = attribution_patching(
+        clip, images, TEXTS, sites=last, score="cosine", norms=False
+    ).effects[last]
     with clipprobe.capture(clip, [last], pool="none") as acts:
         before = clip.encode_images(images).astype(np.float64)
     text = clip.encode_texts(TEXTS).astype(np.float64)
@@ -76,7 +78,7 @@ def test_a_probe_of_one_unit_is_its_second_order_term(
     unit, images = f"vision.blocks.1.{site}:2", images[:1] * 3
     first, both = (
         attribution_patching(
-            clip, images, TEXTS, units=[unit], probes=probes, score="cosine"
+            clip, images, TEXTS, units=[unit], probes=probes, norms=False, score="cosine"
         ).effects[unit.split(":")[0]][..., 2]
         for probes in (0, 1)
     )
@@ -89,7 +91,7 @@ def test_probes_of_many_units_come_to_the_second_order_and_noise_is_held_down(
 ) -> None:
     heads = [f"vision.blocks.{b}.attn.z:{h}" for b in range(tiny.N_BLOCKS) for h in range(4)]
     expected = np.array([second_order(clip, images, head).mean(axis=0) for head in heads])
-    options: dict[str, Any] = {"units": heads, "score": "cosine"}
+    options: dict[str, Any] = {"units": heads, "score": "cosine", "norms": False}
     first = attribution_patching(clip, images, TEXTS, **options).of_units(heads)
 
     def found(probes: int, seed: int = 0) -> np.ndarray:

@@ -48,8 +48,9 @@ def test_a_small_write_in_the_last_block_is_predicted_to_first_order(checkpoint:
     with torch.no_grad():
         layer.mlp.fc2.weight *= 1e-2
         layer.self_attn.out_proj.weight *= 1e-2
+    options: dict[str, Any] = {"per_site": None, "norms": False}
     sites = [
-        site_effects(clip, tiny.pictures()[:4], TEXTS, f"vision.blocks.2.{site}", per_site=None)
+        site_effects(clip, tiny.pictures()[:4], TEXTS, f"vision.blocks.2.{site}", **options)
         for site in ("mlp.post", "attn.head_out")
     ]
     for one in sites:
