@@ -263,7 +263,7 @@ def _ranks_of_rows(values: Floats) -> Callable[[NDArray[np.int64]], Floats]:
         at = places[:, rows]
         counts = np.bincount(at.ravel(), minlength=n * n_columns).reshape(n_columns, n)
         average = counts.cumsum(axis=1) - (counts - 1) / 2
-        return average.ravel()[at].T.reshape(len(rows), *values.shape[1:])
+        return cast(Floats, average.ravel()[at].T.reshape(len(rows), *values.shape[1:]))
 
     return ranks
 
