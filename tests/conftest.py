@@ -26,6 +26,7 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 #: The files that take longest, which start first: none of them then runs on alone at the end.
 DEAREST = (
     "study/test_every_study.py",
+    "pretraining/test_bundled.py",
     "pretraining/test_run.py",
     "runs/test_damage.py",
     "neurons/circuits/test_attribution_patching.py",
