@@ -61,7 +61,7 @@ test: $(STAMP)
 	  echo "************************************************************************" >&2; \
 	  if [ -n "$${CI:-}" ]; then exit 1; fi; \
 	fi
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/python -m ruff check .

@@ -27,6 +27,24 @@ os.environ.pop("CLIPPROBE_MODEL", None)
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
+#: The files that take longest, which start first: none of them then runs on alone at the end.
+DEAREST = (
+    "study/test_every_study.py",
+    "pretraining/test_bundled.py",
+    "pretraining/test_run.py",
+    "runs/test_damage.py",
+    "neurons/circuits/test_attribution_patching.py",
+    "runs/test_lock.py",
+    "bias/test_simulation.py",
+    "bias/test_disclosure.py",
+    "zeroshot/limits/test_limits.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the dearest files first; the others keep their order."""
+    places = {Path(__file__).parent / name: n for n, name in enumerate(DEAREST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session", autouse=True)

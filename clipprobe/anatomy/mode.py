@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 
 
 def training_part(module: nn.Module) -> str | None:
-    """The first part in training mode, by name; None where all are in evaluation mode."""
+    """The first part in training mode, by name; None where all are in evaluation mode.
+
+    Asked before every encoding, so the names are made only where there is something to name.
+    """
+    parts: list[nn.Module] = [module]
+    while parts and not parts[-1].training:
+        parts.extend(one for one in parts.pop()._modules.values() if one is not None)
+    if not parts:
+        return None
     for name, part in module.named_modules():
         if part.training:
             return name or "the whole model"

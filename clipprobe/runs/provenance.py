@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
+from importlib import metadata
 
 from clipprobe.version import __version__
 
+version = cache(metadata.version)  # it reads and parses a file each time
 _PACKAGES = ("captum", "numpy", "pillow", "pyarrow", "scipy", "torch", "transformers")
 
 
@@ -16,6 +18,8 @@ def versions() -> dict[str, str]:
     for name in _PACKAGES:
         try:
             table[name] = version(name)
-        except PackageNotFoundError:  # an environment may do without one, for example captum
+        except (
+            metadata.PackageNotFoundError
+        ):  # an environment may do without one, for example captum
             continue
     return table

@@ -98,14 +98,22 @@ def cluster_bootstrap(
     def mean_of(sums: Floats, counts: Floats, axis: int = -1) -> Any:
         return sums.sum(axis=axis) / counts.sum(axis=axis)
 
-    def statistic_of(drawn: Floats) -> float:
-        return float(statistic(array[np.concatenate([members[int(i)] for i in drawn])]))
+    def statistic_of(drawn: Floats, axis: int = -1) -> Any:
+        """One draw a row; scipy's own loop over rows takes longer than most statistics."""
+        if clusters is None:
+            return np.array([float(statistic(array[row])) for row in drawn.astype(np.intp)])
+        return np.array(
+            [
+                float(statistic(array[np.concatenate([members[i] for i in row])]))
+                for row in drawn.astype(np.intp).tolist()
+            ]
+        )
 
     interval = bootstrap(
         data,
         mean_of if bulk else statistic_of,
         paired=True,
-        vectorized=bulk,
+        vectorized=True,
         n_resamples=_draws(n_boot),
         batch=max(1, _BATCH_CELLS // n_clusters),
         confidence_level=level,

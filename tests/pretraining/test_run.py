@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,14 +22,19 @@ from clipprobe.pretraining.planted import OCCUPATION_RATES
 from clipprobe.stimuli import concepts, occupations
 
 
-@pytest.fixture
-def pretrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, dict[str, object]]:
-    monkeypatch.setitem(recipes.RECIPES, "emoji-clip", small_recipe)
-    result = CliRunner().invoke(
-        app, ["pretrain", "--steps", "2", "--out", str(tmp_path), "--device", "cpu", "--json"]
-    )
-    assert result.exit_code == 0, result.output
-    return tmp_path / "model", json.loads(result.stdout)
+@pytest.fixture(scope="module")
+def pretrained(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Path, dict[str, object]]]:
+    """What the command shipped and printed, made once: leave the folder as it is."""
+    out = tmp_path_factory.mktemp("pretrained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(recipes.RECIPES, "emoji-clip", small_recipe)
+        result = CliRunner().invoke(
+            app, ["pretrain", "--steps", "2", "--out", str(out), "--device", "cpu", "--json"]
+        )
+        assert result.exit_code == 0, result.output
+        yield out / "model", json.loads(result.stdout)
 
 
 def test_the_command_ships_a_folder_that_transformers_loads(
@@ -128,7 +135,7 @@ def test_the_same_recipe_has_the_same_json() -> None:
 def test_evaluate_measures_the_card_again(
     pretrained: tuple[Path, dict[str, object]], tmp_path: Path
 ) -> None:
-    folder, _ = pretrained
+    folder = shutil.copytree(pretrained[0], tmp_path / "model")
     file = tmp_path / "again.json"
     asked = ["evaluate", str(folder), "--no-neurons", "--device", "cpu"]
     result = CliRunner().invoke(app, [*asked, "--json", "--out", str(file)])

@@ -97,8 +97,8 @@ def test_type_checkers_see_the_settings(tmp_path: Path) -> None:
         "f(1, n_boot=4)\nf(1, n_boots=3)\nf(1, n_boot='x')\nreveal_type(f)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir",
-         str(tmp_path / "cache"), "--follow-imports=silent", "use.py"],
+        [sys.executable, "-m", "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml"),
+         "--cache-dir", str(tmp_path / "cache"), "--follow-imports=silent", "use.py"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
         env={**os.environ, "MYPYPATH": str(ROOT)},
     )  # fmt: skip

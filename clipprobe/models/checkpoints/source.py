@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 
 from clipprobe.version import __version__
+
+version = cache(metadata.version)  # it reads and parses a file each time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

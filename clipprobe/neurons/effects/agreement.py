@@ -230,10 +230,13 @@ def _estimate(left: Floats, right: Floats, ranks: bool, n_boot: int, seed: int) 
     if np.isnan(left).any():
         return undefined("what these directions write themselves cannot be told", n=n)
 
+    ranks_of = (_ranks_of_rows(left), _ranks_of_rows(right)) if ranks else None
+
     def of(drawn: Floats) -> float:
         rows = drawn.astype(np.int64)
-        a, b = left[rows], right[rows]
-        return _correlation(_ranks(a), _ranks(b)) if ranks else _correlation(a, b)
+        if ranks_of is None:
+            return _correlation(left[rows], right[rows])
+        return _correlation(ranks_of[0](rows), ranks_of[1](rows))
 
     with warnings.catch_warnings():  # of resamples of one unit only; the estimate says so itself
         warnings.simplefilter("ignore", category=RuntimeWarning)
@@ -244,6 +247,27 @@ def _ranks(values: Floats) -> Floats:
     from scipy.stats import rankdata
 
     return cast(Floats, rankdata(values, axis=0))
+
+
+def _ranks_of_rows(values: Floats) -> Callable[[NDArray[np.int64]], Floats]:
+    """What :func:`_ranks` gives for a resample ``values[rows]``, from one sorting of the values.
+
+    A value's average rank is half a step above the middle of those below it and those up to it.
+    """
+    if np.isnan(values).any():
+        return lambda rows: _ranks(values[rows])
+    columns = values.reshape(len(values), -1)
+    levels = np.stack([np.unique(one, return_inverse=True)[1] for one in columns.T])
+    n_columns, n = levels.shape
+    places = levels + n * np.arange(n_columns)[:, None]  # each column counts for itself
+
+    def ranks(rows: NDArray[np.int64]) -> Floats:
+        at = places[:, rows]
+        counts = np.bincount(at.ravel(), minlength=n * n_columns).reshape(n_columns, n)
+        average = counts.cumsum(axis=1) - (counts - 1) / 2
+        return cast(Floats, average.ravel()[at].T.reshape(len(rows), *values.shape[1:]))
+
+    return ranks
 
 
 def _correlation(left: Floats, right: Floats) -> float:

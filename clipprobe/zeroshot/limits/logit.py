@@ -9,6 +9,7 @@ differences alone).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +20,12 @@ RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _JITTER = 1e-10
 
 
+@cache
 def contrasts(options: int) -> Floats:
-    """Orthonormal columns that are 0 for equal scores, ``(o, o - 1)``."""
+    """Orthonormal columns that are 0 for equal scores, ``(o, o - 1)``, made once; read only."""
     basis = np.linalg.svd(np.eye(options) - 1 / options)[0]
     contrast_basis: Floats = basis[:, : options - 1]
+    contrast_basis.setflags(write=False)
     return contrast_basis
 
 
@@ -50,7 +53,8 @@ def kernel(left: Sides, right: Sides) -> Floats:
     n, c, q = b.shape
     m = len(other)
     inner = b.reshape(n * c, q) @ other.reshape(m * c, q).T
-    block: Floats = inner * np.repeat(np.repeat(left.a @ right.a.T, c, axis=0), c, axis=1)
+    items = (left.a @ right.a.T)[:, None, :, None]
+    block: Floats = (inner.reshape(n, c, m, c) * items).reshape(n * c, m * c)
     if u is not None and v is not None:
         # A penalty of one part in 10,000 of the others' is none.
         block = block + 1e4 * np.outer(u.reshape(-1), v.reshape(-1))
@@ -59,7 +63,8 @@ def kernel(left: Sides, right: Sides) -> Floats:
 
 def fit_scores(train: Sides, truth: Ints, ridge: float, test: Sides) -> Floats:
     """Scores of the options of test items, ``(m, o)``, by the fit on the training items."""
-    return _Fit(train, truth).scores(ridge, test)
+    fit = _Fit(train, truth)
+    return fit.scores(ridge, fit.between(test))
 
 
 class _Fit:
@@ -76,7 +81,11 @@ class _Fit:
         self.root = np.linalg.cholesky(gram)
         self.start = np.zeros(len(gram))
 
-    def scores(self, ridge: float, test: Sides) -> Floats:
+    def between(self, test: Sides) -> Floats:
+        """The kernel of test items with those of the fit, which no ridge changes."""
+        return kernel(test, self.train)
+
+    def scores(self, ridge: float, between: Floats) -> Floats:
         """Of test items at one ridge, relative to the mean size of the features."""
         from scipy.linalg import solve_triangular
         from scipy.optimize import minimize
@@ -102,17 +111,16 @@ class _Fit:
         )  # fmt: skip
         self.start = optimum.x
         alpha = solve_triangular(self.root, optimum.x, lower=True, trans="T")
-        between = kernel(test, self.train) @ alpha
-        scores: Floats = between.reshape(len(test.a), c) @ self.helmert.T
+        scores: Floats = (between @ alpha).reshape(-1, c) @ self.helmert.T
         return scores
 
 
 def choose_ridge(train: Sides, truth: Ints, check: Sides, check_truth: Ints) -> float:
     """The ridge with the least cross-entropy on items that did not fit it."""
     fit = _Fit(train, truth)
-    losses = []
+    between, losses = fit.between(check), []
     for ridge in sorted(RIDGES, reverse=True):
-        scores = fit.scores(ridge, check)
+        scores = fit.scores(ridge, between)
         top = scores.max(axis=1)
         total = np.log(np.exp(scores - top[:, None]).sum(axis=1)) + top
         losses.append(float((total - scores[np.arange(len(scores)), check_truth]).mean()))

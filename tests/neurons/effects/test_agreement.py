@@ -14,6 +14,7 @@ from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.effects import decompose
 from clipprobe.neurons.effects.agreement import (
     SiteEffects,
+    _ranks_of_rows,
     agreement,
     agreements,
     effect_sites,
@@ -157,3 +158,18 @@ def test_mistakes_are_named(clip: Any) -> None:
         site_effects(clip, images, TEXTS, "vision.blocks.0.mlp.post", method="resample")
     with pytest.raises(UnsupportedHookError, match=r"attn\.head_out or mlp\.post"):
         site_effects(clip, images, TEXTS, "vision.blocks.0.resid_post")
+
+
+@pytest.mark.parametrize("shape", [(1,), (9,), (9, 3), (40, 2)])
+def test_ranks_of_resamples_are_scipy_s(shape: tuple[int, ...]) -> None:
+    """From one sorting of the whole; with ties, with 0 and -0, and with NaN."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=shape).round(1) * rng.choice([-1.0, 0.0, 1.0], shape)
+    gaps = np.where(rng.random(shape) < 0.3, np.nan, values)
+    for one in (values, gaps, rng.normal(size=shape)):
+        ranks = _ranks_of_rows(one)
+        for _ in range(20):
+            rows = rng.integers(0, len(one), len(one))
+            assert np.array_equal(
+                ranks(rows), scipy.stats.rankdata(one[rows], axis=0), equal_nan=True
+            )
