@@ -143,7 +143,7 @@ def test_colour_words(tmp_path: Path) -> None:
     assert [(p.label, p.word) for p in found.pictures] == [("red", "blue"), ("red", "example")]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 def test_any_table(tmp_path: Path, suffix: str) -> None:
     fill(tmp_path, ["a/1.png", "a/2.png"])
     rows = [
@@ -154,8 +154,9 @@ def test_any_table(tmp_path: Path, suffix: str) -> None:
         {"image": "../x.png", "label": "dog", "word": "cat"},
     ]
     path = tmp_path / f"t{suffix}"
-    if suffix == ".csv":
-        lines = ["image,label,word", *(",".join(row.values()) for row in rows)]
+    if suffix in (".csv", ".tsv"):
+        comma = "," if suffix == ".csv" else "\t"
+        lines = [comma.join(("image", "label", "word")), *(comma.join(r.values()) for r in rows)]
         path.write_text("\n".join(lines))
     elif suffix == ".jsonl":
         path.write_text("\n".join(map(json.dumps, rows)))
@@ -176,7 +177,7 @@ def test_a_table_with_pictures_inside(tmp_path: Path) -> None:
     found = load_attacks("table", parquet(tmp_path / "t.parquet", rows))
     assert decode_image(found.pictures[0].source).size == (8, 6)
     with pytest.raises(DataError, match=r"no column 'word' \(it has: image, label\)"):
-        (tmp_path / "t.csv").write_text("image,label\n")
+        (tmp_path / "t.csv").write_text("image,label\na.png,dog\n")
         load_attacks("table", tmp_path / "t.csv")
 
 
