@@ -192,6 +192,19 @@ def test_reading_is_told_from_clutter(toy: Callable[..., Any], tmp_path: Path) -
     assert not result.controls["nonsense"]["flip"] and not result.controls["blank"]["flip"]
 
 
+def test_a_warning_of_clutter_looks_at_the_answer(tmp_path: Path) -> None:
+    """This toy answers "cat" to anything red, so nonsense flips it as well as words do."""
+    for words, ending in (
+        (["cat"], "need not be reading, though it changes into the written word."),
+        (["wide"], "it does not become the written word: that is clutter, not reading."),
+    ):
+        result = run(InkToy(), tmp_path / words[0], words=words)
+        stored = json.loads((tmp_path / words[0] / "summary.json").read_text())
+        assert result.words.found is not None and result.words.found.answer == "cat"
+        assert result.nonsense_suffices and result.says_the_word is (words == ["cat"])
+        assert stored["warnings"][-1].endswith(ending)
+
+
 def test_best_of_n_is_the_mean_over_orders() -> None:
     hits = [True, False, False, True, False]
     for n in range(1, 6):
