@@ -23,7 +23,7 @@ from clipprobe.testing.cases import contents
 from clipprobe.zeroshot import audit_zeroshot
 
 #: Studies whose number of images, or of texts, nobody knows before; each says why.
-UNKNOWN = {"bias-mitigation", "captions", "effects", "faithfulness", "why"}
+UNKNOWN = {"captions", "faithfulness", "why"}
 #: Batches that divide the 48 images: a last, smaller one is filled up, and hooks would count that.
 BATCH = {"words": 5, "atlas": 4}
 #: Studies that ask two models alike; the hooks count the texts of the first.
@@ -92,6 +92,24 @@ def test_what_is_announced_is_what_is_counted(
     assert (work.images is None or work.texts is None) == (kind in UNKNOWN)
     again = rehearse(carry_out, study, settings, model)
     assert again.state == "complete" and again.seconds == 0.0 and again.pace is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("effects", {"probes": 2}),
+        ("effects", {"steps": 2}),
+        ("bias-mitigation", {"methods": ["projection", "clip-clip"]}),
+    ],
+)
+def test_settings_that_cost_passes_are_counted(
+    kind: str, more: dict[str, Any], clip: Any, images: Path, tmp_path: Path
+) -> None:
+    settings = settings_of_small(kind, images, tmp_path / "run", **more)
+    work = rehearse(carry_out, STUDIES[kind], settings, clip).workload
+    with counted(clip) as rows:
+        carry_out(STUDIES[kind], settings, clip)
+    assert not work.at_most and rows == {"images": work.images, "texts": work.texts}
 
 
 def test_every_setting_that_refuses_the_run_refuses_the_dry_run(
