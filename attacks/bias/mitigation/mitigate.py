@@ -66,14 +66,7 @@ def prepare_mitigation(settings: Mitigations, clip: Clip) -> Plan[None]:
         people=people,
         utility=utility,
     )
-    return Plan(
-        config=mitigation.config(),
-        execute=mitigation.execute,
-        seed=settings.seed,
-        provenance=clip.provenance(),
-        dataset=people.description,
-        workload=mitigation.passes,
-    )
+    return Plan.of(mitigation, people.description)
 
 
 @dataclass(frozen=True, kw_only=True)
