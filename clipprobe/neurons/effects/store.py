@@ -18,6 +18,7 @@ from clipprobe.neurons.effects.agreement import (
     site_effects,
 )
 from clipprobe.neurons.effects.direct import comparable
+from clipprobe.neurons.effects.passes import passes_of
 from clipprobe.neurons.effects.predicting import refuse_passes
 from clipprobe.neurons.effects.settings import EffectTest
 from clipprobe.neurons.instruments.store import InMemory, Store
@@ -25,7 +26,7 @@ from clipprobe.neurons.instruments.value import UnitValue
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.statistics import cluster_bootstrap
-from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
+from clipprobe.study import Outcome, Plan, Study, carry_out
 from clipprobe.tracing.inputs import readable
 
 if TYPE_CHECKING:
@@ -90,31 +91,7 @@ def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[EffectComparison]:
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=dataset.describe(),
-        workload=lambda: _passes(settings, clip, len(dataset), sites),
-    )
-
-
-def _passes(settings: EffectTest, clip: Clip, n_images: int, sites: Sequence[str]) -> Workload:
-    """Of all hook points; see :func:`site_effects`, which makes them."""
-    points = [comparable(clip, site) for site in sites]
-    units = sum(min(settings.per_site or one.n_units, one.n_units) for one in points)
-    steps = settings.steps * units if settings.steps > 1 else 0
-    # By what was read off to first order and by the gradients that predict.
-    backward = (2 + 2 * settings.probes) * len(points) + steps
-    # For the scales, to read off, and as the inputs are before units are taken out one by one.
-    passes = 3 * len(points) + units + backward
-    no_readout = any(one.base is not None for one in points)
-    more: dict[str, Any] = {"at_most": no_readout}
-    if no_readout:
-        more["reason"] = "directions that cannot be read off take two passes less"
-    if points[0].tower == "text":
-        texts = passes * len(settings.texts)
-        return Workload(images=n_images * len(points), texts=texts, **more)
-    return Workload(
-        images=passes * n_images,
-        texts=len(set(settings.texts)) * len(points),
-        gradients=backward * n_images,
-        **more,
+        workload=lambda: passes_of(settings, clip, len(dataset), sites),
     )
 
 
