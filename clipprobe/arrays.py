@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,16 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+
+def missing(value: Any) -> bool:
+    """Whether a number is undefined: not there, or NaN."""
+    return value is None or math.isnan(value)
+
+
+def none_for_nan(values: Floats) -> list[list[float | None]]:
+    """Rows of a table ``(n, m)`` for JSON, in which what is undefined is None."""
+    return [[None if np.isnan(one) else float(one) for one in row] for row in values]
 
 
 def softmax(logits: NDArray[Any]) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from clipprobe.errors import DataError
@@ -64,6 +65,16 @@ def shortened(text: str, width: int) -> str:
         'a photo…'
     """
     return text if len(text) <= width else f"{text[: width - 3]}…"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """A list as it is spoken.
+
+    Example:
+        >>> listed(["a dog", "a cat", "a key"])
+        'a dog, a cat and a key'
+    """
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def one_line(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 import streamlit as st
 from PIL import Image, ImageDraw, ImageOps
 
+from clipprobe.arrays import missing
 from clipprobe.errors import ClipprobeError
 from clipprobe.report.numbers import estimate_parts, format_number
 
@@ -91,15 +91,11 @@ def estimate_words(estimate: Any) -> tuple[str, str, str]:
         return str(estimate), "", ""
     value, low, high, n, reason = parts
     note = f"({reason}.)" if reason else ""
-    if _missing(value):
+    if missing(value):
         return "undefined", f"n={n:,}" + (f": {reason}" if reason else ""), ""
-    if _missing(low) or _missing(high):
+    if missing(low) or missing(high):
         return format_number(value), f"no interval, n={n:,}", note
     return format_number(value), f"95 % [{format_number(low)}, {format_number(high)}], n={n:,}", ""
-
-
-def _missing(value: float | None) -> bool:
-    return value is None or math.isnan(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

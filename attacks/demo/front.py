@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attacks.demo.choosing import SHOWN, Attacked
 from attacks.demo.scene import TwoThings
 from clipprobe.figures.attribution import overlay
+from clipprobe.lines import listed
 from clipprobe.neurons.atlas.showing import picture_of, sheet_name
 from clipprobe.neurons.atlas.unit import Unit
 from clipprobe.neurons.instruments.registry import INSTRUMENTS
@@ -239,20 +240,16 @@ def verdict_of(front: Front) -> str:
     attack = front.typographic.summary["conditions"]["attack"]["targeted_success"]["all"]
     parts = []
     if names:
-        parts.append(f"It has neurons for {_listed(names)}")
+        parts.append(f"It has neurons for {listed(names)}")
     if reads(front.typographic.summary):
         parts.append(f"answers the written word on {counted(attack)} images")
     if found := associations_found(front.bias.summary):
         parts.append(f"carries {counted(found)} associations that it was taught")
     if not parts:
         return "Nothing stands out in this model on the demo's images"
-    return _listed(parts if names else [f"It {parts[0]}", *parts[1:]])
+    return listed(parts if names else [f"It {parts[0]}", *parts[1:]])
 
 
 def lead_of(front: Front, evidence: str, limits: Sequence[str]) -> Lead:
     """The opening of the page."""
     return Lead(verdict=verdict_of(front), evidence=evidence, figure=cards_of(front), limits=limits)
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attacks.demo.front import SHEETS, Front, lead_of
+from attacks.demo.settings import LETTERING
 from clipprobe.neurons.atlas.showing import sheet_name
 from clipprobe.neurons.sheet.commands import command_line
 from clipprobe.neurons.sheet.sheet import unit_sheet
@@ -145,13 +146,12 @@ def commands(front: Front) -> Section:
         Code("\n".join(lines)) if lines else Paragraph("No unit keeps one concept highest."),
     ]
     if front.attacked is not None:
-        spec = [("size", 0.28), ("background", "white"), ("color", "black"), ("outline", "none")]
         attack = command_line(
             "attack",
             [
                 ("", f"{here}/stimuli/concepts/{front.attacked.image}"),
                 ("", front.attacked.word),
-                *spec,
+                *((name, value or "none") for name, value in LETTERING.items()),
                 ("out", "attacked.png"),
             ],
         )

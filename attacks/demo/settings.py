@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
 from pydantic.dataclasses import dataclass
@@ -13,6 +13,13 @@ from clipprobe.settings.shared import Output, Progress, Random
 
 #: Plain people of each perceived gender and skin tone.
 PEOPLE_PER_CELL = 24
+#: How words are written on the pictures.
+LETTERING: dict[str, Any] = {
+    "size": 0.28,
+    "background": "white",
+    "color": "black",
+    "outline": None,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

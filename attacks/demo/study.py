@@ -24,7 +24,7 @@ from attacks.demo.choosing import (
 from attacks.demo.front import SHEETS, Front
 from attacks.demo.page import SCENE, TITLES, front_page
 from attacks.demo.scene import TwoThings, pair_of, two_things
-from attacks.demo.settings import Demo
+from attacks.demo.settings import LETTERING, Demo
 from attacks.typographic.attack.controls import CONDITIONS
 from clipprobe.data import Dataset, open_dataset
 from clipprobe.models import Clip
@@ -204,7 +204,6 @@ def entries_of(
         return Entry(name=name, study=study, settings=record(out=name, seed=settings.seed, **given))
 
     by_modality = {m: _of_modality(things, m) for m in MODALITIES}
-    lettering = {"size": 0.28, "background": "white", "color": "black", "outline": None}
     return (
         *(
             entry(f"zeroshot-{m}", "zeroshot", images=images, classes=names)
@@ -213,7 +212,7 @@ def entries_of(
         entry("atlas", "atlas", images=things, sheets=sheet_links),
         entry(
             "typographic", "typographic",
-            images=by_modality["picture"], classes=names, **lettering,
+            images=by_modality["picture"], classes=names, **LETTERING,
         ),
         entry(
             "bias", "bias",

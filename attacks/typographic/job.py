@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from attacks.typographic.choosing.prepared import CHOICE, Prepared, prepare
 from attacks.typographic.engine import Engine, nothing_attacked
 from attacks.typographic.protocols.record import Protocol
+from attacks.typographic.rendering.unwritten import Unwritten
 from attacks.typographic.report.comparison import IMAGES
 from attacks.typographic.report.page import build_page
 from attacks.typographic.report.rescoring import rescore
@@ -29,7 +30,7 @@ class Job:
     protocol: Protocol | None
     hold: str | None
     """Why answers of single images are not written; None where they are."""
-    unfit: Mapping[str, str]
+    unfit: Unwritten
     """Words that cannot be written, and why."""
     progress: Callable[[int, int], None] | None
 

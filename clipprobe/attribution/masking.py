@@ -9,7 +9,6 @@ transformer, and cheaper. The pixels of such a patch have no influence at all.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from clipprobe.errors import UnsupportedHookError
@@ -45,14 +44,6 @@ class KeptTokens(Session):
 
     def __enter__(self) -> None:
         self.open()
-
-    def __exit__(
-        self,
-        error: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close(error)
 
     def edit(self, name: str, value: Tensor) -> Tensor:
         """Take the tokens out before the first block; put them back in place after the last."""

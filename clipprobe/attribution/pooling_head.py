@@ -76,7 +76,7 @@ def run_head(clip: Clip, stream: Tensor) -> dict[str, Tensor]:
 
 def after_mixing(clip: Clip, z: Tensor) -> Tensor:
     """The unit embedding from the heads' mixtures ``(b, q, h, k)``."""
-    from clipprobe.models.clip import unit
+    from clipprobe.models.vectors import unit
 
     module: Any = pooling_head(clip)
     attended = module.attention.out_proj(z.flatten(2))

@@ -135,7 +135,7 @@ class Trace:
 
 def joint_space(clip: Clip, tokens: Tensor) -> Tensor:
     """Tokens ``(b, t, d)`` through the last norm and the projection, of unit length."""
-    from clipprobe.models.clip import unit
+    from clipprobe.models.vectors import unit
 
     norm: Any = clip.anatomy.vision.norm_final
     flat = unit(clip.adapter.vision_projected(norm(tokens).flatten(0, 1)))

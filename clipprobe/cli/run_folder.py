@@ -13,10 +13,10 @@ def use_folder(out: Path | str) -> Path:
     """Say that a command keeps its work in the run folder ``out``, before anything slow.
 
     Raises:
-        RunFolderError: see :func:`clipprobe.runs.folder.refuse_unusable`.
+        RunFolderError: see :func:`clipprobe.runs.folder.usable_run_in`.
     """
-    from clipprobe.runs.folder import refuse_unusable
+    from clipprobe.runs.folder import usable_run_in
 
-    refuse_unusable(Path(out))
+    usable_run_in(Path(out))
     RUN_FOLDER.set(Path(out))
     return Path(out)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from clipprobe.cli.output import output, result, say
 from clipprobe.cli.run_folder import use_folder
-from clipprobe.errors import ConfigError
 
 if TYPE_CHECKING:
     from clipprobe.cli.verbs import Verb
@@ -45,7 +44,7 @@ def _make(verb: Verb, records: Sequence[Any], out: Path, *, overwrite: bool) -> 
 
 def _rehearse(verb: Verb, records: Sequence[Any], place: Output) -> None:
     from clipprobe.study.command import of_command
-    from clipprobe.study.rehearsal import Rehearsal, Rehearsed, rehearsing
+    from clipprobe.study.rehearsal import Rehearsal, rehearse
 
     def tell(found: Rehearsal) -> None:
         result(found.to_json(), as_json=output().as_json, text=found.text)
@@ -57,13 +56,7 @@ def _rehearse(verb: Verb, records: Sequence[Any], place: Output) -> None:
                 tell(Rehearsal.of_finished(out))
                 return
     output().quiet = True  # what is said of a run is not so
-    try:
-        with rehearsing():
-            verb.run(*records)
-    except Rehearsed as rehearsed:
-        tell(rehearsed.rehearsal)
-    else:
-        raise ConfigError("This verb makes a run in a way of its own: it has no --dry-run.")
+    tell(rehearse(verb.run, *records))
 
 
 def _name(verb: Verb) -> str:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from clipprobe.data.parquet import class_names, holds_bytes, opened, plain_columns, with_names
 from clipprobe.data.records import ImageRecord
-from clipprobe.data.tables import LABEL, cell_text, class_name, class_names, inside
+from clipprobe.data.tables import LABEL, cell_text, inside
 from clipprobe.errors import DataError, UnreadableImageError
 from clipprobe.lines import MAX_TEXT_BYTES
 
@@ -59,8 +60,8 @@ def _row_group(file: Path, modified: int, column: str, group: int) -> Any:
     return pq.ParquetFile(file).read_row_group(group, columns=[column]).column(column)
 
 
-def parquet_rows(
-    file: Path, columns: tuple[str, ...], image: str
+def cells_of(
+    file: Path, columns: Sequence[str], image: str
 ) -> Iterator[tuple[dict[str, Any], ParquetCell]]:
     """Each row's cells of ``columns``, and where its image is; images are not read.
 
@@ -69,76 +70,64 @@ def parquet_rows(
     Raises:
         DataError: the file is no Parquet file, or a column is absent.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.ParquetFile(file)
-        missing = [c for c in (*columns, image) if c not in table.schema_arrow.names]
-        if missing:
-            raise DataError(
-                f"The table {file} has no column {', '.join(map(repr, missing))} (it has: "
-                f"{', '.join(table.schema_arrow.names)}): give the data set's own table."
-            )
-        classes = dict(class_names(table.schema_arrow.metadata or {}))
-        for group in range(table.num_row_groups):
-            rows = table.read_row_group(group, columns=list(columns)).to_pylist()
-            for number, row in enumerate(rows):
-                names = {
-                    name: class_name(file, name, number + 1, value, classes.get(name))
-                    for name, value in row.items()
-                }
-                yield names, ParquetCell(file, image, group, number)
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"The table {file} could not be read as Parquet ({reason}).") from None
+    with opened(file) as table:
+        yield from _cells(file, table, columns, image)
 
 
-def image_column(file: Path) -> str | None:
-    """The column of a Parquet file that holds encoded images; None where there is none.
+def _cells(
+    file: Path, table: Any, columns: Sequence[str], image: str
+) -> Iterator[tuple[dict[str, Any], ParquetCell]]:
+    missing = [c for c in (*columns, image) if c not in table.schema_arrow.names]
+    if missing:
+        raise DataError(
+            f"The table {file} has no column {', '.join(map(repr, missing))} (it has: "
+            f"{', '.join(table.schema_arrow.names)}): give the data set's own table."
+        )
+    classes, total = class_names(table), 0
+    for group in range(table.num_row_groups):
+        for number, row in enumerate(
+            table.read_row_group(group, columns=list(columns)).to_pylist()
+        ):
+            total += 1
+            yield with_names(file, total, row, classes), ParquetCell(file, image, group, number)
+
+
+def image_column(schema: Any) -> str | None:
+    """The column of an Arrow schema that holds encoded images; None where there is none.
 
     A column of bare bytes holds images where it is called ``image``, or where no ``file_name``
     says that they lie elsewhere.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        schema = pq.ParquetFile(file).schema_arrow
-    except (pa.ArrowException, OSError):
-        return None  # whoever reads it as a table says what is wrong
 
     def holds(one: Any) -> bool:
         if pa.types.is_struct(one.type):
             return any(part.name == "bytes" for part in one.type)
-        bare = pa.types.is_binary(one.type) or pa.types.is_large_binary(one.type)
-        return bare and (one.name == "image" or "file_name" not in schema.names)
+        return holds_bytes(one.type) and (one.name == "image" or "file_name" not in schema.names)
 
-    found = [one.name for one in schema if holds(one)]
-    return "image" if "image" in found else next(iter(found), None)
+    columns = [one.name for one in schema if holds(one)]
+    return "image" if "image" in columns else next(iter(columns), None)
 
 
-def parquet_images(file: Path, column: str) -> list[ImageRecord]:
-    """The images inside a Parquet file, with its other columns; ids are the numbers of the rows.
+def parquet_images(file: Path) -> list[ImageRecord] | None:
+    """The images inside a Parquet file, with its other columns; None where it holds none.
+
+    Ids are the numbers of the rows.
 
     Raises:
         DataError: it cannot be read.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = pq.ParquetFile(file).schema_arrow
-    plain = [
-        one.name
-        for one in schema
-        if one.name != column and not (pa.types.is_nested(one.type) or pa.types.is_binary(one.type))
-    ]
-    records = []
-    for number, (row, cell) in enumerate(parquet_rows(file, tuple(plain), column)):
-        cells = {name: text for name in plain if (text := cell_text(row[name])) is not None}
-        label = cells.pop(LABEL, None)
-        records.append(ImageRecord(f"row-{number:07d}", cell, label=label, attributes=cells))
-    return records
+    with opened(file) as table:
+        column = image_column(table.schema_arrow)
+        if column is None:
+            return None
+        plain = [name for name in plain_columns(table.schema_arrow) if name != column]
+        records = []
+        for number, (row, cell) in enumerate(_cells(file, table, plain, column)):
+            cells = {name: text for name in plain if (text := cell_text(row[name])) is not None}
+            label = cells.pop(LABEL, None)
+            records.append(ImageRecord(f"row-{number:07d}", cell, label=label, attributes=cells))
+        return records
 
 
 @dataclass(frozen=True, slots=True)

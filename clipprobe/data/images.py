@@ -16,7 +16,7 @@ from clipprobe.data.choice import Choice
 from clipprobe.data.decode import decode_image, to_rgb
 from clipprobe.data.records import Dataset, ImageRecord, make_dataset
 from clipprobe.data.sources import open_dataset
-from clipprobe.errors import DataError, UnreadableImageError
+from clipprobe.errors import ConfigError, DataError, UnreadableImageError
 
 T = TypeVar("T")
 
@@ -112,6 +112,12 @@ def check_images(images: Iterable[object]) -> Iterable[object]:
             "put it in a list."
         )
     return images
+
+
+def check_batch_size(batch_size: int) -> None:
+    """Raises ConfigError unless it is a positive integer."""
+    if batch_size < 1:
+        raise ConfigError(f"batch_size must be at least 1, {batch_size} was given.")
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -75,8 +75,9 @@ def _open(spec: str | Path, choice: Choice) -> Dataset:
 def _open_file(path: Path, choice: Choice) -> Dataset:
     from clipprobe.data import archives, tables, webdataset
 
-    if path.suffix.lower() == ".parquet" and (column := archives.image_column(path)):
-        return make_dataset(path.name, archives.parquet_images(path, column), None)
+    parquet = path.suffix.lower() == ".parquet"
+    if parquet and (records := archives.parquet_images(path)) is not None:
+        return make_dataset(path.name, records, None)
     if path.suffix.lower() in TABLE_SUFFIXES:
         # The folder and the table inside it are the same data set.
         name = path.resolve().parent.name if path.stem == "metadata" else path.name

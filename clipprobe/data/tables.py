@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from clipprobe.data.parquet import parquet_rows
 from clipprobe.data.records import ImageRecord
 from clipprobe.errors import DataError, NoReadableImagesError
 
@@ -43,17 +44,19 @@ def read_table(
     return records
 
 
-def read_rows(path: Path) -> Iterator[Mapping[str, Any]]:
+def read_rows(path: Path, *, plain: bool = False) -> Iterator[Mapping[str, Any]]:
     """The rows of a ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` table, each a mapping.
 
+    Args:
+        plain: Leave out the columns of a Parquet file that hold images or nested values.
     Raises:
         DataError: the table cannot be read.
     """
-    readers = {
+    readers: dict[str, Callable[[Path], Iterator[Mapping[str, Any]]]] = {
         ".csv": _csv_rows,
         ".tsv": lambda path: _csv_rows(path, "\t"),
         ".jsonl": _jsonl_rows,
-        ".parquet": _parquet_rows,
+        ".parquet": lambda path: parquet_rows(path, plain=plain),
     }
     if path.suffix.lower() not in readers:
         raise _unreadable(path, f"the ending {path.suffix!r} is not known")
@@ -63,7 +66,7 @@ def read_rows(path: Path) -> Iterator[Mapping[str, Any]]:
         raise _unreadable(path, error.strerror or str(error)) from None
     except UnicodeDecodeError:
         raise _unreadable(path, "it is not UTF-8") from None
-    except (csv.Error, ValueError) as error:  # pyarrow's and json's errors are ValueErrors
+    except (csv.Error, ValueError) as error:  # json's errors are ValueErrors
         raise _unreadable(path, " ".join(str(error).split())) from None
 
 
@@ -161,53 +164,6 @@ def _jsonl_rows(path: Path) -> Iterator[Mapping[str, Any]]:
                     f"Line {number} of the table {path} is no JSON object: write one object a line."
                 )
             yield row
-
-
-def _parquet_rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    import pyarrow.parquet as pq
-
-    file = pq.ParquetFile(path)
-    names = dict(class_names(file.schema_arrow.metadata or {}))
-    number = 0
-    for batch in file.iter_batches():
-        for row in batch.to_pylist():
-            number += 1
-            named = {
-                column: class_name(path, column, number, row.get(column), listed)
-                for column, listed in names.items()
-            }
-            yield {**row, **named}
-
-
-def class_name(
-    path: Path, column: str, number: int, value: Any, names: Sequence[str] | None
-) -> Any:
-    """The name of an integer class; any other value as it is.
-
-    Raises:
-        DataError: the file holds a class that it has no name for.
-    """
-    if names is None or not isinstance(value, int) or isinstance(value, bool):
-        return value
-    if value == -1:  # "no label" in Hugging Face data sets
-        return None
-    if not 0 <= value < len(names):
-        raise DataError(
-            f"Row {number} of {path} has the class {value} in {column!r}, but its metadata name "
-            f"only 0 to {len(names) - 1}: the file and its names do not belong together."
-        )
-    return names[value]
-
-
-def class_names(metadata: Mapping[bytes, bytes]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The ``ClassLabel`` features that Hugging Face ``datasets`` records in a Parquet file."""
-    try:
-        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
-        for name, feature in features.items():
-            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
-                yield str(name), tuple(str(one) for one in feature["names"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return
 
 
 def _unreadable(path: Path, reason: str) -> DataError:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clipprobe.data.tables import cell_text, class_name, class_names, read_rows
+from clipprobe.data.tables import cell_text, read_rows
 from clipprobe.errors import DataError
 
 ID_COLUMNS = ("id", "file_name", "file", "filename", "image_id", "image", "path", "IDX")
@@ -69,8 +69,7 @@ def read_text_table(path: str | Path) -> TextTable:
         raise DataError(f"There is no table {file}: give a .csv, .tsv, .jsonl or .parquet file.")
     with file.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    parquet = file.suffix.lower() == ".parquet"
-    columns = _parquet(file) if parquet else _columns(list(read_rows(file)))
+    columns = _columns(read_rows(file, plain=True))
     table = TextTable(path=file, columns=columns, sha256=digest)
     if not len(table):
         raise DataError(f"The table {file} has no row: give one row an image.")
@@ -94,35 +93,11 @@ def refuse_twice(ids: Sequence[str], where: str) -> None:
         )
 
 
-def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Column]:
-    names = list(dict.fromkeys(str(key) for row in rows for key in row))
-    return {name: tuple(cell_text(row.get(name)) for row in rows) for name in names}
-
-
-def _parquet(path: Path) -> dict[str, Column]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path)
-        schema = file.schema_arrow
-        # An image column is a struct of bytes: reading it would fill the memory for nothing.
-        plain = [
-            field.name
-            for field in schema
-            if not (pa.types.is_nested(field.type) or pa.types.is_binary(field.type))
-        ]
-        table = file.read(columns=plain)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"The table {path} could not be read ({' '.join(str(error).split())}): give a Parquet "
-            "file."
-        ) from None
-    classes = dict(class_names(schema.metadata or {}))
-    return {
-        name: tuple(
-            cell_text(class_name(path, name, number, value, classes.get(name)))
-            for number, value in enumerate(table.column(name).to_pylist(), start=1)
-        )
-        for name in table.column_names
-    }
+def _columns(rows: Iterable[Mapping[str, Any]]) -> dict[str, Column]:
+    columns: dict[str, list[str | None]] = {}
+    n = 0
+    for n, row in enumerate(rows, start=1):
+        for key, value in row.items():
+            column = columns.setdefault(str(key), [])
+            column += [None] * (n - 1 - len(column)) + [cell_text(value)]
+    return {name: (*column, *[None] * (n - len(column))) for name, column in columns.items()}

@@ -27,18 +27,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, init=False, eq=False)
-class TextPrefix:
-    """Learned tokens after the start token of every text.
+class _Learned:
+    """Vectors of learned tokens, as they are stored."""
 
-    Args:
-        vectors: ``(k, d)`` in the residual stream before the first block of the text tower.
-    """
-
-    kind: ClassVar[str] = "text-prefix"
+    called: ClassVar[str]
     vectors: npt.NDArray[Any]
 
     def __init__(self, vectors: Any) -> None:
-        object.__setattr__(self, "vectors", floats(vectors, "A learned prefix", 2))
+        object.__setattr__(self, "vectors", floats(vectors, self.called, 2))
 
     def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """The vectors."""
@@ -48,6 +44,17 @@ class TextPrefix:
     def read(cls, fields: Mapping[str, Any], arrays: Arrays) -> Self:
         """From what :meth:`stored` gave."""
         return cls(arrays["vectors"])
+
+
+class TextPrefix(_Learned):
+    """Learned tokens after the start token of every text.
+
+    Args:
+        vectors: ``(k, d)`` in the residual stream before the first block of the text tower.
+    """
+
+    kind: ClassVar[str] = "text-prefix"
+    called = "A learned prefix"
 
     def onto(self, clip: Clip, network: Network) -> Network:
         """Places in every text, and a hook that fills them."""
@@ -70,8 +77,7 @@ class TextPrefix:
         return f"learned prefix of {len(self.vectors)} tokens before every text"
 
 
-@dataclass(frozen=True, init=False, eq=False)
-class ImageToken:
+class ImageToken(_Learned):
     """Learned tokens behind the patches of every image (registers).
 
     Args:
@@ -79,19 +85,7 @@ class ImageToken:
     """
 
     kind: ClassVar[str] = "image-token"
-    vectors: npt.NDArray[Any]
-
-    def __init__(self, vectors: Any) -> None:
-        object.__setattr__(self, "vectors", floats(vectors, "A learned image token", 2))
-
-    def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """The vectors."""
-        return {}, {"vectors": self.vectors}
-
-    @classmethod
-    def read(cls, fields: Mapping[str, Any], arrays: Arrays) -> Self:
-        """From what :meth:`stored` gave."""
-        return cls(arrays["vectors"])
+    called = "A learned image token"
 
     def onto(self, clip: Clip, network: Network) -> Network:
         """A hook that lengthens the residual stream before the first block."""

@@ -12,7 +12,6 @@ that the model does later changes it. The forward pass is the same to the bit wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import torch
@@ -71,14 +70,6 @@ class Capture(Session):
     def __enter__(self) -> Captures:
         self.open()
         return self.captures
-
-    def __exit__(
-        self,
-        error: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close(error)
 
     def observe(self, name: str, value: Tensor) -> Tensor:
         """Record one batch of a point, and of the directions that are read from it.

@@ -11,7 +11,6 @@ order of the mapping, each on the result of the one before.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -70,14 +69,6 @@ class Intervention(Session):
 
     def __enter__(self) -> None:
         self.open()
-
-    def __exit__(
-        self,
-        error: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close(error)
 
     def edit(self, name: str, value: Tensor) -> Tensor:
         """Run every change of this point, in the order of the mapping."""

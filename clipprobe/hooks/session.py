@@ -22,6 +22,8 @@ from clipprobe.hooks.derived import Reading
 from clipprobe.hooks.sites import HookPoint, hook_points
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from torch.utils.hooks import RemovableHandle
 
     from clipprobe.hooks.hooked import Hooked
@@ -128,6 +130,14 @@ class Session:
                 "(text) through this model inside the with block, in the thread that opened it, "
                 "and by its encode or embeddings methods (pooled and projected fire only there)."
             )
+
+    def __exit__(
+        self,
+        error: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close(error)
 
     def _remove(self) -> None:
         with REGISTRY:

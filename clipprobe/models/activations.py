@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clipprobe.data import Batch, Dataset, Failure, ImageRecord, as_dataset, stream_batches
-from clipprobe.data.images import as_pil, batches, check_images
+from clipprobe.data.images import as_pil, batches, check_batch_size, check_images
 from clipprobe.errors import DataError
 from clipprobe.models.texts import check_texts
 
@@ -182,7 +182,6 @@ def activations(
     """
     from clipprobe.hooks.sites import resolve
     from clipprobe.hooks.units import default_sites, find_sites
-    from clipprobe.models.clip import check_batch_size
 
     patterns = [sites] if isinstance(sites, str) else list(sites or default_sites(clip))
     tower = resolve(clip, patterns)[0].tower

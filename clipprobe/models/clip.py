@@ -1,52 +1,43 @@
 """`Clip`: any CLIP-like checkpoint behind one face.
 
 Two encoders map images and texts to unit vectors of one space. Normalisation, batching, order and
-numeric type are decided here and nowhere else; what differs between architectures is in
-``families/``.
+numeric type are decided here and in ``forward.py`` and nowhere else; what differs between
+architectures is in ``families/``.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from clipprobe.anatomy import listening as context
-from clipprobe.anatomy.mode import training_part
-from clipprobe.data.images import as_pil, batches, check_images
-from clipprobe.errors import ConfigError, DataError
-from clipprobe.identity import Identity
-from clipprobe.models.checkpoints.source import Source, versions
-from clipprobe.models.families.base import Family
+from clipprobe.data.images import as_pil, batches, check_batch_size, check_images
+from clipprobe.errors import DataError
+from clipprobe.models.checkpoints.source import Source
 from clipprobe.models.finite import refuse_meaningless
-from clipprobe.models.identity import Weights, foreign_code
-from clipprobe.models.network import Network
-from clipprobe.models.preprocess import Preprocess
-from clipprobe.models.texts import Tokens, check_texts, length_batches
-from clipprobe.origin import Origin
+from clipprobe.models.forward import image_vectors, refuse_training, text_vectors
+from clipprobe.models.loaded import Loaded
+from clipprobe.models.texts import check_texts, length_batches
+from clipprobe.models.vectors import Embeddings, as_numpy
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from clipprobe.anatomy.parts import Anatomy
     from clipprobe.hooks import HookPoint
-    from clipprobe.models.passes import Passes, Rows
 
 __all__ = ["Clip", "Source"]
 
-Embeddings = npt.NDArray[np.float32]
 # On a CPU a text batch of about a thousand tokens is fastest, at any width: with more, the
 # activations of a layer leave the cache (benchmarks/text_batching.py). Accelerators want more.
 _CPU_TEXT_TOKENS = 1024
 
 
-class Clip:
+class Clip(Loaded):
     """A loaded model. Build one with :func:`clipprobe.load`.
 
     Attributes:
@@ -63,98 +54,6 @@ class Clip:
         passes: What its towers share between studies, while a suite runs; else None.
     """
 
-    passes: Passes | None = None
-
-    def __init__(
-        self, family: Family, *, preprocess: Preprocess, tokens: Tokens, source: Source
-    ) -> None:
-        self.source = source
-        self.id, self.revision = source.id, source.revision
-        self.family = family.name
-        family.module.eval().requires_grad_(False)
-        self.image_size = family.image_size
-        self.preprocess = preprocess
-        self._network = Network(
-            adapter=family,
-            anatomy=family.anatomy(),
-            tokens=tokens,
-            weights=Weights(family.module, source.weights_sha256),
-        )
-        # Of a block, because scale and bias stay in float32 whatever the model runs in.
-        parameter = next(self.anatomy.text.blocks[0].module.parameters())
-        self.device, self.dtype = parameter.device, parameter.dtype
-        self.grid = self.anatomy.vision.grid or family.nominal_grid
-        self.d_embed = family.d_embed
-
-    def __repr__(self) -> str:
-        n = len(self.network.edits)
-        edits = f", edits={n}" if n else ""
-        size = f"{self.image_size} px, d={self.d_embed}"
-        return f"Clip({self.id!r}, family={self.family!r}, {size}{edits})"
-
-    @property
-    def network(self) -> Network:
-        """What runs: the model's own, or the one that this context has put on it."""
-        own: Network = context.overlaid(self) or self._network
-        return own
-
-    def running(self, network: Network) -> Self:
-        """The same model on another network, for good."""
-        other = copy.copy(self)
-        other._network = network
-        return other
-
-    @property
-    def adapter(self) -> Family:
-        """What runs the modules."""
-        return self.network.adapter
-
-    @property
-    def module(self) -> nn.Module:
-        """The wrapped model, in evaluation mode, its parameters without gradients."""
-        return self.network.module
-
-    @property
-    def anatomy(self) -> Anatomy:
-        """Where the parts of the towers are."""
-        return self.network.anatomy
-
-    @property
-    def tokens(self) -> Tokens:
-        """Texts to token ids."""
-        return self.network.tokens
-
-    @property
-    def scale(self) -> float:
-        """``logit = scale * cosine + bias``."""
-        return self.network.adapter.scale
-
-    @property
-    def bias(self) -> float:
-        """See :attr:`scale`."""
-        return self.network.adapter.bias
-
-    @property
-    def origin(self) -> Origin | None:
-        """What loads it again; None where it cannot be said."""
-        return self.network.origin
-
-    @origin.setter
-    def origin(self, origin: Origin) -> None:
-        self._network = self._network.changed(origin=origin)
-
-    @property
-    def weights_sha256(self) -> str:
-        """Hash of the weights in memory, which is that of the files while they are unchanged."""
-        network = self.network
-        return network.weights.sha256(network.module)
-
-    @property
-    def identity(self) -> Identity:
-        """Which model this is now: its weights in memory and its edits."""
-        edits = self.network.edits
-        return Identity(self.weights_sha256, tuple(note.sha256 for note in edits))
-
     def image_embeddings(self, pixels: Tensor) -> Tensor:
         """Unit image vectors, differentiable with respect to the pixels.
 
@@ -163,24 +62,7 @@ class Clip:
         Returns:
             ``(b, d_embed)`` float32.
         """
-        network = self.network
-        self._refuse_training(network, unless_trainable=True)
-        first, *others = network.views(pixels.to(device=self.device, dtype=self.dtype))
-        vectors = self._image_pass(network, first)
-        if not others:
-            return vectors
-        with context.changes_only():  # who reads activations sees one pass per image
-            vectors = vectors + sum(self._image_pass(network, view) for view in others)
-        return unit(vectors)
-
-    def _image_pass(self, network: Network, pixels: Tensor) -> Tensor:
-        def encode(rows: Rows) -> Tensor:
-            return network.adapter.vision_pooled(pixels if rows is None else pixels[rows])
-
-        with network.hooked(self, "vision"):
-            pooled = self._emit("vision.pooled", self._pooled("vision", network, pixels, encode))
-            projected = self._emit("vision.projected", network.adapter.vision_projected(pooled))
-        return unit(projected)
+        return image_vectors(self, pixels)
 
     def text_embeddings(self, tokens: Tensor) -> Tensor:
         """Unit text vectors, differentiable with respect to the model's activations.
@@ -190,20 +72,7 @@ class Clip:
         Returns:
             ``(b, d_embed)`` float32.
         """
-        network, tokens = self.network, tokens.to(self.device)
-        self._refuse_training(network, unless_trainable=True)
-        adapter = network.adapter
-
-        def encode(rows: Rows) -> Tensor:
-            return adapter.text_pooled(tokens if rows is None else tokens[rows])
-
-        with (
-            context.positions(adapter.pool_positions(tokens), adapter.real_tokens(tokens)),
-            network.hooked(self, "text"),
-        ):
-            pooled = self._emit("text.pooled", self._pooled("text", network, tokens, encode))
-            projected = self._emit("text.projected", adapter.text_projected(pooled))
-        return unit(projected)
+        return text_vectors(self, tokens)
 
     def class_vectors(self, names: Sequence[str], vectors: Embeddings) -> Embeddings:
         """Vectors of classes as an edit's rules leave them; the same where there are none.
@@ -219,32 +88,6 @@ class Clip:
     @property
     def _max_text_tokens(self) -> int | None:
         return _CPU_TEXT_TOKENS if self.device.type == "cpu" else None
-
-    def _pooled(
-        self, tower: str, network: Network, inputs: Tensor, encode: Callable[[Rows], Tensor]
-    ) -> Tensor:
-        if self.passes is None or not self.passes.are_of(network):
-            return encode(None)
-        return self.passes.pooled(tower, inputs, encode)
-
-    def _refuse_training(self, network: Network, *, unless_trainable: bool = False) -> None:
-        """Refuse training mode, in which dropout makes vectors random.
-
-        Args:
-            unless_trainable: Go on where a parameter asks for gradients: somebody trains.
-        """
-        part = training_part(network.module)
-        if part is None:
-            return
-        if unless_trainable and any(one.requires_grad for one in network.module.parameters()):
-            return
-        raise ConfigError(
-            f"{self.id} is in training mode ({part}), in which dropout can make every vector "
-            "random: call clip.module.eval() first."
-        )
-
-    def _emit(self, name: str, value: Tensor) -> Tensor:
-        return context.emit(name, value, self.module)
 
     def tokenize(self, texts: Iterable[str]) -> list[list[int]]:
         """Token ids with special tokens, not padded (SigLIP: padded to its context).
@@ -282,7 +125,7 @@ class Clip:
             ConfigError: the model is in training mode.
         """
         check_batch_size(batch_size)
-        self._refuse_training(self.network)
+        refuse_training(self, self.network)
         images = check_images(images)
         total = len(images) if isinstance(images, Sequence) else None
         parts: list[Embeddings] = []
@@ -320,7 +163,7 @@ class Clip:
             ConfigError: the model is in training mode.
         """
         check_batch_size(batch_size)
-        self._refuse_training(self.network)
+        refuse_training(self, self.network)
         checked = check_texts(texts)
         distinct = checked if context.active() else list(dict.fromkeys(checked))
         tokens = self.tokenize(distinct)
@@ -375,46 +218,3 @@ class Clip:
         from clipprobe.hooks.sites import hook_points
 
         return hook_points(self)
-
-    def provenance(self) -> dict[str, Any]:
-        """What determines this model's numbers, for the manifest of every result.
-
-        ``model`` has more keys where they are needed: ``edits``, the parts of the edits that it
-        runs under; ``edited_from``, the hash of the files, once the weights in memory are others;
-        and ``interventions``, in words, while this thread has some open or somebody's hooks hang on
-        the module. No run is stored with the latter.
-        """
-        model: dict[str, Any] = {
-            "id": self.id,
-            "revision": self.revision,
-            "weights_sha256": self.weights_sha256,
-            "family": self.family,
-            "dtype": str(self.dtype).removeprefix("torch."),
-            "attention": self.adapter.attention or self.source.attention,
-            "preprocessing": self.preprocess.fingerprint,
-            **self.network.facts(),
-        }
-        if model["weights_sha256"] != self.source.weights_sha256:
-            model["edited_from"] = self.source.weights_sha256
-        if edits := [*context.edits(self.module), *foreign_code(self.module)]:
-            model["interventions"] = edits
-        return {"model": model, "versions": versions()}
-
-
-def unit(vectors: Tensor) -> Tensor:
-    """Float32 rows of length 1."""
-    vectors = vectors.float()
-    lengths: Tensor = vectors.norm(dim=-1, keepdim=True)
-    return vectors / lengths
-
-
-def as_numpy(tensor: Tensor) -> Embeddings:
-    """A detached float32 copy on the host."""
-    array: Embeddings = tensor.detach().cpu().numpy()
-    return array
-
-
-def check_batch_size(batch_size: int) -> None:
-    """Raises ConfigError unless it is a positive integer."""
-    if batch_size < 1:
-        raise ConfigError(f"batch_size must be at least 1, {batch_size} was given.")

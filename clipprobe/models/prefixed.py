@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from clipprobe.anatomy import listening as context
-from clipprobe.models.clip import Clip, Embeddings, as_numpy, unit
+from clipprobe.models.clip import Clip
 from clipprobe.models.finite import refuse_meaningless
 from clipprobe.models.identity import foreign_code
 from clipprobe.models.passes import Rows
 from clipprobe.models.texts import length_batches
+from clipprobe.models.vectors import Embeddings, as_numpy, unit
 
 if TYPE_CHECKING:
     from clipprobe.models.families.prefixes import SharedPrefix

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup, escape
 
+from clipprobe.arrays import missing
 from clipprobe.report.numbers import estimate_parts, format_cell, format_number
 from clipprobe.report.words import SCARCE, count_of
 
@@ -77,11 +78,11 @@ def breakable(text: str) -> Markup:
 
 def _estimate(value: Any, low: Any, high: Any, n: int, reason: str) -> Markup:
     why = Markup(' <span class="why">({})</span>').format(plain_text(reason)) if reason else ""
-    if _missing(value):
+    if missing(value):
         return Markup('<span class="v">undefined</span><span class="i">, n={}</span>{}').format(
             f"{n:,}", why
         )
-    bare = _missing(low) or _missing(high)
+    bare = missing(low) or missing(high)
     shown = plain_number(value)
     # A difference of shares is not a count, and its interval may reach below 0.
     scarce = 0 < value < (SCARCE if bare else SCARCE / 10) and (bare or low >= 0)
@@ -95,7 +96,3 @@ def _estimate(value: Any, low: Any, high: Any, n: int, reason: str) -> Markup:
     return Markup(
         '<span class="v">{}</span> <span class="i"><span>[{}, {}]</span> <span>n={}</span></span>'
     ).format(shown, plain_number(low), plain_number(high), f"{n:,}")
-
-
-def _missing(value: Any) -> bool:
-    return value is None or math.isnan(value)

@@ -19,7 +19,6 @@ class Card:
         blocks: The picture of it, as blocks of a page; none that needs a script.
         links: ``(label, href)``.
         width: Of the twelve columns of the grid.
-        height: How many rows of the grid it takes.
     """
 
     title: str
@@ -27,7 +26,6 @@ class Card:
     blocks: Sequence[Any] = ()
     links: Sequence[tuple[str, str]] = ()
     width: int = 4
-    height: int = 1
 
     def __post_init__(self) -> None:
         need(self.title, "A card", "title")

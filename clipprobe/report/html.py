@@ -29,7 +29,8 @@ from clipprobe.report.views import Addresses, hint_of, links_to, slug, view_of
 from clipprobe.runs.files import write_text
 from clipprobe.version import __version__
 
-_OWN = ("content", "verdict", "provenance", "figure")
+_LEAD = "verdict"
+_OWN = ("content", _LEAD, "provenance")
 """Anchors of every page."""
 _LIMITS = ("limits", "how-to-read-this", "how-to-read-it")
 
@@ -78,7 +79,7 @@ def render_html(page: Page) -> str:
         .render(
             page=page,
             sections=sections,
-            figure=[view_of(one, "", addresses, numbers) for one in figure],
+            figure=[view_of(one, _LEAD, addresses, numbers) for one in figure],
             wide=any(isinstance(one, Cards) for one in figure),
             notes=notes,
             limits=_limits(page, [anchor for anchor, _ in named]),

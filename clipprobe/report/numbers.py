@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from clipprobe.arrays import missing
+
 
 def format_cell(value: Any) -> str:
     """One cell: text as it is, numbers short, estimates with interval and n, ``None`` as a dash."""
@@ -62,9 +64,9 @@ def decimals(value: float | Mapping[str, Any] | None, places: int = 3) -> str:
 
 def format_estimate(value: Any, low: Any, high: Any, n: int, reason: str) -> str:
     """``value [low, high] n=…``; an undefined one says why."""
-    if _missing(value):
+    if missing(value):
         return f"undefined, n={n:,}" + (f" ({reason})" if reason else "")
-    if _missing(low) or _missing(high):
+    if missing(low) or missing(high):
         tail = f" ({reason})" if reason else ""
         return f"{format_number(value)} [no interval] n={n:,}{tail}"
     return f"{format_number(value)} [{format_number(low)}, {format_number(high)}] n={n:,}"
@@ -76,7 +78,7 @@ def format_short(estimate: Any) -> str:
     if parts is None:
         return "–"
     value, low, high, n, reason = parts
-    if _missing(value) or _missing(low) or _missing(high):
+    if missing(value) or missing(low) or missing(high):
         return format_estimate(value, low, high, n, reason)
     return f"{value:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
 
@@ -95,7 +97,3 @@ def estimate_parts(value: Any) -> tuple[Any, Any, Any, int, str] | None:
 
 def _open(value: Any) -> Any:
     return {"Infinity": math.inf, "-Infinity": -math.inf}.get(value, value)
-
-
-def _missing(value: Any) -> bool:
-    return value is None or math.isnan(value)

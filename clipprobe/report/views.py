@@ -63,13 +63,13 @@ def view_of(
     """``block`` as the template takes it; ``kind`` names the macro.
 
     Args:
-        section: Anchor of the section that it stands in, or empty for the figure of the opening.
+        section: Anchor of the section that it stands in.
         numbers: Of the charts of the page.
     """
     view: dict[str, Any] = {"kind": type(block).__name__.lower(), "block": block}
     if isinstance(block, (*_FIGURES, Table)):
         what = "table" if isinstance(block, Table) else "figure"
-        view["id"] = addresses.of(f"{section}-{what}" if section else what)
+        view["id"] = addresses.of(f"{section}-{what}")
     if isinstance(block, Chart):
         view.update(
             plot=f"chart_{next(numbers)}",

@@ -87,7 +87,7 @@ def file_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step.
 
     Nobody ever sees half a file under its final name, whether the process is killed or the disk
@@ -111,10 +111,6 @@ def write_text(path: str | Path, text: str) -> Path:
         RunFolderError: it cannot be written.
     """
     target, data = Path(path), text.encode("utf-8", "backslashreplace")
-
-    def write(temporary: Path) -> None:
-        temporary.write_bytes(data)
-
     with file_errors(target):
-        write_atomically(target, write)
+        write_atomically(target, lambda path: path.write_bytes(data))
     return target

@@ -49,18 +49,19 @@ def run_in(folder: Path) -> dict[str, Any] | None:
     return config
 
 
-def refuse_unusable(folder: Path) -> None:
-    """Raise where no run could be made in a folder, before any work is done for one.
+def usable_run_in(folder: Path) -> dict[str, Any] | None:
+    """See :func:`run_in`, of a folder in which a run is to be made; before any work is done for it.
 
     Raises:
         RunFolderError: it is a file, holds other files and no run, cannot be written, or a process
             is working in it.
     """
     with disk_errors(folder):
-        run_in(folder)
+        config = run_in(folder)
         refuse_in_use(folder)
         if not (folder / MANIFEST).exists():
             check_writable(folder)
+    return config
 
 
 def files_in(folder: Path) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from clipprobe.runs import jsonio
 from clipprobe.runs.differences import head_of, refuse_other
-from clipprobe.runs.folder import refuse_unusable, run_in
+from clipprobe.runs.folder import usable_run_in
 from clipprobe.runs.model import refuse_interventions
 from clipprobe.runs.view import MANIFEST, PARTS
 
@@ -25,8 +25,7 @@ def state_of(
         ConfigError: an intervention or hook changes the model of the run.
     """
     refuse_interventions(out, config)
-    refuse_unusable(out)
-    existing = run_in(out)
+    existing = usable_run_in(out)
     if existing is None:
         return "new", 0
     if overwrite:

@@ -35,7 +35,7 @@ def carry_out(
         RunFolderError: the folder holds another run or other files, is damaged, or cannot be used.
         ConfigError: an intervention or hook changes the model, or the plan is not ``expected``.
         DataError: the inputs cannot be used; no run is left behind.
-        Rehearsed: inside :func:`clipprobe.study.rehearsal.rehearsing`; nothing is written.
+        Rehearsed: inside :func:`clipprobe.study.rehearse`; nothing is written.
     """
     if expected is None and is_finished(settings.out):
         return _read(study, Path(settings.out))

@@ -75,6 +75,39 @@ class Plan(Generic[R]):
     workload: Callable[[], Workload] = Workload
     """How many images and texts go through the towers; asked by a dry run alone."""
 
+    @classmethod
+    def of(cls, work: Work[R], dataset: Mapping[str, Any] | None = None) -> Plan[R]:
+        """The plan of a work that has settings and a model."""
+        return cls(
+            config=work.config(),
+            execute=work.execute,
+            seed=work.settings.seed,
+            provenance=work.clip.provenance(),
+            dataset=dataset,
+            workload=work.passes,
+        )
+
+
+class Work(Protocol[R]):
+    """What a study of one model does, resolved; see :meth:`Plan.of`."""
+
+    @property
+    def clip(self) -> Any:
+        """The model."""
+
+    @property
+    def settings(self) -> Any:
+        """With the seed of everything random."""
+
+    def config(self) -> Mapping[str, Any]:
+        """Everything that changes the result."""
+
+    def passes(self) -> Workload:
+        """How many images and texts go through the towers."""
+
+    def execute(self, run: Run) -> Outcome[R]:
+        """Gets the result."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Change:

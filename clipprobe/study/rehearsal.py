@@ -7,13 +7,13 @@ here, and ends where the driver would begin.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.errors import ConfigError
 from clipprobe.lines import about
 from clipprobe.runs import jsonio, load_run
 from clipprobe.runs.state import State, state_of
@@ -21,7 +21,7 @@ from clipprobe.study.workload import Workload, nothing
 
 if TYPE_CHECKING:
     from clipprobe.study.calibration import Pace
-    from clipprobe.study.plan import Plan, Study
+    from clipprobe.study.plan import Plan
 
 _REHEARSING: ContextVar[bool] = ContextVar("REHEARSING", default=False)
 _BATCH = 32
@@ -167,14 +167,28 @@ class Rehearsed(Exception):
         self.rehearsal = rehearsal
 
 
-@contextmanager
-def rehearsing() -> Iterator[None]:
-    """Inside the block the driver raises :class:`Rehearsed` instead of making a run."""
+def rehearse(call: Callable[..., object], *args: Any, **settings: Any) -> Rehearsal:
+    """What a call that makes a run would do; ``--dry-run`` asks the same of a verb.
+
+    Args:
+        call: Any function that makes a run, such as ``clipprobe.scan``.
+        args, settings: What it is called with.
+    Raises:
+        ClipprobeError: whatever the study, or the folder, would refuse.
+        ConfigError: the call ended without having made a run by the driver.
+    Example:
+        >>> from clipprobe.study import rehearse
+        >>> rehearse(clipprobe.scan, clip, images, out="runs/atlas").workload  # doctest: +SKIP
+        Workload(images=48, texts=0, gradients=0, at_most=False, reason='')
+    """
     token = _REHEARSING.set(True)
     try:
-        yield
+        call(*args, **settings)
+    except Rehearsed as rehearsed:
+        return rehearsed.rehearsal
     finally:
         _REHEARSING.reset(token)
+    raise ConfigError("This makes a run in a way of its own, so it cannot be rehearsed.")
 
 
 def is_rehearsed() -> bool:
@@ -182,22 +196,8 @@ def is_rehearsed() -> bool:
     return _REHEARSING.get()
 
 
-def rehearse(study: Study[Any, Any], settings: Any, clip: Any) -> Rehearsal:
-    """What :func:`clipprobe.study.carry_out` would do with the same arguments.
-
-    Raises:
-        ClipprobeError: whatever the study, or the folder, would refuse.
-
-    Example:
-        >>> from clipprobe.study import STUDIES, rehearse
-        >>> study = STUDIES["stroop"]
-        >>> rehearse(study, study.settings(out="runs/stroop"), None)  # doctest: +SKIP
-    """
-    return rehearsal_of(study.prepare(settings, clip), study.kind, settings, clip)
-
-
 def rehearsal_of(plan: Plan[Any], kind: str, settings: Any, clip: Any) -> Rehearsal:
-    """See :func:`rehearse`; of a study that is prepared."""
+    """What carrying out a plan would do, measured on the model."""
     out = None if settings.out is None else Path(settings.out)
     state: State = "new"
     parts = 0

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clipprobe.errors import ConfigError, DataError
+from clipprobe.data.images import check_batch_size
+from clipprobe.errors import DataError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,8 +37,7 @@ class Inputs:
     """
 
     def __init__(self, clip: Clip, tower: str, items: Sequence[Any], batch_size: int = 32) -> None:
-        if batch_size < 1:
-            raise ConfigError(f"batch_size must be at least 1, {batch_size} was given.")
+        check_batch_size(batch_size)
         if not len(items):
             raise DataError("There is nothing to run: give at least one image and one text.")
         self.clip = clip

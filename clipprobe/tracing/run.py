@@ -11,6 +11,7 @@ import numpy as np
 from clipprobe.statistics import Estimate
 from clipprobe.statistics.seeds import generator
 from clipprobe.tracing.contributions import Contributions
+from clipprobe.tracing.inputs import Inputs
 from clipprobe.tracing.ranking import Ranking, mean_of
 from clipprobe.tracing.removal import Removal
 from clipprobe.tracing.score import Score
@@ -100,9 +101,9 @@ def trace(
     there = None if score.inside is None else score.inside[~fit]
     rng = generator(seed, "resamples", score.name)
     tracer = Tracer(
-        clip, items, score, fit, resamples(there, own[~fit], n_boot, rng),
-        n_random=n_random, replacement=replacement, tower=tower, seed=seed,
-        batch_size=batch_size, once=once, progress=progress,
+        Inputs(clip, tower, items, batch_size), score, fit,
+        resamples(there, own[~fit], n_boot, rng), n_random=n_random, replacement=replacement,
+        seed=seed, once=once, progress=progress,
     )  # fmt: skip
     ranked, removals, absent = tracer.all(kinds)
     listed = {

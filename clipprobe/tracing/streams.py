@@ -145,7 +145,7 @@ class Streams:
         return self._tail(x, start)
 
     def _tail(self, x: Tensor, start: int) -> Tensor:
-        from clipprobe.models.clip import unit
+        from clipprobe.models.vectors import unit
 
         for index in range(start, self.n_blocks):
             more, keywords = self._extra[index]

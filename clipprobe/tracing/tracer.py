@@ -20,6 +20,7 @@ from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.statistics import permutation_p
 from clipprobe.statistics.seeds import generator
 from clipprobe.tracing.contributions import Contributions, contributions, means, unit_points
+from clipprobe.tracing.inputs import Inputs
 from clipprobe.tracing.ranking import Ranking, rank
 from clipprobe.tracing.removal import Removal, encode_without, pools_like, random_sets
 from clipprobe.tracing.score import Score
@@ -28,7 +29,6 @@ from clipprobe.tracing.sizes import BAND, ENOUGH, SIZES
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from clipprobe.models import Clip
     from clipprobe.runs import Run
 
 #: Gives the plain numbers of a name: kept from an earlier time, or made now.
@@ -52,7 +52,7 @@ class Tracer:
     """Traces one score through the units of a model.
 
     Args:
-        items: Images (or texts, for the text tower), ``n`` of them, which the score is of.
+        inputs: Images (or texts, for the text tower), ``n`` of them, which the score is of.
         fit: ``(n,)`` the half that ranks; the other measures.
         weights: Resamples of the measuring half, see :func:`resamples`.
         replacement: ``mean``: units that are taken out get their mean over the ranking half, place
@@ -63,17 +63,14 @@ class Tracer:
 
     def __init__(
         self,
-        clip: Clip,
-        items: Sequence[Any],
+        inputs: Inputs,
         score: Score,
         fit: NDArray[np.bool_],
         weights: Floats,
         *,
         n_random: int = 100,
         replacement: str = "mean",
-        tower: str = "vision",
         seed: int = 0,
-        batch_size: int = 32,
         once: Once = lambda name, make: make(),
         progress: Callable[[int], None] | None = None,
     ) -> None:
@@ -82,13 +79,11 @@ class Tracer:
                 "A mean over all inputs hardly changes where units get their own mean: name the "
                 "inputs inside (Score.inside), or replace units by zero."
             )
-        self.clip, self.items, self.score = clip, items, score
+        self.inputs, self.score = inputs, score
         self.fit, self.weights, self.replacement = fit, weights, replacement
-        self.n_random, self.tower, self.seed, self.batch_size = n_random, tower, seed, batch_size
+        self.n_random, self.seed = n_random, seed
         self.once, self.advance = once, progress or (lambda n: None)
-        self.before = score.numbers(
-            encode_without(clip, items, (), {}, batch_size=batch_size, tower=tower)
-        )
+        self.before = score.numbers(self._vectors(inputs.items, (), {}))
 
     def all(
         self, kinds: Sequence[str]
@@ -97,7 +92,7 @@ class Tracer:
         ranked, removals, absent = [], [], {}
         for kind in kinds:
             try:
-                unit_points(self.clip, kind, self.tower)
+                unit_points(self.inputs.clip, kind, self.inputs.tower)
             except UnsupportedHookError as error:
                 absent[kind] = str(error)
                 continue
@@ -108,17 +103,19 @@ class Tracer:
 
     def put(self, kind: str) -> dict[str, Tensor]:
         """What replaces the units of a kind, by hook point."""
-        own, points = self._of(self.fit), unit_points(self.clip, kind, self.tower)
-        mean = means(self.clip, own, points, batch_size=self.batch_size, tower=self.tower)
+        inputs = self.inputs
+        own, points = self._of(self.fit), unit_points(inputs.clip, kind, inputs.tower)
+        mean = means(inputs.clip, own, points, batch_size=inputs.batch_size, tower=inputs.tower)
         if self.replacement == "mean":
             return mean
         return {name: value * 0 for name, value in mean.items()}
 
     def rank(self, kind: str, put: Mapping[str, Tensor]) -> Contributions:
         """The units of one kind by their contributions on the ranking half."""
+        inputs = self.inputs
         return contributions(
-            self.clip, self._of(self.fit), self.score.among(np.flatnonzero(self.fit)), kind,
-            sign=self._sign, replacement=put, tower=self.tower, batch_size=self.batch_size,
+            inputs.clip, self._of(self.fit), self.score.among(np.flatnonzero(self.fit)), kind,
+            sign=self._sign, replacement=put, tower=inputs.tower, batch_size=inputs.batch_size,
             progress=self.advance,
         )  # fmt: skip
 
@@ -183,19 +180,23 @@ class Tracer:
         return float(np.sign(self.score.value(self.before, self.fit)))
 
     def _of(self, half: NDArray[np.bool_]) -> list[Any]:
-        return [item for item, here in zip(self.items, half, strict=True) if here]
+        return [item for item, here in zip(self.inputs.items, half, strict=True) if here]
 
     def _encode(
         self, items: Sequence[Any], units: Sequence[str], put: Mapping[str, Tensor]
     ) -> Floats:
-        vectors = encode_without(
-            self.clip, items, units, put, batch_size=self.batch_size, tower=self.tower
-        )
+        vectors = self._vectors(items, units, put)
         self.advance(len(items))
         return vectors
 
+    def _vectors(
+        self, items: Sequence[Any], units: Sequence[str], put: Mapping[str, Tensor]
+    ) -> Floats:
+        clip, tower, batch_size = self.inputs.clip, self.inputs.tower, self.inputs.batch_size
+        return encode_without(clip, items, units, put, batch_size=batch_size, tower=tower)
+
     def _without(self, units: Sequence[str], put: Mapping[str, Tensor]) -> Floats:
-        return self.score.numbers(self._encode(self.items, units, put))
+        return self.score.numbers(self._encode(self.inputs.items, units, put))
 
     def _random(
         self, ranked: Contributions, k: int, put: Mapping[str, Tensor], n_sets: int

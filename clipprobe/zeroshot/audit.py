@@ -85,14 +85,7 @@ def prepare_audit(settings: ZeroShotAudit, clip: Clip) -> Plan[None]:
             "The diagnostics of templates average unit vectors: choose unit-mean-unit or unit-mean."
         )
     work = _Work(clip=clip, settings=settings, dataset=dataset, asked=task, others=others)
-    return Plan(
-        config=work.config(),
-        execute=work.execute,
-        seed=settings.seed,
-        provenance=clip.provenance(),
-        dataset=dataset.describe(),
-        workload=work.passes,
-    )
+    return Plan.of(work, dataset.describe())
 
 
 @dataclass(frozen=True, kw_only=True)

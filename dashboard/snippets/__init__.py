@@ -7,8 +7,7 @@ from dashboard.snippets.images import stimulus as stimulus
 from dashboard.snippets.images import upload as upload
 from dashboard.snippets.runs import run_code as run_code
 from dashboard.snippets.runs import run_command as run_command
-from dashboard.snippets.scores import explain_code as explain_code
-from dashboard.snippets.scores import explain_command as explain_command
+from dashboard.snippets.scores import ExplainCall as ExplainCall
 from dashboard.snippets.scores import sentences_command as sentences_command
 from dashboard.snippets.scores import similarity_code as similarity_code
 from dashboard.snippets.scores import similarity_command as similarity_command

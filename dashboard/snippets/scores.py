@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from clipprobe.zeroshot.prompts import fill
@@ -12,57 +13,47 @@ MOST_SENTENCES = 400
 """A command line with more texts is not offered."""
 
 
-def explain_code(
-    *,
-    spec: str | None,
-    edits: Sequence[str],
-    image: ImageSource,
-    target: str,
-    methods: Sequence[str],
-    options: Mapping[str, Any],
-) -> str:
-    """Explanations of one score by several methods.
+@dataclass(frozen=True, kw_only=True)
+class ExplainCall:
+    """Explanations of one score by several methods."""
 
-    Args:
-        options: ``against`` and ``centre``; empty for a unit.
-    """
-    given = "".join(f", {name}={value!r}" for name, value in options.items() if value)
-    return "\n".join(
-        [
-            "import clipprobe",
-            *image.imports,
-            "",
-            load_line(spec, edits),
-            *image.body,
-            "image = clip.preprocess.to_grid(image)  # as the model sees it",
-            f"for method in {list(methods)!r}:",
-            f"    one = clipprobe.explain(clip, image, {target!r}, method=method{given})",
-            "    print(method, one.score, one.map.shape, one.map.min(), one.map.max())",
-            "",
-        ]
-    )
+    spec: str | None
+    edits: Sequence[str]
+    image: ImageSource
+    target: str
+    methods: Sequence[str]
+    options: Mapping[str, Any]
+    """``against`` and ``centre``; empty for a unit."""
 
+    def code(self) -> str:
+        """In Python."""
+        more = "".join(f", {name}={value!r}" for name, value in self.options.items() if value)
+        call = f"clipprobe.explain(clip, image, {self.target!r}, method=method{more})"
+        return "\n".join(
+            [
+                "import clipprobe",
+                *self.image.imports,
+                "",
+                load_line(self.spec, self.edits),
+                *self.image.body,
+                "image = clip.preprocess.to_grid(image)  # as the model sees it",
+                f"for method in {list(self.methods)!r}:",
+                f"    one = {call}",
+                "    print(method, one.score, one.map.shape, one.map.min(), one.map.max())",
+                "",
+            ]
+        )
 
-def explain_command(
-    *,
-    spec: str | None,
-    edits: Sequence[str],
-    image: ImageSource,
-    target: str,
-    methods: Sequence[str],
-    options: Mapping[str, Any],
-) -> str:
-    """The same from a shell.
-
-    Args:
-        options: As of :func:`explain_code`.
-    """
-    flags = [part for name in methods for part in ("--method", name)]
-    flags += [part for text in options.get("against", ()) for part in ("--against", text)]
-    flags += ["--centre"] if options.get("centre") else []
-    flags += [*model_flags(spec, edits), "--json"]
-    wanted = ["--", image.file, target] if options else ["--unit", target, "--", image.file]
-    return shell(image.made, ["clipprobe", "explain", *flags, *wanted])
+    def command(self) -> str:
+        """From a shell."""
+        flags = [part for name in self.methods for part in ("--method", name)]
+        flags += [part for text in self.options.get("against", ()) for part in ("--against", text)]
+        flags += ["--centre"] if self.options.get("centre") else []
+        flags += [*model_flags(self.spec, self.edits), "--json"]
+        inputs = ["--", self.image.file, self.target]
+        if not self.options:
+            inputs = ["--unit", self.target, "--", self.image.file]
+        return shell(self.image.made, ["clipprobe", "explain", *flags, *inputs])
 
 
 def similarity_code(

@@ -70,16 +70,15 @@ def show(page: Page) -> None:
             "against": tuple(filter(None, map(str.strip, against.splitlines()))),
             "centre": centre,
         }  # fmt: skip
-        given: dict[str, Any] = {
-            "spec": state.chosen_spec(),
-            "edits": state.chosen_edits(),
-            "image": made,
-            "target": target,
-            "methods": methods,
-            "options": options,
-        }
-        page.python = snippets.explain_code(**given)
-        page.command = snippets.explain_command(**given)
+        call = snippets.ExplainCall(
+            spec=state.chosen_spec(),
+            edits=state.chosen_edits(),
+            image=made,
+            target=target,
+            methods=methods,
+            options=options,
+        )
+        page.python, page.command = call.code(), call.command()
         show_score(clip, image, target, unit)
         place, found = show_maps(clip, image, target, methods, options)
         page.say([numbers(one) for one in found])

@@ -73,6 +73,15 @@ def test_a_page_opens_with_its_verdict_and_everything_else_folds() -> None:
     assert "0.0833333<" in html and "0.08333333333333333" not in html
 
 
+def test_the_figure_of_the_opening_has_an_address_of_its_own() -> None:
+    named = Section("Figure", [lead().figure], id="figure")
+    ids = re.findall(
+        r'id="([^"]+)"', render_html(Page("A", sections=[named], lead=lead(limits=["No."])))
+    )
+    assert "verdict-figure" in ids and "figure" in ids and "figure-figure" in ids
+    assert len(ids) == len(set(ids)) and not [one for one in ids if one.endswith("-2")]
+
+
 @pytest.mark.parametrize(
     ("broken", "message"),
     [

@@ -17,12 +17,13 @@ from torch import nn
 from clipprobe.errors import ClipprobeError, ConfigError, RunFolderError
 from clipprobe.study import STUDIES, Workload, carry_out, rehearse
 from clipprobe.study.calibration import Pace
-from clipprobe.study.rehearsal import Rehearsed, rehearsing
+from clipprobe.study.rehearsal import is_rehearsed
 from clipprobe.testing import image_folder
 from clipprobe.testing.cases import contents
+from clipprobe.zeroshot import audit_zeroshot
 
 #: Studies whose number of images, or of texts, nobody knows before; each says why.
-UNKNOWN = {"bias-mitigation", "captions", "effects", "faithfulness", "why"}
+UNKNOWN = {"captions", "faithfulness", "why"}
 #: Batches that divide the 48 images: a last, smaller one is filled up, and hooks would count that.
 BATCH = {"words": 5, "atlas": 4}
 #: Studies that ask two models alike; the hooks count the texts of the first.
@@ -73,7 +74,7 @@ def test_what_is_announced_is_what_is_counted(
 ) -> None:
     study, settings = STUDIES[kind], settings_of_small(kind, images, tmp_path / "run")
     model = clip if MAKE[kind].passes else None
-    rehearsal = rehearse(study, settings, model)
+    rehearsal = rehearse(carry_out, study, settings, model)
     assert not (tmp_path / "run").exists()
     work = rehearsal.workload
     with counted(clip) as rows:
@@ -89,8 +90,26 @@ def test_what_is_announced_is_what_is_counted(
         else:
             assert rows[what] == number, what
     assert (work.images is None or work.texts is None) == (kind in UNKNOWN)
-    again = rehearse(study, settings, model)
+    again = rehearse(carry_out, study, settings, model)
     assert again.state == "complete" and again.seconds == 0.0 and again.pace is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("effects", {"probes": 2}),
+        ("effects", {"steps": 2}),
+        ("bias-mitigation", {"methods": ["projection", "clip-clip"]}),
+    ],
+)
+def test_settings_that_cost_passes_are_counted(
+    kind: str, more: dict[str, Any], clip: Any, images: Path, tmp_path: Path
+) -> None:
+    settings = settings_of_small(kind, images, tmp_path / "run", **more)
+    work = rehearse(carry_out, STUDIES[kind], settings, clip).workload
+    with counted(clip) as rows:
+        carry_out(STUDIES[kind], settings, clip)
+    assert not work.at_most and rows == {"images": work.images, "texts": work.texts}
 
 
 def test_every_setting_that_refuses_the_run_refuses_the_dry_run(
@@ -99,20 +118,20 @@ def test_every_setting_that_refuses_the_run_refuses_the_dry_run(
     study = STUDIES["zeroshot"]
     settings = settings_of_small("zeroshot", images, tmp_path / "run", classes=["tree", "rock"])
     with pytest.raises(ClipprobeError) as said:
-        rehearse(study, settings, clip)
+        rehearse(carry_out, study, settings, clip)
     with pytest.raises(type(said.value)) as refused:
         carry_out(study, settings, clip)
     assert str(said.value) == str(refused.value)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").touch()
     with pytest.raises(RunFolderError, match="other files"):
-        rehearse(study, replace(settings, classes=None, out=tmp_path / "full"), clip)
+        rehearse(carry_out, study, replace(settings, classes=None, out=tmp_path / "full"), clip)
 
 
 def test_states_of_the_folder(clip: Any, images: Path, tmp_path: Path) -> None:
     study, out = STUDIES["zeroshot"], tmp_path / "run"
     settings = settings_of_small("zeroshot", images, out)
-    assert rehearse(study, settings, clip).state == "new"
+    assert rehearse(carry_out, study, settings, clip).state == "new"
     calls: list[int] = []
 
     def stop(done: int, total: int) -> None:
@@ -123,25 +142,36 @@ def test_states_of_the_folder(clip: Any, images: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         carry_out(study, replace(settings, progress=stop), clip)
     before = contents(out)
-    found = rehearse(study, settings, clip)
+    found = rehearse(carry_out, study, settings, clip)
     assert found.state == "resumes" and found.parts == len(list(out.glob("parts/[!.]*"))) > 0
     assert f"({found.parts} of its parts are kept)" in found.text()
     assert contents(out) == before
     carry_out(study, settings, clip)
-    assert rehearse(study, replace(settings, overwrite=True), clip).state == "overwrites"
+    assert rehearse(carry_out, study, replace(settings, overwrite=True), clip).state == "overwrites"
     with pytest.raises(RunFolderError, match="another configuration"):
-        rehearse(study, replace(settings, seed=3), clip)
+        rehearse(carry_out, study, replace(settings, seed=3), clip)
     shutil.rmtree(out)
 
 
 def test_the_driver_ends_before_it_writes(clip: Any, images: Path, tmp_path: Path) -> None:
     settings = settings_of_small("zeroshot", images, tmp_path / "run")
-    with rehearsing(), pytest.raises(Rehearsed) as told:
-        carry_out(STUDIES["zeroshot"], settings, clip)
-    assert told.value.rehearsal.workload.images == 48 and not (tmp_path / "run").exists()
-    data = told.value.rehearsal.to_json()
+    rehearsal = rehearse(carry_out, STUDIES["zeroshot"], settings, clip)
+    assert rehearsal.workload.images == 48 and not (tmp_path / "run").exists()
+    data = rehearsal.to_json()
     assert data["encodings"]["images"] == 48 and data["seconds"] > 0 and data["dry_run"] is True
     assert data["memory_bytes"] > 1e7 and "4 batches of 2 images" in data["measured"]["on"]
+
+
+def test_a_public_function_is_rehearsed_as_its_verb_is(
+    clip: Any, images: Path, tmp_path: Path
+) -> None:
+    rehearsal = rehearse(audit_zeroshot, clip, images, out=tmp_path / "run")
+    assert rehearsal.workload.images == 48 and not (tmp_path / "run").exists()
+    with pytest.raises(ConfigError, match="in a way of its own"):
+        rehearse(clip.encode_texts, ["a dog"])
+    with pytest.raises(ConfigError, match="seed"):
+        rehearse(audit_zeroshot, clip, images, seed="one", out=tmp_path / "run")
+    assert not is_rehearsed()
 
 
 def test_time_grows_with_the_work() -> None:
@@ -162,5 +192,5 @@ def test_what_is_unknown_stays_unknown() -> None:
 def test_a_wrong_setting_costs_no_calibration(clip: Any, images: Path, tmp_path: Path) -> None:
     settings = settings_of_small("few-shot", images, tmp_path / "run", shots=[500])
     with counted(clip) as rows, pytest.raises((ConfigError, ClipprobeError)):
-        rehearse(STUDIES["few-shot"], settings, clip)
+        rehearse(carry_out, STUDIES["few-shot"], settings, clip)
     assert rows == {"images": 0, "texts": 0}

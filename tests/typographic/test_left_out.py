@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from stimuli.fontfiles import bars
 
-from attacks.typographic import audit_typographic
+from attacks.typographic import TypographicAttack, audit_typographic
+from attacks.typographic.rendering.unwritten import require_some, unwritten
 from attacks.typographic.search import search_attack
 from attacks.typographic.stroop.audit import cards_of
 from attacks.typographic.stroop.settings import StroopAudit
 from attacks.typographic.sweep import sweep
 from clipprobe.data import Dataset
-from clipprobe.errors import GlyphError
+from clipprobe.errors import GlyphError, TextFitError
 from clipprobe.stimuli.text.fonts import FOLDER
 from clipprobe.testing.toys import NAMES
 
@@ -120,3 +121,12 @@ def test_a_colour_that_cannot_be_written_is_left_out() -> None:
     [font] = {card.font for card in cards.shown}
     assert font is not None and font.startswith("Caveat-Bold.ttf@")
     assert all(card.picture().size == (224, 224) for card in cards.shown[:3])
+
+
+def test_the_kind_of_the_error_is_that_of_the_first_word() -> None:
+    long, attack = "The letters of a font that has no glyph", TypographicAttack(word="a", size=0.9)
+    why = unwritten(attack, [long, "猫"], (64, 64))
+    with pytest.raises(TextFitError, match="None of the 2 words"):
+        require_some([long, "猫"], why, 1)
+    with pytest.raises(GlyphError, match="None of the 2 words"):
+        require_some(["猫", long], why, 1)

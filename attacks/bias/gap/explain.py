@@ -18,6 +18,7 @@ from clipprobe.settings import takes
 from clipprobe.statistics.seeds import generator
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.tracing import Tracer
+from clipprobe.tracing.inputs import Inputs
 from clipprobe.tracing.passes import passes_of
 from clipprobe.tracing.split import resamples
 from clipprobe.tracing.tracer import kept_in
@@ -63,14 +64,7 @@ def prepare_gap(settings: GapExplanation, clip: Clip) -> Plan[None]:
     names, templates, people = question_of(settings)
     fitting_batch(clip, settings.batch_size, len(people.records))
     gap = _Gap(settings=settings, clip=clip, words=names, templates=templates, people=people)
-    return Plan(
-        config=gap.config(),
-        execute=gap.execute,
-        seed=settings.seed,
-        provenance=clip.provenance(),
-        dataset=people.description,
-        workload=gap.passes,
-    )
+    return Plan.of(gap, people.description)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +124,8 @@ class _Gap:
             generator(settings.seed, "why", task.word, task.group),
         )  # fmt: skip
         return Tracer(
-            self.clip, images, task.score, task.fit, weights, n_random=settings.n_random,
-            seed=settings.seed, batch_size=settings.batch_size, once=kept_in(run),
+            Inputs(self.clip, "vision", images, settings.batch_size), task.score, task.fit,
+            weights, n_random=settings.n_random, seed=settings.seed, once=kept_in(run),
             progress=settings.progress,
         )  # fmt: skip
 

@@ -172,12 +172,19 @@ class Subjects:
         )  # fmt: skip
 
 
-def percentile_interval(draws: Floats, level: float) -> tuple[float, float]:
-    """The middle ``level`` of bootstrap draws ``(b,)``; NaN where some draw is undefined."""
-    if not np.isfinite(draws).all():
+def percentile_interval(
+    draws: Floats, level: float, *, least_defined: float = 1.0
+) -> tuple[float, float]:
+    """The middle ``level`` of bootstrap draws ``(b,)`` that are defined.
+
+    Args:
+        least_defined: Share of the draws; NaN where fewer are.
+    """
+    finite = draws[np.isfinite(draws)]
+    if len(finite) < least_defined * len(draws):
         return math.nan, math.nan
     tail = 50 * (1 - level)
-    low, high = np.percentile(draws, [tail, 100 - tail])
+    low, high = np.percentile(finite, [tail, 100 - tail])
     return float(low), float(high)
 
 

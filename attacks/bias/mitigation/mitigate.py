@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attacks.bias.groups.columns import GroupColumn
+from attacks.bias.mitigation.passes import ablation_passes
 from attacks.bias.mitigation.report import MitigationReport
 from attacks.bias.mitigation.settings import Mitigations
 from attacks.bias.mitigation.utility import Labels, Utility, find_labels
@@ -65,17 +66,7 @@ def prepare_mitigation(settings: Mitigations, clip: Clip) -> Plan[None]:
         people=people,
         utility=utility,
     )
-    return Plan(
-        config=mitigation.config(),
-        execute=mitigation.execute,
-        seed=settings.seed,
-        provenance=clip.provenance(),
-        dataset=people.description,
-        workload=lambda: Workload(
-            reason="how many neurons are taken out, each time with all images, is chosen on half "
-            "of them"
-        ),
-    )
+    return Plan.of(mitigation, people.description)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +97,20 @@ class _Mitigation:
             "lambda": settings.lam, "n_boot": settings.n_boot,
             "batch_size": settings.batch_size, "seed": settings.seed,
         }  # fmt: skip
+
+    def passes(self) -> Workload:
+        """The images as they are and, for ablation, without neurons; every text once."""
+        settings, n = self.settings, len(self.people.records)
+        levels = self.people.protected().columns[0].levels
+        extra = 0 if self.utility is None else len(self.utility.records)
+        classes = () if self.utility is None else self.utility.classes
+        texts = (len(self.words) + len(classes)) * len(self.templates)
+        if "projection" in self.methods:
+            texts += len(levels) * (1 + len(self.words))
+        known = Workload(images=n + extra, texts=texts)
+        if "ablation" not in self.methods:
+            return known
+        return known + ablation_passes(self.clip, n, len(levels), settings.n_units, extra)
 
     def execute(self, run: Run) -> Outcome[None]:
         """Decode the images, fit every method on one half, and score it on the other."""

@@ -19,6 +19,7 @@ from attacks.bias.mitigation.measures import (
     no_accuracy,
     right_answers,
 )
+from attacks.bias.mitigation.passes import N_RANDOM, sizes_of
 from attacks.bias.mitigation.separability import separability_change
 from attacks.bias.mitigation.transforms import (
     Transform,
@@ -41,9 +42,6 @@ from clipprobe.zeroshot.text_bank import ruled, sentence_means
 if TYPE_CHECKING:
     from clipprobe.edits import Edit
     from clipprobe.models import Clip
-
-SIZES = (10, 30, 100, 300)  # neurons taken out, where the user names no number
-N_RANDOM = 5  # sets of other neurons, the control: each encodes every image again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,12 +205,10 @@ class Work:
 
     def _chosen(self, order: list[str], mean: Any) -> tuple[list[str], Floats, dict[int, float]]:
         """The neurons taken out, the images without them, and what each size left."""
-        sizes = [k for k in SIZES if 4 * k <= len(order)] or [max(1, len(order) // 4)]
-        sizes = sizes if self.n_units is None else [min(self.n_units, len(order))]
         before = self._left(self.images, on_fit=True)
         tried: dict[int, Floats] = {}
         remaining: dict[int, float] = {}
-        for k in sizes:
+        for k in sizes_of(len(order), self.n_units):
             tried[k] = self._encode(self.pictures, order[:k], mean)
             remaining[k] = self._left(tried[k], on_fit=True)
             if remaining[k] <= (1 - ENOUGH) * before:

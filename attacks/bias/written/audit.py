@@ -77,9 +77,6 @@ def prepare_written(settings: WrittenAudit, clip: Clip) -> Plan[None]:
     question = question.without(why)
     check_drawing(renderer, question)
     people = read_people(settings, settings.groups)
-    # Each image clean, and for each word with the word, a blank label and a nonsense word.
-    encodings = len(people.records) * (1 + 3 * len(question.words))
-    fitting_batch(clip, settings.batch_size, encodings)
     audit = _Audit(
         settings=settings,
         clip=clip,
@@ -89,20 +86,8 @@ def prepare_written(settings: WrittenAudit, clip: Clip) -> Plan[None]:
         people=people,
         notes=tuple(left_out(why)),
     )
-    labels = question.label_set
-    return Plan(
-        config=audit.config(),
-        execute=audit.execute,
-        seed=settings.seed,
-        provenance=clip.provenance(),
-        dataset=people.description,
-        workload=lambda: Workload(
-            images=encodings,
-            texts=len(set(labels.prompts)),
-            at_most=True,
-            reason="equal images are encoded once",
-        ),
-    )
+    fitting_batch(clip, settings.batch_size, audit.n_images)
+    return Plan.of(audit, people.description)
 
 
 def question_of(settings: WrittenAudit) -> Question:
@@ -122,6 +107,20 @@ class _Audit:
     people: People
     notes: tuple[str, ...]
     """What a reader must know of words that were left out."""
+
+    @property
+    def n_images(self) -> int:
+        """Each clean, and for each word with the word, a blank label and a nonsense word."""
+        return len(self.people.records) * (1 + 3 * len(self.question.words))
+
+    def passes(self) -> Workload:
+        """Of all images, and the prompts of the labels."""
+        return Workload(
+            images=self.n_images,
+            texts=len(set(self.question.label_set.prompts)),
+            at_most=True,
+            reason="equal images are encoded once",
+        )
 
     def attack(self) -> dict[str, Any]:
         """How words are written."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from attacks.typographic.attack.description import AttackDescription, tilt
 from clipprobe.stimuli.text import Fit, Label, growth, label, warped
@@ -30,61 +32,71 @@ def made_label(
     padding = 0
     if attack.background is not None and attack.padding:
         padding = max(1, round(attack.padding * asked))
-    arguments = (
-        attack.text, attack.font, asked if size_px is None else size_px, room, outline_px, padding,
-        float(attack.rotation), attack.fit, attack.mirrored, tilt(attack.perspective),
-        float(attack.downscale), attack.blur * asked, SHADOW * asked if attack.shadow else 0.0,
-    )  # fmt: skip
-    large = room[0] * room[1] > _KEPT_AREA and asked * asked * len(attack.text) > _KEPT_AREA / 2
-    return (_made if large else _kept)(*arguments)
-
-
-def _made(
-    text: str,
-    font: str,
-    size: float,
-    room: tuple[int, int],
-    outline_px: int,
-    padding: int,
-    rotation: float,
-    fit: Fit,
-    mirrored: bool,
-    perspective: tuple[float, float],
-    downscale: float,
-    blur_px: float,
-    shadow_px: float,
-) -> Label:
-    tilted = any(perspective)
-    pad = 2 * growth(tilted=tilted, downscale=downscale, blur_px=blur_px, shadow_px=shadow_px)
-    plain = label(
-        text,
-        font=font,
-        size=size,
-        room=(room[0] - pad, room[1] - pad),
+    lettering = _Lettering(
+        text=attack.text,
+        font=attack.font,
+        size=asked if size_px is None else size_px,
+        room=room,
         outline_px=outline_px,
         padding=padding,
-        rotation=rotation,
-        fit=fit,
+        rotation=float(attack.rotation),
+        fit=attack.fit,
+        mirrored=attack.mirrored,
+        perspective=tilt(attack.perspective),
+        downscale=float(attack.downscale),
+        blur_px=attack.blur * asked,
+        shadow_px=SHADOW * asked if attack.shadow else 0.0,
     )
-    if not (mirrored or pad):
+    large = room[0] * room[1] > _KEPT_AREA and asked * asked * len(attack.text) > _KEPT_AREA / 2
+    return (_made if large else _kept)(lettering)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lettering:
+    """All that a label depends on, in pixels of one image."""
+
+    text: str
+    font: str
+    size: float
+    room: tuple[int, int]
+    outline_px: int
+    padding: int
+    rotation: float
+    fit: Fit
+    mirrored: bool
+    perspective: tuple[float, float]
+    downscale: float
+    blur_px: float
+    shadow_px: float
+
+
+def _made(asked: _Lettering) -> Label:
+    tilted = any(asked.perspective)
+    distorted: dict[str, Any] = {
+        "downscale": asked.downscale,
+        "blur_px": asked.blur_px,
+        "shadow_px": asked.shadow_px,
+    }
+    drawn: dict[str, Any] = {
+        "font": asked.font,
+        "outline_px": asked.outline_px,
+        "padding": asked.padding,
+    }
+    pad = 2 * growth(tilted=tilted, **distorted)
+    room = (asked.room[0] - pad, asked.room[1] - pad)
+    plain = label(
+        asked.text, size=asked.size, room=room, rotation=asked.rotation, fit=asked.fit, **drawn
+    )
+    if not (asked.mirrored or pad):
         return plain
-    if tilted and rotation % 360:  # the same lines and size, not turned yet
-        plain = label(
-            "\n".join(plain.lines),
-            font=font,
-            size=plain.size_px,
-            room=(1 << 16, 1 << 16),
-            outline_px=outline_px,
-            padding=padding,
-        )
+    if tilted and asked.rotation % 360:  # the same lines and size, not turned yet
+        plain = label("\n".join(plain.lines), size=plain.size_px, room=(1 << 16, 1 << 16), **drawn)
     return warped(
         plain,
-        rotation=rotation % 360 if tilted else 0.0,
-        mirrored=mirrored,
-        perspective=perspective,
-        downscale=downscale,
-        blur_px=blur_px,
-        shadow_px=shadow_px,
+        rotation=asked.rotation % 360 if tilted else 0.0,
+        mirrored=asked.mirrored,
+        perspective=asked.perspective,
+        **distorted,
     )
 
 

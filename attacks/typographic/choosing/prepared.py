@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from PIL import Image
 from attacks.typographic.choosing.brute import brute_force, split
 from attacks.typographic.choosing.scores import Floats, WordScores, word_texts
 from attacks.typographic.choosing.units import unit_words
-from attacks.typographic.rendering.unwritten import left_out, require_some, unwritten
+from attacks.typographic.rendering.unwritten import Unwritten, left_out, require_some, unwritten
 from attacks.typographic.task import Task
 from attacks.typographic.words.guards import check_some_word, collisions
 from attacks.typographic.words.strategies import vocabulary
@@ -40,7 +40,7 @@ class Prepared:
     """What the reader must know, as sentences."""
 
 
-def check_task(task: Task) -> dict[str, str]:
+def check_task(task: Task) -> Unwritten:
     """Refuse, before anything is written, what would fail at the first image.
 
     Returns:
@@ -69,7 +69,7 @@ def check_task(task: Task) -> dict[str, str]:
     return cannot_write(task, planned or vocabulary(words, classes), labels)
 
 
-def cannot_write(task: Task, names: Sequence[str], labels: Sequence[str]) -> dict[str, str]:
+def cannot_write(task: Task, names: Sequence[str], labels: Sequence[str]) -> Unwritten:
     """Which attack words and labels cannot be written on any image, each with the reason.
 
     Raises:
@@ -82,7 +82,7 @@ def cannot_write(task: Task, names: Sequence[str], labels: Sequence[str]) -> dic
     return why
 
 
-def prepare(task: Task, classifier: Floats, run: Run, unfit: Mapping[str, str]) -> Prepared:
+def prepare(task: Task, classifier: Floats, run: Run, unfit: Unwritten) -> Prepared:
     """Measure what the strategy needs; what took queries is kept in the run and not done again.
 
     Args:

@@ -8,17 +8,16 @@ clean images: the audit writes its words itself, with every control.
 from __future__ import annotations
 
 import csv
-import io
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from attacks.typographic.datasets.layout import Layout, Picture, Reading, spaced
 from clipprobe.data import Failure
-from clipprobe.data.archives import ParquetCell, parquet_rows
-from clipprobe.data.suffixes import IMAGE_SUFFIXES
-from clipprobe.data.tables import inside
+from clipprobe.data.archives import ParquetCell, cells_of, image_column
+from clipprobe.data.parquet import opened
+from clipprobe.data.suffixes import IMAGE_SUFFIXES, TABLE_SUFFIXES
+from clipprobe.data.tables import inside, read_rows
 from clipprobe.errors import DataError
 from clipprobe.lines import read_text
 from clipprobe.zeroshot.classes import key
@@ -28,7 +27,7 @@ _NO_WORD = ("", "blank", "none")
 
 
 def read_table(path: Path) -> Reading:
-    """Rows of a ``.csv``, ``.jsonl`` or ``.parquet`` with the columns image, label and word."""
+    """Rows of a table of any ending that is known, with the columns image, label and word."""
     pictures: list[Picture] = []
     skipped: list[Failure] = []
     visited: set[str] = set()
@@ -68,48 +67,21 @@ def _rows(path: Path) -> Iterator[tuple[Mapping[str, Any], ParquetCell | None]]:
     file = _table(path)
     if file is None:
         raise DataError(
-            f"{str(path)!r} is not a table: give a .csv, .jsonl or .parquet file with the columns "
-            "image, label and word."
+            f"{str(path)!r} is not a table: give a .csv, .tsv, .jsonl or .parquet file with the "
+            "columns image, label and word."
         )
     if file.suffix.lower() == ".parquet":
-        yield from _parquet(file)
-        return
-    text = read_text(file, "table")
-    if file.suffix.lower() == ".csv":
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        _need(file, reader.fieldnames or ())
-        try:
-            yield from ((row, None) for row in reader)
-        except csv.Error as error:
-            raise DataError(f"The table {file} is not a valid CSV ({error}).") from None
-        return
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            if not isinstance(row, dict):
-                raise DataError(f"Line {number} of the table {file} is no JSON object.")
-            _need(file, row)
-            yield row, None
-
-
-def _parquet(file: Path) -> Iterator[tuple[Mapping[str, Any], ParquetCell | None]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        schema = pq.ParquetFile(file).schema_arrow
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"The table {file} could not be read as Parquet ({error}).") from None
-    _need(file, schema.names)
-    extra = ("pair",) if "pair" in schema.names else ()
-    if pa.types.is_string(schema.field("image").type):
-        rows = pq.ParquetFile(file).read(columns=[*_NEEDED, *extra]).to_pylist()
-        yield from ((row, None) for row in rows)
-    else:
-        yield from parquet_rows(file, ("label", "word", *extra), "image")
+        with opened(file) as table:
+            names = table.schema_arrow.names
+            image = image_column(table.schema_arrow)
+        _need(file, names)
+        if image == "image":
+            columns = [name for name in ("label", "word", "pair") if name in names]
+            yield from cells_of(file, columns, image)
+            return
+    for row in read_rows(file, plain=True):
+        _need(file, row)
+        yield row, None
 
 
 def _need(file: Path, columns: Any) -> None:
@@ -121,18 +93,17 @@ def _need(file: Path, columns: Any) -> None:
         )
 
 
-_KINDS = (".csv", ".jsonl", ".parquet")
-
-
 def _table(path: Path) -> Path | None:
     if path.is_file():
-        return path if path.suffix.lower() in _KINDS else None
-    tables = [p for p in sorted(path.iterdir()) if p.suffix.lower() in _KINDS and p.is_file()]
+        return path if path.suffix.lower() in TABLE_SUFFIXES else None
+    tables = [
+        p for p in sorted(path.iterdir()) if p.suffix.lower() in TABLE_SUFFIXES and p.is_file()
+    ]
     return tables[0] if len(tables) == 1 else None
 
 
 def _is_table(path: Path) -> bool:
-    if not path.is_file() or path.suffix.lower() not in _KINDS:
+    if not path.is_file() or path.suffix.lower() not in TABLE_SUFFIXES:
         return False
     try:
         return next(_rows(path), None) is not None

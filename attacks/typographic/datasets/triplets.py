@@ -25,7 +25,7 @@ from attacks.typographic.datasets.layout import (
     spaced,
 )
 from clipprobe.data import Failure
-from clipprobe.data.archives import ZipMember, parquet_rows, zip_names, zip_text
+from clipprobe.data.archives import ZipMember, cells_of, zip_names, zip_text
 from clipprobe.data.records import Source, Unreadable
 from clipprobe.data.tables import inside
 from clipprobe.errors import DataError
@@ -149,7 +149,7 @@ def _rows(path: Path, skipped: list[Failure]) -> Iterator[_Row]:
 
 def _parquet_rows(files: Iterable[Path]) -> Iterator[_Row]:
     for file in files:
-        for cells, source in parquet_rows(file, _COLUMNS, "image"):
+        for cells, source in cells_of(file, _COLUMNS, "image"):
             yield _Row(cells, source)
 
 

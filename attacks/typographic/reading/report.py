@@ -22,6 +22,8 @@ from clipprobe.report import (
     Table,
     Warning,
 )
+from clipprobe.report.numbers import decimals
+from clipprobe.report.sections import how_to_read, settings_shown
 from clipprobe.runs import Run
 
 _WHERE = {"cls": "the class token alone", "all": "every token"}
@@ -56,14 +58,14 @@ def build_page(
             if run.has("images.parquet")  # else answers of single images are withheld
             else []
         ),
-        Section("How to read this", [Paragraph(text) for text in _notes(summary)]),
+        how_to_read(_notes(summary)),
     ]
     return Page(
         title="Why it reads",
         subtitle=f"{n['pairs']:,} attacked images; units were chosen on {n['choose']:,} and "
         f"checked on the other {n['confirm']:,}. {n['heads']:,} heads, {n['neurons']:,} neurons.",
         sections=sections,
-        provenance={**provenance, "settings": _settings(run.config)},
+        provenance={**provenance, "settings": settings_shown(run.config)},
         lead=lead_of(summary),
     )
 
@@ -89,8 +91,8 @@ def _heads(summary: Mapping[str, Any]) -> list[Block]:
         ),
         Paragraph(
             f"Random heads: the {random['n']} heads that are not listed have a mean effect of "
-            f"{_number(random['mean'])} logits, 95 % of them between {_number(random['low'])} and "
-            f"{_number(random['high'])}."
+            f"{decimals(random['mean'])} logits, 95 % of them between {decimals(random['low'])} "
+            f"and {decimals(random['high'])}."
         ),
     ]  # fmt: skip
 
@@ -100,7 +102,7 @@ def _curves(summary: Mapping[str, Any]) -> list[Block]:
     for where, rows in summary["curves"].items():
         last = rows[-1]
         sentence = "; ".join(
-            f"{title} {_number(rows[0][name]['value'])} to {_number(last[name]['value'])}"
+            f"{title} {decimals(rows[0][name]['value'])} to {decimals(last[name]['value'])}"
             for name, title in LINES.items()
         )
         blocks += [
@@ -157,7 +159,7 @@ def _greedy(greedy: Mapping[str, Any]) -> list[Block]:
 def _places(summary: Mapping[str, Any]) -> list[Block]:
     places = summary["places"]
     sentence = "; ".join(
-        f"block {item['block']} {item['place']} {_number(item['to']['value'])}" for item in places
+        f"block {item['block']} {item['place']} {decimals(item['to']['value'])}" for item in places
     )
     blocks = [
         [row["block"], row["heads"], row["neurons"]] for row in summary["blocks"]
@@ -196,7 +198,7 @@ def _neurons(summary: Mapping[str, Any]) -> list[Block]:
             "Neurons with the largest first-order effect on the choosing half, patched exactly; "
             "as for heads. 95 % of "
             f"{random['n']} random neurons of the same blocks lie between "
-            f"{_number(random['low'])} and {_number(random['high'])} logits.",
+            f"{decimals(random['low'])} and {decimals(random['high'])} logits.",
         )
     ]  # fmt: skip
 
@@ -228,17 +230,8 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
     return notes
 
 
-def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    settings = {k: v for k, v in config.items() if k not in ("model", "classes", "synonyms")}
-    return {**settings, "classes": len(config["classes"])}
-
-
 def _band(band: Mapping[str, Any]) -> str:
     return f"{band['mean']:.3f} [{band['low']:.3f}, {band['high']:.3f}] n={band['n']}"
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3f}"
 
 
 def _percent(heads: Any) -> str:

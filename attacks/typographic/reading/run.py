@@ -97,8 +97,9 @@ def prepare_explanation(settings: ReadingExplanation, clip: Clip) -> Plan[None]:
         provenance=clip.provenance(),
         dataset=dataset.describe(),
         workload=lambda: Workload(
+            texts=len(source.classes.names) * len(source.templates),
             reason="images run again for every unit that is patched, and the search for the "
-            "fewest heads ends when it has them"
+            "fewest heads ends when it has them",
         ),
     )
 

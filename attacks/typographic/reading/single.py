@@ -31,6 +31,7 @@ from attacks.typographic.rendering.cases import Case
 from attacks.typographic.rendering.render import DrawAt, Renderer
 from attacks.typographic.rendering.settings import checked_draw_at, prototype
 from attacks.typographic.withholding import asked_of
+from clipprobe.arrays import none_for_nan
 from clipprobe.data import Failure, as_dataset
 from clipprobe.errors import DataError
 from clipprobe.people import refuse_person_groups
@@ -106,9 +107,9 @@ class WhyImage:
             "answers": dict(self.answers),
             "margins": dict(self.margins),
             "ink": self.ink.tolist(),
-            "attention": {kind: _nulls(values) for kind, values in self.attention.items()},
+            "attention": {kind: none_for_nan(values) for kind, values in self.attention.items()},
             **{
-                name: _nulls(getattr(self, name))
+                name: none_for_nan(getattr(self, name))
                 for name in ("direct", "direct_ink", "to", "back", "causal", "reading")
             },
             "neurons": [list(one) for one in self.strongest_neurons(50)],
@@ -195,7 +196,3 @@ def _strongest(values: Floats, k: int, name: Any) -> list[tuple[str, float]]:
     width = values.shape[1]
     order = np.argsort(-values.reshape(-1), kind="stable")[:k]
     return [(name(*divmod(int(i), width)), float(values.reshape(-1)[i])) for i in order]
-
-
-def _nulls(values: Floats) -> list[list[float | None]]:
-    return [[None if np.isnan(one) else float(one) for one in row] for row in values]

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from attacks.typographic.attack.attack import TypographicAttack
 from clipprobe.errors import GlyphError, TextFitError
 
+Unwritten = dict[str, GlyphError | TextFitError]
+"""Word -> why it cannot be written."""
+
 
 def unwritten(
     attack: TypographicAttack, words: Iterable[str], size: tuple[int, int] | None = None
-) -> dict[str, str]:
-    """Word -> why it cannot be written, in the order of the words.
+) -> Unwritten:
+    """The words that cannot be written, in their order, each with the reason.
 
     Args:
         size: Of the images, in pixels; None where they differ: then letters alone are looked at.
     """
-    why: dict[str, str] = {}
+    why: Unwritten = {}
     for word in dict.fromkeys(words):
         try:
             written = attack.with_word(word)
             if size is not None:
                 written.check_fit(size)
         except (GlyphError, TextFitError) as error:
-            why[word] = str(error)
+            why[word] = error.with_traceback(None)
     return why
 
 
-def require_some(words: Iterable[str], why: Mapping[str, str], least: int) -> None:
+def require_some(words: Iterable[str], why: Unwritten, least: int) -> None:
     """Refuse a list of which too few words can be written.
 
     Raises:
@@ -38,12 +41,11 @@ def require_some(words: Iterable[str], why: Mapping[str, str], least: int) -> No
     if len(left) >= min(least, len(listed)):
         return
     first = next(why[word] for word in listed if word in why)
-    error = GlyphError if "has no glyph" in first or "The letters of" in first else TextFitError
     few = "None" if not left else f"Only {len(left)}"
-    raise error(f"{few} of the {len(listed)} words to write can be written. {first}")
+    raise type(first)(f"{few} of the {len(listed)} words to write can be written. {first}")
 
 
-def left_out(why: Mapping[str, str]) -> list[str]:
+def left_out(why: Unwritten) -> list[str]:
     """What a reader must know of words that were left out, as sentences."""
     if not why:
         return []

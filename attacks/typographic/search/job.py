@@ -118,7 +118,7 @@ class Job:
         why = unwritten_by(allowed, self.space.knobs, self.space.fixed)
         words = tuple(word for word in allowed if word not in why)[:RUNNERS_UP]
         if not words:  # the same classes would fail again
-            raise DataError(next(iter(why.values())))
+            raise DataError(str(next(iter(why.values()))))
         return dataclasses.replace(self.space, words=words), left_out(why)
 
     def _searched(

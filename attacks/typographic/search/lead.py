@@ -27,16 +27,11 @@ def lead_of(result: SearchResult, base: Image.Image, best: Image.Image | None) -
         )
         evidence = f"{result.words.queries:,} queries. {chance}. That is not proof that none does."
     else:
-        clutter = (
-            nonsense is not None
-            and nonsense.found is not None
-            and (nonsense.found.visibility <= found.visibility)
-        )
         text = f"“{found.text}” turns “{result.clean_answer}” into “{found.answer}” "
         text += f"with ink on {100 * found.ink:.2g} % of the pixels"
         verdict = (
             f"{text}, and nonsense flips it with no more: this need not be reading"
-            if clutter
+            if result.nonsense_suffices
             else text
         )
         evidence = (

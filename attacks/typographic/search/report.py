@@ -91,15 +91,21 @@ def warnings(result: SearchResult) -> list[str]:
             "The image that was found does not flip the answer when it is encoded alone: it "
             "stands on the edge of numerical precision."
         )
-    nonsense = result.nonsense
-    if nonsense is None:
+    if result.nonsense is None:
         texts.append("No word has a nonsense word of its shape, so there is no control.")
-    elif nonsense.found is not None and (
-        result.words.found is None or nonsense.found.visibility <= result.words.found.visibility
-    ):
+    elif result.nonsense_suffices and result.words.found is None:
         texts.append(
-            "Nonsense words flip the answer with no more ink: what was found is clutter, not "
-            "reading."
+            "Nonsense words flip the answer, and no word does: that is clutter, not reading."
+        )
+    elif result.nonsense_suffices and result.says_the_word:
+        texts.append(
+            "Nonsense words flip the answer with no more ink: that it changes need not be reading, "
+            "though it changes into the written word."
+        )
+    elif result.nonsense_suffices:
+        texts.append(
+            "Nonsense words flip the answer with no more ink, and it does not become the written "
+            "word: that is clutter, not reading."
         )
     return texts
 

@@ -12,6 +12,7 @@ from attacks.typographic.search.oracle import Answer, Oracle
 from attacks.typographic.search.strategy import best
 from clipprobe.runs.jsonio import AsJson
 from clipprobe.statistics import Estimate, wilson
+from clipprobe.zeroshot.classes import key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,20 @@ class SearchResult(AsJson):
     controls: dict[str, dict[str, Any]]
     notes: tuple[str, ...] = ()
     path: Path
+
+    @property
+    def nonsense_suffices(self) -> bool:
+        """Whether nonsense flips the answer with no more ink, so a flip need not be reading."""
+        words, nonsense = self.words.found, None if self.nonsense is None else self.nonsense.found
+        if nonsense is None:
+            return False
+        return words is None or nonsense.visibility <= words.visibility
+
+    @property
+    def says_the_word(self) -> bool:
+        """Whether the answer is the very word that is written."""
+        found = self.words.found
+        return found is not None and key(found.values["word"]) == key(found.answer)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, without the path, and without notes where there are none."""

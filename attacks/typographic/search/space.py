@@ -15,7 +15,7 @@ from typing import Any
 
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.knobs import KNOBS
-from attacks.typographic.rendering.unwritten import unwritten
+from attacks.typographic.rendering.unwritten import Unwritten, unwritten
 from attacks.typographic.search.settings import COLORS, OPACITIES, PLACES, SIZES
 from clipprobe.errors import ConfigError
 from clipprobe.runs.jsonio import AsJson
@@ -26,13 +26,13 @@ Point = tuple[int, ...]
 
 def unwritten_by(
     words: Iterable[str], knobs: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any]
-) -> dict[str, str]:
+) -> Unwritten:
     """The words that some way of writing that a search may try cannot write, and why."""
     ways = {
         name: list(knobs.get(name, [fixed[name]] if name in fixed else []))
         for name in ("font", "script", "case")
     }
-    why: dict[str, str] = {}
+    why: Unwritten = {}
     for values in product(*(values or [None] for values in ways.values())):
         way = {name: value for name, value in zip(ways, values, strict=True) if value is not None}
         word = placeholder(way.get("font", DEFAULT_FONT))

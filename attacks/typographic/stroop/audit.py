@@ -13,7 +13,7 @@ from typing import Any
 
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.rendering.render import Encoder, ahead
-from attacks.typographic.rendering.unwritten import left_out, require_some, unwritten
+from attacks.typographic.rendering.unwritten import Unwritten, left_out, require_some, unwritten
 from attacks.typographic.stroop.cards import Deck, checked_colours
 from attacks.typographic.stroop.report import build_page
 from attacks.typographic.stroop.scoring import COLUMNS, columns_of
@@ -66,7 +66,7 @@ def cards_of(settings: StroopAudit, side: int = 224) -> Cards:
     notes: tuple[str, ...] = ()
     if settings.images is None:
         fonts = tuple(font_info(font).name for font in settings.fonts)
-        why: dict[str, str] = {}
+        why: Unwritten = {}
         for font in fonts:
             why |= unwritten(TypographicAttack(word=placeholder(font), font=font), inks)
         require_some(inks, why, 2)

@@ -11,7 +11,7 @@ from attacks.typographic.inputs import classes_of
 from attacks.typographic.rendering.cases import labels_of
 from attacks.typographic.rendering.render import Bases, Encoder
 from attacks.typographic.rendering.settings import prototype
-from attacks.typographic.rendering.unwritten import left_out, require_some, unwritten
+from attacks.typographic.rendering.unwritten import Unwritten, left_out, require_some, unwritten
 from attacks.typographic.sweep.grid import Grid, build
 from attacks.typographic.sweep.job import Job
 from attacks.typographic.sweep.settings import CONTROL, TypographicSweep
@@ -138,14 +138,14 @@ def _check_size(n_cases: int, per_cell: int, n_cells: int, most: int) -> None:
         )
 
 
-def _unwritten(grid: Grid, task: Task) -> dict[str, str]:
+def _unwritten(grid: Grid, task: Task) -> Unwritten:
     """The words that one of the cells cannot write at all, which all of them leave out.
 
     Raises:
         GlyphError: fewer than two classes, or no word of a list, are left.
     """
     tried: set[tuple[Any, ...]] = set()
-    why: dict[str, str] = {}
+    why: Unwritten = {}
     for cell in grid.cells:
         # Glyphs depend on font, case and script, not on numbers, places or colours.
         names = [name for name in KNOBS if name != "position"]

@@ -76,16 +76,7 @@ def prepare_audit(settings: FaithfulnessAudit, clip: Clip) -> Plan[Faithfulness]
         refuse=bool(settings.methods),
     )
     work = _Work(clip=clip, settings=settings, source=source, harness=harness, refused=refused)
-    return Plan(
-        config=work.config(),
-        execute=work.execute,
-        seed=settings.seed,
-        provenance=clip.provenance(),
-        dataset=source.dataset,
-        workload=lambda: Workload(
-            reason="each method takes passes of its own, and one that the model lacks takes none"
-        ),
-    )
+    return Plan.of(work, source.dataset)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +101,12 @@ class _Work:
             "n_boot": self.settings.n_boot,
             "seed": self.settings.seed,
         }
+
+    def passes(self) -> Workload:
+        """Nobody knows before."""
+        return Workload(
+            reason="each method takes passes of its own, and one that the model lacks takes none"
+        )
 
     def execute(self, run: Run) -> Outcome[Faithfulness]:
         """Measure chunk by chunk; each is a part."""

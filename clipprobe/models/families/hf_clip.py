@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from clipprobe.anatomy.parts import Anatomy, Block, PoolToken, Tower, find_one, find_stack
-from clipprobe.models.families.base import Family
+from clipprobe.models.families.hf import HuggingFace
 from clipprobe.models.families.prefixes import SharedPrefix
 
 BLOCK_PARTS = ("layer_norm1", "self_attn", "layer_norm2", "mlp")
@@ -72,21 +72,17 @@ def pre_norm_tower(
     )
 
 
-class HFClip(Family):
+class HFClip(HuggingFace):
     """``CLIPModel`` and the classes with the same shape."""
 
     name = "clip"
-
-    def __init__(self, module: nn.Module, *, pad_id: int | None = None) -> None:
-        super().__init__(module, pad_id=pad_id)
-        self._m: Any = module
 
     def anatomy(self) -> Anatomy:
         vision: Any = self._m.vision_model
         return Anatomy(vision=self._vision(vision), text=self._text(self._m.text_model))
 
     def _vision(self, vision: Any) -> Tower:
-        side = self.image_size // self._m.config.vision_config.patch_size
+        side = self.image_size // self.patch_size
         return pre_norm_tower(
             "vision",
             vision,
@@ -106,10 +102,6 @@ class HFClip(Family):
             pool_token="eos",
             causal=True,
         )
-
-    def vision_pooled(self, pixels: Tensor) -> Tensor:
-        pooled: Tensor = self._m.vision_model(pixel_values=pixels).pooler_output
-        return pooled
 
     def vision_projected(self, pooled: Tensor) -> Tensor:
         projected: Tensor = self._m.visual_projection(pooled)
@@ -146,24 +138,9 @@ class HFClip(Family):
         return SharedPrefix(embed, blocks, norms, mlps, text.final_layer_norm)
 
     @property
-    def image_size(self) -> int:
-        size: int = self._m.config.vision_config.image_size
-        return size
-
-    @property
     def d_embed(self) -> int:
         width: int = self._m.config.projection_dim
         return width
-
-    @property
-    def n_tokens(self) -> int:
-        rows: int = self._m.config.text_config.vocab_size
-        return rows
-
-    @property
-    def context(self) -> int:
-        length: int = self._m.config.text_config.max_position_embeddings
-        return length
 
 
 class HFMetaClip2(HFClip):

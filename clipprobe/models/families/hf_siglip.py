@@ -20,18 +20,17 @@ from torch import Tensor, nn
 
 from clipprobe.anatomy.parts import Anatomy, Tower
 from clipprobe.errors import UnsupportedModelError
-from clipprobe.models.families.base import Family
+from clipprobe.models.families.hf import HuggingFace
 from clipprobe.models.families.hf_clip import pre_norm_tower
 
 
-class HFSiglip(Family):
+class HFSiglip(HuggingFace):
     """``SiglipModel``: SigLIP, and SigLIP 2 at a fixed resolution."""
 
     name = "siglip"
 
     def __init__(self, module: nn.Module, *, pad_id: int | None = None) -> None:
         super().__init__(module, pad_id=pad_id)
-        self._m: Any = module
         if not hasattr(self._m.vision_model, "head"):
             raise UnsupportedModelError(
                 f"This {type(module).__name__} has no pooling head (vision_use_head is off), so "
@@ -62,10 +61,6 @@ class HFSiglip(Family):
             grid=(side, side),
         )
 
-    def vision_pooled(self, pixels: Tensor) -> Tensor:
-        pooled: Tensor = self._m.vision_model(pixel_values=pixels).pooler_output
-        return pooled
-
     def vision_projected(self, pooled: Tensor) -> Tensor:
         return pooled
 
@@ -89,30 +84,9 @@ class HFSiglip(Family):
         return None if self.pad_id is None else tokens != self.pad_id
 
     @property
-    def patch_size(self) -> int:
-        """Side of a patch in pixels."""
-        size: int = self._m.config.vision_config.patch_size
-        return size
-
-    @property
-    def image_size(self) -> int:
-        size: int = self._m.config.vision_config.image_size
-        return size
-
-    @property
     def d_embed(self) -> int:
         width: int = self._m.config.vision_config.hidden_size
         return width
-
-    @property
-    def n_tokens(self) -> int:
-        rows: int = self._m.config.text_config.vocab_size
-        return rows
-
-    @property
-    def context(self) -> int:
-        length: int = self._m.config.text_config.max_position_embeddings
-        return length
 
 
 class HFSiglip2(HFSiglip):

@@ -18,6 +18,7 @@ from clipprobe.neurons.effects.agreement import (
     site_effects,
 )
 from clipprobe.neurons.effects.direct import comparable
+from clipprobe.neurons.effects.passes import passes_of
 from clipprobe.neurons.effects.predicting import refuse_passes, takes_norms
 from clipprobe.neurons.effects.settings import EffectTest
 from clipprobe.neurons.instruments.store import InMemory, Store
@@ -25,7 +26,7 @@ from clipprobe.neurons.instruments.value import UnitValue
 from clipprobe.runs import Run, RunView
 from clipprobe.settings import takes
 from clipprobe.statistics import cluster_bootstrap
-from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
+from clipprobe.study import Outcome, Plan, Study, carry_out
 from clipprobe.tracing.inputs import readable
 
 if TYPE_CHECKING:
@@ -91,9 +92,7 @@ def prepare_effects(settings: EffectTest, clip: Clip) -> Plan[EffectComparison]:
         seed=settings.seed,
         provenance=clip.provenance(),
         dataset=dataset.describe(),
-        workload=lambda: Workload(
-            reason="every unit that is measured takes a pass, and gradients predict it"
-        ),
+        workload=lambda: passes_of(settings, clip, len(dataset), sites),
     )
 
 

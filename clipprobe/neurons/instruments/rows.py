@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from clipprobe.arrays import missing
 from clipprobe.statistics import Estimate
 
 
@@ -65,11 +66,6 @@ def of_row(row: Mapping[str, Any]) -> Estimate:
 
 def _float(value: float | None) -> float:
     return math.nan if value is None else float(value)
-
-
-def missing(value: float | None) -> bool:
-    """Whether a number is undefined."""
-    return value is None or math.isnan(value)
 
 
 def number(value: float | None) -> str:

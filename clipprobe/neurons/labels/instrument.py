@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from clipprobe.arrays import missing
 from clipprobe.neurons.instruments.instrument import Instrument, Search
 from clipprobe.neurons.instruments.rows import (
     UnitRows,
@@ -12,7 +13,6 @@ from clipprobe.neurons.instruments.rows import (
     descending,
     interval,
     level,
-    missing,
     short_of_one,
     with_interval,
 )

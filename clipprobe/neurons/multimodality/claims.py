@@ -14,14 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from clipprobe.neurons.multimodality.contents import STRONG
+from clipprobe.neurons.multimodality.scoring.profile import share_of_defined
 from clipprobe.statistics import Estimate, wilson
 
 if TYPE_CHECKING:
     from clipprobe.neurons.multimodality.contents import Floor, MultimodalityContents
-    from clipprobe.neurons.multimodality.scoring.scores import Floats
     from clipprobe.neurons.multimodality.scoring.shuffles import ShuffledCount
 
 TITLES = {
@@ -92,7 +90,7 @@ def claims_of(result: MultimodalityContents) -> dict[str, Claim]:
             share=wilson(result.n_strong, int(result.units["score"].notna().sum())),
             one=one,
             all=every,
-            random=None if floor is None else _share(floor.score >= STRONG, floor.score),
+            random=None if floor is None else share_of_defined(floor.score >= STRONG, floor.score),
         )
     }
     meanings = {
@@ -107,7 +105,7 @@ def claims_of(result: MultimodalityContents) -> dict[str, Claim]:
             continue
         q = result.units[f"q_{name}"].to_numpy()
         claims[name] = _claim(
-            result, name, meaning, _share(q <= result.alpha, q), _random(floor, name)
+            result, name, meaning, share_of_defined(q <= result.alpha, q), _random(floor, name)
         )
     share = wilson(result.n_concepts_found, len(result.concepts))
     meaning = "concepts whose best unit beats the best of all units by chance"
@@ -141,8 +139,4 @@ def _claim(
 
 def _random(floor: Floor | None, name: str) -> Estimate | None:
     q = None if floor is None else getattr(floor, f"q_{name}")
-    return None if floor is None or q is None else _share(q <= floor.alpha, q)
-
-
-def _share(reached: Any, values: Floats) -> Estimate:
-    return wilson(int(np.sum(reached)), int(np.isfinite(values).sum()))
+    return None if floor is None or q is None else share_of_defined(q <= floor.alpha, q)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from clipprobe.arrays import missing
 from clipprobe.neurons.instruments.instrument import Instrument, Property, Search
 from clipprobe.neurons.instruments.rows import (
     UnitRows,
@@ -13,7 +14,6 @@ from clipprobe.neurons.instruments.rows import (
     descending,
     interval,
     level,
-    missing,
     of_row,
     short_of_one,
     with_interval,

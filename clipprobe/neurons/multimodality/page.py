@@ -14,7 +14,6 @@ from clipprobe.neurons.multimodality.claims import claim_table
 from clipprobe.neurons.multimodality.contents import CLAIM, MultimodalityContents
 from clipprobe.neurons.multimodality.lead import lead_of
 from clipprobe.neurons.multimodality.summary import summary_of, verdict_of
-from clipprobe.statistics import Estimate
 
 if TYPE_CHECKING:
     from clipprobe.neurons.multimodality.probes import Probes
@@ -172,6 +171,7 @@ def _units(result: MultimodalityContents) -> Section:
 
 def _pictures(result: MultimodalityContents, probes: Probes) -> Section:
     from clipprobe.report import Images, Paragraph, Section
+    from clipprobe.report.numbers import format_cell
 
     blocks: list[Block] = [
         Paragraph(
@@ -182,7 +182,7 @@ def _pictures(result: MultimodalityContents, probes: Probes) -> Section:
     for row in result.ranked(N_PICTURED):
         estimate = result.estimate(row)
         unit = f"{row['address']} ({result.pool_of(row['site'])})"
-        blocks.append(Paragraph(f"{unit}: {row['concept']}, score {_number(estimate)}"))
+        blocks.append(Paragraph(f"{unit}: {row['concept']}, score {format_cell(estimate)}"))
         found = strongest_images(result, probes, row, N_IMAGES)
         items = [
             (picture, f"{name}, {value:.3g}: {concept}")
@@ -281,9 +281,3 @@ def _failed(result: MultimodalityContents) -> list[Section]:
     rows = [[failure.id, failure.reason] for failure in result.failures[:N_LISTED]]
     caption = f"The first {len(rows)} of {len(result.failures)}; the manifest names all."
     return [Section("Images left out", [Table(["image", "reason"], rows, caption)])]
-
-
-def _number(estimate: Estimate) -> str:
-    from clipprobe.report.numbers import format_cell
-
-    return format_cell(estimate)

@@ -19,7 +19,7 @@ from clipprobe.neurons.sheet import parts as sheet_parts
 from clipprobe.neurons.sheet.context import SheetContext
 from clipprobe.neurons.sheet.evidence import gather
 from clipprobe.neurons.sheet.heading import lead_of, title_of
-from clipprobe.neurons.sheet.links import elsewhere, report_links
+from clipprobe.neurons.sheet.links import elsewhere
 from clipprobe.neurons.sheet.maps import maps_of
 
 if TYPE_CHECKING:
@@ -121,17 +121,15 @@ def unit_sheet(
 
 
 def findings(context: SheetContext) -> Section | None:
-    """What every run says of the unit, a sentence each, with a link to its report."""
-    from clipprobe.report import Links, Section, Table
+    """What every run says of the unit, a sentence each."""
+    from clipprobe.report import Section, Table
 
     if not context.verdicts:
         return None
     rows = [[one.title, verdict.text, run.path.name] for one, run, verdict in context.verdicts]
     caption = "Each finding beside what it is compared with; the sections below have the tables."
-    blocks: list[Block] = [Table(["", "what was found", "run"], rows, caption)]
-    if reports := list(report_links(context)):
-        blocks.append(Links([(f"Report: {name}", link) for name, link in reports]))
-    return Section("What is known of it", blocks, id="findings", open=True)
+    table = Table(["", "what was found", "run"], rows, caption)
+    return Section("What is known of it", [table], id="findings", open=True)
 
 
 def instrument_section(instrument: Instrument, context: SheetContext) -> Section | None:

@@ -52,11 +52,6 @@ def pick(options: Sequence[str], rng: np.random.Generator) -> str:
     return options[int(rng.integers(len(options)))]
 
 
-def listed(nouns: Sequence[str]) -> str:
-    """``a dog, a cat and a key``."""
-    return nouns[0] if len(nouns) == 1 else f"{', '.join(nouns[:-1])} and {nouns[-1]}"
-
-
 def related(first: str, second: str, axis: int, before: bool, rng: np.random.Generator) -> str:
     """Where ``first`` stands from ``second``: on the x (0) or y axis (1), before or after it."""
     options = RELATIONS[axis, before]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from clipprobe.lines import listed
 from clipprobe.pretraining import captions
 from clipprobe.pretraining.wide import phrases
 from clipprobe.pretraining.wide.canvas import Canvas, Place
@@ -68,7 +69,7 @@ def two_things(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generato
     a, b = (captions.noun(names[i], rng) for i in (first, 1 - first))
     alone = [phrases.general(captions.noun(concept, rng), rng) for concept in names[:2]]
     if rng.random() < 0.25:
-        return Said([phrases.general(phrases.listed([a, b]), rng), *alone])
+        return Said([phrases.general(listed([a, b]), rng), *alone])
     return Said(
         [
             phrases.related(a, b, axis, before, rng),
@@ -95,7 +96,7 @@ def many_things(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generat
     nouns = [captions.noun(concept, rng) for concept in names]
     mixed = [nouns[int(i)] for i in rng.permutation(len(nouns))]
     alone = [phrases.general(noun, rng) for noun in mixed]
-    return Said([phrases.listed(mixed), phrases.listed(mixed[:2]), *alone])
+    return Said([listed(mixed), listed(mixed[:2]), *alone])
 
 
 def number(canvas: Canvas, names: Sequence[Concept], rng: np.random.Generator) -> Said:

@@ -100,14 +100,7 @@ def prepare_audit(settings: CarriersAudit, clip: Clip) -> Plan[None]:
         )
         listed, claim = about(asked_of, settings.name)
         work = _Rendered(clip=clip, settings=settings, listed=listed, claim=claim)
-    return Plan(
-        config=work.config(),
-        execute=work.execute,
-        seed=settings.seed,
-        provenance=clip.provenance(),
-        dataset=work.described,
-        workload=work.passes,
-    )
+    return Plan.of(work, work.described)
 
 
 @dataclass(frozen=True, kw_only=True)

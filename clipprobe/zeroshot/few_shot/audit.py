@@ -90,14 +90,7 @@ def prepare_audit(settings: FewShotAudit, clip: Clip) -> Plan[None]:
     work = _Work(
         clip=clip, settings=settings, datasets=datasets, shifted=shifted, asked=tasks, cells=cells
     )
-    return Plan(
-        config=work.config(),
-        execute=work.execute,
-        seed=settings.seed,
-        provenance=clip.provenance(),
-        dataset=next(iter(datasets.values())).describe(),
-        workload=work.passes,
-    )
+    return Plan.of(work, next(iter(datasets.values())).describe())
 
 
 def _datasets(settings: FewShotAudit, clip: Clip) -> dict[str, Dataset]:

@@ -80,13 +80,7 @@ def prepare_audit(settings: LimitsAudit, clip: Clip) -> Plan[None]:
     )
     names = tasks_of(settings)
     work = _Work(clip=clip, settings=settings, names=names, pairs=pairs)
-    return Plan(
-        config=work.config(),
-        execute=work.execute,
-        seed=settings.seed,
-        provenance=clip.provenance(),
-        workload=work.passes,
-    )
+    return Plan.of(work)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from clipprobe.arrays import none_for_nan
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.people import in_sentences, refuse_person_groups
 from clipprobe.zeroshot.classifier import build_classifier
@@ -79,8 +80,8 @@ class ScoreNull:
             "null_quantiles": quartiles,
             "cosines": self.cosines.tolist(),
             "percentiles": {kind: self.percentiles(kind).tolist() for kind in self.null},
-            "p": _nulls(self.p),
-            "among_images": _nulls(self.among_images),
+            "p": none_for_nan(self.p),
+            "among_images": none_for_nan(self.among_images),
             "provenance": self.provenance,
         }
 
@@ -214,7 +215,3 @@ def _bundled() -> list[str]:
     from clipprobe.stimuli import concepts, unseen_concepts
 
     return [concept.name for concept in (*concepts(), *unseen_concepts())]
-
-
-def _nulls(values: npt.NDArray[np.float64]) -> list[list[float | None]]:
-    return [[None if np.isnan(v) else float(v) for v in row] for row in values]

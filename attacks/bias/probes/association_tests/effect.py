@@ -27,10 +27,13 @@ from numpy.typing import NDArray
 
 from attacks.bias.evidence.answers import unit_rows
 from attacks.bias.measures.draws import Floats
+from attacks.bias.measures.subjects import percentile_interval
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.statistics import permutation_p
 
 EXACT_LIMIT = 100_000
+LEAST_DEFINED = 0.95
+"""Share of the draws of an interval that must be defined."""
 _TIE = 1e-12  # sums in another order differ in the last bits, and count as equal
 
 
@@ -185,7 +188,8 @@ def _interval(
 ) -> tuple[float, float]:
     drawn_x = x[rng.integers(0, len(x), (n_boot, len(x)))]
     drawn_y = y[rng.integers(0, len(y), (n_boot, len(y)))]
-    return percentile_of(effect_sizes_of(drawn_x, drawn_y), level)
+    draws = effect_sizes_of(drawn_x, drawn_y)
+    return percentile_interval(draws, level, least_defined=LEAST_DEFINED)
 
 
 def effect_sizes_of(x: Floats, y: Floats) -> Floats:
@@ -194,13 +198,3 @@ def effect_sizes_of(x: Floats, y: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         result: Floats = (x.mean(axis=1) - y.mean(axis=1)) / spread
     return result
-
-
-def percentile_of(draws: Floats, level: float) -> tuple[float, float]:
-    """The middle ``level`` of the draws that are defined; NaN where a twentieth is not."""
-    finite = draws[np.isfinite(draws)]
-    if len(finite) < 0.95 * len(draws):
-        return math.nan, math.nan
-    tail = 50 * (1 - level)
-    low, high = np.percentile(finite, [tail, 100 - tail])
-    return float(low), float(high)

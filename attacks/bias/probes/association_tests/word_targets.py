@@ -18,7 +18,8 @@ from attacks.bias.measures.draws import Floats, chunk_rows, generator
 from attacks.bias.measures.frame import Frame
 from attacks.bias.measures.group_sums import resampled_sums
 from attacks.bias.measures.inference import Settings
-from attacks.bias.probes.association_tests.effect import Association, effect_sizes_of, percentile_of
+from attacks.bias.measures.subjects import percentile_interval
+from attacks.bias.probes.association_tests.effect import LEAST_DEFINED, Association, effect_sizes_of
 
 Test = Callable[[Floats, Floats, Settings, str], Association]
 
@@ -75,7 +76,9 @@ def word_targets(
         over_words = test(s[:half], s[half:], settings, f"{name}/{frame.column.name}/{group}")
         leans = resampled.leans(group, words)
         x, y = (np.take_along_axis(leans, of, axis=1) for of in picked)
-        low, high = percentile_of(effect_sizes_of(x, y), settings.level)
+        low, high = percentile_interval(
+            effect_sizes_of(x, y), settings.level, least_defined=LEAST_DEFINED
+        )
         # Words of one set resemble each other, so chance in the images moves them together and
         # makes the partitions of words look clear. The finding must hold over images as well.
         value, null = float(one.value[place]), one.null[:, place]

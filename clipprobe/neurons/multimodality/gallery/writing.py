@@ -115,15 +115,11 @@ def write_gallery(
         for number, (row, aurocs) in enumerate(zip(rows, fresh, strict=True), start=1):
             entry = _entry(number, row, aurocs)
             data = encode(draw(_sheet(clip, result, probes, row, entry)))
-            write_atomically(folder / entry.file, partial(_put, data))
+            write_atomically(folder / entry.file, partial(Path.write_bytes, data=data))
             entries.append(entry)
         page = _index(result, entries, per_concept).encode()
-        write_atomically(folder / INDEX, partial(_put, page))
+        write_atomically(folder / INDEX, partial(Path.write_bytes, data=page))
     return entries
-
-
-def _put(data: bytes, path: Path) -> None:
-    path.write_bytes(data)
 
 
 def _distinct(found: Multimodality, top: int) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,7 +116,8 @@ def count_profiles(
     Args:
         profiles, random: ``(m, c, u)`` of the model and of the same network at random weights.
     """
-    share, twin = (_share(profile_test(one).q, alpha) for one in (profiles, random))
+    qs = [profile_test(one).q for one in (profiles, random)]
+    share, twin = (share_of_defined(q <= alpha, q) for q in qs)
     n_units = round(share.value * share.n)
     one, every = (
         shuffled_profiles(profiles, orders)
@@ -184,8 +185,9 @@ def run_profiles(
     ]
 
 
-def _share(q: Floats, alpha: float) -> Estimate:
-    return wilson(int((q <= alpha).sum()), int(np.isfinite(q).sum()))
+def share_of_defined(reached: Any, values: Floats) -> Estimate:
+    """Of the units whose value is defined, how many have reached something."""
+    return wilson(int(np.sum(reached)), int(np.isfinite(values).sum()))
 
 
 def _standard_ranks(profiles: Floats) -> Floats:
