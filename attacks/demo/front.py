@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attacks.demo.choosing import SHOWN, Attacked
 from attacks.demo.scene import TwoThings
 from clipprobe.figures.attribution import overlay
-from clipprobe.neurons.atlas.showing import picture_of, sheet_name
+from clipprobe.neurons.atlas.showing import firing_image, sheet_name
 from clipprobe.neurons.atlas.unit import Unit
 from clipprobe.neurons.instruments.registry import INSTRUMENTS
 from clipprobe.neurons.instruments.rows import short_of_one
@@ -57,7 +57,7 @@ def unit_card(front: Front, unit: Unit) -> Card:
     """A unit: its strongest images, and whether its name holds on others."""
     site = front.atlas.site(unit.address.rpartition(":")[0])
     items = [
-        (picture_of(front.atlas, site, one, _SIDE), f"{one.value:.1f} {one.label or one.id}")
+        (firing_image(front.atlas, site, one, _SIDE), f"{one.value:.1f} {one.label or one.id}")
         for one in unit.top[:_N_STRONGEST]
     ]
     return Card(

@@ -133,13 +133,13 @@ def text_prompts(
     return rankings
 
 
-def check_pool(wanted: Sequence[tuple[HookPoint, list[int]]], pool: str) -> None:
+def check_pool(points: Sequence[tuple[HookPoint, list[int]]], pool: str) -> None:
     """Refuse text hook points that have no single number per text with this pooling.
 
     Raises:
         UnsupportedHookError: a head, or a pooling that has no meaning there.
     """
-    for point, _ in wanted:
+    for point, _ in points:
         if point.axes not in _SCALAR_AXES:
             raise UnsupportedHookError(
                 f"{point.name} has the axes {' '.join(point.axes)}, so its {point.unit}s have no "

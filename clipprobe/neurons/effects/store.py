@@ -197,10 +197,10 @@ def summarise(
 
 
 def _rows(
-    found: Sequence[SiteEffects], targets: Sequence[str], method: str, seed: int
+    sites: Sequence[SiteEffects], targets: Sequence[str], method: str, seed: int
 ) -> list[dict[str, Any]]:
     rows = []
-    for one in found:
+    for one in sites:
         for row, unit in enumerate(one.units):
             for column, target in enumerate(targets):
                 measured = cluster_bootstrap(one.measured[:, row, column], seed=seed)

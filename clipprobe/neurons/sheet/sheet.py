@@ -70,7 +70,7 @@ def unit_sheet(
     clip: Clip | None = None,
     others: Sequence[str] = (),
     near: bool = True,
-    typed: commands.Typed = commands.shown,
+    typed: commands.Typed = commands.as_is,
 ) -> Page:
     """Everything about a unit on one page, titled by what was found.
 

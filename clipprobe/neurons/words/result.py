@@ -216,14 +216,14 @@ class WordProbe(WithSites):
         return [(address, score) for score, address in ranking[:limit]]
 
     def _listed(
-        self, held: SiteWords, index: int, rows: Sequence[int] | NDArray[np.intp]
+        self, site: SiteWords, index: int, rows: Sequence[int] | NDArray[np.intp]
     ) -> tuple[WordValue, ...]:
-        half = half_width(held.standard_error[rows, index], self.n_fonts)
+        half = half_width(site.standard_error[rows, index], self.n_fonts)
         listed = []
         for row, width in zip(rows, half, strict=True):
-            value = float(held.value[row, index])
-            centred = value - float(held.mean[index])
-            std = float(held.std[index])
+            value = float(site.value[row, index])
+            centred = value - float(site.mean[index])
+            std = float(site.std[index])
             listed.append(
                 WordValue(
                     word=self.words[row],
@@ -251,11 +251,11 @@ class WordProbe(WithSites):
 load_word_probe = WordProbe.load
 
 
-def zscores(held: SiteWords, values: Floats) -> NDArray[np.float64]:
+def zscores(site: SiteWords, values: Floats) -> NDArray[np.float64]:
     """Values ``(..., u)`` in standard deviations over words; NaN for constant units."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        scores: NDArray[np.float64] = (values - held.mean) / held.std
-    scores[..., ~(held.std > 0)] = np.nan
+        scores: NDArray[np.float64] = (values - site.mean) / site.std
+    scores[..., ~(site.std > 0)] = np.nan
     return scores
 
 

@@ -71,9 +71,9 @@ def draw(sheet: Sheet) -> Image.Image:
         line = f"{_number(estimate)}  {_interval(estimate, n=False)}"
         canvas = _text(canvas, line, (_MARGIN, top + 26), 14, _PLAIN, _SOFT)
         _scale(ImageDraw.Draw(canvas), estimate, _MARGIN, top + 56, colour)
-        for place, (picture, shows) in enumerate(images[:N_IMAGES]):
+        for place, (image, shows) in enumerate(images[:N_IMAGES]):
             left = _LEFT + place * (_THUMB + _GAP)
-            _thumbnail(canvas, picture, shows, left, top)
+            _thumbnail(canvas, image, shows, left, top)
     foot = _TOP + _ROW * len(sheet.images) + 2
     pen = ImageDraw.Draw(canvas)
     pen.line((_MARGIN, foot, _WIDTH - _MARGIN, foot), fill=_LINE, width=1)
@@ -81,18 +81,18 @@ def draw(sheet: Sheet) -> Image.Image:
     return _text(canvas, sheet.floor, (_MARGIN, foot + 34), 14, _PLAIN, _SOFT)
 
 
-def encode(picture: Image.Image) -> bytes:
+def encode(image: Image.Image) -> bytes:
     """The picture as WebP, at most 40 kB."""
     for quality in (88, 80, 70, 60, 45, 30):
         buffer = io.BytesIO()
-        picture.save(buffer, "WEBP", quality=quality, method=6)
+        image.save(buffer, "WEBP", quality=quality, method=6)
         if buffer.tell() <= LARGEST:
             break
     return buffer.getvalue()
 
 
-def _thumbnail(canvas: Image.Image, picture: Image.Image, shows: bool, left: int, top: int) -> None:
-    small = picture.convert("RGB").resize((_THUMB, _THUMB), Image.Resampling.LANCZOS)
+def _thumbnail(canvas: Image.Image, image: Image.Image, shows: bool, left: int, top: int) -> None:
+    small = image.convert("RGB").resize((_THUMB, _THUMB), Image.Resampling.LANCZOS)
     canvas.paste(small, (left, top))
     pen = ImageDraw.Draw(canvas)
     if shows:
