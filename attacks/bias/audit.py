@@ -63,7 +63,7 @@ def prepare_bias(settings: BiasAudit, clip: Clip | None) -> Plan[None]:
 def _execute(audit: Prepared, run: Run) -> Outcome[None]:
     people, evidence = audit.ask(run)
     people, sample = audit.sample(people, paired=False)
-    evaluation, missing = ask_all(audit.questions, audit.chosen, evidence, sample)
+    evaluation, missing = ask_all(audit.questions, audit.options, evidence, sample)
     notes = (*people.notes, *sample.unread, *missing)
     return Report(audit=audit, people=people, evaluation=evaluation, notes=notes).outcome()
 

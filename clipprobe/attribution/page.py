@@ -153,7 +153,8 @@ def _pairs(result: Interactions) -> Table:
         ["word", "alone", "with its best patch", "with its worst patch"],
         rows,
         f"Second order, {result.n_image_encodings:,} image and "
-        f"{result.n_text_encodings:,} text encodings. R2 on {result.n_unseen:,} unseen coalitions: {fits or 'not measured'}.",
+        f"{result.n_text_encodings:,} text encodings. R2 on {result.n_unseen:,} unseen "
+        f"coalitions: {fits or 'not measured'}.",
     )
 
 

@@ -74,8 +74,8 @@ def read_card(card: str | Path) -> Card:
             something required, has an unknown key, or its annotation is of no known kind.
     """
     if isinstance(card, str) and card in card_names():
-        found = resources.files("clipprobe") / "assets" / "bias" / "cards" / f"{card}.yaml"
-        return parse_card(found.read_text(encoding="utf-8"), card)
+        resource = resources.files("clipprobe") / "assets" / "bias" / "cards" / f"{card}.yaml"
+        return parse_card(resource.read_text(encoding="utf-8"), card)
     path = Path(card)
     try:
         if path.stat().st_size > 1 << 20:

@@ -87,7 +87,7 @@ class _Rates:
     def null(self) -> Floats:
         """Hits per group ``(b, g)`` under permuted labels, as rates."""
         if self._null is None:
-            self._null = self._permuted() if self.frame.conditional else self._dealt()
+            self._null = self._permuted() if self.frame.conditional else self._hypergeometric()
         return self._null
 
     @property
@@ -119,7 +119,7 @@ class _Rates:
         boot = resampled_means(self.shuffled, frame.labels, frame.weights, len(self.sizes))
         return boot[:, :, 0], self.counts / self.sizes
 
-    def _dealt(self) -> Floats:
+    def _hypergeometric(self) -> Floats:
         rng = generator(self.settings.seed, "dealt", *self.name)
         hits = rng.multivariate_hypergeometric(
             self.sizes,

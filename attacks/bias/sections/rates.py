@@ -18,7 +18,7 @@ def rates_section(context: Context) -> list[Section]:
     rows = rate_sums(context.evaluation)
     if not rows:
         return []
-    rows_shown, more = capped(
+    listed, more = capped(
         rows, "{} with smaller differences follow from cells.csv", lambda row: -row["difference"]
     )
     return [
@@ -40,7 +40,7 @@ def rates_section(context: Context) -> list[Section]:
                                 "group_min", "group_max", "difference", "difference_to_overall",
                                 "ratio", "null_mean", "null_high")),
                         ]
-                        for row in rows_shown
+                        for row in listed
                     ],
                     f"Rates by perceived or annotated group (as fairlearn's MetricFrame){more}",
                 ),

@@ -104,10 +104,10 @@ def _one(
             p = float(fisher_exact(np.stack([counts, sizes - counts], axis=1)).pvalue)
         return min(1.0, p), "Fisher's exact test"
     rng = generator(settings.seed, "labels", name, str(place), frame.column.name)
-    return _dealt(rng, sizes, int(counts.sum()), statistic, settings.n_permutations)
+    return _permutation(rng, sizes, int(counts.sum()), statistic, settings.n_permutations)
 
 
-def _dealt(
+def _permutation(
     rng: np.random.Generator, sizes: Counts, total: int, statistic: float, n_deals: int
 ) -> tuple[float, str]:
     """p from hits dealt to images at random, and how.
