@@ -75,7 +75,7 @@ def unit_words(
     from clipprobe.tracing.inputs import Inputs
     from clipprobe.tracing.parts import TowerParts
 
-    images = list(_pictures(words, attack, clip.image_size))
+    images = list(_word_images(words, attack, clip.image_size))
     rows = [i for i, image in enumerate(images) if image is not None]
     if len(rows) < 2:
         raise DataError(
@@ -116,7 +116,7 @@ def unit_words(
     )
 
 
-def _pictures(
+def _word_images(
     words: Sequence[str], attack: TypographicAttack, side: int
 ) -> Iterator[Image.Image | None]:
     ground = Image.new("RGB", (side, side), (128, 128, 128))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attacks.typographic.reading.found import Measurements
+from attacks.typographic.reading.example import worked_image
 from attacks.typographic.reading.greedy import CLEAN_BUDGET
 from attacks.typographic.reading.lead import lead_of
 from attacks.typographic.reading.measure import head_name
+from attacks.typographic.reading.measurements import Measurements
 from attacks.typographic.reading.pairs import Drawer
-from attacks.typographic.reading.worked import worked_picture
 from clipprobe.figures.reading import LINES, ablation_chart, place_chart
 from clipprobe.report import (
     Block,
@@ -29,7 +29,7 @@ _WHERE = {"cls": "the class token alone", "all": "every token"}
 
 def build_page(
     run: Run,
-    found: Measurements,
+    measurements: Measurements,
     drawer: Drawer,
     grid: tuple[int, int],
     provenance: Mapping[str, Any],
@@ -52,7 +52,7 @@ def build_page(
         Section("Where the word is", _places(summary)),
         Section("Neurons", _neurons(summary)),
         *(
-            [Section("One image", worked_picture(found, drawer, grid))]
+            [Section("One image", worked_image(measurements, drawer, grid))]
             if run.has("images.parquet")  # else answers of single images are withheld
             else []
         ),

@@ -95,11 +95,9 @@ class SearchResult(AsJson):
         def arm(part: dict[str, Any] | None) -> Arm | None:
             if part is None:
                 return None
-            part_found = part["found"] and Flip(**part["found"])
+            flip = part["found"] and Flip(**part["found"])
             coarse = Estimate.from_json(part["coarse"])
-            return Arm(
-                **{**part, "found": part_found, "coarse": coarse, "curve": tuple(part["curve"])}
-            )
+            return Arm(**{**part, "found": flip, "coarse": coarse, "curve": tuple(part["curve"])})
 
         words = arm(data["words"])
         assert words is not None

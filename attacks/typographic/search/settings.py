@@ -28,17 +28,17 @@ OPACITIES = (0.25, 0.4, 0.6, 0.8, 1.0)
 PLACES = 6
 
 
-def _texts(given: Any) -> Any:
+def _texts(value: Any) -> Any:
     """``red,blue`` as two texts; a list is left as it is."""
-    return tuple(part.strip() for part in given.split(",")) if isinstance(given, str) else given
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
-def _numbers(given: Any) -> Any:
+def _numbers(value: Any) -> Any:
     """``0.1,0.2`` as two numbers; a list is left as it is."""
     try:
-        return tuple(map(float, _texts(given))) if isinstance(given, str) else given
+        return tuple(map(float, _texts(value))) if isinstance(value, str) else value
     except ValueError:
-        raise ValueError(f"{given!r} is not a list of numbers: give them as 0.1,0.2.") from None
+        raise ValueError(f"{value!r} is not a list of numbers: give them as 0.1,0.2.") from None
 
 
 Numbers = Annotated[Sequence[float], BeforeValidator(_numbers)]

@@ -200,14 +200,14 @@ def draw_card(card: Card, colours: Mapping[str, Color], side: int) -> Image.Imag
         frame[axis] + round(share * (frame[axis + 2] - frame[axis] - extent))
         for axis, (share, extent) in enumerate(zip(card.place, (x1 - x0, y1 - y0), strict=True))
     )
-    label_drawn = draw_text(
+    label = draw_text(
         canvas, card.word, font=card.font, size=centred.size_px, fill=figure, xy=(xy[0], xy[1])
     ).image
     if card.presentation == "mirrored":
-        return label_drawn.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return label.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if card.presentation == "inverted":
-        return label_drawn.transpose(Image.Transpose.ROTATE_180)
-    return label_drawn
+        return label.transpose(Image.Transpose.ROTATE_180)
+    return label
 
 
 def checked_colours(colours: Mapping[str, Color] | Sequence[str] | None) -> dict[str, Color]:

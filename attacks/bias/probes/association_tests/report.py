@@ -37,8 +37,8 @@ MEANING = {
     "the first set leans to the images of the group. Words are permuted between the sets, and "
     "groups over images; the larger p counts.",
     IMAGE_TARGETS: "Targets are the images of two groups of one attribute, attributes the images "
-    "of two groups of another, over disjoint halves. What else differs between the images (clothes, "
-    "light, and who was photographed how) shows here as much as what a model learnt.",
+    "of two groups of another, over disjoint halves. What else differs between the images "
+    "(clothes, light, and who was photographed how) shows here as much as what a model learnt.",
 }
 
 

@@ -13,7 +13,7 @@ _KEPT_AREA = 131_072
 SHADOW = 0.1
 
 
-def made_label(
+def attack_label(
     attack: AttackDescription, short_side: int, room: tuple[int, int], size_px: float | None
 ) -> Label:
     """The label of an attack.
@@ -25,21 +25,21 @@ def made_label(
     Raises:
         TextFitError: it does not fit.
     """
-    asked = attack.size * short_side
-    outline_px = 0 if attack.outline is None else max(1, round(attack.outline_width * asked))
+    size = attack.size * short_side
+    outline_px = 0 if attack.outline is None else max(1, round(attack.outline_width * size))
     padding = 0
     if attack.background is not None and attack.padding:
-        padding = max(1, round(attack.padding * asked))
+        padding = max(1, round(attack.padding * size))
     arguments = (
-        attack.text, attack.font, asked if size_px is None else size_px, room, outline_px, padding,
+        attack.text, attack.font, size if size_px is None else size_px, room, outline_px, padding,
         float(attack.rotation), attack.fit, attack.mirrored, tilt(attack.perspective),
-        float(attack.downscale), attack.blur * asked, SHADOW * asked if attack.shadow else 0.0,
+        float(attack.downscale), attack.blur * size, SHADOW * size if attack.shadow else 0.0,
     )  # fmt: skip
-    large = room[0] * room[1] > _KEPT_AREA and asked * asked * len(attack.text) > _KEPT_AREA / 2
-    return (_made if large else _kept)(*arguments)
+    large = room[0] * room[1] > _KEPT_AREA and size * size * len(attack.text) > _KEPT_AREA / 2
+    return (_new_label if large else _cached_label)(*arguments)
 
 
-def _made(
+def _new_label(
     text: str,
     font: str,
     size: float,
@@ -88,4 +88,4 @@ def _made(
     )
 
 
-_kept = lru_cache(maxsize=512)(_made)
+_cached_label = lru_cache(maxsize=512)(_new_label)

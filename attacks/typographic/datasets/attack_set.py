@@ -78,10 +78,10 @@ class AttackSet:
             labels.setdefault(key(name), name)
         return sorted(labels.values())
 
-    def with_synonyms(self, given: Mapping[str, Sequence[str]] | None) -> dict[str, list[str]]:
+    def with_synonyms(self, synonyms: Mapping[str, Sequence[str]] | None) -> dict[str, list[str]]:
         """The aliases of the data set together with the user's."""
         joined = {name: list(others) for name, others in self.synonyms.items()}
-        for name, others in (given or {}).items():
+        for name, others in (synonyms or {}).items():
             joined[name] = [*joined.get(name, []), *others]
         return joined
 
