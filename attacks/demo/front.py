@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attacks.demo.choosing import SHOWN, Attacked
+from attacks.demo.choosing import TITLES, Attacked
 from attacks.demo.scene import TwoThings
 from clipprobe.figures.attribution import overlay
 from clipprobe.neurons.atlas.showing import firing_image, sheet_name
@@ -97,10 +97,10 @@ def attack_card(run: RunView, attacked: Attacked | None) -> Card:
     blocks: list[Any] = []
     if attacked is not None:
         items = []
-        for condition in SHOWN:
+        for condition in TITLES:
             answer = attacked.answers[condition]["predicted"]
-            items.append((attacked.images[condition], f"{SHOWN[condition]}: {answer}"))
-        blocks = [Images(items, columns=len(SHOWN))]
+            items.append((attacked.images[condition], f"{TITLES[condition]}: {answer}"))
+        blocks = [Images(items, columns=len(TITLES))]
         label = attacked.answers["clean"]["label"]
         sure = short_of_one(attacked.answers["attack"]["p_target"])
         text = (
@@ -147,7 +147,7 @@ def bias_card(run: RunView) -> Card:
     )
     return Card(
         title="It carries the associations that it was taught"
-        if associations_found(run.summary)
+        if recovered(run.summary)
         else "Associations that were planted",
         text=bias_sentence(run.summary),
         blocks=[forest] if planted else [],
@@ -156,11 +156,15 @@ def bias_card(run: RunView) -> Card:
     )
 
 
-def associations_found(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def recovered(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The share of planted associations that were found; None where there is none to tell."""
     by_name = {one["name"]: one["estimate"] for one in summary["headline"]}
-    found = by_name.get("planted associations found")
-    return found if found is not None and is_defined(found) and found["value"] > 0 else None
+    estimate = by_name.get("planted associations found")
+    return (
+        estimate
+        if estimate is not None and is_defined(estimate) and estimate["value"] > 0
+        else None
+    )
 
 
 def forest_rows(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -184,15 +188,15 @@ def forest_rows(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def bias_sentence(summary: Mapping[str, Any]) -> str:
     """How many planted associations were found, and how many balanced words were flagged."""
     by_name = {one["name"]: one["estimate"] for one in summary["headline"]}
-    found = by_name.get("planted associations found")
+    estimate = by_name.get("planted associations found")
     false = by_name.get("balanced controls flagged")
-    if found is None or false is None:
+    if estimate is None or false is None:
         return "No association was planted in this model that could be checked."
-    if not is_defined(found) or not is_defined(false):
+    if not is_defined(estimate) or not is_defined(false):
         return "Too few drawings for a test of the planted associations."
     return (
-        f"The audit finds {counted(found)} associations that were planted in the model's captions, "
-        f"and flags {counted(false)} words that were balanced on purpose. Of "
+        f"The audit finds {counted(estimate)} associations that were planted in the model's "
+        f"captions, and flags {counted(false)} words that were balanced on purpose. Of "
         f"{len(summary['planted'])} words the plot has the strongest to either side, and "
         "balanced ones as a control."
     )
@@ -242,8 +246,8 @@ def verdict_of(front: Front) -> str:
         parts.append(f"It has neurons for {_listed(names)}")
     if reads(front.typographic.summary):
         parts.append(f"answers the written word on {counted(attack)} images")
-    if found := associations_found(front.bias.summary):
-        parts.append(f"carries {counted(found)} associations that it was taught")
+    if estimate := recovered(front.bias.summary):
+        parts.append(f"carries {counted(estimate)} associations that it was taught")
     if not parts:
         return "Nothing stands out in this model on the demo's images"
     return _listed(parts if names else [f"It {parts[0]}", *parts[1:]])

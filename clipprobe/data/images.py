@@ -50,8 +50,8 @@ def as_dataset(
         return open_dataset(images, limit=limit, **choice)
     if isinstance(images, Dataset):
         ids = [record.id for record in images.records]
-        chosen = Choice(limit=limit or None, **choice)
-        return images if not chosen and ids == sorted(ids) else chosen.of(images)
+        selection = Choice(limit=limit or None, **choice)
+        return images if not selection and ids == sorted(ids) else selection.of(images)
     records = [_record(place, image) for place, image in enumerate(check_images(images))]
     return Choice(limit=limit, **choice).of(make_dataset("images", records, None))
 

@@ -98,8 +98,8 @@ def cluster_bootstrap(
     def mean_of(sums: Floats, counts: Floats, axis: int = -1) -> Any:
         return sums.sum(axis=axis) / counts.sum(axis=axis)
 
-    def statistic_of(drawn: Floats) -> float:
-        return float(statistic(array[np.concatenate([members[int(i)] for i in drawn])]))
+    def statistic_of(places: Floats) -> float:
+        return float(statistic(array[np.concatenate([members[int(i)] for i in places])]))
 
     interval = bootstrap(
         data,

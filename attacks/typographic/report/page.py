@@ -20,7 +20,7 @@ from clipprobe.figures.typographic import (
 )
 from clipprobe.report import Block, Chart, Images, Page, Paragraph, Section, Table
 from clipprobe.report.numbers import decimals
-from clipprobe.report.sections import how_to_read, in_short, settings_shown
+from clipprobe.report.sections import how_to_read, in_short, settings_rows
 from clipprobe.runs import Run
 
 PANELS = 3
@@ -62,7 +62,7 @@ def build_page(run: Run, task: Task) -> Page:
         subtitle=f"{n['images']:,} images, {n['classes']:,} classes, {n['encoded']:,} images "
         f"encoded; {n['failed']:,} unreadable, {n['skipped']:,} left out.",
         sections=sections,
-        provenance={**task.clip.provenance(), "settings": settings_shown(run.config)},
+        provenance={**task.clip.provenance(), "settings": settings_rows(run.config)},
         lead=lead_of(summary),
     )
 

@@ -23,7 +23,7 @@ from clipprobe.report import (
     Table,
     Warning,
 )
-from clipprobe.report.sections import how_to_read, settings_shown
+from clipprobe.report.sections import how_to_read, settings_rows
 from clipprobe.runs import Run
 
 
@@ -118,7 +118,7 @@ def build_page(
             Section("Success at every budget", _budgets(result), short="Budgets"),
             how_to_read(_NOTES),
         ],
-        provenance={**provenance, "settings": settings_shown(run.config)},
+        provenance={**provenance, "settings": settings_rows(run.config)},
         lead=lead_of(result, base, best),
     )
 

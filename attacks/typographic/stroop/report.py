@@ -11,7 +11,7 @@ from clipprobe.errors import TextFitError, UnreadableImageError
 from clipprobe.figures.stroop import answer_chart, matrix_chart
 from clipprobe.report import Block, Chart, Images, Page, Paragraph, Section, Table
 from clipprobe.report.numbers import decimals
-from clipprobe.report.sections import how_to_read, in_short, settings_shown
+from clipprobe.report.sections import how_to_read, in_short, settings_rows
 from clipprobe.runs import Run
 
 _EXPLAINED = {
@@ -53,7 +53,7 @@ def build_page(run: Run, cards: Cards, provenance: Mapping[str, Any]) -> Page:
         subtitle=f"{n['cards']:,} cards, {n['inks']} inks; {n['failed']:,} could not be shown, "
         f"{n['skipped']:,} left out.",
         sections=sections,
-        provenance={**provenance, "settings": settings_shown(run.config)},
+        provenance={**provenance, "settings": settings_rows(run.config)},
         lead=lead_of(summary),
     )
 

@@ -37,7 +37,7 @@ def _soft(blur_px: float, shadow_px: float) -> int:
 
 
 def warped(
-    made: Label,
+    label: Label,
     *,
     rotation: float = 0.0,
     mirrored: bool = False,
@@ -62,7 +62,7 @@ def warped(
         The label; a tilt, distance, blur and shadow make it larger by up to :func:`growth` pixels
         on each side.
     """
-    layers = [made.fill, made.outline, made.background]
+    layers = [label.fill, label.outline, label.background]
     if rotation or perspective != (0.0, 0.0):
         layers = [m and _tilted(m, rotation, mirrored, perspective) for m in layers]
     elif mirrored:
@@ -89,7 +89,7 @@ def warped(
     ink.setflags(write=False)
     box = inked.getbbox() or (0, 0, *inked.size)
     return replace(
-        made,
+        label,
         fill=fill,
         outline=outline,
         background=background,
