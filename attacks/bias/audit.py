@@ -28,9 +28,10 @@ def audit_bias(clip: Clip | None, settings: BiasAudit) -> RunView:
     :mod:`attacks.bias.report.against`.
 
     Returns:
-        The complete run: ``cells.csv`` and ``cells.parquet`` (one row a figure), ``summary.json``,
-        ``report.html``, ``report.md``. No row, vector or image of a single person, and nothing
-        from which one can be followed. With ``against`` a run of the kind ``bias-comparison``.
+        The complete run: ``cells.csv`` and ``cells.parquet`` (one row per figure),
+        ``summary.json``, ``report.html``, ``report.md``. No row, vector or image of a single
+        person, and nothing from which one can be followed. With ``against`` a run of the
+        kind ``bias-comparison``.
     Raises:
         DataError: an unknown column, one group only, unreadable data, ids that do not match, NaN
             embeddings, or a table that answers none of the probes.

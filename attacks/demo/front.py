@@ -1,4 +1,4 @@
-"""The findings on the demo's front page: each a picture, a sentence with its control, and links."""
+"""The findings on the demo's front page: each an image, a sentence with its control, and links."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def open_hub(spec: str) -> Dataset:
     """
     match = _ID.fullmatch(spec)
     if match is None:
-        raise DataError(f"{spec!r} is no Hugging Face id: give owner/name or owner/name@split.")
+        raise DataError(f"{spec!r} is not a Hugging Face id: give owner/name or owner/name@split.")
     datasets = _library(f"No folder {spec!r} exists, and reading it as a Hugging Face data set")
     try:
         dataset = datasets.load_dataset(match["id"], split=match["split"])

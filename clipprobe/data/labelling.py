@@ -54,7 +54,7 @@ def with_labels(
         names_below(dataset.records, root),
         rows,
         names=(f"images of {dataset.name!r}", f"table {read.path.name}"),
-        # A table may leave the endings away.
+        # A table may omit the endings.
         by_stem=not any(PurePosixPath(row).suffix.lower() in IMAGE_SUFFIXES for row in rows),
     )
     others = [column for column in read.columns if column not in (name, label)]

@@ -200,5 +200,5 @@ def _visible(name: str) -> bool:
 
 
 def _text(name: str) -> str:
-    """A file name as valid Unicode: bytes that are no UTF-8 become ``\\xNN``."""
+    """A file name as valid Unicode: bytes that are not UTF-8 become ``\\xNN``."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""Pictures of patching: shares by position, effects of paths, and predicted beside measured."""
+"""Figures of patching: shares by position, effects of paths, and predicted beside measured."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Reader:
     Args:
         sites: Names of hook points of one tower.
         pool: How tokens become one number, for all of them or for each by name.
-        fill: Fill a smaller batch up to so many inputs with copies of its last, because matrix
+        fill: Fill a smaller batch up to this many inputs with copies of its last, because matrix
             products of another height may round differently; 0 leaves it as it is.
         tokens: Whether the token of each maximum is wanted.
         reuse: Read every second pass of one size into the same memory. Small arrays that outlive a

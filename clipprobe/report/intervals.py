@@ -22,7 +22,7 @@ _STEP, _PAD = 17, 11
 """Pixels of a series within a row, and above and below it."""
 _AXIS = 26
 _REASONS = 2
-"""Reasons below the picture; the tables have all."""
+"""Reasons below the chart; the tables have all."""
 _MARKS = (
     '<circle r="5.5"/>',
     '<rect x="-5" y="-5" width="10" height="10"/>',
@@ -39,7 +39,7 @@ class Intervals:
     Attributes:
         rows: Name, note, and one estimate (or its JSON form, or None) for each series.
         axis: What the axis measures, with its unit.
-        alt: What the picture shows, in words.
+        alt: What the chart shows, in words.
         series: Names of the series, at most three; one without a name needs no legend.
         mark: ``(name, value)`` of a line to compare with: chance, no difference.
         percent: Whether values are shares, to be read in per cent.

@@ -1,4 +1,4 @@
-"""Blocks as the template takes them: with their pictures as data, captions and addresses."""
+"""Blocks as the template takes them: with their images as data, captions and addresses."""
 
 from __future__ import annotations
 

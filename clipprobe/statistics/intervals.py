@@ -1,8 +1,8 @@
 """Confidence intervals of rates, means, differences and any statistic over clusters.
 
 Rates use the Wilson score interval (statsmodels), everything else the percentile bootstrap
-(scipy), resampling whole clusters where observations hang together: pictures of one object, or
-several attacks on one picture. Percentile intervals are a little narrow below n = 30 and have no
+(scipy), resampling whole clusters where observations hang together: images of one object, or
+several attacks on one image. Percentile intervals are a little narrow below n = 30 and have no
 width at all when every observation is the same; both are said in ``reason`` or the method name.
 """
 

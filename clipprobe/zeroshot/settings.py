@@ -74,7 +74,7 @@ class Labels(Settings):
 
     panel: ClassVar[str] = "Classes"
     classes: Names = None
-    """Class names: a text file, one a line; a folder with classes.txt and templates.txt; a JSON
+    """Class names: a text file, one per line; a folder with classes.txt and templates.txt; a JSON
     file; or OpenAI's prompts.md. Images of other labels are left out."""
     label_set: str | None = None
     """Which data set of such a file, where it holds several: CIFAR10."""

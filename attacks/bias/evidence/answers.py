@@ -62,7 +62,7 @@ class Evidence(ABC):
 
     @abstractmethod
     def cosines(self, label_set: LabelSet) -> Floats:
-        """``(n, m)``, one column a label.
+        """``(n, m)``, one column per label.
 
         Raises:
             NotAnswerableError: there are no cosines for some label.

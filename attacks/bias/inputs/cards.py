@@ -70,7 +70,7 @@ def read_card(card: str | Path) -> Card:
     """A shipped card by its name, or a card of the user's by its path.
 
     Raises:
-        DataError: there is no such card or file, or it is no YAML. ConfigError: it lacks
+        DataError: there is no such card or file, or it is not YAML. ConfigError: it lacks
             something required, has an unknown key, or its annotation is of no known kind.
     """
     if isinstance(card, str) and card in card_names():

@@ -60,7 +60,7 @@ class Frame:
 
     @property
     def conditional(self) -> bool:
-        """Whether labels may not be dealt to all images alike, so that no closed form holds."""
+        """Whether labels may not be permuted over all images, so that no closed form holds."""
         return self.clusters is not None or self.strata is not None
 
     @property

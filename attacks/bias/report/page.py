@@ -221,7 +221,7 @@ def _method(context: Context) -> Section:
 
 
 def coarse_p_values(context: Context) -> list[Block]:
-    """A warning where too few permutations were made for so many tests."""
+    """A warning where too few permutations were made for the number of tests."""
     n, family = context.settings.n_permutations, context.evaluation.family_size
     if family <= context.settings.alpha * (n + 1):
         return []

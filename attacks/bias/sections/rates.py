@@ -28,7 +28,7 @@ def rates_section(context: Context) -> list[Section]:
                 Paragraph(
                     "Lowest and highest are taken over groups of 30 images and more. Differences "
                     "and ratios of extremes lie above 0 and below 1 by chance: the last columns "
-                    "say how large the difference is when hits are dealt at random."
+                    "say how large the difference is when hits are assigned at random."
                 ),
                 Table(
                     ["rate", "label set", "by", "overall", "lowest", "highest", "difference",

@@ -44,7 +44,7 @@ def audit_written(clip: Clip, settings: WrittenAudit) -> RunView:
     on where it stopped.
 
     Returns:
-        The complete run: ``cells.csv`` (one row a figure), ``summary.json``, ``report.html``,
+        The complete run: ``cells.csv`` (one row per figure), ``summary.json``, ``report.html``,
         ``report.md``. No row, answer or image of a single person.
     Raises:
         DataError: an unknown column, one group only, unreadable data.

@@ -175,7 +175,7 @@ def random_boxes(
     """Boxes at random places, none over another.
 
     Raises:
-        TextFitError: so many copies do not find room.
+        TextFitError: there is no room for that many copies.
     """
     source = rng(*key)
     edge = margin(image_size)

@@ -90,7 +90,7 @@ def split(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
 
     rows = list(range(len(cases)))
     chooses = split_rows(rows, in_random_order, lambda n: min(n - 1, max(1, round(CHOOSING * n))))
-    # In drawn order, so that the first images of a round are no alphabet's.
+    # In drawn order, so that the first images of a round are not those of the alphabet.
     return [cases[i] for i in in_random_order(rows) if chooses[i]], [
         cases[i] for i in rows if not chooses[i]
     ]

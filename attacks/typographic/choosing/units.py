@@ -1,7 +1,7 @@
 """Words from the inside: which written words drive the units that write towards a class.
 
-Goh et al. 2021 (Distill) found attack words by looking at units that answer to text: ``$$$`` drives
-the unit that writes towards "piggy bank". Here that is done by the direct effects of
+Goh et al. 2021 (Distill) found attack words by looking at units that respond to text: ``$$$``
+drives the unit that writes towards "piggy bank". Here that is done by the direct effects of
 ``clipprobe.neurons.effects``: every word is drawn on grey, and what each unit (neuron or head)
 writes towards each class is read off exactly (its term of the logit). A unit is *text-sensitive*
 where that differs most between words; the words' shifts are the sums over the most sensitive units,

@@ -101,7 +101,7 @@ class AttackSet:
         per_class: bool = False,
         seed: int = 0,
     ) -> AttackSet:
-        """At most so many images, whole pairs where they fit, the same ones everywhere.
+        """At most ``limit`` images, whole pairs where they fit, the same ones everywhere.
 
         Args:
             limit: At most N, whatever the seed.

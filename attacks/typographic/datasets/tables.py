@@ -90,7 +90,7 @@ def _rows(path: Path) -> Iterator[tuple[Mapping[str, Any], ParquetCell | None]]:
             except ValueError:
                 row = None
             if not isinstance(row, dict):
-                raise DataError(f"Line {number} of the table {file} is no JSON object.")
+                raise DataError(f"Line {number} of the table {file} is not a JSON object.")
             _need(file, row)
             yield row, None
 

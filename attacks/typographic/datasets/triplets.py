@@ -186,7 +186,7 @@ def _lines(
         except (ValueError, RecursionError):
             cells = None
         if not isinstance(cells, dict):
-            raise DataError(f"Line {number} of {where} is no JSON object: it must be one a line.")
+            raise DataError(f"Line {number} of {where} is not a JSON object: write one per line.")
         missing = [column for column in (*_COLUMNS, "file_name") if column not in cells]
         if missing:
             raise DataError(

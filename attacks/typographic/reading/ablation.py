@@ -172,7 +172,7 @@ def points(outcome: Outcome) -> dict[str, float]:
 def random_heads(
     ranked: Sequence[Head], n_heads: int, size: int, n: int, *, seed: int
 ) -> list[list[Head]]:
-    """``n`` sets of so many heads, drawn from all heads of the blocks of the ranked ones.
+    """``n`` sets of that many heads, drawn from all heads of the blocks of the ranked ones.
 
     They may hold ranked heads too: excluding those would leave the weakest only.
     """

@@ -106,7 +106,7 @@ def _curves(summary: Mapping[str, Any]) -> list[Block]:
         blocks += [
             Paragraph(
                 f"Heads taken out at {_WHERE[where]}, replaced by "
-                f"{'zero' if summary['ablation'] == 'zero' else 'their mean over clean pictures'}."
+                f"{'zero' if summary['ablation'] == 'zero' else 'their mean over clean images'}."
             ),
             Chart(ablation_chart(rows), f"From 0 to {last['k']} heads out: {sentence}."),
             Table(

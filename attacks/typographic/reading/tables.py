@@ -1,4 +1,4 @@
-"""The tables of an explanation: one row an image, a head, and an image and head."""
+"""The tables of an explanation: one row per image, a head, and an image and head."""
 
 from __future__ import annotations
 

@@ -199,7 +199,7 @@ def _budgets(result: SearchResult) -> list[Block]:
         Table(
             ["arm", "queries", "best-of-n chance", "flipped by then", "ink", "visibility"],
             rows,
-            "Best-of-n: the chance that so many random coarse tries hold a flip. The rest is what "
-            "this search had found after so many queries.",
+            "Best-of-n: the chance that N random coarse tries hold a flip. The rest is what "
+            "this search had found after N queries.",
         ),
     ]

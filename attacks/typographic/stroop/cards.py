@@ -85,8 +85,8 @@ class Deck:
         """Refuse what cannot be drawn or asked.
 
         Raises:
-            ConfigError: fewer than two colours, a control that is a colour, a ground on which no
-                ink shows, or a number out of range.
+            ConfigError: fewer than two colours, a control that is a colour, a background on which
+                no ink shows, or a number out of range.
             GlyphError: a font lacks a letter of a word.
         """
         if len(self.colours) < 2:

@@ -1,4 +1,4 @@
-"""Word files: one word a line, or a word for each image as in Self-Gen.
+"""Word files: one word per line, or a word for each image as in Self-Gen.
 
 The self-generated attacks (Qraitem et al. 2024, arXiv:2402.00626) are published as lines
 ``image.jpg,word`` or ``image.jpg,description,word``. A file is read as one of these when every line
@@ -63,7 +63,7 @@ def distinct(words: Sequence[str], what: str) -> tuple[str, ...]:
         if len(word) > MAX_CHARACTERS:
             raise DataError(
                 f"The {what} holds {word[:20]!r}… with {len(word):,} characters, and at most "
-                f"{MAX_CHARACTERS:,} can be written on an image: one word a line."
+                f"{MAX_CHARACTERS:,} can be written on an image: one word per line."
             )
         by_key.setdefault(word, word)
     if not by_key:

@@ -86,8 +86,8 @@ def parse_words(
     """A strategy's name, a file, a list of words, or a mapping that joins them.
 
     Args:
-        words: A strategy; a ``Path`` to a file with one word a line or lines ``image.jpg,word``; a
-            list; or ``{"strategy": ..., "listed": [...] or "file": path, "budget": n}``.
+        words: A strategy; a ``Path`` to a file with one word per line or lines ``image.jpg,word``;
+            a list; or ``{"strategy": ..., "listed": [...] or "file": path, "budget": n}``.
     Raises:
         ConfigError: the strategy or a key is unknown, or the budget is not a number.
         DataError: the file cannot be read, holds no word, or a word that may not be written.

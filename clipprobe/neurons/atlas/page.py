@@ -35,7 +35,7 @@ _N_NAMED = 6
 
 
 def page_of(atlas: AtlasContents, sheets: Mapping[str, str] | None = None) -> Page:
-    """The report, with the pictures in it.
+    """The report, with the images in it.
 
     Args:
         sheets: Address of a unit -> link to its sheet.

@@ -1,8 +1,8 @@
-"""How the inputs of an atlas are shown on a page: pictures as the model saw them, texts as text.
+"""How the inputs of an atlas are shown on a page: images as the model saw them, texts as text.
 
-The frame on a picture is the patch that gave the maximum. It marks where the activation was read,
+The frame on an image is the patch that gave the maximum. It marks where the activation was read,
 which need not be where its cause lies: tokens of later blocks gather from the whole image. Below a
-picture its activation map can stand: the same on every patch, all maps of a row on one scale.
+image its activation map can stand: the same on every patch, all maps of a row on one scale.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def firings_block(
     columns: int = COLUMNS,
     maps: Mapping[int, NDArray[np.float32]] | None = None,
 ) -> Block:
-    """A row of pictures with values, or a table of texts.
+    """A row of images with values, or a table of texts.
 
     Args:
-        maps: The activation on the places of an image, by its number; drawn below the picture.
+        maps: The activation on the places of an image, by its number; drawn below the image.
     """
     from clipprobe.report import Images, Table
 
@@ -127,7 +127,7 @@ def map_reach(maps: Mapping[int, NDArray[np.float32]]) -> float:
 
 
 def with_map(image: Image.Image, values: NDArray[np.float32] | None, reach: float) -> Image.Image:
-    """A picture, and below it the same in grey, tinted where the unit is active."""
+    """An image, and below it the same in grey, tinted where the unit is active."""
     if values is None:
         return image
     both = Image.new("RGB", (image.width, 2 * image.height), "white")
@@ -146,11 +146,11 @@ def _crossed(side: int) -> Image.Image:
 
 
 def model_view(atlas: AtlasContents, image: Image.Image) -> Image.Image:
-    """The part of a picture that reaches the model: all of it squeezed, or the centre."""
+    """The part of an image that reaches the model: all of it squeezed, or the centre."""
     view = atlas.config["view"]
     sites = atlas.sites.values()
     if not any(site.grid for site in sites) and any(site.layout != "vector" for site in sites):
-        return image  # the grid follows the picture's own shape
+        return image  # the grid follows the image's own shape
     if view["resize_to"] is None:
         side = min(image.size)
         return image.resize((side, side), Image.Resampling.BICUBIC)
@@ -160,7 +160,7 @@ def model_view(atlas: AtlasContents, image: Image.Image) -> Image.Image:
 
 
 def caption(firing: Firing) -> str:
-    """Value, label or id, and the token where the picture cannot show it with a frame."""
+    """Value, label or id, and the token where the image cannot show it with a frame."""
     place = ""
     if firing.token is not None and firing.place is None:
         place = f" ({token_words(firing)})"

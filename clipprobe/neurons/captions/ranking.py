@@ -55,7 +55,7 @@ def vision_captions(
     Args:
         units: Addresses, or hook points and globs for all of their units.
         captions: Texts; None for the bundled concepts in templates.
-        images: At least two images to linearise at; None for bundled pictures.
+        images: At least two images to linearise at; None for bundled images.
         directions: Directions of this model that were made before; None makes them at ``images``.
         subtract_mean: Remove the mean embedding over the captions.
         top: Captions at either end.

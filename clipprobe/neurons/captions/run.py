@@ -269,7 +269,7 @@ def _read(captions: Any) -> Any:
 
 
 def _images(images: Any) -> list[Any] | None:
-    """The images as pictures; of a data set a few are meant, so all are held at once."""
+    """The decoded images; of a data set a few are meant, so all stay in memory at once."""
     if images is None:
         return None
     from clipprobe.data import Dataset, as_dataset

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 Floats = NDArray[np.float64]
-_SMALL = 10.0  # a difference below so many noise floors has no share
+_SMALL = 10.0  # a difference below this many noise floors has no share
 ALL = -1
 
 

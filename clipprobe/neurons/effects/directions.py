@@ -45,7 +45,7 @@ def unit_direction(clip: Clip, unit: str, *, images: Sequence[Any] | None = None
 
     Args:
         unit: ``<hook point>:<index>``; negative block numbers count from the end.
-        images: At least two images to linearise at; None for bundled pictures.
+        images: At least two images to linearise at; None for bundled images.
 
     Raises:
         UnknownHookPointError: the model has no such unit.
@@ -63,7 +63,7 @@ class Directions:
     """Directions of a model's vision units; the Jacobian is computed once and shared.
 
     Args:
-        images: At least two images to linearise at; None for 16 bundled pictures.
+        images: At least two images to linearise at; None for 16 bundled images.
     """
 
     def __init__(self, clip: Clip, *, images: Sequence[Any] | None = None) -> None:
@@ -81,7 +81,7 @@ class Directions:
     def linearised_at(self) -> str:
         """The reference images, in words."""
         if self._images is None:
-            return f"the mean over {N_REFERENCE} bundled pictures"
+            return f"the mean over {N_REFERENCE} bundled images"
         return f"the mean over {len(self._images)} given images"
 
     def site(self, name: str) -> SiteDirections:

@@ -1,4 +1,4 @@
-"""The run folder of predicted and measured effects, one part a hook point: a killed run goes on."""
+"""The run folder of predicted and measured effects, one part per hook point, so it resumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What MLP neurons write into the residual stream, and the pictures to linearise at."""
+"""What MLP neurons write into the residual stream, and the images to linearise at."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 N_REFERENCE = 16
-"""Reference pictures where the user gives none."""
+"""Reference images where the user gives none."""
 
 
 def reference_images(side: int) -> list[Any]:

@@ -198,7 +198,7 @@ MULTIMODAL = Instrument(
         ),
         Property(
             name="reads-text",
-            meaning=f"for one concept an AUROC of at least {MIN_AUROC} among pictures of written "
+            meaning=f"for one concept an AUROC of at least {MIN_AUROC} among images of written "
             "words (auroc_word), whatever it responds to in other modalities; ranked by that "
             "AUROC, which has no correction for the number of concepts tried",
             table="pairs.parquet",

@@ -27,7 +27,7 @@ _SIDE = 96
 
 
 def page_of(result: MultimodalityContents, probes: Probes) -> Page:
-    """The report, with the pictures in it."""
+    """The report, with the images in it."""
     from clipprobe.report import Page
 
     sections = [_overview(result), _nulls(result), _units(result), _image_sheets(result, probes)]
@@ -164,7 +164,7 @@ def _units(result: MultimodalityContents) -> Section:
             Chart(
                 modality_dots(names[:15], {name: part[:15] for name, part in dots.items()}),
                 "AUROC of the best units in each modality, with simultaneous 95 % intervals; 0.5 "
-                "is no preference.",
+                "means no preference.",
             ),
         ],
     )
@@ -196,7 +196,7 @@ def _image_sheets(result: MultimodalityContents, probes: Probes) -> Section:
 def strongest_images(
     result: MultimodalityContents, probes: Probes, row: Mapping[str, Any], limit: int
 ) -> dict[str, list[tuple[Image.Image, float, str]]]:
-    """Modality -> picture, activation and concept of a unit's strongest images."""
+    """Modality -> image, activation and concept of a unit's strongest images."""
     records = {record.id: record for record in probes.dataset}
     top = result.top_images
     mine = top[(top["site"] == row["site"]) & (top["unit"] == row["unit"])]

@@ -44,7 +44,7 @@ def find_units(
     """Units that meet everything that is asked, best first.
 
     Args:
-        word: Units among whose top words is this one (rendered as a picture), in order of rank.
+        word: Units among whose top words is this one (rendered as an image), in order of rank.
         concept: Units that a label ties to this concept, and those that a multimodality test
             selected it for and that tell it in every modality (AUROC of at least 0.9).
         kind: A property; see ``properties``.

@@ -79,7 +79,7 @@ WORDS = Instrument(
     name="words",
     kind="words",
     title="Words",
-    question="Which written words, shown as pictures, make it fire? Spelling and meaning are "
+    question="Which written words, shown as images, activate it? Spelling and meaning are "
     "not told apart.",
     verb="neurons words",
     flags={"sites": "{site}", "pool": "{pool}", "out": "{beside}/words"},

@@ -20,7 +20,7 @@ from clipprobe.runs.jsonio import AsJson
 Floats = NDArray[np.float32]
 CLAIM = "image-modality invariance"
 CLAIM_TEXT = (
-    "bears on image-modality invariance (what one tower does with the picture of a word), of which "
+    "bears on image-modality invariance (what one tower does with the image of a word), of which "
     "it tests the word alone; it says nothing on the alignment of the two towers"
 )
 LEVEL = 0.95
@@ -112,7 +112,7 @@ class UnitWords(AsJson):
 
 @dataclass(frozen=True, kw_only=True)
 class WordProbe(WithSites):
-    """What the units of a vision tower answered to pictures of words.
+    """What the units of a vision tower answered to images of words.
 
     Attributes:
         sites: Hook points, in the order of a forward pass.

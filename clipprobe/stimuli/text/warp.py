@@ -1,6 +1,6 @@
 """How a label looks from the side, from afar, in a mirror: changes of its coverage masks.
 
-Only the label is changed, never the picture under it, so the ink stays known exactly: it is where
+Only the label is changed, never the image under it, so the ink stays known exactly: it is where
 a changed mask of letters or outline is above zero.
 """
 

@@ -131,7 +131,7 @@ class _Work:
         }
 
     def passes_with(self, n_images: int, texts: int) -> Workload:
-        """Of a trace of so many images; the score takes the texts."""
+        """Of a trace of ``n`` images; the score takes the texts."""
         settings = self.settings
         traced = passes_of(
             self.clip, n_images, settings.kinds, n_random=settings.n_random, listed=settings.listed

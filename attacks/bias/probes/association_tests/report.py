@@ -43,7 +43,7 @@ MEANING = {
 
 
 def sections(context: Context) -> list[Section]:
-    """Words alone, then one section a group column, then the word sets."""
+    """Words alone, then one section per group column, then the word sets."""
     blocks = [_words_section(context)]
     blocks += [_column(context, column) for column in context.evaluation.columns]
     return [*blocks, _lists(context)]

@@ -1,4 +1,4 @@
-"""One unit on one small picture: its strongest images of each modality, and its score."""
+"""One unit on one small image: its strongest images of each modality, and its score."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Sheet:
         concept: The unit's concept.
         score: Smallest AUROC over modalities.
         aurocs: Modality -> AUROC.
-        images: Modality -> picture, and whether it shows the concept; strongest first.
+        images: Modality -> image, and whether it shows the concept; strongest first.
         floor: What the score reaches at random weights, in words.
         how: What the score was measured on, in words.
     """
@@ -51,7 +51,7 @@ class Sheet:
 
 
 def draw(sheet: Sheet) -> Image.Image:
-    """The sheet as an RGB picture, 840 pixels wide."""
+    """The sheet as an RGB image, 840 pixels wide."""
     height = _TOP + _ROW * len(sheet.images) + _BOTTOM
     canvas = Image.new("RGB", (_WIDTH, height), "white")
     pen = ImageDraw.Draw(canvas)
@@ -82,7 +82,7 @@ def draw(sheet: Sheet) -> Image.Image:
 
 
 def encode(image: Image.Image) -> bytes:
-    """The picture as WebP, at most 40 kB."""
+    """The image as WebP, at most 40 kB."""
     for quality in (88, 80, 70, 60, 45, 30):
         buffer = io.BytesIO()
         image.save(buffer, "WEBP", quality=quality, method=6)
