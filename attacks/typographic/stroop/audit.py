@@ -2,7 +2,7 @@
 
 :func:`audit_stroop` shows colour words in coloured ink (its own cards, or a folder of
 ``{ink}_{word}.png``), asks for the ink and for the word, and compares with a control word that is
-no colour.
+not a colour.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Stroop cards: a colour word in coloured ink.
 
 Terms. *Ink*: the colour of the letters. *Word*: what they spell. A card is *congruent* where both
-are the same, *incongruent* where the word is another colour, a *control* where the word is no
+are the same, *incongruent* where the word is another colour, a *control* where the word is not a
 colour (``example``, as in Goh et al. 2021), *nonsense* where it means nothing at all.
 
 Four presentations of the same card: ``upright``; ``mirrored`` (left and right exchanged);

@@ -1,7 +1,7 @@
 """Label the units of a vision tower from a list of concepts, and check each label on other images.
 
 Oikarinen & Weng 2023 (CLIP-Dissect, arXiv:2204.10965) choose a unit's label by what a judge sees in
-the images that the unit fires on; here every label is then scored on held-out images, and units
+the images that activate the unit; here every label is then scored on held-out images, and units
 whose label does not hold there get none.
 """
 

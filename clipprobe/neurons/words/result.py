@@ -37,7 +37,7 @@ class SiteWords:
         mean, std: ``(u,)`` over the words; population standard deviation.
         blank: ``(u,)`` the same for the ground without a word.
         scrambled_mean, scrambled_high: ``(u,)`` mean and largest over the letter strings that are
-            no words; NaN where there are none.
+            not words; NaN where there are none.
     """
 
     value: Floats
@@ -112,7 +112,7 @@ class UnitWords(AsJson):
 
 @dataclass(frozen=True, kw_only=True)
 class WordProbe(WithSites):
-    """What the units of a vision tower answered to images of words.
+    """How the units of a vision tower responded to images of words.
 
     Attributes:
         sites: Hook points, in the order of a forward pass.

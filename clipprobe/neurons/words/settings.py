@@ -58,7 +58,7 @@ class WordTest(Batches, Counted, Random, Output, Units):
 
 @dataclass(frozen=True)
 class WordVerb(WordTest):
-    """Which written words, shown as images, make each vision unit fire."""
+    """Which written words, shown as images, activate each vision unit."""
 
     panel: ClassVar[str] = "Words"
     _: KW_ONLY

@@ -25,7 +25,7 @@ from clipprobe.report.page import Block
 
 
 def sections(context: Context) -> list[Section]:
-    """One section a column, then the lists that were asked."""
+    """One section per column, then the lists of labels."""
     answer = context.evaluation.answers[NAME]
     facts = answer.facts
     result = [
