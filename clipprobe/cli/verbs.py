@@ -86,7 +86,7 @@ _OURS = {
     ),
     "neurons": (
         "",
-        "What makes each neuron fire.",
+        "What activates each neuron.",
     ),
     "neurons scan": (
         "clipprobe.neurons.atlas.verb:SCAN",

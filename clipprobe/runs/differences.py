@@ -1,4 +1,4 @@
-"""Whether the run in a folder is the one that is asked for, and what differs where it is not."""
+"""Whether the run in a folder is that of this call, and what differs where it is not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clipprobe.runs.view import FORMAT, SCHEMA_VERSION
 
 
 def head_of(kind: str, config: dict[str, Any]) -> dict[str, Any]:
-    """The content of ``config.json`` of a run that is asked for."""
+    """The content of ``config.json`` of a run to make or to find."""
     return {
         "format": FORMAT,
         "schema_version": SCHEMA_VERSION,
@@ -40,7 +40,7 @@ def refuse_other(
     keys = ("schema_version", "kind", "config") if complete else tuple(new)
     changes = differing({key: stored.get(key) for key in keys}, {key: new[key] for key in keys})
     differences = [
-        f"{name} was {_short(was)}, asked is {_short(now)}" for name, was, now in changes
+        f"{name} was {_short(was)}, is now {_short(now)}" for name, was, now in changes
     ]
     if differences:
         listing = "; ".join(differences[:4]) + ("; …" if len(differences) > 4 else "")

@@ -123,7 +123,7 @@ def a_finished_run_is_recognised_without_a_pass(case: Case, place: Path) -> None
 def another_setting_is_refused_by_name_and_overwrite_replaces(case: Case, place: Path) -> None:
     run, change = Path(shutil.copytree(case.whole, place)), case.changed()
     before = contents(run)
-    with pytest.raises(RunFolderError, match=r"was .*, asked is"):
+    with pytest.raises(RunFolderError, match=r"was .*, is now"):
         case.make(run, **change)
     assert contents(run) == before
     case.make(run, overwrite=True, **change)

@@ -233,8 +233,8 @@ def planted_section(context: Context, group: str) -> Section:
                     axis=f"{measure} towards {group}",
                     group=group,
                 ),
-                f"Planted rate of {group} (across) and {measure} found (up), one mark a word, with "
-                "intervals.",
+                f"Planted rate of {group} (across) and {measure} found (up), one mark per word, "
+                "with intervals.",
             ),
             Table(
                 [
