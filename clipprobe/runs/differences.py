@@ -39,9 +39,7 @@ def refuse_other(
     # A complete run stays valid under a newer clipprobe; half a run must not mix two versions.
     keys = ("schema_version", "kind", "config") if complete else tuple(new)
     changes = differing({key: stored.get(key) for key in keys}, {key: new[key] for key in keys})
-    differences = [
-        f"{name} was {_short(was)}, is now {_short(now)}" for name, was, now in changes
-    ]
+    differences = [f"{name} was {_short(was)}, is now {_short(now)}" for name, was, now in changes]
     if differences:
         listing = "; ".join(differences[:4]) + ("; …" if len(differences) > 4 else "")
         raise RunFolderError(
