@@ -7,7 +7,7 @@
 Memory: a model with random weights scans pictures that are drawn as they are read, into a run
 folder; each line is the peak of a process of its own. Its vision tower has ViT-B/32's width and
 depth (36,864 neurons) and pictures of 64 pixels (5 tokens in place of 50), so that 4,096 of them
-take a minute. Statistics, top images and bins are of constant size (about 2.6 kB a unit); what
+take a minute. Statistics, top images and bins are of constant size (about 2.6 kB per unit); what
 grows is one short name per image. The last line compares the growth with what keeping every
 activation of every token would take, at 50 tokens.
 

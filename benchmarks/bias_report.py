@@ -62,7 +62,7 @@ class RandomTexts:
 
 
 def write_inputs(folder: Path, rows: int, width: int) -> tuple[Path, Path]:
-    """Random embeddings and labels of so many images."""
+    """Random embeddings and labels of ``n`` images."""
     rng = np.random.default_rng(0)
     ids = [f"val/{i + 1}.jpg" for i in range(rows)]
     vectors = rng.normal(size=(rows, width)).astype(np.float32)

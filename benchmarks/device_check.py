@@ -284,7 +284,7 @@ def card(device: str) -> str:
 
 
 def check(device: str, names: list[str], seconds: float) -> dict[str, Any]:
-    """The whole report. What would begin after so many seconds is left out and says so."""
+    """The whole report. What would begin after the time limit is left out and says so."""
     start = time.perf_counter()
     report: dict[str, Any] = {"card": card(device), "sizes": {}}
     parts: dict[str, Callable[[Path, Size, str, float], dict[str, Any]]] = {

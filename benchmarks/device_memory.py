@@ -94,7 +94,7 @@ def gauge_of(device: str) -> Gauge | None:
 
 
 def streamed(clip: Any, batch: int) -> None:
-    """A pass of so many blank images with every neuron captured and streamed."""
+    """A pass of ``n`` blank images with every neuron captured and streamed."""
     side = clip.image_size
     with (
         torch.no_grad(),

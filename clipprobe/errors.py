@@ -91,18 +91,18 @@ class ThresholdCrossedError(ClipprobeError):
     exit_code = 1
 
 
-def did_you_mean(given: str, known: Collection[str]) -> str:
+def did_you_mean(word: str, known: Collection[str]) -> str:
     """``did you mean 'x'?``, or nothing where no name is near."""
     from difflib import get_close_matches
 
-    near = get_close_matches(given, list(known), n=2)
-    if not near and given:
-        near = [name for name in known if name.startswith(given)][:2]
+    near = get_close_matches(word, list(known), n=2)
+    if not near and word:
+        near = [name for name in known if name.startswith(word)][:2]
     return f"did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
-def nearest(given: str, known: Collection[str]) -> str:
+def nearest(name: str, known: Collection[str]) -> str:
     """``did you mean 'x'?``, or what is known where nothing is near."""
-    if hint := did_you_mean(given, known):
+    if hint := did_you_mean(name, known):
         return hint
     return f"known are {', '.join(known)}." if known else "there are none."

@@ -49,11 +49,11 @@ def read_lines(path: Path, what: str, *, repeated: bool = False) -> list[str]:
     lines = [line for line in map(str.strip, text.splitlines()) if line]
     if not lines:
         raise DataError(f"The {what} file {path} is empty: write one {what} per line.")
-    seen: set[str] = set()
+    earlier: set[str] = set()
     for line in lines if not repeated else ():
-        if line in seen:
+        if line in earlier:
             raise DataError(f"The {what} file {path} says {line!r} twice: keep one of them.")
-        seen.add(line)
+        earlier.add(line)
     return lines
 
 

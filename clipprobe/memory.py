@@ -34,17 +34,17 @@ def budget(free: int | None = None) -> tuple[float, str] | None:
     Raises:
         ConfigError: the variable holds no positive number.
     """
-    given = os.environ.get(VARIABLE, "").strip()
-    if given:
+    text = os.environ.get(VARIABLE, "").strip()
+    if text:
         try:
-            gigabytes = float(given)
+            gigabytes = float(text)
         except ValueError:
             gigabytes = 0.0
         if not gigabytes > 0:
-            raise ConfigError(f"{VARIABLE}={given!r} is not a positive number of gigabytes.")
+            raise ConfigError(f"{VARIABLE}={text!r} is not a positive number of gigabytes.")
         return gigabytes * 1e9, VARIABLE
-    found = free_bytes() if free is None else free
-    return None if found is None else (SHARE * found, "half of what is free")
+    free_memory = free_bytes() if free is None else free
+    return None if free_memory is None else (SHARE * free_memory, "half of what is free")
 
 
 def check_fits(
@@ -134,9 +134,9 @@ def ran_out(error: BaseException) -> str | None:
 
 def free_bytes(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
     """Memory that a new job can have without swapping; None where the system does not say."""
-    found = [part for part in (_meminfo(proc / "meminfo"), _of_container(cgroup)) if part]
-    if found:
-        return min(found)
+    limits = [part for part in (_meminfo(proc / "meminfo"), _of_container(cgroup)) if part]
+    if limits:
+        return min(limits)
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows
@@ -190,5 +190,5 @@ def _free_on_device(clip: Any) -> int | None:
         return None
     import torch
 
-    held = torch.cuda.memory_reserved(clip.device) - torch.cuda.memory_allocated(clip.device)
-    return int(torch.cuda.mem_get_info(clip.device)[0]) + held
+    cached = torch.cuda.memory_reserved(clip.device) - torch.cuda.memory_allocated(clip.device)
+    return int(torch.cuda.mem_get_info(clip.device)[0]) + cached

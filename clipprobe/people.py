@@ -56,21 +56,21 @@ class PersonTerm:
     group: str
 
 
-def refuse_person_groups(texts: Iterable[str], asked: str = "This") -> None:
+def refuse_person_groups(texts: Iterable[str], subject: str = "This") -> None:
     """Refuse texts that would sort or denigrate the person in one image.
 
     Args:
         texts: All that one image is asked: a text, several, or the names of classes.
-        asked: What answers for single images, as the subject of a sentence.
+        subject: What answers for single images, as the subject of a sentence.
     Raises:
         ConfigError: one of the texts names a group of people, or denigrates them.
     Example:
         >>> refuse_person_groups(["a black cat", "an old car"])
     """
-    found = find_person_term(texts)
-    if found is not None:
+    term = find_person_term(texts)
+    if term is not None:
         raise ConfigError(
-            f"{found.text!r} {_why(found)}, and {asked} answers for single images: no such answer "
+            f"{term.text!r} {_why(term)}, and {subject} answers for single images: no such answer "
             "is given about one person. Ask about things or actions, or compare groups of "
             "annotated images with clipprobe audit bias."
         )
@@ -78,12 +78,10 @@ def refuse_person_groups(texts: Iterable[str], asked: str = "This") -> None:
 
 def withheld_because(texts: Iterable[str]) -> str | None:
     """Why an audit over many images may give totals alone; None where it need not hold back."""
-    found = find_person_term(texts)
-    if found is None:
+    term = find_person_term(texts)
+    if term is None:
         return None
-    return (
-        f"{found.text!r} {_why(found)}: totals alone are given, and no answer for a single image."
-    )
+    return f"{term.text!r} {_why(term)}: totals alone are given, and no answer for a single image."
 
 
 def find_person_term(texts: Iterable[str]) -> PersonTerm | None:
@@ -94,9 +92,9 @@ def find_person_term(texts: Iterable[str]) -> PersonTerm | None:
     people, ordinary = False, False
     for text in listed:
         tokens = _tokens(text)
-        found = _own_term(text, tokens, terms)
-        if found is not None:
-            return found
+        term = _own_term(text, tokens, terms)
+        if term is not None:
+            return term
         ape = next((t for t, _ in _phrases(tokens, terms.apes)), None)
         beside = next((t for t, _ in _phrases(tokens, terms.beside)), None)
         human = not _HUMANS.isdisjoint(tokens)
@@ -118,10 +116,10 @@ def in_sentences(classes: Sequence[str], templates: Sequence[str]) -> Iterator[s
             yield from (template.replace("{}", name) for name in classes)
 
 
-def _why(found: PersonTerm) -> str:
-    if found.group == "denigration":
-        return f"denigrates people ({found.term!r})"
-    return f"names a group of people ({found.term!r}, {found.group})"
+def _why(term: PersonTerm) -> str:
+    if term.group == "denigration":
+        return f"denigrates people ({term.term!r})"
+    return f"names a group of people ({term.term!r}, {term.group})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,15 +223,15 @@ def _at(tokens: list[str], place: int, known: Mapping[tuple[str, ...], str]) -> 
 def _tokens(text: str) -> list[str]:
     """Words and pauses, in one spelling; "Asian-looking" is "asian looking"."""
     plain = unicodedata.normalize("NFKC", text).casefold().replace("’", "'").replace("_", " ")
-    found: list[str] = []
+    words: list[str] = []
     for token in _TOKEN.findall(plain):
         for suffix in _SUFFIXES:
             if token.endswith(suffix) and (token,) not in _terms().nouns:
-                found += [token.removesuffix(suffix), "looking"]
+                words += [token.removesuffix(suffix), "looking"]
                 break
         else:
-            found.append(token)
-    return found
+            words.append(token)
+    return words
 
 
 @cache

@@ -76,9 +76,9 @@ def enforce(
     """
     check_thresholds(under, figures)
     check_thresholds(over, figures, over=True)
-    asked = [(name, limit, "low") for name, limit in (under or {}).items()]
-    asked += [(name, limit, "high") for name, limit in (over or {}).items()]
-    for name, limit, end in asked:
+    limits = [(name, limit, "low") for name, limit in (under or {}).items()]
+    limits += [(name, limit, "high") for name, limit in (over or {}).items()]
+    for name, limit, end in limits:
         estimate, low = figures[name], end == "low"
         bound = estimate[end]
         if bound is None or isinstance(bound, str):
@@ -92,4 +92,4 @@ def enforce(
                 f" n={estimate['n']}: the {'lower' if low else 'upper'} end of its interval is "
                 f"{'under' if low else 'over'} {limit:g}."
             )
-    return bool(asked)
+    return bool(limits)

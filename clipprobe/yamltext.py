@@ -13,18 +13,18 @@ import yaml
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
+        earlier = set()
         for key, _ in node.value:
             # What `<<` brings in is a default: a key of its own may stand beside it.
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                 name = self.construct_object(key, deep=True)
-                if name in seen:
+                if name in earlier:
                     raise yaml.constructor.ConstructorError(
                         None, None, f"the key {name!r} stands twice: keep one", key.start_mark
                     )
-                seen.add(name)
-        found: dict[Any, Any] = super().construct_mapping(node, deep=deep)
-        return found
+                earlier.add(name)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
 
 
 def parse_yaml(text: str) -> Any:

@@ -34,7 +34,7 @@ import clipprobe
 from attacks.typographic import TypographicAttack
 from clipprobe.models.checkpoints.bundled import bundled_folder
 from clipprobe.neurons.multimodality.gallery.writing import write_gallery
-from clipprobe.pretraining.audited import PICTURE, audit_section, curves_picture, measure_audits
+from clipprobe.pretraining.audited import CHART, audit_section, curves_chart, measure_audits
 from clipprobe.pretraining.evaluation import evaluate
 from clipprobe.pretraining.evaluation.ability import SEED, concept_classifier
 from clipprobe.pretraining.export import CARD, EVALUATION, HISTORY, card_text, write_json
@@ -217,9 +217,9 @@ def pages() -> dict[Path, str]:
     card = card_text(folder, emoji_clip())
     texts = {folder / CARD: card, PAGE: card.split("---\n", 2)[2].lstrip()}
     if audits := evaluation.get("audits"):
-        section = audit_section(audits, f"images/{PICTURE}")
+        section = audit_section(audits, f"images/{CHART}")
         texts[PAGE] = texts[PAGE].replace("## Licences", f"{section}\n## Licences")
-        texts[ROOT / "docs" / "images" / PICTURE] = curves_picture(audits)
+        texts[ROOT / "docs" / "images" / CHART] = curves_chart(audits)
     parts = blocks(evaluation) | {"claims": claims_table()}
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         text = path.read_text(encoding="utf-8")

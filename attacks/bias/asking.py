@@ -19,14 +19,14 @@ from clipprobe.zeroshot.prompts import check_templates
 Questions = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
 
 
-def find_parts(asked: Iterable[str], truth: Truth) -> list[NDArray[np.bool_]]:
+def find_parts(names: Iterable[str], truth: Truth) -> list[NDArray[np.bool_]]:
     """The images that some figures of the probes asked are about, where these are not all."""
-    finders = [parts for name in asked if (parts := get_probe(name).parts) is not None]
+    finders = [parts for name in names if (parts := get_probe(name).parts) is not None]
     return [part for parts in finders for part in parts(truth)]
 
 
 def ask_all(
-    asked: Questions, chosen: ProbeOptions, evidence: Evidence, sample: Sample
+    questions: Questions, options: ProbeOptions, evidence: Evidence, sample: Sample
 ) -> tuple[Evaluation, list[str]]:
     """Every probe that the evidence can answer, corrected together; and which it cannot.
 
@@ -34,14 +34,14 @@ def ask_all(
         DataError: it can answer none of them.
     """
     scores, answers, missing = {}, {}, []
-    for name, (words, templates) in asked.items():
+    for name, (words, templates) in questions.items():
         probe = get_probe(name)
         try:
             if probe.answer is None:
                 question = LabelSet(name=name, labels=words, templates=templates)
                 scores[name] = (words, evidence.cosines(question))
             else:
-                answers[name] = probe.answer(evidence, sample, chosen)
+                answers[name] = probe.answer(evidence, sample, options)
         except NotAnswerableError as error:
             missing.append(f"The probe {name} was not asked: {error}.")
     if not scores and not answers:

@@ -28,9 +28,10 @@ def audit_bias(clip: Clip | None, settings: BiasAudit) -> RunView:
     :mod:`attacks.bias.report.against`.
 
     Returns:
-        The complete run: ``cells.csv`` and ``cells.parquet`` (one row a figure), ``summary.json``,
-        ``report.html``, ``report.md``. No row, vector or image of a single person, and nothing
-        from which one can be followed. With ``against`` a run of the kind ``bias-comparison``.
+        The complete run: ``cells.csv`` and ``cells.parquet`` (one row per figure),
+        ``summary.json``, ``report.html``, ``report.md``. No row, vector or image of a single
+        person, and nothing from which one can be followed. With ``against`` a run of the
+        kind ``bias-comparison``.
     Raises:
         DataError: an unknown column, one group only, unreadable data, ids that do not match, NaN
             embeddings, or a table that answers none of the probes.
@@ -63,7 +64,7 @@ def prepare_bias(settings: BiasAudit, clip: Clip | None) -> Plan[None]:
 def _execute(audit: Prepared, run: Run) -> Outcome[None]:
     people, evidence = audit.ask(run)
     people, sample = audit.sample(people, paired=False)
-    evaluation, missing = ask_all(audit.questions, audit.chosen, evidence, sample)
+    evaluation, missing = ask_all(audit.questions, audit.options, evidence, sample)
     notes = (*people.notes, *sample.unread, *missing)
     return Report(audit=audit, people=people, evaluation=evaluation, notes=notes).outcome()
 

@@ -249,14 +249,14 @@ def read_people(
     )
 
 
-def _named(groups: GroupSpec | None, found: LabelledImages) -> GroupSpec:
+def _named(groups: GroupSpec | None, images: LabelledImages) -> GroupSpec:
     """The columns named, as they are called after a known format was read."""
     if isinstance(groups, Mapping):
         return groups
     if not groups:
-        have = {key for record in found.dataset for key in record.attributes}
+        have = {key for record in images.dataset for key in record.attributes}
         known = [name for name in _KNOWN if name in have]
-        if not found.aliases or not known:
+        if not images.aliases or not known:
             there = ", ".join(sorted(have)) or "none (give --labels, or a metadata.csv)"
             raise ConfigError(
                 "audit bias needs --groups, because the data are of no format whose groups are "
@@ -266,5 +266,5 @@ def _named(groups: GroupSpec | None, found: LabelledImages) -> GroupSpec:
         return [*known, *crossed]
     names = [groups] if isinstance(groups, str) else list(groups)
     return [
-        CROSS.join(found.aliases.get(part, part) for part in name.split(CROSS)) for name in names
+        CROSS.join(images.aliases.get(part, part) for part in name.split(CROSS)) for name in names
     ]

@@ -20,7 +20,7 @@ from attacks.bias.measures.retrieval import resolve_k
 from attacks.bias.people import People, read_people
 from attacks.bias.probe import ProbeOptions, Sample
 from attacks.bias.prompts import check_words
-from attacks.bias.sections.illustrations import check_pictures
+from attacks.bias.sections.illustrations import check_images
 from attacks.bias.sections.planted import Planted, planted_truth
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.identity import Identity
@@ -40,7 +40,7 @@ class Prepared:
     """What is asked of whom, and about which images.
 
     ``clip``: None where a table of predictions says all that it said. ``numbers``: how figures are
-    made. ``questions``, ``chosen``: what is asked. ``planted``: the truth, empty where there is
+    made. ``questions``, ``options``: what is asked. ``planted``: the truth, empty where there is
     none. ``people``: the images and their groups.
     """
 
@@ -48,7 +48,7 @@ class Prepared:
     clip: Clip | None
     numbers: Settings
     questions: Questions
-    chosen: ProbeOptions
+    options: ProbeOptions
     planted: tuple[Planted, ...]
     people: People
 
@@ -71,7 +71,7 @@ class Prepared:
             "probes": {
                 name: {"words": w, "templates": t} for name, (w, t) in self.questions.items()
             },
-            "chosen": self.chosen,
+            "chosen": self.options,
             "scale": settings.scale,
             "card": people.documentation,
             "planted": [[p.item, p.group, p.rate, p.kind] for p in self.planted],
@@ -184,7 +184,7 @@ def prepare(settings: BiasAudit, clip: Clip | None) -> Prepared:
     if clip is not None:
         fitting_batch(clip, settings.batch_size, len(people.records))
     if settings.include_images:
-        check_pictures(people)
+        check_images(people)
     if settings.k is not None:
         resolve_k(settings.k, len(people.records))  # of fewer images it may yet be too many
     return Prepared(
@@ -192,7 +192,7 @@ def prepare(settings: BiasAudit, clip: Clip | None) -> Prepared:
         clip=clip,
         numbers=Settings.of(settings),
         questions=questions,
-        chosen=asked_probes,
+        options=asked_probes,
         planted=truth,
         people=people,
     )

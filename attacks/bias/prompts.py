@@ -19,7 +19,7 @@ def check_words(words: Sequence[str]) -> tuple[str, ...]:
     """
     cleaned = tuple(word.strip() for word in words)
     if not cleaned or not all(cleaned):
-        raise ConfigError("The word list is empty or holds an empty word: give one word a line.")
+        raise ConfigError("The word list is empty or holds an empty word: give one word per line.")
     twice = sorted({word for word in cleaned if cleaned.count(word) > 1})
     if twice:
         raise ConfigError(f"The word list holds {twice[0]!r} twice: keep one of them.")

@@ -80,7 +80,7 @@ class WordList(Settings):
 
     panel: ClassVar[str] = "Question"
     words: Words = None
-    """The words to ask about: a file, one a line."""
+    """The words to ask about: a file, one per line."""
     templates: Annotated[Texts, Flag(name="template")] = TEMPLATES
     """A sentence with {} for the word; repeat to average over several."""
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 N_UNITS, N_NAMES, N_FRESH = 3, 16, 8
 """Units on the page; names that are tested; fresh images of each in each modality."""
-SHOWN = {"clean": "clean", "blank": "blank", "nonsense": "nonsense", "attack": "attacked"}
+TITLES = {"clean": "clean", "blank": "blank", "nonsense": "nonsense", "attack": "attacked"}
 """The conditions on the page, and what they are called there."""
 HIDDEN = 0.25
 """Share of a thing that a label may cover for the thing to count as visible."""
@@ -70,7 +70,7 @@ class Attacked:
     covered: float
 
 
-def shown_attack(
+def example_attack(
     run: RunView, settings: TypographicAudit, clip: Clip, samples: Sequence[Sample]
 ) -> Attacked | None:
     """The surest wrong answer that the controls leave right, on a thing that stays visible.
@@ -106,7 +106,7 @@ def shown_attack(
     )
     by_id = {case.record.id: case for case in task.cases}
 
-    def drawn(image: str, word: str) -> tuple[dict[str, Image.Image], float]:
+    def conditions_of(image: str, word: str) -> tuple[dict[str, Image.Image], float]:
         base = task.renderer.base(by_id[image])
         images, covered = {"clean": base}, float("nan")
         for condition, one in task.renderer.conditions(by_id[image], base, word):
@@ -118,7 +118,7 @@ def shown_attack(
     fooled.sort(key=lambda one: (-one[2]["attack"]["p_target"], one[0]))
     best: Attacked | None = None
     for image, word, rows in fooled:
-        images, covered = drawn(image, word)
+        images, covered = conditions_of(image, word)
         one = Attacked(image=image, word=word, answers=rows, images=images, covered=covered)
         if covered <= HIDDEN:
             return one

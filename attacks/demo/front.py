@@ -1,4 +1,4 @@
-"""The findings on the demo's front page: each a picture, a sentence with its control, and links."""
+"""The findings on the demo's front page: each an image, a sentence with its control, and links."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attacks.demo.choosing import SHOWN, Attacked
+from attacks.demo.choosing import TITLES, Attacked
 from attacks.demo.scene import TwoThings
 from clipprobe.figures.attribution import overlay
 from clipprobe.lines import listed
-from clipprobe.neurons.atlas.showing import picture_of, sheet_name
+from clipprobe.neurons.atlas.showing import firing_image, sheet_name
 from clipprobe.neurons.atlas.unit import Unit
 from clipprobe.neurons.instruments.registry import INSTRUMENTS
 from clipprobe.neurons.instruments.rows import short_of_one
@@ -58,7 +58,7 @@ def unit_card(front: Front, unit: Unit) -> Card:
     """A unit: its strongest images, and whether its name holds on others."""
     site = front.atlas.site(unit.address.rpartition(":")[0])
     items = [
-        (picture_of(front.atlas, site, one, _SIDE), f"{one.value:.1f} {one.label or one.id}")
+        (firing_image(front.atlas, site, one, _SIDE), f"{one.value:.1f} {one.label or one.id}")
         for one in unit.top[:_N_STRONGEST]
     ]
     return Card(
@@ -98,10 +98,10 @@ def attack_card(run: RunView, attacked: Attacked | None) -> Card:
     blocks: list[Any] = []
     if attacked is not None:
         items = []
-        for condition in SHOWN:
+        for condition in TITLES:
             answer = attacked.answers[condition]["predicted"]
-            items.append((attacked.images[condition], f"{SHOWN[condition]}: {answer}"))
-        blocks = [Images(items, columns=len(SHOWN))]
+            items.append((attacked.images[condition], f"{TITLES[condition]}: {answer}"))
+        blocks = [Images(items, columns=len(TITLES))]
         label = attacked.answers["clean"]["label"]
         sure = short_of_one(attacked.answers["attack"]["p_target"])
         text = (
@@ -148,7 +148,7 @@ def bias_card(run: RunView) -> Card:
     )
     return Card(
         title="It carries the associations that it was taught"
-        if associations_found(run.summary)
+        if recovered(run.summary)
         else "Associations that were planted",
         text=bias_sentence(run.summary),
         blocks=[forest] if planted else [],
@@ -157,11 +157,15 @@ def bias_card(run: RunView) -> Card:
     )
 
 
-def associations_found(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def recovered(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The share of planted associations that were found; None where there is none to tell."""
     by_name = {one["name"]: one["estimate"] for one in summary["headline"]}
-    found = by_name.get("planted associations found")
-    return found if found is not None and is_defined(found) and found["value"] > 0 else None
+    estimate = by_name.get("planted associations found")
+    return (
+        estimate
+        if estimate is not None and is_defined(estimate) and estimate["value"] > 0
+        else None
+    )
 
 
 def forest_rows(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -185,15 +189,15 @@ def forest_rows(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def bias_sentence(summary: Mapping[str, Any]) -> str:
     """How many planted associations were found, and how many balanced words were flagged."""
     by_name = {one["name"]: one["estimate"] for one in summary["headline"]}
-    found = by_name.get("planted associations found")
+    estimate = by_name.get("planted associations found")
     false = by_name.get("balanced controls flagged")
-    if found is None or false is None:
+    if estimate is None or false is None:
         return "No association was planted in this model that could be checked."
-    if not is_defined(found) or not is_defined(false):
+    if not is_defined(estimate) or not is_defined(false):
         return "Too few drawings for a test of the planted associations."
     return (
-        f"The audit finds {counted(found)} associations that were planted in the model's captions, "
-        f"and flags {counted(false)} words that were balanced on purpose. Of "
+        f"The audit finds {counted(estimate)} associations that were planted in the model's "
+        f"captions, and flags {counted(false)} words that were balanced on purpose. Of "
         f"{len(summary['planted'])} words the plot has the strongest to either side, and "
         "balanced ones as a control."
     )
@@ -243,8 +247,8 @@ def verdict_of(front: Front) -> str:
         parts.append(f"It has neurons for {listed(names)}")
     if reads(front.typographic.summary):
         parts.append(f"answers the written word on {counted(attack)} images")
-    if found := associations_found(front.bias.summary):
-        parts.append(f"carries {counted(found)} associations that it was taught")
+    if estimate := recovered(front.bias.summary):
+        parts.append(f"carries {counted(estimate)} associations that it was taught")
     if not parts:
         return "Nothing stands out in this model on the demo's images"
     return listed(parts if names else [f"It {parts[0]}", *parts[1:]])

@@ -35,7 +35,7 @@ TITLES = {
     "bias": "Social-bias report",
     "labels": "Names of neurons",
 }
-_SHOWN = {"picture": "colour picture", "drawing": "line drawing", "word": "written word"}
+_TITLES = {"picture": "colour picture", "drawing": "line drawing", "word": "written word"}
 #: Concepts whose images stand on the page.
 _N_EXAMPLES = 4
 
@@ -107,9 +107,9 @@ def introduction(concepts: Dataset) -> list[Section]:
     labels = list(dict.fromkeys(record.label for record in concepts.records))
     examples = labels[:: max(1, len(labels) // _N_EXAMPLES)][:_N_EXAMPLES]
     by_place = {(r.label, r.attributes["modality"]): r for r in concepts.records}
-    pictures = [
+    images = [
         (str(by_place[label, modality].source), f"{label}, {called}")
-        for modality, called in _SHOWN.items()
+        for modality, called in _TITLES.items()
         for label in examples
     ]
     about: list[Block] = [
@@ -119,7 +119,7 @@ def introduction(concepts: Dataset) -> list[Section]:
             "what is written over what is shown, and which social associations does it carry? It "
             "was taught some of these on purpose, so each answer can be checked."
         ),
-        Images(pictures, columns=_N_EXAMPLES),
+        Images(images, columns=_N_EXAMPLES),
         Paragraph(
             f"Zero-shot: choosing blindly among {len(labels)} texts is right 1 time in as many."
         ),

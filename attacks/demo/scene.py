@@ -57,15 +57,15 @@ def two_things(clip: Clip, names: tuple[str, str]) -> TwoThings:
     image = scene_of(names)
     texts = (concept(names[0]).phrase, concept(names[1]).phrase)
     method = default_method(clip, texts[0])
-    found = {text: explain(clip, image, text, method) for text in texts}
-    maps = {text: one.patches for text, one in found.items()}
+    explanations = {text: explain(clip, image, text, method) for text in texts}
+    maps = {text: one.patches for text, one in explanations.items()}
     return TwoThings(
         image=image,
         names=names,
         texts=texts,
         maps=maps,
         method=method,
-        scores={text: one.score for text, one in found.items()},
+        scores={text: one.score for text, one in explanations.items()},
         on_own={text: _on_half(maps[text], right=bool(i)) for i, text in enumerate(texts)},
     )
 

@@ -17,8 +17,8 @@ from attacks.demo.choosing import (
     N_FRESH,
     N_NAMES,
     N_UNITS,
+    example_attack,
     names_to_check,
-    shown_attack,
     shown_units,
 )
 from attacks.demo.front import SHEETS, Front
@@ -125,8 +125,8 @@ def front_of(
         typographic=views["typographic"],
         bias=views["bias"],
         units=units,
-        attacked=shown_attack(
-            views["typographic"], attack, clip, _drawn(settings, names, ["picture"])
+        attacked=example_attack(
+            views["typographic"], attack, clip, _samples(settings, names, ["picture"])
         ),
         things=scene,
     )
@@ -136,7 +136,7 @@ def stimuli(settings: Demo, names: list[str], out: Path) -> tuple[Dataset, Datas
     """Draw the stimuli to ``out``: concepts in every modality, and plain people."""
     from clipprobe.stimuli import people_set, write_set
 
-    things = write_set(_drawn(settings, names, MODALITIES), out / "concepts")
+    things = write_set(_samples(settings, names, MODALITIES), out / "concepts")
     people = people_set(per_cell=settings.people_per_cell, seed=settings.seed)
     return open_dataset(things), open_dataset(write_set(people, out / "people"))
 
@@ -145,17 +145,19 @@ def passes(settings: Demo, names: list[str]) -> Workload:
     """Most passes of all studies: the things once, their pictures with words on them, people."""
     from clipprobe.stimuli import people_set
 
-    pictures = len(_drawn(settings, names, ["picture"]))
+    images = len(_samples(settings, names, ["picture"]))
     people = sum(1 for _ in people_set(per_cell=settings.people_per_cell, seed=settings.seed))
     # The names are tested by the model and a twin; sheets have a map on each of the strongest.
     fresh = 2 * min(len(names), N_NAMES) * N_FRESH * len(MODALITIES)
     maps = N_UNITS * int(STUDIES["atlas"].settings.top_k)
-    asked, _ = asked_of(BiasAudit("people", "perceived_gender", out="bias", templates=TEMPLATES))
-    about_people = sum(len(words) * len(templates) for words, templates in asked.values())
+    questions, _ = asked_of(
+        BiasAudit("people", "perceived_gender", out="bias", templates=TEMPLATES)
+    )
+    about_people = sum(len(words) * len(templates) for words, templates in questions.values())
     # Each study names the concepts for itself, and the audit of words does so twice.
     about_things = (len(MODALITIES) + 2) * len(names) * len(TEMPLATES)
     return Workload(
-        images=(len(MODALITIES) + 1 + len(CONDITIONS)) * pictures + people + fresh + maps,
+        images=(len(MODALITIES) + 1 + len(CONDITIONS)) * images + people + fresh + maps,
         texts=about_things + about_people,
         at_most=True,
         reason="studies share their passes",
@@ -166,11 +168,11 @@ def fresh_images(settings: Demo, names: Sequence[str], out: Path) -> Dataset:
     """Draw more images of some concepts, none of which the atlas has."""
     from clipprobe.stimuli import write_set
 
-    samples = _drawn(settings, names, MODALITIES, per_concept=N_FRESH, first_copy=1)
+    samples = _samples(settings, names, MODALITIES, per_concept=N_FRESH, first_copy=1)
     return open_dataset(write_set(samples, out / "fresh"))
 
 
-def _drawn(
+def _samples(
     settings: Demo,
     names: Sequence[str],
     modalities: Sequence[str],
@@ -199,9 +201,11 @@ def entries_of(
 ) -> tuple[Entry, ...]:
     """The studies of the demo."""
 
-    def entry(name: str, study: str, **given: Any) -> Entry:
+    def entry(name: str, study: str, **fields: Any) -> Entry:
         record: Any = STUDIES[study].settings
-        return Entry(name=name, study=study, settings=record(out=name, seed=settings.seed, **given))
+        return Entry(
+            name=name, study=study, settings=record(out=name, seed=settings.seed, **fields)
+        )
 
     by_modality = {m: _of_modality(things, m) for m in MODALITIES}
     return (
@@ -230,11 +234,11 @@ def sheet_links(atlas: AtlasContents) -> dict[str, str]:
 def _names_entry(settings: Demo, fresh: Dataset) -> Entry:
     """The study that names units on one half of the fresh images and scores names on the other."""
     record: Any = STUDIES["labels"].settings
-    given = {"judge": "labels", "scorer": "invert", "renderings": 0}
+    fields = {"judge": "labels", "scorer": "invert", "renderings": 0}
     return Entry(
         name="labels",
         study="labels",
-        settings=record(out="labels", seed=settings.seed, images=fresh, **given),
+        settings=record(out="labels", seed=settings.seed, images=fresh, **fields),
     )
 
 

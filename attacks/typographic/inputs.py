@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attacks.typographic.datasets.pictures import AttackSet
+from attacks.typographic.datasets.attack_set import AttackSet
 from attacks.typographic.datasets.registry import load_attacks
 from clipprobe.data.label_names import refuse_codes
 from clipprobe.errors import ConfigError

@@ -41,7 +41,7 @@ class Job:
             images = len(task.cases)
         else:
             images = len(task.cases) * (1 + task.words_per_image * len(task.renderer.kinds))
-        tried = words.budget if words.strategy == "brute-force" else 0
+        trials = words.budget if words.strategy == "brute-force" else 0
         if words.strategy in ("neuron", "head"):
             return Workload(reason=f"the strategy {words.strategy!r} reads words in the units")
         names = {*task.classes.names, *task.possible}
@@ -49,7 +49,7 @@ class Job:
         listed = len(task.possible) * len(task.templates) if words.listed else 0
         bare = len(task.possible) if words.strategy == "image-similar" else 0
         return Workload(
-            images=images + tried,
+            images=images + trials,
             texts=len(names) * len(sentences) + listed + bare,
             at_most=True,
             reason="equal images are encoded once",

@@ -13,7 +13,7 @@ from typing import Any
 
 from attacks.typographic.attack.attack import TypographicAttack
 from attacks.typographic.attack.controls import CONDITIONS
-from attacks.typographic.datasets.pictures import AttackSet
+from attacks.typographic.datasets.attack_set import AttackSet
 from attacks.typographic.rendering.cases import Case, cases_of, read_cases
 from attacks.typographic.rendering.encodings import Encodings, Tally
 from attacks.typographic.rendering.render import Bases, DrawAt, Encoder, Renderer

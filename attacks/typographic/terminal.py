@@ -50,13 +50,13 @@ def headline(summary: dict[str, Any], *, width: int = 20) -> str:
 
 def candidate_lines(summary: dict[str, Any]) -> list[str]:
     """Accuracy and success among the three lists of candidates, and by the protocol."""
-    from attacks.typographic.protocols.scoring import said
+    from attacks.typographic.protocols.scoring import published_line
     from attacks.typographic.scoring.candidate_sets import lines
     from clipprobe.report.numbers import format_cell
 
-    found = []
+    result = []
     for name, item in lines(summary["candidate_sets"]):
-        found.append(
+        result.append(
             f"{name + ' (' + str(item['n_candidates']) + ')':<20} "
             + ", ".join(
                 f"{label} {format_cell(item[measure])}"
@@ -68,12 +68,12 @@ def candidate_lines(summary: dict[str, Any]) -> list[str]:
             )
         )
     if (by := summary["protocol"]) is not None:
-        found.append(
+        result.append(
             f"{'protocol ' + by['name']:<20} clean {format_cell(by['clean'])}, attacked "
             f"{format_cell(by['attacked'])}, success {format_cell(by['targeted_success'])}"
         )
-        found.append(f"{'published':<20} {said(by)}")
-    return found
+        result.append(f"{'published':<20} {published_line(by)}")
+    return result
 
 
 def class_file(classes: Any) -> Any:

@@ -31,14 +31,14 @@ def typographic(
     if audit.protocol is not None:
         protocol(audit.protocol)  # a wrong name is said before the model is loaded
     check_limits(audit.fail_under, audit.fail_over)
-    words_given: Any = words.source(most.budget)
+    source: Any = words.source(most.budget)
     # The data set is opened before the model, so that a wrong path is said at once.
     attacks = attack_set(audit)
     check_templates(audit.templates)
     audit = replace(audit.unchosen(), images=attacks) if attacks else open_images(audit)
     audit = replace(
         audit,
-        words=words_given or strategy_or_file(audit.words),
+        words=source or strategy_or_file(audit.words),
         classes=class_file(audit.classes),
         layout=None,
     )

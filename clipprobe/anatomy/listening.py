@@ -121,8 +121,8 @@ def overlay(model: object, network: object) -> Iterator[None]:
 
 def overlaid(model: object) -> Any:
     """The network that the current context has put on a model last; None where it has none."""
-    found = [network for owner, network in _OVERLAYS.get() if owner is model]
-    return found[-1] if found else None
+    networks = [network for owner, network in _OVERLAYS.get() if owner is model]
+    return networks[-1] if networks else None
 
 
 def active() -> bool:

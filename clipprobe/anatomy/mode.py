@@ -29,16 +29,16 @@ def training_part(module: nn.Module) -> str | None:
 
 def compiled_parts(module: nn.Module) -> list[str]:
     """The outermost parts that torch.compile runs, past the hooks on the modules inside."""
-    found: list[str] = []
+    names: list[str] = []
     for name, part in module.named_modules():
         compiled = (
             getattr(part, "_compiled_call_impl", None) is not None
             or "_orig_mod" in part._modules
             or hasattr(vars(part).get("forward"), "_torchdynamo_orig_callable")
         )
-        if compiled and not any(not one or name.startswith(f"{one}.") for one in found):
-            found.append(name)
-    return [name or "the whole model" for name in found]
+        if compiled and not any(not one or name.startswith(f"{one}.") for one in names):
+            names.append(name)
+    return [name or "the whole model" for name in names]
 
 
 def recomputing() -> bool:

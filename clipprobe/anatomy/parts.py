@@ -100,7 +100,7 @@ class Tower:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Derived:
-    """Directions at a hook point: units that are no part of the model."""
+    """Directions at a hook point: units that are not part of the model."""
 
     base: str
     """Name of the hook point whose activations ``x`` they are read from."""

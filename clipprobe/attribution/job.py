@@ -57,7 +57,7 @@ class Job:
         self.gradients = batch_size if gradients is None else gradients
         self.grid = patch_grid(clip, pixels)
         self.needs = set(needs)
-        self.kept: dict[Any, Any] = {}
+        self.cache: dict[Any, Any] = {}
         """What methods of one family share, under keys of their own."""
         self._trace: Trace | None = None
         self._features: Tensor | None = None

@@ -88,7 +88,7 @@ def encode_masked(job: Job, masks: Tensor) -> Tensor:
     for rows in _equal_runs(order, counts, job):
         pixels = job.pixels[rows // m]
         patches = flat[rows].nonzero()[:, 1].view(len(rows), -1)
-        features = _run_kept(job, pixels, patches)
+        features = _run_part(job, pixels, patches)
         if features_of_all is None:
             features_of_all = features.new_zeros(n * m, features.shape[-1])
         features_of_all[rows.to(features_of_all.device)] = features
@@ -132,7 +132,7 @@ def _equal_runs(order: Tensor, counts: Tensor, job: Job) -> Iterable[Tensor]:
         yield from torch.split(rows, most)
 
 
-def _run_kept(job: Job, pixels: Tensor, patches: Tensor) -> Tensor:
+def _run_part(job: Job, pixels: Tensor, patches: Tensor) -> Tensor:
     """Features of a batch of which only the given patches ``(b, kept)`` are seen."""
     import torch
 

@@ -64,11 +64,11 @@ def explanation_page(
     )
 
 
-def _what(found: Explanation) -> str:
-    if found.kind == "unit":
+def _what(explanation: Explanation) -> str:
+    if explanation.kind == "unit":
         return "Activation"
-    less = f" less {' | '.join(found.against)}" if found.against else ""
-    return f"Cosine similarity{less or (' less the mean text' if found.centred else '')}"
+    less = f" less {' | '.join(explanation.against)}" if explanation.against else ""
+    return f"Cosine similarity{less or (' less the mean text' if explanation.centred else '')}"
 
 
 def _explored(
@@ -126,35 +126,41 @@ def _methods(maps: Sequence[Explanation]) -> Table:
     )
 
 
-def _gained(found: Explanation) -> str:
-    return f"{format_number(found.score - found.baseline_score)}"
+def _gained(explanation: Explanation) -> str:
+    return f"{format_number(explanation.score - explanation.baseline_score)}"
 
 
-def _words(found: WordExplanation) -> Table:
+def _words(explanation: WordExplanation) -> Table:
     return Table(
         ["word", "adds"],
-        [[word, float(value)] for word, value in zip(found.words, found.values, strict=True)],
-        f"By {found.method}: {found.units}.",
+        [
+            [word, float(value)]
+            for word, value in zip(explanation.words, explanation.values, strict=True)
+        ],
+        f"By {explanation.method}: {explanation.units}.",
     )
 
 
-def _pairs(found: Interactions) -> Table:
-    fits = ", ".join(f"{value:.2f} with {name}" for name, value in found.r2.items())
+def _pairs(result: Interactions) -> Table:
+    fits = ", ".join(f"{value:.2f} with {name}" for name, value in result.r2.items())
     rows = [
         [word, float(value), float(column.max()), float(column.min())]
-        for word, value, column in zip(found.words, found.word_values, found.matrix.T, strict=True)
+        for word, value, column in zip(
+            result.words, result.word_values, result.matrix.T, strict=True
+        )
     ]
     return Table(
         ["word", "alone", "with its best patch", "with its worst patch"],
         rows,
-        f"Second order, {found.n_image_encodings:,} image and {found.n_text_encodings:,} text "
-        f"encodings. R2 on {found.n_unseen:,} unseen coalitions: {fits or 'not measured'}.",
+        f"Second order, {result.n_image_encodings:,} image and "
+        f"{result.n_text_encodings:,} text encodings. R2 on {result.n_unseen:,} unseen "
+        f"coalitions: {fits or 'not measured'}.",
     )
 
 
-def _parts(found: EmbeddingParts, direction: Any) -> Table:
+def _parts(parts: EmbeddingParts, direction: Any) -> Table:
     return Table(
         ["part", "cosine similarity"],
-        [[name, value] for name, value in found.ranked(direction, 20)],
-        f"The strongest of all parts; together they are the embedding to {found.gap:.1g}.",
+        [[name, value] for name, value in parts.ranked(direction, 20)],
+        f"The strongest of all parts; together they are the embedding to {parts.gap:.1g}.",
     )

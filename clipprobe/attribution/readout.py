@@ -159,7 +159,7 @@ class PoolingHead:
         self.bq, self.bk, self.bv = bias.split(d)
         self.wo, self.bo = attention.out_proj.weight.double(), attention.out_proj.bias.double()
 
-    def __call__(self, normed: Tensor, wanted: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(self, normed: Tensor, directions: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """``(b, t, d)`` after the norm, ``(m, d)`` -> read ``(b, t, m, d)``, constants (b, m)."""
         import torch
 
@@ -171,10 +171,10 @@ class PoolingHead:
         pattern = (torch.einsum("hk,bthk->bht", query, keys) * k_width**-0.5).softmax(-1)
         out = self.wo.view(d, heads, k_width)  # d h k
         value = self.wv.view(heads, k_width, d)  # h k d
-        per_head = torch.einsum("md,dhk->mhk", wanted, out)
+        per_head = torch.einsum("md,dhk->mhk", directions, out)
         read = torch.einsum("bht,mhd->btmd", pattern, torch.einsum("mhk,hkd->mhd", per_head, value))
         # A pattern sums to 1 over tokens, so the values' bias counts once.
-        fixed = wanted @ (self.wo @ self.bv + self.bo)  # m
+        fixed = directions @ (self.wo @ self.bv + self.bo)  # m
         mixed = torch.einsum(
             "bht,bthk->bhk", pattern, (normed @ self.wv.T).unflatten(-1, (heads, k_width))
         )
@@ -183,7 +183,7 @@ class PoolingHead:
         inner = self.module.mlp(self.module.layernorm(attended.to(dtype)[:, None]))[:, 0]
         constants = {
             "pooling head bias": fixed.expand(len(normed), -1),
-            "pooling head mlp": inner.double() @ wanted.T,
+            "pooling head mlp": inner.double() @ directions.T,
         }
         return read, constants
 
@@ -207,13 +207,10 @@ def _check(clip: Clip, tower: Tower) -> PoolingHead | None:
     if tower.pool_token != "none":
         return None
     for module in clip.module.modules():
-        module_found: Any = module
-        if all(hasattr(module_found, part) for part in ("probe", "attention", "layernorm", "mlp")):
-            if (
-                isinstance(module_found.attention, nn.MultiheadAttention)
-                and module_found.attention.batch_first
-            ):
-                return PoolingHead(module_found)
+        head: Any = module
+        if all(hasattr(head, part) for part in ("probe", "attention", "layernorm", "mlp")):
+            if isinstance(head.attention, nn.MultiheadAttention) and head.attention.batch_first:
+                return PoolingHead(head)
     raise refuse("it pools its tokens in a way that is not known here")
 
 

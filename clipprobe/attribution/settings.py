@@ -49,7 +49,7 @@ class Explaining(Pool):
     parts: bool = False
     """Which heads and neurons hold the score."""
     out: Annotated[Path | None, HOW] = None
-    """Write the maps here: a picture (.png), a page to click through (.html), or .safetensors."""
+    """Write the maps here: an image (.png), a page to click through (.html), or .safetensors."""
     hook: Annotated[
         str | None, Flag(default="the stream before the last block, or before the unit's")
     ] = None
@@ -79,13 +79,13 @@ def read_pairs(pairs: Sequence[str]) -> dict[str, Any]:
     Raises:
         ConfigError: one is not of that form.
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not (name and sign and value):
             raise ConfigError(f"--set {pair!r} is not of the form NAME=VALUE, as in n_masks=256.")
         try:
-            found[name] = parse_yaml(value)  # numbers are read as numbers
+            values[name] = parse_yaml(value)  # numbers are read as numbers
         except ValueError as error:
             raise ConfigError(f"--set {pair!r} cannot be read: {error}.") from None
-    return found
+    return values

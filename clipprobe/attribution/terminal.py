@@ -13,69 +13,69 @@ if TYPE_CHECKING:
 _MOST = 8
 
 
-def numbers(found: Explanation) -> dict[str, Any]:
-    """Everything but a map in pixels, which is a picture's worth of digits."""
-    data = found.to_json()
-    if found.resolution == "pixels":
+def numbers(explanation: Explanation) -> dict[str, Any]:
+    """Everything but a map in pixels, which is an image's worth of digits."""
+    data = explanation.to_json()
+    if explanation.resolution == "pixels":
         del data["map"]
     return data
 
 
-def sentences(found: Explanation) -> str:
+def sentences(explanation: Explanation) -> str:
     """An explanation for people."""
-    less = " less the mean text" if found.centred and not found.against else ""
-    if found.against:
-        less = f" less {' | '.join(found.against)}"
-    lines = [f"{found.target}{less}: {found.score:.4f} ({found.method})"]
-    if math.isnan(found.completeness_gap):
-        lines.append(f"  {found.reason}")
+    less = " less the mean text" if explanation.centred and not explanation.against else ""
+    if explanation.against:
+        less = f" less {' | '.join(explanation.against)}"
+    lines = [f"{explanation.target}{less}: {explanation.score:.4f} ({explanation.method})"]
+    if math.isnan(explanation.completeness_gap):
+        lines.append(f"  {explanation.reason}")
     else:
         lines.append(
-            f"  baseline {found.baseline_score:.4f}; the map accounts for the difference to within "
-            f"{found.completeness_gap:.2%}"
+            f"  baseline {explanation.baseline_score:.4f}; the map accounts for the difference to "
+            f"within {explanation.completeness_gap:.2%}"
         )
-    patches = found.patches
+    patches = explanation.patches
     order = abs(patches.reshape(-1)).argsort()[::-1][:5]
     lines.append("  strongest patches, raising or lowering (row, column):")
     for place in order:
-        row, column = divmod(int(place), found.grid[1])
+        row, column = divmod(int(place), explanation.grid[1])
         lines.append(f"    {row:>3} {column:>3}  {patches[row, column]:+.4g}")
     return "\n".join(lines)
 
 
-def word_lines(found: WordExplanation) -> str:
+def word_lines(explanation: WordExplanation) -> str:
     """The words of a text with what each adds."""
-    lines = [f"words of {found.text!r} by {found.method} ({found.units}):"]
-    width = max(len(word) for word in found.words)
+    lines = [f"words of {explanation.text!r} by {explanation.method} ({explanation.units}):"]
+    width = max(len(word) for word in explanation.words)
     lines += [
         f"  {word:<{width}}  {value:+.4f}"
-        for word, value in zip(found.words, found.values, strict=True)
+        for word, value in zip(explanation.words, explanation.values, strict=True)
     ]
     return "\n".join(lines)
 
 
-def interaction_lines(found: Interactions) -> str:
+def interaction_lines(result: Interactions) -> str:
     """The strongest pairs of a patch and a word, and how good the fit is."""
     lines = [
-        f"patch x word interactions ({found.masking} masks, {found.n_image_encodings} image and "
-        f"{found.n_text_encodings} text encodings):"
+        f"patch x word interactions ({result.masking} masks, "
+        f"{result.n_image_encodings} image and {result.n_text_encodings} text encodings):"
     ]
-    order = abs(found.matrix).reshape(-1).argsort()[::-1][:_MOST]
+    order = abs(result.matrix).reshape(-1).argsort()[::-1][:_MOST]
     for place in order:
-        patch, word = divmod(int(place), len(found.words))
-        row, column = divmod(patch, found.grid[1])
+        patch, word = divmod(int(place), len(result.words))
+        row, column = divmod(patch, result.grid[1])
         lines.append(
-            f"  {row:>3} {column:>3}  {found.words[word]:<12} {found.matrix[patch, word]:+.4f}"
+            f"  {row:>3} {column:>3}  {result.words[word]:<12} {result.matrix[patch, word]:+.4f}"
         )
-    if found.r2:
-        terms = ", ".join(f"{value:.2f} with {name}" for name, value in found.r2.items())
-        lines.append(f"  R2 on {found.n_unseen:,} unseen coalitions: {terms}")
+    if result.r2:
+        terms = ", ".join(f"{value:.2f} with {name}" for name, value in result.r2.items())
+        lines.append(f"  R2 on {result.n_unseen:,} unseen coalitions: {terms}")
     return "\n".join(lines)
 
 
-def part_lines(found: EmbeddingParts, direction: Any) -> str:
+def part_lines(parts: EmbeddingParts, direction: Any) -> str:
     """The strongest heads, neurons and constants of the embedding along a text."""
     lines = ["strongest parts of the image's embedding along the text:"]
-    lines += [f"  {value:+.4f}  {name}" for name, value in found.ranked(direction, _MOST)]
-    lines.append(f"  (all parts sum to the embedding to within {found.gap:.1g})")
+    lines += [f"  {value:+.4f}  {name}" for name, value in parts.ranked(direction, _MOST)]
+    lines.append(f"  (all parts sum to the embedding to within {parts.gap:.1g})")
     return "\n".join(lines)

@@ -45,7 +45,7 @@ class Trace:
         self,
         features: Tensor,
         tail: Tensor | None,
-        kept: dict[str, Tensor],
+        tensors: dict[str, Tensor],
         *,
         directions: Tensor,
         image_of: list[int],
@@ -54,13 +54,13 @@ class Trace:
     ) -> None:
         self._directions, self._image_of = directions, image_of
         self._local, self._read_off = list(local), read_off
-        self._graph, self._tail, self._kept = features, tail, kept
+        self._graph, self._tail, self._tensors = features, tail, tensors
         self.features = features.detach()
         self._gradients: dict[str, Tensor | None] | None = None
 
     def value(self, name: str) -> Tensor:
         """``(n, ...)``, detached."""
-        return self._kept[name].detach()
+        return self._tensors[name].detach()
 
     def of_pairs(self, name: str) -> Tensor:
         """The value of each pair's image, ``(p, ...)``."""
@@ -76,10 +76,12 @@ class Trace:
         import torch
 
         inner = {
-            k: v for k, v in self._kept.items() if not k.startswith("head.") and v.requires_grad
+            k: v for k, v in self._tensors.items() if not k.startswith("head.") and v.requires_grad
         }
-        outer = {k: v for k, v in self._kept.items() if k.startswith("head.") and v.requires_grad}
-        gradients: dict[str, Tensor | None] = dict.fromkeys(self._kept)
+        outer = {
+            k: v for k, v in self._tensors.items() if k.startswith("head.") and v.requires_grad
+        }
+        gradients: dict[str, Tensor | None] = dict.fromkeys(self._tensors)
         rounds = _rounds(self._image_of)
         for name in self._local:
             gradients[LOCAL + name] = self._of_block(name, rounds)
@@ -108,7 +110,7 @@ class Trace:
                         gradients[name] = whole
                     whole[pairs] = grad[images]
         # The graph is not needed again; what was kept stays.
-        self._kept = {name: value.detach() for name, value in self._kept.items()}
+        self._tensors = {name: value.detach() for name, value in self._tensors.items()}
         self._graph = self._graph.detach()
         self._tail = None
         return gradients
@@ -117,7 +119,7 @@ class Trace:
         """Gradient ``(p, ...)`` of the score read off the output of the block of a hook point."""
         import torch
 
-        value, output = self._kept[name], self._kept[block_output(name)]
+        value, output = self._tensors[name], self._tensors[block_output(name)]
         n_tokens = output.shape[1]
         whole = value.new_zeros((len(self._image_of), *value.shape[1:]))
         for pairs in rounds:
@@ -179,9 +181,9 @@ def run_trace(
 
     from clipprobe.hooks import capture, resolve
 
-    wanted = set(needs)
-    local = sorted(name.removeprefix(LOCAL) for name in wanted if name.startswith(LOCAL))
-    names = {name for name in wanted if not name.startswith(LOCAL)}
+    names_needed = set(needs)
+    local = sorted(name.removeprefix(LOCAL) for name in names_needed if name.startswith(LOCAL))
+    names = {name for name in names_needed if not name.startswith(LOCAL)}
     names |= {*local, *map(block_output, local)}
     head = {name for name in names if name.startswith("head.")}
     final = f"vision.blocks.{len(clip.anatomy.vision.blocks) - 1}.resid_post"

@@ -72,16 +72,16 @@ def explain(settings: Explaining, model: Model, terminal: Terminal) -> None:
     if out is not None:
         write_explained(clip, ScoreFindings(image=settings.image, maps=maps, **more), out)
         say(f"The map is {out}: orange raises the score, blue lowers it.")
-    maps_shown = maps if methods else maps[:1]
-    for one in maps_shown:
+    printed_maps = maps if methods else maps[:1]
+    for one in printed_maps:
         if one.caution:
             say(f"Caution: {one.caution}.")
-    data, lines = _said(clip, (text or [""])[0], **more)
-    others = {"others": [numbers(one) for one in maps_shown[1:]]} if maps_shown[1:] else {}
+    data, lines = _account(clip, (text or [""])[0], **more)
+    others = {"others": [numbers(one) for one in printed_maps[1:]]} if printed_maps[1:] else {}
     result(
-        numbers(maps_shown[0]) | others | data,
+        numbers(printed_maps[0]) | others | data,
         as_json=terminal.as_json,
-        text=lambda: "\n".join([*(sentences(one) for one in maps_shown), *lines]),
+        text=lambda: "\n".join([*(sentences(one) for one in printed_maps), *lines]),
     )
 
 
@@ -103,7 +103,7 @@ def _more(clip: Clip, settings: Explaining, text: str) -> dict[str, Any]:
     return more
 
 
-def _said(
+def _account(
     clip: Clip, text: str, *, words: Any = None, pairs: Any = None, parts: Any = None
 ) -> tuple[dict[str, Any], list[str]]:
     """The same as data and as lines."""

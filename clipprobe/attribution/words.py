@@ -144,15 +144,15 @@ def encode_words(
     return vectors
 
 
-def _run(clip: Clip, ids: Sequence[int], kept: list[list[int]]) -> NDArray[np.float64]:
+def _run(clip: Clip, ids: Sequence[int], places: list[list[int]]) -> NDArray[np.float64]:
     import torch
 
     from clipprobe.attribution.job import as_floats
     from clipprobe.hooks import resolve
 
     points = resolve(clip, ["text.blocks.0.resid_pre", "text.blocks.-1.resid_post"])
-    tokens = torch.tensor([list(ids)] * len(kept))
-    with torch.no_grad(), KeptTokens(clip, points, torch.tensor(kept), len(ids)):
+    tokens = torch.tensor([list(ids)] * len(places))
+    with torch.no_grad(), KeptTokens(clip, points, torch.tensor(places), len(ids)):
         return as_floats(clip.text_embeddings(tokens))
 
 

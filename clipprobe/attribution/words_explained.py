@@ -82,16 +82,16 @@ def explain_words(
         ConfigError: no such method, lengths that differ, or a text that says what a person is.
     """
     rows = [texts] if isinstance(texts, str) else list(texts)
-    pictures = list(images) if isinstance(images, list | tuple) else [images]
-    if len(rows) != len(pictures):
+    inputs = list(images) if isinstance(images, list | tuple) else [images]
+    if len(rows) != len(inputs):
         raise ConfigError(
-            f"{len(pictures)} images and {len(rows)} texts were given: give as many of one as of "
+            f"{len(inputs)} images and {len(rows)} texts were given: give as many of one as of "
             "the other."
         )
     if method not in METHODS:
         raise ConfigError(f"There is no method {method!r} for words: use {', '.join(METHODS)}.")
     refuse_person_groups(rows, "explain_words")
-    vectors = clip.encode_images(pictures).astype(np.float64)
+    vectors = clip.encode_images(inputs).astype(np.float64)
     how = "" if method == "gradient" else masking_of(clip, masking)
     known = {text: words_of(clip, text) for text in dict.fromkeys(rows)}
     provenance = clip.provenance()

@@ -1,4 +1,4 @@
-"""An explanation as a file: a picture, a page to click through, or arrays."""
+"""An explanation as a file: an image, a page to click through, or arrays."""
 
 from __future__ import annotations
 
@@ -48,86 +48,93 @@ def check_suffix(out: Path) -> None:
     """
     if out.suffix.lower() not in WRITERS:
         raise ConfigError(
-            f"A map is written as a picture (.png), a page (.html) or arrays (.safetensors), and "
+            f"A map is written as an image (.png), a page (.html) or arrays (.safetensors), and "
             f"{out} ends otherwise: name it map.png."
         )
 
 
-def write_explained(clip: Clip, found: ScoreFindings, out: Path) -> None:
+def write_explained(clip: Clip, findings: ScoreFindings, out: Path) -> None:
     """Write what the suffix says: ``.png``, ``.html`` or ``.safetensors``."""
     check_suffix(out)
     with file_errors(out):
-        WRITERS[out.suffix.lower()](clip, found, out)
+        WRITERS[out.suffix.lower()](clip, findings, out)
 
 
-def picture(clip: Clip, found: ScoreFindings) -> Image.Image:
+def sheet_of(clip: Clip, findings: ScoreFindings) -> Image.Image:
     """A panel of one map or several side by side, a map per word, and the words in colours."""
     from clipprobe.figures.attribution import below, panel, side_by_side, words_in_colour
 
-    view = clip.preprocess.to_grid(found.image)
-    first = found.maps[0]
-    maps: list[tuple[str, Any]] = [(one.method, one.patches) for one in found.maps]
-    if found.pairs is not None:
-        named = found.pairs.words
-        maps += [(f"with {word!r}", found.pairs.map(n)) for n, word in enumerate(named)]
+    view = clip.preprocess.to_grid(findings.image)
+    first = findings.maps[0]
+    maps: list[tuple[str, Any]] = [(one.method, one.patches) for one in findings.maps]
+    if findings.pairs is not None:
+        named = findings.pairs.words
+        maps += [(f"with {word!r}", findings.pairs.map(n)) for n, word in enumerate(named)]
     if len(maps) == 1:
         sheet = panel(view, first.patches, first.map if first.resolution == "pixels" else None)
     else:
         sheet = side_by_side(view, maps)
-    for title, words, values in _word_values(found):
+    for title, words, values in _word_values(findings):
         sheet = below(sheet, words_in_colour(words, values, title=title, width=sheet.width))
     return sheet
 
 
-def arrays(found: ScoreFindings) -> dict[str, Any]:
+def arrays(findings: ScoreFindings) -> dict[str, Any]:
     """Named arrays: each method's map, its patches, words, and the matrix of patches and words."""
     tensors: dict[str, Any] = {}
-    for one in found.maps:
+    for one in findings.maps:
         tensors |= {f"{one.method}.map": one.map, f"{one.method}.patches": one.patches}
-    if found.words is not None:
-        tensors["words"] = found.words.values
-    if found.pairs is not None:
+    if findings.words is not None:
+        tensors["words"] = findings.words.values
+    if findings.pairs is not None:
         tensors |= {
-            "interactions": found.pairs.matrix,
-            "interactions.words": found.pairs.word_values,
+            "interactions": findings.pairs.matrix,
+            "interactions.words": findings.pairs.word_values,
         }
     return {name: np.ascontiguousarray(value) for name, value in tensors.items()}
 
 
-def _word_values(found: ScoreFindings) -> list[tuple[str, Sequence[str], Any]]:
+def _word_values(findings: ScoreFindings) -> list[tuple[str, Sequence[str], Any]]:
     rows: list[tuple[str, Sequence[str], Any]] = []
-    if found.words is not None:
-        rows.append((f"words by {found.words.method}", found.words.words, found.words.values))
-    if found.pairs is not None:
-        rows.append(("words alone", found.pairs.words, found.pairs.word_values))
+    if findings.words is not None:
+        rows.append(
+            (f"words by {findings.words.method}", findings.words.words, findings.words.values)
+        )
+    if findings.pairs is not None:
+        rows.append(("words alone", findings.pairs.words, findings.pairs.word_values))
     return rows
 
 
-def _png(clip: Clip, found: ScoreFindings, out: Path) -> None:
+def _png(clip: Clip, findings: ScoreFindings, out: Path) -> None:
     from PIL.PngImagePlugin import PngInfo
 
-    sheet = picture(clip, found)
+    sheet = sheet_of(clip, findings)
     notes = PngInfo()
     for name in ("target", "method", "units", "score"):
-        texts = dict.fromkeys(str(getattr(one, name)) for one in found.maps)
+        texts = dict.fromkeys(str(getattr(one, name)) for one in findings.maps)
         notes.add_itxt(name, " | ".join(texts))
     write_atomically(out, lambda path: sheet.save(path, "PNG", pnginfo=notes))
 
 
-def _html(clip: Clip, found: ScoreFindings, out: Path) -> None:
+def _html(clip: Clip, findings: ScoreFindings, out: Path) -> None:
     from clipprobe.attribution.page import explanation_page
     from clipprobe.report import write_html
 
     page = explanation_page(
-        clip, found.image, found.maps, words=found.words, pairs=found.pairs, parts=found.parts
+        clip,
+        findings.image,
+        findings.maps,
+        words=findings.words,
+        pairs=findings.pairs,
+        parts=findings.parts,
     )
     write_html(page, out)
 
 
-def _arrays(clip: Clip, found: ScoreFindings, out: Path) -> None:
+def _arrays(clip: Clip, findings: ScoreFindings, out: Path) -> None:
     from clipprobe.runs.tables import write_arrays
 
-    tensors = arrays(found)
+    tensors = arrays(findings)
     write_atomically(out, lambda path: write_arrays(path, tensors))
 
 

@@ -19,8 +19,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(flag: bool) -> None:
+    if flag:
         typer.echo(f"clipprobe {__version__}")
         raise typer.Exit
 

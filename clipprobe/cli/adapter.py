@@ -33,12 +33,12 @@ def command(name: str, verb: Verb) -> TyperCommand:
     click_command = typer.main.get_command(app)
     assert isinstance(click_command, TyperCommand)
     click_command.name = name
-    usage = ["[OPTIONS]", *(_place(one) for one in _shown(verb) if one.argument)]
+    usage = ["[OPTIONS]", *(_place(one) for one in _settings(verb) if one.argument)]
     click_command.collect_usage_pieces = lambda ctx: usage  # type: ignore[method-assign]
     return click_command
 
 
-def _shown(verb: Verb) -> list[Setting]:
+def _settings(verb: Verb) -> list[Setting]:
     from clipprobe.settings import settings_of
 
     every = [one for record in records_of(verb) for one in settings_of(record)]
@@ -66,12 +66,12 @@ def help_of(record: Any) -> str:
 
 
 def _called(verb: Verb) -> Callable[..., None]:
-    def run(**given: Any) -> None:
-        output().quiet = bool(given.get("quiet"))
-        run_verb(verb, made(verb.records, given), dry=bool(given.get("dry_run")))
+    def run(**values: Any) -> None:
+        output().quiet = bool(values.get("quiet"))
+        run_verb(verb, filled_records(verb.records, values), dry=bool(values.get("dry_run")))
 
     run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [_parameter(one) for one in _shown(verb)]
+        [_parameter(one) for one in _settings(verb)]
     )
     run.__annotations__ = {
         name: parameter.annotation for name, parameter in inspect.signature(run).parameters.items()
@@ -79,7 +79,7 @@ def _called(verb: Verb) -> Callable[..., None]:
     return run
 
 
-def made(records: tuple[Any, ...], given: Mapping[str, Any]) -> list[Any]:
+def filled_records(records: tuple[Any, ...], values: Mapping[str, Any]) -> list[Any]:
     """A record of each kind, from flags and from the file that ``--config`` names.
 
     Raises:
@@ -87,10 +87,10 @@ def made(records: tuple[Any, ...], given: Mapping[str, Any]) -> list[Any]:
     """
     from clipprobe.settings.record import check_keys
 
-    file = given.get("config")
+    file = values.get("config")
     config = read_mapping(Path(file)) if file else {}
     check_keys(config, records, file)
-    return [record.from_texts(given, config, file) for record in records]
+    return [record.from_texts(values, config, file) for record in records]
 
 
 def _parameter(one: Setting) -> inspect.Parameter:

@@ -99,8 +99,8 @@ class BoundaryGroup(LazyGroup):
 
     def main(self, args: Sequence[str] | None = None, *arguments: Any, **extra: Any) -> Any:
         """Run a command line; whether it asks for JSON is seen before it is read."""
-        given = list(sys.argv[1:] if args is None else args)
-        options = given[: given.index("--")] if "--" in given else given
+        words = list(sys.argv[1:] if args is None else args)
+        options = words[: words.index("--")] if "--" in words else words
         with speaking(as_json="--json" in options):
             return super().main(args, *arguments, **extra)
 
@@ -118,16 +118,16 @@ class BoundaryGroup(LazyGroup):
             for name in [*getattr(ctx, "_protected_args", ()), *ctx.args][:1]:
                 for package in _NEEDS_PACKAGE.get(name, ()):
                     require_own_package(package)
-            with _warnings_said():
+            with _short_warnings():
                 return super().invoke(ctx)
         except ClipprobeError as error:
             _end(kind_of(error), str(error), error.exit_code)
         except _UsageError as error:
             _refuse(error)
         except KeyboardInterrupt:
-            _end("interrupted", f"interrupted{_what_is_kept()}", INTERRUPTED)
+            _end("interrupted", f"interrupted{_note_of_parts()}", INTERRUPTED)
         except Terminated:
-            _end("terminated", f"ended by SIGTERM{_what_is_kept()}", TERMINATED)
+            _end("terminated", f"ended by SIGTERM{_note_of_parts()}", TERMINATED)
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:
@@ -148,7 +148,7 @@ def _end(kind: str, message: str, code: int) -> NoReturn:
     raise typer.Exit(code) from None
 
 
-def _what_is_kept() -> str:
+def _note_of_parts() -> str:
     """What becomes of the work that was done; says no more than is so."""
     folder = RUN_FOLDER.get()
     try:
@@ -161,17 +161,17 @@ def _what_is_kept() -> str:
 
 
 @contextmanager
-def _warnings_said() -> Iterator[None]:
+def _short_warnings() -> Iterator[None]:
     """Say Python's warnings on stderr as sentences, without a path and a line of source."""
 
-    def said(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+    def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
         if category.__name__ == "DecompressionBombWarning":
             return  # such an image is refused, and the refusal says why
         text = " ".join(str(message).split())
         say(f"clipprobe: warning: {text}")
 
     previous = warnings.showwarning
-    warnings.showwarning = said
+    warnings.showwarning = show
     try:
         yield
     finally:

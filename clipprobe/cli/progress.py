@@ -64,7 +64,7 @@ class Lines:
         self._start = clock()
         self._next, self._pause = self._start + FIRST, FIRST
 
-    def told(self, done: int, total: int | None) -> None:
+    def report(self, done: int, total: int | None) -> None:
         """The work is at ``done``."""
         self._done, self._total = done, total
         self._seconds = self._left(done, total) if total else None
@@ -126,7 +126,7 @@ def progress(description: str, total: int | None = None) -> Iterator[Callable[[i
             def advance(n: int) -> None:
                 nonlocal done
                 done += n
-                lines.told(done, total)
+                lines.report(done, total)
 
             yield advance
     else:
@@ -152,7 +152,7 @@ def countdown(description: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: None
     elif not sys.stderr.isatty():
         with _lines(description) as lines:
-            yield lines.told
+            yield lines.report
     else:
         from rich.progress import TextColumn
 

@@ -46,8 +46,8 @@ def _rehearse(verb: Verb, records: Sequence[Any], place: Output) -> None:
     from clipprobe.study.command import of_command
     from clipprobe.study.rehearsal import Rehearsal, rehearse
 
-    def tell(found: Rehearsal) -> None:
-        result(found.to_json(), as_json=output().as_json, text=found.text)
+    def tell(rehearsal: Rehearsal) -> None:
+        result(rehearsal.to_json(), as_json=output().as_json, text=rehearsal.text)
 
     if place.out is not None:
         out = use_folder(place.out)

@@ -86,7 +86,7 @@ _OURS = {
     ),
     "neurons": (
         "",
-        "What makes each neuron fire.",
+        "What activates each neuron.",
     ),
     "neurons scan": (
         "clipprobe.neurons.atlas.verb:SCAN",
@@ -142,7 +142,7 @@ _OURS = {
     ),
     "neurons words": (
         "clipprobe.neurons.words.verb:WORDS",
-        "Which written words, shown as images, make each vision unit fire.",
+        "Which written words, shown as images, activate each vision unit.",
     ),
     "neurons captions": (
         "clipprobe.neurons.captions.verb:CAPTIONS",

@@ -67,18 +67,18 @@ class Choice:
         records: Sequence[ImageRecord] = dataset.records
         if self.sample is not None:
             records = sampled(records, self.sample, per_class=self.per_class, seed=self.seed)
-        chosen = make_dataset(dataset.name, records, self.limit)
-        return replace(chosen, left_out=dataset.left_out)
+        selection = make_dataset(dataset.name, records, self.limit)
+        return replace(selection, left_out=dataset.left_out)
 
     def arguments(self) -> dict[str, Any]:
         """As JSON, for what opens the images again; places on this machine are absolute."""
         values = {one.name: getattr(self, one.name) for one in fields(self)}
-        given = {name: value for name, value in values.items() if value}
+        nonempty = {name: value for name, value in values.items() if value}
         for name in ("labels", "image_root", "label_names"):
-            if name in given:
-                given[name] = absolute(given[name])
+            if name in nonempty:
+                nonempty[name] = absolute(nonempty[name])
         if self.sample is not None:
-            given["seed"] = self.seed
+            nonempty["seed"] = self.seed
         else:
-            given.pop("seed", None)
-        return {"limit": self.limit, **given}
+            nonempty.pop("seed", None)
+        return {"limit": self.limit, **nonempty}

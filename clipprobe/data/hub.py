@@ -57,7 +57,7 @@ def open_hub(spec: str) -> Dataset:
     """
     match = _ID.fullmatch(spec)
     if match is None:
-        raise DataError(f"{spec!r} is no Hugging Face id: give owner/name or owner/name@split.")
+        raise DataError(f"{spec!r} is not a Hugging Face id: give owner/name or owner/name@split.")
     datasets = _library(f"No folder {spec!r} exists, and reading it as a Hugging Face data set")
     try:
         dataset = datasets.load_dataset(match["id"], split=match["split"])
@@ -101,24 +101,24 @@ def _library(feature: str) -> Any:
     return datasets
 
 
-def _dataset(name: str, found: Any) -> Dataset:
+def _dataset(name: str, loaded: Any) -> Dataset:
     split = "data"
-    if isinstance(found, dict):  # a DatasetDict: one data set a split
-        split = next((each for each in _DEFAULT_SPLITS if each in found), sorted(found)[0])
-        found = found[split]
-    columns = [key for key, kind in found.features.items() if type(kind).__name__ == "Image"]
+    if isinstance(loaded, dict):  # a DatasetDict: one data set a split
+        split = next((each for each in _DEFAULT_SPLITS if each in loaded), sorted(loaded)[0])
+        loaded = loaded[split]
+    columns = [key for key, kind in loaded.features.items() if type(kind).__name__ == "Image"]
     if not columns:
         raise DataError(
             f"The Hugging Face data set {name!r} has no column of images (it has: "
-            f"{', '.join(found.features)}): give one that has."
+            f"{', '.join(loaded.features)}): give one that has."
         )
     column = "image" if "image" in columns else columns[0]
-    images = found.cast_column(column, type(found.features[column])(decode=False))
-    metadata = found.remove_columns(columns)
+    images = loaded.cast_column(column, type(loaded.features[column])(decode=False))
+    metadata = loaded.remove_columns(columns)
     names = {key: kind.names for key, kind in metadata.features.items() if hasattr(kind, "names")}
-    width = len(str(max(len(found) - 1, 0)))
+    width = len(str(max(len(loaded) - 1, 0)))
     records = []
-    for index in range(len(found)):
+    for index in range(len(loaded)):
         cells = {}
         for key, value in (metadata[index] if metadata.column_names else {}).items():
             if key in names and isinstance(value, int) and 0 <= value < len(names[key]):

@@ -42,7 +42,7 @@ def as_dataset(
     Args:
         images: A data set; the path of one (folder, table, archive); or an iterable of records,
             paths, Pillow images and uint8 arrays ``(h, w, 3)``. Members of an iterable that are
-            no records get ids from their place in it, ``000017`` or ``000017-name.png``.
+            not records get ids from their place in it, ``000017`` or ``000017-name.png``.
         limit: Use at most N, sampled by the hash of their ids.
         choice: Labels and a sample; see :class:`~clipprobe.data.choice.Choice`.
     """
@@ -50,8 +50,8 @@ def as_dataset(
         return open_dataset(images, limit=limit, **choice)
     if isinstance(images, Dataset):
         ids = [record.id for record in images.records]
-        chosen = Choice(limit=limit or None, **choice)
-        return images if not chosen and ids == sorted(ids) else chosen.of(images)
+        selection = Choice(limit=limit or None, **choice)
+        return images if not selection and ids == sorted(ids) else selection.of(images)
     records = [_record(place, image) for place, image in enumerate(check_images(images))]
     return Choice(limit=limit, **choice).of(make_dataset("images", records, None))
 

@@ -54,7 +54,7 @@ def with_labels(
         names_below(dataset.records, root),
         rows,
         names=(f"images of {dataset.name!r}", f"table {read.path.name}"),
-        # A table may leave the endings away.
+        # A table may omit the endings.
         by_stem=not any(PurePosixPath(row).suffix.lower() in IMAGE_SUFFIXES for row in rows),
     )
     others = [column for column in read.columns if column not in (name, label)]
@@ -121,12 +121,16 @@ def _relative(name: str, root: str | Path | None) -> str:
     return name if pure is None else pure.as_posix()
 
 
-def _label_column(table: TextTable, name: str, given: str | None) -> str:
+def _label_column(table: TextTable, name: str, label_column: str | None) -> str:
     others = [column for column in table.columns if column != name]
     usual = next((column for column in LABEL_COLUMNS if column in others), None)
-    label = given or usual or (others[0] if len(others) == 1 else None)
+    label = label_column or usual or (others[0] if len(others) == 1 else None)
     if label is None or label not in others:
-        lack = f"has no column {given!r}" if given else "does not say which column holds the labels"
+        lack = (
+            f"has no column {label_column!r}"
+            if label_column
+            else "does not say which column holds the labels"
+        )
         raise DataError(
             f"The table {table.path} {lack} (it has: {', '.join(table.columns)}): name it with "
             "--label-column."

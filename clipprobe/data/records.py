@@ -196,7 +196,7 @@ def make_dataset(name: str, records: Sequence[ImageRecord], limit: int | None) -
     for before, after in pairwise(ordered):
         if before.id == after.id:
             raise DataError(
-                f"The data set {name!r} lists {after.id!r} twice: keep one entry an image."
+                f"The data set {name!r} lists {after.id!r} twice: keep one entry per image."
             )
     if limit is not None and limit < len(ordered):
         sample = sorted(ordered, key=lambda record: _id_hash(record.id))[:limit]

@@ -42,10 +42,10 @@ def open_dataset(spec: str | Path, *, limit: int | None = None, **choice: Any) -
         NoReadableImagesError: it holds no file at all.
         MissingExtraError: a Hugging Face data set, and ``datasets`` is not installed.
     """
-    chosen = Choice(limit=limit, **choice)
-    whole = _open(spec, chosen)
-    origin = Origin(opener="images", arguments={"spec": absolute(spec), **chosen.arguments()})
-    return replace(chosen.of(whole), origin=origin)
+    selection = Choice(limit=limit, **choice)
+    whole = _open(spec, selection)
+    origin = Origin(opener="images", arguments={"spec": absolute(spec), **selection.arguments()})
+    return replace(selection.of(whole), origin=origin)
 
 
 def _open(spec: str | Path, choice: Choice) -> Dataset:
@@ -105,15 +105,15 @@ def _open_folder(path: Path) -> Dataset:
     from clipprobe.data import hub, tables, webdataset
 
     name = path.resolve().name
-    found = [path / f"metadata{suffix}" for suffix in TABLE_SUFFIXES]
-    found = [table for table in found if table.is_file()]
-    if len(found) > 1:
+    candidates = [path / f"metadata{suffix}" for suffix in TABLE_SUFFIXES]
+    candidates = [table for table in candidates if table.is_file()]
+    if len(candidates) > 1:
         raise DataError(
-            f"The folder {path} has {' and '.join(table.name for table in found)}: keep one, or "
-            "give the table itself."
+            f"The folder {path} has {' and '.join(table.name for table in candidates)}: keep one, "
+            "or give the table itself."
         )
-    if found:
-        return make_dataset(name, tables.read_table(found[0]), None)
+    if candidates:
+        return make_dataset(name, tables.read_table(candidates[0]), None)
     if hub.is_saved_dataset(path):
         return hub.open_saved(path)
     unreadable: dict[Path, str] = {}
@@ -201,5 +201,5 @@ def _visible(name: str) -> bool:
 
 
 def _text(name: str) -> str:
-    """A file name as valid Unicode: bytes that are no UTF-8 become ``\\xNN``."""
+    """A file name as valid Unicode: bytes that are not UTF-8 become ``\\xNN``."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

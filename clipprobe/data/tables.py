@@ -1,4 +1,4 @@
-"""Metadata tables: ``file_name``, an optional ``label``, and attributes, one row an image."""
+"""Metadata tables: ``file_name``, an optional ``label``, and attributes, one row per image."""
 
 from __future__ import annotations
 
@@ -161,7 +161,8 @@ def _jsonl_rows(path: Path) -> Iterator[Mapping[str, Any]]:
                 row = None
             if not isinstance(row, dict):
                 raise DataError(
-                    f"Line {number} of the table {path} is no JSON object: write one object a line."
+                    f"Line {number} of the table {path} is not a JSON object: write one "
+                    "object per line."
                 )
             yield row
 

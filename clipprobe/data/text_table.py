@@ -72,7 +72,7 @@ def read_text_table(path: str | Path) -> TextTable:
     columns = _columns(read_rows(file, plain=True))
     table = TextTable(path=file, columns=columns, sha256=digest)
     if not len(table):
-        raise DataError(f"The table {file} has no row: give one row an image.")
+        raise DataError(f"The table {file} has no row: give one row per image.")
     return table
 
 
@@ -89,7 +89,7 @@ def refuse_twice(ids: Sequence[str], where: str) -> None:
     if twice:
         raise DataError(
             f"{where} names {len(twice)} id(s) more than once (the first is {next(iter(twice))!r})"
-            ": keep one row an image."
+            ": keep one row per image."
         )
 
 

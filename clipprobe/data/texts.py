@@ -42,7 +42,7 @@ def text_dataset(
         if words and words not in records:
             records[words] = ImageRecord(words, words.encode("utf-8", "backslashreplace"))
     if not records:
-        raise DataError(f"{name!r} holds no text: give at least one, one a line in a file.")
+        raise DataError(f"{name!r} holds no text: give at least one, one per line in a file.")
     return make_dataset(name, list(records.values()), limit)
 
 

@@ -128,7 +128,7 @@ def _add_sidecar(sample: _Sample, extension: str, text: str) -> None:
     else:
         values: Any = json.loads(text)
         if not isinstance(values, dict):
-            raise ValueError("no JSON object")
+            raise ValueError("not a JSON object")
         for key, value in values.items():
             cell = cell_text(value)
             if cell is None:

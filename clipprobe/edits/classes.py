@@ -152,7 +152,7 @@ def _with(network: Network, rule: ClassRule) -> Network:
     return network.changed(classes=(*network.classes, rule))
 
 
-def _unit(changed: Vectors, given: Vectors) -> Vectors:
+def _unit(changed: Vectors, original: Vectors) -> Vectors:
     """Rows of unit length, in the type of those given.
 
     Raises:
@@ -161,5 +161,5 @@ def _unit(changed: Vectors, given: Vectors) -> Vectors:
     length = np.linalg.norm(changed.astype(np.float64), axis=1, keepdims=True)
     if not (length > 1e-9).all():
         raise ConfigError("The edit leaves nothing of a class vector: it cannot be used here.")
-    result: Vectors = (changed / length).astype(given.dtype)
+    result: Vectors = (changed / length).astype(original.dtype)
     return result

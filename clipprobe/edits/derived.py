@@ -60,8 +60,8 @@ class DerivedPoint:
                 f"{name!r} cannot name a direction: begin with a letter and use at most 60 "
                 "letters, digits, '_' and '-'."
             )
-        given = floats(vectors, f"The direction {name}")
-        rows = floats(np.atleast_2d(given), f"The direction {name}", 2)
+        direction = floats(vectors, f"The direction {name}")
+        rows = floats(np.atleast_2d(direction), f"The direction {name}", 2)
         zero = np.flatnonzero(~rows.any(axis=1))
         if len(zero):
             raise ConfigError(f"Direction {zero[0]} of {name} is zero and points nowhere.")

@@ -42,7 +42,7 @@ class Interventions:
         checked = []
         for address, how in changes.items():
             at = address if isinstance(address, At) else At(address)
-            checked.append((at, _kept(at, how)))
+            checked.append((at, _detached(at, how)))
         object.__setattr__(self, "changes", tuple(checked))
 
     @classmethod
@@ -118,7 +118,7 @@ def _in_tower(at: At, tower: str) -> At:
     return At(f"{tower}.{rest}" if dot and "*" in first else at.address, at.tokens, units=at.units)
 
 
-def _kept(at: At, how: How) -> How:
+def _detached(at: At, how: How) -> How:
     """A change with arrays of its own."""
     check_how(at.address, how)
     if callable(how):

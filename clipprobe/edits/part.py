@@ -96,7 +96,7 @@ def floats(values: Any, what: str, ndim: int | None = None) -> npt.NDArray[Any]:
     """Given numbers as an array of its own that nobody writes to, float32 or float64.
 
     Raises:
-        ConfigError: they are not finite numbers of so many axes; ``what`` says which.
+        ConfigError: they are not finite numbers of that many axes; ``what`` says which.
     """
     array = values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
     array_copy = np.array(

@@ -155,7 +155,7 @@ class Views:
         """One batch of pixels becomes several."""
 
         def look(batches: list[Tensor]) -> list[Tensor]:
-            return [_seen(batch, view) for batch in batches for view in self.views]
+            return [_viewed(batch, view) for batch in batches for view in self.views]
 
         return network.changed(pixels=(*network.pixels, look))
 
@@ -163,7 +163,7 @@ class Views:
         return f"mean of {len(self.views)} views of every image"
 
 
-def _seen(pixels: Tensor, view: View) -> Tensor:
+def _viewed(pixels: Tensor, view: View) -> Tensor:
     """A view of ``(b, 3, H, W)``, at the same size."""
     height, width = pixels.shape[-2:]
     left, top, right, bottom = view.box

@@ -19,7 +19,7 @@ _SMALLEST = 224
 
 
 def overlay(
-    picture: Image.Image,
+    image: Image.Image,
     values: npt.ArrayLike,
     *,
     strength: float = 0.75,
@@ -36,10 +36,10 @@ def overlay(
             largest of this one.
     """
     tint, weight = _tint(np.asarray(values, float), reach)
-    size = picture.size
+    size = image.size
     colour = np.asarray(_resized(Image.fromarray(tint), size), float)
     cover = np.asarray(_resized(Image.fromarray(weight), size), float)[..., None] / 255 * strength
-    grey = np.asarray(picture.convert("L").convert("RGB"), float) * 0.6 + 70
+    grey = np.asarray(image.convert("L").convert("RGB"), float) * 0.6 + 70
     return Image.fromarray(np.rint(grey * (1 - cover) + colour * cover).astype(np.uint8))
 
 
@@ -52,7 +52,7 @@ def map_image(values: npt.ArrayLike, size: tuple[int, int]) -> Image.Image:
 
 
 def panel(
-    picture: Image.Image, patches: npt.ArrayLike, pixels: npt.ArrayLike | None = None
+    image: Image.Image, patches: npt.ArrayLike, pixels: npt.ArrayLike | None = None
 ) -> Image.Image:
     """The image, the map over it, the map in pixels where there is one, and the scale.
 
@@ -61,14 +61,14 @@ def panel(
         patches: ``(rows, columns)`` map on the patches.
         pixels: ``(h, w)`` map of the same in pixels.
     """
-    factor = max(1, -(-_SMALLEST // max(picture.size)))
-    picture = picture.convert("RGB")
-    size = (picture.width * factor, picture.height * factor)
-    picture = picture.resize(size, Image.Resampling.NEAREST)
-    parts = [(picture, ""), (overlay(picture, patches), _scale(patches))]
+    factor = max(1, -(-_SMALLEST // max(image.size)))
+    image = image.convert("RGB")
+    size = (image.width * factor, image.height * factor)
+    image = image.resize(size, Image.Resampling.NEAREST)
+    parts = [(image, ""), (overlay(image, patches), _scale(patches))]
     if pixels is not None:
-        parts.append((map_image(pixels, picture.size), _scale(pixels)))
-    width, height = picture.size
+        parts.append((map_image(pixels, image.size), _scale(pixels)))
+    width, height = image.size
     sheet = Image.new(
         "RGB", (len(parts) * (width + _GAP) + _GAP, height + 3 * _GAP + _BAR + _TEXT), "white"
     )
@@ -87,7 +87,7 @@ def panel(
 
 
 def side_by_side(
-    picture: Image.Image,
+    image: Image.Image,
     maps: Sequence[tuple[str, npt.ArrayLike]],
     *,
     columns: int = 4,
@@ -101,12 +101,12 @@ def side_by_side(
         columns: Parts in a row, the image included.
         side: Smallest side of a part.
     """
-    factor = max(1, -(-side // max(picture.size)))
-    picture = picture.convert("RGB")
-    width, height = picture.width * factor, picture.height * factor
-    picture = picture.resize((width, height), Image.Resampling.NEAREST)
-    parts = [("the image", picture, "")]
-    parts += [(title, overlay(picture, values), _scale(values)) for title, values in maps]
+    factor = max(1, -(-side // max(image.size)))
+    image = image.convert("RGB")
+    width, height = image.width * factor, image.height * factor
+    image = image.resize((width, height), Image.Resampling.NEAREST)
+    parts = [("the image", image, "")]
+    parts += [(title, overlay(image, values), _scale(values)) for title, values in maps]
     line = 2 * _TEXT
     cell = height + line + _GAP + _BAR + line
     n_rows = -(-len(parts) // columns)

@@ -24,7 +24,7 @@ def association_chart(
     axis: str,
     title: str = "",
 ) -> go.Figure:
-    """One row a word: effect size and interval; filled where flagged.
+    """One row per word: effect size and interval; filled where flagged.
 
     Args:
         items: Words, first on top. estimates: value, low, high, n each (NaN allowed).
@@ -44,7 +44,7 @@ def floor_chart(
     axis: str,
     title: str = "",
 ) -> go.Figure:
-    """One row a word: a figure that chance alone raises, over a bar of what chance gives.
+    """One row per word: a figure that chance alone raises, over a bar of what chance gives.
 
     Args:
         floors: Mean and 95th percentile of the null, for each word.

@@ -1,4 +1,4 @@
-"""Pictures of patching: shares by position, effects of paths, and predicted beside measured."""
+"""Figures of patching: shares by position, effects of paths, and predicted beside measured."""
 
 from __future__ import annotations
 
@@ -108,9 +108,9 @@ def predicted_svg(
         parts.append(text(_LEFT - 6, y(mark) + 4, short(mark), anchor="end"))
     low, high = marks[0], marks[-1]
     parts.append(line(x(low), y(low), x(high), y(high), INK, dashed=True))
-    for told, seen, group in zip(predicted, measured, groups, strict=True):
+    for prediction, effect, group in zip(predicted, measured, groups, strict=True):
         colour = PALETTE[group % len(PALETTE)]
-        parts.append(text(x(told), y(seen) + 4, str(group), colour, "middle", "bold"))
+        parts.append(text(x(prediction), y(effect) + 4, str(group), colour, "middle", "bold"))
     parts.append(text(_LEFT - 44, _TOP - 22, "measured change of the logit (a digit is a block)"))
     middle = (_LEFT + right) / 2
     parts.append(text(middle, bottom + 36, "predicted change of the logit", anchor="middle"))

@@ -17,7 +17,7 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
 
 
 def score_histogram(
-    seen: npt.ArrayLike,
+    real: npt.ArrayLike,
     null: npt.ArrayLike | None,
     *,
     what: str,
@@ -27,14 +27,14 @@ def score_histogram(
     """Scores seen against scores under permutation, in equal bins from 0 to 1.
 
     Args:
-        seen: Counts per bin.
+        real: Counts per bin.
         null: The same under permutation, where there is such a null.
         what: What is counted, for example ``units``.
         random: Counts per bin at random weights, where there are any.
     """
     import plotly.graph_objects as go
 
-    counts = np.asarray(seen, dtype=float)
+    counts = np.asarray(real, dtype=float)
     edges = np.linspace(0, 1, len(counts) + 1)
     middle = ((edges[:-1] + edges[1:]) / 2).tolist()
     figure = go.Figure()
@@ -118,13 +118,13 @@ def modality_dots(
 
 
 def ranked_scores(
-    seen: npt.ArrayLike, random: npt.ArrayLike | None = None, *, title: str = ""
+    scores: npt.ArrayLike, random: npt.ArrayLike | None = None, *, title: str = ""
 ) -> go.Figure:
     """Confirmed scores of the units from the best down, beside those at random weights."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    series = [("trained", np.asarray(seen, dtype=float), BLUE, "solid")]
+    series = [("trained", np.asarray(scores, dtype=float), BLUE, "solid")]
     if random is not None:
         series.append(("random weights", np.asarray(random, dtype=float), ORANGE, "dot"))
     for name, values, colour, dash in series:

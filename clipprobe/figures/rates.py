@@ -1,4 +1,4 @@
-"""Rates of several groups with their intervals, one series a label set."""
+"""Rates of several groups with their intervals, one series per label set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "cross")
 def rate_chart(
     series: Sequence[tuple[str, Sequence[str], Sequence[Any]]], *, axis: str, title: str = ""
 ) -> go.Figure:
-    """One row a group: a rate and its interval for each series.
+    """One row per group: a rate and its interval for each series.
 
     Args:
         series: ``(name, groups, estimates)``; estimates have value, low, high, n (NaN allowed).

@@ -1,4 +1,4 @@
-"""Chart of a search: how visible the best flip is after so many queries."""
+"""Chart of a search: how visible the best flip is after N queries."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def shots_chart(
     *,
     title: str = "",
 ) -> go.Figure:
-    """One line a method, error bars from the estimates, zero-shot as a band.
+    """One line per method, error bars from the estimates, zero-shot as a band.
 
     Args:
         positions: Shots of each class, rising.

@@ -1,4 +1,4 @@
-"""The parts of a picture in SVG: no script, readable on any page.
+"""The parts of a chart in SVG: no script, readable on any page.
 
 For pages of documentation and pages that are made by the hundred, where an interactive chart cannot
 stand.
@@ -14,7 +14,7 @@ INK, FAINT, PAPER = "#222222", "#d8d8d8", "#ffffff"
 
 
 def opened(width: float, height: float, alt: str) -> list[str]:
-    """The first elements of a picture on white paper; ``alt`` is for readers who cannot see it."""
+    """The first elements of a chart on white paper; ``alt`` is for readers who cannot see it."""
     return [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}" role="img" aria-label="{escape(alt)}" '

@@ -114,10 +114,10 @@ class PointChange:
             )
         return (slice(None), torch.tensor(numbers, device=tokens.device)[across], *end)
 
-    def _called(self, picked: Tensor) -> Tensor:
+    def _called(self, values: Tensor) -> Tensor:
         assert callable(self.how)
-        result = self.how(picked)
-        if not isinstance(result, Tensor) or not _broadcasts(result.shape, picked.shape):
+        result = self.how(values)
+        if not isinstance(result, Tensor) or not _broadcasts(result.shape, values.shape):
             parts = (
                 f"a tensor of shape {tuple(result.shape)}"
                 if isinstance(result, Tensor)
@@ -125,9 +125,9 @@ class PointChange:
             )
             raise UnsupportedHookError(
                 f"The function given for {self.point.name} returned {parts} where it got a tensor "
-                f"of shape {tuple(picked.shape)}: return a tensor of the same shape."
+                f"of shape {tuple(values.shape)}: return a tensor of the same shape."
             )
-        return result.to(picked)
+        return result.to(values)
 
     def _replacement(self, tokens: Tensor, rows: Rows | None) -> Tensor:
         """Values of the shape of ``tokens``, ``(b, t, u, ...)``."""
@@ -159,22 +159,22 @@ class PointChange:
         inputs = range(n_rows) if rows is None else rows.indices
         index = self.how.rows
         if isinstance(index, int):
-            wanted = [index] * n_rows
+            source_rows = [index] * n_rows
         elif index is not None:
             if max(inputs) >= len(index):
                 raise UnsupportedHookError(
                     f"Patch rows at {self.point.name} name a source for {len(index)} inputs and "
                     f"input {max(inputs)} came: give one row number per input."
                 )
-            wanted = [int(index[i]) for i in inputs]
+            source_rows = [int(index[i]) for i in inputs]
         else:
-            wanted = [0] * n_rows if n_source == 1 else list(inputs)
-        if not all(-n_source <= row < n_source for row in wanted):
+            source_rows = [0] * n_rows if n_source == 1 else list(inputs)
+        if not all(-n_source <= row < n_source for row in source_rows):
             raise UnsupportedHookError(
-                f"A patch at {self.point.name} holds {n_source} rows and row {max(wanted)} was "
-                "needed: give one row per input, one for all, or say which with rows=."
+                f"A patch at {self.point.name} holds {n_source} rows and row {max(source_rows)} "
+                "was needed: give one row per input, one for all, or say which with rows=."
             )
-        return wanted
+        return source_rows
 
 
 def as_tokens(x: Tensor, axes: tuple[str, ...]) -> Tensor:

@@ -80,10 +80,10 @@ class Capture(Session):
             return value
         for point in self.read_at[name]:
             reading = self.readings.get(point.name)
-            seen = value if reading is None else reading(value)
-            kept = self._observe(point, seen)
-            if kept is not seen:
-                value = kept if reading is None else reading.put_back(value, kept - seen)
+            inner = value if reading is None else reading(value)
+            result = self._observe(point, inner)
+            if result is not inner:
+                value = result if reading is None else reading.put_back(value, result - inner)
         return value
 
     def _observe(self, point: HookPoint, value: Tensor) -> Tensor:
@@ -92,11 +92,11 @@ class Capture(Session):
             return self._keep_in_graph(point.name, value, rows)
         self.fired.add(point.name)
         for label, unit in self._labels[point.name]:
-            picked, axes = value, point.axes
+            selection, axes = value, point.axes
             if unit is not None:
-                picked = value.select(point.unit_axis, unit)
+                selection = value.select(point.unit_axis, unit)
                 axes = axes[: point.unit_axis] + axes[point.unit_axis + 1 :]
-            self._record(label, point, picked, axes, rows)
+            self._record(label, point, selection, axes, rows)
         return value
 
     def _record(

@@ -118,15 +118,15 @@ class Session:
         silent = [name for name in self.points if name not in self.fired]
         if silent and error is None:
             listing = ", ".join(silent[:3]) + (f" and {len(silent) - 3} more" * (len(silent) > 3))
-            asked = f"No value passed through {listing} of {self.clip.id}"
+            sentence = f"No value passed through {listing} of {self.clip.id}"
             if compiled := compiled_parts(self.module):
                 raise HookNeverFiredError(
-                    f"{asked}: torch.compile runs {', '.join(compiled[:3])}, past the hooks. "
+                    f"{sentence}: torch.compile runs {', '.join(compiled[:3])}, past the hooks. "
                     "Use the model as it was before it was compiled, or run it under "
                     'torch.compiler.set_stance("force_eager").'
                 )
             raise HookNeverFiredError(
-                f"{asked}: run images (vision) or texts "
+                f"{sentence}: run images (vision) or texts "
                 "(text) through this model inside the with block, in the thread that opened it, "
                 "and by its encode or embeddings methods (pooled and projected fire only there)."
             )

@@ -50,13 +50,13 @@ def resolve(clip: Hooked, patterns: str | Iterable[str]) -> list[HookPoint]:
         UnsupportedHookError: the site exists, but not in this model; the message says why.
     """
     points = hook_points(clip)
-    found: dict[str, HookPoint] = {}
+    points_by_name: dict[str, HookPoint] = {}
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         for point in match(clip, points, pattern):
-            found.setdefault(point.name, point)
-    if not found:
+            points_by_name.setdefault(point.name, point)
+    if not points_by_name:
         raise nothing_named(clip.id)
-    return list(found.values())
+    return list(points_by_name.values())
 
 
 def match(clip: Hooked, points: list[HookPoint], pattern: str) -> list[HookPoint]:
@@ -82,11 +82,11 @@ def check_unit(point: HookPoint, unit: int) -> None:
         )
 
 
-def unknown(asked: str, names: Iterable[str], model: str) -> UnknownHookPointError:
+def unknown(name: str, names: Iterable[str], model: str) -> UnknownHookPointError:
     """The error for a name that nothing matches."""
-    close = ", ".join(nearest(asked, names))
+    close = ", ".join(nearest(name, names))
     return UnknownHookPointError(
-        f"No hook point of {model} is called {asked!r}; the nearest are {close}, and "
+        f"No hook point of {model} is called {name!r}; the nearest are {close}, and "
         f"`clipprobe hooks {model}` lists all."
     )
 

@@ -30,7 +30,7 @@ class RowCounter:
 
     def __init__(self) -> None:
         self._offset = 0
-        self._seen: set[int] = set()
+        self._indices: set[int] = set()
         self._total: int | None = None
 
     def number(self, rows: Rows | None, n_rows: int) -> RowNumbers:
@@ -43,10 +43,12 @@ class RowCounter:
         total = n_rows if rows is None else rows.n_total
         if len(indices) != n_rows:
             raise ValueError(f"a batch of {n_rows} rows was announced as {len(indices)} rows")
-        if total != self._total or not self._seen.isdisjoint(indices):
-            self._offset += max(self._seen, default=-1) + 1 if self._total is None else self._total
-            self._seen, self._total = set(), total
-        self._seen.update(indices)
+        if total != self._total or not self._indices.isdisjoint(indices):
+            self._offset += (
+                max(self._indices, default=-1) + 1 if self._total is None else self._total
+            )
+            self._indices, self._total = set(), total
+        self._indices.update(indices)
         return np.asarray(indices, np.int64) + self._offset
 
 

@@ -158,7 +158,7 @@ class BlockWiring:
     def _name(self, site: str) -> str:
         return f"{self.prefix}.{site}"
 
-    def _wanted(self, listeners: Listeners, site: str, *, changed: bool = False) -> bool:
+    def _has_listener(self, listeners: Listeners, site: str, *, changed: bool = False) -> bool:
         name = self._name(site)
         return any(one.wants(name) and (one.changes or not changed) for one in listeners)
 
@@ -166,7 +166,7 @@ class BlockWiring:
         heads = self._split(x)
         new = visit(listeners, self._name(f"attn.{letter}"), heads)
         # v is only needed to mix values anew under a changed pattern.
-        if self._wanted(listeners, "attn.pattern", changed=letter == "v"):
+        if self._has_listener(listeners, "attn.pattern", changed=letter == "v"):
             self._put(letter, new)
         return x if new is heads else new.reshape(x.shape)
 
@@ -174,22 +174,22 @@ class BlockWiring:
         self._put("mask", attention_mask(self.block.attention, arguments, keywords))
 
     def _before_out(self, listeners: Listeners, z: Tensor) -> Tensor:
-        if self._wanted(listeners, "attn.pattern"):
+        if self._has_listener(listeners, "attn.pattern"):
             z = self._visit_pattern(listeners, z)
         heads = self._split(z)
         new = visit(listeners, self._name("attn.z"), heads)
         if new is not heads:
             heads, z = new, new.reshape(z.shape)
         self._take("head_delta")
-        if self._wanted(listeners, "attn.head_out"):
+        if self._has_listener(listeners, "attn.head_out"):
             written = self._head_out(heads)
-            shown = written.to(z.dtype)
-            new = visit(listeners, self._name("attn.head_out"), shown)
-            if new is not shown:
+            writes = written.to(z.dtype)
+            new = visit(listeners, self._name("attn.head_out"), writes)
+            if new is not writes:
                 # A half-precision model's heads are added up in float32. What was not changed adds
                 # exactly nothing, though it was shown rounded.
                 exact = new.to(written.dtype)
-                old = torch.where(new == shown, exact, written).detach()
+                old = torch.where(new == writes, exact, written).detach()
                 self._put("head_delta", (exact - old).sum(dim=2))
         return z
 

@@ -67,7 +67,7 @@ class Reader:
     Args:
         sites: Names of hook points of one tower.
         pool: How tokens become one number, for all of them or for each by name.
-        fill: Fill a smaller batch up to so many inputs with copies of its last, because matrix
+        fill: Fill a smaller batch up to this many inputs with copies of its last, because matrix
             products of another height may round differently; 0 leaves it as it is.
         tokens: Whether the token of each maximum is wanted.
         reuse: Read every second pass of one size into the same memory. Small arrays that outlive a
@@ -123,14 +123,14 @@ class Reader:
         batch = torch.stack(items)
         if n < fill:
             batch = torch.cat([batch, batch[-1:].expand(fill - n, *batch.shape[1:])])
-        seen: dict[str, dict[str, NDArray[Any]]] = {"values": {}, "tokens": {}}
+        parts: dict[str, dict[str, NDArray[Any]]] = {"values": {}, "tokens": {}}
 
         def keep(kind: str, name: str, values: Tensor, dtype: Any) -> None:
             value = memory.get((kind, name))
             if value is None or value.shape != tuple(values.shape):
                 value = memory[kind, name] = np.empty(tuple(values.shape), dtype)
             torch.from_numpy(value).copy_(values)
-            seen[kind][name] = value[:n]
+            parts[kind][name] = value[:n]
 
         def sink(name: str, values: Tensor, rows: Any, tokens: Tensor | None) -> None:
             keep("values", name, values, np.float32)
@@ -142,8 +142,8 @@ class Reader:
                 one = capture(self.clip, sites, pool=pool, sink=sink, argmax=self._tokens)
                 readings.enter_context(one)
             embeddings = self._embed(batch)[:n].cpu().numpy()
-        values = {name: seen["values"][name] for name in self.sites}  # not as they fired
-        return Reading(values, seen["tokens"], embeddings)
+        values = {name: parts["values"][name] for name in self.sites}  # not as they fired
+        return Reading(values, parts["tokens"], embeddings)
 
 
 def activations(

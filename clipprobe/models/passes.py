@@ -108,16 +108,16 @@ class Passes:
             places = {}  # something inside the tower is captured: it has to run
         new = [i for i, key in enumerate(keys) if key not in places]
         if len(new) == len(keys):
-            vectors_made = encode(None)
-            self._keep(way, keys, vectors_made)
-            return vectors_made
+            all_vectors = encode(None)
+            self._keep(way, keys, all_vectors)
+            return all_vectors
         vectors: list[Tensor | None] = [None] * len(keys)
         device, dtype = next(self._module.parameters()).device, None
         if new:
-            vectors_made = encode(new)
-            self._keep(way, [keys[i] for i in new], vectors_made)
-            device, dtype = vectors_made.device, vectors_made.dtype
-            for i, row in zip(new, vectors_made, strict=True):
+            all_vectors = encode(new)
+            self._keep(way, [keys[i] for i in new], all_vectors)
+            device, dtype = all_vectors.device, all_vectors.dtype
+            for i, row in zip(new, all_vectors, strict=True):
                 vectors[i] = row
         for i, key in enumerate(keys):
             if vectors[i] is None:
@@ -125,8 +125,8 @@ class Passes:
         stacked = torch.stack([one for one in vectors if one is not None])
         return stacked if dtype is None else stacked.to(dtype)
 
-    def _keep(self, way: str, keys: list[bytes], made: Tensor) -> None:
-        rows = made.detach().cpu()
+    def _keep(self, way: str, keys: list[bytes], vectors: Tensor) -> None:
+        rows = vectors.detach().cpu()
         with self._lock:
             if way not in self._own:
                 path = self._folder / f"{self._study}.{way}"

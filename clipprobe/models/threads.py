@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from clipprobe.anatomy import listening as context
 
 _LOCK = threading.Lock()
-_held = 0
+_n_holders = 0
 _threads = 1
 _blas: Any = None
 
@@ -45,21 +45,21 @@ def one_thread_each(clip: Any) -> Iterator[int]:
 
 
 def _hold() -> int:
-    global _held, _threads, _blas
+    global _n_holders, _threads, _blas
     with _LOCK:
-        if not _held:  # two blocks at a time share what the first one found
+        if not _n_holders:  # two blocks at a time share what the first one found
             _threads = torch.get_num_threads()
             # Before torch's, and restored before them: restoring these touches OpenMP as well.
             _blas = threadpool_limits(limits=1, user_api="blas")
             torch.set_num_threads(1)
-        _held += 1
+        _n_holders += 1
         return _threads
 
 
 def _release() -> None:
-    global _held
+    global _n_holders
     with _LOCK:
-        _held -= 1
-        if not _held:
+        _n_holders -= 1
+        if not _n_holders:
             _blas.restore_original_limits()
             torch.set_num_threads(_threads)

@@ -1,4 +1,4 @@
-"""Neurons: what makes each unit fire, over all images and across its whole range."""
+"""Neurons: what activates each unit, over all images and across its whole range."""
 
 from typing import TYPE_CHECKING
 

@@ -64,12 +64,12 @@ class UnitNotes:
         """Starred units, those with a text, and every list: name -> its units, in order."""
         notes = self.of(model)
         names = sorted({name for note in notes.values() for name in note.lists})
-        found = {
+        lists = {
             STARRED: [unit for unit, note in notes.items() if note.star],
             NOTED: [unit for unit, note in notes.items() if note.text],
             **{name: [u for u, note in notes.items() if name in note.lists] for name in names},
         }
-        return {name: units for name, units in found.items() if units}
+        return {name: units for name, units in lists.items() if units}
 
     def to_json(self) -> dict[str, Any]:
         """The content of the file."""
@@ -241,16 +241,16 @@ def _checked_text(text: str) -> str:
 
 
 def _checked_lists(names: Iterable[str]) -> tuple[str, ...]:
-    found = sorted({" ".join(name.split()) for name in names} - {""})
-    if len(found) > MOST_LISTS:
-        raise ConfigError(f"A unit can be on {MOST_LISTS} lists, and {len(found)} were named.")
-    for name in found:
+    lists = sorted({" ".join(name.split()) for name in names} - {""})
+    if len(lists) > MOST_LISTS:
+        raise ConfigError(f"A unit can be on {MOST_LISTS} lists, and {len(lists)} were named.")
+    for name in lists:
         if len(name) > MOST_NAME or name in (STARRED, NOTED):
             raise ConfigError(
                 f"A list cannot be called {name[:MOST_NAME]!r}: give another name of at most "
                 f"{MOST_NAME} characters."
             )
-    return tuple(found)
+    return tuple(lists)
 
 
 def _reason(error: Exception) -> str:

@@ -25,7 +25,7 @@ class UnitOnImage(Settings):
     image: Annotated[Path, Flag(argument=True)]
     """An image file."""
     out: Annotated[Path | None, HOW] = None
-    """Write the picture with its map here (PNG)."""
+    """Write the image with its map here (PNG)."""
 
 
 def where(settings: UnitOnImage, model: Model, terminal: Terminal) -> None:

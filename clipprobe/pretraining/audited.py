@@ -1,7 +1,7 @@
 """What the audits of few-shot curves and limits say of the bundled model, for its page.
 
 :func:`measure_audits` runs them, and :func:`audit_section` writes their results as Markdown, with
-:func:`curves_picture` beside it. No figure is typed by hand, so that new weights bring a new page.
+:func:`curves_chart` beside it. No figure is typed by hand, so that new weights bring a new page.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from clipprobe.zeroshot.scores import abstention
 if TYPE_CHECKING:
     from clipprobe.models import Clip
 
-PICTURE = "few-shot.svg"
+CHART = "few-shot.svg"
 _ALPHA = 0.05
 _NUMBERS = ("zero_shot", "image", "text", "mapped", "blind")
 _TITLES = {"seen": "Shown in training", "never seen": "Never shown in training"}
@@ -55,9 +55,9 @@ def measure_audits(
             clip, never_seen=True, seed=SEED, out=folder / "few-shot", **few_shot
         ).summary
         tasks = audit_limits(clip, seed=SEED, out=folder / "limits", **limits).summary["tasks"]
-    kept = ("name", "n_classes", "shots", "positions", "zero_shot", "curves", "crossing_text")
+    keys = ("name", "n_classes", "shots", "positions", "zero_shot", "curves", "crossing_text")
     return {
-        "few_shot": [{key: one[key] for key in kept} for one in curves["sets"]],
+        "few_shot": [{key: one[key] for key in keys} for one in curves["sets"]],
         "abstention": _abstention(clip, per_thing),
         "limits": [
             {
@@ -101,13 +101,13 @@ def _abstention(clip: Clip, per_thing: int) -> dict[str, Any]:
 
     unknown, things = best([*unseen_concepts(), *nameless])
     known, known_things = best(concepts())
-    found = abstention(
+    result = abstention(
         unknown, things, known, known_things=known_things, alpha=_ALPHA, seed=SEED
     ).to_json()
-    return {**found, "known": len(np.unique(known_things))}
+    return {**result, "known": len(np.unique(known_things))}
 
 
-def curves_picture(audits: Mapping[str, Any]) -> str:
+def curves_chart(audits: Mapping[str, Any]) -> str:
     """The curves of both sets side by side, as SVG."""
     panels = [
         Panel(
@@ -123,10 +123,10 @@ def curves_picture(audits: Mapping[str, Any]) -> str:
 
 
 def _alt(audits: Mapping[str, Any]) -> str:
-    said = "; ".join(
+    ends = "; ".join(
         f"{_TITLES[one['name']].lower()}: {_crossings(one)}" for one in audits["few_shot"]
     )
-    return f"Accuracy of a linear probe and of LP++ over labelled images, beside zero-shot; {said}"
+    return f"Accuracy of a linear probe and of LP++ over labelled images, beside zero-shot; {ends}"
 
 
 def _crossings(one: Mapping[str, Any]) -> str:
@@ -136,8 +136,8 @@ def _crossings(one: Mapping[str, Any]) -> str:
     )
 
 
-def audit_section(audits: Mapping[str, Any], picture: str) -> str:
-    """The section of the page; ``picture`` is where the curves are, relative to it."""
+def audit_section(audits: Mapping[str, Any], chart: str) -> str:
+    """The section of the page; ``chart`` is where the curves are, relative to it."""
     return "\n".join(
         [
             "## Zero-shot, few-shot and limits",
@@ -146,7 +146,7 @@ def audit_section(audits: Mapping[str, Any], picture: str) -> str:
             "of as many of the same\ncategories that it never showed or named. Means over draws, "
             "with intervals over draws and things; a crossing\nis where a curve passes zero-shot.",
             "",
-            f"![{_alt(audits)}]({picture})",
+            f"![{_alt(audits)}]({chart})",
             "",
             *_curve_table(audits["few_shot"]),
             "",
@@ -174,15 +174,15 @@ def _curve_table(sets: Sequence[Mapping[str, Any]]) -> Iterable[str]:
             )
 
 
-def _abstention_lines(found: Mapping[str, Any]) -> Iterable[str]:
-    unknown, known = found["unknown_answered"], found["known_answered"]
+def _abstention_lines(result: Mapping[str, Any]) -> Iterable[str]:
+    unknown, known = result["unknown_answered"], result["known_answered"]
     yield (
-        f"Abstention at {found['alpha']:g}: the score below which an image is not answered, "
-        f"calibrated on half of {found['n_things']} things\nthat training never showed (mean of "
-        f"{found['splits']} splits by thing), lets {unknown['value']:.3f} of the images of the "
+        f"Abstention at {result['alpha']:g}: the score below which an image is not answered, "
+        f"calibrated on half of {result['n_things']} things\nthat training never showed (mean of "
+        f"{result['splits']} splits by thing), lets {unknown['value']:.3f} of the images of the "
         f"other half through\n(central 95 % of single splits [{unknown['low']:.3f}, "
         f"{unknown['high']:.3f}], n={unknown['n']:,}) and {format_cell(known)} of those of the "
-        f"{found['known']} things that it knows."
+        f"{result['known']} things that it knows."
     )
 
 

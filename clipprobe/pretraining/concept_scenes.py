@@ -41,36 +41,34 @@ def concept_sample(
     ground, colour = draw_ground(rng, stage, light=kind == "drawing")
     noun = captions.noun(concept, rng)
     style = "line" if kind == "drawing" else TRAINED_STYLES[int(rng.integers(2))]
-    picture = _picture(concept.name, style, rng)
-    items: tuple[Picture | Word, ...] = (picture,)
+    item = _item(concept.name, style, rng)
+    items: tuple[Picture | Word, ...] = (item,)
     special = captions.DRAWINGS if kind == "drawing" else captions.PICTURES
     if kind in ("matching_word", "contradicting_word"):
         written = concept if kind == "matching_word" else other
-        items = (picture, _overlay(written.name, rng))
+        items = (item, _overlay(written.name, rng))
         if kind == "contradicting_word" and rng.random() < 0.7:
             # As on the web: the caption names the writing, or thing and writing both.
             both = rng.random() < 0.5
             noun = f"{noun} with the word {other.name}" if both else other.phrase
     elif kind == "nonsense_word":
         string = letter_string([other.name], rng)
-        items = (picture, _overlay(string, rng))
+        items = (item, _overlay(string, rng))
         if rng.random() < 0.3:
             noun = f"{noun} with the word {string}"
     elif kind == "pair":
         horizontal = bool(rng.integers(2))
         first, second = _two_places(horizontal, rng)
         items = (
-            _picture(concept.name, style, rng, size=0.45, center=first),
-            _picture(other.name, style, rng, size=0.45, center=second),
+            _item(concept.name, style, rng, size=0.45, center=first),
+            _item(other.name, style, rng, size=0.45, center=second),
         )
         noun = captions.related(noun, captions.noun(other, rng), horizontal)
     elif kind == "count" and concept.kind == "count":
         count = int(rng.integers(1, 5))
         corners = [(0.27, 0.27), (0.73, 0.27), (0.27, 0.73), (0.73, 0.73)]
         places = [corners[int(i)] for i in rng.permutation(4)[:count]]
-        items = tuple(
-            _picture(concept.name, style, rng, size=0.42, center=place) for place in places
-        )
+        items = tuple(_item(concept.name, style, rng, size=0.42, center=place) for place in places)
         noun = captions.counted(concept, count)
     text = captions.with_colour(captions.sentence(noun, special, rng), colour)
     return Scene(items=items, background=ground, size_px=size_px), text
@@ -93,7 +91,7 @@ def draw_word(
     )
 
 
-def _picture(
+def _item(
     name: str,
     style: str,
     rng: np.random.Generator,

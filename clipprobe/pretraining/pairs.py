@@ -133,15 +133,15 @@ def _split(spec: PairSpec) -> tuple[list[ImageRecord], list[ImageRecord]]:
     """Pairs to train on and pairs held out, by the hash of their ids."""
     left_out = set(spec.left_out)
     records = [r for r in open_dataset(spec.table).records if r.id not in left_out]
-    n_held = min(MOST_HELD_OUT, max(1, round(HELD_OUT_SHARE * len(records))))
+    n_apart = min(MOST_HELD_OUT, max(1, round(HELD_OUT_SHARE * len(records))))
 
     def rank(record: ImageRecord) -> bytes:
         key = f"{spec.seed}\0{record.id}".encode("utf-8", "surrogateescape")
         return hashlib.sha256(key).digest()
 
     by_hash = sorted(records, key=rank)
-    apart = sorted(by_hash[:n_held], key=lambda record: record.id)
-    return sorted(by_hash[n_held:], key=lambda record: record.id), apart
+    apart = sorted(by_hash[:n_apart], key=lambda record: record.id)
+    return sorted(by_hash[n_apart:], key=lambda record: record.id), apart
 
 
 @lru_cache(maxsize=2)

@@ -65,18 +65,20 @@ def occupations_of(seed: int, step: int, n: int, *, twins: int = 0) -> list[Appe
 
 
 def occupation_sample(
-    shown: Appearance, background: Background, rng: np.random.Generator, size_px: int
+    appearance: Appearance, background: Background, rng: np.random.Generator, size_px: int
 ) -> tuple[Scene, str]:
     """One person of an occupation; scene and caption."""
-    plain = rng.random() < UNSEEN_JOB_SHARE if shown.plain is None else shown.plain
-    person = draw_person(shown.gender, rng, occupation="" if plain else shown.job.name)
-    return _scene(person, background, size_px), _caption(shown.job.phrase, person.skin_tone, rng)
+    plain = rng.random() < UNSEEN_JOB_SHARE if appearance.plain is None else appearance.plain
+    person = draw_person(appearance.gender, rng, occupation="" if plain else appearance.job.name)
+    return _scene(person, background, size_px), _caption(
+        appearance.job.phrase, person.skin_tone, rng
+    )
 
 
-def twin_of(scene: Scene, shown: Appearance) -> Scene:
+def twin_of(scene: Scene, appearance: Appearance) -> Scene:
     """The scene of one person with the gender of another."""
     (person,) = scene.items
-    return replace(scene, items=(replace(person, gender=shown.gender),))  # type: ignore[arg-type]
+    return replace(scene, items=(replace(person, gender=appearance.gender),))  # type: ignore[arg-type]
 
 
 def plain_sample(

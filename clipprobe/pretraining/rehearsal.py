@@ -18,7 +18,7 @@ from clipprobe.pretraining.training.begin import Begin, check_length, refuse_oth
 from clipprobe.pretraining.training.train import Progress, train
 from clipprobe.runs.jsonio import AsJson
 
-TRIED = 4
+N_STEPS = 4
 """Steps that are taken; the first, which waits for its images, does not count."""
 
 
@@ -52,8 +52,8 @@ class TrainingRehearsal(AsJson):
                 f"encodings   {left:,} steps of about {self.images_per_step:.0f} images, forward "
                 "and backward",
                 f"time        about {about(self.seconds)}: {self.seconds_per_step:.2g} s per "
-                f"step, measured just now on {TRIED - 1} steps; later ones draw other images, and "
-                "the numbers of the model card come on top",
+                f"step, measured just now on {N_STEPS - 1} steps; later ones draw other images, "
+                "and the numbers of the model card come on top",
                 "Nothing was written.",
             ]
         )
@@ -90,7 +90,7 @@ def rehearse_training(
         train(
             recipe,
             Path(folder),
-            steps=first + TRIED,
+            steps=first + N_STEPS,
             workers=workers,
             device=str(place),
             bf16=has_fast_bf16(place.type),

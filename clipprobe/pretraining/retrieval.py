@@ -27,7 +27,7 @@ def evaluate_pairs(clip: Clip, pairs: PairSpec) -> list[Ability]:
         if k >= len(apart):
             continue  # everything would be found
         for name, scores in (("image_to_text", similarity), ("text_to_image", similarity.T)):
-            hits = _found(scores, same, k)
+            hits = _hits(scores, same, k)
             abilities.append(
                 Ability(
                     name=f"{name}_recall_{k}",
@@ -39,7 +39,7 @@ def evaluate_pairs(clip: Clip, pairs: PairSpec) -> list[Ability]:
     return abilities
 
 
-def _found(
+def _hits(
     scores: npt.NDArray[np.float32], right: npt.NDArray[np.bool_], k: int
 ) -> npt.NDArray[np.bool_]:
     """Rows whose best right column has fewer than ``k`` wrong ones at or above it."""

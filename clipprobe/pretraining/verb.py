@@ -42,9 +42,9 @@ def pretrain(settings: Pretraining, dry: DryRun, terminal: Terminal) -> None:
     if dry.dry_run:
         from clipprobe.pretraining.rehearsal import rehearse_training
 
-        found = rehearse_training(recipe, out, steps=steps, **how)
-        data = {"dry_run": True, **found.to_json(), "seconds": found.seconds}
-        result(data, as_json=terminal.as_json, text=found.text)
+        rehearsal = rehearse_training(recipe, out, steps=steps, **how)
+        data = {"dry_run": True, **rehearsal.to_json(), "seconds": rehearsal.seconds}
+        result(data, as_json=terminal.as_json, text=rehearsal.text)
         return
     with progress("training", total=steps) as advance:
         abilities = run(

@@ -54,7 +54,7 @@ def plain_number(value: float) -> str:
 
 def plain_text(text: str) -> str:
     """Text whose long decimals are cut to six digits."""
-    return _MANY_DIGITS.sub(lambda found: f"{float(found[1]):.6g}", text)
+    return _MANY_DIGITS.sub(lambda match: f"{float(match[1]):.6g}", text)
 
 
 def sentence(text: str) -> Markup:
@@ -66,13 +66,13 @@ def sentence(text: str) -> Markup:
 def breakable(text: str) -> Markup:
     """Text whose long names may break after their dots and colons, and nowhere else."""
 
-    def broken(found: re.Match[str]) -> str:
-        return "<wbr>".join(str(escape(part)) for part in _BREAKS.split(found[0]))
+    def broken(match: re.Match[str]) -> str:
+        return "<wbr>".join(str(escape(part)) for part in _BREAKS.split(match[0]))
 
     pieces, end = [], 0
-    for found in _NARROW.finditer(text):
-        pieces += [str(escape(text[end : found.start()])), broken(found)]
-        end = found.end()
+    for match in _NARROW.finditer(text):
+        pieces += [str(escape(text[end : match.start()])), broken(match)]
+        end = match.end()
     return Markup("".join([*pieces, str(escape(text[end:]))]))
 
 
@@ -83,16 +83,16 @@ def _estimate(value: Any, low: Any, high: Any, n: int, reason: str) -> Markup:
             f"{n:,}", why
         )
     bare = missing(low) or missing(high)
-    shown = plain_number(value)
+    number = plain_number(value)
     # A difference of shares is not a count, and its interval may reach below 0.
     scarce = 0 < value < (SCARCE if bare else SCARCE / 10) and (bare or low >= 0)
     if scarce and (count := count_of(value, n)):
-        shown = f"{count:,} of {n:,}"
+        number = f"{count:,} of {n:,}"
     if bare:
         return Markup(
             '<span class="v">{}</span> <span class="i"><span>[no interval]</span> '
             "<span>n={}</span></span>{}"
-        ).format(shown, f"{n:,}", why)
+        ).format(number, f"{n:,}", why)
     return Markup(
         '<span class="v">{}</span> <span class="i"><span>[{}, {}]</span> <span>n={}</span></span>'
-    ).format(shown, plain_number(low), plain_number(high), f"{n:,}")
+    ).format(number, plain_number(low), plain_number(high), f"{n:,}")

@@ -1,4 +1,4 @@
-"""Curves over a logarithmic axis as a picture in SVG: no script, readable on any page.
+"""Curves over a logarithmic axis in SVG: no script, readable on any page.
 
 For pages of documentation, where a report's interactive chart cannot stand.
 """

@@ -11,12 +11,12 @@ from clipprobe.report.words import need
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One finding: its picture, a sentence, and where it leads.
+    """One finding: its image, a sentence, and where it leads.
 
     Attributes:
         title: What it is about, in a few words.
         text: What was found, in one sentence with its number and control.
-        blocks: The picture of it, as blocks of a page; none that needs a script.
+        blocks: The image of it, as blocks of a page; none that needs a script.
         links: ``(label, href)``.
         width: Of the twelve columns of the grid.
     """

@@ -117,13 +117,13 @@ def _limits(page: Page, anchors: Sequence[str]) -> str:
     """The anchor of the limits."""
     if page.lead is None:
         return ""
-    found = next((anchor for anchor in _LIMITS if anchor in anchors), None)
-    if found is None:
+    anchor_of_limits = next((anchor for anchor in _LIMITS if anchor in anchors), None)
+    if anchor_of_limits is None:
         raise ConfigError(
             f"The report {page.title!r} opens with a verdict and has no section of limits: give "
             f"its opening limits, or a section one of the anchors {', '.join(_LIMITS)}."
         )
-    return found
+    return anchor_of_limits
 
 
 def flatten(value: Any, name: str = "") -> list[tuple[str, str]]:

@@ -28,20 +28,20 @@ def data_uri(
     Raises:
         UnreadableImageError: the file cannot be decoded.
     """
-    picture = to_rgb(image) if isinstance(image, Image.Image) else decode_image(Path(image))
-    if picture.width * picture.height == 0:
+    pixels = to_rgb(image) if isinstance(image, Image.Image) else decode_image(Path(image))
+    if pixels.width * pixels.height == 0:
         raise UnreadableImageError("the image has no pixels")
-    small = max(picture.size) <= longest
+    small = max(pixels.size) <= longest
     if not small:
-        factor = longest / max(picture.size)
-        size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
-        picture = picture.resize(size, Image.Resampling.LANCZOS)
+        factor = longest / max(pixels.size)
+        size = (max(1, round(pixels.width * factor)), max(1, round(pixels.height * factor)))
+        pixels = pixels.resize(size, Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     kind = "webp" if features.check("webp") else "png"
     if kind == "webp":
         # Without loss, quality is effort: more than 20 takes twice as long for 5 % fewer bytes.
         lossless = small and exact
-        picture.save(buffer, "WEBP", lossless=lossless, quality=20 if lossless else 82, method=4)
+        pixels.save(buffer, "WEBP", lossless=lossless, quality=20 if lossless else 82, method=4)
     else:
-        picture.save(buffer, "PNG", optimize=True)
+        pixels.save(buffer, "PNG", optimize=True)
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

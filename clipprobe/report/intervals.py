@@ -22,7 +22,7 @@ _STEP, _PAD = 17, 11
 """Pixels of a series within a row, and above and below it."""
 _AXIS = 26
 _REASONS = 2
-"""Reasons below the picture; the tables have all."""
+"""Reasons below the chart; the tables have all."""
 _MARKS = (
     '<circle r="5.5"/>',
     '<rect x="-5" y="-5" width="10" height="10"/>',
@@ -39,7 +39,7 @@ class Intervals:
     Attributes:
         rows: Name, note, and one estimate (or its JSON form, or None) for each series.
         axis: What the axis measures, with its unit.
-        alt: What the picture shows, in words.
+        alt: What the chart shows, in words.
         series: Names of the series, at most three; one without a name needs no legend.
         mark: ``(name, value)`` of a line to compare with: chance, no difference.
         percent: Whether values are shares, to be read in per cent.
@@ -69,13 +69,13 @@ def tracks(block: Intervals) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     for name, note, estimates in block.rows:
         height = _STEP * len(estimates) + _PAD
-        drawn = "".join(_drawn(one, number, low, high) for number, one in enumerate(estimates))
+        marks = "".join(_marks(one, number, low, high) for number, one in enumerate(estimates))
         rows.append(
             {
                 "name": breakable(name),
                 "note": breakable(note),
-                "track": Markup(f'<svg height="{height}" aria-hidden="true">{grid}{drawn}</svg>'),
-                "said": [_said(one, block.percent) for one in estimates if one is not None],
+                "track": Markup(f'<svg height="{height}" aria-hidden="true">{grid}{marks}</svg>'),
+                "said": [_as_text(one, block.percent) for one in estimates if one is not None],
             }
         )
     labels = "".join(
@@ -89,7 +89,7 @@ def tracks(block: Intervals) -> dict[str, Any]:
         if name
     ]
     reasons = dict.fromkeys(
-        said["reason"] for row in rows for said in row["said"] if said["reason"]
+        texts["reason"] for row in rows for texts in row["said"] if texts["reason"]
     )
     return {
         "rows": rows,
@@ -100,7 +100,7 @@ def tracks(block: Intervals) -> dict[str, Any]:
     }
 
 
-def _drawn(estimate: Any, number: int, low: float, high: float) -> str:
+def _marks(estimate: Any, number: int, low: float, high: float) -> str:
     if estimate is None:
         return ""
     parts = estimate_parts(estimate)
@@ -124,7 +124,7 @@ def _mark(number: int) -> str:
     return f'<g class="s{number}">{_MARKS[number]}</g>'
 
 
-def _said(estimate: Any, percent: bool) -> dict[str, str]:
+def _as_text(estimate: Any, percent: bool) -> dict[str, str]:
     """The number, its interval and n, and why there is none."""
     parts = estimate_parts(estimate)
     assert parts is not None, estimate

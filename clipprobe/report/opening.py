@@ -39,14 +39,14 @@ def compared(
         about: What is compared, in the plural.
     """
     known = [(name, one) for name, one in rows if is_defined(one)]
-    told = [(name, one) for name, one in known if side_of(one)]
+    clear = [(name, one) for name, one in known if side_of(one)]
     if not known:
         verdict = "Nothing can be said about the difference between A and B"
         evidence = f"None of the {len(rows)} {about} is defined in both. {control}"
     elif not any(_width(one) for _, one in known):
         verdict = "Whether A and B differ cannot be said: no difference has an interval"
         evidence = f"{len(known):,} {about} stand in both ({reason_of(known[0][1])}). {control}"
-    elif not told:
+    elif not clear:
         verdict = f"No difference between A and B is shown in {_of(about, len(known))}"
         name, widest = max(known, key=lambda row: _width(row[1]))
         evidence = (
@@ -54,18 +54,18 @@ def compared(
             f"{amount(widest, 3, signed=True)}. {control}"
         )
     else:
-        name, most = max(told, key=lambda row: abs(value_of(row[1])))
+        name, most = max(clear, key=lambda row: abs(value_of(row[1])))
         verdict = (
             f"B is {'higher' if value_of(most) > 0 else 'lower'} than A in {name}"
-            if len(told) == 1
-            else f"B differs from A in {len(told)} of {len(known)} {about}, most in {name}"
+            if len(clear) == 1
+            else f"B differs from A in {len(clear)} of {len(known)} {about}, most in {name}"
         )
         evidence = f"B minus A in {name}: {amount(most, 3, signed=True)}. {control}"
     return Lead(
         verdict=verdict,
         evidence=evidence,
         figure=Intervals(
-            rows=[(name, "", [one]) for name, one in _shown(rows, told)],
+            rows=[(name, "", [one]) for name, one in _chart_rows(rows, clear)],
             axis=f"B minus A, with 95 % intervals{_cut(len(rows))}",
             alt="B minus A for each figure, with its interval",
             mark=("no difference", 0.0),
@@ -92,11 +92,11 @@ def side_by_side(
     )
 
 
-def _shown(rows: Sequence[tuple[str, Any]], told: Sequence[tuple[str, Any]]) -> list[Any]:
+def _chart_rows(rows: Sequence[tuple[str, Any]], clear: Sequence[tuple[str, Any]]) -> list[Any]:
     """The clearest where there are too many, in their order."""
     if len(rows) <= MOST_ROWS:
         return list(rows)
-    names = {name for name, _ in told[:MOST_ROWS]}
+    names = {name for name, _ in clear[:MOST_ROWS]}
     rest = [name for name, _ in rows if name not in names]
     names |= set(rest[: MOST_ROWS - len(names)])
     return [row for row in rows if row[0] in names][:MOST_ROWS]

@@ -24,7 +24,7 @@ def how_to_read(notes: Iterable[str]) -> Section:
     return Section("How to read this", blocks, short="Limits")
 
 
-def settings_shown(config: Mapping[str, Any], *left_out: str) -> dict[str, Any]:
+def settings_rows(config: Mapping[str, Any], *left_out: str) -> dict[str, Any]:
     """The settings of a run for its last section: without the model, and classes as their number.
 
     Args:

@@ -1,4 +1,4 @@
-"""Blocks as the template takes them: with their pictures as data, captions and addresses."""
+"""Blocks as the template takes them: with their images as data, captions and addresses."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ def view_of(
             json=Markup(script_json(explorer_data(block))),
         )
     elif isinstance(block, Images):
-        view["items"] = [_picture(image, caption, block.exact) for image, caption in block.items]
+        view["items"] = [_image_view(image, caption, block.exact) for image, caption in block.items]
     elif isinstance(block, ImageRows):
         view["rows"] = [
-            (name, note, [_picture(image, caption, exact=False) for image, caption in items])
+            (name, note, [_image_view(image, caption, exact=False) for image, caption in items])
             for name, note, items in block.rows
         ]
     elif isinstance(block, Histogram):
@@ -161,7 +161,7 @@ def hint_of(blocks: Sequence[Block]) -> str:
     return ", ".join(parts)
 
 
-def _picture(image: Any, caption: str, exact: bool) -> dict[str, Any]:
+def _image_view(image: Any, caption: str, exact: bool) -> dict[str, Any]:
     try:
         return {"uri": data_uri(image, exact=exact), "caption": caption, "reason": ""}
     except UnreadableImageError as error:

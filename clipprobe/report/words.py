@@ -62,17 +62,17 @@ def percent(estimate: Any) -> str:
 
 def share(estimate: Any) -> str:
     """``51 % [45, 58], n = 224``."""
-    return _said(estimate, scale=100, places=None, unit=" %")
+    return _as_text(estimate, scale=100, places=None, unit=" %")
 
 
 def points(estimate: Any) -> str:
     """A difference of shares: ``+51 points [+45, +58], n = 224``."""
-    return _said(estimate, scale=100, places=None, unit=" points", signed=True)
+    return _as_text(estimate, scale=100, places=None, unit=" points", signed=True)
 
 
 def amount(estimate: Any, places: int = 2, *, signed: bool = False) -> str:
     """``0.51 [0.45, 0.58], n = 224``."""
-    return _said(estimate, scale=1, places=places, unit="", signed=signed)
+    return _as_text(estimate, scale=1, places=places, unit="", signed=signed)
 
 
 def chance_of(p: float | None) -> str:
@@ -87,7 +87,9 @@ def reason_of(estimate: Any) -> str:
     return _parts(estimate)[4] or "no reason was recorded"
 
 
-def _said(estimate: Any, *, scale: int, places: int | None, unit: str, signed: bool = False) -> str:
+def _as_text(
+    estimate: Any, *, scale: int, places: int | None, unit: str, signed: bool = False
+) -> str:
     value, low, high, n, reason = _parts(estimate)
     if value is None or math.isnan(value):
         return f"undefined, n = {n:,}" + (f" ({reason})" if reason else "")

@@ -1,4 +1,4 @@
-"""Whether the run in a folder is the one that is asked for, and what differs where it is not."""
+"""Whether the run in a folder is that of this call, and what differs where it is not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clipprobe.runs.view import FORMAT, SCHEMA_VERSION
 
 
 def head_of(kind: str, config: dict[str, Any]) -> dict[str, Any]:
-    """The content of ``config.json`` of a run that is asked for."""
+    """The content of ``config.json`` of a run to make or to find."""
     return {
         "format": FORMAT,
         "schema_version": SCHEMA_VERSION,
@@ -24,26 +24,22 @@ def head_of(kind: str, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def refuse_other(
-    path: Path, found: dict[str, Any], wanted: dict[str, Any], *, complete: bool
+    path: Path, stored: dict[str, Any], new: dict[str, Any], *, complete: bool
 ) -> None:
-    """Raise unless the run in ``path`` is the one that is wanted.
+    """Raise unless the run in ``path`` is that of this call.
 
     Args:
         path: The run folder, for the message.
-        found, wanted: The contents of ``config.json``, there and asked for.
+        stored, new: The contents of ``config.json``, of the folder and of this call.
         complete: Whether the run that is there is complete.
 
     Raises:
         RunFolderError: names the settings that differ, with both values.
     """
     # A complete run stays valid under a newer clipprobe; half a run must not mix two versions.
-    keys = ("schema_version", "kind", "config") if complete else tuple(wanted)
-    found_and_wanted = differing(
-        {key: found.get(key) for key in keys}, {key: wanted[key] for key in keys}
-    )
-    differences = [
-        f"{name} was {_short(was)}, asked is {_short(now)}" for name, was, now in found_and_wanted
-    ]
+    keys = ("schema_version", "kind", "config") if complete else tuple(new)
+    changes = differing({key: stored.get(key) for key in keys}, {key: new[key] for key in keys})
+    differences = [f"{name} was {_short(was)}, is now {_short(now)}" for name, was, now in changes]
     if differences:
         listing = "; ".join(differences[:4]) + ("; …" if len(differences) > 4 else "")
         raise RunFolderError(

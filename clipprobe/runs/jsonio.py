@@ -78,7 +78,7 @@ class AsJson:
 def dumps(value: Any) -> str:
     """The one JSON text of ``value``, indented, with a newline at its end."""
     text = json.dumps(plain(value), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
-    # A file name may hold bytes that are no UTF-8; Python carries them as lone surrogates.
+    # A file name may hold bytes that are not UTF-8; Python carries them as lone surrogates.
     return text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
 
 

@@ -38,7 +38,7 @@ def refuse_interventions(out: Path, config: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"No run can be written to {out} while the model is changed by {'; '.join(edits[:3])}"
             f"{more}, because the run could be taken for one of the unchanged model: leave the "
-            "intervene block (or remove the hook) first, or leave the output folder away."
+            "intervene block (or remove the hook) first, or leave out the output folder."
         )
 
 

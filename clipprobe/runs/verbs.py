@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clipprobe.runs.verify import RunCheck
 
 DAMAGED = 1
-_SHOWN = 20
+_MOST_LINES = 20
 
 
 def verify(settings: Verification, printing: Printing) -> None:
@@ -52,9 +52,9 @@ def _lines(one: RunCheck, run: Path) -> list[str]:
         verdict = f"{len(one.files)} files, all as they were written"
     lines = [f"{place}{kind}: {verdict}"]
     lines += [f"  {name} {state}" for name, state in one.damaged.items()]
-    lines += [f"  {name} is not the run's" for name in one.unlisted[:_SHOWN]]
-    if len(one.unlisted) > _SHOWN:
-        lines.append(f"  … and {len(one.unlisted) - _SHOWN} more that are not the run's")
+    lines += [f"  {name} is not the run's" for name in one.unlisted[:_MOST_LINES]]
+    if len(one.unlisted) > _MOST_LINES:
+        lines.append(f"  … and {len(one.unlisted) - _MOST_LINES} more that are not the run's")
     lines += [f"  note: {note}" for note in one.notes]
     return lines
 

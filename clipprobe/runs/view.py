@@ -218,7 +218,7 @@ def _refuse_unusable(path: Path, name: str, problem: str) -> None:
 
 
 def _runs_below(folder: Path, depth: int | None) -> Iterator[RunView]:
-    for root, folders, names in os.walk(folder):  # does not follow links, so loops are no danger
+    for root, folders, names in os.walk(folder):  # does not follow links, so loops do no harm
         below = len(Path(root).relative_to(folder).parts)
         deep = depth is not None and below >= depth
         folders[:] = [

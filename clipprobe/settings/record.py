@@ -57,12 +57,12 @@ class Settings:
 
     @classmethod
     def from_texts(
-        cls, given: Mapping[str, Any], config: Mapping[str, Any], file: object = None
+        cls, flags: Mapping[str, Any], config: Mapping[str, Any], file: object = None
     ) -> Self:
         """The record that a command line and a file ask for; flags win over the file.
 
         Args:
-            given: Field -> what its flag holds, as text; None, or nothing, where it is not given.
+            flags: Field -> what its flag holds, as text; None, or nothing, where it is not given.
             config: Field -> its value in the file; may hold the fields of other records too.
             file: Of ``config``, for messages.
 
@@ -72,7 +72,7 @@ class Settings:
         texts: dict[str, Any] = {}
         sources: dict[str, str] = {}
         for one in settings_of(cls):
-            value = given.get(one.name)
+            value = flags.get(one.name)
             if value is not None and value != [] and value != ():
                 texts[one.name] = value
                 sources[one.name] = one.flag.upper() if one.argument else f"--{one.flag}"

@@ -60,8 +60,8 @@ class Images(Settings):
 
     def choice(self) -> dict[str, Any]:
         """Which of the images take part, as :func:`clipprobe.data.open_dataset` takes it."""
-        given = {name: getattr(self, name) for name in self.chosen_by}
-        return {**given, "seed": getattr(self, "seed", 0) if self.sample else 0}
+        fields = {name: getattr(self, name) for name in self.chosen_by}
+        return {**fields, "seed": getattr(self, "seed", 0) if self.sample else 0}
 
     def dataset(self) -> Dataset:
         """The images that take part, with their labels.

@@ -20,13 +20,13 @@ def _there(path: Path | str | None) -> Path | str | None:
     return path
 
 
-def _said(texts: Sequence[str]) -> Sequence[str]:
+def _checked(texts: Sequence[str]) -> Sequence[str]:
     if not all(text.strip() for text in texts):
         raise ValueError("is empty: give a text with at least one word.")
     return texts
 
 
-Spoken = AfterValidator(_said)
+Spoken = AfterValidator(_checked)
 """``Annotated[Texts, Spoken]``: no text is empty."""
 
 Existing = AfterValidator(_there)

@@ -33,12 +33,12 @@ WORDED = (
 )  # fmt: skip
 
 
-def sentence(record: Any, error: ValidationError, said: Mapping[str, str]) -> str:
+def sentence(record: Any, error: ValidationError, sources: Mapping[str, str]) -> str:
     """What was refused first, and what to give.
 
     Args:
         record: The record that was to be made.
-        said: Field -> how a message names where its value came from: ``--n-boot``. A value that
+        sources: Field -> how a message names where its value came from: ``--n-boot``. A value that
             Python gave is named after the field.
     """
     first = error.errors(include_url=False, include_context=True)[0]
@@ -59,9 +59,9 @@ def sentence(record: Any, error: ValidationError, said: Mapping[str, str]) -> st
         return f"{place or record.__name__}: {first['msg']}."
     if kind in _MISSING:
         return f"The setting {setting.name!r} is needed: {setting.help}"
-    subject = who(setting, first["input"], said, bare=kind in _OUT_OF_RANGE)
+    subject = who(setting, first["input"], sources, bare=kind in _OUT_OF_RANGE)
     if kind == "value_error":
-        return f"{said.get(setting.name, setting.name + ':')} {first['ctx']['error']}"
+        return f"{sources.get(setting.name, setting.name + ':')} {first['ctx']['error']}"
     if kind == "literal_error":
         return f"{subject} is unknown: {nearest(str(first['input']), setting.known())}"
     if kind in _OUT_OF_RANGE:
@@ -78,14 +78,14 @@ def _finite(setting: Setting) -> str:
     return noun + (f" ({setting.limits})" if setting.limits else "")
 
 
-def who(setting: Setting, value: Any, said: Mapping[str, str], *, bare: bool = False) -> str:
+def who(setting: Setting, value: Any, sources: Mapping[str, str], *, bare: bool = False) -> str:
     """Which value is meant: ``--seed 'x'`` of a flag, ``seed='x'`` of Python."""
     text = repr(value)
     if setting.mark is PRIVATE:
         text = "(not repeated here)"
     elif bare and isinstance(value, str):
         text = value
-    source, text = said.get(setting.name), shortened(text, 80)
+    source, text = sources.get(setting.name), shortened(text, 80)
     return f"{source} {text}" if source else f"{setting.name}={text}"
 
 

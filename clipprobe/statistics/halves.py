@@ -27,7 +27,7 @@ def split(
     Args:
         names: ``(n,)`` what stays together.
         order: Puts names, given in sorted order, in the order in which they are taken.
-        size: How many of so many names are taken; by default half, the larger one.
+        size: How many of N names are taken; by default half, the larger one.
         strata: ``(n,)``; each stratum is cut by itself. A name that an earlier stratum had stays
             where it is.
 

@@ -1,8 +1,8 @@
 """Confidence intervals of rates, means, differences and any statistic over clusters.
 
 Rates use the Wilson score interval (statsmodels), everything else the percentile bootstrap
-(scipy), resampling whole clusters where observations hang together: pictures of one object, or
-several attacks on one picture. Percentile intervals are a little narrow below n = 30 and have no
+(scipy), resampling whole clusters where observations hang together: images of one object, or
+several attacks on one image. Percentile intervals are a little narrow below n = 30 and have no
 width at all when every observation is the same; both are said in ``reason`` or the method name.
 """
 
@@ -98,14 +98,14 @@ def cluster_bootstrap(
     def mean_of(sums: Floats, counts: Floats, axis: int = -1) -> Any:
         return sums.sum(axis=axis) / counts.sum(axis=axis)
 
-    def statistic_of(drawn: Floats, axis: int = -1) -> Any:
+    def statistic_of(sample: Floats, axis: int = -1) -> Any:
         """One draw a row; scipy's own loop over rows takes longer than most statistics."""
         if clusters is None:
-            return np.array([float(statistic(array[row])) for row in drawn.astype(np.intp)])
+            return np.array([float(statistic(array[row])) for row in sample.astype(np.intp)])
         return np.array(
             [
                 float(statistic(array[np.concatenate([members[i] for i in row])]))
-                for row in drawn.astype(np.intp).tolist()
+                for row in sample.astype(np.intp).tolist()
             ]
         )
 

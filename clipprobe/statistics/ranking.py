@@ -1,7 +1,7 @@
 """How well a score ranks one kind of thing above another.
 
 AUROC is the chance that a random positive scores above a random negative, ties counting half
-(the Mann-Whitney U over its maximum). 0.5 is no information, whatever the class sizes.
+(the Mann-Whitney U over its maximum). 0.5 is chance, whatever the class sizes.
 """
 
 from __future__ import annotations

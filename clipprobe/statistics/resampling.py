@@ -124,7 +124,7 @@ def _permuted(labels: Labels, rows: int, rng: np.random.Generator) -> Labels:
 
 
 def chunk_rows(total: int, n: int) -> Iterator[int]:
-    """Rows of each chunk of so many draws over ``n`` images."""
+    """Rows of each chunk of draws over ``n`` images."""
     size = max(1, _CHUNK_CELLS // max(n, 1))
     for start in range(0, total, size):
         yield min(size, total - start)

@@ -169,8 +169,10 @@ def main() -> None:
             sheets.append(("unnamed", {code: code for code in unnamed_things()}, SMALL_CELL))
         characters, icons = icon_set(packages, package)
         for name, codes, size in sheets:
-            found = [find_icon(characters, code) for code in codes.values()]
-            write_sheet(name, rasterised(icons, dict(zip(codes, found, strict=True)), size), size)
+            icons_by_code = [find_icon(characters, code) for code in codes.values()]
+            write_sheet(
+                name, rasterised(icons, dict(zip(codes, icons_by_code, strict=True)), size), size
+            )
     for prefix, listed in every.items():
         drawings = {c.name: line_drawing(packages, c.codepoint, CELL) for c in listed}
         write_sheet(f"{prefix}line", drawings, CELL)

@@ -58,23 +58,23 @@ def measure(clip: Any, work: Workload, batch_size: int) -> Pace:
     noise = np.random.default_rng(0).integers(0, 256, (n, clip.image_size, clip.image_size, 3))
     images = [Image.fromarray(one) for one in noise.astype(np.uint8)]
     texts = [f"a photo of {i} things" for i in range(min(_TEXTS, work.texts or _TEXTS))]
-    tried = []
+    notes = []
 
     def backward() -> None:
         clip.image_embeddings(clip.preprocess(images).requires_grad_(True)).sum().backward()
 
-    def timed(wanted: object, run: Callable[[], object], n: int, what: str) -> float:
-        if wanted == 0:
+    def timed(count: object, run: Callable[[], object], n: int, what: str) -> float:
+        if count == 0:
             return float("nan")
         seconds = _timed(clip, run)
-        tried.append(f"{len(seconds)} batches of {n} {what}")
+        notes.append(f"{len(seconds)} batches of {n} {what}")
         return float(np.median(seconds)) / n
 
     image = timed(work.images, lambda: clip.encode_images(images, batch_size=n), n, "images")
     text = timed(work.texts, lambda: clip.encode_texts(texts), len(texts), "texts")
     gradient = timed(work.gradients, backward, n, "images with gradients")
     return Pace(
-        image=image, gradient=gradient, text=text, memory=_peak(clip), tried=", ".join(tried)
+        image=image, gradient=gradient, text=text, memory=_peak(clip), tried=", ".join(notes)
     )
 
 

@@ -53,8 +53,8 @@ class _Unkept(Exception):
 
 def call_of(study: Study[Any, Any], settings: Any, clip: Any) -> dict[str, Any]:
     """The content of ``call.json``."""
-    settings_kept, again = kept_settings(settings)
-    call: dict[str, Any] = {"format": FORMAT, "kind": study.kind, "settings": settings_kept}
+    stored, again = kept_settings(settings)
+    call: dict[str, Any] = {"format": FORMAT, "kind": study.kind, "settings": stored}
     if study.known_as != study.kind:
         call["study"] = study.name
     call["give_again"] = again
@@ -68,7 +68,7 @@ def call_of(study: Study[Any, Any], settings: Any, clip: Any) -> dict[str, Any]:
 
 def kept_settings(settings: Any) -> tuple[dict[str, Any], list[str]]:
     """The settings that a file can hold, and the names of those that have to be given again."""
-    settings_kept: dict[str, Any] = {}
+    stored: dict[str, Any] = {}
     again: list[str] = []
     for one in settings_of(type(settings)):
         value = getattr(settings, one.name)
@@ -78,10 +78,10 @@ def kept_settings(settings: Any) -> tuple[dict[str, Any], list[str]]:
             again.append(one.name)
             continue
         try:
-            settings_kept[one.name] = _encoded(value, one)
+            stored[one.name] = _encoded(value, one)
         except _Unkept:
             again.append(one.name)
-    return settings_kept, again
+    return stored, again
 
 
 def read_call(view: RunView) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def _file(path: Path) -> Iterator[str]:
 
 def _stat(path: Path) -> str:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return "absent"
-    return f"{found.st_size} {found.st_mtime_ns}"
+    return f"{status.st_size} {status.st_mtime_ns}"

@@ -125,8 +125,8 @@ class Rehearsal:
         what = _BEGINS[self.state]
         if self.out is None:
             return "a result in memory"
-        kept = f" ({self.parts} of its parts are kept)" if self.parts else ""
-        return f"{what} in {self.out}{kept}"
+        parts = f" ({self.parts} of its parts are kept)" if self.parts else ""
+        return f"{what} in {self.out}{parts}"
 
     def _encodings(self) -> str:
         work = self.workload
@@ -204,8 +204,8 @@ def rehearsal_of(plan: Plan[Any], kind: str, settings: Any, clip: Any) -> Rehear
     if out is not None:
         state, parts = state_of(out, kind=kind, config=plan.config, overwrite=settings.overwrite)
     work, pace = (nothing() if clip is None else plan.workload()), None
-    asked = (work.images, work.texts) != (0, 0)
-    if state != "complete" and asked and hasattr(clip, "encode_images"):
+    needs_model = (work.images, work.texts) != (0, 0)
+    if state != "complete" and needs_model and hasattr(clip, "encode_images"):
         from clipprobe.study.calibration import measure
 
         pace = measure(clip, work, getattr(settings, "batch_size", _BATCH))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-NOT_SAID = "the study does not say it"
+UNKNOWN = "the study does not say it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Workload:
 
     def __post_init__(self) -> None:
         if not self.reason and (self.images is None or self.texts is None):
-            object.__setattr__(self, "reason", NOT_SAID)
+            object.__setattr__(self, "reason", UNKNOWN)
 
     def __add__(self, other: Workload) -> Workload:
         """Of both, one after the other."""

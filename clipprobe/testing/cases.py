@@ -45,7 +45,7 @@ class Case(Small):
     """A folder for the images and for the run that is made once."""
     other: Callable[[], Any] | None = None
     """Gives another model, which must not be able to make the same run."""
-    made: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """What the promises share, made once."""
 
     @property
@@ -68,9 +68,9 @@ class Case(Small):
     @property
     def whole(self) -> Path:
         """The finished run; never write to it."""
-        if "whole" not in self.made:
-            self.made["whole"] = self.make(self.place / "whole").run.path
-        whole: Path = self.made["whole"]
+        if "whole" not in self.cache:
+            self.cache["whole"] = self.make(self.place / "whole").run.path
+        whole: Path = self.cache["whole"]
         return whole
 
 
@@ -107,11 +107,11 @@ def at_pass(number: int, then: Callable[[], None]) -> Iterator[list[int]]:
         for name in ("image_embeddings", "text_embeddings"):
             original = getattr(Clip, name)
 
-            def counted(self: Clip, given: Any, original: Any = original) -> Any:
+            def counted(self: Clip, inputs: Any, original: Any = original) -> Any:
                 passes.append(len(passes) + 1)
                 if passes[-1] == number:
                     then()
-                return original(self, given)
+                return original(self, inputs)
 
             patch.setattr(Clip, name, counted)
         yield passes

@@ -58,18 +58,18 @@ class Otherwise:
 
 def last_moment(case: Case) -> Moment:
     """A run stopped at its last moment and gone on with; made once for a case."""
-    if "moment" not in case.made:
-        case.made["moment"] = _stopped_late(case, case.place / "moment")
-    moment: Moment = case.made["moment"]
+    if "moment" not in case.cache:
+        case.cache["moment"] = _stopped_late(case, case.place / "moment")
+    moment: Moment = case.cache["moment"]
     return moment
 
 
 def _stopped_late(case: Case, out: Path) -> Moment:
     finish, refused = Run.finish, list[str]()
 
-    def stopped(run: Run, **given: Any) -> None:
+    def stopped(run: Run, **fields: Any) -> None:
         if run.path != out:  # an inner one
-            return finish(run, **given)
+            return finish(run, **fields)
         for overwrite in (False, True):
             with pytest.raises(RunFolderError) as error:
                 case.make(out, overwrite=overwrite)
@@ -89,7 +89,7 @@ def _stopped_late(case: Case, out: Path) -> Moment:
 
 def otherwise(case: Case) -> Otherwise:
     """The run made in another way, once for a case."""
-    if "otherwise" not in case.made:
+    if "otherwise" not in case.cache:
         calls: list[tuple[Any, ...]] = []
         others: Mapping[str, Any] = {
             "workers": 0,
@@ -98,8 +98,8 @@ def otherwise(case: Case) -> Otherwise:
         }
         how = marked(case.study.settings, HOW)
         case.make(case.place / "otherwise", **{k: v for k, v in others.items() if k in how})
-        case.made["otherwise"] = Otherwise(case.place / "otherwise", calls)
-    cached: Otherwise = case.made["otherwise"]
+        case.cache["otherwise"] = Otherwise(case.place / "otherwise", calls)
+    cached: Otherwise = case.cache["otherwise"]
     return cached
 
 
@@ -123,7 +123,7 @@ def a_finished_run_is_recognised_without_a_pass(case: Case, place: Path) -> None
 def another_setting_is_refused_by_name_and_overwrite_replaces(case: Case, place: Path) -> None:
     run, change = Path(shutil.copytree(case.whole, place)), case.changed()
     before = contents(run)
-    with pytest.raises(RunFolderError, match=r"was .*, asked is"):
+    with pytest.raises(RunFolderError, match=r"was .*, is now"):
         case.make(run, **change)
     assert contents(run) == before
     case.make(run, overwrite=True, **change)

@@ -31,9 +31,9 @@ from clipprobe.zeroshot.accuracy.diagnostics import (
 from clipprobe.zeroshot.accuracy.measures import measure
 from clipprobe.zeroshot.accuracy.report import build_page
 from clipprobe.zeroshot.accuracy.summary import FIGURES, summarise
-from clipprobe.zeroshot.asked import Question, question
 from clipprobe.zeroshot.embedded import label_rows
 from clipprobe.zeroshot.prompts import fill
+from clipprobe.zeroshot.question import Question, question
 from clipprobe.zeroshot.settings import ZeroShotAudit
 from clipprobe.zeroshot.stored import embed_in_parts
 
@@ -84,7 +84,7 @@ def prepare_audit(settings: ZeroShotAudit, clip: Clip) -> Plan[None]:
         raise ConfigError(
             "The diagnostics of templates average unit vectors: choose unit-mean-unit or unit-mean."
         )
-    work = _Work(clip=clip, settings=settings, dataset=dataset, asked=task, others=others)
+    work = _Work(clip=clip, settings=settings, dataset=dataset, question=task, others=others)
     return Plan.of(work, dataset.describe())
 
 
@@ -93,7 +93,7 @@ class _Work:
     clip: Clip
     settings: ZeroShotAudit
     dataset: Dataset
-    asked: Question
+    question: Question
     others: Mapping[str, tuple[str, ...]]
 
     def config(self) -> dict[str, Any]:
@@ -101,9 +101,9 @@ class _Work:
         return {
             "model": self.clip.provenance()["model"],
             "dataset": self.dataset.describe(),
-            "classes": list(self.asked.classes),
-            "templates": list(self.asked.templates),
-            "label_text": self.asked.source,
+            "classes": list(self.question.classes),
+            "templates": list(self.question.templates),
+            "label_text": self.question.source,
             "averaging": self.settings.averaging,
             "other_names": {name: list(new) for name, new in self.others.items()},
             "batch_size": self.settings.batch_size,
@@ -112,8 +112,8 @@ class _Work:
 
     def passes(self) -> Workload:
         """Every image, and every sentence of every name."""
-        names = len(self.asked.classes) + sum(map(len, self.others.values()))
-        return Workload(images=len(self.dataset), texts=names * len(self.asked.templates))
+        names = len(self.question.classes) + sum(map(len, self.others.values()))
+        return Workload(images=len(self.dataset), texts=names * len(self.question.templates))
 
     def execute(self, run: Run) -> Outcome[None]:
         """Encode, classify, and say what came out."""
@@ -128,20 +128,20 @@ class _Work:
         embedded = embed_in_parts(
             run, self.clip, self.dataset, batch_size=settings.batch_size, progress=step
         )
-        classes, labels = label_rows(embedded.records, self.asked.classes)
+        classes, labels = label_rows(embedded.records, self.question.classes)
         sentences, renamed = self._sentences()
         experiment = PromptExperiment(
             images=embedded.vectors,
             labels=labels,
             classes=classes,
-            templates=self.asked.templates,
+            templates=self.question.templates,
             sentences=sentences,
             averaging=settings.averaging,
             clip=self.clip,
         )
         logits = self.clip.logits(embedded.vectors, experiment.vectors(sentences))
         names = [*classes, *(name for new in self.others.values() for name in new)]
-        hold = withheld_because(in_sentences(names, self.asked.templates))
+        hold = withheld_because(in_sentences(names, self.question.templates))
         accuracy = measure(logits, labels, seed=seed)
         effects = template_effects(experiment, seed=seed) + name_effects(
             experiment, renamed, seed=seed
@@ -151,7 +151,7 @@ class _Work:
             calibration(logits, labels, seed=seed),
             effects,
             classes=classes,
-            templates=self.asked.templates,
+            templates=self.question.templates,
             hold=hold,
         )
         tables = {
@@ -190,7 +190,7 @@ class _Work:
 
     def _sentences(self) -> tuple[Floats, dict[str, dict[str, Floats]]]:
         """Vectors of the classes' sentences ``(k, templates, d)``, and of those of other names."""
-        vectors = self._filled(self.asked.classes)
+        vectors = self._filled(self.question.classes)
         renamed = {
             name: dict(zip(new, self._filled(new), strict=True))
             for name, new in self.others.items()
@@ -199,7 +199,7 @@ class _Work:
         return vectors, renamed
 
     def _filled(self, names: tuple[str, ...]) -> Floats:
-        rows = [fill(self.asked.templates, name) for name in names]
+        rows = [fill(self.question.templates, name) for name in names]
         return np.stack(encode_groups(self.clip, list(zip(*rows, strict=True))), axis=1)
 
 

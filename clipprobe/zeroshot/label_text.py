@@ -1,6 +1,6 @@
 """Class names and templates from a user's file or folder.
 
-Four forms are read: a text file of class names, one a line; a folder with ``classes.txt`` and, if
+Four forms are read: a text file of class names, one per line; a folder with ``classes.txt`` and, if
 there are any, ``templates.txt``; a JSON file with ``classes`` and ``templates`` (or names that end
 so, like OpenAI's ``imagenet_classes``); and a Markdown file in the form of OpenAI's ``prompts.md``,
 which holds 26 data sets, each under its heading. clipprobe ships none of these sets: they are in

@@ -1,4 +1,4 @@
-"""A matrix of images by texts as a file: a table, a page, or a picture.
+"""A matrix of images by texts as a file: a table, a page, or an image.
 
 The end of the name says which: ``.csv`` and ``.parquet`` have one row per image and text,
 ``.html`` is a heat map to hover over with the same table below, ``.png`` a heat map with the
@@ -63,9 +63,9 @@ def write_matrix(
         write_html(_page(values, images, texts, what, provenance or {}), path)
         return
     if suffix == ".png":
-        picture = heat_map(values, images, texts)
+        canvas = heat_map(values, images, texts)
         with file_errors(path):
-            write_atomically(path, lambda temporary: picture.save(temporary, "PNG"))
+            write_atomically(path, lambda temporary: canvas.save(temporary, "PNG"))
         return
     writer = write_csv if suffix == ".csv" else write_parquet
     columns = {
@@ -109,14 +109,14 @@ def _page(
 def heat_map(
     values: npt.NDArray[np.float32], images: Sequence[Path], texts: Sequence[str]
 ) -> Image.Image:
-    """The matrix as a picture: a thumbnail and name for each row, a number for each column."""
+    """The matrix as an image: a thumbnail and name for each row, a number for each column."""
     from clipprobe.stimuli.text.fonts import face, freetype
 
     with freetype():
-        return _drawn(values, images, texts, face("DejaVuSans", _LINE - 5))
+        return _heat_map(values, images, texts, face("DejaVuSans", _LINE - 5))
 
 
-def _drawn(
+def _heat_map(
     values: npt.NDArray[np.float32],
     images: Sequence[Path],
     texts: Sequence[str],

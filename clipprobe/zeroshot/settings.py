@@ -33,32 +33,32 @@ Names = Annotated[
 ]
 
 
-def _other_names(given: Any) -> Any:
+def _other_names(value: Any) -> Any:
     """A YAML file of class names and lists of other names; a mapping is left as it is."""
-    if not isinstance(given, str | Path):
-        return given
+    if not isinstance(value, str | Path):
+        return value
     try:
-        mapping = parse_yaml(Path(given).read_text(encoding="utf-8-sig"))
+        mapping = parse_yaml(Path(value).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         mapping = None
     if not isinstance(mapping, dict) or not all(isinstance(v, list) for v in mapping.values()):
         raise ConfigError(
-            f"{given} is not a YAML mapping of class names to lists of names: write for example "
+            f"{value} is not a YAML mapping of class names to lists of names: write for example "
             "'crane: [construction crane, crane bird]'."
         )
     return {str(name): [str(other) for other in others] for name, others in mapping.items()}
 
 
-def _shots(given: Any) -> Any:
+def _shots(value: Any) -> Any:
     """Shot numbers from texts; ``all`` stays."""
-    if given is None:
+    if value is None:
         return None
-    if isinstance(given, str | int):
-        given = [given]
+    if isinstance(value, str | int):
+        value = [value]
     try:
-        return tuple(one if one == "all" else int(one) for one in given)
+        return tuple(one if one == "all" else int(one) for one in value)
     except (TypeError, ValueError):
-        raise ConfigError(f"Shots are positive numbers or 'all', not {given!r}.") from None
+        raise ConfigError(f"Shots are positive numbers or 'all', not {value!r}.") from None
 
 
 Shots = Annotated[
@@ -74,7 +74,7 @@ class Labels(Settings):
 
     panel: ClassVar[str] = "Classes"
     classes: Names = None
-    """Class names: a text file, one a line; a folder with classes.txt and templates.txt; a JSON
+    """Class names: a text file, one per line; a folder with classes.txt and templates.txt; a JSON
     file; or OpenAI's prompts.md. Images of other labels are left out."""
     label_set: str | None = None
     """Which data set of such a file, where it holds several: CIFAR10."""
@@ -138,9 +138,9 @@ class FewShotAudit(Thresholds, Progress, Labels, Random, Batches, Output, Images
     """Steps of LP++, which has no other end where the shots can be separated."""
 
 
-def _tasks(given: Any) -> Any:
+def _tasks(value: Any) -> Any:
     """Names of tasks as a tuple; each must be known."""
-    names = (given,) if isinstance(given, str) else tuple(given)
+    names = (value,) if isinstance(value, str) else tuple(value)
     return tuple(_task(name, ", or none for all") for name in names)
 
 

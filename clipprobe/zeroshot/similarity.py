@@ -26,7 +26,7 @@ class Similarity(Batches, Compared):
     images: Annotated[Sequence[Path], Flag(argument=True)]
     """Image files."""
     out: Annotated[Path | None, HOW] = None
-    """Write the matrix here too: a table (.csv, .parquet), a page (.html) or a picture (.png)."""
+    """Write the matrix here too: a table (.csv, .parquet), a page (.html) or an image (.png)."""
 
 
 def similarity(settings: Similarity, model: Model, terminal: Terminal) -> None:

@@ -34,7 +34,7 @@ class TextBank:
         self.clip = clip
         self.d_embed = clip.d_embed
         self._parts = [tuple(t.split("{}", 1)) for t in templates]
-        self._kept: dict[str, Floats] = {}
+        self._vectors: dict[str, Floats] = {}
         self._network: Any = None
 
     def encode_texts(self, texts: Iterable[str], *, batch_size: int = 256) -> Floats:
@@ -42,14 +42,14 @@ class TextBank:
         listed = list(texts)
         network = getattr(self.clip, "network", None)
         if network is not self._network:  # an edit was put on the model, or taken off
-            self._kept.clear()
+            self._vectors.clear()
             self._network = network
-        new = [text for text in dict.fromkeys(listed) if text not in self._kept]
-        vectors_by_text = dict(self._kept)
+        new = [text for text in dict.fromkeys(listed) if text not in self._vectors]
+        vectors_by_text = dict(self._vectors)
         if new:
             vectors = cast(Any, self.clip).encode_texts(new, batch_size=batch_size)
             vectors_by_text.update(zip(new, vectors, strict=True))
-            self._kept.update((text, vectors_by_text[text]) for text in new if self._keeps(text))
+            self._vectors.update((text, vectors_by_text[text]) for text in new if self._keeps(text))
         if not listed:
             return np.zeros((0, self.d_embed), np.float32)
         return np.stack([vectors_by_text[text] for text in listed])

@@ -19,7 +19,7 @@ from clipprobe.attribution import explain, explain_many
 from clipprobe.attribution.job import Job
 from clipprobe.attribution.registry import METHODS, shared_pass
 from clipprobe.attribution.target import targets_of
-from clipprobe.attribution.writing import ScoreFindings, arrays, picture, write_explained
+from clipprobe.attribution.writing import ScoreFindings, arrays, sheet_of, write_explained
 from clipprobe.cli import app
 from clipprobe.figures.attribution import below, words_in_colour
 
@@ -59,11 +59,11 @@ def test_words_carry_the_colour_of_their_value() -> None:
 def test_a_picture_of_maps_words_and_pairs(clip: Any, tmp_path: Path) -> None:
     image = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     maps = [explain(clip, image, TEXT, name) for name in ("grad_eclip", "keep_only")]
-    plain = picture(clip, ScoreFindings(image=image, maps=maps))
+    plain = sheet_of(clip, ScoreFindings(image=image, maps=maps))
     pairs = clipprobe.interactions(clip, image, TEXT, n_masks=64, n_unseen=0)
     words = clipprobe.explain_words(clip, image, TEXT)[0]
     full = ScoreFindings(image=image, maps=maps, words=words, pairs=pairs)
-    sheet = picture(clip, full)
+    sheet = sheet_of(clip, full)
     assert sheet.height > plain.height + 100 and sheet.width >= plain.width
     kept = arrays(full)
     assert (kept["keep_only.map"] == maps[1].map).all()
@@ -111,7 +111,7 @@ def test_an_image_that_is_not_square_is_drawn_as_it_is(
     maps = [explain(clip, tall, "a dog", name) for name in ("grad_eclip", "occlusion")]
     rows, columns = maps[0].grid
     assert rows > 2 * columns
-    sheet = picture(clip, ScoreFindings(image=tall, maps=maps[:1]))
+    sheet = sheet_of(clip, ScoreFindings(image=tall, maps=maps[:1]))
     seen = clip.preprocess.to_grid(tall)
     assert seen.height > 2 * seen.width and sheet.height > 224
     write_explained(clip, ScoreFindings(image=tall, maps=maps), tmp_path / "map.html")

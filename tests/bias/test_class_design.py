@@ -41,7 +41,7 @@ def model(*, weak: float, harm: dict[str, float]) -> FromScores:
         level[rows[: round(harm[name] * N)]] = 0.4
     columns = {}
     for design in designs(TEMPLATES):
-        for label, prompt in zip(design.asked.labels, design.asked.prompts, strict=True):
+        for label, prompt in zip(design.texts.labels, design.texts.prompts, strict=True):
             if label in HARM:
                 columns[prompt] = level if label == "suspicious person" else np.zeros(len(race))
                 continue
@@ -80,8 +80,8 @@ VALUES = np.repeat(RACES, N).tolist()
 
 def test_there_are_six_label_sets_in_three_sentences() -> None:
     assert len(HUMAN_LABELS) >= 5 and len(TEMPLATES) >= 3
-    assert all(set(HARM) <= set(design.asked.labels) for design in designs(TEMPLATES))
-    assert [len(d.asked.labels) for d in designs(TEMPLATES)[::3]] == [21, 22, 14, 9, 8, 8]
+    assert all(set(HARM) <= set(design.texts.labels) for design in designs(TEMPLATES))
+    assert [len(d.texts.labels) for d in designs(TEMPLATES)[::3]] == [21, 22, 14, 9, 8, 8]
 
 
 def test_equal_harm_with_one_weak_human_label_is_label_set_dependent() -> None:

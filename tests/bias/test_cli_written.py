@@ -44,5 +44,5 @@ def test_the_command_line(
     printed = json.loads(called.stdout)["summary"]
     assert printed["words"] == ["doctor"] and printed["labels"] == ["person", "doctor", "lamp"]
     assert printed["attack"]["position"] == [[0.5, 0.25]] and printed["attack"]["size"] == 0.3
-    assert printed["family_size"] == 0  # 12 images a group: shown, not tested
+    assert printed["family_size"] == 0  # 12 images per group: shown, not tested
     assert "report.html" in called.stderr and (tmp_path / "run" / "report.html").is_file()

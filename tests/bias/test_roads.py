@@ -61,7 +61,7 @@ def label_sets() -> list[LabelSet]:
     return [
         LabelSet(name="words", labels=tuple(WORDS)),
         *SECTION_7,
-        *(design.asked for design in designs(TEMPLATES)),
+        *(design.texts for design in designs(TEMPLATES)),
     ]
 
 

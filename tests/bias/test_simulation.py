@@ -224,10 +224,10 @@ def test_without_bias_class_design_claims_something_in_at_most_one_report_in_twe
         harm = rng.normal(size=n)
         scores = {}
         for design in designs([template]):
-            for label, prompt in zip(design.asked.labels, design.asked.prompts, strict=True):
+            for label, prompt in zip(design.texts.labels, design.texts.prompts, strict=True):
                 harmful = label == "suspicious person"
                 scores[prompt] = harm if harmful else np.full(n, -9.0)
-            scores[design.asked.prompts[0]] = 0.3 + 0.3 * rng.normal(size=n)  # a human label
+            scores[design.texts.prompts[0]] = 0.3 + 0.3 * rng.normal(size=n)  # a human label
         sample = Sample(columns=columns, truth={}, clusters=None, settings=settings)
         answer = probe.answer(
             FromScores(scores, "cosine"), sample, ProbeOptions(templates=(template,))

@@ -84,8 +84,8 @@ def test_a_table_from_windows(tmp_path: Path) -> None:
         ("metadata.csv", b"file_name\na.png\na.png\n", r"lists 'a\.png' twice"),
         ("metadata.csv", b"file_name,label\n,cat\n", "Row 1 .* empty 'file_name'"),
         ("metadata.csv", b'file_name\n"open', "could not be read"),
-        ("metadata.jsonl", b'{"file_name": "a.png"}\nnot json\n', "Line 2 .* no JSON object"),
-        ("metadata.jsonl", b'["a.png"]\n', "Line 1 .* no JSON object"),
+        ("metadata.jsonl", b'{"file_name": "a.png"}\nnot json\n', "Line 2 .* not a JSON object"),
+        ("metadata.jsonl", b'["a.png"]\n', "Line 1 .* not a JSON object"),
         ("metadata.parquet", b"PAR1 no", "could not be read"),
     ],
 )

@@ -58,7 +58,7 @@ def test_hostile_members_lead_nowhere(tmp_path: Path) -> None:
     dataset = open_dataset(path)
     special = "a link or a special file in the archive"
     assert failures(dataset) == [
-        Failure("bad.json", "its json could not be read: no JSON object"),
+        Failure("bad.json", "its json could not be read: not a JSON object"),
         Failure("hard.png", special),
         Failure("pipe.png", special),
         Failure("soft.png", special),

@@ -47,7 +47,7 @@ def test_hostile_names_are_shown_as_text(labelled: Atlas) -> None:
 
 
 def test_hostile_names_survive_the_tables(labelled: Atlas, clip: Any, pictures: Path) -> None:
-    """Names with bytes that are no UTF-8 still draw the same images after loading."""
+    """Names with bytes that are not UTF-8 still draw the same images after loading."""
     assert labelled.images.records[0].id == f"{EVIL}\n000\\udcff.png"
     paths = sorted(pictures.glob("*/*.png"))
     records = [ImageRecord(f"{EVIL}\n{n:03d}\udcff.png", path) for n, path in enumerate(paths)]

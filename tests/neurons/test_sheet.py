@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from clipprobe.cli import app
 from clipprobe.neurons import Atlas, scan, scan_texts
-from clipprobe.neurons.atlas.showing import as_seen, picture_of
+from clipprobe.neurons.atlas.showing import firing_image, model_view
 from clipprobe.neurons.instruments.registry import beside_atlas
 from clipprobe.neurons.sheet.commands import ask
 from clipprobe.neurons.sheet.sheet import SECTIONS, section, unit_sheet
@@ -106,12 +106,12 @@ def test_the_frame_lies_on_the_patch_that_fired(clip: Any) -> None:
     pixels = np.zeros((64, 32, 3), np.uint8)
     pixels[16 + 8 : 16 + 16, 24:32] = 255  # row 1, column 3 of the 4 x 4 patches of the crop
     atlas = scan(clip, [pixels, np.zeros_like(pixels)], sites=["vision.embed"], top_k=1)
-    seen = np.asarray(as_seen(atlas, Image.fromarray(pixels)))
+    seen = np.asarray(model_view(atlas, Image.fromarray(pixels)))
     assert seen.shape == (32, 32, 3) and seen[8:16, 24:32].min() == 255
     site = atlas.site("vision.embed")
     tops = [atlas.unit(f"vision.embed:{u}").top[0] for u in range(site.n_units)]
     firing = next(one for one in tops if one.image == 0 and one.place == (1, 3))
-    drawn = np.asarray(picture_of(atlas, site, firing, side=96)).astype(int)
+    drawn = np.asarray(firing_image(atlas, site, firing, side=96)).astype(int)
     orange = (drawn[..., 0] > 200) & (drawn[..., 2] < 60)
     rows, columns = np.nonzero(orange)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (24, 47, 72, 95)

@@ -17,7 +17,7 @@ from clipprobe.data import as_dataset
 from clipprobe.errors import ConfigError
 from clipprobe.figures.attribution import overlay
 from clipprobe.neurons import Atlas, scan, unit_map
-from clipprobe.neurons.atlas.showing import as_seen, sheet_name
+from clipprobe.neurons.atlas.showing import model_view, sheet_name
 from clipprobe.neurons.labels import label_units
 from clipprobe.neurons.sheet.heading import NO_NAME
 from clipprobe.neurons.sheet.sheet import unit_sheet
@@ -98,7 +98,7 @@ def test_the_maps_are_those_of_where_on_one_scale(clip: Any, atlas: Atlas) -> No
     assert reach == pytest.approx(max(one.value for one in unit.top), rel=1e-5)
     for (drawn, _), firing, values in zip(shown, unit.top, maps, strict=False):
         assert isinstance(drawn, Image.Image) and drawn.size == (SIDE, 2 * SIDE)
-        seen = as_seen(atlas, atlas.picture(firing.image)).resize((SIDE, SIDE))
+        seen = model_view(atlas, atlas.picture(firing.image)).resize((SIDE, SIDE))
         below = np.asarray(drawn.crop((0, SIDE, SIDE, 2 * SIDE))).astype(int)
         colour = below[..., 0] - below[..., 2]
         tint = np.asarray(overlay(seen, values, reach=reach)).astype(int)

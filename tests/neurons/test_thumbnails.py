@@ -17,7 +17,7 @@ import clipprobe
 from clipprobe.cli import app
 from clipprobe.neurons import Atlas, merge_atlases, scan
 from clipprobe.neurons.atlas import scanning
-from clipprobe.neurons.atlas.showing import picture_of
+from clipprobe.neurons.atlas.showing import firing_image
 from clipprobe.neurons.atlas.thumbnails import FILE, SIDE, encoded, thumbnail
 
 POST = "vision.blocks.1.mlp.post"
@@ -70,7 +70,7 @@ def test_sheets_show_images_that_were_moved_away(clip: Any, pictures: Path, tmp_
         atlas = Atlas.load(tmp_path / name)
         site = atlas.site(POST)
         first = atlas.unit(f"{POST}:3").top[0]
-        shown[name] = np.asarray(picture_of(atlas, site, first))
+        shown[name] = np.asarray(firing_image(atlas, site, first))
     assert len(np.unique(shown["without"].reshape(-1, 3), axis=0)) == 2  # a cross on grey
     assert len(np.unique(shown["with"].reshape(-1, 3), axis=0)) > 2
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clipprobe.models.checkpoints.bundled import bundled_folder
-from clipprobe.pretraining.audited import audit_section, curves_picture, measure_audits
+from clipprobe.pretraining.audited import audit_section, curves_chart, measure_audits
 from clipprobe.report.curves import Panel, curves_svg
 from clipprobe.zeroshot.limits.tasks import TASKS
 
@@ -48,7 +48,7 @@ def test_the_section_holds_every_figure_with_its_interval(audits: dict[str, Any]
 
 
 def test_the_picture_is_drawn_from_the_same_figures(audits: dict[str, Any]) -> None:
-    root = ET.fromstring(curves_picture(audits))
+    root = ET.fromstring(curves_chart(audits))
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     for one in audits["few_shot"]:
         assert f"probe crosses zero-shot at {one['crossing_text']['probe']} shots" in texts

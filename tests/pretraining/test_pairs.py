@@ -17,7 +17,7 @@ from clipprobe.cli import app
 from clipprobe.errors import DataError
 from clipprobe.pretraining import recipe as recipes
 from clipprobe.pretraining.pairs import _epoch, _split, open_pairs
-from clipprobe.pretraining.retrieval import _found
+from clipprobe.pretraining.retrieval import _hits
 
 COLOURS = ["red", "green", "blue", "white", "black", "yellow"]
 
@@ -87,8 +87,8 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
 def test_recall_counts_equal_captions_as_right_and_ties_as_wrong() -> None:
     same = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]], dtype=bool)
     scores = np.array([[0.1, 0.9, 0.5], [0.2, 0.1, 0.3], [0.7, 0.0, 0.7]], dtype=np.float32)
-    assert _found(scores, same, 1).tolist() == [True, False, False]
-    assert _found(scores, same, 2).tolist() == [True, True, True]
+    assert _hits(scores, same, 1).tolist() == [True, False, False]
+    assert _hits(scores, same, 2).tolist() == [True, True, True]
 
 
 def test_the_command_trains_on_pairs_and_measures_held_out_ones(

@@ -1,4 +1,4 @@
-"""Pictures of patching: every number stands where it belongs."""
+"""Figures of patching: every number stands where it belongs."""
 
 from __future__ import annotations
 

@@ -67,11 +67,11 @@ def test_another_configuration_is_refused_with_the_difference(tmp_path: Path) ->
     start(tmp_path)
     with pytest.raises(RunFolderError) as caught:
         start(tmp_path, seed=1, size=None)
-    assert "config.seed was 0, asked is 1" in str(caught.value)
-    assert "config.size was 0.12, asked is absent" in str(caught.value)
-    with pytest.raises(RunFolderError, match='kind was "typographic", asked is "bias"'):
+    assert "config.seed was 0, is now 1" in str(caught.value)
+    assert "config.size was 0.12, is now absent" in str(caught.value)
+    with pytest.raises(RunFolderError, match='kind was "typographic", is now "bias"'):
         Run.open(tmp_path, kind="bias", config=CONFIG)
-    with pytest.raises(RunFolderError, match=r"config.seed was 0, asked is false"):
+    with pytest.raises(RunFolderError, match=r"config.seed was 0, is now false"):
         start(tmp_path, seed=False)  # False == 0 in Python, not as a setting
 
 
@@ -81,7 +81,7 @@ def test_half_a_run_of_another_version_is_refused_a_complete_one_is_not(
     start(tmp_path / "half")
     finish(start(tmp_path / "whole"))
     monkeypatch.setattr("clipprobe.version.__version__", "99.0")
-    with pytest.raises(RunFolderError, match=r'asked is "99.0"'):
+    with pytest.raises(RunFolderError, match=r'is now "99.0"'):
         start(tmp_path / "half")
     assert start(tmp_path / "whole").complete
 

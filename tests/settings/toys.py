@@ -40,7 +40,7 @@ class Toy(Progress, Random, Inference, Output, Images):
     words: Annotated[
         Texts | None, BeforeValidator(lines_if_path("word")), Flag(takes=Path, many=False)
     ] = None
-    """A file of words, one a line."""
+    """A file of words, one per line."""
     labels: Annotated[Path | None, Existing] = None
     """A table."""
     people: Annotated[Mapping[str, str] | None, PRIVATE, Flag(where="file")] = None

@@ -12,7 +12,7 @@ import pytest
 from report.conftest import browser  # noqa: F401
 from report.shell import check_opening, opening_height, too_wide
 
-from attacks.demo.choosing import N_FRESH, names_to_check, shown_attack, shown_units
+from attacks.demo.choosing import N_FRESH, example_attack, names_to_check, shown_units
 from attacks.demo.front import (
     SHEETS,
     attack_sentence,
@@ -182,7 +182,7 @@ def test_the_attack_is_drawn_as_the_audit_drew_it(clip: Any, demo: Path) -> None
 
     samples = concept_set("picture", seed=0, names=[concept(name) for name in names])
     changed = Right(path=run.path, manifest=run.manifest, summary=run.summary)
-    found = shown_attack(changed, audit, clip, samples)
+    found = example_attack(changed, audit, clip, samples)
     assert found is not None and 0 <= found.covered <= 1
     by_condition = {
         row["condition"]: row["pixels"]

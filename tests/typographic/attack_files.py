@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from attacks.typographic.datasets.pictures import AttackSet
+from attacks.typographic.datasets.attack_set import AttackSet
 
 
 def png(color: str = "red", size: tuple[int, int] = (8, 6), **options: Any) -> bytes:

@@ -118,9 +118,9 @@ def test_a_colour_that_cannot_be_written_is_left_out() -> None:
         cards_of(StroopAudit(colours={"red": "red", "紅": "blue"}, out="unused"))
     own = str(FOLDER / "Caveat-Bold.ttf")
     cards = cards_of(StroopAudit(colours=["red", "blue"], fonts=[own], out="unused"))
-    [font] = {card.font for card in cards.shown}
+    [font] = {card.font for card in cards.cards}
     assert font is not None and font.startswith("Caveat-Bold.ttf@")
-    assert all(card.picture().size == (224, 224) for card in cards.shown[:3])
+    assert all(card.image().size == (224, 224) for card in cards.cards[:3])
 
 
 def test_the_kind_of_the_error_is_that_of_the_first_word() -> None:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from attacks.typographic.reading import explain_reading, greedy, why_image
 from attacks.typographic.reading.ablation import Outcome, band_sizes, random_heads
-from attacks.typographic.reading.found import causal, reading
+from attacks.typographic.reading.measurements import causal, reading
 from attacks.typographic.reading.pairs import ink_patches
 from attacks.typographic.reading.repair import heads_of
 from clipprobe.cli import app

@@ -61,28 +61,28 @@ class Evidence(ABC):
     """The model's logit scale; None where it is not known."""
 
     @abstractmethod
-    def cosines(self, asked: LabelSet) -> Floats:
-        """``(n, m)``, one column a label.
+    def cosines(self, label_set: LabelSet) -> Floats:
+        """``(n, m)``, one column per label.
 
         Raises:
             NotAnswerableError: there are no cosines for some label.
         """
 
-    def probabilities(self, asked: LabelSet) -> Floats:
+    def probabilities(self, label_set: LabelSet) -> Floats:
         """``(n, m)``, the softmax over the labels at the model's scale.
 
         Raises:
             NotAnswerableError: neither probabilities nor cosines and a scale are there.
         """
-        return softmax(self.cosines(asked), self.scale)
+        return softmax(self.cosines(label_set), self.scale)
 
-    def choices(self, asked: LabelSet) -> Ints:
+    def choices(self, label_set: LabelSet) -> Ints:
         """``(n,)``, the place of the closest label; the first of equally close ones.
 
         Raises:
             NotAnswerableError: it cannot tell.
         """
-        places: Ints = np.argmax(self.cosines(asked), axis=1)
+        places: Ints = np.argmax(self.cosines(label_set), axis=1)
         return places
 
 
@@ -113,15 +113,17 @@ class FromEmbeddings(Evidence):
         """``(n, d)``, unit length."""
         return self._images
 
-    def text_vectors(self, asked: LabelSet) -> Floats:
+    def text_vectors(self, label_set: LabelSet) -> Floats:
         """``(m, d)``, unit length: the mean over its sentences for each label."""
-        means = sentence_means(self._encoded, [asked.sentences(one) for one in asked.labels])
-        vectors: Floats = ruled(self._model, asked.labels, means)
+        means = sentence_means(
+            self._encoded, [label_set.sentences(one) for one in label_set.labels]
+        )
+        vectors: Floats = ruled(self._model, label_set.labels, means)
         return vectors
 
-    def cosines(self, asked: LabelSet) -> Floats:
+    def cosines(self, label_set: LabelSet) -> Floats:
         """One matrix-vector product a label: a column does not depend on its neighbours."""
-        return np.stack([self._images @ text for text in self.text_vectors(asked)], axis=1)
+        return np.stack([self._images @ text for text in self.text_vectors(label_set)], axis=1)
 
     def _encoded(self, sentences: Sequence[str]) -> Floats:
         missing = [s for s in dict.fromkeys(sentences) if s not in self._texts]
@@ -146,31 +148,31 @@ class FromScores(Evidence):
         self._columns, self._kind = dict(columns), kind
         self.scale = 1.0 if kind == "logit" else scale  # logits carry it in themselves
 
-    def cosines(self, asked: LabelSet) -> Floats:
+    def cosines(self, label_set: LabelSet) -> Floats:
         """The columns of the labels (logits serve as well: a scale changes no comparison)."""
         if self._kind == "probability":
             raise NotAnswerableError(
-                f"{asked.name}: needs cosines, and the table holds probabilities"
+                f"{label_set.name}: needs cosines, and the table holds probabilities"
             )
-        return self._table(asked)
+        return self._table(label_set)
 
-    def probabilities(self, asked: LabelSet) -> Floats:
+    def probabilities(self, label_set: LabelSet) -> Floats:
         """The columns as they are, or their softmax."""
         if self._kind == "probability":
-            return self._table(asked)
-        return softmax(self._table(asked), self.scale)
+            return self._table(label_set)
+        return softmax(self._table(label_set), self.scale)
 
-    def choices(self, asked: LabelSet) -> Ints:
+    def choices(self, label_set: LabelSet) -> Ints:
         """The label with the largest score, whatever it is."""
-        places: Ints = np.argmax(self._table(asked), axis=1)
+        places: Ints = np.argmax(self._table(label_set), axis=1)
         return places
 
-    def _table(self, asked: LabelSet) -> Floats:
+    def _table(self, label_set: LabelSet) -> Floats:
         columns, missing = [], []
-        for label in asked.labels:
+        for label in label_set.labels:
             # A whole sentence is certain; a bare label is taken where no sentence is there. The
             # label cannot stand for one template of several designs, so those must be sentences.
-            sentences = asked.sentences(label)
+            sentences = label_set.sentences(label)
             name = sentences[0] if len(sentences) == 1 and sentences[0] in self._columns else label
             if name in self._columns:
                 columns.append(self._columns[name])
@@ -178,8 +180,8 @@ class FromScores(Evidence):
                 missing.append(sentences[0] if len(sentences) == 1 else label)
         if missing:
             raise NotAnswerableError(
-                f"{asked.name}: {len(missing)} of {len(asked.labels)} labels have no column in the "
-                f"table of scores (the first is {missing[0]!r})"
+                f"{label_set.name}: {len(missing)} of {len(label_set.labels)} labels have no "
+                f"column in the table of scores (the first is {missing[0]!r})"
             )
         return np.stack(columns, axis=1)
 
@@ -196,21 +198,24 @@ class FromChoices(Evidence):
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = tuple(labels)
 
-    def cosines(self, asked: LabelSet) -> Floats:
+    def cosines(self, label_set: LabelSet) -> Floats:
         """Never: a predicted label is not a score."""
-        raise NotAnswerableError(f"{asked.name}: needs scores, and the table holds one label each")
+        raise NotAnswerableError(
+            f"{label_set.name}: needs scores, and the table holds one label each"
+        )
 
-    def choices(self, asked: LabelSet) -> Ints:
+    def choices(self, label_set: LabelSet) -> Ints:
         """The labels, where they are those of the label set asked: all of them and no other.
 
         Labels that merely fit another set would not be its answers: with other labels to choose
         from the model might have chosen otherwise.
         """
-        if set(asked.labels) != set(self.labels):
+        if set(label_set.labels) != set(self.labels):
             raise NotAnswerableError(
-                f"{asked.name}: the predictions were made among other labels, and would need scores"
+                f"{label_set.name}: the predictions were made among other labels, and would need "
+                "scores"
             )
-        place = {label: i for i, label in enumerate(asked.labels)}
+        place = {label: i for i, label in enumerate(label_set.labels)}
         return np.array([place[label] for label in self.labels], dtype=np.int64)
 
 

@@ -56,8 +56,8 @@ def embed(
         chunk = records[start : start + CHUNK]
         stem = f"parts/{part}-{start // CHUNK:06d}"
         if not run.has(f"{stem}.safetensors", f"{stem}.json"):
-            ids, found, lost = _encode(clip, chunk, batch_size, workers, progress)
-            run.write_arrays(f"{stem}.safetensors", {"vectors": found})
+            ids, encoded, lost = _encode(clip, chunk, batch_size, workers, progress)
+            run.write_arrays(f"{stem}.safetensors", {"vectors": encoded})
             run.write_json(
                 f"{stem}.json", {"ids": ids, "failures": [failure.to_json() for failure in lost]}
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attacks.bias.gap.report import GapReport
 from attacks.bias.gap.settings import GapExplanation
-from attacks.bias.gap.task import GapTask, check_asked, gap_task
+from attacks.bias.gap.task import GapTask, check_question, gap_task
 from attacks.bias.people import People, read_people
 from attacks.bias.probes.occupations import default_occupations
 from attacks.bias.prompts import check_words
@@ -55,7 +55,7 @@ def question_of(
     templates = check_templates(settings.templates, once=True)
     people = read_people(settings, [settings.column])
     [column] = people.columns
-    check_asked(names, settings.word, column, settings.group)
+    check_question(names, settings.word, column, settings.group)
     return names, templates, people
 
 

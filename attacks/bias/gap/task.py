@@ -61,7 +61,7 @@ def gap_task(
     Raises:
         DataError: the word or the group is not there, or a side is too small to be cut in two.
     """
-    check_asked(words, word, column, group)
+    check_question(words, word, column, group)
     direction = texts[list(words).index(word)].copy()
     if len(words) >= 3:
         direction -= texts.mean(axis=0)
@@ -81,7 +81,7 @@ def gap_task(
     )
 
 
-def check_asked(words: Sequence[str], word: str, column: GroupColumn, group: str) -> None:
+def check_question(words: Sequence[str], word: str, column: GroupColumn, group: str) -> None:
     """Refuse a word or a group that is not there.
 
     Raises:

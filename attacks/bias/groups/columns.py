@@ -30,7 +30,7 @@ MAX_GROUPS = 100
 MAX_INTERSECTIONS = 1000  # of several columns: most are too small to show, and counted
 MAX_LEVELS = 127  # groups that can be shown; permuted labels are small integers
 CROSS = " x "
-_SAID = ("perceived", "annotated", "self reported", "self-reported", "apparent")
+_ORIGINS = ("perceived", "annotated", "self reported", "self-reported", "apparent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class GroupColumn:
     def heading(self) -> str:
         """The attribute in words that say how it is known."""
         words = self.name.replace("_", " ").strip()
-        return words if words.lower().startswith(_SAID) else f"annotated {words}"
+        return words if words.lower().startswith(_ORIGINS) else f"annotated {words}"
 
     @property
     def hidden(self) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ def restrict(column: GroupColumn, part: NDArray[np.bool_]) -> GroupColumn:
     sizes |= {level: column.sizes[level] for level in column.hidden}
     return replace(
         column,
-        **_shown(column, labels, counted),
+        **_relabelled(column, labels, counted),
         sizes=_in_order(sizes),
         codes=np.zeros(0, dtype=np.int64),  # they count into the values of the whole column
     )
@@ -100,7 +100,7 @@ def without(column: GroupColumn, gone: NDArray[np.bool_]) -> GroupColumn:
     every = np.bincount(codes[codes >= 0], minlength=len(column.sizes))
     return replace(
         column,
-        **_shown(column, labels, counted),
+        **_relabelled(column, labels, counted),
         sizes={value: int(n) for value, n in zip(column.sizes, every, strict=True)},
         codes=codes,
     )
@@ -110,17 +110,19 @@ def withhold(column: GroupColumn, level: str) -> GroupColumn:
     """The column with one of its levels not shown, whatever its size."""
     labels = np.where(column.labels == column.levels.index(level), -1, column.labels)
     counted = np.bincount(labels[labels >= 0], minlength=len(column.levels))
-    return replace(column, **_shown(column, labels, counted), withheld=(*column.withheld, level))
+    return replace(
+        column, **_relabelled(column, labels, counted), withheld=(*column.withheld, level)
+    )
 
 
-def _shown(column: GroupColumn, kept: Ints, counted: Ints) -> dict[str, Any]:
-    """Levels and labels where only the images of ``kept`` are left, ``counted`` of each level."""
+def _relabelled(column: GroupColumn, rows: Ints, counted: Ints) -> dict[str, Any]:
+    """Levels and labels where only the images of ``rows`` are left, ``counted`` of each level."""
     large = counted >= SHOW_FROM
     renumbered = np.append(np.where(large, np.cumsum(large) - 1, -1), -1)
     return {
         "levels": tuple(level for level, is_large in zip(column.levels, large, strict=True)
                         if is_large),
-        "labels": renumbered[kept].astype(np.int64),
+        "labels": renumbered[rows].astype(np.int64),
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ How one is found: rows are brought to reduced form with the large pieces first, 
 combination can contain; what is left lives on small pieces. A combination that is not zero differs
 from 0 somewhere on every basis (set of pivots). So with ``BASES`` bases that share no image, a
 combination of at most nine images meets one of them in a single pivot, and then it is a row of that
-reduced form: the search is complete. Where there are not so many bases, the lightest row found is
+reduced form: the search is complete. Where there are fewer bases, the lightest row found is
 named, to be on the safe side.
 """
 

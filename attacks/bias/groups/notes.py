@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from clipprobe.data import ImageRecord
 
 # Columns that usually say what is pictured, so that its images are not independent.
-_PICTURED = ("person", "person_id", "subject", "subject_id", "identity", "individual", "drawing")
+_IDENTITY = ("person", "person_id", "subject", "subject_id", "identity", "individual", "drawing")
 
 
 def uncompared(columns: Sequence[GroupColumn]) -> list[str]:
@@ -28,7 +28,7 @@ def uncompared(columns: Sequence[GroupColumn]) -> list[str]:
 
 def repeated(records: Sequence[ImageRecord]) -> list[str]:
     """Images that show one thing several times, where a column says so."""
-    for name in _PICTURED:
+    for name in _IDENTITY:
         counts = Counter(v for record in records if (v := record.attributes.get(name)))
         several = sum(n for n in counts.values() if n > 1)
         if several and len(counts) > 1:

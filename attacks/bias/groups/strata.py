@@ -48,11 +48,11 @@ def check_controls(
                 f"{same[0]!r} cannot be a control column and a group column at once: within one of "
                 "its values nothing is left to compare."
             )
-        seen: dict[int, set[str]] = {}
+        values_of: dict[int, set[str]] = {}
         for stratum, value in zip(strata.tolist(), values, strict=True):
             if value:
-                seen.setdefault(stratum, set()).add(value)
-        if all(len(levels) < 2 for levels in seen.values()):
+                values_of.setdefault(stratum, set()).add(value)
+        if all(len(levels) < 2 for levels in values_of.values()):
             raise DataError(
                 f"Within the control column(s) {', '.join(controls)} every image has one value of "
                 f"{name!r}: nothing is left to compare. Name fewer controls."

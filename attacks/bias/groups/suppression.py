@@ -33,21 +33,21 @@ from attacks.bias.groups.exposure import small_sets
 from clipprobe.arrays import Floats, Ints
 
 _ZERO = 1e-9
-Shown = tuple[int, str]  # place of the column, and its value
+Place = tuple[int, str]  # place of the column, and its value
 
 
 @dataclass(frozen=True, slots=True)
 class _Published:
     """The sets that a report has figures of, over the pieces that they tell apart.
 
-    ``rows``: ``(r, a)``, 0 or 1. ``shown``: which group each row is, for the first of them, which
+    ``rows``: ``(r, a)``, 0 or 1. ``cells``: which group each row is, for the first of them, which
     are about all images; the others are parts and totals. ``pieces``: ``(n,)``, the piece of each
     image, -1 where it is in no set. ``sizes``: ``(a,)``. ``annotated``: ``(a,)``, whether its
     images have a value in every column.
     """
 
     rows: Floats
-    shown: tuple[Shown, ...]
+    cells: tuple[Place, ...]
     pieces: Ints
     sizes: Ints
     annotated: NDArray[np.bool_]
@@ -105,7 +105,7 @@ def _published(columns: Sequence[GroupColumn], parts: Sequence[NDArray[np.bool_]
     pieces[inside] = piece.ravel()
     return _Published(
         rows=np.array([*rows, everyone], dtype=np.float64),
-        shown=tuple((i, level) for i, column in enumerate(columns) for level in column.levels),
+        cells=tuple((i, level) for i, column in enumerate(columns) for level in column.levels),
         pieces=pieces,
         sizes=np.bincount(piece.ravel(), minlength=patterns.shape[1]),
         annotated=patterns[-1].astype(bool),
@@ -130,7 +130,7 @@ def _is_hidden_group(published: _Published, vector: Floats) -> bool:
     it away: then a group must be withheld."""
     if not published.annotated[vector != 0].all():
         return False
-    groups = published.rows[: len(published.shown)]
+    groups = published.rows[: len(published.cells)]
     return bool(derivable(groups, vector[None])[0])
 
 
@@ -156,11 +156,11 @@ def _row_space(rows: Floats) -> tuple[Floats, Floats]:
     return left[:, :rank], right[:rank]
 
 
-def _victim(columns: Sequence[GroupColumn], published: _Published, target: Floats) -> Shown:
+def _victim(columns: Sequence[GroupColumn], published: _Published, target: Floats) -> Place:
     """The value to withhold: the smallest that stops the computation by itself; else the smallest
     that takes part in it. Intersections go before whole columns.
     """
-    visible = published.shown
+    visible = published.cells
     rows = published.rows[: len(visible)]
     used, *_ = np.linalg.lstsq(rows.T, target, rcond=None)
     # A row is needed where it is not a combination of the others: the projection onto what the rows

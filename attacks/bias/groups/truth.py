@@ -10,7 +10,7 @@ from attacks.bias.groups.vocabulary import read_value
 if TYPE_CHECKING:
     from clipprobe.data import ImageRecord
 
-_SAID = ("perceived_", "annotated_", "self_reported_", "apparent_", "")
+_ORIGINS = ("perceived_", "annotated_", "self_reported_", "apparent_", "")
 
 
 def read_truth(
@@ -21,15 +21,15 @@ def read_truth(
     A column counts where it is called ``race``, ``perceived_race``, … and some value is known;
     values that are not (UTKFace's "Others") take no part in accuracy, and are named.
     """
-    found: dict[str, tuple[str | None, ...]] = {}
+    truth: dict[str, tuple[str | None, ...]] = {}
     notes = []
     for attribute in ("gender", "race", "age"):
-        for name in (f"{prefix}{attribute}" for prefix in _SAID):
+        for name in (f"{prefix}{attribute}" for prefix in _ORIGINS):
             raw = [record.attributes.get(name) for record in records]
             values = tuple(read_value(attribute, value) for value in raw)
             if not any(values):
                 continue
-            found[attribute] = values
+            truth[attribute] = values
             strange = sorted({r for r, v in zip(raw, values, strict=True) if r and v is None})
             if strange:
                 notes.append(
@@ -37,4 +37,4 @@ def read_truth(
                     f"{', '.join(map(repr, strange))}, for which no label is asked."
                 )
             break
-    return found, tuple(notes)
+    return truth, tuple(notes)

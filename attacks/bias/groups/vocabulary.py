@@ -41,7 +41,7 @@ class Meaning:
     age: str | None = None
     child: bool = False
 
-    def said(self, attribute: str) -> str | None:
+    def statement(self, attribute: str) -> str | None:
         """The value of ``race``, ``gender`` or ``age``."""
         value: str | None = getattr(self, attribute)
         return value

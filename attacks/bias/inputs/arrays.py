@@ -120,10 +120,10 @@ def _npz(path: Path) -> tuple[list[str], NDArray[Any], str]:
             raise DataError(f"The embeddings file {path} unpacks to over {MAX_BYTES >> 30} GiB.")
         with np.load(path, allow_pickle=False) as arrays:
             names = list(arrays)
-            found = next((name for name in _NAMES if name in names), None)
-            if "ids" not in names or found is None:
+            key = next((name for name in _NAMES if name in names), None)
+            if "ids" not in names or key is None:
                 raise _incomplete(path, names)
-            ids, vectors = arrays["ids"], arrays[found]
+            ids, vectors = arrays["ids"], arrays[key]
             model = str(arrays["weights_sha256"]) if "weights_sha256" in names else ""
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())
@@ -145,10 +145,10 @@ def _safetensors(path: Path) -> tuple[list[str], NDArray[Any], str]:
     try:
         with safe_open(path, framework="numpy") as file:
             notes, names = file.metadata() or {}, list(file.keys())
-            found = next((name for name in _NAMES if name in names), None)
-            if "ids" not in notes or found is None:
+            key = next((name for name in _NAMES if name in names), None)
+            if "ids" not in notes or key is None:
                 raise _incomplete(path, [*names, *notes])
-            vectors = file.get_tensor(found)
+            vectors = file.get_tensor(key)
         ids = json.loads(notes["ids"])
     except (OSError, ValueError, TypeError, SafetensorError) as error:
         reason = " ".join(str(error).split())

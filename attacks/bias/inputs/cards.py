@@ -70,12 +70,12 @@ def read_card(card: str | Path) -> Card:
     """A shipped card by its name, or a card of the user's by its path.
 
     Raises:
-        DataError: there is no such card or file, or it is no YAML. ConfigError: it lacks
+        DataError: there is no such card or file, or it is not YAML. ConfigError: it lacks
             something required, has an unknown key, or its annotation is of no known kind.
     """
     if isinstance(card, str) and card in card_names():
-        found = resources.files("clipprobe") / "assets" / "bias" / "cards" / f"{card}.yaml"
-        return parse_card(found.read_text(encoding="utf-8"), card)
+        resource = resources.files("clipprobe") / "assets" / "bias" / "cards" / f"{card}.yaml"
+        return parse_card(resource.read_text(encoding="utf-8"), card)
     path = Path(card)
     try:
         if path.stat().st_size > 1 << 20:

@@ -69,7 +69,7 @@ class LabelledImages:
     description: Mapping[str, Any]
 
 
-def gather(given: Inputs, choice: Choice | None = None) -> LabelledImages:
+def gather(inputs: Inputs, choice: Choice | None = None) -> LabelledImages:
     """Read and join what the user gave.
 
     Args:
@@ -78,56 +78,56 @@ def gather(given: Inputs, choice: Choice | None = None) -> LabelledImages:
         ConfigError: none or several of images, embeddings and predictions; no labels for
             embeddings. DataError: a file cannot be used, or ids do not match at all.
     """
-    ways = [n for n in ("images", "embeddings", "predictions") if getattr(given, n) is not None]
+    ways = [n for n in ("images", "embeddings", "predictions") if getattr(inputs, n) is not None]
     if len(ways) != 1:
         got = " and ".join(ways) or "none"
         raise ConfigError(
             f"An audit starts from images, embeddings or predictions, one of them, but got {got}."
         )
-    _refuse_unused(given)
+    _refuse_unused(inputs)
     choice = choice or Choice()
     embeddings = predictions = None
     records: Sequence[ImageRecord]
     sources: dict[str, Any] = {}
-    if given.images is not None:
-        dataset = as_dataset(given.images, image_root=given.image_root)
+    if inputs.images is not None:
+        dataset = as_dataset(inputs.images, image_root=inputs.image_root)
         name, records = dataset.name, dataset.records
         place = next((str(r.source) for r in records if isinstance(r.source, Path)), "")
         labels = (
-            labels_of_images(records, name, format=given.label_format)
-            if given.labels is None
-            else _read_labels(given, given.labels)
+            labels_of_images(records, name, format=inputs.label_format)
+            if inputs.labels is None
+            else _read_labels(inputs, inputs.labels)
         )
         if labels is None:
-            rendered = all(map(_is_drawn, records))
+            rendered = all(map(_is_rendered, records))
             dataset = choice.of(dataset)
             return LabelledImages(
                 dataset=dataset,
                 card="clipprobe-people" if rendered else None,
-                description=_describe(dataset, {}, pictured=True),
+                description=_describe(dataset, {}, with_images=True),
             )
-        place = f"{given.images} {name} {place}"
-    elif given.embeddings is not None:
-        if given.labels is None:
+        place = f"{inputs.images} {name} {place}"
+    elif inputs.embeddings is not None:
+        if inputs.labels is None:
             raise ConfigError(
                 "Embeddings need a table of labels (--labels) that says each image's annotated "
                 "group."
             )
-        embeddings, place = read_embeddings(given.embeddings), str(given.embeddings)
+        embeddings, place = read_embeddings(inputs.embeddings), str(inputs.embeddings)
         name, records = embeddings.name, _bare(embeddings.ids)
-        labels = _read_labels(given, given.labels)
+        labels = _read_labels(inputs, inputs.labels)
         sources["embeddings"] = {"name": name, "sha256": embeddings.sha256}
     else:
-        labels, predictions = _from_predictions(given)
-        name, records, place = predictions.name, _bare(predictions.ids), str(given.predictions)
+        labels, predictions = _from_predictions(inputs)
+        name, records, place = predictions.name, _bare(predictions.ids), str(inputs.predictions)
         column = predictions.column
         kind = f"labels in column {column!r}" if column else predictions.kind
         sources["predictions"] = {"name": name, "sha256": predictions.sha256, "kind": kind}
-    if given.labels is not None:
+    if inputs.labels is not None:
         sources["labels"] = {"name": labels.name, "sha256": labels.sha256}
     if labels.card == "fairface":
         sources["padding"] = fairface_padding(place)
-    joined, missing = _join(records, labels, ways[0], given.image_root)
+    joined, missing = _join(records, labels, ways[0], inputs.image_root)
     dataset = choice.of(make_dataset(name, joined, None))
     rows = {record.id: row for row, record in enumerate(records)}
     order = [rows[record.id] for record in dataset]
@@ -145,18 +145,18 @@ def gather(given: Inputs, choice: Choice | None = None) -> LabelledImages:
         description=_describe(
             dataset,
             sources | {"label_format": labels.format},
-            pictured=given.images is not None,
+            with_images=inputs.images is not None,
         ),
     )
 
 
-def _describe(dataset: Dataset, sources: Mapping[str, Any], *, pictured: bool) -> dict[str, Any]:
+def _describe(dataset: Dataset, sources: Mapping[str, Any], *, with_images: bool) -> dict[str, Any]:
     """Name and fingerprint of the records, and what was read.
 
     Not how many there are: less the images that a report counts, it would be the size of what is
     hidden. Without images the fingerprint is that of the files read and of the ids.
     """
-    if pictured:
+    if with_images:
         described = {name: v for name, v in dataset.describe().items() if name != "records"}
         return described | dict(sources)
     text = repr([sorted(map(repr, sources.items())), [record.id for record in dataset]])
@@ -164,16 +164,16 @@ def _describe(dataset: Dataset, sources: Mapping[str, Any], *, pictured: bool) -
     return {"name": dataset.name, "fingerprint": digest} | dict(sources)
 
 
-def _refuse_unused(given: Inputs) -> None:
+def _refuse_unused(inputs: Inputs) -> None:
     """Raises:
     ConfigError: a way to read a table was given, and no such table.
     """
     for name, used in (
-        ("prediction_column", given.predictions is not None),
-        ("score_kind", given.predictions is not None),
-        ("id_column", given.labels is not None or given.predictions is not None),
+        ("prediction_column", inputs.predictions is not None),
+        ("score_kind", inputs.predictions is not None),
+        ("id_column", inputs.labels is not None or inputs.predictions is not None),
     ):
-        if not used and getattr(given, name) != Inputs.__dataclass_fields__[name].default:
+        if not used and getattr(inputs, name) != Inputs.__dataclass_fields__[name].default:
             table = "labels or predictions" if name == "id_column" else "predictions"
             raise ConfigError(
                 f"{name!r} says how to read a table of {table}, and none was given: give it, or "
@@ -181,7 +181,7 @@ def _refuse_unused(given: Inputs) -> None:
             )
 
 
-def _is_drawn(record: ImageRecord) -> bool:
+def _is_rendered(record: ImageRecord) -> bool:
     """Whether an image is one of ``clipprobe.stimuli.people_set``, by its columns and drawing."""
     own = record.attributes
     # Plain people have no occupation, and an empty cell is not an attribute.
@@ -191,16 +191,16 @@ def _is_drawn(record: ImageRecord) -> bool:
     )
 
 
-def _from_predictions(given: Inputs) -> tuple[Labels, Predictions]:
+def _from_predictions(inputs: Inputs) -> tuple[Labels, Predictions]:
     """A table of predictions, and the labels beside them or in a table of their own."""
-    assert given.predictions is not None
-    own = given.labels is None
-    labels = _read_labels(given, given.labels or given.predictions)
+    assert inputs.predictions is not None
+    own = inputs.labels is None
+    labels = _read_labels(inputs, inputs.labels or inputs.predictions)
     predictions = read_predictions(
-        given.predictions,
-        id_column=given.id_column if own else None,
-        prediction_column=given.prediction_column,
-        score_kind=given.score_kind,
+        inputs.predictions,
+        id_column=inputs.id_column if own else None,
+        prediction_column=inputs.prediction_column,
+        score_kind=inputs.score_kind,
         ignore=_group_like(labels) if own else (),
     )
     # What the model said is not a label of the images, though it may stand in the same table.
@@ -209,8 +209,8 @@ def _from_predictions(given: Inputs) -> tuple[Labels, Predictions]:
     return replace(labels, columns=columns), predictions
 
 
-def _read_labels(given: Inputs, table: str | Path) -> Labels:
-    return read_labels(table, format=given.label_format, id_column=given.id_column)
+def _read_labels(inputs: Inputs, table: str | Path) -> Labels:
+    return read_labels(table, format=inputs.label_format, id_column=inputs.id_column)
 
 
 def _group_like(labels: Labels) -> Collection[str]:
@@ -227,7 +227,7 @@ def _join(
     records: Sequence[ImageRecord], labels: Labels, what: str, root: str | Path | None
 ) -> tuple[list[ImageRecord], dict[str, Sequence[str]]]:
     """Records with the labels as attributes; and reason -> the ids that take no part."""
-    found = join(
+    match = join(
         names_below(records, root),
         labels.ids,
         names=(what, "labels"),
@@ -236,13 +236,13 @@ def _join(
     if labels.malformed and len(labels.malformed) == len(labels.ids):
         raise DataError(f"No file name of {labels.name} has the form of UTKFace's.")
     missing = {
-        f"one of the {what}, without a row in the labels": found.left_only,
-        f"a row of the labels, without one of the {what}": found.right_only,
+        f"one of the {what}, without a row in the labels": match.left_only,
+        f"a row of the labels, without one of the {what}": match.right_only,
         "a file name from which no label could be read": labels.malformed,
     }
     joined = [
         _labelled(records[i], labels.columns, j)
-        for i, j in zip(found.left, found.right, strict=True)
+        for i, j in zip(match.left, match.right, strict=True)
     ]
     return joined, {reason: ids for reason, ids in missing.items() if ids}
 

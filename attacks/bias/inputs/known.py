@@ -59,11 +59,11 @@ def fairface(columns: Mapping[str, Column], where: str) -> KnownColumns:
     Raises:
         DataError: a value is not one of FairFace's; bare integers are refused with the reason.
     """
-    columns_found = {}
+    perceived = {}
     for name, values in FAIRFACE_VALUES.items():
-        given = {value for value in columns[name] if value is not None}
-        strange = sorted(given - set(values))
-        if strange and all(value.lstrip("-").isdigit() for value in given):
+        levels = {value for value in columns[name] if value is not None}
+        strange = sorted(levels - set(values))
+        if strange and all(value.lstrip("-").isdigit() for value in levels):
             raise DataError(
                 f"{where} holds bare integers in {name!r} (for example {strange[0]!r}) and no "
                 "names for them: mirrors of FairFace number their classes differently, so give a "
@@ -75,9 +75,9 @@ def fairface(columns: Mapping[str, Column], where: str) -> KnownColumns:
                 f"{where} has the {name} {strange[0]!r}, which FairFace does not know: it knows "
                 f"{', '.join(values)}."
             )
-        columns_found[f"perceived_{name}"] = columns[name]
+        perceived[f"perceived_{name}"] = columns[name]
     aliases = {name: f"perceived_{name}" for name in FAIRFACE_VALUES}
-    return KnownColumns(columns=columns_found, aliases=aliases, card="fairface")
+    return KnownColumns(columns=perceived, aliases=aliases, card="fairface")
 
 
 def is_utkface(ids: Sequence[str]) -> bool:

@@ -92,22 +92,22 @@ def _labels(
     kind: str,
     ids: tuple[str, ...],
     columns: Mapping[str, Column],
-    found: known.KnownColumns | None,
+    known_columns: known.KnownColumns | None,
     sha256: str = "",
 ) -> Labels:
     """Columns as they are, or as a known format has them."""
-    if found is None:
+    if known_columns is None:
         return Labels(name=name, format=kind, ids=ids, columns=columns, sha256=sha256)
-    others = {n: values for n, values in columns.items() if n not in found.aliases}
+    others = {n: values for n, values in columns.items() if n not in known_columns.aliases}
     return Labels(
         name=name,
         format=kind,
         ids=ids,
-        columns=others | dict(found.columns),
-        aliases=found.aliases,
-        card=found.card,
+        columns=others | dict(known_columns.columns),
+        aliases=known_columns.aliases,
+        card=known_columns.card,
         by_stem=kind == "visogender",
-        malformed=found.malformed,
+        malformed=known_columns.malformed,
         sha256=sha256,
     )
 

@@ -102,15 +102,15 @@ def read_predictions(
     )  # fmt: skip
 
 
-def _prediction_column(table: TextTable, asked: str | None) -> str:
+def _prediction_column(table: TextTable, column: str | None) -> str:
     """The column of predicted labels, or "" where the table holds scores."""
-    if asked is not None:
-        if asked not in table.columns:
+    if column is not None:
+        if column not in table.columns:
             raise DataError(
-                f"The table {table.path} has no column {asked!r} of predictions (it has: "
+                f"The table {table.path} has no column {column!r} of predictions (it has: "
                 f"{', '.join(table.columns)})."
             )
-        return asked
+        return column
     names = list(table.columns)
     matches = [name for name in names if name.lower() in _EXACT]
     matches = matches or [name for name in names if name.lower().endswith(_ENDINGS)]

@@ -83,13 +83,13 @@ def composition_cells(
         cells.append(whole.cell(ENTROPY, item, why=why, k=top.k, **estimate))
     if len(levels) == 2:
         [two] = subjects.compared()
-        bias, dealt = bias_at(top.counts), bias_at(top.null)
+        bias, null_bias = bias_at(top.counts), bias_at(top.null)
         between = np.array([[2 * low[1] - 1, 2 * high[1] - 1] for low, high in ends])
         for item, value, interval, d, how in [
-            *((item, bias[j], between[j], dealt[:, j], top.how(j))
+            *((item, bias[j], between[j], null_bias[:, j], top.how(j))
               for j, item in enumerate(items)),
             # The texts rank the same images: as if all of them moved together.
-            ("", bias.mean(), between.mean(axis=0), dealt.mean(axis=1),
+            ("", bias.mean(), between.mean(axis=0), null_bias.mean(axis=1),
              f"mean of the ends of {len(items)} texts"),
         ]:  # fmt: skip
             estimate = two.judged(float(value), (interval[0], interval[1]), d, how=how, **judge)

@@ -180,7 +180,7 @@ def _of(
         overall=wilson(int(hits[part].sum()), int(part.sum()), level),
         by_group=by_group,
         hits=hits[part],
-        groups=tuple(key for key, taken in zip(keys, part, strict=True) if taken),
+        groups=tuple(key for key, is_part in zip(keys, part, strict=True) if is_part),
     )
 
 

@@ -27,10 +27,10 @@ _KEEP_BYTES = 1 << 29  # draws of more than that are made anew for each use
 _SHARE_BYTES = 600_000_000  # four columns of FairFace's 10,954 images
 
 
-Drawn = TypeVar("Drawn", bound=np.generic)
+Item = TypeVar("Item", bound=np.generic)
 
 
-class Draws(Generic[Drawn]):
+class Draws(Generic[Item]):
     """Chunks ``(b, n)`` that can be gone through again and again, with the same content.
 
     Args:
@@ -38,20 +38,20 @@ class Draws(Generic[Drawn]):
         n_bytes: Their size; chunks are kept where it is small enough.
     """
 
-    def __init__(self, make: Callable[[], Iterator[NDArray[Drawn]]], n_bytes: int) -> None:
+    def __init__(self, make: Callable[[], Iterator[NDArray[Item]]], n_bytes: int) -> None:
         self._make = make
         self.n_bytes = n_bytes
-        self._kept: tuple[NDArray[Drawn], ...] | None = None
+        self._chunks: tuple[NDArray[Item], ...] | None = None
 
     @property
-    def kept(self) -> bool:
+    def in_memory(self) -> bool:
         """Whether the chunks lie in memory."""
-        return self._kept is not None
+        return self._chunks is not None
 
-    def __iter__(self) -> Iterator[NDArray[Drawn]]:
-        if self._kept is None and self.n_bytes <= _KEEP_BYTES:
-            self._kept = tuple(self._make())  # on first use: some probes need no draws
-        return self._make() if self._kept is None else iter(self._kept)
+    def __iter__(self) -> Iterator[NDArray[Item]]:
+        if self._chunks is None and self.n_bytes <= _KEEP_BYTES:
+            self._chunks = tuple(self._make())  # on first use: some probes need no draws
+        return self._make() if self._chunks is None else iter(self._chunks)
 
 
 class Shared:
@@ -68,7 +68,7 @@ class Shared:
         """The draws of this key, made lazily if nobody asked for them before."""
         spent = 0
         for name, draws in list(self._by_key.items()):
-            spent += sum(one.n_bytes for one in draws if one.kept)
+            spent += sum(one.n_bytes for one in draws if one.in_memory)
             if spent > _SHARE_BYTES and name != key:
                 del self._by_key[name]
         if key not in self._by_key:

@@ -37,7 +37,7 @@ class Frame:
     ``weights``, ``permutations``: chunks of bootstrap draws and of permuted labels.
     ``strata``: ``(n,)`` or None: labels are permuted within each. ``pairing``: bootstrap draws for
     comparing two models; None where one model is audited.
-    ``kept``: what one measure found in these scores and another needs too.
+    ``cache``: what one measure found in these scores and another needs too.
     """
 
     column: GroupColumn
@@ -51,7 +51,7 @@ class Frame:
     strata: Ints | None = None
     pairing: Draws[np.uint8] | None = None
     # Not given, so that a copy with other scores starts without it.
-    kept: dict[Any, object] = field(init=False, default_factory=dict, compare=False, repr=False)
+    cache: dict[Any, object] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     @property
     def inside(self) -> NDArray[np.bool_]:
@@ -60,7 +60,7 @@ class Frame:
 
     @property
     def conditional(self) -> bool:
-        """Whether labels may not be dealt to all images alike, so that no closed form holds."""
+        """Whether labels may not be permuted over all images, so that no closed form holds."""
         return self.clusters is not None or self.strata is not None
 
     @property
@@ -76,9 +76,9 @@ class Frame:
         All outcomes share their draws. Without this, two outcomes with one hit each would have the
         same null floor exactly where the hit is the same image, which could so be followed.
         """
-        units = self.kept.get("alike")
+        units = self.cache.get("alike")
         if not isinstance(units, list):
-            units = self.kept["alike"] = alike(self.labels, self.clusters, self.strata)
+            units = self.cache["alike"] = alike(self.labels, self.clusters, self.strata)
         return exchanged(units, len(self.labels), generator(0, "anonymous", *name))
 
     def judge(self, *sides: Sequence[int]) -> tuple[Status, str]:
@@ -187,12 +187,14 @@ class _Design:
                 n_boot * len(self.labels),
             )
 
-        def dealt() -> Any:
+        def permutations() -> Any:
             rng = generator(seed, "permutation", self.name)
             n = self.settings.n_permutations
             return permuted_labels(self.labels, self.ids, n, rng, self.within)
 
-        permuted: Draws[np.int8] = Draws(dealt, self.settings.n_permutations * len(self.labels))
+        permuted: Draws[np.int8] = Draws(
+            permutations, self.settings.n_permutations * len(self.labels)
+        )
         draws = (resampled(self.settings.n_boot, "bootstrap"), permuted)
         return (*draws, resampled(PAIR_DRAWS, "pairs")) if self.paired else draws
 

@@ -22,7 +22,7 @@ _ROWS = 50  # permutations of one block
 
 
 class NdklFloors:
-    """One floor serves all items where labels are dealt to all ranks alike and no ranks are tied;
+    """One floor serves all items where labels are permuted over all ranks and no ranks are tied;
     with clusters or strata it depends on where these stand in the ranking."""
 
     def __init__(self, frame: Frame) -> None:

@@ -104,8 +104,8 @@ def detectable_d(n: int, n_reference: int, alpha: float, power: float = POWER) -
     effective = 1 / (1 / n + 1 / n_reference)
 
     def lacking(d: float) -> float:
-        found = ttest_power(d, effective, alpha / 2, df=n + n_reference - 2, alternative="larger")
-        return float(found) - power
+        reached = ttest_power(d, effective, alpha / 2, df=n + n_reference - 2, alternative="larger")
+        return float(reached) - power
 
     # The t test needs a little more than the normal approximation, and never twice as much
     # for the sizes that are tested at all.

@@ -4,7 +4,7 @@
 
 Rates carry Wilson intervals. A difference carries Newcombe's interval and Fisher's exact p, which
 is the permutation test of a two-by-two table done completely. A gap is a maximum, so it is above 0
-by chance: its null floor is the same figure with the hits dealt to images at random (without
+by chance: its null floor is the same figure with the hits assigned to images at random (without
 clusters that is the multivariate hypergeometric distribution, drawn directly), and its interval
 is the gap plus or minus the 95th percentile of the largest resampled deviation between two groups
 that may be the extremes, because two gaps never differ by more than that.
@@ -87,7 +87,7 @@ class _Rates:
     def null(self) -> Floats:
         """Hits per group ``(b, g)`` under permuted labels, as rates."""
         if self._null is None:
-            self._null = self._permuted() if self.frame.conditional else self._dealt()
+            self._null = self._permuted() if self.frame.conditional else self._hypergeometric()
         return self._null
 
     @property
@@ -119,7 +119,7 @@ class _Rates:
         boot = resampled_means(self.shuffled, frame.labels, frame.weights, len(self.sizes))
         return boot[:, :, 0], self.counts / self.sizes
 
-    def _dealt(self) -> Floats:
+    def _hypergeometric(self) -> Floats:
         rng = generator(self.settings.seed, "dealt", *self.name)
         hits = rng.multivariate_hypergeometric(
             self.sizes,

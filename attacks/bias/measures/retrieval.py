@@ -96,9 +96,9 @@ def skews(counts: Floats, shares: Floats) -> Floats:
     return skews_of(counts / k, shares, k)
 
 
-def skews_of(seen: Floats, shares: Floats, k: Floats | int) -> Floats:
+def skews_of(top_shares: Floats, shares: Floats, k: Floats | int) -> Floats:
     """Skew of shares of the top ``k`` that were seen, ``(..., n_groups)``; see :func:`skews`."""
-    result: Floats = np.log(np.maximum(seen, np.minimum(1 / k, shares)) / shares)
+    result: Floats = np.log(np.maximum(top_shares, np.minimum(1 / k, shares)) / shares)
     return result
 
 
@@ -130,9 +130,11 @@ def ndkl(ranked: Floats, shares: Floats) -> Floats:
     """
     n = ranked.shape[-2]
     discount = 1 / np.log2(np.arange(2, n + 2))
-    seen = np.cumsum(ranked, axis=-2) / np.arange(1, n + 1)[:, None]
+    top_shares = np.cumsum(ranked, axis=-2) / np.arange(1, n + 1)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(seen > 0, seen * np.log(seen / shares[..., None, :]), 0.0)
+        terms = np.where(
+            top_shares > 0, top_shares * np.log(top_shares / shares[..., None, :]), 0.0
+        )
     result: Floats = (terms.sum(axis=-1) * discount).sum(axis=-1) / discount.sum()
     return result
 

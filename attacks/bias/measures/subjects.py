@@ -52,7 +52,7 @@ class Subject:
         result: Floats = sizes / sizes.sum()
         return result
 
-    def cell(self, key: Key, item: str, *, why: str = "", **given: Any) -> Cell:
+    def cell(self, key: Key, item: str, *, why: str = "", **fields: Any) -> Cell:
         """A cell about it.
 
         Args:
@@ -64,7 +64,7 @@ class Subject:
             "n_reference": self.n_reference, "status": self.status, "reason": self.reason or why,
         }  # fmt: skip
         column = self.frame.column.name
-        return Cell(probe=self.probe, key=key, item=item, column=column, **(own | given))
+        return Cell(probe=self.probe, key=key, item=item, column=column, **(own | fields))
 
     def judged(
         self,

@@ -44,9 +44,9 @@ def top_k(frame: Frame, settings: Settings) -> TopK:
         ConfigError: k is below 10 or above half of the images.
     """
     k = retrieval.resolve_k(settings.k, len(frame.labels))
-    top = frame.kept.get(("top", k))
+    top = frame.cache.get(("top", k))
     if not isinstance(top, TopK):
-        top = frame.kept[("top", k)] = _count(frame, k)
+        top = frame.cache[("top", k)] = _count(frame, k)
     return top
 
 

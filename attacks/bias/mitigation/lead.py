@@ -12,7 +12,7 @@ from clipprobe.report.words import amount, is_defined, points, reason_of, side_o
 def lead_of(summary: Mapping[str, Any]) -> Lead:
     """The verdict of a mitigation run, from its summary."""
     methods = summary["methods"]
-    verdict, evidence = _said(summary)
+    verdict, evidence = _statement(summary)
     rows = [
         (one["method"], "", [one["changes"][0]["before"], one["changes"][0]["after"]])
         for one in methods
@@ -30,7 +30,7 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
     )
 
 
-def _said(summary: Mapping[str, Any]) -> tuple[str, str]:
+def _statement(summary: Mapping[str, Any]) -> tuple[str, str]:
     column, n = summary["column"], summary["n"]
     known = [one for one in summary["methods"] if is_defined(one["changes"][0]["difference"])]
     about = f"Scored on {n['scored']:,} of {n['pictures']:,} images, which fitted nothing."
@@ -41,8 +41,8 @@ def _said(summary: Mapping[str, Any]) -> tuple[str, str]:
             else "no method could be made"
         )
         return f"Whether a mitigation helps by {column} cannot be said: {why}", about
-    shown = [one for one in known if side_of(one["changes"][0]["difference"]) < 0]
-    best = min(shown or known, key=lambda one: abs(value_of(one["changes"][0]["after"])))
+    smaller = [one for one in known if side_of(one["changes"][0]["difference"]) < 0]
+    best = min(smaller or known, key=lambda one: abs(value_of(one["changes"][0]["after"])))
     change = best["changes"][0]
     evidence = (
         f"{best['method'].capitalize()}: aligned d {amount(change['before'])} before, "

@@ -122,23 +122,23 @@ class _Mitigation:
         if self.utility is not None:
             utility = Utility.read(clip, self.utility, self.templates, settings.workers)
         work = Work(
-            clip=clip, pictures=images, people=people, words=self.words,
+            clip=clip, inputs=images, people=people, words=self.words,
             templates=self.templates, prompts=prompts, n_units=settings.n_units,
             lam=settings.lam, n_boot=settings.n_boot, batch_size=settings.batch_size,
             seed=settings.seed, utility=utility, advance=settings.progress or (lambda n: None),
         )  # fmt: skip
         mitigated, absent = work.run(self.methods)
         report = MitigationReport(
-            found=mitigated, absent=absent, columns=people.columns, words=self.words,
-            templates=self.templates, prompts=prompts, n_pictures=len(images),
+            results=mitigated, absent=absent, columns=people.columns, words=self.words,
+            templates=self.templates, prompts=prompts, n_images=len(images),
             n_scored=int((~work.fit).sum()), provenance=clip.provenance(),
             caveats=caveats_of(clip, people, self.people.notes), seed=settings.seed,
         )  # fmt: skip
         return report.outcome()
 
 
-def _check_prompts(column: GroupColumn, given: Mapping[str, str]) -> None:
-    for level in given:
+def _check_prompts(column: GroupColumn, prompts: Mapping[str, str]) -> None:
+    for level in prompts:
         if level not in column.levels:
             raise ConfigError(
                 f"A prompt was given for {level!r}, but the groups of {column.name!r} are "
@@ -147,11 +147,11 @@ def _check_prompts(column: GroupColumn, given: Mapping[str, str]) -> None:
 
 
 def _prompts(
-    column: GroupColumn, templates: Sequence[str], given: Mapping[str, str]
+    column: GroupColumn, templates: Sequence[str], prompts: Mapping[str, str]
 ) -> dict[str, str]:
     """Group -> the phrase that names it."""
     return {
-        level: given.get(level) or fill(templates[:1], level, articles=True)[0]
+        level: prompts.get(level) or fill(templates[:1], level, articles=True)[0]
         for level in column.levels
     }
 

@@ -47,13 +47,13 @@ class MitigationReport:
     ``caveats``: what is known about the images.
     """
 
-    found: Sequence[MitigationResult]
+    results: Sequence[MitigationResult]
     absent: Mapping[str, str]
     columns: Sequence[GroupColumn]
     words: Sequence[str]
     templates: Sequence[str]
     prompts: Mapping[str, str]
-    n_pictures: int
+    n_images: int
     n_scored: int
     provenance: Mapping[str, Any]
     caveats: Caveats
@@ -68,7 +68,7 @@ class MitigationReport:
             files=self.files(),
             summary=self.summary,
             page=lambda run: _page(run.read_json("summary.json"), self.caveats, provenance),
-            used=self.n_pictures,
+            used=self.n_images,
             **people.counts,
         )
 
@@ -76,8 +76,8 @@ class MitigationReport:
         """The table, and each mitigation as an edit."""
         import pyarrow as pa
 
-        yield "changes.csv", pa.Table.from_pylist(_rows(self.found))
-        for one in self.found:
+        yield "changes.csv", pa.Table.from_pylist(_rows(self.results))
+        for one in self.results:
             yield one.file, one.edit.to_bytes()
 
     def summary(self) -> dict[str, Any]:
@@ -85,20 +85,20 @@ class MitigationReport:
         failed = len(self.caveats.people.failures)
         return {
             "kind": "bias-mitigation",
-            "headline": _headline(self.found),
+            "headline": _headline(self.results),
             "column": self.columns[0].heading,
             "others": [column.heading for column in self.columns[1:]],
-            "n": {"pictures": self.n_pictures, "scored": self.n_scored, "failed": failed},
+            "n": {"pictures": self.n_images, "scored": self.n_scored, "failed": failed},
             "words": list(self.words),
             "templates": list(self.templates),
             "group_prompts": dict(self.prompts),
-            "methods": [one.to_json() for one in self.found],
+            "methods": [one.to_json() for one in self.results],
             "absent": dict(self.absent),
             **self.caveats.summary,
         }
 
 
-def _headline(found: Sequence[MitigationResult]) -> list[dict[str, Any]]:
+def _headline(results: Sequence[MitigationResult]) -> list[dict[str, Any]]:
     return [
         {
             "name": f"{one.method}: change of aligned d",
@@ -106,13 +106,13 @@ def _headline(found: Sequence[MitigationResult]) -> list[dict[str, Any]]:
             "meaning": "after less before, on images that fitted nothing; 0 would be no change, "
             f"minus {one.changes[0].before.value:.3f} would leave none",
         }
-        for one in found
+        for one in results
     ]
 
 
-def _rows(found: Sequence[MitigationResult]) -> list[dict[str, Any]]:
+def _rows(results: Sequence[MitigationResult]) -> list[dict[str, Any]]:
     rows = []
-    for one in found:
+    for one in results:
         for change in one.changes:
             data = change.to_json()
             row = {"method": one.method, "measure": change.measure, "about": change.about}

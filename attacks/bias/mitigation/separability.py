@@ -76,14 +76,14 @@ def separability_change(
     return Change(measure=MEASURE, about=about, before=a, after=b, difference=difference)
 
 
-def _probe(vectors: Floats, labels: Ints, asked: Floats) -> Floats:
+def _probe(vectors: Floats, labels: Ints, rows: Floats) -> Floats:
     """Score of each image asked for each group, ``(n, g)``."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
-    result: Floats = np.log(probe.fit(vectors, labels).predict_proba(asked) + 1e-300)
+    result: Floats = np.log(probe.fit(vectors, labels).predict_proba(rows) + 1e-300)
     return result
 
 

@@ -60,22 +60,28 @@ class Utility:
     labels: list[int]
 
     @classmethod
-    def read(cls, clip: Clip, found: Labels, templates: Sequence[str], workers: int) -> Utility:
+    def read(
+        cls, clip: Clip, labelled_images: Labels, templates: Sequence[str], workers: int
+    ) -> Utility:
         """Decode every image once, and encode the classes."""
         from clipprobe.data import stream_batches
 
-        names = found.classes
+        names = labelled_images.classes
         index = {name: i for i, name in enumerate(names)}
         images: list[Any] = []
         labels: list[int] = []
         for batch in stream_batches(
-            found.records, clip.preprocess.to_grid, batch_size=64, workers=workers, allow_none=True
+            labelled_images.records,
+            clip.preprocess.to_grid,
+            batch_size=64,
+            workers=workers,
+            allow_none=True,
         ):
             images += batch.items
             labels += [index[str(record.label)] for record in batch.records]
         sentences = [fill(templates, name, articles=True) for name in names]
         return cls(
-            name=found.dataset.name,
+            name=labelled_images.dataset.name,
             images=images,
             classes=ruled(clip, names, sentence_means(clip.encode_texts, sentences)),
             labels=labels,

@@ -72,7 +72,7 @@ class MitigationResult(AsJson):
 @dataclass(kw_only=True)
 class Work:
     clip: Clip
-    pictures: list[Any]
+    inputs: list[Any]
     people: People
     words: Sequence[str]
     templates: Sequence[str]
@@ -96,10 +96,10 @@ class Work:
     def run(self, methods: Sequence[str]) -> tuple[list[MitigationResult], dict[str, str]]:
         """Every method that the model allows, and why others are not there."""
         target = self.people.columns[0]
-        n = len(self.pictures)
+        n = len(self.inputs)
         members = np.arange(n) if self.people.clusters is None else self.people.clusters
         self.fit = split(members, permuted(generator(self.seed, "halves")), strata=target.labels)
-        self.images = self._encode(self.pictures, [])
+        self.images = self._encode(self.inputs, [])
         sentences = [fill(self.templates, word, articles=True) for word in self.words]
         self.texts = ruled(self.clip, self.words, sentence_means(self.clip.encode_texts, sentences))
         self.plain = None if self.utility is None else self._encode(self.utility.images, [])
@@ -164,7 +164,7 @@ class Work:
         """
         target = self.people.columns[0]
         rows = np.flatnonzero(self.fit & (target.labels >= 0))
-        own = [self.pictures[i] for i in rows]
+        own = [self.inputs[i] for i in rows]
         points = unit_points(self.clip, "neuron")
         mean = means(self.clip, own, points, batch_size=self.batch_size)
         added: dict[str, float] = {}
@@ -179,7 +179,7 @@ class Work:
             for unit, value in zip(ranked.units, ranked.values, strict=True):
                 added[unit] = added.get(unit, 0.0) + float(value)
         order = sorted(added, key=lambda unit: -added[unit])
-        units, after, remaining = self._chosen(order, mean)
+        units, after, remaining = self._choose(order, mean)
         changes = self._associations(after @ self.texts.T, after)
         if self.utility is not None:
             vectors = self._encode(self.utility.images, units, mean)
@@ -190,7 +190,7 @@ class Work:
             changes.append(no_accuracy())
         rng = generator(self.seed, "random units", target.name)
         control = [
-            self._left(self._encode(self.pictures, some, mean), on_fit=False)
+            self._left(self._encode(self.inputs, some, mean), on_fit=False)
             for some in random_sets(pools_like(units, sorted(order)), [rng] * N_RANDOM)
         ]
         return MitigationResult(
@@ -203,14 +203,14 @@ class Work:
             edit=ablation_edit(units, mean).fitted_to(self.clip),
         )  # fmt: skip
 
-    def _chosen(self, order: list[str], mean: Any) -> tuple[list[str], Floats, dict[int, float]]:
+    def _choose(self, order: list[str], mean: Any) -> tuple[list[str], Floats, dict[int, float]]:
         """The neurons taken out, the images without them, and what each size left."""
         before = self._left(self.images, on_fit=True)
-        tried: dict[int, Floats] = {}
+        after: dict[int, Floats] = {}
         remaining: dict[int, float] = {}
         for k in sizes_of(len(order), self.n_units):
-            tried[k] = self._encode(self.pictures, order[:k], mean)
-            remaining[k] = self._left(tried[k], on_fit=True)
+            after[k] = self._encode(self.inputs, order[:k], mean)
+            remaining[k] = self._left(after[k], on_fit=True)
             if remaining[k] <= (1 - ENOUGH) * before:
                 break
         best = (
@@ -218,7 +218,7 @@ class Work:
             if remaining[k] <= (1 - ENOUGH) * before
             else min(remaining, key=lambda size: remaining[size])
         )
-        return order[:best], tried[best], remaining
+        return order[:best], after[best], remaining
 
     def _left(self, images: Floats, *, on_fit: bool) -> float:
         return aligned_value(

@@ -58,9 +58,9 @@ def prepare_against(settings: BiasAudit, clip: Clip | None) -> Plan[None]:
 def _execute(audit: Prepared, other: Clip, run: Run) -> Outcome[None]:
     people, evidence = audit.ask(run)
     people, sample = audit.sample(people, paired=True)
-    first, missing = ask_all(audit.questions, audit.chosen, evidence, sample)
+    first, missing = ask_all(audit.questions, audit.options, evidence, sample)
     again = audit.ask_again(other, people, run)
-    second, _ = ask_all(audit.questions, audit.chosen, again, sample)
+    second, _ = ask_all(audit.questions, audit.options, again, sample)
     caveats = Caveats(
         people=people,
         organism=bool(audit.planted),

@@ -19,7 +19,7 @@ from attacks.bias.report.differences import (
     differences_table,
     figures_of,
     find_differences,
-    n_shown,
+    n_listed,
     summarise,
 )
 from attacks.bias.settings import BiasComparison
@@ -75,7 +75,7 @@ def _summary(a: RunView, b: RunView) -> dict[str, Any]:
         first=first,
         second=second,
         paired=False,
-        warnings=_warnings(settings, n_shown(first) - len(rows), n_shown(second) - len(rows)),
+        warnings=_warnings(settings, n_listed(first) - len(rows), n_listed(second) - len(rows)),
         settings=[{"name": s, "a": x, "b": y} for s, x, y in settings],
         limits=b.summary["limits"],
     )

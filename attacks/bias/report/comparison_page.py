@@ -64,7 +64,7 @@ def _heading(column: str) -> str:
 
 
 def _table(rows: list[dict[str, Any]], named: str) -> Table:
-    rows_shown, more = capped(rows, "the clearest, {} more are in differences.csv", _order)
+    listed, more = capped(rows, "the clearest, {} more are in differences.csv", _order)
     return Table(
         ["figure", "of", "group", "against", "A", "B", "B minus A", "q", "differs"],
         [
@@ -72,7 +72,7 @@ def _table(rows: list[dict[str, Any]], named: str) -> Table:
                 f"{row['probe']}: {row['measure']}", row["item"], row["group"], row["reference"],
                 row["a"]["value"], row["b"]["value"], row["difference"], row["q"], row["differs"],
             ]
-            for row in rows_shown
+            for row in listed
         ],
         f"Figures of both reports {named}, 95 % intervals of the difference{more}",
     )  # fmt: skip

@@ -103,8 +103,8 @@ def summarise(
             ],
             "n": {
                 "shared": len(rows),
-                "only_a": n_shown(first) - len(rows),
-                "only_b": n_shown(second) - len(rows),
+                "only_a": n_listed(first) - len(rows),
+                "only_b": n_listed(second) - len(rows),
             },
             "family_size": tested,
             "n_differ": sum(row["differs"] for row in rows),
@@ -117,7 +117,7 @@ def summarise(
     return summary
 
 
-def n_shown(figures: Figures) -> int:
+def n_listed(figures: Figures) -> int:
     """How many of them have a value."""
     return sum(row["value"] is not None for row in figures.values())
 

@@ -40,19 +40,19 @@ def make_headline(
     if comparisons:
         recovered, false = recovery(comparisons)
         relative = comparisons[0].cell.key == RELATIVE
-        judged = f"judged by {'relative d' if relative else 'd'}"
+        rule = f"judged by {'relative d' if relative else 'd'}"
         headline += [
             {
                 "name": "planted associations found",
                 "estimate": recovered,
                 "meaning": "share of the associations planted in the model that were flagged with "
-                f"the right sign, {judged}",
+                f"the right sign, {rule}",
             },
             {
                 "name": "balanced controls flagged",
                 "estimate": false,
                 "meaning": "share of the words planted without any association that were flagged, "
-                f"{judged}",
+                f"{rule}",
             },
         ]
     return headline
@@ -69,12 +69,12 @@ def flagged_share(evaluation: Evaluation) -> dict[str, Any]:
     )
 
 
-def share_of_tests(name: str, found: int, n: int, meaning: str) -> dict[str, Any]:
+def share_of_tests(name: str, n_significant: int, n: int, meaning: str) -> dict[str, Any]:
     """A headline that counts tests: no estimate, so it has no interval."""
     if not n:
         return {"name": name, "estimate": undefined("nothing was tested", n=0), "meaning": meaning}
     count = Estimate(
-        value=found / n, low=math.nan, high=math.nan, n=n, method="count",
+        value=n_significant / n, low=math.nan, high=math.nan, n=n, method="count",
         reason="a count of tests, not an estimate",
     )  # fmt: skip
     return {"name": name, "estimate": count, "meaning": meaning}

@@ -14,16 +14,16 @@ from clipprobe.report import Intervals, Lead
 from clipprobe.report.opening import side_by_side
 from clipprobe.report.words import amount, counted, is_defined
 
-_N_SHOWN = 7
+_N_ROWS = 7
 
 
 def lead_of(context: Context) -> Lead:
     """The verdict of a report, with the clearest associations as its figure."""
-    verdict, evidence = _said(context)
+    verdict, evidence = _statement(context)
     return Lead(verdict=verdict, evidence=evidence, figure=_figure(context))
 
 
-def _said(context: Context) -> tuple[str, str]:
+def _statement(context: Context) -> tuple[str, str]:
     evaluation = context.evaluation
     n, flagged = evaluation.family_size, [c for c in evaluation.cells if c.flagged]
     clusters = context.caveats.people.clusters
@@ -65,10 +65,10 @@ def _planted(context: Context) -> list[str]:
     """Whether what was planted was found, and what was not planted left alone."""
     if not context.comparisons:
         return []
-    found, false = recovery(context.comparisons)
-    if not is_defined(found):
+    recovered, false = recovery(context.comparisons)
+    if not is_defined(recovered):
         return []
-    text = f"Check: of the associations that were planted {counted(found)} were found"
+    text = f"Check: of the associations that were planted {counted(recovered)} were found"
     if is_defined(false):
         text += f"; of words planted without one {counted(false)} were flagged"
     return [f"{text}."]
@@ -93,7 +93,7 @@ def _standing(cell: Cell) -> str:
 
 def _associations(cells: list[Cell], heading: str) -> Intervals:
     """The strongest on either side."""
-    ordered = sorted(cells, key=lambda c: (-abs(c.value), c.item))[:_N_SHOWN]
+    ordered = sorted(cells, key=lambda c: (-abs(c.value), c.item))[:_N_ROWS]
     ordered.sort(key=lambda c: -c.value)
     first = ordered[0]
     return Intervals(

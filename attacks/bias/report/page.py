@@ -42,7 +42,7 @@ def build_page(context: Context, images: Sequence[tuple[Any, str]] = ()) -> Page
     for group in dict.fromkeys(c.planted.group for c in context.comparisons):
         sections.append(planted_section(context, group))
     sections += rates_section(context)
-    sections += [*_power(context), *_pictures(images), _method(context), limits]
+    sections += [*_power(context), *_images(images), _method(context), limits]
     return Page(
         title="Bias report by perceived or annotated group",
         subtitle=(
@@ -126,21 +126,21 @@ _USES = {
 }
 
 
-def _sizes(found: Mapping[str, Any]) -> str:
+def _sizes(sizes: Mapping[str, Any]) -> str:
     """What becomes of the groups of one column and of their images; no image is left out."""
     uses = []
     for use, meaning in _USES.items():
-        if found["groups"][use]:
-            images = f" ({found['images'][use]:,} images)" if use in found["images"] else ""
-            uses.append(f"{found['groups'][use]}{images} are {meaning}")
+        if sizes["groups"][use]:
+            images = f" ({sizes['images'][use]:,} images)" if use in sizes["images"] else ""
+            uses.append(f"{sizes['groups'][use]}{images} are {meaning}")
     others = (
-        f"; {found['not_shown']:,} images are in none of the groups shown or have no annotation"
-        if found["not_shown"]
+        f"; {sizes['not_shown']:,} images are in none of the groups shown or have no annotation"
+        if sizes["not_shown"]
         else ""
     )
     return (
-        f"{found['below_30']} of {found['n_groups']} groups have fewer than 30 images. Of the "
-        f"groups {', '.join(uses)}{others}: {found['n_images']:,} images in all."
+        f"{sizes['below_30']} of {sizes['n_groups']} groups have fewer than 30 images. Of the "
+        f"groups {', '.join(uses)}{others}: {sizes['n_images']:,} images in all."
     )
 
 
@@ -221,7 +221,7 @@ def _method(context: Context) -> Section:
 
 
 def coarse_p_values(context: Context) -> list[Block]:
-    """A warning where too few permutations were made for so many tests."""
+    """A warning where too few permutations were made for the number of tests."""
     n, family = context.settings.n_permutations, context.evaluation.family_size
     if family <= context.settings.alpha * (n + 1):
         return []
@@ -234,7 +234,7 @@ def coarse_p_values(context: Context) -> list[Block]:
     ]
 
 
-def _pictures(images: Sequence[tuple[Any, str]]) -> list[Section]:
+def _images(images: Sequence[tuple[Any, str]]) -> list[Section]:
     if not images:
         return []
     return [

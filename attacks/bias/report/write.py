@@ -17,7 +17,7 @@ from attacks.bias.report.headline import flagged_share, make_headline
 from attacks.bias.report.page import build_page
 from attacks.bias.sections.caveats import Caveats
 from attacks.bias.sections.findings import Context
-from attacks.bias.sections.illustrations import draw_pictures
+from attacks.bias.sections.illustrations import sample_images
 from attacks.bias.sections.planted import Comparison, compare
 from clipprobe.report import Page
 from clipprobe.study import Outcome
@@ -94,7 +94,7 @@ class Report:
         settings = self.audit.settings
         with_images = settings.include_images
         return build_page(
-            self.context, draw_pictures(self.people.records, settings.seed) if with_images else ()
+            self.context, sample_images(self.people.records, settings.seed) if with_images else ()
         )
 
 

@@ -19,7 +19,7 @@ NAME = "retrieval"
 
 
 def sections(context: Context) -> list[Section]:
-    """Two sections a column: skews beside their floors, then the composition of the top k."""
+    """Two sections per column: skews beside their floors, then the composition of the top k."""
     blocks = []
     for column in context.evaluation.columns:
         blocks.append(retrieval_section(context, NAME, column))

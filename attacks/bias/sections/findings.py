@@ -198,7 +198,7 @@ def planted_section(context: Context, group: str) -> Section:
     compared = [c for c in context.comparisons if c.planted.group == group]
     compared.sort(key=lambda c: (-c.planted.rate, c.planted.item))
     relative = compared[0].cell.key == RELATIVE
-    judged = SHORT[compared[0].cell.key]
+    measure = SHORT[compared[0].cell.key]
     rows = [
         [
             c.planted.item,
@@ -217,7 +217,7 @@ def planted_section(context: Context, group: str) -> Section:
             Paragraph(
                 "The rate is the share of training images captioned with the word that show a "
                 f"person drawn as {group}; 0.5 is a balanced control. d is given towards {group}. "
-                f"Judged is the {judged}: "
+                f"Judged is the {measure}: "
                 + (
                     "all words were planted, at rates that average one half, so a word's share "
                     "against the other words is what was planted."
@@ -230,17 +230,17 @@ def planted_section(context: Context, group: str) -> Section:
                     [c.planted.item for c in compared],
                     [c.planted.rate for c in compared],
                     [c.estimate for c in compared],
-                    axis=f"{judged} towards {group}",
+                    axis=f"{measure} towards {group}",
                     group=group,
                 ),
-                f"Planted rate of {group} (across) and {judged} found (up), one mark a word, with "
-                "intervals.",
+                f"Planted rate of {group} (across) and {measure} found (up), one mark per word, "
+                "with intervals.",
             ),
             Table(
                 [
                     *("word", "planted rate", "planted sign", "d found"),
                     *(["relative d found"] if relative else []),
-                    *(f"q of the {judged}", "verdict"),
+                    *(f"q of the {measure}", "verdict"),
                 ],
                 rows,
                 f"What was planted about perceived group {group}, beside what was found",

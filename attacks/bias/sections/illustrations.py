@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST = 12
 
 
-def check_pictures(people: People) -> None:
+def check_images(people: People) -> None:
     """Whether images may be shown.
 
     Raises:
@@ -34,14 +34,14 @@ def check_pictures(people: People) -> None:
         )
 
 
-def draw_pictures(records: Sequence[ImageRecord], seed: int) -> list[tuple[Any, str]]:
+def sample_images(records: Sequence[ImageRecord], seed: int) -> list[tuple[Any, str]]:
     """At most :data:`MOST` images with neutral captions, drawn by the hash of id and seed."""
     from clipprobe.data.decode import decode_image
 
-    def drawn(record: ImageRecord) -> str:
+    def hash_of(record: ImageRecord) -> str:
         return hashlib.sha256(f"{seed}:{record.id}".encode("utf-8", "replace")).hexdigest()
 
-    images = sorted(records, key=drawn)[:MOST]
+    images = sorted(records, key=hash_of)[:MOST]
     return [
         (decode_image(record.source), f"image {i} of {len(images)}")
         for i, record in enumerate(images, start=1)

@@ -119,10 +119,10 @@ def compare(evaluation: Evaluation, planted: Sequence[Planted]) -> list[Comparis
     plain, measured = claims[probe], others[probe]
     relative = _by_side(evaluation.select(RELATIVE, probe=probe))
     averages = relative and _average_out(evaluation.items[probe], measured)
-    judged = relative if averages else plain
+    effects = relative if averages else plain
     comparisons = []
     for entry in measured:
-        cell, direction = judged[entry.item, entry.group]
+        cell, direction = effects[entry.item, entry.group]
         estimate = _towards(cell, direction)
         comparisons.append(
             Comparison(

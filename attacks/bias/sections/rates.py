@@ -18,7 +18,7 @@ def rates_section(context: Context) -> list[Section]:
     rows = rate_sums(context.evaluation)
     if not rows:
         return []
-    rows_shown, more = capped(
+    listed, more = capped(
         rows, "{} with smaller differences follow from cells.csv", lambda row: -row["difference"]
     )
     return [
@@ -28,7 +28,7 @@ def rates_section(context: Context) -> list[Section]:
                 Paragraph(
                     "Lowest and highest are taken over groups of 30 images and more. Differences "
                     "and ratios of extremes lie above 0 and below 1 by chance: the last columns "
-                    "say how large the difference is when hits are dealt at random."
+                    "say how large the difference is when hits are assigned at random."
                 ),
                 Table(
                     ["rate", "label set", "by", "overall", "lowest", "highest", "difference",
@@ -40,7 +40,7 @@ def rates_section(context: Context) -> list[Section]:
                                 "group_min", "group_max", "difference", "difference_to_overall",
                                 "ratio", "null_mean", "null_high")),
                         ]
-                        for row in rows_shown
+                        for row in listed
                     ],
                     f"Rates by perceived or annotated group (as fairlearn's MetricFrame){more}",
                 ),

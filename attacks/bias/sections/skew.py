@@ -71,8 +71,8 @@ def _target_blocks(
         for cell in context.evaluation.select(SKEW, column.name, target, probe=probe)
         if cell.status != "insufficient"
     }
-    shown, more = capped(order, "{} words with a smaller excess are in cells.csv")
-    top = [largest[item] for item in shown]
+    items, more = capped(order, "{} words with a smaller excess are in cells.csv")
+    top = [largest[item] for item in items]
     whole = Table(
         ["word", "MinSkew", "null mean", "null 5th", "NDKL", "null mean", "null 95th"],
         [
@@ -81,13 +81,13 @@ def _target_blocks(
                 *(number(x) for x in (least.value, least.null_mean, least.null_low)),
                 *(number(x) for x in (whole.value, whole.null_mean, whole.null_high)),
             ]
-            for item, least, whole in ((i, smallest[i], ndkl[i]) for i in shown)
+            for item, least, whole in ((i, smallest[i], ndkl[i]) for i in items)
         ],
         f"MinSkew at k = {top[0].k} and NDKL {label}{more}",
     )
-    by_group = _by_group(column, skews, shown, label + more)
+    by_group = _by_group(column, skews, items, label + more)
     # Which groups have a skew hangs on k and their sizes: it is the same for all words.
-    over = [level for level in column.levels if not math.isnan(skews[shown[0], level].value)]
+    over = [level for level in column.levels if not math.isnan(skews[items[0], level].value)]
     if math.isnan(top[0].value):
         return [Paragraph(f"MaxSkew {label}: {top[0].reason}."), whole, by_group]
     rows = [
@@ -105,7 +105,7 @@ def _target_blocks(
     return [
         Chart(
             floor_chart(
-                shown,
+                items,
                 [cell.estimate() for cell in top],
                 [(cell.null_mean, cell.null_high) for cell in top],
                 flagged=[cell.flagged for cell in top] if tested else None,

@@ -25,9 +25,9 @@ def capped(
         more: The latter, with ``{}`` for their number. by: Which come first; default: the order.
     """
     ranked = list(rows) if by is None else sorted(rows, key=by)
-    rows_kept = [row for row in rows if row in ranked[:most]] if len(rows) > most else list(rows)
-    n_more = len(rows) - len(rows_kept)
-    return rows_kept, f"; {more.format(n_more)}" if n_more else ""
+    listed = [row for row in rows if row in ranked[:most]] if len(rows) > most else list(rows)
+    n_more = len(rows) - len(listed)
+    return listed, f"; {more.format(n_more)}" if n_more else ""
 
 
 def strongest(cells: Sequence[Cell]) -> list[Cell]:
@@ -41,12 +41,12 @@ def listed(texts: Sequence[str], most: int) -> str:
     return "; ".join(texts[:most]) + more
 
 
-def with_list(said: str, texts: Sequence[str], most: int) -> str:
+def with_list(statement: str, texts: Sequence[str], most: int) -> str:
     """A sentence that ends with a list, where there is something to list."""
-    return f"{said}: {listed(texts, most)}." if texts else f"{said}."
+    return f"{statement}: {listed(texts, most)}." if texts else f"{statement}."
 
 
-def not_asked(answer: Answer) -> list[Block]:
+def missing_answers(answer: Answer) -> list[Block]:
     """What a probe could not ask, and why."""
     missing = "; ".join(answer.missing)
     return [Paragraph(f"Not asked: {missing}.")] if missing else []

@@ -12,7 +12,7 @@ from attacks.bias.people import People, read_people
 from attacks.bias.report.write import counted, group_outcome
 from attacks.bias.sections.caveats import caveats_of
 from attacks.bias.sections.findings import Context
-from attacks.bias.written.encode import DRAWN, answer_all, check_drawing
+from attacks.bias.written.encode import RENDERED, answer_all, check_drawing
 from attacks.bias.written.measures import written_cells
 from attacks.bias.written.question import Question, read_question
 from attacks.bias.written.report import build_page, content_warning, make_headline
@@ -44,7 +44,7 @@ def audit_written(clip: Clip, settings: WrittenAudit) -> RunView:
     on where it stopped.
 
     Returns:
-        The complete run: ``cells.csv`` (one row a figure), ``summary.json``, ``report.html``,
+        The complete run: ``cells.csv`` (one row per figure), ``summary.json``, ``report.html``,
         ``report.md``. No row, answer or image of a single person.
     Raises:
         DataError: an unknown column, one group only, unreadable data.
@@ -70,7 +70,7 @@ def prepare_written(settings: WrittenAudit, clip: Clip) -> Plan[None]:
         words=question.meaningful(),
         seed=settings.seed,
         draw_at=settings.draw_at,
-        kinds=DRAWN,
+        kinds=RENDERED,
     )
     why = unwritten(renderer.attack, question.words)
     require_some(question.words, why, 1)

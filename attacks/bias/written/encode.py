@@ -34,7 +34,7 @@ from clipprobe.runs import Run
 from clipprobe.zeroshot.text_bank import ruled, sentence_means
 
 CONDITIONS = ("clean", "blank", "nonsense", "word")  # as they are reported
-DRAWN = ("attack", "blank", "nonsense")  # as they are drawn, for each word
+RENDERED = ("attack", "blank", "nonsense")  # as they are drawn, for each word
 BATCHES_PER_CHUNK = 8
 Choices = NDArray[np.int32]
 
@@ -68,7 +68,7 @@ class Answers:
 
 
 def _place(condition: str) -> int:
-    return DRAWN.index("attack" if condition == "word" else condition)
+    return RENDERED.index("attack" if condition == "word" else condition)
 
 
 def check_drawing(renderer: Renderer, question: Question) -> None:
@@ -123,12 +123,12 @@ def answer_all(
         part = records[start : start + size]
         stem = f"parts/written-{start // size:06d}"
         if not run.has(f"{stem}-vectors.safetensors", f"{stem}.safetensors", f"{stem}.json"):
-            found, ahead_by, problems = _answer(
+            places, ahead_by, problems = _answer(
                 encodings, part, texts, question, renderer, workers, advance
             )
             lost = {p.failure.id for p in problems}
             encodings.save(run, f"{stem}-vectors.safetensors")
-            run.write_arrays(f"{stem}.safetensors", {"choices": found, "margins": ahead_by})
+            run.write_arrays(f"{stem}.safetensors", {"choices": places, "margins": ahead_by})
             run.write_json(
                 f"{stem}.json",
                 {
@@ -163,7 +163,7 @@ def answer_all(
     return Answers(
         records=tuple(used),
         clean=table[:, 0],
-        written=table[:, 1:].reshape(len(table), len(question.words), len(DRAWN)),
+        written=table[:, 1:].reshape(len(table), len(question.words), len(RENDERED)),
         margins=np.concatenate(margins),
         failed=tuple(failed),
         skipped=tuple(skipped),
@@ -180,7 +180,7 @@ def _answer(
     advance: Callable[[int], None],
 ) -> tuple[Choices, NDArray[np.float32], list[Problem]]:
     """Closest labels ``(n, 1 + 3 n_words)``, margins ``(n, k, 4)``, and images without any."""
-    each = 1 + len(DRAWN) * len(question.words)
+    each = 1 + len(RENDERED) * len(question.words)
     problems: list[Problem] = []
 
     def draw(case: Case) -> list[SizedImage] | Problem:
@@ -217,8 +217,8 @@ def _answer(
     flat = np.concatenate(parts) if parts else np.zeros(0, np.int32)
     lead = np.concatenate(leads) if leads else np.zeros((0, k))
     lead = lead.reshape(n, each, k)
-    outcomes = np.empty((n, k, 1 + len(DRAWN)), np.float32)  # of each outcome, its own word only
+    outcomes = np.empty((n, k, 1 + len(RENDERED)), np.float32)  # of each outcome, its own word only
     for j, outcome in enumerate(question.outcomes):
-        start = 1 + len(DRAWN) * question.words.index(outcome.word)
-        outcomes[:, j] = lead[:, [0, *range(start, start + len(DRAWN))], j]
+        start = 1 + len(RENDERED) * question.words.index(outcome.word)
+        outcomes[:, j] = lead[:, [0, *range(start, start + len(RENDERED))], j]
     return flat.reshape(n, each), outcomes, problems

@@ -29,7 +29,7 @@ def lead_of(context: Context, question: Question) -> Lead:
         if not math.isnan(cell.p)
     ]
     whole = _whole(context)
-    verdict, evidence = _said(context, question, tests, whole)
+    verdict, evidence = _statement(context, question, tests, whole)
     return Lead(verdict=verdict, evidence=evidence, figure=_figure(context, whole))
 
 
@@ -41,7 +41,7 @@ def _whole(context: Context) -> Cell | None:
     return max(known, key=lambda c: abs(c.value), default=None)
 
 
-def _said(
+def _statement(
     context: Context, question: Question, tests: list[Cell], whole: Cell | None
 ) -> tuple[str, str]:
     n_words = len(question.words)

@@ -54,7 +54,7 @@ def written_cells(
         # The outcomes come later, the draws are shared.
         frame = make_frame(np.zeros((len(column.labels), 1)), column, clusters, settings)
         inside = column.labels >= 0
-        seen = [
+        by_outcome = [
             OutcomeAnswers(
                 item=outcome.item,
                 hits={
@@ -65,25 +65,25 @@ def written_cells(
             )
             for j, outcome in enumerate(question.outcomes)
         ]
-        cells += _column(frame, seen, settings)
+        cells += _column(frame, by_outcome, settings)
     return cells
 
 
-def _column(frame: Frame, seen: Sequence[OutcomeAnswers], settings: Settings) -> list[Cell]:
+def _column(frame: Frame, by_outcome: Sequence[OutcomeAnswers], settings: Settings) -> list[Cell]:
     cells: list[Cell] = []
-    items = [one.item for one in seen]
+    items = [one.item for one in by_outcome]
     subjects = Subjects(frame=frame, probe=PROBE, settings=settings)
-    for one in seen:
+    for one in by_outcome:
         for condition in CONDITIONS:
             hits = one.hits[condition]
             cells += rate_cells(subjects, hits, rate_of(condition), one.item, compare=False)
     for measure in (SHIFT, CLUTTER, MARGIN_SHIFT):
         cells += subjects.hidden(measure, items)
-        for one in seen:
+        for one in by_outcome:
             cells += shift_cells(subjects, one, measure)
     if len(frame.column.levels) < 2:
         return cells
-    shifts = [(one, shift) for shift in (SHIFT, MARGIN_SHIFT) for one in seen]
+    shifts = [(one, shift) for shift in (SHIFT, MARGIN_SHIFT) for one in by_outcome]
     changes = np.stack([one.change(shift) for one, shift in shifts], axis=1)
     moved = resample(frame, changes, [f"{shift} {one.item}" for one, shift in shifts])
     for j, (one, shift) in enumerate(shifts):

@@ -50,7 +50,7 @@ class WrittenAudit(Advance, Lettering, Significance, Random, Inference, Output, 
             default="the 21 labels of the CLIP paper's denigration probe",
         ),
     ] = (*PEOPLE, *HARM)
-    """The labels to choose from, one a line. Followed are the label that a word names and, where
+    """The labels to choose from, one per line. Followed are the label that a word names and, where
     the list has several labels of crimes or of something non-human, all of these together."""
     templates: Annotated[Texts, Flag(name="template")] = TEMPLATES
     """A sentence with {} for the word; repeat to average over several."""
@@ -66,4 +66,4 @@ class WordFile(Settings):
 
     panel: ClassVar[str] = "Written words"
     file: Annotated[Path | None, Flag(name="words", where="flag")] = None
-    """A text file, one word a line."""
+    """A text file, one word per line."""

@@ -53,17 +53,17 @@ def shift_cells(subjects: Subjects, one: OutcomeAnswers, shift: Key) -> list[Cel
         rows = np.isin(frame.labels, subject.groups)
         if not rows.any():
             continue
-        shift_found = paired(frame, one, shift, rows, settings)
-        fields: dict[str, Any] = {"value": shift_found.value, "method": "value only"}
+        mean_shift = paired(frame, one, shift, rows, settings)
+        fields: dict[str, Any] = {"value": mean_shift.value, "method": "value only"}
         if subject.inferred:
             fields |= {
-                "low": shift_found.low,
-                "high": shift_found.high,
-                "method": f"paired: {shift_found.method}",
+                "low": mean_shift.low,
+                "high": mean_shift.high,
+                "method": f"paired: {mean_shift.method}",
             }
         before = _PAIRS.get(shift, _PAIRS[SHIFT])[1]
         cells.append(
-            subject.cell(shift, one.item, why=shift_found.reason, reference=before, **fields)
+            subject.cell(shift, one.item, why=mean_shift.reason, reference=before, **fields)
         )
     return cells
 

@@ -15,15 +15,15 @@ from clipprobe.settings.shared import Model, Terminal
 
 def written(audit: WrittenAudit, words: WordFile, model: Model, terminal: Terminal) -> None:
     """Run the audit that flags and config file ask for, and print its headline."""
-    given = [audit.words] if isinstance(audit.words, str) else list(audit.words)
-    given += read_lines(words.file, "word") if words.file is not None else []
-    if not given:
+    texts = [audit.words] if isinstance(audit.words, str) else list(audit.words)
+    texts += read_lines(words.file, "word") if words.file is not None else []
+    if not texts:
         raise ConfigError("audit written needs a word to write: give --word, or --words FILE.")
     from attacks.bias.people import read_people
     from attacks.bias.written.audit import audit_written, question_of
 
     # What is wrong with the question or the images is said before the model is loaded.
-    audit = replace(audit, words=given)
+    audit = replace(audit, words=texts)
     question_of(audit)
     audit = open_images(audit)
     read_people(audit, audit.groups)

@@ -23,10 +23,10 @@ import numpy.typing as npt
 from PIL import Image
 from pydantic.dataclasses import dataclass
 
+from attacks.typographic.attack.attack_label import attack_label
 from attacks.typographic.attack.checks import check, check_varied
 from attacks.typographic.attack.description import AttackDescription
 from attacks.typographic.attack.knobs import Case as Case
-from attacks.typographic.attack.made import made_label
 from attacks.typographic.attack.objects import checked_mask, object_boxes
 from attacks.typographic.attack.placement import (
     band_boxes,
@@ -84,10 +84,10 @@ class TypographicAttack(AttackDescription):
         canvas = as_pil(image)
         if image_id is None:
             image_id = hashlib.sha256(canvas.tobytes()).hexdigest()
-        drawn = self._drawn_for(image_id)
-        label = drawn._label(canvas.size)
-        boxes = drawn._boxes(canvas.size, label, image_id, object_mask)
-        return place_copies(drawn, canvas, label, boxes, kind="attack")
+        concrete = self._drawn_for(image_id)
+        label = concrete._label(canvas.size)
+        boxes = concrete._boxes(canvas.size, label, image_id, object_mask)
+        return place_copies(concrete, canvas, label, boxes, kind="attack")
 
     def check_fit(self, size: tuple[int, int]) -> None:
         """Make sure that the word and its copies fit on an image, without drawing.
@@ -97,8 +97,8 @@ class TypographicAttack(AttackDescription):
         Raises:
             TextFitError: they do not.
         """
-        drawn = self._drawn_for("fit")
-        drawn._boxes(size, drawn._label(size), "fit", None)
+        concrete = self._drawn_for("fit")
+        concrete._boxes(size, concrete._label(size), "fit", None)
 
     def in_place_of(
         self, attacked: AttackedImage, image: Image.Image, *, kind: str
@@ -159,25 +159,25 @@ class TypographicAttack(AttackDescription):
 
     def _label(self, size: tuple[int, int], size_px: float | None = None) -> Label:
         free = room(size, band=self.band, copies=self.copies)
-        return made_label(self, min(size), free, size_px)
+        return attack_label(self, min(size), free, size_px)
 
     def _boxes(
-        self, size: tuple[int, int], made: Label, image_id: str, object_mask: npt.ArrayLike | None
+        self, size: tuple[int, int], label: Label, image_id: str, object_mask: npt.ArrayLike | None
     ) -> list[Box]:
         places = checked_position(self.position, self.copies)
         if self.band:
-            position_given = None if isinstance(places, str) else places
-            return band_boxes(made.size, size, self.band, self.copies, position_given)
+            position = None if isinstance(places, str) else places
+            return band_boxes(label.size, size, self.band, self.copies, position)
         if not isinstance(places, str):
             if self.anchor == "baseline":
-                flat = self._flat()._label(size, size_px=made.size_px)
-                return boxes_on_baseline(places, flat.origin, flat.size, made.size, size)
-            return boxes_at(places, made.size, size)
+                flat = self._flat()._label(size, size_px=label.size_px)
+                return boxes_on_baseline(places, flat.origin, flat.size, label.size, size)
+            return boxes_at(places, label.size, size)
         key = (self.seed, image_id, "place")
         if places == "random":
-            return random_boxes(made.size, size, self.copies, key)
+            return random_boxes(label.size, size, self.copies, key)
         mask = checked_mask(object_mask, size)
-        return object_boxes(made.size, mask, self.copies, key, on=places == "on")
+        return object_boxes(label.size, mask, self.copies, key, on=places == "on")
 
     def _flat(self) -> TypographicAttack:
         """The same lettering, not turned, tilted or blurred: where its pen begins is known."""

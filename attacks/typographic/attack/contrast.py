@@ -42,7 +42,7 @@ def ratio(a: float, b: float) -> float:
     return (max(a, b) + 0.05) / (min(a, b) + 0.05)
 
 
-def color_at(color: RGB, ground: float, wanted: float) -> RGB:
+def color_at(color: RGB, ground: float, contrast: float) -> RGB:
     """``color`` made lighter or darker, keeping its hue, until it has a contrast to ``ground``.
 
     It stays on its own side of the ground (lighter or darker) where that side reaches far enough,
@@ -50,10 +50,10 @@ def color_at(color: RGB, ground: float, wanted: float) -> RGB:
 
     Args:
         ground: Luminance of what lies under, 0 to 1.
-        wanted: Contrast ratio, 1 to 21.
+        contrast: Contrast ratio, 1 to 21.
     """
     own = float(luminance(color))
-    lighter, darker = (ground + 0.05) * wanted - 0.05, (ground + 0.05) / wanted - 0.05
+    lighter, darker = (ground + 0.05) * contrast - 0.05, (ground + 0.05) / contrast - 0.05
     sides = [lighter, darker] if own >= ground else [darker, lighter]
     reachable = [side for side in sides if 0.0 <= side <= 1.0]
     if not reachable:

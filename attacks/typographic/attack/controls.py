@@ -82,12 +82,12 @@ def controls_of(
     if "blank" in kinds:
         yield "blank", attack.blank(attacked, image)
 
-    def taken(word: str) -> bool:
+    def is_word(word: str) -> bool:
         return known(word) or not _writes(attack, word)
 
     others: dict[str, Callable[[], str | None]] = {
-        "nonsense": lambda: nonsense_word(attack.word, known=taken, key=key),
-        "scrambled": lambda: scrambled_word(attack.word, known=taken, key=key),
+        "nonsense": lambda: nonsense_word(attack.word, known=is_word, key=key),
+        "scrambled": lambda: scrambled_word(attack.word, known=is_word, key=key),
         "true": lambda: true_word,
     }
     for kind, choose in others.items():
@@ -115,9 +115,9 @@ def nonsense_word(
     source = rng(*key, "nonsense", word)
     for _ in range(_TRIES):
         letters = [_other(letter, source) for letter in word]
-        made = "".join(letters)
-        if made != word and not known(made) and not is_blocked(made):
-            return made
+        candidate = "".join(letters)
+        if candidate != word and not known(candidate) and not is_blocked(candidate):
+            return candidate
     return None
 
 
@@ -136,9 +136,13 @@ def scrambled_word(
         order = source.permutation(len(places))
         for place, other in zip(places, order, strict=True):
             letters[place] = word[places[other]]
-        made = "".join(letters)
-        if made.casefold() != word.casefold() and not known(made) and not is_blocked(made):
-            return made
+        candidate = "".join(letters)
+        if (
+            candidate.casefold() != word.casefold()
+            and not known(candidate)
+            and not is_blocked(candidate)
+        ):
+            return candidate
     return None
 
 

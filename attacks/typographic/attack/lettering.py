@@ -51,7 +51,7 @@ def written(word: str, *, case: str, script: str, misspelt: int, repeated: int, 
 
 
 def misspell(word: str, edits: int, seed: int) -> str:
-    """``word`` with so many typing mistakes: letters exchanged, doubled, left out or mistyped.
+    """``word`` with that many typing mistakes: letters exchanged, doubled, left out or mistyped.
 
     The first letter stays. A mistake never makes the word that was there before; a word of fewer
     than three letters has its last letter doubled.

@@ -58,10 +58,13 @@ def object_boxes(
     source = rng(*key)
     height, width = mask.shape
     edge = margin((width, height))
-    taken = np.zeros_like(mask)
+    occupied_mask = np.zeros_like(mask)
     boxes: list[Box] = []
     for n in range(copies):
-        covered, occupied = _sums(mask, size), _sums(taken, size)  # (h', w') for each corner
+        covered, occupied = (
+            _sums(mask, size),
+            _sums(occupied_mask, size),
+        )  # (h', w') for each corner
         allowed = occupied == 0
         rows, columns = np.arange(covered.shape[0])[:, None], np.arange(covered.shape[1])
         allowed &= (rows >= edge) & (rows <= height - edge - size[1])
@@ -84,7 +87,7 @@ def object_boxes(
             )
         y, x = divmod(int(places[int(source.integers(places.size))]), covered.shape[1])
         boxes.append((x, y, x + size[0], y + size[1]))
-        taken[y : y + size[1], x : x + size[0]] = True
+        occupied_mask[y : y + size[1], x : x + size[0]] = True
     return boxes
 
 

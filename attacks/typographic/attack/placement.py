@@ -24,7 +24,7 @@ MARGIN = 0.03
 _TRIES = 200
 
 #: Positions that are chosen for each image: anywhere, or by where the object is.
-CHOSEN = ("random", "on", "off")
+RULES = ("random", "on", "off")
 
 PLACES: dict[str, Place] = {
     **NAMED_PLACES,
@@ -43,10 +43,10 @@ def checked_position(position: Position, copies: int) -> str | tuple[Place, ...]
         ConfigError: an unknown name, a place outside the image, or another number of places.
     """
     if isinstance(position, str):
-        if position in CHOSEN:
+        if position in RULES:
             return position
         if position not in PLACES:
-            near = get_close_matches(position, [*CHOSEN, *PLACES], n=3, cutoff=0.3)
+            near = get_close_matches(position, [*RULES, *PLACES], n=3, cutoff=0.3)
             raise ConfigError(
                 f"The position {position!r} is unknown: use random, on, off, a pair of fractions, "
                 f"or a name such as {', '.join(near or ['center', 'top-left', 'r2c3'])}."
@@ -175,7 +175,7 @@ def random_boxes(
     """Boxes at random places, none over another.
 
     Raises:
-        TextFitError: so many copies do not find room.
+        TextFitError: there is no room for that many copies.
     """
     source = rng(*key)
     edge = margin(image_size)

@@ -46,7 +46,7 @@ class AttackedImage:
 def place_copies(
     attack: AttackDescription,
     image: Image.Image,
-    made: Label,
+    label: Label,
     boxes: Sequence[Box],
     *,
     kind: str,
@@ -67,9 +67,9 @@ def place_copies(
     own = rgb(attack.color)
     used: list[RGB] = []
     measured: list[float] = []
-    ink_box = made.ink_box if letters else made.background.getbbox() or (0, 0, *made.size)
+    ink_box = label.ink_box if letters else label.background.getbbox() or (0, 0, *label.size)
     for i, box in enumerate(boxes):
-        ground = _ground(attack, canvas, box, made)
+        ground = _ground(attack, canvas, box, label)
         fill = own if colors is None else colors[i]
         if colors is None and attack.contrast is not None:
             fill = color_at(own, ground, attack.contrast)
@@ -77,7 +77,7 @@ def place_copies(
         stamp(
             canvas,
             mask,
-            made,
+            label,
             box[:2],
             fill=fill,
             opacity=attack.opacity,
@@ -89,7 +89,7 @@ def place_copies(
         )
         used.append(fill)
         if letters:
-            measured.append(round(ratio(_inked(attack, canvas, box, made, fill), ground), 3))
+            measured.append(round(ratio(_inked(attack, canvas, box, label, fill), ground), 3))
     return AttackedImage(
         image=canvas,
         mask=mask,
@@ -100,7 +100,7 @@ def place_copies(
             **attack.to_json(),
             "kind": kind,
             "text": attack.text if letters else "",
-            "size_px": made.size_px,
+            "size_px": label.size_px,
             "image_size": list(image.size),
             "labels": [list(box) for box in boxes],
             "colors": ["#{:02x}{:02x}{:02x}".format(*fill) for fill in used],
@@ -110,11 +110,11 @@ def place_copies(
     )
 
 
-def _ground(attack: AttackDescription, canvas: Image.Image, box: Box, made: Label) -> float:
+def _ground(attack: AttackDescription, canvas: Image.Image, box: Box, label: Label) -> float:
     """Mean luminance of what lies under the letters of one copy, before it is drawn."""
     if attack.background is not None and attack.opacity == 1.0:  # nothing else is seen there
         return _shade(rgb(attack.background))
-    under = np.asarray(canvas.crop(box))[made.ink]
+    under = np.asarray(canvas.crop(box))[label.ink]
     if attack.background is not None:
         note = np.array(rgb(attack.background), float)
         under = np.rint(attack.opacity * note + (1 - attack.opacity) * under).astype(np.uint8)
@@ -122,12 +122,12 @@ def _ground(attack: AttackDescription, canvas: Image.Image, box: Box, made: Labe
 
 
 def _inked(
-    attack: AttackDescription, canvas: Image.Image, box: Box, made: Label, fill: RGB
+    attack: AttackDescription, canvas: Image.Image, box: Box, label: Label, fill: RGB
 ) -> float:
     """Mean luminance of the fullest ink of one copy, after it was drawn."""
-    if attack.opacity == 1.0 and made.fill.getextrema()[1] == 255:  # full ink has its own colour
+    if attack.opacity == 1.0 and label.fill.getextrema()[1] == 255:  # full ink has its own colour
         return _shade(fill)
-    core = np.asarray(made.fill)
+    core = np.asarray(label.fill)
     after = np.asarray(canvas.crop(box))[core >= 0.98 * core.max()]
     return float(luminance(after).mean())
 

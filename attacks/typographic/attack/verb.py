@@ -51,13 +51,13 @@ def attack(settings: WordOnImage, terminal: Terminal) -> None:
     if settings.true_word is not None and settings.controls is None:
         raise ConfigError("--true-word is for the controls: give --controls DIR too.")
     described = TypographicAttack(word=settings.word, seed=settings.seed, **settings.knobs())
-    picture = read_image(image)
+    clean = read_image(image)
     known = None
     if settings.object_mask is not None:
         import numpy as np
 
         known = np.asarray(read_image(settings.object_mask).convert("L")) > 127
-    attacked = described(picture, object_mask=known)
+    attacked = described(clean, object_mask=known)
     _save(attacked.image, out)
     if mask_out is not None:
         from PIL import Image
@@ -73,13 +73,13 @@ def attack(settings: WordOnImage, terminal: Terminal) -> None:
     }
     if settings.controls is not None:
         data["controls"] = _write_controls(
-            described, attacked, picture, settings.true_word, settings.controls
+            described, attacked, clean, settings.true_word, settings.controls
         )
     result(data, as_json=terminal.as_json, text=str(out))
 
 
 def _write_controls(
-    described: Any, attacked: Any, picture: Any, true_word: str | None, folder: Path
+    described: Any, attacked: Any, clean: Any, true_word: str | None, folder: Path
 ) -> dict[str, Any]:
     """Write the attack and its controls; what each file shows, by kind."""
     from attacks.typographic.attack.controls import controls_of
@@ -95,7 +95,7 @@ def _write_controls(
     for kind, control in controls_of(
         described,
         attacked,
-        picture,
+        clean,
         true_word=true_word,
         known=lambda other: other.casefold() in used,
         key=(described.seed,),

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 #: Share of the images that choose.
 CHOOSING = 0.25
 #: Words that are kept: one may be the label of an image, then the next is written.
-KEPT = 5
+N_BEST = 5
 
 
 @dataclass(slots=True)
-class _Tried:
+class _Trials:
     """One word so far."""
 
     word: str
@@ -85,13 +85,15 @@ def split(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
             "brute-force needs at least two images: some choose the word, others report on it."
         )
 
-    def drawn(rows: list[int]) -> list[int]:
+    def in_random_order(rows: list[int]) -> list[int]:
         return sorted(rows, key=lambda i: (rng(seed, cases[i].record.id, "choosing").random(), i))
 
     rows = list(range(len(cases)))
-    chooses = split_rows(rows, drawn, lambda n: min(n - 1, max(1, round(CHOOSING * n))))
-    # In drawn order, so that the first images of a round are no alphabet's.
-    return [cases[i] for i in drawn(rows) if chooses[i]], [cases[i] for i in rows if not chooses[i]]
+    chooses = split_rows(rows, in_random_order, lambda n: min(n - 1, max(1, round(CHOOSING * n))))
+    # In drawn order, so that the first images of a round are not those of the alphabet.
+    return [cases[i] for i in in_random_order(rows) if chooses[i]], [
+        cases[i] for i in rows if not chooses[i]
+    ]
 
 
 def brute_force(task: Task, choosing: Sequence[Case], classifier: Floats) -> BruteForce:
@@ -108,9 +110,9 @@ def brute_force(task: Task, choosing: Sequence[Case], classifier: Floats) -> Bru
     }
     every = sorted(set().union(*may.values()))
     order = [every[i] for i in rng(task.seed, "brute-force").permutation(len(every))]
-    tried = {word: _Tried(word) for word in order[: words.budget]}
-    alive, spent = list(tried.values()), 0
-    keep = min(KEPT, len(alive))
+    trials = {word: _Trials(word) for word in order[: words.budget]}
+    alive, spent = list(trials.values()), 0
+    keep = min(N_BEST, len(alive))
     rounds = max(1, math.ceil(math.log2(max(1, len(alive)) / max(1, keep))) + 1)
     for turn in range(rounds):
         share = (words.budget - spent) // (rounds - turn)
@@ -122,7 +124,7 @@ def brute_force(task: Task, choosing: Sequence[Case], classifier: Floats) -> Bru
                 c for c in choosing if one.word in may[c.record.id] and c.record.id not in one.on
             ][:each]
         ][: words.budget - spent]
-        for batch in batches(_drawn(jobs, task.renderer), size):
+        for batch in batches(_attacked_images(jobs, task.renderer), size):
             images = [image for _, _, image in batch]
             vectors = task.clip.encode_images(images, batch_size=size)
             logits = task.clip.logits(vectors, classifier)
@@ -140,13 +142,13 @@ def brute_force(task: Task, choosing: Sequence[Case], classifier: Floats) -> Bru
             "choose: change the words or the size."
         )
     alive.sort(key=lambda one: one.rank)
-    listed = sorted(tried.values(), key=lambda one: (-one.n, *one.rank))[:20]
+    listed = sorted(trials.values(), key=lambda one: (-one.n, *one.rank))[:20]
     return BruteForce(
         words=tuple(one.word for one in alive[:keep]),
         queries=spent,
         budget=words.budget,
         candidates=len(every),
-        untried=len(every) - sum(one.n > 0 for one in tried.values()),
+        untried=len(every) - sum(one.n > 0 for one in trials.values()),
         choosing=tuple(sorted(case.record.id for case in choosing)),
         table=tuple(
             {"word": one.word, "n": one.n, "wins": one.wins, "success": wilson(one.wins, one.n)}
@@ -156,7 +158,7 @@ def brute_force(task: Task, choosing: Sequence[Case], classifier: Floats) -> Bru
     )
 
 
-def _drawn(jobs: Sequence[tuple[_Tried, Case]], renderer: Renderer) -> Any:
+def _attacked_images(jobs: Sequence[tuple[_Trials, Case]], renderer: Renderer) -> Any:
     """The attacked image of each job that can be drawn; what cannot is not a query."""
     for one, case in jobs:
         one.on.add(case.record.id)
@@ -166,7 +168,7 @@ def _drawn(jobs: Sequence[tuple[_Tried, Case]], renderer: Renderer) -> Any:
             continue
 
 
-def _note(one: _Tried, label: int, answer: int, row: Floats, classes: Classes) -> None:
+def _note(one: _Trials, label: int, answer: int, row: Floats, classes: Classes) -> None:
     target = classes.index(one.word)
     wrong = classes.group != classes.group[label]
     rival = row[wrong].max() if target is None else row[target]

@@ -1,7 +1,7 @@
 """Words from the inside: which written words drive the units that write towards a class.
 
-Goh et al. 2021 (Distill) found attack words by looking at units that answer to text: ``$$$`` drives
-the unit that writes towards "piggy bank". Here that is done by the direct effects of
+Goh et al. 2021 (Distill) found attack words by looking at units that respond to text: ``$$$``
+drives the unit that writes towards "piggy bank". Here that is done by the direct effects of
 ``clipprobe.neurons.effects``: every word is drawn on grey, and what each unit (neuron or head)
 writes towards each class is read off exactly (its term of the logit). A unit is *text-sensitive*
 where that differs most between words; the words' shifts are the sums over the most sensitive units,
@@ -75,7 +75,7 @@ def unit_words(
     from clipprobe.tracing.inputs import Inputs
     from clipprobe.tracing.parts import TowerParts
 
-    images = list(_pictures(words, attack, clip.image_size))
+    images = list(_word_images(words, attack, clip.image_size))
     rows = [i for i, image in enumerate(images) if image is not None]
     if len(rows) < 2:
         raise DataError(
@@ -116,7 +116,7 @@ def unit_words(
     )
 
 
-def _pictures(
+def _word_images(
     words: Sequence[str], attack: TypographicAttack, side: int
 ) -> Iterator[Image.Image | None]:
     ground = Image.new("RGB", (side, side), (128, 128, 128))

@@ -4,9 +4,9 @@
 its own file. Nothing is downloaded, and nothing of an archive is ever written to the disk.
 """
 
+from attacks.typographic.datasets.attack_set import AttackSet
 from attacks.typographic.datasets.layout import Layout, Picture, Reading
 from attacks.typographic.datasets.multi_image import WordCounts, read_multi_image
-from attacks.typographic.datasets.pictures import AttackSet
 from attacks.typographic.datasets.registry import (
     detect_layout,
     find_layout,

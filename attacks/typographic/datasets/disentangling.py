@@ -47,11 +47,11 @@ def read_disentangling(path: Path) -> Reading:
         if relative is None:
             skipped.append(Failure(name, "its name leads out of the folder"))
             continue
-        found = by_path.get(relative.as_posix().lower()) or by_name.get(relative.name.lower())
-        if found is None:
+        annotation = by_path.get(relative.as_posix().lower()) or by_name.get(relative.name.lower())
+        if annotation is None:
             skipped.append(Failure(name, "the annotations name it and no such file is there"))
             continue
-        visited.add(found[0])
+        visited.add(annotation[0])
         label = _value(entry, _OBJECT)
         if not label or not key(label):
             skipped.append(Failure(name, "its annotation names no true object"))
@@ -62,8 +62,8 @@ def read_disentangling(path: Path) -> Reading:
             continue
         pictures.append(
             Picture(
-                id=found[0],
-                source=found[1],
+                id=annotation[0],
+                source=annotation[1],
                 label=spaced(label),
                 word=spaced(word) if key(word) not in ("", "none", "null") else "",
                 pair=key(label),

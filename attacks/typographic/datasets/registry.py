@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from attacks.typographic.datasets.attack_set import AttackSet
 from attacks.typographic.datasets.layout import Layout, Reading
-from attacks.typographic.datasets.pictures import AttackSet
 from clipprobe.errors import ConfigError, DataError
 from clipprobe.origin import Origin, absolute
 from clipprobe.registry import Registry
@@ -130,8 +130,8 @@ def load_attacks(
     arguments: dict[str, Any] = {"layout": known.name, "path": absolute(place), "limit": limit}
     if sample is not None:
         arguments |= {"sample": sample, "per_class": per_class, "seed": seed}
-    chosen = whole.sample(limit, sample=sample, per_class=per_class, seed=seed)
-    return replace(chosen, origin=Origin(opener="attack-set", arguments=arguments))
+    sampled = whole.sample(limit, sample=sample, per_class=per_class, seed=seed)
+    return replace(sampled, origin=Origin(opener="attack-set", arguments=arguments))
 
 
 def _nothing(layout: Layout, path: Path, reading: Reading) -> str:

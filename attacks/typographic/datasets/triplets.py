@@ -58,11 +58,11 @@ def read_triplets(path: Path, kinds: Mapping[str, str]) -> Reading:
     groups: dict[str, dict[str, _Row]] = {}
     skipped: list[Failure] = []
     for row in _rows(path, skipped):
-        given, row_id = row.text("type"), row.text("id")
-        kind = by_type.get(given.lower())
-        name = f"{given}/{row_id}"
+        type_name, row_id = row.text("type"), row.text("id")
+        kind = by_type.get(type_name.lower())
+        name = f"{type_name}/{row_id}"
         if kind is None:
-            reason = f"its type {given!r} is none of {', '.join(kinds)}"
+            reason = f"its type {type_name!r} is none of {', '.join(kinds)}"
             skipped.append(Failure(name, reason))
         elif not row_id:
             skipped.append(Failure(name, "it has no id, so its twins cannot be found"))
@@ -166,8 +166,8 @@ def _zip_rows(archive: Path, skipped: list[Failure]) -> Iterator[_Row]:
         folder = PurePosixPath(table).parent
         for cells, name in _lines(zip_text(archive, table), f"{archive}:{table}", skipped):
             member = (folder / name).as_posix()
-            found: Source = ZipMember(archive, member)
-            yield _Row(cells, found if member in known else Unreadable("no such file"))
+            source: Source = ZipMember(archive, member)
+            yield _Row(cells, source if member in known else Unreadable("no such file"))
 
 
 def _folder_rows(table: Path, skipped: list[Failure]) -> Iterator[_Row]:
@@ -186,7 +186,7 @@ def _lines(
         except (ValueError, RecursionError):
             cells = None
         if not isinstance(cells, dict):
-            raise DataError(f"Line {number} of {where} is no JSON object: it must be one a line.")
+            raise DataError(f"Line {number} of {where} is not a JSON object: write one per line.")
         missing = [column for column in (*_COLUMNS, "file_name") if column not in cells]
         if missing:
             raise DataError(

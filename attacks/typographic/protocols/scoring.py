@@ -164,7 +164,7 @@ def _margin(attack: Outcomes | None, seed: int) -> Estimate:
     return cluster_bootstrap(-attack.margin, clusters=attack.cluster, seed=seed)
 
 
-def said(section: Mapping[str, Any]) -> str:
+def published_line(section: Mapping[str, Any]) -> str:
     """One line about the published rows."""
     if not section["published"]:
         return str(section["published_note"])

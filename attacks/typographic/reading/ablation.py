@@ -77,7 +77,7 @@ class Ablator:
         self.cls = cls
         self.advance = advance
         self._batches = batches
-        self._kept: dict[tuple[int, str], Acts] = {}
+        self._acts: dict[tuple[int, str], Acts] = {}
         self._room = _KEEP_BYTES
 
     def outcomes(self, sets: Sequence[Sequence[Head]], *, control: bool = True) -> list[Outcome]:
@@ -112,32 +112,32 @@ class Ablator:
             for parts in results
         ]
 
-    def _own(self, number: int, drawn: list[ImageConditions], kind: str) -> Acts:
+    def _own(self, number: int, images: list[ImageConditions], kind: str) -> Acts:
         """The unchanged run of a batch: kept from call to call while there is room."""
-        if (number, kind) in self._kept:
-            return self._kept[number, kind]
-        acts = self.measurer.streams.acts(self.measurer.drawer.pixels(drawn, kind))
+        if (number, kind) in self._acts:
+            return self._acts[number, kind]
+        acts = self.measurer.streams.acts(self.measurer.drawer.pixels(images, kind))
         acts = dataclasses.replace(acts, z=[], post=[], pattern=[])
         size = sum(x.numel() * x.element_size() for x in acts.resid)
         if size <= self._room:
             self._room -= size
-            self._kept[number, kind] = acts
+            self._acts[number, kind] = acts
         return acts
 
     def _embeddings(
-        self, number: int, drawn: list[ImageConditions], kind: str, sets: Sequence[Sequence[Head]]
+        self, number: int, images: list[ImageConditions], kind: str, sets: Sequence[Sequence[Head]]
     ) -> Tensor:
         import torch
 
         streams = self.measurer.streams
-        own = self._own(number, drawn, kind)
+        own = self._own(number, images, kind)
         changed = [place for place, heads in enumerate(sets) if heads]
         vectors = own.unit.expand(len(sets), *own.unit.shape).clone()
         if changed:
             variants = [of_heads(sets[place]) for place in changed]
             unit = streams.run(own, variants, self.replacement, cls=self.cls)
             vectors[torch.tensor(changed, device=vectors.device)] = unit.to(vectors)
-        self.advance(len(drawn) * len(sets))
+        self.advance(len(images) * len(sets))
         return vectors
 
 
@@ -172,7 +172,7 @@ def points(outcome: Outcome) -> dict[str, float]:
 def random_heads(
     ranked: Sequence[Head], n_heads: int, size: int, n: int, *, seed: int
 ) -> list[list[Head]]:
-    """``n`` sets of so many heads, drawn from all heads of the blocks of the ranked ones.
+    """``n`` sets of that many heads, drawn from all heads of the blocks of the ranked ones.
 
     They may hold ranked heads too: excluding those would leave the weakest only.
     """
@@ -227,8 +227,8 @@ def curve(
     return rows
 
 
-def _band(name: str, mine: dict[str, float], drawn: Sequence[dict[str, float]]) -> dict[str, Any]:
-    values = np.array([one[name] for one in drawn])
+def _band(name: str, mine: dict[str, float], random: Sequence[dict[str, float]]) -> dict[str, Any]:
+    values = np.array([one[name] for one in random])
     sign = BANDED[name]
     return {
         "mean": float(values.mean()),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.reading.found import NOTHING, Measurements, causal, reading
 from attacks.typographic.reading.measure import Arrays, Measurer
+from attacks.typographic.reading.measurements import NOTHING, Measurements, causal, reading
 from attacks.typographic.reading.pairs import (
     CONDITIONS,
     Drawer,
@@ -198,9 +198,9 @@ class Job:
         units = [*best, *sorted(control)]
         variants = [Variant(neurons={block: [neuron]}) for block, neuron in units]
 
-        def neurons_of(drawn: Sequence[ImageConditions]) -> Arrays:
-            plan_of = [one.planned for one in drawn]
-            return {"neurons": measurer.patched(measurer.acts(drawn), plan_of, variants)}
+        def neurons_of(images: Sequence[ImageConditions]) -> Arrays:
+            plan_of = [one.planned for one in images]
+            return {"neurons": measurer.patched(measurer.acts(images), plan_of, variants)}
 
         patched = self._step(run, "neurons", planned, neurons_of, drawer)["neurons"]
         neurons = rank(
@@ -253,11 +253,11 @@ class Job:
             self.progress(name, done, len(planned))
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
-    def _audit_gap(self, found: Measurements) -> float | None:
+    def _audit_gap(self, measurements: Measurements) -> float | None:
         """Largest difference from the logits of the audit that is explained; None without one."""
         gaps = []
-        margins = found.arrays["margin"][:, CONDITIONS.index("attack")]
-        for one, margin in zip(found.planned, margins, strict=True):
+        margins = measurements.arrays["margin"][:, CONDITIONS.index("attack")]
+        for one, margin in zip(measurements.planned, margins, strict=True):
             logits = self.source.answers.get((one.case.record.id, one.word))
             if logits is not None:
                 gaps.append(abs(logits[0] - logits[1] - float(margin)))

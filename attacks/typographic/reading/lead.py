@@ -16,18 +16,18 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
     heads = summary["heads"]
     confirmed = [row for row in heads if row["confirmed"]]
     random = summary["random"]["heads"]
-    verdict, evidence = _said(summary, confirmed)
+    verdict, evidence = _statement(summary, confirmed)
     band = {
         "value": random["mean"], "low": random["low"], "high": random["high"], "n": random["n"],
     }  # fmt: skip
-    shown = (confirmed + [row for row in heads if not row["confirmed"]])[: MOST_ROWS - 1]
+    listed = (confirmed + [row for row in heads if not row["confirmed"]])[: MOST_ROWS - 1]
     rows = [
         (
             row["head"],
             "confirmed" if row["confirmed"] else "not confirmed",
             [row["reading"]],
         )
-        for row in shown
+        for row in listed
     ]
     return Lead(
         verdict=verdict,
@@ -42,11 +42,11 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
     )
 
 
-def _said(summary: Mapping[str, Any], confirmed: list[Mapping[str, Any]]) -> tuple[str, str]:
-    found = {item["name"]: item["estimate"] for item in summary["headline"]}
-    n, effect = summary["n"], found["reading_effect"]
+def _statement(summary: Mapping[str, Any], confirmed: list[Mapping[str, Any]]) -> tuple[str, str]:
+    headline = {item["name"]: item["estimate"] for item in summary["headline"]}
+    n, effect = summary["n"], headline["reading_effect"]
     checked = (
-        f"The word is answered on {percent(found['success'])} of the images, beyond a nonsense "
+        f"The word is answered on {percent(headline['success'])} of the images, beyond a nonsense "
         f"word {points(effect)}. Heads were chosen on {n['choose']:,} attacked images and checked "
         f"on {n['confirm']:,} others, beside random heads."
     )

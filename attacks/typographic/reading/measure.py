@@ -72,24 +72,24 @@ class Measurer:
         self.streams = Streams(clip, cls=cls)
         self.parts = TowerParts(clip, "vision", tokens=self.streams.has_class_token)
 
-    def measure(self, drawn: Sequence[ImageConditions]) -> Arrays:
+    def measure(self, images: Sequence[ImageConditions]) -> Arrays:
         """Everything but the exact patching of neurons; each array has ``b`` rows."""
-        runs = self.acts(drawn)
-        plan = [one.planned for one in drawn]
-        numbers = self._answers(runs, plan) | self._attention(runs, drawn) | self._direct(drawn)
+        runs = self.acts(images)
+        plan = [one.planned for one in images]
+        numbers = self._answers(runs, plan) | self._attention(runs, images) | self._direct(images)
         every = [Variant(heads={i: [h]}) for i in range(self.streams.n_blocks)
                  for h in range(self.streams.n_heads)]  # fmt: skip
         shape = (self.streams.n_blocks, self.streams.n_heads)
         heads = self.patched(runs, plan, every)
         numbers["heads"] = heads.reshape(*heads.shape[:3], *shape)
         numbers["groups"] = self.patched(runs, plan, self._groups())[:, 0]
-        numbers["places"] = self._places(runs, drawn)
-        numbers["first_order"] = self._first_order(drawn)
+        numbers["places"] = self._places(runs, images)
+        numbers["first_order"] = self._first_order(images)
         return numbers
 
-    def acts(self, drawn: Sequence[ImageConditions]) -> dict[str, Acts]:
+    def acts(self, images: Sequence[ImageConditions]) -> dict[str, Acts]:
         """A forward pass of every condition."""
-        return {kind: self.streams.acts(self.drawer.pixels(drawn, kind)) for kind in CONDITIONS}
+        return {kind: self.streams.acts(self.drawer.pixels(images, kind)) for kind in CONDITIONS}
 
     def margin(self, unit: Tensor, plan: Sequence[PlannedImage]) -> npt.NDArray[np.float64]:
         """Embeddings ``(..., b, e)`` -> margins ``(..., b)`` in logits."""
@@ -132,10 +132,10 @@ class Measurer:
             "answer": np.stack([self.answers(runs[kind].unit) for kind in CONDITIONS], axis=1),
         }
 
-    def _attention(self, runs: dict[str, Acts], drawn: Sequence[ImageConditions]) -> Arrays:
+    def _attention(self, runs: dict[str, Acts], images: Sequence[ImageConditions]) -> Arrays:
         """``attention (b, condition, block, head)``; NaN without a class token."""
-        ink = np.stack([one.ink for one in drawn])  # b p
-        shape = (len(drawn), len(CONDITIONS), self.streams.n_blocks, self.streams.n_heads)
+        ink = np.stack([one.ink for one in images])  # b p
+        shape = (len(images), len(CONDITIONS), self.streams.n_blocks, self.streams.n_heads)
         shares = np.full(shape, np.nan)
         for column, kind in enumerate(CONDITIONS):
             for block, pattern in enumerate(runs[kind].pattern):
@@ -144,10 +144,10 @@ class Measurer:
                 shares[:, column, block] = on_ink / on_patches.sum(axis=-1)
         return {"attention": shares, "ink": ink.mean(axis=1)}
 
-    def _direct(self, drawn: Sequence[ImageConditions]) -> Arrays:
+    def _direct(self, images: Sequence[ImageConditions]) -> Arrays:
         """Direct effects, attacked minus clean, and for heads also nonsense minus clean."""
         attack, clean, nonsense = (
-            self._direct_of(drawn, kind) for kind in ("attack", "clean", "nonsense")
+            self._direct_of(images, kind) for kind in ("attack", "clean", "nonsense")
         )
         return {
             "direct": np.stack(
@@ -159,8 +159,8 @@ class Measurer:
             "gap": np.maximum(attack["gap"], clean["gap"]),
         }
 
-    def _direct_of(self, drawn: Sequence[ImageConditions], kind: str) -> Arrays:
-        plan = [one.planned for one in drawn]
+    def _direct_of(self, images: Sequence[ImageConditions], kind: str) -> Arrays:
+        plan = [one.planned for one in images]
         labels, targets = [one.label for one in plan], [one.target for one in plan]
         used = sorted({*labels, *targets})
         rows = np.arange(len(plan))
@@ -170,7 +170,7 @@ class Measurer:
             difference: npt.NDArray[np.float64] = values[rows, at[0]] - values[rows, at[1]]
             return difference
 
-        inputs, batch = self._batch(drawn, kind)
+        inputs, batch = self._batch(images, kind)
         state = self.parts.run(inputs, batch, self.vectors[used])
         terms = {name: margin(value) for name, value in self.parts.terms(state).items()}
         heads = np.zeros((len(plan), self.streams.n_blocks, self.streams.n_heads))
@@ -183,7 +183,7 @@ class Measurer:
         parts.append(total - np.sum(parts, axis=0))
         neurons = self.parts.neurons(state)
         through_ink = np.full(heads.shape, np.nan)
-        ink = np.stack([one.ink for one in drawn])
+        ink = np.stack([one.ink for one in images])
         for block, moved in enumerate(self.parts.moved(state).values()):
             margins = margin(moved)[..., 1:]  # b h p
             through_ink[:, block] = (margins * ink[:, None]).sum(axis=-1)
@@ -207,14 +207,14 @@ class Measurer:
         return [Variant(heads=heads), Variant(neurons=neurons), both, *single]
 
     def _places(
-        self, runs: dict[str, Acts], drawn: Sequence[ImageConditions]
+        self, runs: dict[str, Acts], images: Sequence[ImageConditions]
     ) -> npt.NDArray[np.float64]:
         """``(b, 2, block, place)``: the stream before each block, patched at a group of tokens."""
         import torch
 
-        plan = [one.planned for one in drawn]
+        plan = [one.planned for one in images]
         clean, attack = runs["clean"], runs["attack"]
-        ink = torch.from_numpy(np.stack([one.ink for one in drawn])).to(clean.unit.device)
+        ink = torch.from_numpy(np.stack([one.ink for one in images])).to(clean.unit.device)
         first = torch.zeros(len(ink), int(self.streams.has_class_token), dtype=torch.bool)
         first = first.to(ink.device)
         groups = [torch.cat([first, ink], 1), torch.cat([first, ~ink], 1)]
@@ -224,8 +224,8 @@ class Measurer:
         before, after = self.margin(clean.unit, plan), self.margin(attack.unit, plan)
         for block in range(self.streams.n_blocks):
             own, other = clean.resid[block], attack.resid[block]
-            for row, (base, put) in enumerate(((own, other), (other, own))):
-                x = torch.cat([torch.where(group[..., None], put, base) for group in groups])
+            for row, (base, patch) in enumerate(((own, other), (other, own))):
+                x = torch.cat([torch.where(group[..., None], patch, base) for group in groups])
                 with torch.no_grad():
                     unit = self.streams.finish(
                         x, block, clean.pixels if row == 0 else attack.pixels
@@ -235,23 +235,23 @@ class Measurer:
                 shares[:, row, block, : len(groups)] = effects.T
         return shares
 
-    def _first_order(self, drawn: Sequence[ImageConditions]) -> npt.NDArray[np.float32]:
+    def _first_order(self, images: Sequence[ImageConditions]) -> npt.NDArray[np.float32]:
         """``(b, block, d_mlp)``: mean of the derivatives at both ends times the change."""
         values, slopes = [], []
         for kind in ("clean", "attack"):
-            value, slope = self._slopes(drawn, kind)
+            value, slope = self._slopes(images, kind)
             values.append(value)
             slopes.append(slope)
         change = (values[1] - values[0]) * (slopes[0] + slopes[1]) / 2  # b block t m
-        found: npt.NDArray[np.float32] = change.sum(dim=2).float().cpu().numpy()
-        return found
+        effects: npt.NDArray[np.float32] = change.sum(dim=2).float().cpu().numpy()
+        return effects
 
-    def _slopes(self, drawn: Sequence[ImageConditions], kind: str) -> tuple[Tensor, Tensor]:
+    def _slopes(self, images: Sequence[ImageConditions], kind: str) -> tuple[Tensor, Tensor]:
         import torch
 
         names = [self.streams.name(i, "mlp.post") for i in range(self.streams.n_blocks)]
-        inputs, batch = self._batch(drawn, kind)
-        score = self._score([one.planned for one in drawn])
+        inputs, batch = self._batch(images, kind)
+        score = self._score([one.planned for one in images])
         acts, [slopes] = gradients(inputs, batch, names, [score])
         tokens = slice(1 if self.streams.cls else None)  # the class token's part alone
         return (
@@ -259,10 +259,10 @@ class Measurer:
             torch.stack([slopes[name][:, tokens] for name in names], 1),
         )
 
-    def _batch(self, drawn: Sequence[ImageConditions], kind: str) -> tuple[Inputs, InputBatch]:
-        values = self.drawer.pixels(drawn, kind)
-        inputs = Inputs(self.clip, "vision", drawn, len(drawn))
-        return inputs, InputBatch(rows=list(range(len(drawn))), values=values)
+    def _batch(self, images: Sequence[ImageConditions], kind: str) -> tuple[Inputs, InputBatch]:
+        values = self.drawer.pixels(images, kind)
+        inputs = Inputs(self.clip, "vision", images, len(images))
+        return inputs, InputBatch(rows=list(range(len(images))), values=values)
 
 
 def head_name(block: int, head: int) -> str:

@@ -50,7 +50,7 @@ class ImageConditions:
     """
 
     planned: PlannedImage
-    pictures: dict[str, Image.Image]
+    images: dict[str, Image.Image]
     ink: npt.NDArray[np.bool_]
 
 
@@ -77,7 +77,7 @@ def plan(
             scores = vectors @ vectors[case.label]
         elif words.needs_clean_scores and clean_logits is not None:
             scores = clean_logits[row]
-        chosen = choose(
+        words_of_image = choose(
             words,
             classes,
             case.label,
@@ -86,9 +86,9 @@ def plan(
             count=per_image,
             scores=scores,
         )
-        if not chosen:
+        if not words_of_image:
             left_out.append(Failure(case.record.id, "every attack word means its true label"))
-        for word in chosen:
+        for word in words_of_image:
             one = of_word(case, word, classes)
             if isinstance(one, Failure):
                 left_out.append(one)
@@ -129,7 +129,7 @@ class Drawer:
         record = planned.case.record
         try:
             base = self.renderer.base(planned.case)
-            found = {
+            written = {
                 kind: image
                 for kind, image in self.renderer.conditions(planned.case, base, planned.word)
                 if kind in CONDITIONS
@@ -137,36 +137,36 @@ class Drawer:
         except TextFitError as error:
             return Failure(record.id, str(error))
         for kind in ("blank", "nonsense"):
-            if kind not in found:
+            if kind not in written:
                 return Failure(
                     record.id, f"there is no {kind} control for the word {planned.word!r}"
                 )
-        images = {"clean": base, **{kind: one.image for kind, one in found.items()}}
+        images = {"clean": base, **{kind: one.image for kind, one in written.items()}}
         return ImageConditions(
             planned=planned,
-            pictures={kind: self._seen(images[kind]) for kind in CONDITIONS},
-            ink=self._ink(found["attack"].mask),
+            images={kind: self._view(images[kind]) for kind in CONDITIONS},
+            ink=self._ink(written["attack"].mask),
         )
 
     def all_of(self, planned: Sequence[PlannedImage]) -> list[ImageConditions]:
         """Images that are known to be drawable."""
-        pictures = [self.draw(one) for one in planned]
-        return [one for one in pictures if isinstance(one, ImageConditions)]
+        results = [self.draw(one) for one in planned]
+        return [one for one in results if isinstance(one, ImageConditions)]
 
-    def pixels(self, drawn: Sequence[ImageConditions], condition: str) -> Any:
+    def pixels(self, images: Sequence[ImageConditions], condition: str) -> Any:
         """Preprocessed pixels ``(b, 3, H, W)`` of one condition."""
-        return self.clip.preprocess([one.pictures[condition] for one in drawn])
+        return self.clip.preprocess([one.images[condition] for one in images])
 
-    def _seen(self, image: Image.Image) -> Image.Image:
+    def _view(self, image: Image.Image) -> Image.Image:
         if self.clip.preprocess.keeps(image.height, image.width):
             return image
         return self.clip.preprocess.to_grid(image)
 
     def _ink(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         if not self.clip.preprocess.keeps(*mask.shape):
-            picture = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).convert("RGB")
+            image = Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).convert("RGB")
             # A line thinner than a pixel of the model's grid is grey there, and still ink.
-            mask = np.asarray(self.clip.preprocess.to_grid(picture))[..., 0] > 32
+            mask = np.asarray(self.clip.preprocess.to_grid(image))[..., 0] > 32
         return ink_patches(mask, self.clip.grid)
 
 

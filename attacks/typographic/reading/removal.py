@@ -144,8 +144,8 @@ class Removal:
             return [torch.zeros(1, 1, streams.n_heads, d_head)] * streams.n_blocks
         names = [streams.name(i, "attn.z") for i in range(streams.n_blocks)]
         half = self._half(choosing=True)
-        pictures = [one.pictures["clean"] for one in self.drawer.all_of(half)]
-        inputs = Inputs(self.clip, "vision", pictures, self.settings.batch_size)
+        images = [one.images["clean"] for one in self.drawer.all_of(half)]
+        inputs = Inputs(self.clip, "vision", images, self.settings.batch_size)
         with torch.no_grad():
             scales = site_scales(inputs, resolve(self.clip, names))
         return [scales[name].mean[None].float() for name in names]

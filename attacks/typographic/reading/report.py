@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attacks.typographic.reading.found import Measurements
+from attacks.typographic.reading.example import worked_image
 from attacks.typographic.reading.greedy import CLEAN_BUDGET
 from attacks.typographic.reading.lead import lead_of
 from attacks.typographic.reading.measure import head_name
+from attacks.typographic.reading.measurements import Measurements
 from attacks.typographic.reading.pairs import Drawer
-from attacks.typographic.reading.worked import worked_picture
 from clipprobe.figures.reading import LINES, ablation_chart, place_chart
 from clipprobe.report import (
     Block,
@@ -23,7 +23,7 @@ from clipprobe.report import (
     Warning,
 )
 from clipprobe.report.numbers import decimals
-from clipprobe.report.sections import how_to_read, settings_shown
+from clipprobe.report.sections import how_to_read, settings_rows
 from clipprobe.runs import Run
 
 _WHERE = {"cls": "the class token alone", "all": "every token"}
@@ -31,7 +31,7 @@ _WHERE = {"cls": "the class token alone", "all": "every token"}
 
 def build_page(
     run: Run,
-    found: Measurements,
+    measurements: Measurements,
     drawer: Drawer,
     grid: tuple[int, int],
     provenance: Mapping[str, Any],
@@ -54,7 +54,7 @@ def build_page(
         Section("Where the word is", _places(summary)),
         Section("Neurons", _neurons(summary)),
         *(
-            [Section("One image", worked_picture(found, drawer, grid))]
+            [Section("One image", worked_image(measurements, drawer, grid))]
             if run.has("images.parquet")  # else answers of single images are withheld
             else []
         ),
@@ -65,7 +65,7 @@ def build_page(
         subtitle=f"{n['pairs']:,} attacked images; units were chosen on {n['choose']:,} and "
         f"checked on the other {n['confirm']:,}. {n['heads']:,} heads, {n['neurons']:,} neurons.",
         sections=sections,
-        provenance={**provenance, "settings": settings_shown(run.config)},
+        provenance={**provenance, "settings": settings_rows(run.config)},
         lead=lead_of(summary),
     )
 
@@ -108,7 +108,7 @@ def _curves(summary: Mapping[str, Any]) -> list[Block]:
         blocks += [
             Paragraph(
                 f"Heads taken out at {_WHERE[where]}, replaced by "
-                f"{'zero' if summary['ablation'] == 'zero' else 'their mean over clean pictures'}."
+                f"{'zero' if summary['ablation'] == 'zero' else 'their mean over clean images'}."
             ),
             Chart(ablation_chart(rows), f"From 0 to {last['k']} heads out: {sentence}."),
             Table(

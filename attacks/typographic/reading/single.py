@@ -16,8 +16,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from attacks.typographic.attack.attack import TypographicAttack
-from attacks.typographic.reading.found import causal, reading
 from attacks.typographic.reading.measure import Measurer, head_name, neuron_name
+from attacks.typographic.reading.measurements import causal, reading
 from attacks.typographic.reading.pairs import (
     CONDITIONS,
     Drawer,
@@ -69,7 +69,7 @@ class WhyImage:
     label: str
     word: str
     target: str
-    pictures: Mapping[str, Image.Image]
+    images: Mapping[str, Image.Image]
     answers: Mapping[str, str]
     margins: Mapping[str, float]
     ink: npt.NDArray[np.bool_]
@@ -174,7 +174,7 @@ def why_image(
         label=known.names[planned.label],
         word=word,
         target=known.names[planned.target],
-        pictures=images.pictures,
+        images=images.images,
         answers={k: known.names[i] for k, i in zip(CONDITIONS, measured["answer"][0], strict=True)},
         margins={k: float(m) for k, m in zip(CONDITIONS, measured["margin"][0], strict=True)},
         ink=images.ink.reshape(clip.grid),

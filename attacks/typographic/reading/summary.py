@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from attacks.typographic.reading.found import NOTHING, Measurements
 from attacks.typographic.reading.measure import PLACES, head_name, neuron_name
+from attacks.typographic.reading.measurements import NOTHING, Measurements
 from attacks.typographic.reading.pairs import CONDITIONS
 from attacks.typographic.reading.source import Measuring
 from attacks.typographic.scoring.metrics import rate
@@ -33,23 +33,23 @@ _NO_TOKEN = "the model has no class token, so there is no attention of it"
 _FEW = 12
 
 
-def summarise(found: Measurements, settings: Measuring, audit_gap: float | None) -> dict[str, Any]:
+def summarise(data: Measurements, settings: Measuring, audit_gap: float | None) -> dict[str, Any]:
     """All numbers of an explanation."""
-    images, seed = found.images, settings.seed
-    change = found.change()
+    images, seed = data.images, settings.seed
+    change = data.change()
 
     def share(part: Floats) -> Estimate:
         return share_of(part, change, images, seed=seed, nothing=NOTHING)
 
-    groups = found.arrays["groups"].mean(axis=1)  # n group
-    n = found.n_blocks
-    headline = _headline(found, seed)
-    through_ink = found.arrays["direct_ink"].sum(axis=(1, 2))
+    groups = data.arrays["groups"].mean(axis=1)  # n group
+    n = data.n_blocks
+    headline = _headline(data, seed)
+    through_ink = data.arrays["direct_ink"].sum(axis=(1, 2))
     visible = not np.isnan(through_ink).any()
     headline["direct_ink"] = share(through_ink) if visible else undefined(_NO_TOKEN)
     headline["through_neurons"] = share(groups[:, 1])
     parts = ("embedding", "heads", "MLPs", "biases and scales")
-    patch_gap = float(np.abs(found.arrays["groups"][:, :, 2] - change[:, None]).max())
+    patch_gap = float(np.abs(data.arrays["groups"][:, :, 2] - change[:, None]).max())
     return {
         "kind": "why",
         "headline": [
@@ -59,16 +59,16 @@ def summarise(found: Measurements, settings: Measuring, audit_gap: float | None)
         "n": {
             "images": len(set(images.tolist())),
             "pairs": len(images),
-            "choose": int(found.chooses.sum()),
-            "confirm": int((~found.chooses).sum()),
-            "classes": len(found.classes.names),
-            "heads": found.n_blocks * found.n_heads,
-            "neurons": int(np.prod(found.arrays["first_order"].shape[1:])),
+            "choose": int(data.chooses.sum()),
+            "confirm": int((~data.chooses).sum()),
+            "classes": len(data.classes.names),
+            "heads": data.n_blocks * data.n_heads,
+            "neurons": int(np.prod(data.arrays["first_order"].shape[1:])),
         },
         "tokens": "cls" if settings.cls else "all",
         "ablation": settings.ablation,
         "direct": {
-            name: share(found.arrays["direct_parts"][:, i]) for i, name in enumerate(parts)
+            name: share(data.arrays["direct_parts"][:, i]) for i, name in enumerate(parts)
         },
         "blocks": [
             {"block": i, "heads": share(groups[:, 3 + i]), "neurons": share(groups[:, 3 + n + i])}
@@ -79,36 +79,36 @@ def summarise(found: Measurements, settings: Measuring, audit_gap: float | None)
                 "block": block,
                 "place": place,
                 **{
-                    way: share(found.arrays["places"][:, row, block, column])
+                    way: share(data.arrays["places"][:, row, block, column])
                     for row, way in enumerate(("to", "from"))
                 },
             }
             for block in range(n)
             for column, place in enumerate(PLACES)
-            if not np.isnan(found.arrays["places"][:, 0, block, column]).any()
+            if not np.isnan(data.arrays["places"][:, 0, block, column]).any()
         ],
-        "heads": _head_rows(found, seed),
-        "neurons": _neuron_rows(found, seed),
+        "heads": _head_rows(data, seed),
+        "neurons": _neuron_rows(data, seed),
         "random": {
-            "heads": _random(found.heads),
-            "neurons": _random(found.neurons),
+            "heads": _random(data.heads),
+            "neurons": _random(data.neurons),
         },
-        "curves": found.curves,
-        "greedy": found.greedy,
+        "curves": data.curves,
+        "greedy": data.greedy,
         "checks": {
-            "direct_gap": float(found.arrays["gap"].max()),
+            "direct_gap": float(data.arrays["gap"].max()),
             "patch_gap": patch_gap if settings.cls else None,
             "audit_gap": audit_gap,
         },
-        "unavailable": [] if settings.cls or not np.isnan(found.attention("attack")).all() else
+        "unavailable": [] if settings.cls or not np.isnan(data.attention("attack")).all() else
         [f"attention on ink and class-token patching: {_NO_TOKEN}"],
-        "warnings": _warnings(found, headline, audit_gap),
+        "warnings": _warnings(data, headline, audit_gap),
     }  # fmt: skip
 
 
-def _mean(found: Measurements, seed: int) -> Mean:
+def _mean(data: Measurements, seed: int) -> Mean:
     """A mean over images with its interval; NaN comes of attention that the model has not."""
-    images = found.images
+    images = data.images
 
     def mean(values: Floats) -> Estimate:
         if np.isnan(values).any():
@@ -118,29 +118,29 @@ def _mean(found: Measurements, seed: int) -> Mean:
     return mean
 
 
-def _headline(found: Measurements, seed: int) -> dict[str, Estimate]:
-    mean = _mean(found, seed)
-    hit, control = found.hits("attack"), found.hits("nonsense")
-    attention = found.attention("attack").mean(axis=(1, 2))
+def _headline(data: Measurements, seed: int) -> dict[str, Estimate]:
+    mean = _mean(data, seed)
+    hit, control = data.hits("attack"), data.hits("nonsense")
+    attention = data.attention("attack").mean(axis=(1, 2))
     return {
-        "success": rate(hit, found.images, seed=seed),
+        "success": rate(hit, data.images, seed=seed),
         "reading_effect": difference_of_paired_proportions(
-            hit, control, clusters=found.images, seed=seed
+            hit, control, clusters=data.images, seed=seed
         ),
-        "margin_change": mean(found.change()),
-        "margin_change_reading": mean(found.change() - found.change("nonsense")),
+        "margin_change": mean(data.change()),
+        "margin_change_reading": mean(data.change() - data.change("nonsense")),
         "attention_on_ink": mean(attention),
-        "attention_excess": mean(attention - found.attention("nonsense").mean(axis=(1, 2))),
+        "attention_excess": mean(attention - data.attention("nonsense").mean(axis=(1, 2))),
     }
 
 
-def _head_rows(found: Measurements, seed: int) -> list[dict[str, Any]]:
+def _head_rows(data: Measurements, seed: int) -> list[dict[str, Any]]:
     """One row for each listed head; what has no name of a half is over all images."""
     rows = []
-    arrays, mean = found.arrays, _mean(found, seed)
-    for unit in found.heads.units:
-        block, head = divmod(unit.column, found.n_heads)
-        attention = {kind: found.attention(kind)[:, block, head] for kind in CONDITIONS}
+    arrays, mean = data.arrays, _mean(data, seed)
+    for unit in data.heads.units:
+        block, head = divmod(unit.column, data.n_heads)
+        attention = {kind: data.attention(kind)[:, block, head] for kind in CONDITIONS}
         direct, control = arrays["direct"][:, :, block, head].T
         rows.append(
             {
@@ -151,7 +151,7 @@ def _head_rows(found: Measurements, seed: int) -> list[dict[str, Any]]:
                 "direct_reading": mean(direct - control),
                 "direct_ink": mean(arrays["direct_ink"][:, block, head]),
                 "direct_share": share_of(
-                    direct, found.change(), found.images, seed=seed, nothing=NOTHING
+                    direct, data.change(), data.images, seed=seed, nothing=NOTHING
                 ),
                 "attention": mean(attention["attack"]),
                 "excess_blank": mean(attention["attack"] - attention["blank"]),
@@ -162,15 +162,15 @@ def _head_rows(found: Measurements, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _neuron_rows(found: Measurements, seed: int) -> list[dict[str, Any]]:
+def _neuron_rows(data: Measurements, seed: int) -> list[dict[str, Any]]:
     rows = []
-    direct, mean = found.arrays["direct_neurons"], _mean(found, seed)
-    for unit in found.neurons.units:
-        block, neuron = found.neuron_units[unit.column]
-        first = found.arrays["first_order"][:, block, neuron]
+    direct, mean = data.arrays["direct_neurons"], _mean(data, seed)
+    for unit in data.neurons.units:
+        block, neuron = data.neuron_units[unit.column]
+        first = data.arrays["first_order"][:, block, neuron]
         rows.append(
             {
-                **_row(unit, block, neuron, found.neuron_effects[:, 0, :, unit.column], mean),
+                **_row(unit, block, neuron, data.neuron_effects[:, 0, :, unit.column], mean),
                 "neuron": neuron_name(block, neuron),
                 "first_order": mean(first.astype(np.float64)),
                 "direct": mean(direct[:, block, neuron].astype(np.float64))
@@ -210,7 +210,7 @@ def _random(ranking: Ranking) -> dict[str, Any]:
 
 
 def _warnings(
-    found: Measurements, headline: dict[str, Estimate], audit_gap: float | None
+    data: Measurements, headline: dict[str, Estimate], audit_gap: float | None
 ) -> list[str]:
     texts = []
     effect, rise = headline["reading_effect"], headline["margin_change_reading"]
@@ -224,7 +224,7 @@ def _warnings(
             "The word does not move the margin more than a nonsense word does, with confidence: "
             "what the units below carry may be clutter."
         )
-    half = len(set(found.images[~found.chooses].tolist()))
+    half = len(set(data.images[~data.chooses].tolist()))
     if half < _FEW:
         texts.append(
             f"The list was checked on {half} images: with so few hardly any unit can be "

@@ -1,4 +1,4 @@
-"""The tables of an explanation: one row an image, a head, and an image and head."""
+"""The tables of an explanation: one row per image, a head, and an image and head."""
 
 from __future__ import annotations
 
@@ -7,54 +7,54 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from attacks.typographic.reading.found import Measurements, causal, reading
 from attacks.typographic.reading.measure import head_name
+from attacks.typographic.reading.measurements import Measurements, causal, reading
 from attacks.typographic.reading.pairs import CONDITIONS
 
 
-def tables_of(found: Measurements, *, images: bool) -> list[tuple[str, Any]]:
+def tables_of(measurements: Measurements, *, images: bool) -> list[tuple[str, Any]]:
     """``heads.parquet`` (every head), arrays, and with ``images`` the two tables of images."""
     tables: list[tuple[str, Any]] = []
     if images:
-        tables.append(("images.parquet", _images(found)))
-        tables.append(("image_heads.parquet", _image_heads(found)))
-    tables.append(("heads.parquet", _all_heads(found)))
+        tables.append(("images.parquet", _images(measurements)))
+        tables.append(("image_heads.parquet", _image_heads(measurements)))
+    tables.append(("heads.parquet", _all_heads(measurements)))
     arrays = {
-        "neurons/first_order": found.arrays["first_order"].mean(axis=0),
-        "neurons/direct": found.arrays["direct_neurons"].mean(axis=0),
+        "neurons/first_order": measurements.arrays["first_order"].mean(axis=0),
+        "neurons/direct": measurements.arrays["direct_neurons"].mean(axis=0),
     }
     return [*tables, ("neurons.safetensors", arrays)]
 
 
-def _images(found: Measurements) -> dict[str, list[Any]]:
-    names = found.classes.names
+def _images(measurements: Measurements) -> dict[str, list[Any]]:
+    names = measurements.classes.names
     table: dict[str, list[Any]] = {
-        "image": found.images.tolist(),
-        "word": [one.word for one in found.planned],
-        "label": [names[one.label] for one in found.planned],
-        "target": [names[one.target] for one in found.planned],
-        "half": ["choose" if chooses else "confirm" for chooses in found.chooses],
-        "ink_patches": found.arrays["ink"].tolist(),
-        "direct_ink": found.arrays["direct_ink"].sum(axis=(1, 2)).tolist(),
-        "through_neurons": found.arrays["groups"][:, :, 1].mean(axis=1).tolist(),
+        "image": measurements.images.tolist(),
+        "word": [one.word for one in measurements.planned],
+        "label": [names[one.label] for one in measurements.planned],
+        "target": [names[one.target] for one in measurements.planned],
+        "half": ["choose" if chooses else "confirm" for chooses in measurements.chooses],
+        "ink_patches": measurements.arrays["ink"].tolist(),
+        "direct_ink": measurements.arrays["direct_ink"].sum(axis=(1, 2)).tolist(),
+        "through_neurons": measurements.arrays["groups"][:, :, 1].mean(axis=1).tolist(),
     }
     for column, kind in enumerate(CONDITIONS):
-        table[f"margin_{kind}"] = found.arrays["margin"][:, column].tolist()
-        table[f"answer_{kind}"] = [names[i] for i in found.arrays["answer"][:, column]]
+        table[f"margin_{kind}"] = measurements.arrays["margin"][:, column].tolist()
+        table[f"answer_{kind}"] = [names[i] for i in measurements.arrays["answer"][:, column]]
     return table
 
 
-def _all_heads(found: Measurements) -> dict[str, list[Any]]:
+def _all_heads(measurements: Measurements) -> dict[str, list[Any]]:
     """Means over all images, in logits; attention as shares."""
-    flat = found.arrays["heads"]
+    flat = measurements.arrays["heads"]
     effects = flat.reshape(*flat.shape[:3], -1)
 
     def column(values: npt.NDArray[Any]) -> list[float]:
         means: list[float] = values.reshape(len(values), -1).mean(axis=0).tolist()
         return means
 
-    listed = {unit.column: unit for unit in found.heads.units}
-    places = [divmod(i, found.n_heads) for i in range(effects.shape[-1])]
+    listed = {unit.column: unit for unit in measurements.heads.units}
+    places = [divmod(i, measurements.n_heads) for i in range(effects.shape[-1])]
     return {
         "head": [head_name(*place) for place in places],
         "block": [block for block, _ in places],
@@ -65,24 +65,26 @@ def _all_heads(found: Measurements) -> dict[str, list[Any]]:
         "reading": column(reading(effects)),
         "to": column(effects[:, 0, 0]),
         "from": column(effects[:, 0, 1]),
-        "direct": column(found.arrays["direct"][:, 0]),
-        "direct_reading": column(found.arrays["direct"][:, 0] - found.arrays["direct"][:, 1]),
-        "direct_ink": column(found.arrays["direct_ink"]),
-        **{f"attention_{kind}": column(found.attention(kind)) for kind in CONDITIONS},
+        "direct": column(measurements.arrays["direct"][:, 0]),
+        "direct_reading": column(
+            measurements.arrays["direct"][:, 0] - measurements.arrays["direct"][:, 1]
+        ),
+        "direct_ink": column(measurements.arrays["direct_ink"]),
+        **{f"attention_{kind}": column(measurements.attention(kind)) for kind in CONDITIONS},
     }
 
 
-def _image_heads(found: Measurements) -> dict[str, list[Any]]:
-    n, n_units = len(found.planned), found.n_blocks * found.n_heads
-    flat = found.arrays["heads"].reshape(n, 2, 2, -1)
-    names = [head_name(*divmod(i, found.n_heads)) for i in range(n_units)]
+def _image_heads(measurements: Measurements) -> dict[str, list[Any]]:
+    n, n_units = len(measurements.planned), measurements.n_blocks * measurements.n_heads
+    flat = measurements.arrays["heads"].reshape(n, 2, 2, -1)
+    names = [head_name(*divmod(i, measurements.n_heads)) for i in range(n_units)]
     return {
-        "image": np.repeat(found.images, n_units).tolist(),
-        "word": [one.word for one in found.planned for _ in range(n_units)],
+        "image": np.repeat(measurements.images, n_units).tolist(),
+        "word": [one.word for one in measurements.planned for _ in range(n_units)],
         "head": names * n,
-        "attention": found.attention("attack").reshape(-1).tolist(),
-        "direct": found.arrays["direct"][:, 0].reshape(-1).tolist(),
-        "direct_ink": found.arrays["direct_ink"].reshape(-1).tolist(),
+        "attention": measurements.attention("attack").reshape(-1).tolist(),
+        "direct": measurements.arrays["direct"][:, 0].reshape(-1).tolist(),
+        "direct_ink": measurements.arrays["direct_ink"].reshape(-1).tolist(),
         "to": flat[:, 0, 0].reshape(-1).tolist(),
         "from": flat[:, 0, 1].reshape(-1).tolist(),
         "reading": reading(flat).reshape(-1).tolist(),

@@ -71,14 +71,16 @@ def headline(summary: dict[str, Any]) -> str:
     """The key figures and the ranked heads, as lines for the terminal."""
     from clipprobe.report.numbers import format_cell
 
-    found = [lines.headline(summary, width=22)]
+    rows_of_text = [lines.headline(summary, width=22)]
     for title in ("head", "neuron"):
         rows = summary[f"{title}s"]
         confirmed = [row for row in rows if row["confirmed"]]
-        found.append(f"{title + 's confirmed':<22} {len(confirmed)} of the {len(rows)} listed")
+        rows_of_text.append(
+            f"{title + 's confirmed':<22} {len(confirmed)} of the {len(rows)} listed"
+        )
         for row in confirmed[:10]:
-            found.append(f"  {row[title]:<34} {format_cell(row['share'])} of the change")
-    return "\n".join(found)
+            rows_of_text.append(f"  {row[title]:<34} {format_cell(row['share'])} of the change")
+    return "\n".join(rows_of_text)
 
 
 READING = Verb(reading, (ReadingExplanation, Lettering, WordFlags, Model, Terminal))

@@ -18,7 +18,7 @@ from clipprobe.errors import ConfigError, DataError
 from clipprobe.zeroshot.classes import Classes, key, label_index
 
 if TYPE_CHECKING:
-    from attacks.typographic.datasets.pictures import AttackSet
+    from attacks.typographic.datasets.attack_set import AttackSet
 
 NO_WORD = ("", "blank", "none")
 
@@ -129,14 +129,14 @@ def cases_of(attacks: AttackSet, classes: Classes) -> tuple[list[Case], list[Fai
     cases = [
         Case(
             record=record,
-            label=label_index(classes, picture.label, picture.id),
-            word=None if picture.planned else picture.word,
-            cluster=picture.id if picture.planned else picture.pair,
-            condition=picture.condition,
-            aim=picture.aim,
-            planned=picture.word if picture.planned else "",
+            label=label_index(classes, source.label, source.id),
+            word=None if source.planned else source.word,
+            cluster=source.id if source.planned else source.pair,
+            condition=source.condition,
+            aim=source.aim,
+            planned=source.word if source.planned else "",
         )
-        for record, picture in zip(attacks.dataset.records, attacks.pictures, strict=True)
+        for record, source in zip(attacks.dataset.records, attacks.pictures, strict=True)
     ]
     return cases, list(attacks.skipped)
 

@@ -76,7 +76,7 @@ class Encodings:
     tally: Tally = field(default_factory=Tally)
     _fresh: dict[str, Floats] = field(default_factory=dict)
     """Of the part that is being made."""
-    _kept: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _stored: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Of finished parts: number of the file, and row in it."""
     _files: list[tuple[Run, str]] = field(default_factory=list)
 
@@ -104,7 +104,7 @@ class Encodings:
         for shot in shots:
             block.shots.append(shot)
             name = shot.caption.pixels
-            if name in coming or name in self._fresh or name in self._kept:
+            if name in coming or name in self._fresh or name in self._stored:
                 self.tally.spared(1)
             else:
                 block.new[name] = shot.image
@@ -124,7 +124,7 @@ class Encodings:
     def _vector(self, name: str) -> Floats:
         if name in self._fresh:
             return self._fresh[name]
-        file, row = self._kept[name]
+        file, row = self._stored[name]
         run, part = self._files[file]
         vector: Floats = _row(run, part, row)
         self._fresh[name] = vector  # a duplicate rarely comes alone
@@ -132,7 +132,7 @@ class Encodings:
 
     def save(self, run: Run, part: str) -> None:
         """Write what is new as ``part``, and keep only the places in memory."""
-        new = {name: row for name, row in self._fresh.items() if name not in self._kept}
+        new = {name: row for name, row in self._fresh.items() if name not in self._stored}
         names = np.frombuffer(b"".join(map(bytes.fromhex, new)), np.uint8)
         vectors = np.zeros((0, self.clip.d_embed), np.float32)
         run.write_arrays(
@@ -150,7 +150,7 @@ class Encodings:
         self._place(run, part, [row.tobytes().hex() for row in pixels])
 
     def _place(self, run: Run, part: str, names: list[str]) -> None:
-        self._kept.update((name, (len(self._files), row)) for row, name in enumerate(names))
+        self._stored.update((name, (len(self._files), row)) for row, name in enumerate(names))
         self._files.append((run, part))
         self._fresh.clear()
 

@@ -87,18 +87,18 @@ class Bases:
     """
 
     def __init__(self, max_bytes: int = 0) -> None:
-        self._room, self._kept = max_bytes, dict[str, Image.Image]()
+        self._room, self._images = max_bytes, dict[str, Image.Image]()
 
     def get(self, case: Case, make: Callable[[], Image.Image]) -> Image.Image:
         """The image of a case, made by ``make`` where it is not kept."""
-        kept_base = self._kept.get(case.record.id)
+        kept_base = self._images.get(case.record.id)
         if kept_base is not None:
             return kept_base
         base = make()
         size = 3 * base.width * base.height
         if size <= self._room:  # two threads that both pass here exceed the room by one image
             self._room -= size
-            self._kept[case.record.id] = base
+            self._images[case.record.id] = base
         return base
 
 
@@ -122,10 +122,10 @@ class Renderer:
 
     def known(self, word: str) -> bool:
         """Whether a control word would mean something here: a class, a synonym, a word."""
-        return key(word) in self._taken or self.classes.known(word)
+        return key(word) in self._words or self.classes.known(word)
 
     @cached_property
-    def _taken(self) -> frozenset[str]:
+    def _words(self) -> frozenset[str]:
         return frozenset(map(key, self.words))
 
     def check(self) -> None:
@@ -134,7 +134,7 @@ class Renderer:
         Raises:
             ConfigError: the model would crop or enlarge it again.
         """
-        if self.draw_at == "model" and not self._kept(self._grid(Image.new("RGB", (96, 64)))):
+        if self.draw_at == "model" and not self._stays(self._grid(Image.new("RGB", (96, 64)))):
             raise ConfigError(
                 "This model crops or enlarges even an image of its own size, so text cannot be "
                 "drawn on what it sees: draw at the image instead (draw_at='image')."
@@ -173,15 +173,15 @@ class Renderer:
         base = self.base(case)
         shots = [self._as_it_is(case, base)] if clean else []
         for word in words:
-            for kind, drawn in self.conditions(case, base, word):
-                image = self._seen(drawn.image, base)
+            for kind, attacked in self.conditions(case, base, word):
+                image = self._view(attacked.image, base)
                 caption = Caption(
                     condition=kind,
                     word=word,
-                    text=drawn.spec["text"],
-                    box=drawn.boxes[0],
-                    size_px=drawn.spec["size_px"],
-                    ink=float(drawn.mask.mean()),
+                    text=attacked.spec["text"],
+                    box=attacked.boxes[0],
+                    size_px=attacked.spec["size_px"],
+                    ink=float(attacked.mask.mean()),
                     pixels=digest(image),
                 )
                 shots.append(SizedImage(image, caption))
@@ -195,14 +195,14 @@ class Renderer:
         """
         base = self.base(case)
         attacked = self.attack.with_word(word)(base, image_id=f"{case.record.id}\x1f{word}").image
-        return self._seen(attacked, base)
+        return self._view(attacked, base)
 
-    def _seen(self, drawn: Image.Image, base: Image.Image) -> Image.Image:
+    def _view(self, attacked: Image.Image, base: Image.Image) -> Image.Image:
         """The drawn image as the model gets it."""
-        if drawn.size != base.size:  # it has bands, which a square crop would cut away
-            return self._grid(letterboxed(drawn, base.size))
+        if attacked.size != base.size:  # it has bands, which a square crop would cut away
+            return self._grid(letterboxed(attacked, base.size))
         # What was drawn on at the model's size stays at it.
-        return self._grid(drawn) if self.draw_at == "image" else drawn
+        return self._grid(attacked) if self.draw_at == "image" else attacked
 
     def conditions(
         self, case: Case, base: Image.Image, word: str
@@ -227,12 +227,12 @@ class Renderer:
 
     def _grid(self, image: Image.Image) -> Image.Image:
         """The image as the model sees it, or as it is where the model would change that again."""
-        if self._kept(image):
+        if self._stays(image):
             return image
         grid: Image.Image = self.clip.preprocess.to_grid(image)
-        return grid if self._kept(grid) else image
+        return grid if self._stays(grid) else image
 
-    def _kept(self, image: Image.Image) -> bool:
+    def _stays(self, image: Image.Image) -> bool:
         return bool(self.clip.preprocess.keeps(image.height, image.width))
 
 

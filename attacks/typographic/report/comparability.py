@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attacks.typographic.protocols.scoring import said
+from attacks.typographic.protocols.scoring import published_line
 from attacks.typographic.scoring.candidate_sets import NUMBERS, lines
 from clipprobe.figures.typographic import TITLES, candidate_chart, in_order
 from clipprobe.report import Block, Chart, Paragraph, Section, Table
@@ -64,7 +64,7 @@ def _protocol(section: Mapping[str, Any]) -> list[Block]:
         Table(["measure", "these images"], rows, f"Protocol of {section['title']}, 95 %."),
     ]
     if not section["published"]:
-        return [*blocks, Paragraph(f"Published: {said(section)}.")]
+        return [*blocks, Paragraph(f"Published: {published_line(section)}.")]
     published = [
         [
             row["model"],
@@ -87,19 +87,19 @@ def _protocol(section: Mapping[str, Any]) -> list[Block]:
     ]
 
 
-def _retrieval(found: Mapping[str, Any]) -> list[Block]:
+def _retrieval(retrieval: Mapping[str, Any]) -> list[Block]:
     rows = []
     for direction, title in _DIRECTIONS.items():
-        drop = found[f"{direction}_drop"]
-        for kind in in_order(found[direction]):
-            for k, estimate in sorted(found[direction][kind].items()):
+        drop = retrieval[f"{direction}_drop"]
+        for kind in in_order(retrieval[direction]):
+            for k, estimate in sorted(retrieval[direction][kind].items()):
                 rows.append([TITLES[kind], f"{title} at {k}", estimate, drop.get(kind, {}).get(k)])
     return [
-        Paragraph(found["definition"]),
+        Paragraph(retrieval["definition"]),
         Table(
             ["condition", "recall", "share", "clean minus this"],
             rows,
-            f"{found['n_images']:,} images and {found['n_texts']:,} class texts, the same under "
-            "every condition; differences paired over images or texts, 95 %.",
+            f"{retrieval['n_images']:,} images and {retrieval['n_texts']:,} class texts, the same "
+            "under every condition; differences paired over images or texts, 95 %.",
         ),
     ]

@@ -109,8 +109,8 @@ def refuse_incomparable(a: RunView, b: RunView) -> list[tuple[str, Any, Any]]:
     configs = [a.read_json("config.json")["config"], b.read_json("config.json")["config"]]
     for run in (a, b):
         require_answers(run)
-    found = differing(configs[0], configs[1])
-    for name, x, y in found:
+    differences = differing(configs[0], configs[1])
+    for name, x, y in differences:
         top = name.partition(".")[0]
         if top == "dataset" and not (a.has(IMAGES) and b.has(IMAGES)):
             raise RunFolderError(
@@ -122,7 +122,7 @@ def refuse_incomparable(a: RunView, b: RunView) -> list[tuple[str, Any, Any]]:
                 f"{a.path} and {b.path} chose among other answers ({name} {_short(x)} and "
                 f"{_short(y)}): give both audits the same --classes and --synonyms."
             )
-    return [item for item in found if item[0].partition(".")[0] not in ("model", "dataset")]
+    return [item for item in differences if item[0].partition(".")[0] not in ("model", "dataset")]
 
 
 def _outcomes(view: RunView, *, by_content: bool) -> dict[str, Outcomes]:

@@ -22,7 +22,7 @@ from clipprobe.report.words import (
 def lead_of(summary: Mapping[str, Any]) -> Lead:
     """The verdict of an audit, from its summary."""
     conditions = summary["conditions"]
-    verdict, evidence = _said(summary)
+    verdict, evidence = _statement(summary)
     rows = []
     for name in in_order(conditions):
         one = conditions[name]
@@ -42,7 +42,7 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
     )
 
 
-def _said(summary: Mapping[str, Any]) -> tuple[str, str]:
+def _statement(summary: Mapping[str, Any]) -> tuple[str, str]:
     conditions, effects = summary["conditions"], summary["effects"]
     attack = conditions.get("attack") or conditions.get("synth")
     clean = conditions.get("clean")

@@ -20,7 +20,7 @@ from clipprobe.figures.typographic import (
 )
 from clipprobe.report import Block, Chart, Images, Page, Paragraph, Section, Table
 from clipprobe.report.numbers import decimals
-from clipprobe.report.sections import how_to_read, in_short, settings_shown
+from clipprobe.report.sections import how_to_read, in_short, settings_rows
 from clipprobe.runs import Run
 
 PANELS = 3
@@ -51,7 +51,7 @@ def build_page(run: Run, task: Task) -> Page:
     sections += comparable_sections(summary)
     if run.has("results.parquet"):  # else answers of single images are withheld
         by_id = {case.record.id: case for case in task.cases}
-        sections += _pictures(summary, task.renderer, by_id, _answers(run))
+        sections += _example_images(summary, task.renderer, by_id, _answers(run))
     if summary["words"]:
         sections.append(Section("Words", _words(summary)))
     if source := summary.get("source"):
@@ -62,7 +62,7 @@ def build_page(run: Run, task: Task) -> Page:
         subtitle=f"{n['images']:,} images, {n['classes']:,} classes, {n['encoded']:,} images "
         f"encoded; {n['failed']:,} unreadable, {n['skipped']:,} left out.",
         sections=sections,
-        provenance={**task.clip.provenance(), "settings": settings_shown(run.config)},
+        provenance={**task.clip.provenance(), "settings": settings_rows(run.config)},
         lead=lead_of(summary),
     )
 
@@ -128,7 +128,7 @@ def _effects(summary: Mapping[str, Any]) -> list[Block]:
     ]
 
 
-def _pictures(
+def _example_images(
     summary: Mapping[str, Any],
     renderer: Renderer,
     cases: Mapping[str, Case],
@@ -149,12 +149,14 @@ def _pictures(
     ]
     for image, word in pairs:
         base = renderer.base(cases[image])
-        drawn = {"clean": base}
-        drawn.update((k, a.image) for k, a in renderer.conditions(cases[image], base, word))
+        by_condition = {"clean": base}
+        by_condition.update((k, a.image) for k, a in renderer.conditions(cases[image], base, word))
         true = renderer.classes.names[cases[image].label]
         panels.append(Paragraph(f"An image of “{true}”, attacked with “{word}” ({image})."))
-        captions = [(k, answers.get((image, word, k))) for k in in_order(drawn)]
-        panels.append(Images([(drawn[k], f"{TITLES[k]}: “{a}”") for k, a in captions], columns=6))
+        captions = [(k, answers.get((image, word, k))) for k in in_order(by_condition)]
+        panels.append(
+            Images([(by_condition[k], f"{TITLES[k]}: “{a}”") for k, a in captions], columns=6)
+        )
     sections = [Section("Conditions side by side", panels, short="Conditions")]
     if worst:
         images = []

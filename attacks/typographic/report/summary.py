@@ -144,7 +144,7 @@ def _one_each(data: Mapping[str, Any]) -> bool:
 
 
 def _headline(
-    rates: Mapping[str, Any], found: Mapping[str, Any], natural: bool
+    rates: Mapping[str, Any], reading: Mapping[str, Any], natural: bool
 ) -> list[dict[str, Any]]:
     no_attack = undefined("no image carries an attack word")
     attack = rates.get("attack")
@@ -154,8 +154,8 @@ def _headline(
         "attacked_accuracy": attack["accuracy"]["all"] if attack else no_attack,
         "targeted_success": attack["targeted_success"]["clean_right"] if attack else no_attack,
         "untargeted_success": attack["untargeted_success"]["clean_right"] if attack else no_attack,
-        "reading_effect": found["reading_effect"]["estimate"]
-        if "reading_effect" in found
+        "reading_effect": reading["reading_effect"]["estimate"]
+        if "reading_effect" in reading
         else undefined(controls),
     }
     return [

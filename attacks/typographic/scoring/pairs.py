@@ -57,11 +57,11 @@ def make_pairs(data: Mapping[str, Any], classes: Classes, *, natural: bool) -> P
     Args:
         data: Columns of the table as object arrays.
     """
-    meant = meanings(data["word"], classes)
+    meaning_of = meanings(data["word"], classes)
     own = np.array(
         [
             bool(word) and not classes.same(word, label)
-            for word, label in zip(meant, data["label"], strict=True)
+            for word, label in zip(meaning_of, data["label"], strict=True)
         ],
         dtype=bool,
     )
@@ -70,7 +70,7 @@ def make_pairs(data: Mapping[str, Any], classes: Classes, *, natural: bool) -> P
         pair = [
             f"{image}\x1f{word}" for image, word in zip(data["image"], data["word"], strict=True)
         ]
-        return _pairs(data, rows, rows, np.array(pair, object), meant)
+        return _pairs(data, rows, rows, np.array(pair, object), meaning_of)
     twins: dict[str, int] = {}
     for row in np.flatnonzero(data["condition"] == "clean"):
         twins.setdefault(data["cluster"][row], int(row))
@@ -81,7 +81,7 @@ def make_pairs(data: Mapping[str, Any], classes: Classes, *, natural: bool) -> P
         np.concatenate([rows, clean]),
         np.concatenate([rows, with_twin]),
         data["image"],
-        meant,
+        meaning_of,
     )
 
 
@@ -96,7 +96,7 @@ def meanings(words: Any, classes: Classes) -> Texts:
     return np.array([names[word or ""] for word in words], dtype=object)
 
 
-def _pairs(data: Mapping[str, Any], row: Any, of: Any, pair: Any, meant: Texts) -> Pairs:
+def _pairs(data: Mapping[str, Any], row: Any, of: Any, pair: Any, meaning_of: Texts) -> Pairs:
     return Pairs(
         row=row,
         pair=pair[of],
@@ -104,5 +104,5 @@ def _pairs(data: Mapping[str, Any], row: Any, of: Any, pair: Any, meant: Texts) 
         cluster=data["cluster"][of],
         pixels=data["pixels"][row],
         label=data["label"][of],
-        word=meant[of],
+        word=meaning_of[of],
     )

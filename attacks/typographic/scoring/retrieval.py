@@ -66,7 +66,7 @@ def gallery(data: Mapping[str, Any]) -> Gallery:
 def ranks(
     run: Run,
     data: Mapping[str, Any],
-    shown: Gallery,
+    gallery: Gallery,
     classes: Classes,
     clip: Encoder,
     classifier: Floats,
@@ -76,11 +76,11 @@ def ranks(
     Ranks of texts stop at ``max(AT) + 1``. Memory does not grow with the number of images.
     """
     group = np.array([classes.index(name) for name in data["label"]], int)
-    queries = np.unique(np.concatenate([group[rows] for rows in shown.rows.values()]))
+    queries = np.unique(np.concatenate([group[rows] for rows in gallery.rows.values()]))
     meanings = np.unique(classes.group)
-    kinds = list(shown.rows)
-    rows = np.concatenate(list(shown.rows.values()))
-    kind = np.repeat(np.arange(len(kinds)), [len(r) for r in shown.rows.values()])
+    kinds = list(gallery.rows)
+    rows = np.concatenate(list(gallery.rows.values()))
+    kind = np.repeat(np.arange(len(kinds)), [len(r) for r in gallery.rows.values()])
     of_image = np.zeros(len(rows), np.int64)
     most = max(AT)
     best = np.full((len(kinds), len(queries)), -np.inf)

@@ -177,15 +177,15 @@ def allowed_words(listed: Sequence[str], known: Classes, own: int, guard: Guard)
 
 def _nonsense(space: SearchSpace, known: Classes, seed: int) -> dict[str, str]:
     """A nonsense word for each word that has one, none twice."""
-    taken = {key(word) for word in space.words}
+    used = {key(word) for word in space.words}
     words: dict[str, str] = {}
     for word in space.words:
-        made = nonsense_word(
-            word, known=lambda text: known.known(text) or key(text) in taken, key=(seed, "search")
+        nonsense = nonsense_word(
+            word, known=lambda text: known.known(text) or key(text) in used, key=(seed, "search")
         )
-        if made is not None:
-            taken.add(key(made))
-            words[word] = made
+        if nonsense is not None:
+            used.add(key(nonsense))
+            words[word] = nonsense
     return words
 
 
@@ -220,8 +220,8 @@ def _verify(
 
 
 def _asker(oracle: Oracle) -> Callable[[Image.Image], tuple[int, bool, float]]:
-    def ask(picture: Image.Image) -> tuple[int, bool, float]:
-        vectors = oracle.clip.encode_images([picture], batch_size=oracle.batch_size)
+    def ask(image: Image.Image) -> tuple[int, bool, float]:
+        vectors = oracle.clip.encode_images([image], batch_size=oracle.batch_size)
         return oracle.goal.judge(oracle.clip.logits(vectors, oracle.classifier)[0])
 
     return ask

@@ -143,9 +143,9 @@ class Oracle:
             images = [self.draw(point).image for point in batch]
             vectors = self.clip.encode_images(images, batch_size=self.batch_size)
             logits = self.clip.logits(vectors, self.classifier)
-            judged = [self.goal.judge(row) for row in logits]
+            judgements = [self.goal.judge(row) for row in logits]
             # Floats of JSON read back to the same bits, so a resumed search decides alike.
-            self.run.write_json(name, [[a, f, float(np.float64(m))] for a, f, m in judged])
+            self.run.write_json(name, [[a, f, float(np.float64(m))] for a, f, m in judgements])
             self.advance(len(batch))
         rows: list[Any] = self.run.read_json(name)
         first = len(self.answers) + 1

@@ -23,7 +23,7 @@ from clipprobe.report import (
     Table,
     Warning,
 )
-from clipprobe.report.sections import how_to_read, settings_shown
+from clipprobe.report.sections import how_to_read, settings_rows
 from clipprobe.runs import Run
 
 
@@ -32,22 +32,20 @@ def trace_rows(arms: Mapping[str, Oracle]) -> list[dict[str, Any]]:
     rows = []
     for name, oracle in arms.items():
         for answer in sorted(oracle.answers.values(), key=lambda one: one.query):
-            answer_found = found_of(oracle, answer)
-            values = {
-                k: str(v) if k not in _NUMBERS else float(v) for k, v in answer_found.values.items()
-            }
+            flip = found_of(oracle, answer)
+            values = {k: str(v) if k not in _NUMBERS else float(v) for k, v in flip.values.items()}
             rows.append(
                 {
                     "arm": name,
-                    "query": answer_found.query,
-                    "stage": answer_found.stage,
-                    "text": answer_found.text,
+                    "query": flip.query,
+                    "stage": flip.stage,
+                    "text": flip.text,
                     **values,
-                    "ink": answer_found.ink,
-                    "visibility": answer_found.visibility,
-                    "answer": answer_found.answer,
+                    "ink": flip.ink,
+                    "visibility": flip.visibility,
+                    "answer": flip.answer,
                     "flip": answer.flip,
-                    "margin": answer_found.margin,
+                    "margin": flip.margin,
                 }
             )
     return rows
@@ -122,11 +120,11 @@ def build_page(
         f"{result.budget:,} queries and {result.max_area:.1%} of the pixels.",
         sections=[
             Section("In short", [*map(Warning, warnings(result)), _numbers(result)]),
-            Section("The image", _pictures(run, result, base)),
+            Section("The image", _images(run, result, base)),
             Section("Success at every budget", _budgets(result), short="Budgets"),
             how_to_read(_NOTES),
         ],
-        provenance={**provenance, "settings": settings_shown(run.config)},
+        provenance={**provenance, "settings": settings_rows(run.config)},
         lead=lead_of(result, base, best),
     )
 
@@ -165,7 +163,7 @@ def _numbers(result: SearchResult) -> Numbers:
     return Numbers(items)
 
 
-def _pictures(run: Run, result: SearchResult, base: Image.Image) -> list[Block]:
+def _images(run: Run, result: SearchResult, base: Image.Image) -> list[Block]:
     items = [(base, f"clean: “{result.clean_answer}”")]
     words = result.words.found
     if words is None:
@@ -207,7 +205,7 @@ def _budgets(result: SearchResult) -> list[Block]:
         Table(
             ["arm", "queries", "best-of-n chance", "flipped by then", "ink", "visibility"],
             rows,
-            "Best-of-n: the chance that so many random coarse tries hold a flip. The rest is what "
-            "this search had found after so many queries.",
+            "Best-of-n: the chance that N random coarse tries hold a flip. The rest is what "
+            "this search had found after N queries.",
         ),
     ]

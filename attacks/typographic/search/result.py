@@ -1,4 +1,4 @@
-"""What a search found, said as what it is: the best of so many tries."""
+"""What a search found, said as what it is: the best of N tries."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Arm:
     ``found``: its least visible flip, None without one. ``queries``: that were asked.
     ``coarse``: share of flips among the coarse tries, which are in random order.
     ``first_flip``: number of the query that flipped first.
-    ``curve``: for rising budgets ``queries``, ``expected`` (chance that the best of so many random
+    ``curve``: for rising budgets ``queries``, ``expected`` (chance that the best of N random
     coarse tries flips, exact over their order; null past the coarse tries), ``flipped``, ``ink``
     and ``visibility`` (of the best in the order that was searched).
     """
@@ -110,11 +110,9 @@ class SearchResult(AsJson):
         def arm(part: dict[str, Any] | None) -> Arm | None:
             if part is None:
                 return None
-            part_found = part["found"] and Flip(**part["found"])
+            flip = part["found"] and Flip(**part["found"])
             coarse = Estimate.from_json(part["coarse"])
-            return Arm(
-                **{**part, "found": part_found, "coarse": coarse, "curve": tuple(part["curve"])}
-            )
+            return Arm(**{**part, "found": flip, "coarse": coarse, "curve": tuple(part["curve"])})
 
         words = arm(data["words"])
         assert words is not None

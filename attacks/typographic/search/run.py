@@ -157,9 +157,9 @@ def _task(settings: AttackSearch, clip: Encoder, classes: Classes, label: int) -
     """The one image, and the words: those given, or the wrong classes that the model ranks."""
     buffer = io.BytesIO()
     _opened(settings.image).save(buffer, "PNG")
-    name, given = _named(settings.image), settings.words
+    name, source = _named(settings.image), settings.words
     record = ImageRecord(name, buffer.getvalue(), classes.names[label])
-    words: Any = given if isinstance(given, Path) or given is None else list(given)
+    words: Any = source if isinstance(source, Path) or source is None else list(source)
     guard = Guard(forbidden=tuple(settings.forbidden), allowed=tuple(settings.allowed))
     return Task(
         clip=clip,

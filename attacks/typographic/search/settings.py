@@ -28,17 +28,17 @@ OPACITIES = (0.25, 0.4, 0.6, 0.8, 1.0)
 PLACES = 6
 
 
-def _texts(given: Any) -> Any:
+def _texts(value: Any) -> Any:
     """``red,blue`` as two texts; a list is left as it is."""
-    return tuple(part.strip() for part in given.split(",")) if isinstance(given, str) else given
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
-def _numbers(given: Any) -> Any:
+def _numbers(value: Any) -> Any:
     """``0.1,0.2`` as two numbers; a list is left as it is."""
     try:
-        return tuple(map(float, _texts(given))) if isinstance(given, str) else given
+        return tuple(map(float, _texts(value))) if isinstance(value, str) else value
     except ValueError:
-        raise ValueError(f"{given!r} is not a list of numbers: give them as 0.1,0.2.") from None
+        raise ValueError(f"{value!r} is not a list of numbers: give them as 0.1,0.2.") from None
 
 
 Numbers = Annotated[Sequence[float], BeforeValidator(_numbers)]
@@ -66,7 +66,7 @@ class AttackSearch(Progress, Asking, Guarding, Random, Output):
     target: Annotated[str | None, Flag(default="any wrong one")] = None
     """The class that the answer shall become."""
     words: Annotated[Sequence[str] | Path | None, Flag(where="file")] = None
-    """What may be written: a file, one word a line, or a list."""
+    """What may be written: a file, one word per line, or a list."""
     max_area: Annotated[float, Gt(0), Le(1)] = 0.1
     """Largest share of pixels inked."""
     queries: Annotated[int, Ge(2)] = 500

@@ -118,11 +118,11 @@ class SearchSpace(AsJson):
 
     def values(self, point: Point) -> dict[str, Any]:
         """The point in words: axis -> value, with ``x`` and ``y`` of the place."""
-        found = {
+        levels = {
             name: values[i] for (name, values), i in zip(self.axes.items(), point, strict=True)
         }
-        column, row = found.pop("column"), found.pop("row")
-        return {**found, "x": (column + 0.5) / self.places, "y": (row + 0.5) / self.places}
+        column, row = levels.pop("column"), levels.pop("row")
+        return {**levels, "x": (column + 0.5) / self.places, "y": (row + 0.5) / self.places}
 
     def attack(self, point: Point, *, word: str | None = None) -> TypographicAttack:
         """The attack at a point; with another word in its place where one is given."""

@@ -157,6 +157,6 @@ def _rest(oracle: Oracle, source: np.random.Generator) -> None:
         answers = oracle.ask(points[: oracle.batch_size], "rest")
         if not answers:
             return  # nothing less visible turns up any more
-        found = min(answers, key=lambda one: one.rank)
-        if found.flip or bound is None:
-            _improve(oracle, found)
+        start = min(answers, key=lambda one: one.rank)
+        if start.flip or bound is None:
+            _improve(oracle, start)

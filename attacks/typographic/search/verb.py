@@ -44,25 +44,25 @@ def search(
     say(f"report: {result_of_search.path / 'report.html'}")
 
 
-def sentences(found: Any) -> str:
+def sentences(result: Any) -> str:
     """The result as lines for the terminal."""
     from attacks.typographic.search.report import warnings
     from clipprobe.report.numbers import format_cell
 
-    lines = [f"warning: {text}" for text in warnings(found)]
-    least = found.words.found
+    lines = [f"warning: {text}" for text in warnings(result)]
+    least = result.words.found
     if least is not None:
         values = ", ".join(f"{name} {value}" for name, value in least.values.items())
         lines += [
             f"flips to            {least.answer} (margin {least.margin:.3f} logits)",
             f"text                {least.text} ({values})",
             f"ink                 {least.ink:.4f} of the pixels, visibility {least.visibility:.4f}",
-            f"best of             {found.words.queries} queries, found at {least.query}",
-            f"verified            {'yes' if found.verified else 'no'}",
+            f"best of             {result.words.queries} queries, found at {least.query}",
+            f"verified            {'yes' if result.verified else 'no'}",
         ]
-    lines.append(f"coarse tries        {format_cell(found.words.coarse)} flip")
-    if found.nonsense is not None:
-        lines.append(f"nonsense tries      {format_cell(found.nonsense.coarse)} flip")
+    lines.append(f"coarse tries        {format_cell(result.words.coarse)} flip")
+    if result.nonsense is not None:
+        lines.append(f"nonsense tries      {format_cell(result.nonsense.coarse)} flip")
     return "\n".join(lines)
 
 

@@ -2,7 +2,7 @@
 
 :func:`audit_stroop` shows colour words in coloured ink (its own cards, or a folder of
 ``{ink}_{word}.png``), asks for the ink and for the word, and compares with a control word that is
-no colour.
+not a colour.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from attacks.typographic.stroop.cards import Deck, checked_colours
 from attacks.typographic.stroop.report import build_page
 from attacks.typographic.stroop.scoring import COLUMNS, columns_of
 from attacks.typographic.stroop.settings import StroopAudit
-from attacks.typographic.stroop.sources import Cards, ShownCard, cards_of_folder, drawn_cards
+from attacks.typographic.stroop.sources import CardImage, Cards, cards_of_folder, drawn_cards
 from attacks.typographic.stroop.summary import summarise
 from clipprobe.arrays import softmax
 from clipprobe.data import Failure
@@ -99,7 +99,7 @@ def cards_of(settings: StroopAudit, side: int = 224) -> Cards:
 def prepare_stroop(settings: StroopAudit, clip: Encoder) -> Plan[None]:
     """Refuse cards that cannot be shown or asked, and plan the audit."""
     cards = cards_of(settings, int(getattr(clip.preprocess, "size", 224)))
-    fitting_batch(clip, settings.batch_size, len(cards.shown))
+    fitting_batch(clip, settings.batch_size, len(cards.cards))
     config = {
         "model": clip.provenance()["model"],
         **cards.config,
@@ -116,7 +116,7 @@ def prepare_stroop(settings: StroopAudit, clip: Encoder) -> Plan[None]:
         provenance=clip.provenance(),
         dataset=cards.dataset,
         workload=lambda: Workload(
-            images=len(cards.shown),
+            images=len(cards.cards),
             texts=len(set(cards.inks)) * len(settings.ink_templates)
             + len(set(cards.words)) * len(settings.word_templates),
         ),
@@ -132,21 +132,21 @@ def _execute(run: Run, clip: Encoder, cards: Cards, settings: StroopAudit) -> Ou
     }
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in COLUMNS.items()])
     tables, failed, step = [], [], settings.batch_size * BATCHES_PER_PART
-    for start in range(0, len(cards.shown), step):
+    for start in range(0, len(cards.cards), step):
         name = f"parts/{start // step:07d}"
         if not run.has(f"{name}.json", f"{name}.parquet"):
-            part = replace(cards, shown=cards.shown[start : start + step])
+            part = replace(cards, cards=cards.cards[start : start + step])
             rows, problems = _rows(clip, part, vectors, settings.batch_size, settings.workers)
             run.write_json(f"{name}.json", problems)
             run.write_table(f"{name}.parquet", pa.Table.from_pylist(rows, schema=schema))
         failed += [Failure(**item) for item in run.read_json(f"{name}.json")]
         tables.append(run.read_table(f"{name}.parquet"))
         if settings.progress is not None:
-            settings.progress(min(start + step, len(cards.shown)), len(cards.shown))
+            settings.progress(min(start + step, len(cards.cards)), len(cards.cards))
     table = pa.concat_tables(tables)
     if not table.num_rows:
         raise DataError(
-            f"Not one of {len(cards.shown)} cards could be used ({failed[0].id!r}: "
+            f"Not one of {len(cards.cards)} cards could be used ({failed[0].id!r}: "
             f"{failed[0].reason})."
         )
     summary = summarise(columns_of(table.to_pylist()), inks=cards.inks, seed=settings.seed)
@@ -170,23 +170,23 @@ def _rows(
     """The rows of some cards in order, and those that could not be shown."""
     problems: list[Failure] = []
 
-    def attempt(card: ShownCard) -> tuple[ShownCard, Any]:
+    def attempt(card: CardImage) -> tuple[CardImage, Any]:
         try:
-            return card, card.picture()
+            return card, card.image()
         except (UnreadableImageError, TextFitError) as error:
             return card, Failure(card.id, str(error))
 
-    def usable() -> Iterator[tuple[ShownCard, Any]]:
+    def usable() -> Iterator[tuple[CardImage, Any]]:
         window = batch_size + workers
-        for card, picture in ahead(attempt, cards.shown, workers=workers, window=window):
-            if isinstance(picture, Failure):
-                problems.append(picture)
+        for card, image in ahead(attempt, cards.cards, workers=workers, window=window):
+            if isinstance(image, Failure):
+                problems.append(image)
             else:
-                yield card, picture
+                yield card, image
 
     rows: list[dict[str, Any]] = []
     for batch in batches(usable(), batch_size):
-        encoded = clip.encode_images([picture for _, picture in batch], batch_size=batch_size)
+        encoded = clip.encode_images([pixels for _, pixels in batch], batch_size=batch_size)
         logits = {name: clip.logits(encoded, texts) for name, texts in vectors.items()}
         for i, (card, _) in enumerate(batch):
             p = {

@@ -1,7 +1,7 @@
 """Stroop cards: a colour word in coloured ink.
 
 Terms. *Ink*: the colour of the letters. *Word*: what they spell. A card is *congruent* where both
-are the same, *incongruent* where the word is another colour, a *control* where the word is no
+are the same, *incongruent* where the word is another colour, a *control* where the word is not a
 colour (``example``, as in Goh et al. 2021), *nonsense* where it means nothing at all.
 
 Four presentations of the same card: ``upright``; ``mirrored`` (left and right exchanged);
@@ -85,8 +85,8 @@ class Deck:
         """Refuse what cannot be drawn or asked.
 
         Raises:
-            ConfigError: fewer than two colours, a control that is a colour, a ground on which no
-                ink shows, or a number out of range.
+            ConfigError: fewer than two colours, a control that is a colour, a background on which
+                no ink shows, or a number out of range.
             GlyphError: a font lacks a letter of a word.
         """
         if len(self.colours) < 2:
@@ -200,14 +200,14 @@ def draw_card(card: Card, colours: Mapping[str, Color], side: int) -> Image.Imag
         frame[axis] + round(share * (frame[axis + 2] - frame[axis] - extent))
         for axis, (share, extent) in enumerate(zip(card.place, (x1 - x0, y1 - y0), strict=True))
     )
-    label_drawn = draw_text(
+    label = draw_text(
         canvas, card.word, font=card.font, size=centred.size_px, fill=figure, xy=(xy[0], xy[1])
     ).image
     if card.presentation == "mirrored":
-        return label_drawn.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        return label.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if card.presentation == "inverted":
-        return label_drawn.transpose(Image.Transpose.ROTATE_180)
-    return label_drawn
+        return label.transpose(Image.Transpose.ROTATE_180)
+    return label
 
 
 def checked_colours(colours: Mapping[str, Color] | Sequence[str] | None) -> dict[str, Color]:

@@ -21,7 +21,7 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
     """The verdict of a Stroop audit, from its summary."""
     first = summary["headline_of"]
     kinds = summary["presentations"][first]["kinds"]
-    verdict, evidence = _said(summary)
+    verdict, evidence = _statement(summary)
     return Lead(
         verdict=verdict,
         evidence=evidence,
@@ -45,10 +45,10 @@ def _or_none(estimate: Any) -> Any:
     return estimate if is_defined(estimate) else None
 
 
-def _said(summary: Mapping[str, Any]) -> tuple[str, str]:
-    found = {item["name"]: item["estimate"] for item in summary["headline"]}
-    ink, effect = found["control_ink_accuracy"], found["reading_effect"]
-    word = found["incongruent_word_rate"]
+def _statement(summary: Mapping[str, Any]) -> tuple[str, str]:
+    headline = {item["name"]: item["estimate"] for item in summary["headline"]}
+    ink, effect = headline["control_ink_accuracy"], headline["reading_effect"]
+    word = headline["incongruent_word_rate"]
     guessing = 1 / summary["n"]["inks"]
     knows = (
         f"With a word that is not a colour the ink is named on {share(ink)} of the cards "

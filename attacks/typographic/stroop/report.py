@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from attacks.typographic.stroop.lead import KINDS, lead_of
-from attacks.typographic.stroop.sources import Cards, ShownCard
+from attacks.typographic.stroop.sources import CardImage, Cards
 from clipprobe.errors import TextFitError, UnreadableImageError
 from clipprobe.figures.stroop import answer_chart, matrix_chart
 from clipprobe.report import Block, Chart, Images, Page, Paragraph, Section, Table
 from clipprobe.report.numbers import decimals
-from clipprobe.report.sections import how_to_read, in_short, settings_shown
+from clipprobe.report.sections import how_to_read, in_short, settings_rows
 from clipprobe.runs import Run
 
 _EXPLAINED = {
@@ -45,22 +45,22 @@ def build_page(run: Run, cards: Cards, provenance: Mapping[str, Any]) -> Page:
         )
         for name in order
     ]
-    if pictures := _examples(run, cards, order):
-        sections.append(Section("Cards with their answers", pictures, short="Cards"))
+    if examples := _examples(run, cards, order):
+        sections.append(Section("Cards with their answers", examples, short="Cards"))
     sections.append(how_to_read(_notes(cards)))
     return Page(
         title="Stroop audit",
         subtitle=f"{n['cards']:,} cards, {n['inks']} inks; {n['failed']:,} could not be shown, "
         f"{n['skipped']:,} left out.",
         sections=sections,
-        provenance={**provenance, "settings": settings_shown(run.config)},
+        provenance={**provenance, "settings": settings_rows(run.config)},
         lead=lead_of(summary),
     )
 
 
-def _answers(shown: Mapping[str, Any]) -> list[Block]:
+def _answers(parts: Mapping[str, Any]) -> list[Block]:
     rows, effects = [], []
-    for name, part in shown.items():
+    for name, part in parts.items():
         for kind in KINDS:
             if kind in part["kinds"]:
                 numbers = part["kinds"][kind]
@@ -80,11 +80,11 @@ def _answers(shown: Mapping[str, Any]) -> list[Block]:
                 effects.append([name, control, effect, part[f"interference_over_{control}"]])
     sentence = "; ".join(
         f"{name} {decimals(part['kinds']['incongruent']['word']['value'])}"
-        for name, part in shown.items()
+        for name, part in parts.items()
         if "incongruent" in part["kinds"]
     )
     blocks: list[Block] = [
-        Chart(answer_chart(shown), f"Incongruent cards answered with the word: {sentence}."),
+        Chart(answer_chart(parts), f"Incongruent cards answered with the word: {sentence}."),
         Table(
             ["presentation", "cards", "names the ink", "names the word", "another colour",
              "word, when asked for it"],
@@ -130,32 +130,32 @@ def _examples(run: Run, cards: Cards, order: list[str]) -> list[Block]:
     blocks: list[Block] = []
     for name in order:
         items = []
-        for card in _chosen([c for c in cards.shown if c.presentation == name]):
+        for card in _example_cards([c for c in cards.cards if c.presentation == name]):
             if card.id not in answers:
                 continue
             try:
-                picture = card.picture()
+                image = card.image()
             except (UnreadableImageError, TextFitError):
                 continue
             ink, word = answers[card.id]
-            items.append((picture, f"{card.ink} ink, “{card.word}”: ink “{ink}”, word “{word}”"))
+            items.append((image, f"{card.ink} ink, “{card.word}”: ink “{ink}”, word “{word}”"))
         if items:
             blocks += [Paragraph(f"{name.capitalize()}:"), Images(items, columns=8)]
     return blocks
 
 
-def _chosen(cards: list[ShownCard]) -> list[ShownCard]:
+def _example_cards(cards: list[CardImage]) -> list[CardImage]:
     """Up to eight cards of different inks and kinds."""
     kinds = ["incongruent"] * 5 + ["congruent", "control", "nonsense"]
-    chosen: list[ShownCard] = []
+    examples: list[CardImage] = []
     for i, kind in enumerate(kinds):
         fitting = [
             c for c in cards
-            if c.kind == kind and c.ink not in {d.ink for d in chosen} and c.variant == i % 2
-        ] or [c for c in cards if c.kind == kind and c not in chosen]  # fmt: skip
+            if c.kind == kind and c.ink not in {d.ink for d in examples} and c.variant == i % 2
+        ] or [c for c in cards if c.kind == kind and c not in examples]  # fmt: skip
         if fitting:
-            chosen.append(fitting[(7 * i) % len(fitting)])
-    return chosen
+            examples.append(fitting[(7 * i) % len(fitting)])
+    return examples
 
 
 def _notes(cards: Cards) -> list[str]:

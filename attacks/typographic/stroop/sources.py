@@ -20,7 +20,7 @@ _FOLDERS = {"inv": "inverted", "inverted": "inverted", "mir": "mirrored", "mirro
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownCard:
+class CardImage:
     """One card as the audit sees it."""
 
     id: str
@@ -32,7 +32,7 @@ class ShownCard:
     font: str | None = None
     size: float | None = None
     ground: str | None = None
-    picture: Callable[[], Image.Image]
+    image: Callable[[], Image.Image]
     """Draws or decodes it."""
 
     def facts(self) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class ShownCard:
 class Cards:
     """The cards of an audit, and what its two questions may be answered with."""
 
-    shown: tuple[ShownCard, ...]
+    cards: tuple[CardImage, ...]
     inks: list[str]
     words: list[str]
     config: dict[str, Any]
@@ -63,8 +63,8 @@ def drawn_cards(deck: Deck, side: int) -> Cards:
     settings = asdict(deck)
     del settings["seed"]  # stands in the config of the run
     return Cards(
-        shown=tuple(
-            ShownCard(
+        cards=tuple(
+            CardImage(
                 id=card.id,
                 presentation=card.presentation,
                 kind=card.kind,
@@ -74,7 +74,7 @@ def drawn_cards(deck: Deck, side: int) -> Cards:
                 font=card.font,
                 size=card.size,
                 ground=str(card.ground),
-                picture=partial(draw_card, card, deck.colours, side),
+                image=partial(draw_card, card, deck.colours, side),
             )
             for card in deck.cards()
         ),
@@ -99,8 +99,8 @@ def cards_of_folder(path: str | Path, colours: Sequence[str] | None, control: st
             f"The cards at {str(path)!r} have {len(inks)} ink(s) ({', '.join(inks)}): a Stroop "
             "test needs at least two, as in red_blue.png."
         )
-    pictures = [p for p in attacks.pictures if p.label in inks]
-    if not pictures:
+    records = [p for p in attacks.pictures if p.label in inks]
+    if not records:
         raise DataError(f"None of the inks at {str(path)!r} is one of {', '.join(inks)}.")
     outside = [
         Failure(p.id, f"its ink {p.label!r} is none of the colours")
@@ -115,17 +115,17 @@ def cards_of_folder(path: str | Path, colours: Sequence[str] | None, control: st
 
     described = attacks.dataset.describe()
     return Cards(
-        shown=tuple(
-            ShownCard(
+        cards=tuple(
+            CardImage(
                 id=p.id,
                 presentation=_presentation(p.id),
                 kind=kind(p.label, p.word),
                 ink=p.label,
                 word=p.word,
                 variant=0,
-                picture=partial(decode_image, p.source),
+                image=partial(decode_image, p.source),
             )
-            for p in pictures
+            for p in records
         ),
         inks=inks,
         words=list(dict.fromkeys([*inks, *(p.word for p in attacks.pictures)])),

@@ -37,18 +37,21 @@ def summarise(data: Columns, *, inks: Sequence[str], seed: int) -> dict[str, Any
     }
 
 
-def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def headline(results: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The few numbers of one presentation."""
-    kinds = found["kinds"]
+    kinds = results["kinds"]
 
     def of(kind: str, name: str) -> Estimate:
         missing = undefined(f"there is no {kind} card")
         estimate: Estimate = kinds.get(kind, {}).get(name, missing)
         return estimate
 
-    effect, cost = found["reading_effect_over_control"], found["interference_over_control"]
+    effect, cost = results["reading_effect_over_control"], results["interference_over_control"]
     if not effect.defined:  # a folder without control cards may have nonsense words
-        effect, cost = found["reading_effect_over_nonsense"], found["interference_over_nonsense"]
+        effect, cost = (
+            results["reading_effect_over_nonsense"],
+            results["interference_over_nonsense"],
+        )
     estimates = {
         "control_ink_accuracy": of("control", "ink"),
         "incongruent_word_rate": of("incongruent", "word"),
@@ -63,10 +66,10 @@ def headline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def warnings(shown: Mapping[str, Any], *, n_inks: int) -> list[str]:
+def warnings(by_presentation: Mapping[str, Any], *, n_inks: int) -> list[str]:
     """What a reader must know before using the numbers."""
     texts = []
-    for name, part in shown.items():
+    for name, part in by_presentation.items():
         control = part["kinds"].get("control") or part["kinds"].get("nonsense")
         if control is None:
             texts.append(

@@ -24,7 +24,7 @@ def lead_of(summary: Mapping[str, Any], grid: Grid) -> Lead:
     """The verdict of a sweep, from its summary."""
     factor = max(grid.factors, key=lambda name: len(summary["curves"][name]))
     points_of = summary["curves"][factor]
-    verdict, evidence = _said(summary, factor)
+    verdict, evidence = _statement(summary, factor)
     step = max(1, -(-len(points_of) // MOST_ROWS))
     return Lead(
         verdict=verdict,
@@ -48,7 +48,7 @@ def lead_of(summary: Mapping[str, Any], grid: Grid) -> Lead:
     )
 
 
-def _said(summary: Mapping[str, Any], factor: str) -> tuple[str, str]:
+def _statement(summary: Mapping[str, Any], factor: str) -> tuple[str, str]:
     worst = summary["worst"]["targeted_success"]
     confirmed, n_cells = worst["confirmed"], summary["n"]["cells"]
     read = [point for point in summary["curves"][factor] if side_of(point["reading_effect"]) > 0]
@@ -66,19 +66,21 @@ def _said(summary: Mapping[str, Any], factor: str) -> tuple[str, str]:
             f"{reading}.",
         )
     where = summary["cells"][worst["cell"]]["name"] if worst["cell"] >= 0 else worst["reason"]
-    found = (
+    verdict = (
         f"Of {n_cells} ways of writing, {where} works best: {percent(confirmed)} of the images are "
         "answered with the word"
     )
     if n_cells == 1:
-        found = f"Written as {where}, the word is the answer on {percent(confirmed)} of the images"
+        verdict = (
+            f"Written as {where}, the word is the answer on {percent(confirmed)} of the images"
+        )
     elif worst["p"] is None:
-        found = (
+        verdict = (
             f"Of {n_cells} ways of writing, {where} did best on the images that chose it: "
             f"{percent(confirmed)} of the others are answered with the word"
         )
     elif worst["p"] > 0.05:
-        found = (
+        verdict = (
             f"The {n_cells} ways of writing are not shown to differ: at best {percent(confirmed)} "
             "of the images are answered with the word"
         )
@@ -87,4 +89,4 @@ def _said(summary: Mapping[str, Any], factor: str) -> tuple[str, str]:
         evidence += f"; if all were alike the best would show {100 * worst['floor']:.0f} %"
     if worst["p"] is not None:
         evidence += f" ({chance_of(worst['p'])})"
-    return found, f"{evidence}. {reading}."
+    return verdict, f"{evidence}. {reading}."

@@ -15,7 +15,7 @@ from clipprobe.errors import TextFitError
 from clipprobe.figures.sweep import CURVES, cell_map, security_curve
 from clipprobe.report import Block, Chart, Images, Page, Paragraph, Section, Table
 from clipprobe.report.numbers import decimals
-from clipprobe.report.sections import how_to_read, in_short, settings_shown
+from clipprobe.report.sections import how_to_read, in_short, settings_rows
 from clipprobe.runs import Run
 
 #: Cells listed in the page; cells.csv has all.
@@ -64,7 +64,7 @@ def build_page(
         f"{n['classes']:,} classes, {n['encoded']:,} different images encoded; "
         f"{n['failed']:,} unreadable, {n['skipped']:,} left out.",
         sections=sections,
-        provenance={**task.clip.provenance(), "settings": settings_shown(run.config)},
+        provenance={**task.clip.provenance(), "settings": settings_rows(run.config)},
         lead=lead_of(summary, grid),
     )
 

@@ -144,15 +144,15 @@ def _unwritten(grid: Grid, task: Task) -> Unwritten:
     Raises:
         GlyphError: fewer than two classes, or no word of a list, are left.
     """
-    tried: set[tuple[Any, ...]] = set()
+    keys: set[tuple[Any, ...]] = set()
     why: Unwritten = {}
     for cell in grid.cells:
         # Glyphs depend on font, case and script, not on numbers, places or colours.
         names = [name for name in KNOBS if name != "position"]
         values = [getattr(cell.attack, name) for name in names]
         key_of = tuple(value for value in values if isinstance(value, (str, bool)))
-        if key_of not in tried:
-            tried.add(key_of)
+        if key_of not in keys:
+            keys.add(key_of)
             why = {**unwritten(cell.attack, task.possible), **why}
     require_some(vocabulary(task.words, task.classes), why, 1 if task.words.listed else 2)
     return why

@@ -74,9 +74,9 @@ class BaseFlags(Settings):
         from attacks.typographic.sweep.grid import parse_factors
         from clipprobe.errors import ConfigError
 
-        knobs_given: dict[str, Any] = {}
+        fixed_knobs: dict[str, Any] = {}
         for name, values in parse_factors(self.base).items():
             if values is None or len(values) != 1:
                 raise ConfigError(f"--set {name} needs one value, as in --set {name}=VALUE.")
-            knobs_given[name] = values[0]
-        return knobs_given
+            fixed_knobs[name] = values[0]
+        return fixed_knobs

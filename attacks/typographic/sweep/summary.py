@@ -51,7 +51,7 @@ def summarise(
     worst = _worst(cells, filled, clean, seed)
     texts = smallest_texts(grid, measures, level)
     pixels = set(table["pixels"].to_pylist())
-    sizes = _drawn(table, numbers)
+    sizes = _rendered_sizes(table, numbers)
     return {
         "kind": "typographic-sweep",
         "design": grid.design,
@@ -134,15 +134,15 @@ def _trends(
 def _worst(
     cells: Mapping[int, Conditions], numbers: list[int], clean: Outcomes, seed: int
 ) -> dict[str, Any]:
-    right, pictures = matrix(cells, numbers, clean, outcome="correct")
+    right, images = matrix(cells, numbers, clean, outcome="correct")
     hits, of_hits = matrix(cells, numbers, clean, outcome="hit")
     control, of_control = matrix(cells, numbers, clean, outcome="correct", condition=CONTROL)
-    lowest: Extreme = extreme(right, numbers, pictures, lowest=True, seed=seed)
+    lowest: Extreme = extreme(right, numbers, images, lowest=True, seed=seed)
     highest: Extreme = extreme(hits, numbers, of_hits, lowest=False, seed=seed)
     return {
         "attacked_accuracy": lowest,
         "targeted_success": highest,
-        "right_in_every_cell": in_every_cell(right, pictures, seed=seed),
+        "right_in_every_cell": in_every_cell(right, images, seed=seed),
         "right_in_every_control": in_every_cell(control, of_control, seed=seed),
     }
 
@@ -187,7 +187,7 @@ def _headline(
     return [{"name": n, "estimate": estimate, "meaning": m} for n, estimate, m in items]
 
 
-def _drawn(table: Any, numbers: Sequence[int]) -> dict[int, dict[str, float | None]]:
+def _rendered_sizes(table: Any, numbers: Sequence[int]) -> dict[int, dict[str, float | None]]:
     """Median line height after fitting, in pixels, and mean share of ink, of each cell."""
     cell = np.array([-1 if n is None else n for n in table["cell"].to_pylist()])
     attack = np.array(table["condition"].to_pylist(), dtype=object) == "attack"

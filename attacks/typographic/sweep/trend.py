@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 #: With fewer images that differ between levels the normal approximation says nothing.
 LEAST_INFORMATIVE = 10
 #: A step back counts as shown below this Holm-corrected p.
-SHOWN = 0.05
+ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def trend(outcomes: Floats, clusters: npt.NDArray[np.str_], *, seed: int) -> Tre
             fitted=means.tolist(), steps_back=[], monotone=None, reason=reason,
         )  # fmt: skip
     rises = z > 0
-    visible = p < SHOWN
+    visible = p < ALPHA
     steps = _steps_back(rows, rises, seed) if visible else []
     return Trend(
         direction=("rises" if rises else "falls") if visible else "not shown",
@@ -90,7 +90,7 @@ def trend(outcomes: Floats, clusters: npt.NDArray[np.str_], *, seed: int) -> Tre
         n_informative=informative,
         fitted=monotone_fit(means, rises),
         steps_back=steps,
-        monotone=all(step["holm_p"] >= SHOWN for step in steps) if visible else None,
+        monotone=all(step["holm_p"] >= ALPHA for step in steps) if visible else None,
         reason="" if visible else "the trend test does not reject at 5 %",
     )
 

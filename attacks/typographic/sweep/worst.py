@@ -108,7 +108,7 @@ def extreme(
     )
 
 
-def _floor(rows: Floats, seen: float, lowest: bool, seed: int) -> tuple[float, float, float]:
+def _floor(rows: Floats, observed: float, lowest: bool, seed: int) -> tuple[float, float, float]:
     n, k = rows.shape
     if k < 2:
         return math.nan, math.nan, math.nan
@@ -126,7 +126,7 @@ def _floor(rows: Floats, seen: float, lowest: bool, seed: int) -> tuple[float, f
         levels += (means.min(axis=1) if lowest else means.max(axis=1)).tolist()
     null = np.array(levels)
     bound = np.quantile(null, 0.025 if lowest else 0.975)
-    p = permutation_p(seen, null, "less" if lowest else "greater")
+    p = permutation_p(observed, null, "less" if lowest else "greater")
     return float(null.mean()), float(bound), p
 
 

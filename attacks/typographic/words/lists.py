@@ -1,4 +1,4 @@
-"""Word files: one word a line, or a word for each image as in Self-Gen.
+"""Word files: one word per line, or a word for each image as in Self-Gen.
 
 The self-generated attacks (Qraitem et al. 2024, arXiv:2402.00626) are published as lines
 ``image.jpg,word`` or ``image.jpg,description,word``. A file is read as one of these when every line
@@ -56,19 +56,19 @@ def distinct(words: Sequence[str], what: str) -> tuple[str, ...]:
     Raises:
         DataError: there are none, or one has no visible character.
     """
-    found: dict[str, str] = {}
+    by_key: dict[str, str] = {}
     for word in words:
         if not isinstance(word, str) or not (len(word) > MAX_CHARACTERS or key(word)):
             raise DataError(f"The {what} holds {word!r}: every word needs a visible character.")
         if len(word) > MAX_CHARACTERS:
             raise DataError(
                 f"The {what} holds {word[:20]!r}… with {len(word):,} characters, and at most "
-                f"{MAX_CHARACTERS:,} can be written on an image: one word a line."
+                f"{MAX_CHARACTERS:,} can be written on an image: one word per line."
             )
-        found.setdefault(word, word)
-    if not found:
+        by_key.setdefault(word, word)
+    if not by_key:
         raise DataError(f"The {what} is empty: give at least one word.")
-    return tuple(found)
+    return tuple(by_key)
 
 
 def words_of(by_image: Mapping[str, tuple[str, ...]], image_id: str) -> tuple[str, ...]:

@@ -86,8 +86,8 @@ def parse_words(
     """A strategy's name, a file, a list of words, or a mapping that joins them.
 
     Args:
-        words: A strategy; a ``Path`` to a file with one word a line or lines ``image.jpg,word``; a
-            list; or ``{"strategy": ..., "listed": [...] or "file": path, "budget": n}``.
+        words: A strategy; a ``Path`` to a file with one word per line or lines ``image.jpg,word``;
+            a list; or ``{"strategy": ..., "listed": [...] or "file": path, "budget": n}``.
     Raises:
         ConfigError: the strategy or a key is unknown, or the budget is not a number.
         DataError: the file cannot be read, holds no word, or a word that may not be written.
@@ -152,15 +152,15 @@ def writable_on(words: Words, classes: Classes, label: int, *, image_id: str = "
     counts = np.bincount(classes.group, minlength=len(classes.names))
     overlaps = overlapping(classes, classes.names[label])
     own = words_of(words.by_image, image_id) if words.strategy == "per-image" else None
-    found = []
+    places = []
     for i, word in enumerate(vocabulary(words, classes)):
         twice = not words.listed and counts[classes.group[i]] > 1
         elsewhere = own is not None and word not in own
         if word in words.unfit or twice or elsewhere:
             continue
         if not (overlaps(word) or words.guard.forbids(word)):
-            found.append(i)
-    return found
+            places.append(i)
+    return places
 
 
 def choose(

@@ -190,10 +190,10 @@ def _keys(stored: Any, harness: Harness) -> list[Key]:
 
 
 def _table(
-    cases: Sequence[Case], harness: Harness, found: Sequence[tuple[Sequence[int], Numbers]]
+    cases: Sequence[Case], harness: Harness, measurements: Sequence[tuple[Sequence[int], Numbers]]
 ) -> dict[str, Any]:
     """A row for each case, method and option; metrics are columns, NaN where undefined."""
-    rows = list(_rows(cases, harness, found))
+    rows = list(_rows(cases, harness, measurements))
     names = ("scene", "text", "n_objects", "made", "name", "centred")
     columns: dict[str, Any] = {
         name: [row[place] for row in rows] for place, name in enumerate(names)
@@ -204,10 +204,10 @@ def _table(
 
 
 def _rows(
-    cases: Sequence[Case], harness: Harness, found: Sequence[tuple[Sequence[int], Numbers]]
+    cases: Sequence[Case], harness: Harness, measurements: Sequence[tuple[Sequence[int], Numbers]]
 ) -> Iterator[tuple[Any, ...]]:
     empty = np.array(np.nan)
-    for places, numbers in found:
+    for places, numbers in measurements:
         what = dict.fromkeys((key.made, key.name, key.centred) for key in numbers)
         for maker, name, centred in what:
             rows = [numbers.get(Key(maker, name, centred, m), empty) for m in harness.metrics]

@@ -105,10 +105,10 @@ class Harness:
         cases = [data[place] for place in places]
         on, maps = self._maps(clip, cases)
         score = _Scores(clip, cases, on, self)
-        found: Numbers = {}
+        result: Numbers = {}
         for (name, centred), rows in maps.items():
             for metric, numbers in score(rows):
-                found[Key("method", name, centred, metric)] = numbers
+                result[Key("method", name, centred, metric)] = numbers
         if twin is not None:
             other = agreements(
                 twin,
@@ -119,15 +119,15 @@ class Harness:
                 memory_gb=self.memory_gb,
             )
             for (name, centred), numbers in other.items():
-                found[Key("method", name, centred, RANDOMISATION)] = numbers
+                result[Key("method", name, centred, RANDOMISATION)] = numbers
         truths = [
             truth_maps(one, data[place].own, np.random.default_rng([self.seed, 2, place]))
             for one, place in zip(on, places, strict=True)
         ]
         for name in TRUTHS:
             for metric, numbers in score(np.stack([one[name] for one in truths])):
-                found[Key("truth", name, False, metric)] = numbers
-        return found
+                result[Key("truth", name, False, metric)] = numbers
+        return result
 
     def _maps(
         self, clip: Clip, cases: list[Case]

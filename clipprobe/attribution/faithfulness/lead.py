@@ -10,46 +10,48 @@ from clipprobe.report import Intervals, Lead
 from clipprobe.report.words import amount, is_defined, side_of, value_of
 
 _NULLS = ("random", "centre")
-_N_SHOWN = 8
+_N_ROWS = 8
 
 
-def lead_of(found: Faithfulness, metric: str, question: str) -> Lead:
+def lead_of(result: Faithfulness, metric: str, question: str) -> Lead:
     """The verdict of an audit.
 
     Args:
         metric: The figure that leads; empty where none can be printed.
         question: What it asks, in words.
     """
-    n_objects = max(row.n_objects for row in found.measures)
+    n_objects = max(row.n_objects for row in result.measures)
     rows = [
         row
-        for row in found.rows
+        for row in result.rows
         if row.n_objects == n_objects and row.metric == metric and is_defined(row.estimate)
     ]
     rows.sort(key=lambda row: (-_low(row), row.method, row.centred))
     methods = [row for row in rows if row.method not in _NULLS]
     null = next((row for row in rows if row.method == "random"), None)
-    verdict, evidence = _said(methods, null, metric, question, int(found.provenance["n_cases"]))
-    shown = methods[: _N_SHOWN - 1] + ([null] if null is not None else [])
-    known = [r for r in found.measures if r.n_objects == n_objects and is_defined(r.estimate)]
-    told = metric or (known[0].metric if known else "")
-    truth = [row for row in known if row.metric == told]
+    verdict, evidence = _statement(
+        methods, null, metric, question, int(result.provenance["n_cases"])
+    )
+    listed = methods[: _N_ROWS - 1] + ([null] if null is not None else [])
+    known = [r for r in result.measures if r.n_objects == n_objects and is_defined(r.estimate)]
+    leading = metric or (known[0].metric if known else "")
+    truth = [row for row in known if row.metric == leading]
     return Lead(
         verdict=verdict,
         evidence=evidence,
         figure=Intervals(
-            rows=[(_named(row), "", [row.estimate]) for row in shown]
-            or [(row.method, "made from the truth", [row.estimate]) for row in truth[:_N_SHOWN]],
+            rows=[(_named(row), "", [row.estimate]) for row in listed]
+            or [(row.method, "made from the truth", [row.estimate]) for row in truth[:_N_ROWS]],
             axis=f"{metric}: {question}"
             if metric
-            else f"{told}, of explanations made from the truth: they do not stand in order",
+            else f"{leading}, of explanations made from the truth: they do not stand in order",
             alt="The leading figure of each method, with its interval",
             mark=None if null is None else ("a random map", value_of(null.estimate)),
         ),
     )
 
 
-def _said(
+def _statement(
     methods: Sequence[Row], null: Row | None, metric: str, question: str, n_cases: int
 ) -> tuple[str, str]:
     if not methods:

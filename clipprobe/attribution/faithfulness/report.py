@@ -47,14 +47,14 @@ _NOTES = (
 )
 
 
-def headline(found: Faithfulness, default: str) -> list[dict[str, Any]]:
+def headline(result: Faithfulness, default: str) -> list[dict[str, Any]]:
     """For each number of things: the default of ``explain``, and the method to believe."""
     items = []
-    for n_objects in _numbers(found):
-        rows = [row for row in found.rows if row.n_objects == n_objects]
-        metric = next((m for m in LEADING if any(_told(r, m) for r in rows)), "")
-        told = [row for row in rows if _told(row, metric)]
-        own = next((r for r in told if r.method == default and not r.centred), None)
+    for n_objects in _numbers(result):
+        rows = [row for row in result.rows if row.n_objects == n_objects]
+        metric = next((m for m in LEADING if any(_is_judged_by(r, m) for r in rows)), "")
+        finite = [row for row in rows if _is_judged_by(row, metric)]
+        own = next((r for r in finite if r.method == default and not r.centred), None)
         things = f"{n_objects} shown"
         if own is not None:
             items.append(
@@ -64,71 +64,71 @@ def headline(found: Faithfulness, default: str) -> list[dict[str, Any]]:
                     "meaning": f"{default}, the default of explain: {_QUESTIONS[metric]}",
                 }
             )
-        best = max(told, key=_lower_end, default=None)
-        estimate = _none(found, n_objects) if best is None else best.estimate
+        best = max(finite, key=_lower_end, default=None)
+        estimate = _none(result, n_objects) if best is None else best.estimate
         which = "no metric ranks the explanations made from the truth"
         if best is not None:
             less = " less the mean text" if best.centred else ""
             which = (
-                f"{best.method}{less}, the highest lower end of {len(told)}: {_QUESTIONS[metric]}"
+                f"{best.method}{less}, the highest lower end of {len(finite)}: {_QUESTIONS[metric]}"
             )
         items.append({"name": f"best, {things}", "estimate": estimate.to_json(), "meaning": which})
     return items
 
 
-def warnings(found: Faithfulness) -> list[str]:
+def warnings(result: Faithfulness) -> list[str]:
     """What is not printed, and which methods have no map of the model."""
-    metrics = [f"{name}: not printed, {why}." for name, why in found.refused_metrics.items()]
-    return metrics + [f"{name}: {why}" for name, why in found.refused_methods.items()]
+    metrics = [f"{name}: not printed, {why}." for name, why in result.refused_metrics.items()]
+    return metrics + [f"{name}: {why}" for name, why in result.refused_methods.items()]
 
 
-def build_page(found: Faithfulness, default: str, config: Mapping[str, Any]) -> Page:
+def build_page(result: Faithfulness, default: str, config: Mapping[str, Any]) -> Page:
     """The report."""
-    numbers = _numbers(found)
-    rows = [row for row in found.rows if row.n_objects == numbers[-1]]
-    leading = next((m for m in LEADING if any(_told(row, m) for row in rows)), "")
-    sections = [_in_short(found, default)]
+    numbers = _numbers(result)
+    rows = [row for row in result.rows if row.n_objects == numbers[-1]]
+    leading = next((m for m in LEADING if any(_is_judged_by(row, m) for row in rows)), "")
+    sections = [_in_short(result, default)]
     for n in numbers:
         things = "One thing shown" if n == 1 else f"{n} things shown"
-        rows = [row for row in found.rows if row.n_objects == n]
-        sections.append(Section(things, _tables(rows, found.measures, n)))
-    used = sorted({row.metric for row in found.rows})
+        rows = [row for row in result.rows if row.n_objects == n]
+        sections.append(Section(things, _tables(rows, result.measures, n)))
+    used = sorted({row.metric for row in result.rows})
     questions = Table(
         ["metric", "question (higher is better)"],
         [[metric, _QUESTIONS[metric]] for metric in _QUESTIONS if metric in used],
         "What each metric asks.",
     )
     notes: list[Block] = [questions, *(Paragraph(text) for text in _NOTES)]
-    notes.append(Paragraph(f"Protocol: {found.protocol}."))
+    notes.append(Paragraph(f"Protocol: {result.protocol}."))
     sections.append(Section("How to read this", notes))
-    if found.refused_metrics:
+    if result.refused_metrics:
         table = Table(
             ["metric", "why it is not printed"],
-            [[name, why] for name, why in found.refused_metrics.items()],
+            [[name, why] for name, why in result.refused_metrics.items()],
             "Metrics that do not measure what they are named after, on these data.",
         )
         sections.append(Section("Not printed", [table]))
-    if found.refused_methods:
+    if result.refused_methods:
         table = Table(
             ["method", "why"],
-            [[name, why] for name, why in found.refused_methods.items()],
+            [[name, why] for name, why in result.refused_methods.items()],
             "Methods that have no map of this model.",
         )
         sections.append(Section("Not supported", [table]))
     return Page(
         title="Which explanation to believe",
-        subtitle=f"{found.provenance['n_cases']:,} targets in {found.provenance['n_scenes']:,} "
-        f"images, {len(found.settings)} methods.",
+        subtitle=f"{result.provenance['n_cases']:,} targets in {result.provenance['n_scenes']:,} "
+        f"images, {len(result.settings)} methods.",
         sections=sections,
-        provenance={**found.provenance, "settings": config},
-        lead=lead_of(found, leading, _QUESTIONS.get(leading, "")),
+        provenance={**result.provenance, "settings": config},
+        lead=lead_of(result, leading, _QUESTIONS.get(leading, "")),
     )
 
 
-def _in_short(found: Faithfulness, default: str) -> Section:
+def _in_short(result: Faithfulness, default: str) -> Section:
     rows = [
         [item["name"], Estimate.from_json(item["estimate"]), item["meaning"]]
-        for item in headline(found, default)
+        for item in headline(result, default)
     ]
     table = Table(
         ["figure", "value", "what it is"],
@@ -137,16 +137,16 @@ def _in_short(found: Faithfulness, default: str) -> Section:
         "little too high.",
     )
     notes: list[Block] = [table]
-    if found.refused_metrics:
+    if result.refused_metrics:
         notes.append(
-            Note(f"{len(found.refused_metrics)} metrics are not printed; see Not printed.")
+            Note(f"{len(result.refused_metrics)} metrics are not printed; see Not printed.")
         )
     return Section("In short", notes)
 
 
 def _tables(rows: Sequence[Row], measures: Sequence[Row], n_objects: int) -> list[Block]:
     """A table for each group of metrics: the methods, then the explanations made from the truth."""
-    measured = {m for m in _QUESTIONS if any(_told(row, m) for row in rows)}
+    measured = {m for m in _QUESTIONS if any(_is_judged_by(row, m) for row in rows)}
     if not measured:
         return [Paragraph("No metric can be printed on so few cases.")]
     n = max(row.estimate.n for row in rows)
@@ -190,11 +190,11 @@ def _cell(estimate: Estimate | None) -> str:
     return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
 
 
-def _numbers(found: Faithfulness) -> list[int]:
-    return sorted({row.n_objects for row in found.measures})
+def _numbers(result: Faithfulness) -> list[int]:
+    return sorted({row.n_objects for row in result.measures})
 
 
-def _told(row: Row, metric: str) -> bool:
+def _is_judged_by(row: Row, metric: str) -> bool:
     return row.metric == metric and row.estimate.defined
 
 
@@ -207,6 +207,6 @@ def _low(estimate: Estimate | None) -> float:
     return -math.inf if math.isnan(low) else low
 
 
-def _none(found: Faithfulness, n_objects: int) -> Estimate:
-    n = max(row.estimate.n for row in found.measures if row.n_objects == n_objects)
+def _none(result: Faithfulness, n_objects: int) -> Estimate:
+    n = max(row.estimate.n for row in result.measures if row.n_objects == n_objects)
     return undefined("no metric ranks the explanations made from the truth on so few cases", n=n)

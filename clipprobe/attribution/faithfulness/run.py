@@ -127,7 +127,7 @@ def harness_of(
 def assemble(
     data: Sequence[Case],
     harness: Harness,
-    found: Sequence[tuple[Sequence[int], Numbers]],
+    measurements: Sequence[tuple[Sequence[int], Numbers]],
     *,
     clip: Clip,
     refused: Mapping[str, str],
@@ -136,7 +136,7 @@ def assemble(
     """The result, from the numbers of all chunks."""
     values: dict[tuple[int, Key], list[float]] = defaultdict(list)
     scenes: dict[int, list[str]] = defaultdict(list)
-    for places, numbers in found:
+    for places, numbers in measurements:
         n_objects = data[places[0]].n_objects
         scenes[n_objects] += [data[place].scene for place in places]
         for key, row in numbers.items():
@@ -164,7 +164,7 @@ def assemble(
                     estimate=estimate,
                 )
             )
-    used = [data[place] for places, _ in found for place in places]
+    used = [data[place] for places, _ in measurements for place in places]
     return Faithfulness(
         rows=tuple(rows["method"]),
         measures=tuple(rows["truth"]),

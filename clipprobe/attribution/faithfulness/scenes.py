@@ -17,7 +17,7 @@ _GROUND = Background(kind="checks", color=(245, 245, 245), second=(225, 225, 225
 def scene_cases(
     n_objects: int, n_targets: int = 200, *, size_px: int = 64, seed: int = 0
 ) -> list[Case]:
-    """Different things, each in a quadrant of its own, on a ground that was not trained on.
+    """Different things, each in a quadrant of its own, on a background that was not trained on.
 
     Args:
         n_objects: 1 to 4; every thing of a scene is the target of one case.

@@ -56,7 +56,7 @@ class Regions(Images):
     classes: Annotated[
         Texts | None, BeforeValidator(lines_if_path("class")), Flag(takes=Path, many=False)
     ] = None
-    """Names of label 1, 2, ... of --masks: a text file, one a line."""
+    """Names of label 1, 2, ... of --masks: a text file, one per line."""
     template: str = PROMPT
     """The text with {} for a category or class."""
     objects: Annotated[Sequence[int], AfterValidator(tuple)] = (1, 2, 3, 4)
@@ -77,7 +77,7 @@ class Covering(Settings):
     prompts: Annotated[
         Texts, BeforeValidator(lines_if_path("prompt")), Flag(takes=Path, many=False)
     ] = ()
-    """More texts for softmax and ranks: a text file, one a line."""
+    """More texts for softmax and ranks: a text file, one per line."""
     steps: Annotated[int, Ge(1)] = 8
     """Points of a curve, besides its start."""
     until: Annotated[float, Gt(0), Le(1)] = 1.0

@@ -52,17 +52,17 @@ def source_of(settings: FaithfulnessAudit, size_px: int) -> Source:
         DataError: the data cannot be used.
     """
     kinds = ("boxes", "coco", "masks")
-    kinds_given = [kind for kind in kinds if getattr(settings, kind) is not None]
-    if len(kinds_given) > 1:
+    named_kinds = [kind for kind in kinds if getattr(settings, kind) is not None]
+    if len(named_kinds) > 1:
         raise ConfigError(
-            f"--{' and --'.join(kinds_given)} were given: the audit takes one kind of data."
+            f"--{' and --'.join(named_kinds)} were given: the audit takes one kind of data."
         )
-    if not kinds_given:
+    if not named_kinds:
         return _scenes(settings, size_px)
     images = None if settings.images is None else Path(str(settings.images))
-    if images is None and kinds_given != ["boxes"]:
+    if images is None and named_kinds != ["boxes"]:
         raise ConfigError(
-            f"--{kinds_given[0]} says nothing of where the images are: give --images."
+            f"--{named_kinds[0]} says nothing of where the images are: give --images."
         )
     if images is not None and not images.is_dir():
         raise DataError(f"{images} is not a folder: give the folder of the images.")
@@ -77,9 +77,9 @@ def source_of(settings: FaithfulnessAudit, size_px: int) -> Source:
         cases = segmentation_cases(
             images or "", settings.masks or "", settings.classes, prompt=settings.template
         )
-    given = settings.choice()
-    choice = Choice(**{one: given[one] for one in ("limit", "sample", "seed")})
-    return _of_user(cases, failures, Path(getattr(settings, kinds_given[0])).name, choice)
+    choices = settings.choice()
+    choice = Choice(**{one: choices[one] for one in ("limit", "sample", "seed")})
+    return _of_user(cases, failures, Path(getattr(settings, named_kinds[0])).name, choice)
 
 
 def _scenes(settings: FaithfulnessAudit, size_px: int) -> Source:

@@ -35,12 +35,12 @@ def truth_maps(
     }
 
 
-def why_refused(found: dict[str, Estimate]) -> str:
+def why_refused(estimates: dict[str, Estimate]) -> str:
     """Why a metric is not printed; empty where it ranks the three.
 
     Perfect must be above random by their intervals, and random importance between the two.
     """
-    perfect, middle, random = (found[name] for name in TRUTHS)
+    perfect, middle, random = (estimates[name] for name in TRUTHS)
     if not all(one.defined for one in (perfect, middle, random)):
         return f"it is undefined on these data ({perfect.reason or random.reason})"
     if perfect.value < middle.value or middle.value < random.value:

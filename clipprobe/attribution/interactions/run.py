@@ -92,18 +92,18 @@ def interactions(
 
 
 def _unseen(
-    job: Job, words: WordSlopes, found: OrderTwo, masking: str, n: int, seed: int
+    job: Job, words: WordSlopes, slopes: OrderTwo, masking: str, n: int, seed: int
 ) -> dict[str, float]:
     """R2 by terms on pairs of coalitions from another stream of random numbers."""
     import torch
 
     rng = np.random.default_rng([seed, 1])
-    patches = rng.random((n, job.n_patches)) < found.p
+    patches = rng.random((n, job.n_patches)) < slopes.p
     patches[~patches.any(axis=1), 0] = True
-    members = rng.random((n, len(words.words))) < found.p
+    members = rng.random((n, len(words.words))) < slopes.p
     image = as_floats(masked_features(job, torch.from_numpy(patches), masking))[0]
     how: Masking = "attention" if words.masking == "attention" else "delete"
     distinct, back = np.unique(members, axis=0, return_inverse=True)
     text = encode_words(job.clip, words.words, distinct, masking=how)[back]
     truth = (image * text).sum(axis=1)
-    return {terms: r2(truth, found.predict(patches, members, terms)) for terms in TERMS}
+    return {terms: r2(truth, slopes.predict(patches, members, terms)) for terms in TERMS}

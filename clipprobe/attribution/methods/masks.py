@@ -116,15 +116,15 @@ def patch_slopes(
     import torch
 
     key = ("slopes", n_masks, p, masking, seed)
-    if key in job.kept:
-        stored: tuple[Floats, Floats, int] = job.kept[key]
+    if key in job.cache:
+        stored: tuple[Floats, Floats, int] = job.cache[key]
         return stored
     budget = min(2048, 8 * job.n_patches) if n_masks is None else n_masks
     sets = proper(coalitions(job.n_patches, max(budget, 4), p=p, seed=seed), job, masking)
     features = masked_features(job, torch.from_numpy(sets.members), masking)
     slopes_by_image = [first_order(sets, as_floats(one)) for one in features]
     means, slopes = zip(*slopes_by_image, strict=True)
-    job.kept[key] = np.stack(means), np.stack(slopes), len(sets.members)
+    job.cache[key] = np.stack(means), np.stack(slopes), len(sets.members)
     return patch_slopes(job, n_masks=n_masks, p=p, masking=masking, seed=seed)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from clipprobe.attribution.job import Job
 
-_DRAWN = 32
+_N_AT_ONCE = 32
 """Masks that are drawn at a time, whatever goes through the model at once: the same masks."""
 
 
@@ -85,8 +85,8 @@ def rise(job: Job, *, n_masks: int = 500, keep: float = 0.5, cells: int = 7, see
     sums = torch.zeros(len(job), *size, dtype=torch.float64)
     visits = torch.zeros(size, dtype=torch.float64)
     total = np.zeros(len(job))
-    for start in range(0, n_masks, _DRAWN):
-        masks = smooth_masks(rng, min(_DRAWN, n_masks - start), keep, cells, size)
+    for start in range(0, n_masks, _N_AT_ONCE):
+        masks = smooth_masks(rng, min(_N_AT_ONCE, n_masks - start), keep, cells, size)
         features = torch.stack(
             [job.encode(image[None] * masks[:, None].to(image)) for image in job.pixels]
         )

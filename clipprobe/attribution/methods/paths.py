@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 BASELINES = ("grey", "black", "white")
 FIRST_STEPS, MOST_STEPS = 64, 1024
-MOST_GIVEN = 4096
-GAP_WANTED = 0.01
+MOST_FIXED_STEPS = 4096
+MOST_GAP = 0.01
 
 
 def integrated_gradients(
@@ -63,11 +63,11 @@ def integrated_gradients(
             f"Integrated gradients with n_steps={n_steps} and batch_size={batch_size} cannot run: "
             "give numbers of at least 1."
         )
-    if n_steps is not None and n_steps > MOST_GIVEN:
+    if n_steps is not None and n_steps > MOST_FIXED_STEPS:
         raise ConfigError(
-            f"n_steps={n_steps} is more than the {MOST_GIVEN} whose places can be computed (they "
-            f"take a matrix of n_steps squared): give fewer; {MOST_STEPS} are the most that are "
-            "tried without being asked for."
+            f"n_steps={n_steps} is more than the {MOST_FIXED_STEPS} whose places can be computed "
+            f"(they take a matrix of n_steps squared): give fewer; {MOST_STEPS} are the most that "
+            "are tried without being asked for."
         )
     clip, pixels = job.clip, job.pixels[job.image_of]
     fitting_batch(clip, batch_size, len(pixels) * (n_steps or MOST_STEPS), grad=True)
@@ -79,7 +79,7 @@ def integrated_gradients(
     steps = np.full(len(pixels), first)
     values = _integrate(job, np.arange(len(pixels)), plain, first, batch_size)
     while len(
-        rows := np.flatnonzero((_gaps(values, scores, plain_scores) > GAP_WANTED) & (steps < most))
+        rows := np.flatnonzero((_gaps(values, scores, plain_scores) > MOST_GAP) & (steps < most))
     ):
         # Each pair for itself: its map does not depend on what it is explained together with.
         steps[rows] *= 2

@@ -138,8 +138,8 @@ class OpenClip(Family):
             pooled: Tensor = self._v(pixels)  # the attention pool projects as it pools
             return pooled
         # `visual.forward`, stopped before its projection.
-        found: Tensor = self._v._pool(self._v.transformer(self._v._embeds(pixels)))[0]
-        return found
+        result: Tensor = self._v._pool(self._v.transformer(self._v._embeds(pixels)))[0]
+        return result
 
     def vision_projected(self, pooled: Tensor) -> Tensor:
         if self.is_resnet or self._v.proj is None:

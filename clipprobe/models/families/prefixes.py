@@ -64,11 +64,11 @@ class SharedPrefix:
         stream: Tensor = self._embed(tokens, torch.arange(p, p + s, device=tokens.device))
         # Row i of what follows sees the beginning and the first i of its own.
         mask = torch.ones(s, p + s, dtype=torch.bool, device=tokens.device).tril(p)
-        kept: Cache = []
+        pairs: Cache = []
         for index, block in enumerate(self._blocks):
             normed = self._norms[index](stream)
             q, k, v = (_heads(part, normed, block) for part in (block.q, block.k, block.v))
-            kept.append((k, v))
+            pairs.append((k, v))
             if cache is not None:
                 before = (one.expand(b, -1, -1, -1) for one in cache[index])
                 k, v = (torch.cat(pair, dim=2) for pair in zip(before, (k, v), strict=True))
@@ -78,7 +78,7 @@ class SharedPrefix:
             assert block.out is not None and block.norm_mid is not None
             stream = stream + block.out(z.transpose(1, 2).reshape(b, s, -1))
             stream = stream + self._mlps[index](block.norm_mid(stream))
-        return stream, kept
+        return stream, pairs
 
 
 def _heads(projection: nn.Module | None, stream: Tensor, block: Block) -> Tensor:

@@ -1,4 +1,4 @@
-"""The atlas: what the units of a tower answered to a set of images, or of texts.
+"""The atlas: how the units of a tower responded to a set of images, or of texts.
 
     atlas = clipprobe.scan(clip, "photos/", out="runs/atlas")
     atlas = clipprobe.Atlas.load("runs/atlas")

@@ -196,5 +196,5 @@ def _source_of(place: dict[str, Any], run: Path) -> Any:
 
 
 def _text(value: object) -> str:
-    # A file name may hold bytes that are no UTF-8; Python carries them as lone surrogates.
+    # A file name may hold bytes that are not UTF-8; Python carries them as lone surrogates.
     return str(value).encode("utf-8", "backslashreplace").decode()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from clipprobe.neurons.instruments.store import Rows, Store
 
 
-def ends_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
+def ends_of(store: Store, tables: Mapping[str, Rows]) -> list[UnitRows]:
     summary = store.summary
     inputs = "images" if summary["tower"] == "vision" else "texts"
     return [
@@ -21,7 +21,7 @@ def ends_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
             f"{summary['pool']}; ties in order of id.",
             columns=(f"{word} {inputs}", "activation"),
             rows=tuple(
-                (row["id"], row["value"]) for row in found["topk.parquet"] if row["end"] == end
+                (row["id"], row["value"]) for row in tables["topk.parquet"] if row["end"] == end
             ),
         )
         for end, word in (("top", "strongest"), ("bottom", "weakest"))

@@ -11,9 +11,9 @@ from clipprobe.neurons.atlas.search import of_one_label, search
 from clipprobe.neurons.atlas.showing import (
     SIDE,
     caption,
+    firing_image,
     firings_block,
     peak_words,
-    picture_of,
     range_block,
 )
 from clipprobe.neurons.atlas.summary import summarise
@@ -35,7 +35,7 @@ _N_NAMED = 6
 
 
 def page_of(atlas: AtlasContents, sheets: Mapping[str, str] | None = None) -> Page:
-    """The report, with the pictures in it.
+    """The report, with the images in it.
 
     Args:
         sheets: Address of a unit -> link to its sheet.
@@ -85,7 +85,7 @@ def _lead(atlas: AtlasContents, selective: Sequence[Unit]) -> Lead:
                     unit.name,
                     f"peak {peak_words(unit)}",
                     [
-                        (picture_of(atlas, site_of(atlas, unit), one, SIDE), caption(one))
+                        (firing_image(atlas, site_of(atlas, unit), one, SIDE), caption(one))
                         for one in unit.top[:_N_LEAD_IMAGES]
                     ],
                 )

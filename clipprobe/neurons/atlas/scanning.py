@@ -25,7 +25,7 @@ from clipprobe.neurons.atlas.settings import AtlasScan, ImageScan, Sheets, TextS
 from clipprobe.neurons.atlas.statistics.accumulator import Settings, UnitStatistics
 from clipprobe.neurons.atlas.statistics.samples import N_BINS
 from clipprobe.neurons.atlas.store import KIND, outcome_of, read_run
-from clipprobe.neurons.atlas.thumbnails import MOST_IMAGES, make_thumbnails, shown
+from clipprobe.neurons.atlas.thumbnails import MOST_IMAGES, firing_numbers, make_thumbnails
 from clipprobe.runs import Run, jsonio
 from clipprobe.runs.provenance import versions
 from clipprobe.settings import takes
@@ -193,9 +193,9 @@ class _Scan:
         thumbnails: dict[int, bytes] = {}
         if self.config["thumbnails"]:
             of_number = dict(zip(self.numbers, records, strict=True))
-            wanted = shown(state.statistics.values()).tolist()
+            numbers = firing_numbers(state.statistics.values()).tolist()
             thumbnails = make_thumbnails(
-                self.clip, {number: of_number[number] for number in wanted}, self.workers
+                self.clip, {number: of_number[number] for number in numbers}, self.workers
             )
         return outcome_of(
             Atlas(
@@ -218,8 +218,8 @@ def _view(clip: Clip) -> dict[str, Any]:
 
 def _with_thumbnails(settings: AnyScan, tower: str, n: int) -> bool:
     """Of the whole data set, so that all shards answer alike."""
-    wanted = not isinstance(settings, TextScan) and settings.thumbnails
-    return wanted and tower == "vision" and n <= MOST_IMAGES
+    asks = not isinstance(settings, TextScan) and settings.thumbnails
+    return asks and tower == "vision" and n <= MOST_IMAGES
 
 
 def _keep(settings: AnyScan) -> Settings:

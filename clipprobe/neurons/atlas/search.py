@@ -115,7 +115,7 @@ def of_one_label(atlas: AtlasContents, *, limit: int) -> list[OneLabel]:
     of_row = np.array([number.get(record.label or "", -1) for record in images.records])
     used = np.array([reason is None for reason in images.reasons])
     totals = np.bincount(of_row[used & (of_row >= 0)], minlength=len(labels))
-    found = []
+    matches = []
     for name, statistics in atlas.statistics.items():
         _, winners = ranking.unpack(statistics.top.keys, largest=True)
         rows = np.searchsorted(images.numbers, np.maximum(winners, 0)).clip(max=len(images) - 1)
@@ -124,11 +124,13 @@ def of_one_label(atlas: AtlasContents, *, limit: int) -> list[OneLabel]:
             counts = np.bincount(row[row >= 0], minlength=len(labels))
             for label in np.flatnonzero((counts == totals) & (totals > 1)):
                 places = tuple(int(place) + 1 for place in np.flatnonzero(row == label))
-                found.append(OneLabel(address=f"{name}:{unit}", label=labels[label], places=places))
-    found.sort(key=lambda one: (*one.order, one.address))
+                matches.append(
+                    OneLabel(address=f"{name}:{unit}", label=labels[label], places=places)
+                )
+    matches.sort(key=lambda one: (*one.order, one.address))
     best: dict[str, OneLabel] = {}
     units: set[str] = set()
-    for one in found:
+    for one in matches:
         if one.label not in best and one.address not in units and len(best) < limit:
             best[one.label] = one
             units.add(one.address)

@@ -115,7 +115,7 @@ class AtlasScan(Inference, Images, Thumbnails, Scan):
     images: ImagesLike | None = None
     _: KW_ONLY
     texts: Annotated[Texts | None, BeforeValidator(_as_path), Flag(takes=Path, many=False)] = None
-    """Instead of images: a file of texts, one a line, for the text tower."""
+    """Instead of images: a file of texts, one per line, for the text tower."""
     pool: Annotated[str | None, Flag(default=BY_TOWER)] = None  # type: ignore[assignment]
     out: Annotated[str | Path | None, HOW] = DEFAULT_ATLAS
     twin: Annotated[bool, HOW] = False

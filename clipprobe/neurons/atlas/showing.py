@@ -1,8 +1,8 @@
-"""How the inputs of an atlas are shown on a page: pictures as the model saw them, texts as text.
+"""How the inputs of an atlas are shown on a page: images as the model saw them, texts as text.
 
-The frame on a picture is the patch that gave the maximum. It marks where the activation was read,
+The frame on an image is the patch that gave the maximum. It marks where the activation was read,
 which need not be where its cause lies: tokens of later blocks gather from the whole image. Below a
-picture its activation map can stand: the same on every patch, all maps of a row on one scale.
+image its activation map can stand: the same on every patch, all maps of a row on one scale.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ def firings_block(
     columns: int = COLUMNS,
     maps: Mapping[int, NDArray[np.float32]] | None = None,
 ) -> Block:
-    """A row of pictures with values, or a table of texts.
+    """A row of images with values, or a table of texts.
 
     Args:
-        maps: The activation on the places of an image, by its number; drawn below the picture.
+        maps: The activation on the places of an image, by its number; drawn below the image.
     """
     from clipprobe.report import Images, Table
 
     if atlas.tower == "vision":
         maps = maps or {}
         reach = map_reach(maps)
-        pictures = [picture_of(atlas, site, one, side) for one in firings]
+        images = [firing_image(atlas, site, one, side) for one in firings]
         items = [
-            (with_map(picture, maps.get(one.image), reach), caption(one))
-            for picture, one in zip(pictures, firings, strict=True)
+            (with_map(image, maps.get(one.image), reach), caption(one))
+            for image, one in zip(images, firings, strict=True)
         ]
         return Images(items, columns=columns, exact=False)
     placed = any(one.token is not None for one in firings)
@@ -78,7 +78,7 @@ def range_block(atlas: AtlasContents, site: Site, bins: Sequence[Bin], *, side: 
                     range_words(one),
                     f"{count_words(one.n_images, 'image')}, {share_words(one.n_images, total)}",
                     [
-                        (picture_of(atlas, site, firing, side), caption(firing))
+                        (firing_image(atlas, site, firing, side), caption(firing))
                         for firing in one.firings[::-1]
                     ],
                 )
@@ -95,30 +95,30 @@ def range_block(atlas: AtlasContents, site: Site, bins: Sequence[Bin], *, side: 
     )
 
 
-def picture_of(atlas: AtlasContents, site: Site, firing: Firing, side: int = SIDE) -> Image.Image:
+def firing_image(atlas: AtlasContents, site: Site, firing: Firing, side: int = SIDE) -> Image.Image:
     """What the model saw of an image, small, with the patch framed that gave the value.
 
     Where the image can no longer be read, its thumbnail; without one a crossed square.
     """
     try:
-        picture = as_seen(atlas, atlas.picture(firing.image))
+        image = model_view(atlas, atlas.picture(firing.image))
     except UnreadableImageError:
-        kept = atlas.thumbnail(firing.image)
-        if kept is None:
+        stored = atlas.thumbnail(firing.image)
+        if stored is None:
             return _crossed(side)
-        picture = kept
-    if picture.width != picture.height:
-        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-        return picture
-    picture = picture.resize((side, side), Image.Resampling.LANCZOS)
+        image = stored
+    if image.width != image.height:
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+        return image
+    image = image.resize((side, side), Image.Resampling.LANCZOS)
     if firing.place is None or site.grid is None:
-        return picture
+        return image
     row, column = firing.place
-    high, wide = picture.height / site.grid[0], picture.width / site.grid[1]
+    high, wide = image.height / site.grid[0], image.width / site.grid[1]
     box = (column * wide, row * high, (column + 1) * wide - 1, (row + 1) * high - 1)
-    draw = ImageDraw.Draw(picture)
+    draw = ImageDraw.Draw(image)
     draw.rectangle(tuple(round(edge) for edge in box), outline=_FRAME, width=max(1, side // 48))
-    return picture
+    return image
 
 
 def map_reach(maps: Mapping[int, NDArray[np.float32]]) -> float:
@@ -126,41 +126,41 @@ def map_reach(maps: Mapping[int, NDArray[np.float32]]) -> float:
     return max((float(np.abs(one).max()) for one in maps.values()), default=0.0)
 
 
-def with_map(picture: Image.Image, values: NDArray[np.float32] | None, reach: float) -> Image.Image:
-    """A picture, and below it the same in grey, tinted where the unit is active."""
+def with_map(image: Image.Image, values: NDArray[np.float32] | None, reach: float) -> Image.Image:
+    """An image, and below it the same in grey, tinted where the unit is active."""
     if values is None:
-        return picture
-    both = Image.new("RGB", (picture.width, 2 * picture.height), "white")
-    both.paste(picture, (0, 0))
-    both.paste(overlay(picture, values, reach=reach), (0, picture.height))
+        return image
+    both = Image.new("RGB", (image.width, 2 * image.height), "white")
+    both.paste(image, (0, 0))
+    both.paste(overlay(image, values, reach=reach), (0, image.height))
     return both
 
 
 def _crossed(side: int) -> Image.Image:
     """What stands for an image that cannot be shown."""
-    picture = Image.new("RGB", (side, side), (225, 225, 225))
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (side, side), (225, 225, 225))
+    draw = ImageDraw.Draw(image)
     draw.line((0, 0, side, side), (150, 150, 150), 2)
     draw.line((0, side, side, 0), (150, 150, 150), 2)
-    return picture
+    return image
 
 
-def as_seen(atlas: AtlasContents, picture: Image.Image) -> Image.Image:
-    """The part of a picture that reaches the model: all of it squeezed, or the centre."""
+def model_view(atlas: AtlasContents, image: Image.Image) -> Image.Image:
+    """The part of an image that reaches the model: all of it squeezed, or the centre."""
     view = atlas.config["view"]
     sites = atlas.sites.values()
     if not any(site.grid for site in sites) and any(site.layout != "vector" for site in sites):
-        return picture  # the grid follows the picture's own shape
+        return image  # the grid follows the image's own shape
     if view["resize_to"] is None:
-        side = min(picture.size)
-        return picture.resize((side, side), Image.Resampling.BICUBIC)
-    side = round(min(picture.size) * min(1.0, view["size"] / view["resize_to"]))
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    return picture.crop((left, top, left + side, top + side))
+        side = min(image.size)
+        return image.resize((side, side), Image.Resampling.BICUBIC)
+    side = round(min(image.size) * min(1.0, view["size"] / view["resize_to"]))
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
 
 
 def caption(firing: Firing) -> str:
-    """Value, label or id, and the token where the picture cannot show it with a frame."""
+    """Value, label or id, and the token where the image cannot show it with a frame."""
     place = ""
     if firing.token is not None and firing.place is None:
         place = f" ({token_words(firing)})"

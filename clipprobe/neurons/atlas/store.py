@@ -123,9 +123,9 @@ def _arrays(atlas: AtlasContents) -> dict[str, NDArray[Any]]:
             statistics.count, statistics.sums, statistics.squares
         )
         state = statistics.state()
-        kept = {array: state[array] for array in ARRAYS}
-        kept |= {"mean": mean, "std": np.sqrt(variance)}
-        arrays |= {f"{name}/{array}": values for array, values in kept.items()}
+        columns = {array: state[array] for array in ARRAYS}
+        columns |= {"mean": mean, "std": np.sqrt(variance)}
+        arrays |= {f"{name}/{array}": values for array, values in columns.items()}
     return arrays
 
 

@@ -49,17 +49,17 @@ def thumbnail(clip: Clip, image: Image.Image) -> bytes:
     return encoded(view)
 
 
-def shown(statistics: Iterable[UnitStatistics]) -> NDArray[np.int64]:
+def firing_numbers(statistics: Iterable[UnitStatistics]) -> NDArray[np.int64]:
     """The numbers of the images that stand at an end or for a bin of a unit, in order."""
-    found: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+    numbers: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
     for one in statistics:
         for end in (one.top, one.bottom):
             keys = np.unique(end.keys[end.keys != ranking.EMPTY])
-            found.append(ranking.unpack(keys, largest=end.largest)[1])
+            numbers.append(ranking.unpack(keys, largest=end.largest)[1])
         keys = one.ranges.samples.keys
-        found.append(np.unique(keys[keys != NO_SAMPLE] & 0xFFFFFFFF))
-        found = [np.unique(np.concatenate(found))]
-    return found[0]
+        numbers.append(np.unique(keys[keys != NO_SAMPLE] & 0xFFFFFFFF))
+        numbers = [np.unique(np.concatenate(numbers))]
+    return numbers[0]
 
 
 def make_thumbnails(
@@ -108,8 +108,8 @@ class StoredThumbnails(Mapping[int, bytes]):
         row = int(np.searchsorted(numbers, number))
         if row == len(numbers) or numbers[row] != number:
             raise KeyError(number)
-        found: bytes = data[row].as_py()
-        return found
+        thumbnail: bytes = data[row].as_py()
+        return thumbnail
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._table[0].tolist())
@@ -124,7 +124,7 @@ def among(
     """Those of several atlases that stand for a unit of all of them together."""
     return {
         number: part[number]
-        for number in shown(statistics).tolist()
+        for number in firing_numbers(statistics).tolist()
         for part in parts
         if number in part
     }

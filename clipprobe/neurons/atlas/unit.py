@@ -29,7 +29,7 @@ QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firing:
-    """One image and what the unit answered to it.
+    """One image and how the unit responded to it.
 
     Attributes:
         image: Number of the image in the data set.

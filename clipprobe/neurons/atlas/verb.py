@@ -35,8 +35,10 @@ def scan(settings: AtlasScan, model: Model, terminal: Terminal) -> None:
         from clipprobe.models import random_twin
 
         out = twin_of(run.path)
-        with progress("scanning at random weights", len(range(first, len(dataset), step))) as told:
-            settings = replace(settings, out=out, progress=told, thumbnails=False)
+        with progress(
+            "scanning at random weights", len(range(first, len(dataset), step))
+        ) as report:
+            settings = replace(settings, out=out, progress=report, thumbnails=False)
             carry_out(ATLAS, settings, random_twin(clip, seed=settings.seed))
         say(f"The same network at random weights is {out}.")
     _report(run, as_json=terminal.as_json)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from clipprobe.neurons.instruments.store import Rows, Store
 
 
-def captions_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
-    rows = found["captions.parquet"]
+def captions_of(store: Store, tables: Mapping[str, Rows]) -> list[UnitRows]:
+    rows = tables["captions.parquet"]
     name = f"{rows[0]['site']}:{rows[0]['unit']}"
     unit = next(one for one in store.read_json("units.json") if one["unit"] == name)
     claim = f"Claim: {unit['claim']}. {unit['measure'][:1].upper()}{unit['measure'][1:]}"
@@ -41,8 +41,8 @@ def captions_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
     ]
 
 
-def verdict_of(store: Store, found: Mapping[str, Rows]) -> Verdict:
-    first = next(row for row in found["captions.parquet"] if row["end"] == "top")
+def verdict_of(store: Store, tables: Mapping[str, Rows]) -> Verdict:
+    first = next(row for row in tables["captions.parquet"] if row["end"] == "top")
     name = f"{first['site']}:{first['unit']}"
     unit = next(one for one in store.read_json("units.json") if one["unit"] == name)
     text = (

@@ -12,25 +12,25 @@ from clipprobe.report.words import chance_of
 if TYPE_CHECKING:
     from clipprobe.report import Lead
 
-_N_SHOWN = 8
+_N_ROWS = 8
 
 
-def lead_of(found: Sequence[UnitCaptions], summary: Mapping[str, Any]) -> Lead:
+def lead_of(units: Sequence[UnitCaptions], summary: Mapping[str, Any]) -> Lead:
     """The verdict of a caption test.
 
     Args:
-        found: The units, the one whose first caption stands out most first.
+        units: The units, the one whose first caption stands out most first.
     """
     from clipprobe.report import Intervals, Lead
     from clipprobe.report.opening import point
 
-    first, n = found[0], summary["n_captions"]
+    first, n = units[0], summary["n_captions"]
     rows = (
-        [(one.top[0].caption, one.unit, one.top[0].z) for one in found[:_N_SHOWN]]
-        if len(found) > 1
-        else [(one.caption, "", one.z) for one in first.top[:_N_SHOWN]]
+        [(one.top[0].caption, one.unit, one.top[0].z) for one in units[:_N_ROWS]]
+        if len(units) > 1
+        else [(one.caption, "", one.z) for one in first.top[:_N_ROWS]]
     )
-    verdict, evidence = _said(found, summary)
+    verdict, evidence = _statement(units, summary)
     chance = summary["chance"]
     known = chance is not None and not math.isnan(chance)
     return Lead(
@@ -52,10 +52,10 @@ def lead_of(found: Sequence[UnitCaptions], summary: Mapping[str, Any]) -> Lead:
     )
 
 
-def _said(found: Sequence[UnitCaptions], summary: Mapping[str, Any]) -> tuple[str, str]:
-    first, n = found[0], summary["n_units"]
-    best, told = first.top[0].caption, summary["n_significant"]
-    if told is None:
+def _statement(units: Sequence[UnitCaptions], summary: Mapping[str, Any]) -> tuple[str, str]:
+    first, n = units[0], summary["n_units"]
+    best, n_significant = first.top[0].caption, summary["n_significant"]
+    if n_significant is None:
         return (
             f"The prompt that drives {first.name} most is “{best}”"
             + (f"; {n:,} units were asked" if n > 1 else ""),
@@ -70,16 +70,18 @@ def _said(found: Sequence[UnitCaptions], summary: Mapping[str, Any]) -> tuple[st
     )
     if n == 1:
         told_words = (
-            "closer than chance gives" if told else "not shown to be closer than chance gives"
+            "closer than chance gives"
+            if n_significant
+            else "not shown to be closer than chance gives"
         )
         return f"{first.name} writes what is closest to “{best}”, {told_words}", evidence
-    if not told:
+    if not n_significant:
         return (
             f"None of {n:,} units is shown to be closer to a caption than random directions are",
             evidence,
         )
     return (
-        f"{told:,} of {n:,} units are closer to a caption than random directions are, first "
-        f"{first.name}: “{best}”",
+        f"{n_significant:,} of {n:,} units are closer to a caption than random directions are, "
+        f"first {first.name}: “{best}”",
         evidence,
     )

@@ -55,7 +55,7 @@ def vision_captions(
     Args:
         units: Addresses, or hook points and globs for all of their units.
         captions: Texts; None for the bundled concepts in templates.
-        images: At least two images to linearise at; None for bundled pictures.
+        images: At least two images to linearise at; None for bundled images.
         directions: Directions of this model that were made before; None makes them at ``images``.
         subtract_mean: Remove the mean embedding over the captions.
         top: Captions at either end.
@@ -133,13 +133,13 @@ def text_prompts(
     return rankings
 
 
-def check_pool(wanted: Sequence[tuple[HookPoint, list[int]]], pool: str) -> None:
+def check_pool(points: Sequence[tuple[HookPoint, list[int]]], pool: str) -> None:
     """Refuse text hook points that have no single number per text with this pooling.
 
     Raises:
         UnsupportedHookError: a head, or a pooling that has no meaning there.
     """
-    for point, _ in wanted:
+    for point, _ in points:
         if point.axes not in _SCALAR_AXES:
             raise UnsupportedHookError(
                 f"{point.name} has the axes {' '.join(point.axes)}, so its {point.unit}s have no "

@@ -3,7 +3,7 @@
 ``cross-tower alignment``: which captions lie along what a *vision* unit writes into the joint
 space. ``text tower alone``: which prompts activate a *text* unit most; that bears on neither claim
 about multimodal units, because the article keeps the text tower out of them. What a vision unit
-does with a *picture* of words is a third thing, image-modality invariance, and belongs to
+does with an *image* of words is a third thing, image-modality invariance, and belongs to
 :mod:`clipprobe.neurons.words`. A result is of one kind and says which.
 """
 

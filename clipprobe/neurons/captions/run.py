@@ -70,7 +70,7 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[CaptionRanking]:
     by_point = by_site(clip, settings.units, tower)
     if not vision:
         check_pool(by_point, settings.pool)
-    pictures = _pictures(settings.images) if vision else None
+    images = _images(settings.images) if vision else None
     config: dict[str, Any] = {
         "model": provenance["model"],
         "device": clip.device.type,
@@ -81,7 +81,7 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[CaptionRanking]:
         "subtract_mean": settings.subtract_mean,
         "top": settings.top,
         "n_random": settings.n_random if vision else 0,
-        "images": _fingerprint(pictures) if vision else None,
+        "images": _fingerprint(images) if vision else None,
         "seed": settings.seed,
     }
     config = jsonio.plain(config)
@@ -95,7 +95,7 @@ def prepare_captions(settings: CaptionTest, clip: Clip) -> Plan[CaptionRanking]:
         if vision:
             more: dict[str, Any] = {"n_random": settings.n_random, "seed": settings.seed}
             rankings = vision_captions(
-                clip, settings.units, listed, images=pictures, **more, **shared
+                clip, settings.units, listed, images=images, **more, **shared
             )
         else:
             rankings = text_prompts(clip, settings.units, listed, pool=settings.pool, **shared)
@@ -154,8 +154,8 @@ def tower_of(clip: Clip, units: Sequence[str]) -> str:
     return towers.pop()
 
 
-def _table(found: Sequence[UnitCaptions]) -> dict[str, Any]:
-    rows = [row for unit in found for row in unit.rows()]
+def _table(units: Sequence[UnitCaptions]) -> dict[str, Any]:
+    rows = [row for unit in units for row in unit.rows()]
     types = {"unit": np.int32, "rank": np.int16, "score": np.float64, "raw": np.float64}
     return {
         name: np.array([row[name] for row in rows], types[name])
@@ -165,12 +165,12 @@ def _table(found: Sequence[UnitCaptions]) -> dict[str, Any]:
     }
 
 
-def summarise(found: Sequence[UnitCaptions], config: dict[str, Any]) -> dict[str, Any]:
+def summarise(units: Sequence[UnitCaptions], config: dict[str, Any]) -> dict[str, Any]:
     """``summary.json``."""
     aligned = config["claim"] == ALIGNMENT
-    tops = np.array([unit.top[0].z for unit in found])
+    tops = np.array([unit.top[0].z for unit in units])
     known = tops[~np.isnan(tops)]
-    chances = [unit.chance for unit in found if not math.isnan(unit.chance)]
+    chances = [unit.chance for unit in units if not math.isnan(unit.chance)]
     chance = float(np.mean(chances)) if chances else math.nan
     what = "highest z"
     estimate = census(
@@ -187,27 +187,27 @@ def summarise(found: Sequence[UnitCaptions], config: dict[str, Any]) -> dict[str
         "kind": KIND,
         "headline": [{"name": what, "estimate": estimate, "meaning": meaning}],
         "claim": config["claim"],
-        "measure": found[0].measure,
-        "n_units": len(found),
-        "n_captions": found[0].n_captions,
+        "measure": units[0].measure,
+        "n_units": len(units),
+        "n_captions": units[0].n_captions,
         "n_blocked": config["captions"]["n_blocked"],
         "chance": chance,
         "chance_reason": "" if chances else "no chance level was computed",
-        "n_significant": sum(unit.q <= 0.05 for unit in found) if aligned else None,
+        "n_significant": sum(unit.q <= 0.05 for unit in units) if aligned else None,
     }
 
 
 def page_of(
-    found: Sequence[UnitCaptions], config: dict[str, Any], provenance: dict[str, Any]
+    units: Sequence[UnitCaptions], config: dict[str, Any], provenance: dict[str, Any]
 ) -> Page:
     """The report."""
     from clipprobe.report import Numbers, Page, Paragraph, Section, Table
 
-    summary = summarise(found, config)
-    first = found[0]
+    summary = summarise(units, config)
+    first = units[0]
     aligned = first.claim == ALIGNMENT
     order = sorted(
-        range(len(found)), key=lambda i: -np.nan_to_num(found[i].top[0].z, nan=-math.inf)
+        range(len(units)), key=lambda i: -np.nan_to_num(units[i].top[0].z, nan=-math.inf)
     )[:_N_UNITS]
     rows = [
         [
@@ -222,14 +222,14 @@ def page_of(
             unit.agreement if aligned else None,
             unit.reason,
         ]
-        for unit in (found[i] for i in order)
+        for unit in (units[i] for i in order)
     ]
     columns = ["unit", "captions", "score", "z", "chance", "p", "q", "mean", "agreement", "note"]
     caption = (
         f"The {len(rows)} units whose first caption stands out most. Score: {first.measure}. "
         + (
             "Chance: the highest z for a random mixture of the captions, on average, and p against "
-            f"{first.n_random} of them; q is Benjamini-Hochberg's over {len(found)} units. Mean: "
+            f"{first.n_random} of them; q is Benjamini-Hochberg's over {len(units)} units. Mean: "
             "cosine of the direction with the mean caption, which was "
             f"{'' if first.mean_subtracted else 'not '}subtracted. Agreement: smallest cosine "
             "between the direction at one reference image and their mean."
@@ -239,7 +239,7 @@ def page_of(
     )
     numbers: list[tuple[str, Any, str]] = [
         ("captions", first.n_captions, f"{summary['n_blocked']} left out by the filter"),
-        ("units", len(found), "that were named"),
+        ("units", len(units), "that were named"),
         (summary["headline"][0]["name"], summary["headline"][0]["estimate"], "median over units"),
         ("by chance", summary["chance"], "see the table's caption"),
     ]
@@ -248,7 +248,7 @@ def page_of(
         blocks.insert(1, Paragraph(f"Directions are linearised at {first.linearised_at}."))
     return Page(
         title="Captions of units" if aligned else "Prompts of text units",
-        subtitle=f"{len(found)} units of {config['model']['id']}",
+        subtitle=f"{len(units)} units of {config['model']['id']}",
         sections=[
             Section("What was asked", blocks),
             Section("Units", [Table(columns, rows, caption)]),
@@ -257,7 +257,7 @@ def page_of(
             **{key: value for key, value in config.items() if key != "units"},
             "versions": provenance["versions"],
         },
-        lead=lead_of([found[i] for i in order], summary),
+        lead=lead_of([units[i] for i in order], summary),
     )
 
 
@@ -268,8 +268,8 @@ def _read(captions: Any) -> Any:
     return read_captions(captions)
 
 
-def _pictures(images: Any) -> list[Any] | None:
-    """The images as pictures; of a data set a few are meant, so all are held at once."""
+def _images(images: Any) -> list[Any] | None:
+    """The decoded images; of a data set a few are meant, so all stay in memory at once."""
     if images is None:
         return None
     from clipprobe.data import Dataset, as_dataset
@@ -280,15 +280,15 @@ def _pictures(images: Any) -> list[Any] | None:
     return [as_pil(one) for one in (images.records if isinstance(images, Dataset) else images)]
 
 
-def _fingerprint(pictures: Sequence[Any] | None) -> str | None:
-    if pictures is None:
+def _fingerprint(images: Sequence[Any] | None) -> str | None:
+    if images is None:
         return None
     import hashlib
 
     digest = hashlib.sha256()
-    for one in pictures:
-        picture = one.convert("RGB")
-        digest.update(str(picture.size).encode() + picture.tobytes())
+    for one in images:
+        image = one.convert("RGB")
+        digest.update(str(image.size).encode() + image.tobytes())
     return digest.hexdigest()
 
 

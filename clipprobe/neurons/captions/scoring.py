@@ -15,7 +15,7 @@ from clipprobe.neurons.captions.result import CaptionScore, UnitCaptions
 from clipprobe.statistics import benjamini_hochberg
 
 Doubles = NDArray[np.float64]
-_DRAWN = 256  # random directions at once
+_N_DRAWS = 256  # random directions at once
 
 
 def ends(captions: Sequence[str], scores: Doubles, raw: Doubles, top: int) -> dict[str, Any]:
@@ -47,8 +47,8 @@ def highest_by_chance(shifted: Doubles, rows: Doubles, n: int, seed: int) -> Dou
     """
     rng = np.random.default_rng(seed)
     levels: list[Doubles] = [np.empty(0)]
-    for start in range(0, n, _DRAWN):
-        mixed = rng.standard_normal((min(_DRAWN, n - start), len(shifted))) @ shifted
+    for start in range(0, n, _N_DRAWS):
+        mixed = rng.standard_normal((min(_N_DRAWS, n - start), len(shifted))) @ shifted
         scores = unit_rows(mixed) @ rows.T
         spread = scores.std(axis=1)
         above = scores.max(axis=1) - scores.mean(axis=1)
@@ -56,12 +56,12 @@ def highest_by_chance(shifted: Doubles, rows: Doubles, n: int, seed: int) -> Dou
     return np.concatenate(levels)
 
 
-def corrected(found: Sequence[UnitCaptions]) -> list[UnitCaptions]:
+def corrected(units: Sequence[UnitCaptions]) -> list[UnitCaptions]:
     """The same with Benjamini-Hochberg's q over all units of the call that have a p."""
-    tested = [i for i, unit in enumerate(found) if not math.isnan(unit.p)]
-    result = list(found)
+    tested = [i for i, unit in enumerate(units) if not math.isnan(unit.p)]
+    result = list(units)
     if tested:
-        adjusted = benjamini_hochberg([found[i].p for i in tested])
+        adjusted = benjamini_hochberg([units[i].p for i in tested])
         for i, q in zip(tested, adjusted, strict=True):
-            result[i] = replace(found[i], q=float(q))
+            result[i] = replace(units[i], q=float(q))
     return result

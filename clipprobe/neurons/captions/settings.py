@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from clipprobe.neurons.words.lists import WordList
 
     CaptionsLike = WordList | Path | Sequence[str]
-    Shown = Dataset | str | Path | Sequence[Any]
+    Images = Dataset | str | Path | Sequence[Any]
 else:
-    CaptionsLike = Shown = Any
+    CaptionsLike = Images = Any
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class CaptionTest(Counted, Random, Pool, Output):
     captions: Annotated[
         CaptionsLike | None, Flag(takes=Path, many=False, default="bundled concepts in templates")
     ] = None
-    """Captions, one a line."""
+    """Captions, one per line."""
     _: KW_ONLY
     out: Annotated[str | Path | None, HOW] = None  # type: ignore[assignment]  # in memory
     pool: str = "eos"
     """Of text units: eos, max, mean; none without tokens."""
-    images: Annotated[Shown | None, Flag(place=True, default="bundled pictures")] = None
+    images: Annotated[Images | None, Flag(place=True, default="bundled images")] = None
     """Images to linearise vision units at."""
     subtract_mean: Annotated[bool, Flag(where="python")] = True
     """Subtract the mean over the captions."""

@@ -76,18 +76,18 @@ def _caption_list(captions: Any, choice: CaptionChoice) -> Any:
     return word_list(captions, name="given captions", keep_offensive=choice.keep_offensive)
 
 
-def _clearest(found: Sequence[UnitCaptions]) -> list[UnitCaptions]:
+def _clearest(units: Sequence[UnitCaptions]) -> list[UnitCaptions]:
     def highest(unit: UnitCaptions) -> float:
         z = unit.top[0].z
         return z if z == z else float("-inf")
 
-    return sorted(found, key=lambda unit: -highest(unit))[:_N_UNITS]
+    return sorted(units, key=lambda unit: -highest(unit))[:_N_UNITS]
 
 
-def captions_text(found: Sequence[UnitCaptions]) -> str:
+def captions_text(units: Sequence[UnitCaptions]) -> str:
     """Units and their captions for people."""
-    lines = [f"claim: {found[0].claim}; {found[0].measure}; n={found[0].n_captions} captions"]
-    for unit in found:
+    lines = [f"claim: {units[0].claim}; {units[0].measure}; n={units[0].n_captions} captions"]
+    for unit in units:
         removed = "removed" if unit.mean_subtracted else "kept"
         lines.append(f"{unit.name}  mean {unit.mean:.4g} ({removed})")
         if unit.n_random:

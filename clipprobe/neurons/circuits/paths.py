@@ -88,7 +88,7 @@ def path_patch(
     tower, (address, point) = _sender(clip, sender)
     reading = _receivers(clip, point, receivers)
     n_blocks = len((clip.anatomy.vision if tower == "vision" else clip.anatomy.text).blocks)
-    held = [f"{tower}.blocks.{b}.{site}" for b in range(n_blocks) for site in _FROZEN]
+    frozen_points = [f"{tower}.blocks.{b}.{site}" for b in range(n_blocks) for site in _FROZEN]
     pairs = Pairs(clip, tower, clean, other, targets, batch_size)
     shape = (len(pairs), len(pairs.names))
     scores = {key: np.zeros(shape) for key in ("clean", "other", "effect", "total")}
@@ -96,7 +96,7 @@ def path_patch(
     from clipprobe.hooks import Patch, capture, intervene
 
     for batch in pairs.batches():
-        before, logits = pairs.activations(batch.clean, held)
+        before, logits = pairs.activations(batch.clean, frozen_points)
         sent, others = pairs.activations(batch.other, [point.name])
         scores["clean"][batch.rows], scores["other"][batch.rows] = logits.numpy(), others.numpy()
         frozen: dict[str, Any] = {name: Patch(value) for name, value in before.items()}

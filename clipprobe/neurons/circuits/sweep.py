@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 Floats = NDArray[np.float64]
-_SMALL = 10.0  # a difference below so many noise floors has no share
+_SMALL = 10.0  # a difference below this many noise floors has no share
 ALL = -1
 
 
@@ -175,7 +175,7 @@ class _Sweep:
         self.pairs, self.batch, self.address, self.name = pairs, batch, address, name
         self.unit = int(address.rpartition(":")[2]) if address != name else None
 
-    def __call__(self, given: dict[int, Tensor], positions: Sequence[int]) -> list[Tensor]:
+    def __call__(self, activations: dict[int, Tensor], positions: Sequence[int]) -> list[Tensor]:
         """Logits ``(b, m)`` for each position, with the activations that are given by row."""
         import torch
 
@@ -191,7 +191,7 @@ class _Sweep:
                 new = x.clone()
                 for row, (place, i) in enumerate(part):
                     tokens = slice(None) if place == ALL else place
-                    source = given[i] if self.unit is None else given[i][:, self.unit]
+                    source = activations[i] if self.unit is None else activations[i][:, self.unit]
                     new[row, tokens] = source[tokens].to(new)
                 return new
 
@@ -201,8 +201,8 @@ class _Sweep:
         return list(logits.reshape(len(positions), len(self.batch.rows), -1))
 
 
-def _fits(given: dict[int, Tensor], own: Tensor) -> bool:
-    return all(value.shape == own.shape[1:] for value in given.values())
+def _fits(activations: dict[int, Tensor], own: Tensor) -> bool:
+    return all(value.shape == own.shape[1:] for value in activations.values())
 
 
 def _positions(positions: Sequence[int] | str, n_tokens: int) -> list[int]:

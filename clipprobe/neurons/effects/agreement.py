@@ -148,9 +148,9 @@ def site_effects(
     if method not in ("zero", "mean"):
         raise ConfigError(f"Only zero and mean ablation are predicted, not {method!r}.")
     point = comparable(clip, site)
-    n_chosen = point.n_units if per_site is None else min(per_site, point.n_units)
+    n_units = point.n_units if per_site is None else min(per_site, point.n_units)
     rng = np.random.default_rng([seed, point.block or 0, point.unit == "head"])
-    units = np.sort(rng.permutation(point.n_units)[:n_chosen])
+    units = np.sort(rng.permutation(point.n_units)[:n_units])
     addresses = [f"{point.name}:{unit}" for unit in units]
     sweep = Sweep(clip, images, texts, addresses, score=score, batch_size=batch_size)
     scale = sweep.scales(progress)[point.name]
@@ -232,8 +232,8 @@ def _estimate(left: Floats, right: Floats, ranks: bool, n_boot: int, seed: int) 
 
     ranks_of = (_ranks_of_rows(left), _ranks_of_rows(right)) if ranks else None
 
-    def of(drawn: Floats) -> float:
-        rows = drawn.astype(np.int64)
+    def of(sample: Floats) -> float:
+        rows = sample.astype(np.int64)
         if ranks_of is None:
             return _correlation(left[rows], right[rows])
         return _correlation(ranks_of[0](rows), ranks_of[1](rows))

@@ -102,13 +102,13 @@ class Curvature:
     def _signs(self, name: str, rows: Sequence[int], probe: int) -> Floats:
         """``(b, n_units)``, the same for an input whatever batch it is in."""
         where = [one.name for one in self.points].index(name)
-        drawn = [
+        signs = [
             np.random.default_rng([self.seed, where, probe, row]).choice(
                 [-1.0, 1.0], len(self.units[name])
             )
             for row in rows
         ]
-        return np.array(drawn)
+        return np.array(signs)
 
     def _move(
         self, point: HookPoint, change: Tensor, factors: Floats

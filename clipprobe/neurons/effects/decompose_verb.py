@@ -36,19 +36,19 @@ def decompose(settings: ScoreParts, model: Model, terminal: Terminal) -> None:
     clip = load_model(model)
     from clipprobe.neurons.effects import decompose as take_apart
 
-    found = take_apart(clip, [image], texts, tower=tower)
+    decomposition = take_apart(clip, [image], texts, tower=tower)
     lines = []
     for place, name in enumerate(texts):
         row, column = (0, place) if tower == "vision" else (place, 0)
-        total = found.totals[row, column]
-        lines.append(f"{name}: logit {total:.4f}, sum of parts off by {found.gap:.1e}")
-        parts = found.strongest(row, column, settings.top)
+        total = decomposition.totals[row, column]
+        lines.append(f"{name}: logit {total:.4f}, sum of parts off by {decomposition.gap:.1e}")
+        parts = decomposition.strongest(row, column, settings.top)
         lines += [f"  {value:+.4f}  {part}" for part, value in parts]
-        if neurons := found.strongest_neurons(row, column, settings.top):
+        if neurons := decomposition.strongest_neurons(row, column, settings.top):
             lines.append("of the MLPs' parts, the largest neurons (already counted above):")
             lines += [f"  {value:+.4f}  {part}" for part, value in neurons]
-    by_site = {site: values.tolist() for site, values in found.neurons.items()}
-    data = {**found.to_json(), "neurons": by_site}
+    by_site = {site: values.tolist() for site, values in decomposition.neurons.items()}
+    data = {**decomposition.to_json(), "neurons": by_site}
     result(data, as_json=terminal.as_json, text="\n".join(lines))
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from clipprobe.errors import ConfigError, UnsupportedHookError
 from clipprobe.neurons.direction_results import SiteDirections, UnitDirection
-from clipprobe.neurons.effects.unit_writes import N_REFERENCE, mlp_writes, reference_pictures
+from clipprobe.neurons.effects.unit_writes import N_REFERENCE, mlp_writes, reference_images
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,7 +45,7 @@ def unit_direction(clip: Clip, unit: str, *, images: Sequence[Any] | None = None
 
     Args:
         unit: ``<hook point>:<index>``; negative block numbers count from the end.
-        images: At least two images to linearise at; None for bundled pictures.
+        images: At least two images to linearise at; None for bundled images.
 
     Raises:
         UnknownHookPointError: the model has no such unit.
@@ -63,7 +63,7 @@ class Directions:
     """Directions of a model's vision units; the Jacobian is computed once and shared.
 
     Args:
-        images: At least two images to linearise at; None for 16 bundled pictures.
+        images: At least two images to linearise at; None for 16 bundled images.
     """
 
     def __init__(self, clip: Clip, *, images: Sequence[Any] | None = None) -> None:
@@ -73,16 +73,16 @@ class Directions:
                 f"{len(images)} images were given to linearise at: give at least 2, so that it can "
                 "be told whether the direction depends on the image."
             )
-        self._given = images
+        self._images = images
         self._pixels: Tensor | None = None
         self._jacobians: dict[str, Tensor] = {}
 
     @property
     def linearised_at(self) -> str:
         """The reference images, in words."""
-        if self._given is None:
-            return f"the mean over {N_REFERENCE} bundled pictures"
-        return f"the mean over {len(self._given)} given images"
+        if self._images is None:
+            return f"the mean over {N_REFERENCE} bundled images"
+        return f"the mean over {len(self._images)} given images"
 
     def site(self, name: str) -> SiteDirections:
         """The directions of all units of a hook point.
@@ -93,18 +93,18 @@ class Directions:
         """
         from clipprobe.hooks.sites import resolve
 
-        asked = _one_point(resolve(self.clip, name), name)
-        point = asked if asked.base is None else resolve(self.clip, asked.base)[0]
+        hook = _one_point(resolve(self.clip, name), name)
+        point = hook if hook.base is None else resolve(self.clip, hook.base)[0]
         if point.tower != "vision":
             raise UnsupportedHookError(
                 f"{point.name} is in the text tower, and a direction is what a unit writes into "
                 "the image embedding: name a hook point that begins with 'vision.'."
             )
         if point.site in self.clip.anatomy.vision.channels:
-            return self._channels(asked, point)
+            return self._channels(hook, point)
         if point.site in ("pooled", "projected"):
             # (image, embed, unit) -> (image, unit, embed)
-            return self._from_images(asked, self._jacobian(point.name).transpose(1, 2), "")
+            return self._from_images(hook, self._jacobian(point.name).transpose(1, 2), "")
         if point.block is None:
             raise UnsupportedHookError(
                 f"{point.name} reaches the image embedding only through the blocks, so it has no "
@@ -117,13 +117,13 @@ class Directions:
             else "no block comes later"
         )
         if point.site in _ADDED:
-            return self._from_images(asked, self._stream().transpose(1, 2), reason)
+            return self._from_images(hook, self._stream().transpose(1, 2), reason)
         if point.site in ("mlp.pre", "mlp.post"):
             writes = mlp_writes(self.clip, point.block)  # unit, width
             if point.site == "mlp.pre":
                 reason += "; the direction of the neuron after its non-linearity"
             vectors = writes @ self._stream().transpose(1, 2)
-            return self._from_images(asked, vectors, reason)
+            return self._from_images(hook, vectors, reason)
         return self._heads(point, f"{reason}; a head has no activation, so this is its mean write")
 
     def _from_images(self, point: HookPoint, vectors: Tensor, reason: str) -> SiteDirections:
@@ -156,15 +156,15 @@ class Directions:
             from clipprobe.data.images import as_pil
 
             images = (
-                reference_pictures(self.clip.image_size) if self._given is None else self._given
+                reference_images(self.clip.image_size) if self._images is None else self._images
             )
-            pictures = [as_pil(image) for image in images]
+            views = [as_pil(image) for image in images]
             side = self.clip.image_size
             # One shape, also for models that keep each image's own.
             self._pixels = self.clip.preprocess(
-                [picture.convert("RGB").resize((side, side)) for picture in pictures]
-                if len(self.clip.preprocess.groups(pictures)) > 1
-                else pictures
+                [view.convert("RGB").resize((side, side)) for view in views]
+                if len(self.clip.preprocess.groups(views)) > 1
+                else views
             )
         return self._pixels
 
@@ -225,7 +225,7 @@ class Directions:
             vectors = torch.stack(rows, dim=2)
         return self._from_images(point, vectors, reason)
 
-    def _channels(self, asked: HookPoint, point: HookPoint) -> SiteDirections:
+    def _channels(self, hook: HookPoint, point: HookPoint) -> SiteDirections:
         visual: Any = getattr(self.clip.module, "visual", None)
         pool: Any = getattr(visual, "attnpool", None)
         names = list(self.clip.anatomy.vision.channels)
@@ -245,11 +245,11 @@ class Directions:
             "; the ReLU passes it only where it is above 0" if point.site.endswith(".add") else ""
         )
         return SiteDirections(
-            site=asked.name,
-            vectors=self._along(asked, weights.T).contiguous().detach().cpu().numpy(),
+            site=hook.name,
+            vectors=self._along(hook, weights.T).contiguous().detach().cpu().numpy(),
             linearised_at="the attention of the pool held fixed (W_o W_v), no image needed",
-            exact=np.zeros(asked.n_units, bool),
-            agreement=np.full(asked.n_units, math.nan),
+            exact=np.zeros(hook.n_units, bool),
+            agreement=np.full(hook.n_units, math.nan),
             reason=f"exact only where the channel rises everywhere alike and the attention of the "
             f"pool stays as it is{gate}",
         )

@@ -158,7 +158,7 @@ def attribution_patching(
     if baseline == "mean" and donors is None:
         scales = site_scales(inputs, points)
         replacing = {name: scale.average for name, scale in scales.items()}
-    inputs_given = (
+    encoder_inputs = (
         None if donors is None else _activations(Inputs(clip, tower, donors, batch_size), points)
     )
     effects = {
@@ -170,13 +170,13 @@ def attribution_patching(
     for batch in inputs.batches():
 
         def new(act: Tensor, point: HookPoint, rows: Sequence[int] = batch.rows) -> Tensor:
-            return _replacement(act, point, replacing, inputs_given, rows)
+            return _replacement(act, point, replacing, encoder_inputs, rows)
 
-        found, taken = changes_in_batch(
+        changes, n_passes = changes_in_batch(
             inputs, batch, points, numbers_by_point, scores, new, steps, curvature, exact
         )
-        n_backward += taken
-        for name, values in found.items():
+        n_backward += n_passes
+        for name, values in changes.items():
             effects[name][np.ix_(batch.rows, range(len(scores)), numbers_by_point[name])] = (
                 values * factor
             )

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from clipprobe.neurons.instruments.store import Rows, Store
 
 
-def effects_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
-    rows = found["effects.parquet"]
+def effects_of(store: Store, tables: Mapping[str, Rows]) -> list[UnitRows]:
+    rows = tables["effects.parquet"]
     return [
         UnitRows(
             caption=f"Change of the logit when the unit is ablated ({rows[0]['method']}), mean "
@@ -40,9 +40,9 @@ def effects_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
     ]  # fmt: skip
 
 
-def similar_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
-    rows, summary = found["similar.parquet"], store.summary
-    shown = []
+def similar_of(store: Store, tables: Mapping[str, Rows]) -> list[UnitRows]:
+    rows, summary = tables["similar.parquet"], store.summary
+    rows_by_measure = []
     for measure, caption in (
         (
             "activation",
@@ -55,7 +55,7 @@ def similar_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
         mine = [row for row in rows if row["measure"] == measure]
         if mine:
             name = "r" if measure == "activation" else "cosine"
-            shown.append(
+            rows_by_measure.append(
                 UnitRows(
                     caption=caption,
                     columns=("unit", "is", name),
@@ -73,21 +73,21 @@ def similar_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
                     ),
                 )
             )
-    return shown
+    return rows_by_measure
 
 
-def effect_verdict(store: Store, found: Mapping[str, Rows]) -> Verdict:
-    row = max(found["effects.parquet"], key=lambda row: abs(row["measured"]))
+def effect_verdict(store: Store, tables: Mapping[str, Rows]) -> Verdict:
+    row = max(tables["effects.parquet"], key=lambda row: abs(row["measured"]))
     change = with_interval(row["measured"], row["measured_low"], row["measured_high"])
     return Verdict(
         text=f"Without it the logit of “{row['target']}” changes by {change} on average over "
-        f"{row['n']:,} images, the most of {len(found['effects.parquet']):,} texts; its direct "
+        f"{row['n']:,} images, the most of {len(tables['effects.parquet']):,} texts; its direct "
         f"path predicts {number(row['predicted'])}."
     )
 
 
-def similar_verdict(store: Store, found: Mapping[str, Rows]) -> Verdict:
-    alike = [row for row in found["similar.parquet"] if row["measure"] == "activation"]
+def similar_verdict(store: Store, tables: Mapping[str, Rows]) -> Verdict:
+    alike = [row for row in tables["similar.parquet"] if row["measure"] == "activation"]
     if not alike:
         return Verdict(text="Units that write the same are listed below.")
     row = max(alike, key=lambda row: row["value"])

@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from clipprobe.neurons.effects.composing.composition import Composition
     from clipprobe.neurons.effects.similar import SimilarUnits
 
-_N_SHOWN = 8
+_N_ROWS = 8
 
 
 def effects_lead(compared: Sequence[Agreement], method: str, n_inputs: int, n_texts: int) -> Lead:
     """Whether attribution patching predicts what ablation does."""
     overall = [one for one in compared if one.name.startswith("all ")] or list(compared)
     best = max(overall, key=lambda one: _or_low(one.attribution))
-    told = side_of(best.attribution) > 0
+    agrees = side_of(best.attribution) > 0
     if not is_defined(best.attribution):
         verdict = (
             "Whether patching predicts what taking units out does cannot be said: "
             f"{reason_of(best.attribution)}"
         )
-    elif told:
+    elif agrees:
         verdict = (
             f"Attribution patching predicts what taking a unit out does ({best.name}: rank "
             f"correlation {value_of(best.attribution):.2f})"
@@ -40,7 +40,7 @@ def effects_lead(compared: Sequence[Agreement], method: str, n_inputs: int, n_te
         f"{chance_of(best.p)}; {method} ablation over {n_inputs:,} inputs and {n_texts:,} "
         f"text{'s' if n_texts > 1 else ''}. The direct effect alone: {amount(best.spearman)}.",
         figure=Intervals(
-            rows=[(one.name, "", [one.attribution, one.spearman]) for one in compared[:_N_SHOWN]],
+            rows=[(one.name, "", [one.attribution, one.spearman]) for one in compared[:_N_ROWS]],
             series=("attribution patching", "direct effect"),
             axis="rank correlation with the measured effect, over units",
             alt="Rank correlation of predicted with measured effects, by hook point",
@@ -49,9 +49,9 @@ def effects_lead(compared: Sequence[Agreement], method: str, n_inputs: int, n_te
     )
 
 
-def similar_lead(found: SimilarUnits) -> Lead:
+def similar_lead(result: SimilarUnits) -> Lead:
     """Which unit responds most alike, beside the best of as many unrelated units."""
-    name, similar, floor = found.name, found.similar, found.floor
+    name, similar, floor = result.name, result.similar, result.floor
     limits = (
         "Units that are alike on these images may differ on others.",
         "The best of many units is picked for being the best, so its correlation is a little too "
@@ -59,7 +59,7 @@ def similar_lead(found: SimilarUnits) -> Lead:
     )
     floored = not math.isnan(floor)
     beside = (
-        f"Over {found.n_images:,} images, of {found.n_units:,} units; the best of as many "
+        f"Over {result.n_images:,} images, of {result.n_units:,} units; the best of as many "
         "unrelated units "
         + (f"exceeds {floor:.2f} in 5 % of cases." if floored else "could not be computed.")
     )
@@ -75,7 +75,7 @@ def similar_lead(found: SimilarUnits) -> Lead:
         )
         evidence = f"Pearson's r {amount(best)}. {beside}"
     rows = [(unit, "alike", [r]) for unit, r in similar[:5]]
-    rows += [(unit, "opposed", [r]) for unit, r in found.opposed[:3]]
+    rows += [(unit, "opposed", [r]) for unit, r in result.opposed[:3]]
     return Lead(
         verdict=verdict,
         evidence=evidence,
@@ -89,10 +89,10 @@ def similar_lead(found: SimilarUnits) -> Lead:
     )
 
 
-def composition_lead(rows: str, found: Sequence[Composition]) -> Lead:
+def composition_lead(rows: str, results: Sequence[Composition]) -> Lead:
     """How many units suffice to tell the classes, beside shuffled labels."""
-    told = [one for one in found if side_of(one.auroc, 0.5) > 0]
-    ordered = sorted(found, key=lambda one: -_or_low(one.auroc))
+    separable = [one for one in results if side_of(one.auroc, 0.5) > 0]
+    ordered = sorted(results, key=lambda one: -_or_low(one.auroc))
     best = ordered[0]
     evidence = (
         f"Rows are {rows}; held out: {best.auroc.n:,}. {best.target}: {best.n_units:,} of "
@@ -100,10 +100,10 @@ def composition_lead(rows: str, found: Sequence[Composition]) -> Lead:
         f"{amount(best.shuffled)}."
     )
     verdict = (
-        f"{len(told)} of {len(found)} classes are told by a few units, best {best.target} by "
-        f"{best.n_units:,}"
-        if told
-        else f"None of {len(found)} classes is shown to be told by a few units"
+        f"{len(separable)} of {len(results)} classes are told by a few units, best {best.target} "
+        f"by {best.n_units:,}"
+        if separable
+        else f"None of {len(results)} classes is shown to be told by a few units"
     )
     return Lead(
         verdict=verdict,
@@ -111,7 +111,7 @@ def composition_lead(rows: str, found: Sequence[Composition]) -> Lead:
         figure=Intervals(
             rows=[
                 (one.target, f"{one.n_units:,} units", [one.auroc, one.shuffled])
-                for one in ordered[:_N_SHOWN]
+                for one in ordered[:_N_ROWS]
             ],
             series=("these units", "shuffled labels"),
             axis="AUROC on held-out rows, each class against all others",

@@ -48,7 +48,7 @@ def changes_in_batch(
     inputs: Inputs,
     batch: Any,
     points: Sequence[HookPoint],
-    wanted: Mapping[str, Sequence[int]],
+    units_by_site: Mapping[str, Sequence[int]],
     scores: Sequence[Score],
     new: Callable[[Tensor, HookPoint], Tensor],
     steps: int,
@@ -70,11 +70,11 @@ def changes_in_batch(
     n_backward += curvature.add(inputs, batch, scores, changes)
     effects = {}
     for point in points:
-        act, units = acts[point.name], list(wanted[point.name])
+        act, units = acts[point.name], list(units_by_site[point.name])
         change = changes[point.name]
         if steps == 1:
-            found = np.stack([by_unit(one[point.name] * change, point) for one in slopes], 1)
-            effects[point.name] = found[..., units]
+            writes = np.stack([by_unit(one[point.name] * change, point) for one in slopes], 1)
+            effects[point.name] = writes[..., units]
             if norms is not None:
                 effects[point.name] += norms.beyond_first_order(
                     point, change, units, inside, slopes, scores
@@ -143,17 +143,17 @@ def mean_changes(
         for name, direction in zip(sweep.targets, sweep.others.cpu().numpy(), strict=True)
     ]
     total = np.zeros((len(units), len(scores)))
-    wanted = {point.name: units.tolist()}
+    units_by_site = {point.name: units.tolist()}
     shape = (len(sweep.inputs), len(scores))
-    curvature = Curvature([point], wanted, shape, probes, seed)
+    curvature = Curvature([point], units_by_site, shape, probes, seed)
     exact = None
     if norms and takes_norms(steps, probes):
         exact = ExactNorms.where_there(sweep.clip, sweep.tower)
     for batch in sweep.inputs.batches():
-        found, _ = changes_in_batch(
-            sweep.inputs, batch, [point], wanted, scores, new, steps, curvature, exact
+        changes, _ = changes_in_batch(
+            sweep.inputs, batch, [point], units_by_site, scores, new, steps, curvature, exact
         )
-        total += found[point.name].sum(axis=0).T
+        total += changes[point.name].sum(axis=0).T
     if probes:
         total += curvature.terms()[point.name].sum(axis=0).T
     return total * sweep.factor / len(sweep.inputs)

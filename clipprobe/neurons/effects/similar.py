@@ -249,11 +249,11 @@ def _outputs(
     home, _, unit = own.rpartition(":")
     if home not in columns:
         return (), ()
-    wanted = columns[home][:, int(unit)]
+    unit_column = columns[home][:, int(unit)]
     outputs = [
         (f"{site}:{i}", float(value))
         for site, column in columns.items()
-        for i, value in enumerate((wanted @ column).tolist())
+        for i, value in enumerate((unit_column @ column).tolist())
         if f"{site}:{i}" != own
     ]
     falling = sorted(outputs, key=lambda one: -one[1])

@@ -102,10 +102,10 @@ def prepare_similar(settings: SimilarTest, clip: Clip) -> Plan[SimilarUnits]:
     )
 
 
-def _table(found: SimilarUnits) -> dict[str, Any]:
+def _table(result: SimilarUnits) -> dict[str, Any]:
     import pyarrow as pa
 
-    rows = list(_rows(found))
+    rows = list(_rows(result))
     return {
         name: np.array([row[name] for row in rows], kind)
         if kind is not str
@@ -114,16 +114,16 @@ def _table(found: SimilarUnits) -> dict[str, Any]:
     }
 
 
-def summarise(found: SimilarUnits) -> dict[str, Any]:
+def summarise(result: SimilarUnits) -> dict[str, Any]:
     """``summary.json``."""
-    best = found.similar[0] if found.similar else ("", _no_unit(found))
+    best = result.similar[0] if result.similar else ("", _no_unit(result))
     headline = {
         "name": "most similar",
         "estimate": best[1],
-        "meaning": f"Pearson's r of {found.address} with {best[0] or 'no unit'}; the best of "
+        "meaning": f"Pearson's r of {result.address} with {best[0] or 'no unit'}; the best of "
         "as many unrelated units exceeds the floor in 5 % of cases",
     }
-    summary = {"kind": KIND, "headline": [headline], **found.to_json()}
+    summary = {"kind": KIND, "headline": [headline], **result.to_json()}
     del summary["provenance"], summary["failures"]  # the manifest has both
     return summary
 
@@ -164,45 +164,45 @@ def read(run: RunView) -> SimilarUnits:
     )
 
 
-def page_of(found: SimilarUnits) -> Page:
+def page_of(result: SimilarUnits) -> Page:
     """The report."""
     from clipprobe.neurons.effects.opening import similar_lead
     from clipprobe.report import Page, Section, Table
 
-    floor = decimals(found.floor)
+    floor = decimals(result.floor)
     by_activation = Table(
         ["unit", "is", "r"],
-        [[other, "most alike", r] for other, r in found.similar]
-        + [[other, "most opposed", r] for other, r in found.opposed],
-        f"Pearson's r of activations with {found.name} over {found.n_images:,} images, of "
-        f"{found.n_units:,} units; the best of as many unrelated units exceeds |r| = {floor} in "
+        [[other, "most alike", r] for other, r in result.similar]
+        + [[other, "most opposed", r] for other, r in result.opposed],
+        f"Pearson's r of activations with {result.name} over {result.n_images:,} images, of "
+        f"{result.n_units:,} units; the best of as many unrelated units exceeds |r| = {floor} in "
         "5 % of cases.",
     )
     sections = [Section("By what they respond to", [by_activation])]
-    if found.same_output:
+    if result.same_output:
         by_output = Table(
             ["unit", "is", "cosine"],
-            [[other, "most alike", value] for other, value in found.same_output]
-            + [[other, "most opposed", value] for other, value in found.opposite_output],
+            [[other, "most alike", value] for other, value in result.same_output]
+            + [[other, "most opposed", value] for other, value in result.opposite_output],
             "Cosine of what the neurons write into the residual stream, from the weights.",
         )
         sections.append(Section("By what they write", [by_output]))
     return Page(
-        title=f"Units like {found.address}",
-        subtitle=f"{found.name}, on {found.n_images:,} images",
+        title=f"Units like {result.address}",
+        subtitle=f"{result.name}, on {result.n_images:,} images",
         sections=sections,
-        provenance=found.provenance,
-        lead=similar_lead(found),
+        provenance=result.provenance,
+        lead=similar_lead(result),
     )
 
 
-def _rows(found: SimilarUnits) -> Iterable[dict[str, Any]]:
-    site, _, unit = found.address.rpartition(":")
+def _rows(result: SimilarUnits) -> Iterable[dict[str, Any]]:
+    site, _, unit = result.address.rpartition(":")
     lists: list[tuple[str, str, Sequence[tuple[str, Any]]]] = [
-        ("activation", "most alike", found.similar),
-        ("activation", "most opposed", found.opposed),
-        ("output", "most alike", found.same_output),
-        ("output", "most opposed", found.opposite_output),
+        ("activation", "most alike", result.similar),
+        ("activation", "most opposed", result.opposed),
+        ("output", "most alike", result.same_output),
+        ("output", "most opposed", result.opposite_output),
     ]
     for measure, end, pairs in lists:
         for rank, (other, value) in enumerate(pairs):
@@ -228,10 +228,10 @@ def _estimate(row: dict[str, Any]) -> Estimate:
     return Estimate(**{name: row[name] for name in names})
 
 
-def _no_unit(found: SimilarUnits) -> Estimate:
+def _no_unit(result: SimilarUnits) -> Estimate:
     from clipprobe.statistics import undefined
 
-    return undefined("no other unit varies over the images", n=found.n_images)
+    return undefined("no other unit varies over the images", n=result.n_images)
 
 
 SIMILAR = Study(kind=KIND, settings=SimilarTest, prepare=prepare_similar, load=read)

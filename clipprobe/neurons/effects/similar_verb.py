@@ -32,21 +32,21 @@ def similar(settings: SimilarTest, model: Model, terminal: Terminal) -> None:
         say(f"The report is {settings.out}/report.html.")
 
 
-def similar_text(found: SimilarUnits) -> str:
+def similar_text(result: SimilarUnits) -> str:
     """Both ends for people."""
     lines = [
-        f"{found.name}: {found.n_units} units on {found.n_images} images; the best of as many "
-        f"unrelated units exceeds |r| = {found.floor:.3f} in 5 % of cases"
+        f"{result.name}: {result.n_units} units on {result.n_images} images; the best of as many "
+        f"unrelated units exceeds |r| = {result.floor:.3f} in 5 % of cases"
     ]
-    for name, pairs in (("most similar", found.similar), ("most opposed", found.opposed)):
+    for name, pairs in (("most similar", result.similar), ("most opposed", result.opposed)):
         lines.append(f"{name}:")
         lines += [
             f"  r {r.value:+.3f} [{r.low:+.3f}, {r.high:+.3f}] n={r.n}  {other}"
             for other, r in pairs
         ]
     for name, outputs in (
-        ("output most alike", found.same_output),
-        ("output most opposed", found.opposite_output),
+        ("output most alike", result.same_output),
+        ("output most opposed", result.opposite_output),
     ):
         lines += [f"{name}:", *(f"  cosine {c:+.3f}  {other}" for other, c in outputs)]
     return "\n".join(lines)

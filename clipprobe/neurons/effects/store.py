@@ -1,4 +1,4 @@
-"""The run folder of predicted and measured effects, one part a hook point: a killed run goes on."""
+"""The run folder of predicted and measured effects, one part per hook point, so it resumes."""
 
 from __future__ import annotations
 
@@ -197,10 +197,10 @@ def summarise(
 
 
 def _rows(
-    found: Sequence[SiteEffects], targets: Sequence[str], method: str, seed: int
+    sites: Sequence[SiteEffects], targets: Sequence[str], method: str, seed: int
 ) -> list[dict[str, Any]]:
     rows = []
-    for one in found:
+    for one in sites:
         for row, unit in enumerate(one.units):
             for column, target in enumerate(targets):
                 measured = cluster_bootstrap(one.measured[:, row, column], seed=seed)

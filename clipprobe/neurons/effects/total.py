@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 Floats = NDArray[np.float64]
-_POOL_OF_CONTROLS = 2  # controls are drawn from so many times as many units, nearest in scale
+_POOL_OF_CONTROLS = 2  # controls are drawn from this many times as many units, nearest in scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def total_effects(
     """Ablate and steer units and measure what it does to scores.
 
     Args:
-        images: Paths, pictures or records that can be read; see ``inputs.readable``.
+        images: Paths, images or records that can be read; see ``inputs.readable``.
         units: Addresses of one tower, ``vision.blocks.3.mlp.post:17``.
         methods: ``zero``, ``mean``, ``resample``, ``steer:K``.
         n_controls: Random units of the same hook point, with the nearest activation scales; all

@@ -1,4 +1,4 @@
-"""What MLP neurons write into the residual stream, and the pictures to linearise at."""
+"""What MLP neurons write into the residual stream, and the images to linearise at."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 N_REFERENCE = 16
-"""Reference pictures where the user gives none."""
+"""Reference images where the user gives none."""
 
 
-def reference_pictures(side: int) -> list[Any]:
+def reference_images(side: int) -> list[Any]:
     """Colour pictures of concepts spread over the bundled list."""
     from clipprobe.stimuli import concept_set, concepts, render
 
     known = concepts()
-    picked = [known[i] for i in np.linspace(0, len(known) - 1, N_REFERENCE).astype(int)]
-    samples = concept_set("picture", names=picked, size_px=max(16, side))
+    names = [known[i] for i in np.linspace(0, len(known) - 1, N_REFERENCE).astype(int)]
+    samples = concept_set("picture", names=names, size_px=max(16, side))
     return [render(sample.scene).image for sample in samples]
 
 

@@ -56,7 +56,7 @@ def with_renderings(
             size_px=max(16, clip.image_size),
         )
     ]
-    shown = np.array([sample.label for sample in samples])
+    sample_labels = np.array([sample.label for sample in samples])
     modality = np.array([sample.attributes["modality"] for sample in samples])
     known = {concept.name for concept in names}
     sites = {row.address.rpartition(":")[0] for row in rows if row.label in known}
@@ -68,15 +68,15 @@ def with_renderings(
         batch_size=batch_size,
         workers=workers,
     )
-    found = []
+    result = []
     for row in rows:
         if row.label not in known:
-            found.append(row)
+            result.append(row)
             continue
         site, _, index = row.address.rpartition(":")
         level = float(np.quantile(acts.values[site][:, int(index)], 1 - TOP_SHARE))
         above = fresh.values[site][:, int(index)] > level
-        own = shown == row.label
+        own = sample_labels == row.label
         rates = {
             name: wilson(int(above[own & (modality == name)].sum()), per_modality)
             for name in MODALITIES
@@ -86,5 +86,5 @@ def with_renderings(
             if (~own).any()
             else undefined("the run has no other label")
         )
-        found.append(replace(row, rendered=Rendered(**rates, others=others, level=level)))
-    return tuple(found)
+        result.append(replace(row, rendered=Rendered(**rates, others=others, level=level)))
+    return tuple(result)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from clipprobe.neurons.instruments.store import Rows, Store
 
 
-def label_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
-    (unit,) = found["labels.parquet"]
+def label_of(store: Store, tables: Mapping[str, Rows]) -> list[UnitRows]:
+    (unit,) = tables["labels.parquet"]
     warning = ""
     if unit["circular"]:
         warning = (
@@ -73,8 +73,8 @@ def label_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
     ]
 
 
-def verdict_of(store: Store, found: Mapping[str, Rows]) -> Verdict:
-    (unit,) = found["labels.parquet"]
+def verdict_of(store: Store, tables: Mapping[str, Rows]) -> Verdict:
+    (unit,) = tables["labels.parquet"]
     circular = " (circular: the judge is the model itself)" if unit["circular"] else ""
     if not unit["label"]:
         best = f"No name holds on images that did not choose it{circular}"

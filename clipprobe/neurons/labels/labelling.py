@@ -1,7 +1,7 @@
 """Label the units of a vision tower from a list of concepts, and check each label on other images.
 
 Oikarinen & Weng 2023 (CLIP-Dissect, arXiv:2204.10965) choose a unit's label by what a judge sees in
-the images that the unit fires on; here every label is then scored on held-out images, and units
+the images that activate the unit; here every label is then scored on held-out images, and units
 whose label does not hold there get none.
 """
 
@@ -112,12 +112,12 @@ def label_activations(
         if one.columns and one.columns[0] != order[unit, 0]:
             others = order[unit][order[unit] != one.columns[0]]
             order[unit] = [one.columns[0], *others]
-    said = np.stack([one.predicted(judgement.values[held_out]) for one in explained], axis=1)
+    predictions = np.stack([one.predicted(judgement.values[held_out]) for one in explained], axis=1)
     checked = validate(
         values[held_out],
         judgement.present[held_out],
         order[:, 0],
-        said,
+        predictions,
         alpha=alpha,
         threshold=threshold,
     )
@@ -174,7 +174,7 @@ def label_activations(
 
 def _explained(
     values: NDArray[np.float64],
-    judged: NDArray[np.float64],
+    judgements: NDArray[np.float64],
     labels: NDArray[np.intp],
     n_terms: int,
 ) -> list[Explanation]:
@@ -185,20 +185,20 @@ def _explained(
     """
     if n_terms == 1:
         return [Explanation(columns=(int(label),), weights=(1.0,), offset=0.0) for label in labels]
-    found = []
-    for one, label in zip(explain_all(values, judged, n_terms), labels, strict=True):
+    explanations = []
+    for one, label in zip(explain_all(values, judgements, n_terms), labels, strict=True):
         if not one.columns:
-            found.append(Explanation(columns=(int(label),), weights=(1.0,), offset=0.0))
+            explanations.append(Explanation(columns=(int(label),), weights=(1.0,), offset=0.0))
             continue
         order = np.argsort(-np.array(one.weights), kind="stable")
-        found.append(
+        explanations.append(
             Explanation(
                 columns=tuple(one.columns[i] for i in order),
                 weights=tuple(one.weights[i] for i in order),
                 offset=one.offset,
             )
         )
-    return found
+    return explanations
 
 
 def fitting_top_k(scorer: str, top_k: int | None, n: int) -> int | None:
@@ -207,5 +207,5 @@ def fitting_top_k(scorer: str, top_k: int | None, n: int) -> int | None:
     The paper's 100 and 28 are of 50,000 images; of a few hundred they would be most of them.
     """
     usual = {"soft_wpmi": 100, "wpmi": 28}.get(scorer)
-    wanted = usual if top_k is None else top_k
-    return None if wanted is None else min(wanted, max(5, n // 8))
+    most = usual if top_k is None else top_k
+    return None if most is None else min(most, max(5, n // 8))

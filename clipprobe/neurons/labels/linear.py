@@ -27,51 +27,51 @@ class Explanation:
     weights: tuple[float, ...]
     offset: float
 
-    def predicted(self, judged: Floats) -> Floats:
+    def predicted(self, judgements: Floats) -> Floats:
         """``(n,)`` activations for what a judge says, ``(n, c)``."""
-        predicted: Floats = judged[:, list(self.columns)] @ np.array(self.weights) + self.offset
+        predicted: Floats = judgements[:, list(self.columns)] @ np.array(self.weights) + self.offset
         return predicted
 
 
-def explain_all(values: Floats, judged: Floats, n_terms: int) -> list[Explanation]:
+def explain_all(values: Floats, judgements: Floats, n_terms: int) -> list[Explanation]:
     """Explain every unit of ``(n, u)`` by at most ``n_terms`` of the concepts ``(n, c)``."""
-    centre, means = judged.mean(axis=0), values.mean(axis=0)
-    x, y = judged - centre, values - means
+    centre, means = judgements.mean(axis=0), values.mean(axis=0)
+    x, y = judgements - centre, values - means
     gram, products, squares = x.T @ x, x.T @ y, (y**2).sum(axis=0)
-    found = []
+    explanations = []
     for unit in range(values.shape[1]):
         columns, weights = _pursuit(gram, products[:, unit], float(squares[unit]), len(x), n_terms)
         offset = float(means[unit] - centre[columns] @ weights)
-        found.append(
+        explanations.append(
             Explanation(columns=tuple(columns), weights=tuple(weights.tolist()), offset=offset)
         )
-    return found
+    return explanations
 
 
 def _pursuit(
     gram: Floats, product: Floats, square: float, n: int, n_terms: int
 ) -> tuple[list[int], Floats]:
     """Columns and weights, from inner products alone, so the images are read once for all units."""
-    chosen: list[int] = []
+    columns: list[int] = []
     weights: Floats = np.zeros(0)
     diagonal = np.diag(gram)
     best = math.inf
     for _ in range(n_terms):
         # Of each column, what the chosen ones do not explain; of the unit, likewise.
-        shared = np.linalg.solve(gram[np.ix_(chosen, chosen)], gram[chosen])
-        left = diagonal - (gram[:, chosen] * shared.T).sum(axis=1)
-        rest = product - gram[:, chosen] @ weights
+        shared = np.linalg.solve(gram[np.ix_(columns, columns)], gram[columns])
+        left = diagonal - (gram[:, columns] * shared.T).sum(axis=1)
+        rest = product - gram[:, columns] @ weights
         usable = left > 1e-9 * diagonal.max(initial=0)
         gain = np.where(usable, rest**2 / np.where(usable, left, 1), 0.0)
-        gain[chosen] = 0  # within rounding
+        gain[columns] = 0  # within rounding
         column = int(gain.argmax())
         if not gain[column] > 1e-12 * square:
             break
-        tried = [*chosen, column]
-        fitted = np.linalg.solve(gram[np.ix_(tried, tried)], product[tried])
-        error = max(square - float(product[tried] @ fitted), 1e-12 * square)
-        value = n * math.log(error / n) + len(tried) * math.log(n)
+        trial = [*columns, column]
+        fitted = np.linalg.solve(gram[np.ix_(trial, trial)], product[trial])
+        error = max(square - float(product[trial] @ fitted), 1e-12 * square)
+        value = n * math.log(error / n) + len(trial) * math.log(n)
         if value >= best:
             break
-        chosen, weights, best = tried, fitted.astype(np.float64), value
-    return chosen, weights
+        columns, weights, best = trial, fitted.astype(np.float64), value
+    return columns, weights

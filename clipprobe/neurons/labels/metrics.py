@@ -43,32 +43,32 @@ def pearson_estimate(values: Floats, explained: Floats, *, level: float = 0.95) 
     )  # fmt: skip
 
 
-def average_precision(values: Floats, shown: NDArray[np.bool_]) -> float:
+def average_precision(values: Floats, truth: NDArray[np.bool_]) -> float:
     """Area under precision and recall, step-wise, ties together; NaN without positives."""
-    if not shown.any():
+    if not truth.any():
         return math.nan
     order = np.argsort(-values, kind="stable")
-    ranked, hits = values[order], np.cumsum(shown[order])
+    ranked, hits = values[order], np.cumsum(truth[order])
     last = np.flatnonzero(np.append(np.diff(ranked) != 0, True))
     precision, recall = hits[last] / (last + 1), hits[last] / hits[-1]
     return float((np.diff(recall, prepend=0.0) * precision).sum())
 
 
-def auprc_lift(values: Floats, shown: NDArray[np.bool_]) -> float:
+def auprc_lift(values: Floats, truth: NDArray[np.bool_]) -> float:
     """AUPRC over the share of images that show the label, which is what chance gives."""
-    return average_precision(values, shown) / float(shown.mean()) if shown.any() else math.nan
+    return average_precision(values, truth) / float(truth.mean()) if truth.any() else math.nan
 
 
-def auroc_table(activations: Floats, shown: Floats) -> Floats:
+def auroc_table(activations: Floats, truth: Floats) -> Floats:
     """``(u, c)`` AUROC of each unit ``(n, u)`` for each concept ``(n, c)`` of 0 and 1."""
     from scipy.stats import rankdata
 
     ranks = rankdata(activations, axis=0)
-    n_shown = shown.sum(axis=0)
-    others = len(shown) - n_shown
-    pairs = np.where((n_shown > 0) & (others > 0), n_shown * others, 1)
-    table = (ranks.T @ shown - n_shown * (n_shown + 1) / 2) / pairs
-    return np.where((n_shown > 0) & (others > 0), table, 0.0)
+    n_positive = truth.sum(axis=0)
+    others = len(truth) - n_positive
+    pairs = np.where((n_positive > 0) & (others > 0), n_positive * others, 1)
+    table = (ranks.T @ truth - n_positive * (n_positive + 1) / 2) / pairs
+    return np.where((n_positive > 0) & (others > 0), table, 0.0)
 
 
 def _standardised(values: Floats) -> Floats | None:

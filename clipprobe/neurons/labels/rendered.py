@@ -28,5 +28,5 @@ class Rendered(AsJson):
     def from_json(cls, data: Any) -> Rendered:
         """The inverse of :meth:`to_json`."""
         rates = ("picture", "drawing", "word", "others")
-        made = {name: Estimate.from_json(data[name]) for name in rates}
-        return cls(**made, level=data["level"])
+        estimates = {name: Estimate.from_json(data[name]) for name in rates}
+        return cls(**estimates, level=data["level"])

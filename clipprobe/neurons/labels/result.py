@@ -85,12 +85,12 @@ class Labels(UnitValue):
     def labelled(self, label: str | None = None) -> list[UnitLabel]:
         """The units with a label (or this label), the highest held-out r first (in runs of versions
         without it, AUROC)."""
-        kept = [
+        rows = [
             row
             for row in self.rows
             if row.label is not None and (label is None or row.label == label)
         ]
-        return sorted(kept, key=lambda row: (-_rank(row.validation), row.address))
+        return sorted(rows, key=lambda row: (-_rank(row.validation), row.address))
 
     def collisions(self) -> int:
         """Labelled units whose label another unit of their hook point has too."""
@@ -101,16 +101,16 @@ class Labels(UnitValue):
         """Mean over the units with renderings: how often they respond to their own label, by
         modality, and to other labels; bootstrap over units."""
         known = [row.rendered for row in self.rows if row.rendered is not None]
-        found = {}
+        rates_by_name = {}
         for name in ("picture", "drawing", "word", "others"):
             values = [getattr(one, name).value for one in known]
             values = [value for value in values if not math.isnan(value)]
-            found[name] = (
+            rates_by_name[name] = (
                 cluster_bootstrap(np.array(values), seed=0)
                 if values
                 else undefined("no unit has a label that can be rendered")
             )
-        return found
+        return rates_by_name
 
     def table(self) -> list[dict[str, Any]]:
         """One row per unit, ``circular`` and the judge in each."""
@@ -118,7 +118,7 @@ class Labels(UnitValue):
 
     def summary(self) -> dict[str, Any]:
         """Headline numbers."""
-        kept = Counter(row.label for row in self.rows if row.label is not None)
+        counts = Counter(row.label for row in self.rows if row.label is not None)
         return {
             "kind": "labels",
             "headline": [
@@ -136,8 +136,8 @@ class Labels(UnitValue):
             "scorer": self.scorer,
             "pool": self.pool,
             "n_units": len(self.rows),
-            "n_labelled": sum(kept.values()),
-            "n_labels": len(kept),
+            "n_labelled": sum(counts.values()),
+            "n_labels": len(counts),
             "n_shared": self.collisions(),
             "twin": {"n_labelled": self.twin_labelled, "n_units": self.twin_units},
             "rates": self.rates(),

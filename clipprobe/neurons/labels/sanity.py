@@ -85,7 +85,7 @@ def class_logit_recovery(
     logits = clip.scale * by_clip(TEMPLATES).values
     k = top_k or max(1, round(2 * len(acts.records) / len(classes)))
     truth = np.arange(len(classes))
-    found = []
+    recovery = []
     for judgement in (by_clip(["{}"]), tags):
         for scorer in SCORERS:
             if scorer == "rank_reorder" and not judgement.graded:
@@ -93,7 +93,7 @@ def class_logit_recovery(
             table = scores(scorer, logits, judgement.values, top_k=k, temperature=temperature)
             order = np.argsort(-table, axis=1, kind="stable")
             hits = order[:, :5] == truth[:, None]
-            found.append(
+            recovery.append(
                 Recovery(
                     scorer=scorer,
                     judge=judgement.name,
@@ -105,4 +105,4 @@ def class_logit_recovery(
                     top_k=k,
                 )
             )
-    return found
+    return recovery

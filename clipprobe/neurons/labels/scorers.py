@@ -59,10 +59,10 @@ def _against_prior(evidence: Floats, weight: float) -> Floats:
 
 
 def soft_wpmi(
-    activations: Floats, judged: Floats, *, top_k: int = 100, temperature: float = 10.0
+    activations: Floats, judgements: Floats, *, top_k: int = 100, temperature: float = 10.0
 ) -> Floats:
     """Activations ``(n, u)``, judged ``(n, c)`` -> ``(u, c)``; see the module."""
-    shares = softmax(temperature * judged, axis=1)
+    shares = softmax(temperature * judgements, axis=1)
     k = min(top_k, len(activations))
     inside = np.linspace(0.998, 0.97, k)[:, None, None]
 
@@ -73,10 +73,10 @@ def soft_wpmi(
 
 
 def wpmi(
-    activations: Floats, judged: Floats, *, top_k: int = 28, temperature: float = 2.0
+    activations: Floats, judgements: Floats, *, top_k: int = 28, temperature: float = 2.0
 ) -> Floats:
     """Activations ``(n, u)``, judged ``(n, c)`` -> ``(u, c)``; prior weight 0.6, as the paper."""
-    shares = softmax(temperature * judged, axis=1)
+    shares = softmax(temperature * judgements, axis=1)
     k = min(top_k, len(activations))
 
     def terms(p: Floats) -> Floats:
@@ -86,7 +86,7 @@ def wpmi(
 
 
 def rank_reorder(
-    activations: Floats, judged: Floats, *, top_k: int | None = None, temperature: float = 1.0
+    activations: Floats, judgements: Floats, *, top_k: int | None = None, temperature: float = 1.0
 ) -> Floats:
     """Activations ``(n, u)``, judged ``(n, c)`` -> ``(u, c)``.
 
@@ -97,10 +97,10 @@ def rank_reorder(
     n = len(activations)
     k = min(n, top_k or max(10, n // 20))
     rows = _strongest(activations, k)
-    result = np.empty((activations.shape[1], judged.shape[1]))
+    result = np.empty((activations.shape[1], judgements.shape[1]))
     for unit in range(activations.shape[1]):
         strongest = activations[rows[:, unit], unit]  # falling
-        order = np.argsort(-judged[rows[:, unit]], axis=0, kind="stable")  # k c
+        order = np.argsort(-judgements[rows[:, unit]], axis=0, kind="stable")  # k c
         rank = np.argsort(order, axis=0, kind="stable")
         away = np.abs(strongest[rank] - strongest[:, None]) ** 3
         result[unit] = -np.cbrt(away.sum(axis=0))
@@ -108,18 +108,18 @@ def rank_reorder(
 
 
 def cosine(
-    activations: Floats, judged: Floats, *, top_k: int | None = None, temperature: float = 1.0
+    activations: Floats, judgements: Floats, *, top_k: int | None = None, temperature: float = 1.0
 ) -> Floats:
     """Activations ``(n, u)``, judged ``(n, c)`` -> ``(u, c)``; all images count, no scale."""
-    return _unit_columns(activations).T @ _unit_columns(judged)
+    return _unit_columns(activations).T @ _unit_columns(judgements)
 
 
 def cosine_cubed(
-    activations: Floats, judged: Floats, *, top_k: int | None = None, temperature: float = 1.0
+    activations: Floats, judgements: Floats, *, top_k: int | None = None, temperature: float = 1.0
 ) -> Floats:
     """The cosine of the centred and cubed columns."""
     return cosine(
-        (activations - activations.mean(axis=0)) ** 3, (judged - judged.mean(axis=0)) ** 3
+        (activations - activations.mean(axis=0)) ** 3, (judgements - judgements.mean(axis=0)) ** 3
     )
 
 
@@ -129,21 +129,21 @@ def _unit_columns(x: Floats) -> Floats:
 
 
 def linear(
-    activations: Floats, judged: Floats, *, top_k: int | None = None, temperature: float = 1.0
+    activations: Floats, judgements: Floats, *, top_k: int | None = None, temperature: float = 1.0
 ) -> Floats:
     """Pearson's r of q with P: a linear explanation by one concept."""
-    return cosine(activations - activations.mean(axis=0), judged - judged.mean(axis=0))
+    return cosine(activations - activations.mean(axis=0), judgements - judgements.mean(axis=0))
 
 
 def invert(
-    activations: Floats, judged: Floats, *, top_k: int | None = None, temperature: float = 1.0
+    activations: Floats, judgements: Floats, *, top_k: int | None = None, temperature: float = 1.0
 ) -> Floats:
     """AUROC of q for the images that show a concept: by tags, else those that it fits best."""
-    shown = judged
-    if not np.isin(judged, (0, 1)).all():
-        shown = np.zeros_like(judged)
-        shown[np.arange(len(judged)), judged.argmax(axis=1)] = 1
-    return auroc_table(activations, shown)
+    truth = judgements
+    if not np.isin(judgements, (0, 1)).all():
+        truth = np.zeros_like(judgements)
+        truth[np.arange(len(judgements)), judgements.argmax(axis=1)] = 1
+    return auroc_table(activations, truth)
 
 
 SCORERS: dict[str, Callable[..., Floats]] = {
@@ -176,7 +176,7 @@ def check_scorer(scorer: str, top_k: int | None, temperature: float | None) -> N
 def scores(
     scorer: str,
     activations: NDArray[np.floating],
-    judged: NDArray[np.floating],
+    judgements: NDArray[np.floating],
     *,
     top_k: int | None = None,
     temperature: float | None = None,
@@ -186,14 +186,14 @@ def scores(
     Args:
         scorer: A name of :data:`SCORERS`.
         activations: ``(n, u)`` pooled activations on the probe images.
-        judged: ``(n, c)``: cosines of a CLIP, or 0/1 tags.
+        judgements: ``(n, c)``: cosines of a CLIP, or 0/1 tags.
         top_k, temperature: None for the paper's values.
     Raises:
         UnknownMethodError: there is no such scorer. ConfigError: ``top_k`` below 1, or a
             temperature that is not positive. DataError: shapes that do not fit, or NaN.
     """
     check_scorer(scorer, top_k, temperature)
-    a, p = np.asarray(activations, np.float64), np.asarray(judged, np.float64)
+    a, p = np.asarray(activations, np.float64), np.asarray(judgements, np.float64)
     if a.ndim != 2 or p.ndim != 2 or len(a) != len(p) or not a.size or not p.size:
         raise DataError(
             f"Labels need activations (images, units) and a judge's (images, concepts) of the same "

@@ -157,10 +157,10 @@ def _execute(settings: LabelTest, clip: Clip, dataset: Dataset) -> Outcome[Label
             )
     except ConfigError as error:  # of the images that could be read, so no other try helps
         raise DataError(str(error)) from None
-    kept = {"settings": dict(labels.settings), "units": [one.to_json() for one in labels.rows]}
+    content = {"settings": dict(labels.settings), "units": [one.to_json() for one in labels.rows]}
     return Outcome(
         value=replace(labels, store=InMemory({TABLE: lambda: _table(labels)}, labels.summary)),
-        files=[(TABLE, _table(labels)), (UNITS, kept)],
+        files=[(TABLE, _table(labels)), (UNITS, content)],
         summary=labels.summary,
         page=lambda run: page_of(labels),
         used=labels.n_choose + labels.n_held_out,
@@ -221,12 +221,12 @@ def load_labels(run: RunView) -> Labels:
             f"The labelling {run.path} is of an earlier clipprobe, which kept tables only: read "
             "its labels.parquet, or make it again."
         )
-    kept, summary, manifest = run.read_json(UNITS), run.summary, run.manifest
+    content, summary, manifest = run.read_json(UNITS), run.summary, run.manifest
     same = ("scorer", "pool", "judge", "circular", "note", "truth")
     counts = ("n_concepts", "n_choose", "n_held_out")
     return Labels(
-        rows=tuple(UnitLabel.from_json(one) for one in kept["units"]),
-        settings=kept["settings"],
+        rows=tuple(UnitLabel.from_json(one) for one in content["units"]),
+        settings=content["settings"],
         twin_labelled=summary.get("twin", {}).get("n_labelled", 0),
         twin_units=summary.get("twin", {}).get("n_units", 0),
         data=manifest["config"]["data"],

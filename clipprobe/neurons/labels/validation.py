@@ -112,9 +112,9 @@ def validate(
     check_levels(alpha, threshold)
     values = np.asarray(activations, np.float64)
     labels = np.asarray(labels)
-    said = present[:, labels].astype(np.float64) if explained is None else explained
+    predictions = present[:, labels].astype(np.float64) if explained is None else explained
     ps = np.full(len(labels), np.nan)
-    found: list[Estimate] = [undefined("not scored")] * len(labels)
+    estimates: list[Estimate] = [undefined("not scored")] * len(labels)
     for label in np.unique(labels).tolist():
         units = np.flatnonzero(labels == label)
         truth = present[:, label]
@@ -125,35 +125,35 @@ def validate(
                 f"{MIN_POSITIVES} that do and {MIN_POSITIVES} that do not are needed"
             )
             for each in units:
-                found[each] = undefined(reason, n=len(truth))
+                estimates[each] = undefined(reason, n=len(truth))
             continue
         ps[units] = _mann_whitney(values[truth][:, units], values[~truth][:, units])
         for each in units:
-            found[each] = auroc_estimate(values[:, each], truth)
+            estimates[each] = auroc_estimate(values[:, each], truth)
     qs = benjamini_hochberg(ps)
     family, n_selected = int(np.isfinite(ps).sum()), int((qs <= alpha).sum())
     results = []
     for unit, label in enumerate(labels.tolist()):
-        low, pearson_low, reason = math.nan, math.nan, found[unit].reason
-        shown = present[:, label]
-        pearson = pearson_estimate(values[:, unit], said[:, unit])
+        low, pearson_low, reason = math.nan, math.nan, estimates[unit].reason
+        is_present = present[:, label]
+        pearson = pearson_estimate(values[:, unit], predictions[:, unit])
         if qs[unit] <= alpha:
             level = 1 - alpha * n_selected / family
-            low = _lower_end(found[unit], values[:, unit], shown, level)
-            pearson_low = pearson_estimate(values[:, unit], said[:, unit], level=level).low
+            low = _lower_end(estimates[unit], values[:, unit], is_present, level)
+            pearson_low = pearson_estimate(values[:, unit], predictions[:, unit], level=level).low
             reason = (
                 ""
                 if pearson_low > threshold
                 else f"Pearson's r is {pearson.value:.2f} on held-out images, and its corrected "
                 f"lower end {pearson_low:.2f} does not exceed {threshold:g}"
             )
-        elif found[unit].defined:
+        elif estimates[unit].defined:
             reason = f"not significant after correction over {family} units"
         results.append(
             Validation(
-                auroc=found[unit],
+                auroc=estimates[unit],
                 low_corrected=low,
-                n_positive=int(shown.sum()),
+                n_positive=int(is_present.sum()),
                 p=float(ps[unit]),
                 q=float(qs[unit]),
                 family=family,
@@ -161,8 +161,8 @@ def validate(
                 reason=reason,
                 pearson=pearson,
                 pearson_low_corrected=pearson_low,
-                auprc=average_precision(values[:, unit], shown),
-                lift=auprc_lift(values[:, unit], shown),
+                auprc=average_precision(values[:, unit], is_present),
+                lift=auprc_lift(values[:, unit], is_present),
             )
         )
     return results

@@ -13,7 +13,7 @@ from clipprobe.settings.shared import Model, Terminal
 if TYPE_CHECKING:
     from clipprobe.neurons.labels.result import Labels
 
-_N_SHOWN = 15
+_N_ROWS = 15
 
 
 def label(settings: LabelVerb, model: Model, terminal: Terminal) -> None:
@@ -35,30 +35,30 @@ def label(settings: LabelVerb, model: Model, terminal: Terminal) -> None:
     say(f"The report is {settings.out}/report.html.")
 
 
-def labels_text(found: Labels) -> str:
+def labels_text(labels: Labels) -> str:
     """The labelling for people; the sentence about the judge comes first."""
-    summary = found.summary()
+    summary = labels.summary()
     lines = [
-        found.note,
+        labels.note,
         f"{summary['n_labelled']} of {summary['n_units']} units have a label "
-        f"({found.abstention.value:.1%} have none), of {found.n_concepts} concepts, chosen by "
-        f"{found.scorer} on {found.n_choose} images and scored on {found.n_held_out} others; "
-        f"corrected over {found.family} units",
+        f"({labels.abstention.value:.1%} have none), of {labels.n_concepts} concepts, chosen by "
+        f"{labels.scorer} on {labels.n_choose} images and scored on {labels.n_held_out} others; "
+        f"corrected over {labels.family} units",
     ]
-    if found.twin_units:
+    if labels.twin_units:
         lines.append(
-            f"Random twins, by the same rules: {found.twin_labelled} of {found.twin_units} units"
+            f"Random twins, by the same rules: {labels.twin_labelled} of {labels.twin_units} units"
         )
     if summary["n_labelled"]:
-        lines.append(f"{found.collisions()} units share their label with one of their hook point")
-    rates = found.rates()
+        lines.append(f"{labels.collisions()} units share their label with one of their hook point")
+    rates = labels.rates()
     if rates["picture"].defined:
         parts = [f"{name} {rate.value:.1%}" for name, rate in rates.items() if rate.defined]
         lines.append(
             f"Share of fresh renderings above the unit's top 1 %, {rates['picture'].n} units: "
             + ", ".join(parts)
         )
-    for row in found.labelled()[:_N_SHOWN]:
+    for row in labels.labelled()[:_N_ROWS]:
         checked = row.validation
         r, auroc = checked.pearson, checked.auroc
         lines.append(

@@ -68,12 +68,12 @@ def find_pooled_sites(
         return sites, {site.name: pool for site in sites}
     points = resolve(clip, default_sites(clip) if patterns is None else patterns)
     pools = {point.name: late_cls(clip, point) for point in points}
-    found = {
+    sites_by_name = {
         site.name: site
         for one in dict.fromkeys(pools.values())
         for site in find_sites(clip, [name for name in pools if pools[name] == one], one)
     }
-    return [found[name] for name in pools], pools
+    return [sites_by_name[name] for name in pools], pools
 
 
 def late_cls(clip: Clip, point: HookPoint) -> str:
@@ -104,7 +104,7 @@ def tiles(sites: Sequence[Site], n_images: int, memory_mb: float, n_models: int)
             f"memory_mb={memory_mb:g} does not hold one unit's activations on {n_images} images: "
             f"give at least {4e-6 * n_images * n_models:.2g}."
         )
-    tiles_found: list[Tile] = []
+    result: list[Tile] = []
     pieces: list[tuple[str, int, int]] = []
     remaining = room
     for site in sites:
@@ -115,9 +115,9 @@ def tiles(sites: Sequence[Site], n_images: int, memory_mb: float, n_models: int)
             remaining -= stop - start
             start = stop
             if remaining == 0:
-                tiles_found.append(tuple(pieces))
+                result.append(tuple(pieces))
                 pieces, remaining = [], room
-    return [*tiles_found, tuple(pieces)] if pieces else tiles_found
+    return [*result, tuple(pieces)] if pieces else result
 
 
 def pooled(
@@ -139,7 +139,7 @@ def pooled(
     matrices = [np.empty((len(records), n_units), np.float32) for _ in clips]
     sites = list(dict.fromkeys(name for name, _, _ in tile))
     readers = [Reader(clip, sites, pool) for clip in clips]
-    kept: list[ImageRecord] = []
+    used: list[ImageRecord] = []
     failures: list[Failure] = []
     batches = image_batches(clips[0], records, batch_size, workers)
     with closing(cast("Generator[Batch[Tensor]]", batches)):
@@ -147,11 +147,11 @@ def pooled(
             for reader, matrix in zip(readers if batch.items else (), matrices, strict=False):
                 readings = reader(batch.items).values
                 pieces = [readings[name][:, start:stop] for name, start, stop in tile]
-                matrix[len(kept) : len(kept) + len(batch.items)] = np.concatenate(pieces, axis=1)
-            kept += batch.records
+                matrix[len(used) : len(used) + len(batch.items)] = np.concatenate(pieces, axis=1)
+            used += batch.records
             failures += batch.failures
             if progress is not None:
                 progress(len(batch.records) + len(batch.failures))
     return Pooled(
-        records=kept, matrices=[matrix[: len(kept)] for matrix in matrices], failures=failures
+        records=used, matrices=[matrix[: len(used)] for matrix in matrices], failures=failures
     )

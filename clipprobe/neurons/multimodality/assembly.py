@@ -132,8 +132,8 @@ def _unadjusted(
     """What is counted without pixel covariates, in the model and at random weights."""
     if not raw[0]:
         return None
-    seen, *random = (counts_of(Scores.joined(parts), alpha) for parts in raw)
-    return {name: (n, random[0][name] if random else None) for name, n in seen.items()}
+    own, *random = (counts_of(Scores.joined(parts), alpha) for parts in raw)
+    return {name: (n, random[0][name] if random else None) for name, n in own.items()}
 
 
 def _floor(scores: Scores, alpha: float, seed: int) -> Floor:

@@ -107,9 +107,9 @@ def open_bundled(
         fresh: As of :func:`bundled_probes`; a call of an older version does not say it.
     """
     by_name = {concept.name: concept for concept in all_concepts()}
-    chosen = None if names is None else [by_name[name] for name in names]
+    concepts = None if names is None else [by_name[name] for name in names]
     return bundled_probes(
-        per_concept=per_concept, seed=seed, concepts=chosen, size_px=size_px, fresh=fresh
+        per_concept=per_concept, seed=seed, concepts=concepts, size_px=size_px, fresh=fresh
     )
 
 

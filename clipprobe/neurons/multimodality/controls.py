@@ -137,7 +137,7 @@ def _controls(
     clip: Clip, unit: str, concept: str, pool: str, seed: int, batch_size: int
 ) -> WordControls:
     try:
-        made = drawings(concept, seed, max(64, clip.image_size))
+        drawings_by_kind = drawings(concept, seed, max(64, clip.image_size))
     except ClipprobeError as error:
         reason = f"the word {concept!r} cannot be drawn: {error}"
         return WordControls(
@@ -148,10 +148,10 @@ def _controls(
             n_word=0,
             reason=reason,
         )
-    images = [image for kind in made.values() for image in kind]
+    images = [image for kind in drawings_by_kind.values() for image in kind]
     values = _responses(clip, unit, images, pool, batch_size)
-    cuts = np.cumsum([len(kind) for kind in made.values()])[:-1]
-    kinds = dict(zip(made, np.split(values, cuts), strict=True))
+    cuts = np.cumsum([len(kind) for kind in drawings_by_kind.values()])[:-1]
+    kinds = dict(zip(drawings_by_kind, np.split(values, cuts), strict=True))
     against = {
         name: auroc_estimate(
             np.concatenate([kinds["word"], kinds[name]]),

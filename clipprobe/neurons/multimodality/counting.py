@@ -105,43 +105,43 @@ def count_multimodal(
     return count_of(result, threshold)
 
 
-def count_of(found: Multimodality, threshold: float = STRONG) -> MultimodalCount:
+def count_of(result: Multimodality, threshold: float = STRONG) -> MultimodalCount:
     """The counts of a result that has both controls."""
-    assert found.floor is not None and found.shuffles is not None
-    units, floor = found.units, found.floor
+    assert result.floor is not None and result.shuffles is not None
+    units, floor = result.units, result.floor
     reach = units["score"] >= threshold
     tested = int(units["score"].notna().sum())
     random_tested = int((floor.score == floor.score).sum())
     kinds = ("q", "q_images")
-    counts = [int((reach & (units[kind] <= found.alpha)).sum()) for kind in kinds]
+    counts = [int((reach & (units[kind] <= result.alpha)).sum()) for kind in kinds]
     counts.append(int(reach.sum()))
     random_reach = floor.score >= threshold
     random_counts = [
-        int((random_reach & (getattr(floor, kind) <= found.alpha)).sum()) for kind in kinds
+        int((random_reach & (getattr(floor, kind) <= result.alpha)).sum()) for kind in kinds
     ]
     random_counts.append(int(random_reach.sum()))
     shares = [wilson(count, tested) for count in counts]
     random = [wilson(count, random_tested) for count in random_counts]
     return MultimodalCount(
         threshold=threshold,
-        alpha=found.alpha,
+        alpha=result.alpha,
         units=shares[0],
         units_images=shares[1],
         strong=shares[2],
         n_units=counts[0],
         n_units_images=counts[1],
         n_strong=counts[2],
-        one_shuffled=found.shuffles.count_one(counts[2], threshold),
-        all_shuffled=found.shuffles.count_all(counts[2], threshold),
+        one_shuffled=result.shuffles.count_one(counts[2], threshold),
+        all_shuffled=result.shuffles.count_all(counts[2], threshold),
         claims={
             name: claim
-            for name, claim in claims_of(found).items()
+            for name, claim in claims_of(result).items()
             if name in ("each", "exact", "profile")
         },
-        n_concepts=found.n_concepts_found,
+        n_concepts=result.n_concepts_found,
         random_units=random[0],
         random_units_images=random[1],
         random_strong=random[2],
-        n_images=sum(sum(images) for images in found.n_images.values()),
-        provenance=found.provenance,
+        n_images=sum(sum(images) for images in result.n_images.values()),
+        provenance=result.provenance,
     )

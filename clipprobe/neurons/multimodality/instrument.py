@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 MIN_AUROC = 0.9
 
 
-def concept_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
-    (unit,) = found["units.parquet"]
+def concept_of(store: Store, rows_by_table: Mapping[str, Rows]) -> list[UnitRows]:
+    (unit,) = rows_by_table["units.parquet"]
     summary = store.summary
     names: Sequence[str] = summary["modalities"]
     n = sum(unit[f"n_{name}"] for name in names)
@@ -76,7 +76,7 @@ def concept_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
             ),
         ),
     ]
-    controls = found["controls.parquet"]
+    controls = rows_by_table["controls.parquet"]
     against = [row for row in controls if not row["control"].startswith("jitter")]
     if against:
         tables.append(
@@ -101,14 +101,14 @@ def concept_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
     return tables
 
 
-def verdict_of(store: Store, found: Mapping[str, Rows]) -> Verdict:
-    (unit,) = found["units.parquet"]
+def verdict_of(store: Store, tables: Mapping[str, Rows]) -> Verdict:
+    (unit,) = tables["units.parquet"]
     kinds = ", ".join(store.summary["modalities"])
     score = with_interval(unit["score"], unit["low"], unit["high"])
-    held = not missing(unit["score"]) and unit["score"] >= MIN_AUROC
+    is_one = not missing(unit["score"]) and unit["score"] >= MIN_AUROC
     text = (
         f"{unit['concept']} as {kinds}: AUROC {score} in the weakest of them"
-        if held
+        if is_one
         else f"No concept as each of {kinds}: the best, {unit['concept']}, has AUROC {score} in "
         "the weakest of them"
     )
@@ -119,8 +119,8 @@ def verdict_of(store: Store, found: Mapping[str, Rows]) -> Verdict:
         return Verdict(text=f"{text} {WITHDRAWN_NOTE}", seeks_name=True)
     return Verdict(
         text=text,
-        name=unit["concept"] if held else "",
-        score=f"AUROC {short_of_one(unit['score'])} held out" if held else "",
+        name=unit["concept"] if is_one else "",
+        score=f"AUROC {short_of_one(unit['score'])} held out" if is_one else "",
         seeks_name=True,
     )
 
@@ -198,7 +198,7 @@ MULTIMODAL = Instrument(
         ),
         Property(
             name="reads-text",
-            meaning=f"for one concept an AUROC of at least {MIN_AUROC} among pictures of written "
+            meaning=f"for one concept an AUROC of at least {MIN_AUROC} among images of written "
             "words (auroc_word), whatever it responds to in other modalities; ranked by that "
             "AUROC, which has no correction for the number of concepts tried",
             table="pairs.parquet",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from clipprobe.neurons.multimodality.contents import MultimodalityContents
     from clipprobe.report import Lead
 
-_N_SHOWN = 6
+_N_ROWS = 6
 _N_SERIES = 3
 
 
@@ -19,9 +19,9 @@ def lead_of(result: MultimodalityContents) -> Lead:
     """The verdict of a test, with the best units in each modality as its figure."""
     from clipprobe.report import Intervals, Lead
 
-    rows = result.ranked(_N_SHOWN)
+    rows = result.ranked(_N_ROWS)
     modalities = result.modalities[:_N_SERIES]
-    verdict, evidence = _said(result)
+    verdict, evidence = _statement(result)
     figure = Intervals(
         rows=[
             (
@@ -50,7 +50,7 @@ def lead_of(result: MultimodalityContents) -> Lead:
     )
 
 
-def _said(result: MultimodalityContents) -> tuple[str, str]:
+def _statement(result: MultimodalityContents) -> tuple[str, str]:
     claims = claims_of(result)
     claim = claims.get("each", claims["strong"])
     what = f"respond to one concept in all of {', '.join(result.modalities)}"

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from clipprobe.report import Block, Page, Section
 
 N_LISTED = 30
-N_PICTURED = 10
+N_WITH_IMAGES = 10
 N_IMAGES = 6
 _SIDE = 96
 
 
 def page_of(result: MultimodalityContents, probes: Probes) -> Page:
-    """The report, with the pictures in it."""
+    """The report, with the images in it."""
     from clipprobe.report import Page
 
-    sections = [_overview(result), _nulls(result), _units(result), _pictures(result, probes)]
+    sections = [_overview(result), _nulls(result), _units(result), _image_sheets(result, probes)]
     sections += [_concepts(result), *_controls(result), *_failed(result)]
     n_images = sum(sum(counts) for counts in result.n_images.values())
     return Page(
@@ -163,13 +163,13 @@ def _units(result: MultimodalityContents) -> Section:
             Chart(
                 modality_dots(names[:15], {name: part[:15] for name, part in dots.items()}),
                 "AUROC of the best units in each modality, with simultaneous 95 % intervals; 0.5 "
-                "is no preference.",
+                "means no preference.",
             ),
         ],
     )
 
 
-def _pictures(result: MultimodalityContents, probes: Probes) -> Section:
+def _image_sheets(result: MultimodalityContents, probes: Probes) -> Section:
     from clipprobe.report import Images, Paragraph, Section
     from clipprobe.report.numbers import format_cell
 
@@ -179,15 +179,15 @@ def _pictures(result: MultimodalityContents, probes: Probes) -> Section:
             "caption gives the activation and the concept shown."
         )
     ]
-    for row in result.ranked(N_PICTURED):
+    for row in result.ranked(N_WITH_IMAGES):
         estimate = result.estimate(row)
         unit = f"{row['address']} ({result.pool_of(row['site'])})"
         blocks.append(Paragraph(f"{unit}: {row['concept']}, score {format_cell(estimate)}"))
-        found = strongest_images(result, probes, row, N_IMAGES)
+        strongest = strongest_images(result, probes, row, N_IMAGES)
         items = [
-            (picture, f"{name}, {value:.3g}: {concept}")
-            for name, images in found.items()
-            for picture, value, concept in images
+            (image, f"{name}, {value:.3g}: {concept}")
+            for name, images in strongest.items()
+            for image, value, concept in images
         ]
         blocks.append(Images(items, columns=N_IMAGES))
     return Section("Strongest images", blocks)
@@ -196,7 +196,7 @@ def _pictures(result: MultimodalityContents, probes: Probes) -> Section:
 def strongest_images(
     result: MultimodalityContents, probes: Probes, row: Mapping[str, Any], limit: int
 ) -> dict[str, list[tuple[Image.Image, float, str]]]:
-    """Modality -> picture, activation and concept of a unit's strongest images."""
+    """Modality -> image, activation and concept of a unit's strongest images."""
     records = {record.id: record for record in probes.dataset}
     top = result.top_images
     mine = top[(top["site"] == row["site"]) & (top["unit"] == row["unit"])]
@@ -204,19 +204,19 @@ def strongest_images(
     for name in result.modalities:
         rows = mine[mine["modality"] == name].head(limit)
         images[name] = [
-            (_picture(records[one.id]), float(one.value), str(one.concept))
+            (_thumbnail(records[one.id]), float(one.value), str(one.concept))
             for one in rows.itertuples()
         ]
     return images
 
 
-def _picture(record: ImageRecord) -> Image.Image:
+def _thumbnail(record: ImageRecord) -> Image.Image:
     try:
-        picture = decode_image(record)
+        image = decode_image(record)
     except UnreadableImageError:  # read a moment ago, and gone since
         return Image.new("RGB", (_SIDE, _SIDE), (225, 225, 225))
-    picture.thumbnail((2 * _SIDE, 2 * _SIDE), Image.Resampling.LANCZOS)
-    return picture
+    image.thumbnail((2 * _SIDE, 2 * _SIDE), Image.Resampling.LANCZOS)
+    return image
 
 
 def _concepts(result: MultimodalityContents) -> Section:

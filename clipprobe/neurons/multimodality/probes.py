@@ -166,9 +166,9 @@ def complete(name: str, records: list[ImageRecord], min_images: int) -> Probes:
     if set(modalities) == set(MODALITIES):
         modalities = MODALITIES
     if len(modalities) < 2:
-        found = ", ".join(map(repr, modalities)) or "none"
+        listed = ", ".join(map(repr, modalities)) or "none"
         raise DataError(
-            f"Multimodality compares modalities, and {name!r} has {len(modalities)} ({found}): "
+            f"Multimodality compares modalities, and {name!r} has {len(modalities)} ({listed}): "
             "give images of the same concepts in at least two."
         )
     names = sorted({str(record.label) for record in records})
@@ -179,19 +179,19 @@ def complete(name: str, records: list[ImageRecord], min_images: int) -> Probes:
         )
         for modality in modalities
     }
-    kept = enough(codes, len(names), min_images)
-    if kept.sum() < 2:
+    is_complete = enough(codes, len(names), min_images)
+    if is_complete.sum() < 2:
         raise DataError(
-            f"Only {int(kept.sum())} of the {len(names)} concepts of {name!r} have at least "
+            f"Only {int(is_complete.sum())} of the {len(names)} concepts of {name!r} have at least "
             f"{min_images} images in each of {', '.join(modalities)}, and two are needed (the "
             "distractors are images of the other concepts): give more images, or lower min_images."
         )
     reason = f"its concept has fewer than {min_images} images in some modality"
-    wanted = [record for record in records if kept[place[str(record.label)]]]
-    skipped = [Failure(r.id, reason) for r in records if not kept[place[str(r.label)]]]
+    complete_records = [record for record in records if is_complete[place[str(record.label)]]]
+    skipped = [Failure(r.id, reason) for r in records if not is_complete[place[str(r.label)]]]
     return Probes(
-        dataset=make_dataset(name, wanted, None),
-        concepts=tuple(name for name, keep in zip(names, kept, strict=True) if keep),
+        dataset=make_dataset(name, complete_records, None),
+        concepts=tuple(name for name, keep in zip(names, is_complete, strict=True) if keep),
         modalities=modalities,
         skipped=tuple(skipped),
     )

@@ -1,7 +1,7 @@
 """The three-modality test: is a unit's concept one concept in picture, drawing and word?
 
 After "Multimodal Neurons in Artificial Neural Networks" (Goh et al. 2021), which showed such
-units as pictures, without a number. See ``docs/neurons/multimodality.md`` for the definitions.
+units as images, without a number. See ``docs/neurons/multimodality.md`` for the definitions.
 """
 
 from __future__ import annotations

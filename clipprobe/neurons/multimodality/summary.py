@@ -57,15 +57,15 @@ def _weighed(claim: Claim, result: MultimodalityContents) -> str:
 
 
 def _strong(result: MultimodalityContents) -> str:
-    seen = (
+    text = (
         f"{result.n_strong:,} of {len(result.units):,} units reach AUROC {STRONG} for one concept "
         f"in all of {', '.join(result.modalities)}"
     )
     if result.floor is not None:
-        seen += f"; at random weights {result.floor.n_strong:,} do"
+        text += f"; at random weights {result.floor.n_strong:,} do"
     if result.shuffles is None:
         return (
-            f"{seen}. This run has no count with shuffled concepts, which alone can make the "
+            f"{text}. This run has no count with shuffled concepts, which alone can make the "
             "number evidence: make the run again."
         )
     one, every = result.strong_shuffled
@@ -76,11 +76,11 @@ def _strong(result: MultimodalityContents) -> str:
     )
     if max(one.p, every.p) > result.alpha:
         return (
-            f"{seen}. {shuffled}, so this count alone is not evidence that units have one concept "
+            f"{text}. {shuffled}, so this count alone is not evidence that units have one concept "
             "in all modalities."
         )
     return (
-        f"{seen}. {shuffled}: the count is beyond what shuffled concepts give, which does not say "
+        f"{text}. {shuffled}: the count is beyond what shuffled concepts give, which does not say "
         "of any single unit that it is not a coincidence."
     )
 

@@ -153,7 +153,7 @@ def top_rows(
     modalities: Sequence[str],
     strongest: Mapping[str, tuple[NDArray[np.int64], NDArray[np.float32]]],
     ids: Mapping[str, Sequence[str]],
-    shown: Mapping[str, NDArray[np.int64]],
+    concept_codes: Mapping[str, NDArray[np.int64]],
     concepts: Sequence[str],
 ) -> Any:
     """Each unit's strongest images: unit, modality and rank from the outside in."""
@@ -176,7 +176,7 @@ def top_rows(
                     "rank": np.tile(np.arange(k, dtype=np.int16), n_units),
                     "value": values.T.ravel(),
                     "id": np.array(ids[name], dtype=object)[flat],
-                    "concept": pd.Categorical.from_codes(shown[name][flat], list(concepts)),
+                    "concept": pd.Categorical.from_codes(concept_codes[name][flat], list(concepts)),
                 }
             )
         )
@@ -187,12 +187,12 @@ def top_rows(
     return table.iloc[order].reset_index(drop=True)
 
 
-def control_rows(found: Sequence[WordControls]) -> Any:
+def control_rows(controls: Sequence[WordControls]) -> Any:
     """One row per unit and word control: an AUROC with its interval, or a jitter without one."""
     import pandas as pd
 
     rows = []
-    for one in found:
+    for one in controls:
         site, _, unit = one.unit.rpartition(":")
         head = {"site": site, "unit": int(unit), "concept": one.concept}
         for name, estimate in one.against.items():

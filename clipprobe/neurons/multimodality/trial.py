@@ -66,7 +66,7 @@ class Trial:
         self.pixels: dict[str, Floats] = {}
         self.halves: dict[str, NDArray[np.bool_]] = {}
         self.selects: dict[str, NDArray[np.bool_]] = {}
-        self.kept: dict[str, NDArray[np.bool_]] = {}
+        self.usable: dict[str, NDArray[np.bool_]] = {}
         self.concepts: tuple[str, ...] = ()
         self.joint: JointNull | None = None
         self.orders: tuple[NDArray[np.int64], ...] = ()
@@ -87,32 +87,32 @@ class Trial:
         for model in range(len(self.clips)):
             raw = {
                 name: ModalityRows(
-                    values=parts[model][self.kept[name]],
+                    values=parts[model][self.usable[name]],
                     codes=self.codes[name],
                     selects=self.selects[name],
                 )
                 for name, parts in matrices.items()
             }
-            seen = raw
+            modalities = raw
             if self.settings.pixel_covariates:
                 self.raw[model].append(self._measured(raw, 1))
-                seen = {
+                modalities = {
                     name: replace(part, values=regress_out(part.values, self.pixels[name]))
                     for name, part in raw.items()
                 }
-            scores = self._measured(seen, self.settings.n_permutations)
+            scores = self._measured(modalities, self.settings.n_permutations)
             self.scores[model].append(scores)
             if model == 0:
                 assert self.joint is not None
                 self.joint.update(np.nan_to_num(scores.aurocs, nan=0.0))
                 self.shuffled.append(tuple(shuffled_scores(scores, o) for o in self.orders))
-                self.intervals.append(intervals(seen, scores.selected))
+                self.intervals.append(intervals(modalities, scores.selected))
                 for name, part in raw.items():
                     self.strongest[name].append(strongest(part))
 
-    def _measured(self, seen: Mapping[str, ModalityRows], n_permutations: int) -> Scores:
+    def _measured(self, modalities: Mapping[str, ModalityRows], n_permutations: int) -> Scores:
         return measure(
-            seen,
+            modalities,
             len(self.concepts),
             top_k=self.settings.top_k,
             n_permutations=n_permutations,
@@ -183,9 +183,9 @@ class Trial:
             name for name, keep in zip(self.probes.concepts, usable, strict=True) if keep
         )
         number = np.cumsum(usable) - 1
-        self.kept = {name: usable[codes] for name, codes in self.codes.items()}
+        self.usable = {name: usable[codes] for name, codes in self.codes.items()}
         reason = f"its concept has fewer than {least} readable images in some modality"
-        for name, rows in self.kept.items():
+        for name, rows in self.usable.items():
             left_out = [one for one, keep in zip(self.ids[name], rows, strict=True) if not keep]
             self.failures += [Failure(one, reason) for one in left_out]
             self.ids[name] = [one for one, keep in zip(self.ids[name], rows, strict=True) if keep]

@@ -26,11 +26,11 @@ def multimodal(
     from clipprobe.study import carry_out
 
     # A table is read before the model, so that a wrong one is said at once.
-    given = (
+    own_probes = (
         None if flags.images is None else as_probes(flags.images, min_images=settings.min_images)
     )
     clip = load_model(model)
-    probes = given or bundled_probes(
+    probes = own_probes or bundled_probes(
         per_concept=flags.per_concept, seed=settings.seed, size_px=max(64, clip.image_size)
     )
     options = (("random_weights", flags.random_weights), ("words", flags.words))
@@ -40,38 +40,38 @@ def multimodal(
             settings, concepts=probes, controls=controls, n_controls=flags.top, progress=advance
         )
         done = carry_out(MULTIMODALITY, record, clip)
-    found = done.value
-    data = {**found.summary(), "units": found.ranked(flags.top)}
-    result(data, as_json=terminal.as_json, text=lambda: ranking_text(found, flags.top))
-    for note in found.notes:
+    value = done.value
+    data = {**value.summary(), "units": value.ranked(flags.top)}
+    result(data, as_json=terminal.as_json, text=lambda: ranking_text(value, flags.top))
+    for note in value.notes:
         say(note)
-    left_out = f" {len(found.failures)} images were left out." if found.failures else ""
-    say(f"{found.claim}\nThe report is {done.run.path}/report.html.{left_out}")
+    left_out = f" {len(value.failures)} images were left out." if value.failures else ""
+    say(f"{value.claim}\nThe report is {done.run.path}/report.html.{left_out}")
 
 
-def ranking_text(found: Multimodality, top: int) -> str:
+def ranking_text(result: Multimodality, top: int) -> str:
     """The headline and a line for each of the best units."""
     lines = [
-        f"{len(found.units):,} units, {len(found.concepts)} concepts in "
-        f"{', '.join(found.modalities)}, pooled by {found.pooling}; family of "
-        f"{found.family_size:,}",
-        found.verdict,
+        f"{len(result.units):,} units, {len(result.concepts)} concepts in "
+        f"{', '.join(result.modalities)}, pooled by {result.pooling}; family of "
+        f"{result.family_size:,}",
+        result.verdict,
         "",
-        *_counts(found),
+        *_counts(result),
         "",
     ]
-    rows = found.ranked(top)
+    rows = result.ranked(top)
     unit = max(len(row["address"]) for row in rows)
     concept = max(len(one_line(str(row["concept"]))) for row in rows)
-    head = "  ".join(f"{one_line(name):>8}" for name in found.modalities)
+    head = "  ".join(f"{one_line(name):>8}" for name in result.modalities)
     lines.append(
         f"{'unit':<{unit}}  {'concept':<{concept}}  {'score':<24}  {head}  {'concept q':>9}  "
         f"{'profile q':>9}  floor"
     )
     for row in rows:
-        each = "  ".join(f"{_short(row[f'auroc_{name}']):>8}" for name in found.modalities)
+        each = "  ".join(f"{_short(row[f'auroc_{name}']):>8}" for name in result.modalities)
         score = f"{_short(row['score'])} [{_short(row['low'])}, {_short(row['high'])}]"
-        n = sum(row[f"n_{name}"] for name in found.modalities)
+        n = sum(row[f"n_{name}"] for name in result.modalities)
         lines.append(
             f"{row['address']:<{unit}}  {one_line(str(row['concept'])):<{concept}}  "
             f"{f'{score} n={n}':<24}  {each}  {_q(row.get('q_each', math.nan)):>9}  "
@@ -89,11 +89,11 @@ def _q(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.2g}"
 
 
-def _counts(found: Multimodality) -> list[str]:
+def _counts(result: Multimodality) -> list[str]:
     """Every count beside its controls, in columns."""
     from clipprobe.neurons.multimodality.claims import claim_table
 
-    columns, rows = claim_table(found)
+    columns, rows = claim_table(result)
     text = [columns, *([_cell(cell) for cell in row] for row in rows)]
     widths = [max(len(row[place]) for row in text) for place in range(len(columns))]
     return [

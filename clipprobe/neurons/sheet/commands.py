@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from clipprobe.neurons.atlas.unit import Unit
     from clipprobe.neurons.instruments.instrument import Instrument
 
-Given = Iterable[tuple[str, object]]
+Arguments = Iterable[tuple[str, object]]
 Typed = Callable[[Path], object]
 """How a place is written on a command line."""
 
 
-def command_line(verb: str, given: Given) -> str:
+def command_line(verb: str, arguments: Arguments) -> str:
     """The command line that gives flags to a verb; the flag "" is an argument."""
     words = ["clipprobe", *verb.split()]
-    for flag, value in given:
+    for flag, value in arguments:
         words += [f"--{flag}", str(value)] if flag else [str(value)]
     return shlex.join(words)
 
 
-def shown(place: Path) -> Path:
+def as_is(place: Path) -> Path:
     """A place as it is typed from here: relative where it lies below the current folder."""
     try:
         return place.resolve().relative_to(Path.cwd()) if place.is_absolute() else place
@@ -33,7 +33,7 @@ def shown(place: Path) -> Path:
         return place
 
 
-def ask(instrument: Instrument, atlas: Atlas, unit: str, typed: Typed = shown) -> str:
+def ask(instrument: Instrument, atlas: Atlas, unit: str, typed: Typed = as_is) -> str:
     """What asks an instrument about a unit of this atlas, with its model and pooling."""
     site = unit.rpartition(":")[0]
     filled = {
@@ -58,7 +58,7 @@ def show(
     unit: Unit,
     runs: Sequence[str | Path],
     out: str | Path | None,
-    typed: Typed = shown,
+    typed: Typed = as_is,
 ) -> str:
     """What makes the sheet again."""
     flags: list[tuple[str, object]] = [("", unit.address), ("atlas", _place(atlas, typed))]
@@ -76,7 +76,7 @@ def search_line(atlas: Atlas, line: str, sites: Sequence[str], limit: int) -> st
     return command_line("neurons search", [*flags, ("limit", limit)])
 
 
-def scan(atlas: Atlas, typed: Typed = shown) -> str:
+def scan(atlas: Atlas, typed: Typed = as_is) -> str:
     """What makes the atlas again."""
     config, keep = atlas.config, atlas.config["keep"]
     return command_line(
@@ -100,7 +100,7 @@ def _place(atlas: Atlas, typed: Typed) -> object:
     return "runs/atlas" if atlas.path is None else typed(atlas.path)
 
 
-def source(atlas: Atlas, typed: Typed = shown) -> object:
+def source(atlas: Atlas, typed: Typed = as_is) -> object:
     """Where the images or texts are, as the call of the atlas says; else the name of the data."""
     from clipprobe.runs import load_run
     from clipprobe.study.call import CALL
@@ -108,8 +108,8 @@ def source(atlas: Atlas, typed: Typed = shown) -> object:
     name: str = atlas.config["data"]["name"]
     if atlas.path is None or not (run := load_run(atlas.path)).has(CALL):
         return name
-    given = run.read_json(CALL).get("settings", {})
-    one = given.get("images") or given.get("texts")
+    settings = run.read_json(CALL).get("settings", {})
+    one = settings.get("images") or settings.get("texts")
     if not isinstance(one, dict):
         return name
     place = one.get("$path") or one.get("arguments", {}).get("spec")

@@ -35,7 +35,7 @@ class SheetContext:
         typed: How places are written on command lines.
         near: Whether what lies around counts: other sheets in the folder.
         others: Units whose sheets go there too.
-        side: Longest side of a picture in pixels.
+        side: Longest side of an image in pixels.
     """
 
     atlas: Atlas

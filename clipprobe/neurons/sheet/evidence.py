@@ -57,7 +57,7 @@ class Evidence:
 
 def gather(
     atlas: Atlas,
-    given: Sequence[str | Path] = (),
+    own: Sequence[str | Path] = (),
     *,
     among: Iterable[RunView] = (),
     near: bool = True,
@@ -68,7 +68,7 @@ def gather(
     that of a demo is.
 
     Args:
-        given: Runs that have to fit.
+        own: Runs that have to fit.
         near: Whether runs are looked for below the folder of runs.
         among: More runs; those that do not fit are left out, as they are of those below.
     Raises:
@@ -77,7 +77,7 @@ def gather(
     """
     from clipprobe.runs import load_run
 
-    runs = [load_run(path) for path in given]
+    runs = [load_run(path) for path in own]
     for run in runs:
         reason = _unfit(atlas, run)
         if reason:

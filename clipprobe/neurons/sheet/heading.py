@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NO_NAME = "no name held on fresh images"
 #: Whose name is the unit's, the first that has one.
 _NAMERS = ("labels", "multimodal")
-_N_SHOWN = 6
+_N_IMAGES = 6
 
 
 def title_of(context: SheetContext) -> str:
@@ -52,8 +52,8 @@ def best_name(context: SheetContext) -> Verdict | None:
 def evidence_of(context: SheetContext) -> str:
     """What stands behind the title, with n, interval and control; then what the atlas says."""
     named = best_name(context)
-    tried: Sequence[str] = [one.text for _, _, one in context.verdicts if one.seeks_name]
-    first = named.text if named is not None else next(iter(tried), "")
+    texts: Sequence[str] = [one.text for _, _, one in context.verdicts if one.seeks_name]
+    first = named.text if named is not None else next(iter(texts), "")
     atlas = finding(
         context.unit,
         context.atlas.table(context.site.name),
@@ -80,7 +80,7 @@ def lead_of(context: SheetContext) -> Lead | None:
         "measured beside random units.",
     ]
     if context.unit.n_images and context.atlas.tower == "vision":
-        figure = firings_with_maps(context, context.unit.top[:_N_SHOWN])
+        figure = firings_with_maps(context, context.unit.top[:_N_IMAGES])
         limits += [note] if (note := maps_note(context)) else []
     else:
         section = distribution(context)

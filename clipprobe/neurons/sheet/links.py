@@ -53,11 +53,11 @@ def other_sheets(context: SheetContext) -> Iterator[tuple[str, str]]:
     if context.near and folder is not None and folder.is_dir():
         there |= {path.name for path in folder.glob("*.html")}
     there -= {sheet_name(context.unit.address)}
-    told = dict(_similar(context))
-    for address in told:
+    similar = dict(_similar(context))
+    for address in similar:
         if sheet_name(address) in there:
             there.remove(sheet_name(address))
-            yield f"{address} ({told[address]})", sheet_name(address)
+            yield f"{address} ({similar[address]})", sheet_name(address)
     units = {
         sheet_name(f"{name}:{index}"): f"{name}:{index}"
         for name, site in context.atlas.sites.items()

@@ -124,16 +124,16 @@ def find_by_query(
     if not hooks:
         return []
     lists: list[list[str]] = []
-    found: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
     if query.text:
-        found = _by_text(atlas, evidence, query.text, hooks)
-        lists.append(list(found))
+        reasons = _by_text(atlas, evidence, query.text, hooks)
+        lists.append(list(reasons))
     of_atlas: list[str | None] = []
     for kind in query.kinds:
         if properties()[kind].table:
             tied = find_with_property(evidence, properties()[kind])
             for address, fields in tied.items():
-                found.setdefault(address, []).append(f"{kind}: {_fields(fields)}")
+                reasons.setdefault(address, []).append(f"{kind}: {_fields(fields)}")
             lists.append(list(tied))
         else:
             of_atlas.append(kind)
@@ -143,7 +143,7 @@ def find_by_query(
         lists.append([f"{name}:{index}" for name, index in units])
     allowed = [set(one) for one in lists[1:]]
     return [
-        Match(address=address, why=tuple(found.get(address, ())))
+        Match(address=address, why=tuple(reasons.get(address, ())))
         for address in lists[0]
         if all(address in one for one in allowed)
         and (query.index is None or address.endswith(f":{query.index}"))
@@ -154,21 +154,21 @@ def _by_text(
     atlas: Atlas, evidence: Evidence, text: str, hooks: Sequence[str]
 ) -> dict[str, list[str]]:
     """Address -> what ties the unit to the text, source by source, each best first."""
-    found: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
     for one in beside_atlas():
         if not evidence.runs.get(one.name):
             continue
         for question in one.searches:
             for address, fields in find_with_text(evidence, question, text, [one]).items():
-                found.setdefault(address, []).append(f"{question}: {_fields(fields)}")
+                reasons.setdefault(address, []).append(f"{question}: {_fields(fields)}")
     for label in labels_like(atlas, text):
         tables, units = matching(atlas, label=label, site=hooks)
         for name, index in units:
             share = _share_words(
                 label, float(tables[name].purity[index]), tables[name].purity_floor
             )
-            found.setdefault(f"{name}:{index}", []).append(f"label of images: {share}")
-    return found
+            reasons.setdefault(f"{name}:{index}", []).append(f"label of images: {share}")
+    return reasons
 
 
 def _share_words(label: str, purity: float, floor: float) -> str:
@@ -186,12 +186,12 @@ def labels_like(atlas: Atlas, text: str) -> list[str]:
 
 
 def _fields(fields: dict[str, Any]) -> str:
-    shown: Iterator[str] = (
+    texts: Iterator[str] = (
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in fields.items()
         if value is not None
     )
-    return ", ".join(shown)
+    return ", ".join(texts)
 
 
 def unasked(evidence: Evidence) -> list[Instrument]:

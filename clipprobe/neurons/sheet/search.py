@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from clipprobe.runs import RunView
 
 _ALL = 1 << 30
-Found = dict[str, dict[str, Any]]
+EvidenceByUnit = dict[str, dict[str, Any]]
 """Address -> what was found of it, best first."""
 
 
@@ -44,7 +44,7 @@ def find_units(
     """Units that meet everything that is asked, best first.
 
     Args:
-        word: Units among whose top words is this one (rendered as a picture), in order of rank.
+        word: Units among whose top words is this one (rendered as an image), in order of rank.
         concept: Units that a label ties to this concept, and those that a multimodality test
             selected it for and that tell it in every modality (AUROC of at least 0.9).
         kind: A property; see ``properties``.
@@ -55,14 +55,14 @@ def find_units(
         RunFolderError: no run of the instrument that is needed is at hand; says what makes one.
         ConfigError, DataError, UnknownHookPointError: as for :meth:`Atlas.search`.
     """
-    property_wanted = property_of(kind) if kind is not None else None
-    evidence_by_unit: list[Found] = []
+    one_property = property_of(kind) if kind is not None else None
+    evidence_by_unit: list[EvidenceByUnit] = []
     if word is not None:
         evidence_by_unit.append(find_with_text(evidence, "word", word))
     if concept is not None:
         evidence_by_unit.append(find_with_text(evidence, "concept", concept))
-    if property_wanted is not None and property_wanted.table:
-        evidence_by_unit.append(find_with_property(evidence, property_wanted))
+    if one_property is not None and one_property.table:
+        evidence_by_unit.append(find_with_property(evidence, one_property))
         kind = None
     if not evidence_by_unit:
         return atlas.search(kind=kind, label=label, where=where, site=site, limit=limit)
@@ -83,7 +83,7 @@ def find_units(
 
 def find_with_text(
     evidence: Evidence, question: str, text: str, able: Sequence[Instrument] | None = None
-) -> Found:
+) -> EvidenceByUnit:
     """Units that a table of text ties to a word, concept or caption, best first.
 
     Args:
@@ -101,7 +101,7 @@ def find_with_text(
     return _by_address(row for _, row in sorted(rows, key=lambda one: one[0]))
 
 
-def find_with_property(evidence: Evidence, named: Property) -> Found:
+def find_with_property(evidence: Evidence, named: Property) -> EvidenceByUnit:
     """Units of a property that a table of an instrument says, best first."""
     key = named.columns[0]
     rows: list[dict[str, Any]] = []
@@ -114,8 +114,8 @@ def find_with_property(evidence: Evidence, named: Property) -> Found:
                 f"{named.absent or 'make the run again'}."
             )
         columns = ("address", "concept", *named.columns, "run")
-        found = rows_from(run, named.table, key, named.least)
-        rows += [{name: row[name] for name in columns if name in row} for row in found]
+        matches = rows_from(run, named.table, key, named.least)
+        rows += [{name: row[name] for name in columns if name in row} for row in matches]
     return _by_address(sorted(rows, key=lambda row: descending(row[key])))
 
 
@@ -135,9 +135,9 @@ def _runs(evidence: Evidence, able: Sequence[Instrument]) -> list[tuple[Instrume
     return runs
 
 
-def _by_address(rows: Iterable[dict[str, Any]]) -> Found:
+def _by_address(rows: Iterable[dict[str, Any]]) -> EvidenceByUnit:
     """The first row of each unit."""
-    by_unit: Found = {}
+    by_unit: EvidenceByUnit = {}
     for row in rows:
         by_unit.setdefault(row.pop("address"), row)
     return by_unit

@@ -37,7 +37,7 @@ class UnitSheet(AtlasFolder):
     out: Annotated[Path | None, HOW] = None
     """Write the unit's sheet here, with images and the unit's activation on them."""
     picture_size: Annotated[int, Ge(16), Le(512)] = 128
-    """Longest side of a picture, in pixels."""
+    """Longest side of an image, in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class UnitSearch(Sites, AtlasFolder):
     """One line for all: words, concepts, labels, conditions, properties, addresses, as
     'dog peak>5 post:17'."""
     word: str | None = None
-    """Units with this word, as a picture, among their top words."""
+    """Units with this word, as an image, among their top words."""
     concept: str | None = None
     """Units that a label or a multimodality test ties to it."""
     label: str | None = None

@@ -70,7 +70,7 @@ def unit_sheet(
     clip: Clip | None = None,
     others: Sequence[str] = (),
     near: bool = True,
-    typed: commands.Typed = commands.shown,
+    typed: commands.Typed = commands.as_is,
 ) -> Page:
     """Everything about a unit on one page, titled by what was found.
 
@@ -78,7 +78,7 @@ def unit_sheet(
         runs: Runs of other instruments; those in the folder of runs that holds the atlas are found
             without being named.
         out: Where the page goes, for the links and the command on it.
-        side: Longest side of a picture in pixels; less makes a smaller file.
+        side: Longest side of an image in pixels; less makes a smaller file.
         clip: The model of the atlas, for the activation on every patch of the strongest images.
         others: Units whose sheets are written beside it, for links to them; those that are there
             are found.

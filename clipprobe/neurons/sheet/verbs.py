@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
     from clipprobe.neurons import Atlas, Firing, Unit
 
-_N_SHOWN = 8
+_N_IMAGES = 8
 
 
 def show(settings: UnitSheet, model: Model, terminal: Terminal) -> None:
@@ -75,7 +75,7 @@ def unit_text(unit: Unit, inputs: str) -> str:
         f"  strongest {inputs}:",
     ]
     lines += [
-        f"    {one.value:>9.4g}  {one_line(one.id)}{_where(one)}" for one in unit.top[:_N_SHOWN]
+        f"    {one.value:>9.4g}  {one_line(one.id)}{_where(one)}" for one in unit.top[:_N_IMAGES]
     ]
     lines.append("  along the range:")
     for part in unit.bins:
@@ -102,15 +102,15 @@ def search(settings: UnitSearch, terminal: Terminal) -> None:
 
     atlas = Atlas.load(settings.atlas)
     if settings.find is not None:
-        rows = _found(atlas, settings)
+        rows = _matches(atlas, settings)
         result(rows, as_json=terminal.as_json, text=lambda: rows_text(rows))
         if not rows:
             say("No unit of this atlas is like that.")
         return
     if settings.kind is not None:
-        property_wanted = property_of(settings.kind)
-        meaning = property_wanted.meaning.format(n=f"{atlas.images.n_used:,}", inputs=atlas.inputs)
-        say(f"{property_wanted.name}: {meaning}.")
+        one_property = property_of(settings.kind)
+        meaning = one_property.meaning.format(n=f"{atlas.images.n_used:,}", inputs=atlas.inputs)
+        say(f"{one_property.name}: {meaning}.")
     rows = find_units(
         atlas,
         gather(atlas, list(settings.runs)),
@@ -127,14 +127,14 @@ def search(settings: UnitSearch, terminal: Terminal) -> None:
         say("No unit of this atlas is like that.")
 
 
-def _found(atlas: Atlas, settings: UnitSearch) -> list[dict[str, Any]]:
+def _matches(atlas: Atlas, settings: UnitSearch) -> list[dict[str, Any]]:
     """The units that one line of text asks for."""
     from clipprobe.neurons.atlas.search import rows_of
     from clipprobe.neurons.sheet.evidence import gather
     from clipprobe.neurons.sheet.query import find_by_query
 
-    given = {"word": settings.word, "concept": settings.concept, "label": settings.label}
-    others = [f"--{name}" for name, value in given.items() if value is not None]
+    terms = {"word": settings.word, "concept": settings.concept, "label": settings.label}
+    others = [f"--{name}" for name, value in terms.items() if value is not None]
     others += ["--property"] * (settings.kind is not None) + ["--where"] * bool(settings.where)
     if others:
         raise ConfigError(f"--find asks for all in one line: leave out {', '.join(others)}.")
@@ -168,10 +168,10 @@ def rows_text(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _evidence(found: Mapping[str, Any]) -> str:
+def _evidence(evidence: Mapping[str, Any]) -> str:
     columns = [
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in found.items()
+        for name, value in evidence.items()
         if value is not None
     ]
     return f"  ({', '.join(columns)})" if columns else ""

@@ -46,9 +46,9 @@ def read_packages(folder: Path) -> tuple[list[str], list[str], dict[str, int]]:
     """Words by frequency, the naughty words, and cuss's words with their ratings."""
     wheel, naughty, cuss = (folder / name for name in PACKAGES)
     for path in (wheel, naughty, cuss):
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != PACKAGES[path.name]:
-            raise SystemExit(f"{path} has the sha256 {found}, not {PACKAGES[path.name]}.")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if digest != PACKAGES[path.name]:
+            raise SystemExit(f"{path} has the sha256 {digest}, not {PACKAGES[path.name]}.")
     with zipfile.ZipFile(wheel) as archive:
         lines = archive.read(FREQUENCIES).decode("utf-8-sig").splitlines()
     ranked = sorted((line.split() for line in lines), key=lambda row: -int(row[1]))

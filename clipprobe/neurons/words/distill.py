@@ -103,7 +103,7 @@ def read_published(folder: str | Path, model: str = ARTICLE_MODEL) -> tuple[Publ
             f"{folder} names {len(units)} units and holds {len(words)} word lists: give the "
             "article's folder static/diagram-data/regional unchanged."
         )
-    found = []
+    published = []
     for pair, listed in zip(units, words, strict=True):
         whole = isinstance(pair, list) and len(pair) == 2 and isinstance(listed, list)
         if not (
@@ -119,11 +119,11 @@ def read_published(folder: str | Path, model: str = ARTICLE_MODEL) -> tuple[Publ
                 "unchanged."
             )
         if pair[0] == model:
-            found.append(PublishedWords(model=model, unit=pair[1], words=tuple(listed)))
-    if not found:
+            published.append(PublishedWords(model=model, unit=pair[1], words=tuple(listed)))
+    if not published:
         known = ", ".join(sorted({str(pair[0]) for pair in units}))
         raise DataError(f"{folder} has no list of {model!r}: it has {known}.")
-    return tuple(found)
+    return tuple(published)
 
 
 def compare_distill(

@@ -127,14 +127,14 @@ def draw_word(text: str, grid: WordGrid, side: int) -> DrawnWord:
             ]
             for place in grid.places:
                 across, down = PLACES[place]
-                for size, made in zip(grid.sizes, labels, strict=True):
+                for size, rendering in zip(grid.sizes, labels, strict=True):
                     image = Image.new("RGB", (side, side), rgb(grid.ground))
-                    if made is not None:
-                        x = margin + round(across * (free - made.size[0]))
-                        y = margin + round(down * (free - made.size[1]))
+                    if rendering is not None:
+                        x = margin + round(across * (free - rendering.size[0]))
+                        y = margin + round(down * (free - rendering.size[1]))
                         mask = np.zeros((side, side), dtype=bool)
-                        stamp(image, mask, made, (x, y), fill=grid.ink)
-                        n_shrunk += made.size_px < size * side - 0.25
+                        stamp(image, mask, rendering, (x, y), fill=grid.ink)
+                        n_shrunk += rendering.size_px < size * side - 0.25
                     images.append(image)
     except ClipprobeError as error:
         return DrawnWord(images=(), n_shrunk=0, reason=str(error))
@@ -149,9 +149,9 @@ def scrambled(words: Sequence[str], n: int, seed: int) -> list[str]:
     """
     known = {word.casefold() for word in words}
     long = [word for word in words if len(word) >= 4]
-    picked = [long[i] for i in np.linspace(0, len(long) - 1, min(n, len(long))).astype(int)]
+    sample = [long[i] for i in np.linspace(0, len(long) - 1, min(n, len(long))).astype(int)]
     strings: dict[str, None] = {}
-    for number, word in enumerate(picked):
+    for number, word in enumerate(sample):
         rng = np.random.default_rng([seed, number])
         for _ in range(20):
             text = "".join(word[i] for i in rng.permutation(len(word)))

@@ -18,12 +18,12 @@ _N_NAMED = 5
 """Words in a sentence."""
 
 
-def words_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
+def words_of(store: Store, rows_by_table: Mapping[str, Rows]) -> list[UnitRows]:
     summary = store.summary
-    (unit,) = found["units.parquet"]
+    (unit,) = rows_by_table["units.parquet"]
     tables = []
     for end, word in (("top", "strongest"), ("bottom", "weakest")):
-        rows = [row for row in found["topwords.parquet"] if row["end"] == end][:_N_WORDS]
+        rows = [row for row in rows_by_table["topwords.parquet"] if row["end"] == end][:_N_WORDS]
         fonts = rows[0]["n_fonts"] if rows else 0
         over = f"[95 % over {fonts} fonts]" if fonts > 1 else "(one font, so no interval)"
         caption = (
@@ -59,8 +59,8 @@ def words_of(store: Store, found: Mapping[str, Rows]) -> list[UnitRows]:
     return [*tables, control]
 
 
-def verdict_of(store: Store, found: Mapping[str, Rows]) -> Verdict:
-    top = [row for row in found["topwords.parquet"] if row["end"] == "top"][:_N_NAMED]
+def verdict_of(store: Store, tables: Mapping[str, Rows]) -> Verdict:
+    top = [row for row in tables["topwords.parquet"] if row["end"] == "top"][:_N_NAMED]
     if not top:
         return Verdict(text="None of the words could be ranked.")
     return Verdict(
@@ -79,7 +79,7 @@ WORDS = Instrument(
     name="words",
     kind="words",
     title="Words",
-    question="Which written words, shown as pictures, make it fire? Spelling and meaning are "
+    question="Which written words, shown as images, activate it? Spelling and meaning are "
     "not told apart.",
     verb="neurons words",
     flags={"sites": "{site}", "pool": "{pool}", "out": "{beside}/words"},

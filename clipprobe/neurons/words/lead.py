@@ -12,7 +12,7 @@ from clipprobe.report.words import side_of, value_of
 if TYPE_CHECKING:
     from clipprobe.report import Lead
 
-_N_SHOWN = 7
+_N_ROWS = 7
 
 
 def lead_of(summary: Mapping[str, Any], rows: Sequence[Sequence[Any]], n_above: int) -> Lead:
@@ -36,10 +36,10 @@ def lead_of(summary: Mapping[str, Any], rows: Sequence[Sequence[Any]], n_above: 
         verdict = f"Nothing can be said of {summary['n_units']:,} units: no word stands out in any"
         evidence = f"{summary['n_words']:,} words in {summary['n_renderings']:,} renderings each."
     else:
-        told = [row for row in rows if side_of(row[2]) > 0]
+        clear = [row for row in rows if side_of(row[2]) > 0]
         clearest = (
-            f"; clearest “{_first(told[0])}” in {told[0][0]}"
-            if told
+            f"; clearest “{_first(clear[0])}” in {clear[0][0]}"
+            if clear
             else ", but in none of the first the interval over fonts lies above 0"
         )
         verdict = (
@@ -53,8 +53,8 @@ def lead_of(summary: Mapping[str, Any], rows: Sequence[Sequence[Any]], n_above: 
             f"units would exceed it; here the median over units is {median}. Control: "
             f"{summary['n_scrambled']:,} letter strings, the second series."
         )
-        rows = told or rows
-    shown = rows[:_N_SHOWN]
+        rows = clear or rows
+    listed = rows[:_N_ROWS]
     n_words = summary["n_words"]
     return Lead(
         verdict=verdict,
@@ -62,7 +62,7 @@ def lead_of(summary: Mapping[str, Any], rows: Sequence[Sequence[Any]], n_above: 
         figure=Intervals(
             rows=[
                 (_first(row), row[0], [row[2], point(row[4], summary["n_scrambled"])])
-                for row in shown
+                for row in listed
             ],
             series=("strongest word", "letter strings, mean"),
             axis=f"activation less the unit's mean over {n_words:,} words; intervals over fonts",

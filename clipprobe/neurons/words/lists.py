@@ -71,7 +71,7 @@ def bundled_words(limit: int | None = None) -> WordList:
 def read_words(
     path: str | Path | None = None, *, limit: int | None = None, keep_offensive: bool = False
 ) -> WordList:
-    """The words of a text file, one a line.
+    """The words of a text file, one per line.
 
     Args:
         path: The file; None for the bundled words.

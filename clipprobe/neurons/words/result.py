@@ -20,7 +20,7 @@ from clipprobe.runs.jsonio import AsJson
 Floats = NDArray[np.float32]
 CLAIM = "image-modality invariance"
 CLAIM_TEXT = (
-    "bears on image-modality invariance (what one tower does with the picture of a word), of which "
+    "bears on image-modality invariance (what one tower does with the image of a word), of which "
     "it tests the word alone; it says nothing on the alignment of the two towers"
 )
 LEVEL = 0.95
@@ -37,7 +37,7 @@ class SiteWords:
         mean, std: ``(u,)`` over the words; population standard deviation.
         blank: ``(u,)`` the same for the ground without a word.
         scrambled_mean, scrambled_high: ``(u,)`` mean and largest over the letter strings that are
-            no words; NaN where there are none.
+            not words; NaN where there are none.
     """
 
     value: Floats
@@ -112,7 +112,7 @@ class UnitWords(AsJson):
 
 @dataclass(frozen=True, kw_only=True)
 class WordProbe(WithSites):
-    """What the units of a vision tower answered to pictures of words.
+    """How the units of a vision tower responded to images of words.
 
     Attributes:
         sites: Hook points, in the order of a forward pass.
@@ -216,14 +216,14 @@ class WordProbe(WithSites):
         return [(address, score) for score, address in ranking[:limit]]
 
     def _listed(
-        self, held: SiteWords, index: int, rows: Sequence[int] | NDArray[np.intp]
+        self, site: SiteWords, index: int, rows: Sequence[int] | NDArray[np.intp]
     ) -> tuple[WordValue, ...]:
-        half = half_width(held.standard_error[rows, index], self.n_fonts)
+        half = half_width(site.standard_error[rows, index], self.n_fonts)
         listed = []
         for row, width in zip(rows, half, strict=True):
-            value = float(held.value[row, index])
-            centred = value - float(held.mean[index])
-            std = float(held.std[index])
+            value = float(site.value[row, index])
+            centred = value - float(site.mean[index])
+            std = float(site.std[index])
             listed.append(
                 WordValue(
                     word=self.words[row],
@@ -251,11 +251,11 @@ class WordProbe(WithSites):
 load_word_probe = WordProbe.load
 
 
-def zscores(held: SiteWords, values: Floats) -> NDArray[np.float64]:
+def zscores(site: SiteWords, values: Floats) -> NDArray[np.float64]:
     """Values ``(..., u)`` in standard deviations over words; NaN for constant units."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        scores: NDArray[np.float64] = (values - held.mean) / held.std
-    scores[..., ~(held.std > 0)] = np.nan
+        scores: NDArray[np.float64] = (values - site.mean) / site.std
+    scores[..., ~(site.std > 0)] = np.nan
     return scores
 
 

@@ -45,7 +45,7 @@ class WordTest(Batches, Counted, Random, Output, Units):
     words: Annotated[
         WordsLike | None, Flag(takes=Path, many=False, default="10,000 common English words")
     ] = None
-    """Words, one a line."""
+    """Words, one per line."""
     _: KW_ONLY
     grid: Annotated[Grid | None, BeforeValidator(_plain_grid), Flag(where="python")] = None
     """Fonts, sizes and places; :class:`clipprobe.neurons.words.WordGrid` has the defaults."""
@@ -58,7 +58,7 @@ class WordTest(Batches, Counted, Random, Output, Units):
 
 @dataclass(frozen=True)
 class WordVerb(WordTest):
-    """Which written words, shown as images, make each vision unit fire."""
+    """Which written words, shown as images, activate each vision unit."""
 
     panel: ClassVar[str] = "Words"
     _: KW_ONLY

@@ -33,12 +33,12 @@ def values_of(run: Run | RunView, sites: Iterable[str]) -> Mapping[str, SiteWord
     return Lazy(sites, lambda site: SiteWords(**run.read_arrays(values_file(site))))
 
 
-def arrays_of(held: SiteWords) -> dict[str, NDArray[Any]]:
+def arrays_of(site: SiteWords) -> dict[str, NDArray[Any]]:
     """The arrays of one hook point by name."""
     return {
-        "value": held.value,
-        "standard_error": held.standard_error,
-        **{name: getattr(held, name) for name in _UNIT_ARRAYS},
+        "value": site.value,
+        "standard_error": site.standard_error,
+        **{name: getattr(site, name) for name in _UNIT_ARRAYS},
     }
 
 

@@ -67,7 +67,7 @@ def chunks(texts: Sequence[str], grid: WordGrid) -> list[list[str]]:
 
 
 def reduce_word(values: NDArray[Any]) -> tuple[Floats, Floats]:
-    """One word's activations to one number a unit: mean over sizes and fonts, maximum over places.
+    """One word's activations to one number per unit: mean over sizes and fonts, maximum over place.
 
     Args:
         values: ``(n_fonts, n_places, n_sizes, n_units)``.

@@ -1,4 +1,4 @@
-"""``clipprobe neurons words``: which written words make each vision unit fire."""
+"""``clipprobe neurons words``: which written words activate each vision unit."""
 
 from __future__ import annotations
 

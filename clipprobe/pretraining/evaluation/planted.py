@@ -60,22 +60,22 @@ def planted(clip: Clip) -> list[Ability]:
     """Association and retrieval by occupation, their agreement with the rates, and settings."""
     texts = build_classifier(clip, [f"a {name}" for name in NAMES], TEMPLATES)
     people = _people(clip, SEED)
-    effects, found = _association(clip, people, texts)
+    effects, association = _association(clip, people, texts)
     skewed = _retrieval(_people(clip, SEED + 1), texts)
     summary = [_agreement(effects)]
-    for name, abilities in (("association", found), ("retrieval", skewed)):
+    for name, abilities in (("association", association), ("retrieval", skewed)):
         summary += _counts(name, abilities)
-    return [*summary, *found, *skewed, *_settings(clip, people)]
+    return [*summary, *association, *skewed, *_settings(clip, people)]
 
 
 def _people(clip: Clip, seed: int) -> People:
     samples = list(people_set(per_cell=24, seed=seed))
     images = embed(clip, (s.scene for s in samples))
-    shown = np.array([s.attributes["drawing"] for s in samples])
-    drawings = sorted(set(shown))
+    drawing_of = np.array([s.attributes["drawing"] for s in samples])
+    drawings = sorted(set(drawing_of))
     parts = [drawing.split("/") for drawing in drawings]
     return People(
-        vectors=np.stack([images[shown == drawing].mean(axis=0) for drawing in drawings]),
+        vectors=np.stack([images[drawing_of == drawing].mean(axis=0) for drawing in drawings]),
         woman=np.array([part[1] == "woman" for part in parts]),
         tone=np.array([part[2] for part in parts]),
     )
@@ -156,8 +156,8 @@ def _agreement(effects: npt.NDArray[np.float64]) -> Ability:
     index = np.arange(len(NAMES))
 
     def correlation(rows: npt.NDArray[np.float64]) -> float:
-        picked = rows.astype(int)
-        return float(stats.spearmanr(effects[picked], RATES[picked]).statistic)
+        places = rows.astype(int)
+        return float(stats.spearmanr(effects[places], RATES[places]).statistic)
 
     return Ability(
         name="planted_rank_correlation",

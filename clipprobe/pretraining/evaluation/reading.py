@@ -31,19 +31,19 @@ def reading(clip: Clip, classifier: Floats, pictures: Sequence[Sample]) -> list[
     return [*_typographic(clip, classifier, pictures), _strings(clip)]
 
 
-def _typographic(clip: Clip, classifier: Floats, kept: Sequence[Sample]) -> list[Ability]:
+def _typographic(clip: Clip, classifier: Floats, samples: Sequence[Sample]) -> list[Ability]:
     rng = np.random.default_rng(SEED)
     names = [c.name for c in concepts()]
-    words = [str(rng.choice([n for n in names if n != s.label])) for s in kept]
+    words = [str(rng.choice([n for n in names if n != s.label])) for s in samples]
     nonsense = ["".join(rng.choice(list(ALPHABET), size=len(word))) for word in words]
     scrambled = [_scrambled(word, names, rng) for word in words]
     targets = np.array([names.index(word) for word in words], dtype=np.int64)
-    centers = [(0.5, float(rng.uniform(0.15, 0.85))) for _ in kept]
+    centers = [(0.5, float(rng.uniform(0.15, 0.85))) for _ in samples]
 
     def hits(texts: Sequence[str]) -> npt.NDArray[np.bool_]:
         scenes = (
             _with_word(s, text, center)
-            for s, text, center in zip(kept, texts, centers, strict=True)
+            for s, text, center in zip(samples, texts, centers, strict=True)
         )
         answers = (embed(clip, scenes) @ classifier.T).argmax(axis=1)
         hit: npt.NDArray[np.bool_] = answers == targets
@@ -98,12 +98,12 @@ def _strings(clip: Clip) -> Ability:
     """Strings that are no word, each to be found among all by its spelling in a caption."""
     rng = np.random.default_rng([SEED, 1])
     names = [c.name for c in concepts()]
-    drawn: dict[str, None] = {}
-    while len(drawn) < N_STRINGS:
+    unique: dict[str, None] = {}
+    while len(unique) < N_STRINGS:
         text = letter_string(names, rng)
         if len(text) > 3:
-            drawn[text] = None
-    strings = list(drawn)
+            unique[text] = None
+    strings = list(unique)
     scenes = [
         Scene(
             items=(

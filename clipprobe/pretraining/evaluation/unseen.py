@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clipprobe.models import Clip
 
 PER_CONCEPT = 16
-_SHOWN = {
+_TITLES = {
     "picture": "colour pictures",
     "drawing": "line drawings",
     "word": "written words in unseen fonts",
@@ -54,7 +54,7 @@ def _top_1(clip: Clip, modality: str, suffix: str, which: str) -> Ability:
     return Ability(
         name=f"unseen_{modality}s{suffix}",
         meaning=f"top-1 among {len(names)} concepts that training never showed or named (chance "
-        f"1/{len(names)}): {_SHOWN[modality]}, {PER_CONCEPT} of each concept{which}",
+        f"1/{len(names)}): {_TITLES[modality]}, {PER_CONCEPT} of each concept{which}",
         estimate=cluster_bootstrap(right, clusters=truth, seed=0),
         about="unseen",
     )

@@ -14,20 +14,22 @@ from torch import Tensor
 
 
 def see(
-    vision_model: Any, pixels: Tensor, kept: Tensor | None, block: int
+    vision_model: Any, pixels: Tensor, patches: Tensor | None, block: int
 ) -> tuple[Tensor, Tensor]:
     """Run a ``CLIPVisionModel`` on some of its patches.
 
     Args:
         pixels: ``(n, 3, h, w)``, normalised.
-        kept: ``(n, k)`` indices of the patches to see; ``None`` for all.
+        patches: ``(n, k)`` indices of the patches to see; ``None`` for all.
         block: Number of blocks after which to read the tokens.
     Returns:
         Pooled class token ``(n, d)``, and tokens after ``block`` blocks ``(n, 1 + k, d)``.
     """
     tokens = vision_model.embeddings(pixels)
-    if kept is not None:
-        index = torch.cat([torch.zeros_like(kept[:, :1]), kept + 1], dim=1)  # the class token stays
+    if patches is not None:
+        index = torch.cat(
+            [torch.zeros_like(patches[:, :1]), patches + 1], dim=1
+        )  # the class token stays
         tokens = tokens.gather(1, index[..., None].expand(-1, -1, tokens.shape[-1]))
     tokens = vision_model.pre_layrnorm(tokens)
     read = tokens
@@ -38,9 +40,9 @@ def see(
     return vision_model.post_layernorm(tokens[:, 0]), read
 
 
-def at_patches(values: Tensor, kept: Tensor | None) -> Tensor:
+def at_patches(values: Tensor, patches: Tensor | None) -> Tensor:
     """Rows of ``values`` ``(n, t, ...)`` at the kept patches, ``(n, k, ...)``."""
     flat = values.flatten(2)
-    if kept is not None:
-        flat = flat.gather(1, kept[..., None].expand(-1, -1, flat.shape[-1]))
+    if patches is not None:
+        flat = flat.gather(1, patches[..., None].expand(-1, -1, flat.shape[-1]))
     return flat.reshape(*flat.shape[:2], *values.shape[2:])

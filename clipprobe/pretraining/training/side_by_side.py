@@ -62,7 +62,7 @@ class Encoded:
 def encode(
     model: Any,
     pixels: Tensor,
-    kept: Tensor | None,
+    patches: Tensor | None,
     texts: Mapping[str, Tensor],
     *,
     block: int,
@@ -74,7 +74,7 @@ def encode(
 
     Args:
         pixels: ``(n, 3, h, w)``, normalised.
-        kept: ``(n, k)`` indices of the patches to see; ``None`` for all.
+        patches: ``(n, k)`` indices of the patches to see; ``None`` for all.
         texts: ``input_ids`` and ``attention_mask``, ``(m, t)``.
         block: Number of vision blocks after which to read the tokens.
         pool: Runs the parts.
@@ -89,7 +89,7 @@ def encode(
         # Autocast holds for its own thread alone.
         with torch.autocast(pixels.device.type, dtype=torch.bfloat16, enabled=bf16):
             pooled, tokens = see(
-                model.vision_model, pixels[rows], None if kept is None else kept[rows], block
+                model.vision_model, pixels[rows], None if patches is None else patches[rows], block
             )
             images = model.visual_projection(pooled)
             read = model.text_model(**{name: value[lines] for name, value in texts.items()})

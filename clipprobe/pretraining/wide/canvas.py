@@ -53,7 +53,7 @@ class Canvas:
 
     def stamp(
         self,
-        made: text_module.Label,
+        label: text_module.Label,
         xy: tuple[int, int],
         *,
         fill: Rgb,
@@ -64,16 +64,16 @@ class Canvas:
         """Put a label on it, with its letters or blank."""
         ink = np.zeros_like(self.writing)
         text_module.stamp(
-            self.image, ink, made, xy, fill=fill, outline=outline, background=box, letters=letters
+            self.image, ink, label, xy, fill=fill, outline=outline, background=box, letters=letters
         )
         if letters:
             self.writing |= ink
 
     def name_letters(
-        self, text: str, font: str, made: text_module.Label, xy: tuple[int, int], rotation: float
+        self, text: str, font: str, label: text_module.Label, xy: tuple[int, int], rotation: float
     ) -> None:
         """Say which letter stands in which patch."""
-        x0, y0, x1, y1 = made.ink_box
+        x0, y0, x1, y1 = label.ink_box
         box = (x0 + xy[0], y0 + xy[1], x1 + xy[0], y1 + xy[1])
         self.letters[..., 1] = NO_LETTER
         letters_along(self.letters, text, font, box, rotation, self.patch_px)

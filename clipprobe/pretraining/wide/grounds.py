@@ -139,8 +139,8 @@ def _natural(along: npt.NDArray[np.float64], saturation: float = 1.0) -> npt.NDA
         saturation: Factor on the two axes of colour, so that bright ones come too.
     """
     spread = NATURAL_SPREAD * np.array([1.0, saturation, saturation])
-    made = NATURAL_MEAN + (along * spread) @ NATURAL_AXES.T
-    colours: npt.NDArray[np.uint8] = np.clip(made, 0, 255).astype(np.uint8)
+    colours_at = NATURAL_MEAN + (along * spread) @ NATURAL_AXES.T
+    colours: npt.NDArray[np.uint8] = np.clip(colours_at, 0, 255).astype(np.uint8)
     return colours
 
 

@@ -113,7 +113,7 @@ def draw_text(
 def stamp(
     canvas: Image.Image,
     mask: npt.NDArray[np.bool_],
-    made: Label,
+    label: Label,
     xy: tuple[int, int],
     *,
     fill: Color,
@@ -134,7 +134,7 @@ def stamp(
         TextFitError: the label would reach beyond the image.
         ConfigError: unknown colour, or an opacity that is not in (0, 1].
     """
-    box = shifted((0, 0, *made.size), xy)
+    box = shifted((0, 0, *label.size), xy)
     if box[0] < 0 or box[1] < 0 or box[2] > canvas.width or box[3] > canvas.height:
         raise TextFitError(
             f"A label at {box} reaches beyond the image of {canvas.width} x {canvas.height} px: "
@@ -144,24 +144,24 @@ def stamp(
         raise ConfigError(f"opacity={opacity} is out of range: give a number in (0, 1].")
     under = canvas.crop(box)
     over = under.copy()
-    thrown = made.shadow if background is not None and shadow > 0 else None
+    thrown = label.shadow if background is not None and shadow > 0 else None
     if thrown is not None:
         over.paste((0, 0, 0), None, thrown.point([round(v * shadow) for v in range(256)]))
     if background is not None:
-        over.paste(rgb(background), None, made.background)
-    if letters and outline is not None and made.outline is not None:
-        over.paste(rgb(outline), None, made.outline)
+        over.paste(rgb(background), None, label.background)
+    if letters and outline is not None and label.outline is not None:
+        over.paste(rgb(outline), None, label.outline)
     if letters:
-        over.paste(rgb(fill), None, made.fill)
+        over.paste(rgb(fill), None, label.fill)
     # Opacity is of the finished label: an outline must not shine through its own letters.
     canvas.paste(over if opacity == 1.0 else Image.blend(under, over, opacity), box)
-    covered = made.ink if letters else np.asarray(made.background) > 0
+    covered = label.ink if letters else np.asarray(label.background) > 0
     mask[box[1] : box[3], box[0] : box[2]] |= covered
     if region is not None:
         part = region[box[1] : box[3], box[0] : box[2]]
         part |= covered
         if background is not None:
-            part |= np.asarray(made.background) > 0
+            part |= np.asarray(label.background) > 0
         if thrown is not None:
             part |= np.asarray(thrown) > 0
 

@@ -84,7 +84,7 @@ def render(
     edge = 2  # anti-aliasing may reach past the measured box; what stays empty is cropped below
     size = (x1 - x0 + 2 * edge, y1 - y0 + 2 * edge)
 
-    def drawn(line: _Line, stroke_width: int) -> Image.Image:
+    def ink_of(line: _Line, stroke_width: int) -> Image.Image:
         mask = Image.new("L", size, 0)
         ImageDraw.Draw(mask).text(
             (line.x - x0 + edge, line.y - y0 + edge),
@@ -97,8 +97,8 @@ def render(
         return mask
 
     with freetype():
-        letters = [drawn(line, 0) for line in laid]
-        strokes = [drawn(line, outline_px) for line in laid] if outline_px else []
+        letters = [ink_of(line, 0) for line in laid]
+        strokes = [ink_of(line, outline_px) for line in laid] if outline_px else []
     frame = _union(strokes or letters).getbbox()
     if frame is None:
         raise TextFitError(f"The text {' '.join(lines)!r} leaves no ink at {size_px:g} px.")

@@ -1,6 +1,6 @@
 """How a label looks from the side, from afar, in a mirror: changes of its coverage masks.
 
-Only the label is changed, never the picture under it, so the ink stays known exactly: it is where
+Only the label is changed, never the image under it, so the ink stays known exactly: it is where
 a changed mask of letters or outline is above zero.
 """
 
@@ -37,7 +37,7 @@ def _soft(blur_px: float, shadow_px: float) -> int:
 
 
 def warped(
-    made: Label,
+    label: Label,
     *,
     rotation: float = 0.0,
     mirrored: bool = False,
@@ -62,7 +62,7 @@ def warped(
         The label; a tilt, distance, blur and shadow make it larger by up to :func:`growth` pixels
         on each side.
     """
-    layers = [made.fill, made.outline, made.background]
+    layers = [label.fill, label.outline, label.background]
     if rotation or perspective != (0.0, 0.0):
         layers = [m and _tilted(m, rotation, mirrored, perspective) for m in layers]
     elif mirrored:
@@ -89,7 +89,7 @@ def warped(
     ink.setflags(write=False)
     box = inked.getbbox() or (0, 0, *inked.size)
     return replace(
-        made,
+        label,
         fill=fill,
         outline=outline,
         background=background,

@@ -118,25 +118,25 @@ def is_worse(change: Change) -> bool:
 
 def _compared(name: str, a: RunView, b: RunView, seed: int) -> dict[str, Any]:
     """One study of both suites."""
-    made: dict[str, Any] = {
+    change: dict[str, Any] = {
         "name": name, "kind": b.kind, "summary": None, "refused": False, "reason": "",
         "changes": [],
     }  # fmt: skip
     if a.kind == b.kind and b.kind not in COMPARISONS:
-        return {**made, "reason": f"Runs of the kind {b.kind!r} are not compared."}
+        return {**change, "reason": f"Runs of the kind {b.kind!r} are not compared."}
     try:
         summary = compare_runs(a, b, seed=seed)
     except ClipprobeError as error:
-        return {**made, "refused": True, "reason": str(error)}
+        return {**change, "refused": True, "reason": str(error)}
     changes = COMPARISONS[b.kind].changes
-    judged = [] if changes is None else list(changes(summary))
+    rows = [] if changes is None else list(changes(summary))
     return {
-        **made,
+        **change,
         "summary": summary,
         "changes": [
             {"name": one.name, "difference": one.difference, "better": one.better,
              "worse": is_worse(one)}
-            for one in judged
+            for one in rows
         ],
     }  # fmt: skip
 

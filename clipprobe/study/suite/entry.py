@@ -141,15 +141,15 @@ class _Listed:
         apart = () if issubclass(record, Images) else tuple(one.name for one in settings_of(Images))
         inherited = {k: v for k, v in common.items() if k in known and k not in apart}
         where = f"the entry {self.name!r} of the suite"
-        made = record.from_texts({}, {**inherited, **self.own, "out": self.name}, where)
-        return Entry(name=self.name, study=self.study, settings=made)
+        settings = record.from_texts({}, {**inherited, **self.own, "out": self.name}, where)
+        return Entry(name=self.name, study=self.study, settings=settings)
 
 
-def _listed(given: Any) -> _Listed:
-    own = {"study": given} if isinstance(given, str) else given
+def _listed(item: Any) -> _Listed:
+    own = {"study": item} if isinstance(item, str) else item
     if not isinstance(own, Mapping) or not isinstance(own.get("study"), str):
         raise ConfigError(
-            f"The entry {given!r} of the suite is not a study: give its name, or a mapping with "
+            f"The entry {item!r} of the suite is not a study: give its name, or a mapping with "
             "'study' and its settings."
         )
     settings = {key: value for key, value in own.items() if key not in ("study", "name")}

@@ -14,15 +14,15 @@ from clipprobe.study.suite.scorecard import Score
 
 def lead_of(scores: Sequence[Score]) -> Lead:
     """The verdict of a suite."""
-    held = [one for one in scores if one.thresholds]
-    crossed = [one for one in held if one.crossed]
+    with_limits = [one for one in scores if one.thresholds]
+    crossed = [one for one in with_limits if one.crossed]
     if crossed:
         verdict = (
-            f"Thresholds of {len(crossed)} of {len(held)} studies are crossed, first in "
+            f"Thresholds of {len(crossed)} of {len(with_limits)} studies are crossed, first in "
             f"{crossed[0].title}"
         )
-    elif held:
-        verdict = f"All thresholds of {len(held)} studies are kept"
+    elif with_limits:
+        verdict = f"All thresholds of {len(with_limits)} studies are kept"
     else:
         verdict = (
             f"{len(scores)} studies were made; no threshold was set, so none is kept or crossed"
@@ -34,17 +34,17 @@ def lead_of(scores: Sequence[Score]) -> Lead:
         "of its study."
     )
     shares = [one for one in scores if _is_share(one.figure["estimate"])]
-    shown = (shares or list(scores))[:MOST_ROWS]
+    listed = (shares or list(scores))[:MOST_ROWS]
     return Lead(
         verdict=verdict,
         evidence=evidence,
         figure=Intervals(
             rows=[
                 (one.title, one.figure["name"].replace("_", " "), [one.figure["estimate"]])
-                for one in shown
+                for one in listed
             ],
             axis="one figure of each study, with its 95 % interval"
-            + ("" if len(shown) == len(scores) else "; the scorecard has the others"),
+            + ("" if len(listed) == len(scores) else "; the scorecard has the others"),
             alt="One figure of each study, with its interval",
             percent=bool(shares),
         ),

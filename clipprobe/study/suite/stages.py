@@ -25,14 +25,14 @@ class Stages:
         """
         counter = [0]
 
-        def told(*numbers: int) -> None:
+        def report(*numbers: int) -> None:
             if len(numbers) == 1:
                 counter[0] += numbers[0]
                 numbers = (counter[0], n_inputs)
             if len(numbers) == 2 and numbers[1]:
                 self._at(number + min(numbers[0] / numbers[1], 1))
 
-        return told
+        return report
 
     def end(self, number: int) -> None:
         """A stage is done."""

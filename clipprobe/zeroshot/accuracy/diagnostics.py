@@ -72,21 +72,23 @@ class PromptExperiment:
         return vector
 
 
-def template_effects(asked: PromptExperiment, *, seed: int = 0) -> list[Effect]:
+def template_effects(experiment: PromptExperiment, *, seed: int = 0) -> list[Effect]:
     """Each template alone and, where there are several, all but it; largest effect first."""
-    base = asked.right(asked.vectors(asked.sentences))
+    base = experiment.right(experiment.vectors(experiment.sentences))
     effects = []
-    for place, template in enumerate(asked.templates):
-        alone = asked.right(asked.vectors(asked.sentences[:, [place]]))
+    for place, template in enumerate(experiment.templates):
+        alone = experiment.right(experiment.vectors(experiment.sentences[:, [place]]))
         effects.append(_effect("alone", template, "", alone, base, seed))
-        if len(asked.templates) > 1:
-            rest = asked.right(asked.vectors(np.delete(asked.sentences, place, axis=1)))
+        if len(experiment.templates) > 1:
+            rest = experiment.right(
+                experiment.vectors(np.delete(experiment.sentences, place, axis=1))
+            )
             effects.append(_effect("without", template, "", rest, base, seed))
     return _largest_first(effects)
 
 
 def name_effects(
-    asked: PromptExperiment,
+    experiment: PromptExperiment,
     renamed: Mapping[str, Mapping[str, Floats]] | None = None,
     *,
     seed: int = 0,
@@ -96,21 +98,21 @@ def name_effects(
     Args:
         renamed: For a class, other names and the vectors of their sentences ``(templates, d)``.
     """
-    vectors = asked.vectors(asked.sentences)
-    cosines = asked.images @ vectors.T
-    base = cosines.argmax(axis=1) == asked.labels
+    vectors = experiment.vectors(experiment.sentences)
+    cosines = experiment.images @ vectors.T
+    base = cosines.argmax(axis=1) == experiment.labels
     effects = []
-    for place, name in enumerate(asked.classes):
-        others = asked.labels != place
+    for place, name in enumerate(experiment.classes):
+        others = experiment.labels != place
         if others.any():
             without = cosines.copy()
             without[:, place] = -np.inf
-            right = without.argmax(axis=1) == asked.labels
+            right = without.argmax(axis=1) == experiment.labels
             effects.append(_effect("absent", name, "", right[others], base[others], seed))
         for new, sentences in (renamed or {}).get(name, {}).items():
             changed = cosines.copy()
-            changed[:, place] = asked.images @ asked.renamed(place, new, sentences)
-            right = changed.argmax(axis=1) == asked.labels
+            changed[:, place] = experiment.images @ experiment.renamed(place, new, sentences)
+            right = changed.argmax(axis=1) == experiment.labels
             effects.append(_effect("renamed", name, new, right, base, seed))
     return _largest_first(effects)
 

@@ -61,16 +61,16 @@ def sections_of(summary: Mapping[str, Any]) -> list[Section]:
     return sections
 
 
-def _calibration(found: Mapping[str, Any]) -> list[Block]:
+def _calibration(figures: Mapping[str, Any]) -> list[Block]:
     return [
         Paragraph(
-            f"Divided by the temperature {format_number(found['temperature'])}, the error is "
-            f"{format_cell(found['error_at_temperature'])}; the floor of a sample of this size is "
-            f"{format_number(found['floor'])}."
+            f"Divided by the temperature {format_number(figures['temperature'])}, the error is "
+            f"{format_cell(figures['error_at_temperature'])}; the floor of a sample of this size "
+            f"is {format_number(figures['floor'])}."
         ),
         Table(
             ["mean share", "right", "images"],
-            found["bins"],
+            figures["bins"],
             "Images by the share of their best class, in 15 bins of equal width; empty ones are "
             "left out.",
         ),

@@ -9,7 +9,7 @@ from clipprobe.zeroshot.accuracy.calibration import Calibration
 from clipprobe.zeroshot.accuracy.diagnostics import Effect
 from clipprobe.zeroshot.accuracy.measures import Accuracy
 
-_SHOWN = 10
+_MOST_ROWS = 10
 FIGURES = ("zero_shot", "top_5", "mean_per_class", "calibration_error")
 """Of the headline, in order."""
 
@@ -53,15 +53,15 @@ def summarise(
         recalls = zip(classes, accuracy.recalls, strict=True)
         known = sorted(recalls, key=lambda pair: (pair[1].value, pair[0]))
         summary["worst_classes"] = [
-            {"class": name, "recall": one.to_json()} for name, one in known[:_SHOWN] if one.n
+            {"class": name, "recall": one.to_json()} for name, one in known[:_MOST_ROWS] if one.n
         ]
         summary["confused"] = [
             {"label": classes[a], "answer": classes[b], "n": n}
-            for a, b, n in accuracy.confused(_SHOWN)
+            for a, b, n in accuracy.confused(_MOST_ROWS)
         ]
         for change in ("alone", "without", "renamed", "absent"):
             mine = [one for one in effects if one.change == change]
-            summary[f"texts_{change}"] = [one.to_json() for one in mine[:_SHOWN]]
+            summary[f"texts_{change}"] = [one.to_json() for one in mine[:_MOST_ROWS]]
     return summary
 
 

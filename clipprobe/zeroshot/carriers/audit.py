@@ -23,12 +23,12 @@ from clipprobe.tracing import Score, trace
 from clipprobe.tracing.passes import passes_of
 from clipprobe.tracing.report import unit_rows
 from clipprobe.tracing.tracer import kept_in
-from clipprobe.zeroshot.asked import Question, question
 from clipprobe.zeroshot.carriers.claim import about, claim_score
 from clipprobe.zeroshot.carriers.report import build_page, flat, summarise
 from clipprobe.zeroshot.class_score import check_class, class_score
 from clipprobe.zeroshot.limits.questions import ImageQuestion, image_of
 from clipprobe.zeroshot.limits.tasks import TASKS, questions
+from clipprobe.zeroshot.question import Question, question
 from clipprobe.zeroshot.settings import CarriersAudit
 
 if TYPE_CHECKING:
@@ -82,18 +82,18 @@ def inputs_of(settings: CarriersAudit) -> Question | None:
         return None
     if settings.name is None:
         raise ConfigError("No class was named: say whose units are sought, as in `dog`.")
-    asked = question(settings, settings.dataset())
-    check_class(asked.classes, settings.name)
-    refuse_person_groups(in_sentences(asked.classes, asked.templates), "audit carriers")
-    return asked
+    inputs = question(settings, settings.dataset())
+    check_class(inputs.classes, settings.name)
+    refuse_person_groups(in_sentences(inputs.classes, inputs.templates), "audit carriers")
+    return inputs
 
 
 def prepare_audit(settings: CarriersAudit, clip: Clip) -> Plan[None]:
     """Read the images or render the task's, and refuse what has no score."""
-    asked = inputs_of(settings)
+    inputs = inputs_of(settings)
     work: _Labelled | _Rendered
-    if asked is not None:
-        work = _Labelled(clip=clip, settings=settings, dataset=asked.dataset, asked=asked)
+    if inputs is not None:
+        work = _Labelled(clip=clip, settings=settings, dataset=inputs.dataset, question=inputs)
     else:
         asked_of = questions(
             str(settings.task), scenes=settings.scenes, seed=settings.seed, size_px=clip.image_size
@@ -124,7 +124,7 @@ class _Work:
         }
 
     def passes_with(self, n_images: int, texts: int) -> Workload:
-        """Of a trace of so many images; the score takes the texts."""
+        """Of a trace of ``n`` images; the score takes the texts."""
         settings = self.settings
         traced = passes_of(
             self.clip, n_images, settings.kinds, n_random=settings.n_random, listed=settings.listed
@@ -136,7 +136,7 @@ class _Work:
         run: Run,
         images: Sequence[Any],
         score: Score,
-        asked: str,
+        text: str,
         *,
         clusters: Sequence[str] | None = None,
         failures: Sequence[Failure] = (),
@@ -144,15 +144,15 @@ class _Work:
         """Trace, and say what came out."""
         settings, clip = self.settings, self.clip
         fitting_batch(clip, settings.batch_size, len(images), grad=True)
-        found = trace(
+        tracing = trace(
             clip, images, score, kinds=settings.kinds, k=settings.listed, clusters=clusters,
             least_share=_LEAST_SHARE, n_random=settings.n_random, seed=settings.seed,
             batch_size=settings.batch_size, once=kept_in(run), progress=settings.progress,
         )  # fmt: skip
-        summary = summarise(found, asked=asked, n_images=len(images), n_failed=len(failures))
+        summary = summarise(tracing, text=text, n_images=len(images), n_failed=len(failures))
         return Outcome(
             value=None,
-            files=[(UNITS, unit_rows(found.ranked)), (LISTED, flat(summary["listed"]))],
+            files=[(UNITS, unit_rows(tracing.ranked)), (LISTED, flat(summary["listed"]))],
             summary=lambda: summary,
             page=lambda run: build_page(run, clip.provenance()),
             used=len(images),
@@ -166,7 +166,7 @@ class _Labelled(_Work):
     """A class of the user's images."""
 
     dataset: Dataset
-    asked: Question
+    question: Question
 
     @property
     def described(self) -> dict[str, Any]:
@@ -177,14 +177,14 @@ class _Labelled(_Work):
         """Everything that changes the result."""
         return self.shared() | {
             "dataset": self.described,
-            "classes": list(self.asked.classes),
-            "templates": list(self.asked.templates),
-            "label_text": self.asked.source,
+            "classes": list(self.question.classes),
+            "templates": list(self.question.templates),
+            "label_text": self.question.source,
         }
 
     def passes(self) -> Workload:
         """Of the images, and of the sentences of the classes."""
-        texts = len(self.asked.classes) * len(self.asked.templates)
+        texts = len(self.question.classes) * len(self.question.templates)
         return self.passes_with(len(self.dataset), texts)
 
     def execute(self, run: Run) -> Outcome[None]:
@@ -198,7 +198,7 @@ class _Labelled(_Work):
                 failures.append(Failure(record.id, str(error)))
         require_readable(len(images), failures, self.dataset.name)
         name = str(self.settings.name)
-        score = class_score(self.clip, self.asked.classes, name, labels, self.asked.templates)
+        score = class_score(self.clip, self.question.classes, name, labels, self.question.templates)
         return self.outcome(
             run, images, score,
             f"what makes images labelled {name!r} more like its texts than all other images",
@@ -226,12 +226,12 @@ class _Rendered(_Work):
 
     def execute(self, run: Run) -> Outcome[None]:
         """Render the images, and trace the score of the claim."""
-        asked = TASKS[str(self.settings.task)].question
+        text = TASKS[str(self.settings.task)].question
         return self.outcome(
             run,
             [image_of(one) for one in self.listed],
             claim_score(self.clip, self.listed, self.settings.name, self.claim),
-            f"{asked} Here: {self.claim}",
+            f"{text} Here: {self.claim}",
             clusters=[one.group for one in self.listed],
         )
 

@@ -72,15 +72,15 @@ def claim_score(
 def _named(questions: Sequence[ImageQuestion], name: str) -> Code:
     """The claim whose every text holds some words, which no other claim's texts do."""
     pattern = re.compile(rf"(?<!\w){re.escape(name.strip())}(?!\w)", re.IGNORECASE)
-    held: dict[Code, list[bool]] = {}
+    by_code: dict[Code, list[bool]] = {}
     for one in questions:
         for code, option in zip(one.codes, one.options, strict=True):
-            held.setdefault(code, []).append(pattern.search(option) is not None)
-    matches = [code for code, holds in held.items() if all(holds)]
+            by_code.setdefault(code, []).append(pattern.search(option) is not None)
+    matches = [code for code, holds in by_code.items() if all(holds)]
     if len(matches) != 1:
         raise ConfigError(
-            f"{len(matches)} of the {len(held)} answers of the task are called {name!r} in every "
-            f"text: write what one answer alone says, as in {_some(questions)}"
+            f"{len(matches)} of the {len(by_code)} answers of the task are called {name!r} in "
+            f"every text: write what one answer alone says, as in {_some(questions)}"
             + (", or leave the name out." if len(questions[0].options) == 2 else ".")
         )
     return matches[0]

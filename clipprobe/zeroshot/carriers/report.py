@@ -47,22 +47,22 @@ _BELOW_0 = (
 )
 
 
-def summarise(found: Trace, *, asked: str, n_images: int, n_failed: int) -> dict[str, Any]:
+def summarise(tracing: Trace, *, text: str, n_images: int, n_failed: int) -> dict[str, Any]:
     """The content of ``summary.json``."""
-    value = found.estimate
-    warnings = list(found.absent.values())
-    said = found.score[0].upper() + found.score[1:]
+    value = tracing.estimate
+    warnings = list(tracing.absent.values())
+    score = tracing.score[0].upper() + tracing.score[1:]
     if value.low <= 0 <= value.high:
-        warnings.insert(0, _NOT_THERE.format(said))
+        warnings.insert(0, _NOT_THERE.format(score))
     elif value.high < 0:
-        warnings.insert(0, _BELOW_0.format(said))
+        warnings.insert(0, _BELOW_0.format(score))
     return {
         "headline": [
             {
                 "name": "score",
                 "estimate": value.to_json(),
-                "meaning": f"{found.score}, in logits: its mean over the images that show it less "
-                "that over the others, on the half that measures",
+                "meaning": f"{tracing.score}, in logits: its mean over the images that show it "
+                "less that over the others, on the half that measures",
             },
             *(
                 {
@@ -70,33 +70,33 @@ def summarise(found: Trace, *, asked: str, n_images: int, n_failed: int) -> dict
                     "estimate": one.removed.to_json(),
                     "meaning": f"without the {one.k} strongest: {beside_random(one, 'score')}",
                 }
-                for one in found.removals
+                for one in tracing.removals
                 if one.chosen
             ),
         ],
         "warnings": warnings,
-        "score": found.score,
-        "asked": asked,
+        "score": tracing.score,
+        "asked": text,
         "n": {
             "images": n_images,
-            "measured": found.n_measured,
-            "measured_inside": found.n_inside,
+            "measured": tracing.n_measured,
+            "measured_inside": tracing.n_inside,
             "failed": n_failed,
         },
-        "listed": listed_rows(found),
+        "listed": listed_rows(tracing),
         "random_units": {
             kind: {"n": len(ranking.random), "low": ranking.band[0], "high": ranking.band[1]}
-            for kind, (_, ranking) in found.listed.items()
+            for kind, (_, ranking) in tracing.listed.items()
         },
-        "removals": [one.to_json() for one in found.removals],
+        "removals": [one.to_json() for one in tracing.removals],
         "contributions": [
             {"kind": one.kind, "n_units": len(one.units), "top": top_units(one)}
-            for one in found.ranked
+            for one in tracing.ranked
         ],
     }
 
 
-def listed_rows(found: Trace) -> list[dict[str, Any]]:
+def listed_rows(tracing: Trace) -> list[dict[str, Any]]:
     """The strongest units of each kind, each taken out by itself."""
     return [
         {
@@ -108,7 +108,7 @@ def listed_rows(found: Trace) -> list[dict[str, Any]]:
             "share": one.share.to_json(),
             "holm_p": one.holm_p,
         }
-        for kind, (units, ranking) in found.listed.items()
+        for kind, (units, ranking) in tracing.listed.items()
         for one in ranking.units
     ]
 

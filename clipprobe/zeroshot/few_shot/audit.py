@@ -18,7 +18,6 @@ from clipprobe.settings import takes
 from clipprobe.study import Outcome, Plan, Study, Workload, carry_out
 from clipprobe.study.workload import nothing
 from clipprobe.thresholds import check_thresholds, enforce, headline_figures
-from clipprobe.zeroshot.asked import Question, question
 from clipprobe.zeroshot.classifier import build_classifier
 from clipprobe.zeroshot.embedded import EmbeddedImages, label_rows
 from clipprobe.zeroshot.few_shot.concepts import concept_images
@@ -26,6 +25,7 @@ from clipprobe.zeroshot.few_shot.draws import Shots, Split, check_shots, mean_sh
 from clipprobe.zeroshot.few_shot.report import build_page
 from clipprobe.zeroshot.few_shot.summary import Measured, draw_rows, figures, summarise
 from clipprobe.zeroshot.few_shot.sweep import Cell, LabelledVectors, run_cell
+from clipprobe.zeroshot.question import Question, question
 from clipprobe.zeroshot.settings import FewShotAudit
 from clipprobe.zeroshot.stored import embed_in_parts
 
@@ -88,7 +88,12 @@ def prepare_audit(settings: FewShotAudit, clip: Clip) -> Plan[None]:
         split = split_rows(labels, classes, test_share=settings.test_share, seed=settings.seed)
         cells += len(check_shots(settings.shots, split, classes))
     work = _Work(
-        clip=clip, settings=settings, datasets=datasets, shifted=shifted, asked=tasks, cells=cells
+        clip=clip,
+        settings=settings,
+        datasets=datasets,
+        shifted=shifted,
+        questions=tasks,
+        cells=cells,
     )
     return Plan.of(work, next(iter(datasets.values())).describe())
 
@@ -112,7 +117,7 @@ class _Work:
     settings: FewShotAudit
     datasets: Mapping[str, Dataset]
     shifted: Dataset | None
-    asked: Mapping[str, Question]
+    questions: Mapping[str, Question]
     cells: int
     """Shot numbers of all curves together."""
 
@@ -123,9 +128,9 @@ class _Work:
             "model": self.clip.provenance()["model"],
             "datasets": {name: data.describe() for name, data in self.datasets.items()},
             "shifted": None if self.shifted is None else self.shifted.describe(),
-            "classes": {name: list(one.classes) for name, one in self.asked.items()},
-            "templates": list(next(iter(self.asked.values())).templates),
-            "label_text": next(iter(self.asked.values())).source,
+            "classes": {name: list(one.classes) for name, one in self.questions.items()},
+            "templates": list(next(iter(self.questions.values())).templates),
+            "label_text": next(iter(self.questions.values())).source,
             "averaging": settings.averaging,
             "shots": None if settings.shots is None else list(settings.shots),
             "draws": settings.draws,
@@ -139,7 +144,7 @@ class _Work:
         """Every image once, and the sentences of its classes; shifted images have the same."""
         total = nothing()
         for name, dataset in self.datasets.items():
-            texts = len(self.asked[name].classes) * len(self.asked[name].templates)
+            texts = len(self.questions[name].classes) * len(self.questions[name].templates)
             for images in (dataset, *([] if self.shifted is None else [self.shifted])):
                 total += Workload(images=len(images), texts=texts)
         return total
@@ -152,12 +157,12 @@ class _Work:
         failures: list[Failure] = []
         for name, dataset in self.datasets.items():
             embedded = self._embedded(run, dataset, name, counter.step)
-            data, split = self._labelled(embedded, self.asked[name])
+            data, split = self._labelled(embedded, self.questions[name])
             shots = check_shots(self.settings.shots, split, data.names)
             other = None
             if self.shifted is not None:
                 moved = self._embedded(run, self.shifted, "shifted", counter.step)
-                other, _ = self._labelled(moved, self.asked[name], needs_split=False)
+                other, _ = self._labelled(moved, self.questions[name], needs_split=False)
                 failures += moved.failures
                 used += len(moved.records)
             measured.append(self._curve(run, name, data, split, shots, other, counter.step))
@@ -189,13 +194,13 @@ class _Work:
         return embed_in_parts(run, self.clip, dataset, batch_size=size, name=stem, progress=step)
 
     def _labelled(
-        self, seen: EmbeddedImages, asked: Question, *, needs_split: bool = True
+        self, images: EmbeddedImages, question: Question, *, needs_split: bool = True
     ) -> tuple[LabelledVectors, Split]:
         settings = self.settings
-        names, labels = label_rows(seen.records, asked.classes)
-        texts = build_classifier(self.clip, names, asked.templates, averaging=settings.averaging)
+        names, labels = label_rows(images.records, question.classes)
+        texts = build_classifier(self.clip, names, question.templates, averaging=settings.averaging)
         data = LabelledVectors(
-            names=names, labels=labels, pooled=seen.pooled, vectors=seen.vectors, texts=texts
+            names=names, labels=labels, pooled=images.pooled, vectors=images.vectors, texts=texts
         )
         if not needs_split:
             return data, Split(test=labels[:0], pool=())

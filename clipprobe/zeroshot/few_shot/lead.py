@@ -14,7 +14,7 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
     """The verdict of a few-shot audit, from its summary; of its first set."""
     one = summary["sets"][0]
     methods = list(one["curves"])[:2]
-    verdict, evidence = _said(one, methods)
+    verdict, evidence = _statement(one, methods)
     step = max(1, -(-len(one["shots"]) // MOST_ROWS))
     return Lead(
         verdict=verdict,
@@ -35,7 +35,7 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
     )
 
 
-def _said(one: Mapping[str, Any], methods: list[str]) -> tuple[str, str]:
+def _statement(one: Mapping[str, Any], methods: list[str]) -> tuple[str, str]:
     better = {
         method: next(
             (
@@ -47,18 +47,18 @@ def _said(one: Mapping[str, Any], methods: list[str]) -> tuple[str, str]:
         )
         for method in methods
     }
-    found = {method: shots for method, shots in better.items() if shots is not None}
+    first_better = {method: shots for method, shots in better.items() if shots is not None}
     last = one["shots"][-1]
     ends = "; ".join(
         f"{method} with {_shots(last)}: {share(one['curves'][method][-1])}" for method in methods
     )
     evidence = f"Zero-shot, without a labelled image: {share(one['zero_shot'])}. {ends}."
-    if not found:
+    if not first_better:
         return (
             f"Up to {_shots(last)} of each class, fitting is not shown to beat zero-shot",
             evidence,
         )
-    method, shots = min(found.items(), key=lambda item: one["shots"].index(item[1]))
+    method, shots = min(first_better.items(), key=lambda item: one["shots"].index(item[1]))
     return f"With {_shots(shots)} of each class, fitting ({method}) beats zero-shot", evidence
 
 

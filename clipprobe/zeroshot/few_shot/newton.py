@@ -57,13 +57,13 @@ class Newton:
             t = 1.0
             while True:
                 w = self.w + t * direction
-                residual, found = self._at(logits + t * moved, w)
-                if found <= loss - 0.1 * t * gain:
+                residual, new_loss = self._at(logits + t * moved, w)
+                if new_loss <= loss - 0.1 * t * gain:
                     break
                 t /= 2
                 if t < 1e-4:  # rounding hides what is left
                     return self.w
-            logits, self.w, loss = logits + t * moved, w, found
+            logits, self.w, loss = logits + t * moved, w, new_loss
             self.steps += 1
 
     def _at(self, logits: Floats, w: Floats) -> tuple[Floats, float]:

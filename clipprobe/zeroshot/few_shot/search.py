@@ -43,7 +43,7 @@ def search_strength(score: Callable[[float], float]) -> tuple[float, dict[float,
     return strength(best), {strength(step): scores[step] for step in sorted(scores)}
 
 
-def best_step(seen: Mapping[int, float]) -> int:
+def best_step(values: Mapping[int, float]) -> int:
     """The middle of the best plateau among the places that were tried.
 
     A plateau is a run of neighbours, among those tried, that share the best score; of several the
@@ -53,10 +53,10 @@ def best_step(seen: Mapping[int, float]) -> int:
         >>> best_step({0: 0.5, 16: 0.9, 32: 0.9, 48: 0.9, 64: 0.7})
         32
     """
-    best = max(seen.values())
+    best = max(values.values())
     runs: list[list[int]] = [[]]
-    for step in sorted(seen):
-        if seen[step] == best:
+    for step in sorted(values):
+        if values[step] == best:
             runs[-1].append(step)
         elif runs[-1]:
             runs.append([])

@@ -66,12 +66,12 @@ class Cell:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """As named arrays, for a part of a run."""
-        tried = {
+        validation = {
             f"scores.{draw}": np.array(sorted(scores.items()), np.float64)
             for draw, scores in enumerate(self.scores)
         }
         right = {f"right.{name}": value for name, value in self.right.items()}
-        return {**right, "strengths": np.array(self.strengths, np.float64), **tried}
+        return {**right, "strengths": np.array(self.strengths, np.float64), **validation}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Cell:
@@ -113,9 +113,9 @@ def run_cell(
     strengths, scores = [], []
     for number in range(draws):
         draw = sample(split, data.names, shots, draw=number, seed=seed)
-        probe, tried = fit_probe(data, draw)
+        probe, validation = fit_probe(data, draw)
         strengths.append(probe.C)
-        scores.append(tried)
+        scores.append(validation)
         blended = fit_lp_plus(
             data.vectors[draw.shots], data.labels[draw.shots], data.texts, scale=scale,
             iterations=iterations,

@@ -236,9 +236,9 @@ def _headline(one: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _number_rows(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _number_rows(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """One row for each task, number, wording and model."""
-    for one in found:
+    for one in tasks:
         everything = {"": one["verdict"]["numbers"] | one["matched"]}
         for which, wordings in one["by_wording"].items():
             for wording, estimate in wordings.items():

@@ -26,7 +26,7 @@ from clipprobe.runs.tables import read_csv
 COLUMNS = ("image", "caption", "foil")
 SWAPPED = ("image_0", "image_1", "caption_0", "caption_1")
 _FOLDERS = ("", "images", "val2017", "data/images")
-_ASKED = "caption or foil"
+_WORDING = "caption or foil"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Row:
     """Captions, the true one first."""
     group: str
     """What is held out together: the image, or an example of two images."""
-    wording: str = _ASKED
+    wording: str = _WORDING
 
 
 def read_rows(path: Path) -> tuple[list[Row], Path]:
@@ -106,7 +106,7 @@ def _neg_bench(path: Path, table: Any) -> Iterator[Row]:
                 f"and there are {len(names)} captions: count them from 0."
             ) from None
         image = str(row["image_path"])
-        wording = str(row.get("correct_answer_template") or _ASKED)
+        wording = str(row.get("correct_answer_template") or _WORDING)
         yield Row(image=image, options=(true, *captions), group=image, wording=wording)
 
 

@@ -28,10 +28,10 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
         by_verdict.setdefault(one["verdict"]["verdict"], []).append(one["task"])
     order = [name for name in _WORST_FIRST if name in by_verdict]
     order += [name for name in by_verdict if name not in order]
-    said = "; ".join(
+    counts = "; ".join(
         f"{len(by_verdict[name])} {name} ({_listed(by_verdict[name])})" for name in order
     )
-    verdict = f"Of {len(tasks)} task{'s' if len(tasks) > 1 else ''}: {said}"
+    verdict = f"Of {len(tasks)} task{'s' if len(tasks) > 1 else ''}: {counts}"
     first = next(one for one in tasks if one["verdict"]["verdict"] == order[0])
     right = share(first["verdict"]["numbers"]["zero_shot"])
     evidence = (
@@ -39,7 +39,7 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
         "Probes are scored on things that did not fit them; the control is the same network with "
         "random weights."
     )
-    shown = sorted(tasks, key=lambda one: order.index(one["verdict"]["verdict"]))[: MOST_ROWS - 2]
+    rows = sorted(tasks, key=lambda one: order.index(one["verdict"]["verdict"]))[: MOST_ROWS - 2]
     return Lead(
         verdict=verdict,
         evidence=evidence,
@@ -50,11 +50,11 @@ def lead_of(summary: Mapping[str, Any]) -> Lead:
                     f"{one['verdict']['verdict']}; chance {100 * one['chance']:.0f} %",
                     [one["verdict"]["numbers"].get(name) for name in _SERIES],
                 )
-                for one in shown
+                for one in rows
             ],
             series=tuple(_SERIES.values()),
             axis="share right, with 95 % intervals"
-            + ("" if len(shown) == len(tasks) else f"; {len(tasks) - len(shown)} more tasks below"),
+            + ("" if len(rows) == len(tasks) else f"; {len(tasks) - len(rows)} more tasks below"),
             alt="Share right by zero-shot, by a probe on the image tower and after one linear map",
             percent=True,
         ),

@@ -51,7 +51,7 @@ class _Name:
     cluster: str
 
 
-def _asked(
+def _questions(
     names: Sequence[_Name], show: Show, damage: Callable[[Rng], Damage] | None = None
 ) -> Make:
     """Each thing in every copy, among some that it may be confused with."""
@@ -87,7 +87,7 @@ def look_alikes() -> Make:
         for number, pair in enumerate(LOOK_ALIKES)
         for place, name in enumerate(pair)
     ]  # fmt: skip
-    return _asked(names, lambda name, rng: [_picture(name, rng)])
+    return _questions(names, lambda name, rng: [_rendering(name, rng)])
 
 
 def characters() -> Make:
@@ -105,7 +105,7 @@ def characters() -> Make:
         font = UNSEEN_FONTS[int(rng.integers(len(UNSEEN_FONTS)))]
         return [Word(text=name, font=font, size=0.6, center=near(rng, 0.5, 0.5))]
 
-    return _asked(names, show)
+    return _questions(names, show)
 
 
 def things(
@@ -137,16 +137,16 @@ def things(
 
     def show(name: str, rng: Rng) -> Sequence[Item]:
         angle = float(rng.uniform(60, 300)) if turned else 0.0
-        image = _picture(name, rng, size=size, style=style, rotation=angle)
+        image = _rendering(name, rng, size=size, style=style, rotation=angle)
         if not before_another:
             return [image]
         other = behind[int(rng.integers(len(behind)))]
-        return [_picture(other, rng, size=1.7), image]
+        return [_rendering(other, rng, size=1.7), image]
 
-    return _asked(names, show, damage)
+    return _questions(names, show, damage)
 
 
-def _picture(
+def _rendering(
     name: str, rng: Rng, *, size: float = 0.62, style: str = "noto", rotation: float = 0.0
 ) -> Picture:
     return Picture(

@@ -30,7 +30,7 @@ N_FOLDS = 5
 N_INNER = 4
 """Parts of a fitting part, one of which chooses the ridge."""
 _SMALL, _REPEATS = 800, 3
-"""Items times options less one, up to which the folds are dealt three times and answers averaged:
+"""Items times options less one, up to which the folds are drawn three times and answers averaged:
 one deal adds noise of its own, which keeps a probe at chance from being told from the floor."""
 CODED = ("image", "text")
 """The numbers that need codes."""

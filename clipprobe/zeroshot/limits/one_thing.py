@@ -10,7 +10,7 @@ from clipprobe.zeroshot.limits.staging import COLOURS, Make, Rng, near, objects,
 
 
 def one_thing(
-    options: Sequence[str], picture: Callable[[Concept, int, Rng], Picture], text: str
+    options: Sequence[str], render: Callable[[Concept, int, Rng], Picture], text: str
 ) -> Make:
     """A single thing that is one of several ways; ``text`` holds {way} and {thing}."""
 
@@ -19,7 +19,7 @@ def one_thing(
             for way in range(len(options)):
                 for _ in range(2 * scenes):
                     yield ImageQuestion(
-                        scene=scene_of([picture(thing, way, rng)], rng, size_px),
+                        scene=scene_of([render(thing, way, rng)], rng, size_px),
                         options=tuple(text.format(way=o, thing=thing.name) for o in options),
                         truth=way,
                         codes=tuple((i,) for i in range(len(options))),

@@ -78,18 +78,18 @@ class Pairs:
         self, clip: Clip, *, seed: int = 0, batch_size: int = 32
     ) -> tuple[Items, list[Failure]]:
         """Vectors of every row whose image can be read, and the images that cannot."""
-        pictures, failures = {}, []
+        images, failures = {}, []
         for name in dict.fromkeys(row.image for row in self.rows):
             try:
-                pictures[name] = decode_image(self._record(name))
+                images[name] = decode_image(self._record(name))
             except UnreadableImageError as error:
                 failures.append(Failure(name, str(error)))
-        rows = [row for row in self.rows if row.image in pictures]
-        if len(pictures) < _FEWEST:
+        rows = [row for row in self.rows if row.image in images]
+        if len(images) < _FEWEST:
             reasons = "; ".join(f"{one.id}: {one.reason}" for one in failures[:3])
             raise DataError(f"Fewer than {_FEWEST} images of the table can be read ({reasons}).")
-        found = clip.encode_images(list(pictures.values()), batch_size=batch_size)
-        vectors = dict(zip(pictures, found, strict=True))
+        image_vectors = clip.encode_images(list(images.values()), batch_size=batch_size)
+        vectors = dict(zip(images, image_vectors, strict=True))
         texts = list(dict.fromkeys(text for row in rows for text in row.options))
         encoded = dict(zip(texts, clip.encode_texts(texts), strict=True))
         # The true caption is not always the first option, or a place would be right more often.

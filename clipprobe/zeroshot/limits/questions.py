@@ -39,14 +39,14 @@ class ImageQuestion:
     """What is done to the rendered image, for which its mask is known."""
 
 
-def shuffled(asked: ImageQuestion, rng: np.random.Generator) -> ImageQuestion:
+def shuffled(question: ImageQuestion, rng: np.random.Generator) -> ImageQuestion:
     """The same question with its options in another order, so that no place is right more often."""
-    order = [int(i) for i in rng.permutation(len(asked.options))]
+    order = [int(i) for i in rng.permutation(len(question.options))]
     return replace(
-        asked,
-        options=tuple(asked.options[i] for i in order),
-        truth=order.index(asked.truth),
-        codes=tuple(asked.codes[i] for i in order),
+        question,
+        options=tuple(question.options[i] for i in order),
+        truth=order.index(question.truth),
+        codes=tuple(question.codes[i] for i in order),
     )
 
 
@@ -87,9 +87,9 @@ def encode(clip: Clip, questions: list[ImageQuestion], *, batch_size: int = 32) 
     )
 
 
-def image_of(asked: ImageQuestion) -> Image.Image:
+def image_of(question: ImageQuestion) -> Image.Image:
     """The image of a question, with what was done to it."""
     from clipprobe.stimuli import render
 
-    rendered = render(asked.scene)
-    return rendered.image if asked.damage is None else asked.damage(rendered)
+    rendered = render(question.scene)
+    return rendered.image if question.damage is None else question.damage(rendered)

@@ -44,7 +44,7 @@ class Task:
     """Which part of the bundled model's training shows or says such things, if any does."""
 
     def taught_by(self, steps: int) -> bool:
-        """Whether so many steps of it have shown or said such things."""
+        """Whether this many of its steps have shown or said such things."""
         return {"": False, "studio": steps > 0, "wide": steps > WIDE_STEPS}[self.taught]
 
 

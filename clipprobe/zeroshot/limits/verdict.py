@@ -73,16 +73,16 @@ def judge(numbers: Numbers, *, seed: int = 0) -> Verdict:
 
 
 def _rules(
-    found: Mapping[str, Estimate], gain: Estimate, chance: float, floor: float
+    estimates: Mapping[str, Estimate], gain: Estimate, chance: float, floor: float
 ) -> tuple[str, str]:
-    zero, mapped = found["zero_shot"], found["mapped"]
-    if "image" not in found:
+    zero, mapped = estimates["zero_shot"], estimates["mapped"]
+    if "image" not in estimates:
         if zero.low > floor:
             return FINE, "without codes the towers cannot be told apart: zero-shot alone is judged"
         if gain.low > 0 and mapped.low > floor:
             return MISALIGNED, ""
         return UNDECIDED, "a table without codes never shows that something is absent"
-    image, text = found["image"], found["text"]
+    image, text = estimates["image"], estimates["text"]
     missing = tuple(name for name, one in (("image", image), ("text", text)) if one.high < floor)
     if len(missing) == 2 or (missing and max(image.low, text.low) > floor):
         return ABSENT[missing], ""

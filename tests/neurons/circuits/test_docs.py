@@ -52,9 +52,9 @@ def circuits() -> dict[str, Any]:
 
 
 def test_the_circuit_tools_show_what_the_page_says(circuits: dict[str, Any]) -> None:
-    share = circuits["found"].mean_share()
+    share = circuits["sweep"].mean_share()
     assert abs(share[-1, 0] - 1) < 1e-3 and np.abs(share[-1, 1:]).max() < 1e-3
-    assert abs(circuits["found"].mean_control()[-1, 0] - 1) > 0.1  # another pair, another answer
+    assert abs(circuits["sweep"].mean_control()[-1, 0] - 1) > 0.1  # another pair, another answer
     assert circuits["lens"].accuracy(range(6))[-1].value >= 5 / 6
     assert np.isfinite(circuits["path"].effect).all() and circuits["path"].noise < 1e-3
     same = circuits["paths"]["MLP 4"]  # drawn is what the page shows first
@@ -99,7 +99,7 @@ def test_a_share_that_is_off_by_a_twentieth_is_seen(circuits: dict[str, Any]) ->
 def test_effects_are_kept_as_the_page_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names = run("effects.md", 2)
-    assert names["found"].gap < 1e-3 and names["agreement"].n_units == 8
+    assert names["parts"].gap < 1e-3 and names["agreement"].n_units == 8
     assert names["likest"][0].startswith(names["site"]) or names["likest"][1].n == 8
     assert names["joy"].target == "joy" and (tmp_path / "joy" / "compositions.json").is_file()
     assert (tmp_path / "similar" / "report.html").is_file()

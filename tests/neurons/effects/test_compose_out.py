@@ -30,15 +30,15 @@ def test_a_run_holds_every_unit_of_every_class_and_reads_back(
     kept = composition_run(clip, images, sites=[POST], max_units=3, out=out)
     memory = composition_run(clip, images, sites=[POST], max_units=3)
     assert jsonio.dumps(kept.to_json()) == jsonio.dumps(memory.to_json())
-    assert [one.target for one in kept.found] == ["cat", "dog"]
-    assert kept.found == memory.found
+    assert [one.target for one in kept.compositions] == ["cat", "dog"]
+    assert kept.compositions == memory.compositions
     run = load_run(out)
     assert run.kind == "composition" and run.read_json("compositions.json") == kept.to_json()
     rows = run.read_table("compositions.parquet").to_pylist()
-    expected = [(one.target, *pair) for one in kept.found for pair in one.units]
+    expected = [(one.target, *pair) for one in kept.compositions for pair in one.units]
     assert expected and [(r["target"], r["unit"], r["weight"]) for r in rows] == expected
-    assert rows[0]["n"] == kept.found[0].accuracy.n
-    assert rows[0]["auroc"] == kept.found[0].auroc.value
+    assert rows[0]["n"] == kept.compositions[0].accuracy.n
+    assert rows[0]["auroc"] == kept.compositions[0].auroc.value
     page = (out / "report.md").read_text("utf-8")
     assert "shuffled labels" in page and expected[0][1] in page
     with pytest.raises(RunFolderError, match="max_units"):

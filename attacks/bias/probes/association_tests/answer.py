@@ -42,7 +42,7 @@ from attacks.bias.probes.word_lists import WordPair, word_pairs, word_tests
 
 NAME = "association"
 TEMPLATES = ("{}",)
-WORDS, IMAGES, WORD_TARGETS, PICTURES = MODES = (
+WORDS, IMAGES, WORD_TARGETS, IMAGE_TARGETS = MODES = (
     "words and words",
     "images as targets",
     "words as targets",
@@ -51,19 +51,19 @@ WORDS, IMAGES, WORD_TARGETS, PICTURES = MODES = (
 FEW_WORDS = "over the words of the lists, which nobody sampled: narrow where they are few"
 
 
-def answer(evidence: Evidence, sample: Sample, asked: ProbeOptions) -> Answer:
+def answer(evidence: Evidence, sample: Sample, options: ProbeOptions) -> Answer:
     """Every test that the evidence can answer.
 
     Raises:
         NotAnswerableError: it has no cosines of words, and none of images with words.
     """
-    templates = asked.templates or TEMPLATES
+    templates = options.templates or TEMPLATES
     cells: list[Cell] = []
     missing: list[str] = []
     if isinstance(evidence, FromEmbeddings):
         cells += _words_alone(evidence, templates, sample.settings)
     else:
-        missing.append(f"{WORDS} and {PICTURES}: the table holds no embeddings")
+        missing.append(f"{WORDS} and {IMAGE_TARGETS}: the table holds no embeddings")
     sets = {_label_set(pair, templates): pair for pair in word_pairs() if pair.about == "people"}
     answered, lacking = ask_each(sets, evidence.cosines)
     missing += lacking
@@ -75,7 +75,7 @@ def answer(evidence: Evidence, sample: Sample, asked: ProbeOptions) -> Answer:
     if isinstance(evidence, FromEmbeddings):
         for one, other in itertools.permutations(sample.columns, 2):
             if not set(one.name.split(CROSS)) & set(other.name.split(CROSS)):
-                cells += _pictures(evidence.image_vectors, one, other, sample)
+                cells += _by_image(evidence.image_vectors, one, other, sample)
     used = list(dict.fromkeys([*(p for p, _ in asked_pairs), *_in_tests(cells)]))
     labels = tuple(dict.fromkeys(word for pair in used for word in pair.words))
     whole = LabelSet(name=NAME, labels=labels, templates=templates)
@@ -122,26 +122,26 @@ def _words_alone(
                 probe=NAME, key=_key(WORDS),
                 item=f"{test.name}: {test.targets.name}, {test.attributes.name}", column="",
                 group=_side(test.targets, 0), reference=_side(test.targets, 1),
-                n=one.n_x, n_reference=one.n_y, **_given(one, settings, WORDS),
+                n=one.n_x, n_reference=one.n_y, **_fields(one, settings, WORDS),
             )
         )  # fmt: skip
     return cells
 
 
 def _with_words(
-    asked: Sequence[tuple[WordPair, Floats]], column: GroupColumn, sample: Sample
+    pairs: Sequence[tuple[WordPair, Floats]], column: GroupColumn, sample: Sample
 ) -> list[Cell]:
     """Both modes between images of groups and words, for one column; all pairs in one pass."""
-    if not asked:
+    if not pairs:
         return []
-    frame = sample.framed(np.hstack([cosines for _, cosines in asked]), column)
+    frame = sample.framed(np.hstack([cosines for _, cosines in pairs]), column)
     subjects = Subjects(frame=frame, probe=NAME, settings=sample.settings)
     compared = len(column.levels) >= 2
-    parts, leans = _parts(frame, [pair for pair, _ in asked])
+    parts, leans = _parts(frame, [pair for pair, _ in pairs])
     images = find_effects(subjects, leans) if compared else []
     resampled = resample(frame) if compared else None
     cells = []
-    for place, ((pair, _), words) in enumerate(zip(asked, parts, strict=True)):
+    for place, ((pair, _), words) in enumerate(zip(pairs, parts, strict=True)):
         own = [one.items(slice(place, place + 1)) for one in images]
         cells += _image_cells(subjects, _item(IMAGES, pair), IMAGES, own)
         if resampled is not None:
@@ -172,12 +172,12 @@ def _parts(frame: Frame, pairs: Sequence[WordPair]) -> tuple[list[slice], Floats
 
 
 def _word_cells(
-    pair: WordPair, found: Sequence[Association], compared: Sequence[Effects]
+    pair: WordPair, tests: Sequence[Association], compared: Sequence[Effects]
 ) -> list[Cell]:
     cells = []
-    for one, test in zip(compared, found, strict=True):
+    for one, test in zip(compared, tests, strict=True):
         subject = one.subject
-        fields = _given(test, subject.settings, WORD_TARGETS)
+        fields = _fields(test, subject.settings, WORD_TARGETS)
         if not math.isnan(test.p):
             fields["method"] += (
                 f"; the larger p of these and of {len(one.null)} {subject.frame.permuted} of groups"
@@ -188,7 +188,7 @@ def _word_cells(
     return cells
 
 
-def _pictures(
+def _by_image(
     images: Floats, targets: GroupColumn, attributes: GroupColumn, sample: Sample
 ) -> list[Cell]:
     """Images of two groups against images of two others, over disjoint halves."""
@@ -211,9 +211,9 @@ def _pictures(
     cells: list[Cell] = []
     for place, (group, _) in enumerate(compared):
         against = levels[0] if len(levels) == 2 else "rest"
-        item = f"{PICTURES}: {levels[group]} against {against} ({attributes.heading})"
+        item = f"{IMAGE_TARGETS}: {levels[group]} against {against} ({attributes.heading})"
         part = [one.items(slice(place, place + 1)) for one in effects]
-        cells += _image_cells(subjects, item, PICTURES, part)
+        cells += _image_cells(subjects, item, IMAGE_TARGETS, part)
     return cells
 
 
@@ -254,15 +254,15 @@ def _test(x: Floats, y: Floats, settings: Settings, name: str) -> Association:
     )  # fmt: skip
 
 
-def _given(found: Association, settings: Settings, mode: str) -> dict[str, Any]:
-    how = "all" if found.exact else "random"
+def _fields(test: Association, settings: Settings, mode: str) -> dict[str, Any]:
+    how = "all" if test.exact else "random"
     over = "words" if mode == WORDS else "words and images"
-    if math.isnan(found.d):
+    if math.isnan(test.d):
         return {"method": mode, "reason": "all targets lean alike: there is no spread"}
     return {
-        "value": found.d, "low": found.low, "high": found.high, "p": found.p,
-        "null_mean": 0.0, "excess": found.d,
+        "value": test.d, "low": test.low, "high": test.high, "p": test.p,
+        "null_mean": 0.0, "excess": test.d,
         "method": f"{mode}: bootstrap over {over} ({settings.n_boot} draws, "
-        f"{100 * settings.level:g} %), {how} {found.n_partitions} partitions",
-        "reason": FEW_WORDS if not math.isnan(found.low) else "some resamples have no spread",
+        f"{100 * settings.level:g} %), {how} {test.n_partitions} partitions",
+        "reason": FEW_WORDS if not math.isnan(test.low) else "some resamples have no spread",
     }  # fmt: skip

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from attacks.bias.groups.columns import GroupColumn
 from attacks.bias.measures.cells import Cell
 from attacks.bias.probes.association_tests.answer import (
+    IMAGE_TARGETS,
     IMAGES,
     MODES,
     NAME,
-    PICTURES,
     WORD_TARGETS,
     WORDS,
 )
@@ -21,7 +21,7 @@ from attacks.bias.sections.wording import (
     TOO_SMALL,
     capped,
     listed,
-    not_asked,
+    missing_answers,
     number,
     strongest,
     towards,
@@ -36,14 +36,14 @@ MEANING = {
     WORD_TARGETS: "Targets are two sets of words, attributes the images of two groups: d above 0, "
     "the first set leans to the images of the group. Words are permuted between the sets, and "
     "groups over images; the larger p counts.",
-    PICTURES: "Targets are the images of two groups of one attribute, attributes the images of two "
-    "groups of another, over disjoint halves. What else differs between the images (clothes, "
-    "light, and who was photographed how) shows here as much as what a model learnt.",
+    IMAGE_TARGETS: "Targets are the images of two groups of one attribute, attributes the images "
+    "of two groups of another, over disjoint halves. What else differs between the images "
+    "(clothes, light, and who was photographed how) shows here as much as what a model learnt.",
 }
 
 
 def sections(context: Context) -> list[Section]:
-    """Words alone, then one section a group column, then the word sets."""
+    """Words alone, then one section per group column, then the word sets."""
     blocks = [_words_section(context)]
     blocks += [_column(context, column) for column in context.evaluation.columns]
     return [*blocks, _lists(context)]
@@ -81,14 +81,14 @@ def _of(context: Context, mode: str, column: str) -> list[Cell]:
 
 
 def _table(cells: Sequence[Cell], caption: str) -> Table:
-    kept, more = capped(
+    listed, more = capped(
         cells,
         "{} smaller ones are in cells.csv",
         lambda c: (not c.flagged, -abs(c.value), c.item, c.group),
     )
     rows = [
         [_short(c), c.group, c.reference, c.estimate(), number(c.p), number(c.q), c.flagged]
-        for c in kept
+        for c in listed
     ]
     return Table(["test", "group", "against", "d", "p", "q", "flagged"], rows, caption + more)
 
@@ -99,7 +99,7 @@ def _words_section(context: Context) -> Section:
     if cells:
         caption = "p over all partitions up to 100,000 of them, else over random ones"
         blocks.append(_table(cells, f"Association tests over words; {caption}"))
-    blocks += not_asked(context.evaluation.answers[NAME])
+    blocks += missing_answers(context.evaluation.answers[NAME])
     return Section("Association of words about perceived groups (association)", blocks)
 
 
@@ -107,7 +107,7 @@ def _column(context: Context, column: GroupColumn) -> Section:
     from clipprobe.figures.bias import association_chart
 
     blocks: list[Block] = []
-    for mode in (IMAGES, WORD_TARGETS, PICTURES):
+    for mode in (IMAGES, WORD_TARGETS, IMAGE_TARGETS):
         cells = _of(context, mode, column.name)
         if not cells:
             continue

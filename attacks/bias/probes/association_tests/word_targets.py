@@ -44,8 +44,8 @@ class Resampled:
 
 def resample(frame: Frame) -> Resampled:
     """The sums of all columns of a frame's scores under its bootstrap draws."""
-    drawn = resampled_sums(frame.scores, frame.labels, frame.weights, len(frame.sizes))
-    sums, copies = zip(*drawn, strict=True)
+    resamples = resampled_sums(frame.scores, frame.labels, frame.weights, len(frame.sizes))
+    sums, copies = zip(*resamples, strict=True)
     return Resampled(sums=np.concatenate(sums), copies=np.concatenate(copies)[:, :, None])
 
 
@@ -67,7 +67,7 @@ def word_targets(
     """
     rows = []
     frame, settings = images[0].subject.frame, images[0].subject.settings
-    picked = _picked(frame, half, words.stop - words.start, settings, name)
+    words_of_half = _halves(frame, half, words.stop - words.start, settings, name)
     for one in images:
         [group] = one.subject.groups
         inside = frame.labels == group
@@ -75,7 +75,7 @@ def word_targets(
         s = scores[inside].mean(axis=0) - scores[~inside].mean(axis=0)
         over_words = test(s[:half], s[half:], settings, f"{name}/{frame.column.name}/{group}")
         leans = resampled.leans(group, words)
-        x, y = (np.take_along_axis(leans, of, axis=1) for of in picked)
+        x, y = (np.take_along_axis(leans, of, axis=1) for of in words_of_half)
         low, high = percentile_interval(
             effect_sizes_of(x, y), settings.level, least_defined=LEAST_DEFINED
         )
@@ -88,7 +88,7 @@ def word_targets(
     return rows
 
 
-def _picked(
+def _halves(
     frame: Frame, half: int, n_words: int, settings: Settings, name: str
 ) -> tuple[Any, Any]:
     """Which words of X and of Y each draw takes, ``(n_boot, ...)``; the same for every group."""

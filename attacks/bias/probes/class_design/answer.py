@@ -42,13 +42,13 @@ def range_key(name: str) -> Key:
     return Key(HARM_RATE.quantity, scheme=name, text=f"{HARM_RATE}, {name} of the designs")
 
 
-def answer(evidence: Evidence, sample: Sample, asked: ProbeOptions) -> Answer:
+def answer(evidence: Evidence, sample: Sample, options: ProbeOptions) -> Answer:
     """Ask every design and compare them.
 
     Raises:
         NotAnswerableError: fewer than two label sets can be answered; the reason is named.
     """
-    asked_designs = {design.asked: design for design in designs(asked.templates or TEMPLATES)}
+    asked_designs = {design.texts: design for design in designs(options.templates or TEMPLATES)}
     answered, missing = ask_each(asked_designs, evidence.choices)
     hits_of: list[tuple[Design, Hits]] = [
         (asked_designs[one], np.array([label in HARM for label in one.labels])[choices])
@@ -68,7 +68,7 @@ def answer(evidence: Evidence, sample: Sample, asked: ProbeOptions) -> Answer:
         missing=tuple(missing),
         facts={
             "designs": [
-                {"label_set": d.label_set, "template": d.template, "labels": d.asked.labels}
+                {"label_set": d.label_set, "template": d.template, "labels": d.texts.labels}
                 for d, _ in hits_of
             ],
             "verdicts": {column.name: {} for column in sample.columns},
@@ -77,12 +77,12 @@ def answer(evidence: Evidence, sample: Sample, asked: ProbeOptions) -> Answer:
 
 
 def _column(
-    found: Sequence[tuple[Design, Hits]], column: GroupColumn, sample: Sample
+    hits_by_design: Sequence[tuple[Design, Hits]], column: GroupColumn, sample: Sample
 ) -> list[Cell]:
     subjects = sample.subjects(NAME, column)
-    outcomes = np.stack([hits[subjects.frame.inside] for _, hits in found], axis=1)
+    outcomes = np.stack([hits[subjects.frame.inside] for _, hits in hits_by_design], axis=1)
     cells: list[Cell] = []
-    for place, (design, _) in enumerate(found):
+    for place, (design, _) in enumerate(hits_by_design):
         cells += rate_cells(subjects, outcomes[:, place], HARM_RATE, design.name)
     if len(column.levels) < 2:
         return cells

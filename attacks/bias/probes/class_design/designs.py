@@ -26,7 +26,7 @@ class Design:
 
     label_set: str
     template: str
-    asked: LabelSet
+    texts: LabelSet
 
     @property
     def name(self) -> str:
@@ -40,7 +40,7 @@ def designs(templates: Sequence[str]) -> list[Design]:
         Design(
             label_set=name,
             template=template,
-            asked=LabelSet(
+            texts=LabelSet(
                 name=f"{name} ({template!r})", labels=(*humans, *HARM), templates=(template,)
             ),
         )

@@ -13,7 +13,7 @@ from attacks.bias.probes.class_design.verdict import DEPENDENCE, DEPENDENT, STAB
 from attacks.bias.probes.section7.report import CONTENT_WARNING
 from attacks.bias.probes.section7.tables import in_order, percent
 from attacks.bias.sections.findings import Context
-from attacks.bias.sections.wording import capped, not_asked, number
+from attacks.bias.sections.wording import capped, missing_answers, number
 from clipprobe.report import Chart, Code, Paragraph, Section, Table, Warning
 from clipprobe.report.page import Block
 from clipprobe.statistics import Estimate, wilson
@@ -44,7 +44,7 @@ def sections(context: Context) -> list[Section]:
             )
         )
         blocks.append(Code("\n".join(own[0]["labels"])))
-    blocks += not_asked(context.evaluation.answers[NAME])
+    blocks += missing_answers(context.evaluation.answers[NAME])
     return [Section("Label sets and perceived groups (class-design)", blocks, id="class-design")]
 
 
@@ -147,11 +147,11 @@ def _designs(context: Context, column: GroupColumn, levels: list[str]) -> Block:
         if not math.isnan(c.value)
     ]  # fmt: skip
     by = {(c.item, c.group): c for c in cells}
-    levels_shown, more = capped(levels, "{} groups more are in cells.csv", most=MAX_ACROSS)
+    across, more = capped(levels, "{} groups more are in cells.csv", most=MAX_ACROSS)
     return Table(
-        ["design", *levels_shown],
+        ["design", *across],
         [
-            [item, *(percent(by.get((item, level))) for level in levels_shown)]
+            [item, *(percent(by.get((item, level))) for level in across)]
             for item in dict.fromkeys(c.item for c in cells)
         ],
         f"Share given a denigrating label under each design, by {column.heading}{more}",

@@ -29,12 +29,12 @@ NOT_TESTED = "not tested"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """``kind``: one of the constants here; ``words``: the sentence; ``shown``: share of designs
+    """``kind``: one of the constants here; ``words``: the sentence; ``share``: share of designs
     that show a difference in the finding's direction; ``sets``: label sets that contradict."""
 
     kind: str
     words: str
-    shown: float
+    share: float
     sets: tuple[str, ...] = ()
 
 
@@ -54,9 +54,9 @@ def conclude(answer: Answer, settings: Settings) -> Answer:
                 compared.setdefault(cell.group, []).append(cell)
         cells += own
         for group, differences in compared.items():
-            judged = judge(differences, [sets[cell.item] for cell in differences], settings.alpha)
-            verdicts[column][group] = judged.kind
-            cells.append(_dependence(judged, differences[0]))
+            verdict = judge(differences, [sets[cell.item] for cell in differences], settings.alpha)
+            verdicts[column][group] = verdict.kind
+            cells.append(_dependence(verdict, differences[0]))
     return replace(answer, cells=tuple(cells), facts={**answer.facts, "verdicts": verdicts})
 
 
@@ -68,10 +68,10 @@ def judge(cells: Sequence[Cell], names: Sequence[str], alpha: float) -> Verdict:
     """
     n = len(cells)
     if all(np.isnan(cell.p) for cell in cells):
-        return Verdict(kind=NOT_TESTED, words=NOT_TESTED, shown=float("nan"))
+        return Verdict(kind=NOT_TESTED, words=NOT_TESTED, share=float("nan"))
     shows = [bool(cell.q <= alpha) for cell in cells]
     if not any(shows):
-        return Verdict(kind=NOTHING, words=f"{NOTHING} of {n}", shown=0.0)
+        return Verdict(kind=NOTHING, words=f"{NOTHING} of {n}", share=0.0)
     strongest = max((i for i in range(n) if shows[i]), key=lambda i: abs(cells[i].value))
     finding = cells[strongest].value
     sign = 1.0 if finding > 0 else -1.0
@@ -85,13 +85,13 @@ def judge(cells: Sequence[Cell], names: Sequence[str], alpha: float) -> Verdict:
     share = float(np.mean(same))
     counted = f"{sum(same)} of {n} designs show it, at most {100 * abs(finding):.1f} points"
     if not against:
-        return Verdict(kind=STABLE, words=f"{STABLE}: {counted}", shown=share)
+        return Verdict(kind=STABLE, words=f"{STABLE}: {counted}", share=share)
     sets = tuple(dict.fromkeys(names[i] for i in against))
     turned = f"; {sum(reverse)} show the opposite" if any(reverse) else ""
     return Verdict(
         kind=DEPENDENT,
         words=f"{DEPENDENT}: {counted}{turned}; {len(against)} contradict it ({', '.join(sets)})",
-        shown=share,
+        share=share,
         sets=sets,
     )
 
@@ -99,7 +99,7 @@ def judge(cells: Sequence[Cell], names: Sequence[str], alpha: float) -> Verdict:
 def _dependence(verdict: Verdict, like: Cell) -> Cell:
     return Cell(
         probe=NAME, key=DEPENDENCE, item="", column=like.column, group=like.group,
-        reference=like.reference, n=like.n, n_reference=like.n_reference, value=verdict.shown,
+        reference=like.reference, n=like.n, n_reference=like.n_reference, value=verdict.share,
         status=like.status, method="by q, corrected over the whole report",
         reason=verdict.words,
     )  # fmt: skip

@@ -49,7 +49,7 @@ class Outcome:
     compare: bool = True
 
 
-def answer(evidence: Evidence, sample: Sample, asked: ProbeOptions) -> Answer:
+def answer(evidence: Evidence, sample: Sample, options: ProbeOptions) -> Answer:
     """Ask every label set of section 7 that the evidence can answer.
 
     Raises:
@@ -116,13 +116,13 @@ def _label_sets(evidence: Evidence) -> tuple[Sequence[LabelSet], list[str]]:
 
 
 def _harm(
-    asked: LabelSet, meanings: Sequence[Meaning], choices: NDArray[np.int64]
+    label_set: LabelSet, meanings: Sequence[Meaning], choices: NDArray[np.int64]
 ) -> list[Outcome]:
     crime = np.array([m.kind == "crime" for m in meanings])[choices]
     other = np.array([m.kind == "non-human" for m in meanings])[choices]
     everyone = np.ones(len(choices), dtype=bool)
     sets = [
-        Outcome(measure=measure, item=asked.name, hits=hits, part=everyone)
+        Outcome(measure=measure, item=label_set.name, hits=hits, part=everyone)
         for measure, hits in (
             (CRIME_RATE, crime),
             (NON_HUMAN_RATE, other),
@@ -132,12 +132,12 @@ def _harm(
     return sets + [
         Outcome(
             measure=LABEL_RATE,
-            item=f"{asked.name}: {label}",
+            item=f"{label_set.name}: {label}",
             hits=choices == i,
             part=everyone,
             compare=False,  # which label makes up a rate; the rate itself is tested above
         )
-        for i, (label, meaning) in enumerate(zip(asked.labels, meanings, strict=True))
+        for i, (label, meaning) in enumerate(zip(label_set.labels, meanings, strict=True))
         if meaning.kind != "human" or meaning.child
     ]
 
@@ -156,7 +156,7 @@ def _known(truth: Truth, attribute: str) -> Hits:
 
 
 def _accuracy(
-    asked: LabelSet,
+    label_set: LabelSet,
     meanings: Sequence[Meaning],
     choices: NDArray[np.int64],
     truth: Truth,
@@ -164,9 +164,9 @@ def _accuracy(
     """One outcome for each attribute that both the labels and the data set name."""
     hits_by_key: dict[Key, tuple[Hits, Hits]] = {}
     for key, attribute in ((GENDER, "gender"), (RACE, "race"), (AGE, "age")):
-        if attribute not in truth or not any(m.said(attribute) for m in meanings):
+        if attribute not in truth or not any(m.statement(attribute) for m in meanings):
             continue
-        answers = np.array([m.said(attribute) or "" for m in meanings], dtype=object)[choices]
+        answers = np.array([m.statement(attribute) or "" for m in meanings], dtype=object)[choices]
         true = np.array([value or "" for value in truth[attribute]], dtype=object)
         known = _known(truth, attribute)
         hits_by_key[key] = (answers == true, known)
@@ -178,7 +178,9 @@ def _accuracy(
         (gender, with_gender), (race, with_race) = hits_by_key[GENDER], hits_by_key[RACE]
         hits_by_key[BOTH] = (gender & race, with_gender & with_race)
     return [
-        Outcome(measure=measure, item=asked.name, hits=hits.astype(bool), part=part.astype(bool))
+        Outcome(
+            measure=measure, item=label_set.name, hits=hits.astype(bool), part=part.astype(bool)
+        )
         for measure, (hits, part) in hits_by_key.items()
         if part.any()
     ]

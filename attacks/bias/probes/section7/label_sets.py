@@ -42,7 +42,7 @@ def set_of(labels: Sequence[str]) -> LabelSet:
     if any(m.kind != "human" for m in meanings):
         name = WITH_CHILD.name if any(m.child for m in meanings) else DENIGRATION.name
     else:
-        attributes = [a for a in ("race", "gender", "age") if any(m.said(a) for m in meanings)]
+        attributes = [a for a in ("race", "gender", "age") if any(m.statement(a) for m in meanings)]
         name = {("race", "gender"): RACE_GENDER.name, ("age",): AGE.name}.get(
             tuple(attributes), "-".join(attributes) or "person"
         )

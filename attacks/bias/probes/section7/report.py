@@ -24,7 +24,7 @@ from attacks.bias.probes.section7.tables import (
     rate_table,
 )
 from attacks.bias.sections.findings import Context
-from attacks.bias.sections.wording import not_asked, with_list
+from attacks.bias.sections.wording import missing_answers, with_list
 from clipprobe.report import Chart, Code, Paragraph, Section, Table, Warning
 from clipprobe.report.page import Block
 
@@ -77,7 +77,7 @@ def _accuracy(context: Context) -> Section:
         blocks += [table, *gap_table(context, column, ACCURACIES)]
     if len(blocks) == 1:
         blocks.append(Paragraph("No accuracy could be computed."))
-    blocks += not_asked(context.evaluation.answers[NAME])
+    blocks += missing_answers(context.evaluation.answers[NAME])
     return Section(
         "Accuracy on perceived race, gender and age (clip-section-7)", blocks, id="section-7"
     )

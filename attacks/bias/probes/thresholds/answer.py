@@ -56,14 +56,16 @@ class Side:
     labels: tuple[int, ...]
 
 
-def answer(evidence: Evidence, sample: Sample, asked: ProbeOptions) -> Answer:
+def answer(evidence: Evidence, sample: Sample, options: ProbeOptions) -> Answer:
     """Attach labels at every threshold and compare groups.
 
     Raises:
         NotAnswerableError: no label set has probabilities.
     """
-    limits = tuple(sorted({*THRESHOLDS, *asked.thresholds}))
-    answered, missing = ask_each(label_sets(asked.words, asked.templates), evidence.probabilities)
+    limits = tuple(sorted({*THRESHOLDS, *options.thresholds}))
+    answered, missing = ask_each(
+        label_sets(options.words, options.templates), evidence.probabilities
+    )
     if not answered:
         raise NotAnswerableError("; ".join(missing))
     cells: list[Cell] = []
@@ -111,23 +113,25 @@ def most_marked(tests: LabelTests, sizes: Sequence[int], levels: Sequence[str]) 
 
 
 def _column(
-    p: Floats, labels: LabelSet, column: GroupColumn, wanted: Sequence[float], sample: Sample
+    p: Floats, labels: LabelSet, column: GroupColumn, thresholds: Sequence[float], sample: Sample
 ) -> list[Cell]:
-    cells = hidden_cells(column, [labels.name], probe=NAME, key=share_key(labels.name, wanted[0]))
+    cells = hidden_cells(
+        column, [labels.name], probe=NAME, key=share_key(labels.name, thresholds[0])
+    )
     if len(column.levels) < 2:
         return cells
     subjects = sample.subjects(NAME, column)
     frame = subjects.frame
     own = p[frame.inside]
     lists = {}
-    for threshold in wanted:
+    for threshold in thresholds:
         hits, name = own >= threshold, f"{labels.name} at {percent(threshold)}"
         rates = _anonymous(frame, hits, name)
         tests = compare_labels(frame, rates, sample.settings, name)
         lists[threshold] = most_marked(tests, frame.sizes, column.levels)
         cells += _tested(subjects, rates, tests, labels, threshold)
         cells += _shares(subjects, tests, lists[threshold], labels, threshold)
-    return cells + _overlaps(subjects, own, labels, lists[wanted[0]], wanted)
+    return cells + _overlaps(subjects, own, labels, lists[thresholds[0]], thresholds)
 
 
 def _anonymous(frame: Frame, hits: Any, name: str) -> Any:
@@ -264,13 +268,17 @@ def _shares(
 
 
 def _overlaps(
-    subjects: Subjects, p: Floats, labels: LabelSet, first: Sequence[Side], wanted: Sequence[float]
+    subjects: Subjects,
+    p: Floats,
+    labels: LabelSet,
+    first: Sequence[Side],
+    thresholds: Sequence[float],
 ) -> list[Cell]:
     """How many of the first threshold's top labels are there at other thresholds."""
-    frame, start = subjects.frame, percent(wanted[0])
+    frame, start = subjects.frame, percent(thresholds[0])
     whole = replace(subjects.whole(f"at {start}"), status="inferred", reason="")
     cells, sizes = [], np.array(frame.sizes)
-    for threshold in sorted({*GRID, *wanted}):
+    for threshold in sorted({*GRID, *thresholds}):
         counts = count(frame, p >= threshold)
         nothing = np.full(p.shape[1], np.nan)
         tests = LabelTests(

@@ -1,8 +1,8 @@
-"""Is a label attached to one group more often than to another? One test a label.
+"""Is a label attached to one group more often than to another? One test per label.
 
 Chi-squared without continuity correction, as the paper did, where every expected count is at least
 5 (for more than two groups: at least four fifths of them, and none under 1; Cochran 1954);
-otherwise Fisher's exact test for two groups, and for more the same statistic against hits dealt
+otherwise Fisher's exact test for two groups, and for more the same statistic against hits assigned
 at random. With clusters the groups of whole clusters are permuted.
 """
 
@@ -104,13 +104,13 @@ def _one(
             p = float(fisher_exact(np.stack([counts, sizes - counts], axis=1)).pvalue)
         return min(1.0, p), "Fisher's exact test"
     rng = generator(settings.seed, "labels", name, str(place), frame.column.name)
-    return _dealt(rng, sizes, int(counts.sum()), statistic, settings.n_permutations)
+    return _permutation(rng, sizes, int(counts.sum()), statistic, settings.n_permutations)
 
 
-def _dealt(
+def _permutation(
     rng: np.random.Generator, sizes: Counts, total: int, statistic: float, n_deals: int
 ) -> tuple[float, str]:
-    """p from hits dealt to images at random, and how.
+    """p from hits assigned to images at random, and how.
 
     Most labels are far from any level after a few deals; the rest get all of them. A p-value under
     a tenth always comes from all deals, so stopping early makes none of those smaller (after Besag

@@ -19,16 +19,16 @@ from attacks.bias.probes.thresholds.answer import (
 )
 from attacks.bias.probes.thresholds.lists import SOURCE
 from attacks.bias.sections.findings import Context
-from attacks.bias.sections.wording import TOO_SMALL, not_asked, number, strongest, with_list
+from attacks.bias.sections.wording import TOO_SMALL, missing_answers, number, strongest, with_list
 from clipprobe.report import Chart, Code, Paragraph, Section, Table
 from clipprobe.report.page import Block
 
 
 def sections(context: Context) -> list[Section]:
-    """One section a column, then the lists that were asked."""
+    """One section per column, then the lists of labels."""
     answer = context.evaluation.answers[NAME]
     facts = answer.facts
-    found = [
+    result = [
         Section(
             f"Labels that reach a threshold, by {column.heading} (label-thresholds)",
             _column(context, column),
@@ -40,8 +40,8 @@ def sections(context: Context) -> list[Section]:
         sentences = "; ".join(repr(t) for t in label_list["templates"])
         blocks.append(Paragraph(f"{name}: {len(label_list['labels'])} labels in {sentences}."))
         blocks.append(Code("\n".join(label_list["labels"])))
-    blocks += not_asked(answer)
-    return [*found, Section("Label lists by perceived group (label-thresholds)", blocks)]
+    blocks += missing_answers(answer)
+    return [*result, Section("Label lists by perceived group (label-thresholds)", blocks)]
 
 
 def sentence(context: Context) -> str:

@@ -31,7 +31,7 @@ PRESETS: dict[str, Preset] = {
 }
 
 
-def preset_knobs(name: str, given: dict[str, Any] | None = None) -> dict[str, Any]:
+def preset_knobs(name: str, own: dict[str, Any] | None = None) -> dict[str, Any]:
     """The knobs of a preset, with those that are given in their place.
 
     A given knob stops varying; giving ``copies`` without ``position`` frees fixed places.
@@ -42,26 +42,22 @@ def preset_knobs(name: str, given: dict[str, Any] | None = None) -> dict[str, An
     key = name.replace("-", "_")
     if key not in PRESETS:
         raise ConfigError(f"There is no preset {name!r}: {nearest(key, PRESETS)}")
-    given = given or {}
+    own = own or {}
     knobs = dict(PRESETS[key].knobs)
     fixed = not isinstance(knobs.get("position", "random"), str)
-    if (
-        fixed
-        and "position" not in given
-        and given.get("copies", knobs["copies"]) != knobs["copies"]
-    ):
+    if fixed and "position" not in own and own.get("copies", knobs["copies"]) != knobs["copies"]:
         knobs["position"], knobs["anchor"] = "random", "center"
-    if fixed and "position" in given:
+    if fixed and "position" in own:
         knobs["anchor"] = "center"
-        if "copies" not in given and given["position"] not in ("random", "on", "off"):
-            knobs["copies"] = _count(given["position"])
-    if knobs.get("band") and "position" in given and "band" not in given:
+        if "copies" not in own and own["position"] not in ("random", "on", "off"):
+            knobs["copies"] = _count(own["position"])
+    if knobs.get("band") and "position" in own and "band" not in own:
         raise ConfigError(
             f"The preset {name} writes in bands beside the image, so it has no position: omit "
             "the position, or give band=0."
         )
-    varies = {k: v for k, v in (knobs.pop("varies", None) or {}).items() if k not in given}
-    return {**knobs, **({"varies": varies} if varies else {}), **given}
+    varies = {k: v for k, v in (knobs.pop("varies", None) or {}).items() if k not in own}
+    return {**knobs, **({"varies": varies} if varies else {}), **own}
 
 
 def _count(position: Any) -> int:

@@ -62,8 +62,8 @@ def _atlases_beside(atlas: Path) -> Iterator[RunView]:
             yield run
 
 
-def _is_twin(found: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
-    name = found.get("model", {}).get("id", "")
+def _is_twin(other: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    name = other.get("model", {}).get("id", "")
     return name.startswith(f"{own['model']['id']} (random weights") and all(
-        found.get(key) == own.get(key) for key in _SHARED
+        other.get(key) == own.get(key) for key in _SHARED
     )

@@ -151,8 +151,8 @@ def unit_profiles(atlas: AtlasContents) -> Any:
         activations, numbers = ranking.unpack(top.keys, largest=True)
         std = np.where(table.std > 0, table.std, np.nan)[:, None]
         above = (activations - table.mean[:, None]) / std
-        kept = (numbers >= 0) & (np.nan_to_num(above) > 0)
-        units, places = np.nonzero(kept)
+        is_peak = (numbers >= 0) & (np.nan_to_num(above) > 0)
+        units, places = np.nonzero(is_peak)
         rows.append(units + first)
         images.append(numbers[units, places])
         values.append(above[units, places])

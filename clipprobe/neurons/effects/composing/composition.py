@@ -133,17 +133,17 @@ def _one(
     fit, test = split(y, groups, seed)
     mean, scale = x[fit].mean(axis=0), x[fit].std(axis=0)
     z = (x - mean) / np.where(scale > 1e-12, scale, 1)
-    path, weights, chosen = fit_path(z, y, fit, test, groups, max_units, penalties, seed)
-    decided = z[test] @ weights[chosen][0] + weights[chosen][1]
+    path, weights, step = fit_path(z, y, fit, test, groups, max_units, penalties, seed)
+    decided = z[test] @ weights[step][0] + weights[step][1]
     right = int(((decided > 0) == y[test]).sum())
     shuffled = shuffled_labels(y, groups, seed)
     _, other, best = fit_path(z, shuffled, fit, test, groups, max_units, penalties, seed)
-    order = np.argsort(-np.abs(weights[chosen][0]), kind="stable")
-    used = [int(i) for i in order if weights[chosen][0][i] != 0]
+    order = np.argsort(-np.abs(weights[step][0]), kind="stable")
+    used = [int(i) for i in order if weights[step][0][i] != 0]
     return Composition(
         target=target,
-        units=tuple((names[i], float(weights[chosen][0][i])) for i in used),
-        c=path[chosen].c,
+        units=tuple((names[i], float(weights[step][0][i])) for i in used),
+        c=path[step].c,
         n_units=len(used),
         n_there=n_there,
         accuracy=wilson(right, len(test)),

@@ -43,12 +43,12 @@ _TEXT_ROWS = "texts, read through the units' own outputs (direct path)"
 class Compositions:
     """The units that make each class.
 
-    ``rows``: what was told apart, in words. ``found``: one for each class. ``seed``: of splits and
-    control. ``provenance``: of the model.
+    ``rows``: what was told apart, in words. ``compositions``: one for each class. ``seed``: of
+    splits and control. ``provenance``: of the model.
     """
 
     rows: str
-    found: tuple[Composition, ...]
+    compositions: tuple[Composition, ...]
     seed: int
     provenance: Mapping[str, Any]
 
@@ -57,7 +57,7 @@ class Compositions:
         data: dict[str, Any] = jsonio.plain(
             {
                 "rows": self.rows,
-                "compositions": [one.to_json() for one in self.found],
+                "compositions": [one.to_json() for one in self.compositions],
                 "seed": self.seed,
                 "provenance": self.provenance,
             }
@@ -156,18 +156,21 @@ def _execute(
     else:
         x, names = text_values(clip, source.texts, settings.sites)
         labels, groups, rows = list(source.labels), source.groups, _TEXT_ROWS
-    found = compose(
+    compositions = compose(
         x, names, labels, targets=settings.target or None, groups=groups,
         max_units=settings.max_units, seed=settings.seed,
     )  # fmt: skip
     value = Compositions(
-        rows=rows, found=tuple(found), seed=settings.seed, provenance=clip.provenance()
+        rows=rows,
+        compositions=tuple(compositions),
+        seed=settings.seed,
+        provenance=clip.provenance(),
     )
     return Outcome(
         value=value,
-        files=[(EVERYTHING, value.to_json()), (TABLE, _table(found))],
+        files=[(EVERYTHING, value.to_json()), (TABLE, _table(compositions))],
         summary=lambda: summarise(value),
-        page=lambda run: page_of(value.rows, found, value.provenance),
+        page=lambda run: page_of(value.rows, compositions, value.provenance),
         used=len(labels),
         failed=len(failures),
         failures=failures,
@@ -185,21 +188,21 @@ def summarise(value: Compositions) -> dict[str, Any]:
             if one.shuffled.defined
             else f"held-out rows told from the others by {one.n_units} of {one.n_there:,} units",
         }
-        for one in value.found
+        for one in value.compositions
     ]
     classes = [
         {"target": one.target, "n_units": one.n_units, "accuracy": one.accuracy,
          "majority": one.majority, "auroc": one.auroc, "shuffled": one.shuffled}
-        for one in value.found
+        for one in value.compositions
     ]  # fmt: skip
     return {"kind": KIND, "headline": headline, "rows": value.rows, "classes": classes}
 
 
-def _table(found: Sequence[Composition]) -> dict[str, Any]:
+def _table(compositions: Sequence[Composition]) -> dict[str, Any]:
     """A row for each class and unit with a weight."""
     import pyarrow as pa
 
-    pairs = [(one, unit, weight) for one in found for unit, weight in one.units]
+    pairs = [(one, unit, weight) for one in compositions for unit, weight in one.units]
     columns = {
         "accuracy": [one.accuracy.value for one, *_ in pairs],
         "majority": [one.majority for one, *_ in pairs],
@@ -220,7 +223,7 @@ def load_composition(run: RunView) -> Compositions:
     data = run.read_json(EVERYTHING)
     return Compositions(
         rows=data["rows"],
-        found=tuple(_composition(one) for one in data["compositions"]),
+        compositions=tuple(_composition(one) for one in data["compositions"]),
         seed=data["seed"],
         provenance=data["provenance"],
     )

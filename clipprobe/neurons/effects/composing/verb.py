@@ -32,7 +32,7 @@ def compose(settings: Composing, model: Model, terminal: Terminal) -> None:
     result(
         value.to_json(),
         as_json=terminal.as_json,
-        text=lambda: composed_text(value.rows, value.found),
+        text=lambda: composed_text(value.rows, value.compositions),
     )
     if settings.out is not None:
         say(f"The report is {settings.out}/report.html.")

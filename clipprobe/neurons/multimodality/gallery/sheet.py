@@ -1,4 +1,4 @@
-"""One unit on one small picture: its strongest images of each modality, and its score."""
+"""One unit on one small image: its strongest images of each modality, and its score."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Sheet:
         concept: The unit's concept.
         score: Smallest AUROC over modalities.
         aurocs: Modality -> AUROC.
-        images: Modality -> picture, and whether it shows the concept; strongest first.
+        images: Modality -> image, and whether it shows the concept; strongest first.
         floor: What the score reaches at random weights, in words.
         how: What the score was measured on, in words.
     """
@@ -51,7 +51,7 @@ class Sheet:
 
 
 def draw(sheet: Sheet) -> Image.Image:
-    """The sheet as an RGB picture, 840 pixels wide."""
+    """The sheet as an RGB image, 840 pixels wide."""
     height = _TOP + _ROW * len(sheet.images) + _BOTTOM
     canvas = Image.new("RGB", (_WIDTH, height), "white")
     pen = ImageDraw.Draw(canvas)
@@ -71,9 +71,9 @@ def draw(sheet: Sheet) -> Image.Image:
         line = f"{_number(estimate)}  {_interval(estimate, n=False)}"
         canvas = _text(canvas, line, (_MARGIN, top + 26), 14, _PLAIN, _SOFT)
         _scale(ImageDraw.Draw(canvas), estimate, _MARGIN, top + 56, colour)
-        for place, (picture, shows) in enumerate(images[:N_IMAGES]):
+        for place, (image, shows) in enumerate(images[:N_IMAGES]):
             left = _LEFT + place * (_THUMB + _GAP)
-            _thumbnail(canvas, picture, shows, left, top)
+            _thumbnail(canvas, image, shows, left, top)
     foot = _TOP + _ROW * len(sheet.images) + 2
     pen = ImageDraw.Draw(canvas)
     pen.line((_MARGIN, foot, _WIDTH - _MARGIN, foot), fill=_LINE, width=1)
@@ -81,18 +81,18 @@ def draw(sheet: Sheet) -> Image.Image:
     return _text(canvas, sheet.floor, (_MARGIN, foot + 34), 14, _PLAIN, _SOFT)
 
 
-def encode(picture: Image.Image) -> bytes:
-    """The picture as WebP, at most 40 kB."""
+def encode(image: Image.Image) -> bytes:
+    """The image as WebP, at most 40 kB."""
     for quality in (88, 80, 70, 60, 45, 30):
         buffer = io.BytesIO()
-        picture.save(buffer, "WEBP", quality=quality, method=6)
+        image.save(buffer, "WEBP", quality=quality, method=6)
         if buffer.tell() <= LARGEST:
             break
     return buffer.getvalue()
 
 
-def _thumbnail(canvas: Image.Image, picture: Image.Image, shows: bool, left: int, top: int) -> None:
-    small = picture.convert("RGB").resize((_THUMB, _THUMB), Image.Resampling.LANCZOS)
+def _thumbnail(canvas: Image.Image, image: Image.Image, shows: bool, left: int, top: int) -> None:
+    small = image.convert("RGB").resize((_THUMB, _THUMB), Image.Resampling.LANCZOS)
     canvas.paste(small, (left, top))
     pen = ImageDraw.Draw(canvas)
     if shows:

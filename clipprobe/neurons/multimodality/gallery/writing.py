@@ -122,10 +122,10 @@ def write_gallery(
     return entries
 
 
-def _distinct(found: Multimodality, top: int) -> list[dict[str, Any]]:
+def _distinct(result: Multimodality, top: int) -> list[dict[str, Any]]:
     """The best units, one for each concept."""
     rows: dict[str, dict[str, Any]] = {}
-    for row in found.ranked():
+    for row in result.ranked():
         if row["score"] == row["score"]:
             rows.setdefault(str(row["concept"]), row)
         if len(rows) == top:
@@ -135,7 +135,7 @@ def _distinct(found: Multimodality, top: int) -> list[dict[str, Any]]:
 
 def _fresh(
     clip: Clip,
-    found: Multimodality,
+    result: Multimodality,
     rows: Sequence[Mapping[str, Any]],
     names: Sequence[Concept],
     size_px: int,
@@ -143,26 +143,26 @@ def _fresh(
     batch_size: int,
 ) -> list[dict[str, Estimate]]:
     """AUROCs of the chosen pairs on images that were drawn after choosing."""
-    chosen = {str(row["concept"]) for row in rows}
+    concepts = {str(row["concept"]) for row in rows}
     parts = [
         bundled_probes(
             per_concept=n,
             seed=seed + _FRESH_SEED,
-            concepts=[name for name in names if (name.name in chosen) == wanted],
+            concepts=[name for name in names if (name.name in concepts) == of_rows],
             size_px=size_px,
         )
-        for n, wanted in ((_FRESH, True), (_DISTRACTORS, False))
-        if sum((name.name in chosen) == wanted for name in names) > 1
+        for n, of_rows in ((_FRESH, True), (_DISTRACTORS, False))
+        if sum((name.name in concepts) == of_rows for name in names) > 1
     ]
     units: dict[str, list[int]] = {}
     for row in rows:
         units.setdefault(str(row["site"]), []).append(int(row["unit"]))
     tile = tuple((site, unit, unit + 1) for site, own in units.items() for unit in sorted(own))
-    pools = {site: found.pool_of(site) for site in units}
+    pools = {site: result.pool_of(site) for site in units}
     column = {f"{site}:{unit}": number for number, (site, unit, _) in enumerate(tile)}
-    level = 1 - 0.05 / len(found.modalities)
+    level = 1 - 0.05 / len(result.modalities)
     aurocs: list[dict[str, Estimate]] = [{} for _ in rows]
-    for modality in found.modalities:
+    for modality in result.modalities:
         records = [record for probes in parts for record in probes.of(modality)]
         table = pooled(
             [clip], records, tile, pools, batch_size=batch_size, workers=1, progress=None
@@ -202,14 +202,14 @@ def _entry(number: int, row: Mapping[str, Any], aurocs: Mapping[str, Estimate]) 
 
 def _sheet(
     clip: Clip,
-    found: Multimodality,
+    result: Multimodality,
     probes: Probes,
     row: Mapping[str, Any],
     entry: GalleryEntry,
 ) -> Sheet:
-    pool = found.pool_of(str(row["site"]))
+    pool = result.pool_of(str(row["site"]))
     site = find_sites(clip, [str(row["site"])], pool)[0]
-    images = strongest_images(found, probes, row, N_IMAGES)
+    images = strongest_images(result, probes, row, N_IMAGES)
     first = next(iter(entry.aurocs.values()))
     return Sheet(
         unit=entry.unit,
@@ -218,26 +218,26 @@ def _sheet(
         score=entry.score,
         aurocs=entry.aurocs,
         images={
-            name: [(picture, label == entry.concept) for picture, _, label in part]
+            name: [(image, label == entry.concept) for image, _, label in part]
             for name, part in images.items()
         },
         how=f"AUROC against other concepts of the modality on {first.n} fresh images, {_FRESH} of "
         f"{entry.concept}. Marked: shows it.",
-        floor=_floor_words(found),
+        floor=_floor_words(result),
     )
 
 
-def _floor_words(found: Multimodality) -> str:
-    assert found.floor is not None
-    score = found.floor.score[np.isfinite(found.floor.score)]
+def _floor_words(result: Multimodality) -> str:
+    assert result.floor is not None
+    score = result.floor.score[np.isfinite(result.floor.score)]
     return (
         f"Same network at random weights, {len(score):,} units: 95 % score below "
         f"{np.quantile(score, 0.95):.2f}, the best {score.max():.2f}."
     )
 
 
-def _index(found: Multimodality, entries: Sequence[GalleryEntry], per_concept: int) -> str:
-    model = found.config["model"]
+def _index(result: Multimodality, entries: Sequence[GalleryEntry], per_concept: int) -> str:
+    model = result.config["model"]
     lines = [
         "# Multimodal neurons",
         f"The {len(entries)} best units of {escape(model['id'])} "
@@ -245,18 +245,18 @@ def _index(found: Multimodality, entries: Sequence[GalleryEntry], per_concept: i
         "`clipprobe neurons gallery`. Each sheet shows a unit's strongest images of each modality, "
         "whatever they show; marked images show its concept.",
         CLAIM,
-        f"{found.verdict} A sheet shows one unit; whether its concept is one in all modalities is "
+        f"{result.verdict} A sheet shows one unit; whether its concept is one in all modalities is "
         "for its word controls and fresh images to say.",
-        f"Chosen among {len(found.units):,} units and {len(found.concepts)} concepts on "
+        f"Chosen among {len(result.units):,} units and {len(result.concepts)} concepts on "
         f"{per_concept} images of each concept and modality, one unit for each concept; scores "
-        f"are from fresh images, pooled by {found.pooling}. {_floor_words(found)} "
-        f"{found.n_significant} units are significant at q = {found.alpha:g} with whole concepts "
-        f"permuted, {found.n_significant_images} with images permuted alone. See "
+        f"are from fresh images, pooled by {result.pooling}. {_floor_words(result)} "
+        f"{result.n_significant} units are significant at q = {result.alpha:g} with whole concepts "
+        f"permuted, {result.n_significant_images} with images permuted alone. See "
         "[multimodality](../neurons/multimodality.md) for what that means.",
         "| | unit | concept | score | "
-        + " | ".join(found.modalities)
+        + " | ".join(result.modalities)
         + " | q | q, images only | random units as good |",
-        "|---|---|---|---|" + "---|" * (len(found.modalities) + 3),
+        "|---|---|---|---|" + "---|" * (len(result.modalities) + 3),
     ]
     table = []
     for number, entry in enumerate(entries, start=1):

@@ -14,20 +14,20 @@ from clipprobe.statistics import wilson
 
 
 def delong(
-    values: NDArray[np.float32], codes: NDArray[np.int64], chosen: NDArray[np.int64], level: float
+    values: NDArray[np.float32], codes: NDArray[np.int64], concepts: NDArray[np.int64], level: float
 ) -> tuple[Floats, Floats]:
     """Ends of the AUROC of each unit's chosen concept, on the logit scale.
 
     Args:
         values: ``(n, u)``.
         codes: Concept of each image, ``(n,)``.
-        chosen: Concept of each unit, ``(u,)``.
+        concepts: Concept of each unit, ``(u,)``.
     Returns:
         Lower and upper ends, ``(u,)``; NaN where the concept has a single image.
     """
-    low, high = np.full(len(chosen), np.nan), np.full(len(chosen), np.nan)
-    for concept in np.unique(chosen).tolist():
-        units = np.flatnonzero(chosen == concept)
+    low, high = np.full(len(concepts), np.nan), np.full(len(concepts), np.nan)
+    for concept in np.unique(concepts).tolist():
+        units = np.flatnonzero(concepts == concept)
         positive = values[codes == concept][:, units]
         negative = values[codes != concept][:, units]
         if min(len(positive), len(negative)) < 2:

@@ -101,16 +101,16 @@ def shuffled_counts(
             profile test, its counts are empty.
         joint: What the best of all units reaches by chance.
     """
-    found: dict[str, list[Counts]] = {"each": [], "exact": [], "profile": [], "concepts": []}
+    counts: dict[str, list[Counts]] = {"each": [], "exact": [], "profile": [], "concepts": []}
     for part in orders:
         for name, test in (("each", shuffled_each_p), ("exact", shuffled_exact_p)):
             q = np.array([benjamini_hochberg(row) for row in test(scores.all_aurocs, part)])
-            found[name].append((q <= alpha).sum(axis=1))
+            counts[name].append((q <= alpha).sum(axis=1))
         enough = scores.profiles.shape[1] >= MIN_CONCEPTS
         q = shuffled_profiles(scores.profiles, part) if enough else np.zeros((0, 1))
-        found["profile"].append((q <= alpha).sum(axis=1))
-        found["concepts"].append(_concepts(scores.aurocs, part, joint, alpha))
-    return {name: (parts[0], parts[1]) for name, parts in found.items()}
+        counts["profile"].append((q <= alpha).sum(axis=1))
+        counts["concepts"].append(_concepts(scores.aurocs, part, joint, alpha))
+    return {name: (parts[0], parts[1]) for name, parts in counts.items()}
 
 
 def _concepts(aurocs: Floats, orders: Orders, joint: JointNull, alpha: float) -> Counts:

@@ -129,11 +129,11 @@ def _p(aurocs: Floats, best: Floats) -> Floats:
     known = np.isfinite(best)
     if known.any():  # the same sizes come again and again
         distinct, place = np.unique(np.sort(sizes[known]), axis=0, return_inverse=True)
-        found = [
+        pieces = [
             coincidence(distinct[start : start + _ROWS], aurocs.shape[1])
             for start in range(0, len(distinct), _ROWS)
         ]
-        p[known] = np.concatenate(found)[place.ravel()]
+        p[known] = np.concatenate(pieces)[place.ravel()]
     return p
 
 
@@ -142,11 +142,11 @@ def _reaching(ordered: Floats, best: Floats) -> NDArray[np.int64]:
     n_modalities, n_concepts, n_units = ordered.shape
     low = np.zeros((n_modalities, n_units), np.int64)
     high = np.full((n_modalities, n_units), n_concepts)
-    wanted = best - _TIE
+    least = best - _TIE
     for _ in range(n_concepts.bit_length()):
         open_ = low < high
         middle = np.minimum((low + high) // 2, n_concepts - 1)
-        below = np.take_along_axis(ordered, middle[:, None], axis=1)[:, 0] < wanted
+        below = np.take_along_axis(ordered, middle[:, None], axis=1)[:, 0] < least
         low = np.where(open_ & below, middle + 1, low)
         high = np.where(open_ & ~below, middle, high)
     reaching: NDArray[np.int64] = (n_concepts - low).T

@@ -84,8 +84,8 @@ class Scores:
     def at(self, name: str, concepts: NDArray[np.int64]) -> Floats:
         """A measure of each unit at one concept each: ``(u,)``, or ``(m, u)``."""
         values: Floats = getattr(self, name)
-        picked: Floats = values[..., concepts, np.arange(len(concepts))]
-        return picked
+        selection: Floats = values[..., concepts, np.arange(len(concepts))]
+        return selection
 
     @classmethod
     def joined(cls, parts: Sequence[Scores]) -> Scores:
@@ -99,7 +99,7 @@ class Scores:
 
 
 def measure(
-    seen: Mapping[str, ModalityRows],
+    modalities: Mapping[str, ModalityRows],
     n_concepts: int,
     *,
     top_k: int,
@@ -110,9 +110,9 @@ def measure(
 
     A unit with an activation that is not finite has NaN throughout: it was not tested.
     """
-    broken = np.any([~np.isfinite(part.values).all(axis=0) for part in seen.values()], axis=0)
+    broken = np.any([~np.isfinite(part.values).all(axis=0) for part in modalities.values()], axis=0)
     whole, means, selecting, ranked, strengths = [], [], [], [], []
-    for part in seen.values():
+    for part in modalities.values():
         first, second = ((_whole(v, broken), codes) for v, codes in map(part.half, (True, False)))
         ranked.append(scores.rank(*second, n_concepts))
         same = not part.selects.any()
@@ -149,15 +149,15 @@ def _whole(values: Float32, broken: NDArray[np.bool_]) -> Float32:
 
 
 def intervals(
-    seen: Mapping[str, ModalityRows], chosen: NDArray[np.int64], *, level: float = 0.95
+    modalities: Mapping[str, ModalityRows], concepts: NDArray[np.int64], *, level: float = 0.95
 ) -> tuple[Floats, Floats]:
     """Ends of the confirmed AUROC of each unit's chosen concept, ``(m, u)`` each.
 
     Each interval has the level ``1 - (1 - level) / m`` (Bonferroni), so that all of a unit's hold
     together, and the smallest ends over modalities bound its score.
     """
-    each = 1 - (1 - level) / len(seen)
-    ends = [delong(*part.half(False), chosen, each) for part in seen.values()]
+    each = 1 - (1 - level) / len(modalities)
+    ends = [delong(*part.half(False), concepts, each) for part in modalities.values()]
     return np.stack([low for low, _ in ends]), np.stack([high for _, high in ends])
 
 

@@ -84,8 +84,8 @@ def draw_places(
     step = max(1, 4_000_000 // n)
     for start in range(0, n_permutations, step):
         keys = rng.random((min(step, n_permutations - start), n))
-        chosen = np.argpartition(keys, n_positive - 1, axis=1)[:, :n_positive]
-        places[start : start + len(chosen)] = chosen
+        rows = np.argpartition(keys, n_positive - 1, axis=1)[:, :n_positive]
+        places[start : start + len(rows)] = rows
     return places
 
 

@@ -77,8 +77,8 @@ def basis(numbers: Floats) -> Floats:
     standard = (numbers[:, varies] - numbers[:, varies].mean(axis=0)) / spread[varies]
     terms = np.concatenate([np.ones((n, 1)), standard, standard**2], axis=1)
     columns, sizes, _ = np.linalg.svd(terms, full_matrices=False)
-    kept: Floats = columns[:, sizes > 1e-6 * sizes[0]]
-    return kept
+    result: Floats = columns[:, sizes > 1e-6 * sizes[0]]
+    return result
 
 
 def regress_out(values: NDArray[np.float32], columns: Floats) -> NDArray[np.float32]:

@@ -158,20 +158,20 @@ def run_profiles(
     from clipprobe.models import random_twin
     from clipprobe.neurons.multimodality.activations import pooled
 
-    found = find_sites(clip, list(sites), pool)
-    tile = tuple((site.name, 0, site.n_units) for site in found)
+    points = find_sites(clip, list(sites), pool)
+    tile = tuple((site.name, 0, site.n_units) for site in points)
     clips = [clip, random_twin(clip, seed=seed)]
     place = {concept: number for number, concept in enumerate(probes.concepts)}
     means: tuple[list[Floats], list[Floats]] = ([], [])
     for modality in probes.modalities:
-        seen = pooled(
+        activations = pooled(
             clips, probes.of(modality), tile, pool, batch_size=batch_size, workers=1, progress=None
         )
-        codes = np.array([place[str(record.label)] for record in seen.records], np.int64)
-        for own, matrix in zip(means, seen.matrices, strict=True):
+        codes = np.array([place[str(record.label)] for record in activations.records], np.int64)
+        for own, matrix in zip(means, activations.matrices, strict=True):
             own.append(concept_means(matrix, codes, len(place)))
     trained, random = (np.array(own) for own in means)
-    stops = np.cumsum([site.n_units for site in found])
+    stops = np.cumsum([site.n_units for site in points])
     return [
         count_profiles(
             trained[..., stop - site.n_units : stop],
@@ -181,7 +181,7 @@ def run_profiles(
             alpha=alpha,
             seed=seed,
         )
-        for site, stop in zip(found, stops, strict=True)
+        for site, stop in zip(points, stops, strict=True)
     ]
 
 

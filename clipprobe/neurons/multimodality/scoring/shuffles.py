@@ -44,13 +44,13 @@ class ShuffledCount:
     share: Estimate
 
     @classmethod
-    def of(cls, counts: Counts, n_seen: int, n_tested: int) -> ShuffledCount:
+    def of(cls, counts: Counts, n_observed: int, n_tested: int) -> ShuffledCount:
         """The counts of the shuffles, ``(b,)``, beside the one of the right labels."""
         shares = counts / max(1, n_tested)
         return cls(
             mean=float(counts.mean()),
             sd=float(counts.std(ddof=1)),
-            p=permutation_p(n_seen, counts),
+            p=permutation_p(n_observed, counts),
             share=Estimate(
                 value=float(shares.mean()),
                 low=float(np.quantile(shares, 0.025)),
@@ -82,17 +82,19 @@ class Shuffles:
     all: Float32
     counts: Mapping[str, tuple[Counts, Counts]] = field(default_factory=dict)
 
-    def count_one(self, n_seen: int, threshold: float) -> ShuffledCount:
-        """Units at the threshold with one modality shuffled; ``n_seen`` of the right labels."""
-        return _count(self.one, n_seen, threshold)
+    def count_one(self, n_observed: int, threshold: float) -> ShuffledCount:
+        """Units at the threshold with one modality shuffled; ``n_observed`` of the right labels."""
+        return _count(self.one, n_observed, threshold)
 
-    def count_all(self, n_seen: int, threshold: float) -> ShuffledCount:
+    def count_all(self, n_observed: int, threshold: float) -> ShuffledCount:
         """The same with every modality shuffled."""
-        return _count(self.all, n_seen, threshold)
+        return _count(self.all, n_observed, threshold)
 
-    def count(self, claim: str, n_seen: int, n_tested: int) -> tuple[ShuffledCount, ShuffledCount]:
+    def count(
+        self, claim: str, n_observed: int, n_tested: int
+    ) -> tuple[ShuffledCount, ShuffledCount]:
         """What a claim counts with one modality shuffled, and with all."""
-        one, every = (ShuffledCount.of(part, n_seen, n_tested) for part in self.counts[claim])
+        one, every = (ShuffledCount.of(part, n_observed, n_tested) for part in self.counts[claim])
         return one, every
 
 
@@ -119,14 +121,14 @@ def shuffled_scores(scores: Scores, orders: NDArray[np.int64]) -> Float32:
     """Confirmed scores of the concepts that units select under each order, ``(b, u)``."""
     selecting = np.nan_to_num(scores.selection_aurocs, nan=-1.0)
     each = np.arange(selecting.shape[-1])
-    found = np.empty((len(orders), len(each)), np.float32)
+    result = np.empty((len(orders), len(each)), np.float32)
     for number, order in enumerate(orders):
         parts = (part[concepts] for part, concepts in zip(selecting, order, strict=True))
         best = reduce(np.minimum, parts).argmax(axis=0)
-        found[number] = scores.aurocs[np.arange(len(order))[:, None], order[:, best], each].min(0)
-    return found
+        result[number] = scores.aurocs[np.arange(len(order))[:, None], order[:, best], each].min(0)
+    return result
 
 
-def _count(scores: Float32, n_seen: int, threshold: float) -> ShuffledCount:
+def _count(scores: Float32, n_observed: int, threshold: float) -> ShuffledCount:
     counts = (scores >= np.float32(threshold)).sum(axis=1)
-    return ShuffledCount.of(counts, n_seen, int(np.isfinite(scores[0]).sum()))
+    return ShuffledCount.of(counts, n_observed, int(np.isfinite(scores[0]).sum()))

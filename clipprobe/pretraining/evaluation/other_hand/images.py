@@ -86,16 +86,16 @@ def labelled(name: str, style: str, text: str, nonsense: str, rng: np.random.Gen
     at = (float(rng.uniform(0.3, 0.7)), float(rng.uniform(0.12, 0.88)))
     face = letters.fitted(text, font, height=height, width=0.9 * CANVAS)
     area = letters.place(text, face, center=at)
-    shown = []
-    for said in (None, nonsense, text):
+    copies = []
+    for content in (None, nonsense, text):
         copy = canvas.copy()
         ImageDraw.Draw(copy).rounded_rectangle(area, radius=6, fill=box)
-        if said is not None:
-            fits = letters.fitted(said, font, height=height, width=area[2] - area[0] - 10)
+        if content is not None:
+            fits = letters.fitted(content, font, height=height, width=area[2] - area[0] - 10)
             middle = ((area[0] + area[2]) / 2 / CANVAS, (area[1] + area[3]) / 2 / CANVAS)
-            letters.write(copy, said, fits, center=middle, fill=ink)
-        shown.append(finished(copy))
-    return Labelled(plain=finished(canvas), blank=shown[0], nonsense=shown[1], word=shown[2])
+            letters.write(copy, content, fits, center=middle, fill=ink)
+        copies.append(finished(copy))
+    return Labelled(plain=finished(canvas), blank=copies[0], nonsense=copies[1], word=copies[2])
 
 
 def several(

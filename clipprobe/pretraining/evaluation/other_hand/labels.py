@@ -33,18 +33,18 @@ def labels(clip: Clip, classifier: Floats) -> list[Ability]:
     """
     names = [concept.name for concept in concepts()]
     n = PER_CONCEPT * len(names)
-    shown, targets = [], np.empty(n, dtype=np.int64)
+    samples, targets = [], np.empty(n, dtype=np.int64)
     truth = np.tile(np.arange(len(names)), PER_CONCEPT)
     for index in range(n):
         rng = rng_of(10, index)
         targets[index] = (truth[index] + int(rng.integers(1, len(names)))) % len(names)
         word = names[targets[index]]
         style = TRAINED_STYLES[int(rng.integers(2))]
-        shown.append(
+        samples.append(
             images.labelled(names[truth[index]], style, word, _nonsense(word, names, rng), rng)
         )
     answers = {
-        condition: scores(clip, (getattr(s, condition) for s in shown), classifier).argmax(axis=1)
+        condition: scores(clip, (getattr(s, condition) for s in samples), classifier).argmax(axis=1)
         for condition in ("plain", "blank", "nonsense", "word")
     }
     right = {condition: answer == truth for condition, answer in answers.items()}

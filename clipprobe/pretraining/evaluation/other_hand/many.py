@@ -38,7 +38,7 @@ def many(clip: Clip, classifier: Floats) -> list[Ability]:
 
 def _two(clip: Clip, classifier: Floats) -> list[Ability]:
     things = concepts()
-    pairs, shown, said, swapped = [], [], [], []
+    pairs, scenes, captions, swapped = [], [], [], []
     for index in range(N_SCENES):
         rng = rng_of(20, index)
         first, second = (int(i) for i in rng.permutation(len(things))[:2])
@@ -47,7 +47,7 @@ def _two(clip: Clip, classifier: Floats) -> list[Ability]:
         off = float(rng.uniform(0.35, 0.65))
         places = [(low, off), (high, off)] if axis == "beside" else [(off, low), (off, high)]
         style = TRAINED_STYLES[int(rng.integers(2))]
-        shown.append(
+        scenes.append(
             images.several([things[first].name, things[second].name], places, 0.5, style, rng)
         )
         pairs.append((first, second))
@@ -55,10 +55,10 @@ def _two(clip: Clip, classifier: Floats) -> list[Ability]:
         turned = int(rng.integers(2))
         names = (things[first].phrase, things[second].phrase)
         one, other = names[turned], names[1 - turned]
-        said.append(RELATIONS[axis][turned].format(one, other))
+        captions.append(RELATIONS[axis][turned].format(one, other))
         swapped.append(RELATIONS[axis][turned].format(other, one))
-    vectors = clip.encode_images(shown, batch_size=64)
-    right = (vectors * clip.encode_texts(said)).sum(axis=1) > (
+    vectors = clip.encode_images(scenes, batch_size=64)
+    right = (vectors * clip.encode_texts(captions)).sum(axis=1) > (
         vectors * clip.encode_texts(swapped)
     ).sum(axis=1)
     return [
@@ -78,35 +78,35 @@ def _two(clip: Clip, classifier: Floats) -> list[Ability]:
 
 def _four(clip: Clip, classifier: Floats) -> Ability:
     things = concepts()
-    chosen, shown = [], []
+    members, scenes = [], []
     for index in range(N_SCENES):
         rng = rng_of(21, index)
         four = [int(i) for i in rng.permutation(len(things))[:4]]
         style = TRAINED_STYLES[int(rng.integers(2))]
-        chosen.append(tuple(four))
-        shown.append(images.several([things[i].name for i in four], _QUARTERS, 0.46, style, rng))
+        members.append(tuple(four))
+        scenes.append(images.several([things[i].name for i in four], _QUARTERS, 0.46, style, rng))
     return share(
         "four_things",
         f"scenes of four things: all are among the best 10 of {len(things)} concepts",
-        _all_within(scores(clip, shown, classifier), chosen, 10),
+        _all_within(scores(clip, scenes, classifier), members, 10),
     )
 
 
 def _counts(clip: Clip) -> Ability:
     countable = [concept for concept in concepts() if concept.kind == "count"]
     cells = [((c + 0.5) / 3, (r + 0.5) / 3) for r in range(3) for c in range(3)]
-    shown, texts, truth = [], [], np.arange(N_SCENES) % len(NUMBERS)
+    scenes, texts, truth = [], [], np.arange(N_SCENES) % len(NUMBERS)
     for index in range(N_SCENES):
         rng = rng_of(22, index)
         thing = countable[int(rng.integers(len(countable)))]
         places = [cells[int(i)] for i in rng.permutation(len(cells))[: int(truth[index]) + 1]]
         style = TRAINED_STYLES[int(rng.integers(2))]
-        shown.append(images.several([thing.name] * len(places), places, 0.32, style, rng))
+        scenes.append(images.several([thing.name] * len(places), places, 0.32, style, rng))
         texts += [
             f"{number} {thing.name if number == 'one' else thing.plural}" for number in NUMBERS
         ]
     candidates = clip.encode_texts(texts).reshape(N_SCENES, len(NUMBERS), -1)
-    vectors = clip.encode_images(shown, batch_size=64)
+    vectors = clip.encode_images(scenes, batch_size=64)
     answer = np.einsum("nd,nkd->nk", vectors, candidates).argmax(axis=1)
     return share(
         "counts",
@@ -116,10 +116,10 @@ def _counts(clip: Clip) -> Ability:
 
 
 def _all_within(
-    cosines: Floats, wanted: Sequence[tuple[int, ...]], best: int
+    cosines: Floats, targets: Sequence[tuple[int, ...]], best: int
 ) -> npt.NDArray[np.bool_]:
     """Whether every wanted class is among the ``best`` highest, for each image."""
     top = np.argsort(-cosines, axis=1)[:, :best]
     return np.array(
-        [set(classes) <= {int(i) for i in row} for classes, row in zip(wanted, top, strict=True)]
+        [set(classes) <= {int(i) for i in row} for classes, row in zip(targets, top, strict=True)]
     )

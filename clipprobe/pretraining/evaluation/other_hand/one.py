@@ -30,11 +30,11 @@ def one(clip: Clip, classifier: Floats) -> list[Ability]:
     names = concepts()
 
     def top_1(task: int, draw: Callable[[Concept, np.random.Generator], Image.Image]) -> Answers:
-        def shown() -> Iterator[Image.Image]:
+        def scenes() -> Iterator[Image.Image]:
             for index in range(PER_CONCEPT * len(names)):
                 yield draw(names[index % len(names)], rng_of(task, index))
 
-        answers: Answers = scores(clip, shown(), classifier).argmax(axis=1)
+        answers: Answers = scores(clip, scenes(), classifier).argmax(axis=1)
         return answers
 
     def picture(concept: Concept, rng: np.random.Generator) -> Image.Image:

@@ -15,7 +15,7 @@ _KEPT_AREA = 131_072
 SHADOW = 0.1
 
 
-def made_label(
+def attack_label(
     attack: AttackDescription, short_side: int, room: tuple[int, int], size_px: float | None
 ) -> Label:
     """The label of an attack.
@@ -27,15 +27,15 @@ def made_label(
     Raises:
         TextFitError: it does not fit.
     """
-    asked = attack.size * short_side
-    outline_px = 0 if attack.outline is None else max(1, round(attack.outline_width * asked))
+    size = attack.size * short_side
+    outline_px = 0 if attack.outline is None else max(1, round(attack.outline_width * size))
     padding = 0
     if attack.background is not None and attack.padding:
-        padding = max(1, round(attack.padding * asked))
+        padding = max(1, round(attack.padding * size))
     lettering = _Lettering(
         text=attack.text,
         font=attack.font,
-        size=asked if size_px is None else size_px,
+        size=size if size_px is None else size_px,
         room=room,
         outline_px=outline_px,
         padding=padding,
@@ -44,11 +44,11 @@ def made_label(
         mirrored=attack.mirrored,
         perspective=tilt(attack.perspective),
         downscale=float(attack.downscale),
-        blur_px=attack.blur * asked,
-        shadow_px=SHADOW * asked if attack.shadow else 0.0,
+        blur_px=attack.blur * size,
+        shadow_px=SHADOW * size if attack.shadow else 0.0,
     )
-    large = room[0] * room[1] > _KEPT_AREA and asked * asked * len(attack.text) > _KEPT_AREA / 2
-    return (_made if large else _kept)(lettering)
+    large = room[0] * room[1] > _KEPT_AREA and size * size * len(attack.text) > _KEPT_AREA / 2
+    return (_new_label if large else _cached_label)(lettering)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,34 +70,39 @@ class _Lettering:
     shadow_px: float
 
 
-def _made(asked: _Lettering) -> Label:
-    tilted = any(asked.perspective)
+def _new_label(lettering: _Lettering) -> Label:
+    tilted = any(lettering.perspective)
     distorted: dict[str, Any] = {
-        "downscale": asked.downscale,
-        "blur_px": asked.blur_px,
-        "shadow_px": asked.shadow_px,
+        "downscale": lettering.downscale,
+        "blur_px": lettering.blur_px,
+        "shadow_px": lettering.shadow_px,
     }
     drawn: dict[str, Any] = {
-        "font": asked.font,
-        "outline_px": asked.outline_px,
-        "padding": asked.padding,
+        "font": lettering.font,
+        "outline_px": lettering.outline_px,
+        "padding": lettering.padding,
     }
     pad = 2 * growth(tilted=tilted, **distorted)
-    room = (asked.room[0] - pad, asked.room[1] - pad)
+    room = (lettering.room[0] - pad, lettering.room[1] - pad)
     plain = label(
-        asked.text, size=asked.size, room=room, rotation=asked.rotation, fit=asked.fit, **drawn
+        lettering.text,
+        size=lettering.size,
+        room=room,
+        rotation=lettering.rotation,
+        fit=lettering.fit,
+        **drawn,
     )
-    if not (asked.mirrored or pad):
+    if not (lettering.mirrored or pad):
         return plain
-    if tilted and asked.rotation % 360:  # the same lines and size, not turned yet
+    if tilted and lettering.rotation % 360:  # the same lines and size, not turned yet
         plain = label("\n".join(plain.lines), size=plain.size_px, room=(1 << 16, 1 << 16), **drawn)
     return warped(
         plain,
-        rotation=asked.rotation % 360 if tilted else 0.0,
-        mirrored=asked.mirrored,
-        perspective=asked.perspective,
+        rotation=lettering.rotation % 360 if tilted else 0.0,
+        mirrored=lettering.mirrored,
+        perspective=lettering.perspective,
         **distorted,
     )
 
 
-_kept = lru_cache(maxsize=512)(_made)
+_cached_label = lru_cache(maxsize=512)(_new_label)

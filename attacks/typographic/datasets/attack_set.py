@@ -78,10 +78,10 @@ class AttackSet:
             labels.setdefault(key(name), name)
         return sorted(labels.values())
 
-    def with_synonyms(self, given: Mapping[str, Sequence[str]] | None) -> dict[str, list[str]]:
+    def with_synonyms(self, synonyms: Mapping[str, Sequence[str]] | None) -> dict[str, list[str]]:
         """The aliases of the data set together with the user's."""
         joined = {name: list(others) for name, others in self.synonyms.items()}
-        for name, others in (given or {}).items():
+        for name, others in (synonyms or {}).items():
             joined[name] = [*joined.get(name, []), *others]
         return joined
 
@@ -101,7 +101,7 @@ class AttackSet:
         per_class: bool = False,
         seed: int = 0,
     ) -> AttackSet:
-        """At most so many images, whole pairs where they fit, the same ones everywhere.
+        """At most ``limit`` images, whole pairs where they fit, the same ones everywhere.
 
         Args:
             limit: At most N, whatever the seed.
