@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from clipprobe.attribution import Explanation, WordExplanation
     from clipprobe.attribution.decomposition import EmbeddingParts
+    from clipprobe.attribution.faithfulness.one_image import ImageFaithfulness
     from clipprobe.attribution.interactions import Interactions
     from clipprobe.models import Clip
 
@@ -31,6 +32,7 @@ class ScoreFindings:
         words: What each word adds.
         pairs: Which patch with which word.
         parts: The image's embedding, taken apart.
+        faithful: How faithful the maps are on this image.
     """
 
     image: object
@@ -38,6 +40,7 @@ class ScoreFindings:
     words: WordExplanation | None = None
     pairs: Interactions | None = None
     parts: EmbeddingParts | None = None
+    faithful: ImageFaithfulness | None = None
 
 
 def check_suffix(out: Path) -> None:
@@ -119,7 +122,13 @@ def _html(clip: Clip, found: ScoreFindings, out: Path) -> None:
     from clipprobe.report import write_html
 
     page = explanation_page(
-        clip, found.image, found.maps, words=found.words, pairs=found.pairs, parts=found.parts
+        clip,
+        found.image,
+        found.maps,
+        words=found.words,
+        pairs=found.pairs,
+        parts=found.parts,
+        faithful=found.faithful,
     )
     write_html(page, out)
 

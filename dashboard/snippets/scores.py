@@ -20,24 +20,38 @@ def explain_code(
     target: str,
     methods: Sequence[str],
     options: Mapping[str, Any],
+    faithful: bool = False,
 ) -> str:
     """Explanations of one score by several methods.
 
     Args:
         options: ``against`` and ``centre``; empty for a unit.
+        faithful: Whether it is measured how faithful the maps are.
     """
     given = "".join(f", {name}={value!r}" for name, value in options.items() if value)
+    load, before, after = list[str](), list[str](), list[str]()
+    if faithful:
+        load = ["from clipprobe.attribution.faithfulness import image_faithfulness"]
+        before, after = ["maps = []"], [
+            "    maps.append(one)",
+            f"faithful = image_faithfulness(clip, image, {target!r}, maps)",
+            "for one in faithful.maps:",
+            '    print(one.method, one.values, one.above, "of", faithful.random.n)',
+        ]  # fmt: skip
     return "\n".join(
         [
             "import clipprobe",
+            *load,
             *image.imports,
             "",
             load_line(spec, edits),
             *image.body,
             "image = clip.preprocess.to_grid(image)  # as the model sees it",
+            *before,
             f"for method in {list(methods)!r}:",
             f"    one = clipprobe.explain(clip, image, {target!r}, method=method{given})",
             "    print(method, one.score, one.map.shape, one.map.min(), one.map.max())",
+            *after,
             "",
         ]
     )
@@ -51,15 +65,18 @@ def explain_command(
     target: str,
     methods: Sequence[str],
     options: Mapping[str, Any],
+    faithful: bool = False,
 ) -> str:
     """The same from a shell.
 
     Args:
         options: As of :func:`explain_code`.
+        faithful: As there.
     """
     flags = [part for name in methods for part in ("--method", name)]
     flags += [part for text in options.get("against", ()) for part in ("--against", text)]
     flags += ["--centre"] if options.get("centre") else []
+    flags += ["--faithfulness"] if faithful else []
     flags += [*model_flags(spec, edits), "--json"]
     wanted = ["--", image.file, target] if options else ["--unit", target, "--", image.file]
     return shell(image.made, ["clipprobe", "explain", *flags, *wanted])

@@ -83,7 +83,7 @@ ORDER = {
     "dashboard": """
         __init__ address components framing settings snippets
         blocks elements runs state (verbs)
-        explained lab model_switch one_image run_table units
+        explained faithful lab model_switch one_image run_table units
         app header one_image_panels
         views
     """,
