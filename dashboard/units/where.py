@@ -12,6 +12,7 @@ from clipprobe.errors import DataError, UnsupportedHookError
 from clipprobe.neurons.words.grid import WordGrid, draw_word
 from dashboard import snippets, state
 from dashboard.components import number, plain
+from dashboard.cut import note_cut
 from dashboard.elements import Panel, coloured_words, heat
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def show_where_in_text(unit: Unit, clip: Clip, inputs: str) -> None:
     text = st.text_input(
         "Text", unit.top[0].id, max_chars=MAX_TEXT, key="words", bind="query-params"
     )
+    note_cut(clip, [text])
     found = state.unit_on_text(clip, state.identity(clip), unit.address, text)
     coloured_words(found.tokens, found.values, unit="activation", key="tokens")
     if unit.pool in ("max", "mean"):

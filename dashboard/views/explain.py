@@ -16,6 +16,7 @@ from dashboard import explained, snippets, state
 from dashboard.address import EXPLAIN
 from dashboard.blocks import show_sections
 from dashboard.components import errors_shown, number, plain
+from dashboard.cut import note_cut
 from dashboard.elements import Panel, coloured_words, heat
 from dashboard.faithful import ask_faithfulness
 from dashboard.header import Page, show_page
@@ -74,6 +75,8 @@ def show(page: Page) -> None:
             "against": tuple(filter(None, map(str.strip, against.splitlines()))),
             "centre": centre,
         }  # fmt: skip
+        if not unit:
+            note_cut(clip, [target, *options["against"]])
         given: dict[str, Any] = {
             "spec": state.chosen_spec(),
             "edits": state.chosen_edits(),
