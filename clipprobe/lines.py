@@ -66,6 +66,11 @@ def shortened(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 3]}…"
 
 
+def has_half_character(text: str) -> bool:
+    """Whether a lone surrogate is in it, which can be neither read as text nor written."""
+    return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def one_line(text: str) -> str:
     """``text`` on one line, with control characters shown as escapes.
 

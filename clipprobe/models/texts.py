@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from clipprobe.errors import DataError
-from clipprobe.lines import shortened
+from clipprobe.lines import has_half_character, shortened
 
 _NAMED, _NAME = 3, 60
 """Texts that a sentence on what was cut names, and letters of each."""
@@ -173,7 +173,7 @@ def check_texts(texts: Iterable[str]) -> list[str]:
             raise DataError(
                 f"Text {index} is a {type(text).__name__}, not a string: give texts as strings."
             )
-        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        if has_half_character(text):
             raise DataError(
                 f"Text {index} ({text!r}) holds half a character (a lone surrogate), which no "
                 "tokenizer can read: decode it as UTF-8."

@@ -134,8 +134,11 @@ def test_own_calibration_images_and_too_few_of_them(app: Any, markup: Any) -> No
         ("dog", None, "give at least two"),
         ("", None, "give at least two"),
         ("a woman\na man", None, "the page Zero-shot & limits answers for single images"),
-        ("\n".join(f"c{i}" for i in range(1001)), None, "& limits takes 1,000: shorten it, or use "
-         "clipprobe audit zeroshot"),
+        (
+            "\n".join(f"c{i}" for i in range(1001)),
+            None,
+            "& limits takes 1,000: shorten it, or use clipprobe audit zeroshot",
+        ),
         (None, "a photo", "has no {} where the class name goes"),
         (None, "", "No template was given"),
     ],
