@@ -83,6 +83,7 @@ ORDER = {
     "dashboard": """
         __init__ address classes components framing settings snippets
         blocks cut elements runs state (verbs)
+        atlas_state
         explained faithful lab model_switch one_image run_table units
         app header one_image_panels
         views
