@@ -28,8 +28,8 @@ _NOTES = (
 
 FAITHFULNESS = "How faithful is each map on this image?"
 _CURVES = {
-    "insertion": "share of the patches that are uncovered, strongest first",
-    "deletion": "share of the patches that are covered, strongest first",
+    "insertion": "patches uncovered, strongest first",
+    "deletion": "patches covered, strongest first",
 }
 _HOW_TO_READ = (
     "Insertion is the mean cosine while the strongest patches are uncovered first, deletion the "
@@ -97,7 +97,7 @@ def faithfulness_section(found: ImageFaithfulness) -> Section:
             axis="cosine",
             control=f"{n} random orders, lowest to highest",
         )
-        alt = f"Cosine of the image with “{found.text}” against the {what}, by method"
+        alt = f"{metric.capitalize()}: cosine of the image with “{found.text}” by method, {what}"
         charts.append(Chart(chart, alt))
     return Section(
         FAITHFULNESS,
