@@ -104,8 +104,9 @@ def show_matrix(
         The numbers.
     """
     vectors = state.image_vectors(clip, list(images.values()))
-    cosines = vectors @ clip.encode_texts(texts).T
-    shares = softmax(clip.logits(vectors, clip.encode_texts(texts)).astype(np.float64), axis=1)
+    encoded = clip.encode_texts(texts)
+    cosines = vectors @ encoded.T
+    shares = softmax(clip.logits(vectors, encoded).astype(np.float64), axis=1)
     values = {COSINES: cosines, SHARES: shares}
     if what == RANKS:
         values[RANKS] = np.stack(
